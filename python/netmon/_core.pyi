@@ -1,0 +1,354 @@
+"""The native core: capture, reassembly, HTTP parsing and aggregation, all below one class, `Engine`.
+
+This stub is the manual of the module, checked against it by ``mypy.stubtest``. Unless said otherwise: times are unix
+seconds as ``float``, durations are seconds as ``float``, sizes are bytes as ``int``, rates are never given (divide a
+count by ``end - start``). All snapshot classes are immutable views into memory owned by Rust; they may be shared
+between threads, and a row is made only when it is asked for.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, final
+
+__all__ = [
+    "DEFAULT_BUFFER_SIZE",
+    "DEFAULT_FILTER",
+    "DEFAULT_SNAPLEN",
+    "OTHER",
+    "Capture",
+    "CaptureError",
+    "Engine",
+    "Exchange",
+    "FilterError",
+    "Histogram",
+    "Host",
+    "Interface",
+    "InterfaceInfo",
+    "Section",
+    "Snapshot",
+    "SourceError",
+    "Tcp",
+    "__version__",
+    "libpcap_version",
+    "list_interfaces",
+]
+
+__version__: str
+OTHER: str
+"""``"~other"``: the name of the row that holds what did not fit under the caps on hosts and sections."""
+DEFAULT_FILTER: str
+"""The kernel filter used when none is given: TCP with or without VLAN tag, and later IP fragments."""
+DEFAULT_SNAPLEN: int
+DEFAULT_BUFFER_SIZE: int
+
+class CaptureError(OSError):
+    """A capture that was running failed: an interface or a file could not be read further."""
+
+class SourceError(CaptureError):
+    """There is nothing to capture from: no such interface, no such file, not a capture file, an unknown link type."""
+
+class FilterError(ValueError):
+    """The BPF expression does not compile; the message is libpcap's."""
+
+@final
+class Histogram:
+    """OpenTelemetry's exponential histogram at scale 4 over seconds: relative error of a quantile at most 2.2 %."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def sum(self) -> float: ...
+    @property
+    def min(self) -> float | None: ...
+    @property
+    def max(self) -> float | None: ...
+    @property
+    def offset(self) -> int:
+        """Index of the first of `buckets`: bucket i holds values in (2**(i/16), 2**((i+1)/16)] seconds."""
+    @property
+    def buckets(self) -> list[int]: ...
+    @property
+    def zero_count(self) -> int:
+        """Values of exactly zero, which no bucket holds."""
+    def quantile(self, q: float) -> float | None:
+        """The value at quantile `q` of 0..1; None when empty. ValueError outside 0..1."""
+
+class _Counts:
+    """What the total, a host and a section have in common."""
+
+    @property
+    def hits(self) -> int:
+        """Message heads seen: requests + responses, interim (1xx) responses included."""
+    @property
+    def requests(self) -> int: ...
+    @property
+    def responses(self) -> int: ...
+    @property
+    def errors(self) -> int:
+        """Responses with a status of 500 and above."""
+    @property
+    def methods(self) -> dict[str, int]:
+        """Requests by method, most frequent first; a method outside the IANA registry counts as ``OTHER``."""
+    @property
+    def statuses(self) -> dict[int, int]:
+        """Response heads by status code, most frequent first."""
+    @property
+    def request_bytes(self) -> int:
+        """HTTP bytes of requests, heads and bodies, in the interval in which they passed."""
+    @property
+    def response_bytes(self) -> int: ...
+    @property
+    def latency(self) -> Histogram:
+        """Request's last byte to response's first byte."""
+    @property
+    def duration(self) -> Histogram:
+        """Request's first byte to response's last byte."""
+
+@final
+class Section(_Counts):
+    @property
+    def path(self) -> str:
+        """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`."""
+
+@final
+class Host(_Counts):
+    @property
+    def name(self) -> str:
+        """Authority in lower case, default port dropped; ``address:port`` of the server without one; or `OTHER`."""
+    @property
+    def addresses(self) -> list[str]:
+        """Addresses of servers seen for this host, 8 at the most."""
+    @property
+    def sections(self) -> list[Section]:
+        """All sections, most hits first."""
+    def top_sections(self, n: int) -> list[Section]:
+        """The `n` sections with most hits."""
+    @property
+    def tcp(self) -> Tcp: ...
+
+@final
+class Interface:
+    @property
+    def name(self) -> str: ...
+    @property
+    def packets(self) -> int: ...
+    @property
+    def bytes(self) -> int:
+        """Bytes on the wire of all packets that passed the filter."""
+    @property
+    def http_packets(self) -> int:
+        """Packets of connections that carry HTTP."""
+    @property
+    def http_bytes(self) -> int: ...
+    @property
+    def state(self) -> str:
+        """``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot)."""
+
+@final
+class Tcp:
+    @property
+    def opened(self) -> int: ...
+    @property
+    def closed(self) -> int: ...
+    @property
+    def reset(self) -> int: ...
+    @property
+    def segments(self) -> int: ...
+    @property
+    def retransmitted(self) -> int: ...
+    @property
+    def out_of_order(self) -> int: ...
+    @property
+    def duplicate_acks(self) -> int: ...
+    @property
+    def zero_window(self) -> int: ...
+    @property
+    def rtt(self) -> Histogram:
+        """Round trips of handshakes and of data and its acknowledgement, as seen from the capture point."""
+
+@final
+class Capture:
+    """What was seen, and what could not be seen. Travels with every snapshot."""
+
+    @property
+    def received(self) -> int:
+        """Packets handed to netmon."""
+    @property
+    def kernel_dropped(self) -> int:
+        """Packets the kernel dropped since its buffer was full."""
+    @property
+    def interface_dropped(self) -> int: ...
+    @property
+    def undecodable(self) -> int: ...
+    @property
+    def truncated(self) -> int:
+        """Packets cut off by the snapshot length."""
+    @property
+    def gaps(self) -> int:
+        """Holes in streams that were given up."""
+    @property
+    def gap_bytes(self) -> int: ...
+    @property
+    def orphan_responses(self) -> int: ...
+    @property
+    def unanswered(self) -> int: ...
+    @property
+    def parse_errors(self) -> int: ...
+    @property
+    def flows(self) -> int:
+        """Connections being tracked at the end of the snapshot (the largest of a merge)."""
+    @property
+    def flows_evicted(self) -> int: ...
+    @property
+    def hosts_folded(self) -> int: ...
+    @property
+    def sections_folded(self) -> int: ...
+    @property
+    def hits_error(self) -> int:
+        """By how many hits any one row may be too low since rows were folded into `OTHER`; 0 when none was."""
+    @property
+    def exchanges_dropped(self) -> int: ...
+    @property
+    def protocols(self) -> dict[str, int]:
+        """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel other``."""
+
+@final
+class Exchange:
+    """A request and its final response."""
+
+    @property
+    def ts(self) -> float: ...
+    @property
+    def client(self) -> str:
+        """``address:port``, IPv6 addresses in brackets."""
+    @property
+    def server(self) -> str: ...
+    @property
+    def interface(self) -> str: ...
+    @property
+    def host(self) -> str: ...
+    @property
+    def section(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def status(self) -> int | None:
+        """None when no response was seen."""
+    @property
+    def request_bytes(self) -> int: ...
+    @property
+    def response_bytes(self) -> int: ...
+    @property
+    def latency(self) -> float | None: ...
+    @property
+    def duration(self) -> float | None: ...
+
+@final
+class Snapshot(_Counts):
+    """Everything counted in one interval, or in several merged. ``Snapshot()`` is empty, the identity of `merge`."""
+
+    def __new__(cls) -> Snapshot: ...
+    @property
+    def start(self) -> float:
+        """Inclusive; 0.0 for the empty snapshot."""
+    @property
+    def end(self) -> float:
+        """Exclusive."""
+    @property
+    def hosts(self) -> list[Host]:
+        """All hosts, most hits first, ties by name."""
+    @property
+    def host_count(self) -> int: ...
+    def top(self, n: int) -> list[Host]:
+        """The `n` hosts with most hits, without making the rest."""
+    def host(self, name: str) -> Host | None: ...
+    @property
+    def interfaces(self) -> list[Interface]:
+        """By name."""
+    @property
+    def tcp(self) -> Tcp: ...
+    @property
+    def capture(self) -> Capture: ...
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """By time; empty unless asked for with `exchanges`."""
+    @staticmethod
+    def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
+        """The snapshot of them all. Associative and commutative, with the interpreter released."""
+    def folded(self, max_hosts: int, max_sections: int) -> Snapshot:
+        """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`."""
+    def to_dict(self) -> dict[str, Any]:
+        """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""
+    def to_json(self) -> bytes:
+        """One line of JSON (``"schema": 1``), ASCII only, without the newline.
+
+        Keys are the attribute names of these classes; `start`, `end` and `ts` are RFC 3339 UTC, durations seconds.
+        """
+    @staticmethod
+    def from_json(data: bytes | str) -> Snapshot:
+        """The inverse of `to_json`: what one machine wrote, another may merge. Keys left out are zero or empty.
+
+        Raises ValueError for anything that is not such a document.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class InterfaceInfo:
+    @property
+    def name(self) -> str: ...
+    @property
+    def description(self) -> str | None: ...
+    @property
+    def addresses(self) -> list[str]: ...
+    @property
+    def up(self) -> bool: ...
+    @property
+    def loopback(self) -> bool: ...
+
+def list_interfaces() -> list[InterfaceInfo]:
+    """Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included."""
+
+def libpcap_version() -> str: ...
+
+@final
+class Engine:
+    """A running capture. Made stopped; `start` opens the sources."""
+
+    def __new__(
+        cls,
+        *,
+        interfaces: Sequence[str] = (),
+        exclude_interfaces: Sequence[str] = (),
+        read: Sequence[str] = (),
+        filter: str | None = None,
+        snaplen: int = ...,
+        buffer_size: int = ...,
+        promiscuous: bool = True,
+        interval: float = 1.0,
+        section_depth: int = 1,
+        timeout: float | None = None,
+        exchanges: bool = False,
+    ) -> Engine:
+        """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
+
+        Raises ValueError for a setting outside its range.
+        """
+    def start(self) -> None:
+        """Opens the sources and starts the capture thread.
+
+        Raises PermissionError, SourceError, FilterError.
+        """
+    def next(self, timeout: float) -> Snapshot | None:
+        """The next snapshot, waiting at most `timeout` seconds with the interpreter released; None if none came.
+
+        Raises StopIteration's place-holder EOFError at the end, CaptureError when the capture failed.
+        """
+    def close(self) -> None:
+        """Stops and joins. Idempotent, returns within 0.3 s, safe from any thread. What was counted until now can
+        still be read with `next`."""
+    @property
+    def interfaces(self) -> list[str]:
+        """The names being captured from now; files by their path."""
+    def log(self) -> list[tuple[str, str]]:
+        """Takes what the capture had to say since last asked, as (level, message); bounded."""
