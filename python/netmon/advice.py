@@ -1,0 +1,54 @@
+"""What to type next: the texts that follow an error, with real paths, and the list of interfaces. Prints nothing."""
+
+from __future__ import annotations
+
+import getpass
+import grp
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netmon._core import list_interfaces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def command() -> str:
+    """The program as a shell would start it from anywhere."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m netmon"
+    found = shutil.which("netmon") if os.sep not in sys.argv[0] else None
+    return shlex.quote(str(Path(found or started).absolute()))
+
+
+def not_permitted(cause: str, arguments: Sequence[str]) -> str:
+    """The cause, then three ways on."""
+    this = command()
+    again = shlex.join(arguments)
+    user, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
+    grant = f"setpriv --reuid={user} --regid={group} --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw"
+    return "\n".join(
+        (
+            f"netmon: {cause}",
+            f"  run it once:        {f'sudo {this} {again}'.rstrip()}        (sudo does not keep your PATH)",
+            f"  or read a file:     {this} -r capture.pcap",
+            f"  or grant the right: {f'sudo {grant} {this} {again}'.rstrip()}",
+        )
+    )
+
+
+def no_source() -> str:
+    return f"\n  what there is:      {command()} -D"
+
+
+def interfaces() -> Iterator[str]:
+    """One line per interface: name, state, addresses, description."""
+    for interface in list_interfaces():
+        words = ("up" if interface.up else "down", "loopback" if interface.loopback else "")
+        about = "  ".join(filter(None, (" ".join(interface.addresses), interface.description)))
+        yield f"{interface.name:<16} {' '.join(filter(None, words)):<14} {about}".rstrip()

@@ -1,0 +1,142 @@
+"""Alert policy: snapshots in, alerts fired and recovered out.
+
+Pure: the only time is the time of the snapshots, so a rule tried on a capture file fires at the instants at which it
+would have fired live. A rule adds up a count over its span, the snapshots that end within ``(at - span, at]``, and
+looks at the sum at the end of every interval, those without traffic included, which a file skips. Reaching the
+threshold fires one alert; falling below it gives one recovery. Never sends, prints or stores anything.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from netmon._core import Snapshot
+
+Metric: TypeAlias = Literal["hits", "requests", "responses", "errors"]
+METRICS: tuple[Metric, ...] = ("hits", "requests", "responses", "errors")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An alert when `metric`, added up over the last `span` seconds, is `threshold` or more."""
+
+    threshold: int = 7000
+    span: float = 120.0
+    metric: Metric = "hits"
+
+    def __post_init__(self) -> None:
+        if self.threshold < 1:
+            raise ValueError(f"the threshold of a rule is 1 or more, not {self.threshold}")
+        if not 0 < self.span < float("inf"):
+            raise ValueError(f"the span of a rule is a number of seconds above 0, not {self.span}")
+        if self.metric not in METRICS:
+            raise ValueError(f"a rule counts one of {', '.join(METRICS)}, not {self.metric!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired."""
+
+    rule: Rule
+    state: Literal["fired", "recovered"]
+    at: float
+    value: int
+    since: float
+
+    @property
+    def duration(self) -> float:
+        """Seconds from firing to this event: 0 for the firing itself."""
+        return self.at - self.since
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """Where a rule stands after the newest snapshot; `alert` is the one that lasts, if any."""
+
+    rule: Rule
+    value: int
+    alert: Alert | None
+
+
+class AlertPolicy:
+    """Applies rules to a stream of snapshots."""
+
+    def __init__(self, rules: Iterable[Rule] = (Rule(),)) -> None:
+        self._watches = [_Watch(rule) for rule in rules]
+
+    def update(self, snapshot: Snapshot) -> list[Alert]:
+        """What happened up to the end of `snapshot`, by time."""
+        alerts = [alert for watch in self._watches for alert in watch.update(snapshot)]
+        return sorted(alerts, key=lambda alert: alert.at)
+
+    @property
+    def gauges(self) -> Sequence[Gauge]:
+        """Where each rule stands, in the order of the rules."""
+        return [watch.gauge for watch in self._watches]
+
+
+class _Watch:
+    """One rule. Instants are whole microseconds inside: sums of float intervals would miss each other."""
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._counts: deque[tuple[int, int]] = deque()  # (end, count), oldest first, counts above 0 only
+        self._sum = 0
+        self._now = 0
+        self._interval = 0  # the shortest snapshot so far: coarser ones are several merged
+        self._alert: Alert | None = None
+
+    @property
+    def gauge(self) -> Gauge:
+        return Gauge(self._rule, self._sum, self._alert)
+
+    def update(self, snapshot: Snapshot) -> list[Alert]:
+        start, end = _micros(snapshot.start), _micros(snapshot.end)
+        if end > start:
+            self._interval = min(self._interval or end - start, end - start)
+        events = self._pass_gap(until=start)
+        self._now = max(self._now, end)  # packet time may jump backwards; what was decided stays
+        self._forget()
+        count: int = getattr(snapshot, self._rule.metric)
+        if count:
+            self._counts.append((self._now, count))
+            self._sum += count
+        return events + self._judge(self._now)
+
+    def _pass_gap(self, until: int) -> list[Alert]:
+        """The skipped intervals before `until`: empty, so at most one recovery, when enough has left the span."""
+        while self._alert and self._counts and (leaves := self._leaves(self._counts[0][0])) <= until:
+            self._now = leaves
+            self._forget()
+            if events := self._judge(leaves):
+                return events
+        return []
+
+    def _leaves(self, end: int) -> int:
+        """The first end of an interval at which what was counted at `end` is out of the span."""
+        interval = self._interval or 1
+        return end + -(-_micros(self._rule.span) // interval) * interval
+
+    def _forget(self) -> None:
+        horizon = self._now - _micros(self._rule.span)
+        while self._counts and self._counts[0][0] <= horizon:
+            self._sum -= self._counts.popleft()[1]
+
+    def _judge(self, now: int) -> list[Alert]:
+        at = now / 1e6
+        if self._sum >= self._rule.threshold and self._alert is None:
+            self._alert = Alert(self._rule, "fired", at, self._sum, at)
+            return [self._alert]
+        if self._sum < self._rule.threshold and self._alert is not None:
+            since, self._alert = self._alert.at, None
+            return [Alert(self._rule, "recovered", at, self._sum, since)]
+        return []
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * 1_000_000)

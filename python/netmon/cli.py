@@ -1,0 +1,202 @@
+"""The command: arguments in, exit code out.
+
+Makes settings of flags, environment and file, hands them to the session, and turns what went wrong into a message that
+says what to type next, on standard error, and an exit code. Imports late, so that ``netmon -V`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netmon import advice, config, session
+from netmon._core import CaptureError, FilterError, SourceError, __version__
+from netmon.options import OPTIONS, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
+
+EXAMPLES = """\
+examples:
+  sudo netmon                          watch every interface
+  sudo netmon -i eth0 tcp port 8080    one interface, one port
+  netmon -r capture.pcap --plain       read a file, print a report per window
+  sudo netmon --once --json            the next 10 seconds as one JSON document
+  sudo netmon --demo                   something to look at: traffic of its own on loopback
+
+exit codes: 0 ended, 1 failed while running, 2 wrong usage or configuration, 3 not permitted to capture,
+            4 no usable interface or file, 5 --fail-on-alert and an alert fired
+"""
+
+DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
+"""Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
+
+ERRORS = (
+    (SourceError, NO_SOURCE, ""),
+    (CaptureError, FAILED, "the capture failed: "),
+    (OSError, FAILED, ""),
+    (FilterError, USAGE, "the filter does not compile: "),
+    (ValueError, USAGE, ""),
+)
+"""What went wrong, the exit code for it, and the words before its message; the first that fits."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except SystemExit as stop:  # argparse: --help, --version, wrong usage
+        return stop.code if isinstance(stop.code, int) else USAGE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        _silence(sys.stdout)
+        return OK
+    except Exception as error:  # the last resort: one clear message, never a traceback
+        code, message = _explain(error, arguments)
+        print(message, file=sys.stderr)
+        return code
+
+
+def _run(arguments: list[str]) -> int:
+    flags = parser().parse_intermixed_args(arguments)
+    if flags.list_interfaces:
+        print("\n".join(advice.interfaces()))
+        return OK
+    settings = _settings(flags, os.environ)
+    if flags.print_config:
+        print(config.to_toml(settings), end="")
+        return OK
+    if flags.demo:
+        from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for
+
+        with demo.traffic() as port:
+            return session.run(settings, filter=demo.filter_for(port), demo=True)
+    return session.run(settings, once=flags.once)
+
+
+def _settings(flags: argparse.Namespace, environment: os._Environ[str]) -> Settings:
+    given = {name: value for name, value in vars(flags).items() if name in config.FIELDS}
+    given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
+    if expressions := _filters(flags):
+        given["filter"] = expressions
+    settings = config.settle(
+        DEMO if flags.demo else {},
+        _file(flags, environment),
+        config.read_environment(environment),
+        given,
+    )
+    for path in settings.output:
+        if Path(path).suffix not in (".ndjson", ".json"):
+            raise config.ConfigError(f"-o {path}: only .ndjson and .json can be written")
+    return settings
+
+
+def _file(flags: argparse.Namespace, environment: os._Environ[str]) -> dict[str, Any]:
+    if flags.no_config:
+        return {}
+    if flags.config is not None:
+        return config.read_file(Path(flags.config))
+    path = config.default_path(environment)
+    return config.read_file(path) if path.exists() else {}
+
+
+def _filters(flags: argparse.Namespace) -> str | None:
+    """The capture filter, which may be given in one of three ways."""
+    ways = [vars(flags).get("filter"), " ".join(flags.expression) or None]
+    if flags.filter_file is not None:
+        try:
+            ways.append(Path(flags.filter_file).read_text().strip())
+        except OSError as error:
+            raise config.ConfigError(f"-F {flags.filter_file}: {error.strerror}") from error
+    given = [way for way in ways if way is not None]
+    if len(given) > 1:
+        raise config.ConfigError("give the filter once: as -f, as -F, or at the end of the command")
+    return given[0] if given else None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, made from the table of options; flags that are not given leave no trace."""
+    made = argparse.ArgumentParser(
+        prog="netmon",
+        usage="netmon [OPTIONS] [BPF EXPRESSION...]",
+        description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
+        epilog=EXAMPLES,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
+        allow_abbrev=False,
+    )
+    made.add_argument("expression", nargs="*", metavar="BPF", help="capture only what it matches, as in tcpdump")
+    groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
+    for option in OPTIONS:
+        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=option.help)
+    _more(made, groups)
+    return made
+
+
+def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGroup]) -> None:
+    """Flags that are no settings: shorter spellings, and things to do instead."""
+    groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="take the filter from a file")
+    ways = groups["output"].add_mutually_exclusive_group()
+    for name, text in (
+        ("plain", "the plain report on standard output, once per window"),
+        ("ndjson", "one snapshot a line"),
+        ("json", "one document at the end"),
+    ):
+        ways.add_argument(
+            f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
+        )
+    groups["output"].add_argument("--once", action="store_true", help="one window, then exit")
+    other = made.add_argument_group("configuration and more")
+    other.add_argument("--config", metavar="FILE", help="read this file instead of the usual one")
+    other.add_argument("--no-config", action="store_true", help="read no file")
+    other.add_argument("--print-config", action="store_true", help="print the settings as a file, and exit")
+    other.add_argument("-D", "--list-interfaces", action="store_true", help="list them, and exit")
+    other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
+    other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
+
+
+def _how(name: str, metavar: str) -> dict[str, Any]:
+    """How argparse is to read a setting."""
+    how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+    kind = config.FIELDS[name].type
+    if name == "verbose":
+        return how | {"action": "count"}
+    if kind is bool:
+        return how | {"action": "store_const", "const": not config.FIELDS[name].default}
+    if kind == tuple[str, ...]:
+        return how | {"action": "append", "metavar": metavar}
+    return how | {"type": _reader(name), "metavar": metavar}
+
+
+def _reader(name: str) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return config.parse(name, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
+
+
+def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
+    """The exit code and the message for what went wrong."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if isinstance(error, PermissionError) and error.filename is None:
+        return NOT_PERMITTED, advice.not_permitted(text, arguments)
+    if isinstance(error, OSError) and error.filename:
+        text = f"{error.filename}: {text}"
+    for kind, code, words in ERRORS:
+        if isinstance(error, kind):
+            return code, f"netmon: {words}{text}" + (advice.no_source() if code == NO_SOURCE else "")
+    return FAILED, f"netmon: internal error, please report it: {error!r}"
+
+
+def _silence(stream: Any) -> None:
+    """Sends what is still buffered for a reader that is gone nowhere, so that the interpreter ends quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,66 @@
+"""The outside world of a session: streams, terminal, environment and signals, as one value that a test can replace."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+
+@dataclass(frozen=True)
+class Console:
+    """Where a person or a pipe is."""
+
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
+    stderr: TextIO = field(default_factory=lambda: sys.stderr)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a screen can be drawn and keys read."""
+        return self._can_draw and self.stdout.isatty() and self.stdin.isatty()
+
+    def wants_color(self, when: str) -> bool:
+        """Whether colour is right on stdout, for ``--color always``, ``never`` or ``auto``."""
+        if when != "auto":
+            return when == "always"
+        return self._can_draw and self.stdout.isatty() and not self.environment.get("NO_COLOR")
+
+    @property
+    def speaks_unicode(self) -> bool:
+        return "utf" in (self.stdout.encoding or "").lower()
+
+    def say(self, text: str) -> None:
+        """Writes to standard error; a terminal that hung up has nobody to tell."""
+        with suppress(OSError):
+            self.stderr.write(text)
+            self.stderr.flush()
+
+    @property
+    def _can_draw(self) -> bool:
+        return self.environment.get("TERM", "dumb") != "dumb"
+
+
+@contextmanager
+def stopping(stop: Callable[[], None]) -> Iterator[None]:
+    """Signals stop gently; a second SIGINT is a KeyboardInterrupt, which ends at once."""
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        stop()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, on_signal) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,173 @@
+"""The terminal: frames and keys go in, the view they make is drawn, at most ten times a second.
+
+One window with one control, which draws what `layout.screen` gives for the view of the moment. Waits for nothing and
+knows nothing of captures; however it ends, the terminal is as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.layout import Layout, Window
+from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.styles import Style
+
+from netmon.display.keys import KEYS, Action, Key
+from netmon.display.layout import screen
+from netmon.display.state import View
+from netmon.display.style import COLORS, NO_COLORS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from prompt_toolkit.input import Input
+    from prompt_toolkit.key_binding import KeyPressEvent
+    from prompt_toolkit.output import Output
+
+    from netmon.frames import Frame
+
+ESCAPE_WAIT = 0.05
+"""Seconds until Esc is known to be no beginning of another key; the default of half a second is felt."""
+
+REDRAW = 0.1
+"""Seconds between two drawings at the least."""
+
+
+class Display:
+    """The screen. `stop` may be called from anywhere, signal handlers included.
+
+    With `stays`, the end of the capture leaves the screen up until a key quits.
+    """
+
+    def __init__(
+        self,
+        *,
+        color: bool = True,
+        plain_glyphs: bool = False,
+        stays: bool = False,
+        input: Input | None = None,  # noqa: A002  prompt_toolkit's word
+        output: Output | None = None,
+    ) -> None:
+        self.view = View(plain_glyphs=plain_glyphs)
+        self._stays = stays
+        self._is_stopped = False
+        self._failure: BaseException | None = None
+        self._app: Application[None] = Application(
+            layout=Layout(Window(_Canvas(self), always_hide_cursor=True)),
+            key_bindings=_bindings(self),
+            style=Style.from_dict(COLORS if color else NO_COLORS),
+            color_depth=_depth(color),
+            full_screen=True,
+            min_redraw_interval=REDRAW,
+            input=input,
+            output=output,
+        )
+        self._app.ttimeoutlen = self._app.timeoutlen = ESCAPE_WAIT
+
+    def run(self, frames: AsyncIterator[Frame], close: Callable[[], None]) -> None:
+        """Draws `frames` until `stop`, a key that quits, or their end.
+
+        `close` is called when the screen is left; the frames that still come then are taken, and not drawn. Raises
+        what taking or drawing them raised.
+        """
+        asyncio.run(self._run(frames, close))
+
+    async def _run(self, frames: AsyncIterator[Frame], close: Callable[[], None]) -> None:
+        asyncio.get_running_loop().set_exception_handler(self._fail)
+        feed = asyncio.create_task(self._feed(frames))
+        try:
+            if not self._is_stopped:
+                await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
+        finally:
+            close()
+            await feed
+        if self._failure is not None:
+            raise self._failure
+
+    async def _feed(self, frames: AsyncIterator[Frame]) -> None:
+        try:
+            async for frame in frames:
+                self.show(frame)
+            self._end()
+        except BaseException:
+            self.stop()
+            raise
+
+    def show(self, frame: Frame) -> None:
+        self.change(lambda view: view.with_frame(frame))
+
+    def _end(self) -> None:
+        if self._stays:
+            self.change(lambda view: view.with_end())
+        else:
+            self.stop()
+
+    def change(self, action: Action) -> None:
+        self.view = action(self.view)
+        self._app.invalidate()
+
+    def stop(self) -> None:
+        self._is_stopped = True
+        if self._app.loop is not None:
+            self._app.loop.call_soon_threadsafe(self._leave)
+
+    def suspend(self) -> None:
+        self._app.suspend_to_background()
+
+    def _started(self) -> None:
+        if self._is_stopped:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._app.is_running and self._app.future and not self._app.future.done():
+            self._app.exit()
+
+    def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Drawing failed: leave the screen first, then let the caller know."""
+        self._failure = self._failure or context.get("exception") or RuntimeError(context["message"])
+        self._leave()
+
+
+class _Canvas(UIControl):
+    """The whole screen as one control; prompt_toolkit asks it for lines."""
+
+    def __init__(self, display: Display) -> None:
+        self._display = display
+
+    def create_content(self, width: int, height: int) -> UIContent:
+        lines = screen(self._display.view, width, height)
+        return UIContent(get_line=lambda row: list(lines[row]), line_count=len(lines), show_cursor=False)
+
+    def is_focusable(self) -> bool:
+        return True
+
+
+def _bindings(display: Display) -> KeyBindings:
+    bindings = KeyBindings()
+    for key in KEYS:
+        for name in key.names:
+            bindings.add(name, eager=True)(_handler(display, key))
+    return bindings
+
+
+def _handler(display: Display, key: Key) -> Any:
+    named = {"quit": display.stop, "suspend": display.suspend}
+
+    def handle(_event: KeyPressEvent) -> None:
+        if isinstance(key.action, str):
+            named[key.action]()
+        else:
+            display.change(key.action)
+
+    return handle
+
+
+def _depth(color: bool) -> ColorDepth:
+    if not color:
+        return ColorDepth.DEPTH_1_BIT
+    return ColorDepth.DEPTH_24_BIT if os.environ.get("COLORTERM") in ("truecolor", "24bit") else ColorDepth.DEPTH_8_BIT

@@ -1,0 +1,94 @@
+"""Lines of styled text: fitted to a width, put side by side, filled with gauges and sparklines.
+
+A fragment is (style, text), a line is a list of them. Pure. Text that goes in is sanitized already; what comes out of
+`fit` has exactly the width asked for, wide characters included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from netmon import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netmon._core import Snapshot
+    from netmon.display.style import Glyphs
+
+Fragment: TypeAlias = tuple[str, str]
+Line: TypeAlias = list[Fragment]
+
+
+def width(line: Line) -> int:
+    return sum(fmt.width(text) for _, text in line)
+
+
+def fit(line: Line, columns: int, style: str = "") -> Line:
+    """`line` in exactly that many columns: cut, or filled with blanks of `style`."""
+    fitted: Line = []
+    room = columns
+    for look, text in line:
+        taken = fmt.width(text)
+        if taken > room:
+            fitted.append((look, fmt.fit(text, room, dots="")))
+            return fitted
+        fitted.append((look, text))
+        room -= taken
+    return [*fitted, (style, " " * room)] if room else fitted
+
+
+def spread(left: Line, right: Line, columns: int, style: str = "") -> Line:
+    """`left` and `right` at the two ends of a line; without room for both, the left one wins."""
+    room = columns - width(right)
+    if width(left) >= room:
+        return fit(left, columns, style)
+    return [*fit(left, room, style), *right]
+
+
+def beside(left: Sequence[Line], right: Sequence[Line], columns: int, gap: int = 2) -> list[Line]:
+    """Two blocks side by side; the left one is `columns` wide."""
+    rows = max(len(left), len(right))
+    pad = [*left, *([[]] * (rows - len(left)))]
+    return [
+        [*fit(line, columns), ("", " " * gap), *other]
+        for line, other in zip(pad, [*right, *([[]] * (rows - len(right)))], strict=True)
+    ]
+
+
+def restyle(line: Line, style: str) -> Line:
+    """The same text all in one style."""
+    return [(style, text) for _, text in line]
+
+
+def gauge(share: float, columns: int, style: str, glyphs: Glyphs) -> Line:
+    """A bar filled to `share` of 0..1 or above; anything above 0 shows."""
+    full = min(columns, max(round(share * columns), 1 if share > 0 else 0))
+    return [(style, glyphs.full * full), ("class:rest", glyphs.rest * (columns - full))]
+
+
+def sparkline(values: Sequence[float], glyphs: Glyphs) -> str:
+    """One bar per value, the highest is full; anything above 0 stands above the ground line."""
+    peak, top = max(values, default=0.0), len(glyphs.bars) - 1
+    if peak <= 0:
+        return glyphs.bars[0] * len(values)
+    return "".join(glyphs.bars[min(top, max(round(v / peak * top), 1)) if v > 0 else 0] for v in values)
+
+
+def series(history: Sequence[Snapshot], value: Callable[[Snapshot], float], columns: int) -> list[float]:
+    """`value` of the snapshots over time, one number per second or interval, the newest last.
+
+    Time that a file skipped is 0; a snapshot that stands for several intervals is spread over them.
+    """
+    slots = [0.0] * columns
+    if not history or columns <= 0:
+        return slots
+    end = history[-1].end
+    step = max(1.0, min(snapshot.end - snapshot.start for snapshot in history))
+    for snapshot in history:
+        parts = max(1, round((snapshot.end - snapshot.start) / step))
+        newest = columns - 1 - int((end - snapshot.end) / step + 1e-6)
+        for slot in range(newest, newest - parts, -1):
+            if 0 <= slot < columns:
+                slots[slot] += value(snapshot) / parts
+    return slots

@@ -1,0 +1,144 @@
+"""Numbers, times and wire text as people read them.
+
+Pure functions from a value to a short string; ASCII, but for the wide characters that wire text may hold. Units are
+SI, thousands are grouped by a space, times are local with their offset. Nothing here knows of colours or layout.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
+"""Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
+
+
+def count(n: float) -> str:
+    """``48210`` -> ``48 210``."""
+    return f"{n:,.0f}".replace(",", " ")
+
+
+def scaled(value: float, unit: str = "") -> str:
+    """``690100, "bit/s"`` -> ``690.1 kbit/s``."""
+    prefixes = iter(("k", "M", "G", "T", "P"))
+    prefix = ""
+    while abs(value) >= 999.95:
+        value, prefix = value / 1000, next(prefixes, "E")
+    number = f"{value:.1f}".removesuffix(".0")
+    return f"{number} {prefix}{unit}".rstrip()
+
+
+def rate(per_second: float) -> str:
+    """One decimal below 100, none above: ``0.4``, ``62.5``, ``3 480``."""
+    return f"{per_second:.1f}" if 0 < per_second < 99.95 else short(per_second)
+
+
+def short(n: float) -> str:
+    """A count in 7 columns: grouped below a million, scaled from there."""
+    return count(n) if n < 999_999.5 else scaled(n)
+
+
+def percent(share: float) -> str:
+    """``0.0312`` -> ``3.1 %``; never 0 for what is not, never 100 for what is not all."""
+    if share <= 0:
+        return "0 %"
+    if share < 0.001:
+        return "<0.1 %"
+    if share < 0.0995:
+        return f"{share * 100:.1f} %"
+    return f"{100 if share >= 1 else min(share * 100, 99):.0f} %"
+
+
+def latency(seconds: float | None) -> str:
+    """``0.0123`` -> ``12 ms``; ``-`` for none."""
+    if seconds is None:
+        return "-"
+    milliseconds = seconds * 1000
+    if milliseconds < 9.95:
+        return f"{milliseconds:.2f} ms" if milliseconds < 0.995 else f"{milliseconds:.1f} ms"
+    return f"{milliseconds:.0f} ms" if milliseconds < 999.5 else f"{seconds:.1f} s"
+
+
+def duration(seconds: float) -> str:
+    """``130`` -> ``2 min 10 s``: the two largest units."""
+    if 0 < seconds < 9.95 and round(seconds, 1) != round(seconds):
+        return f"{seconds:.1f} s"
+    rest, parts = round(seconds), []
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        amount, rest = divmod(rest, size)
+        if amount:
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def time(at: float, *, zone: tzinfo | None = None, digits: int = 0) -> str:
+    """Local date and time with offset, with `digits` (0 or 3) of the second's fraction."""
+    text = datetime.fromtimestamp(at, zone).astimezone(zone).isoformat(" ", "milliseconds" if digits else "seconds")
+    return f"{text[:-6]} {text[-6:]}"
+
+
+def clock(at: float, *, zone: tzinfo | None = None) -> str:
+    """The time of day of `time`, without date and offset."""
+    return time(at, zone=zone)[11:19]
+
+
+def plural(n: int, noun: str) -> str:
+    """``1 hit``, ``2 hits``."""
+    return f"{count(n)} {noun}" + ("" if n == 1 else "s")
+
+
+def losses(packets: int, lost: int) -> str:
+    """The capture line: ``48 210 packets, none lost``."""
+    if not lost:
+        return f"{plural(packets, 'packet')}, none lost"
+    return f"{plural(packets, 'packet')}, {count(lost)} lost ({percent(lost / (packets + lost))})"
+
+
+def tops(counts: Mapping[str, int] | Mapping[int, int], n: int = 8) -> str:
+    """``200 (103)  303 (4)``: the first `n` of a table that is sorted."""
+    return "  ".join(f"{key} ({value})" for key, value in list(counts.items())[:n])
+
+
+def classes(statuses: Mapping[int, int]) -> list[int]:
+    """How many statuses of 2xx, 3xx, 4xx and 5xx."""
+    return [sum(n for status, n in statuses.items() if status // 100 == first) for first in (2, 3, 4, 5)]
+
+
+def sanitize(text: str) -> str:
+    r"""Text from the wire, safe to show: what could move, reorder or hide becomes ``\xNN`` or ``\uNNNN``."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escape(char) if unicodedata.category(char) in HIDDEN else char for char in text)
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def width(text: str) -> int:
+    """Columns that sanitized text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415  its tables are large, and most text is ASCII
+
+    return max(0, wcswidth(text))
+
+
+def fit(text: str, columns: int, *, right: bool = False, dots: str = "~") -> str:
+    """`text` in exactly that many columns: padded, or cut with `dots` at the end."""
+    if columns <= 0:
+        return ""
+    if width(text) > columns:
+        keep = len(text)
+        while width(text[:keep]) > columns - width(dots):
+            keep -= 1
+        text = text[:keep] + (dots if columns >= width(dots) else "")
+    padding = " " * (columns - width(text))
+    return padding + text if right else text + padding

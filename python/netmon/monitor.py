@@ -1,0 +1,143 @@
+"""A capture as an iterator of snapshots: the engine of the native core with Python's manners.
+
+Settings go in, one `Snapshot` per interval comes out. Waits in bounded steps with the interpreter released, so that
+Ctrl-C and cancellation work at once. Never keeps a snapshot, never prints, never looks at a clock.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Protocol, Self, TypeAlias
+
+from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
+
+STEP = 0.1
+"""Seconds of one wait for the engine: how long Ctrl-C or a cancellation may have to wait."""
+
+Names: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+
+
+class Source(Protocol):
+    """What `Monitor` needs of an engine; tests bring their own."""
+
+    @property
+    def interfaces(self) -> list[str]: ...
+    def start(self) -> None: ...
+    def next(self, timeout: float, /) -> Snapshot | None: ...
+    def close(self) -> None: ...
+    def log(self) -> list[tuple[str, str]]: ...
+
+
+class Monitor:
+    """Watches interfaces, or reads capture files.
+
+    `interfaces` and `read` take one name or several; interfaces may be globs, none means every interface that is up,
+    and `read` wins. `interval` and `timeout` are seconds. `filter` is a BPF expression in place of the default.
+    `exchanges` asks for a row per exchange in each snapshot.
+
+    Nothing is opened before `open`, ``with`` or the first call of `snapshots`; these raise PermissionError,
+    SourceError (nothing to capture from) and FilterError.
+    """
+
+    def __init__(
+        self,
+        interfaces: Names = None,
+        *,
+        read: Names = None,
+        interval: float = 1.0,
+        timeout: float | None = None,
+        filter: str | None = None,  # noqa: A002  the name of the setting everywhere
+        exclude_interfaces: Names = (),
+        section_depth: int = 1,
+        snaplen: int = DEFAULT_SNAPLEN,
+        buffer_size: int = DEFAULT_BUFFER_SIZE,
+        promiscuous: bool = True,
+        exchanges: bool = False,
+        _engine: Source | None = None,
+    ) -> None:
+        self._opened = False
+        self._engine = _engine or Engine(
+            interfaces=_names(interfaces),
+            exclude_interfaces=_names(exclude_interfaces),
+            read=_names(read),
+            filter=filter,
+            snaplen=snaplen,
+            buffer_size=buffer_size,
+            promiscuous=promiscuous,
+            interval=interval,
+            section_depth=section_depth,
+            timeout=timeout,
+            exchanges=exchanges,
+        )
+
+    @property
+    def interfaces(self) -> list[str]:
+        """The interfaces captured from at this moment; files by their path."""
+        return self._engine.interfaces
+
+    def open(self) -> None:
+        """Starts the capture, once."""
+        if not self._opened:
+            self._engine.start()
+            self._opened = True
+
+    def close(self) -> None:
+        """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
+        self._engine.close()
+
+    def log(self) -> list[tuple[str, str]]:
+        """Takes what the capture had to say since last asked: (level, message)."""
+        return self._engine.log()
+
+    def snapshots(self) -> Generator[Snapshot]:
+        """One snapshot per interval until the end; the capture is closed when the iterator ends or is dropped."""
+        self.open()
+        return self._snapshots()
+
+    def _snapshots(self) -> Generator[Snapshot]:
+        try:
+            while True:
+                snapshot = self._engine.next(STEP)
+                if snapshot is not None:
+                    yield snapshot
+        except EOFError:
+            return
+        finally:
+            self.close()
+
+    async def asnapshots(self) -> AsyncGenerator[Snapshot]:
+        """`snapshots` for asyncio. Cancelling the task that waits ends the iterator and closes the capture."""
+        import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and the plain iterator needs none
+
+        self.open()
+        try:
+            while True:
+                snapshot = await asyncio.to_thread(self._engine.next, STEP)
+                if snapshot is not None:
+                    yield snapshot
+        except EOFError:
+            return
+        finally:
+            self.close()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+
+def _names(names: Names) -> list[str]:
+    if names is None:
+        return []
+    several = [names] if isinstance(names, (str, os.PathLike)) else names
+    return [os.fspath(name) for name in several]

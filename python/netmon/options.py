@@ -1,0 +1,119 @@
+"""The settings: one table from which the flags, the TOML keys, the environment variables and the help are made.
+
+`Settings` holds the values with their types and limits; `OPTIONS` says how each is spelt and explained. A setting
+``section_depth`` is ``--section-depth`` on the command line, ``section_depth`` in the file and
+``NETMON_SECTION_DEPTH`` in the environment. Reads nothing, decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, ClassVar, Literal, NamedTuple, Self
+
+import msgspec
+
+from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN
+
+
+class Duration(float):
+    """Seconds, written as ``200``, ``200s``, ``500ms``, ``5m`` or ``1h``; above 0."""
+
+    UNITS: ClassVar = {"ms": 0.001, "": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", str(value).strip())
+        if isinstance(value, bool) or not found or found[2] not in cls.UNITS:
+            raise ValueError(f"{value!r} is not a duration such as 90, 90s, 500ms, 5m or 1h")
+        seconds = float(found[1]) * cls.UNITS[found[2]]
+        if seconds <= 0:
+            raise ValueError(f"{value!r} is not above 0")
+        return cls(seconds)
+
+
+class Size(int):
+    """Bytes, written as a number of KiB, as tcpdump has it, or with a unit: ``16MiB``, ``512KiB``, ``1GiB``."""
+
+    UNITS: ClassVar = {"": 1 << 10, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        found = re.fullmatch(r"(\d+)\s*([a-z]*)", str(value).strip().lower())
+        if isinstance(value, bool) or not found or found[2] not in cls.UNITS or not int(found[1]):
+            raise ValueError(f"{value!r} is not a size such as 4096 (KiB) or 16MiB")
+        return cls(int(found[1]) * cls.UNITS[found[2]])
+
+
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything that can be set, with its default."""
+
+    interfaces: tuple[str, ...] = ()
+    exclude_interfaces: tuple[str, ...] = ()
+    read: tuple[str, ...] = ()
+    filter: str | None = None
+    snaplen: Annotated[int, msgspec.Meta(ge=1)] = DEFAULT_SNAPLEN
+    buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
+    promiscuous: bool = True
+    timeout: Duration | None = None
+
+    interval: Duration = Duration(1)
+    window: Duration = Duration(10)
+    section_depth: Positive = 1
+    top: Positive = 10
+
+    alert_threshold: Positive = 7000
+    alert_span: Duration = Duration(120)
+    fail_on_alert: bool = False
+
+    output: tuple[str, ...] = ()
+    format: Literal["auto", "plain", "ndjson", "json"] = "auto"
+    requests: bool = False
+    color: Literal["auto", "always", "never"] = "auto"
+    ascii: bool = False
+    quiet: bool = False
+    verbose: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class Option(NamedTuple):
+    """How one setting is spelt: its group in the help, its flags, its value there, and what it means."""
+
+    name: str
+    group: str
+    flags: str
+    metavar: str
+    help: str
+
+
+CAPTURE, COUNTING, ALERTS, OUTPUT = "capture", "counting", "alerts", "output"
+
+OPTIONS = (
+    Option(
+        "interfaces", CAPTURE, "-i --interface", "NAME", "capture from it; a name or a glob, repeatable; default: all"
+    ),
+    Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "but not from these; repeatable"),
+    Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable"),
+    Option("filter", CAPTURE, "-f --filter", "BPF", "capture only what it matches, as in tcpdump"),
+    Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),
+    Option(
+        "buffer_size", CAPTURE, "-B --buffer-size", "SIZE", "capture buffer per interface: KiB, or with a unit: 16MiB"
+    ),
+    Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
+    Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
+    Option("interval", COUNTING, "--interval", "DURATION", "one snapshot each"),
+    Option("window", COUNTING, "--window", "DURATION", "how far back screen and report look"),
+    Option("section_depth", COUNTING, "--section-depth", "N", "path segments that make a section"),
+    Option("top", COUNTING, "--top", "N", "hosts in the plain report"),
+    Option("alert_threshold", ALERTS, "--alert-threshold", "HITS", "alert when this many hits"),
+    Option("alert_span", ALERTS, "--alert-span", "DURATION", "were seen within this time"),
+    Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with 5 when an alert fired"),
+    Option("output", OUTPUT, "-o --output", "FILE", "write to a file as well: .ndjson or .json; repeatable"),
+    Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
+    Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
+    Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
+    Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
+    Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
+    Option("verbose", OUTPUT, "-v --verbose", "", "say more on standard error; -vv says all"),
+)

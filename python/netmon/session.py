@@ -1,0 +1,201 @@
+"""The only loop: snapshot -> frame -> sinks, until the end of the capture, a signal, a key or a closed pipe.
+
+Settings go in, an exit code comes out. However it ends: the capture stops, the screen is left, every output is flushed,
+then the summary is the last thing written. Errors of the capture pass through to the caller, after all that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from netmon.alerts import Rule
+from netmon.console import Console, stopping
+from netmon.frames import Frame, Frames
+from netmon.monitor import Monitor
+from netmon.sinks.document import Document
+from netmon.sinks.ndjson import Ndjson
+from netmon.sinks.plain import Plain
+from netmon.sinks.requests import Requests
+from netmon.sinks.summary import summary
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from netmon._core import Snapshot
+    from netmon.options import Settings
+    from netmon.sinks import Sink
+
+ALERTED = 5
+NOTES = 100
+"""Messages of the capture kept while the screen is up; the newest tell most."""
+
+
+def run(
+    settings: Settings,
+    *,
+    filter: str | None = None,  # noqa: A002  the name of the setting everywhere
+    once: bool = False,
+    demo: bool = False,
+    monitor: Monitor | None = None,
+    console: Console | None = None,
+) -> int:
+    """Runs until the end and returns 0, or 5 with `fail_on_alert` and an alert.
+
+    `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
+    first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
+    """
+    console = console or Console()
+    monitor = monitor or _monitor(settings, filter)
+    on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
+    with ExitStack() as files:
+        session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
+        files.callback(monitor.close)
+        monitor.open()
+        session.sinks += _outputs(settings, files)
+        if on_screen:
+            session.run_screen()
+        else:
+            session.sinks.append(_stdout(settings, console))
+            session.run()
+    fired = session.frame is not None and session.frame.tally.fired > 0
+    return ALERTED if settings.fail_on_alert and fired else 0
+
+
+class Session:
+    """One run. `push` is the loop's body, `run` and `run_screen` are the loop without and with a screen."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        monitor: Monitor,
+        console: Console,
+        *,
+        once: bool = False,
+        until_recovery: bool = False,
+    ) -> None:
+        self.sinks: list[Sink] = []
+        self.frame: Frame | None = None
+        self._settings = settings
+        self._monitor = monitor
+        self._console = console
+        self._length = float(settings.window) if once else float("inf")
+        self._until_recovery = until_recovery
+        self._notes: deque[str] | None = None
+        self._rules = [Rule(settings.alert_threshold, settings.alert_span)]
+        self._frames = Frames(settings.window, self._rules)
+
+    def push(self, snapshot: Snapshot) -> Frame:
+        """Takes one snapshot through the flow."""
+        self.frame = frame = self._frames.push(snapshot)
+        for sink in self.sinks:
+            sink.update(frame)
+        self._take_log()
+        return frame
+
+    def run(self) -> None:
+        with stopping(self._monitor.close), self._ending():
+            for snapshot in self._monitor.snapshots():
+                if self._is_over(snapshot.start):
+                    break
+                self.push(snapshot)
+                if self._is_over(snapshot.end):
+                    break
+
+    def run_screen(self) -> None:
+        from netmon.display.app import Display  # noqa: PLC0415  heavy, and only the screen needs it
+
+        whole_file = bool(self._settings.read)
+        if whole_file:
+            self._frames = Frames(float("inf"), self._rules)
+        self._notes = deque(maxlen=NOTES)
+        display = Display(
+            color=self._console.wants_color(self._settings.color),
+            plain_glyphs=self._settings.ascii or not self._console.speaks_unicode,
+            stays=whole_file,
+        )
+        with stopping(display.stop), self._ending():
+            display.run(self._frames_as_they_come(), self._monitor.close)
+
+    async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
+        async for snapshot in self._monitor.asnapshots():
+            yield self.push(snapshot)
+
+    def _is_over(self, at: float) -> bool:
+        """Whether what was asked for has been seen, once time is `at`."""
+        if self.frame is None:
+            return False
+        tally = self.frame.tally
+        recovered = self._until_recovery and tally.recovered > 0
+        return recovered or at - tally.start >= self._length - 1e-6
+
+    @contextmanager
+    def _ending(self) -> Iterator[None]:
+        """What is done last, whatever happened: flush each output, then the summary, then silence."""
+        quiet = self._settings.quiet
+        try:
+            yield
+        except KeyboardInterrupt:  # the second one: at once
+            quiet = True
+            self.sinks.clear()
+            raise
+        except BrokenPipeError:  # the reader has had enough
+            quiet = True
+            raise
+        finally:
+            self._monitor.close()
+            with ExitStack() as closing:
+                closing.callback(self._last_words, quiet)
+                for sink in self.sinks:
+                    closing.callback(sink.close)
+
+    def _last_words(self, quiet: bool) -> None:
+        self._take_log()
+        if not quiet:
+            self._console.say("".join(self._notes or ()) + summary(self.frame))
+
+    def _take_log(self) -> None:
+        """Passes on what the capture has to say; with a screen up it waits for the end."""
+        levels = ("error", "warning", "info", "debug")
+        heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
+        lines = [f"netmon: {level}: {message}\n" for level, message in self._monitor.log() if level in heard]
+        if self._notes is not None:
+            self._notes.extend(lines)
+        elif lines:
+            self._console.say("".join(lines))
+
+
+def _monitor(settings: Settings, default_filter: str | None) -> Monitor:
+    return Monitor(
+        settings.interfaces,
+        read=settings.read,
+        interval=settings.interval,
+        timeout=settings.timeout,
+        filter=settings.filter or default_filter,
+        exclude_interfaces=settings.exclude_interfaces,
+        section_depth=settings.section_depth,
+        snaplen=settings.snaplen,
+        buffer_size=settings.buffer_size,
+        promiscuous=settings.promiscuous,
+        exchanges=settings.requests,
+    )
+
+
+def _outputs(settings: Settings, files: ExitStack) -> Iterator[Sink]:
+    """The sinks of ``--output``, by the extension of the file."""
+    for name in settings.output:
+        stream = files.enter_context(open(name, "wb"))  # noqa: SIM115  closed with the others
+        yield Ndjson(stream) if name.endswith(".ndjson") else Document(stream)
+
+
+def _stdout(settings: Settings, console: Console) -> Sink:
+    """The sink for standard output."""
+    if settings.requests:
+        return Requests(console.stdout, as_json=settings.format in ("ndjson", "json"))
+    if settings.format == "ndjson":
+        return Ndjson(console.stdout.buffer)
+    if settings.format == "json":
+        return Document(console.stdout.buffer)
+    color = console.wants_color(settings.color)
+    return Plain(console.stdout, window=settings.window, top=settings.top, color=color)

@@ -1,0 +1,20 @@
+"""One JSON document, written at the end: the merge of all snapshots. Nothing seen gives the empty snapshot."""
+
+from typing import BinaryIO
+
+from netmon._core import Snapshot
+from netmon.frames import Frame
+
+
+class Document:
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._frame: Frame | None = None
+
+    def update(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def close(self) -> None:
+        total = self._frame.total if self._frame else Snapshot()
+        self._stream.write(total.to_json() + b"\n")
+        self._stream.flush()

@@ -1,0 +1,146 @@
+"""The plain report: once per window on a stream that is no terminal, and each alert at the moment it happens.
+
+Reports do not overlap: every snapshot is in exactly one, also where a file skips time. Escape codes only when colour
+was asked for; text from the wire is sanitized.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TextIO
+
+from netmon import format as fmt
+from netmon._core import Host, Interface, Section, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netmon.alerts import Alert, Gauge
+    from netmon.frames import Frame
+
+SECTIONS = 5
+"""Sections shown of each host; the rest is counted on a line of its own."""
+
+RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
+
+
+class Plain:
+    def __init__(self, stream: TextIO, *, window: float, top: int, color: bool = False) -> None:
+        self._stream = stream
+        self._window = window
+        self._top = top
+        self._color = color
+        self._held: list[Snapshot] = []
+        self._frame: Frame | None = None
+        self._due = 0.0
+
+    def update(self, frame: Frame) -> None:
+        snapshot = frame.snapshot
+        if self._held and snapshot.start >= self._due:  # a file skipped the rest of the window
+            self._report()
+        if not self._held:
+            self._due = snapshot.start + self._window - 1e-6  # ends are multiples of the interval in floats
+        self._held.append(snapshot)
+        self._frame = frame
+        if snapshot.end >= self._due:
+            self._report()
+        for alert in frame.alerts:
+            self._write([alert_line(alert)])
+
+    def close(self) -> None:
+        self._report()
+
+    def _report(self) -> None:
+        if self._held and self._frame:
+            window = Snapshot.merge(self._held)
+            self._held.clear()
+            self._write(report(self._frame, window, self._window, self._top))
+
+    def _write(self, lines: Iterator[str] | list[str]) -> None:
+        text = "\n".join(map(_paint, lines) if self._color else lines)
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+
+def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[str]:
+    """The lines of one report on `window`."""
+    rules = "".join(f"  alert {g.rule.threshold} {g.rule.metric} / {g.rule.span:g} s" for g in frame.gauges)
+    yield f"netmon  refresh {length:g} s{rules}  updated {fmt.time(window.end)}"
+    for gauge in frame.gauges:
+        yield f"Alert watchdog:  {gauge_text(gauge)}"
+    traffic = [interface_text(each, window.end - window.start) for each in window.interfaces]
+    yield f"HTTP traffic:    {'   '.join(traffic) or 'no interface'}"
+    yield f"Capture:         {fmt.losses(frame.tally.packets, frame.tally.lost)}"
+    hosts = window.top(top)
+    for rank, host in enumerate(hosts, 1):
+        label = "Top host:" if rank == 1 else f"Host {rank}:"
+        yield f"{label:<16} {host_text(host)}"
+        yield from section_lines(host)
+    if not hosts:
+        yield f"Top host:        {no_http(window)}"
+    elif window.host_count > len(hosts):
+        yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
+    yield ""
+
+
+def gauge_text(gauge: Gauge) -> str:
+    rule, word = gauge.rule, "ALERT" if gauge.alert else "OK"
+    return f"{gauge.value} / {rule.threshold} {rule.metric} over the past {rule.span:g} s  {word}"
+
+
+def interface_text(interface: Interface, seconds: float) -> str:
+    """HTTP bits on the wire: per second, and in the window."""
+    bits = interface.http_bytes * 8
+    name = fmt.sanitize(interface.name)
+    state = "" if interface.state == "up" else f" {interface.state}"
+    rate = fmt.scaled(bits / seconds if seconds else 0, "bit/s")
+    return f"{name}{state}  {rate}" + (f" ({fmt.scaled(bits, 'bit')})" if bits else "")
+
+
+def host_text(host: Host) -> str:
+    parts = [fmt.sanitize(host.name), f" {fmt.plural(host.hits, 'hit')}"]
+    if host.statuses:
+        parts.append(f" {fmt.tops(host.statuses)}")
+    if host.latency.count:
+        p50, p95 = (fmt.latency(host.latency.quantile(q)) for q in (0.5, 0.95))
+        parts.append(f" p50 {p50}  p95 {p95}")
+    return "  ".join(parts)
+
+
+def section_lines(host: Host) -> Iterator[str]:
+    sections = host.top_sections(SECTIONS + 1)
+    shown = sections[:SECTIONS]
+    columns = max((fmt.width(fmt.sanitize(section.path)) for section in shown), default=0)
+    yield from (section_text(section, min(columns, 40)) for section in shown)
+    if len(sections) > SECTIONS:
+        yield f"  > and {fmt.plural(len(host.sections) - SECTIONS, 'more section')}"
+
+
+def section_text(section: Section, columns: int) -> str:
+    path = fmt.fit(fmt.sanitize(section.path), columns)
+    return f"  > {path}  {fmt.plural(section.hits, 'hit'):>10}   {fmt.tops(section.methods)}".rstrip()
+
+
+def no_http(window: Snapshot) -> str:
+    """Why there is no host: what was seen instead."""
+    packets = window.capture.received
+    if not packets:
+        return "none, no packet seen"
+    protocols = [f"{n} {name}" for name, n in window.capture.protocols.items() if n]
+    connections = f" (connections: {', '.join(protocols)})" if protocols else ""
+    return f"none, no HTTP in {fmt.plural(packets, 'packet')}{connections}"
+
+
+def alert_line(alert: Alert) -> str:
+    at = fmt.time(alert.at, digits=3)
+    if alert.state == "fired":
+        return f"ALERT      {alert.rule.metric} = {alert.value} at {at}"
+    return f"RECOVERED  after {fmt.duration(alert.duration)} at {at}"
+
+
+def _paint(line: str) -> str:
+    """The words of alerts in colour, labels in bold; the words stay, so that colour says nothing by itself."""
+    for word, color in (("ALERT", RED), ("RECOVERED", GREEN), ("OK", GREEN)):
+        if line.startswith(f"{word}  ") or line.endswith(f"  {word}"):
+            return line.replace(word, f"{color}{word}{PLAIN}")
+    label, colon, rest = line.partition(": ")
+    return f"{BOLD}{label}:{PLAIN} {rest}" if colon and not line.startswith((" ", "netmon")) else line

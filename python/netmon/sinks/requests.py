@@ -1,0 +1,57 @@
+"""One line per exchange, as they come: text, or JSON. Needs snapshots with exchanges; says how many did not fit."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+from netmon import format as fmt
+
+if TYPE_CHECKING:
+    from netmon._core import Exchange
+    from netmon.frames import Frame
+
+FIELDS = (
+    *("client", "server", "interface", "host", "section", "method", "status"),
+    *("request_bytes", "response_bytes", "latency", "duration"),
+)
+
+
+class Requests:
+    def __init__(self, stream: TextIO, *, as_json: bool = False) -> None:
+        self._stream = stream
+        self._line = as_object if as_json else as_text
+
+    def update(self, frame: Frame) -> None:
+        lines = [self._line(exchange) for exchange in frame.snapshot.exchanges]
+        dropped = frame.snapshot.capture.exchanges_dropped
+        if dropped and self._line is as_text:
+            lines.append(f"({fmt.plural(dropped, 'exchange')} more in this interval)")
+        if lines:
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
+
+    def close(self) -> None:
+        self._stream.flush()
+
+
+def as_text(exchange: Exchange) -> str:
+    """``2026-11-22 12:00:00.250 +00:00  10.0.0.1:5000  GET  shop.example/cart  200  12 ms  4.2 kB``."""
+    where = fmt.sanitize(exchange.host + exchange.section)
+    columns = (
+        fmt.time(exchange.ts, digits=3),
+        f"{exchange.client:<21}",
+        f"{exchange.method:<7}",
+        f"{where:<40}",
+        f"{exchange.status or 'none':>4}",
+        f"{fmt.latency(exchange.latency):>8}",
+        f"{fmt.scaled(exchange.response_bytes, 'B'):>9}",
+    )
+    return "  ".join(columns)
+
+
+def as_object(exchange: Exchange) -> str:
+    """One object with the names of `Exchange`, on one line."""
+    ts = datetime.fromtimestamp(exchange.ts, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return json.dumps({"ts": ts} | {name: getattr(exchange, name) for name in FIELDS})
