@@ -17,7 +17,7 @@ from netmon._core import CaptureError, FilterError, SourceError, __version__
 from netmon.options import OPTIONS, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 
@@ -69,7 +69,7 @@ def _run(arguments: list[str]) -> int:
     if flags.list_interfaces:
         print("\n".join(advice.interfaces()))
         return OK
-    settings = _settings(flags, os.environ)
+    settings = settings_from(flags, os.environ)
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
@@ -81,7 +81,7 @@ def _run(arguments: list[str]) -> int:
     return session.run(settings, once=flags.once)
 
 
-def _settings(flags: argparse.Namespace, environment: os._Environ[str]) -> Settings:
+def settings_from(flags: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
     given = {name: value for name, value in vars(flags).items() if name in config.FIELDS}
     given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     if expressions := _filters(flags):
@@ -98,7 +98,7 @@ def _settings(flags: argparse.Namespace, environment: os._Environ[str]) -> Setti
     return settings
 
 
-def _file(flags: argparse.Namespace, environment: os._Environ[str]) -> dict[str, Any]:
+def _file(flags: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, Any]:
     if flags.no_config:
         return {}
     if flags.config is not None:

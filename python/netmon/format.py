@@ -34,6 +34,8 @@ def scaled(value: float, unit: str = "") -> str:
 
 def rate(per_second: float) -> str:
     """One decimal below 100, none above: ``0.4``, ``62.5``, ``3 480``."""
+    if 0 < per_second < 0.05:
+        return "<0.1"
     return f"{per_second:.1f}" if 0 < per_second < 99.95 else short(per_second)
 
 

@@ -1,0 +1,78 @@
+"""What stands in for the outside world: snapshots made of what matters to a test, and an engine that plays them."""
+
+import io
+import json
+
+from netmon import Monitor, Snapshot
+from netmon.console import Console
+
+
+def snapshot(start=0.0, end=None, *, hosts=(), **fields):
+    """A snapshot of one second from `start`; hosts, interfaces and the rest as in its JSON, what is left out is zero."""
+    end = start + 1 if end is None else end
+    hosts = [host if isinstance(host, dict) else {"name": host} for host in hosts]
+    return Snapshot.from_json(json.dumps({"schema": 1, "start": iso(start), "end": iso(end), "hosts": hosts} | fields))
+
+
+def iso(at):
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def histogram(**seconds):
+    """``histogram(at=0.01, count=5)``: so many values around one."""
+    import math
+
+    at, count = seconds["at"], seconds["count"]
+    offset = math.ceil(math.log2(at) * 16) - 1
+    return {"count": count, "sum": at * count, "min": at, "max": at, "offset": offset, "buckets": [count], "zero_count": 0}
+
+
+class FakeEngine:
+    """Plays a script: snapshots are given, None means nothing yet, an exception is raised; then the end."""
+
+    def __init__(self, script=(), *, on_start=None, log=()):
+        self.script, self.on_start, self.messages = list(script), on_start, list(log)
+        self.calls, self.interfaces = [], ["eth0"]
+
+    def start(self):
+        self.calls.append("start")
+        if self.on_start:
+            raise self.on_start
+
+    def next(self, timeout):
+        assert timeout <= 0.1, "a wait is bounded, so that Ctrl-C works at once"
+        if not self.script:
+            raise EOFError
+        step = self.script.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return step() if callable(step) else step
+
+    def close(self):
+        self.calls.append("close")
+
+    def log(self):
+        messages, self.messages = self.messages, []
+        return messages
+
+
+def monitor(*script, **kinds):
+    engine = FakeEngine(script, **kinds)
+    return Monitor(_engine=engine), engine
+
+
+class Pipe(io.TextIOWrapper):
+    """A standard stream that is no terminal and remembers."""
+
+    def __init__(self):
+        super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)
+
+    @property
+    def text(self):
+        return self.buffer.getvalue().decode()
+
+
+def console(**environment):
+    return Console(stdin=Pipe(), stdout=Pipe(), stderr=Pipe(), environment=environment)

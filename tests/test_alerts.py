@@ -1,0 +1,136 @@
+"""The alert policy as conversations: (start, end, hits) in, [(state, at, value, duration)] out."""
+
+import random
+
+import pytest
+from fakes import snapshot
+
+from netmon import AlertPolicy, Rule
+
+FIVE = Rule(threshold=5, span=3)
+
+
+def talk(rule, *intervals):
+    """All events of a policy that sees these intervals, as (state, at, value, duration)."""
+    policy = AlertPolicy([rule])
+    return [
+        (alert.state, alert.at, alert.value, alert.duration)
+        for start, end, hits in intervals
+        for alert in policy.update(snapshot(start, end, hits=hits))
+    ]
+
+
+def live(*hits, start=100):
+    """Intervals of a second each, without gaps."""
+    return [(start + i, start + i + 1, n) for i, n in enumerate(hits)]
+
+
+def file(intervals):
+    """The same from a file: what was empty is skipped."""
+    return [interval for interval in intervals if interval[2]]
+
+
+CONVERSATIONS = {
+    "nothing_seen_is_no_alert": (live(0, 0, 0), []),
+    "one_below_the_threshold_is_no_alert": (live(4), []),
+    "the_threshold_itself_fires": (live(5), [("fired", 101, 5, 0)]),
+    "hits_add_up_over_the_span": (live(2, 2, 1), [("fired", 103, 5, 0)]),
+    "hits_older_than_the_span_do_not_count": (live(2, 2, 0, 1), []),
+    "an_alert_that_lasts_is_told_once": (live(5, 5, 5, 5), [("fired", 101, 5, 0)]),
+    "recovery_when_the_hits_leave_the_span": (live(5, 0, 0, 0), [("fired", 101, 5, 0), ("recovered", 104, 0, 3)]),
+    "recovery_is_told_once": (live(5, 0, 0, 0, 0, 0), [("fired", 101, 5, 0), ("recovered", 104, 0, 3)]),
+    "recovery_needs_the_sum_below_the_threshold": (live(5, 0, 0, 5, 0), [("fired", 101, 5, 0)]),
+    "it_fires_again_after_a_recovery": (
+        live(5, 0, 0, 0, 6),
+        [("fired", 101, 5, 0), ("recovered", 104, 0, 3), ("fired", 105, 6, 0)],
+    ),
+    "a_gap_recovers_when_the_hits_leave_the_span_not_when_it_ends": (
+        [(100, 101, 9), (500, 501, 1)],
+        [("fired", 101, 9, 0), ("recovered", 104, 0, 3)],
+    ),
+    "a_gap_recovers_as_soon_as_enough_has_left": (
+        [(100, 101, 3), (101, 102, 3), (500, 501, 1)],
+        [("fired", 102, 6, 0), ("recovered", 104, 3, 2)],
+    ),
+    "recovered_in_a_gap_and_fired_at_its_end": (
+        [(100, 101, 5), (500, 501, 7)],
+        [("fired", 101, 5, 0), ("recovered", 104, 0, 3), ("fired", 501, 7, 0)],
+    ),
+    "a_gap_that_ends_when_the_hits_leave_looks_at_both": (
+        [(100, 101, 5), (103, 104, 5)],
+        [("fired", 101, 5, 0)],
+    ),
+    "a_gap_of_exactly_the_span_recovers_at_its_end": (
+        [(100, 101, 5), (104, 105, 5)],
+        [("fired", 101, 5, 0), ("recovered", 104, 0, 3), ("fired", 105, 5, 0)],
+    ),
+    "a_coarse_snapshot_counts_at_its_end": ([(100, 101, 1), (101, 103, 4)], [("fired", 103, 5, 0)]),
+    "within_a_coarse_snapshot_nothing_is_decided": ([(100, 101, 5), (101, 106, 5)], [("fired", 101, 5, 0)]),
+    "time_that_jumps_back_counts_now": ([(100, 101, 3), (40, 41, 3)], [("fired", 101, 6, 0)]),
+    "an_empty_snapshot_without_time_changes_nothing": ([(0, 0, 0), (100, 101, 5), (0, 0, 0)], [("fired", 101, 5, 0)]),
+    "hits_from_before_the_gap_do_not_fire_after_it": ([(100, 101, 4), (500, 501, 4)], []),
+}
+
+
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_conversation(name):
+    intervals, events = CONVERSATIONS[name]
+    assert talk(FIVE, *intervals) == events
+
+
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("rule", [FIVE, Rule(10, 7), Rule(3, 1), Rule(6, 2.5), Rule(1, 120)])
+def test_a_file_alerts_at_the_instants_of_the_live_link(rule, seed):
+    """Skipping empty intervals changes no event that happens before the last packet."""
+    chance = random.Random(seed)
+    hits = [chance.choice((0, 0, 0, 0, 1, 2, 7)) for _ in range(60)] + [1]
+    assert talk(rule, *file(live(*hits))) == talk(rule, *live(*hits))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_alert_is_the_sum_over_the_span_and_nothing_else(seed):
+    """Against the plainest model there is: add up the last `span` intervals at each end."""
+    chance = random.Random(seed)
+    hits = [chance.choice((0, 1, 2, 4)) for _ in range(80)]
+    sums = [sum(hits[max(0, i - 2) : i + 1]) for i in range(len(hits))]
+    above = [False] + [n >= 5 for n in sums]
+    crossings = [101 + i for i in range(len(hits)) if above[i] != above[i + 1]]
+    assert [at for _, at, _, _ in talk(FIVE, *live(*hits))] == crossings
+
+
+def test_intervals_that_floats_cannot_hold_leave_the_span_in_time():
+    tenths = [(1_700_000_000 + i / 10, 1_700_000_000 + (i + 1) / 10, 5 if i == 0 else 0) for i in range(31)]
+    assert [(state, round(at - 1_700_000_000, 6)) for state, at, _, _ in talk(FIVE, *tenths)] == [
+        ("fired", 0.1),
+        ("recovered", 3.1),
+    ]
+
+
+def test_gauges_tell_where_each_rule_stands():
+    policy = AlertPolicy([FIVE, Rule(2, 60, "errors")])
+    policy.update(snapshot(100, hits=7, errors=1))
+    hits, errors = policy.gauges
+    assert (hits.value, hits.alert.state, hits.alert.at) == (7, "fired", 101)
+    assert (errors.value, errors.alert) == (1, None)
+
+
+def test_events_of_several_rules_come_by_time():
+    policy = AlertPolicy([Rule(5, 6), Rule(5, 3)])
+    policy.update(snapshot(100, hits=5))
+    assert [alert.at for alert in policy.update(snapshot(500))] == [104, 107]
+
+
+def test_without_rules_nothing_ever_happens():
+    assert AlertPolicy([]).update(snapshot(100, hits=10**9)) == []
+
+
+def test_the_default_rule_is_gonetmons():
+    assert AlertPolicy().gauges[0].rule == Rule(threshold=7000, span=120.0, metric="hits")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"threshold": 0}, {"span": 0}, {"span": -1}, {"span": float("inf")}, {"span": float("nan")}, {"metric": "x"}]
+)
+def test_a_rule_that_cannot_be_is_refused(wrong):
+    with pytest.raises(ValueError, match="rule"):
+        Rule(**wrong)

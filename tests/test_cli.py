@@ -1,0 +1,173 @@
+"""The command: arguments in; exit code, messages and settings out. No capture is opened here."""
+
+import getpass
+import subprocess
+import sys
+
+import pytest
+
+from netmon import CaptureError, FilterError, SourceError, __version__, cli
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """Catches what the command would run; ``ran.raises`` makes it fail."""
+
+    class Ran:
+        settings, how, raises = None, None, None
+
+        def run(self, settings, **how):
+            self.settings, self.how = settings, how
+            if self.raises:
+                raise self.raises
+            return 0
+
+    caught = Ran()
+    monkeypatch.setattr(cli.session, "run", caught.run)
+    return caught
+
+
+def test_version(capsys):
+    assert cli.main(["-V"]) == 0
+    assert capsys.readouterr().out == f"netmon {__version__}\n"
+
+
+def test_help_shows_every_group_and_examples(capsys):
+    assert cli.main(["-h"]) == 0
+    text = capsys.readouterr().out
+    for words in ("capture:", "counting:", "alerts:", "output:", "examples:", "exit codes:", "--section-depth", "--demo"):
+        assert words in text
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        ([], {}),
+        (["-i", "eth0", "--interface", "wl*"], {"interfaces": ("eth0", "wl*")}),
+        (["--exclude-interface", "docker*"], {"exclude_interfaces": ("docker*",)}),
+        (["-r", "a.pcap", "-r", "-"], {"read": ("a.pcap", "-")}),
+        (["tcp", "port", "80"], {"filter": "tcp port 80"}),
+        (["-i", "lo", "tcp", "port", "80", "-q", "or", "port", "81"], {"interfaces": ("lo",), "filter": "tcp port 80 or port 81", "quiet": True}),
+        (["-f", "tcp port 80"], {"filter": "tcp port 80"}),
+        (["-s", "96", "-B", "4096"], {"snaplen": 96, "buffer_size": 4 << 20}),
+        (["--buffer-size", "16MiB", "-p"], {"buffer_size": 16 << 20, "promiscuous": False}),
+        (["-t", "5m"], {"timeout": 300}),
+        (["--timeout=200"], {"timeout": 200}),
+        (["--interval", "500ms", "--window", "1m", "--section-depth", "2", "--top", "3"], {"interval": 0.5, "window": 60, "section_depth": 2, "top": 3}),
+        (["--alert-threshold", "10", "--alert-span", "5s", "--fail-on-alert"], {"alert_threshold": 10, "alert_span": 5, "fail_on_alert": True}),
+        (["-o", "a.ndjson", "-o", "b.json"], {"output": ("a.ndjson", "b.json")}),
+        (["--plain"], {"format": "plain"}),
+        (["--ndjson"], {"format": "ndjson"}),
+        (["--json", "--requests"], {"format": "json", "requests": True}),
+        (["--color", "never", "--ascii", "-vv"], {"color": "never", "ascii": True, "verbose": 2}),
+    ],
+)  # fmt: skip
+def test_flags(ran, arguments, settings):
+    assert cli.main(arguments) == 0
+    assert {name: getattr(ran.settings, name) for name in settings} == settings
+
+
+def test_once_is_passed_on(ran):
+    cli.main(["--once"])
+    assert ran.how == {"once": True}
+
+
+def test_a_filter_may_come_from_a_file(ran, tmp_path):
+    path = tmp_path / "filter"
+    path.write_text("tcp port 80\n")
+    assert cli.main(["-F", str(path)]) == 0
+    assert ran.settings.filter == "tcp port 80"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--top", "0"], "argument --top: Expected `int` >= 1"),
+        (["--top", "x"], "argument --top: Expected `int`, got `str`"),
+        (["-t", "soon"], "'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
+        (["--color", "blue"], "argument --color: Invalid enum value 'blue'"),
+        (["--tmeout", "3"], "unrecognized arguments: --tmeout"),
+        (["--plain", "--json"], "not allowed with argument --plain"),
+        (["-o", "report.csv"], "netmon: -o report.csv: only .ndjson and .json can be written"),
+        (["-f", "tcp", "udp"], "netmon: give the filter once"),
+        (["-F", "/no/such/filter"], "netmon: -F /no/such/filter: No such file or directory"),
+        (["--config", "/no/such.toml"], "netmon: /no/such.toml: No such file or directory"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(ran, capsys, arguments, message):
+    assert cli.main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert ran.settings is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (PermissionError("not permitted to capture on eth0 (needs CAP_NET_RAW)"), 3, "netmon: not permitted to capture on eth0"),
+        (SourceError("no interface eth9"), 4, "netmon: no interface eth9\n"),
+        (FilterError("syntax error"), 2, "netmon: the filter does not compile: syntax error\n"),
+        (CaptureError("eth0 went down"), 1, "netmon: the capture failed: eth0 went down\n"),
+        (PermissionError(13, "Permission denied", "/root/x.json"), 1, "netmon: /root/x.json: Permission denied\n"),
+        (OSError(28, "No space left on device"), 1, "netmon: No space left on device\n"),
+        (ValueError("snaplen is at most 262144"), 2, "netmon: snaplen is at most 262144\n"),
+        (ZeroDivisionError("oops"), 1, "netmon: internal error, please report it: ZeroDivisionError('oops')\n"),
+        (BrokenPipeError(), 0, ""),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_went_wrong_gives_its_exit_code(ran, capsys, monkeypatch, error, code, message):
+    monkeypatch.setattr(cli, "_silence", lambda stream: None)
+    ran.raises = error
+    assert cli.main([]) == code
+    assert capsys.readouterr().err.startswith(message)
+
+
+def test_without_the_right_to_capture_it_says_what_to_type(ran, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/opt/my tools/bin/netmon"])
+    ran.raises = PermissionError("not permitted to capture on eth0 (needs CAP_NET_RAW)")
+    assert cli.main(["-i", "eth0", "tcp port 80"]) == 3
+    cause, once, read, grant = capsys.readouterr().err.splitlines()
+    assert cause == "netmon: not permitted to capture on eth0 (needs CAP_NET_RAW)"
+    assert once.split("  ")[1:] == [
+        *("run it once:", "", "", " sudo '/opt/my tools/bin/netmon' -i eth0 'tcp port 80'", "", "", ""),
+        "(sudo does not keep your PATH)",
+    ]
+    assert read == "  or read a file:     '/opt/my tools/bin/netmon' -r capture.pcap"
+    assert grant.startswith(f"  or grant the right: sudo setpriv --reuid={getpass.getuser()} --regid=")
+    assert grant.endswith("--ambient-caps=+net_raw '/opt/my tools/bin/netmon' -i eth0 'tcp port 80'")
+
+
+def test_a_missing_source_says_where_to_look(ran, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/opt/bin/netmon"])
+    ran.raises = SourceError("no interface eth9")
+    cli.main(["-i", "eth9"])
+    assert capsys.readouterr().err.splitlines()[1] == "  what there is:      /opt/bin/netmon -D"
+
+
+def test_listing_interfaces_needs_no_rights(capsys):
+    assert cli.main(["-D"]) == 0
+    assert any(line.startswith("lo ") and "loopback" in line for line in capsys.readouterr().out.splitlines())
+
+
+def test_the_settings_are_printed_with_their_sources_applied(capsys, monkeypatch):
+    monkeypatch.setenv("NETMON_WINDOW", "1m")
+    assert cli.main(["--print-config", "--top", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert "top = 3 " in printed
+    assert "window = 60 " in printed
+
+
+def test_no_config_reads_no_file(ran, tmp_path, monkeypatch):
+    (tmp_path / "netmon").mkdir()
+    (tmp_path / "netmon" / "config.toml").write_text("top = 3")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    cli.main([])
+    assert ran.settings.top == 3
+    cli.main(["--no-config"])
+    assert ran.settings.top == 10
+
+
+def test_as_a_module_it_is_the_same_command():
+    done = subprocess.run([sys.executable, "-m", "netmon", "-V"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"netmon {__version__}\n")

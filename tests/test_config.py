@@ -1,0 +1,148 @@
+"""Settings: what each source gives, which one wins, and how errors name the place they come from."""
+
+import tomllib
+
+import pytest
+
+from netmon import Monitor, cli, config
+from netmon.options import OPTIONS, Duration, Settings, Size
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("200", 200), ("200s", 200), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("0.25", 0.25), (" 2 s ", 2), ("1d", 86400)],
+)
+def test_durations(text, seconds):
+    assert Duration.parse(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "0", "0s", "-1", "5 minutes", "1e3", "nan", "inf", "5m30s", True])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="duration|above 0"):
+        Duration.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("4096", 4 << 20), (4096, 4 << 20), ("16MiB", 16 << 20), ("512kib", 512 << 10), ("1GiB", 1 << 30)]
+)
+def test_sizes_are_kibibytes_or_have_a_unit(text, size):
+    assert Size.parse(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "0", "-4", "4.5", "16MB", "many", True])
+def test_what_is_no_size_is_refused(text):
+    with pytest.raises(ValueError, match="size"):
+        Size.parse(text)
+
+
+def settings_of(tmp_path, toml="", environment=None, flags=()):
+    """What the command makes of a file, an environment and flags."""
+    path = tmp_path / "config.toml"
+    path.write_text(toml)
+    arguments = cli.parser().parse_intermixed_args(["--config", str(path), *flags])
+    return cli.settings_from(arguments, environment or {})
+
+
+def test_without_any_source_the_defaults_hold(tmp_path):
+    assert settings_of(tmp_path) == Settings()
+
+
+def test_file_then_environment_then_flags(tmp_path):
+    everything = settings_of(
+        tmp_path, "top = 1\nwindow = 11\nalert_span = '21s'\n", {"NETMON_TOP": "2", "NETMON_WINDOW": "12s"}, ["--top", "3"]
+    )
+    assert (everything.top, everything.window, everything.alert_span) == (3, 12, 21)
+
+
+def test_an_earlier_source_keeps_what_later_ones_do_not_say(tmp_path):
+    assert settings_of(tmp_path, 'interfaces = ["lo"]', {"NETMON_ASCII": "yes"}, ["-q"]) == Settings(
+        interfaces=("lo",), ascii=True, quiet=True
+    )
+
+
+def test_lists_of_a_later_source_replace_those_of_an_earlier(tmp_path):
+    assert settings_of(tmp_path, 'interfaces = ["a"]', {"NETMON_INTERFACES": "b, c"}).interfaces == ("b", "c")
+    assert settings_of(tmp_path, 'interfaces = ["a"]', {}, ["-i", "d", "-i", "e*"]).interfaces == ("d", "e*")
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ('top = "many"', "Expected `int`, got `str` - at `$.top`"),
+        ("top = 0", "Expected `int` >= 1 - at `$.top`"),
+        ("colour = 1", "unknown field `colour`"),
+        ('interval = "soon"', "'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h - at `$.interval`"),
+        ('interfaces = ["a", 3]', "Expected `str`, got `int` - at `$.interfaces[1]`"),
+        ("promiscuous = 1", "Expected `bool`, got `int` - at `$.promiscuous`"),
+        ('color = "blue"', "Invalid enum value 'blue' - at `$.color`"),
+        ("top =", "Invalid value (at end of document)"),
+    ],
+)
+def test_errors_in_the_file_name_it_and_the_key(tmp_path, toml, message):
+    with pytest.raises(config.ConfigError) as error:
+        settings_of(tmp_path, toml)
+    assert str(error.value).startswith(f"{tmp_path}/config.toml: ")
+    assert message in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(config.ConfigError, match=r"none\.toml: No such file"):
+        config.read_file(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(config.ConfigError, match=r"config\.toml: "):
+        config.read_file(path)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("NETMON_TOP", "x"), ("NETMON_TOP", "0"), ("NETMON_TIMEOUT", "-1"), ("NETMON_ASCII", "perhaps"), ("NETMON_FORMAT", "x")],
+)
+def test_errors_in_the_environment_name_the_variable(variable, value):
+    with pytest.raises(config.ConfigError, match=variable):
+        config.read_environment({variable: value})
+
+
+def test_the_printed_settings_are_a_file_that_gives_them(tmp_path):
+    settings = Settings(
+        interfaces=("lo", 'ev"il\\\x7f\x1b'),
+        filter="tcp port 80",
+        timeout=Duration(2.5),
+        buffer_size=Size(4 << 20),
+        promiscuous=False,
+        format="json",
+    )
+    path = tmp_path / "config.toml"
+    path.write_text(config.to_toml(settings))
+    assert config.settle(config.read_file(path)) == settings
+    path.write_text(config.to_toml(Settings()))
+    assert config.settle(config.read_file(path)) == Settings()
+
+
+def test_every_setting_is_a_flag_a_key_and_a_variable():
+    names = set(Settings.__struct_fields__)
+    assert {option.name for option in OPTIONS} == names
+    assert {action.dest for action in cli.parser()._actions} >= names
+    keys = tomllib.loads(config.to_toml(Settings(filter="tcp", timeout=Duration(1))))
+    assert set(keys) == names
+    assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color"}})) == (
+        names - {"format", "color"}
+    )
+
+
+def test_capture_settings_are_keywords_of_monitor():
+    keywords = Monitor.__init__.__kwdefaults__ | {"interfaces": None}
+    assert {option.name for option in OPTIONS if option.group == "capture"} <= set(keywords)
+
+
+@pytest.mark.parametrize("name", ["interval", "section_depth", "snaplen", "buffer_size", "promiscuous", "timeout"])
+def test_defaults_of_the_command_are_those_of_monitor(name):
+    assert getattr(Settings(), name) == Monitor.__init__.__kwdefaults__[name]
+
+
+def test_the_usual_file_is_where_xdg_says():
+    assert str(config.default_path({"XDG_CONFIG_HOME": "/x"})) == "/x/netmon/config.toml"
+    assert str(config.default_path({"HOME": "/home/me"})) == "/home/me/.config/netmon/config.toml"

@@ -1,0 +1,130 @@
+"""`Monitor`: what comes out of the iterators, when it opens and when it closes."""
+
+import asyncio
+
+import pytest
+from fakes import FakeEngine, monitor, snapshot
+
+from netmon import CaptureError, FilterError, Monitor, SourceError
+
+ONE, TWO = snapshot(1, hits=1), snapshot(2, hits=2)
+
+
+async def collect(iterator):
+    return [item async for item in iterator]
+
+
+def test_waiting_gives_nothing_and_snapshots_come_in_order():
+    watch, _ = monitor(None, ONE, None, None, TWO)
+    assert list(watch.snapshots()) == [ONE, TWO]
+
+
+def test_the_async_iterator_gives_the_same():
+    watch, _ = monitor(None, ONE, None, TWO)
+    assert asyncio.run(collect(watch.asnapshots())) == [ONE, TWO]
+
+
+def test_nothing_is_opened_before_it_is_asked_for():
+    watch, engine = monitor(ONE)
+    assert engine.calls == []
+    watch.snapshots()
+    assert engine.calls == ["start"]
+
+
+def test_it_opens_once_however_often_it_is_asked_to():
+    watch, engine = monitor(ONE)
+    with watch:
+        watch.open()
+        list(watch.snapshots())
+    assert engine.calls.count("start") == 1
+
+
+def test_the_capture_is_closed_at_the_end():
+    watch, engine = monitor(ONE)
+    list(watch.snapshots())
+    assert engine.calls == ["start", "close"]
+
+
+def test_the_capture_is_closed_when_a_loop_is_left():
+    watch, engine = monitor(ONE, TWO)
+    for _ in watch.snapshots():
+        break
+    assert engine.calls == ["start", "close"]
+
+
+def test_the_capture_is_closed_when_the_body_of_with_raises():
+    watch, engine = monitor(ONE)
+    with pytest.raises(ZeroDivisionError), watch:
+        raise ZeroDivisionError
+    assert engine.calls == ["start", "close"]
+
+
+def test_what_was_counted_before_close_still_comes_out():
+    watch, engine = monitor(ONE, TWO)
+    running = watch.snapshots()
+    assert next(running) == ONE
+    watch.close()
+    assert list(running) == [TWO]
+
+
+def test_cancelling_ends_the_wait_and_closes():
+    watch, engine = monitor(*[None] * 1000)
+
+    async def cancel():
+        task = asyncio.create_task(collect(watch.asnapshots()))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cancel())
+    assert engine.calls == ["start", "close"]
+
+
+def test_ctrl_c_passes_through_and_closes():
+    watch, engine = monitor(ONE, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        list(watch.snapshots())
+    assert engine.calls == ["start", "close"]
+
+
+@pytest.mark.parametrize("error", [PermissionError("no"), SourceError("no"), FilterError("no")])
+def test_errors_of_opening_pass_unchanged(error):
+    for open_it in (Monitor.open, Monitor.snapshots, Monitor.__enter__):
+        watch = Monitor(_engine=FakeEngine(on_start=error))
+        with pytest.raises(type(error)) as caught:
+            open_it(watch)
+        assert caught.value is error
+
+
+def test_a_failing_capture_gives_what_it_had_then_raises():
+    watch, engine = monitor(ONE, CaptureError("eth0 went away"))
+    seen = []
+    with pytest.raises(CaptureError, match="went away"):
+        for each in watch.snapshots():
+            seen.append(each)  # noqa: PERF402  a list made at once would be lost with the error
+    assert seen == [ONE]
+    assert engine.calls[-1] == "close"
+
+
+def test_async_with_opens_and_closes():
+    watch, engine = monitor(ONE)
+
+    async def use():
+        async with watch:
+            return [each async for each in watch.asnapshots()]
+
+    assert asyncio.run(use()) == [ONE]
+    assert engine.calls[0] == "start"
+    assert engine.calls[-1] == "close"
+
+
+@pytest.mark.parametrize("given", ["/no/such/file.pcap", ["/no/such/file.pcap"]])
+def test_a_file_that_is_not_there_is_a_source_error(given):
+    with pytest.raises(SourceError):
+        Monitor(read=given).open()
+
+
+def test_settings_out_of_range_are_value_errors():
+    with pytest.raises(ValueError, match="interval"):
+        Monitor(interval=0)

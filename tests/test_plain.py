@@ -1,0 +1,209 @@
+"""The plain report and the other outputs: frames in, text out, compared as a whole."""
+
+import io
+import json
+
+import pytest
+from fakes import Pipe, histogram, snapshot
+
+from netmon import Rule, Snapshot
+from netmon.frames import Frames
+from netmon.sinks.document import Document
+from netmon.sinks.ndjson import Ndjson
+from netmon.sinks.plain import Plain
+from netmon.sinks.requests import Requests
+from netmon.sinks.summary import summary
+
+NOON = 1_795_348_800.0  # 2026-11-22 12:00:00 UTC
+
+CY = {"path": "/cy", "hits": 60, "methods": {"GET": 60}}
+APNI = {"path": "/apni", "hits": 12, "methods": {"GET": 8, "POST": 4}}
+LEGISLATION = {
+    "name": "www.legislation.gov.uk",
+    "hits": 191,
+    "statuses": {"200": 103, "301": 9, "303": 4},
+    "latency": histogram(at=0.0122, count=95),
+    "sections": [CY, APNI],
+}
+INTERFACES = [
+    {"name": "enp0s3", "packets": 800, "bytes": 900_000, "http_packets": 780, "http_bytes": 862_625, "state": "up"},
+    {"name": "lo", "state": "new"},
+]
+BUSY = snapshot(
+    NOON - 10, NOON, hits=191, hosts=[LEGISLATION], interfaces=INTERFACES, capture={"received": 48_210, "protocols": {}}
+)
+
+REPORT = """\
+netmon  refresh 10 s  alert 7000 hits / 120 s  updated 2026-11-22 12:00:00 +00:00
+Alert watchdog:  191 / 7000 hits over the past 120 s  OK
+HTTP traffic:    enp0s3  690.1 kbit/s (6.9 Mbit)   lo new  0 bit/s
+Capture:         48 210 packets, none lost
+Top host:        www.legislation.gov.uk   191 hits   200 (103)  301 (9)  303 (4)   p50 12 ms  p95 12 ms
+  > /cy       60 hits   GET (60)
+  > /apni     12 hits   GET (8)  POST (4)
+
+"""
+
+
+def play(*snapshots, rule=None, window=10.0, top=10, color=False):
+    """What the plain report writes for these snapshots."""
+    stream = io.StringIO()
+    sink = Plain(stream, window=window, top=top, color=color)
+    frames = Frames(window, [rule or Rule()])
+    for each in snapshots:
+        sink.update(frames.push(each))
+    sink.close()
+    return stream.getvalue()
+
+
+def test_the_report_shows_what_gonetmon_shows_in_its_order():
+    assert play(BUSY) == REPORT
+
+
+def test_one_report_per_window_and_the_rest_at_the_end():
+    text = play(*(snapshot(NOON + i, hits=1, hosts=[{"name": "a", "hits": 1}]) for i in range(23)))
+    assert [line.split()[-3:-1] for line in text.splitlines() if line.startswith("netmon")] == [
+        ["2026-11-22", "12:00:10"],
+        ["2026-11-22", "12:00:20"],
+        ["2026-11-22", "12:00:23"],
+    ]
+    assert text.count("a   10 hits") == 2
+    assert text.count("a   3 hits") == 1
+
+
+def test_every_snapshot_is_in_one_report_also_where_a_file_skips_time():
+    hits = [(0, 1), (1, 2), (15, 4), (16, 8), (500, 16)]
+    text = play(*(snapshot(NOON + at, hits=n, hosts=[{"name": "a", "hits": n}]) for at, n in hits))
+    shown = [int(line.split()[3]) for line in text.splitlines() if line.startswith("Top host")]
+    assert shown == [1 + 2, 4 + 8, 16]
+
+
+def test_alerts_are_told_at_once_and_the_watchdog_says_so():
+    steps = [snapshot(NOON + i, hits=n) for i, n in enumerate([9, 0, 0, 0])]
+    lines = play(*steps, rule=Rule(5, 3), window=2).splitlines()
+    words = ("Alert", "ALERT", "RECOVERED")
+    assert [line for line in lines if line.startswith(words)] == [
+        "ALERT      hits = 9 at 2026-11-22 12:00:01.000 +00:00",
+        "Alert watchdog:  9 / 5 hits over the past 3 s  ALERT",
+        "Alert watchdog:  0 / 5 hits over the past 3 s  OK",
+        "RECOVERED  after 3 s at 2026-11-22 12:00:04.000 +00:00",
+    ]
+
+
+def test_no_http_says_what_was_seen_instead():
+    silent = snapshot(NOON, capture={"received": 1204, "protocols": {"tls": 30, "other": 8}})
+    assert "none, no HTTP in 1 204 packets (connections: 30 tls, 8 other)" in play(silent)
+    assert "none, no packet seen" in play(snapshot(NOON))
+
+
+def test_losses_are_in_the_capture_line():
+    lossy = snapshot(NOON, capture={"received": 990, "kernel_dropped": 8, "interface_dropped": 2})
+    assert "Capture:         990 packets, 10 lost (1.0 %)" in play(lossy)
+
+
+def test_hosts_and_sections_left_out_are_counted():
+    sections = [{"path": f"/{i}", "hits": 9 - i} for i in range(7)]
+    hosts = [{"name": f"h{i}", "hits": 9 - i, "sections": sections if i == 0 else []} for i in range(4)]
+    lines = play(snapshot(NOON, hits=30, hosts=hosts), top=2).splitlines()
+    assert lines[-3:-1] == ["Host 2:          h1   8 hits", "                 and 2 more hosts"]
+    assert "  > and 2 more sections" in lines
+
+
+def test_hostile_names_reach_no_terminal():
+    evil = {"name": "evil\x1b[2J\u202e", "hits": 1, "sections": [{"path": "/\x9b31m\r\n", "hits": 1}]}
+    text = play(snapshot(NOON, hits=1, hosts=[evil], interfaces=[{"name": "e\x1bth"}]))
+    assert not set(text) - {"\n"} & {chr(code) for code in (*range(32), 0x7F, 0x9B, 0x202E)}
+    assert "evil\\x1b[2J\\u202e" in text
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_escape_codes_only_when_colour_was_asked_for(color):
+    text = play(snapshot(NOON, hits=9), rule=Rule(5, 3), color=color)
+    assert ("\x1b[31mALERT\x1b[0m" in text) is color
+    assert ("\x1b" in text) is color
+
+
+def frames_of(*snapshots):
+    frames = Frames(10.0, [Rule(5, 3)])
+    return [frames.push(each) for each in snapshots]
+
+
+def test_ndjson_is_a_snapshot_a_line_as_it_comes():
+    stream = io.BytesIO()
+    sink = Ndjson(stream)
+    one, two = snapshot(NOON, hits=1), snapshot(NOON + 1, hits=2)
+    first, second = frames_of(one, two)
+    sink.update(first)
+    assert Snapshot.from_json(stream.getvalue()) == one
+    sink.update(second)
+    sink.close()
+    assert [Snapshot.from_json(line) for line in stream.getvalue().splitlines()] == [one, two]
+
+
+@pytest.mark.parametrize("n", [1, 59, 60, 61, 150])
+def test_the_document_is_the_merge_of_all_snapshots(n):
+    stream = io.BytesIO()
+    sink = Document(stream)
+    snapshots = [snapshot(NOON + i, hits=i, hosts=[{"name": f"h{i % 3}", "hits": i}]) for i in range(n)]
+    for frame in frames_of(*snapshots):
+        sink.update(frame)
+    assert stream.getvalue() == b""
+    sink.close()
+    assert Snapshot.from_json(stream.getvalue()) == Snapshot.merge(snapshots)
+
+
+def test_nothing_seen_is_the_empty_document():
+    stream = io.BytesIO()
+    Document(stream).close()
+    assert Snapshot.from_json(stream.getvalue()) == Snapshot()
+
+
+EXCHANGE = {
+    "ts": "2026-11-22T12:00:00.250000Z",
+    "client": "10.0.0.1:5000",
+    "server": "10.0.0.2:80",
+    "interface": "eth0",
+    "host": "shop.example",
+    "section": "/cart",
+    "method": "POST",
+    "status": 201,
+    "request_bytes": 90,
+    "response_bytes": 4200,
+    "latency": 0.0123,
+    "duration": 0.02,
+}
+
+
+def test_requests_are_a_line_each():
+    stream = Pipe()
+    unanswered = EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "evil\x1b"}
+    seen = snapshot(NOON, exchanges=[EXCHANGE, unanswered], capture={"exchanges_dropped": 3})
+    Requests(stream).update(frames_of(seen)[0])
+    assert [line.split() for line in stream.text.splitlines()] == [
+        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST shop.example/cart 201 12 ms 4.2 kB".split(),
+        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST evil\\x1b/cart none - 4.2 kB".split(),
+        "(3 exchanges more in this interval)".split(),
+    ]
+
+
+def test_requests_as_json_have_the_names_of_the_api():
+    stream = Pipe()
+    Requests(stream, as_json=True).update(frames_of(snapshot(NOON, exchanges=[EXCHANGE]))[0])
+    assert json.loads(stream.text) == EXCHANGE
+
+
+def test_the_summary_is_a_few_lines_about_all_of_it():
+    capture = {"received": 48_000, "kernel_dropped": 480}
+    hosts = [{"name": "shop.example", "hits": 5}, {"name": "api.example", "hits": 2}]
+    first = snapshot(NOON, hits=7, requests=4, responses=3, errors=1, hosts=hosts, capture=capture)
+    again = snapshot(NOON + 129, hits=5, requests=5, hosts=[{"name": "api.example", "hits": 5}])
+    assert summary(frames_of(first, again)[-1]) == (
+        "netmon: 2 min 10 s, 48 000 packets, 480 lost (1.0 %)\n"
+        "  12 hits: 9 requests, 3 responses, 1 error\n"
+        "  top hosts: api.example 7, shop.example 5\n"
+        "  alerts: 2 fired, 1 recovered, 1 still lasting\n"
+    )
+
+
+def test_the_summary_of_nothing():
+    assert summary(None) == "netmon: nothing was captured\n"
