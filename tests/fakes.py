@@ -2,31 +2,37 @@
 
 import io
 import json
+import math
+from datetime import UTC, datetime
 
 from netmon import Monitor, Snapshot
 from netmon.console import Console
 
 
 def snapshot(start=0.0, end=None, *, hosts=(), **fields):
-    """A snapshot of one second from `start`; hosts, interfaces and the rest as in its JSON, what is left out is zero."""
+    """A snapshot of one second from `start`; the rest as in its JSON, and what is left out is zero."""
     end = start + 1 if end is None else end
     hosts = [host if isinstance(host, dict) else {"name": host} for host in hosts]
     return Snapshot.from_json(json.dumps({"schema": 1, "start": iso(start), "end": iso(end), "hosts": hosts} | fields))
 
 
 def iso(at):
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
 
 
 def histogram(**seconds):
     """``histogram(at=0.01, count=5)``: so many values around one."""
-    import math
-
     at, count = seconds["at"], seconds["count"]
     offset = math.ceil(math.log2(at) * 16) - 1
-    return {"count": count, "sum": at * count, "min": at, "max": at, "offset": offset, "buckets": [count], "zero_count": 0}
+    return {
+        "count": count,
+        "sum": at * count,
+        "min": at,
+        "max": at,
+        "offset": offset,
+        "buckets": [count],
+        "zero_count": 0,
+    }
 
 
 class FakeEngine:

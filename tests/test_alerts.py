@@ -4,7 +4,6 @@ import random
 
 import pytest
 from fakes import snapshot
-
 from netmon import AlertPolicy, Rule
 
 FIVE = Rule(threshold=5, span=3)
@@ -129,7 +128,8 @@ def test_the_default_rule_is_gonetmons():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threshold": 0}, {"span": 0}, {"span": -1}, {"span": float("inf")}, {"span": float("nan")}, {"metric": "x"}]
+    "wrong",
+    [{"threshold": 0}, {"span": 0}, {"span": -1}, {"span": float("inf")}, {"span": float("nan")}, {"metric": "x"}],
 )
 def test_a_rule_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match="rule"):

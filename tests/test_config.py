@@ -3,14 +3,22 @@
 import tomllib
 
 import pytest
-
 from netmon import Monitor, cli, config
 from netmon.options import OPTIONS, Duration, Settings, Size
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("200", 200), ("200s", 200), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("0.25", 0.25), (" 2 s ", 2), ("1d", 86400)],
+    [
+        ("200", 200),
+        ("200s", 200),
+        ("5m", 300),
+        ("1h", 3600),
+        ("500ms", 0.5),
+        ("0.25", 0.25),
+        (" 2 s ", 2),
+        ("1d", 86400),
+    ],
 )
 def test_durations(text, seconds):
     assert Duration.parse(text) == pytest.approx(seconds)
@@ -18,12 +26,13 @@ def test_durations(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "s", "0", "0s", "-1", "5 minutes", "1e3", "nan", "inf", "5m30s", True])
 def test_what_is_no_duration_is_refused(text):
-    with pytest.raises(ValueError, match="duration|above 0"):
+    with pytest.raises(ValueError, match=r"duration|above 0"):
         Duration.parse(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "size"), [("4096", 4 << 20), (4096, 4 << 20), ("16MiB", 16 << 20), ("512kib", 512 << 10), ("1GiB", 1 << 30)]
+    ("text", "size"),
+    [("4096", 4 << 20), (4096, 4 << 20), ("16MiB", 16 << 20), ("512kib", 512 << 10), ("1GiB", 1 << 30)],
 )
 def test_sizes_are_kibibytes_or_have_a_unit(text, size):
     assert Size.parse(text) == size
@@ -49,7 +58,10 @@ def test_without_any_source_the_defaults_hold(tmp_path):
 
 def test_file_then_environment_then_flags(tmp_path):
     everything = settings_of(
-        tmp_path, "top = 1\nwindow = 11\nalert_span = '21s'\n", {"NETMON_TOP": "2", "NETMON_WINDOW": "12s"}, ["--top", "3"]
+        tmp_path,
+        "top = 1\nwindow = 11\nalert_span = '21s'\n",
+        {"NETMON_TOP": "2", "NETMON_WINDOW": "12s"},
+        ["--top", "3"],
     )
     assert (everything.top, everything.window, everything.alert_span) == (3, 12, 21)
 
@@ -99,7 +111,13 @@ def test_a_file_that_is_not_text_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("NETMON_TOP", "x"), ("NETMON_TOP", "0"), ("NETMON_TIMEOUT", "-1"), ("NETMON_ASCII", "perhaps"), ("NETMON_FORMAT", "x")],
+    [
+        ("NETMON_TOP", "x"),
+        ("NETMON_TOP", "0"),
+        ("NETMON_TIMEOUT", "-1"),
+        ("NETMON_ASCII", "perhaps"),
+        ("NETMON_FORMAT", "x"),
+    ],
 )
 def test_errors_in_the_environment_name_the_variable(variable, value):
     with pytest.raises(config.ConfigError, match=variable):

@@ -3,7 +3,6 @@
 from datetime import UTC, timedelta, timezone
 
 import pytest
-
 from netmon import format as fmt
 
 TABLE = [

@@ -5,7 +5,6 @@ import json
 
 import pytest
 from fakes import Pipe, histogram, snapshot
-
 from netmon import Rule, Snapshot
 from netmon.frames import Frames
 from netmon.sinks.document import Document
@@ -179,10 +178,10 @@ def test_requests_are_a_line_each():
     unanswered = EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "evil\x1b"}
     seen = snapshot(NOON, exchanges=[EXCHANGE, unanswered], capture={"exchanges_dropped": 3})
     Requests(stream).update(frames_of(seen)[0])
-    assert [line.split() for line in stream.text.splitlines()] == [
-        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST shop.example/cart 201 12 ms 4.2 kB".split(),
-        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST evil\\x1b/cart none - 4.2 kB".split(),
-        "(3 exchanges more in this interval)".split(),
+    assert [" ".join(line.split()) for line in stream.text.splitlines()] == [
+        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST shop.example/cart 201 12 ms 4.2 kB",
+        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST evil\\x1b/cart none - 4.2 kB",
+        "(3 exchanges more in this interval)",
     ]
 
 

@@ -6,7 +6,6 @@ import signal
 
 import pytest
 from fakes import Pipe, console, monitor, snapshot
-
 from netmon import CaptureError, session
 from netmon.console import Console
 from netmon.options import Duration, Settings
@@ -165,7 +164,8 @@ def test_what_the_capture_says_is_passed_on_by_level(settings, heard):
 
 
 @pytest.mark.parametrize(
-    ("environment", "color"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)]
+    ("environment", "color"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
 )
 def test_colour_follows_the_terminal_unless_it_is_told(environment, color):
     class Terminal(Pipe):

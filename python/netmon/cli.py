@@ -134,7 +134,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("expression", nargs="*", metavar="BPF", help="capture only what it matches, as in tcpdump")
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
-        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=option.help)
+        text = option.help + _default(option.name)
+        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
     _more(made, groups)
     return made
 
@@ -172,6 +173,13 @@ def _how(name: str, metavar: str) -> dict[str, Any]:
     if kind == tuple[str, ...]:
         return how | {"action": "append", "metavar": metavar}
     return how | {"type": _reader(name), "metavar": metavar}
+
+
+def _default(name: str) -> str:
+    """The default as the help shows it, where it says something."""
+    value = config.FIELDS[name].default
+    shown = value is not None and not isinstance(value, (bool, tuple)) and name != "verbose"
+    return f" [{config.to_text(value)}]" if shown else ""
 
 
 def _reader(name: str) -> Callable[[str], Any]:

@@ -86,6 +86,11 @@ def to_toml(settings: Settings) -> str:
     return "\n".join(lines) + "\n"
 
 
+def to_text(value: object) -> str:
+    """A value as one would type it."""
+    return _toml(value).strip('"')
+
+
 def _toml(value: object) -> str:
     if isinstance(value, Size):
         return f'"{value // 1024}KiB"'

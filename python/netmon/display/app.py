@@ -111,6 +111,14 @@ class Display:
         self.view = action(self.view)
         self._app.invalidate()
 
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        """Calls back whenever the screen was drawn."""
+
+        def drawn(_app: Application[None]) -> None:
+            call()
+
+        self._app.after_render += drawn
+
     def stop(self) -> None:
         self._is_stopped = True
         if self._app.loop is not None:

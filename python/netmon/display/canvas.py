@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from netmon import format as fmt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from netmon._core import Snapshot
     from netmon.display.style import Glyphs
@@ -44,6 +44,16 @@ def spread(left: Line, right: Line, columns: int, style: str = "") -> Line:
     if width(left) >= room:
         return fit(left, columns, style)
     return [*fit(left, room, style), *right]
+
+
+def whole(items: Iterable[Line], columns: int) -> Line:
+    """As many items, from the first on, as fit without being cut."""
+    line: Line = []
+    for item in items:
+        if width(line) + width(item) > columns:
+            break
+        line += item
+    return line
 
 
 def beside(left: Sequence[Line], right: Sequence[Line], columns: int, gap: int = 2) -> list[Line]:

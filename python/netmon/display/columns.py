@@ -68,13 +68,17 @@ COLUMNS = (
 TITLES = tuple(column.title for column in COLUMNS)
 
 
+WIDEST = 56
+"""Columns of a name at the most: further away, a figure is hard to bring together with its row."""
+
+
 def choose(columns: int, name_columns: int) -> tuple[Sequence[Column], int]:
     """The columns that leave the name at least `name_columns`, and the room the name gets."""
     for least in range(max(column.rank for column in COLUMNS), -1, -1):
         chosen = [column for column in COLUMNS if column.rank <= least]
         room = columns - sum(column.width + 1 for column in chosen)
         if room >= name_columns:
-            return chosen, room
+            return chosen, min(room, WIDEST)
     return [], columns
 
 

@@ -62,8 +62,8 @@ FOOTER = (
     ("Enter", "open"),
     ("Tab", "panel"),
     ("s", "sort"),
-    ("r", "reverse"),
     ("p", "pause"),
+    ("r", "reverse"),
 )
 """The keys to begin with, as (key, word); ``arrows`` is drawn with what the terminal has."""
 
@@ -74,12 +74,8 @@ def help_lines() -> list[Line]:
     lines += [[("class:key", f"   {key.shown:<15}"), ("", key.meaning)] for key in KEYS]
     lines += [
         [],
-        [
-            (
-                "class:dim",
-                "   hits = requests + responses; p50 p95 p99 = time from request to first byte of the response",
-            )
-        ],
-        [("class:dim", "   zero is a dot; the capture line says what was lost, and turns red above 0.1 %")],
+        [("class:dim", "   hits    requests and responses together; a dot is zero")],
+        [("class:dim", "   p95     95 of 100 requests were answered within this time")],
+        [("class:dim", "   lost    packets that netmon could not see: all counts may be too low")],
     ]
     return lines

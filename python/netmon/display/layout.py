@@ -43,7 +43,7 @@ def _full(view: View, width: int, height: int) -> list[Line]:
     left = width * 62 // 100
     room = height - len(top) - 4  # two blank lines, two of the footer
     if view.is_drilled:
-        return [*top, [], *_filled(panels.sections(view, width, room + 1), room + 1), [], footer(view, width)]
+        return [*top, [], *_filled(panels.host_page(view, width, room + 1), room + 1), [], footer(view, width)]
     upper = max(room * 55 // 100, 4)
     lower = room - upper
     pair = canvas.beside(panels.sections(view, left, lower), panels.alerts(view, width - left - 2, lower), left)
@@ -62,7 +62,7 @@ def _compact(view: View, width: int, height: int) -> list[Line]:
     top = _top(view, width)
     room = height - len(top) - 2  # a blank line, the footer
     if view.is_drilled:
-        return [*top, [], *_filled(panels.sections(view, width, room), room), footer(view, width)]
+        return [*top, [], *_filled(panels.host_page(view, width, room), room), footer(view, width)]
     log = 4 if view.focus is Panel.ALERTS else 3
     upper = (room - log) * 55 // 100
     middle = room - log - upper
@@ -90,12 +90,14 @@ def _top(view: View, width: int) -> list[Line]:
 
 def _strip(view: View, width: int, height: int) -> list[Line]:
     frame = view.frame
-    top = [
-        panels.title_line(view, width) if frame is None else canvas.fit([("", " "), *panels.rates(frame)], width),
+    if frame is None:
+        return [panels.title_line(view, width)]
+    top: list[Line] = [
+        [("", " "), *panels.badge(view), *panels.rates(frame, width - canvas.width(panels.badge(view)))],
         panels.alert_bar(view, width),
-        canvas.fit([("", " "), *panels.capture_text(frame)], width) if frame else [],
+        [("", " "), *panels.capture_text(frame)],
     ]
-    panel = panels.sections if view.is_drilled else panels.hosts
+    panel = panels.host_page if view.is_drilled else panels.hosts
     return [*top, *panel(view, width, height - len(top))]
 
 
@@ -108,16 +110,17 @@ def status_line(view: View, width: int) -> Line:
     word = ("class:alert", "ALERT") if fired else ("class:ok", "OK")
     lost = [("class:bad", f" {fmt.count(frame.tally.lost)} lost")] if frame.tally.lost else []
     rate = ("class:strong", f" {fmt.rate(frame.window.hits / (frame.seconds or 1))} hits/s")
-    return canvas.fit([word, *lost, rate], width)
+    paused = [("class:notice", "PAUSED"), ("", " ")] if view.is_paused else []
+    return canvas.fit([*paused, word, *lost, rate], width)
 
 
 def footer(view: View, width: int) -> Line:
-    marks = panels.glyphs(view)
-    line: Line = []
-    for key, text in FOOTER:
-        shown = marks.arrows if key == "arrows" else key
-        line += [("class:key", f" {shown} "), ("class:dim", f"{text}  ")]
-    return canvas.fit(line, width)
+    """The keys to begin with, as many as fit."""
+    arrows = panels.glyphs(view).arrows
+    hints: list[Line] = [
+        [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{text}  ")] for key, text in FOOTER
+    ]
+    return canvas.whole(hints, width)
 
 
 def _filled(lines: list[Line], height: int) -> list[Line]:

@@ -16,9 +16,10 @@ from netmon.display.style import ASCII, UNICODE, Glyphs
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netmon._core import Interface, Section, Snapshot
+    from netmon._core import Interface, Snapshot
     from netmon.alerts import Alert, Gauge
     from netmon.display.canvas import Line
+    from netmon.display.columns import Column, Row
     from netmon.frames import Frame
 
 RED_LOSS = 0.001
@@ -26,6 +27,9 @@ RED_LOSS = 0.001
 
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
+
+ANSWERS = 20
+"""Columns from which a table shows methods and statuses behind its figures."""
 
 T = TypeVar("T")
 
@@ -37,7 +41,7 @@ def glyphs(view: View) -> Glyphs:
 def title_line(view: View, width: int) -> Line:
     """Who, where, how long, when; with little room, the last of these."""
     frame, marks = view.frame, glyphs(view)
-    left: Line = [("class:brand", " netmon  "), *_badge(view)]
+    left: Line = [("class:brand", " netmon  "), *badge(view)]
     if frame is None:
         return canvas.fit([*left, ("class:dim", "waiting for the first interval")], width)
     for number, interface in enumerate(_busiest(frame.window)[:INTERFACES]):
@@ -58,7 +62,8 @@ def title_line(view: View, width: int) -> Line:
     return canvas.spread(left, [("class:dim", marks.between.join(times))], width)
 
 
-def _badge(view: View) -> Line:
+def badge(view: View) -> Line:
+    """The word for a screen that does not move."""
     if view.is_paused:
         return [("class:notice", " PAUSED "), ("", "  ")]
     return [("class:notice", " END "), ("", "  ")] if view.ended else []
@@ -71,10 +76,10 @@ def rates_line(view: View, width: int) -> Line:
         return canvas.fit([], width)
     right = [*capture_text(frame), ("", " ")]
     left = [("", " "), *rates(frame)]
-    room = width - canvas.width(left) - canvas.width(right) - 4
+    room = width - canvas.width(left) - canvas.width(right) - 2
     if room >= 10:
         trend = canvas.series(frame.history, lambda snapshot: snapshot.hits, min(room, 30))
-        left += [("", "  "), ("class:spark", canvas.sparkline(trend, glyphs(view)))]
+        left += [("class:spark", canvas.sparkline(trend, glyphs(view)))]
     return (
         canvas.spread(left, right, width)
         if canvas.width(left) + canvas.width(right) < width
@@ -82,18 +87,14 @@ def rates_line(view: View, width: int) -> Line:
     )
 
 
-def rates(frame: Frame) -> Line:
+def rates(frame: Frame, width: int = 60) -> Line:
+    """Hits, bits and packets per second, as many of them as fit."""
     seconds, window = frame.seconds or 1.0, frame.window
     packets = sum(interface.packets for interface in window.interfaces)
     bits = 8 * sum(interface.bytes for interface in window.interfaces)
-    return [
-        ("class:strong", fmt.rate(window.hits / seconds)),
-        ("class:dim", " hits/s  "),
-        ("class:strong", fmt.rate(packets / seconds)),
-        ("class:dim", " packets/s  "),
-        ("class:strong", fmt.scaled(bits / seconds)),
-        ("class:dim", "bit/s" if fmt.scaled(bits / seconds)[-1].isalpha() else " bit/s"),
-    ]
+    number, unit = fmt.scaled(bits / seconds, "bit/s").rsplit(" ", 1)
+    figures = ((fmt.rate(window.hits / seconds), "hits/s"), (number, unit), (fmt.rate(packets / seconds), "packets/s"))
+    return canvas.whole([[("class:strong", f"{n} "), ("class:dim", f"{words}   ")] for n, words in figures], width)
 
 
 def capture_text(frame: Frame) -> Line:
@@ -169,18 +170,22 @@ def _busiest(window: Snapshot) -> Sequence[Interface]:
 def hosts(view: View, width: int, height: int) -> list[Line]:
     """The table of hosts; without any, why there is none."""
     frame, marks = view.frame, glyphs(view)
-    chosen, room = columns.choose(width - 1, 14)
+    chosen, room = columns.choose(width - 1, 20 if width >= 80 else 14)
     rows = view.hosts
     title = _title(view, Panel.HOSTS, f"HOSTS {fmt.count(len(rows))}" if rows else "HOSTS", room)
     arrow = marks.up if view.is_reversed else marks.down
-    lines = [canvas.fit(columns.heading(title, chosen, view.sort, arrow), width, "class:heading")]
+    lines = [_heading_line(columns.heading(title, chosen, view.sort, arrow), width)]
     if frame is None or not rows:
-        return lines + [canvas.fit(line, width) for line in no_http(frame)][: height - 1]
+        reasons = no_http(frame)
+        if len(reasons) >= height:
+            reasons = [line for line in reasons if line]
+        return lines + [canvas.fit(line, width) for line in reasons][: height - 1]
     selected = view.selected_host
     names = [row.name for row in rows]
     at = names.index(selected.name) if selected else 0
     for row in visible(rows, at, height - 1):
         line = [_name(row.name, row is selected, room, marks), *columns.cells(row, chosen, frame.seconds, marks)]
+        line += _answers_behind(line, row, width)
         lines.append(_row(line, row is selected, view.focus is Panel.HOSTS, width))
     return lines
 
@@ -204,38 +209,55 @@ def no_http(frame: Frame | None) -> list[Line]:
 
 
 def sections(view: View, width: int, height: int) -> list[Line]:
-    """The sections of the selected host: figures as in the table of hosts, or methods and statuses where that fits."""
-    frame, marks, host = view.frame, glyphs(view), view.selected_host
+    """The sections of the selected host, with methods and statuses."""
+    host = view.selected_host
     title = "SECTIONS" if host is None else f"SECTIONS of {fmt.sanitize(host.name)}"
-    chosen, room = columns.choose(width - 1, 14) if view.is_drilled else columns.choose(min(width - 1, 44), 32)
-    more = width - 1 - room - sum(column.width + 1 for column in chosen)
-    sort = view.sort if view.is_drilled else "hits"
-    arrow = marks.up if view.is_reversed and view.is_drilled else marks.down
-    head = columns.heading(_title(view, Panel.SECTIONS, title, room), chosen, sort, arrow)
-    if more > 20:
-        head.append(("class:heading", "   methods and statuses"))
-    lines = [canvas.fit(head, width, "class:heading")]
+    chosen, room = columns.choose(min(width - 1, 38), 26)
+    head = columns.heading(_title(view, Panel.SECTIONS, title, room), chosen, "hits", glyphs(view).down)
+    lines = [_heading_line(head, width)]
+    return lines + _section_rows(view, chosen, room, width, height - 1)
+
+
+def host_page(view: View, width: int, height: int) -> list[Line]:
+    """One host in full: who it is, what it answered, and all its sections with all their figures."""
+    host = view.selected_host
+    if host is None:
+        return hosts(view, width, height)
+    addresses = ", ".join(host.addresses)
+    about: list[Line] = [
+        [("class:strong", f"  {fmt.sanitize(host.name)}"), ("class:dim", f"   {addresses}")],
+        answers(host, width),
+    ]
+    chosen, room = columns.choose(width - 1, 20 if width >= 80 else 14)
+    arrow = glyphs(view).up if view.is_reversed else glyphs(view).down
+    title = _title(view, Panel.SECTIONS, f"SECTIONS {fmt.count(len(host.sections))}", room)
+    head = columns.heading(title, chosen, view.sort, arrow)
+    lines = [*(canvas.fit(line, width) for line in about), _heading_line(head, width)]
+    return lines + _section_rows(view, chosen, room, width, height - len(lines))
+
+
+def _section_rows(view: View, chosen: Sequence[Column], room: int, width: int, height: int) -> list[Line]:
+    marks, seconds = glyphs(view), view.frame.seconds if view.frame else 1.0
     rows = view.sections
     paths = [row.path for row in rows]
     at = paths.index(view.section) if view.section in paths else 0
-    for row in visible(rows, at, height - 1):
+    lines = []
+    for row in visible(rows, at, height):
         selected = view.focus is Panel.SECTIONS and row.path == paths[at]
-        line = [
-            _name(row.path, selected, room, marks),
-            *columns.cells(row, chosen, frame.seconds if frame else 1, marks),
-        ]
-        if more > 20:
-            line += [("", "   "), *_answers(row)]
+        line = [_name(row.path, selected, room, marks), *columns.cells(row, chosen, seconds, marks)]
+        line += _answers_behind(line, row, width)
         lines.append(_row(line, selected, True, width))
     return lines
 
 
-def _answers(row: Section) -> Line:
-    line: Line = [("class:dim", f"{method} {fmt.count(n)}  ") for method, n in list(row.methods.items())[:3]]
-    for status, n in list(row.statuses.items())[:5]:
-        style = {4: "class:warn", 5: "class:bad"}.get(status // 100, "")
-        line += [(style, str(status)), ("class:dim", f" {fmt.count(n)}  ")]
-    return line
+def answers(row: Row, width: int) -> Line:
+    """Methods and statuses with their counts, server errors before other statuses; as many as fit."""
+    colors = {2: "class:ok", 4: "class:warn", 5: "class:bad"}
+    statuses = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable: by frequency otherwise
+    words = [("", method, n) for method, n in list(row.methods.items())[:2]]
+    words += [(colors.get(status // 100, ""), str(status), n) for status, n in statuses]
+    items: list[Line] = [[(style, f"  {word}"), ("class:dim", f" ({fmt.count(n)})")] for style, word, n in words]
+    return canvas.whole(items, width)
 
 
 def alerts(view: View, width: int, height: int) -> list[Line]:
@@ -264,6 +286,17 @@ def visible(rows: Sequence[T], selected: int, height: int) -> Sequence[T]:
     height = max(height, 0)
     first = max(0, min(selected - height // 2, len(rows) - height))
     return rows[first : first + height]
+
+
+def _heading_line(head: Line, width: int) -> Line:
+    if width - canvas.width(head) > ANSWERS:
+        head = [*head, ("class:heading", "   methods and statuses")]
+    return canvas.fit(head, width, "class:heading")
+
+
+def _answers_behind(line: Line, row: Row, width: int) -> Line:
+    room = width - canvas.width(line)
+    return [("", " "), *answers(row, room - 1)] if room > ANSWERS else []
 
 
 def _title(view: View, panel: Panel, text: str, room: int) -> Line:
