@@ -16,7 +16,7 @@ import pytest
 import scene
 from fakes import snapshot
 from netmon import Rule
-from netmon.display import canvas, columns, keys, panels
+from netmon.display import canvas, columns, keys, panels, tables
 from netmon.display.app import Display
 from netmon.display.layout import screen
 from netmon.display.state import Panel, View
@@ -165,7 +165,7 @@ def test_an_alert_that_lasts_says_for_how_long():
 def test_the_log_shows_alerts_and_recoveries_newest_first():
     made = Frames(10.0, [Rule(5, 3)])
     view = view_of([made.push(snapshot(i, hits=n)) for i, n in enumerate([5, 0, 0, 0])])
-    assert text(panels.alerts(view, 50, 5)) == [
+    assert text(tables.alerts(view, 50, 5)) == [
         " ALERTS 2",
         "   00:00:04  RECOVERED  after 3 s",
         "   00:00:01  ALERT      5 hits in 3 s",
@@ -222,7 +222,7 @@ def test_the_least_important_columns_go_first(width, titles):
     ],
 )
 def test_the_selected_row_is_in_sight(rows, selected, height, seen):
-    assert panels.visible(rows, selected, height) == seen
+    assert tables.visible(rows, selected, height) == seen
 
 
 # Gauges and sparklines

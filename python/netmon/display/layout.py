@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
-from netmon.display import canvas, panels
+from netmon.display import canvas, panels, tables
 from netmon.display.keys import FOOTER, help_lines
 from netmon.display.state import Panel, View
 
@@ -43,14 +43,14 @@ def _full(view: View, width: int, height: int) -> list[Line]:
     left = width * 62 // 100
     room = height - len(top) - 4  # two blank lines, two of the footer
     if view.is_drilled:
-        return [*top, [], *_filled(panels.host_page(view, width, room + 1), room + 1), [], footer(view, width)]
+        return [*top, [], *_filled(tables.host_page(view, width, room + 1), room + 1), [], footer(view, width)]
     upper = max(room * 55 // 100, 4)
     lower = room - upper
-    pair = canvas.beside(panels.sections(view, left, lower), panels.alerts(view, width - left - 2, lower), left)
+    pair = canvas.beside(tables.sections(view, left, lower), tables.alerts(view, width - left - 2, lower), left)
     return [
         *top,
         [],
-        *_filled(panels.hosts(view, width, upper), upper),
+        *_filled(tables.hosts(view, width, upper), upper),
         [],
         *_filled(pair, lower),
         [],
@@ -62,16 +62,16 @@ def _compact(view: View, width: int, height: int) -> list[Line]:
     top = _top(view, width)
     room = height - len(top) - 2  # a blank line, the footer
     if view.is_drilled:
-        return [*top, [], *_filled(panels.host_page(view, width, room), room), footer(view, width)]
+        return [*top, [], *_filled(tables.host_page(view, width, room), room), footer(view, width)]
     log = 4 if view.focus is Panel.ALERTS else 3
     upper = (room - log) * 55 // 100
     middle = room - log - upper
     return [
         *top,
         [],
-        *_filled(panels.hosts(view, width, upper), upper),
-        *_filled(panels.sections(view, width, middle), middle),
-        *_filled(panels.alerts(view, width, log), log),
+        *_filled(tables.hosts(view, width, upper), upper),
+        *_filled(tables.sections(view, width, middle), middle),
+        *_filled(tables.alerts(view, width, log), log),
         footer(view, width),
     ]
 
@@ -97,7 +97,7 @@ def _strip(view: View, width: int, height: int) -> list[Line]:
         panels.alert_bar(view, width),
         [("", " "), *panels.capture_text(frame)],
     ]
-    panel = panels.host_page if view.is_drilled else panels.hosts
+    panel = tables.host_page if view.is_drilled else tables.hosts
     return [*top, *panel(view, width, height - len(top))]
 
 
@@ -116,7 +116,7 @@ def status_line(view: View, width: int) -> Line:
 
 def footer(view: View, width: int) -> Line:
     """The keys to begin with, as many as fit."""
-    arrows = panels.glyphs(view).arrows
+    arrows = view.glyphs.arrows
     hints: list[Line] = [
         [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{text}  ")] for key, text in FOOTER
     ]

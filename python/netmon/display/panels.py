@@ -1,25 +1,24 @@
-"""The panels: pure functions from a view and a size to lines. No clock, no terminal; wire text is sanitized here.
+"""The panels that do not scroll: title, rates, alert bar, traffic, and why there is nothing to show.
 
-A panel gives at most the rows it was offered and exactly the columns; the rows of long tables that are out of sight
-are never made.
+Pure functions from a view and a size to lines of exactly that width. No clock, no terminal; wire text is sanitized
+here.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from netmon import format as fmt
-from netmon.display import canvas, columns
-from netmon.display.state import Panel, View
-from netmon.display.style import ASCII, UNICODE, Glyphs
+from netmon.display import canvas
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netmon._core import Interface, Snapshot
-    from netmon.alerts import Alert, Gauge
+    from netmon.alerts import Gauge
     from netmon.display.canvas import Line
-    from netmon.display.columns import Column, Row
+    from netmon.display.state import View
+    from netmon.display.style import Glyphs
     from netmon.frames import Frame
 
 RED_LOSS = 0.001
@@ -28,19 +27,10 @@ RED_LOSS = 0.001
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
 
-ANSWERS = 20
-"""Columns from which a table shows methods and statuses behind its figures."""
-
-T = TypeVar("T")
-
-
-def glyphs(view: View) -> Glyphs:
-    return ASCII if view.plain_glyphs else UNICODE
-
 
 def title_line(view: View, width: int) -> Line:
     """Who, where, how long, when; with little room, the last of these."""
-    frame, marks = view.frame, glyphs(view)
+    frame, marks = view.frame, view.glyphs
     left: Line = [("class:brand", " netmon  "), *badge(view)]
     if frame is None:
         return canvas.fit([*left, ("class:dim", "waiting for the first interval")], width)
@@ -79,7 +69,7 @@ def rates_line(view: View, width: int) -> Line:
     room = width - canvas.width(left) - canvas.width(right) - 2
     if room >= 10:
         trend = canvas.series(frame.history, lambda snapshot: snapshot.hits, min(room, 30))
-        left += [("class:spark", canvas.sparkline(trend, glyphs(view)))]
+        left += [("class:spark", canvas.sparkline(trend, view.glyphs))]
     return (
         canvas.spread(left, right, width)
         if canvas.width(left) + canvas.width(right) < width
@@ -121,7 +111,7 @@ def alert_bar(view: View, width: int) -> Line:
         number.append(("class:dim", f" {rule.metric} in {fmt.duration(rule.span)}{_lasting(shown, frame)} "))
     room = min(60, width - 10 - canvas.width(number))
     style = "class:bad" if bad else "class:ok"
-    bar = canvas.gauge(shown.value / rule.threshold, max(0, room), style, glyphs(view))
+    bar = canvas.gauge(shown.value / rule.threshold, max(0, room), style, view.glyphs)
     return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
 
 
@@ -131,7 +121,7 @@ def _lasting(gauge: Gauge, frame: Frame) -> str:
 
 def traffic(view: View, width: int, height: int) -> list[Line]:
     """One row per interface: state, rates, the share of HTTP, the last minute."""
-    frame, marks = view.frame, glyphs(view)
+    frame, marks = view.frame, view.glyphs
     heads: Line = [("class:heading.title", " TRAFFIC"), ("class:heading", " " * 13)]
     heads.append(("class:heading", "        bit/s  packets/s    HTTP   last 60 s"))
     lines = [canvas.fit(heads, width, "class:heading")]
@@ -167,29 +157,6 @@ def _busiest(window: Snapshot) -> Sequence[Interface]:
     return sorted(window.interfaces, key=lambda interface: (-interface.bytes, interface.name))
 
 
-def hosts(view: View, width: int, height: int) -> list[Line]:
-    """The table of hosts; without any, why there is none."""
-    frame, marks = view.frame, glyphs(view)
-    chosen, room = columns.choose(width - 1, 20 if width >= 80 else 14)
-    rows = view.hosts
-    title = _title(view, Panel.HOSTS, f"HOSTS {fmt.count(len(rows))}" if rows else "HOSTS", room)
-    arrow = marks.up if view.is_reversed else marks.down
-    lines = [_heading_line(columns.heading(title, chosen, view.sort, arrow), width)]
-    if frame is None or not rows:
-        reasons = no_http(frame)
-        if len(reasons) >= height:
-            reasons = [line for line in reasons if line]
-        return lines + [canvas.fit(line, width) for line in reasons][: height - 1]
-    selected = view.selected_host
-    names = [row.name for row in rows]
-    at = names.index(selected.name) if selected else 0
-    for row in visible(rows, at, height - 1):
-        line = [_name(row.name, row is selected, room, marks), *columns.cells(row, chosen, frame.seconds, marks)]
-        line += _answers_behind(line, row, width)
-        lines.append(_row(line, row is selected, view.focus is Panel.HOSTS, width))
-    return lines
-
-
 def no_http(frame: Frame | None) -> list[Line]:
     """Why the table of hosts is empty, and what to type."""
     if frame is None:
@@ -206,111 +173,3 @@ def no_http(frame: Frame | None) -> list[Line]:
     if protocols.get("tls"):
         lines.append([("", "   Encrypted connections (tls) are counted; what they say cannot be read.")])
     return [*lines, [], [("class:dim", "   For something to look at: "), ("class:key", "netmon --demo")]]
-
-
-def sections(view: View, width: int, height: int) -> list[Line]:
-    """The sections of the selected host, with methods and statuses."""
-    host = view.selected_host
-    title = "SECTIONS" if host is None else f"SECTIONS of {fmt.sanitize(host.name)}"
-    chosen, room = columns.choose(min(width - 1, 38), 26)
-    head = columns.heading(_title(view, Panel.SECTIONS, title, room), chosen, "hits", glyphs(view).down)
-    lines = [_heading_line(head, width)]
-    return lines + _section_rows(view, chosen, room, width, height - 1)
-
-
-def host_page(view: View, width: int, height: int) -> list[Line]:
-    """One host in full: who it is, what it answered, and all its sections with all their figures."""
-    host = view.selected_host
-    if host is None:
-        return hosts(view, width, height)
-    addresses = ", ".join(host.addresses)
-    about: list[Line] = [
-        [("class:strong", f"  {fmt.sanitize(host.name)}"), ("class:dim", f"   {addresses}")],
-        answers(host, width),
-    ]
-    chosen, room = columns.choose(width - 1, 20 if width >= 80 else 14)
-    arrow = glyphs(view).up if view.is_reversed else glyphs(view).down
-    title = _title(view, Panel.SECTIONS, f"SECTIONS {fmt.count(len(host.sections))}", room)
-    head = columns.heading(title, chosen, view.sort, arrow)
-    lines = [*(canvas.fit(line, width) for line in about), _heading_line(head, width)]
-    return lines + _section_rows(view, chosen, room, width, height - len(lines))
-
-
-def _section_rows(view: View, chosen: Sequence[Column], room: int, width: int, height: int) -> list[Line]:
-    marks, seconds = glyphs(view), view.frame.seconds if view.frame else 1.0
-    rows = view.sections
-    paths = [row.path for row in rows]
-    at = paths.index(view.section) if view.section in paths else 0
-    lines = []
-    for row in visible(rows, at, height):
-        selected = view.focus is Panel.SECTIONS and row.path == paths[at]
-        line = [_name(row.path, selected, room, marks), *columns.cells(row, chosen, seconds, marks)]
-        line += _answers_behind(line, row, width)
-        lines.append(_row(line, selected, True, width))
-    return lines
-
-
-def answers(row: Row, width: int) -> Line:
-    """Methods and statuses with their counts, server errors before other statuses; as many as fit."""
-    colors = {2: "class:ok", 4: "class:warn", 5: "class:bad"}
-    statuses = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable: by frequency otherwise
-    words = [("", method, n) for method, n in list(row.methods.items())[:2]]
-    words += [(colors.get(status // 100, ""), str(status), n) for status, n in statuses]
-    items: list[Line] = [[(style, f"  {word}"), ("class:dim", f" ({fmt.count(n)})")] for style, word, n in words]
-    return canvas.whole(items, width)
-
-
-def alerts(view: View, width: int, height: int) -> list[Line]:
-    """The log of alerts, the newest first."""
-    title = _title(view, Panel.ALERTS, f"ALERTS {len(view.alerts)}" if view.alerts else "ALERTS", width)
-    lines = [canvas.fit(title, width, "class:heading")]
-    if not view.alerts:
-        lines.append(canvas.fit([("class:dim", "   none so far")], width))
-    focused = view.focus is Panel.ALERTS
-    rows = list(enumerate(view.newest_alerts))
-    for number, alert in visible(rows, view.alert_row, height - 1):
-        lines.append(_row([("", "   "), *alert_text(alert)], focused and number == view.alert_row, True, width))
-    return lines[:height]
-
-
-def alert_text(alert: Alert) -> Line:
-    rule, at = alert.rule, fmt.clock(alert.at)
-    if alert.state == "fired":
-        said = f"  {fmt.count(alert.value)} {rule.metric} in {fmt.duration(rule.span)}"
-        return [("class:dim", f"{at}  "), ("class:bad", "ALERT    "), ("", said)]
-    return [("class:dim", f"{at}  "), ("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")]
-
-
-def visible(rows: Sequence[T], selected: int, height: int) -> Sequence[T]:
-    """The rows in sight: as few screens down as shows the selected one."""
-    height = max(height, 0)
-    first = max(0, min(selected - height // 2, len(rows) - height))
-    return rows[first : first + height]
-
-
-def _heading_line(head: Line, width: int) -> Line:
-    if width - canvas.width(head) > ANSWERS:
-        head = [*head, ("class:heading", "   methods and statuses")]
-    return canvas.fit(head, width, "class:heading")
-
-
-def _answers_behind(line: Line, row: Row, width: int) -> Line:
-    room = width - canvas.width(line)
-    return [("", " "), *answers(row, room - 1)] if room > ANSWERS else []
-
-
-def _title(view: View, panel: Panel, text: str, room: int) -> Line:
-    style = "class:heading.focus" if view.focus is panel else "class:heading.title"
-    title = fmt.fit(f" {text} ", min(room + 1, fmt.width(text) + 2), dots=glyphs(view).dots)
-    return canvas.fit([(style, title)], room + 1, "class:heading")
-
-
-def _name(name: str, selected: bool, room: int, marks: Glyphs) -> tuple[str, str]:
-    mark = marks.mark if selected else " "
-    return ("", f" {mark} " + fmt.fit(fmt.sanitize(name), room - 2, dots=marks.dots))
-
-
-def _row(line: Line, selected: bool, focused: bool, width: int) -> Line:
-    if selected and focused:
-        return canvas.restyle(canvas.fit(line, width), "class:selected")
-    return canvas.fit(line, width)

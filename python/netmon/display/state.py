@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from netmon.display.columns import TITLES, name, sort_key
+from netmon.display.style import ASCII, UNICODE, Glyphs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,10 @@ class View:
     def frame(self) -> Frame | None:
         """The frame to draw: the newest, or the one held by a pause."""
         return self.held or self.newest
+
+    @property
+    def glyphs(self) -> Glyphs:
+        return ASCII if self.plain_glyphs else UNICODE
 
     @property
     def is_paused(self) -> bool:
