@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from netmon import demo
+from netmon.cli import DEMO
 
 
 @pytest.mark.parametrize(
@@ -65,11 +66,9 @@ def test_one_connection_is_kept_for_many_requests(port):
 
 
 def test_it_listens_on_loopback_only(port):
-    listening = [
-        line.split()[1] for line in Path("/proc/net/tcp").read_text().splitlines()[1:] if line.split()[3] == "0A"
-    ]
-    assert f"0100007F:{port:04X}" in listening
-    assert f"00000000:{port:04X}" not in listening
+    sockets = [line.split()[1:4:2] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    assert [f"0100007F:{port:04X}", "0A"] in sockets
+    assert [f"00000000:{port:04X}", "0A"] not in sockets
 
 
 def gone(port):

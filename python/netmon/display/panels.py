@@ -70,11 +70,7 @@ def rates_line(view: View, width: int) -> Line:
     if room >= 10:
         trend = canvas.series(frame.history, lambda snapshot: snapshot.hits, min(room, 30))
         left += [("class:spark", canvas.sparkline(trend, view.glyphs))]
-    return (
-        canvas.spread(left, right, width)
-        if canvas.width(left) + canvas.width(right) < width
-        else canvas.fit(left, width)
-    )
+    return canvas.spread(left, right, width)
 
 
 def rates(frame: Frame, width: int = 60) -> Line:
@@ -122,12 +118,12 @@ def _lasting(gauge: Gauge, frame: Frame) -> str:
 def traffic(view: View, width: int, height: int) -> list[Line]:
     """One row per interface: state, rates, the share of HTTP, the last minute."""
     frame, marks = view.frame, view.glyphs
-    heads: Line = [("class:heading.title", " TRAFFIC"), ("class:heading", " " * 13)]
-    heads.append(("class:heading", "        bit/s  packets/s    HTTP   last 60 s"))
-    lines = [canvas.fit(heads, width, "class:heading")]
-    shown = _busiest(frame.window) if frame else []
-    for interface in shown[: max(0, height - 1)]:
-        lines.append(canvas.fit(_interface_row(frame, interface, width, marks), width) if frame else [])
+    titles = f"{'bit/s':>26}{'packets/s':>11}{'HTTP':>8}   last 60 s"
+    lines = [canvas.fit([("class:heading.title", " TRAFFIC"), ("class:heading", titles)], width, "class:heading")]
+    if frame is None:
+        return lines
+    shown = _busiest(frame.window)
+    lines += [canvas.fit(_interface_row(frame, each, width, marks), width) for each in shown[: height - 1]]
     hidden = len(shown) - (height - 1)
     if hidden > 0 and len(lines) > 1:
         lines[-1] = canvas.fit([("class:dim", f"   and {fmt.plural(hidden + 1, 'more interface')}")], width)

@@ -124,7 +124,7 @@ def alert_text(alert: Alert) -> Line:
 
 
 def visible(rows: Sequence[T], selected: int, height: int) -> Sequence[T]:
-    """The rows in sight: as few screens down as shows the selected one."""
+    """The rows in sight, with the selected one in the middle where there are rows enough on both sides."""
     height = max(height, 0)
     first = max(0, min(selected - height // 2, len(rows) - height))
     return rows[first : first + height]
@@ -154,5 +154,5 @@ def _name(name: str, selected: bool, room: int, marks: Glyphs) -> tuple[str, str
 
 def _row(line: Line, selected: bool, focused: bool, width: int) -> Line:
     if selected and focused:
-        return canvas.restyle(canvas.fit(line, width), "class:selected")
+        return canvas.restyle(canvas.fit(line, width), "class:cursor")
     return canvas.fit(line, width)
