@@ -13,13 +13,13 @@ def ran(monkeypatch):
     """Catches what the command would run; ``ran.raises`` makes it fail."""
 
     class Ran:
-        settings, how, raises = None, None, None
+        settings, how, raises, fired = None, None, None, False
 
         def run(self, settings, **how):
             self.settings, self.how = settings, how
             if self.raises:
                 raise self.raises
-            return 0
+            return self.fired
 
     caught = Ran()
     monkeypatch.setattr(cli.session, "run", caught.run)
@@ -81,6 +81,14 @@ def test_flags(ran, arguments, settings):
 def test_once_is_passed_on(ran):
     cli.main(["--once"])
     assert ran.how == {"once": True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fired", "code"), [([], True, 0), (["--fail-on-alert"], True, 5), (["--fail-on-alert"], False, 0)]
+)
+def test_an_alert_is_an_exit_code_when_asked_for(ran, arguments, fired, code):
+    ran.fired = fired
+    assert cli.main(arguments) == code
 
 
 def test_a_filter_may_come_from_a_file(ran, tmp_path):

@@ -77,8 +77,10 @@ def _run(arguments: list[str]) -> int:
         from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for
 
         with demo.traffic() as port:
-            return session.run(settings, filter=demo.filter_for(port), demo=True)
-    return session.run(settings, once=flags.once)
+            fired = session.run(settings, filter=demo.filter_for(port), demo=True)
+    else:
+        fired = session.run(settings, once=flags.once)
+    return ALERTED if fired and settings.fail_on_alert else OK
 
 
 def settings_from(flags: argparse.Namespace, environment: Mapping[str, str]) -> Settings:

@@ -1,7 +1,7 @@
 """The only loop: snapshot -> frame -> sinks, until the end of the capture, a signal, a key or a closed pipe.
 
-Settings go in, an exit code comes out. However it ends: the capture stops, the screen is left, every output is flushed,
-then the summary is the last thing written. Errors of the capture pass through to the caller, after all that.
+Settings go in, whether an alert fired comes out. However it ends: the capture stops, the screen is left, every output
+is flushed, then the summary is the last thing written. Errors of the capture pass to the caller, after all that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from netmon.options import Settings
     from netmon.sinks import Sink
 
-ALERTED = 5
 NOTES = 100
 """Messages of the capture kept while the screen is up; the newest tell most."""
 
@@ -40,8 +39,8 @@ def run(
     demo: bool = False,
     monitor: Monitor | None = None,
     console: Console | None = None,
-) -> int:
-    """Runs until the end and returns 0, or 5 with `fail_on_alert` and an alert.
+) -> bool:
+    """Runs until the end, and tells whether an alert fired.
 
     `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
     first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
@@ -59,8 +58,7 @@ def run(
         else:
             session.sinks.append(_stdout(settings, console))
             session.run()
-    fired = session.frame is not None and session.frame.tally.fired > 0
-    return ALERTED if settings.fail_on_alert and fired else 0
+    return session.frame is not None and session.frame.tally.fired > 0
 
 
 class Session:

@@ -1,0 +1,200 @@
+"""The command as a person runs it: a real process, a real capture file, a real (pseudo) terminal."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import forge
+import pexpect
+import pyte
+import pytest
+from netmon import Monitor, Snapshot
+
+NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
+NETMON = [sys.executable, "-m", "netmon", "--no-config"]
+
+
+@pytest.fixture(scope="module")
+def capture(tmp_path_factory):
+    """The shop is asked once a second for twelve, the API three times at the end; nothing for half a minute; the shop."""
+    shop = forge.Conversation(4000, NOON)
+    for second in range(12):
+        shop.ask(NOON + second + 0.2, "GET", "shop.example", f"/items/{second}?secret=1", 200, body=b"x" * 1000)
+    api = forge.Conversation(4001, NOON + 11, server="10.0.0.3")
+    for path, status in (("/v1/a", 200), ("/v1/b", 503), ("/v2", 404)):
+        api.ask(NOON + 11.5, "POST", "api.example", path, status)
+    late = forge.Conversation(4002, NOON + 45).ask(NOON + 45.1, "GET", "shop.example", "/", 304).close(NOON + 45.5)
+    path = tmp_path_factory.mktemp("captures") / "shop.pcap"
+    path.write_bytes(forge.pcap(shop, api, late))
+    return path
+
+
+def run(*arguments, **how):
+    command = [*NETMON, *map(str, arguments)]
+    environment = os.environ | {"TZ": "UTC"}
+    return subprocess.run(command, capture_output=True, timeout=30, check=False, env=environment, **how)
+
+
+def test_a_file_gives_its_counts(capture):
+    done = run("-r", capture, "--json")
+    assert done.returncode == 0
+    total = json.loads(done.stdout)
+    assert (total["hits"], total["requests"], total["responses"], total["errors"]) == (32, 16, 16, 1)
+    assert {host["name"]: host["hits"] for host in total["hosts"]} == {"shop.example": 26, "api.example": 6}
+    assert {section["path"]: section["hits"] for section in total["hosts"][1]["sections"]} == {"/v1": 4, "/v2": 2}
+    assert b"32 hits: 16 requests, 16 responses, 1 error\n" in done.stderr
+
+
+def test_the_plain_report_of_a_file(capture):
+    done = run("-r", capture)
+    report = done.stdout.decode()
+    assert done.returncode == 0
+    assert report.count("netmon  refresh 10 s") == 3
+    assert "Top host:        shop.example   20 hits   200 (10)" in report
+    assert "  > /v1         4 hits   POST (2)" in report
+    assert "\x1b" not in report
+    assert "secret" not in report
+
+
+def test_every_snapshot_is_a_line_and_their_merge_is_the_document(capture):
+    lines = run("-r", capture, "--ndjson").stdout.splitlines()
+    document = run("-r", capture, "--json").stdout
+    assert Snapshot.merge(map(Snapshot.from_json, lines)) == Snapshot.from_json(document)
+
+
+def test_standard_input_and_gzip_give_the_same(capture, tmp_path):
+    document = run("-r", capture, "--json").stdout
+    packed = tmp_path / "shop.pcap.gz"
+    packed.write_bytes(gzip.compress(capture.read_bytes()))
+    assert Snapshot.from_json(run("-r", "-", "--json", input=capture.read_bytes()).stdout) == Snapshot.from_json(
+        document
+    )
+    assert Snapshot.from_json(run("-r", packed, "--json").stdout) == Snapshot.from_json(document)
+
+
+def test_a_rule_fires_on_a_file_at_the_instants_of_its_packets(capture):
+    done = run("-r", capture, "--plain", "--alert-threshold", 8, "--alert-span", 2, "--fail-on-alert")
+    events = [line for line in done.stdout.decode().splitlines() if line.startswith(("ALERT ", "RECOVERED"))]
+    assert events == [
+        "ALERT      hits = 10 at 2026-11-22 12:00:12.000 +00:00",
+        "RECOVERED  after 2 s at 2026-11-22 12:00:14.000 +00:00",
+    ]
+    assert done.returncode == 5
+
+
+def test_requests_are_listed_one_a_line(capture):
+    lines = [json.loads(line) for line in run("-r", capture, "--requests", "--ndjson").stdout.splitlines()]
+    assert len(lines) == 16
+    assert lines[0]["host"] == "shop.example"
+    assert lines[0]["latency"] == pytest.approx(0.01, abs=1e-6)
+
+
+def test_the_api_gives_what_the_command_gives(capture):
+    total = Snapshot.merge(Monitor(read=capture).snapshots())
+    assert total == Snapshot.from_json(run("-r", capture, "--json").stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["-r", "/no/such.pcap"], 4, "/no/such.pcap"),
+        (["-r", __file__], 4, "test_end_to_end.py"),
+        (["-i", "nosuch0"], 4, "nosuch0"),
+        (["-r", "CAPTURE", "-f", "not a filter"], 2, "netmon: the filter does not compile: "),
+    ],
+)
+def test_what_cannot_be_read_is_named(capture, arguments, code, message):
+    done = run(*[str(capture) if word == "CAPTURE" else word for word in arguments])
+    assert (done.returncode, done.stdout) == (code, b"")
+    assert done.stderr.startswith(b"netmon: ")
+    assert message in done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_is_a_quiet_end(capture):
+    pipe = f"{' '.join(NETMON)} -r {capture} --ndjson | head -c 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"{", b"")
+
+
+# On a terminal
+
+
+class Terminal:
+    """The command on a pseudo terminal, and what one would see on it."""
+
+    def __init__(self, *arguments, width=120, height=30):
+        self.screen = pyte.Screen(width, height)
+        self._stream = pyte.ByteStream(self.screen)
+        self.child = pexpect.spawn(
+            NETMON[0], [*NETMON[1:], *map(str, arguments)], dimensions=(height, width), timeout=20,
+            env=os.environ | {"TERM": "xterm-256color", "TZ": "UTC"},
+        )  # fmt: skip
+
+    def shows(self, words):
+        """Waits until `words` are on the screen."""
+        while words not in "\n".join(self.screen.display):
+            self._stream.feed(self.child.read_nonblocking(65536, timeout=20))
+
+    def end(self):
+        """What was written from now to the end, and the exit code."""
+        rest = self.child.read()
+        self._stream.feed(rest)
+        self.child.close()
+        return rest.decode(), self.child.exitstatus
+
+
+def test_the_screen_of_a_file_shows_all_of_it_and_stays(capture):
+    terminal = Terminal("-r", capture)
+    terminal.shows(" END ")
+    terminal.shows("shop.example                           26")
+    terminal.child.send("j\r")
+    terminal.shows("10.0.0.3")
+    terminal.child.send("q")
+    rest, code = terminal.end()
+    assert code == 0
+    assert "32 hits: 16 requests" in rest
+
+
+@pytest.mark.parametrize("how", ["q", "\x03", signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_however_it_ends_the_terminal_is_whole_and_the_summary_is_last(capture, how):
+    terminal = Terminal("-r", capture)
+    terminal.shows("shop.example")
+    if isinstance(how, str):
+        terminal.child.send(how)
+    else:
+        terminal.child.kill(how)
+    rest, code = terminal.end()
+    assert code == 0
+    left = rest.index("\x1b[?1049l")
+    assert "\x1b[?25h" in rest, "the cursor is shown again"
+    assert rest.index("netmon: ") > left, "nothing is written before the screen is left"
+    assert rest.splitlines()[-1].startswith("  alerts: "), "and nothing after the summary"
+
+
+def test_a_dumb_terminal_gets_the_plain_report(capture):
+    done = pexpect.run(
+        " ".join([*NETMON, "-r", str(capture)]), env=os.environ | {"TERM": "dumb", "TZ": "UTC"}, timeout=20
+    )
+    assert b"netmon  refresh 10 s" in done
+    assert b"\x1b" not in done
+
+
+def test_control_z_leaves_the_screen_and_fg_comes_back(capture):
+    shell = pexpect.spawn(
+        "bash", ["--norc", "-i"], dimensions=(30, 120), timeout=20, env=os.environ | {"TERM": "xterm"}
+    )
+    shell.sendline(" ".join([*NETMON, "-r", str(capture)]))
+    shell.expect("shop.example")
+    shell.send("\x1a")
+    shell.expect_exact("\x1b[?1049l")
+    shell.expect("Stopped")
+    shell.sendline("fg")
+    shell.expect("shop.example")
+    shell.send("q")
+    shell.expect("alerts: ")
+    shell.sendline("exit")
+    shell.expect(pexpect.EOF)
