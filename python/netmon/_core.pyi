@@ -209,7 +209,13 @@ class Capture:
     def exchanges_dropped(self) -> int: ...
     @property
     def protocols(self) -> dict[str, int]:
-        """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel other``."""
+        """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel other``.
+
+        One that is upgraded counts for both.
+        """
+    @property
+    def ambiguous_framing(self) -> dict[str, int]:
+        """Messages that two readers could frame differently, by kind (see `docs/accuracy.md`)."""
 
 @final
 class Exchange:

@@ -1,0 +1,136 @@
+//! One interface, captured from through libpcap without ever blocking.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use pcap::{Active, Capture, Linktype, Precision};
+
+use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, UNTAGGED_FILTER};
+use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
+
+/// How to open interfaces.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// BPF expression; `None` for the default.
+    pub filter: Option<String>,
+    /// Bytes kept of each packet.
+    pub snaplen: u32,
+    /// Kernel buffer.
+    pub buffer_size: u32,
+    /// Ask the interface for what is not addressed to it as well.
+    pub promiscuous: bool,
+}
+
+/// After this long the kernel hands over a block that is not full. It delays packets, and is no read time-out.
+pub const BLOCK_TIMEOUT_MS: i32 = 50;
+
+/// An interface being captured from.
+pub struct Interface {
+    /// As the system calls it.
+    pub name: String,
+    id: InterfaceId,
+    capture: Capture<Active>,
+    link_type: LinkType,
+    /// Kernel and interface drops as last read; they wrap.
+    dropped: (u32, u32),
+}
+
+impl Interface {
+    /// Opens an interface.
+    pub fn open(name: &str, id: InterfaceId, settings: &Settings) -> Result<Self, Error> {
+        let capture = activate(name, settings)?;
+        let mut capture = capture.setnonblock().map_err(|error| failed(name, &error))?;
+        if name == "any" {
+            // The newer cooked header; where libpcap has only the older one, that will do.
+            let _ = capture.set_datalink(Linktype::LINUX_SLL2);
+        }
+        let number = capture.get_datalink().0 as u32;
+        let link_type = LinkType::from_number(number).ok_or_else(|| Error::LinkType {
+            name: name.to_owned(),
+            number,
+            known: KNOWN_LINK_TYPES,
+        })?;
+        match &settings.filter {
+            Some(filter) => capture.filter(filter, true),
+            // Not every link has tags to filter by.
+            None => capture.filter(DEFAULT_FILTER, true).or_else(|_| capture.filter(UNTAGGED_FILTER, true)),
+        }
+        .map_err(|error| Error::Filter(words(&error)))?;
+        Ok(Self { name: name.to_owned(), id, capture, link_type, dropped: (0, 0) })
+    }
+
+    /// Hands over the packets that are there, `max` at the most. Returns how many.
+    pub fn dispatch(&mut self, max: usize, mut take: impl FnMut(&Packet<'_>)) -> Result<usize, Error> {
+        let Self { id, link_type, .. } = *self;
+        let handler = |packet: pcap::Packet<'_>| {
+            let header = packet.header;
+            take(&Packet {
+                // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
+                ts: Timestamp::new(header.ts.tv_sec, header.ts.tv_usec),
+                wire_len: header.len,
+                interface: id,
+                link_type,
+                data: packet.data,
+            });
+        };
+        self.capture.dispatch(Some(max), handler).map_err(|error| failed(&self.name, &error))
+    }
+
+    /// Packets dropped since last asked: by the kernel, whose buffer was full, and by the interface or its driver.
+    pub fn take_drops(&mut self) -> (u64, u64) {
+        let Ok(stat) = self.capture.stats() else { return (0, 0) };
+        let before = std::mem::replace(&mut self.dropped, (stat.dropped, stat.if_dropped));
+        let kernel = stat.dropped.wrapping_sub(before.0);
+        let interface = stat.if_dropped.wrapping_sub(before.1);
+        (u64::from(kernel), u64::from(interface))
+    }
+}
+
+impl AsFd for Interface {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.capture.as_fd()
+    }
+}
+
+/// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for
+/// twice: nanoseconds, promiscuous mode.
+fn activate(name: &str, settings: &Settings) -> Result<Capture<Active>, Error> {
+    let promiscuous = settings.promiscuous && name != "any";
+    let attempt = |promiscuous: bool| {
+        Capture::from_device(name)?
+            .snaplen(settings.snaplen as i32)
+            .buffer_size(settings.buffer_size as i32)
+            .timeout(BLOCK_TIMEOUT_MS)
+            .precision(Precision::Nano)
+            .promisc(promiscuous)
+            .open()
+    };
+    let opened = match attempt(promiscuous) {
+        Err(_) if promiscuous => attempt(false),
+        opened => opened,
+    };
+    opened.map_err(|error| {
+        if may_capture() { failed(name, &error) } else { Error::NotPermitted { interface: name.to_owned() } }
+    })
+}
+
+/// libpcap does not say why opening failed; the process's own capabilities do.
+fn may_capture() -> bool {
+    const CAP_NET_RAW: u32 = 13;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    effective
+        .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())
+        .is_none_or(|capabilities| capabilities >> CAP_NET_RAW & 1 == 1)
+}
+
+fn failed(name: &str, error: &pcap::Error) -> Error {
+    Error::Failed { name: name.to_owned(), reason: words(error) }
+}
+
+/// libpcap's own words, without the binding's.
+fn words(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(words) => words.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,63 @@
+//! Sleeping until a descriptor is readable, time is up, or somebody rings.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+
+/// A bell that ends a sleep. Once rung it stays rung: it means stop.
+#[derive(Clone, Debug)]
+pub struct Bell(Arc<OwnedFd>);
+
+impl Bell {
+    /// A bell that nobody has rung.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
+    }
+
+    /// Ends the sleep of everyone who listens, now and later.
+    pub fn ring(&self) {
+        // The counter cannot overflow by ones; there is nothing to do about any other failure.
+        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
+    }
+
+    /// Somebody has rung.
+    pub fn is_rung(&self) -> bool {
+        wait(&[], self, Duration::ZERO).unwrap_or(true)
+    }
+}
+
+/// Sleeps until one of `sources` is readable, `timeout` is over, or the bell rings. Returns whether it rang.
+pub fn wait(sources: &[BorrowedFd<'_>], bell: &Bell, timeout: Duration) -> io::Result<bool> {
+    let mut polled = Vec::with_capacity(sources.len() + 1);
+    let bell_fd = bell.0.as_fd();
+    polled.push(PollFd::from_borrowed_fd(bell_fd, PollFlags::IN));
+    polled.extend(sources.iter().map(|&source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
+    let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+    match poll(&mut polled, Some(&timeout)) {
+        // A signal is for the interpreter's thread to handle; here it is only an early awakening.
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(!polled[0].revents().is_empty()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn a_bell_ends_a_sleep_and_stays_rung() {
+        let bell = Bell::new().unwrap();
+        assert!(!bell.is_rung());
+        let ringer = bell.clone();
+        let began = Instant::now();
+        let thread = std::thread::spawn(move || ringer.ring());
+        assert!(wait(&[], &bell, Duration::from_secs(60)).unwrap());
+        assert!(began.elapsed() < Duration::from_secs(30));
+        thread.join().unwrap();
+        assert!(bell.is_rung() && bell.is_rung());
+    }
+}

@@ -1,0 +1,202 @@
+//! Runs the pipeline over a source: opens it, closes intervals on time, queues their snapshots, stops when told.
+//!
+//! One thread captures. Below this file there is no clock; here packet time closes intervals, and on a live capture the
+//! wall clock does so too when no packet comes. Whoever reads snapshots never holds the capture up: a live queue that is
+//! full merges its oldest two, so a slow reader gets coarser snapshots and the same counts.
+
+mod files;
+mod intervals;
+mod live;
+mod queue;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::capture::interfaces::Selection;
+use crate::capture::wait::Bell;
+use crate::capture::{self, Error};
+use crate::pipeline::Pipeline;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::Snapshot;
+use intervals::Intervals;
+use queue::Queue;
+pub use queue::{Next, Overflow};
+
+/// Where packets come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Interfaces.
+    Live(Selection),
+    /// Capture files, one after the other; `-` is standard input.
+    Files(Vec<String>),
+}
+
+/// What to run.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where packets come from.
+    pub source: Source,
+    /// How interfaces are opened; its filter holds for files too.
+    pub capture: capture::live::Settings,
+    /// Length of an interval.
+    pub interval: Duration,
+    /// Stop after this long.
+    pub timeout: Option<Duration>,
+    /// Bounds and choices of the stages.
+    pub pipeline: crate::pipeline::Settings,
+}
+
+/// How grave a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Something is not seen that could be.
+    Warning,
+}
+
+/// Messages kept until somebody asks; more than that is repetition.
+const MAX_LOG: usize = 100;
+
+/// What the capture shares with those who watch it.
+#[derive(Debug)]
+struct Shared {
+    queue: Queue,
+    bell: Bell,
+    log: Mutex<Vec<(Level, String)>>,
+    names: Mutex<Vec<String>>,
+}
+
+impl Shared {
+    fn log(&self, level: Level, message: String) {
+        let mut log = lock(&self.log);
+        if log.len() < MAX_LOG {
+            log.push((level, message));
+        }
+    }
+}
+
+/// A poisoned lock guards plain data that is whole at any time.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A running capture.
+#[derive(Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Engine {
+    /// Opens the source and begins to capture.
+    pub fn start(settings: Settings) -> Result<Self, Error> {
+        let shared = Arc::new(Shared {
+            queue: Queue::default(),
+            bell: Bell::new()?,
+            log: Mutex::default(),
+            names: Mutex::default(),
+        });
+        let Settings { source, capture, interval, timeout, pipeline } = settings;
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let worker = |overflow| Worker {
+            pipeline: Pipeline::new(pipeline),
+            intervals: Intervals::new(interval.as_nanos().try_into().unwrap_or(i64::MAX)),
+            shared: shared.clone(),
+            overflow,
+            deadline,
+        };
+        let run: Box<dyn FnOnce() -> Result<(), Error> + Send> = match source {
+            Source::Live(selection) => {
+                let live = live::Live::open(worker(Overflow::Merge), selection, capture)?;
+                Box::new(move || live.run())
+            }
+            Source::Files(paths) => {
+                let files = files::Files::open(worker(Overflow::Wait), paths, capture.filter)?;
+                Box::new(move || files.run())
+            }
+        };
+        let queue = shared.clone();
+        let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
+            let result = catch_unwind(AssertUnwindSafe(run));
+            queue.queue.end(match result {
+                Ok(result) => result.map_err(|error| error.to_string()),
+                Err(panic) => Err(format!("internal error: {}", panic_words(&*panic))),
+            });
+        })?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// The next snapshot, waiting for it at most so long.
+    pub fn next(&self, timeout: Duration) -> Next {
+        self.shared.queue.pop(timeout)
+    }
+
+    /// Stops the capture and waits for its end. Safe to call twice, and while another thread waits in `next`.
+    pub fn close(&self) {
+        self.shared.bell.ring();
+        self.shared.queue.stop_waiting();
+        if let Some(thread) = lock(&self.thread).take() {
+            // Its panic was caught inside.
+            let _ = thread.join();
+        }
+    }
+
+    /// The interfaces being captured from now, or the files.
+    pub fn interfaces(&self) -> Vec<String> {
+        lock(&self.shared.names).clone()
+    }
+
+    /// Takes the messages since the last call.
+    pub fn take_log(&self) -> Vec<(Level, String)> {
+        std::mem::take(&mut *lock(&self.shared.log))
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn panic_words(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+/// What both kinds of source do with their packets.
+#[derive(Debug)]
+struct Worker {
+    pipeline: Pipeline,
+    intervals: Intervals,
+    shared: Arc<Shared>,
+    overflow: Overflow,
+    deadline: Option<Instant>,
+}
+
+impl Worker {
+    fn is_over(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn push(&self, snapshot: Snapshot) {
+        self.shared.queue.push(snapshot, self.overflow);
+    }
+
+    /// Closes the open interval.
+    fn close_interval(&mut self) {
+        if let Some((start, end)) = self.intervals.take() {
+            let snapshot = self.pipeline.close(start, end);
+            self.push(snapshot);
+        }
+    }
+
+    /// The source has ended.
+    fn finish(&mut self, now: Timestamp) {
+        self.pipeline.finish();
+        self.intervals.open_at(now);
+        self.close_interval();
+    }
+}

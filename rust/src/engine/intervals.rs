@@ -1,0 +1,91 @@
+//! Which interval is open: `[start, start + length)`, aligned to multiples of the length since the epoch.
+
+use crate::pipeline::packet::{SECOND, Timestamp};
+
+/// A packet this far ahead of the one before is taken for a broken clock until the next one agrees.
+const MAX_JUMP: i64 = 24 * 3600 * SECOND;
+
+/// The open interval, and the clock of the packets.
+#[derive(Debug)]
+pub struct Intervals {
+    length: i64,
+    open: Option<(Timestamp, Timestamp)>,
+    latest: Option<Timestamp>,
+    /// The packet before was far ahead.
+    jumped: bool,
+}
+
+impl Intervals {
+    /// None is open. `length` is in nanoseconds.
+    pub fn new(length: i64) -> Self {
+        Self { length: length.max(1), open: None, latest: None, jumped: false }
+    }
+
+    /// The time to count a packet at: its own, unless that is absurd.
+    pub fn admit(&mut self, ts: Timestamp) -> Timestamp {
+        let latest = *self.latest.get_or_insert(ts);
+        let jumps = ts.0.saturating_sub(latest.0) > MAX_JUMP;
+        if jumps && !std::mem::replace(&mut self.jumped, jumps) {
+            return latest;
+        }
+        self.jumped = jumps && self.jumped;
+        if ts > latest {
+            self.latest = Some(ts);
+        }
+        ts
+    }
+
+    /// Opens the interval around `ts`, unless one is open.
+    pub fn open_at(&mut self, ts: Timestamp) {
+        if self.open.is_none() {
+            let start = Timestamp(ts.0.div_euclid(self.length).saturating_mul(self.length));
+            self.open = Some((start, start.plus(self.length)));
+        }
+    }
+
+    /// The end of the open interval.
+    pub fn end(&self) -> Option<Timestamp> {
+        self.open.map(|(_, end)| end)
+    }
+
+    /// The open interval is over at `ts`.
+    pub fn is_over(&self, ts: Timestamp) -> bool {
+        self.open.is_some_and(|(_, end)| ts >= end)
+    }
+
+    /// Closes the open interval.
+    pub fn take(&mut self) -> Option<(Timestamp, Timestamp)> {
+        self.open.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(seconds, 0)
+    }
+
+    #[test]
+    fn intervals_are_aligned_to_the_epoch() {
+        let mut intervals = Intervals::new(10 * SECOND);
+        intervals.open_at(at(1_234));
+        assert!(!intervals.is_over(at(1_239)) && intervals.is_over(at(1_240)));
+        assert_eq!(intervals.take(), Some((at(1_230), at(1_240))));
+        intervals.open_at(at(-1));
+        assert_eq!(intervals.take(), Some((at(-10), at(0))));
+    }
+
+    #[test]
+    fn one_absurd_timestamp_does_not_move_the_clock_and_two_do() {
+        let mut intervals = Intervals::new(SECOND);
+        let far = at(1_000_000_000);
+        assert_eq!(intervals.admit(at(5)), at(5));
+        assert_eq!(intervals.admit(far), at(5));
+        assert_eq!(intervals.admit(at(6)), at(6));
+        assert_eq!(intervals.admit(far), at(6));
+        assert_eq!(intervals.admit(far), far);
+        assert_eq!(intervals.admit(at(7)), at(7));
+    }
+}

@@ -1,0 +1,6 @@
+//! map
+pub mod capture;
+pub mod engine;
+pub mod pipeline;
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,274 @@
+//! Events of one worker counted into the open interval, and handed over as a [`Snapshot`] when it is closed.
+//!
+//! Each event is counted in one place, the row of its section; hosts and totals are sums, made when the interval is
+//! closed. So conservation holds by construction, and a request costs one hash of its host and one of its section.
+
+mod lightest;
+mod rows;
+
+use std::sync::Arc;
+
+use super::decode::Endpoint;
+use super::exchange::{Exchange, Note, Request, Sink};
+use super::flow::{Losses, Observation};
+use super::histogram::Sample;
+use super::http::Method;
+use super::name;
+use super::packet::{InterfaceId, Timestamp};
+use super::snapshot::{self, Capture, Interface, InterfaceState, Snapshot, Tcp, Traffic};
+use rows::Rows;
+pub use rows::Ticket;
+
+/// Bounds of an interval. What overflows is folded into `~other`, the lightest rows first, and counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Hosts: more than anybody reads, few enough to merge in a few milliseconds.
+    pub hosts: usize,
+    /// Sections of one host.
+    pub sections_per_host: usize,
+    /// Sections of all hosts.
+    pub sections: usize,
+    /// Exchanges listed, when they are asked for.
+    pub exchanges: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000 }
+    }
+}
+
+/// What to aggregate.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Path segments that make a section.
+    pub section_depth: usize,
+    /// List exchanges.
+    pub exchanges: bool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { section_depth: 1, exchanges: false, limits: Limits::default() }
+    }
+}
+
+/// What an edge knows of an interface.
+#[derive(Clone, Debug)]
+struct Port {
+    name: Arc<str>,
+    state: InterfaceState,
+    traffic: Traffic,
+}
+
+/// The open interval.
+#[derive(Debug)]
+pub struct Aggregate {
+    settings: Settings,
+    rows: Rows,
+    ports: Vec<Port>,
+    tcp: Tcp,
+    capture: Capture,
+    exchanges: Vec<snapshot::Exchange>,
+    /// The name being looked up; kept for its memory.
+    host: String,
+    path: String,
+}
+
+impl Aggregate {
+    /// An empty interval.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            rows: Rows::new(settings.limits),
+            ports: Vec::new(),
+            tcp: Tcp::default(),
+            capture: Capture::default(),
+            exchanges: Vec::new(),
+            host: String::new(),
+            path: String::new(),
+        }
+    }
+
+    /// Says how an interface is called and how it is. Numbers may be given in any order.
+    pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
+        let at = usize::from(id.0);
+        while self.ports.len() <= at {
+            self.ports.push(Port { name: "".into(), state: InterfaceState::Up, traffic: Traffic::default() });
+        }
+        let port = &mut self.ports[at];
+        (port.name, port.state) = (name::clean(name, name::MAX_PATH).into(), state);
+    }
+
+    /// Counts a packet.
+    pub fn packet(&mut self, interface: InterfaceId, bytes: u64, is_http: bool) {
+        self.capture.received += 1;
+        let at = usize::from(interface.0);
+        if at >= self.ports.len() {
+            self.set_interface(interface, &format!("#{at}"), InterfaceState::Up);
+        }
+        let traffic = &mut self.ports[at].traffic;
+        traffic.packets += 1;
+        traffic.bytes += bytes;
+        if is_http {
+            traffic.http_packets += 1;
+            traffic.http_bytes += bytes;
+        }
+    }
+
+    /// Losses and protocol counts of the open interval, to add to.
+    pub fn capture(&mut self) -> &mut Capture {
+        &mut self.capture
+    }
+
+    /// Counts what a segment tells of its connection, with the host of its last request.
+    pub fn observe(&mut self, observation: &Observation, ticket: Option<Ticket>) {
+        if observation.counted {
+            count(&mut self.tcp, observation);
+            if let Some(ticket) = ticket {
+                count(self.rows.tcp(ticket), observation);
+            }
+        }
+    }
+
+    /// Closes the interval `[start, end)`: everything counted since the last call.
+    pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
+        let mut capture = std::mem::take(&mut self.capture);
+        capture.gaps += losses.gaps;
+        capture.gap_bytes += losses.gap_bytes;
+        capture.flows_evicted += losses.flows_evicted;
+        (capture.flows.at, capture.flows.value) = (end, flows as u64);
+        let hosts = self.rows.take(&mut capture);
+        let mut snapshot = Snapshot {
+            span: Some((start, end)),
+            interfaces: self.take_interfaces(end),
+            tcp: std::mem::take(&mut self.tcp),
+            capture,
+            exchanges: std::mem::take(&mut self.exchanges),
+            ..Snapshot::default()
+        };
+        hosts.iter().for_each(|host| snapshot.counts.merge(&host.counts));
+        snapshot.hosts = hosts;
+        snapshot.exchanges.sort();
+        snapshot
+    }
+
+    fn take_interfaces(&mut self, end: Timestamp) -> Vec<Interface> {
+        let mut interfaces: Vec<Interface> = self
+            .ports
+            .iter_mut()
+            .filter(|port| port.state != InterfaceState::Down || port.traffic != Traffic::default())
+            .map(|port| Interface {
+                name: port.name.clone(),
+                traffic: std::mem::take(&mut port.traffic),
+                state: port.state,
+                at: end,
+            })
+            .collect();
+        interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+        for port in self.ports.iter_mut().filter(|port| port.state == InterfaceState::New) {
+            port.state = InterfaceState::Up;
+        }
+        interfaces
+    }
+}
+
+fn count(tcp: &mut Tcp, observation: &Observation) {
+    tcp.segments += 1;
+    tcp.opened += u64::from(observation.opened);
+    tcp.closed += u64::from(observation.closed);
+    tcp.reset += u64::from(observation.reset);
+    tcp.retransmitted += u64::from(observation.retransmitted);
+    tcp.out_of_order += u64::from(observation.out_of_order);
+    tcp.duplicate_acks += u64::from(observation.duplicate_ack);
+    tcp.zero_window += u64::from(observation.zero_window);
+    if let Some(rtt) = observation.rtt {
+        tcp.rtt.record(Sample::new(rtt));
+    }
+}
+
+impl Sink for Aggregate {
+    type Ticket = Ticket;
+
+    fn request(&mut self, request: &Request<'_>, _ts: Timestamp) -> Ticket {
+        let is_connect = request.method == Method::CONNECT;
+        self.host.clear();
+        name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
+        self.path.clear();
+        name::section_into(&mut self.path, request.target, is_connect, self.settings.section_depth);
+        let ticket = self.rows.ticket(&self.host, &self.path);
+        self.rows.add_address(ticket, request.server.address);
+        let counts = self.rows.hit(ticket);
+        counts.requests += 1;
+        counts.methods.add(request.method, 1);
+        ticket
+    }
+
+    fn unasked(&mut self, server: Endpoint) -> Ticket {
+        self.host.clear();
+        name::host_into(&mut self.host, b"", false, None, server);
+        let ticket = self.rows.ticket(&self.host, snapshot::OTHER);
+        self.rows.add_address(ticket, server.address);
+        ticket
+    }
+
+    fn response(&mut self, ticket: Ticket, status: u16, latency: Option<u64>) {
+        let counts = self.rows.hit(ticket);
+        counts.responses += 1;
+        counts.statuses.add(status, 1);
+        counts.errors += u64::from(status >= 500);
+        if let Some(latency) = latency {
+            counts.latency.record(Sample::new(latency));
+        }
+    }
+
+    fn bytes(&mut self, ticket: Ticket, of_request: bool, count: u64) {
+        let counts = self.rows.counts(ticket);
+        *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
+    }
+
+    fn exchange(&mut self, ticket: Ticket, exchange: &Exchange) {
+        if let Some(duration) = exchange.duration {
+            self.rows.counts(ticket).duration.record(Sample::new(duration));
+        }
+        if !self.settings.exchanges {
+            return;
+        }
+        if self.exchanges.len() >= self.settings.limits.exchanges {
+            self.capture.exchanges_dropped += 1;
+            return;
+        }
+        let (host, section) = self.rows.names(ticket);
+        let interface = self.ports.get(usize::from(exchange.interface.0));
+        self.exchanges.push(snapshot::Exchange {
+            ts: exchange.ts,
+            client: exchange.client,
+            server: exchange.server,
+            interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
+            host,
+            section,
+            method: exchange.method,
+            status: exchange.status,
+            request_bytes: exchange.request_bytes,
+            response_bytes: exchange.response_bytes,
+            latency: exchange.latency,
+            duration: exchange.duration,
+        });
+    }
+
+    fn note(&mut self, note: Note) {
+        let capture = &mut self.capture;
+        match note {
+            Note::Protocol(protocol) => capture.protocols.add(protocol, 1),
+            Note::Orphan => capture.orphan_responses += 1,
+            Note::Unanswered => capture.unanswered += 1,
+            Note::ParseError => capture.parse_errors += 1,
+            Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

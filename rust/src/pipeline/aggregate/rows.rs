@@ -1,0 +1,381 @@
+//! The rows being counted: hosts and their sections, found by name, bounded in number.
+//!
+//! Rows outlive their interval, so that a busy host costs no allocation. When a table is full its lightest row makes
+//! room (space-saving: Metwally, Agrawal, El Abbadi 2005): its counts go to `~other`, and the row that takes its place
+//! may be too low by as much as the lost one had. So a flood of invented names cannot hide a busy host.
+
+use std::hash::BuildHasher;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::Limits;
+use super::lightest::Lightest;
+use crate::pipeline::snapshot::{Capture, Counts, Host, MAX_ADDRESSES, OTHER, Section, Tcp};
+
+/// Names the row of a section; counts for a row that was folded since go where the row went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    host: Place,
+    section: Place,
+}
+
+/// A slot, as long as it is used for the same row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    slot: u32,
+    generation: u32,
+}
+
+#[derive(Debug)]
+struct HostRow {
+    name: Arc<str>,
+    generation: u32,
+    hits: u64,
+    /// What the row may have missed before it came in.
+    missed: u64,
+    addresses: Vec<Ipv6Addr>,
+    tcp: Tcp,
+    sections: Vec<u32>,
+    /// The section for those that did not fit.
+    rest: Option<u32>,
+    lightest: Lightest,
+}
+
+#[derive(Debug)]
+struct SectionRow {
+    host: u32,
+    path: Arc<str>,
+    generation: u32,
+    missed: u64,
+    is_rest: bool,
+    is_free: bool,
+    counts: Counts,
+}
+
+/// Hosts and sections.
+#[derive(Debug)]
+pub struct Rows {
+    limits: Limits,
+    hasher: foldhash::fast::RandomState,
+    host_index: HashTable<u32>,
+    section_index: HashTable<u32>,
+    hosts: Vec<HostRow>,
+    sections: Vec<SectionRow>,
+    free_hosts: Vec<u32>,
+    free_sections: Vec<u32>,
+    lightest_hosts: Lightest,
+    lightest_sections: Lightest,
+    hosts_folded: u64,
+    sections_folded: u64,
+    hits_error: u64,
+}
+
+/// The slot of the host that stands for those that did not fit.
+const REST: u32 = 0;
+
+impl Rows {
+    pub fn new(limits: Limits) -> Self {
+        let mut rows = Self {
+            limits,
+            // Names are chosen by strangers.
+            hasher: foldhash::fast::RandomState::default(),
+            host_index: HashTable::new(),
+            section_index: HashTable::new(),
+            hosts: Vec::new(),
+            sections: Vec::new(),
+            free_hosts: Vec::new(),
+            free_sections: Vec::new(),
+            lightest_hosts: Lightest::default(),
+            lightest_sections: Lightest::default(),
+            hosts_folded: 0,
+            sections_folded: 0,
+            hits_error: 0,
+        };
+        let rest = rows.add_host(OTHER, 0);
+        debug_assert_eq!(rest, REST);
+        rows
+    }
+
+    /// The row of a section, made if it is not there.
+    pub fn ticket(&mut self, host: &str, path: &str) -> Ticket {
+        let host = self.host(host);
+        let section = self.section(host, path);
+        Ticket { host: self.host_place(host), section: self.section_place(section) }
+    }
+
+    /// Counts of a row, where a hit is about to be counted.
+    pub fn hit(&mut self, ticket: Ticket) -> &mut Counts {
+        let section = self.resolve(ticket);
+        self.hosts[self.sections[section as usize].host as usize].hits += 1;
+        &mut self.sections[section as usize].counts
+    }
+
+    /// Counts of a row.
+    pub fn counts(&mut self, ticket: Ticket) -> &mut Counts {
+        let section = self.resolve(ticket);
+        &mut self.sections[section as usize].counts
+    }
+
+    /// Connection health of the row's host.
+    pub fn tcp(&mut self, ticket: Ticket) -> &mut Tcp {
+        let host = self.resolve_host(ticket);
+        &mut self.hosts[host as usize].tcp
+    }
+
+    /// Names of the row.
+    pub fn names(&mut self, ticket: Ticket) -> (Arc<str>, Arc<str>) {
+        let section = self.resolve(ticket);
+        let section = &self.sections[section as usize];
+        (self.hosts[section.host as usize].name.clone(), section.path.clone())
+    }
+
+    /// A server of the row's host.
+    pub fn add_address(&mut self, ticket: Ticket, address: Ipv6Addr) {
+        let host = self.resolve_host(ticket);
+        let addresses = &mut self.hosts[host as usize].addresses;
+        if let Err(at) = addresses.binary_search(&address)
+            && at < MAX_ADDRESSES
+        {
+            addresses.insert(at, address);
+            addresses.truncate(MAX_ADDRESSES);
+        }
+    }
+
+    /// Takes all counts; the rows stay.
+    pub fn take(&mut self, capture: &mut Capture) -> Vec<Host> {
+        self.lightest_hosts.reset();
+        self.lightest_sections.reset();
+        capture.hosts_folded += std::mem::take(&mut self.hosts_folded);
+        capture.sections_folded += std::mem::take(&mut self.sections_folded);
+        capture.hits_error += std::mem::take(&mut self.hits_error);
+        let mut hosts: Vec<Host> = Vec::new();
+        for row in &mut self.hosts {
+            let sections = take_sections(row, &mut self.sections);
+            (row.hits, row.missed) = (0, 0);
+            row.lightest.reset();
+            let tcp = std::mem::take(&mut row.tcp);
+            let addresses = std::mem::take(&mut row.addresses);
+            if sections.is_empty() && tcp == Tcp::default() {
+                continue;
+            }
+            let mut counts = Counts::default();
+            sections.iter().for_each(|section| counts.merge(&section.counts));
+            hosts.push(Host { name: row.name.clone(), addresses, counts, sections, tcp });
+        }
+        hosts.sort_by(|a, b| a.name.cmp(&b.name));
+        hosts
+    }
+
+    fn resolve(&mut self, ticket: Ticket) -> u32 {
+        if self.section_place(ticket.section.slot) == ticket.section {
+            return ticket.section.slot;
+        }
+        let host = self.resolve_host(ticket);
+        self.rest_of(host)
+    }
+
+    fn resolve_host(&self, ticket: Ticket) -> u32 {
+        if self.host_place(ticket.host.slot) == ticket.host { ticket.host.slot } else { REST }
+    }
+
+    fn host_place(&self, slot: u32) -> Place {
+        Place { slot, generation: self.hosts[slot as usize].generation }
+    }
+
+    fn section_place(&self, slot: u32) -> Place {
+        Place { slot, generation: self.sections[slot as usize].generation }
+    }
+
+    fn host(&mut self, name: &str) -> u32 {
+        let hash = self.hasher.hash_one(name);
+        if let Some(&slot) = self.host_index.find(hash, |&slot| &*self.hosts[slot as usize].name == name) {
+            return slot;
+        }
+        // The row for the rest is not counted.
+        let missed = if self.host_index.len() > self.limits.hosts { self.fold_host() } else { 0 };
+        self.add_host(name, missed)
+    }
+
+    fn add_host(&mut self, name: &str, missed: u64) -> u32 {
+        let row = HostRow {
+            name: name.into(),
+            generation: 0,
+            hits: 0,
+            missed,
+            addresses: Vec::new(),
+            tcp: Tcp::default(),
+            sections: Vec::new(),
+            rest: None,
+            lightest: Lightest::default(),
+        };
+        let slot = if let Some(slot) = self.free_hosts.pop() {
+            let generation = self.hosts[slot as usize].generation;
+            self.hosts[slot as usize] = HostRow { generation, ..row };
+            slot
+        } else {
+            self.hosts.push(row);
+            (self.hosts.len() - 1) as u32
+        };
+        let (hosts, hasher) = (&self.hosts, &self.hasher);
+        let hash = hasher.hash_one(name);
+        self.host_index.insert_unique(hash, slot, |&slot| hasher.hash_one(&*hosts[slot as usize].name));
+        self.lightest_hosts.push(slot, missed);
+        slot
+    }
+
+    fn section(&mut self, host: u32, path: &str) -> u32 {
+        if host == REST || path == OTHER {
+            return self.rest_of(host);
+        }
+        let hash = self.hasher.hash_one((host, path));
+        let found = self.section_index.find(hash, |&slot| {
+            let row = &self.sections[slot as usize];
+            row.host == host && &*row.path == path
+        });
+        if let Some(&slot) = found {
+            return slot;
+        }
+        let missed = if self.hosts[host as usize].sections.len() >= self.limits.sections_per_host {
+            self.fold_section_of(host)
+        } else if self.section_index.len() >= self.limits.sections {
+            self.fold_any_section()
+        } else {
+            0
+        };
+        let slot = self.add_section(host, path, missed, false);
+        let (sections, hasher) = (&self.sections, &self.hasher);
+        self.section_index.insert_unique(hash, slot, |&slot| {
+            let row = &sections[slot as usize];
+            hasher.hash_one((row.host, &*row.path))
+        });
+        self.hosts[host as usize].sections.push(slot);
+        self.hosts[host as usize].lightest.push(slot, missed);
+        self.lightest_sections.push(slot, missed);
+        slot
+    }
+
+    /// The section of `host` for those that did not fit.
+    fn rest_of(&mut self, host: u32) -> u32 {
+        if let Some(slot) = self.hosts[host as usize].rest {
+            return slot;
+        }
+        let slot = self.add_section(host, OTHER, 0, true);
+        self.hosts[host as usize].rest = Some(slot);
+        slot
+    }
+
+    fn add_section(&mut self, host: u32, path: &str, missed: u64, is_rest: bool) -> u32 {
+        let row = SectionRow {
+            host,
+            path: path.into(),
+            generation: 0,
+            missed,
+            is_rest,
+            is_free: false,
+            counts: Counts::default(),
+        };
+        if let Some(slot) = self.free_sections.pop() {
+            let generation = self.sections[slot as usize].generation;
+            self.sections[slot as usize] = SectionRow { generation, ..row };
+            slot
+        } else {
+            self.sections.push(row);
+            (self.sections.len() - 1) as u32
+        }
+    }
+
+    /// Makes room for a host. Returns how much the lost row weighed.
+    fn fold_host(&mut self) -> u64 {
+        let hosts = &self.hosts;
+        let rows = self.host_index.iter().copied();
+        let weight = |slot: u32| (slot != REST).then(|| hosts[slot as usize].hits + hosts[slot as usize].missed);
+        let Some(slot) = self.lightest_hosts.take(rows, weight) else { return 0 };
+        let rest = self.rest_of(REST);
+        let mut sections = std::mem::take(&mut self.hosts[slot as usize].sections);
+        sections.extend(self.hosts[slot as usize].rest.take());
+        for section in sections {
+            let counts = self.remove_section(section);
+            self.sections[rest as usize].counts.merge(&counts);
+        }
+        let row = &mut self.hosts[slot as usize];
+        row.generation = row.generation.wrapping_add(1);
+        let (hits, weight, tcp) = (row.hits, row.hits + row.missed, std::mem::take(&mut row.tcp));
+        let addresses = std::mem::take(&mut row.addresses);
+        let hash = self.hasher.hash_one(&*self.hosts[slot as usize].name);
+        if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
+            entry.remove();
+        }
+        self.free_hosts.push(slot);
+        let other = &mut self.hosts[REST as usize];
+        other.hits += hits;
+        other.tcp.merge(&tcp);
+        let ticket = Ticket { host: self.host_place(REST), section: self.section_place(rest) };
+        addresses.into_iter().for_each(|address| self.add_address(ticket, address));
+        self.hosts_folded += u64::from(hits > 0);
+        self.hits_error = self.hits_error.max(weight);
+        weight
+    }
+
+    fn fold_section_of(&mut self, host: u32) -> u64 {
+        let sections = &self.sections;
+        let row = &mut self.hosts[host as usize];
+        let mine = row.sections.iter().copied();
+        let taken = row.lightest.take(mine, |slot| weight_of(&sections[slot as usize], Some(host)));
+        taken.map_or(0, |slot| self.fold_section(slot))
+    }
+
+    fn fold_any_section(&mut self) -> u64 {
+        let sections = &self.sections;
+        let all = self.section_index.iter().copied();
+        let taken = self.lightest_sections.take(all, |slot| weight_of(&sections[slot as usize], None));
+        taken.map_or(0, |slot| self.fold_section(slot))
+    }
+
+    /// Folds a section into the rest of its host. Returns how much it weighed.
+    fn fold_section(&mut self, slot: u32) -> u64 {
+        let row = &self.sections[slot as usize];
+        let (host, hits, weight) = (row.host, row.counts.hits(), row.counts.hits() + row.missed);
+        self.hosts[host as usize].sections.retain(|&other| other != slot);
+        let counts = self.remove_section(slot);
+        let rest = self.rest_of(host);
+        self.sections[rest as usize].counts.merge(&counts);
+        self.sections_folded += u64::from(hits > 0);
+        self.hits_error = self.hits_error.max(weight);
+        weight
+    }
+
+    /// Frees the slot of a section.
+    fn remove_section(&mut self, slot: u32) -> Counts {
+        let row = &self.sections[slot as usize];
+        let hash = self.hasher.hash_one((row.host, &*row.path));
+        if let Ok(entry) = self.section_index.find_entry(hash, |&other| other == slot) {
+            entry.remove();
+        }
+        let row = &mut self.sections[slot as usize];
+        row.generation = row.generation.wrapping_add(1);
+        row.is_free = true;
+        self.free_sections.push(slot);
+        std::mem::take(&mut row.counts)
+    }
+}
+
+/// Weight of a section that may be folded; `host` when only its sections are meant.
+fn weight_of(row: &SectionRow, host: Option<u32>) -> Option<u64> {
+    let is_meant = !row.is_free && !row.is_rest && host.is_none_or(|host| host == row.host);
+    is_meant.then(|| row.counts.hits() + row.missed)
+}
+
+fn take_sections(host: &HostRow, rows: &mut [SectionRow]) -> Vec<Section> {
+    let mut sections: Vec<Section> = Vec::new();
+    for &slot in host.sections.iter().chain(&host.rest) {
+        let row = &mut rows[slot as usize];
+        row.missed = 0;
+        if row.counts != Counts::default() {
+            sections.push(Section { path: row.path.clone(), counts: std::mem::take(&mut row.counts) });
+        }
+    }
+    sections.sort_by(|a, b| a.path.cmp(&b.path));
+    sections
+}

@@ -1,0 +1,54 @@
+//! Frame -> IP datagram -> TCP segment. Stateless and tolerant: looks at one frame, allocates nothing, verifies no
+//! checksum (offload leaves them wrong), takes lengths from the IP header rather than from what was captured.
+//!
+//! [`datagram`] peels the link and IP headers; a datagram that is a fragment goes to `defragment` first; [`segment`]
+//! reads the TCP header of a whole one. Not done here: tunnels other than VLAN, MPLS and `PPPoE`.
+
+mod ip;
+mod link;
+mod tcp;
+
+pub use ip::{Datagram, FragmentPart, TCP, extensions};
+pub use tcp::{Direction, Endpoint, Flags, FlowKey, Segment, SeqNumber, segment};
+
+use crate::pipeline::packet::Packet;
+
+/// Why a frame holds no TCP for us. `Foreign` is ordinary (ARP, UDP ...), the others mean broken or cut headers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTcp {
+    /// Well-formed, but another protocol.
+    Foreign,
+    /// A header is cut off, by the snapshot length or by its sender.
+    Short,
+    /// A header contradicts itself.
+    Malformed,
+}
+
+/// Peels the link and IP headers off a frame.
+pub fn datagram<'a>(packet: &Packet<'a>) -> Result<Datagram<'a>, NotTcp> {
+    let frame = link::strip(packet)?;
+    ip::parse(&frame)
+}
+
+/// Big-endian loads that say "cut off" instead of panicking.
+fn u16_at(bytes: &[u8], at: usize) -> Result<u16, NotTcp> {
+    match bytes.get(at..at + 2) {
+        Some(&[a, b]) => Ok(u16::from_be_bytes([a, b])),
+        _ => Err(NotTcp::Short),
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Result<u32, NotTcp> {
+    match bytes.get(at..at + 4) {
+        Some(&[a, b, c, d]) => Ok(u32::from_be_bytes([a, b, c, d])),
+        _ => Err(NotTcp::Short),
+    }
+}
+
+fn u8_at(bytes: &[u8], at: usize) -> Result<u8, NotTcp> {
+    bytes.get(at).copied().ok_or(NotTcp::Short)
+}
+
+fn after(bytes: &[u8], at: usize) -> Result<&[u8], NotTcp> {
+    bytes.get(at..).ok_or(NotTcp::Short)
+}

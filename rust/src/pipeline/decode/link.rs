@@ -1,0 +1,142 @@
+//! Link headers: from the start of a frame to the start of its IP header, over any VLAN, MPLS and `PPPoE` in between.
+
+use super::{NotTcp, after, u8_at, u16_at, u32_at};
+use crate::pipeline::packet::{LinkType, Packet};
+
+/// An IP packet with what the link told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Outermost VLAN id, 0 without one.
+    pub vlan: u16,
+    /// From the IP header on, as captured.
+    pub ip: &'a [u8],
+    /// From the IP header on, as it was on the wire (link padding included).
+    pub wire_len: usize,
+}
+
+/// Tags one inside the other. Three cover QinQ with one to spare; more is a loop or an attack.
+const MAX_TAGS: usize = 3;
+/// MPLS labels stacked; providers use two or three.
+const MAX_LABELS: usize = 8;
+
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+/// Below this an Ethernet type field is an 802.3 length, and an LLC header follows.
+const MIN_ETHERTYPE: u16 = 0x0600;
+
+/// Finds the IP header of a frame.
+pub fn strip<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, NotTcp> {
+    let data = packet.data;
+    let frame = match packet.link_type {
+        LinkType::Ethernet => ethernet(data)?,
+        LinkType::LinuxSll => from_ethertype(u16_at(data, 14)?, after(data, 16)?)?,
+        LinkType::LinuxSll2 => from_ethertype(u16_at(data, 0)?, after(data, 20)?)?,
+        LinkType::Loopback => untagged(after(data, 4)?),
+        LinkType::Ip => untagged(data),
+        LinkType::Ppp => untagged(ppp(data)?),
+        LinkType::CiscoHdlc => from_ethertype(u16_at(data, 2)?, after(data, 4)?)?,
+        LinkType::NfLog => untagged(nflog(data)?),
+        LinkType::Pktap => pktap(data)?,
+    };
+    let stripped = data.len() - frame.1.len();
+    Ok(Frame { vlan: frame.0, ip: frame.1, wire_len: (packet.wire_len as usize).saturating_sub(stripped) })
+}
+
+/// A VLAN id and what follows the link headers.
+type Tagged<'a> = (u16, &'a [u8]);
+
+fn untagged(ip: &[u8]) -> Tagged<'_> {
+    (0, ip)
+}
+
+fn ethernet(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+    let kind = u16_at(data, 12)?;
+    let rest = after(data, 14)?;
+    if kind == IPV4 { Ok(untagged(rest)) } else { from_ethertype(kind, rest) }
+}
+
+fn from_ethertype(mut kind: u16, mut rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+    let mut vlan = 0;
+    let mut tags = 0;
+    loop {
+        match kind {
+            IPV4 | IPV6 => return Ok((vlan, rest)),
+            // 802.1Q, 802.1ad, and the number QinQ used before it had one.
+            0x8100 | 0x88a8 | 0x9100 if tags < MAX_TAGS => {
+                let id = u16_at(rest, 0)? & 0x0fff;
+                if tags == 0 {
+                    vlan = id;
+                }
+                tags += 1;
+                kind = u16_at(rest, 2)?;
+                rest = after(rest, 4)?;
+            }
+            0x8847 | 0x8848 => return Ok((vlan, mpls(rest)?)),
+            0x8864 => return Ok((vlan, ppp(after(rest, 6)?)?)),
+            // 802.3 with LLC and SNAP: AA AA 03, organisation 0, then an Ethernet type.
+            _ if kind < MIN_ETHERTYPE && rest.starts_with(&[0xaa, 0xaa, 0x03, 0, 0, 0]) => {
+                kind = u16_at(rest, 6)?;
+                rest = after(rest, 8)?;
+                if kind < MIN_ETHERTYPE {
+                    return Err(NotTcp::Foreign);
+                }
+            }
+            _ => return Err(NotTcp::Foreign),
+        }
+    }
+}
+
+/// RFC 3032: labels of four bytes, the last one marked; what follows is told by its first nibble.
+fn mpls(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
+    for _ in 0..MAX_LABELS {
+        let bottom = u8_at(rest, 2)? & 1 == 1;
+        rest = after(rest, 4)?;
+        if bottom {
+            return match u8_at(rest, 0)? >> 4 {
+                4 | 6 => Ok(rest),
+                _ => Err(NotTcp::Foreign),
+            };
+        }
+    }
+    Err(NotTcp::Malformed)
+}
+
+/// RFC 1661 with optional HDLC framing (RFC 1662) and protocol field compression.
+fn ppp(data: &[u8]) -> Result<&[u8], NotTcp> {
+    let data = if data.starts_with(&[0xff, 0x03]) { &data[2..] } else { data };
+    match data {
+        [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => Ok(rest),
+        [] | [0x00] => Err(NotTcp::Short),
+        _ => Err(NotTcp::Foreign),
+    }
+}
+
+/// Netfilter log: type-length-value records in host byte order, padded to four; type 9 holds the packet.
+fn nflog(data: &[u8]) -> Result<&[u8], NotTcp> {
+    const PAYLOAD: u16 = 9;
+    let mut rest = after(data, 4)?;
+    while let Some(&[a, b, c, d]) = rest.get(..4) {
+        let length = usize::from(u16::from_ne_bytes([a, b]));
+        if length < 4 {
+            return Err(NotTcp::Malformed);
+        }
+        if u16::from_ne_bytes([c, d]) == PAYLOAD {
+            return Ok(&rest[4..length.clamp(4, rest.len())]);
+        }
+        rest = after(rest, length.next_multiple_of(4))?;
+    }
+    Err(NotTcp::Short)
+}
+
+/// Darwin's PKTAP: header length, record type and the link type behind it, little-endian.
+fn pktap(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+    let header = u32_at(data, 0)?.swap_bytes() as usize;
+    let inner = u32_at(data, 8)?.swap_bytes();
+    let rest = after(data, header)?;
+    match LinkType::from_number(inner) {
+        Some(LinkType::Ethernet) => ethernet(rest),
+        Some(LinkType::Ip) => Ok(untagged(rest)),
+        Some(LinkType::Loopback) => Ok(untagged(after(rest, 4)?)),
+        _ => Err(NotTcp::Foreign),
+    }
+}

@@ -1,0 +1,175 @@
+//! The TCP header (RFC 9293 §3.1), and what identifies a connection.
+
+use std::fmt;
+use std::net::Ipv6Addr;
+
+use super::ip::{Datagram, TCP};
+use super::{NotTcp, after};
+use crate::pipeline::packet::{InterfaceId, Timestamp};
+
+/// One side of a connection. IPv4 addresses are mapped into IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// Address.
+    pub address: Ipv6Addr,
+    /// TCP port.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    /// `192.0.2.1:80`, `[2001:db8::1]:80`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address.to_ipv4_mapped() {
+            Some(v4) => write!(f, "{v4}:{}", self.port),
+            None => write!(f, "[{}]:{}", self.address, self.port),
+        }
+    }
+}
+
+/// What a connection is known by, the same for both of its directions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FlowKey {
+    /// The lesser endpoint.
+    pub low: Endpoint,
+    /// The greater endpoint.
+    pub high: Endpoint,
+    /// Outermost VLAN id, 0 without one.
+    pub vlan: u16,
+}
+
+impl FlowKey {
+    /// The endpoint that sends in `direction`.
+    pub fn sender(&self, direction: Direction) -> Endpoint {
+        match direction {
+            Direction::Up => self.low,
+            Direction::Down => self.high,
+        }
+    }
+}
+
+/// Direction of a segment within its connection: `Up` from the lesser endpoint of the key, `Down` from the greater.
+/// It says nothing about who is the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From `FlowKey::low`.
+    Up,
+    /// From `FlowKey::high`.
+    Down,
+}
+
+impl Direction {
+    /// The other way.
+    #[must_use]
+    pub fn reverse(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+/// A sequence number: 32 bits that wrap (RFC 9293 §3.4). Ordered only within half the space of each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SeqNumber(pub u32);
+
+impl SeqNumber {
+    /// The number `bytes` further on.
+    #[must_use]
+    pub fn plus(self, bytes: u32) -> Self {
+        Self(self.0.wrapping_add(bytes))
+    }
+
+    /// How far this is ahead of `other`; negative when behind.
+    pub fn distance(self, other: Self) -> i32 {
+        self.0.wrapping_sub(other.0) as i32
+    }
+
+    /// Ahead of `other`.
+    pub fn is_after(self, other: Self) -> bool {
+        self.distance(other) > 0
+    }
+}
+
+/// Control bits of a segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags(pub u8);
+
+impl Flags {
+    /// No more data from the sender.
+    pub const FIN: Self = Self(0x01);
+    /// Synchronize sequence numbers.
+    pub const SYN: Self = Self(0x02);
+    /// Reset the connection.
+    pub const RST: Self = Self(0x04);
+    /// The acknowledgement number is valid.
+    pub const ACK: Self = Self(0x10);
+
+    /// All bits of `other` are set here.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+/// One TCP segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Connection.
+    pub key: FlowKey,
+    /// Way within it.
+    pub direction: Direction,
+    /// Sequence number of the first byte.
+    pub seq: SeqNumber,
+    /// Acknowledgement number; valid with [`Flags::ACK`].
+    pub ack: SeqNumber,
+    /// Control bits.
+    pub flags: Flags,
+    /// Receive window, not scaled.
+    pub window: u16,
+    /// Identification of the IPv4 packet that carried it, 0 for IPv6.
+    pub ip_id: u16,
+    /// Payload as captured.
+    pub payload: &'a [u8],
+    /// Payload length on the wire.
+    pub payload_wire_len: u32,
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Where it was captured.
+    pub interface: InterfaceId,
+}
+
+/// Reads the TCP header of a whole datagram.
+pub fn segment<'a>(
+    datagram: &Datagram<'a>,
+    ts: Timestamp,
+    interface: InterfaceId,
+) -> Result<Segment<'a>, NotTcp> {
+    if datagram.protocol != TCP {
+        return Err(NotTcp::Foreign);
+    }
+    let header: &[u8; 20] = datagram.payload.first_chunk().ok_or(NotTcp::Short)?;
+    let header_len = usize::from(header[12] >> 4) * 4;
+    if header_len < 20 || header_len > datagram.wire_len {
+        return Err(NotTcp::Malformed);
+    }
+    let source = Endpoint { address: datagram.source, port: u16::from_be_bytes([header[0], header[1]]) };
+    let destination = Endpoint { address: datagram.destination, port: u16::from_be_bytes([header[2], header[3]]) };
+    let (low, high, direction) = if source <= destination {
+        (source, destination, Direction::Up)
+    } else {
+        (destination, source, Direction::Down)
+    };
+    Ok(Segment {
+        key: FlowKey { low, high, vlan: datagram.vlan },
+        direction,
+        seq: SeqNumber(u32::from_be_bytes([header[4], header[5], header[6], header[7]])),
+        ack: SeqNumber(u32::from_be_bytes([header[8], header[9], header[10], header[11]])),
+        flags: Flags(header[13]),
+        window: u16::from_be_bytes([header[14], header[15]]),
+        ip_id: datagram.id,
+        // A snapshot length that cuts the options leaves no payload, but its length is known.
+        payload: after(datagram.payload, header_len).unwrap_or_default(),
+        payload_wire_len: (datagram.wire_len - header_len) as u32,
+        ts,
+        interface,
+    })
+}

@@ -1,0 +1,391 @@
+//! Requests meet their responses: messages of both directions in, what is worth counting out.
+//!
+//! Responses answer requests in order (RFC 9112 §9.3.2). Interim responses answer nothing; a response that nobody asked
+//! for is an orphan; a request that gets none is unanswered. After a hole among the responses only the newest request
+//! may be believed to be the one that is answered. What a sink returns for a request, its ticket, is handed back with
+//! everything that belongs to that request.
+
+use std::collections::VecDeque;
+
+use crate::pipeline::decode::{Direction, Endpoint};
+use crate::pipeline::flow::{Consumer, FlowInfo};
+use crate::pipeline::http::{
+    Ambiguity, Follows, Handler, Message, Method, Parser, Protocol, RequestHead, ResponseHead,
+};
+use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::reassembly::Chunk;
+
+/// Requests waiting for their response, per connection; a pipelining client sends a handful.
+pub const MAX_WAITING: usize = 100;
+
+/// A request as its head told, when it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Method.
+    pub method: Method,
+    /// Request target as on the wire.
+    pub target: &'a [u8],
+    /// `Host` field as on the wire.
+    pub host: Option<&'a [u8]>,
+    /// Who was asked.
+    pub server: Endpoint,
+}
+
+/// A request and its final response, or the lack of one.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// First byte of the request.
+    pub ts: Timestamp,
+    /// Who asked.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
+    /// Where the connection was first seen.
+    pub interface: InterfaceId,
+    /// Method of the request.
+    pub method: Method,
+    /// Status of the response, if there was one.
+    pub status: Option<u16>,
+    /// Of the request, head and body.
+    pub request_bytes: u64,
+    /// Of the response, head and body.
+    pub response_bytes: u64,
+    /// Request's last byte to response's first byte, nanoseconds.
+    pub latency: Option<u64>,
+    /// Request's first byte to response's last byte, nanoseconds.
+    pub duration: Option<u64>,
+}
+
+/// Something to count that belongs to no request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A connection was recognised.
+    Protocol(Protocol),
+    /// A response without a request.
+    Orphan,
+    /// A request without a response.
+    Unanswered,
+    /// A stream stopped making sense.
+    ParseError,
+    /// A message that could be framed differently.
+    Ambiguous(Ambiguity),
+}
+
+/// What takes the counts.
+pub trait Sink {
+    /// Names the host and section of a request.
+    type Ticket: Copy + std::fmt::Debug;
+
+    /// A request's head was seen.
+    fn request(&mut self, request: &Request<'_>, ts: Timestamp) -> Self::Ticket;
+    /// Where to count what `server` sends without having been asked.
+    fn unasked(&mut self, server: Endpoint) -> Self::Ticket;
+    /// A response's head was seen; `latency` with a final one whose request was seen, in nanoseconds.
+    fn response(&mut self, ticket: Self::Ticket, status: u16, latency: Option<u64>);
+    /// HTTP bytes passed.
+    fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
+    /// An exchange is over.
+    fn exchange(&mut self, ticket: Self::Ticket, exchange: &Exchange);
+    /// Something else to count.
+    fn note(&mut self, note: Note);
+}
+
+/// A request that waits for its response.
+#[derive(Debug)]
+struct Waiting<K> {
+    ticket: K,
+    method: Method,
+    since: Timestamp,
+    /// When its last byte was seen.
+    ended: Option<Timestamp>,
+    bytes: u64,
+}
+
+/// The response being sent.
+#[derive(Debug)]
+struct Answer<K> {
+    ticket: K,
+    status: u16,
+    latency: Option<u64>,
+    bytes: u64,
+    /// It ends the exchange at the head of the line.
+    is_final: bool,
+}
+
+/// What both directions of a connection have said to each other.
+#[derive(Debug)]
+struct Dialogue<K> {
+    protocol: Option<Protocol>,
+    client: Option<Direction>,
+    waiting: VecDeque<Waiting<K>>,
+    answer: Option<Answer<K>>,
+    /// Of the newest request.
+    ticket: Option<K>,
+    /// Responses may have been missed.
+    has_gap: bool,
+    /// Both parsers are to stop: the rest is another protocol.
+    is_over: bool,
+}
+
+/// A connection as HTTP sees it.
+#[derive(Debug)]
+pub struct Connection<K> {
+    parsers: [Parser; 2],
+    dialogue: Dialogue<K>,
+}
+
+impl<K> Default for Connection<K> {
+    fn default() -> Self {
+        let dialogue = Dialogue {
+            protocol: None,
+            client: None,
+            waiting: VecDeque::new(),
+            answer: None,
+            ticket: None,
+            has_gap: false,
+            is_over: false,
+        };
+        Self { parsers: Default::default(), dialogue }
+    }
+}
+
+impl<K: Copy> Connection<K> {
+    /// What it speaks, once known.
+    pub fn protocol(&self) -> Option<Protocol> {
+        self.dialogue.protocol
+    }
+
+    /// The ticket of its newest request.
+    pub fn ticket(&self) -> Option<K> {
+        self.dialogue.ticket
+    }
+
+    fn drive<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        sink: &mut S,
+        action: impl FnOnce(&mut Parser, &mut Turn<'_, S>),
+    ) {
+        let mut turn = Turn { flow, direction, dialogue: &mut self.dialogue, sink };
+        action(&mut self.parsers[direction as usize], &mut turn);
+        if std::mem::take(&mut self.dialogue.is_over) {
+            self.parsers.iter_mut().for_each(Parser::stop);
+        }
+    }
+}
+
+/// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
+#[derive(Debug)]
+pub struct Exchanges<'a, S>(pub &'a mut S);
+
+impl<S: Sink> Consumer for Exchanges<'_, S> {
+    type State = Connection<S::Ticket>;
+
+    fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
+        state.drive(flow, direction, self.0, |parser, turn| parser.push(chunk, turn));
+        state.parsers[direction as usize].unwanted()
+    }
+
+    fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp) {
+        state.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
+    }
+
+    fn ended(&mut self, flow: &FlowInfo, mut state: Self::State, ts: Timestamp) {
+        let client = state.dialogue.client.unwrap_or(Direction::Up);
+        for direction in [client, client.reverse()] {
+            state.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
+        }
+        Turn { flow, direction: client, dialogue: &mut state.dialogue, sink: self.0 }.give_up_waiting(0);
+    }
+}
+
+/// One direction speaks.
+struct Turn<'a, S: Sink> {
+    flow: &'a FlowInfo,
+    direction: Direction,
+    dialogue: &'a mut Dialogue<S::Ticket>,
+    sink: &'a mut S,
+}
+
+impl<S: Sink> Handler for Turn<'_, S> {
+    fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows {
+        match message {
+            Message::Request(head, since) => self.request(&head, since),
+            Message::Response(head, since) => return self.response(&head, since),
+            Message::Bytes(count) => self.bytes(count),
+            Message::End => self.end(ts),
+            Message::Gap => self.gap(ts),
+            Message::Malformed => self.sink.note(Note::ParseError),
+            Message::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
+            Message::Foreign(protocol) => self.foreign(protocol),
+        }
+        Follows::Body
+    }
+}
+
+impl<S: Sink> Turn<'_, S> {
+    fn is_client(&self) -> bool {
+        self.dialogue.client == Some(self.direction)
+    }
+
+    /// The first message tells who is the client. False when this one contradicts it.
+    fn agree(&mut self, client: Direction) -> bool {
+        if self.dialogue.protocol.is_none() {
+            self.dialogue.protocol = Some(Protocol::Http1);
+            self.sink.note(Note::Protocol(Protocol::Http1));
+        }
+        let agrees = *self.dialogue.client.get_or_insert(client) == client;
+        if !agrees {
+            self.sink.note(Note::ParseError);
+        }
+        agrees
+    }
+
+    fn server(&self) -> Endpoint {
+        let client = self.dialogue.client.unwrap_or(self.direction);
+        self.flow.key.sender(client.reverse())
+    }
+
+    fn request(&mut self, head: &RequestHead<'_>, since: Timestamp) {
+        if !self.agree(self.direction) {
+            return;
+        }
+        let request = Request { method: head.method, target: head.target, host: head.host, server: self.server() };
+        let ticket = self.sink.request(&request, since);
+        self.give_up_waiting(MAX_WAITING - 1);
+        self.dialogue.ticket = Some(ticket);
+        self.dialogue.waiting.push_back(Waiting { ticket, method: head.method, since, ended: None, bytes: 0 });
+    }
+
+    fn response(&mut self, head: &ResponseHead<'_>, since: Timestamp) -> Follows {
+        if !self.agree(self.direction.reverse()) {
+            return Follows::Body;
+        }
+        let status = head.status;
+        // RFC 9110 §15.2: an interim response is followed by the final one; 101 is the last of its kind.
+        let is_final = status >= 200 || status == 101;
+        if is_final && std::mem::take(&mut self.dialogue.has_gap) {
+            self.give_up_waiting(1);
+        }
+        let Some(asked) = self.dialogue.waiting.front() else {
+            return self.orphan(head);
+        };
+        let (ticket, method) = (asked.ticket, asked.method);
+        let latency = is_final.then(|| since.since(asked.ended.unwrap_or(since)));
+        self.sink.response(ticket, status, latency);
+        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes: 0, is_final });
+        if status == 101 || method == Method::CONNECT && (200..300).contains(&status) {
+            self.enter_tunnel(head);
+            return Follows::Tunnel;
+        }
+        // RFC 9110 §9.3.2: the response to HEAD has a head only.
+        if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
+    }
+
+    fn orphan(&mut self, head: &ResponseHead<'_>) -> Follows {
+        let ticket = self.sink.unasked(self.server());
+        self.sink.note(Note::Orphan);
+        self.sink.response(ticket, head.status, None);
+        self.dialogue.answer =
+            Some(Answer { ticket, status: head.status, latency: None, bytes: 0, is_final: false });
+        if head.status == 101 {
+            self.enter_tunnel(head);
+            return Follows::Tunnel;
+        }
+        Follows::Doubt
+    }
+
+    fn enter_tunnel(&mut self, head: &ResponseHead<'_>) {
+        let protocol = match head.upgrade {
+            Some(name) if name.eq_ignore_ascii_case(b"websocket") => Protocol::WebSocket,
+            Some(name) if name.eq_ignore_ascii_case(b"h2c") => Protocol::H2c,
+            _ => Protocol::Tunnel,
+        };
+        self.sink.note(Note::Protocol(protocol));
+        self.dialogue.is_over = true;
+    }
+
+    fn bytes(&mut self, count: u64) {
+        if self.is_client() {
+            if let Some(ticket) = self.dialogue.ticket {
+                self.sink.bytes(ticket, true, count);
+            }
+            if let Some(asking) = self.dialogue.waiting.back_mut().filter(|asking| asking.ended.is_none()) {
+                asking.bytes += count;
+            }
+        } else if let Some(answer) = &mut self.dialogue.answer {
+            answer.bytes += count;
+            self.sink.bytes(answer.ticket, false, count);
+        }
+    }
+
+    fn end(&mut self, ts: Timestamp) {
+        if self.is_client() {
+            if let Some(asking) = self.dialogue.waiting.back_mut() {
+                asking.ended.get_or_insert(ts);
+            }
+        } else {
+            self.end_answer(Some(ts));
+        }
+    }
+
+    /// The answer is over; `ended` when its last byte was seen.
+    fn end_answer(&mut self, ended: Option<Timestamp>) {
+        let Some(answer) = self.dialogue.answer.take().filter(|answer| answer.is_final) else { return };
+        let Some(asked) = self.dialogue.waiting.pop_front() else { return };
+        let duration = ended.map(|ts| ts.since(asked.since));
+        self.tell(&asked, Some(&answer), duration);
+    }
+
+    fn gap(&mut self, ts: Timestamp) {
+        if self.is_client() {
+            self.end(ts);
+        } else {
+            self.end_answer(None);
+            self.dialogue.has_gap = true;
+        }
+    }
+
+    fn foreign(&mut self, protocol: Protocol) {
+        if self.dialogue.protocol.is_none() {
+            self.dialogue.protocol = Some(protocol);
+            self.dialogue.is_over = true;
+            self.sink.note(Note::Protocol(protocol));
+        }
+    }
+
+    /// The oldest requests will not be answered; `keep` of them still may.
+    fn give_up_waiting(&mut self, keep: usize) {
+        while self.dialogue.waiting.len() > keep {
+            let Some(asked) = self.dialogue.waiting.pop_front() else { return };
+            self.sink.note(Note::Unanswered);
+            self.tell(&asked, None, None);
+        }
+        if self.dialogue.waiting.is_empty() {
+            // An idle connection keeps no memory for requests.
+            self.dialogue.waiting = VecDeque::new();
+        }
+    }
+
+    fn tell(&mut self, asked: &Waiting<S::Ticket>, answer: Option<&Answer<S::Ticket>>, duration: Option<u64>) {
+        let server = self.server();
+        let client = self.flow.key.sender(self.dialogue.client.unwrap_or(self.direction));
+        let exchange = Exchange {
+            ts: asked.since,
+            client,
+            server,
+            interface: self.flow.interface,
+            method: asked.method,
+            status: answer.map(|answer| answer.status),
+            request_bytes: asked.bytes,
+            response_bytes: answer.map_or(0, |answer| answer.bytes),
+            latency: answer.and_then(|answer| answer.latency),
+            duration,
+        };
+        self.sink.exchange(asked.ticket, &exchange);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,353 @@
+//! Connections: which segment belongs to which, both directions put in order, how healthy they are, when they end.
+//!
+//! Segments in, [`Consumer`] calls out. The table is bounded; a connection is made at its SYN or its first payload byte,
+//! never for a stray acknowledgement. Two things are decided here that no single direction can know: when a hole is given
+//! up (the receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
+
+mod quality;
+mod table;
+
+pub use quality::Observation;
+pub use table::{FlowId, Limits};
+
+use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
+use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
+use crate::pipeline::reassembly::{Arrival, Budget, Chunk, Sink, Stream};
+use quality::Quality;
+use table::{Phase, Table};
+
+/// How long a hole that the receiver has acknowledged may still be filled by packets captured late.
+const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
+/// How long a hole that nobody acknowledged is waited for: longer than TCP retries, for captures of one side only.
+const SILENT_PATIENCE: i64 = 30 * SECOND;
+
+/// What takes the streams of connections. `State` is what it keeps for each.
+pub trait Consumer {
+    /// Kept in the connection, made by default.
+    type State: Default;
+
+    /// Bytes of a stream, in order. Returns how many of the following bytes it has no need to see.
+    fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
+    /// The sender in `direction` has finished (FIN), and all it sent was handed over.
+    fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp);
+    /// The connection is over: closed, reset, idle or evicted. Nothing follows.
+    fn ended(&mut self, flow: &FlowInfo, state: Self::State, ts: Timestamp);
+}
+
+/// What identifies a connection to its consumer.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowInfo {
+    /// Addresses and ports.
+    pub key: FlowKey,
+    /// Where its first segment was seen.
+    pub interface: InterfaceId,
+    /// The direction of its SYN, when that was seen.
+    pub opener: Option<Direction>,
+}
+
+/// One connection.
+#[derive(Debug)]
+struct Flow<T> {
+    info: FlowInfo,
+    streams: [Stream; 2],
+    quality: Quality,
+    last_seen: Timestamp,
+    state: T,
+}
+
+/// Hands the chunks of one direction to the consumer.
+struct Outlet<'a, C: Consumer> {
+    consumer: &'a mut C,
+    info: &'a FlowInfo,
+    state: &'a mut C::State,
+    direction: Direction,
+}
+
+impl<C: Consumer> Sink for Outlet<'_, C> {
+    fn chunk(&mut self, chunk: Chunk<'_>) -> u64 {
+        self.consumer.chunk(self.info, self.state, self.direction, chunk)
+    }
+}
+
+/// What became of a segment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Outcome {
+    /// The connection, when it is one that is tracked.
+    pub flow: Option<FlowId>,
+    /// What the segment tells of the connection's health.
+    pub observation: Observation,
+}
+
+/// All connections of a worker.
+#[derive(Debug)]
+pub struct Flows<T> {
+    table: Table<Flow<T>>,
+    budget: Budget,
+    /// Connections with a hole, and when to look at it again.
+    holes: std::collections::VecDeque<(FlowId, Timestamp)>,
+    evicted: u64,
+}
+
+/// Losses since last asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Holes given up.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub gap_bytes: u64,
+    /// Connections dropped from the full table.
+    pub flows_evicted: u64,
+}
+
+impl<T: Default> Flows<T> {
+    /// An empty table.
+    pub fn new(limits: Limits, budget: Budget) -> Self {
+        Self { table: Table::new(limits), budget, holes: std::collections::VecDeque::new(), evicted: 0 }
+    }
+
+    /// Connections being tracked.
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// None is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the consumer keeps for a connection.
+    pub fn state(&self, id: FlowId) -> Option<&T> {
+        self.table.get(id).map(|flow| &flow.state)
+    }
+
+    /// Takes the losses counted since the last call.
+    pub fn take_losses(&mut self) -> Losses {
+        Losses {
+            gaps: std::mem::take(&mut self.budget.gaps),
+            gap_bytes: std::mem::take(&mut self.budget.gap_bytes),
+            flows_evicted: std::mem::take(&mut self.evicted),
+        }
+    }
+
+    /// Takes a segment.
+    pub fn push<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> Outcome {
+        let flags = segment.flags;
+        let is_new_connection = flags.has(Flags::SYN) && !flags.has(Flags::RST);
+        let mut found = self.table.find(&segment.key);
+        if let (Some(id), true) = (found, is_new_connection)
+            && self.is_reuse(id, segment)
+        {
+            self.end(id, segment.ts, consumer);
+            found = None;
+        }
+        let opened = found.is_none();
+        let Some(id) = found.or_else(|| {
+            (is_new_connection || segment.payload_wire_len > 0).then(|| self.open(segment, consumer))
+        }) else {
+            return Outcome::default();
+        };
+        let mut observation = self.advance(id, segment, consumer);
+        observation.opened = opened && is_new_connection;
+        Outcome { flow: Some(id), observation }
+    }
+
+    /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
+    pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
+        while let Some(id) = self.table.next_expired(now, |flow| flow.last_seen) {
+            self.end(id, now, consumer);
+        }
+        while let Some(&(id, due)) = self.holes.front() {
+            if due > now {
+                break;
+            }
+            self.holes.pop_front();
+            self.look_at_holes(id, now, consumer);
+        }
+    }
+
+    /// Ends every connection.
+    pub fn finish<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
+        while let Some(id) = self.table.any() {
+            self.end(id, now, consumer);
+        }
+    }
+
+    /// A SYN with another initial sequence number: the same addresses and ports, another connection.
+    fn is_reuse(&self, id: FlowId, segment: &Segment<'_>) -> bool {
+        let Some(flow) = self.table.get(id) else { return false };
+        let stream = &flow.streams[segment.direction as usize];
+        match stream.isn() {
+            Some(isn) => isn != segment.seq,
+            // Joined midway: a SYN without ACK begins anew; a SYN with ACK answers one that was seen, or begins anew.
+            None => !segment.flags.has(Flags::ACK) || stream.next().is_some(),
+        }
+    }
+
+    fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> FlowId {
+        while let Some(id) = self.table.victim(|flow| flow.last_seen) {
+            self.evicted += 1;
+            self.end(id, segment.ts, consumer);
+        }
+        let is_syn = segment.flags.has(Flags::SYN);
+        let opener = match (is_syn, segment.flags.has(Flags::ACK)) {
+            (true, false) => Some(segment.direction),
+            (true, true) => Some(segment.direction.reverse()),
+            _ => None,
+        };
+        let flow = Flow {
+            info: FlowInfo { key: segment.key, interface: segment.interface, opener },
+            streams: Default::default(),
+            quality: Quality::default(),
+            last_seen: segment.ts,
+            state: T::default(),
+        };
+        let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
+        self.table.insert(&segment.key, phase, flow, segment.ts)
+    }
+
+    /// Takes a segment of a known connection.
+    fn advance<C: Consumer<State = T>>(
+        &mut self,
+        id: FlowId,
+        segment: &Segment<'_>,
+        consumer: &mut C,
+    ) -> Observation {
+        let Some(flow) = self.table.get_mut(id) else { return Observation::default() };
+        let budget = &mut self.budget;
+        let had_hole = flow.has_hole();
+        flow.last_seen = flow.last_seen.max(segment.ts);
+        let mut observation = flow.quality.see(segment);
+        if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
+            flow.streams[segment.direction as usize].open(segment.seq);
+        }
+        if segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST) {
+            // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
+            let reverse = segment.direction.reverse();
+            while flow.hole_is_acknowledged(reverse) {
+                let (stream, mut sink) = flow.outlet(reverse, consumer);
+                stream.give_up_hole(budget, &mut sink);
+            }
+            let arrival = flow.push_payload(segment, budget, consumer);
+            flow.quality.judge(arrival, segment, &mut observation);
+        }
+        if segment.flags.has(Flags::FIN) {
+            let end = segment.seq.plus(segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)));
+            flow.streams[segment.direction as usize].finish(end);
+        }
+        for direction in [Direction::Up, Direction::Down] {
+            flow.tell_finished(direction, segment.ts, consumer);
+        }
+        if !had_hole && flow.has_hole() {
+            self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
+        }
+        self.change_phase(id, segment, &mut observation);
+        observation
+    }
+
+    fn change_phase(&mut self, id: FlowId, segment: &Segment<'_>, observation: &mut Observation) {
+        let phase = self.table.phase(id);
+        let Some(flow) = self.table.get(id) else { return };
+        let next = if segment.flags.has(Flags::RST) {
+            if !flow.accepts_reset(segment) {
+                return;
+            }
+            observation.reset = phase != Phase::Closing;
+            Phase::Closing
+        } else if flow.streams.iter().all(Stream::is_finished) {
+            observation.closed = phase != Phase::Closing;
+            Phase::Closing
+        } else if phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN) {
+            Phase::Open
+        } else {
+            return;
+        };
+        if next != phase {
+            self.table.enter(id, next, segment.ts);
+        }
+    }
+
+    /// Gives up holes whose time has come; looks again later at the others.
+    fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        for direction in [Direction::Up, Direction::Down] {
+            while let Some(since) = flow.stream(direction).hole_since() {
+                let is_acknowledged = flow.hole_is_acknowledged(direction);
+                let patience = if is_acknowledged { ACKNOWLEDGED_PATIENCE } else { SILENT_PATIENCE };
+                if since.plus(patience) > now {
+                    break;
+                }
+                let (stream, mut sink) = flow.outlet(direction, consumer);
+                stream.give_up_hole(&mut self.budget, &mut sink);
+            }
+            flow.tell_finished(direction, now, consumer);
+        }
+        if flow.has_hole() {
+            self.holes.push_back((id, now.plus(ACKNOWLEDGED_PATIENCE)));
+        }
+    }
+
+    fn end<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
+        let Some(mut flow) = self.table.remove(id) else { return };
+        // What was asked comes before what was answered.
+        let first = flow.info.opener.unwrap_or(Direction::Up);
+        for direction in [first, first.reverse()] {
+            let (stream, mut sink) = flow.outlet(direction, consumer);
+            stream.flush(&mut self.budget, &mut sink);
+            flow.tell_finished(direction, now, consumer);
+        }
+        consumer.ended(&flow.info, flow.state, now);
+    }
+}
+
+impl<T> Flow<T> {
+    fn stream(&self, direction: Direction) -> &Stream {
+        &self.streams[direction as usize]
+    }
+
+    fn has_hole(&self) -> bool {
+        self.streams.iter().any(|stream| stream.hole_since().is_some())
+    }
+
+    /// The receiver of `direction` has got what is missing here.
+    fn hole_is_acknowledged(&self, direction: Direction) -> bool {
+        let stream = self.stream(direction);
+        stream.hole_since().is_some()
+            && self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
+    }
+
+    fn push_payload<C: Consumer<State = T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        budget: &mut Budget,
+        consumer: &mut C,
+    ) -> Arrival {
+        // RFC 7413: data on a SYN starts behind it.
+        let seq = segment.seq.plus(u32::from(segment.flags.has(Flags::SYN)));
+        let (stream, mut sink) = self.outlet(segment.direction, consumer);
+        stream.push(seq, segment.payload, segment.payload_wire_len, segment.ts, budget, &mut sink)
+    }
+
+    /// A stream, and the consumer as its sink.
+    fn outlet<'a, C: Consumer<State = T>>(
+        &'a mut self,
+        direction: Direction,
+        consumer: &'a mut C,
+    ) -> (&'a mut Stream, Outlet<'a, C>) {
+        let Self { info, streams, state, .. } = self;
+        (&mut streams[direction as usize], Outlet { consumer, info, state, direction })
+    }
+
+    fn tell_finished<C: Consumer<State = T>>(&mut self, direction: Direction, ts: Timestamp, consumer: &mut C) {
+        if self.stream(direction).is_finished() && self.quality.first_finish(direction) {
+            consumer.finished(&self.info, &mut self.state, direction, ts);
+        }
+    }
+
+    /// RFC 9293 §3.10.7.4: a reset counts when it is in the window; a blind one rarely is.
+    fn accepts_reset(&self, segment: &Segment<'_>) -> bool {
+        /// The largest window without scaling, and then some for what is in flight.
+        const NEAR: i32 = 1 << 18;
+        let expected = self.stream(segment.direction).next();
+        expected.is_none_or(|next| segment.seq.distance(next).abs() < NEAR)
+    }
+}

@@ -1,0 +1,122 @@
+//! How healthy a connection is, seen from where it is captured: round trips, retransmissions, duplicate acknowledgements.
+//!
+//! Counted on the interface where each direction was first seen, so that a connection crossing several captured
+//! interfaces is judged once.
+
+use crate::pipeline::decode::{Direction, Flags, Segment, SeqNumber};
+use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::reassembly::Arrival;
+
+/// A segment that fills a hole this soon was overtaken on the way; later, it was sent again (tshark uses 3 ms as well).
+const REORDERING: u64 = 3_000_000;
+
+/// What one segment tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Observation {
+    /// It is counted: not a copy seen on a second interface.
+    pub counted: bool,
+    /// The connection's SYN.
+    pub opened: bool,
+    /// Both sides have finished.
+    pub closed: bool,
+    /// A reset that is believed.
+    pub reset: bool,
+    /// Carries data that was sent before.
+    pub retransmitted: bool,
+    /// Was overtaken by a later one.
+    pub out_of_order: bool,
+    /// Acknowledges nothing new (RFC 5681 §2).
+    pub duplicate_ack: bool,
+    /// The sender cannot take any more.
+    pub zero_window: bool,
+    /// A round trip that ended with this segment, in nanoseconds.
+    pub rtt: Option<u64>,
+}
+
+/// One direction: what its sender sent and its receiver acknowledged.
+#[derive(Clone, Copy, Debug, Default)]
+struct Half {
+    home: Option<InterfaceId>,
+    acknowledged: Option<SeqNumber>,
+    window: u16,
+    finish_told: bool,
+    /// A segment being timed: its end, and when it was seen. One at a time, dropped when it is sent again (Karn).
+    timed: Option<(SeqNumber, Timestamp)>,
+}
+
+/// Both directions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Quality {
+    halves: [Half; 2],
+}
+
+impl Quality {
+    /// The highest acknowledgement by the receiver of `direction`.
+    pub fn acknowledged(&self, direction: Direction) -> Option<SeqNumber> {
+        self.halves[direction as usize].acknowledged
+    }
+
+    /// True once per direction.
+    pub fn first_finish(&mut self, direction: Direction) -> bool {
+        !std::mem::replace(&mut self.halves[direction as usize].finish_told, true)
+    }
+
+    /// Takes what the header of a segment tells.
+    pub fn see(&mut self, segment: &Segment<'_>) -> Observation {
+        let half = &mut self.halves[segment.direction as usize];
+        let counted = *half.home.get_or_insert(segment.interface) == segment.interface;
+        let is_reset = segment.flags.has(Flags::RST);
+        let mut observation = Observation {
+            counted,
+            zero_window: counted && segment.window == 0 && !is_reset,
+            ..Observation::default()
+        };
+        let same_window = half.window == segment.window;
+        half.window = segment.window;
+        let length = segment.payload_wire_len
+            + u32::from(segment.flags.has(Flags::SYN))
+            + u32::from(segment.flags.has(Flags::FIN));
+        if counted && length > 0 && half.timed.is_none() {
+            half.timed = Some((segment.seq.plus(length), segment.ts));
+        }
+        if segment.flags.has(Flags::ACK) && !is_reset {
+            self.acknowledge(segment, length == 0 && same_window, &mut observation);
+        }
+        observation
+    }
+
+    fn acknowledge(&mut self, segment: &Segment<'_>, may_be_duplicate: bool, observation: &mut Observation) {
+        let other = &mut self.halves[segment.direction.reverse() as usize];
+        match other.acknowledged {
+            Some(before) if before == segment.ack => {
+                // RFC 5681 §2: no data, no SYN or FIN, the same window, while data is outstanding.
+                observation.duplicate_ack = observation.counted && may_be_duplicate && other.timed.is_some();
+            }
+            Some(before) if before.is_after(segment.ack) => return,
+            _ => other.acknowledged = Some(segment.ack),
+        }
+        if let Some((end, sent)) = other.timed
+            && !end.is_after(segment.ack)
+        {
+            other.timed = None;
+            observation.rtt = observation.counted.then(|| segment.ts.since(sent));
+        }
+    }
+
+    /// Takes how the payload of a segment fitted in.
+    pub fn judge(&mut self, arrival: Arrival, segment: &Segment<'_>, observation: &mut Observation) {
+        if !observation.counted {
+            return;
+        }
+        match arrival {
+            Arrival::InOrder | Arrival::Early => {}
+            Arrival::Filling(since) if segment.ts.since(since) <= REORDERING => observation.out_of_order = true,
+            // RFC 9293 §3.8.4: a keep-alive sends the byte before the next again, or none.
+            Arrival::Old if segment.payload_wire_len <= 1 => {}
+            Arrival::Filling(_) | Arrival::Old => {
+                observation.retransmitted = true;
+                self.halves[segment.direction as usize].timed = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Where connections live: a hash table over a slab, bounded, with a line for each phase of life in the order of activity.
+//!
+//! A connection stands in exactly one line. The lines are re-ordered lazily: activity only stamps the connection, and one
+//! that reaches the head of its line though it was active since is sent to the tail. So a packet costs one look-up.
+
+use hashbrown::HashTable;
+use std::hash::BuildHasher;
+
+use crate::pipeline::decode::FlowKey;
+use crate::pipeline::packet::{SECOND, Timestamp};
+
+/// Bounds of the table. What overflows is evicted, half-open connections first.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections in all: a busy proxy's worth, some 300 MB.
+    pub flows: usize,
+    /// Connections of which only SYNs were seen: a flood of them must not push out the others.
+    pub half_open: usize,
+    /// Silence after which an open connection is forgotten, in nanoseconds; keep-alive time-outs are shorter.
+    pub idle: i64,
+    /// The same for a half-open one.
+    pub half_open_idle: i64,
+    /// The same after FIN or RST, for what comes late.
+    pub closing_idle: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            flows: 1_000_000,
+            half_open: 100_000,
+            idle: 300 * SECOND,
+            half_open_idle: 5 * SECOND,
+            closing_idle: 5 * SECOND,
+        }
+    }
+}
+
+/// Where in its life a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Only SYNs were seen.
+    HalfOpen,
+    /// In use.
+    Open,
+    /// After FIN from both sides, or RST.
+    Closing,
+}
+
+const PHASES: usize = 3;
+
+/// Names a connection; stale once the connection is gone, even if its place is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowId {
+    slot: u32,
+    generation: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Debug)]
+struct Slot<F> {
+    key: FlowKey,
+    value: Option<F>,
+    generation: u32,
+    phase: Phase,
+    /// Activity when it joined the line.
+    queued: Timestamp,
+    before: u32,
+    behind: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    head: u32,
+    tail: u32,
+    len: usize,
+}
+
+/// Connections by key and by age.
+#[derive(Debug)]
+pub struct Table<F> {
+    limits: Limits,
+    index: HashTable<u32>,
+    hasher: foldhash::fast::RandomState,
+    slots: Vec<Slot<F>>,
+    free: Vec<u32>,
+    lines: [Line; PHASES],
+}
+
+impl<F> Table<F> {
+    /// An empty table. It grows as needed.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            index: HashTable::new(),
+            // Keys are chosen by strangers: a seed of our own, and the cap, keep collisions harmless.
+            hasher: foldhash::fast::RandomState::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            lines: [Line { head: NONE, tail: NONE, len: 0 }; PHASES],
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub fn find(&self, key: &FlowKey) -> Option<FlowId> {
+        let hash = self.hasher.hash_one(key);
+        let slot = *self.index.find(hash, |&slot| self.slots[slot as usize].key == *key)?;
+        Some(FlowId { slot, generation: self.slots[slot as usize].generation })
+    }
+
+    pub fn get(&self, id: FlowId) -> Option<&F> {
+        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.value.as_ref()
+    }
+
+    pub fn get_mut(&mut self, id: FlowId) -> Option<&mut F> {
+        self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?.value.as_mut()
+    }
+
+    /// The phase of a connection that exists.
+    pub fn phase(&self, id: FlowId) -> Phase {
+        self.slots[id.slot as usize].phase
+    }
+
+    /// Puts in a connection whose key is not there yet.
+    pub fn insert(&mut self, key: &FlowKey, phase: Phase, value: F, now: Timestamp) -> FlowId {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { key: *key, value: None, generation: 0, phase, queued: now, before: NONE, behind: NONE });
+            (self.slots.len() - 1) as u32
+        });
+        let place = &mut self.slots[slot as usize];
+        (place.key, place.value, place.phase) = (*key, Some(value), phase);
+        let generation = place.generation;
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.index.insert_unique(hasher.hash_one(key), slot, |&slot| hasher.hash_one(slots[slot as usize].key));
+        self.join(slot, now);
+        FlowId { slot, generation }
+    }
+
+    pub fn remove(&mut self, id: FlowId) -> Option<F> {
+        let place = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        let value = place.value.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        let hash = self.hasher.hash_one(place.key);
+        if let Ok(entry) = self.index.find_entry(hash, |&slot| slot == id.slot) {
+            entry.remove();
+        }
+        self.leave(id.slot);
+        self.free.push(id.slot);
+        Some(value)
+    }
+
+    /// Moves a connection to the end of the line of another phase.
+    pub fn enter(&mut self, id: FlowId, phase: Phase, now: Timestamp) {
+        self.leave(id.slot);
+        self.slots[id.slot as usize].phase = phase;
+        self.join(id.slot, now);
+    }
+
+    /// Any connection, as long as there is one.
+    pub fn any(&self) -> Option<FlowId> {
+        [Phase::Closing, Phase::Open, Phase::HalfOpen].into_iter().find_map(|phase| self.head(phase))
+    }
+
+    /// A connection that was silent for as long as its phase allows.
+    pub fn next_expired(&mut self, now: Timestamp, last_seen: impl Fn(&F) -> Timestamp) -> Option<FlowId> {
+        [
+            (Phase::HalfOpen, self.limits.half_open_idle),
+            (Phase::Open, self.limits.idle),
+            (Phase::Closing, self.limits.closing_idle),
+        ]
+        .into_iter()
+        .find_map(|(phase, idle)| self.expired_in(phase, now.plus(-idle), &last_seen))
+    }
+
+    fn expired_in(
+        &mut self,
+        phase: Phase,
+        before: Timestamp,
+        last_seen: &impl Fn(&F) -> Timestamp,
+    ) -> Option<FlowId> {
+        // At most once round the line: a capture whose clock jumps must not go round for ever.
+        for _ in 0..self.lines[phase as usize].len {
+            let id = self.head(phase)?;
+            let slot = &self.slots[id.slot as usize];
+            let seen = slot.value.as_ref().map_or(before, last_seen);
+            if seen <= before {
+                return Some(id);
+            }
+            if !self.was_active_since_queued(id, seen) {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The connection to give up when the table is full: half-open ones first, else the one silent for longest, nearly.
+    pub fn victim(&mut self, last_seen: impl Fn(&F) -> Timestamp) -> Option<FlowId> {
+        /// Second chances given before whatever is at the head goes.
+        const CHANCES: usize = 8;
+        if self.lines[Phase::HalfOpen as usize].len >= self.limits.half_open {
+            return self.head(Phase::HalfOpen);
+        }
+        if self.len() < self.limits.flows {
+            return None;
+        }
+        let phase = [Phase::HalfOpen, Phase::Closing, Phase::Open]
+            .into_iter()
+            .find(|&phase| self.lines[phase as usize].len > 0)?;
+        for _ in 0..CHANCES {
+            let id = self.head(phase)?;
+            let seen = self.slots[id.slot as usize].value.as_ref().map(&last_seen)?;
+            if !self.was_active_since_queued(id, seen) {
+                return Some(id);
+            }
+        }
+        self.head(phase)
+    }
+
+    fn head(&self, phase: Phase) -> Option<FlowId> {
+        let slot = self.lines[phase as usize].head;
+        (slot != NONE).then(|| FlowId { slot, generation: self.slots[slot as usize].generation })
+    }
+
+    /// Sends a connection that was active since it joined its line to the tail; false if it was not.
+    fn was_active_since_queued(&mut self, id: FlowId, seen: Timestamp) -> bool {
+        let active = seen > self.slots[id.slot as usize].queued;
+        if active {
+            self.leave(id.slot);
+            self.join(id.slot, seen);
+        }
+        active
+    }
+
+    fn join(&mut self, slot: u32, now: Timestamp) {
+        let line = &mut self.lines[self.slots[slot as usize].phase as usize];
+        let before = std::mem::replace(&mut line.tail, slot);
+        line.len += 1;
+        if before == NONE {
+            line.head = slot;
+        } else {
+            self.slots[before as usize].behind = slot;
+        }
+        let place = &mut self.slots[slot as usize];
+        (place.before, place.behind, place.queued) = (before, NONE, now);
+    }
+
+    fn leave(&mut self, slot: u32) {
+        let Slot { phase, before, behind, .. } = self.slots[slot as usize];
+        let line = &mut self.lines[phase as usize];
+        line.len -= 1;
+        if before == NONE {
+            line.head = behind;
+        } else {
+            self.slots[before as usize].behind = behind;
+        }
+        if behind == NONE {
+            self.lines[phase as usize].tail = before;
+        } else {
+            self.slots[behind as usize].before = before;
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Durations counted in exponential buckets: OpenTelemetry's exponential histogram at scale 4, over seconds.
+//!
+//! Bucket `i` holds values in `(2^(i/16), 2^((i+1)/16)]` seconds; any value is at most 2.2 % from the middle of its
+//! bucket. Edges are fixed, so merging is addition, in any order, and loses nothing. Values are kept in nanoseconds:
+//! integers add exactly.
+//! <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
+
+use crate::pipeline::packet::SECOND;
+
+/// Buckets to a doubling.
+const PER_DOUBLING: f64 = 16.0;
+
+/// A mergeable histogram of durations. `Histogram::default()` is empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Histogram {
+    count: u64,
+    /// Nanoseconds.
+    sum: u128,
+    /// Nanoseconds; meaningless when empty.
+    min: u64,
+    max: u64,
+    /// Values of exactly zero, which have no logarithm.
+    zero_count: u64,
+    /// Index of the first bucket.
+    offset: i32,
+    /// Without zeros at either end.
+    buckets: Vec<u64>,
+}
+
+/// A duration with its bucket, so that the logarithm is taken once however many histograms it goes into.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    nanos: u64,
+    bucket: Option<i32>,
+}
+
+impl Sample {
+    /// A duration in nanoseconds.
+    pub fn new(nanos: u64) -> Self {
+        let bucket = (nanos > 0).then(|| ((nanos as f64 / SECOND as f64).log2() * PER_DOUBLING).ceil() as i32 - 1);
+        Self { nanos, bucket }
+    }
+}
+
+impl Histogram {
+    /// Rebuilds a histogram from its parts, as they were exported; `None` when they contradict each other.
+    pub fn from_parts(
+        sum: u128,
+        extremes: Option<(u64, u64)>,
+        zero_count: u64,
+        offset: i32,
+        buckets: Vec<u64>,
+    ) -> Option<Self> {
+        let count = buckets.iter().try_fold(zero_count, |count, &bucket| count.checked_add(bucket))?;
+        let (min, max) = extremes.unwrap_or_default();
+        let trimmed = buckets.first() != Some(&0) && buckets.last() != Some(&0);
+        // What 64 bits of nanoseconds can reach: 2^-30 s to 2^35 s.
+        let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
+        let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
+        consistent.then_some(Self { count, sum, min, max, zero_count, offset, buckets })
+    }
+
+    /// Counts one duration.
+    pub fn record(&mut self, sample: Sample) {
+        self.min = if self.count == 0 { sample.nanos } else { self.min.min(sample.nanos) };
+        self.max = self.max.max(sample.nanos);
+        self.count += 1;
+        self.sum += u128::from(sample.nanos);
+        match sample.bucket {
+            None => self.zero_count += 1,
+            Some(bucket) => {
+                self.cover(bucket, bucket);
+                self.buckets[(bucket - self.offset) as usize] += 1;
+            }
+        }
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
+        self.max = self.max.max(other.max);
+        self.count += other.count;
+        self.sum += other.sum;
+        self.zero_count += other.zero_count;
+        if let Some(last) = other.buckets.len().checked_sub(1) {
+            self.cover(other.offset, other.offset + last as i32);
+            let from = (other.offset - self.offset) as usize;
+            for (mine, theirs) in self.buckets[from..].iter_mut().zip(&other.buckets) {
+                *mine += theirs;
+            }
+        }
+    }
+
+    /// Makes room for buckets `first..=last`.
+    fn cover(&mut self, first: i32, last: i32) {
+        if self.buckets.is_empty() {
+            self.offset = first;
+        }
+        if first < self.offset {
+            let missing = (self.offset - first) as usize;
+            self.buckets.splice(0..0, std::iter::repeat_n(0, missing));
+            self.offset = first;
+        }
+        let needed = (last - self.offset) as usize + 1;
+        if needed > self.buckets.len() {
+            self.buckets.resize(needed, 0);
+        }
+    }
+
+    /// The value at quantile `q` of 0..=1, in nanoseconds: the middle of its bucket, within the extremes seen.
+    pub fn quantile(&self, q: f64) -> Option<u64> {
+        if self.count == 0 {
+            return None;
+        }
+        // The smallest value with at least q of all values at or below it.
+        let rank = ((q * self.count as f64).ceil() as u64).clamp(1, self.count);
+        if rank <= self.zero_count {
+            return Some(0);
+        }
+        let mut seen = self.zero_count;
+        let at = self.buckets.iter().position(|&bucket| {
+            seen += bucket;
+            seen >= rank
+        })?;
+        let middle = (f64::from(self.offset) + at as f64 + 0.5) / PER_DOUBLING;
+        Some(((middle.exp2() * SECOND as f64).round() as u64).clamp(self.min, self.max))
+    }
+
+    /// How many values.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Their sum in nanoseconds.
+    pub fn sum(&self) -> u128 {
+        self.sum
+    }
+
+    /// Least and greatest in nanoseconds.
+    pub fn extremes(&self) -> Option<(u64, u64)> {
+        (self.count > 0).then_some((self.min, self.max))
+    }
+
+    /// How many were exactly zero.
+    pub fn zero_count(&self) -> u64 {
+        self.zero_count
+    }
+
+    /// Index of the first bucket.
+    pub fn offset(&self) -> i32 {
+        self.offset
+    }
+
+    /// Counts by bucket.
+    pub fn buckets(&self) -> &[u64] {
+        &self.buckets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[u64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        values.iter().for_each(|&value| histogram.record(Sample::new(value)));
+        histogram
+    }
+
+    #[test]
+    fn bucket_edges_belong_to_the_bucket_below() {
+        let table = [(SECOND as u64, -1), (SECOND as u64 + 1, 0), (2 * SECOND as u64, 15), (SECOND as u64 / 2, -17)];
+        for (nanos, bucket) in table {
+            assert_eq!(Sample::new(nanos).bucket, Some(bucket), "{nanos}");
+        }
+        assert_eq!(Sample::new(0).bucket, None);
+    }
+
+    #[test]
+    fn an_empty_histogram_has_no_quantile() {
+        assert_eq!(Histogram::default().quantile(0.5), None);
+        assert_eq!(of(&[0, 0, 0, 5]).quantile(0.5), Some(0));
+    }
+
+    proptest! {
+        #[test]
+        fn quantiles_are_within_the_promised_error(values in prop::collection::vec(1u64..1 << 45, 1..200), q in 0.0f64..=1.0) {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            let rank = ((q * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len());
+            let exact = sorted[rank - 1] as f64;
+            let told = of(&values).quantile(q).unwrap() as f64;
+            prop_assert!((told - exact).abs() <= exact * 0.0222 + 1.0, "{told} for {exact}");
+        }
+
+        #[test]
+        fn merging_is_recording_both(a in prop::collection::vec(0u64..1 << 40, 0..50), b in prop::collection::vec(0u64..1 << 40, 0..50)) {
+            let mut merged = of(&a);
+            merged.merge(&of(&b));
+            let both: Vec<u64> = a.iter().chain(&b).copied().collect();
+            prop_assert_eq!(merged, of(&both));
+        }
+
+        #[test]
+        fn parts_make_the_same_histogram_again(values in prop::collection::vec(0u64..1 << 40, 0..50)) {
+            let h = of(&values);
+            let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.offset(), h.buckets().to_vec());
+            prop_assert_eq!(again, Some(h));
+        }
+    }
+}

@@ -1,0 +1,412 @@
+//! One direction of a connection as HTTP/1 messages: chunks in, events out, as they happen.
+//!
+//! Whether the stream is HTTP at all, and whether it carries requests or responses, is told from its bytes, on any port.
+//! Heads are parsed where they lie in the packet; only one cut by the end of a segment is copied. A hole inside a body of
+//! known length is arithmetic; anywhere else the parser looks for the next message at the start of each segment, and
+//! counts a message only when its first line is whole. Each byte is visited a constant number of times.
+//!
+//! Not done here: which request a response answers (`exchange`), and so whether a response has a body: that is asked.
+
+mod body;
+mod head;
+mod method;
+mod start_line;
+
+pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
+pub use method::Method;
+pub use start_line::Protocol;
+
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::reassembly::Chunk;
+use body::{Body, Progress};
+use start_line::{FirstLine, Likeness};
+
+/// Bytes of a head that are kept while waiting for its end; servers accept 8 to 64 KiB.
+pub const MAX_HEAD: usize = 64 * 1024;
+
+/// What happens in a stream.
+#[derive(Clone, Copy, Debug)]
+pub enum Message<'a> {
+    /// A request's head; its first byte came at the given time.
+    Request(RequestHead<'a>, Timestamp),
+    /// A response's head. The answer says what follows it.
+    Response(ResponseHead<'a>, Timestamp),
+    /// So many bytes of the current message passed, head, body and framing.
+    Bytes(u64),
+    /// The current message ended.
+    End,
+    /// The rest of the current message, if there was one, and maybe whole messages after it, cannot be seen.
+    Gap,
+    /// The stream stopped making sense.
+    Malformed,
+    /// The current message's body could be framed differently.
+    Ambiguous(Ambiguity),
+    /// This is no HTTP/1.
+    Foreign(Protocol),
+}
+
+/// What follows a response's head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// What the head says.
+    Body,
+    /// The next message.
+    Nothing,
+    /// What the head says, or the next message: it is not known what was asked.
+    Doubt,
+    /// Another protocol.
+    Tunnel,
+}
+
+/// What takes messages. The answer matters to [`Message::Response`] only.
+pub trait Handler {
+    /// Takes an event that was complete at `ts`.
+    fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows;
+}
+
+#[derive(Debug)]
+enum State {
+    /// Between messages.
+    Start,
+    /// In a head; what there is of it is in the buffer.
+    Head {
+        /// Looked through up to here.
+        scanned: usize,
+        /// Its first line is whole, and is one.
+        confirmed: bool,
+        since: Timestamp,
+    },
+    /// Behind [`MAX_HEAD`] bytes of a head, looking for its end.
+    HeadTail {
+        next: Next,
+        /// The line has nothing but a CR so far.
+        blank: bool,
+    },
+    Body {
+        body: Body,
+        /// It may not be there: a response to something unknown.
+        doubt: bool,
+    },
+    /// Looks for a message at the start of each chunk.
+    Lost,
+    /// Never looks again.
+    Deaf,
+}
+
+/// What follows a head, once decided.
+#[derive(Clone, Copy, Debug)]
+enum Next {
+    Message,
+    Body { framing: Framing, doubt: bool },
+    Tunnel,
+}
+
+/// The parser of one direction.
+#[derive(Debug)]
+pub struct Parser {
+    state: State,
+    buffer: Vec<u8>,
+    max_head: u32,
+    /// No message was seen yet.
+    first: bool,
+    /// The very first byte of the stream was seen.
+    from_start: bool,
+    /// The current message, or the one before, was followed to its end.
+    in_sync: bool,
+}
+
+impl Default for Parser {
+    fn default() -> Self {
+        Self::new(MAX_HEAD)
+    }
+}
+
+impl Parser {
+    /// A parser that keeps at most `max_head` bytes of a head.
+    pub fn new(max_head: usize) -> Self {
+        Self {
+            state: State::Start,
+            buffer: Vec::new(),
+            max_head: max_head as u32,
+            first: true,
+            from_start: false,
+            in_sync: false,
+        }
+    }
+
+    /// From now on the stream is something else.
+    pub fn stop(&mut self) {
+        (self.state, self.buffer) = (State::Deaf, Vec::new());
+    }
+
+    /// How many of the bytes to come it has no need to see.
+    pub fn unwanted(&self) -> u64 {
+        match &self.state {
+            State::Deaf => u64::MAX,
+            State::Body { body, doubt: false } => body.unwanted(),
+            _ => 0,
+        }
+    }
+
+    /// Takes a chunk.
+    pub fn push(&mut self, chunk: Chunk<'_>, handler: &mut impl Handler) {
+        let Chunk { skipped, bytes, start, ts } = chunk;
+        if skipped > 0 {
+            self.skip(skipped, ts, handler);
+        }
+        self.from_start |= start;
+        let mut rest = if start { &bytes[start_line::proxy_header(bytes)..] } else { bytes };
+        if matches!(self.state, State::Lost) && start_line::is_likely_start(rest) {
+            self.state = State::Start;
+        }
+        while !rest.is_empty() {
+            rest = match self.state {
+                State::Start => self.start(rest, ts, handler),
+                State::Head { .. } => self.head(rest, ts, handler),
+                State::HeadTail { .. } => self.head_tail(rest, ts, handler),
+                State::Body { .. } => self.body(rest, ts, handler),
+                State::Lost | State::Deaf => return,
+            };
+        }
+    }
+
+    /// The sender has finished.
+    pub fn finish(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        match self.state {
+            State::Body { body: Body::UntilClose, .. } => self.end(ts, handler),
+            State::Body { .. } | State::Head { .. } | State::HeadTail { .. } => self.lose(ts, handler),
+            State::Start | State::Lost | State::Deaf => {}
+        }
+        self.stop();
+    }
+
+    /// Takes bytes that cannot be seen.
+    fn skip(&mut self, count: u64, ts: Timestamp, handler: &mut impl Handler) {
+        let State::Body { body, .. } = &mut self.state else {
+            return self.lose(ts, handler);
+        };
+        let unwanted = body.unwanted();
+        if body.skip(count) {
+            handler.message(Message::Bytes(count), ts);
+            if body.is_done() {
+                self.end(ts, handler);
+            }
+            return;
+        }
+        if matches!(body, Body::Length(_)) {
+            // The body ended in the hole; what else is in there is anybody's guess.
+            handler.message(Message::Bytes(unwanted), ts);
+            self.end(ts, handler);
+        }
+        self.lose(ts, handler);
+    }
+
+    /// Sync is lost: what is known of the current message is told, and the next one is looked for.
+    fn lose(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        match self.state {
+            State::Deaf | State::Lost => return,
+            State::Head { confirmed: true, since, .. } => {
+                let head = std::mem::take(&mut self.buffer);
+                self.announce(&head, since, ts, handler);
+            }
+            _ => {}
+        }
+        (self.first, self.in_sync) = (false, false);
+        (self.state, self.buffer) = (State::Lost, Vec::new());
+        handler.message(Message::Gap, ts);
+    }
+
+    fn end(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        self.state = State::Start;
+        handler.message(Message::End, ts);
+    }
+
+    fn start<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        // RFC 9112 §2.2: an empty line before a request line is ignored.
+        if !self.first && matches!(bytes[0], b'\r' | b'\n') {
+            return &bytes[1..];
+        }
+        let length = match self.first_line(bytes, 0) {
+            FirstLine::Foreign => {
+                self.foreign(bytes, ts, handler);
+                return &[];
+            }
+            FirstLine::Simple(length) => Ok(length),
+            FirstLine::Head => head::end(bytes, 0),
+            FirstLine::Open => Err(0),
+        };
+        match length {
+            // The usual case: the head is whole, and is parsed where it lies.
+            Ok(length) if length <= self.max_head as usize => {
+                let (head, rest) = bytes.split_at(length);
+                self.take_head(head, ts, ts, handler);
+                rest
+            }
+            _ => {
+                self.state = State::Head { scanned: 0, confirmed: false, since: ts };
+                bytes
+            }
+        }
+    }
+
+    /// Goes on with a head cut by the end of a segment.
+    fn head<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        let State::Head { scanned, confirmed, since } = self.state else { return bytes };
+        let before = self.buffer.len();
+        let taken = bytes.len().min(self.max_head as usize - before);
+        self.buffer.extend_from_slice(&bytes[..taken]);
+        let line = if confirmed { FirstLine::Head } else { self.first_line(&self.buffer, scanned) };
+        let length = match line {
+            FirstLine::Foreign => {
+                let start = std::mem::take(&mut self.buffer);
+                self.foreign(&start, ts, handler);
+                return &[];
+            }
+            FirstLine::Simple(length) => Ok(length),
+            FirstLine::Head => head::end(&self.buffer, if confirmed { scanned } else { 0 }),
+            FirstLine::Open => Err(self.buffer.len()),
+        };
+        match length {
+            Ok(length) => {
+                let head = std::mem::take(&mut self.buffer);
+                self.take_head(&head[..length], since, ts, handler);
+                &bytes[length - before..]
+            }
+            Err(_) if self.buffer.len() == self.max_head as usize => {
+                self.long_head(line, since, ts, handler);
+                &bytes[taken..]
+            }
+            Err(scanned) => {
+                self.state = State::Head { scanned, confirmed: line == FirstLine::Head, since };
+                &[]
+            }
+        }
+    }
+
+    fn first_line(&self, bytes: &[u8], from: usize) -> FirstLine {
+        match start_line::first_line(bytes, from) {
+            // HTTP/0.9 had one request to a connection.
+            FirstLine::Simple(_) if !(self.first && self.from_start) => FirstLine::Foreign,
+            line => line,
+        }
+    }
+
+    /// What stands where a message should start is none.
+    fn foreign(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
+        self.state = State::Lost;
+        let sign = start_line::sure_sign(bytes);
+        if std::mem::take(&mut self.in_sync) {
+            handler.message(Message::Malformed, ts);
+            handler.message(Message::Gap, ts);
+        } else if self.first && (self.from_start || sign.is_some()) {
+            handler.message(Message::Foreign(sign.unwrap_or(Protocol::Other)), ts);
+        }
+    }
+
+    fn take_head(&mut self, head: &[u8], since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
+        let next = self.announce(head, since, ts, handler);
+        handler.message(Message::Bytes(head.len() as u64), ts);
+        self.enter(next, ts, handler);
+    }
+
+    /// A head without end: what it says so far is believed, the rest is passed over.
+    fn long_head(&mut self, line: FirstLine, since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
+        handler.message(Message::Malformed, ts);
+        let head = std::mem::take(&mut self.buffer);
+        if line != FirstLine::Head {
+            return self.lose(ts, handler);
+        }
+        let next = self.announce(&head, since, ts, handler);
+        handler.message(Message::Bytes(head.len() as u64), ts);
+        self.state = State::HeadTail { next, blank: head.ends_with(b"\n") || head.ends_with(b"\n\r") };
+    }
+
+    fn head_tail<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        let State::HeadTail { next, blank } = &mut self.state else { return bytes };
+        let end = memchr::memchr(b'\n', bytes);
+        let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 1));
+        let is_blank = *blank && matches!(line, b"\r" | b"\n" | b"\r\n");
+        let next = *next;
+        *blank = is_blank || end.is_some();
+        handler.message(Message::Bytes(line.len() as u64), ts);
+        if is_blank && end.is_some() {
+            self.enter(next, ts, handler);
+        }
+        rest
+    }
+
+    /// Tells of a head, and decides what follows it.
+    fn announce(&mut self, head: &[u8], since: Timestamp, ts: Timestamp, handler: &mut impl Handler) -> Next {
+        (self.first, self.in_sync) = (false, true);
+        let (next, ambiguities) = if let Some(response) = head::response(head) {
+            let follows = handler.message(Message::Response(response, since), ts);
+            (after_response(&response, follows), response.ambiguities)
+        } else if let Some(request) = head::request(head) {
+            handler.message(Message::Request(request, since), ts);
+            (Next::Body { framing: request.framing, doubt: false }, request.ambiguities)
+        } else {
+            return Next::Message;
+        };
+        for ambiguity in ambiguities.iter() {
+            handler.message(Message::Ambiguous(ambiguity), ts);
+        }
+        next
+    }
+
+    fn enter(&mut self, next: Next, ts: Timestamp, handler: &mut impl Handler) {
+        match next {
+            Next::Message => self.end(ts, handler),
+            Next::Tunnel => {
+                self.end(ts, handler);
+                self.stop();
+            }
+            Next::Body { framing, doubt } => match Body::new(framing) {
+                Some(body) => self.state = State::Body { body, doubt },
+                None => {
+                    self.end(ts, handler);
+                    if framing == Framing::Unknown {
+                        self.state = State::Lost;
+                    }
+                }
+            },
+        }
+    }
+
+    fn body<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        let State::Body { body, doubt } = &mut self.state else { return bytes };
+        if std::mem::take(doubt) && start_line::likeness(bytes) == Likeness::Response {
+            self.end(ts, handler);
+            return bytes;
+        }
+        let (taken, progress) = match body.push(bytes) {
+            Progress::More => (bytes.len(), Progress::More),
+            progress @ (Progress::Done(taken) | Progress::Broken(taken)) => (taken, progress),
+        };
+        handler.message(Message::Bytes(taken as u64), ts);
+        match progress {
+            Progress::More => {}
+            Progress::Done(_) => self.end(ts, handler),
+            Progress::Broken(_) => {
+                handler.message(Message::Ambiguous(Ambiguity::Chunk), ts);
+                handler.message(Message::Malformed, ts);
+                self.lose(ts, handler);
+                return &[];
+            }
+        }
+        &bytes[taken..]
+    }
+}
+
+/// RFC 9112 §6.3, rules 1 and 2: 1xx, 204 and 304 have no body; what HEAD and CONNECT do, the asker knows.
+fn after_response(response: &ResponseHead<'_>, follows: Follows) -> Next {
+    let framing = response.framing;
+    match (follows, response.status) {
+        (Follows::Tunnel, _) => Next::Tunnel,
+        (Follows::Nothing, _) | (_, 100..=199 | 204 | 304) => Next::Message,
+        (Follows::Doubt, _) => Next::Body { framing, doubt: true },
+        (Follows::Body, _) => Next::Body { framing, doubt: false },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! What an edge hands in: one captured frame, where it was seen and when. Borrowed, never copied, never judged here.
+
+/// Nanoseconds since the Unix epoch, as the capture stamped them. The only clock below the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// Nanoseconds in a second.
+pub const SECOND: i64 = 1_000_000_000;
+
+impl Timestamp {
+    /// The timestamp `seconds` and `nanos` after the epoch; saturates rather than wraps on absurd input.
+    pub fn new(seconds: i64, nanos: i64) -> Self {
+        Self(seconds.saturating_mul(SECOND).saturating_add(nanos))
+    }
+
+    /// Nanoseconds from `earlier` to here; 0 when time went backwards.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0).max(0) as u64
+    }
+
+    /// This instant, `nanos` later.
+    #[must_use]
+    pub fn plus(self, nanos: i64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// Number of an interface within one capture, in the order in which they were opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InterfaceId(pub u16);
+
+/// How a frame starts. The link types netmon decodes, out of <https://www.tcpdump.org/linktypes.html>.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkType {
+    /// Ethernet II and 802.3, with any tags.
+    Ethernet,
+    /// Linux cooked capture, version 1.
+    LinuxSll,
+    /// Linux cooked capture, version 2.
+    LinuxSll2,
+    /// BSD loopback: a 4-byte address family in either byte order (NULL and LOOP).
+    Loopback,
+    /// Bare IP, the version in its first nibble.
+    Ip,
+    /// PPP, with or without HDLC address and control.
+    Ppp,
+    /// Cisco HDLC.
+    CiscoHdlc,
+    /// Linux netfilter log.
+    NfLog,
+    /// Darwin's packet metadata header, which names the link type of the frame behind it.
+    Pktap,
+}
+
+impl LinkType {
+    /// The link type of a `LINKTYPE_` or `DLT_` number; `None` for one that cannot be decoded.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Some(match number {
+            1 => Self::Ethernet,
+            113 => Self::LinuxSll,
+            276 => Self::LinuxSll2,
+            0 | 108 => Self::Loopback,
+            // LINKTYPE_RAW, its BSD and OpenBSD DLT numbers, IPV4 and IPV6.
+            101 | 12 | 14 | 228 | 229 => Self::Ip,
+            9 | 50 => Self::Ppp,
+            104 => Self::CiscoHdlc,
+            239 => Self::NfLog,
+            // LINKTYPE_PKTAP, and the user number that older Darwin wrote it under.
+            258 | 149 => Self::Pktap,
+            _ => return None,
+        })
+    }
+}
+
+/// One captured frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Its length on the wire; more than `data` holds when the snapshot length cut it.
+    pub wire_len: u32,
+    /// Where it was seen.
+    pub interface: InterfaceId,
+    /// How `data` starts.
+    pub link_type: LinkType,
+    /// The bytes that were captured.
+    pub data: &'a [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_runs_negative_and_never_wraps() {
+        assert_eq!(Timestamp::new(1, 5).since(Timestamp::new(1, 2)), 3);
+        assert_eq!(Timestamp::new(1, 2).since(Timestamp::new(1, 5)), 0);
+        assert_eq!(Timestamp(i64::MIN).since(Timestamp(i64::MAX)), 0);
+        assert_eq!(Timestamp::new(i64::MAX, 1), Timestamp(i64::MAX));
+    }
+}

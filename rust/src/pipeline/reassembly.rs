@@ -1,0 +1,327 @@
+//! One direction of a connection put in order: segments in, chunks out, each byte of the stream at most once.
+//!
+//! In-order data goes straight through as a slice of its packet. What arrives early is held back, within bounds, until
+//! the hole before it is filled or given up; of bytes that overlap, the first to arrive win. Bytes that nobody will look
+//! at (a body being skipped) are held as ranges without content. Not done here: deciding *when* a hole is given up, which
+//! takes both directions and is `flow`'s.
+
+use std::collections::VecDeque;
+
+use crate::pipeline::decode::SeqNumber;
+use crate::pipeline::packet::Timestamp;
+
+/// A piece of the stream, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// Bytes of the stream that cannot be seen, before `bytes`: lost, cut off by the snapshot length, or not wanted.
+    pub skipped: u64,
+    /// What can be seen; may be empty after a skip.
+    pub bytes: &'a [u8],
+    /// These are the very first bytes of the connection in this direction: its SYN was seen.
+    pub start: bool,
+    /// When the segment was captured.
+    pub ts: Timestamp,
+}
+
+/// What takes chunks.
+pub trait Sink {
+    /// Takes the next chunk. Returns how many of the bytes that follow it there is no need to see.
+    fn chunk(&mut self, chunk: Chunk<'_>) -> u64;
+}
+
+impl<F: FnMut(Chunk<'_>) -> u64> Sink for F {
+    fn chunk(&mut self, chunk: Chunk<'_>) -> u64 {
+        self(chunk)
+    }
+}
+
+/// Bytes held back per stream: a window of unscaled TCP four times over, far beyond any reordering on a link.
+pub const MAX_HELD_BYTES: usize = 256 * 1024;
+/// Segments held back per stream, so that one-byte segments cannot cost a hundred times their size.
+pub const MAX_HELD_SEGMENTS: usize = 1024;
+/// Bytes held back by all streams of a worker together.
+pub const MAX_HELD_TOTAL: usize = 64 * 1024 * 1024;
+
+/// Memory for held bytes, shared by all streams of a worker, and what was lost for the lack of patience or memory.
+#[derive(Debug)]
+pub struct Budget {
+    held: usize,
+    /// For all streams together, see [`MAX_HELD_TOTAL`].
+    pub total_bytes: usize,
+    /// Per stream, see [`MAX_HELD_BYTES`].
+    pub stream_bytes: usize,
+    /// Per stream, see [`MAX_HELD_SEGMENTS`].
+    pub stream_segments: usize,
+    /// Holes that were given up.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub gap_bytes: u64,
+}
+
+impl Budget {
+    /// A budget with the given bounds.
+    pub fn new(total_bytes: usize, stream_bytes: usize, stream_segments: usize) -> Self {
+        Self { held: 0, total_bytes, stream_bytes, stream_segments, gaps: 0, gap_bytes: 0 }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(MAX_HELD_TOTAL, MAX_HELD_BYTES, MAX_HELD_SEGMENTS)
+    }
+}
+
+/// How a segment fitted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// Where it was expected.
+    InOrder,
+    /// Ahead of a hole.
+    Early,
+    /// Into a hole, which had been open since the given time.
+    Filling(Timestamp),
+    /// Nothing new in it.
+    Old,
+}
+
+/// A segment that waits for the ones before it.
+#[derive(Debug)]
+struct Held {
+    seq: SeqNumber,
+    len: u32,
+    /// May be shorter than `len`: cut off, or not wanted.
+    bytes: Box<[u8]>,
+    ts: Timestamp,
+}
+
+impl Held {
+    fn end(&self) -> SeqNumber {
+        self.seq.plus(self.len)
+    }
+}
+
+/// The waiting line of a stream with a hole, by sequence number, without overlaps.
+#[derive(Debug)]
+struct Waiting {
+    since: Timestamp,
+    bytes: usize,
+    segments: VecDeque<Held>,
+}
+
+/// One direction of a connection.
+#[derive(Debug, Default)]
+pub struct Stream {
+    next: SeqNumber,
+    isn: SeqNumber,
+    fin: SeqNumber,
+    begun: bool,
+    at_start: bool,
+    syn_seen: bool,
+    fin_seen: bool,
+    unwanted: u32,
+    waiting: Option<Box<Waiting>>,
+}
+
+impl Stream {
+    /// A SYN was seen: the stream starts behind it.
+    pub fn open(&mut self, isn: SeqNumber) {
+        (self.isn, self.next) = (isn, isn.plus(1));
+        (self.begun, self.at_start, self.syn_seen) = (true, true, true);
+    }
+
+    /// The initial sequence number, when the SYN was seen.
+    pub fn isn(&self) -> Option<SeqNumber> {
+        self.syn_seen.then_some(self.isn)
+    }
+
+    /// The sequence number expected next, once there is one.
+    pub fn next(&self) -> Option<SeqNumber> {
+        self.begun.then_some(self.next)
+    }
+
+    /// When the first hole opened, if there is one.
+    pub fn hole_since(&self) -> Option<Timestamp> {
+        self.waiting.as_ref().map(|waiting| waiting.since)
+    }
+
+    /// The sender will send nothing from `seq` on.
+    pub fn finish(&mut self, seq: SeqNumber) {
+        if !self.begun {
+            (self.next, self.begun) = (seq, true);
+        }
+        if !self.fin_seen {
+            (self.fin, self.fin_seen) = (seq, true);
+        }
+    }
+
+    /// Everything up to the FIN was delivered.
+    pub fn is_finished(&self) -> bool {
+        self.fin_seen && !self.fin.is_after(self.next)
+    }
+
+    /// Takes a segment of `len` bytes of which `payload` was captured.
+    pub fn push(
+        &mut self,
+        seq: SeqNumber,
+        payload: &[u8],
+        len: u32,
+        ts: Timestamp,
+        budget: &mut Budget,
+        sink: &mut impl Sink,
+    ) -> Arrival {
+        if !self.begun {
+            (self.next, self.begun) = (seq, true);
+        }
+        let behind = self.next.distance(seq);
+        if behind < 0 {
+            return self.push_early(seq, payload, len, ts, budget, sink);
+        }
+        let behind = behind as u32;
+        if behind >= len {
+            return Arrival::Old;
+        }
+        let filling = self.hole_since();
+        let (mut payload, mut len) = (&payload[(behind as usize).min(payload.len())..], len - behind);
+        if let Some(held) = self.waiting.as_ref().and_then(|waiting| waiting.segments.front()) {
+            // First wins: what is held already was here before this.
+            len = len.min(held.seq.distance(self.next) as u32);
+            payload = &payload[..payload.len().min(len as usize)];
+        }
+        self.deliver(payload, len, ts, sink);
+        if filling.is_some() {
+            self.deliver_held(budget, sink);
+        }
+        filling.map_or(Arrival::InOrder, Arrival::Filling)
+    }
+
+    /// Gives up the first hole: what is held behind it is delivered, up to the next one.
+    pub fn give_up_hole(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
+        let Some(held) = self.waiting.as_ref().and_then(|waiting| waiting.segments.front()) else { return };
+        let lost = held.seq.distance(self.next) as u32;
+        let ts = held.ts;
+        budget.gaps += 1;
+        budget.gap_bytes += u64::from(lost);
+        self.next = held.seq;
+        self.skip(lost, ts, sink);
+        self.deliver_held(budget, sink);
+    }
+
+    /// Gives up every hole; at the end of a connection nothing is waited for.
+    pub fn flush(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
+        while self.waiting.is_some() {
+            self.give_up_hole(budget, sink);
+        }
+    }
+
+    /// Hands on bytes at `next`.
+    fn deliver(&mut self, bytes: &[u8], len: u32, ts: Timestamp, sink: &mut impl Sink) {
+        self.next = self.next.plus(len);
+        let seen = bytes.len().min(len as usize);
+        if seen > 0 {
+            let chunk = Chunk { skipped: 0, bytes: &bytes[..seen], start: self.at_start, ts };
+            self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
+            self.at_start = false;
+        }
+        if seen < len as usize {
+            self.skip(len - seen as u32, ts, sink);
+        }
+    }
+
+    fn skip(&mut self, len: u32, ts: Timestamp, sink: &mut impl Sink) {
+        self.at_start = false;
+        let chunk = Chunk { skipped: u64::from(len), bytes: &[], start: false, ts };
+        self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
+    }
+
+    /// Hands on what is held and has become next.
+    fn deliver_held(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
+        while let Some(waiting) = self.waiting.as_mut() {
+            let Some(held) = waiting.segments.pop_front_if(|held| held.seq == self.next) else { break };
+            waiting.bytes -= held.bytes.len();
+            waiting.since = held.ts;
+            budget.held -= held.bytes.len();
+            if waiting.segments.is_empty() {
+                self.waiting = None;
+            }
+            self.deliver(&held.bytes, held.len, held.ts, sink);
+        }
+    }
+
+    /// Holds back what is ahead of a hole; over the bounds the hole is given up.
+    fn push_early(
+        &mut self,
+        seq: SeqNumber,
+        payload: &[u8],
+        len: u32,
+        ts: Timestamp,
+        budget: &mut Budget,
+        sink: &mut impl Sink,
+    ) -> Arrival {
+        let wanted_from = self.next.plus(self.unwanted);
+        let unseen = wanted_from.distance(seq).clamp(0, len as i32) as u32 == len;
+        let payload = if unseen { &[] } else { &payload[..payload.len().min(len as usize)] };
+        let waiting = self.waiting.get_or_insert_with(|| {
+            Box::new(Waiting { since: ts, bytes: 0, segments: VecDeque::with_capacity(4) })
+        });
+        let kept = waiting.insert(seq, payload, len, ts);
+        budget.held += kept;
+        let over = |waiting: &Waiting, budget: &Budget| {
+            budget.held > budget.total_bytes
+                || waiting.bytes > budget.stream_bytes
+                || waiting.segments.len() > budget.stream_segments
+        };
+        while self.waiting.as_ref().is_some_and(|waiting| over(waiting, budget)) {
+            self.give_up_hole(budget, sink);
+        }
+        Arrival::Early
+    }
+}
+
+impl Waiting {
+    /// Puts the new parts of a segment between those that are held. Returns how many bytes were stored.
+    fn insert(&mut self, mut seq: SeqNumber, mut payload: &[u8], mut len: u32, ts: Timestamp) -> usize {
+        let before = self.bytes;
+        // From the back, where new data nearly always belongs: the first held segment that starts behind `seq`.
+        let mut at = self.segments.len();
+        while at > 0 && self.segments[at - 1].seq.is_after(seq) {
+            at -= 1;
+        }
+        if at > 0 {
+            let covered = self.segments[at - 1].end().distance(seq).clamp(0, len as i32) as u32;
+            (seq, len) = (seq.plus(covered), len - covered);
+            payload = &payload[(covered as usize).min(payload.len())..];
+        }
+        while len > 0 {
+            let (room, held_len) = match self.segments.get(at) {
+                Some(held) => (held.seq.distance(seq).max(0) as u32, held.len),
+                None => (len, 0),
+            };
+            let part = len.min(room);
+            let bytes = &payload[..payload.len().min(part as usize)];
+            if part > 0 && !self.extend_range(at, seq, part, bytes) {
+                self.bytes += bytes.len();
+                self.segments.insert(at, Held { seq, len: part, bytes: bytes.into(), ts });
+                at += 1;
+            }
+            let passed = len.min(part.saturating_add(held_len));
+            (seq, len) = (seq.plus(passed), len - passed);
+            payload = &payload[(passed as usize).min(payload.len())..];
+            at += 1;
+        }
+        self.bytes - before
+    }
+
+    /// Ranges without content that touch are one: a skipped body costs a few entries however long it is.
+    fn extend_range(&mut self, at: usize, seq: SeqNumber, len: u32, bytes: &[u8]) -> bool {
+        match at.checked_sub(1).and_then(|at| self.segments.get_mut(at)) {
+            Some(last) if bytes.is_empty() && last.bytes.is_empty() && last.end() == seq => {
+                last.len += len;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,430 @@
+//! Everything counted in one interval. A monoid: [`Snapshot::merge`] is associative and commutative, and
+//! `Snapshot::default()` is its identity; whatever is shown, exported or alerted on is a merge of snapshots.
+//!
+//! Rows are kept sorted by their key, so equal contents are equal values. Merging never drops a row;
+//! [`Snapshot::folded`] does, and says so.
+
+mod fold;
+mod json;
+mod tally;
+
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::decode::Endpoint;
+use super::histogram::Histogram;
+use super::http::{Ambiguity, Method, Protocol};
+use super::packet::Timestamp;
+pub use tally::Tally;
+
+/// The row for what did not fit under the caps on hosts and sections.
+pub const OTHER: &str = "~other";
+/// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
+pub const MAX_ADDRESSES: usize = 8;
+
+/// A struct of counters whose merge is addition, field by field.
+macro_rules! counters {
+    ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident),+ $(,)? } $(and { $($(#[$more_meta:meta])* $more:ident: $kind:ty),+ $(,)? })?) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+        #[serde(default)]
+        pub struct $name {
+            $($(#[$field_meta])* pub $field: u64,)+
+            $($($(#[$more_meta])* pub $more: $kind,)+)?
+        }
+
+        impl $name {
+            /// Adds what `other` counted.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$field = self.$field.saturating_add(other.$field);)+
+                $($(self.$more.merge(&other.$more);)+)?
+            }
+        }
+    };
+}
+
+counters! {
+    /// What the total, a host and a section have in common.
+    Counts {
+        /// Request heads.
+        requests,
+        /// Response heads, interim ones included.
+        responses,
+        /// Responses with a status of 500 and above.
+        errors,
+        /// HTTP bytes of requests.
+        request_bytes,
+        /// HTTP bytes of responses.
+        response_bytes,
+    } and {
+        /// Requests by method.
+        methods: Tally<Method>,
+        /// Response heads by status.
+        statuses: Tally<u16>,
+        /// Request's last byte to response's first byte.
+        latency: Histogram,
+        /// Request's first byte to response's last byte.
+        duration: Histogram,
+    }
+}
+
+impl Counts {
+    /// Message heads.
+    pub fn hits(&self) -> u64 {
+        self.requests.saturating_add(self.responses)
+    }
+}
+
+counters! {
+    /// Health of connections, counted once per connection however many interfaces it crosses.
+    #[derive(Serialize)]
+    Tcp {
+        /// SYNs that began a connection.
+        opened,
+        /// Connections both sides finished.
+        closed,
+        /// Connections reset.
+        reset,
+        /// Segments.
+        segments,
+        /// Segments with data that was sent before.
+        retransmitted,
+        /// Segments overtaken by a later one.
+        out_of_order,
+        /// Acknowledgements of nothing new.
+        duplicate_acks,
+        /// Segments whose sender cannot take more.
+        zero_window,
+    } and {
+        /// Round trips of handshakes and of data.
+        rtt: Histogram,
+    }
+}
+
+counters! {
+    /// What was seen, and what could not be.
+    #[derive(Serialize)]
+    Capture {
+        /// Packets handed over.
+        received,
+        /// Packets the kernel had no room for.
+        kernel_dropped,
+        /// Packets the interface or its driver dropped.
+        interface_dropped,
+        /// Packets whose headers are cut or contradict themselves.
+        undecodable,
+        /// Packets cut by the snapshot length.
+        truncated,
+        /// Holes in streams that were given up.
+        gaps,
+        /// Bytes in them.
+        gap_bytes,
+        /// Responses without a request.
+        orphan_responses,
+        /// Requests without a response.
+        unanswered,
+        /// Streams that stopped making sense.
+        parse_errors,
+        /// Connections dropped from the full table.
+        flows_evicted,
+        /// Hosts folded into [`OTHER`].
+        hosts_folded,
+        /// Sections folded into [`OTHER`].
+        sections_folded,
+        /// By how many hits any one row may be too low because of that.
+        hits_error,
+        /// Exchanges that did not fit.
+        exchanges_dropped,
+    } and {
+        /// Connections being tracked.
+        flows: Gauge,
+        /// Connections recognised, by protocol.
+        protocols: Tally<Protocol>,
+        /// Messages that two readers could frame differently, by kind.
+        ambiguous_framing: Tally<Ambiguity>,
+    }
+}
+
+/// A number that is, rather than happens: the latest wins, and numbers of the same instant add up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauge {
+    /// When it was read.
+    pub at: Timestamp,
+    /// What it read.
+    pub value: u64,
+}
+
+impl Gauge {
+    /// Takes what is later, or both together.
+    pub fn merge(&mut self, other: &Self) {
+        match self.at.cmp(&other.at) {
+            std::cmp::Ordering::Less => *self = *other,
+            std::cmp::Ordering::Equal => self.value = self.value.saturating_add(other.value),
+            std::cmp::Ordering::Greater => {}
+        }
+    }
+}
+
+/// One section of a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Section {
+    /// `/` and the first path segments.
+    #[serde(deserialize_with = "json::name")]
+    pub path: Arc<str>,
+    /// Its counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
+/// One host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Host {
+    /// Authority.
+    #[serde(deserialize_with = "json::name")]
+    pub name: Arc<str>,
+    /// The least of its servers' addresses, sorted, at most [`MAX_ADDRESSES`].
+    #[serde(with = "json::addresses")]
+    pub addresses: Vec<Ipv6Addr>,
+    /// Sum over its sections.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// By path.
+    pub sections: Vec<Section>,
+    /// Its connections.
+    pub tcp: Tcp,
+}
+
+/// What an interface is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InterfaceState {
+    /// Being captured.
+    #[default]
+    Up,
+    /// Came up in this interval.
+    New,
+    /// Gone or down.
+    Down,
+}
+
+counters! {
+    /// Traffic of an interface.
+    #[derive(Serialize)]
+    Traffic {
+        /// Packets that passed the filter.
+        packets,
+        /// Their bytes on the wire.
+        bytes,
+        /// Packets of connections that carry HTTP.
+        http_packets,
+        /// Their bytes on the wire.
+        http_bytes,
+    }
+}
+
+/// One interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Interface {
+    /// As the system calls it; of a file, its path.
+    #[serde(deserialize_with = "json::name")]
+    pub name: Arc<str>,
+    /// Its traffic.
+    #[serde(flatten)]
+    pub traffic: Traffic,
+    /// As of `at`.
+    pub state: InterfaceState,
+    /// When the state was looked at; of two, the later one holds.
+    #[serde(skip)]
+    pub at: Timestamp,
+}
+
+/// A request and its final response.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Exchange {
+    /// First byte of the request.
+    #[serde(with = "json::time")]
+    pub ts: Timestamp,
+    /// Who asked.
+    #[serde(with = "json::endpoint")]
+    pub client: Endpoint,
+    /// Who was asked.
+    #[serde(with = "json::endpoint")]
+    pub server: Endpoint,
+    /// Where the connection was first seen.
+    #[serde(deserialize_with = "json::name")]
+    pub interface: Arc<str>,
+    /// As in [`Host`].
+    #[serde(deserialize_with = "json::name")]
+    pub host: Arc<str>,
+    /// As in [`Section`].
+    #[serde(deserialize_with = "json::name")]
+    pub section: Arc<str>,
+    /// Of the request.
+    #[serde(with = "json::method")]
+    pub method: Method,
+    /// `None` when no response was seen.
+    pub status: Option<u16>,
+    /// Head and body.
+    pub request_bytes: u64,
+    /// Head and body.
+    pub response_bytes: u64,
+    /// Nanoseconds.
+    #[serde(with = "json::seconds")]
+    pub latency: Option<u64>,
+    /// Nanoseconds.
+    #[serde(with = "json::seconds")]
+    pub duration: Option<u64>,
+}
+
+/// Everything counted in `[start, end)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// `None` for the empty snapshot.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Sum over the hosts.
+    pub counts: Counts,
+    /// By name.
+    pub hosts: Vec<Host>,
+    /// By name.
+    pub interfaces: Vec<Interface>,
+    /// All connections.
+    pub tcp: Tcp,
+    /// What was seen and what was not.
+    pub capture: Capture,
+    /// By time.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// A row of a table that merges by key.
+trait Row: Clone {
+    type Key: Ord + ?Sized;
+    fn key(&self) -> &Self::Key;
+    fn absorb(&mut self, other: &Self);
+}
+
+impl Row for Section {
+    type Key = str;
+    fn key(&self) -> &str {
+        &self.path
+    }
+    fn absorb(&mut self, other: &Self) {
+        self.counts.merge(&other.counts);
+    }
+}
+
+impl Row for Host {
+    type Key = str;
+    fn key(&self) -> &str {
+        &self.name
+    }
+    fn absorb(&mut self, other: &Self) {
+        self.counts.merge(&other.counts);
+        self.tcp.merge(&other.tcp);
+        merge_rows(&mut self.sections, &other.sections);
+        self.addresses.extend(&other.addresses);
+        self.addresses.sort_unstable();
+        self.addresses.dedup();
+        self.addresses.truncate(MAX_ADDRESSES);
+    }
+}
+
+impl Row for Interface {
+    type Key = str;
+    fn key(&self) -> &str {
+        &self.name
+    }
+    fn absorb(&mut self, other: &Self) {
+        self.traffic.merge(&other.traffic);
+        (self.at, self.state) = (self.at, self.state).max((other.at, other.state));
+    }
+}
+
+/// Merges two tables sorted by key.
+fn merge_rows<R: Row>(mine: &mut Vec<R>, theirs: &[R]) {
+    if mine.is_empty() {
+        mine.extend_from_slice(theirs);
+        return;
+    }
+    let mut merged = Vec::with_capacity(mine.len().max(theirs.len()));
+    let mut theirs = theirs.iter().peekable();
+    for mut row in mine.drain(..) {
+        while let Some(earlier) = theirs.next_if(|other| other.key() < row.key()) {
+            merged.push(earlier.clone());
+        }
+        if let Some(same) = theirs.next_if(|other| other.key() == row.key()) {
+            row.absorb(same);
+        }
+        merged.push(row);
+    }
+    merged.extend(theirs.cloned());
+    *mine = merged;
+}
+
+impl Snapshot {
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.span = match (self.span, other.span) {
+            (Some((start, end)), Some((other_start, other_end))) => Some((start.min(other_start), end.max(other_end))),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.counts.merge(&other.counts);
+        merge_rows(&mut self.hosts, &other.hosts);
+        merge_rows(&mut self.interfaces, &other.interfaces);
+        self.tcp.merge(&other.tcp);
+        self.capture.merge(&other.capture);
+        if !other.exchanges.is_empty() {
+            self.exchanges.extend_from_slice(&other.exchanges);
+            self.exchanges.sort();
+        }
+    }
+
+    /// The merge of many.
+    pub fn merge_all<'a>(snapshots: impl IntoIterator<Item = &'a Self>) -> Self {
+        snapshots.into_iter().fold(Self::default(), |mut merged, snapshot| {
+            merged.merge(snapshot);
+            merged
+        })
+    }
+
+    /// Position of the host of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.hosts.binary_search_by(|host| host.name.as_ref().cmp(name)).ok()
+    }
+
+    /// The host of this name.
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.position(name).map(|at| &self.hosts[at])
+    }
+
+    /// Positions of the `n` hosts with most hits; ties by name.
+    pub fn top_hosts(&self, n: usize) -> Vec<usize> {
+        top(self.hosts.len(), n, |at| self.hosts[at].counts.hits())
+    }
+}
+
+impl Host {
+    /// Positions of the `n` sections with most hits; ties by path.
+    pub fn top_sections(&self, n: usize) -> Vec<usize> {
+        top(self.sections.len(), n, |at| self.sections[at].counts.hits())
+    }
+}
+
+/// Positions of the `n` heaviest of `len` rows, heaviest first, ties in the order of the rows.
+fn top(len: usize, n: usize, weight: impl Fn(usize) -> u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..len).collect();
+    let key = |&at: &usize| (std::cmp::Reverse(weight(at)), at);
+    if n < len {
+        order.select_nth_unstable_by_key(n, key);
+        order.truncate(n);
+    }
+    order.sort_unstable_by_key(key);
+    order
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,299 @@
+//! Snapshots as JSON, one line each, and back. The keys are the names of the fields; times are RFC 3339 UTC, durations
+//! seconds. The version of the schema is [`SCHEMA`].
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::tally::Key;
+use super::{Capture, Counts, Exchange, Gauge, Host, Interface, Snapshot, Tally, Tcp};
+use crate::pipeline::histogram::Histogram;
+use crate::pipeline::name;
+use crate::pipeline::packet::{SECOND, Timestamp};
+
+/// Raised when a key changes its meaning or goes away.
+pub const SCHEMA: u32 = 1;
+
+/// Quantiles written beside the buckets, for readers without a calculator.
+const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: u32,
+    #[serde(with = "time")]
+    start: Timestamp,
+    #[serde(with = "time")]
+    end: Timestamp,
+    #[serde(flatten)]
+    counts: &'a Counts,
+    hosts: &'a [Host],
+    interfaces: &'a [Interface],
+    tcp: &'a Tcp,
+    capture: &'a Capture,
+    exchanges: &'a [Exchange],
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Read {
+    schema: Option<u32>,
+    #[serde(with = "time")]
+    start: Timestamp,
+    #[serde(with = "time")]
+    end: Timestamp,
+    #[serde(flatten)]
+    counts: Counts,
+    hosts: Vec<Host>,
+    interfaces: Vec<Interface>,
+    tcp: Tcp,
+    capture: Capture,
+    exchanges: Vec<Exchange>,
+}
+
+impl Snapshot {
+    /// One line of ASCII, without its end.
+    pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let (start, end) = self.span.unwrap_or_default();
+        let Self { counts, hosts, interfaces, tcp, capture, exchanges, .. } = self;
+        serde_json::to_vec(&Written { schema: SCHEMA, start, end, counts, hosts, interfaces, tcp, capture, exchanges })
+    }
+
+    /// What [`Snapshot::to_json`] wrote; keys left out are zero or empty.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
+        let read: Read = serde_json::from_slice(bytes)?;
+        if read.schema.is_some_and(|schema| schema != SCHEMA) {
+            return Err(serde_json::Error::custom(format!("schema is not {SCHEMA}")));
+        }
+        let mut snapshot = Self {
+            span: (read.start != read.end).then_some((read.start, read.end)),
+            counts: read.counts,
+            hosts: read.hosts,
+            interfaces: read.interfaces,
+            tcp: read.tcp,
+            capture: read.capture,
+            exchanges: read.exchanges,
+        };
+        snapshot.capture.flows.at = read.end;
+        snapshot.interfaces.iter_mut().for_each(|interface| interface.at = read.end);
+        snapshot.sort();
+        Ok(snapshot)
+    }
+
+    /// Another writer may have had another order; rows of the same name are one.
+    fn sort(&mut self) {
+        let unsorted = Self {
+            hosts: std::mem::take(&mut self.hosts),
+            interfaces: std::mem::take(&mut self.interfaces),
+            ..Self::default()
+        };
+        for mut host in unsorted.hosts {
+            for section in std::mem::take(&mut host.sections) {
+                super::merge_rows(&mut host.sections, &[section]);
+            }
+            super::merge_rows(&mut self.hosts, &[host]);
+        }
+        for interface in unsorted.interfaces {
+            super::merge_rows(&mut self.interfaces, &[interface]);
+        }
+        self.exchanges.sort();
+    }
+}
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("hits", &self.hits())?;
+        map.serialize_entry("requests", &self.requests)?;
+        map.serialize_entry("responses", &self.responses)?;
+        map.serialize_entry("errors", &self.errors)?;
+        map.serialize_entry("methods", &self.methods)?;
+        map.serialize_entry("statuses", &self.statuses)?;
+        map.serialize_entry("request_bytes", &self.request_bytes)?;
+        map.serialize_entry("response_bytes", &self.response_bytes)?;
+        map.serialize_entry("latency", &self.latency)?;
+        map.serialize_entry("duration", &self.duration)?;
+        map.end()
+    }
+}
+
+impl<K: Key> Serialize for Tally<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.by_count().into_iter().map(|(key, count)| (key.label(), count)))
+    }
+}
+
+impl<'de, K: Key> Deserialize<'de> for Tally<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries<K>(std::marker::PhantomData<K>);
+        impl<'de, K: Key> Visitor<'de> for Entries<K> {
+            type Value = Tally<K>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of counts")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tally<K>, A::Error> {
+                let mut tally = Tally::default();
+                while let Some((label, count)) = map.next_entry::<String, u64>()? {
+                    let key = K::from_label(&label).ok_or_else(|| A::Error::custom(format!("unknown key {label:?}")))?;
+                    tally.add(key, count);
+                }
+                Ok(tally)
+            }
+        }
+        deserializer.deserialize_map(Entries(std::marker::PhantomData))
+    }
+}
+
+impl Serialize for Gauge {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(self.value)
+    }
+}
+
+impl<'de> Deserialize<'de> for Gauge {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self { at: Timestamp::default(), value: u64::deserialize(deserializer)? })
+    }
+}
+
+/// Nanoseconds as seconds.
+pub fn to_seconds(nanos: u64) -> f64 {
+    nanos as f64 / SECOND as f64
+}
+
+fn from_seconds(seconds: f64) -> u64 {
+    (seconds * SECOND as f64).round() as u64
+}
+
+impl Serialize for Histogram {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let extremes = self.extremes();
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("count", &self.count())?;
+        map.serialize_entry("sum", &(self.sum() as f64 / SECOND as f64))?;
+        map.serialize_entry("min", &extremes.map(|(min, _)| to_seconds(min)))?;
+        map.serialize_entry("max", &extremes.map(|(_, max)| to_seconds(max)))?;
+        for (name, q) in QUANTILES {
+            map.serialize_entry(name, &self.quantile(q).map(to_seconds))?;
+        }
+        map.serialize_entry("zero_count", &self.zero_count())?;
+        map.serialize_entry("offset", &self.offset())?;
+        map.serialize_entry("buckets", self.buckets())?;
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Histogram {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Parts {
+            sum: f64,
+            min: Option<f64>,
+            max: Option<f64>,
+            zero_count: u64,
+            offset: i32,
+            buckets: Vec<u64>,
+        }
+        let parts = Parts::deserialize(deserializer)?;
+        let extremes = parts.min.zip(parts.max).map(|(min, max)| (from_seconds(min), from_seconds(max)));
+        let sum = (parts.sum * SECOND as f64).round() as u128;
+        Self::from_parts(sum, extremes, parts.zero_count, parts.offset, parts.buckets)
+            .ok_or_else(|| D::Error::custom("a histogram whose parts do not fit together"))
+    }
+}
+
+/// Reads a name, and makes it safe again.
+pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
+    Ok(name::clean(&String::deserialize(deserializer)?, name::MAX_PATH).into())
+}
+
+/// Instants as RFC 3339 UTC.
+pub mod time {
+    use super::{Deserialize, Deserializer, Duration, SECOND, Serializer, SystemTime, Timestamp};
+    use serde::de::Error as _;
+
+    pub fn serialize<S: Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        /// The last second of the year 9999, the last one that RFC 3339 can write.
+        const LAST: i64 = 253_402_300_799;
+        let seconds = ts.0.div_euclid(SECOND).clamp(0, LAST);
+        let instant = SystemTime::UNIX_EPOCH + Duration::new(seconds as u64, ts.0.rem_euclid(SECOND) as u32);
+        serializer.collect_str(&humantime::format_rfc3339_nanos(instant))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let instant = humantime::parse_rfc3339(&text).map_err(D::Error::custom)?;
+        let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(Timestamp::new(since.as_secs() as i64, i64::from(since.subsec_nanos())))
+    }
+}
+
+/// Durations, when there is one.
+pub mod seconds {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, from_seconds, to_seconds};
+
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(nanos: &Option<u64>, serializer: S) -> Result<S::Ok, S::Error> {
+        nanos.map(to_seconds).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+        Ok(Option::<f64>::deserialize(deserializer)?.map(from_seconds))
+    }
+}
+
+/// Addresses as text, IPv4 as such.
+pub mod addresses {
+    use super::{Deserialize, Deserializer, IpAddr, Ipv6Addr, Serializer};
+
+    pub fn serialize<S: Serializer>(addresses: &[Ipv6Addr], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(addresses.iter().map(Ipv6Addr::to_canonical))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ipv6Addr>, D::Error> {
+        Ok(Vec::<IpAddr>::deserialize(deserializer)?.into_iter().map(to_v6).collect())
+    }
+
+    pub fn to_v6(address: IpAddr) -> Ipv6Addr {
+        match address {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        }
+    }
+}
+
+/// Endpoints as `address:port`.
+pub mod endpoint {
+    use super::{Deserialize, Deserializer, Serializer, addresses::to_v6};
+    use crate::pipeline::decode::Endpoint;
+    use serde::de::Error as _;
+    use std::net::SocketAddr;
+
+    pub fn serialize<S: Serializer>(endpoint: &Endpoint, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(endpoint)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
+        let socket: SocketAddr = String::deserialize(deserializer)?.parse().map_err(D::Error::custom)?;
+        Ok(Endpoint { address: to_v6(socket.ip()), port: socket.port() })
+    }
+}
+
+/// Methods by name.
+pub mod method {
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::pipeline::http::Method;
+
+    pub fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(method.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
+        Ok(Method::from_bytes(String::deserialize(deserializer)?.as_bytes()))
+    }
+}

@@ -1,0 +1,93 @@
+//! Counts by a small key: methods, statuses, protocols.
+
+use std::borrow::Cow;
+
+use crate::pipeline::http::{Ambiguity, Method, Protocol};
+
+/// What things are counted by.
+pub trait Key: Copy + Ord {
+    /// As in a snapshot.
+    fn label(self) -> Cow<'static, str>;
+    /// The key of a label.
+    fn from_label(label: &str) -> Option<Self>;
+}
+
+impl Key for Method {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Some(Self::from_bytes(label.as_bytes()))
+    }
+}
+
+impl Key for u16 {
+    fn label(self) -> Cow<'static, str> {
+        self.to_string().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        label.parse().ok()
+    }
+}
+
+impl Key for Protocol {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == label)
+    }
+}
+
+impl Key for Ambiguity {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.name() == label)
+    }
+}
+
+/// Counts by key: a handful of entries, sorted by key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally<K>(Vec<(K, u64)>);
+
+impl<K> Default for Tally<K> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<K: Key> Tally<K> {
+    /// Counts `count` of `key`.
+    pub fn add(&mut self, key: K, count: u64) {
+        match self.0.binary_search_by_key(&key, |&(known, _)| known) {
+            Ok(at) => self.0[at].1 = self.0[at].1.saturating_add(count),
+            Err(at) => self.0.insert(at, (key, count)),
+        }
+    }
+
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Self) {
+        for &(key, count) in &other.0 {
+            self.add(key, count);
+        }
+    }
+
+    /// How many of `key`.
+    pub fn get(&self, key: K) -> u64 {
+        self.0.iter().find(|(known, _)| *known == key).map_or(0, |&(_, count)| count)
+    }
+
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|&(_, count)| count).sum()
+    }
+
+    /// Most frequent first, ties by key.
+    pub fn by_count(&self) -> Vec<(K, u64)> {
+        let mut entries = self.0.clone();
+        entries.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+        entries
+    }
+}

@@ -1,0 +1,63 @@
+//! The edge where snapshots go out: the only code that knows Python. `_core.pyi` is its manual.
+//!
+//! One Python object per snapshot; rows are made when asked for, as views into it. Whatever takes time runs with the
+//! interpreter released, and errors become exceptions here and nowhere else.
+
+mod engine;
+mod rows;
+
+use pyo3::create_exception;
+use pyo3::exceptions::{PyOSError, PyPermissionError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::capture::Error;
+
+create_exception!(netmon, CaptureError, PyOSError, "A capture that was running failed.");
+create_exception!(netmon, SourceError, CaptureError, "There is nothing to capture from.");
+create_exception!(netmon, FilterError, PyValueError, "The BPF expression does not compile.");
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        let words = error.to_string();
+        match error {
+            Error::NotPermitted { .. } => PyPermissionError::new_err(words),
+            Error::NoInterface(_) | Error::File { .. } | Error::LinkType { .. } => SourceError::new_err(words),
+            Error::Filter(_) => FilterError::new_err(words),
+            Error::Failed { .. } | Error::System(_) => CaptureError::new_err(words),
+        }
+    }
+}
+
+/// The native module.
+#[pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::engine::{Engine, InterfaceInfo};
+    #[pymodule_export]
+    use super::rows::{Capture, Exchange, Histogram, Host, Interface, Section, Snapshot, Tcp};
+    #[pymodule_export]
+    use super::{CaptureError, FilterError, SourceError, libpcap_version, list_interfaces};
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("OTHER", crate::pipeline::snapshot::OTHER)?;
+        module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
+        module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
+        module.add("DEFAULT_BUFFER_SIZE", crate::capture::DEFAULT_BUFFER_SIZE)?;
+        Ok(())
+    }
+}
+
+#[pyfunction]
+fn libpcap_version() -> String {
+    crate::capture::libpcap_version()
+}
+
+#[pyfunction]
+fn list_interfaces(py: Python<'_>) -> PyResult<Vec<engine::InterfaceInfo>> {
+    let infos = py.detach(crate::capture::interfaces::list)?;
+    Ok(infos.into_iter().map(engine::InterfaceInfo).collect())
+}

@@ -1,0 +1,413 @@
+//! Snapshots and their rows as Python sees them: frozen views.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyIterator};
+
+use crate::pipeline::histogram;
+use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::snapshot::{self, Counts, InterfaceState};
+
+fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / SECOND as f64
+}
+
+fn unix(ts: Timestamp) -> f64 {
+    ts.0 as f64 / SECOND as f64
+}
+
+/// A class of plain counters over a value of the core: `class(field, ...) from Type, and more methods`.
+macro_rules! counters {
+    ($name:ident($($field:ident),+) of $inner:ty { $($more:tt)* }) => {
+        #[pyclass(frozen, module = "netmon._core")]
+        pub struct $name($inner);
+
+        #[pymethods]
+        impl $name {
+            $(#[getter]
+            fn $field(&self) -> u64 {
+                self.0.$field
+            })+
+            $($more)*
+        }
+    };
+}
+
+/// A class with what the total, a host and a section have in common, and more methods.
+macro_rules! counted {
+    ($name:ident { $($more:tt)* }) => {
+        #[pymethods]
+        impl $name {
+            #[getter]
+            fn hits(&self) -> u64 {
+                self.counts().hits()
+            }
+            #[getter]
+            fn requests(&self) -> u64 {
+                self.counts().requests
+            }
+            #[getter]
+            fn responses(&self) -> u64 {
+                self.counts().responses
+            }
+            #[getter]
+            fn errors(&self) -> u64 {
+                self.counts().errors
+            }
+            #[getter]
+            fn methods<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+                let dict = PyDict::new(py);
+                for (method, count) in self.counts().methods.by_count() {
+                    dict.set_item(method.name(), count)?;
+                }
+                Ok(dict)
+            }
+            #[getter]
+            fn statuses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+                let dict = PyDict::new(py);
+                for (status, count) in self.counts().statuses.by_count() {
+                    dict.set_item(status, count)?;
+                }
+                Ok(dict)
+            }
+            #[getter]
+            fn request_bytes(&self) -> u64 {
+                self.counts().request_bytes
+            }
+            #[getter]
+            fn response_bytes(&self) -> u64 {
+                self.counts().response_bytes
+            }
+            #[getter]
+            fn latency(&self) -> Histogram {
+                Histogram(self.counts().latency.clone())
+            }
+            #[getter]
+            fn duration(&self) -> Histogram {
+                Histogram(self.counts().duration.clone())
+            }
+            $($more)*
+        }
+    };
+}
+
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Histogram(histogram::Histogram);
+
+#[pymethods]
+impl Histogram {
+    #[getter]
+    fn count(&self) -> u64 {
+        self.0.count()
+    }
+    #[getter]
+    fn sum(&self) -> f64 {
+        self.0.sum() as f64 / SECOND as f64
+    }
+    #[getter]
+    fn min(&self) -> Option<f64> {
+        self.0.extremes().map(|(min, _)| seconds(min))
+    }
+    #[getter]
+    fn max(&self) -> Option<f64> {
+        self.0.extremes().map(|(_, max)| seconds(max))
+    }
+    #[getter]
+    fn offset(&self) -> i32 {
+        self.0.offset()
+    }
+    #[getter]
+    fn buckets(&self) -> Vec<u64> {
+        self.0.buckets().to_vec()
+    }
+    #[getter]
+    fn zero_count(&self) -> u64 {
+        self.0.zero_count()
+    }
+    fn quantile(&self, q: f64) -> PyResult<Option<f64>> {
+        if !(0.0..=1.0).contains(&q) {
+            return Err(PyValueError::new_err(format!("a quantile is within 0 and 1, not {q}")));
+        }
+        Ok(self.0.quantile(q).map(seconds))
+    }
+}
+
+counters!(Tcp(opened, closed, reset, segments, retransmitted, out_of_order, duplicate_acks, zero_window) of snapshot::Tcp {
+    #[getter]
+    fn rtt(&self) -> Histogram {
+        Histogram(self.0.rtt.clone())
+    }
+});
+
+counters!(Capture(
+    received, kernel_dropped, interface_dropped, undecodable, truncated, gaps, gap_bytes, orphan_responses,
+    unanswered, parse_errors, flows_evicted, hosts_folded, sections_folded, hits_error, exchanges_dropped
+) of snapshot::Capture {
+    #[getter]
+    fn flows(&self) -> u64 {
+        self.0.flows.value
+    }
+    #[getter]
+    fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (protocol, count) in self.0.protocols.by_count() {
+            dict.set_item(protocol.name(), count)?;
+        }
+        Ok(dict)
+    }
+    #[getter]
+    fn ambiguous_framing<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (ambiguity, count) in self.0.ambiguous_framing.by_count() {
+            dict.set_item(ambiguity.name(), count)?;
+        }
+        Ok(dict)
+    }
+});
+
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Interface(snapshot::Interface);
+
+#[pymethods]
+impl Interface {
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+    #[getter]
+    fn packets(&self) -> u64 {
+        self.0.traffic.packets
+    }
+    #[getter]
+    fn bytes(&self) -> u64 {
+        self.0.traffic.bytes
+    }
+    #[getter]
+    fn http_packets(&self) -> u64 {
+        self.0.traffic.http_packets
+    }
+    #[getter]
+    fn http_bytes(&self) -> u64 {
+        self.0.traffic.http_bytes
+    }
+    #[getter]
+    fn state(&self) -> &'static str {
+        match self.0.state {
+            InterfaceState::Up => "up",
+            InterfaceState::New => "new",
+            InterfaceState::Down => "down",
+        }
+    }
+}
+
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Exchange(snapshot::Exchange);
+
+#[pymethods]
+impl Exchange {
+    #[getter]
+    fn ts(&self) -> f64 {
+        unix(self.0.ts)
+    }
+    #[getter]
+    fn client(&self) -> String {
+        self.0.client.to_string()
+    }
+    #[getter]
+    fn server(&self) -> String {
+        self.0.server.to_string()
+    }
+    #[getter]
+    fn interface(&self) -> &str {
+        &self.0.interface
+    }
+    #[getter]
+    fn host(&self) -> &str {
+        &self.0.host
+    }
+    #[getter]
+    fn section(&self) -> &str {
+        &self.0.section
+    }
+    #[getter]
+    fn method(&self) -> &'static str {
+        self.0.method.name()
+    }
+    #[getter]
+    fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+    #[getter]
+    fn request_bytes(&self) -> u64 {
+        self.0.request_bytes
+    }
+    #[getter]
+    fn response_bytes(&self) -> u64 {
+        self.0.response_bytes
+    }
+    #[getter]
+    fn latency(&self) -> Option<f64> {
+        self.0.latency.map(seconds)
+    }
+    #[getter]
+    fn duration(&self) -> Option<f64> {
+        self.0.duration.map(seconds)
+    }
+}
+
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Section {
+    snapshot: Arc<snapshot::Snapshot>,
+    host: usize,
+    at: usize,
+}
+
+impl Section {
+    fn row(&self) -> &snapshot::Section {
+        &self.snapshot.hosts[self.host].sections[self.at]
+    }
+    fn counts(&self) -> &Counts {
+        &self.row().counts
+    }
+}
+
+counted!(Section {
+    #[getter]
+    fn path(&self) -> &str {
+        &self.row().path
+    }
+});
+
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Host {
+    snapshot: Arc<snapshot::Snapshot>,
+    at: usize,
+}
+
+impl Host {
+    fn row(&self) -> &snapshot::Host {
+        &self.snapshot.hosts[self.at]
+    }
+    fn counts(&self) -> &Counts {
+        &self.row().counts
+    }
+}
+
+counted!(Host {
+    #[getter]
+    fn name(&self) -> &str {
+        &self.row().name
+    }
+    #[getter]
+    fn addresses(&self) -> Vec<String> {
+        self.row().addresses.iter().map(|address| address.to_canonical().to_string()).collect()
+    }
+    #[getter]
+    fn sections(&self) -> Vec<Section> {
+        self.top_sections(usize::MAX)
+    }
+    fn top_sections(&self, n: usize) -> Vec<Section> {
+        let section = |at| Section { snapshot: self.snapshot.clone(), host: self.at, at };
+        self.row().top_sections(n).into_iter().map(section).collect()
+    }
+    #[getter]
+    fn tcp(&self) -> Tcp {
+        Tcp(self.row().tcp.clone())
+    }
+});
+
+#[pyclass(frozen, eq, module = "netmon._core")]
+#[derive(PartialEq)]
+pub struct Snapshot(Arc<snapshot::Snapshot>);
+
+impl From<snapshot::Snapshot> for Snapshot {
+    fn from(snapshot: snapshot::Snapshot) -> Self {
+        Self(Arc::new(snapshot))
+    }
+}
+
+impl Snapshot {
+    fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+    fn make_host(&self, at: usize) -> Host {
+        Host { snapshot: self.0.clone(), at }
+    }
+    fn json(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
+        py.detach(|| self.0.to_json()).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+}
+
+counted!(Snapshot {
+    #[new]
+    fn new() -> Self {
+        snapshot::Snapshot::default().into()
+    }
+    #[getter]
+    fn start(&self) -> f64 {
+        self.0.span.map_or(0.0, |(start, _)| unix(start))
+    }
+    #[getter]
+    fn end(&self) -> f64 {
+        self.0.span.map_or(0.0, |(_, end)| unix(end))
+    }
+    #[getter]
+    fn hosts(&self) -> Vec<Host> {
+        self.top(usize::MAX)
+    }
+    #[getter]
+    fn host_count(&self) -> usize {
+        self.0.hosts.len()
+    }
+    fn top(&self, n: usize) -> Vec<Host> {
+        self.0.top_hosts(n).into_iter().map(|at| self.make_host(at)).collect()
+    }
+    fn host(&self, name: &str) -> Option<Host> {
+        self.0.position(name).map(|at| self.make_host(at))
+    }
+    #[getter]
+    fn interfaces(&self) -> Vec<Interface> {
+        self.0.interfaces.iter().cloned().map(Interface).collect()
+    }
+    #[getter]
+    fn tcp(&self) -> Tcp {
+        Tcp(self.0.tcp.clone())
+    }
+    #[getter]
+    fn capture(&self) -> Capture {
+        Capture(self.0.capture.clone())
+    }
+    #[getter]
+    fn exchanges(&self) -> Vec<Exchange> {
+        self.0.exchanges.iter().cloned().map(Exchange).collect()
+    }
+    #[staticmethod]
+    fn merge(py: Python<'_>, snapshots: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let mut parts = Vec::new();
+        for item in PyIterator::from_object(snapshots)? {
+            parts.push(item?.cast::<Self>()?.get().0.clone());
+        }
+        Ok(py.detach(|| snapshot::Snapshot::merge_all(parts.iter().map(AsRef::as_ref))).into())
+    }
+    fn folded(&self, py: Python<'_>, max_hosts: usize, max_sections: usize) -> Self {
+        py.detach(|| self.0.folded(max_hosts, max_sections)).into()
+    }
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let json = self.json(py)?;
+        py.import("json")?.call_method1("loads", (PyBytes::new(py, &json),))
+    }
+    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.json(py)?))
+    }
+    #[staticmethod]
+    fn from_json(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let bytes = match data.cast::<PyBytes>() {
+            Ok(bytes) => bytes.as_bytes().to_vec(),
+            Err(_) => data.extract::<String>()?.into_bytes(),
+        };
+        let parsed = py.detach(|| snapshot::Snapshot::from_json(&bytes));
+        parsed.map(Into::into).map_err(|error| PyValueError::new_err(format!("not a snapshot: {error}")))
+    }
+});
