@@ -1,0 +1,131 @@
+"""Captures of other projects' test suites, read by the real engine and compared with their expected counts.
+
+The captures are third parties' and not part of this project; where they are not beside it, these tests are skipped.
+The files that disagree must be exactly those named here, so that a fix shows as much as a regression.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from netmon import Monitor, Snapshot, SourceError
+
+CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
+TRUTH = CORPUS / "TRUTH.jsonl"
+NETMON = [sys.executable, "-m", "netmon", "--no-config"]
+
+EXACT = ("confirmed", "corrected", "modes_agree")
+"""Prefixes of the confidences whose counts are known exactly; of the others only a range is."""
+
+SURICATA = "OISF+suricata-verify/tests"
+KNOWN_DIFFERENCES = {
+    f"{SURICATA}/http-connect/http-connect-fragmented/input.pcap": "a tunnel's inside is not counted",
+    f"{SURICATA}/http-connect/http-connect-simple/input.pcap": "a tunnel's inside is not counted",
+    f"{SURICATA}/http-multiple-cl/input.pcap": "two lengths that differ: the message is not framed on a guess",
+    f"{SURICATA}/http-not09-file/input.pcap": "an answer 400 to something that is no HTTP",
+    f"{SURICATA}/http-not09-spaces/input.pcap": "`GET /` without a version, and an answer, is HTTP/0.9",
+    f"{SURICATA}/http-not09/input.pcap": "`GET /` without a version, and an answer, is HTTP/0.9",
+    f"{SURICATA}/http1-noint-status/input.pcap": "`2XX` is no status",
+    f"{SURICATA}/tcp-rst-unacked-stream-07-http/input.pcap": "a request line counts though the head ends behind a gap",
+    f"{SURICATA}/tcp-urgp-01-oob/tcp-urgent1.pcap": "urgent bytes are read inline",
+    f"{SURICATA}/tcp-urgp-04-2byte-XY/tcp-urgent-2byte-XY.pcap": "urgent bytes are read inline",
+    "andrewkroh+packetbeat/packetbeat/tests/system/pcaps/wsgi_drum.pcap": "a defect: SYN and answer sent again after "
+    "the end are taken for a new connection",
+    "arkime+arkime/tests/pcap/80211http.pcap": "link type: 802.11 radiotap",
+    "arkime+arkime/tests/pcap/socks5-http-302-frag.pcap": "HTTP inside SOCKS is not looked for",
+}
+
+
+def truth():
+    return [json.loads(line) for line in TRUTH.read_text().splitlines()] if TRUTH.exists() else []
+
+
+pytestmark = pytest.mark.skipif(not TRUTH.exists(), reason="needs the corpus of captures beside the project")
+
+
+def counted(path):
+    """What netmon counts in a file, in the terms of the truth."""
+    total = Snapshot.merge(Monitor(read=path).snapshots())
+    return {
+        "requests": total.requests,
+        "responses": total.responses,
+        "methods": total.methods,
+        "statuses": {str(status): count for status, count in total.statuses.items()},
+        "hosts": {host.name: host.requests for host in total.hosts if host.requests},
+    }
+
+
+def expected(row):
+    return {
+        "requests": row["http_requests"],
+        "responses": row["http_responses"],
+        "methods": row["methods"],
+        "statuses": row["statuses"],
+        "hosts": row["hosts"],
+    }
+
+
+def same_hosts(found, want):
+    """netmon drops a default port, and where there was no `Host` (`-` in the truth) has the server or CONNECT's target."""
+    if "-" in want:
+        named = {name: count for name, count in found.items() if name in want}
+        return named | {"-": sum(found.values()) - sum(named.values())} == want
+    return without_default_port(found) == without_default_port(want)
+
+
+def without_default_port(hosts):
+    total = Counter()
+    for name, count in hosts.items():
+        total[name.removesuffix(":80")] += count
+    return total
+
+
+def differences(row):
+    """(what, found, expected) of each count that disagrees."""
+    try:
+        found = counted(CORPUS / row["file"])
+    except SourceError as error:
+        return [("file", str(error), "readable")]
+    if not row["confidence"].startswith(EXACT):
+        ranges = ((what, found[what], row[f"{what}_range"]) for what in ("requests", "responses"))
+        return [(what, number, f"{low}..{high}") for what, number, (low, high) in ranges if not low <= number <= high]
+    want = expected(row)
+    if same_hosts(found["hosts"], want["hosts"]):
+        found["hosts"] = want["hosts"]
+    return [(what, found[what], want[what]) for what in want if found[what] != want[what]]
+
+
+def test_the_files_that_disagree_are_exactly_those_known(record_property):
+    rows = truth()
+    found = {row["file"]: wrong for row in rows if (wrong := differences(row))}
+    print(f"\n{len(rows) - len(found)} of {len(rows)} files agree")
+    for file, wrong in found.items():
+        print(f"\n{file}\n  {KNOWN_DIFFERENCES.get(file, 'NOT KNOWN')}")
+        for what, got, want in wrong:
+            print(f"  {what:10} {got!s:50} expected {want}")
+    record_property("agree", len(rows) - len(found))
+    assert set(found) == set(KNOWN_DIFFERENCES)
+
+
+def test_the_command_reads_every_file_or_says_why_not():
+    """Exit code 0, or 4 with the unsupported link type named; never a traceback."""
+
+    def run(row):
+        command = [*NETMON, "-r", CORPUS / row["file"], "--json"]
+        return row["file"], subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    with ThreadPoolExecutor(2) as two:
+        done = list(two.map(run, truth()))
+    for file, run in done:
+        assert run.returncode in (0, 4), f"{file}: {run.stderr}"
+        assert "Traceback" not in run.stderr, file
+        assert "panicked" not in run.stderr, file
+        if run.returncode == 0:
+            assert Snapshot.from_json(run.stdout).capture.received >= 0
+        else:
+            assert "link type" in run.stderr, file
+    assert [file for file, run in done if run.returncode == 4] == ["arkime+arkime/tests/pcap/80211http.pcap"]
