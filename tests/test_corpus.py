@@ -70,7 +70,7 @@ def expected(row):
 
 
 def same_hosts(found, want):
-    """netmon drops a default port, and where there was no `Host` (`-` in the truth) has the server or CONNECT's target."""
+    """netmon drops a default port; without a `Host` (`-` in the truth) it names the server, or a CONNECT's target."""
     if "-" in want:
         named = {name: count for name, count in found.items() if name in want}
         return named | {"-": sum(found.values()) - sum(named.values())} == want

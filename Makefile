@@ -1,0 +1,80 @@
+# The only entry to the tools, for people and CI. Each target installs what it lacks, once; `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+RUST := Cargo.toml Cargo.lock $(shell find rust/src -name '*.rs')
+PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint rust-test python-test wheel dev clean build-packages test-packages
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+demo: $(VENV)/.netmon ## watch traffic that netmon makes itself, on loopback (asks for sudo: capturing needs it)
+	@$(SUDO) "$(CURDIR)/$(BIN)/netmon" --demo
+
+test: lint rust-test python-test ## every check: formatters, linters, types, Rust and Python tests, live tests as root
+
+lint: $(VENV)/.tools $(VENV)/.netmon ## formatters and linters, as checks
+	cargo fmt --check
+	cargo clippy -q --locked --all-targets -- -D warnings
+	cargo clippy -q --locked --all-targets --features python -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	MYPYPATH=python $(BIN)/stubtest netmon._core
+
+rust-test: | build-packages ## the tests of the core, without Python
+	if command -v cargo-nextest >/dev/null; then cargo nextest run --locked; else cargo test -q --locked --all-targets; fi
+	cargo test -q --locked --doc
+
+python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## the tests of the application; live ones are skipped but for root
+	$(BIN)/pytest
+
+wheel: $(VENV)/.wheel ## dist/netmon_http-*.whl, one for every Python from 3.11
+	@ls dist/*.whl
+
+dev: $(VENV)/.tools ## netmon in .venv, its Python files used in place
+	rm -f $(VENV)/.netmon
+	$(BIN)/maturin develop -q --release --locked
+
+clean: ## remove all that was built
+	rm -rf $(VENV) dist target python/netmon/*.so .pytest_cache .mypy_cache .ruff_cache
+	find python tests -name __pycache__ -prune -exec rm -rf {} +
+
+build-packages:
+	@PYTHON=$(PYTHON) scripts/packages.sh build
+
+test-packages:
+	@scripts/packages.sh test
+
+# What is made in $(VENV); an empty file says that a step is done.
+
+$(BIN)/python: | build-packages
+	$(PYTHON) -m venv $(VENV)
+
+$(BIN)/maturin: pyproject.toml | $(BIN)/python
+	$(PIP) install "$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')"
+	touch $@
+
+$(VENV)/.tools: pyproject.toml | $(BIN)/python
+	$(PIP) install --upgrade "pip>=25.1"
+	$(PIP) install --group dev
+	touch $@
+
+$(VENV)/.wheel: $(RUST) $(PACKAGE) $(BIN)/maturin
+	rm -rf dist
+	$(BIN)/maturin build -q --release --locked --compatibility linux --interpreter $(BIN)/python --out dist
+	touch $@
+
+# Forced, since the version number stays the same while one works; a second step brings the dependencies.
+$(VENV)/.netmon: $(VENV)/.wheel
+	$(PIP) install --no-deps --force-reinstall dist/*.whl
+	$(PIP) install dist/*.whl
+	touch $@

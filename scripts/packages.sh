@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing: packages.sh build|test
+# Says nothing, and needs neither network nor root, when all are there.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+python=${PYTHON:-python3}
+
+have() { command -v "$1" >/dev/null; }
+may_make_venvs() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+has_pcap() { [ -e /usr/include/pcap/pcap.h ] || pkg-config --exists libpcap 2>/dev/null; }
+
+missing=()
+need() { local package=$1; shift; "$@" || missing+=("$package"); }
+
+need python3 have "$python"
+need python3-venv may_make_venvs
+need gcc have cc
+need libc6-dev test -e /usr/include/stdlib.h
+need pkg-config have pkg-config
+need libpcap-dev has_pcap
+if [ "$1" = test ]; then # real servers and clients, in network namespaces
+  need nginx-light have nginx
+  need wrk have wrk
+  need curl have curl
+  need tcpdump have tcpdump
+  need iproute2 have ip
+  need ethtool have ethtool
+  need zstd have zstd
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if ! have apt-get; then
+    echo "netmon needs what Debian calls: ${missing[*]}. Please install it with your system's package manager." >&2
+    exit 1
+  fi
+  root=() && [ "$(id -u)" = 0 ] || root=(sudo)
+  echo "installing: ${missing[*]}"
+  "${root[@]}" apt-get update -q
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
+fi
+
+if ! have cargo; then
+  echo "netmon is built with Rust, and there is no cargo: see https://rustup.rs" >&2
+  exit 1
+fi
