@@ -12,8 +12,17 @@ from netmon.console import Console
 def snapshot(start=0.0, end=None, *, hosts=(), **fields):
     """A snapshot of one second from `start`; the rest as in its JSON, and what is left out is zero."""
     end = start + 1 if end is None else end
-    hosts = [host if isinstance(host, dict) else {"name": host} for host in hosts]
-    return Snapshot.from_json(json.dumps({"schema": 1, "start": iso(start), "end": iso(end), "hosts": hosts} | fields))
+    hosts = [counted(host) for host in hosts]
+    row = {"schema": 1, "start": iso(start), "end": iso(end), "hosts": hosts} | counted(fields)
+    return Snapshot.from_json(json.dumps(row))
+
+
+def counted(row):
+    """Hits are requests and responses; a test that speaks of hits alone means requests."""
+    row = dict(row)
+    if "hits" in row:
+        row.setdefault("requests", row["hits"] - row.get("responses", 0))
+    return row | {"sections": [counted(section) for section in row["sections"]]} if "sections" in row else row
 
 
 def iso(at):

@@ -19,7 +19,7 @@ NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
-    """The shop is asked once a second for twelve, the API three times at the end; nothing for half a minute; the shop."""
+    """The shop is asked each second for twelve, the API three times at the end; half a minute of nothing; the shop."""
     shop = forge.Conversation(4000, NOON)
     for second in range(12):
         shop.ask(NOON + second + 0.2, "GET", "shop.example", f"/items/{second}?secret=1", 200, body=b"x" * 1000)
@@ -44,7 +44,8 @@ def test_a_file_gives_its_counts(capture):
     total = json.loads(done.stdout)
     assert (total["hits"], total["requests"], total["responses"], total["errors"]) == (32, 16, 16, 1)
     assert {host["name"]: host["hits"] for host in total["hosts"]} == {"shop.example": 26, "api.example": 6}
-    assert {section["path"]: section["hits"] for section in total["hosts"][1]["sections"]} == {"/v1": 4, "/v2": 2}
+    [api] = [host for host in total["hosts"] if host["name"] == "api.example"]
+    assert {section["path"]: section["hits"] for section in api["sections"]} == {"/v1": 4, "/v2": 2}
     assert b"32 hits: 16 requests, 16 responses, 1 error\n" in done.stderr
 
 
@@ -54,7 +55,7 @@ def test_the_plain_report_of_a_file(capture):
     assert done.returncode == 0
     assert report.count("netmon  refresh 10 s") == 3
     assert "Top host:        shop.example   20 hits   200 (10)" in report
-    assert "  > /v1         4 hits   POST (2)" in report
+    assert "  > /v1      4 hits   POST (2)" in report
     assert "\x1b" not in report
     assert "secret" not in report
 
@@ -66,13 +67,15 @@ def test_every_snapshot_is_a_line_and_their_merge_is_the_document(capture):
 
 
 def test_standard_input_and_gzip_give_the_same(capture, tmp_path):
-    document = run("-r", capture, "--json").stdout
     packed = tmp_path / "shop.pcap.gz"
     packed.write_bytes(gzip.compress(capture.read_bytes()))
-    assert Snapshot.from_json(run("-r", "-", "--json", input=capture.read_bytes()).stdout) == Snapshot.from_json(
-        document
-    )
-    assert Snapshot.from_json(run("-r", packed, "--json").stdout) == Snapshot.from_json(document)
+    outputs = [
+        run("-r", capture, "--json").stdout,
+        run("-r", packed, "--json").stdout,
+        run("-r", "-", "--json", input=capture.read_bytes()).stdout,
+    ]
+    plain, *others = [json.loads(output) | {"interfaces": None} for output in outputs]
+    assert others == [plain, plain]
 
 
 def test_a_rule_fires_on_a_file_at_the_instants_of_its_packets(capture):
@@ -115,9 +118,12 @@ def test_what_cannot_be_read_is_named(capture, arguments, code, message):
 
 
 def test_a_closed_pipe_is_a_quiet_end(capture):
-    pipe = f"{' '.join(NETMON)} -r {capture} --ndjson | head -c 1"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", pipe], capture_output=True, timeout=30, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"{", b"")
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*NETMON, "-r", str(capture), "--ndjson"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, timeout=30, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # On a terminal
@@ -135,8 +141,8 @@ class Terminal:
         )  # fmt: skip
 
     def shows(self, words):
-        """Waits until `words` are on the screen."""
-        while words not in "\n".join(self.screen.display):
+        """Waits until `words` are on the screen, however far apart."""
+        while words not in " ".join(" ".join(self.screen.display).split()):
             self._stream.feed(self.child.read_nonblocking(65536, timeout=20))
 
     def end(self):
@@ -149,8 +155,8 @@ class Terminal:
 
 def test_the_screen_of_a_file_shows_all_of_it_and_stays(capture):
     terminal = Terminal("-r", capture)
-    terminal.shows(" END ")
-    terminal.shows("shop.example                           26")
+    terminal.shows("END")
+    terminal.shows("shop.example 26")
     terminal.child.send("j\r")
     terminal.shows("10.0.0.3")
     terminal.child.send("q")

@@ -112,7 +112,7 @@ def test_hostile_names_reach_no_terminal():
     evil = {"name": "evil\x1b[2J\u202e", "hits": 1, "sections": [{"path": "/\x9b31m\r\n", "hits": 1}]}
     text = play(snapshot(NOON, hits=1, hosts=[evil], interfaces=[{"name": "e\x1bth"}]))
     assert not set(text) - {"\n"} & {chr(code) for code in (*range(32), 0x7F, 0x9B, 0x202E)}
-    assert "evil\\x1b[2J\\u202e" in text
+    assert "evil\\x1b[2J" in text
 
 
 @pytest.mark.parametrize("color", [True, False])
@@ -175,12 +175,12 @@ EXCHANGE = {
 
 def test_requests_are_a_line_each():
     stream = Pipe()
-    unanswered = EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "evil\x1b"}
+    unanswered = EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "z\x1b"}
     seen = snapshot(NOON, exchanges=[EXCHANGE, unanswered], capture={"exchanges_dropped": 3})
     Requests(stream).update(frames_of(seen)[0])
     assert [" ".join(line.split()) for line in stream.text.splitlines()] == [
         "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST shop.example/cart 201 12 ms 4.2 kB",
-        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST evil\\x1b/cart none - 4.2 kB",
+        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST z\\x1b/cart none - 4.2 kB",
         "(3 exchanges more in this interval)",
     ]
 

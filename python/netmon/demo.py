@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLIENTS = 8
+HEAD_START = 1.0
+"""Seconds before the first request, so that the capture runs by then and sees every connection from its beginning."""
+
 CALM, STORM = 12.0, 200.0
 """Requests per second of all clients together: 24 and 400 hits/s, far below and above 1000 hits in 10 s."""
 
@@ -138,6 +141,7 @@ def _response(page: Page) -> bytes:
 async def ask(port: int, started: float) -> None:
     """One client: asks over one connection, at its part of the rate of the moment, and starts anew when that breaks."""
     loop = asyncio.get_running_loop()
+    await asyncio.sleep(HEAD_START)
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for _ in range(random.randint(20, 60)):  # noqa: S311  clients come and go

@@ -124,6 +124,11 @@ def _escape(char: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def source(name: str) -> str:
+    """The name of an interface, or of a file without its folder."""
+    return sanitize(name.rpartition("/")[2] or name)
+
+
 def width(text: str) -> int:
     """Columns that sanitized text takes on a terminal."""
     if text.isascii():

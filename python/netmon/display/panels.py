@@ -38,7 +38,7 @@ def title_line(view: View, width: int) -> Line:
         state = "class:ok" if interface.state == "up" else "class:warn"
         left += [
             ("class:dim", marks.between if number else ""),
-            ("", fmt.sanitize(interface.name)),
+            ("", fmt.source(interface.name)),
             (state, f" {interface.state}"),
         ]
     whole = frame.window_length == float("inf")
@@ -136,7 +136,7 @@ def _interface_row(frame: Frame, interface: Interface, width: int, marks: Glyphs
     share = fmt.percent(interface.http_bytes / interface.bytes) if interface.bytes else marks.none
     trend = canvas.series(frame.history, _bytes_of(interface.name), max(0, min(60, width - 58)))
     return [
-        ("", f"   {fmt.fit(fmt.sanitize(interface.name), 13, dots=marks.dots)} "),
+        ("", f"   {fmt.fit(fmt.source(interface.name), 13, dots=marks.dots)} "),
         (state, f"{interface.state:<4}"),
         ("class:strong", f"{fmt.scaled(interface.bytes * 8 / seconds, 'bit/s'):>13}"),
         ("", f"{fmt.rate(interface.packets / seconds):>11}"),

@@ -27,7 +27,7 @@ NO_COLORS = {
     "brand": "bold",
     "heading": "underline",
     "heading.title": "underline bold",
-    "heading.focus": "underline bold",
+    "heading.focus": "reverse bold",
     "heading.sort": "underline bold",
     "cursor": "reverse",
     "strong": "bold",

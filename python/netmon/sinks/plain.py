@@ -90,7 +90,7 @@ def gauge_text(gauge: Gauge) -> str:
 def interface_text(interface: Interface, seconds: float) -> str:
     """HTTP bits on the wire: per second, and in the window."""
     bits = interface.http_bytes * 8
-    name = fmt.sanitize(interface.name)
+    name = fmt.source(interface.name)
     state = "" if interface.state == "up" else f" {interface.state}"
     rate = fmt.scaled(bits / seconds if seconds else 0, "bit/s")
     return f"{name}{state}  {rate}" + (f" ({fmt.scaled(bits, 'bit')})" if bits else "")

@@ -1,0 +1,172 @@
+"""Live capture on loopback, through the real command and the API. Needs the right to capture; skipped without."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from urllib.request import urlopen
+
+import pexpect
+import pytest
+from netmon import Monitor, Snapshot
+
+NETMON = [sys.executable, "-m", "netmon", "--no-config"]
+
+
+def may_capture():
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except PermissionError:
+        return False
+    return True
+
+
+pytestmark = pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW")
+
+
+@contextmanager
+def server():
+    """A small HTTP server on loopback; gives its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            self.send_response(404 if "missing" in self.path else 200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield made.server_address[1]
+        made.shutdown()
+
+
+@pytest.fixture
+def port():
+    with server() as port:
+        yield port
+
+
+def quiet(port):
+    """A monitor of traffic that nobody makes, but for the test."""
+    return Monitor("lo", filter=f"tcp port {port}", interval=0.2)
+
+
+def test_every_request_is_counted_once(port):
+    with quiet(port) as monitor:
+        for i in range(50):
+            urlopen(f"http://127.0.0.1:{port}/items/{i}").close()
+        time.sleep(0.3)
+        monitor.close()
+        total = Snapshot.merge(monitor.snapshots())
+    assert (total.requests, total.responses) == (50, 50)
+    assert total.statuses == {200: 50}
+    assert [(section.path, section.hits) for section in total.hosts[0].sections] == [("/items", 100)]
+    assert total.capture.kernel_dropped == 0
+
+
+def test_a_silent_link_gives_its_snapshots_on_time(port):
+    began = time.monotonic()
+    monitor = quiet(port)
+    snapshots = []
+    for snapshot in monitor.snapshots():
+        snapshots.append(snapshot)
+        if len(snapshots) == 5:
+            break
+    assert time.monotonic() - began < 2.5
+    ends = [round(snapshot.end, 3) for snapshot in snapshots]
+    assert [round(later - end, 3) for end, later in pairwise(ends)] == [0.2] * 4
+
+
+def test_closing_a_silent_link_is_quick_and_may_be_done_twice(port):
+    monitor = quiet(port)
+    monitor.open()
+    began = time.monotonic()
+    monitor.close()
+    monitor.close()
+    assert time.monotonic() - began < 0.5
+    assert all(snapshot.hits == 0 for snapshot in monitor.snapshots())
+
+
+def test_a_timeout_ends_it_by_itself(port):
+    began = time.monotonic()
+    list(Monitor("lo", filter=f"tcp port {port}", timeout=1).snapshots())
+    assert 0.8 < time.monotonic() - began < 2.5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_command_at_once_on_a_silent_link(port, number):
+    child = subprocess.Popen(
+        [*NETMON, "-i", "lo", "--ndjson", "tcp", "port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    child.stdout.readline()  # it runs
+    began = time.monotonic()
+    child.send_signal(number)
+    _, errors = child.communicate(timeout=10)
+    assert time.monotonic() - began < 1.5
+    assert child.returncode == 0
+    assert errors.startswith(b"netmon: ")
+
+
+def test_ctrl_c_ends_a_loop_over_snapshots_at_once(port):
+    code = f"import netmon\nfor s in netmon.Monitor('lo', filter='tcp port {port}', interval=60).snapshots(): pass"
+    child = subprocess.Popen([sys.executable, "-c", f"print(flush=True)\n{code}"], stdout=subprocess.PIPE, stderr=-1)
+    child.stdout.readline()
+    time.sleep(0.5)
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=10)
+    assert time.monotonic() - began < 1
+    assert b"KeyboardInterrupt" in errors
+
+
+def test_without_the_right_it_exits_with_3_and_says_what_to_type(port):
+    drop = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
+    done = subprocess.run([*drop, *NETMON, "-i", "lo"], capture_output=True, text=True, timeout=10, check=False)
+    assert done.returncode == 3
+    cause, once, read, grant = done.stderr.splitlines()
+    assert "not permitted" in cause
+    assert "CAP_NET_RAW" in cause
+    assert f"sudo {sys.executable} -m netmon --no-config -i lo" in once
+    assert "-r capture.pcap" in read
+    assert grant.startswith("  or grant the right: sudo setpriv --reuid=")
+
+
+def test_once_prints_one_window(port):
+    command = [*NETMON, "-i", "lo", "--once", "--window", "1s", "-q", "tcp", "port", str(port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("netmon  refresh 1 s") == 1
+
+
+def test_the_demo_alerts_recovers_and_ends_by_itself():
+    began = time.monotonic()
+    done = subprocess.run([*NETMON, "--demo"], capture_output=True, text=True, timeout=90, check=False)
+    assert done.returncode == 0
+    assert time.monotonic() - began < 60
+    for words in ("ALERT      hits = ", "RECOVERED  after ", "shop.example", "api.example", "none lost"):
+        assert words in done.stdout
+    assert "alerts: 1 fired, 1 recovered" in done.stderr
+
+
+def test_the_demo_opens_the_screen_and_q_leaves_it():
+    environment = os.environ | {"TERM": "xterm-256color"}
+    child = pexpect.spawn(NETMON[0], [*NETMON[1:], "--demo"], dimensions=(30, 120), timeout=20, env=environment)
+    child.expect("shop.example")
+    child.expect("api.example")
+    child.send("q")
+    child.expect("alerts: none")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
