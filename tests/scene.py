@@ -48,7 +48,9 @@ def second(i, *, lost=0, state="up"):
         {"name": "lo", "state": "down"},
     ]
     capture = {"received": 4 * hits, "kernel_dropped": lost, "protocols": {"http1": 4}}
-    return snapshot(NOON + i, requests=hits // 2, responses=hits // 2, hosts=hosts, interfaces=interfaces, capture=capture)
+    return snapshot(
+        NOON + i, requests=hits // 2, responses=hits // 2, hosts=hosts, interfaces=interfaces, capture=capture
+    )
 
 
 def frames(seconds=60, rule=None, window=10.0, **how):

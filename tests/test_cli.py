@@ -158,13 +158,6 @@ def test_without_the_right_to_capture_it_says_what_to_type(ran, capsys, monkeypa
     assert grant.endswith("--ambient-caps=+net_raw '/opt/my tools/bin/netmon' -i eth0 'tcp port 80'")
 
 
-def test_a_missing_source_says_where_to_look(ran, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["/opt/bin/netmon"])
-    ran.raises = SourceError("no interface eth9")
-    cli.main(["-i", "eth9"])
-    assert capsys.readouterr().err.splitlines()[1] == "  what there is:      /opt/bin/netmon -D"
-
-
 def test_listing_interfaces_needs_no_rights(capsys):
     assert cli.main(["-D"]) == 0
     assert any(line.startswith("lo ") and "loopback" in line for line in capsys.readouterr().out.splitlines())

@@ -42,10 +42,6 @@ def not_permitted(cause: str, arguments: Sequence[str]) -> str:
     )
 
 
-def no_source() -> str:
-    return f"\n  what there is:      {command()} -D"
-
-
 def interfaces() -> Iterator[str]:
     """One line per interface: name, state, addresses, description."""
     for interface in list_interfaces():

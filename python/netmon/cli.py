@@ -203,7 +203,7 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
         text = f"{error.filename}: {text}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
-            return code, f"netmon: {words}{text}" + (advice.no_source() if code == NO_SOURCE else "")
+            return code, f"netmon: {words}{text}"
     return FAILED, f"netmon: internal error, please report it: {error!r}"
 
 

@@ -65,10 +65,16 @@ class View:
         return _ranked_hosts(self.frame, self.sort, self.is_reversed) if self.frame else ()
 
     @property
+    def host_row(self) -> int:
+        """Where the selected host is; the first row while none was selected, or while it is not in the window."""
+        if self.host is None:
+            return 0
+        return next((row for row, host in enumerate(self.hosts) if host.name == self.host), 0)
+
+    @property
     def selected_host(self) -> Host | None:
-        """The host selected by name; the first one while none was, or while it is not in the window."""
         hosts = self.hosts
-        return next((host for host in hosts if host.name == self.host), hosts[0] if hosts else None)
+        return hosts[self.host_row] if hosts else None
 
     @property
     def sections(self) -> Sequence[Section]:
@@ -120,8 +126,9 @@ class View:
     def moved(self, rows: int) -> View:
         """The selection of the focused panel, so many rows further down; it stops at either end."""
         if self.focus is Panel.HOSTS:
-            names = [host.name for host in self.hosts]
-            return replace(self, host=_step(names, self.host, rows), section=None)
+            hosts = self.hosts
+            row = max(0, min(self.host_row + rows, len(hosts) - 1))
+            return replace(self, host=hosts[row].name if hosts else None, section=None)
         if self.focus is Panel.SECTIONS:
             return replace(self, section=_step([name(row) for row in self.sections], self.section, rows))
         return replace(self, alert_row=max(0, min(self.alert_row + rows, len(self.alerts) - 1)))
@@ -137,4 +144,7 @@ def _step(names: Sequence[str], current: str | None, rows: int) -> str | None:
 @lru_cache(maxsize=2)
 def _ranked_hosts(frame: Frame, sort: str, is_reversed: bool) -> Sequence[Host]:
     """Kept for the frame that is shown and the one before, since a key or a resize draws the same frame again."""
-    return sorted(frame.window.hosts, key=sort_key(sort), reverse=is_reversed)
+    hosts = frame.window.hosts
+    if sort == "hits":  # the order they come in
+        return hosts[::-1] if is_reversed else hosts
+    return sorted(hosts, key=sort_key(sort), reverse=is_reversed)

@@ -40,13 +40,11 @@ def hosts(view: View, width: int, height: int) -> list[Line]:
         if len(reasons) >= height:
             reasons = [line for line in reasons if line]
         return lines + [canvas.fit(line, width) for line in reasons][: height - 1]
-    selected = view.selected_host
-    names = [row.name for row in rows]
-    at = names.index(selected.name) if selected else 0
+    at = view.host_row
     for row in visible(rows, at, height - 1):
-        line = [_name(row.name, row is selected, room, marks), *columns.cells(row, chosen, frame.seconds, marks)]
+        line = [_name(row.name, row is rows[at], room, marks), *columns.cells(row, chosen, frame.seconds, marks)]
         line += _answers_behind(line, row, width)
-        lines.append(_row(line, row is selected, view.focus is Panel.HOSTS, width))
+        lines.append(_row(line, row is rows[at], view.focus is Panel.HOSTS, width))
     return lines
 
 

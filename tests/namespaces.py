@@ -1,0 +1,220 @@
+"""A network of the test's own: two namespaces joined by a veth pair, nginx in one, clients in the other.
+
+Nothing leaves the two; they and all that runs in them are gone when the block is left, however it is left.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+TOOLS = ("ip", "ethtool", "nginx", "wrk", "curl", "tcpdump")
+SERVER, SERVER6, CLIENT, CLIENT6 = "10.77.0.1", "fd77::1", "10.77.0.2", "fd77::2"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_numbers = count()
+
+
+def why_not():
+    """Why namespaces cannot be had here, or an empty string."""
+    if missing := [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]:
+        return f"needs {' '.join(missing)}"
+    name = f"netmon{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, env={"PATH": PATH}, check=False)
+    if made.returncode:
+        return f"needs to make network namespaces: {made.stderr.strip()}"
+    subprocess.run(["ip", "netns", "del", name], env={"PATH": PATH}, check=False)
+    return ""
+
+
+class Namespace:
+    def __init__(self, name):
+        self.name = name
+        ip("netns", "add", name)
+        ip("-n", name, "link", "set", "lo", "up")
+
+    def ip(self, *arguments):
+        ip("-n", self.name, *arguments)
+
+    def run(self, *command, **how):
+        return run("ip", "netns", "exec", self.name, *command, **how)
+
+    def start(self, *command, **how):
+        command = ["ip", "netns", "exec", self.name, *map(str, command)]
+        return subprocess.Popen(command, env=os.environ | {"PATH": PATH}, **how)
+
+    @contextmanager
+    def inside(self):
+        """This thread, and those it starts meanwhile, are in the namespace."""
+        with open("/proc/thread-self/ns/net") as before, open(f"/var/run/netns/{self.name}") as there:
+            _enter(there)
+            try:
+                yield
+            finally:
+                _enter(before)
+
+    def delete(self):
+        ip("netns", "del", self.name)
+
+
+def _enter(namespace):
+    clone_newnet = 0x40000000
+    if _libc.setns(namespace.fileno(), clone_newnet):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+@contextmanager
+def pair():
+    """(server, client): `s0` in the one is joined to `c0` in the other; frames are as on a wire, not offloaded."""
+    prefix = f"nm{os.getpid()}n{next(_numbers)}"
+    made = []
+    try:
+        for side in "sc":
+            made.append(Namespace(prefix + side))
+        server, client = made
+        ip("link", "add", "s0", "netns", server.name, "type", "veth", "peer", "name", "c0", "netns", client.name)
+        for namespace, link, address, address6 in ((server, "s0", SERVER, SERVER6), (client, "c0", CLIENT, CLIENT6)):
+            namespace.ip("addr", "add", f"{address}/24", "dev", link)
+            namespace.ip("addr", "add", f"{address6}/64", "dev", link, "nodad")
+            namespace.ip("link", "set", link, "up")
+            namespace.run("ethtool", "-K", link, "tso", "off", "gso", "off", "gro", "off")
+        yield server, client
+    finally:
+        for namespace in made:
+            namespace.delete()
+
+
+def ip(*arguments):
+    run("ip", *arguments)
+
+
+def run(*command, **how):
+    """Its standard output; fails with what it said."""
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, check=False, timeout=60,
+        env=os.environ | {"PATH": PATH}, **how,
+    )  # fmt: skip
+    if done.returncode:
+        raise AssertionError(f"{' '.join(map(str, command))}: exit code {done.returncode}: {done.stderr}")
+    return done.stdout
+
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
+events {{ worker_connections 4096; }}
+http {{
+  log_format netmon '$http_host $request_method $request_uri $status';
+  access_log {folder}/access.log netmon buffer=1m flush=1s;
+  client_max_body_size 100m; client_body_temp_path {folder}/body; default_type text/plain; keepalive_requests 1000;
+  gzip_types text/plain;
+  server {{
+    listen 80 backlog=1024; listen [::]:80; listen 8080; root {folder};
+    location /api/  {{ return 200 '{{"ok":true,"items":[1,2,3,4,5,6,7,8,9,10]}}\n'; }}
+    location /old/  {{ return 301 /api/moved; }}
+    location /nope/ {{ return 404 'not found\n'; }}
+    location /fail/ {{ return 500 'failed\n'; }}
+    location /txt/  {{ gzip on; }}
+    location /up/   {{ return 200 'stored\n'; }}
+  }}
+}}
+"""
+
+WRK = """
+-- Paces itself: after `seconds` it asks no more, so that nothing is left unanswered when wrk ends.
+local hosts, over = {}, nil
+local paths = {"/api/users/1?q=2", "/api/orders", "/old/page", "/nope/x", "/fail/y", "/", "/api/users/2"}
+local methods = {"GET", "GET", "GET", "POST", "DELETE"}
+local i = 0
+init = function(args)
+  over = os.time() + tonumber(args[1])
+  for k = 0, 49 do hosts[k] = string.format("host%02d.example.test", k) end
+end
+request = function()
+  i = i + 1
+  local method, path = methods[i % 5 + 1], paths[i % 7 + 1]
+  if method ~= "GET" then path = "/api/things" end
+  return wrk.format(method, path, {Host = hosts[i * 7 % 50]}, method == "POST" and '{"name":"netmon"}' or nil)
+end
+delay = function() return os.time() >= over and 3600000 or 0 end
+"""
+
+
+class Nginx:
+    """A real server with an access log, the truth of these tests."""
+
+    def __init__(self, namespace, folder):
+        self._folder = Path(folder)
+        (self._folder / "txt").mkdir()
+        (self._folder / "txt" / "long").write_text("".join(f"line {i} of many\n" for i in range(20_000)))
+        (self._folder / "index.html").write_text("hello\n")
+        (self._folder / "wrk.lua").write_text(WRK)
+        conf = self._folder / "nginx.conf"
+        conf.write_text(NGINX.format(folder=folder))
+        self._errors = (self._folder / "stderr").open("w+")
+        self._process = namespace.start("nginx", "-e", self._folder / "error.log", "-c", conf, stderr=self._errors)
+        self._await(self._folder / "nginx.pid")
+
+    def _await(self, path):
+        until = time.monotonic() + 10
+        while not path.exists():
+            assert self._process.poll() is None, (self._folder / "stderr").read_text()
+            assert time.monotonic() < until, "nginx does not start"
+            time.sleep(0.02)
+
+    def stop(self):
+        """Ends it, after all answers were sent and logged."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(10)
+        self._errors.close()
+
+    def requests(self):
+        """(host, method, section, status) of every request, counted."""
+        lines = (line.split() for line in (self._folder / "access.log").read_text().splitlines())
+        return Counter(
+            (host, method, "/" + uri.split("?")[0].split("/")[1], int(status)) for host, method, uri, status in lines
+        )
+
+    def wrk(self, client, seconds, connections=32):
+        """Asks at full speed; nothing is left unanswered at the end."""
+        script = self._folder / "wrk.lua"
+        load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{SERVER}/", "--", seconds]
+        return client.run("wrk", *load)
+
+
+@contextmanager
+def nginx(namespace, folder):
+    server = Nginx(namespace, folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+class Tcpdump:
+    """Records TCP on an interface into a file, from when it is made until `stop`."""
+
+    def __init__(self, namespace, interface, path):
+        self._path = path
+        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-w", path, "tcp"]
+        self._process = namespace.start(*command, stderr=subprocess.PIPE, text=True)
+        for line in self._process.stderr:
+            if "listening on" in line:
+                break
+
+    def stop(self, last):
+        """Ends it when the bytes `last` are recorded; how many packets the kernel dropped."""
+        until = time.monotonic() + 10
+        while last not in self._path.read_bytes()[-100_000:]:
+            assert time.monotonic() < until, f"tcpdump does not record {last}"
+            self._process.send_signal(signal.SIGUSR2)  # flush
+            time.sleep(0.05)
+        self._process.send_signal(signal.SIGINT)
+        _, said = self._process.communicate(timeout=10)
+        return int(next(line for line in said.splitlines() if "dropped by kernel" in line).split()[0])

@@ -1,0 +1,396 @@
+"""Live capture on a network of the test's own, nginx's access log being the truth; and how a capture begins and ends.
+
+Needs the right to make network namespaces (root), and real servers and clients; skipped by name without.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from itertools import pairwise
+
+import namespaces
+import pytest
+from namespaces import SERVER, SERVER6
+from netmon import FilterError, Monitor, Snapshot, SourceError
+
+NETMON = [sys.executable, "-m", "netmon", "--no-config"]
+WHY_NOT = namespaces.why_not()
+
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
+
+
+@pytest.fixture(scope="module")
+def network():
+    """(server, client), both silent."""
+    with namespaces.pair() as both:
+        yield both
+
+
+@pytest.fixture(scope="module")
+def served(network, tmp_path_factory):
+    """The same with nginx running."""
+    with namespaces.nginx(network[0], tmp_path_factory.mktemp("nginx")):
+        yield network
+
+
+class Watch:
+    """Captures in a namespace; snapshots are gathered, with the time at which each came, by a thread."""
+
+    def __init__(self, namespace, interfaces=None, **settings):
+        self.monitor = Monitor(interfaces, **{"interval": 0.2} | settings)
+        self.snapshots, self.arrivals, self.ended = [], [], False
+        self._news = threading.Condition()
+        with namespace.inside():
+            self.monitor.open()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        for snapshot in self.monitor.snapshots():
+            self._tell(snapshot)
+        self._tell(None)
+
+    def _tell(self, snapshot):
+        with self._news:
+            if snapshot is None:
+                self.ended = True
+            else:
+                self.snapshots.append(snapshot)
+                self.arrivals.append(time.time())
+            self._news.notify_all()
+
+    def until(self, condition, timeout=10):
+        """Waits until the condition holds of the snapshots."""
+        with self._news:
+            assert self._news.wait_for(lambda: condition(self.snapshots), timeout), self.snapshots[-3:]
+
+    def until_host(self, name):
+        self.until(lambda snapshots: any(snapshot.host(name) for snapshot in snapshots))
+
+    def total(self):
+        """Ends the capture; everything counted."""
+        self.monitor.close()
+        with self._news:
+            assert self._news.wait_for(lambda: self.ended, 5), "the iterator ends after close()"
+        return Snapshot.merge(self.snapshots)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.monitor.close()
+        self._reader.join(5)
+
+
+def curl(client, host, path="/api/x", *options, address=SERVER):
+    address = f"[{address}]" if ":" in address else address
+    client.run("curl", "-sS", "-o", os.devnull, "-H", f"Host: {host}", *options, f"http://{address}{path}")
+
+
+def every_kind_of_message(client, folder):
+    """What wrk does not do: HEAD, chunked both ways, uploads with and without 100-continue, many in one connection."""
+    upload = folder / "upload"
+    upload.write_bytes(os.urandom(2_000_000))
+    for host in ("up.example.test", "UP.example.test"):
+        curl(client, host, "/up/continue", "-T", upload, "-H", "Expect: 100-continue")
+        curl(client, host, "/up/length", "-T", upload, "-H", "Expect:")
+        curl(client, host, "/up/chunked", "-T", upload, "-H", "Transfer-Encoding: chunked", "-H", "Expect:")
+    for _ in range(3):
+        curl(client, "txt.example.test", "/txt/long", "--compressed")
+        curl(client, "txt.example.test", "/txt/long")
+        curl(client, "txt.example.test", "/txt/long", "-I")
+        curl(client, "txt.example.test", "/txt/none", "--http1.0")
+    many = [f"http://{SERVER}/api/{i}" for i in range(50)]
+    client.run("curl", "-sS", "-H", "Host: keep.example.test", *many)
+    curl(client, "last.example.test")
+
+
+def requests(total):
+    """(host, section) of requests, counted."""
+    rows = ((host.name, section.path, section.requests) for host in total.hosts for section in host.sections)
+    return {(host, path): count for host, path, count in rows if count}
+
+
+def compare(total, truth):
+    """Every count is exactly that of the access log, and nothing was lost."""
+    statuses, methods, sections = Counter(), Counter(), Counter()
+    for (host, method, section, status), count in truth.items():
+        statuses[status] += count
+        methods[method] += count
+        sections[host.lower(), section] += count
+    found = dict(total.statuses)
+    interim = found.pop(100, 0)
+    assert (total.capture.kernel_dropped, total.capture.gaps, total.capture.parse_errors) == (0, 0, 0)
+    assert total.requests == sum(truth.values())
+    assert total.responses == sum(truth.values()) + interim
+    assert (found, total.methods) == (statuses, methods)
+    assert requests(total) == sections
+    assert (total.capture.orphan_responses, total.capture.unanswered) == (0, 0)
+
+
+def test_live_counts_are_the_access_logs_and_a_recording_gives_the_same(network, tmp_path):
+    server, client = network
+    recording = tmp_path / "traffic.pcap"
+    with namespaces.nginx(server, tmp_path) as nginx, Watch(server, "s0", interval=0.5) as watch:
+        tcpdump = namespaces.Tcpdump(server, "s0", recording)
+        nginx.wrk(client, seconds=3)
+        every_kind_of_message(client, tmp_path)
+        dropped = tcpdump.stop(b"last.example.test")
+        watch.until_host("last.example.test")
+        live = watch.total()
+        nginx.stop()
+        truth = nginx.requests()
+    print(f"{live.requests} requests, {live.capture.received} packets")
+    assert live.requests > 1000
+    compare(live, truth)
+    assert dropped == 0
+    read = Snapshot.merge(Monitor(read=recording).snapshots())
+    compare(read, truth)
+    assert (read.request_bytes, read.response_bytes) == (live.request_bytes, live.response_bytes)
+    assert read.statuses == live.statuses
+
+
+def test_a_silent_link_gives_its_snapshots_on_time_and_closes_at_once(network):
+    with Watch(network[0], "s0", interval=0.5) as watch:
+        watch.until(lambda snapshots: len(snapshots) == 6)
+        began = time.monotonic()
+        watch.monitor.close()
+        assert time.monotonic() - began < 0.3
+        snapshots, arrivals = watch.snapshots[:6], watch.arrivals[:6]
+    assert all(snapshot.hits == 0 for snapshot in snapshots)
+    assert all(snapshot.end % 0.5 == 0 for snapshot in snapshots), "aligned"
+    assert all(later.start == one.end for one, later in pairwise(snapshots)), "contiguous"
+    late = [arrival - snapshot.end for snapshot, arrival in zip(snapshots, arrivals, strict=True)]
+    assert all(0 <= delay < 0.5 for delay in late), late
+
+
+def test_close_from_another_thread_ends_the_reader_that_waits(network):
+    with network[0].inside():
+        monitor = Monitor("s0", interval=60)
+        monitor.open()
+    closer = threading.Timer(0.2, monitor.close)
+    began = time.monotonic()
+    closer.start()
+    snapshots = list(monitor.snapshots())
+    assert time.monotonic() - began < 0.2 + 0.3
+    assert all(snapshot.hits == 0 for snapshot in snapshots)
+
+
+def test_close_is_quick_while_a_reader_holds_on_to_a_snapshot_under_load(served):
+    server, client = served
+    with Watch(server, "s0") as watch:
+        load = threading.Thread(target=lambda: [curl(client, "load.example") for _ in range(20)])
+        load.start()
+        watch.until_host("load.example")
+        began = time.monotonic()
+        watch.monitor.close()
+        took = time.monotonic() - began
+        load.join()
+    assert took < 0.3
+
+
+def test_a_timeout_ends_it_by_itself(network):
+    began = time.monotonic()
+    with network[0].inside():
+        snapshots = list(Monitor("s0", interval=0.2, timeout=1).snapshots())
+    assert 1 <= time.monotonic() - began < 1.6
+    assert len(snapshots) >= 4
+
+
+LOOP = """
+import netmon
+for s in netmon.Monitor(interval=0.2).snapshots():
+    print(s.hits, [host.name for host in s.top(3)], flush=True)
+"""
+
+
+def test_ctrl_c_ends_the_loop_of_the_readme_at_once(network):
+    child = network[0].start(sys.executable, "-c", LOOP, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child.stdout.readline()
+    began = time.monotonic()
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=10)
+    assert time.monotonic() - began < 0.6
+    assert errors.rstrip().endswith(b"KeyboardInterrupt")
+    assert child.returncode == -signal.SIGINT
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_with_all_it_counted(served, number):
+    server, client = served
+    command = [*NETMON, "-i", "s0", "--interval", "0.2", "--ndjson"]
+    child = server.start(*command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = [child.stdout.readline()]
+    curl(client, "signal.example")
+    lines.append(child.stdout.readline())
+    began = time.monotonic()
+    child.send_signal(number)
+    out, errors = child.communicate(timeout=10)
+    assert time.monotonic() - began < 1
+    total = Snapshot.merge(Snapshot.from_json(line) for line in lines + out.splitlines())
+    assert total.host("signal.example").hits == 2
+    assert child.returncode == 0
+    assert b"Traceback" not in errors
+
+
+def state(snapshots, name):
+    return [interface.state for interface in snapshots[-1].interfaces if interface.name == name] if snapshots else []
+
+
+@pytest.fixture
+def second_link(served):
+    """Makes one more veth from server to client, `s1` to `c1`; removes it after the test."""
+    server, client = served
+
+    def make():
+        server.ip("link", "add", "s1", "type", "veth", "peer", "name", "c1", "netns", client.name)
+        server.ip("addr", "add", "10.78.0.1/24", "dev", "s1")
+        client.ip("addr", "add", "10.78.0.2/24", "dev", "c1")
+        server.ip("link", "set", "s1", "up")
+        client.ip("link", "set", "c1", "up")
+
+    yield make
+    server.run("sh", "-c", "ip link del s1 2>/dev/null || true")
+
+
+def test_an_interface_that_comes_up_later_is_captured_and_one_that_goes_is_down(served, second_link):
+    server, client = served
+    with Watch(server) as watch:
+        watch.until(lambda snapshots: state(snapshots, "s0") == ["up"])
+        second_link()
+        watch.until(lambda snapshots: state(snapshots, "s1") == ["new"])
+        assert sorted(watch.monitor.interfaces) == ["lo", "s0", "s1"]
+        curl(client, "later.example", address="10.78.0.1")
+        watch.until_host("later.example")
+        server.ip("link", "del", "s1")
+        watch.until(lambda snapshots: state(snapshots, "s1") == ["down"])
+        curl(client, "still.example")
+        watch.until_host("still.example")
+        assert sorted(watch.monitor.interfaces) == ["lo", "s0"]
+
+
+def test_an_interface_named_but_set_down_and_up_again_is_captured_again(served, second_link):
+    server, client = served
+    second_link()
+    with Watch(server, "s1") as watch:
+        curl(client, "first.example", address="10.78.0.1")
+        watch.until_host("first.example")
+        server.ip("link", "set", "s1", "down")
+        watch.until(lambda snapshots: state(snapshots, "s1") == ["down"])
+        server.ip("link", "set", "s1", "up")
+        watch.until(lambda snapshots: state(snapshots, "s1") in (["up"], ["new"]))
+        curl(client, "again.example", address="10.78.0.1")
+        watch.until_host("again.example")
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "exclude", "captured"),
+    [
+        (None, (), ["lo", "s0"]),
+        (None, ("l*",), ["s0"]),
+        (["s*"], (), ["s0"]),
+        (["*"], ("s?",), ["lo"]),
+        ("any", (), ["any"]),
+    ],
+)
+def test_interfaces_are_chosen_by_name_and_glob(network, interfaces, exclude, captured):
+    with Watch(network[0], interfaces, exclude_interfaces=exclude) as watch:
+        assert sorted(watch.monitor.interfaces) == captured
+
+
+def test_a_filter_keeps_the_rest_out(served):
+    server, client = served
+    with Watch(server, "s0", filter="tcp port 8080") as watch:
+        curl(client, "eighty.example")
+        client.run("curl", "-sS", "-o", os.devnull, "-H", "Host: other.example", f"http://{SERVER}:8080/")
+        watch.until_host("other.example")
+        total = watch.total()
+    assert [host.name for host in total.hosts] == ["other.example"]
+
+
+def test_ipv6_is_seen(served):
+    server, client = served
+    with Watch(server, "s0") as watch:
+        curl(client, "six.example", address=SERVER6)
+        watch.until_host("six.example")
+        host = watch.total().host("six.example")
+    assert (host.requests, host.responses, host.addresses) == (1, 1, [SERVER6])
+
+
+def test_a_host_header_is_no_must(served):
+    server, client = served
+    with Watch(server, "s0") as watch:
+        client.run("curl", "-sS", "-0", "-o", os.devnull, "-H", "Host:", f"http://[{SERVER6}]/")
+        watch.until_host(f"[{SERVER6}]:80")
+
+
+@pytest.mark.parametrize("interface", ["any", ["s0", "lo"]])
+def test_any_and_several_interfaces_count_once(served, interface):
+    server, client = served
+    with Watch(server, interface) as watch:
+        for _ in range(3):
+            curl(client, "any.example")
+        server.run("curl", "-sS", "-o", os.devnull, "-H", "Host: local.example", "http://127.0.0.1/")
+        watch.until_host("local.example")
+        total = watch.total()
+    counts = {host.name: (host.requests, host.responses) for host in total.hosts}
+    assert counts == {"any.example": (3, 3), "local.example": (1, 1)}
+
+
+def tag_link(namespace, link, address, tags):
+    """`v0` on the link, and with two tags `v1` on `v0` (QinQ); the address on the last."""
+    for tag, parent in enumerate([link, "v0"][:tags]):
+        protocol = "802.1Q" if tag == tags - 1 else "802.1ad"
+        which = ["type", "vlan", "id", str(7 + tag), "protocol", protocol]
+        namespace.ip("link", "add", "link", parent, "name", f"v{tag}", *which)
+        namespace.ip("link", "set", f"v{tag}", "up")
+    namespace.ip("addr", "add", f"{address}/24", "dev", f"v{tags - 1}")
+
+
+@pytest.mark.parametrize("tags", [1, 2])
+def test_tagged_traffic_is_seen_on_the_parent_and_counts_once_with_its_vlan(served, tags):
+    server, client = served
+    try:
+        for namespace, link, address in ((server, "s0", "10.79.0.1"), (client, "c0", "10.79.0.2")):
+            tag_link(namespace, link, address, tags)
+        for interfaces in ("s0", [f"v{tags - 1}"]):
+            with Watch(server, interfaces) as watch:
+                curl(client, "tagged.example", address="10.79.0.1")
+                watch.until_host("tagged.example")
+                host = watch.total().host("tagged.example")
+                assert (host.requests, host.responses) == (1, 1)
+    finally:
+        for namespace in served:
+            namespace.run("sh", "-c", "ip link del v0 2>/dev/null || true")
+
+
+def test_an_unknown_interface_is_an_error_that_names_those_there_are(network):
+    with network[0].inside(), pytest.raises(SourceError, match=r"nosuch0.*s0"):
+        Monitor("nosuch0").open()
+
+
+def test_a_filter_that_does_not_compile_is_an_error(network):
+    with network[0].inside(), pytest.raises(FilterError, match="syntax error"):
+        Monitor("s0", filter="tcp prot 80").open()
+
+
+ASK = """
+import netmon
+try:
+    netmon.Monitor("s0").open()
+except PermissionError as error:
+    print(error)
+"""
+
+
+def test_without_the_right_to_capture_it_says_what_is_missing(network):
+    plain = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
+    if subprocess.run([*plain, sys.executable, "-c", "import netmon"], capture_output=True, check=False).returncode:
+        plain = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]  # nobody may not read this Python
+    said = network[0].run(*plain, sys.executable, "-c", ASK)
+    assert "not permitted to capture on s0" in said
+    assert "CAP_NET_RAW" in said
