@@ -7,6 +7,7 @@ import ctypes
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -59,6 +60,13 @@ class Namespace:
                 yield
             finally:
                 _enter(before)
+
+    def play(self, link, frames):
+        """Sends frames as they are, VLAN tags and all."""
+        with self.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind((link, 0))
+            for frame in frames:
+                raw.send(frame)
 
     def delete(self):
         ip("netns", "del", self.name)
@@ -176,10 +184,11 @@ class Nginx:
 
     def requests(self):
         """(host, method, section, status) of every request, counted."""
-        lines = (line.split() for line in (self._folder / "access.log").read_text().splitlines())
-        return Counter(
-            (host, method, "/" + uri.split("?")[0].split("/")[1], int(status)) for host, method, uri, status in lines
-        )
+        total = Counter()
+        for line in (self._folder / "access.log").read_text().splitlines():
+            host, method, uri, status = line.split()
+            total[host, method, "/" + uri.split("?")[0].split("/")[1], int(status)] += 1
+        return total
 
     def wrk(self, client, seconds, connections=32):
         """Asks at full speed; nothing is left unanswered at the end."""
