@@ -160,9 +160,9 @@ class Nginx:
     def __init__(self, namespace, folder):
         self._folder = Path(folder)
         (self._folder / "txt").mkdir()
-        (self._folder / "txt" / "long").write_text("".join(f"line {i} of many\n" for i in range(20_000)))
-        (self._folder / "index.html").write_text("hello\n")
-        (self._folder / "wrk.lua").write_text(WRK)
+        self.page("txt/long", "".join(f"line {i} of many\n" for i in range(20_000)))
+        self.page("index.html", "hello\n")
+        self.page("wrk.lua", WRK)
         conf = self._folder / "nginx.conf"
         conf.write_text(NGINX.format(folder=folder))
         self._errors = (self._folder / "stderr").open("w+")
@@ -175,6 +175,10 @@ class Nginx:
             assert self._process.poll() is None, (self._folder / "stderr").read_text()
             assert time.monotonic() < until, "nginx does not start"
             time.sleep(0.02)
+
+    def page(self, path, text):
+        """Puts a page at the path."""
+        (self._folder / path).write_text(text)
 
     def stop(self):
         """Ends it, after all answers were sent and logged."""

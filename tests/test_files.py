@@ -17,6 +17,7 @@ from pathlib import Path
 
 import forge
 import pytest
+from captures import make as captures
 from netmon import FilterError, Monitor, Snapshot, SourceError
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
@@ -219,6 +220,22 @@ def test_packets_cut_by_the_snapshot_length_are_counted(write):
     found = total(write(forge.pcap(*shop(), snaplen=200)))
     assert (found["requests"], found["responses"]) == (14, 14)
     assert found["capture"]["truncated"] == 10
+
+
+# The captures kept beside the tests
+
+
+@pytest.mark.parametrize("name", captures.COUNTS)
+def test_kept_captures_count_what_their_readme_says(name):
+    found = total(captures.HERE / name)
+    assert (found["requests"], found["responses"], found["capture"]["gaps"]) == captures.COUNTS[name]
+    assert not any(found["capture"][trouble] for trouble in ("orphan_responses", "parse_errors", "undecodable"))
+
+
+def test_kept_captures_are_what_their_script_makes():
+    for name, (make, _) in captures.MADE.items():
+        assert (captures.HERE / name).read_bytes() == make(), name
+    assert (captures.HERE / "README.md").read_text() == captures.readme()
 
 
 # Several interfaces, clocks and files
