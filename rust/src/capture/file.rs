@@ -125,10 +125,10 @@ impl CaptureFile {
     }
 
     /// The next packet; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, Problem> {
+    pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Problem> {
         match &mut self.format {
-            Format::Pcap(format) => format.next(&mut self.input),
-            Format::Pcapng(format) => format.next(&mut self.input, &mut self.interfaces),
+            Format::Pcap(format) => format.next_record(&mut self.input),
+            Format::Pcapng(format) => format.next_record(&mut self.input, &mut self.interfaces),
         }
     }
 }
@@ -243,6 +243,11 @@ impl Order {
 
     fn u32(self, bytes: &[u8], at: usize) -> u32 {
         let value = bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        if self.is_swapped { value.swap_bytes() } else { value }
+    }
+
+    fn u64(self, bytes: &[u8]) -> u64 {
+        let value = bytes.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
         if self.is_swapped { value.swap_bytes() } else { value }
     }
 }

@@ -78,7 +78,13 @@ mod tests {
     fn there() -> Vec<Info> {
         [("eth0", true), ("eth1", false), ("lo", true), ("any", true), ("dbus-system", true), ("docker0", true)]
             .into_iter()
-            .map(|(name, up)| Info { name: name.into(), description: None, addresses: vec![], up, loopback: name == "lo" })
+            .map(|(name, up)| Info {
+                name: name.into(),
+                description: None,
+                addresses: vec![],
+                up,
+                loopback: name == "lo",
+            })
             .collect()
     }
 

@@ -96,7 +96,7 @@ impl Reading<'_> {
             }
             for _ in 0..BATCH {
                 self.learn(file)?;
-                match file.next() {
+                match file.next_record() {
                     Ok(Some(record)) => {
                         let interfaces = &self.known;
                         let Some((interface, filter)) = interfaces.get(record.interface) else { continue };

@@ -103,7 +103,8 @@ mod tests {
     use crate::pipeline::packet::Timestamp;
 
     fn second(at: i64) -> Snapshot {
-        let mut snapshot = Snapshot { span: Some((Timestamp::new(at, 0), Timestamp::new(at + 1, 0))), ..Snapshot::default() };
+        let mut snapshot =
+            Snapshot { span: Some((Timestamp::new(at, 0), Timestamp::new(at + 1, 0))), ..Snapshot::default() };
         snapshot.counts.requests = 1;
         snapshot
     }
@@ -119,7 +120,10 @@ mod tests {
         }
         assert_eq!(got.len(), CAPACITY);
         assert_eq!(Snapshot::merge_all(&got).counts.requests, 1000);
-        assert_eq!(got.windows(2).filter(|pair| pair[0].span.unwrap().1 == pair[1].span.unwrap().0).count(), CAPACITY - 1);
+        assert_eq!(
+            got.windows(2).filter(|pair| pair[0].span.unwrap().1 == pair[1].span.unwrap().0).count(),
+            CAPACITY - 1
+        );
         assert_eq!(queue.pop(Duration::ZERO), Next::End);
     }
 

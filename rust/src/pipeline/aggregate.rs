@@ -270,5 +270,3 @@ impl Sink for Aggregate {
     }
 }
 
-#[cfg(test)]
-mod tests;

@@ -52,3 +52,6 @@ fn u8_at(bytes: &[u8], at: usize) -> Result<u8, NotTcp> {
 fn after(bytes: &[u8], at: usize) -> Result<&[u8], NotTcp> {
     bytes.get(at..).ok_or(NotTcp::Short)
 }
+
+#[cfg(test)]
+mod tests;

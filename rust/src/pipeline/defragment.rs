@@ -86,8 +86,7 @@ impl Defragmenter {
     /// Takes a fragment; gives the whole datagram when this was its last missing part.
     pub fn push(&mut self, fragment: &Datagram<'_>, part: FragmentPart, ts: Timestamp) -> Option<Datagram<'_>> {
         self.expire(ts);
-        let key =
-            Key { vlan: fragment.vlan, source: fragment.source, destination: fragment.destination, id: part.id };
+        let key = Key { vlan: fragment.vlan, source: fragment.source, destination: fragment.destination, id: part.id };
         let order = &mut self.order;
         let partial = self.partials.entry(key).or_insert_with(|| {
             order.push_back((key, ts));

@@ -287,8 +287,7 @@ impl<S: Sink> Turn<'_, S> {
         let ticket = self.sink.unasked(self.server());
         self.sink.note(Note::Orphan);
         self.sink.response(ticket, head.status, None);
-        self.dialogue.answer =
-            Some(Answer { ticket, status: head.status, latency: None, bytes: 0, is_final: false });
+        self.dialogue.answer = Some(Answer { ticket, status: head.status, latency: None, bytes: 0, is_final: false });
         if head.status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;

@@ -141,9 +141,9 @@ impl<T: Default> Flows<T> {
             found = None;
         }
         let opened = found.is_none();
-        let Some(id) = found.or_else(|| {
-            (is_new_connection || segment.payload_wire_len > 0).then(|| self.open(segment, consumer))
-        }) else {
+        let Some(id) =
+            found.or_else(|| (is_new_connection || segment.payload_wire_len > 0).then(|| self.open(segment, consumer)))
+        else {
             return Outcome::default();
         };
         let mut observation = self.advance(id, segment, consumer);
@@ -206,12 +206,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// Takes a segment of a known connection.
-    fn advance<C: Consumer<State = T>>(
-        &mut self,
-        id: FlowId,
-        segment: &Segment<'_>,
-        consumer: &mut C,
-    ) -> Observation {
+    fn advance<C: Consumer<State = T>>(&mut self, id: FlowId, segment: &Segment<'_>, consumer: &mut C) -> Observation {
         let Some(flow) = self.table.get_mut(id) else { return Observation::default() };
         let budget = &mut self.budget;
         let had_hole = flow.has_hole();

@@ -360,15 +360,16 @@ impl Parser {
                 self.end(ts, handler);
                 self.stop();
             }
-            Next::Body { framing, doubt } => match Body::new(framing) {
-                Some(body) => self.state = State::Body { body, doubt },
-                None => {
-                    self.end(ts, handler);
-                    if framing == Framing::Unknown {
-                        self.state = State::Lost;
-                    }
+            Next::Body { framing, doubt } => {
+                if let Some(body) = Body::new(framing) {
+                    self.state = State::Body { body, doubt };
+                    return;
                 }
-            },
+                self.end(ts, handler);
+                if framing == Framing::Unknown {
+                    self.state = State::Lost;
+                }
+            }
         }
     }
 

@@ -172,26 +172,25 @@ impl Stream {
         if !self.begun {
             (self.next, self.begun) = (seq, true);
         }
-        let behind = self.next.distance(seq);
-        if behind < 0 {
+        if self.next.distance(seq) < 0 {
             return self.push_early(seq, payload, len, ts, budget, sink);
         }
-        let behind = behind as u32;
-        if behind >= len {
-            return Arrival::Old;
-        }
         let filling = self.hole_since();
-        let (mut payload, mut len) = (&payload[(behind as usize).min(payload.len())..], len - behind);
-        if let Some(held) = self.waiting.as_ref().and_then(|waiting| waiting.segments.front()) {
+        let mut arrival = Arrival::Old;
+        loop {
+            let seen = self.next.distance(seq) as u32;
+            if seen >= len {
+                return arrival;
+            }
+            arrival = filling.map_or(Arrival::InOrder, Arrival::Filling);
+            let new = &payload[payload.len().min(seen as usize)..];
+            let held = self.waiting.as_ref().and_then(|waiting| waiting.segments.front());
             // First wins: what is held already was here before this.
-            len = len.min(held.seq.distance(self.next) as u32);
-            payload = &payload[..payload.len().min(len as usize)];
-        }
-        self.deliver(payload, len, ts, sink);
-        if filling.is_some() {
+            let room = held.map_or(u32::MAX, |held| held.seq.distance(self.next) as u32);
+            let part = room.min(len - seen);
+            self.deliver(&new[..new.len().min(part as usize)], part, ts, sink);
             self.deliver_held(budget, sink);
         }
-        filling.map_or(Arrival::InOrder, Arrival::Filling)
     }
 
     /// Gives up the first hole: what is held behind it is delivered, up to the next one.
@@ -236,7 +235,10 @@ impl Stream {
     /// Hands on what is held and has become next.
     fn deliver_held(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
         while let Some(waiting) = self.waiting.as_mut() {
-            let Some(held) = waiting.segments.pop_front_if(|held| held.seq == self.next) else { break };
+            if waiting.segments.front().is_some_and(|held| held.seq != self.next) {
+                break;
+            }
+            let Some(held) = waiting.segments.pop_front() else { break };
             waiting.bytes -= held.bytes.len();
             waiting.since = held.ts;
             budget.held -= held.bytes.len();
@@ -257,12 +259,15 @@ impl Stream {
         budget: &mut Budget,
         sink: &mut impl Sink,
     ) -> Arrival {
+        if len == 0 {
+            return Arrival::Old;
+        }
         let wanted_from = self.next.plus(self.unwanted);
         let unseen = wanted_from.distance(seq).clamp(0, len as i32) as u32 == len;
         let payload = if unseen { &[] } else { &payload[..payload.len().min(len as usize)] };
-        let waiting = self.waiting.get_or_insert_with(|| {
-            Box::new(Waiting { since: ts, bytes: 0, segments: VecDeque::with_capacity(4) })
-        });
+        let waiting = self
+            .waiting
+            .get_or_insert_with(|| Box::new(Waiting { since: ts, bytes: 0, segments: VecDeque::with_capacity(4) }));
         let kept = waiting.insert(seq, payload, len, ts);
         budget.held += kept;
         let over = |waiting: &Waiting, budget: &Budget| {
@@ -324,4 +329,4 @@ impl Waiting {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

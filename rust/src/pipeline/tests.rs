@@ -1,1 +1,284 @@
+//! Whole captures through all stages. Most tests need no known answer: a capture and its disguise must count the same.
 
+mod forge;
+
+use super::snapshot::Snapshot;
+use super::*;
+use forge::{Forge, Frame, Wire};
+use proptest::prelude::*;
+
+/// Everything counted in `frames`, as one snapshot.
+fn count(frames: &[Frame]) -> Snapshot {
+    count_with(frames, Settings::default())
+}
+
+fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
+    let mut pipeline = Pipeline::new(settings);
+    frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
+    pipeline.finish();
+    pipeline.close(Timestamp(0), Timestamp(1))
+}
+
+/// What was said over HTTP, without when and over what.
+fn http(snapshot: &Snapshot) -> String {
+    let hosts: Vec<String> = snapshot
+        .hosts
+        .iter()
+        .map(|host| {
+            let sections: Vec<String> = host
+                .sections
+                .iter()
+                .map(|section| {
+                    let counts = &section.counts;
+                    let methods: Vec<_> =
+                        counts.methods.by_count().iter().map(|(method, n)| format!("{}={n}", method.name())).collect();
+                    format!(
+                        "{} {methods:?} {:?} {}+{}",
+                        section.path,
+                        counts.statuses.by_count(),
+                        counts.request_bytes,
+                        counts.response_bytes
+                    )
+                })
+                .collect();
+            format!("{}: {}", host.name, sections.join("; "))
+        })
+        .collect();
+    hosts.join("\n")
+}
+
+const TURNS: [&str; 6] = [
+    "GET /shop/1?secret=1 HTTP/1.1\r\nHost: Shop.example\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\nabcdefghijklmnopqrstuvwxyz",
+    "POST /api HTTP/1.1\r\nHost: api.example\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nbye\r\n0\r\nT: x\r\n\r\n",
+    "HEAD /shop HTTP/1.1\r\nHost: shop.example:80\r\n\r\n",
+    "HTTP/1.1 304 Not Modified\r\nContent-Length: 100\r\n\r\n",
+];
+
+const WANT: &str = r#"api.example: /api ["POST=1"] [(100, 1), (503, 1)] 84+93
+shop.example: /shop ["GET=1", "HEAD=1"] [(200, 1), (304, 1)] 99+115"#;
+
+#[test]
+fn a_connection_is_counted_by_host_section_method_and_status() {
+    let snapshot = count(&Forge::connection(Wire::default(), &TURNS));
+    assert_eq!(http(&snapshot), WANT);
+    assert_eq!((snapshot.counts.hits(), snapshot.counts.requests, snapshot.counts.errors), (7, 3, 1));
+    assert_eq!((snapshot.tcp.opened, snapshot.tcp.closed, snapshot.tcp.retransmitted), (1, 1, 0));
+    assert_eq!(snapshot.capture.protocols.by_count(), [(Protocol::Http1, 1)]);
+    assert_eq!((snapshot.capture.gaps, snapshot.capture.unanswered, snapshot.capture.orphan_responses), (0, 0, 0));
+    assert_eq!(snapshot.counts.latency.count(), 3);
+    assert_eq!(snapshot.counts.duration.count(), 3);
+}
+
+fn wires() -> impl Strategy<Value = Wire> {
+    let isn = prop_oneof![any::<u32>(), (u32::MAX - 400)..=u32::MAX, Just(i32::MAX as u32)];
+    (any::<bool>(), prop::option::of(1u16..4000), any::<bool>(), isn.clone(), isn, 1usize..80).prop_map(
+        |(ipv6, vlan, swapped, a, b, segment)| Wire { ipv6, vlan, swapped, isn: [a, b], segment, ..Wire::default() },
+    )
+}
+
+/// Moves frames about, none further than `window` places, and duplicates some; the handshake stays in front, since a
+/// capture that begins with data began midway. Frames of one side overtake only frames of the same side.
+fn disturb(frames: &[Frame], window: usize, seed: u64) -> Vec<Frame> {
+    let mut random = seed | 1;
+    let mut next = move || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random as usize
+    };
+    let mut disturbed = frames.to_vec();
+    for at in 3..disturbed.len() {
+        let to = (at + next() % window).min(disturbed.len() - 1);
+        let side = |frame: &Frame| {
+            frame.bytes[..frame.bytes.len().min(60)].windows(2).position(|port| port == 40_000u16.to_be_bytes())
+        };
+        let run = &disturbed[at..=to];
+        if run.iter().all(|frame| side(frame) == side(&disturbed[at])) {
+            disturbed.swap(at, to);
+        }
+    }
+    for at in (3..disturbed.len()).rev() {
+        if next() % 3 == 0 {
+            let copy = disturbed[at].clone();
+            disturbed.insert(at + 1, copy);
+        }
+    }
+    disturbed
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_cut_any_wire_any_order_any_duplication_counts_the_same(wire in wires(), window in 1usize..6, seed in any::<u64>()) {
+        let frames = disturb(&Forge::connection(wire, &TURNS), window, seed);
+        prop_assert_eq!(http(&count(&frames)), WANT);
+    }
+
+    #[test]
+    fn a_message_that_was_not_there_is_never_counted(wire in wires(), lost in prop::collection::vec(any::<prop::sample::Index>(), 1..6)) {
+        let mut frames = Forge::connection(wire, &TURNS);
+        for index in lost {
+            frames.remove(index.index(frames.len()));
+        }
+        let whole = count(&Forge::connection(wire, &TURNS));
+        let snapshot = count(&frames);
+        prop_assert!(snapshot.counts.requests <= 3 && snapshot.counts.responses <= 4, "{}", http(&snapshot));
+        for (status, n) in snapshot.counts.statuses.by_count() {
+            prop_assert!(n <= whole.counts.statuses.get(status));
+        }
+        for (method, n) in snapshot.counts.methods.by_count() {
+            prop_assert!(n <= whole.counts.methods.get(method));
+        }
+    }
+
+    #[test]
+    fn sums_over_hosts_and_sections_are_the_totals_with_any_caps(
+        hosts in prop::collection::vec((0u8..20, 0u8..6), 1..120), max_hosts in 1usize..8, per_host in 1usize..4, sections in 1usize..12,
+    ) {
+        let mut forge = Forge::new(Wire::default());
+        forge.handshake();
+        for (host, path) in &hosts {
+            forge.say(0, format!("GET /{path} HTTP/1.1\r\nHost: h{host}\r\n\r\n").as_bytes());
+            forge.say(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        }
+        let limits = aggregate::Limits { hosts: max_hosts, sections_per_host: per_host, sections, exchanges: 1 };
+        let settings = Settings { aggregate: aggregate::Settings { limits, exchanges: true, ..Default::default() }, ..Settings::default() };
+        let snapshot = count_with(&forge.frames, settings);
+        prop_assert_eq!(snapshot.counts.requests, hosts.len() as u64);
+        prop_assert_eq!(snapshot.counts.responses, hosts.len() as u64);
+        let mut sum = snapshot::Counts::default();
+        for host in &snapshot.hosts {
+            let mut of_host = snapshot::Counts::default();
+            host.sections.iter().for_each(|section| of_host.merge(&section.counts));
+            prop_assert_eq!(&of_host, &host.counts);
+            sum.merge(&host.counts);
+        }
+        prop_assert_eq!(&sum, &snapshot.counts);
+        prop_assert!(snapshot.hosts.len() <= max_hosts + 1);
+        prop_assert_eq!(snapshot.capture.exchanges_dropped, hosts.len() as u64 - 1);
+        // Nobody who is seen may be too low by more than is said.
+        for host in snapshot.hosts.iter().filter(|host| &*host.name != snapshot::OTHER) {
+            let truth = 2 * hosts.iter().filter(|(number, _)| format!("h{number}") == *host.name).count() as u64;
+            prop_assert!(host.counts.hits() <= truth && truth <= host.counts.hits() + snapshot.capture.hits_error);
+        }
+    }
+}
+
+#[test]
+fn a_busy_host_survives_a_flood_of_invented_names() {
+    let mut forge = Forge::new(Wire::default());
+    forge.handshake();
+    for at in 0..500 {
+        let host = if at % 5 == 0 { "busy.example".to_owned() } else { format!("invented{at}.example") };
+        forge.say(0, format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes());
+    }
+    let limits = aggregate::Limits { hosts: 10, ..Default::default() };
+    let settings = Settings { aggregate: aggregate::Settings { limits, ..Default::default() }, ..Settings::default() };
+    let snapshot = count_with(&forge.frames, settings);
+    let busy = snapshot.host("busy.example").expect("the busy host");
+    assert!(busy.counts.requests + snapshot.capture.hits_error >= 100);
+    assert_eq!(snapshot.hosts[snapshot.top_hosts(2)[1]].name.as_ref(), "busy.example", "after ~other");
+    assert!(snapshot.capture.hosts_folded > 300);
+}
+
+#[test]
+fn two_vlans_are_two_connections() {
+    let one = Forge::connection(Wire { vlan: Some(1), ..Wire::default() }, &TURNS);
+    let two = Forge::connection(Wire { vlan: Some(2), isn: [7, 9], ..Wire::default() }, &TURNS);
+    let mixed: Vec<Frame> = one.into_iter().zip(two).flat_map(|(a, b)| [a, b]).collect();
+    let snapshot = count(&mixed);
+    assert_eq!((snapshot.counts.requests, snapshot.counts.responses, snapshot.tcp.opened), (6, 8, 2));
+}
+
+#[test]
+fn a_connection_seen_on_two_interfaces_counts_once_and_on_each_in_its_traffic() {
+    let frames = Forge::connection(Wire::default(), &TURNS);
+    let twice: Vec<Frame> = frames
+        .iter()
+        .flat_map(|frame| [frame.clone(), Frame { interface: 1, ts: frame.ts + 1000, ..frame.clone() }])
+        .collect();
+    let snapshot = count(&twice);
+    assert_eq!(http(&snapshot), WANT);
+    assert_eq!(snapshot.tcp, count(&frames).tcp);
+    let packets: Vec<u64> = snapshot.interfaces.iter().map(|interface| interface.traffic.packets).collect();
+    assert_eq!(packets, [frames.len() as u64; 2]);
+}
+
+#[test]
+fn bodies_cut_by_the_snapshot_length_cost_nothing() {
+    let body = "x".repeat(5000);
+    let turns = [TURNS[0], &format!("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{body}"), TURNS[4], TURNS[5]];
+    let frames = Forge::connection(Wire::default(), &turns);
+    let whole = count(&frames);
+    let mut pipeline = Pipeline::new(Settings::default());
+    for frame in &frames {
+        let packet = frame.packet();
+        pipeline.push(&Packet { data: &packet.data[..packet.data.len().min(200)], ..packet });
+    }
+    pipeline.finish();
+    let cut = pipeline.close(Timestamp(0), Timestamp(1));
+    assert_eq!(http(&cut), http(&whole));
+    assert_eq!((cut.capture.truncated, cut.capture.gaps), (4, 0));
+}
+
+#[test]
+fn a_syn_flood_makes_no_connections_beyond_its_limit() {
+    let flows = flow::Limits { flows: 100, half_open: 10, ..Default::default() };
+    let mut pipeline = Pipeline::new(Settings { flows, ..Settings::default() });
+    for port in 1..5000 {
+        let mut forge = Forge::new(Wire { client_port: port, ..Wire::default() });
+        forge.handshake();
+        pipeline.push(&forge.frames[0].packet());
+        assert!(pipeline.flows.len() <= 10);
+    }
+    assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.flows_evicted, 4999 - 10);
+}
+
+#[test]
+fn every_limit_at_one_still_counts_and_never_panics() {
+    let settings = Settings {
+        flows: flow::Limits { flows: 1, half_open: 1, ..Default::default() },
+        reassembly: Budget::new(1, 1, 1),
+        aggregate: aggregate::Settings {
+            limits: aggregate::Limits { hosts: 1, sections_per_host: 1, sections: 1, exchanges: 1 },
+            ..Default::default()
+        },
+        defragment: defragment::Limits { datagrams: 1, bytes: 1, patience: 1 },
+    };
+    let frames: Vec<Frame> = (1..50)
+        .flat_map(|port| {
+            disturb(
+                &Forge::connection(Wire { client_port: port, segment: 7, ..Wire::default() }, &TURNS),
+                3,
+                u64::from(port),
+            )
+        })
+        .collect();
+    let snapshot = count_with(&frames, settings);
+    assert!(snapshot.counts.requests > 0);
+}
+
+#[test]
+fn a_reused_port_is_another_connection() {
+    let first = Forge::connection(Wire::default(), &TURNS);
+    let second =
+        Forge::connection(Wire { isn: [1200, 5100], start: 1_700_000_001_000_000_000, ..Wire::default() }, &TURNS);
+    let snapshot = count(&[first, second].concat());
+    assert_eq!((snapshot.counts.requests, snapshot.counts.responses, snapshot.tcp.opened), (6, 8, 2));
+}
+
+#[test]
+fn idle_connections_are_forgotten_in_packet_time() {
+    let frames = Forge::connection(Wire::default(), &TURNS[..1]);
+    let mut pipeline = Pipeline::new(Settings::default());
+    frames[..5].iter().for_each(|frame| pipeline.push(&frame.packet()));
+    assert_eq!(pipeline.flows.len(), 1);
+    pipeline.tick(Timestamp(frames[0].ts + 299 * SECOND));
+    assert_eq!(pipeline.flows.len(), 1);
+    pipeline.tick(Timestamp(frames[0].ts + 301 * SECOND));
+    assert_eq!(pipeline.flows.len(), 0);
+    assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.unanswered, 1);
+}

@@ -63,7 +63,7 @@ impl Engine {
         snaplen = DEFAULT_SNAPLEN, buffer_size = DEFAULT_BUFFER_SIZE, promiscuous = true,
         interval = 1.0, section_depth = 1, timeout = None, exchanges = false,
     ))]
-    #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
@@ -158,7 +158,7 @@ fn level_name(level: Level) -> &'static str {
 fn duration(name: &str, seconds: f64, least: f64) -> PyResult<Duration> {
     /// More is for ever: a thousand years.
     const MOST: f64 = 3.2e10;
-    if !(seconds >= least) {
+    if seconds.is_nan() || seconds < least {
         return Err(PyValueError::new_err(format!("{name} must be at least {least} seconds, not {seconds}")));
     }
     Ok(Duration::from_secs_f64(seconds.min(MOST)))

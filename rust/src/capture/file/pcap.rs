@@ -33,7 +33,7 @@ impl Format {
         Ok(Self { order, unit, header: record })
     }
 
-    pub fn next<'a>(&mut self, input: &'a mut Input) -> Result<Option<Record<'a>>, Problem> {
+    pub fn next_record<'a>(&mut self, input: &'a mut Input) -> Result<Option<Record<'a>>, Problem> {
         let Some(header) = input.take(self.header)? else { return Ok(None) };
         let order = self.order;
         let ts = Timestamp::new(i64::from(order.u32(header, 0)), i64::from(order.u32(header, 4)) * self.unit);

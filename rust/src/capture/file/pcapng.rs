@@ -75,7 +75,7 @@ impl Format {
         Ok(())
     }
 
-    pub fn next<'a>(
+    pub fn next_record<'a>(
         &mut self,
         input: &'a mut Input,
         interfaces: &mut Vec<FileInterface>,
@@ -106,7 +106,7 @@ impl Format {
         }
         let kind = self.order.u32(head, 0);
         let length = self.order.u32(head, 4) as usize;
-        if length < 12 || length % 4 != 0 {
+        if length < 12 || !length.is_multiple_of(4) {
             return Err(Problem::Malformed("has a block of impossible length: it is damaged from there on".into()));
         }
         let Some(block) = input.take(length)? else { return Ok(None) };
@@ -149,9 +149,8 @@ impl Format {
                 (0, _) => break,
                 (OPTION_NAME, _) => name = Some(String::from_utf8_lossy(value).into_owned()),
                 (OPTION_RESOLUTION, &[resolution, ..]) => clock.units = units(resolution),
-                (OPTION_OFFSET, &[a, b, c, d, e, f, g, h]) => {
-                    let offset = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-                    clock.offset = (if order.is_swapped { offset.swap_bytes() } else { offset }) as i64;
+                (OPTION_OFFSET, value) if value.len() == 8 => {
+                    clock.offset = order.u64(value) as i64;
                 }
                 _ => {}
             }

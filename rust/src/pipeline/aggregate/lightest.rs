@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_lightest_comes_out_by_its_present_weight() {
-        let mut weights = vec![5, 1, 3];
+        let mut weights = [5, 1, 3];
         let mut lightest = Lightest::default();
         assert_eq!(lightest.take(0..3, |row| Some(weights[row as usize])), Some(1));
         weights[2] = 9;

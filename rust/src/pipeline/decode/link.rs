@@ -14,7 +14,7 @@ pub struct Frame<'a> {
     pub wire_len: usize,
 }
 
-/// Tags one inside the other. Three cover QinQ with one to spare; more is a loop or an attack.
+/// VLAN tags one inside the other. Three cover 802.1ad with one to spare; more is a loop or an attack.
 const MAX_TAGS: usize = 3;
 /// MPLS labels stacked; providers use two or three.
 const MAX_LABELS: usize = 8;

@@ -138,11 +138,7 @@ pub struct Segment<'a> {
 }
 
 /// Reads the TCP header of a whole datagram.
-pub fn segment<'a>(
-    datagram: &Datagram<'a>,
-    ts: Timestamp,
-    interface: InterfaceId,
-) -> Result<Segment<'a>, NotTcp> {
+pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceId) -> Result<Segment<'a>, NotTcp> {
     if datagram.protocol != TCP {
         return Err(NotTcp::Foreign);
     }

@@ -1,0 +1,138 @@
+//! Conversations: what both sides say, in order, and what is counted.
+
+use super::*;
+use crate::pipeline::decode::FlowKey;
+use std::net::Ipv4Addr;
+
+/// Writes down what it is told. A ticket is the number of the request.
+#[derive(Default)]
+struct Script {
+    lines: Vec<String>,
+    requests: usize,
+}
+
+impl Sink for Script {
+    type Ticket = usize;
+
+    fn request(&mut self, request: &Request<'_>, _ts: Timestamp) -> usize {
+        self.requests += 1;
+        let line = format!("{} {} at {}", request.method.name(), request.target.escape_ascii(), request.server.port);
+        self.lines.push(line);
+        self.requests
+    }
+    fn unasked(&mut self, server: Endpoint) -> usize {
+        self.lines.push(format!("unasked {}", server.port));
+        0
+    }
+    fn response(&mut self, ticket: usize, status: u16, latency: Option<u64>) {
+        self.lines.push(format!("{status} to {ticket} after {latency:?}"));
+    }
+    fn bytes(&mut self, _: usize, _: bool, _: u64) {}
+    fn exchange(&mut self, ticket: usize, exchange: &Exchange) {
+        let Exchange { status, request_bytes, response_bytes, latency, duration, .. } = exchange;
+        self.lines
+            .push(format!("exchange {ticket}: {status:?} {request_bytes}+{response_bytes} {latency:?}/{duration:?}"));
+    }
+    fn note(&mut self, note: Note) {
+        self.lines.push(format!("{note:?}"));
+    }
+}
+
+/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later.
+fn converse(lines: &[&str]) -> Vec<String> {
+    let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
+    let key = FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 };
+    let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
+    let mut script = Script::default();
+    let mut stage = Exchanges(&mut script);
+    let mut connection = Connection::default();
+    let mut started = [false; 2];
+    for (at, line) in lines.iter().enumerate() {
+        let (side, text) = line.split_at(1);
+        let direction = if side == ">" { Direction::Up } else { Direction::Down };
+        let lost = text.starts_with('_');
+        let start = !std::mem::replace(&mut started[direction as usize], true) && !lost;
+        let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
+        let chunk = Chunk { skipped: if lost { 10 } else { 0 }, bytes, start, ts: Timestamp(at as i64) };
+        stage.chunk(&flow, &mut connection, direction, chunk);
+    }
+    stage.ended(&flow, connection, Timestamp(lines.len() as i64));
+    script.lines
+}
+
+const OK: &str = "<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+
+#[test]
+fn a_request_meets_its_response() {
+    assert_eq!(
+        converse(&[">GET / HTTP/1.1\r\n", ">\r\n", "<HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", "<body"]),
+        ["Protocol(Http1)", "GET / at 80", "200 to 1 after Some(1)", "exchange 1: Some(200) 18+42 Some(1)/Some(3)",]
+    );
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let lines = converse(&[
+        ">GET /1 HTTP/1.1\r\n\r\nHEAD /2 HTTP/1.1\r\n\r\nGET /3 HTTP/1.1\r\n\r\n",
+        "<HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 404 No\r\nContent-Length: 9\r\n\r\nHTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+    ]);
+    let responses: Vec<_> = lines.iter().filter(|line| line.contains(" to ")).collect();
+    assert_eq!(responses, ["200 to 1 after Some(1)", "404 to 2 after Some(1)", "500 to 3 after Some(1)"]);
+}
+
+#[test]
+fn interim_responses_answer_nothing_and_are_counted() {
+    let lines = converse(&[
+        ">POST / HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        "<HTTP/1.1 100 Continue\r\n\r\n",
+        ">hi",
+        OK,
+    ]);
+    assert_eq!(lines[2..4], ["100 to 1 after None", "200 to 1 after Some(1)"]);
+    assert!(lines[4].starts_with("exchange 1: Some(200)"));
+}
+
+#[test]
+fn a_tunnel_is_not_read_any_further() {
+    let lines = converse(&[
+        ">GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
+        "<HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n",
+        ">GET /no HTTP/1.1\r\n\r\n",
+        OK,
+    ]);
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert_eq!(lines[3], "Protocol(WebSocket)");
+}
+
+#[test]
+fn a_response_nobody_asked_for_is_an_orphan() {
+    assert_eq!(converse(&[OK]), ["Protocol(Http1)", "unasked 80", "Orphan", "200 to 0 after None"]);
+}
+
+#[test]
+fn a_request_without_response_is_unanswered() {
+    assert_eq!(
+        converse(&[">GET / HTTP/1.1\r\n\r\n"]),
+        ["Protocol(Http1)", "GET / at 80", "Unanswered", "exchange 1: None 18+0 None/None"]
+    );
+}
+
+#[test]
+fn after_a_hole_among_responses_only_the_newest_request_is_answered() {
+    let lines = converse(&[">GET /1 HTTP/1.1\r\n\r\n", "<_", ">GET /2 HTTP/1.1\r\n\r\n", OK]);
+    assert!(lines.contains(&"200 to 2 after Some(1)".to_owned()), "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| *line == "Unanswered").count(), 1);
+}
+
+#[test]
+fn requests_that_are_never_answered_are_bounded() {
+    let many = ">GET / HTTP/1.1\r\n\r\n".to_owned();
+    let lines = converse(&vec![many.as_str(); MAX_WAITING * 3]);
+    assert_eq!(lines.iter().filter(|line| *line == "Unanswered").count(), MAX_WAITING * 3);
+}
+
+#[test]
+fn what_is_not_http_is_named_once() {
+    assert_eq!(converse(&[">\u{16}\u{3}\u{1}\u{0}\u{5}hello", "<\u{16}\u{3}\u{3}\u{0}\u{5}hello"]), ["Protocol(Tls)"]);
+    assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
+}

@@ -66,11 +66,8 @@ impl Quality {
         let half = &mut self.halves[segment.direction as usize];
         let counted = *half.home.get_or_insert(segment.interface) == segment.interface;
         let is_reset = segment.flags.has(Flags::RST);
-        let mut observation = Observation {
-            counted,
-            zero_window: counted && segment.window == 0 && !is_reset,
-            ..Observation::default()
-        };
+        let mut observation =
+            Observation { counted, zero_window: counted && segment.window == 0 && !is_reset, ..Observation::default() };
         let same_window = half.window == segment.window;
         half.window = segment.window;
         let length = segment.payload_wire_len

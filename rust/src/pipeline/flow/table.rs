@@ -128,7 +128,15 @@ impl<F> Table<F> {
     /// Puts in a connection whose key is not there yet.
     pub fn insert(&mut self, key: &FlowKey, phase: Phase, value: F, now: Timestamp) -> FlowId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { key: *key, value: None, generation: 0, phase, queued: now, before: NONE, behind: NONE });
+            self.slots.push(Slot {
+                key: *key,
+                value: None,
+                generation: 0,
+                phase,
+                queued: now,
+                before: NONE,
+                behind: NONE,
+            });
             (self.slots.len() - 1) as u32
         });
         let place = &mut self.slots[slot as usize];
@@ -176,12 +184,7 @@ impl<F> Table<F> {
         .find_map(|(phase, idle)| self.expired_in(phase, now.plus(-idle), &last_seen))
     }
 
-    fn expired_in(
-        &mut self,
-        phase: Phase,
-        before: Timestamp,
-        last_seen: &impl Fn(&F) -> Timestamp,
-    ) -> Option<FlowId> {
+    fn expired_in(&mut self, phase: Phase, before: Timestamp, last_seen: &impl Fn(&F) -> Timestamp) -> Option<FlowId> {
         // At most once round the line: a capture whose clock jumps must not go round for ever.
         for _ in 0..self.lines[phase as usize].len {
             let id = self.head(phase)?;

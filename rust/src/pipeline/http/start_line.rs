@@ -49,7 +49,11 @@ const MAX_METHOD: usize = 24;
 pub fn likeness(bytes: &[u8]) -> Likeness {
     const VERSION: &[u8] = b"HTTP/";
     if bytes.starts_with(VERSION) {
-        return if bytes.get(5).is_none_or(|byte| matches!(byte, b'0' | b'1')) { Likeness::Response } else { Likeness::Neither };
+        return if bytes.get(5).is_none_or(|byte| matches!(byte, b'0' | b'1')) {
+            Likeness::Response
+        } else {
+            Likeness::Neither
+        };
     }
     let token = bytes.iter().take(MAX_METHOD + 1).take_while(|&&byte| is_token(byte)).count();
     match bytes.get(token) {
@@ -102,7 +106,7 @@ pub fn is_likely_start(bytes: &[u8]) -> bool {
     }
 }
 
-/// Length of what a load balancer says of its client before the first request: the PROXY protocol of HAProxy, 1 and 2.
+/// Length of what a load balancer says of its client before the first request: the PROXY protocol, versions 1 and 2.
 pub fn proxy_header(bytes: &[u8]) -> usize {
     /// The longest line of version 1.
     const LINE: usize = 107;
@@ -134,7 +138,9 @@ pub fn status_code(line: &[u8]) -> Option<u16> {
     let (version, rest) = line.split_at_checked(8)?;
     let rest = rest.strip_prefix(b" ").filter(|_| is_version(version))?.trim_ascii_start();
     match rest {
-        &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ref after @ ..] if !after.first().is_some_and(u8::is_ascii_alphanumeric) => {
+        &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ref after @ ..]
+            if !after.first().is_some_and(u8::is_ascii_alphanumeric) =>
+        {
             Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
         }
         _ => None,
@@ -197,7 +203,9 @@ mod tests {
         for line in ["GET / HTTP/1.1", "GET /a b c HTTP/1.0", "OPTIONS * HTTP/1.1", "X-ODD http://a/ HTTP/1.1"] {
             assert!(is_request_line(line.as_bytes()), "{line}");
         }
-        for line in ["GET /", "GET HTTP/1.1", "EHLO mail.example.org", "GET / HTTP/2.0", "GET / RTSP/1.0", "GET / HTTP/1.1 "] {
+        for line in
+            ["GET /", "GET HTTP/1.1", "EHLO mail.example.org", "GET / HTTP/2.0", "GET / RTSP/1.0", "GET / HTTP/1.1 "]
+        {
             assert!(!is_request_line(line.as_bytes()), "{line}");
         }
     }

@@ -1,1 +1,308 @@
+//! Streams of one direction, and what is read out of them: whole, byte by byte, and with holes.
 
+use super::*;
+use proptest::prelude::*;
+
+/// What was told, as text. The sizes told in parts are added up.
+#[derive(Default)]
+struct Told {
+    events: Vec<String>,
+    bytes: u64,
+    /// What to answer responses with.
+    follows: Vec<Follows>,
+}
+
+impl Handler for Told {
+    fn message(&mut self, message: Message<'_>, _ts: Timestamp) -> Follows {
+        let text = match message {
+            Message::Bytes(count) => {
+                self.bytes += count;
+                return Follows::Body;
+            }
+            Message::Request(head, _) => {
+                let host = head.host.map_or("-".into(), |host| host.escape_ascii().to_string());
+                format!("{} {} {host}", head.method.name(), head.target.escape_ascii())
+            }
+            Message::Response(head, _) => {
+                self.events.push(head.status.to_string());
+                return if self.follows.is_empty() { Follows::Body } else { self.follows.remove(0) };
+            }
+            Message::End => format!("end {}", std::mem::take(&mut self.bytes)),
+            Message::Gap => {
+                self.bytes = 0;
+                "gap".into()
+            }
+            Message::Malformed => "malformed".into(),
+            Message::Ambiguous(ambiguity) => ambiguity.name().into(),
+            Message::Foreign(protocol) => format!("foreign {}", protocol.name()),
+        };
+        self.events.push(text);
+        Follows::Body
+    }
+}
+
+fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
+    Chunk { skipped: 0, bytes, start, ts: Timestamp(0) }
+}
+
+/// What a stream tells when it arrives in pieces of `size`, and then ends.
+fn read(stream: &[u8], size: usize, follows: &[Follows]) -> Vec<String> {
+    let mut told = Told { follows: follows.to_vec(), ..Told::default() };
+    let mut parser = Parser::default();
+    for (at, piece) in stream.chunks(size).enumerate() {
+        parser.push(chunk(piece, at == 0), &mut told);
+    }
+    parser.finish(Timestamp(0), &mut told);
+    told.events
+}
+
+/// What a stream tells, whole and byte by byte.
+fn told(stream: &str, follows: &[Follows]) -> String {
+    let whole = read(stream.as_bytes(), usize::MAX, follows);
+    for size in [1, 2, 3, 7] {
+        assert_eq!(read(stream.as_bytes(), size, follows), whole, "{stream:?} in pieces of {size}");
+    }
+    whole.join(", ")
+}
+
+#[test]
+fn requests() {
+    let table = [
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / a, end 27"),
+        ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nhOsT:b \r\n\r\n", "GET / a, end 27, GET /2 b, end 28"),
+        (
+            "POST /x HTTP/1.1\r\nContent-Length: 5\r\n\r\nGET /HEAD / HTTP/1.0\r\n\r\n",
+            "POST /x -, end 44, HEAD / -, end 19",
+        ),
+        (
+            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nT: r\r\n\r\n",
+            "POST / -, end 72",
+        ),
+        (
+            "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, Chunked\r\n\r\nA\r\n0123456789\r\n000\r\n\r\n",
+            "POST / -, end 75",
+        ),
+        ("GET /a b c HTTP/1.1\r\n\r\n", "GET /a b c -, end 23"),
+        ("GET http://h/p HTTP/1.1\r\nHost: other\r\n\r\n", "GET http://h/p other, end 40"),
+        ("OPTIONS * HTTP/1.1\r\n\r\n", "OPTIONS * -, end 22"),
+        ("brew /pot HTTP/1.1\r\n\r\n", "OTHER /pot -, end 22"),
+        ("GET / HTTP/1.1\r\n\r\n\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", "GET / -, end 18, GET /2 -, end 19"),
+        ("GET / HTTP/1.1\nHost: a\n\n", "GET / a, bare_lf, end 24"),
+        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / a, field, end 28"),
+        ("GET / HTTP/1.1\r\nX: a\r\n b\r\nHost: a\r\n\r\n", "GET / a, fold, end 37"),
+        ("GET /old\r\n", "GET /old -, end 10"),
+        ("PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\n\r\n", "GET / -, end 18"),
+        ("EHLO mail.example\r\n", "foreign other"),
+        ("\u{16}\u{3}\u{1}\u{0}\u{5}hello", "foreign tls"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign h2c"),
+        ("SSH-2.0-x\r\n", "foreign other"),
+    ];
+    for (stream, want) in table {
+        if stream.starts_with("PROXY") || want.starts_with("foreign") {
+            // Told by the first bytes of the first segment.
+            assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), want, "{stream:?}");
+        } else {
+            assert_eq!(told(stream, &[]), want, "{stream:?}");
+        }
+    }
+}
+
+#[test]
+fn responses() {
+    use Follows::{Body, Doubt, Nothing, Tunnel};
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+    let table: Vec<(String, &[Follows], &str)> = vec![
+        (format!("{head}body"), &[Body], "200, end 42"),
+        (format!("{head}{head}body"), &[Nothing, Body], "200, end 38, 200, end 42"),
+        (format!("{head}{head}body"), &[Doubt, Body], "200, end 38, 200, end 42"),
+        (format!("{head}body{head}body"), &[Doubt, Body], "200, end 42, 200, end 42"),
+        (
+            "HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\nHTTP/1.1 204\r\n\r\n".into(),
+            &[],
+            "304, end 49, 204, end 16",
+        ),
+        (
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into(),
+            &[],
+            "100, end 25, 200, end 38",
+        ),
+        ("HTTP/1.0 200 OK\r\n\r\nuntil the end HTTP/1.1 500 no\r\n\r\n".into(), &[], "200, end 52"),
+        (
+            "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\nHTTP/1.1 200 OK\r\n\r\n".into(),
+            &[Tunnel],
+            "101, end 46",
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n".into(),
+            &[],
+            "200, length_and_encoding, end 71",
+        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\nContent-Length: 4\r\n\r\nbody".into(), &[], "200, length, end 64"),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nx".into(), &[], "200, encoding, end 49"),
+    ];
+    for (stream, follows, want) in table {
+        // What is doubtful is told by how a segment starts.
+        let told = if follows.contains(&Doubt) {
+            read(stream.as_bytes(), usize::MAX, follows).join(", ")
+        } else {
+            told(&stream, follows)
+        };
+        assert_eq!(told, want, "{stream:?} answered {follows:?}");
+    }
+}
+
+#[test]
+fn a_broken_chunk_is_told_and_the_next_message_found() {
+    let broken = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nXYZ\r\n";
+    let mut told = Told::default();
+    let mut parser = Parser::default();
+    parser.push(chunk(broken.as_bytes(), true), &mut told);
+    parser.push(chunk(b"rubbish", false), &mut told);
+    parser.push(chunk(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", false), &mut told);
+    assert_eq!(told.events.join(", "), "200, chunk, malformed, gap, 404, end 38");
+}
+
+#[test]
+fn lengths_never_wrap_and_never_allocate() {
+    for length in ["18446744073709551615", "18446744073709551616", "99999999999999999999999", "-1", "+5", "0x10", ""] {
+        let stream = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody");
+        let events = read(stream.as_bytes(), usize::MAX, &[]);
+        assert_eq!(events[0], "200", "{length}");
+    }
+    let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx";
+    assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, gap");
+    let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\nx";
+    assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, chunk, malformed, gap");
+}
+
+/// Pushes bytes, loses some, pushes more.
+fn around(before: &str, lost: u64, after: &str) -> String {
+    let mut told = Told::default();
+    let mut parser = Parser::default();
+    parser.push(chunk(before.as_bytes(), true), &mut told);
+    parser.push(Chunk { skipped: lost, ..chunk(after.as_bytes(), false) }, &mut told);
+    told.events.join(", ")
+}
+
+#[test]
+fn a_hole_in_a_body_of_known_length_costs_only_bytes() {
+    let head = "POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\n";
+    let next = "GET /2 HTTP/1.1\r\n\r\n";
+    assert_eq!(around(&format!("{head}01"), 8, next), "POST / -, end 49, GET /2 -, end 19");
+    assert_eq!(around(&format!("{head}01"), 6, &format!("89{next}")), "POST / -, end 49, GET /2 -, end 19");
+    // The hole is longer than the body: something else is in it.
+    assert_eq!(around(&format!("{head}01"), 20, next), "POST / -, end 49, gap, GET /2 -, end 19");
+    let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n01";
+    assert_eq!(around(chunked, 8, &format!("\r\n0\r\n\r\n{next}")), "POST / -, end 67, GET /2 -, end 19");
+}
+
+#[test]
+fn after_a_hole_elsewhere_the_next_message_is_found_at_the_start_of_a_segment() {
+    let next = "GET /2 HTTP/1.1\r\n\r\n";
+    // In a head: its first line is whole, so it was there.
+    assert_eq!(around("GET / HTTP/1.1\r\nHos", 10, next), "GET / -, gap, GET /2 -, end 19");
+    // In a first line: it may have been anything.
+    assert_eq!(around("GET / HT", 10, next), "gap, GET /2 -, end 19");
+    assert_eq!(around("", 10, next), "gap, GET /2 -, end 19");
+    assert_eq!(around("", 10, "some words of a body\r\nGET /no HTTP/1.1\r\n\r\n"), "gap");
+    assert_eq!(around("", 10, "body "), "gap");
+    let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01";
+    assert_eq!(around(chunked, 8, next), "POST / -, gap, GET /2 -, end 19");
+}
+
+#[test]
+fn a_stream_joined_midway_is_searched_without_complaint() {
+    let mut told = Told::default();
+    let mut parser = Parser::default();
+    for piece in ["tail of a body\r\n", "more\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
+        parser.push(chunk(piece.as_bytes(), false), &mut told);
+    }
+    assert_eq!(told.events.join(", "), "GET / -, end 18");
+}
+
+#[test]
+fn a_head_without_end_is_counted_once_and_passed_over() {
+    let mut told = Told::default();
+    let mut parser = Parser::new(64);
+    parser.push(chunk(b"GET / HTTP/1.1\r\nHost: a\r\n", true), &mut told);
+    for _ in 0..1000 {
+        parser.push(chunk(b"X-Padding: xxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", false), &mut told);
+        assert!(parser.buffer.capacity() <= 128);
+    }
+    parser.push(chunk(b"\r\nGET /2 HTTP/1.1\r\n\r\n", false), &mut told);
+    assert_eq!(told.events.join(", "), "malformed, GET / a, end 39027, GET /2 -, end 19");
+}
+
+#[test]
+fn each_byte_is_visited_a_constant_number_of_times() {
+    // 1 MiB of one header, byte by byte, may cost at most a few times what larger pieces cost per push.
+    let mut parser = Parser::new(1 << 21);
+    let mut told = Told::default();
+    let mut stream = b"GET / HTTP/1.1\r\nX: ".to_vec();
+    stream.resize(1 << 20, b'x');
+    let began = std::time::Instant::now();
+    for piece in stream.chunks(1) {
+        parser.push(chunk(piece, false), &mut told);
+    }
+    // A quadratic scan of a mebibyte takes minutes.
+    assert!(began.elapsed() < std::time::Duration::from_secs(5));
+    parser.push(chunk(b"\r\n\r\n", false), &mut told);
+    assert_eq!(told.events.join(", "), format!("GET / -, end {}", (1 << 20) + 4));
+}
+
+#[test]
+fn heads_agree_with_httparse() {
+    let head = b"POST /path?q HTTP/1.1\r\nHost: example.org\r\nContent-Length: 12\r\nX-Other: 1\r\n\r\n";
+    let ours = head::request(head).unwrap();
+    let mut headers = [httparse::EMPTY_HEADER; 16];
+    let mut theirs = httparse::Request::new(&mut headers);
+    assert_eq!(theirs.parse(head).unwrap(), httparse::Status::Complete(head.len()));
+    assert_eq!(head::end(head, 0), Ok(head.len()));
+    assert_eq!(ours.method.name(), theirs.method.unwrap());
+    assert_eq!(ours.target, theirs.path.unwrap().as_bytes());
+    assert_eq!(ours.framing, Framing::Length(12));
+}
+
+proptest! {
+    #[test]
+    fn what_httparse_accepts_is_read_the_same(
+        method in "[A-Z]{3,7}",
+        target in "/[a-z0-9/?=&.]{0,30}",
+        fields in prop::collection::vec(("[A-Za-z][A-Za-z0-9-]{0,12}", "[ -~]{0,20}"), 0..6),
+        host in "[a-zA-Z0-9.]{1,20}",
+    ) {
+        let mut text = format!("{method} {target} HTTP/1.1\r\n");
+        for (name, value) in &fields {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str(&format!("Host: {host}\r\n\r\n"));
+        let mut headers = [httparse::EMPTY_HEADER; 16];
+        let mut theirs = httparse::Request::new(&mut headers);
+        if let Ok(httparse::Status::Complete(length)) = theirs.parse(text.as_bytes()) {
+            let ours = head::request(text.as_bytes()).unwrap();
+            prop_assert_eq!(head::end(text.as_bytes(), 0), Ok(length));
+            prop_assert_eq!(ours.target, theirs.path.unwrap().as_bytes());
+            let first = theirs.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host")).unwrap();
+            prop_assert_eq!(ours.host, Some(first.value.trim_ascii()));
+        }
+    }
+
+    #[test]
+    fn nothing_panics_and_any_cut_tells_the_same(
+        pieces in prop::collection::vec(prop_oneof![
+            Just("GET / HTTP/1.1\r\n".to_owned()), Just("HTTP/1.1 200 OK\r\n".to_owned()), Just("\r\n".to_owned()),
+            Just("Content-Length: 3\r\n".to_owned()), Just("Transfer-Encoding: chunked\r\n".to_owned()),
+            Just("0\r\n\r\n".to_owned()), Just("3\r\nabc\r\n".to_owned()), "[ -~]{0,12}", Just("Host: h\r\n".to_owned()),
+        ], 0..24),
+    ) {
+        // Where a stream goes wrong, the next message is looked for at the start of segments: cuts matter from there.
+        let stream: String = pieces.concat();
+        let whole = read(stream.as_bytes(), usize::MAX, &[]);
+        let bytewise = read(stream.as_bytes(), 1, &[]);
+        let good = |events: &[String]| {
+            events.iter().take_while(|event| !matches!(event.as_str(), "malformed" | "gap" | "foreign other")).cloned().collect::<Vec<_>>()
+        };
+        let sane = good(&whole).len() == whole.len() && good(&bytewise).len() == bytewise.len();
+        prop_assert!(!sane || whole == bytewise, "{:?} and {:?}", whole, bytewise);
+    }
+}

@@ -65,12 +65,7 @@ struct Lost {
     heaviest: u64,
 }
 
-fn fold_rows<R: Weighed>(
-    rows: &mut Vec<R>,
-    max: usize,
-    hits: impl Fn(&R) -> u64,
-    absorb: impl Fn(&mut R, &R),
-) -> Lost {
+fn fold_rows<R: Weighed>(rows: &mut Vec<R>, max: usize, hits: impl Fn(&R) -> u64, absorb: impl Fn(&mut R, &R)) -> Lost {
     if rows.iter().filter(|row| row.key() != OTHER).count() <= max {
         return Lost::default();
     }

@@ -138,7 +138,8 @@ impl<'de, K: Key> Deserialize<'de> for Tally<K> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Tally<K>, A::Error> {
                 let mut tally = Tally::default();
                 while let Some((label, count)) = map.next_entry::<String, u64>()? {
-                    let key = K::from_label(&label).ok_or_else(|| A::Error::custom(format!("unknown key {label:?}")))?;
+                    let key =
+                        K::from_label(&label).ok_or_else(|| A::Error::custom(format!("unknown key {label:?}")))?;
                     tally.add(key, count);
                 }
                 Ok(tally)
@@ -217,6 +218,7 @@ pub mod time {
     use super::{Deserialize, Deserializer, Duration, SECOND, Serializer, SystemTime, Timestamp};
     use serde::de::Error as _;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         /// The last second of the year 9999, the last one that RFC 3339 can write.
         const LAST: i64 = 253_402_300_799;
@@ -289,6 +291,7 @@ pub mod method {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::pipeline::http::Method;
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(method.name())
     }

@@ -1,1 +1,167 @@
+//! The laws of the monoid, and JSON there and back.
 
+use super::*;
+use crate::pipeline::histogram::Sample;
+use crate::pipeline::snapshot::tally::Key as _;
+use proptest::prelude::*;
+
+fn counts() -> impl Strategy<Value = Counts> {
+    (
+        0u64..9,
+        0u64..9,
+        prop::collection::vec(0u8..5, 0..4),
+        prop::collection::vec(200u16..204, 0..4),
+        prop::collection::vec(0u64..1 << 40, 0..4),
+    )
+        .prop_map(|(requests, bytes, methods, statuses, times)| {
+            let mut counts = Counts { requests, request_bytes: bytes, ..Counts::default() };
+            methods.iter().for_each(|&at| {
+                counts.methods.add(Method::from_bytes([b"GET", b"PUT", b"FOO", b"ACL", b"get"][usize::from(at)]), 1);
+            });
+            statuses.iter().for_each(|&status| counts.statuses.add(status, 2));
+            times.iter().for_each(|&time| counts.latency.record(Sample::new(time)));
+            counts
+        })
+}
+
+fn section() -> impl Strategy<Value = Section> {
+    ("/[a-c]", counts()).prop_map(|(path, counts)| Section { path: path.into(), counts })
+}
+
+fn sorted<R: Row>(rows: &[R]) -> Vec<R> {
+    let mut table = Vec::new();
+    rows.iter().for_each(|row| merge_rows(&mut table, std::slice::from_ref(row)));
+    table
+}
+
+fn host() -> impl Strategy<Value = Host> {
+    ("[a-d]", prop::collection::vec(section(), 0..4), prop::collection::vec(any::<u8>(), 0..12)).prop_map(
+        |(name, sections, addresses)| {
+            let sections = sorted(&sections);
+            let mut counts = Counts::default();
+            sections.iter().for_each(|section| counts.merge(&section.counts));
+            let mut addresses: Vec<_> =
+                addresses.iter().map(|&last| std::net::Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped()).collect();
+            addresses.sort_unstable();
+            addresses.dedup();
+            addresses.truncate(MAX_ADDRESSES);
+            Host { name: name.into(), addresses, counts, sections, tcp: Tcp { segments: 3, ..Tcp::default() } }
+        },
+    )
+}
+
+fn interface() -> impl Strategy<Value = Interface> {
+    ("[a-c]", 0u64..9, 0i64..5, 0usize..3).prop_map(|(name, packets, at, state)| Interface {
+        name: name.into(),
+        traffic: Traffic { packets, ..Traffic::default() },
+        state: [InterfaceState::Up, InterfaceState::New, InterfaceState::Down][state],
+        at: Timestamp(at),
+    })
+}
+
+fn snapshot() -> impl Strategy<Value = Snapshot> {
+    (0i64..50, prop::collection::vec(host(), 0..5), prop::collection::vec(interface(), 0..4), 0u64..9).prop_map(
+        |(start, hosts, interfaces, flows)| {
+            let hosts = sorted(&hosts);
+            let mut counts = Counts::default();
+            hosts.iter().for_each(|host| counts.merge(&host.counts));
+            let end = Timestamp::new(start + 1, 0);
+            let mut capture = Capture { received: flows, ..Capture::default() };
+            capture.flows = Gauge { at: end, value: flows };
+            capture.protocols.add(Protocol::Tls, 1);
+            capture.ambiguous_framing.add(Ambiguity::Fold, 2);
+            let span = Some((Timestamp::new(start, 0), end));
+            Snapshot { span, counts, hosts, interfaces: sorted(&interfaces), capture, ..Snapshot::default() }
+        },
+    )
+}
+
+fn merged(a: &Snapshot, b: &Snapshot) -> Snapshot {
+    Snapshot::merge_all([a, b])
+}
+
+proptest! {
+    #[test]
+    fn merging_is_associative_and_commutative_with_an_identity(a in snapshot(), b in snapshot(), c in snapshot()) {
+        prop_assert_eq!(merged(&merged(&a, &b), &c), merged(&a, &merged(&b, &c)));
+        prop_assert_eq!(merged(&a, &b), merged(&b, &a));
+        prop_assert_eq!(merged(&a, &Snapshot::default()), a.clone());
+    }
+
+    #[test]
+    fn sums_stay_sums_under_merge_and_fold(a in snapshot(), b in snapshot(), hosts in 0usize..4, sections in 0usize..3) {
+        for snapshot in [merged(&a, &b), merged(&a, &b).folded(hosts, sections)] {
+            let mut total = Counts::default();
+            for host in &snapshot.hosts {
+                let mut sum = Counts::default();
+                host.sections.iter().for_each(|section| sum.merge(&section.counts));
+                prop_assert_eq!(&sum, &host.counts);
+                total.merge(&host.counts);
+            }
+            prop_assert_eq!(&total, &snapshot.counts);
+        }
+        let folded = merged(&a, &b).folded(hosts, sections);
+        prop_assert!(folded.hosts.len() <= hosts + 1);
+        prop_assert!(folded.hosts.iter().all(|host| host.sections.len() <= sections + 1));
+        prop_assert!(folded.hosts.is_sorted_by_key(|host| host.name.clone()));
+    }
+
+    #[test]
+    fn json_there_and_back_is_the_same(snapshot in snapshot()) {
+        let json = snapshot.to_json().unwrap();
+        prop_assert!(json.is_ascii() && !json.contains(&b'\n'));
+        let mut again = Snapshot::from_json(&json).unwrap();
+        // When a state was looked at is not written: a written snapshot is as of its end.
+        let mut snapshot = snapshot;
+        let end = snapshot.span.unwrap().1;
+        snapshot.interfaces.iter_mut().chain(&mut again.interfaces).for_each(|interface| interface.at = end);
+        prop_assert_eq!(again, snapshot);
+    }
+}
+
+#[test]
+fn names_from_elsewhere_are_made_safe() {
+    let json = r#"{"hosts":[{"name":"evil\u001b[2J\u202e","requests":1}]}"#;
+    let snapshot = Snapshot::from_json(json.as_bytes()).unwrap();
+    assert_eq!(&*snapshot.hosts[0].name, "evil\\x1b[2J\\xe2\\x80\\xae");
+}
+
+#[test]
+fn what_is_no_snapshot_is_refused() {
+    for json in [
+        "",
+        "[]",
+        "7",
+        r#"{"schema":2}"#,
+        r#"{"statuses":{"x":1}}"#,
+        r#"{"latency":{"count":1,"buckets":[0]}}"#,
+        r#"{"start":"yesterday"}"#,
+    ] {
+        assert!(Snapshot::from_json(json.as_bytes()).is_err(), "{json}");
+    }
+    assert_eq!(Snapshot::from_json(b"{}").unwrap(), Snapshot::default());
+}
+
+#[test]
+fn every_label_names_its_key() {
+    for protocol in Protocol::ALL {
+        assert_eq!(Protocol::from_label(&protocol.label()), Some(protocol));
+    }
+    for ambiguity in Ambiguity::ALL {
+        assert_eq!(Ambiguity::from_label(&ambiguity.label()), Some(ambiguity));
+    }
+}
+
+#[test]
+fn top_rows_are_the_heaviest_ties_by_name() {
+    let named = |name: &str, requests| Host {
+        name: name.into(),
+        counts: Counts { requests, ..Counts::default() },
+        ..Host::default()
+    };
+    let snapshot =
+        Snapshot { hosts: vec![named("a", 1), named("b", 5), named("c", 5), named("d", 9)], ..Snapshot::default() };
+    assert_eq!(snapshot.top_hosts(3), [3, 1, 2]);
+    assert_eq!(snapshot.top_hosts(99), [3, 1, 2, 0]);
+    assert!(snapshot.top_hosts(0).is_empty());
+}
