@@ -1,6 +1,6 @@
 # The only entry to the tools, for people and CI. Each target installs what it lacks, once; `make help` lists them.
 
-PYTHON ?= python3
+export PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -49,7 +49,7 @@ clean: ## remove all that was built
 	find python tests -name __pycache__ -prune -exec rm -rf {} +
 
 build-packages:
-	@PYTHON=$(PYTHON) scripts/packages.sh build
+	@scripts/packages.sh build
 
 test-packages:
 	@scripts/packages.sh test

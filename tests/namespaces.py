@@ -61,6 +61,10 @@ class Namespace:
             finally:
                 _enter(before)
 
+    def offload(self, link, state):
+        """Whether the link hands over frames of up to 64 KiB, as network cards do, or none above its MTU."""
+        self.run("ethtool", "-K", link, *(word for what in ("tso", "gso", "gro") for word in (what, state)))
+
     def play(self, link, frames):
         """Sends frames as they are, VLAN tags and all."""
         with self.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
@@ -92,7 +96,7 @@ def pair():
             namespace.ip("addr", "add", f"{address}/24", "dev", link)
             namespace.ip("addr", "add", f"{address6}/64", "dev", link, "nodad")
             namespace.ip("link", "set", link, "up")
-            namespace.run("ethtool", "-K", link, "tso", "off", "gso", "off", "gro", "off")
+            namespace.offload(link, "off")
         yield server, client
     finally:
         for namespace in made:

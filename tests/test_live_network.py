@@ -133,12 +133,22 @@ def compare(total, truth):
     assert (total.capture.orphan_responses, total.capture.unanswered) == (0, 0)
 
 
-def test_live_counts_are_the_access_logs_and_a_recording_gives_the_same(network, tmp_path):
+@pytest.fixture(params=["off", "on"])
+def offload(network, request):
+    server, client = network
+    server.offload("s0", request.param)
+    client.offload("c0", request.param)
+    yield request.param
+    server.offload("s0", "off")
+    client.offload("c0", "off")
+
+
+def test_live_counts_are_the_access_logs_and_a_recording_gives_the_same(network, offload, tmp_path):
     server, client = network
     recording = tmp_path / "traffic.pcap"
     with namespaces.nginx(server, tmp_path) as nginx, Watch(server, "s0", interval=0.5) as watch:
         tcpdump = namespaces.Tcpdump(server, "s0", recording)
-        nginx.wrk(client, seconds=3)
+        nginx.wrk(client, seconds=3 if offload == "off" else 2)
         every_kind_of_message(client, tmp_path)
         dropped = tcpdump.stop(b"last.example.test")
         watch.until_host("last.example.test")
