@@ -19,6 +19,8 @@
 
 pub mod capture;
 pub mod engine;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod pipeline;
 #[cfg(feature = "python")]
 mod python;

@@ -1,0 +1,107 @@
+//! What the fuzzers run, here so that an ordinary test can replay what they found. Each takes any bytes, and panics only
+//! when a law is broken.
+
+use std::io::Cursor;
+use std::net::Ipv4Addr;
+
+use crate::capture::file::CaptureFile;
+use crate::pipeline::aggregate;
+use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
+use crate::pipeline::defragment;
+use crate::pipeline::exchange::{Connection, Exchanges};
+use crate::pipeline::flow::{self, Consumer, FlowInfo};
+use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
+use crate::pipeline::reassembly::{Budget, Chunk};
+use crate::pipeline::snapshot::{Counts, Snapshot};
+use crate::pipeline::{Pipeline, Settings};
+
+/// Limits so tight that every way to overflow is taken.
+fn tight() -> Settings {
+    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2 };
+    Settings {
+        aggregate: aggregate::Settings { section_depth: 1, exchanges: true, limits },
+        flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },
+        reassembly: Budget::new(64, 32, 3),
+        defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
+    }
+}
+
+/// Sums are sums, and JSON says the same again.
+fn check(snapshot: &Snapshot) {
+    let mut total = Counts::default();
+    for host in &snapshot.hosts {
+        let mut sum = Counts::default();
+        host.sections.iter().for_each(|section| sum.merge(&section.counts));
+        assert_eq!(sum, host.counts, "sections of {}", host.name);
+        total.merge(&host.counts);
+    }
+    assert_eq!(total, snapshot.counts, "hosts");
+    assert_eq!(snapshot.counts.statuses.total(), snapshot.counts.responses);
+    assert_eq!(snapshot.counts.methods.total(), snapshot.counts.requests);
+    let json = snapshot.to_json().expect("a snapshot can be written");
+    let again = Snapshot::from_json(&json).expect("what was written can be read");
+    assert_eq!(again.counts.requests, snapshot.counts.requests);
+}
+
+fn finish(mut pipeline: Pipeline) {
+    pipeline.finish();
+    check(&pipeline.close(Timestamp(0), Timestamp(SECOND)));
+}
+
+/// Frames: link type, length, bytes; and so on.
+pub fn packets(mut data: &[u8]) {
+    let mut pipelines = [Pipeline::new(tight()), Pipeline::new(Settings::default())];
+    let mut ts = Timestamp(0);
+    while let [number, length, interface, rest @ ..] = data {
+        let (frame, next) = rest.split_at(rest.len().min(usize::from(*length) * 2));
+        data = next;
+        ts = ts.plus(i64::from(*interface) * SECOND / 50);
+        let Some(link_type) = LinkType::from_number(u32::from(*number)) else { continue };
+        let wire_len = frame.len() as u32 + u32::from(*interface & 7);
+        let interface = InterfaceId(u16::from(*interface & 1));
+        let packet = Packet { ts, wire_len, interface, link_type, data: frame };
+        pipelines.iter_mut().for_each(|pipeline| pipeline.push(&packet));
+    }
+    pipelines.into_iter().for_each(finish);
+}
+
+/// A capture file.
+pub fn file(data: &[u8]) {
+    let Ok(mut file) = CaptureFile::from_reader(Box::new(Cursor::new(data.to_vec()))) else { return };
+    let mut pipeline = Pipeline::new(tight());
+    loop {
+        let types: Vec<_> = file.interfaces().iter().map(|interface| interface.link_type).collect();
+        let Ok(Some(record)) = file.next_record() else { break };
+        let link_type = types.get(record.interface).copied().flatten().unwrap_or(LinkType::Ethernet);
+        let interface = InterfaceId(record.interface as u16);
+        pipeline.push(&Packet { ts: record.ts, wire_len: record.wire_len, interface, link_type, data: record.data });
+    }
+    finish(pipeline);
+}
+
+/// Pieces of both directions: a byte for direction, loss and start, a length, bytes; and so on.
+pub fn stream(mut data: &[u8]) {
+    let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
+    let key = FlowKey { low: end(1, 1), high: end(2, 80), vlan: 0 };
+    let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
+    let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
+    let mut stage = Exchanges(&mut aggregate);
+    let mut connection = Connection::default();
+    let mut ts = Timestamp(0);
+    let mut started = [false; 2];
+    while let [how, length, rest @ ..] = data {
+        let (bytes, next) = rest.split_at(rest.len().min(usize::from(*length)));
+        data = next;
+        ts = ts.plus(1_000_000);
+        let direction = if how & 1 == 0 { Direction::Up } else { Direction::Down };
+        let skipped = if how & 2 == 0 { 0 } else { u64::from(how >> 2) };
+        let start = skipped == 0 && how & 4 == 0 && !started[direction as usize];
+        started[direction as usize] = true;
+        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, bytes, start, ts });
+        if *how == 0xff {
+            stage.finished(&flow, &mut connection, direction, ts);
+        }
+    }
+    stage.ended(&flow, connection, ts);
+    check(&aggregate.close(Timestamp(0), Timestamp(SECOND), 0, flow::Losses::default()));
+}
