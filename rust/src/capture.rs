@@ -72,7 +72,8 @@ pub enum Error {
 }
 
 /// Link types that are decoded, for messages.
-pub const KNOWN_LINK_TYPES: &str = "supported: Ethernet, Linux cooked, loopback, raw IP, PPP, Cisco HDLC, NFLOG, PKTAP";
+pub const KNOWN_LINK_TYPES: &str =
+    "supported: Ethernet, Linux cooked, loopback, raw IP, PPP, Cisco HDLC, 802.11, radiotap, NFLOG, PKTAP";
 
 /// Version of libpcap as it says of itself.
 pub fn libpcap_version() -> String {

@@ -101,6 +101,12 @@ impl Pipeline {
         self.flows.tick(self.now, &mut Exchanges(&mut self.aggregate));
     }
 
+    /// What follows may be older than what was: another file begins.
+    pub fn rewind(&mut self) {
+        (self.now, self.next_tick) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
+        self.flows.rewind();
+    }
+
     /// Losses that an edge knows of: packets the kernel and the interfaces dropped since last told.
     pub fn add_drops(&mut self, kernel: u64, interface: u64) {
         self.aggregate.capture().kernel_dropped += kernel;

@@ -46,6 +46,7 @@ impl Files {
                 Some(file) => file,
                 None => open(&worker, path)?,
             };
+            worker.pipeline.rewind();
             let mut reading = Reading { worker: &mut worker, path, filter: filter.as_deref(), base, known: Vec::new() };
             let end = reading.read(&mut file, &mut latest)?;
             base += file.interfaces().len();

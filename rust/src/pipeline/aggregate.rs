@@ -269,4 +269,3 @@ impl Sink for Aggregate {
         }
     }
 }
-

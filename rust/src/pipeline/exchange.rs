@@ -123,8 +123,17 @@ struct Dialogue<K> {
     ticket: Option<K>,
     /// Responses may have been missed.
     has_gap: bool,
-    /// Both parsers are to stop: the rest is another protocol.
-    is_over: bool,
+    /// What becomes of both parsers.
+    then: Option<Then>,
+}
+
+/// The connection is not what it was any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// The rest is another protocol.
+    Stop,
+    /// The rest is a connection through a proxy (RFC 9110 §9.3.6).
+    Restart,
 }
 
 /// A connection as HTTP sees it.
@@ -143,7 +152,7 @@ impl<K> Default for Connection<K> {
             answer: None,
             ticket: None,
             has_gap: false,
-            is_over: false,
+            then: None,
         };
         Self { parsers: Default::default(), dialogue }
     }
@@ -169,8 +178,11 @@ impl<K: Copy> Connection<K> {
     ) {
         let mut turn = Turn { flow, direction, dialogue: &mut self.dialogue, sink };
         action(&mut self.parsers[direction as usize], &mut turn);
-        if std::mem::take(&mut self.dialogue.is_over) {
-            self.parsers.iter_mut().for_each(Parser::stop);
+        match self.dialogue.then.take() {
+            None => {}
+            Some(Then::Stop) => self.parsers.iter_mut().for_each(Parser::stop),
+            // The speaker's parser has begun anew by itself, and may have gone on since.
+            Some(Then::Restart) => self.parsers[direction.reverse() as usize].restart(),
         }
     }
 }
@@ -231,10 +243,10 @@ impl<S: Sink> Turn<'_, S> {
 
     /// The first message tells who is the client. False when this one contradicts it.
     fn agree(&mut self, client: Direction) -> bool {
-        if self.dialogue.protocol.is_none() {
-            self.dialogue.protocol = Some(Protocol::Http1);
+        if matches!(self.dialogue.protocol, None | Some(Protocol::Other)) {
             self.sink.note(Note::Protocol(Protocol::Http1));
         }
+        self.dialogue.protocol = Some(Protocol::Http1);
         let agrees = *self.dialogue.client.get_or_insert(client) == client;
         if !agrees {
             self.sink.note(Note::ParseError);
@@ -275,9 +287,15 @@ impl<S: Sink> Turn<'_, S> {
         let latency = is_final.then(|| since.since(asked.ended.unwrap_or(since)));
         self.sink.response(ticket, status, latency);
         self.dialogue.answer = Some(Answer { ticket, status, latency, bytes: 0, is_final });
-        if status == 101 || method == Method::CONNECT && (200..300).contains(&status) {
+        if status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;
+        }
+        if method == Method::CONNECT && (200..300).contains(&status) {
+            self.sink.note(Note::Protocol(Protocol::Tunnel));
+            self.dialogue.protocol = Some(Protocol::Tunnel);
+            self.dialogue.then = Some(Then::Restart);
+            return Follows::Connection;
         }
         // RFC 9110 §9.3.2: the response to HEAD has a head only.
         if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
@@ -302,7 +320,7 @@ impl<S: Sink> Turn<'_, S> {
             _ => Protocol::Tunnel,
         };
         self.sink.note(Note::Protocol(protocol));
-        self.dialogue.is_over = true;
+        self.dialogue.then = Some(Then::Stop);
     }
 
     fn bytes(&mut self, count: u64) {
@@ -347,10 +365,13 @@ impl<S: Sink> Turn<'_, S> {
     }
 
     fn foreign(&mut self, protocol: Protocol) {
-        if self.dialogue.protocol.is_none() {
+        if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
             self.dialogue.protocol = Some(protocol);
-            self.dialogue.is_over = true;
             self.sink.note(Note::Protocol(protocol));
+            // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
+            if protocol != Protocol::Other {
+                self.dialogue.then = Some(Then::Stop);
+            }
         }
     }
 

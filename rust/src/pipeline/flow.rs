@@ -86,6 +86,11 @@ pub struct Flows<T> {
     /// Connections with a hole, and when to look at it again.
     holes: std::collections::VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
+    now: Timestamp,
+    /// How far behind `now` a packet may belong to a connection that is forgotten already.
+    late_after: i64,
+    /// Packets in a row that were.
+    late: u32,
 }
 
 /// Losses since last asked.
@@ -102,7 +107,15 @@ pub struct Losses {
 impl<T: Default> Flows<T> {
     /// An empty table.
     pub fn new(limits: Limits, budget: Budget) -> Self {
-        Self { table: Table::new(limits), budget, holes: std::collections::VecDeque::new(), evicted: 0 }
+        Self {
+            late_after: limits.closing_idle,
+            table: Table::new(limits),
+            budget,
+            holes: std::collections::VecDeque::new(),
+            evicted: 0,
+            now: Timestamp(i64::MIN),
+            late: 0,
+        }
     }
 
     /// Connections being tracked.
@@ -140,10 +153,10 @@ impl<T: Default> Flows<T> {
             self.end(id, segment.ts, consumer);
             found = None;
         }
+        let is_late = self.is_late(segment.ts);
         let opened = found.is_none();
-        let Some(id) =
-            found.or_else(|| (is_new_connection || segment.payload_wire_len > 0).then(|| self.open(segment, consumer)))
-        else {
+        let may_open = (is_new_connection || segment.payload_wire_len > 0) && !is_late;
+        let Some(id) = found.or_else(|| may_open.then(|| self.open(segment, consumer))) else {
             return Outcome::default();
         };
         let mut observation = self.advance(id, segment, consumer);
@@ -153,6 +166,7 @@ impl<T: Default> Flows<T> {
 
     /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
+        self.now = self.now.max(now);
         while let Some(id) = self.table.next_expired(now, |flow| flow.last_seen) {
             self.end(id, now, consumer);
         }
@@ -165,11 +179,28 @@ impl<T: Default> Flows<T> {
         }
     }
 
+    /// What follows may be older than what was.
+    pub fn rewind(&mut self) {
+        self.now = Timestamp(i64::MIN);
+    }
+
     /// Ends every connection.
     pub fn finish<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         while let Some(id) = self.table.any() {
             self.end(id, now, consumer);
         }
+    }
+
+    /// A packet from so long ago that its connection may have ended and be forgotten: a copy, put in later. When they
+    /// keep coming, the clock was set back.
+    fn is_late(&mut self, ts: Timestamp) -> bool {
+        const MANY: u32 = 100;
+        let is_late = ts < self.now.plus(-self.late_after);
+        self.late = if is_late { self.late + 1 } else { 0 };
+        if self.late > MANY {
+            (self.now, self.late) = (ts, 0);
+        }
+        is_late
     }
 
     /// A SYN with another initial sequence number: the same addresses and ports, another connection.

@@ -54,8 +54,10 @@ pub enum Follows {
     Nothing,
     /// What the head says, or the next message: it is not known what was asked.
     Doubt,
-    /// Another protocol.
+    /// Another protocol, which is not looked at.
     Tunnel,
+    /// A connection of its own, which may be anything, HTTP too.
+    Connection,
 }
 
 /// What takes messages. The answer matters to [`Message::Response`] only.
@@ -99,7 +101,11 @@ enum Next {
     Message,
     Body { framing: Framing, doubt: bool },
     Tunnel,
+    Connection,
 }
+
+/// Chunks of a stream that did not begin as HTTP in which a message may still be found: a proxy's greeting is shorter.
+const TRIES: u8 = 8;
 
 /// The parser of one direction.
 #[derive(Debug)]
@@ -113,6 +119,8 @@ pub struct Parser {
     from_start: bool,
     /// The current message, or the one before, was followed to its end.
     in_sync: bool,
+    /// Chunks in which a message is still looked for; `None` for all of them.
+    tries: Option<u8>,
 }
 
 impl Default for Parser {
@@ -131,7 +139,13 @@ impl Parser {
             first: true,
             from_start: false,
             in_sync: false,
+            tries: None,
         }
+    }
+
+    /// From now on the stream is a new connection.
+    pub fn restart(&mut self) {
+        *self = Self { from_start: true, ..Self::new(self.max_head as usize) };
     }
 
     /// From now on the stream is something else.
@@ -156,8 +170,8 @@ impl Parser {
         }
         self.from_start |= start;
         let mut rest = if start { &bytes[start_line::proxy_header(bytes)..] } else { bytes };
-        if matches!(self.state, State::Lost) && start_line::is_likely_start(rest) {
-            self.state = State::Start;
+        if matches!(self.state, State::Lost) && !rest.is_empty() {
+            self.search(rest);
         }
         while !rest.is_empty() {
             rest = match self.state {
@@ -167,6 +181,18 @@ impl Parser {
                 State::Body { .. } => self.body(rest, ts, handler),
                 State::Lost | State::Deaf => return,
             };
+        }
+    }
+
+    /// Does a message start here?
+    fn search(&mut self, bytes: &[u8]) {
+        if start_line::is_likely_start(bytes) {
+            self.state = State::Start;
+        } else if let Some(tries) = &mut self.tries {
+            *tries -= 1;
+            if *tries == 0 {
+                self.stop();
+            }
         }
     }
 
@@ -223,7 +249,7 @@ impl Parser {
 
     fn start<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         // RFC 9112 §2.2: an empty line before a request line is ignored.
-        if !self.first && matches!(bytes[0], b'\r' | b'\n') {
+        if matches!(bytes[0], b'\r' | b'\n') {
             return &bytes[1..];
         }
         let length = match self.first_line(bytes, 0) {
@@ -300,6 +326,7 @@ impl Parser {
             handler.message(Message::Gap, ts);
         } else if self.first && (self.from_start || sign.is_some()) {
             handler.message(Message::Foreign(sign.unwrap_or(Protocol::Other)), ts);
+            (self.first, self.tries) = (false, Some(TRIES));
         }
     }
 
@@ -337,7 +364,7 @@ impl Parser {
 
     /// Tells of a head, and decides what follows it.
     fn announce(&mut self, head: &[u8], since: Timestamp, ts: Timestamp, handler: &mut impl Handler) -> Next {
-        (self.first, self.in_sync) = (false, true);
+        (self.first, self.in_sync, self.tries) = (false, true, None);
         let (next, ambiguities) = if let Some(response) = head::response(head) {
             let follows = handler.message(Message::Response(response, since), ts);
             (after_response(&response, follows), response.ambiguities)
@@ -359,6 +386,10 @@ impl Parser {
             Next::Tunnel => {
                 self.end(ts, handler);
                 self.stop();
+            }
+            Next::Connection => {
+                self.end(ts, handler);
+                self.restart();
             }
             Next::Body { framing, doubt } => {
                 if let Some(body) = Body::new(framing) {
@@ -403,6 +434,7 @@ fn after_response(response: &ResponseHead<'_>, follows: Follows) -> Next {
     let framing = response.framing;
     match (follows, response.status) {
         (Follows::Tunnel, _) => Next::Tunnel,
+        (Follows::Connection, _) => Next::Connection,
         (Follows::Nothing, _) | (_, 100..=199 | 204 | 304) => Next::Message,
         (Follows::Doubt, _) => Next::Body { framing, doubt: true },
         (Follows::Body, _) => Next::Body { framing, doubt: false },

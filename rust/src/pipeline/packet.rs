@@ -48,6 +48,10 @@ pub enum LinkType {
     CiscoHdlc,
     /// Linux netfilter log.
     NfLog,
+    /// IEEE 802.11 frames.
+    Wifi,
+    /// The same behind a radiotap header.
+    Radiotap,
     /// Darwin's packet metadata header, which names the link type of the frame behind it.
     Pktap,
 }
@@ -65,6 +69,8 @@ impl LinkType {
             9 | 50 => Self::Ppp,
             104 => Self::CiscoHdlc,
             239 => Self::NfLog,
+            105 => Self::Wifi,
+            127 => Self::Radiotap,
             // LINKTYPE_PKTAP, and the user number that older Darwin wrote it under.
             258 | 149 => Self::Pktap,
             _ => return None,

@@ -36,6 +36,9 @@ pub fn strip<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, NotTcp> {
         LinkType::Ppp => untagged(ppp(data)?),
         LinkType::CiscoHdlc => from_ethertype(u16_at(data, 2)?, after(data, 4)?)?,
         LinkType::NfLog => untagged(nflog(data)?),
+        LinkType::Wifi => wifi(data)?,
+        // The length of the header is little-endian.
+        LinkType::Radiotap => wifi(after(data, usize::from(u16_at(data, 2)?.swap_bytes()))?)?,
         LinkType::Pktap => pktap(data)?,
     };
     let stripped = data.len() - frame.1.len();
@@ -109,6 +112,24 @@ fn ppp(data: &[u8]) -> Result<&[u8], NotTcp> {
         [] | [0x00] => Err(NotTcp::Short),
         _ => Err(NotTcp::Foreign),
     }
+}
+
+/// IEEE 802.11-2020 §9.3.2: data frames that are neither encrypted nor aggregated.
+fn wifi(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+    const DATA: u8 = 2;
+    const PROTECTED: u8 = 0x40;
+    const SNAP: [u8; 6] = [0xaa, 0xaa, 0x03, 0, 0, 0];
+    let (kind, flags) = (u8_at(data, 0)?, u8_at(data, 1)?);
+    let (has_qos, is_null) = (kind & 0x80 != 0, kind & 0x40 != 0);
+    if kind >> 2 & 3 != DATA || is_null || flags & PROTECTED != 0 {
+        return Err(NotTcp::Foreign);
+    }
+    let four_addresses = flags & 3 == 3;
+    let header = 24 + 6 * usize::from(four_addresses) + 2 * usize::from(has_qos);
+    // Some drivers pad the header to a multiple of four.
+    let body = [header, header.next_multiple_of(4)].into_iter().filter_map(|at| data.get(at..));
+    let Some(body) = body.into_iter().find(|body| body.starts_with(&SNAP)) else { return Err(NotTcp::Foreign) };
+    from_ethertype(u16_at(body, 6)?, after(body, 8)?)
 }
 
 /// Netfilter log: type-length-value records in host byte order, padded to four; type 9 holds the packet.

@@ -23,6 +23,8 @@ pub enum Ambiguity {
     Field,
     /// A chunk size that is none, or chunk data without its line end.
     Chunk,
+    /// A status that is not three digits.
+    Status,
 }
 
 /// A set of [`Ambiguity`].
@@ -31,12 +33,20 @@ pub struct Ambiguities(u8);
 
 impl Ambiguity {
     /// All of them, as they are listed.
-    pub const ALL: [Self; 7] =
-        [Self::LengthAndEncoding, Self::Length, Self::Encoding, Self::Fold, Self::BareLf, Self::Field, Self::Chunk];
+    pub const ALL: [Self; 8] = [
+        Self::LengthAndEncoding,
+        Self::Length,
+        Self::Encoding,
+        Self::Fold,
+        Self::BareLf,
+        Self::Field,
+        Self::Chunk,
+        Self::Status,
+    ];
 
     /// As in a snapshot.
     pub fn name(self) -> &'static str {
-        ["length_and_encoding", "length", "encoding", "fold", "bare_lf", "field", "chunk"][self as usize]
+        ["length_and_encoding", "length", "encoding", "fold", "bare_lf", "field", "chunk", "status"][self as usize]
     }
 }
 
@@ -150,6 +160,9 @@ pub fn response(head: &[u8]) -> Option<ResponseHead<'_>> {
     let status = start_line::status_code(line)?;
     let mut fields = Fields::read(head, rest);
     let is_1_0 = line.starts_with(b"HTTP/1.0");
+    if status < 100 {
+        fields.ambiguities.add(Ambiguity::Status);
+    }
     Some(ResponseHead {
         status,
         // RFC 9112 §6.3: a response with neither field, or whose last coding is not chunked, lasts until the close.
@@ -214,7 +227,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// RFC 9112 §6.3: several identical values, in one field or more, are one; anything else cannot be framed.
+    /// RFC 9112 §6.3: several identical values, in one field or more, are one. Of different ones the least is taken:
+    /// what an attacker hides behind it is counted as well.
     fn content_length(&mut self, value: &[u8]) {
         for part in value.split(|&byte| byte == b',') {
             let part = part.trim_ascii();
@@ -226,10 +240,10 @@ impl<'a> Fields<'a> {
             if self.length.is_some() || parsed.is_err() {
                 self.ambiguities.add(Ambiguity::Length);
             }
-            self.length = match self.length {
-                Some(before) if before != parsed => Some(Err(())),
-                _ => Some(parsed),
-            };
+            self.length = Some(match self.length {
+                Some(Ok(before)) => Ok(parsed.map_or(before, |length| length.min(before))),
+                _ => parsed,
+            });
         }
     }
 

@@ -28,17 +28,20 @@ pub enum Protocol {
     WebSocket,
     /// After CONNECT, or an upgrade to something unknown.
     Tunnel,
+    /// Secure shell.
+    Ssh,
     /// Anything else.
     Other,
 }
 
 impl Protocol {
     /// All of them, as they are listed.
-    pub const ALL: [Self; 6] = [Self::Http1, Self::Tls, Self::H2c, Self::WebSocket, Self::Tunnel, Self::Other];
+    pub const ALL: [Self; 7] =
+        [Self::Http1, Self::Tls, Self::H2c, Self::WebSocket, Self::Tunnel, Self::Ssh, Self::Other];
 
     /// As in a snapshot.
     pub fn name(self) -> &'static str {
-        ["http1", "tls", "h2c", "websocket", "tunnel", "other"][self as usize]
+        ["http1", "tls", "h2c", "websocket", "tunnel", "ssh", "other"][self as usize]
     }
 }
 
@@ -86,7 +89,8 @@ pub fn first_line(bytes: &[u8], from: usize) -> FirstLine {
     let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
     match like {
         Likeness::Request if is_request_line(line) => FirstLine::Head,
-        Likeness::Request if is_simple_request(line) => FirstLine::Simple(end + 1),
+        // HTTP/0.9 ends its line with CRLF; a bare LF is rather a request that lacks its version.
+        Likeness::Request if line.len() < end && is_simple_request(line) => FirstLine::Simple(end + 1),
         Likeness::Response if status_code(line).is_some() => FirstLine::Head,
         _ => FirstLine::Foreign,
     }
@@ -137,14 +141,10 @@ pub fn is_simple_request(line: &[u8]) -> bool {
 pub fn status_code(line: &[u8]) -> Option<u16> {
     let (version, rest) = line.split_at_checked(8)?;
     let rest = rest.strip_prefix(b" ").filter(|_| is_version(version))?.trim_ascii_start();
-    match rest {
-        &[a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', ref after @ ..]
-            if !after.first().is_some_and(u8::is_ascii_alphanumeric) =>
-        {
-            Some(u16::from(a - b'0') * 100 + u16::from(b - b'0') * 10 + u16::from(c - b'0'))
-        }
-        _ => None,
-    }
+    // Three digits; fewer are a broken server's, but a response all the same.
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let is_code = matches!(digits, 1..=3) && !(digits == 3 && rest.get(3).is_some_and(u8::is_ascii_alphanumeric));
+    is_code.then(|| rest[..digits].iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
 }
 
 fn is_version(text: &[u8]) -> bool {
@@ -162,6 +162,8 @@ pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
         // RFC 8446 §5.1: content type, version 3.x, a length of at most 2^14 + 2048.
         [0x14..=0x17, 0x03, 0x00..=0x04, length, ..] if *length <= 0x48 => Some(Protocol::Tls),
         _ if is_h2_preface(bytes) => Some(Protocol::H2c),
+        // RFC 4253 §4.2.
+        _ if bytes.starts_with(b"SSH-2.0-") || bytes.starts_with(b"SSH-1.") => Some(Protocol::Ssh),
         _ => None,
     }
 }
@@ -218,7 +220,8 @@ mod tests {
             ("HTTP/1.1 503 ", Some(503)),
             ("HTTP/1.1  301 Moved", Some(301)),
             ("HTTP/1.1 2000 OK", None),
-            ("HTTP/1.1 20", None),
+            ("HTTP/1.1 2XX OK", Some(2)),
+            ("HTTP/1.1 200OK", None),
             ("HTTP/1.1", None),
             ("HTTP/1.1 OK", None),
             ("HTTP/2.0 200 OK", None),

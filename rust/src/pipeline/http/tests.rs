@@ -95,7 +95,8 @@ fn requests() {
         ("EHLO mail.example\r\n", "foreign other"),
         ("\u{16}\u{3}\u{1}\u{0}\u{5}hello", "foreign tls"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign h2c"),
-        ("SSH-2.0-x\r\n", "foreign other"),
+        ("SSH-2.0-x\r\n", "foreign ssh"),
+        ("GET /no-version\n", "foreign other"),
     ];
     for (stream, want) in table {
         if stream.starts_with("PROXY") || want.starts_with("foreign") {
