@@ -27,11 +27,10 @@ def why_not():
     """Why namespaces cannot be had here, or an empty string."""
     if missing := [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]:
         return f"needs {' '.join(missing)}"
-    name = f"netmon{os.getpid()}"
-    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, env={"PATH": PATH}, check=False)
-    if made.returncode:
-        return f"needs to make network namespaces: {made.stderr.strip()}"
-    subprocess.run(["ip", "netns", "del", name], env={"PATH": PATH}, check=False)
+    try:
+        Namespace(f"netmon{os.getpid()}").delete()
+    except AssertionError as error:
+        return f"needs to make network namespaces: {error}"
     return ""
 
 
@@ -39,7 +38,11 @@ class Namespace:
     def __init__(self, name):
         self.name = name
         ip("netns", "add", name)
-        ip("-n", name, "link", "set", "lo", "up")
+        try:
+            self.ip("link", "set", "lo", "up")
+        except AssertionError:
+            self.delete()
+            raise
 
     def ip(self, *arguments):
         ip("-n", self.name, *arguments)
@@ -201,7 +204,7 @@ class Nginx:
     def wrk(self, client, seconds, connections=32):
         """Asks at full speed; nothing is left unanswered at the end."""
         script = self._folder / "wrk.lua"
-        load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{SERVER}/", "--", seconds]
+        load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{SERVER}:80/", "--", seconds]
         return client.run("wrk", *load)
 
 
