@@ -23,20 +23,11 @@ EXACT = ("confirmed", "corrected", "modes_agree")
 
 SURICATA = "OISF+suricata-verify/tests"
 KNOWN_DIFFERENCES = {
-    f"{SURICATA}/http-connect/http-connect-fragmented/input.pcap": "a tunnel's inside is not counted",
-    f"{SURICATA}/http-connect/http-connect-simple/input.pcap": "a tunnel's inside is not counted",
-    f"{SURICATA}/http-multiple-cl/input.pcap": "two lengths that differ: the message is not framed on a guess",
-    f"{SURICATA}/http-not09-file/input.pcap": "an answer 400 to something that is no HTTP",
-    f"{SURICATA}/http-not09-spaces/input.pcap": "`GET /` without a version, and an answer, is HTTP/0.9",
-    f"{SURICATA}/http-not09/input.pcap": "`GET /` without a version, and an answer, is HTTP/0.9",
-    f"{SURICATA}/http1-noint-status/input.pcap": "`2XX` is no status",
+    f"{SURICATA}/http-connect/http-connect-fragmented/input.pcap": "the answer inside the tunnel is on the wire too",
+    f"{SURICATA}/http-connect/http-connect-simple/input.pcap": "the answer inside the tunnel is on the wire too",
     f"{SURICATA}/tcp-rst-unacked-stream-07-http/input.pcap": "a request line counts though the head ends behind a gap",
     f"{SURICATA}/tcp-urgp-01-oob/tcp-urgent1.pcap": "urgent bytes are read inline",
     f"{SURICATA}/tcp-urgp-04-2byte-XY/tcp-urgent-2byte-XY.pcap": "urgent bytes are read inline",
-    "andrewkroh+packetbeat/packetbeat/tests/system/pcaps/wsgi_drum.pcap": "a defect: SYN and answer sent again after "
-    "the end are taken for a new connection",
-    "arkime+arkime/tests/pcap/80211http.pcap": "link type: 802.11 radiotap",
-    "arkime+arkime/tests/pcap/socks5-http-302-frag.pcap": "HTTP inside SOCKS is not looked for",
 }
 
 
@@ -125,7 +116,6 @@ def test_the_command_reads_every_file_or_says_why_not():
         assert "Traceback" not in run.stderr, file
         assert "panicked" not in run.stderr, file
         if run.returncode == 0:
-            assert Snapshot.from_json(run.stdout).capture.received >= 0
+            Snapshot.from_json(run.stdout)
         else:
             assert "link type" in run.stderr, file
-    assert [file for file, run in done if run.returncode == 4] == ["arkime+arkime/tests/pcap/80211http.pcap"]
