@@ -140,6 +140,12 @@ class Interface:
     @property
     def http_bytes(self) -> int: ...
     @property
+    def protocols(self) -> dict[str, int]:
+        """Bytes on the wire by what their connection speaks, once that is known; keys as in `Capture.protocols`."""
+    @property
+    def tcp(self) -> Tcp:
+        """Health of the connections, each direction counted at the interface where it was first seen."""
+    @property
     def state(self) -> str:
         """``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot)."""
 
@@ -152,9 +158,15 @@ class Tcp:
     @property
     def reset(self) -> int: ...
     @property
+    def refused(self) -> int:
+        """SYNs answered with a reset."""
+    @property
     def segments(self) -> int: ...
     @property
     def retransmitted(self) -> int: ...
+    @property
+    def duplicates(self) -> int:
+        """The same packet again within a millisecond: a copy made by the capture or the network, no retransmission."""
     @property
     def out_of_order(self) -> int: ...
     @property
@@ -162,8 +174,16 @@ class Tcp:
     @property
     def zero_window(self) -> int: ...
     @property
-    def rtt(self) -> Histogram:
-        """Round trips of handshakes and of data and its acknowledgement, as seen from the capture point."""
+    def client_handshake_rtt(self) -> Histogram:
+        """From the capture point to the client and back: SYN with ACK to ACK."""
+    @property
+    def server_handshake_rtt(self) -> Histogram:
+        """From the capture point to the server and back: SYN to SYN with ACK."""
+    @property
+    def client_rtt(self) -> Histogram:
+        """From the capture point to the client and back: data to its acknowledgement, delayed ones included."""
+    @property
+    def server_rtt(self) -> Histogram: ...
 
 @final
 class Capture:
@@ -180,6 +200,9 @@ class Capture:
     @property
     def undecodable(self) -> int: ...
     @property
+    def encapsulated(self) -> int:
+        """Packets within a tunnel that was not looked into; see `decode_tunnels`."""
+    @property
     def truncated(self) -> int:
         """Packets cut off by the snapshot length."""
     @property
@@ -193,6 +216,9 @@ class Capture:
     def unanswered(self) -> int: ...
     @property
     def parse_errors(self) -> int: ...
+    @property
+    def resyncs(self) -> int:
+        """Streams in which the next message was found after a hole or nonsense."""
     @property
     def flows(self) -> int:
         """Connections being tracked at the end of the snapshot (the largest of a merge)."""
@@ -209,7 +235,7 @@ class Capture:
     def exchanges_dropped(self) -> int: ...
     @property
     def protocols(self) -> dict[str, int]:
-        """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel other``.
+        """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
 
         One that is upgraded counts for both.
         """
@@ -275,6 +301,9 @@ class Snapshot(_Counts):
     @property
     def capture(self) -> Capture: ...
     @property
+    def server_names(self) -> dict[str, int]:
+        """TLS connections by the server that the client named (SNI), most frequent first."""
+    @property
     def exchanges(self) -> list[Exchange]:
         """By time; empty unless asked for with `exchanges`."""
     @staticmethod
@@ -324,10 +353,10 @@ class Engine:
     def __new__(
         cls,
         *,
-        interfaces: Sequence[str] = (),
-        exclude_interfaces: Sequence[str] = (),
-        read: Sequence[str] = (),
-        filter: str | None = None,
+        interfaces: Sequence[str] = ...,
+        exclude_interfaces: Sequence[str] = ...,
+        read: Sequence[str] = ...,
+        filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         snaplen: int = ...,
         buffer_size: int = ...,
         promiscuous: bool = True,
@@ -335,8 +364,10 @@ class Engine:
         section_depth: int = 1,
         timeout: float | None = None,
         exchanges: bool = False,
+        decode_tunnels: bool = False,
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
+        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo.
 
         Raises ValueError for a setting outside its range.
         """
@@ -351,8 +382,10 @@ class Engine:
         Raises StopIteration's place-holder EOFError at the end, CaptureError when the capture failed.
         """
     def close(self) -> None:
-        """Stops and joins. Idempotent, returns within 0.3 s, safe from any thread. What was counted until now can
-        still be read with `next`."""
+        """Stops and joins. Idempotent, returns within 0.3 s, safe from any thread.
+
+        What was counted until now can still be read with `next`.
+        """
     @property
     def interfaces(self) -> list[str]:
         """The names being captured from now; files by their path."""

@@ -19,6 +19,10 @@ pub const DEFAULT_FILTER: &str = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 prot
 /// The same for links that have no VLAN tags.
 pub const UNTAGGED_FILTER: &str = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60";
 
+/// What goes before either when tunnels are looked into: IP-in-IP, GRE, VXLAN, GENEVE, Teredo.
+pub const TUNNELS_FILTER: &str =
+    "ip proto 4 or proto 41 or proto 47 or udp dst port 4789 or udp dst port 6081 or udp port 3544 or ";
+
 /// libpcap's `MAXIMUM_SNAPLEN`: offloads hand over frames far beyond any MTU.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
 /// Kernel buffer per interface: 32 MiB hold a fifth of a second of 1.3 Gbit/s while the interpreter is busy elsewhere;

@@ -18,7 +18,6 @@ use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
 use crate::capture::{self, Error};
 use crate::pipeline::Pipeline;
-use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::Snapshot;
 use intervals::Intervals;
 use queue::Queue;
@@ -194,9 +193,8 @@ impl Worker {
     }
 
     /// The source has ended.
-    fn finish(&mut self, now: Timestamp) {
+    fn finish(&mut self) {
         self.pipeline.finish();
-        self.intervals.open_at(now);
         self.close_interval();
     }
 }

@@ -23,6 +23,7 @@ fn tight() -> Settings {
         flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
+        tunnels: true,
     }
 }
 

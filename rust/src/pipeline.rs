@@ -18,6 +18,7 @@ pub mod name;
 pub mod packet;
 pub mod reassembly;
 pub mod snapshot;
+pub mod tls;
 
 use aggregate::Aggregate;
 use decode::{Datagram, NotTcp};
@@ -40,10 +41,18 @@ pub struct Settings {
     pub reassembly: Budget,
     /// Bounds on fragments.
     pub defragment: defragment::Limits,
+    /// Look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo.
+    pub tunnels: bool,
 }
 
 /// How often expiry is looked after, in packet time: a tenth of what the shortest time-out is worth.
 const TICK: i64 = SECOND / 10;
+
+/// A packet this far from the one before, either way, is taken for a broken clock until the next one agrees.
+const MAX_JUMP: u64 = 60 * SECOND as u64;
+
+/// Before the first packet.
+const NEVER: Timestamp = Timestamp(i64::MIN);
 
 /// All stages of one worker.
 #[derive(Debug)]
@@ -51,8 +60,11 @@ pub struct Pipeline {
     fragments: Defragmenter,
     flows: Flows<Connection<aggregate::Ticket>>,
     aggregate: Aggregate,
+    tunnels: bool,
     now: Timestamp,
     next_tick: Timestamp,
+    /// The packet before was far from the others.
+    jumped: bool,
 }
 
 impl Pipeline {
@@ -62,8 +74,10 @@ impl Pipeline {
             fragments: Defragmenter::new(settings.defragment),
             flows: Flows::new(settings.flows, settings.reassembly),
             aggregate: Aggregate::new(settings.aggregate),
-            now: Timestamp(i64::MIN),
-            next_tick: Timestamp(i64::MIN),
+            tunnels: settings.tunnels,
+            now: NEVER,
+            next_tick: NEVER,
+            jumped: false,
         }
     }
 
@@ -74,37 +88,39 @@ impl Pipeline {
 
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
-        if packet.ts >= self.next_tick {
-            self.tick(packet.ts);
+        if packet.ts >= self.next_tick || packet.ts < self.now || self.jumped {
+            self.follow_clock(packet.ts);
         }
         self.aggregate.capture().truncated += u64::from((packet.data.len() as u64) < u64::from(packet.wire_len));
-        let is_http = match self.datagram(packet) {
-            Ok(is_http) => is_http,
-            Err(problem) => {
-                self.aggregate.capture().undecodable += u64::from(problem != NotTcp::Foreign);
-                false
-            }
-        };
-        self.aggregate.packet(packet.interface, u64::from(packet.wire_len), is_http);
+        let protocol = self.follow(packet).unwrap_or_else(|problem| {
+            self.aggregate.capture().undecodable += u64::from(problem != NotTcp::Foreign);
+            None
+        });
+        self.aggregate.packet(packet.interface, u64::from(packet.wire_len), protocol);
     }
 
     /// Takes a packet whose link type nobody can decode.
     pub fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
         self.aggregate.capture().undecodable += 1;
-        self.aggregate.packet(interface, u64::from(wire_len), false);
+        self.aggregate.packet(interface, u64::from(wire_len), None);
     }
 
-    /// Lets time pass. Time that runs backwards is ignored.
+    /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
-        self.next_tick = self.now.plus(TICK);
-        self.flows.tick(self.now, &mut Exchanges(&mut self.aggregate));
+        (self.now, self.next_tick) = (now, now.plus(TICK));
+        self.flows.tick(now, &mut Exchanges(&mut self.aggregate));
     }
 
-    /// What follows may be older than what was: another file begins.
-    pub fn rewind(&mut self) {
-        (self.now, self.next_tick) = (Timestamp(i64::MIN), Timestamp(i64::MIN));
-        self.flows.rewind();
+    /// Takes the time from a packet. Of two packets, the second decides whether the first one's clock had jumped.
+    fn follow_clock(&mut self, ts: Timestamp) {
+        let jumps = self.now != NEVER && ts.0.abs_diff(self.now.0) > MAX_JUMP;
+        if jumps && !std::mem::replace(&mut self.jumped, true) {
+            return;
+        }
+        self.jumped = false;
+        if jumps || ts >= self.next_tick {
+            self.tick(ts);
+        }
     }
 
     /// Losses that an edge knows of: packets the kernel and the interfaces dropped since last told.
@@ -125,19 +141,40 @@ impl Pipeline {
         self.aggregate.close(start, end, self.flows.len(), losses)
     }
 
-    /// Follows a frame to its segment. Returns whether its connection carries HTTP.
-    fn datagram(&mut self, packet: &Packet<'_>) -> Result<bool, NotTcp> {
-        let datagram = decode::datagram(packet)?;
-        let Some(part) = datagram.fragment else {
-            return segment(&mut self.flows, &mut self.aggregate, &datagram, packet);
-        };
-        if datagram.protocol != decode::TCP && part.offset == 0 {
-            return Err(NotTcp::Foreign);
+    /// Follows a frame to its segment. Returns what its connection speaks, when that is known.
+    fn follow(&mut self, packet: &Packet<'_>) -> Result<Option<Protocol>, NotTcp> {
+        let mut datagram = decode::datagram(packet)?;
+        let mut depth = 0;
+        loop {
+            let Some(part) = datagram.fragment else {
+                match self.enter(&datagram, depth) {
+                    None => return segment(&mut self.flows, &mut self.aggregate, &datagram, packet),
+                    Some(inner) => datagram = inner?,
+                }
+                depth += 1;
+                continue;
+            };
+            if !matches!(datagram.protocol, decode::TCP) && part.offset == 0 {
+                return Err(NotTcp::Foreign);
+            }
+            return match self.fragments.push(&datagram, part, packet.ts) {
+                Some(whole) => segment(&mut self.flows, &mut self.aggregate, &whole, packet),
+                None => Ok(None),
+            };
         }
-        match self.fragments.push(&datagram, part, packet.ts) {
-            Some(whole) => segment(&mut self.flows, &mut self.aggregate, &whole, packet),
-            None => Ok(false),
+    }
+
+    /// The datagram within a tunnel, when tunnels are to be entered; else they are counted.
+    fn enter<'a>(&mut self, datagram: &Datagram<'a>, depth: usize) -> Option<Result<Datagram<'a>, NotTcp>> {
+        if datagram.protocol == decode::TCP {
+            return None;
         }
+        let inner = decode::inner(datagram)?;
+        if self.tunnels && depth < decode::MAX_TUNNELS {
+            return Some(inner);
+        }
+        self.aggregate.capture().encapsulated += 1;
+        Some(Err(NotTcp::Foreign))
     }
 }
 
@@ -146,12 +183,19 @@ fn segment(
     aggregate: &mut Aggregate,
     datagram: &Datagram<'_>,
     packet: &Packet<'_>,
-) -> Result<bool, NotTcp> {
+) -> Result<Option<Protocol>, NotTcp> {
     let segment = decode::segment(datagram, packet.ts, packet.interface)?;
     let outcome = flows.push(&segment, &mut Exchanges(aggregate));
     let connection = outcome.flow.and_then(|flow| flows.state(flow));
-    aggregate.observe(&outcome.observation, connection.and_then(Connection::ticket));
-    Ok(connection.is_some_and(|connection| connection.protocol() == Some(Protocol::Http1)))
+    let client = connection.and_then(Connection::client).or(outcome.opener);
+    let from_client = match client {
+        Some(client) => segment.direction == client,
+        // Joined midway: servers have the lower port.
+        None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
+    };
+    let ticket = connection.and_then(Connection::ticket);
+    aggregate.observe(&outcome.observation, packet.interface, from_client, ticket);
+    Ok(connection.and_then(Connection::protocol))
 }
 
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Stages in the order of the flow. What several share comes first.
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 12] = [
     "packet",
     "decode",
     "defragment",
     "reassembly",
     "flow",
     "http",
+    "tls",
     "exchange",
     "histogram",
     "name",

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
-use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, UNTAGGED_FILTER};
+use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 
 /// How to open interfaces.
@@ -12,6 +12,8 @@ use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 pub struct Settings {
     /// BPF expression; `None` for the default.
     pub filter: Option<String>,
+    /// The default filter lets tunnels through as well.
+    pub tunnels: bool,
     /// Bytes kept of each packet.
     pub snaplen: u32,
     /// Kernel buffer.
@@ -49,12 +51,14 @@ impl Interface {
             number,
             known: KNOWN_LINK_TYPES,
         })?;
-        match &settings.filter {
-            Some(filter) => capture.filter(filter, true),
+        let more = if settings.tunnels { TUNNELS_FILTER } else { "" };
+        let filter = settings.filter.clone().unwrap_or_else(|| format!("{more}{DEFAULT_FILTER}"));
+        let set = match capture.filter(&filter, true) {
             // Not every link has tags to filter by.
-            None => capture.filter(DEFAULT_FILTER, true).or_else(|_| capture.filter(UNTAGGED_FILTER, true)),
-        }
-        .map_err(|error| Error::Filter(words(&error)))?;
+            Err(_) if settings.filter.is_none() => capture.filter(&format!("{more}{UNTAGGED_FILTER}"), true),
+            set => set,
+        };
+        set.map_err(|error| Error::Filter(words(&error)))?;
         Ok(Self { name: name.to_owned(), id, capture, link_type, dropped: (0, 0) })
     }
 

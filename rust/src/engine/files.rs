@@ -5,7 +5,7 @@ use super::{Level, Worker, lock};
 use crate::capture::file::{CaptureFile, FileInterface, Problem};
 use crate::capture::filter::Filter;
 use crate::capture::{Error, KNOWN_LINK_TYPES};
-use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
+use crate::pipeline::packet::{InterfaceId, Packet};
 use crate::pipeline::snapshot::InterfaceState;
 
 /// Packets between two looks at the clock and the bell.
@@ -39,22 +39,20 @@ impl Files {
 
     pub fn run(self) -> Result<(), Error> {
         let Self { mut worker, first, paths, filter, mut base } = self;
-        let mut latest = Timestamp::default();
         let mut opened = Some(first);
         for path in &paths {
             let mut file = match opened.take() {
                 Some(file) => file,
                 None => open(&worker, path)?,
             };
-            worker.pipeline.rewind();
             let mut reading = Reading { worker: &mut worker, path, filter: filter.as_deref(), base, known: Vec::new() };
-            let end = reading.read(&mut file, &mut latest)?;
+            let end = reading.read(&mut file)?;
             base += file.interfaces().len();
             if end == End::Stopped {
                 break;
             }
         }
-        worker.finish(latest);
+        worker.finish();
         Ok(())
     }
 }
@@ -90,7 +88,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn read(&mut self, file: &mut CaptureFile, latest: &mut Timestamp) -> Result<End, Error> {
+    fn read(&mut self, file: &mut CaptureFile) -> Result<End, Error> {
         loop {
             if self.worker.is_over() || self.worker.shared.bell.is_rung() {
                 return Ok(End::Stopped);
@@ -106,7 +104,6 @@ impl Reading<'_> {
                         }
                         let id = InterfaceId((self.base + record.interface) as u16);
                         let ts = self.worker.intervals.admit(record.ts);
-                        *latest = ts;
                         if self.worker.intervals.is_over(ts) {
                             self.worker.close_interval();
                         }

@@ -88,8 +88,7 @@ impl Live {
             }
         }
         self.drain();
-        let now = now();
-        self.worker.finish(now);
+        self.worker.finish();
         Ok(())
     }
 
@@ -195,6 +194,12 @@ impl Live {
                     Ok(()) => self.worker.shared.log(Level::Info, format!("capturing on {name}")),
                     Err(error) => self.refuse(&name, &error),
                 }
+            }
+        }
+        // Who asked for an interface by name is told again and again that it is down.
+        for name in self.selection.exact().filter(|name| !self.open.iter().any(|open| open.name == **name)) {
+            if let Some(number) = self.names.iter().position(|known| known == name) {
+                self.worker.pipeline.set_interface(InterfaceId(number as u16), name, InterfaceState::Down);
             }
         }
         self.publish_names();

@@ -8,14 +8,16 @@ mod rows;
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::decode::Endpoint;
 use super::exchange::{Exchange, Note, Request, Sink};
 use super::flow::{Losses, Observation};
 use super::histogram::Sample;
-use super::http::Method;
+use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
-use super::snapshot::{self, Capture, Interface, InterfaceState, Snapshot, Tcp, Traffic};
+use super::snapshot::{self, Capture, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
 use rows::Rows;
 pub use rows::Ticket;
 
@@ -60,7 +62,10 @@ impl Default for Settings {
 struct Port {
     name: Arc<str>,
     state: InterfaceState,
+    /// The state was set in this interval.
+    is_news: bool,
     traffic: Traffic,
+    tcp: Tcp,
 }
 
 /// The open interval.
@@ -72,6 +77,7 @@ pub struct Aggregate {
     tcp: Tcp,
     capture: Capture,
     exchanges: Vec<snapshot::Exchange>,
+    server_names: HashMap<String, u64>,
     /// The name being looked up; kept for its memory.
     host: String,
     path: String,
@@ -87,6 +93,7 @@ impl Aggregate {
             tcp: Tcp::default(),
             capture: Capture::default(),
             exchanges: Vec::new(),
+            server_names: HashMap::new(),
             host: String::new(),
             path: String::new(),
         }
@@ -96,26 +103,34 @@ impl Aggregate {
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         let at = usize::from(id.0);
         while self.ports.len() <= at {
-            self.ports.push(Port { name: "".into(), state: InterfaceState::Up, traffic: Traffic::default() });
+            let (traffic, tcp) = (Traffic::default(), Tcp::default());
+            self.ports.push(Port { name: "".into(), state: InterfaceState::Up, is_news: false, traffic, tcp });
         }
         let port = &mut self.ports[at];
-        (port.name, port.state) = (name::clean(name, name::MAX_PATH).into(), state);
+        (port.name, port.state, port.is_news) = (name::clean(name, name::MAX_PATH).into(), state, true);
     }
 
-    /// Counts a packet.
-    pub fn packet(&mut self, interface: InterfaceId, bytes: u64, is_http: bool) {
+    /// Counts a packet, with what its connection speaks.
+    pub fn packet(&mut self, interface: InterfaceId, bytes: u64, protocol: Option<Protocol>) {
         self.capture.received += 1;
+        let traffic = &mut self.port(interface).traffic;
+        traffic.packets += 1;
+        traffic.bytes += bytes;
+        if let Some(protocol) = protocol {
+            traffic.protocols.add(protocol, bytes);
+        }
+        if protocol == Some(Protocol::Http1) {
+            traffic.http_packets += 1;
+            traffic.http_bytes += bytes;
+        }
+    }
+
+    fn port(&mut self, interface: InterfaceId) -> &mut Port {
         let at = usize::from(interface.0);
         if at >= self.ports.len() {
             self.set_interface(interface, &format!("#{at}"), InterfaceState::Up);
         }
-        let traffic = &mut self.ports[at].traffic;
-        traffic.packets += 1;
-        traffic.bytes += bytes;
-        if is_http {
-            traffic.http_packets += 1;
-            traffic.http_bytes += bytes;
-        }
+        &mut self.ports[at]
     }
 
     /// Losses and protocol counts of the open interval, to add to.
@@ -123,13 +138,21 @@ impl Aggregate {
         &mut self.capture
     }
 
-    /// Counts what a segment tells of its connection, with the host of its last request.
-    pub fn observe(&mut self, observation: &Observation, ticket: Option<Ticket>) {
-        if observation.counted {
-            count(&mut self.tcp, observation);
-            if let Some(ticket) = ticket {
-                count(self.rows.tcp(ticket), observation);
-            }
+    /// Counts what a segment tells of its connection: in all, at its interface, and with the host of its last request.
+    pub fn observe(
+        &mut self,
+        observation: &Observation,
+        interface: InterfaceId,
+        from_client: bool,
+        ticket: Option<Ticket>,
+    ) {
+        if !observation.counted {
+            return;
+        }
+        count(&mut self.tcp, observation, from_client);
+        count(&mut self.port(interface).tcp, observation, from_client);
+        if let Some(ticket) = ticket {
+            count(self.rows.tcp(ticket), observation, from_client);
         }
     }
 
@@ -146,6 +169,7 @@ impl Aggregate {
             interfaces: self.take_interfaces(end),
             tcp: std::mem::take(&mut self.tcp),
             capture,
+            server_names: self.take_server_names(),
             exchanges: std::mem::take(&mut self.exchanges),
             ..Snapshot::default()
         };
@@ -155,37 +179,57 @@ impl Aggregate {
         snapshot
     }
 
+    fn take_server_names(&mut self) -> Vec<ServerName> {
+        let names = self.server_names.drain();
+        let mut names: Vec<_> =
+            names.map(|(name, connections)| ServerName { name: name.into(), connections }).collect();
+        names.sort_by(|a, b| a.name.cmp(&b.name));
+        names
+    }
+
     fn take_interfaces(&mut self, end: Timestamp) -> Vec<Interface> {
         let mut interfaces: Vec<Interface> = self
             .ports
             .iter_mut()
-            .filter(|port| port.state != InterfaceState::Down || port.traffic != Traffic::default())
+            .filter(|port| port.state != InterfaceState::Down || port.is_news || port.traffic != Traffic::default())
             .map(|port| Interface {
                 name: port.name.clone(),
                 traffic: std::mem::take(&mut port.traffic),
+                tcp: std::mem::take(&mut port.tcp),
                 state: port.state,
                 at: end,
             })
             .collect();
         interfaces.sort_by(|a, b| a.name.cmp(&b.name));
-        for port in self.ports.iter_mut().filter(|port| port.state == InterfaceState::New) {
-            port.state = InterfaceState::Up;
+        for port in &mut self.ports {
+            port.is_news = false;
+            if port.state == InterfaceState::New {
+                port.state = InterfaceState::Up;
+            }
         }
         interfaces
     }
 }
 
-fn count(tcp: &mut Tcp, observation: &Observation) {
+fn count(tcp: &mut Tcp, observation: &Observation, from_client: bool) {
     tcp.segments += 1;
     tcp.opened += u64::from(observation.opened);
     tcp.closed += u64::from(observation.closed);
     tcp.reset += u64::from(observation.reset);
+    tcp.refused += u64::from(observation.refused);
+    tcp.duplicates += u64::from(observation.duplicate);
     tcp.retransmitted += u64::from(observation.retransmitted);
     tcp.out_of_order += u64::from(observation.out_of_order);
     tcp.duplicate_acks += u64::from(observation.duplicate_ack);
     tcp.zero_window += u64::from(observation.zero_window);
     if let Some(rtt) = observation.rtt {
-        tcp.rtt.record(Sample::new(rtt));
+        let histogram = match (from_client, observation.is_handshake) {
+            (true, true) => &mut tcp.client_handshake_rtt,
+            (true, false) => &mut tcp.client_rtt,
+            (false, true) => &mut tcp.server_handshake_rtt,
+            (false, false) => &mut tcp.server_rtt,
+        };
+        histogram.record(Sample::new(rtt));
     }
 }
 
@@ -258,6 +302,15 @@ impl Sink for Aggregate {
         });
     }
 
+    fn server_name(&mut self, name: &[u8]) {
+        self.host.clear();
+        name::clean_into(&mut self.host, name, name::MAX_HOST);
+        self.host.make_ascii_lowercase();
+        let is_full = self.server_names.len() >= self.settings.limits.hosts;
+        let key = if is_full && !self.server_names.contains_key(&self.host) { snapshot::OTHER } else { &self.host };
+        *self.server_names.entry_ref(key).or_default() += 1;
+    }
+
     fn note(&mut self, note: Note) {
         let capture = &mut self.capture;
         match note {
@@ -265,6 +318,7 @@ impl Sink for Aggregate {
             Note::Orphan => capture.orphan_responses += 1,
             Note::Unanswered => capture.unanswered += 1,
             Note::ParseError => capture.parse_errors += 1,
+            Note::Resync => capture.resyncs += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
         }
     }

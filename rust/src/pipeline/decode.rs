@@ -2,11 +2,12 @@
 //! checksum (offload leaves them wrong), takes lengths from the IP header rather than from what was captured.
 //!
 //! [`datagram`] peels the link and IP headers; a datagram that is a fragment goes to `defragment` first; [`segment`]
-//! reads the TCP header of a whole one. Not done here: tunnels other than VLAN, MPLS and `PPPoE`.
+//! reads the TCP header of a whole one. [`inner`] finds the datagram within a tunnel's.
 
 mod ip;
 mod link;
 mod tcp;
+mod tunnel;
 
 pub use ip::{Datagram, FragmentPart, TCP, extensions};
 pub use tcp::{Direction, Endpoint, Flags, FlowKey, Segment, SeqNumber, segment};
@@ -28,6 +29,14 @@ pub enum NotTcp {
 pub fn datagram<'a>(packet: &Packet<'a>) -> Result<Datagram<'a>, NotTcp> {
     let frame = link::strip(packet)?;
     ip::parse(&frame)
+}
+
+/// Tunnels one inside the other; more is a loop or an attack.
+pub const MAX_TUNNELS: usize = 4;
+
+/// The datagram within a tunnel; `None` when this one is no tunnel's.
+pub fn inner<'a>(datagram: &Datagram<'a>) -> Option<Result<Datagram<'a>, NotTcp>> {
+    tunnel::inner(datagram).map(|frame| ip::parse(&frame?))
 }
 
 /// Big-endian loads that say "cut off" instead of panicking.

@@ -14,6 +14,7 @@ use crate::pipeline::http::{
 };
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
+use crate::pipeline::tls::{ClientHello, Progress};
 
 /// Requests waiting for their response, per connection; a pipelining client sends a handful.
 pub const MAX_WAITING: usize = 100;
@@ -67,6 +68,8 @@ pub enum Note {
     Unanswered,
     /// A stream stopped making sense.
     ParseError,
+    /// It made sense again.
+    Resync,
     /// A message that could be framed differently.
     Ambiguous(Ambiguity),
 }
@@ -86,6 +89,8 @@ pub trait Sink {
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
     /// An exchange is over.
     fn exchange(&mut self, ticket: Self::Ticket, exchange: &Exchange);
+    /// A TLS client named the server it wants.
+    fn server_name(&mut self, name: &[u8]);
     /// Something else to count.
     fn note(&mut self, note: Note);
 }
@@ -125,6 +130,22 @@ struct Dialogue<K> {
     has_gap: bool,
     /// What becomes of both parsers.
     then: Option<Then>,
+    /// The TLS hello being read, and the direction it comes in.
+    hello: Option<(Direction, Box<ClientHello>)>,
+}
+
+impl<K> Dialogue<K> {
+    /// Goes on with a TLS hello, until it is whole or has a hole.
+    fn read_hello<S: Sink<Ticket = K>>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
+        let Some((_, hello)) = &mut self.hello else { return };
+        let progress = if chunk.skipped > 0 { Progress::Done(None) } else { hello.push(chunk.bytes) };
+        if let Progress::Done(name) = progress {
+            self.hello = None;
+            if let Some(name) = name {
+                sink.server_name(&name);
+            }
+        }
+    }
 }
 
 /// The connection is not what it was any more.
@@ -153,6 +174,7 @@ impl<K> Default for Connection<K> {
             ticket: None,
             has_gap: false,
             then: None,
+            hello: None,
         };
         Self { parsers: Default::default(), dialogue }
     }
@@ -162,6 +184,11 @@ impl<K: Copy> Connection<K> {
     /// What it speaks, once known.
     pub fn protocol(&self) -> Option<Protocol> {
         self.dialogue.protocol
+    }
+
+    /// The direction of its requests, once known.
+    pub fn client(&self) -> Option<Direction> {
+        self.dialogue.client
     }
 
     /// The ticket of its newest request.
@@ -195,6 +222,12 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
     type State = Connection<S::Ticket>;
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
+        if let Some((speaker, _)) = state.dialogue.hello {
+            if speaker == direction {
+                state.dialogue.read_hello(&chunk, self.0);
+            }
+            return 0;
+        }
         state.drive(flow, direction, self.0, |parser, turn| parser.push(chunk, turn));
         state.parsers[direction as usize].unwanted()
     }
@@ -230,7 +263,8 @@ impl<S: Sink> Handler for Turn<'_, S> {
             Message::Gap => self.gap(ts),
             Message::Malformed => self.sink.note(Note::ParseError),
             Message::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
-            Message::Foreign(protocol) => self.foreign(protocol),
+            Message::Resync => self.sink.note(Note::Resync),
+            Message::Foreign(protocol, bytes) => self.foreign(protocol, bytes, ts),
         }
         Follows::Body
     }
@@ -364,10 +398,14 @@ impl<S: Sink> Turn<'_, S> {
         }
     }
 
-    fn foreign(&mut self, protocol: Protocol) {
+    fn foreign(&mut self, protocol: Protocol, bytes: &[u8], ts: Timestamp) {
         if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
             self.dialogue.protocol = Some(protocol);
             self.sink.note(Note::Protocol(protocol));
+            if protocol == Protocol::Tls {
+                self.dialogue.hello = Some((self.direction, Box::default()));
+                self.dialogue.read_hello(&Chunk { skipped: 0, bytes, start: true, ts }, self.sink);
+            }
             // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
             if protocol != Protocol::Other {
                 self.dialogue.then = Some(Then::Stop);

@@ -4,6 +4,7 @@
 //! never for a stray acknowledgement. Two things are decided here that no single direction can know: when a hole is given
 //! up (the receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
 
+mod ended;
 mod quality;
 mod table;
 
@@ -13,6 +14,7 @@ pub use table::{FlowId, Limits};
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Arrival, Budget, Chunk, Sink, Stream};
+use ended::Ended;
 use quality::Quality;
 use table::{Phase, Table};
 
@@ -76,6 +78,8 @@ pub struct Outcome {
     pub flow: Option<FlowId>,
     /// What the segment tells of the connection's health.
     pub observation: Observation,
+    /// The direction of the connection's SYN, when that was seen.
+    pub opener: Option<Direction>,
 }
 
 /// All connections of a worker.
@@ -86,11 +90,8 @@ pub struct Flows<T> {
     /// Connections with a hole, and when to look at it again.
     holes: std::collections::VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
+    ended: Ended,
     now: Timestamp,
-    /// How far behind `now` a packet may belong to a connection that is forgotten already.
-    late_after: i64,
-    /// Packets in a row that were.
-    late: u32,
 }
 
 /// Losses since last asked.
@@ -108,13 +109,12 @@ impl<T: Default> Flows<T> {
     /// An empty table.
     pub fn new(limits: Limits, budget: Budget) -> Self {
         Self {
-            late_after: limits.closing_idle,
             table: Table::new(limits),
             budget,
             holes: std::collections::VecDeque::new(),
             evicted: 0,
+            ended: Ended::default(),
             now: Timestamp(i64::MIN),
-            late: 0,
         }
     }
 
@@ -153,20 +153,22 @@ impl<T: Default> Flows<T> {
             self.end(id, segment.ts, consumer);
             found = None;
         }
-        let is_late = self.is_late(segment.ts);
         let opened = found.is_none();
-        let may_open = (is_new_connection || segment.payload_wire_len > 0) && !is_late;
+        let may_open = opened
+            && (is_new_connection || segment.payload_wire_len > 0)
+            && !self.ended.has(self.table.hash(&segment.key), segment);
         let Some(id) = found.or_else(|| may_open.then(|| self.open(segment, consumer))) else {
             return Outcome::default();
         };
         let mut observation = self.advance(id, segment, consumer);
         observation.opened = opened && is_new_connection;
-        Outcome { flow: Some(id), observation }
+        let opener = self.table.get(id).and_then(|flow| flow.info.opener);
+        Outcome { flow: Some(id), observation, opener }
     }
 
     /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
-        self.now = self.now.max(now);
+        self.now = now;
         while let Some(id) = self.table.next_expired(now, |flow| flow.last_seen) {
             self.end(id, now, consumer);
         }
@@ -179,28 +181,11 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// What follows may be older than what was.
-    pub fn rewind(&mut self) {
-        self.now = Timestamp(i64::MIN);
-    }
-
     /// Ends every connection.
     pub fn finish<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         while let Some(id) = self.table.any() {
             self.end(id, now, consumer);
         }
-    }
-
-    /// A packet from so long ago that its connection may have ended and be forgotten: a copy, put in later. When they
-    /// keep coming, the clock was set back.
-    fn is_late(&mut self, ts: Timestamp) -> bool {
-        const MANY: u32 = 100;
-        let is_late = ts < self.now.plus(-self.late_after);
-        self.late = if is_late { self.late + 1 } else { 0 };
-        if self.late > MANY {
-            (self.now, self.late) = (ts, 0);
-        }
-        is_late
     }
 
     /// A SYN with another initial sequence number: the same addresses and ports, another connection.
@@ -229,20 +214,23 @@ impl<T: Default> Flows<T> {
             info: FlowInfo { key: segment.key, interface: segment.interface, opener },
             streams: Default::default(),
             quality: Quality::default(),
-            last_seen: segment.ts,
+            last_seen: segment.ts.max(self.now),
             state: T::default(),
         };
         let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
-        self.table.insert(&segment.key, phase, flow, segment.ts)
+        self.table.insert(&segment.key, phase, flow, segment.ts.max(self.now))
     }
 
     /// Takes a segment of a known connection.
     fn advance<C: Consumer<State = T>>(&mut self, id: FlowId, segment: &Segment<'_>, consumer: &mut C) -> Observation {
+        let phase = self.table.phase(id);
         let Some(flow) = self.table.get_mut(id) else { return Observation::default() };
         let budget = &mut self.budget;
         let had_hole = flow.has_hole();
-        flow.last_seen = flow.last_seen.max(segment.ts);
+        // Silence is measured by the clock of all packets: one from a clock set back is not old.
+        flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
+        observation.is_handshake = phase == Phase::HalfOpen;
         if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
             flow.streams[segment.direction as usize].open(segment.seq);
         }
@@ -277,7 +265,9 @@ impl<T: Default> Flows<T> {
             if !flow.accepts_reset(segment) {
                 return;
             }
-            observation.reset = phase != Phase::Closing;
+            // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
+            observation.refused = phase == Phase::HalfOpen && flow.info.opener != Some(segment.direction);
+            observation.reset = phase != Phase::Closing && !observation.refused;
             Phase::Closing
         } else if flow.streams.iter().all(Stream::is_finished) {
             observation.closed = phase != Phase::Closing;
@@ -288,7 +278,7 @@ impl<T: Default> Flows<T> {
             return;
         };
         if next != phase {
-            self.table.enter(id, next, segment.ts);
+            self.table.enter(id, next, segment.ts.max(self.now));
         }
     }
 
@@ -321,6 +311,7 @@ impl<T: Default> Flows<T> {
             stream.flush(&mut self.budget, &mut sink);
             flow.tell_finished(direction, now, consumer);
         }
+        self.ended.remember(self.table.hash(&flow.info.key), &flow.streams);
         consumer.ended(&flow.info, flow.state, now);
     }
 }
@@ -372,8 +363,8 @@ impl<T> Flow<T> {
     /// RFC 9293 §3.10.7.4: a reset counts when it is in the window; a blind one rarely is.
     fn accepts_reset(&self, segment: &Segment<'_>) -> bool {
         /// The largest window without scaling, and then some for what is in flight.
-        const NEAR: i32 = 1 << 18;
+        const NEAR: u32 = 1 << 18;
         let expected = self.stream(segment.direction).next();
-        expected.is_none_or(|next| segment.seq.distance(next).abs() < NEAR)
+        expected.is_none_or(|next| segment.seq.distance(next).unsigned_abs() < NEAR)
     }
 }

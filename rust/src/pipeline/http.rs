@@ -41,8 +41,10 @@ pub enum Message<'a> {
     Malformed,
     /// The current message's body could be framed differently.
     Ambiguous(Ambiguity),
-    /// This is no HTTP/1.
-    Foreign(Protocol),
+    /// After the stream stopped making sense, a message was found.
+    Resync,
+    /// This is no HTTP/1; the stream so far.
+    Foreign(Protocol, &'a [u8]),
 }
 
 /// What follows a response's head.
@@ -119,6 +121,8 @@ pub struct Parser {
     from_start: bool,
     /// The current message, or the one before, was followed to its end.
     in_sync: bool,
+    /// It was, and was not any more.
+    was_lost: bool,
     /// Chunks in which a message is still looked for; `None` for all of them.
     tries: Option<u8>,
 }
@@ -139,6 +143,7 @@ impl Parser {
             first: true,
             from_start: false,
             in_sync: false,
+            was_lost: false,
             tries: None,
         }
     }
@@ -237,7 +242,7 @@ impl Parser {
             }
             _ => {}
         }
-        (self.first, self.in_sync) = (false, false);
+        (self.first, self.in_sync, self.was_lost) = (false, false, true);
         (self.state, self.buffer) = (State::Lost, Vec::new());
         handler.message(Message::Gap, ts);
     }
@@ -322,10 +327,11 @@ impl Parser {
         self.state = State::Lost;
         let sign = start_line::sure_sign(bytes);
         if std::mem::take(&mut self.in_sync) {
+            self.was_lost = true;
             handler.message(Message::Malformed, ts);
             handler.message(Message::Gap, ts);
         } else if self.first && (self.from_start || sign.is_some()) {
-            handler.message(Message::Foreign(sign.unwrap_or(Protocol::Other)), ts);
+            handler.message(Message::Foreign(sign.unwrap_or(Protocol::Other), bytes), ts);
             (self.first, self.tries) = (false, Some(TRIES));
         }
     }
@@ -365,6 +371,9 @@ impl Parser {
     /// Tells of a head, and decides what follows it.
     fn announce(&mut self, head: &[u8], since: Timestamp, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
+        if std::mem::take(&mut self.was_lost) {
+            handler.message(Message::Resync, ts);
+        }
         let (next, ambiguities) = if let Some(response) = head::response(head) {
             let follows = handler.message(Message::Response(response, since), ts);
             (after_response(&response, follows), response.ambiguities)

@@ -87,10 +87,14 @@ counters! {
         closed,
         /// Connections reset.
         reset,
+        /// SYNs answered with a reset.
+        refused,
         /// Segments.
         segments,
         /// Segments with data that was sent before.
         retransmitted,
+        /// The same packet again within a millisecond: a copy, not a retransmission.
+        duplicates,
         /// Segments overtaken by a later one.
         out_of_order,
         /// Acknowledgements of nothing new.
@@ -98,8 +102,14 @@ counters! {
         /// Segments whose sender cannot take more.
         zero_window,
     } and {
-        /// Round trips of handshakes and of data.
-        rtt: Histogram,
+        /// From here to the client and back, in the handshake (SYN with ACK to ACK).
+        client_handshake_rtt: Histogram,
+        /// From here to the server and back, in the handshake (SYN to SYN with ACK).
+        server_handshake_rtt: Histogram,
+        /// From here to the client and back, from data to its acknowledgement.
+        client_rtt: Histogram,
+        /// From here to the server and back, from data to its acknowledgement.
+        server_rtt: Histogram,
     }
 }
 
@@ -117,6 +127,8 @@ counters! {
         undecodable,
         /// Packets cut by the snapshot length.
         truncated,
+        /// Packets within a tunnel that was not looked into.
+        encapsulated,
         /// Holes in streams that were given up.
         gaps,
         /// Bytes in them.
@@ -127,6 +139,8 @@ counters! {
         unanswered,
         /// Streams that stopped making sense.
         parse_errors,
+        /// Streams in which the next message was found after a hole or nonsense.
+        resyncs,
         /// Connections dropped from the full table.
         flows_evicted,
         /// Hosts folded into [`OTHER`].
@@ -223,6 +237,9 @@ counters! {
         http_packets,
         /// Their bytes on the wire.
         http_bytes,
+    } and {
+        /// Bytes on the wire by what their connection speaks, once that is known.
+        protocols: Tally<Protocol>,
     }
 }
 
@@ -236,11 +253,24 @@ pub struct Interface {
     /// Its traffic.
     #[serde(flatten)]
     pub traffic: Traffic,
+    /// Health of the connections first seen there.
+    pub tcp: Tcp,
     /// As of `at`.
     pub state: InterfaceState,
     /// When the state was looked at; of two, the later one holds.
     #[serde(skip)]
     pub at: Timestamp,
+}
+
+/// A server that TLS clients named, and in how many connections.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ServerName {
+    /// As the client wrote it (SNI).
+    #[serde(deserialize_with = "json::name")]
+    pub name: Arc<str>,
+    /// How many connections.
+    pub connections: u64,
 }
 
 /// A request and its final response.
@@ -296,6 +326,8 @@ pub struct Snapshot {
     pub tcp: Tcp,
     /// What was seen and what was not.
     pub capture: Capture,
+    /// By name.
+    pub server_names: Vec<ServerName>,
     /// By time.
     pub exchanges: Vec<Exchange>,
 }
@@ -333,6 +365,16 @@ impl Row for Host {
     }
 }
 
+impl Row for ServerName {
+    type Key = str;
+    fn key(&self) -> &str {
+        &self.name
+    }
+    fn absorb(&mut self, other: &Self) {
+        self.connections = self.connections.saturating_add(other.connections);
+    }
+}
+
 impl Row for Interface {
     type Key = str;
     fn key(&self) -> &str {
@@ -340,6 +382,7 @@ impl Row for Interface {
     }
     fn absorb(&mut self, other: &Self) {
         self.traffic.merge(&other.traffic);
+        self.tcp.merge(&other.tcp);
         (self.at, self.state) = (self.at, self.state).max((other.at, other.state));
     }
 }
@@ -375,6 +418,7 @@ impl Snapshot {
         self.counts.merge(&other.counts);
         merge_rows(&mut self.hosts, &other.hosts);
         merge_rows(&mut self.interfaces, &other.interfaces);
+        merge_rows(&mut self.server_names, &other.server_names);
         self.tcp.merge(&other.tcp);
         self.capture.merge(&other.capture);
         if !other.exchanges.is_empty() {

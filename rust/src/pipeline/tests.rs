@@ -247,6 +247,7 @@ fn every_limit_at_one_still_counts_and_never_panics() {
             ..Default::default()
         },
         defragment: defragment::Limits { datagrams: 1, bytes: 1, patience: 1 },
+        tunnels: true,
     };
     let frames: Vec<Frame> = (1..50)
         .flat_map(|port| {

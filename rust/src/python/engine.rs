@@ -61,7 +61,7 @@ impl Engine {
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], filter = None,
         snaplen = DEFAULT_SNAPLEN, buffer_size = DEFAULT_BUFFER_SIZE, promiscuous = true,
-        interval = 1.0, section_depth = 1, timeout = None, exchanges = false,
+        interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -76,6 +76,7 @@ impl Engine {
         section_depth: usize,
         timeout: Option<f64>,
         exchanges: bool,
+        decode_tunnels: bool,
     ) -> PyResult<Self> {
         if snaplen == 0 || snaplen > i32::MAX as u32 || buffer_size > i32::MAX as u32 {
             return Err(PyValueError::new_err("snaplen and buffer_size must be positive and below 2 GiB"));
@@ -88,10 +89,10 @@ impl Engine {
         let aggregate = aggregate::Settings { section_depth, exchanges, ..aggregate::Settings::default() };
         let settings = Settings {
             source,
-            capture: capture::live::Settings { filter, snaplen, buffer_size, promiscuous },
+            capture: capture::live::Settings { filter, tunnels: decode_tunnels, snaplen, buffer_size, promiscuous },
             interval: duration("interval", interval, 0.01)?,
             timeout: timeout.map(|timeout| duration("timeout", timeout, 0.0)).transpose()?,
-            pipeline: pipeline::Settings { aggregate, ..pipeline::Settings::default() },
+            pipeline: pipeline::Settings { aggregate, tunnels: decode_tunnels, ..pipeline::Settings::default() },
         };
         Ok(Self { settings: Mutex::new(Some(settings)), running: OnceLock::new(), pid: std::process::id() })
     }

@@ -134,16 +134,30 @@ impl Histogram {
     }
 }
 
-counters!(Tcp(opened, closed, reset, segments, retransmitted, out_of_order, duplicate_acks, zero_window) of snapshot::Tcp {
+counters!(Tcp(
+    opened, closed, reset, refused, segments, retransmitted, duplicates, out_of_order, duplicate_acks, zero_window
+) of snapshot::Tcp {
     #[getter]
-    fn rtt(&self) -> Histogram {
-        Histogram(self.0.rtt.clone())
+    fn client_handshake_rtt(&self) -> Histogram {
+        Histogram(self.0.client_handshake_rtt.clone())
+    }
+    #[getter]
+    fn server_handshake_rtt(&self) -> Histogram {
+        Histogram(self.0.server_handshake_rtt.clone())
+    }
+    #[getter]
+    fn client_rtt(&self) -> Histogram {
+        Histogram(self.0.client_rtt.clone())
+    }
+    #[getter]
+    fn server_rtt(&self) -> Histogram {
+        Histogram(self.0.server_rtt.clone())
     }
 });
 
 counters!(Capture(
     received, kernel_dropped, interface_dropped, undecodable, truncated, gaps, gap_bytes, orphan_responses,
-    unanswered, parse_errors, flows_evicted, hosts_folded, sections_folded, hits_error, exchanges_dropped
+    unanswered, parse_errors, resyncs, encapsulated, flows_evicted, hosts_folded, sections_folded, hits_error, exchanges_dropped
 ) of snapshot::Capture {
     #[getter]
     fn flows(&self) -> u64 {
@@ -191,6 +205,18 @@ impl Interface {
     #[getter]
     fn http_bytes(&self) -> u64 {
         self.0.traffic.http_bytes
+    }
+    #[getter]
+    fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (protocol, bytes) in self.0.traffic.protocols.by_count() {
+            dict.set_item(protocol.name(), bytes)?;
+        }
+        Ok(dict)
+    }
+    #[getter]
+    fn tcp(&self) -> Tcp {
+        Tcp(self.0.tcp.clone())
     }
     #[getter]
     fn state(&self) -> &'static str {
@@ -378,6 +404,16 @@ counted!(Snapshot {
     #[getter]
     fn capture(&self) -> Capture {
         Capture(self.0.capture.clone())
+    }
+    #[getter]
+    fn server_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let mut names: Vec<_> = self.0.server_names.iter().collect();
+        names.sort_by_key(|row| std::cmp::Reverse(row.connections));
+        let dict = PyDict::new(py);
+        for row in names {
+            dict.set_item(&*row.name, row.connections)?;
+        }
+        Ok(dict)
     }
     #[getter]
     fn exchanges(&self) -> Vec<Exchange> {

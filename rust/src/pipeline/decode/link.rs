@@ -46,19 +46,21 @@ pub fn strip<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, NotTcp> {
 }
 
 /// A VLAN id and what follows the link headers.
-type Tagged<'a> = (u16, &'a [u8]);
+pub type Tagged<'a> = (u16, &'a [u8]);
 
 fn untagged(ip: &[u8]) -> Tagged<'_> {
     (0, ip)
 }
 
-fn ethernet(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+/// An Ethernet frame.
+pub fn ethernet(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let kind = u16_at(data, 12)?;
     let rest = after(data, 14)?;
     if kind == IPV4 { Ok(untagged(rest)) } else { from_ethertype(kind, rest) }
 }
 
-fn from_ethertype(mut kind: u16, mut rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+/// What follows an Ethernet type.
+pub fn from_ethertype(mut kind: u16, mut rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let mut vlan = 0;
     let mut tags = 0;
     loop {
@@ -105,7 +107,7 @@ fn mpls(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
 }
 
 /// RFC 1661 with optional HDLC framing (RFC 1662) and protocol field compression.
-fn ppp(data: &[u8]) -> Result<&[u8], NotTcp> {
+pub fn ppp(data: &[u8]) -> Result<&[u8], NotTcp> {
     let data = if data.starts_with(&[0xff, 0x03]) { &data[2..] } else { data };
     match data {
         [0x00, 0x21 | 0x57, rest @ ..] | [0x21 | 0x57, rest @ ..] => Ok(rest),

@@ -33,6 +33,9 @@ impl Sink for Script {
         self.lines
             .push(format!("exchange {ticket}: {status:?} {request_bytes}+{response_bytes} {latency:?}/{duration:?}"));
     }
+    fn server_name(&mut self, name: &[u8]) {
+        self.lines.push(format!("server name {}", name.escape_ascii()));
+    }
     fn note(&mut self, note: Note) {
         self.lines.push(format!("{note:?}"));
     }

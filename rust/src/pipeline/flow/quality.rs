@@ -21,6 +21,10 @@ pub struct Observation {
     pub closed: bool,
     /// A reset that is believed.
     pub reset: bool,
+    /// A reset in answer to a SYN.
+    pub refused: bool,
+    /// The same packet again: a copy made by the capture, or by the network.
+    pub duplicate: bool,
     /// Carries data that was sent before.
     pub retransmitted: bool,
     /// Was overtaken by a later one.
@@ -29,9 +33,19 @@ pub struct Observation {
     pub duplicate_ack: bool,
     /// The sender cannot take any more.
     pub zero_window: bool,
-    /// A round trip that ended with this segment, in nanoseconds.
+    /// Nanoseconds from a segment of the other side to this one, which acknowledges it: the way from here to the sender
+    /// of this one and back.
     pub rtt: Option<u64>,
+    /// That was the handshake.
+    pub is_handshake: bool,
 }
+
+/// A copy follows its original within this many nanoseconds; a retransmission waits for a round trip at least, and has
+/// another IP identification.
+const COPYING: u64 = 1_000_000;
+
+/// What tells a packet from its copies: sequence number, flags, IP identification, length, and when it was seen.
+type Likeness = (SeqNumber, Flags, u16, u32, Timestamp);
 
 /// One direction: what its sender sent and its receiver acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,6 +54,7 @@ struct Half {
     acknowledged: Option<SeqNumber>,
     window: u16,
     finish_told: bool,
+    last: Option<Likeness>,
     /// A segment being timed: its end, and when it was seen. One at a time, dropped when it is sent again (Karn).
     timed: Option<(SeqNumber, Timestamp)>,
 }
@@ -66,8 +81,13 @@ impl Quality {
         let half = &mut self.halves[segment.direction as usize];
         let counted = *half.home.get_or_insert(segment.interface) == segment.interface;
         let is_reset = segment.flags.has(Flags::RST);
-        let mut observation =
-            Observation { counted, zero_window: counted && segment.window == 0 && !is_reset, ..Observation::default() };
+        let duplicate = counted && half.is_copy(segment);
+        let mut observation = Observation {
+            counted,
+            duplicate,
+            zero_window: counted && segment.window == 0 && !is_reset,
+            ..Observation::default()
+        };
         let same_window = half.window == segment.window;
         half.window = segment.window;
         let length = segment.payload_wire_len
@@ -76,7 +96,7 @@ impl Quality {
         if counted && length > 0 && half.timed.is_none() {
             half.timed = Some((segment.seq.plus(length), segment.ts));
         }
-        if segment.flags.has(Flags::ACK) && !is_reset {
+        if segment.flags.has(Flags::ACK) && !is_reset && !duplicate {
             self.acknowledge(segment, length == 0 && same_window, &mut observation);
         }
         observation
@@ -102,7 +122,7 @@ impl Quality {
 
     /// Takes how the payload of a segment fitted in.
     pub fn judge(&mut self, arrival: Arrival, segment: &Segment<'_>, observation: &mut Observation) {
-        if !observation.counted {
+        if !observation.counted || observation.duplicate {
             return;
         }
         match arrival {
@@ -115,5 +135,22 @@ impl Quality {
                 self.halves[segment.direction as usize].timed = None;
             }
         }
+    }
+}
+
+impl Half {
+    /// The packet before was this one.
+    fn is_copy(&mut self, segment: &Segment<'_>) -> bool {
+        let likeness = (segment.seq, segment.flags, segment.ip_id, segment.payload_wire_len, segment.ts);
+        let last = self.last.replace(likeness);
+        let may_be = segment.payload_wire_len > 0
+            || segment.flags.has(Flags::SYN)
+            || segment.flags.has(Flags::FIN)
+            || segment.ip_id != 0;
+        may_be
+            && last.is_some_and(|(seq, flags, id, length, ts)| {
+                (seq, flags, id, length) == (segment.seq, segment.flags, segment.ip_id, segment.payload_wire_len)
+                    && segment.ts.since(ts) <= COPYING
+            })
     }
 }

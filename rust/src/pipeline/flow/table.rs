@@ -106,6 +106,11 @@ impl<F> Table<F> {
         self.index.len()
     }
 
+    /// The hash of a key, the same for the life of the table.
+    pub fn hash(&self, key: &FlowKey) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
     pub fn find(&self, key: &FlowKey) -> Option<FlowId> {
         let hash = self.hasher.hash_one(key);
         let slot = *self.index.find(hash, |&slot| self.slots[slot as usize].key == *key)?;

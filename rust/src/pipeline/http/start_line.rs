@@ -58,6 +58,10 @@ pub fn likeness(bytes: &[u8]) -> Likeness {
             Likeness::Neither
         };
     }
+    if matches!(bytes, [0x14..=0x17] | [0x14..=0x17, 3] | [0x14..=0x17, 3, 0..=4]) {
+        // A TLS record, so far.
+        return Likeness::Open;
+    }
     let token = bytes.iter().take(MAX_METHOD + 1).take_while(|&&byte| is_token(byte)).count();
     match bytes.get(token) {
         None if token <= MAX_METHOD => Likeness::Open,
@@ -190,7 +194,8 @@ mod tests {
             (b"HTTP/1.1 200 OK", Likeness::Response),
             (b"HTTP/2 200", Likeness::Neither),
             (b" GET / HTTP/1.1", Likeness::Neither),
-            (b"\x16\x03\x01", Likeness::Neither),
+            (b"\x16\x03\x01", Likeness::Open),
+            (b"\x16\x03\x01\x02", Likeness::Neither),
             (b"SSH-2.0-OpenSSH_9.2\r\n", Likeness::Neither),
             (b"AVERYLONGWORDTHATISNOTAMETHOD", Likeness::Neither),
             (b"{\"json\":1}", Likeness::Neither),

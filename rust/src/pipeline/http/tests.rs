@@ -33,8 +33,9 @@ impl Handler for Told {
                 "gap".into()
             }
             Message::Malformed => "malformed".into(),
+            Message::Resync => return Follows::Body,
             Message::Ambiguous(ambiguity) => ambiguity.name().into(),
-            Message::Foreign(protocol) => format!("foreign {}", protocol.name()),
+            Message::Foreign(protocol, _) => format!("foreign {}", protocol.name()),
         };
         self.events.push(text);
         Follows::Body

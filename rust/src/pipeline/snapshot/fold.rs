@@ -1,6 +1,6 @@
 //! The heaviest rows of a snapshot, the rest in `~other`. Sums stay what they were.
 
-use super::{Host, OTHER, Row, Section, Snapshot, top};
+use super::{Host, OTHER, Row, Section, ServerName, Snapshot, top};
 
 impl Snapshot {
     /// At most `max_hosts` hosts with at most `max_sections` sections each, not counting the rows for the rest.
@@ -30,6 +30,12 @@ impl Snapshot {
             rest.counts.merge(&row.counts);
             other.sections.push(rest);
         });
+        fold_rows(
+            &mut self.server_names,
+            max_hosts,
+            |row| row.connections,
+            |other: &mut ServerName, row| other.absorb(row),
+        );
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
     }
@@ -55,6 +61,15 @@ impl Weighed for Section {
     }
     fn named(name: &str) -> Self {
         Self { path: name.into(), ..Self::default() }
+    }
+}
+
+impl Weighed for ServerName {
+    fn hits(&self) -> u64 {
+        self.connections
+    }
+    fn named(name: &str) -> Self {
+        Self { name: name.into(), ..Self::default() }
     }
 }
 

@@ -11,7 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tally::Key;
-use super::{Capture, Counts, Exchange, Gauge, Host, Interface, Snapshot, Tally, Tcp};
+use super::{Capture, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -35,6 +35,7 @@ struct Written<'a> {
     interfaces: &'a [Interface],
     tcp: &'a Tcp,
     capture: &'a Capture,
+    server_names: &'a [ServerName],
     exchanges: &'a [Exchange],
 }
 
@@ -52,6 +53,7 @@ struct Read {
     interfaces: Vec<Interface>,
     tcp: Tcp,
     capture: Capture,
+    server_names: Vec<ServerName>,
     exchanges: Vec<Exchange>,
 }
 
@@ -59,8 +61,19 @@ impl Snapshot {
     /// One line of ASCII, without its end.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let (start, end) = self.span.unwrap_or_default();
-        let Self { counts, hosts, interfaces, tcp, capture, exchanges, .. } = self;
-        serde_json::to_vec(&Written { schema: SCHEMA, start, end, counts, hosts, interfaces, tcp, capture, exchanges })
+        let Self { counts, hosts, interfaces, tcp, capture, server_names, exchanges, .. } = self;
+        serde_json::to_vec(&Written {
+            schema: SCHEMA,
+            start,
+            end,
+            counts,
+            hosts,
+            interfaces,
+            tcp,
+            capture,
+            server_names,
+            exchanges,
+        })
     }
 
     /// What [`Snapshot::to_json`] wrote; keys left out are zero or empty.
@@ -76,6 +89,7 @@ impl Snapshot {
             interfaces: read.interfaces,
             tcp: read.tcp,
             capture: read.capture,
+            server_names: read.server_names,
             exchanges: read.exchanges,
         };
         snapshot.capture.flows.at = read.end;
@@ -89,6 +103,7 @@ impl Snapshot {
         let unsorted = Self {
             hosts: std::mem::take(&mut self.hosts),
             interfaces: std::mem::take(&mut self.interfaces),
+            server_names: std::mem::take(&mut self.server_names),
             ..Self::default()
         };
         for mut host in unsorted.hosts {
@@ -99,6 +114,9 @@ impl Snapshot {
         }
         for interface in unsorted.interfaces {
             super::merge_rows(&mut self.interfaces, &[interface]);
+        }
+        for name in unsorted.server_names {
+            super::merge_rows(&mut self.server_names, &[name]);
         }
         self.exchanges.sort();
     }

@@ -54,6 +54,7 @@ fn interface() -> impl Strategy<Value = Interface> {
     ("[a-c]", 0u64..9, 0i64..5, 0usize..3).prop_map(|(name, packets, at, state)| Interface {
         name: name.into(),
         traffic: Traffic { packets, ..Traffic::default() },
+        tcp: Tcp { opened: packets, ..Tcp::default() },
         state: [InterfaceState::Up, InterfaceState::New, InterfaceState::Down][state],
         at: Timestamp(at),
     })
