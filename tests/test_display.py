@@ -45,7 +45,12 @@ def view_of(frames, **fields):
 
 QUIET = Frames(10.0, [Rule()]).push(snapshot(scene.NOON, interfaces=[{"name": "eth0", "state": "up"}]))
 SEALED = Frames(10.0, [Rule()]).push(
-    snapshot(scene.NOON, capture={"received": 1204, "protocols": {"tls": 30, "other": 8, "h2c": 0}})
+    snapshot(
+        scene.NOON,
+        interfaces=[{"name": "eth0", "packets": 1204, "bytes": 97_000, "protocols": {"tls": 81_000, "ssh": 9_000}}],
+        server_names=[{"name": "shop.example", "connections": 21}, {"name": "api.example", "connections": 9}],
+        capture={"received": 1204, "protocols": {"tls": 30, "other": 8}},
+    )
 )
 
 SCENES = {
@@ -177,7 +182,16 @@ def test_the_log_shows_alerts_and_recoveries_newest_first():
     [
         (None, ["Waiting for the first interval"]),
         (QUIET, ["No HTTP seen", "No packet passed the filter", "netmon --demo"]),
-        (SEALED, ["No HTTP seen", "1 204 packets", "30 tls, 8 other.", "cannot be read", "netmon --demo"]),
+        (
+            SEALED,
+            [
+                "No HTTP seen",
+                "1 204 packets",
+                "New connections: 30 tls, 8 other.",
+                "encrypted to shop.example",
+                "netmon --demo",
+            ],
+        ),
     ],
 )
 def test_without_http_the_table_says_why(frame, said):

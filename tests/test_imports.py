@@ -14,7 +14,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core"},
     {"monitor", "alerts", "format", "options", "console", "demo"},
-    {"frames", "config", "advice"},
+    {"frames", "config", "advice", "absence"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"cli"},

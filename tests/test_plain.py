@@ -90,8 +90,19 @@ def test_alerts_are_told_at_once_and_the_watchdog_says_so():
 
 
 def test_no_http_says_what_was_seen_instead():
-    silent = snapshot(NOON, capture={"received": 1204, "protocols": {"tls": 30, "other": 8}})
-    assert "none, no HTTP in 1 204 packets (connections: 30 tls, 8 other)" in play(silent)
+    spoken = {"name": "eth0", "protocols": {"tls": 52_000}}
+    silent = snapshot(
+        NOON,
+        interfaces=[spoken],
+        server_names=[{"name": f"{name}.example", "connections": 9} for name in "abcd"],
+        capture={"received": 1204, "protocols": {"tls": 30, "other": 8}, "encapsulated": 7},
+    )
+    said = play(silent)
+    assert (
+        "none, no HTTP in 1 204 packets (52 kB of tls, encrypted to a.example, b.example, c.example and 1 more; "
+        in said
+    )
+    assert "new connections: 30 tls, 8 other; 7 packets in tunnels, see --decode-tunnels)" in said
     assert "none, no packet seen" in play(snapshot(NOON))
 
 

@@ -34,7 +34,8 @@ class Monitor:
 
     `interfaces` and `read` take one name or several; interfaces may be globs, none means every interface that is up,
     and `read` wins. `interval` and `timeout` are seconds. `filter` is a BPF expression in place of the default.
-    `exchanges` asks for a row per exchange in each snapshot.
+    `exchanges` asks for a row per exchange in each snapshot. `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP
+    and Teredo.
 
     Nothing is opened before `open`, ``with`` or the first call of `snapshots`; these raise PermissionError,
     SourceError (nothing to capture from) and FilterError.
@@ -54,6 +55,7 @@ class Monitor:
         buffer_size: int = DEFAULT_BUFFER_SIZE,
         promiscuous: bool = True,
         exchanges: bool = False,
+        decode_tunnels: bool = False,
         _engine: Source | None = None,
     ) -> None:
         self._opened = False
@@ -69,6 +71,7 @@ class Monitor:
             section_depth=section_depth,
             timeout=timeout,
             exchanges=exchanges,
+            decode_tunnels=decode_tunnels,
         )
 
     @property

@@ -57,6 +57,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     snaplen: Annotated[int, msgspec.Meta(ge=1)] = DEFAULT_SNAPLEN
     buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
     promiscuous: bool = True
+    decode_tunnels: bool = False
     timeout: Duration | None = None
 
     interval: Duration = Duration(1)
@@ -101,6 +102,7 @@ OPTIONS = (
         "buffer_size", CAPTURE, "-B --buffer-size", "SIZE", "capture buffer per interface: KiB, or with a unit: 16MiB"
     ),
     Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
+    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
     Option("interval", COUNTING, "--interval", "DURATION", "one snapshot each"),
     Option("window", COUNTING, "--window", "DURATION", "how far back screen and report look"),

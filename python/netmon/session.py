@@ -177,6 +177,7 @@ def _monitor(settings: Settings, default_filter: str | None) -> Monitor:
         buffer_size=settings.buffer_size,
         promiscuous=settings.promiscuous,
         exchanges=settings.requests,
+        decode_tunnels=settings.decode_tunnels,
     )
 
 

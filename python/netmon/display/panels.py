@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon.absence import reasons
 from netmon.display import canvas
 
 if TYPE_CHECKING:
@@ -159,13 +160,8 @@ def no_http(frame: Frame | None) -> list[Line]:
         return [[], [("", "   Waiting for the first interval to end.")]]
     window = frame.window
     seen = f"   {fmt.losses(frame.tally.packets, frame.tally.lost)} since the start."
-    protocols = {name: n for name, n in window.capture.protocols.items() if n}
     lines: list[Line] = [[], [("class:strong", "   No HTTP seen in this window.")], [("", seen)]]
+    lines += [[("", f"   {reason[0].upper()}{reason[1:]}.")] for reason in reasons(window)]
     if window.capture.received == 0:
-        lines.append([("", "   No packet passed the filter; is this the right interface?")])
-    elif protocols:
-        listed = ", ".join(f"{n} {name}" for name, n in protocols.items())
-        lines.append([("", f"   Connections by protocol: {listed}.")])
-    if protocols.get("tls"):
-        lines.append([("", "   Encrypted connections (tls) are counted; what they say cannot be read.")])
+        lines.append([("", "   Is this the right interface? "), ("class:key", "netmon -D"), ("", " lists them.")])
     return [*lines, [], [("class:dim", "   For something to look at: "), ("class:key", "netmon --demo")]]

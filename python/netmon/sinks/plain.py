@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
 from netmon._core import Host, Interface, Section, Snapshot
+from netmon.absence import reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,9 +126,8 @@ def no_http(window: Snapshot) -> str:
     packets = window.capture.received
     if not packets:
         return "none, no packet seen"
-    protocols = [f"{n} {name}" for name, n in window.capture.protocols.items() if n]
-    connections = f" (connections: {', '.join(protocols)})" if protocols else ""
-    return f"none, no HTTP in {fmt.plural(packets, 'packet')}{connections}"
+    instead = "; ".join(reasons(window))
+    return f"none, no HTTP in {fmt.plural(packets, 'packet')}" + (f" ({instead})" if instead else "")
 
 
 def alert_line(alert: Alert) -> str:

@@ -1,0 +1,44 @@
+"""Why there is no HTTP to show, in plain words. A snapshot in, short phrases out; pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from netmon import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from netmon._core import Snapshot
+
+NAMES = 3
+"""Servers named; more would hide the rest of the line."""
+
+
+def reasons(window: Snapshot) -> Iterator[str]:
+    """What was there instead: one phrase each, most telling first."""
+    capture = window.capture
+    if not capture.received:
+        yield "no packet passed the filter"
+        return
+    spoken: Counter[str] = Counter()
+    for interface in window.interfaces:
+        spoken.update(interface.protocols)
+    for protocol, bytes_ in spoken.most_common():
+        yield f"{fmt.scaled(bytes_, 'B')} of {_speech(protocol, window)}"
+    if capture.protocols:
+        yield "new connections: " + ", ".join(f"{n} {name}" for name, n in capture.protocols.items())
+    if capture.encapsulated:
+        yield f"{fmt.plural(capture.encapsulated, 'packet')} in tunnels, see --decode-tunnels"
+    if capture.undecodable:
+        yield f"{fmt.plural(capture.undecodable, 'packet')} that could not be decoded"
+
+
+def _speech(protocol: str, window: Snapshot) -> str:
+    if protocol != "tls":
+        return protocol
+    names = [fmt.sanitize(name) for name in window.server_names]
+    to = f" to {', '.join(names[:NAMES])}" if names else ""
+    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
+    return f"tls, encrypted{to}{more}"
