@@ -143,39 +143,35 @@ impl Pipeline {
 
     /// Follows a frame to its segment. Returns what its connection speaks, when that is known.
     fn follow(&mut self, packet: &Packet<'_>) -> Result<Option<Protocol>, NotTcp> {
-        let mut datagram = decode::datagram(packet)?;
-        let mut depth = 0;
-        loop {
-            let Some(part) = datagram.fragment else {
-                match self.enter(&datagram, depth) {
-                    None => return segment(&mut self.flows, &mut self.aggregate, &datagram, packet),
-                    Some(inner) => datagram = inner?,
-                }
-                depth += 1;
-                continue;
-            };
-            if !matches!(datagram.protocol, decode::TCP) && part.offset == 0 {
-                return Err(NotTcp::Foreign);
-            }
-            return match self.fragments.push(&datagram, part, packet.ts) {
-                Some(whole) => segment(&mut self.flows, &mut self.aggregate, &whole, packet),
-                None => Ok(None),
-            };
-        }
+        let outer = decode::datagram(packet)?;
+        let whole = match outer.fragment {
+            None => outer,
+            Some(part) if !self.tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
+            Some(part) => match self.fragments.push(&outer, part, packet.ts) {
+                Some(whole) => whole,
+                None => return Ok(None),
+            },
+        };
+        let datagram = innermost(whole, self.tunnels, &mut self.aggregate)?;
+        segment(&mut self.flows, &mut self.aggregate, &datagram, packet)
     }
+}
 
-    /// The datagram within a tunnel, when tunnels are to be entered; else they are counted.
-    fn enter<'a>(&mut self, datagram: &Datagram<'a>, depth: usize) -> Option<Result<Datagram<'a>, NotTcp>> {
+/// The datagram within all tunnels, when they are to be entered; else a tunnel is counted and left alone. Fragments
+/// within a tunnel stay what they are.
+fn innermost<'a>(mut datagram: Datagram<'a>, tunnels: bool, aggregate: &mut Aggregate) -> Result<Datagram<'a>, NotTcp> {
+    for _ in 0..decode::MAX_TUNNELS {
         if datagram.protocol == decode::TCP {
-            return None;
+            return Ok(datagram);
         }
-        let inner = decode::inner(datagram)?;
-        if self.tunnels && depth < decode::MAX_TUNNELS {
-            return Some(inner);
+        let Some(inner) = decode::inner(&datagram) else { return Ok(datagram) };
+        if !tunnels {
+            aggregate.capture().encapsulated += 1;
+            return Err(NotTcp::Foreign);
         }
-        self.aggregate.capture().encapsulated += 1;
-        Some(Err(NotTcp::Foreign))
+        datagram = inner?;
     }
+    Ok(datagram)
 }
 
 fn segment(

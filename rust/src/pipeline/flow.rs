@@ -231,8 +231,12 @@ impl<T: Default> Flows<T> {
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         observation.is_handshake = phase == Phase::HalfOpen;
-        if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
-            flow.streams[segment.direction as usize].open(segment.seq);
+        if segment.flags.has(Flags::SYN) {
+            let stream = &mut flow.streams[segment.direction as usize];
+            observation.retransmitted = stream.isn().is_some() && observation.is_original();
+            if stream.isn().is_none() {
+                stream.open(segment.seq);
+            }
         }
         if segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST) {
             // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
@@ -245,6 +249,7 @@ impl<T: Default> Flows<T> {
             flow.quality.judge(arrival, segment, &mut observation);
         }
         if segment.flags.has(Flags::FIN) {
+            observation.retransmitted |= flow.stream(segment.direction).is_finished() && observation.is_original();
             let end = segment.seq.plus(segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)));
             flow.streams[segment.direction as usize].finish(end);
         }

@@ -32,6 +32,16 @@ pub struct Datagram<'a> {
     pub wire_len: usize,
 }
 
+impl Datagram<'_> {
+    /// This fragment may be one of a TCP segment: by its protocol, which in IPv4 all fragments carry, in IPv6 only the
+    /// first has to.
+    pub fn may_hold_tcp(&self, part: FragmentPart) -> bool {
+        let is_extension = matches!(self.protocol, 0 | 43 | 51 | 60);
+        let may_say_anything = part.offset != 0 && self.source.to_ipv4_mapped().is_none();
+        self.protocol == TCP || is_extension || may_say_anything
+    }
+}
+
 /// Which part of a datagram a fragment is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FragmentPart {

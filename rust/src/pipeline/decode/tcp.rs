@@ -139,7 +139,7 @@ pub struct Segment<'a> {
 
 /// Reads the TCP header of a whole datagram.
 pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceId) -> Result<Segment<'a>, NotTcp> {
-    if datagram.protocol != TCP {
+    if datagram.protocol != TCP || datagram.fragment.is_some() {
         return Err(NotTcp::Foreign);
     }
     let header: &[u8; 20] = datagram.payload.first_chunk().ok_or(NotTcp::Short)?;

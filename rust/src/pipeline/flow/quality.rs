@@ -25,7 +25,7 @@ pub struct Observation {
     pub refused: bool,
     /// The same packet again: a copy made by the capture, or by the network.
     pub duplicate: bool,
-    /// Carries data that was sent before.
+    /// Carries data, a SYN or a FIN that was sent before.
     pub retransmitted: bool,
     /// Was overtaken by a later one.
     pub out_of_order: bool,
@@ -38,6 +38,13 @@ pub struct Observation {
     pub rtt: Option<u64>,
     /// That was the handshake.
     pub is_handshake: bool,
+}
+
+impl Observation {
+    /// Neither a copy nor seen on a second interface.
+    pub fn is_original(&self) -> bool {
+        self.counted && !self.duplicate
+    }
 }
 
 /// A copy follows its original within this many nanoseconds; a retransmission waits for a round trip at least, and has
@@ -122,7 +129,7 @@ impl Quality {
 
     /// Takes how the payload of a segment fitted in.
     pub fn judge(&mut self, arrival: Arrival, segment: &Segment<'_>, observation: &mut Observation) {
-        if !observation.counted || observation.duplicate {
+        if !observation.is_original() {
             return;
         }
         match arrival {

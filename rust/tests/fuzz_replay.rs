@@ -1,0 +1,121 @@
+//! What the fuzzers run, run by an ordinary test: kept captures, conversations made here, and thousands of mutations of
+//! both, always the same ones. What a fuzzer found stands below as a test of its own.
+
+use _core::fuzz;
+use std::path::Path;
+
+/// Marsaglia's xorshift: the same sequence everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+
+    /// Changes, repeats, drops or inserts a few bytes.
+    fn mutate(&mut self, seed: &[u8]) -> Vec<u8> {
+        const TELLING: [u8; 12] = [0, 1, 2, 0x7f, 0x80, 0xff, b'\r', b'\n', b' ', b'0', b'9', 0x16];
+        let mut bytes = seed.to_vec();
+        for _ in 0..=self.below(6) {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = self.below(bytes.len());
+            let len = 1 + self.below(16.min(bytes.len() - at));
+            match self.below(4) {
+                0 => bytes[at] = TELLING[self.below(TELLING.len())],
+                1 => bytes[at] ^= 1 << self.below(8),
+                2 => drop(bytes.drain(at..at + len)),
+                _ => {
+                    let copy = bytes[at..at + len].to_vec();
+                    bytes.splice(at..at, copy);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+fn captures() -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let captures: Vec<_> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "pcap" || extension == "pcapng"))
+        .map(|path| std::fs::read(path).unwrap())
+        .filter(|bytes| bytes.len() < 20_000)
+        .collect();
+    assert!(captures.len() >= 3);
+    captures
+}
+
+/// The frames of a little-endian pcap, as `fuzz::packets` wants them.
+fn frames(pcap: &[u8]) -> Vec<u8> {
+    let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap()) as usize;
+    let (mut at, mut frames) = (24, Vec::new());
+    while at + 16 <= pcap.len() {
+        let frame = &pcap[at + 16..at + 16 + word(at + 8)];
+        let frame = &frame[..frame.len().min(510) & !1];
+        frames.extend([word(20) as u8, (frame.len() / 2) as u8, 1]);
+        frames.extend(frame);
+        at += 16 + word(at + 8);
+    }
+    frames
+}
+
+fn conversations() -> Vec<Vec<u8>> {
+    const SAID: [&[u8]; 10] = [
+        b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody",
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 101 X\r\nUpgrade: h2c\r\n\r\n",
+        b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 100 C\r\n\r\nHTTP/1.0 304 N\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x00\x05hello",
+        b"HEAD / HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 2XX\r\nContent-Length: 1\r\nContent-Length: 9\r\n\r\n",
+    ];
+    let turn = |how: u8, said: &[u8]| [&[how, said.len() as u8], said].concat();
+    let pairs = SAID.iter().flat_map(|a| SAID.iter().map(move |b| (*a, *b)));
+    pairs.map(|(a, b)| [turn(0, a), turn(1, b), turn(0, b), turn(11, a)].concat()).collect()
+}
+
+fn replay(seeds: &[Vec<u8>], mutations: usize, run: fn(&[u8])) {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for seed in seeds {
+        run(seed);
+        (0..mutations).for_each(|_| run(&random.mutate(seed)));
+    }
+}
+
+#[test]
+fn damaged_capture_files_break_no_law() {
+    replay(&captures(), 1500, fuzz::file);
+}
+
+#[test]
+fn damaged_frames_break_no_law() {
+    let seeds: Vec<_> = captures().iter().filter(|bytes| bytes[0] == 0xd4).map(|bytes| frames(bytes)).collect();
+    replay(&seeds, 500, fuzz::packets);
+}
+
+#[test]
+fn damaged_conversations_break_no_law() {
+    replay(&conversations(), 200, fuzz::stream);
+}
+
+#[test]
+fn a_reset_half_the_sequence_space_away_is_ignored() {
+    // 20 bytes of IPv4 and 20 of TCP, raw: a SYN, then a reset 2^31 further on.
+    let segment = |seq: u32, flags: u8| {
+        let mut packet = vec![101, 20, 0, 0x45, 0, 0, 40, 0, 0, 0, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+        packet.extend([0x9c, 0x40, 0, 80]);
+        packet.extend(seq.to_be_bytes());
+        packet.extend([0, 0, 0, 0, 0x50, flags, 1, 0, 0, 0, 0, 0]);
+        packet
+    };
+    fuzz::packets(&[segment(999, 2), segment(1000 + (1 << 31), 4)].concat());
+}
