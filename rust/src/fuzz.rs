@@ -103,6 +103,9 @@ pub fn stream(mut data: &[u8]) {
             stage.finished(&flow, &mut connection, direction, ts);
         }
     }
-    stage.ended(&flow, connection, ts);
+    for direction in [Direction::Up, Direction::Down] {
+        stage.finished(&flow, &mut connection, direction, ts);
+    }
+    stage.ended(&flow, connection);
     check(&aggregate.close(Timestamp(0), Timestamp(SECOND), 0, flow::Losses::default()));
 }

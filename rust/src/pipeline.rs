@@ -131,7 +131,7 @@ impl Pipeline {
 
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
-        self.flows.finish(self.now, &mut Exchanges(&mut self.aggregate));
+        self.flows.finish(&mut Exchanges(&mut self.aggregate));
     }
 
     /// Closes the interval `[start, end)`.

@@ -236,11 +236,8 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
         state.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
     }
 
-    fn ended(&mut self, flow: &FlowInfo, mut state: Self::State, ts: Timestamp) {
+    fn ended(&mut self, flow: &FlowInfo, mut state: Self::State) {
         let client = state.dialogue.client.unwrap_or(Direction::Up);
-        for direction in [client, client.reverse()] {
-            state.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
-        }
         Turn { flow, direction: client, dialogue: &mut state.dialogue, sink: self.0 }.give_up_waiting(0);
     }
 }

@@ -30,10 +30,10 @@ pub trait Consumer {
 
     /// Bytes of a stream, in order. Returns how many of the following bytes it has no need to see.
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
-    /// The sender in `direction` has finished (FIN), and all it sent was handed over.
+    /// Nothing more comes in `direction`, and all that did was handed over: FIN, reset, or the end of the connection.
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp);
-    /// The connection is over: closed, reset, idle or evicted. Nothing follows.
-    fn ended(&mut self, flow: &FlowInfo, state: Self::State, ts: Timestamp);
+    /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
+    fn ended(&mut self, flow: &FlowInfo, state: Self::State);
 }
 
 /// What identifies a connection to its consumer.
@@ -150,7 +150,7 @@ impl<T: Default> Flows<T> {
         if let (Some(id), true) = (found, is_new_connection)
             && self.is_reuse(id, segment)
         {
-            self.end(id, segment.ts, consumer);
+            self.end(id, consumer);
             found = None;
         }
         let opened = found.is_none();
@@ -170,7 +170,7 @@ impl<T: Default> Flows<T> {
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
         while let Some(id) = self.table.next_expired(now, |flow| flow.last_seen) {
-            self.end(id, now, consumer);
+            self.end(id, consumer);
         }
         while let Some(&(id, due)) = self.holes.front() {
             if due > now {
@@ -182,9 +182,9 @@ impl<T: Default> Flows<T> {
     }
 
     /// Ends every connection.
-    pub fn finish<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
+    pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
         while let Some(id) = self.table.any() {
-            self.end(id, now, consumer);
+            self.end(id, consumer);
         }
     }
 
@@ -202,7 +202,7 @@ impl<T: Default> Flows<T> {
     fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> FlowId {
         while let Some(id) = self.table.victim(|flow| flow.last_seen) {
             self.evicted += 1;
-            self.end(id, segment.ts, consumer);
+            self.end(id, consumer);
         }
         let is_syn = segment.flags.has(Flags::SYN);
         let opener = match (is_syn, segment.flags.has(Flags::ACK)) {
@@ -260,6 +260,11 @@ impl<T: Default> Flows<T> {
             self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
         }
         self.change_phase(id, segment, &mut observation);
+        if (observation.reset || observation.refused)
+            && let Some(flow) = self.table.get_mut(id)
+        {
+            flow.flush(segment.ts, &mut self.budget, consumer);
+        }
         observation
     }
 
@@ -307,17 +312,13 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    fn end<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
+    fn end<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
         let Some(mut flow) = self.table.remove(id) else { return };
-        // What was asked comes before what was answered.
-        let first = flow.info.opener.unwrap_or(Direction::Up);
-        for direction in [first, first.reverse()] {
-            let (stream, mut sink) = flow.outlet(direction, consumer);
-            stream.flush(&mut self.budget, &mut sink);
-            flow.tell_finished(direction, now, consumer);
-        }
+        // It ended when it was last heard of, not when that was noticed.
+        let ts = flow.last_seen;
+        flow.flush(ts, &mut self.budget, consumer);
         self.ended.remember(self.table.hash(&flow.info.key), &flow.streams);
-        consumer.ended(&flow.info, flow.state, now);
+        consumer.ended(&flow.info, flow.state);
     }
 }
 
@@ -357,6 +358,18 @@ impl<T> Flow<T> {
     ) -> (&'a mut Stream, Outlet<'a, C>) {
         let Self { info, streams, state, .. } = self;
         (&mut streams[direction as usize], Outlet { consumer, info, state, direction })
+    }
+
+    /// Nothing more is waited for. What was asked comes before what was answered.
+    fn flush<C: Consumer<State = T>>(&mut self, ts: Timestamp, budget: &mut Budget, consumer: &mut C) {
+        let first = self.info.opener.unwrap_or(Direction::Up);
+        for direction in [first, first.reverse()] {
+            let (stream, mut sink) = self.outlet(direction, consumer);
+            stream.flush(budget, &mut sink);
+            if self.quality.first_finish(direction) {
+                consumer.finished(&self.info, &mut self.state, direction, ts);
+            }
+        }
     }
 
     fn tell_finished<C: Consumer<State = T>>(&mut self, direction: Direction, ts: Timestamp, consumer: &mut C) {

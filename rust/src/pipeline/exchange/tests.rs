@@ -59,7 +59,10 @@ fn converse(lines: &[&str]) -> Vec<String> {
         let chunk = Chunk { skipped: if lost { 10 } else { 0 }, bytes, start, ts: Timestamp(at as i64) };
         stage.chunk(&flow, &mut connection, direction, chunk);
     }
-    stage.ended(&flow, connection, Timestamp(lines.len() as i64));
+    for direction in [Direction::Up, Direction::Down] {
+        stage.finished(&flow, &mut connection, direction, Timestamp(lines.len() as i64));
+    }
+    stage.ended(&flow, connection);
     script.lines
 }
 
