@@ -259,12 +259,8 @@ impl<T: Default> Flows<T> {
         if !had_hole && flow.has_hole() {
             self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
         }
+        // A reset ends nothing yet: data that overtook it, or was overtaken by it, was sent all the same.
         self.change_phase(id, segment, &mut observation);
-        if (observation.reset || observation.refused)
-            && let Some(flow) = self.table.get_mut(id)
-        {
-            flow.flush(segment.ts, &mut self.budget, consumer);
-        }
         observation
     }
 
