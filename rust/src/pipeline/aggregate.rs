@@ -74,7 +74,6 @@ pub struct Aggregate {
     settings: Settings,
     rows: Rows,
     ports: Vec<Port>,
-    tcp: Tcp,
     capture: Capture,
     exchanges: Vec<snapshot::Exchange>,
     server_names: HashMap<String, u64>,
@@ -90,7 +89,6 @@ impl Aggregate {
             settings,
             rows: Rows::new(settings.limits),
             ports: Vec::new(),
-            tcp: Tcp::default(),
             capture: Capture::default(),
             exchanges: Vec::new(),
             server_names: HashMap::new(),
@@ -138,7 +136,7 @@ impl Aggregate {
         &mut self.capture
     }
 
-    /// Counts what a segment tells of its connection: in all, at its interface, and with the host of its last request.
+    /// Counts what a segment tells of its connection: at its interface, and with the host of its last request.
     pub fn observe(
         &mut self,
         observation: &Observation,
@@ -149,7 +147,6 @@ impl Aggregate {
         if !observation.counted {
             return;
         }
-        count(&mut self.tcp, observation, from_client);
         count(&mut self.port(interface).tcp, observation, from_client);
         if let Some(ticket) = ticket {
             count(self.rows.tcp(ticket), observation, from_client);
@@ -167,13 +164,14 @@ impl Aggregate {
         let mut snapshot = Snapshot {
             span: Some((start, end)),
             interfaces: self.take_interfaces(end),
-            tcp: std::mem::take(&mut self.tcp),
             capture,
             server_names: self.take_server_names(),
             exchanges: std::mem::take(&mut self.exchanges),
             ..Snapshot::default()
         };
         hosts.iter().for_each(|host| snapshot.counts.merge(&host.counts));
+        // Each segment was counted at one interface.
+        snapshot.interfaces.iter().for_each(|interface| snapshot.tcp.merge(&interface.tcp));
         snapshot.hosts = hosts;
         snapshot.exchanges.sort();
         snapshot

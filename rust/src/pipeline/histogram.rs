@@ -5,10 +5,23 @@
 //! integers add exactly.
 //! <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 
+use std::sync::LazyLock;
+
 use crate::pipeline::packet::SECOND;
 
 /// Buckets to a doubling.
 const PER_DOUBLING: f64 = 16.0;
+
+/// The bucket of a nanosecond, and of the longest duration that 64 bits hold.
+const BUCKETS: std::ops::RangeInclusive<i32> = -479..=545;
+
+/// The upper edges of [`BUCKETS`] in nanoseconds; for each power of two, which of them is the first not below it.
+static EDGES: LazyLock<(Vec<u64>, [usize; 64])> = LazyLock::new(|| {
+    let edge = |bucket: i32| (f64::from(bucket + 1) / PER_DOUBLING).exp2() * SECOND as f64;
+    let edges: Vec<u64> = BUCKETS.map(|bucket| edge(bucket) as u64).collect();
+    let firsts = std::array::from_fn(|power| edges.partition_point(|&edge| edge < 1 << power));
+    (edges, firsts)
+});
 
 /// A mergeable histogram of durations. `Histogram::default()` is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,9 +50,16 @@ pub struct Sample {
 impl Sample {
     /// A duration in nanoseconds.
     pub fn new(nanos: u64) -> Self {
-        let bucket = (nanos > 0).then(|| ((nanos as f64 / SECOND as f64).log2() * PER_DOUBLING).ceil() as i32 - 1);
-        Self { nanos, bucket }
+        Self { nanos, bucket: nanos.checked_ilog2().map(|power| bucket_of(nanos, power as usize)) }
     }
+}
+
+/// The first bucket whose upper edge is not below `nanos`, of the seventeen that may be within its power of two.
+fn bucket_of(nanos: u64, power: usize) -> i32 {
+    let (edges, firsts) = &*EDGES;
+    let first = firsts[power];
+    let near = &edges[first..edges.len().min(first + 17)];
+    BUCKETS.start() + (first + near.partition_point(|&edge| edge < nanos)) as i32
 }
 
 impl Histogram {
@@ -178,6 +198,10 @@ mod tests {
             assert_eq!(Sample::new(nanos).bucket, Some(bucket), "{nanos}");
         }
         assert_eq!(Sample::new(0).bucket, None);
+        for nanos in [1, 2, 3, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
+            let exact = ((nanos as f64 / SECOND as f64).log2() * PER_DOUBLING).ceil() as i32 - 1;
+            assert_eq!(Sample::new(nanos).bucket, Some(exact), "{nanos}");
+        }
     }
 
     #[test]
@@ -187,6 +211,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn buckets_are_what_their_edges_say(nanos in 1u64..1 << 62) {
+            let bucket = Sample::new(nanos).bucket.unwrap();
+            let edge = |at: i32| (f64::from(at) / PER_DOUBLING).exp2() * SECOND as f64;
+            prop_assert!(edge(bucket) * (1.0 - 1e-12) <= nanos as f64 && nanos as f64 <= edge(bucket + 1) * (1.0 + 1e-12));
+        }
+
         #[test]
         fn quantiles_are_within_the_promised_error(values in prop::collection::vec(1u64..1 << 45, 1..200), q in 0.0f64..=1.0) {
             let mut sorted = values.clone();

@@ -14,6 +14,14 @@ pub const MAX_PATH: usize = 1024;
 
 /// Writes `bytes` to `out` as printable ASCII of at most `max` characters.
 pub fn clean_into(out: &mut String, bytes: &[u8], max: usize) {
+    if bytes.len() <= max
+        && bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e))
+        && let Ok(plain) = std::str::from_utf8(bytes)
+    {
+        // Nearly every name is.
+        out.push_str(plain);
+        return;
+    }
     let start = out.len();
     for &byte in bytes.iter().take(max + 1) {
         match byte {
