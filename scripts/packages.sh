@@ -26,6 +26,7 @@ if [ "$1" = test ]; then # real servers and clients, in network namespaces
   need iproute2 have ip
   need ethtool have ethtool
   need zstd have zstd
+  need tshark have editcap # brings editcap
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
