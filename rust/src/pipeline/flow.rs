@@ -11,9 +11,11 @@ mod table;
 pub use quality::Observation;
 pub use table::{FlowId, Limits};
 
+use std::collections::VecDeque;
+
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
-use crate::pipeline::reassembly::{Arrival, Budget, Chunk, Sink, Stream};
+use crate::pipeline::reassembly::{Arrival, Budget, Chunk, Piece, Sink, Stream};
 use ended::Ended;
 use quality::Quality;
 use table::{Phase, Table};
@@ -88,7 +90,7 @@ pub struct Flows<T> {
     table: Table<Flow<T>>,
     budget: Budget,
     /// Connections with a hole, and when to look at it again.
-    holes: std::collections::VecDeque<(FlowId, Timestamp)>,
+    holes: VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
     ended: Ended,
     now: Timestamp,
@@ -111,7 +113,7 @@ impl<T: Default> Flows<T> {
         Self {
             table: Table::new(limits),
             budget,
-            holes: std::collections::VecDeque::new(),
+            holes: VecDeque::new(),
             evicted: 0,
             ended: Ended::default(),
             now: Timestamp(i64::MIN),
@@ -343,7 +345,8 @@ impl<T> Flow<T> {
         // RFC 7413: data on a SYN starts behind it.
         let seq = segment.seq.plus(u32::from(segment.flags.has(Flags::SYN)));
         let (stream, mut sink) = self.outlet(segment.direction, consumer);
-        stream.push(seq, segment.payload, segment.payload_wire_len, segment.ts, budget, &mut sink)
+        let piece = Piece { seq, bytes: segment.payload, len: segment.payload_wire_len, ts: segment.ts };
+        stream.push(piece, budget, &mut sink)
     }
 
     /// A stream, and the consumer as its sink.

@@ -23,6 +23,32 @@ pub struct Chunk<'a> {
     pub ts: Timestamp,
 }
 
+/// What a segment adds to a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// Of its first byte.
+    pub seq: SeqNumber,
+    /// What was captured of it.
+    pub bytes: &'a [u8],
+    /// Its length on the wire.
+    pub len: u32,
+    /// When it was captured.
+    pub ts: Timestamp,
+}
+
+impl Piece<'_> {
+    /// Without its first `count` bytes, of which there are so many.
+    fn after(self, count: u32) -> Self {
+        let seen = self.bytes.len().min(count as usize);
+        Self { seq: self.seq.plus(count), bytes: &self.bytes[seen..], len: self.len - count, ..self }
+    }
+
+    /// Its first `count` bytes, of which there are so many.
+    fn first(self, count: u32) -> Self {
+        Self { bytes: &self.bytes[..self.bytes.len().min(count as usize)], len: count, ..self }
+    }
+}
+
 /// What takes chunks.
 pub trait Sink {
     /// Takes the next chunk. Returns how many of the bytes that follow it there is no need to see.
@@ -62,6 +88,14 @@ impl Budget {
     /// A budget with the given bounds.
     pub fn new(total_bytes: usize, stream_bytes: usize, stream_segments: usize) -> Self {
         Self { held: 0, total_bytes, stream_bytes, stream_segments, gaps: 0, gap_bytes: 0 }
+    }
+}
+
+impl Budget {
+    fn is_exceeded_by(&self, waiting: &Waiting) -> bool {
+        self.held > self.total_bytes
+            || waiting.bytes > self.stream_bytes
+            || waiting.segments.len() > self.stream_segments
     }
 }
 
@@ -159,36 +193,27 @@ impl Stream {
         self.fin_seen && !self.fin.is_after(self.next)
     }
 
-    /// Takes a segment of `len` bytes of which `payload` was captured.
-    pub fn push(
-        &mut self,
-        seq: SeqNumber,
-        payload: &[u8],
-        len: u32,
-        ts: Timestamp,
-        budget: &mut Budget,
-        sink: &mut impl Sink,
-    ) -> Arrival {
+    /// Takes what a segment adds.
+    pub fn push(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) -> Arrival {
         if !self.begun {
-            (self.next, self.begun) = (seq, true);
+            (self.next, self.begun) = (piece.seq, true);
         }
-        if self.next.distance(seq) < 0 {
-            return self.push_early(seq, payload, len, ts, budget, sink);
+        if piece.seq.is_after(self.next) {
+            return self.push_early(piece, budget, sink);
         }
         let filling = self.hole_since();
         let mut arrival = Arrival::Old;
         loop {
-            let seen = self.next.distance(seq) as u32;
-            if seen >= len {
+            let known = self.next.distance(piece.seq) as u32;
+            if known >= piece.len {
                 return arrival;
             }
             arrival = filling.map_or(Arrival::InOrder, Arrival::Filling);
-            let new = &payload[payload.len().min(seen as usize)..];
+            let new = piece.after(known);
             let held = self.waiting.as_ref().and_then(|waiting| waiting.segments.front());
             // First wins: what is held already was here before this.
             let room = held.map_or(u32::MAX, |held| held.seq.distance(self.next) as u32);
-            let part = room.min(len - seen);
-            self.deliver(&new[..new.len().min(part as usize)], part, ts, sink);
+            self.deliver(new.first(new.len.min(room)), sink);
             self.deliver_held(budget, sink);
         }
     }
@@ -212,17 +237,17 @@ impl Stream {
         }
     }
 
-    /// Hands on bytes at `next`.
-    fn deliver(&mut self, bytes: &[u8], len: u32, ts: Timestamp, sink: &mut impl Sink) {
+    /// Hands on what is next.
+    fn deliver(&mut self, piece: Piece<'_>, sink: &mut impl Sink) {
+        let Piece { bytes, len, ts, .. } = piece;
         self.next = self.next.plus(len);
-        let seen = bytes.len().min(len as usize);
-        if seen > 0 {
-            let chunk = Chunk { skipped: 0, bytes: &bytes[..seen], start: self.at_start, ts };
+        if !bytes.is_empty() {
+            let chunk = Chunk { skipped: 0, bytes, start: self.at_start, ts };
             self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
             self.at_start = false;
         }
-        if seen < len as usize {
-            self.skip(len - seen as u32, ts, sink);
+        if bytes.len() < len as usize {
+            self.skip(len - bytes.len() as u32, ts, sink);
         }
     }
 
@@ -245,37 +270,23 @@ impl Stream {
             if waiting.segments.is_empty() {
                 self.waiting = None;
             }
-            self.deliver(&held.bytes, held.len, held.ts, sink);
+            self.deliver(Piece { seq: held.seq, bytes: &held.bytes, len: held.len, ts: held.ts }, sink);
         }
     }
 
     /// Holds back what is ahead of a hole; over the bounds the hole is given up.
-    fn push_early(
-        &mut self,
-        seq: SeqNumber,
-        payload: &[u8],
-        len: u32,
-        ts: Timestamp,
-        budget: &mut Budget,
-        sink: &mut impl Sink,
-    ) -> Arrival {
-        if len == 0 {
+    fn push_early(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) -> Arrival {
+        if piece.len == 0 {
             return Arrival::Old;
         }
-        let wanted_from = self.next.plus(self.unwanted);
-        let unseen = wanted_from.distance(seq).clamp(0, len as i32) as u32 == len;
-        let payload = if unseen { &[] } else { &payload[..payload.len().min(len as usize)] };
-        let waiting = self
-            .waiting
-            .get_or_insert_with(|| Box::new(Waiting { since: ts, bytes: 0, segments: VecDeque::with_capacity(4) }));
-        let kept = waiting.insert(seq, payload, len, ts);
-        budget.held += kept;
-        let over = |waiting: &Waiting, budget: &Budget| {
-            budget.held > budget.total_bytes
-                || waiting.bytes > budget.stream_bytes
-                || waiting.segments.len() > budget.stream_segments
-        };
-        while self.waiting.as_ref().is_some_and(|waiting| over(waiting, budget)) {
+        let end = piece.seq.plus(piece.len);
+        let is_wanted = end.is_after(self.next.plus(self.unwanted));
+        let piece = if is_wanted { piece } else { Piece { bytes: &[], ..piece } };
+        let waiting = self.waiting.get_or_insert_with(|| {
+            Box::new(Waiting { since: piece.ts, bytes: 0, segments: VecDeque::with_capacity(4) })
+        });
+        budget.held += waiting.insert(piece);
+        while self.waiting.as_ref().is_some_and(|waiting| budget.is_exceeded_by(waiting)) {
             self.give_up_hole(budget, sink);
         }
         Arrival::Early
@@ -283,44 +294,41 @@ impl Stream {
 }
 
 impl Waiting {
-    /// Puts the new parts of a segment between those that are held. Returns how many bytes were stored.
-    fn insert(&mut self, mut seq: SeqNumber, mut payload: &[u8], mut len: u32, ts: Timestamp) -> usize {
+    /// Puts the new parts of a piece between those that are held. Returns how many bytes were stored.
+    fn insert(&mut self, mut piece: Piece<'_>) -> usize {
         let before = self.bytes;
-        // From the back, where new data nearly always belongs: the first held segment that starts behind `seq`.
+        // From the back, where new data nearly always belongs: behind the last held segment that starts no later.
         let mut at = self.segments.len();
-        while at > 0 && self.segments[at - 1].seq.is_after(seq) {
+        while at > 0 && self.segments[at - 1].seq.is_after(piece.seq) {
             at -= 1;
         }
         if at > 0 {
-            let covered = self.segments[at - 1].end().distance(seq).clamp(0, len as i32) as u32;
-            (seq, len) = (seq.plus(covered), len - covered);
-            payload = &payload[(covered as usize).min(payload.len())..];
+            let known = self.segments[at - 1].end().distance(piece.seq).clamp(0, piece.len as i32);
+            piece = piece.after(known as u32);
         }
-        while len > 0 {
-            let (room, held_len) = match self.segments.get(at) {
-                Some(held) => (held.seq.distance(seq).max(0) as u32, held.len),
-                None => (len, 0),
+        while piece.len > 0 {
+            // Up to the next held segment it is new; that one was here first.
+            let (room, held) = match self.segments.get(at) {
+                Some(held) => (held.seq.distance(piece.seq).max(0) as u32, held.len),
+                None => (piece.len, 0),
             };
-            let part = len.min(room);
-            let bytes = &payload[..payload.len().min(part as usize)];
-            if part > 0 && !self.extend_range(at, seq, part, bytes) {
-                self.bytes += bytes.len();
-                self.segments.insert(at, Held { seq, len: part, bytes: bytes.into(), ts });
+            let new = piece.first(piece.len.min(room));
+            if new.len > 0 && !self.extend_range(at, new) {
+                self.bytes += new.bytes.len();
+                self.segments.insert(at, Held { seq: new.seq, len: new.len, bytes: new.bytes.into(), ts: new.ts });
                 at += 1;
             }
-            let passed = len.min(part.saturating_add(held_len));
-            (seq, len) = (seq.plus(passed), len - passed);
-            payload = &payload[(passed as usize).min(payload.len())..];
+            piece = piece.after(piece.len.min(new.len.saturating_add(held)));
             at += 1;
         }
         self.bytes - before
     }
 
     /// Ranges without content that touch are one: a skipped body costs a few entries however long it is.
-    fn extend_range(&mut self, at: usize, seq: SeqNumber, len: u32, bytes: &[u8]) -> bool {
+    fn extend_range(&mut self, at: usize, piece: Piece<'_>) -> bool {
         match at.checked_sub(1).and_then(|at| self.segments.get_mut(at)) {
-            Some(last) if bytes.is_empty() && last.bytes.is_empty() && last.end() == seq => {
-                last.len += len;
+            Some(last) if piece.bytes.is_empty() && last.bytes.is_empty() && last.end() == piece.seq => {
+                last.len += piece.len;
                 true
             }
             _ => false,

@@ -23,6 +23,10 @@ impl Seen {
     }
 }
 
+fn piece(seq: SeqNumber, bytes: &[u8]) -> Piece<'_> {
+    Piece { seq, bytes, len: bytes.len() as u32, ts: Timestamp(0) }
+}
+
 /// Pushes segments given as (offset, text), after a SYN at `isn`, and flushes.
 fn stream(isn: u32, segments: &[(u32, &str)], budget: &mut Budget) -> Seen {
     let mut seen = Seen::default();
@@ -31,7 +35,7 @@ fn stream(isn: u32, segments: &[(u32, &str)], budget: &mut Budget) -> Seen {
     for (at, (offset, text)) in segments.iter().enumerate() {
         let seq = SeqNumber(isn).plus(1 + offset);
         let ts = Timestamp(at as i64);
-        stream.push(seq, text.as_bytes(), text.len() as u32, ts, budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
+        stream.push(Piece { ts, ..piece(seq, text.as_bytes()) }, budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
     }
     stream.flush(budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
     seen
@@ -74,7 +78,7 @@ fn bytes_cut_by_the_snapshot_length_are_a_hole_of_known_size() {
     stream.open(SeqNumber(0));
     for (seq, payload, len) in [(6, "fg", 5), (1, "ab", 5), (11, "kl", 2)] {
         let sink = &mut |chunk: Chunk<'_>| seen.take(chunk);
-        stream.push(SeqNumber(seq), payload.as_bytes(), len, Timestamp(0), &mut budget, sink);
+        stream.push(Piece { len, ..piece(SeqNumber(seq), payload.as_bytes()) }, &mut budget, sink);
     }
     assert_eq!(seen.text(), "ab___fg___kl");
     assert_eq!(budget.gaps, 0);
@@ -95,7 +99,7 @@ fn bounds_hold_whatever_is_set() {
         stream.open(SeqNumber(0));
         for at in (1..2000u32).step_by(2) {
             let sink = &mut |chunk: Chunk<'_>| seen.take(chunk);
-            stream.push(SeqNumber(at + 1), b"x", 1, Timestamp(0), &mut budget, sink);
+            stream.push(piece(SeqNumber(at + 1), b"x"), &mut budget, sink);
             let waiting = stream.waiting.as_ref().map_or(0, |waiting| waiting.segments.len());
             assert!(budget.held <= total.min(bytes) && waiting <= segments, "{total} {bytes} {segments}");
         }
@@ -115,14 +119,14 @@ fn what_nobody_wants_is_held_without_content() {
         total += chunk.skipped + chunk.bytes.len() as u64;
         10_000_000u64.saturating_sub(total)
     };
-    stream.push(SeqNumber(1), b"head", 4, Timestamp(0), &mut budget, &mut sink);
+    stream.push(piece(SeqNumber(1), b"head"), &mut budget, &mut sink);
     let body = [0u8; 1000];
     for at in 1..9_000u32 {
-        stream.push(SeqNumber(5 + at * 1000), &body, 1000, Timestamp(0), &mut budget, &mut sink);
+        stream.push(piece(SeqNumber(5 + at * 1000), &body), &mut budget, &mut sink);
     }
     assert_eq!(budget.held, 0);
     assert_eq!(stream.waiting.as_ref().unwrap().segments.len(), 1);
-    stream.push(SeqNumber(5), &body, 1000, Timestamp(0), &mut budget, &mut sink);
+    stream.push(piece(SeqNumber(5), &body), &mut budget, &mut sink);
     assert_eq!((total, budget.gaps), (9_000_004, 0));
 }
 
@@ -150,7 +154,7 @@ proptest! {
         stream.open(SeqNumber(isn));
         for (offset, bytes) in &segments {
             let seq = SeqNumber(isn).plus(1 + offset);
-            stream.push(seq, bytes, bytes.len() as u32, Timestamp(0), &mut budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
+            stream.push(piece(seq, bytes), &mut budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
         }
         stream.flush(&mut budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
         let mut want = model(&segments);
