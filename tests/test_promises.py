@@ -340,6 +340,22 @@ def test_deleting_packets_never_makes_a_message(read):
         assert heads(total) == (20, 20) or lost > 0
 
 
+@promise(11)
+def test_a_request_seen_only_when_sent_again_shifts_no_answer(read):
+    """It was lost by the capture, not by the network: its answer passes before it does."""
+    wire = Wire().send(0, get("/late"))
+    del wire.packets[-1]
+    wire.send(1, OK).send(0, get("/late"), at=1)
+    for number in range(5):
+        wire.say(get(f"/{number}"), ok(b"", 400 + number))
+    total = read(wire)
+    answered = {section.path: section.statuses for section in total.host("a.example").sections}
+    del answered["/late"]
+    assert answered == {f"/{number}": {400 + number: 1} for number in range(5)}
+    assert total.statuses == {200: 1} | {400 + number: 1 for number in range(5)}
+    assert total.capture.unanswered <= 1
+
+
 @promise(12)
 def test_data_in_a_reset_is_no_message(read):
     total = read(Wire().say(GET, OK).send(1, OK, RST | ACK).send(0, GET, RST))
@@ -972,6 +988,41 @@ def test_ports_used_again_without_a_fin_are_another_connection(read, isn):
     total = read(Wire().say(GET, OK, GET), Wire(isn=isn, now=1).say(GET, OK))
     assert (heads(total), total.tcp.opened) == ((3, 2), 2)
     assert (total.capture.unanswered, total.capture.gaps) == (1, 0)
+
+
+# Health.
+
+
+@promise(33)
+def test_a_copy_of_what_is_acknowledged_is_no_duplicate_ack_and_no_round_trip(read):
+    """The network doubled a segment: its receiver acknowledges both, with nothing outstanding."""
+    wire = Wire().send(0, GET).send(1, b"")
+    wire.packets.append((wire.now, wire.packets[3][1]))
+    wire.packets[-2:] = [
+        (wire.packets[3][0] + 1e-4, wire.packets[4][1]),
+        (wire.packets[3][0] + 2e-4, wire.packets[3][1]),
+    ]
+    tcp = read(wire.send(1, b"")).tcp
+    assert (tcp.duplicates, tcp.retransmitted) == (1, 0)
+    assert tcp.duplicate_acks == 0
+    assert (tcp.server_rtt.count, tcp.server_rtt.max) == (1, pytest.approx(1e-4, rel=0.03))
+
+
+def test_a_syn_sent_again_gives_no_round_trip(read):
+    """Karn's algorithm (RFC 6298, section 3): it cannot be told which of the two is answered."""
+    wire = Wire(handshake=False).send(0, b"", SYN, at=0)
+    wire.now += 1
+    wire.send(0, b"", SYN, at=0).send(1, b"", SYN | ACK, at=0).send(0, b"").say(GET, OK)
+    tcp = read(wire).tcp
+    assert tcp.opened == 1
+    assert tcp.server_handshake_rtt.max is None or tcp.server_handshake_rtt.max < 0.02
+
+
+def test_acknowledgements_again_while_data_is_outstanding_are_duplicates(read):
+    """RFC 5681, section 2."""
+    wire = Wire().send(0, GET).send(1, b"").send(1, b"").send(0, GET)
+    wire._next[0] = 1 + len(GET)
+    assert read(wire.send(1, b"").send(1, b"").send(1, b"")).tcp.duplicate_acks == 3
 
 
 # The table.
