@@ -98,7 +98,7 @@ pub fn stream(mut data: &[u8]) {
         let skipped = if how & 2 == 0 { 0 } else { u64::from(how >> 2) };
         let start = skipped == 0 && how & 4 == 0 && !started[direction as usize];
         started[direction as usize] = true;
-        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, bytes, start, ts });
+        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, bytes, start, late: how & 8 != 0, ts });
         if *how == 0xff {
             stage.finished(&flow, &mut connection, direction, ts);
         }

@@ -190,7 +190,7 @@ fn segment(
         None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
     };
     let ticket = connection.and_then(Connection::ticket);
-    aggregate.observe(&outcome.observation, packet.interface, from_client, ticket);
+    aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
     Ok(connection.and_then(Connection::protocol))
 }
 

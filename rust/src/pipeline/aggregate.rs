@@ -144,7 +144,7 @@ impl Aggregate {
         from_client: bool,
         ticket: Option<Ticket>,
     ) {
-        if !observation.counted {
+        if *observation == Observation::default() {
             return;
         }
         count(&mut self.port(interface).tcp, observation, from_client);
@@ -210,7 +210,7 @@ impl Aggregate {
 }
 
 fn count(tcp: &mut Tcp, observation: &Observation, from_client: bool) {
-    tcp.segments += 1;
+    tcp.segments += u64::from(observation.counted);
     tcp.opened += u64::from(observation.opened);
     tcp.closed += u64::from(observation.closed);
     tcp.reset += u64::from(observation.reset);

@@ -128,6 +128,10 @@ struct Dialogue<K> {
     ticket: Option<K>,
     /// Responses may have been missed.
     has_gap: bool,
+    /// Final responses since the newest request that answered nothing seen.
+    orphans: u32,
+    /// What is being read comes late: it was answered already, if it can be.
+    is_late: bool,
     /// What becomes of both parsers.
     then: Option<Then>,
     /// The TLS hello being read, and the direction it comes in.
@@ -173,6 +177,8 @@ impl<K> Default for Connection<K> {
             answer: None,
             ticket: None,
             has_gap: false,
+            orphans: 0,
+            is_late: false,
             then: None,
             hello: None,
         };
@@ -228,6 +234,7 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
             }
             return 0;
         }
+        state.dialogue.is_late = chunk.late;
         state.drive(flow, direction, self.0, |parser, turn| parser.push(chunk, turn));
         state.parsers[direction as usize].unwanted()
     }
@@ -298,6 +305,12 @@ impl<S: Sink> Turn<'_, S> {
         let ticket = self.sink.request(&request, since);
         self.give_up_waiting(MAX_WAITING - 1);
         self.dialogue.ticket = Some(ticket);
+        if self.dialogue.is_late && self.dialogue.orphans > 0 {
+            // Its answer passed before it did, as an orphan; the next one is not for it.
+            self.dialogue.orphans -= 1;
+            return;
+        }
+        self.dialogue.orphans = 0;
         self.dialogue.waiting.push_back(Waiting { ticket, method: head.method, since, ended: None, bytes: 0 });
     }
 
@@ -335,6 +348,7 @@ impl<S: Sink> Turn<'_, S> {
     fn orphan(&mut self, head: &ResponseHead<'_>) -> Follows {
         let ticket = self.sink.unasked(self.server());
         self.sink.note(Note::Orphan);
+        self.dialogue.orphans = self.dialogue.orphans.saturating_add(u32::from(head.status >= 200));
         self.sink.response(ticket, head.status, None);
         self.dialogue.answer = Some(Answer { ticket, status: head.status, latency: None, bytes: 0, is_final: false });
         if head.status == 101 {
@@ -401,7 +415,7 @@ impl<S: Sink> Turn<'_, S> {
             self.sink.note(Note::Protocol(protocol));
             if protocol == Protocol::Tls {
                 self.dialogue.hello = Some((self.direction, Box::default()));
-                self.dialogue.read_hello(&Chunk { skipped: 0, bytes, start: true, ts }, self.sink);
+                self.dialogue.read_hello(&Chunk { skipped: 0, bytes, start: true, late: false, ts }, self.sink);
             }
             // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
             if protocol != Protocol::Other {

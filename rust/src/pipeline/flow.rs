@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
-use crate::pipeline::reassembly::{Arrival, Budget, Chunk, Piece, Sink, Stream};
+use crate::pipeline::reassembly::{Budget, Chunk, Piece, Sink, Stream};
 use ended::Ended;
 use quality::Quality;
 use table::{Phase, Table};
@@ -82,6 +82,8 @@ pub struct Outcome {
     pub observation: Observation,
     /// The direction of the connection's SYN, when that was seen.
     pub opener: Option<Direction>,
+    /// Where the segment counts: its own interface, or for a copy seen elsewhere, the connection's.
+    pub interface: InterfaceId,
 }
 
 /// All connections of a worker.
@@ -164,8 +166,10 @@ impl<T: Default> Flows<T> {
         };
         let mut observation = self.advance(id, segment, consumer);
         observation.opened = opened && is_new_connection;
-        let opener = self.table.get(id).and_then(|flow| flow.info.opener);
-        Outcome { flow: Some(id), observation, opener }
+        let info = self.table.get(id).map(|flow| flow.info);
+        let first_seen = info.map_or(segment.interface, |info| info.interface);
+        let interface = if observation.counted { segment.interface } else { first_seen };
+        Outcome { flow: Some(id), observation, opener: info.and_then(|info| info.opener), interface }
     }
 
     /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
@@ -196,8 +200,8 @@ impl<T: Default> Flows<T> {
         let stream = &flow.streams[segment.direction as usize];
         match stream.isn() {
             Some(isn) => isn != segment.seq,
-            // Joined midway: a SYN without ACK begins anew; a SYN with ACK answers one that was seen, or begins anew.
-            None => !segment.flags.has(Flags::ACK) || stream.next().is_some(),
+            // Its own side was joined midway. Else it answers, with ACK or, in a split handshake, without.
+            None => stream.next().is_some(),
         }
     }
 
@@ -233,12 +237,8 @@ impl<T: Default> Flows<T> {
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         observation.is_handshake = phase == Phase::HalfOpen;
-        if segment.flags.has(Flags::SYN) {
-            let stream = &mut flow.streams[segment.direction as usize];
-            observation.retransmitted = stream.isn().is_some() && observation.is_original();
-            if stream.isn().is_none() {
-                stream.open(segment.seq);
-            }
+        if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
+            flow.streams[segment.direction as usize].open(segment.seq);
         }
         if segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST) {
             // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
@@ -247,11 +247,9 @@ impl<T: Default> Flows<T> {
                 let (stream, mut sink) = flow.outlet(reverse, consumer);
                 stream.give_up_hole(budget, &mut sink);
             }
-            let arrival = flow.push_payload(segment, budget, consumer);
-            flow.quality.judge(arrival, segment, &mut observation);
+            flow.push_payload(segment, budget, consumer);
         }
         if segment.flags.has(Flags::FIN) {
-            observation.retransmitted |= flow.stream(segment.direction).is_finished() && observation.is_original();
             let end = segment.seq.plus(segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)));
             flow.streams[segment.direction as usize].finish(end);
         }
@@ -336,17 +334,13 @@ impl<T> Flow<T> {
             && self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
     }
 
-    fn push_payload<C: Consumer<State = T>>(
-        &mut self,
-        segment: &Segment<'_>,
-        budget: &mut Budget,
-        consumer: &mut C,
-    ) -> Arrival {
+    fn push_payload<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, budget: &mut Budget, consumer: &mut C) {
         // RFC 7413: data on a SYN starts behind it.
         let seq = segment.seq.plus(u32::from(segment.flags.has(Flags::SYN)));
+        let late = self.quality.acknowledged(segment.direction).is_some_and(|ack| ack.is_after(seq));
         let (stream, mut sink) = self.outlet(segment.direction, consumer);
-        let piece = Piece { seq, bytes: segment.payload, len: segment.payload_wire_len, ts: segment.ts };
-        stream.push(piece, budget, &mut sink)
+        let piece = Piece { seq, bytes: segment.payload, len: segment.payload_wire_len, late, ts: segment.ts };
+        stream.push(piece, budget, &mut sink);
     }
 
     /// A stream, and the consumer as its sink.

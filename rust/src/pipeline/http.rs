@@ -169,11 +169,14 @@ impl Parser {
 
     /// Takes a chunk.
     pub fn push(&mut self, chunk: Chunk<'_>, handler: &mut impl Handler) {
-        let Chunk { skipped, bytes, start, ts } = chunk;
+        let Chunk { skipped, bytes, start, ts, .. } = chunk;
         if skipped > 0 {
             self.skip(skipped, ts, handler);
         }
         self.from_start |= start;
+        if self.first && !self.from_start && matches!(self.state, State::Start) && !bytes.is_empty() {
+            self.join_midway(bytes, ts, handler);
+        }
         let mut rest = if start { &bytes[start_line::proxy_header(bytes)..] } else { bytes };
         if matches!(self.state, State::Lost) && !rest.is_empty() {
             self.search(rest);
@@ -186,6 +189,14 @@ impl Parser {
                 State::Body { .. } => self.body(rest, ts, handler),
                 State::Lost | State::Deaf => return,
             };
+        }
+    }
+
+    /// The first bytes seen are not the first of the stream: a message may start with them, or with any later segment.
+    fn join_midway(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
+        self.state = State::Lost;
+        if let Some(protocol) = start_line::sure_sign(bytes) {
+            handler.message(Message::Foreign(protocol, bytes), ts);
         }
     }
 
@@ -325,12 +336,12 @@ impl Parser {
     /// What stands where a message should start is none.
     fn foreign(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Lost;
-        let sign = start_line::sure_sign(bytes);
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
             handler.message(Message::Malformed, ts);
             handler.message(Message::Gap, ts);
-        } else if self.first && (self.from_start || sign.is_some()) {
+        } else if self.first && self.from_start {
+            let sign = start_line::sure_sign(bytes);
             handler.message(Message::Foreign(sign.unwrap_or(Protocol::Other), bytes), ts);
             (self.first, self.tries) = (false, Some(TRIES));
         }

@@ -19,6 +19,8 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
     /// These are the very first bytes of the connection in this direction: its SYN was seen.
     pub start: bool,
+    /// The receiver had acknowledged them before they were seen: the capture brings them late.
+    pub late: bool,
     /// When the segment was captured.
     pub ts: Timestamp,
 }
@@ -32,6 +34,8 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// Its length on the wire.
     pub len: u32,
+    /// The receiver had acknowledged it before.
+    pub late: bool,
     /// When it was captured.
     pub ts: Timestamp,
 }
@@ -103,19 +107,6 @@ impl Default for Budget {
     fn default() -> Self {
         Self::new(MAX_HELD_TOTAL, MAX_HELD_BYTES, MAX_HELD_SEGMENTS)
     }
-}
-
-/// How a segment fitted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// Where it was expected.
-    InOrder,
-    /// Ahead of a hole.
-    Early,
-    /// Into a hole, which had been open since the given time.
-    Filling(Timestamp),
-    /// Nothing new in it.
-    Old,
 }
 
 /// A segment that waits for the ones before it.
@@ -194,21 +185,18 @@ impl Stream {
     }
 
     /// Takes what a segment adds.
-    pub fn push(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) -> Arrival {
+    pub fn push(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) {
         if !self.begun {
             (self.next, self.begun) = (piece.seq, true);
         }
         if piece.seq.is_after(self.next) {
             return self.push_early(piece, budget, sink);
         }
-        let filling = self.hole_since();
-        let mut arrival = Arrival::Old;
         loop {
             let known = self.next.distance(piece.seq) as u32;
             if known >= piece.len {
-                return arrival;
+                return;
             }
-            arrival = filling.map_or(Arrival::InOrder, Arrival::Filling);
             let new = piece.after(known);
             let held = self.waiting.as_ref().and_then(|waiting| waiting.segments.front());
             // First wins: what is held already was here before this.
@@ -239,10 +227,10 @@ impl Stream {
 
     /// Hands on what is next.
     fn deliver(&mut self, piece: Piece<'_>, sink: &mut impl Sink) {
-        let Piece { bytes, len, ts, .. } = piece;
+        let Piece { bytes, len, late, ts, .. } = piece;
         self.next = self.next.plus(len);
         if !bytes.is_empty() {
-            let chunk = Chunk { skipped: 0, bytes, start: self.at_start, ts };
+            let chunk = Chunk { skipped: 0, bytes, start: self.at_start, late, ts };
             self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
             self.at_start = false;
         }
@@ -253,7 +241,7 @@ impl Stream {
 
     fn skip(&mut self, len: u32, ts: Timestamp, sink: &mut impl Sink) {
         self.at_start = false;
-        let chunk = Chunk { skipped: u64::from(len), bytes: &[], start: false, ts };
+        let chunk = Chunk { skipped: u64::from(len), bytes: &[], start: false, late: false, ts };
         self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
     }
 
@@ -270,14 +258,14 @@ impl Stream {
             if waiting.segments.is_empty() {
                 self.waiting = None;
             }
-            self.deliver(Piece { seq: held.seq, bytes: &held.bytes, len: held.len, ts: held.ts }, sink);
+            self.deliver(Piece { seq: held.seq, bytes: &held.bytes, len: held.len, late: false, ts: held.ts }, sink);
         }
     }
 
     /// Holds back what is ahead of a hole; over the bounds the hole is given up.
-    fn push_early(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) -> Arrival {
+    fn push_early(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) {
         if piece.len == 0 {
-            return Arrival::Old;
+            return;
         }
         let end = piece.seq.plus(piece.len);
         let is_wanted = end.is_after(self.next.plus(self.unwanted));
@@ -289,7 +277,6 @@ impl Stream {
         while self.waiting.as_ref().is_some_and(|waiting| budget.is_exceeded_by(waiting)) {
             self.give_up_hole(budget, sink);
         }
-        Arrival::Early
     }
 }
 

@@ -112,7 +112,7 @@ fn ipv6_extension_headers_are_walked_up_to_eight() {
         bytes
     };
     let option = [60, 0, 1, 4, 0, 0, 0, 0];
-    for count in 1..8 {
+    for count in 1..=8 {
         assert_eq!(read(LinkType::Ip, &build(&option, count)), Ok(("hello".into(), 0)), "{count}");
     }
     assert_eq!(read(LinkType::Ip, &build(&option, 9)), Err(NotTcp::Malformed));

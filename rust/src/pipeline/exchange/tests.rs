@@ -56,7 +56,7 @@ fn converse(lines: &[&str]) -> Vec<String> {
         let lost = text.starts_with('_');
         let start = !std::mem::replace(&mut started[direction as usize], true) && !lost;
         let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
-        let chunk = Chunk { skipped: if lost { 10 } else { 0 }, bytes, start, ts: Timestamp(at as i64) };
+        let chunk = Chunk { skipped: if lost { 10 } else { 0 }, bytes, start, late: false, ts: Timestamp(at as i64) };
         stage.chunk(&flow, &mut connection, direction, chunk);
     }
     for direction in [Direction::Up, Direction::Down] {

@@ -5,10 +5,13 @@
 
 use crate::pipeline::decode::{Direction, Flags, Segment, SeqNumber};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
-use crate::pipeline::reassembly::Arrival;
 
-/// A segment that fills a hole this soon was overtaken on the way; later, it was sent again (tshark uses 3 ms as well).
+/// A segment this soon behind a later one was overtaken on the way; later still, it was sent again (tshark uses 3 ms too).
 const REORDERING: u64 = 3_000_000;
+
+/// Duplicate acknowledgements after which a segment was sent again because of them (RFC 5681 §3.2 has 3; tshark, and a
+/// capture point that may not see them all, 2).
+const FAST: u8 = 2;
 
 /// What one segment tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,14 +57,20 @@ const COPYING: u64 = 1_000_000;
 /// What tells a packet from its copies: sequence number, flags, IP identification, length, and when it was seen.
 type Likeness = (SeqNumber, Flags, u16, u32, Timestamp);
 
-/// One direction: what its sender sent and its receiver acknowledged.
+/// One direction: what its sender sent and its receiver acknowledged, at the interface where it was first seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Half {
     home: Option<InterfaceId>,
+    /// The highest acknowledgement on any interface.
     acknowledged: Option<SeqNumber>,
+    /// The same at home, and how often it came again.
+    acknowledged_at_home: Option<SeqNumber>,
+    duplicate_acks: u8,
     window: u16,
     finish_told: bool,
     last: Option<Likeness>,
+    /// The end of the furthest segment, when it was seen, and its IP identification.
+    sent: Option<(SeqNumber, Timestamp, u16)>,
     /// A segment being timed: its end, and when it was seen. One at a time, dropped when it is sent again (Karn).
     timed: Option<(SeqNumber, Timestamp)>,
 }
@@ -87,77 +96,108 @@ impl Quality {
     pub fn see(&mut self, segment: &Segment<'_>) -> Observation {
         let half = &mut self.halves[segment.direction as usize];
         let counted = *half.home.get_or_insert(segment.interface) == segment.interface;
-        let is_reset = segment.flags.has(Flags::RST);
-        let duplicate = counted && half.is_copy(segment);
-        let mut observation = Observation {
-            counted,
-            duplicate,
-            zero_window: counted && segment.window == 0 && !is_reset,
-            ..Observation::default()
-        };
-        let same_window = half.window == segment.window;
-        half.window = segment.window;
-        let length = segment.payload_wire_len
-            + u32::from(segment.flags.has(Flags::SYN))
-            + u32::from(segment.flags.has(Flags::FIN));
-        if counted && length > 0 && half.timed.is_none() {
-            half.timed = Some((segment.seq.plus(length), segment.ts));
+        let acknowledges = segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST);
+        let mut observation = Observation { counted, ..Observation::default() };
+        if counted {
+            observation.duplicate = half.is_copy(segment);
+            observation.zero_window = segment.window == 0 && !segment.flags.has(Flags::RST);
         }
-        if segment.flags.has(Flags::ACK) && !is_reset && !duplicate {
-            self.acknowledge(segment, length == 0 && same_window, &mut observation);
+        if observation.is_original() {
+            let same_window = std::mem::replace(&mut half.window, segment.window) == segment.window;
+            let is_bare = length(segment) == 0;
+            half.send(segment, &mut observation);
+            if acknowledges {
+                self.halves[segment.direction.reverse() as usize].receive(
+                    segment,
+                    is_bare && same_window,
+                    &mut observation,
+                );
+            }
+        }
+        if acknowledges {
+            self.halves[segment.direction.reverse() as usize].acknowledge(segment.ack);
         }
         observation
     }
+}
 
-    fn acknowledge(&mut self, segment: &Segment<'_>, may_be_duplicate: bool, observation: &mut Observation) {
-        let other = &mut self.halves[segment.direction.reverse() as usize];
-        match other.acknowledged {
-            Some(before) if before == segment.ack => {
-                // RFC 5681 §2: no data, no SYN or FIN, the same window, while data is outstanding.
-                observation.duplicate_ack = observation.counted && may_be_duplicate && other.timed.is_some();
-            }
-            Some(before) if before.is_after(segment.ack) => return,
-            _ => other.acknowledged = Some(segment.ack),
-        }
-        if let Some((end, sent)) = other.timed
-            && !end.is_after(segment.ack)
-        {
-            other.timed = None;
-            observation.rtt = observation.counted.then(|| segment.ts.since(sent));
-        }
-    }
-
-    /// Takes how the payload of a segment fitted in.
-    pub fn judge(&mut self, arrival: Arrival, segment: &Segment<'_>, observation: &mut Observation) {
-        if !observation.is_original() {
-            return;
-        }
-        match arrival {
-            Arrival::InOrder | Arrival::Early => {}
-            Arrival::Filling(since) if segment.ts.since(since) <= REORDERING => observation.out_of_order = true,
-            // RFC 9293 §3.8.4: a keep-alive sends the byte before the next again, or none.
-            Arrival::Old if segment.payload_wire_len <= 1 => {}
-            Arrival::Filling(_) | Arrival::Old => {
-                observation.retransmitted = true;
-                self.halves[segment.direction as usize].timed = None;
-            }
-        }
-    }
+/// What a segment takes of the sequence space.
+fn length(segment: &Segment<'_>) -> u32 {
+    segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)) + u32::from(segment.flags.has(Flags::FIN))
 }
 
 impl Half {
     /// The packet before was this one.
     fn is_copy(&mut self, segment: &Segment<'_>) -> bool {
-        let likeness = (segment.seq, segment.flags, segment.ip_id, segment.payload_wire_len, segment.ts);
-        let last = self.last.replace(likeness);
-        let may_be = segment.payload_wire_len > 0
-            || segment.flags.has(Flags::SYN)
-            || segment.flags.has(Flags::FIN)
-            || segment.ip_id != 0;
-        may_be
-            && last.is_some_and(|(seq, flags, id, length, ts)| {
-                (seq, flags, id, length) == (segment.seq, segment.flags, segment.ip_id, segment.payload_wire_len)
-                    && segment.ts.since(ts) <= COPYING
+        let Segment { seq, flags, ip_id, payload_wire_len, ts, .. } = *segment;
+        let last = self.last.replace((seq, flags, ip_id, payload_wire_len, ts));
+        // Bare acknowledgements of IPv6 look all the same.
+        let is_telling = length(segment) > 0 || ip_id != 0;
+        is_telling
+            && last.is_some_and(|(last_seq, last_flags, last_id, last_len, last_ts)| {
+                (last_seq, last_flags, last_id, last_len) == (seq, flags, ip_id, payload_wire_len)
+                    && ts.since(last_ts) <= COPYING
             })
+    }
+
+    /// The sender sends: something new, something overtaken, or something again.
+    fn send(&mut self, segment: &Segment<'_>, observation: &mut Observation) {
+        let end = segment.seq.plus(length(segment));
+        if end == segment.seq {
+            return;
+        }
+        let furthest = (end, segment.ts, segment.ip_id);
+        match self.sent {
+            Some((sent, at, id)) if sent.is_after(segment.seq) => {
+                // RFC 9293 §3.8.4: a keep-alive sends the byte before the next again.
+                if length(segment) == segment.payload_wire_len && end == sent && segment.payload_wire_len == 1 {
+                    return;
+                }
+                let is_acknowledged = self.acknowledged_at_home.is_some_and(|ack| !end.is_after(ack));
+                // Senders count their packets: one with a higher number was sent later.
+                let is_newer = id != 0 && (segment.ip_id.wrapping_sub(id) as i16) > 0;
+                let is_soon = segment.ts.since(at) <= REORDERING;
+                if is_soon && !is_newer && !is_acknowledged && self.duplicate_acks < FAST {
+                    observation.out_of_order = true;
+                } else {
+                    observation.retransmitted = true;
+                    self.timed = None;
+                }
+                if end.is_after(sent) {
+                    self.sent = Some(furthest);
+                }
+            }
+            _ => {
+                self.sent = Some(furthest);
+                self.timed.get_or_insert((end, segment.ts));
+            }
+        }
+    }
+
+    /// The receiver acknowledges, at home.
+    fn receive(&mut self, segment: &Segment<'_>, may_be_duplicate: bool, observation: &mut Observation) {
+        match self.acknowledged_at_home {
+            Some(before) if before == segment.ack => {
+                // RFC 5681 §2: no data, no SYN or FIN, the same window, while data is outstanding.
+                let is_outstanding = self.sent.is_some_and(|(sent, ..)| sent.is_after(segment.ack));
+                observation.duplicate_ack = may_be_duplicate && is_outstanding;
+                self.duplicate_acks = self.duplicate_acks.saturating_add(u8::from(observation.duplicate_ack));
+            }
+            Some(before) if before.is_after(segment.ack) => return,
+            _ => (self.acknowledged_at_home, self.duplicate_acks) = (Some(segment.ack), 0),
+        }
+        if let Some((end, sent)) = self.timed
+            && !end.is_after(segment.ack)
+        {
+            self.timed = None;
+            observation.rtt = Some(segment.ts.since(sent));
+        }
+    }
+
+    /// The receiver acknowledges, on any interface.
+    fn acknowledge(&mut self, ack: SeqNumber) {
+        if self.acknowledged.is_none_or(|before| ack.is_after(before)) {
+            self.acknowledged = Some(ack);
+        }
     }
 }

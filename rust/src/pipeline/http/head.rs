@@ -11,7 +11,7 @@ use super::start_line;
 pub enum Ambiguity {
     /// Both `Transfer-Encoding` and `Content-Length` (RFC 9112 §6.1).
     LengthAndEncoding,
-    /// Several `Content-Length`, or one that is no number.
+    /// Several `Content-Length`, or one that is no number, or one with leading zeros.
     Length,
     /// `Transfer-Encoding` whose last coding is not chunked, or in a message of HTTP/1.0.
     Encoding,
@@ -185,6 +185,9 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn read(head: &[u8], mut rest: &'a [u8]) -> Self {
         let mut fields = Self::default();
+        if memchr::memchr(0, head).is_some() {
+            fields.ambiguities.add(Ambiguity::Field);
+        }
         if !head[..head.len() - rest.len()].ends_with(b"\r\n") {
             fields.ambiguities.add(Ambiguity::BareLf);
         }
@@ -237,7 +240,8 @@ impl<'a> Fields<'a> {
             } else {
                 Err(())
             };
-            if self.length.is_some() || parsed.is_err() {
+            let has_zeros = part.len() > 1 && part[0] == b'0';
+            if self.length.is_some() || parsed.is_err() || has_zeros {
                 self.ambiguities.add(Ambiguity::Length);
             }
             self.length = Some(match self.length {

@@ -43,7 +43,7 @@ impl Handler for Told {
 }
 
 fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
-    Chunk { skipped: 0, bytes, start, ts: Timestamp(0) }
+    Chunk { skipped: 0, bytes, start, late: false, ts: Timestamp(0) }
 }
 
 /// What a stream tells when it arrives in pieces of `size`, and then ends.
@@ -243,7 +243,9 @@ fn cost(length: usize) -> f64 {
         let mut parser = Parser::new(1 << 21);
         let mut told = Told::default();
         let began = std::time::Instant::now();
-        stream.chunks(1).for_each(|piece| parser.push(chunk(piece, false), &mut told));
+        for (at, piece) in stream.chunks(1).enumerate() {
+            parser.push(chunk(piece, at == 0), &mut told);
+        }
         let spent = began.elapsed();
         parser.push(chunk(b"\r\n\r\n", false), &mut told);
         assert_eq!(told.events.join(", "), format!("GET / -, end {}", length + 4));

@@ -24,7 +24,7 @@ impl Seen {
 }
 
 fn piece(seq: SeqNumber, bytes: &[u8]) -> Piece<'_> {
-    Piece { seq, bytes, len: bytes.len() as u32, ts: Timestamp(0) }
+    Piece { seq, bytes, len: bytes.len() as u32, late: false, ts: Timestamp(0) }
 }
 
 /// Pushes segments given as (offset, text), after a SYN at `isn`, and flushes.
