@@ -365,6 +365,7 @@ impl<S: Sink> Turn<'_, S> {
             _ => Protocol::Tunnel,
         };
         self.sink.note(Note::Protocol(protocol));
+        self.dialogue.protocol = Some(protocol);
         self.dialogue.then = Some(Then::Stop);
     }
 
@@ -427,7 +428,9 @@ impl<S: Sink> Turn<'_, S> {
     /// The oldest requests will not be answered; `keep` of them still may.
     fn give_up_waiting(&mut self, keep: usize) {
         while self.dialogue.waiting.len() > keep {
-            let Some(asked) = self.dialogue.waiting.pop_front() else { return };
+            // The one that is being answered will be.
+            let at = usize::from(self.dialogue.answer.as_ref().is_some_and(|answer| answer.is_final));
+            let Some(asked) = self.dialogue.waiting.remove(at) else { return };
             self.sink.note(Note::Unanswered);
             self.tell(&asked, None, None);
         }

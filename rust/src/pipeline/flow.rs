@@ -56,6 +56,8 @@ struct Flow<T> {
     streams: [Stream; 2],
     quality: Quality,
     last_seen: Timestamp,
+    /// It stands in the line of connections with a hole.
+    is_watched: bool,
     state: T,
 }
 
@@ -221,6 +223,7 @@ impl<T: Default> Flows<T> {
             streams: Default::default(),
             quality: Quality::default(),
             last_seen: segment.ts.max(self.now),
+            is_watched: false,
             state: T::default(),
         };
         let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
@@ -232,7 +235,6 @@ impl<T: Default> Flows<T> {
         let phase = self.table.phase(id);
         let Some(flow) = self.table.get_mut(id) else { return Observation::default() };
         let budget = &mut self.budget;
-        let had_hole = flow.has_hole();
         // Silence is measured by the clock of all packets: one from a clock set back is not old.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
@@ -256,7 +258,7 @@ impl<T: Default> Flows<T> {
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, segment.ts, consumer);
         }
-        if !had_hole && flow.has_hole() {
+        if flow.has_hole() && !std::mem::replace(&mut flow.is_watched, true) {
             self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
         }
         // A reset ends nothing yet: data that overtook it, or was overtaken by it, was sent all the same.
@@ -303,7 +305,8 @@ impl<T: Default> Flows<T> {
             }
             flow.tell_finished(direction, now, consumer);
         }
-        if flow.has_hole() {
+        flow.is_watched = flow.has_hole();
+        if flow.is_watched {
             self.holes.push_back((id, now.plus(ACKNOWLEDGED_PATIENCE)));
         }
     }

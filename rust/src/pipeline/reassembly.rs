@@ -231,7 +231,7 @@ impl Stream {
         self.next = self.next.plus(len);
         if !bytes.is_empty() {
             let chunk = Chunk { skipped: 0, bytes, start: self.at_start, late, ts };
-            self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
+            self.unwanted = within_reach(sink.chunk(chunk));
             self.at_start = false;
         }
         if bytes.len() < len as usize {
@@ -242,7 +242,7 @@ impl Stream {
     fn skip(&mut self, len: u32, ts: Timestamp, sink: &mut impl Sink) {
         self.at_start = false;
         let chunk = Chunk { skipped: u64::from(len), bytes: &[], start: false, late: false, ts };
-        self.unwanted = sink.chunk(chunk).min(u64::from(u32::MAX)) as u32;
+        self.unwanted = within_reach(sink.chunk(chunk));
     }
 
     /// Hands on what is held and has become next.
@@ -278,6 +278,11 @@ impl Stream {
             self.give_up_hole(budget, sink);
         }
     }
+}
+
+/// A count of bytes as sequence numbers can express it: up to half their space.
+fn within_reach(count: u64) -> u32 {
+    count.min(i32::MAX as u64) as u32
 }
 
 impl Waiting {

@@ -111,23 +111,25 @@ fn bounds_hold_whatever_is_set() {
 
 #[test]
 fn what_nobody_wants_is_held_without_content() {
-    let mut budget = Budget::default();
-    let mut stream = Stream::default();
-    let mut total = 0;
-    stream.open(SeqNumber(0));
-    let mut sink = |chunk: Chunk<'_>| {
-        total += chunk.skipped + chunk.bytes.len() as u64;
-        10_000_000u64.saturating_sub(total)
-    };
-    stream.push(piece(SeqNumber(1), b"head"), &mut budget, &mut sink);
-    let body = [0u8; 1000];
-    for at in 1..9_000u32 {
-        stream.push(piece(SeqNumber(5 + at * 1000), &body), &mut budget, &mut sink);
+    for wanted_from in [10_000_000u64, u64::MAX] {
+        let mut budget = Budget::default();
+        let mut stream = Stream::default();
+        let mut total = 0;
+        stream.open(SeqNumber(0));
+        let mut sink = |chunk: Chunk<'_>| {
+            total += chunk.skipped + chunk.bytes.len() as u64;
+            wanted_from - total
+        };
+        stream.push(piece(SeqNumber(1), b"head"), &mut budget, &mut sink);
+        let body = [0u8; 1000];
+        for at in 1..9_000u32 {
+            stream.push(piece(SeqNumber(5 + at * 1000), &body), &mut budget, &mut sink);
+        }
+        assert_eq!(budget.held, 0);
+        assert_eq!(stream.waiting.as_ref().unwrap().segments.len(), 1);
+        stream.push(piece(SeqNumber(5), &body), &mut budget, &mut sink);
+        assert_eq!((total, budget.gaps), (9_000_004, 0));
     }
-    assert_eq!(budget.held, 0);
-    assert_eq!(stream.waiting.as_ref().unwrap().segments.len(), 1);
-    stream.push(piece(SeqNumber(5), &body), &mut budget, &mut sink);
-    assert_eq!((total, budget.gaps), (9_000_004, 0));
 }
 
 /// The naive model: each byte of the stream is the one that arrived first.
