@@ -316,11 +316,14 @@ class Snapshot(_Counts):
     def to_json(self) -> bytes:
         """One line of JSON (``"schema": 1``), ASCII only, without the newline.
 
-        Keys are the attribute names of these classes; `start`, `end` and `ts` are RFC 3339 UTC, durations seconds.
+        Keys are the attribute names of these classes; `start`, `end` and `ts` are RFC 3339 UTC, durations seconds. Rows
+        come by name. Histograms have ``p50 p90 p95 p99`` beside their buckets.
         """
     @staticmethod
     def from_json(data: bytes | str) -> Snapshot:
         """The inverse of `to_json`: what one machine wrote, another may merge. Keys left out are zero or empty.
+
+        What is derived is not read: `hits`, `count` and quantiles follow from the rest. Rows may come in any order.
 
         Raises ValueError for anything that is not such a document.
         """
