@@ -16,7 +16,6 @@ import forge
 import pytest
 from forge import ACK, FIN, RST, SYN
 from netmon import Monitor, Snapshot
-from netmon._core import Engine
 
 URG = 0x20
 ROOT = Path(__file__).parents[1]
@@ -102,11 +101,9 @@ class Wire:
 def read(tmp_path):
     """Everything counted in a capture of some conversations."""
 
-    def read(*talks, link="ethernet", number=None, snaplen=262_144, tunnels=False, **settings):
+    def read(*talks, link="ethernet", number=None, snaplen=262_144, **settings):
         path = tmp_path / "capture.pcap"
         path.write_bytes(forge.pcap(*talks, link=link, number=number, snaplen=snaplen))
-        if tunnels:
-            settings["_engine"] = Engine(read=[str(path)], decode_tunnels=True)
         return Snapshot.merge(Monitor(read=path, **settings).snapshots())
 
     return read
@@ -879,8 +876,16 @@ TUNNELS = {
 def test_tunnels_are_looked_into_when_asked_for(read, name):
     server, wrap = TUNNELS[name]
     wire = Wire(server=server).say(GET, OK).close().wrapped(wrap)
-    total = read(wire, tunnels=True)
+    total = read(wire, decode_tunnels=True)
     assert (heads(total), total.tcp.closed, total.capture.encapsulated) == ((1, 1), 1, 0)
+
+
+@promise(28, 29)
+@pytest.mark.parametrize("name", ["GRE", "VXLAN", "IP in IP"])
+def test_tunnels_in_fragments_are_put_together_and_looked_into(read, name):
+    server, wrap = TUNNELS[name]
+    total = read(in_fragments(Wire(server=server).say(GET, OK).close().wrapped(wrap)), decode_tunnels=True)
+    assert (heads(total), total.capture.undecodable) == ((1, 1), 0)
 
 
 @promise(29)
