@@ -1,9 +1,11 @@
-"""Every test sees UTC and no settings from the machine it runs on."""
+"""Every test sees UTC and no settings from the machine it runs on; `read` counts forged conversations."""
 
 import os
 import time
 
+import forge
 import pytest
+from netmon import Monitor, Snapshot
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +15,15 @@ def _neutral_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+
+
+@pytest.fixture
+def read(tmp_path):
+    """Everything counted in a capture of some conversations."""
+
+    def read(*talks, link="ethernet", number=None, snaplen=262_144, **settings):
+        path = tmp_path / "capture.pcap"
+        path.write_bytes(forge.pcap(*talks, link=link, number=number, snaplen=snaplen))
+        return Snapshot.merge(Monitor(read=path, **settings).snapshots())
+
+    return read

@@ -6,7 +6,8 @@
 use crate::pipeline::decode::{Direction, Flags, Segment, SeqNumber};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
-/// A segment this soon behind a later one was overtaken on the way; later still, it was sent again (tshark uses 3 ms too).
+/// A segment this soon behind a later one was overtaken on the way; later still, it was sent again (tshark does the same
+/// while it knows no round trip).
 const REORDERING: u64 = 3_000_000;
 
 /// Duplicate acknowledgements after which a segment was sent again because of them (RFC 5681 §3.2 has 3; tshark, and a
@@ -143,10 +144,14 @@ impl Half {
     /// The sender sends: something new, something overtaken, or something again.
     fn send(&mut self, segment: &Segment<'_>, observation: &mut Observation) {
         let end = segment.seq.plus(length(segment));
+        let furthest = (end, segment.ts, segment.ip_id);
         if end == segment.seq {
+            // A bare acknowledgement stands where the next byte will: what is missing before it was lost on the way here.
+            if !segment.flags.has(Flags::RST) && self.sent.is_none_or(|(sent, ..)| end.is_after(sent)) {
+                self.sent = Some(furthest);
+            }
             return;
         }
-        let furthest = (end, segment.ts, segment.ip_id);
         match self.sent {
             Some((sent, at, id)) if sent.is_after(segment.seq) => {
                 // RFC 9293 §3.8.4: a keep-alive sends the byte before the next again.

@@ -1,0 +1,50 @@
+"""Health of connections where it is easily judged wrongly.
+
+Each test forges its packets and reads them as a capture file; see `promises`.
+"""
+
+import pytest
+from forge import ACK, SYN
+from promises import GET, OK, Wire, promise
+
+
+@promise(33)
+def test_a_copy_of_what_is_acknowledged_is_no_duplicate_ack_and_no_round_trip(read):
+    """The network doubled a segment: its receiver acknowledges both, with nothing outstanding."""
+    wire = Wire().send(0, GET).send(1, b"")
+    wire.packets.append((wire.now, wire.packets[3][1]))
+    wire.packets[-2:] = [
+        (wire.packets[3][0] + 1e-4, wire.packets[4][1]),
+        (wire.packets[3][0] + 2e-4, wire.packets[3][1]),
+    ]
+    tcp = read(wire.send(1, b"")).tcp
+    assert (tcp.duplicates, tcp.retransmitted) == (1, 0)
+    assert tcp.duplicate_acks == 0
+    assert (tcp.server_rtt.count, tcp.server_rtt.max) == (1, pytest.approx(1e-4, rel=0.03))
+
+
+def test_a_syn_sent_again_gives_no_round_trip(read):
+    """Karn's algorithm (RFC 6298, section 3): it cannot be told which of the two is answered."""
+    wire = Wire(handshake=False).send(0, b"", SYN, at=0)
+    wire.now += 1
+    wire.send(0, b"", SYN, at=0).send(1, b"", SYN | ACK, at=0).send(0, b"").say(GET, OK)
+    tcp = read(wire).tcp
+    assert tcp.opened == 1
+    assert tcp.server_handshake_rtt.max is None or tcp.server_handshake_rtt.max < 0.02
+
+
+def test_acknowledgements_again_while_data_is_outstanding_are_duplicates(read):
+    """RFC 5681, section 2."""
+    wire = Wire().send(0, GET).send(1, b"").send(1, b"").send(0, GET)
+    wire._next[0] = 1 + len(GET)
+    assert read(wire.send(1, b"").send(1, b"").send(1, b"")).tcp.duplicate_acks == 3
+
+
+def test_what_was_lost_on_the_way_here_is_sent_again_though_it_was_never_seen(read):
+    """The acknowledgement behind it gives away that there was something."""
+    wire = Wire().send(0, GET)
+    del wire.packets[-1]
+    wire.send(0, b"")
+    wire.now += 0.2
+    tcp = read(wire.send(0, GET, at=1).send(1, OK)).tcp
+    assert (tcp.retransmitted, tcp.out_of_order) == (1, 0)

@@ -1,0 +1,92 @@
+"""Too much of everything: floods, heads without end, invented names, sizes that are none.
+
+Each test forges its packets and reads them as a capture file; see `promises`.
+"""
+
+import pytest
+from forge import SYN
+from promises import CHUNKED, GET, OK, Wire, crowd, get, heads, ok, promise, resident
+
+
+@promise(1)
+def test_a_syn_flood_of_spoofed_sources_is_bounded_and_evicts_no_real_connection(read):
+    real = Wire().say(GET)
+    flood = crowd(150_000, b"", SYN)
+    late = Wire(handshake=False, now=2.0)
+    late._next = [1 + len(GET), 1]
+    total = read(real, flood, late.send(1, OK))
+    assert heads(total) == (1, 1)
+    assert (total.capture.orphan_responses, total.capture.unanswered) == (0, 0)
+    assert total.capture.flows <= 100_001
+    assert total.capture.flows_evicted >= 50_000
+
+
+@promise(2)
+def test_never_finished_heads_of_100_000_clients_cost_little_memory(read):
+    crowded = crowd(100_000, b"GET /slow HTTP/1.1\r\nHost: s.example\r\nX-a: b\r\n")
+    before = resident()
+    total = read(crowded)
+    assert total.requests == 100_000
+    assert total.capture.unanswered == 100_000
+    assert resident() - before < 150e6
+
+
+@promise(2)
+def test_a_head_over_64_kib_counts_once_and_the_next_message_is_found(read):
+    total = read(Wire().say(get("/a", "a.example", *["X: " + "y" * 1000] * 100) + GET, OK + OK))
+    assert (heads(total), total.capture.parse_errors) == ((2, 2), 1)
+
+
+@promise(3)
+def test_invented_hosts_are_folded_above_the_cap_and_sums_stay_exact(read):
+    wire = Wire()
+    for first in range(0, 50_000, 100):
+        wire.send(0, b"".join(get(f"/{n % 7}", f"{'x' * 300}{n}.example") for n in range(first, first + 100)))
+    total = read(wire, interval=3600)
+    assert total.host_count <= 10_001
+    assert total.capture.hosts_folded >= 40_000
+    assert sum(host.requests for host in total.hosts) == total.requests == 50_000
+    assert max(len(host.name) for host in total.hosts) <= 255 + len("…".encode("unicode_escape"))
+
+
+@promise(3)
+def test_invented_paths_are_folded_above_the_cap_and_sums_stay_exact(read):
+    wire = Wire()
+    for first in range(0, 50_000, 500):
+        wire.send(0, b"".join(get(f"/{n}") for n in range(first, first + 500)))
+    total = read(wire, interval=3600)
+    sections = total.host("a.example").sections
+    assert len(sections) <= 201
+    assert total.capture.sections_folded >= 49_000
+    assert sum(section.requests for section in sections) == total.requests == 50_000
+
+
+@promise(4)
+@pytest.mark.parametrize(
+    "size",
+    [b"fffffffffffffffff", b"10000000000000000", b"-1", b"0x10", b"zz", b"", b"ffffffffffffffffffffffffffffffff"],
+)
+def test_chunk_sizes_that_are_none_are_told_and_the_next_message_is_found(read, size):
+    total = read(Wire().say(GET, CHUNKED + size + b"\r\nrubbish").say(GET, ok(b"", 404)))
+    assert total.statuses == {200: 1, 404: 1}
+    assert total.capture.ambiguous_framing == {"chunk": 1}
+    assert total.capture.resyncs == 1
+
+
+@promise(4)
+@pytest.mark.parametrize("length", ["-1", "+5", "18446744073709551616", "9" * 40, "0x10", "ten", "1.0"])
+def test_lengths_that_are_none_are_told_and_the_next_message_is_found(read, length):
+    total = read(
+        Wire().say(GET, f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody".encode()).say(GET, ok(b"", 404))
+    )
+    assert total.statuses == {200: 1, 404: 1}
+    assert total.capture.ambiguous_framing == {"length": 1}
+
+
+@promise(4)
+def test_the_largest_sizes_that_there_are_allocate_nothing(read):
+    before = resident()
+    largest = f"HTTP/1.1 200 OK\r\nContent-Length: {2**64 - 1}\r\n\r\nbody".encode()
+    total = read(Wire().say(GET, CHUNKED + b"ffffffffffffffff\r\nx").close(), Wire(4001).say(GET, largest).close())
+    assert total.statuses == {200: 2}
+    assert resident() - before < 20e6
