@@ -8,7 +8,7 @@ use crate::capture::file::CaptureFile;
 use crate::pipeline::aggregate;
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
 use crate::pipeline::defragment;
-use crate::pipeline::exchange::{Connection, Exchanges};
+use crate::pipeline::exchange::{Exchanges, Talk};
 use crate::pipeline::flow::{self, Consumer, FlowInfo};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
@@ -87,7 +87,7 @@ pub fn stream(mut data: &[u8]) {
     let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
     let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
     let mut stage = Exchanges(&mut aggregate);
-    let mut connection = Connection::default();
+    let mut connection = Talk::default();
     let mut ts = Timestamp(0);
     let mut started = [false; 2];
     while let [how, length, rest @ ..] = data {

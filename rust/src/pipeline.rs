@@ -23,7 +23,7 @@ pub mod tls;
 use aggregate::Aggregate;
 use decode::{Datagram, NotTcp};
 use defragment::Defragmenter;
-use exchange::{Connection, Exchanges};
+use exchange::{Exchanges, Talk};
 use flow::Flows;
 use http::Protocol;
 use packet::{InterfaceId, Packet, SECOND, Timestamp};
@@ -58,7 +58,7 @@ const NEVER: Timestamp = Timestamp(i64::MIN);
 #[derive(Debug)]
 pub struct Pipeline {
     fragments: Defragmenter,
-    flows: Flows<Connection<aggregate::Ticket>>,
+    flows: Flows<Talk<aggregate::Ticket>>,
     aggregate: Aggregate,
     tunnels: bool,
     now: Timestamp,
@@ -175,23 +175,23 @@ fn innermost<'a>(mut datagram: Datagram<'a>, tunnels: bool, aggregate: &mut Aggr
 }
 
 fn segment(
-    flows: &mut Flows<Connection<aggregate::Ticket>>,
+    flows: &mut Flows<Talk<aggregate::Ticket>>,
     aggregate: &mut Aggregate,
     datagram: &Datagram<'_>,
     packet: &Packet<'_>,
 ) -> Result<Option<Protocol>, NotTcp> {
     let segment = decode::segment(datagram, packet.ts, packet.interface)?;
     let outcome = flows.push(&segment, &mut Exchanges(aggregate));
-    let connection = outcome.flow.and_then(|flow| flows.state(flow));
-    let client = connection.and_then(Connection::client).or(outcome.opener);
+    let talk = outcome.flow.and_then(|flow| flows.state(flow));
+    let client = talk.and_then(Talk::client).or(outcome.opener);
     let from_client = match client {
         Some(client) => segment.direction == client,
         // Joined midway: servers have the lower port.
         None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
     };
-    let ticket = connection.and_then(Connection::ticket);
+    let ticket = talk.and_then(Talk::ticket);
     aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
-    Ok(connection.and_then(Connection::protocol))
+    Ok(talk.and_then(Talk::protocol))
 }
 
 #[cfg(test)]

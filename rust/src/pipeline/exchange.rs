@@ -161,14 +161,51 @@ enum Then {
     Restart,
 }
 
-/// A connection as HTTP sees it.
+/// A connection, as much of it as is needed.
+#[derive(Debug, Default)]
+pub enum Talk<K> {
+    /// Nothing was said yet.
+    #[default]
+    Silent,
+    /// It is HTTP, or may be.
+    Open(Box<Open<K>>),
+    /// It is something else, and is not looked at again.
+    Opaque(Protocol),
+}
+
+impl<K: Copy> Talk<K> {
+    /// What it speaks, once known.
+    pub fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Self::Silent => None,
+            Self::Open(open) => open.dialogue.protocol,
+            Self::Opaque(protocol) => Some(*protocol),
+        }
+    }
+
+    /// The direction of its requests, once known.
+    pub fn client(&self) -> Option<Direction> {
+        self.open().and_then(|open| open.dialogue.client)
+    }
+
+    /// The ticket of its newest request.
+    pub fn ticket(&self) -> Option<K> {
+        self.open().and_then(|open| open.dialogue.ticket)
+    }
+
+    fn open(&self) -> Option<&Open<K>> {
+        if let Self::Open(open) = self { Some(open) } else { None }
+    }
+}
+
+/// A connection that is looked at.
 #[derive(Debug)]
-pub struct Connection<K> {
+pub struct Open<K> {
     parsers: [Parser; 2],
     dialogue: Dialogue<K>,
 }
 
-impl<K> Default for Connection<K> {
+impl<K> Default for Open<K> {
     fn default() -> Self {
         let dialogue = Dialogue {
             protocol: None,
@@ -186,20 +223,30 @@ impl<K> Default for Connection<K> {
     }
 }
 
-impl<K: Copy> Connection<K> {
-    /// What it speaks, once known.
-    pub fn protocol(&self) -> Option<Protocol> {
-        self.dialogue.protocol
+impl<K: Copy> Open<K> {
+    /// What it speaks, when that is nothing that will be looked at again.
+    fn is_opaque(&self) -> Option<Protocol> {
+        let Dialogue { ticket, hello, protocol, .. } = &self.dialogue;
+        let is_over = self.parsers.iter().all(Parser::is_stopped) && hello.is_none() && ticket.is_none();
+        protocol.filter(|_| is_over)
     }
 
-    /// The direction of its requests, once known.
-    pub fn client(&self) -> Option<Direction> {
-        self.dialogue.client
-    }
-
-    /// The ticket of its newest request.
-    pub fn ticket(&self) -> Option<K> {
-        self.dialogue.ticket
+    fn chunk<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        if let Some((speaker, _)) = self.dialogue.hello {
+            if speaker == direction {
+                self.dialogue.read_hello(&chunk, sink);
+            }
+            return 0;
+        }
+        self.dialogue.is_late = chunk.late;
+        self.drive(flow, direction, sink, |parser, turn| parser.push(chunk, turn));
+        self.parsers[direction as usize].unwanted()
     }
 
     fn drive<S: Sink<Ticket = K>>(
@@ -225,27 +272,31 @@ impl<K: Copy> Connection<K> {
 pub struct Exchanges<'a, S>(pub &'a mut S);
 
 impl<S: Sink> Consumer for Exchanges<'_, S> {
-    type State = Connection<S::Ticket>;
+    type State = Talk<S::Ticket>;
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
-        if let Some((speaker, _)) = state.dialogue.hello {
-            if speaker == direction {
-                state.dialogue.read_hello(&chunk, self.0);
-            }
-            return 0;
+        if matches!(state, Talk::Silent) {
+            *state = Talk::Open(Box::default());
         }
-        state.dialogue.is_late = chunk.late;
-        state.drive(flow, direction, self.0, |parser, turn| parser.push(chunk, turn));
-        state.parsers[direction as usize].unwanted()
+        let Talk::Open(open) = state else { return u64::MAX };
+        let unwanted = open.chunk(flow, direction, chunk, self.0);
+        if let Some(protocol) = open.is_opaque() {
+            *state = Talk::Opaque(protocol);
+        }
+        unwanted
     }
 
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp) {
-        state.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
+        if let Talk::Open(open) = state {
+            open.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
+        }
     }
 
-    fn ended(&mut self, flow: &FlowInfo, mut state: Self::State) {
-        let client = state.dialogue.client.unwrap_or(Direction::Up);
-        Turn { flow, direction: client, dialogue: &mut state.dialogue, sink: self.0 }.give_up_waiting(0);
+    fn ended(&mut self, flow: &FlowInfo, state: Self::State) {
+        if let Talk::Open(mut open) = state {
+            let client = open.dialogue.client.unwrap_or(Direction::Up);
+            Turn { flow, direction: client, dialogue: &mut open.dialogue, sink: self.0 }.give_up_waiting(0);
+        }
     }
 }
 

@@ -148,6 +148,11 @@ impl Parser {
         }
     }
 
+    /// It never looks again.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, State::Deaf)
+    }
+
     /// From now on the stream is a new connection.
     pub fn restart(&mut self) {
         *self = Self { from_start: true, ..Self::new(self.max_head as usize) };

@@ -48,7 +48,7 @@ fn converse(lines: &[&str]) -> Vec<String> {
     let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
     let mut script = Script::default();
     let mut stage = Exchanges(&mut script);
-    let mut connection = Connection::default();
+    let mut connection = Talk::default();
     let mut started = [false; 2];
     for (at, line) in lines.iter().enumerate() {
         let (side, text) = line.split_at(1);
