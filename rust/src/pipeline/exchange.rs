@@ -5,16 +5,14 @@
 //! may be believed to be the one that is answered. What a sink returns for a request, its ticket, is handed back with
 //! everything that belongs to that request.
 
-use std::collections::VecDeque;
+mod dialogue;
 
 use crate::pipeline::decode::{Direction, Endpoint};
 use crate::pipeline::flow::{Consumer, FlowInfo};
-use crate::pipeline::http::{
-    Ambiguity, Follows, Handler, Message, Method, Parser, Protocol, RequestHead, ResponseHead,
-};
+use crate::pipeline::http::{Ambiguity, Method, Parser, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
-use crate::pipeline::tls::{ClientHello, Progress};
+use dialogue::{Dialogue, Then, Turn};
 
 /// Requests waiting for their response, per connection; a pipelining client sends a handful.
 pub const MAX_WAITING: usize = 100;
@@ -95,72 +93,6 @@ pub trait Sink {
     fn note(&mut self, note: Note);
 }
 
-/// A request that waits for its response.
-#[derive(Debug)]
-struct Waiting<K> {
-    ticket: K,
-    method: Method,
-    since: Timestamp,
-    /// When its last byte was seen.
-    ended: Option<Timestamp>,
-    bytes: u64,
-}
-
-/// The response being sent.
-#[derive(Debug)]
-struct Answer<K> {
-    ticket: K,
-    status: u16,
-    latency: Option<u64>,
-    bytes: u64,
-    /// It ends the exchange at the head of the line.
-    is_final: bool,
-}
-
-/// What both directions of a connection have said to each other.
-#[derive(Debug)]
-struct Dialogue<K> {
-    protocol: Option<Protocol>,
-    client: Option<Direction>,
-    waiting: VecDeque<Waiting<K>>,
-    answer: Option<Answer<K>>,
-    /// Of the newest request.
-    ticket: Option<K>,
-    /// Responses may have been missed.
-    has_gap: bool,
-    /// Final responses since the newest request that answered nothing seen.
-    orphans: u32,
-    /// What is being read comes late: it was answered already, if it can be.
-    is_late: bool,
-    /// What becomes of both parsers.
-    then: Option<Then>,
-    /// The TLS hello being read, and the direction it comes in.
-    hello: Option<(Direction, Box<ClientHello>)>,
-}
-
-impl<K> Dialogue<K> {
-    /// Goes on with a TLS hello, until it is whole or has a hole.
-    fn read_hello<S: Sink<Ticket = K>>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
-        let Some((_, hello)) = &mut self.hello else { return };
-        let progress = if chunk.skipped > 0 { Progress::Done(None) } else { hello.push(chunk.bytes) };
-        if let Progress::Done(name) = progress {
-            self.hello = None;
-            if let Some(name) = name {
-                sink.server_name(&name);
-            }
-        }
-    }
-}
-
-/// The connection is not what it was any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    /// The rest is another protocol.
-    Stop,
-    /// The rest is a connection through a proxy (RFC 9110 §9.3.6).
-    Restart,
-}
-
 /// A connection, as much of it as is needed.
 #[derive(Debug, Default)]
 pub enum Talk<K> {
@@ -207,25 +139,13 @@ pub struct Open<K> {
 
 impl<K> Default for Open<K> {
     fn default() -> Self {
-        let dialogue = Dialogue {
-            protocol: None,
-            client: None,
-            waiting: VecDeque::new(),
-            answer: None,
-            ticket: None,
-            has_gap: false,
-            orphans: 0,
-            is_late: false,
-            then: None,
-            hello: None,
-        };
-        Self { parsers: Default::default(), dialogue }
+        Self { parsers: Default::default(), dialogue: Dialogue::default() }
     }
 }
 
 impl<K: Copy> Open<K> {
     /// What it speaks, when that is nothing that will be looked at again.
-    fn is_opaque(&self) -> Option<Protocol> {
+    fn opaque(&self) -> Option<Protocol> {
         let Dialogue { ticket, hello, protocol, .. } = &self.dialogue;
         let is_over = self.parsers.iter().all(Parser::is_stopped) && hello.is_none() && ticket.is_none();
         protocol.filter(|_| is_over)
@@ -280,7 +200,7 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
         }
         let Talk::Open(open) = state else { return u64::MAX };
         let unwanted = open.chunk(flow, direction, chunk, self.0);
-        if let Some(protocol) = open.is_opaque() {
+        if let Some(protocol) = open.opaque() {
             *state = Talk::Opaque(protocol);
         }
         unwanted
@@ -297,216 +217,6 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
             let client = open.dialogue.client.unwrap_or(Direction::Up);
             Turn { flow, direction: client, dialogue: &mut open.dialogue, sink: self.0 }.give_up_waiting(0);
         }
-    }
-}
-
-/// One direction speaks.
-struct Turn<'a, S: Sink> {
-    flow: &'a FlowInfo,
-    direction: Direction,
-    dialogue: &'a mut Dialogue<S::Ticket>,
-    sink: &'a mut S,
-}
-
-impl<S: Sink> Handler for Turn<'_, S> {
-    fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows {
-        match message {
-            Message::Request(head, since) => self.request(&head, since),
-            Message::Response(head, since) => return self.response(&head, since),
-            Message::Bytes(count) => self.bytes(count),
-            Message::End => self.end(ts),
-            Message::Gap => self.gap(ts),
-            Message::Malformed => self.sink.note(Note::ParseError),
-            Message::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
-            Message::Resync => self.sink.note(Note::Resync),
-            Message::Foreign(protocol, bytes) => self.foreign(protocol, bytes, ts),
-        }
-        Follows::Body
-    }
-}
-
-impl<S: Sink> Turn<'_, S> {
-    fn is_client(&self) -> bool {
-        self.dialogue.client == Some(self.direction)
-    }
-
-    /// The first message tells who is the client. False when this one contradicts it.
-    fn agree(&mut self, client: Direction) -> bool {
-        if matches!(self.dialogue.protocol, None | Some(Protocol::Other)) {
-            self.sink.note(Note::Protocol(Protocol::Http1));
-        }
-        self.dialogue.protocol = Some(Protocol::Http1);
-        let agrees = *self.dialogue.client.get_or_insert(client) == client;
-        if !agrees {
-            self.sink.note(Note::ParseError);
-        }
-        agrees
-    }
-
-    fn server(&self) -> Endpoint {
-        let client = self.dialogue.client.unwrap_or(self.direction);
-        self.flow.key.sender(client.reverse())
-    }
-
-    fn request(&mut self, head: &RequestHead<'_>, since: Timestamp) {
-        if !self.agree(self.direction) {
-            return;
-        }
-        let request = Request { method: head.method, target: head.target, host: head.host, server: self.server() };
-        let ticket = self.sink.request(&request, since);
-        self.give_up_waiting(MAX_WAITING - 1);
-        self.dialogue.ticket = Some(ticket);
-        if self.dialogue.is_late && self.dialogue.orphans > 0 {
-            // Its answer passed before it did, as an orphan; the next one is not for it.
-            self.dialogue.orphans -= 1;
-            return;
-        }
-        self.dialogue.orphans = 0;
-        self.dialogue.waiting.push_back(Waiting { ticket, method: head.method, since, ended: None, bytes: 0 });
-    }
-
-    fn response(&mut self, head: &ResponseHead<'_>, since: Timestamp) -> Follows {
-        if !self.agree(self.direction.reverse()) {
-            return Follows::Body;
-        }
-        let status = head.status;
-        // RFC 9110 §15.2: an interim response is followed by the final one; 101 is the last of its kind.
-        let is_final = status >= 200 || status == 101;
-        if is_final && std::mem::take(&mut self.dialogue.has_gap) {
-            self.give_up_waiting(1);
-        }
-        let Some(asked) = self.dialogue.waiting.front() else {
-            return self.orphan(head);
-        };
-        let (ticket, method) = (asked.ticket, asked.method);
-        let latency = is_final.then(|| since.since(asked.ended.unwrap_or(since)));
-        self.sink.response(ticket, status, latency);
-        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes: 0, is_final });
-        if status == 101 {
-            self.enter_tunnel(head);
-            return Follows::Tunnel;
-        }
-        if method == Method::CONNECT && (200..300).contains(&status) {
-            self.sink.note(Note::Protocol(Protocol::Tunnel));
-            self.dialogue.protocol = Some(Protocol::Tunnel);
-            self.dialogue.then = Some(Then::Restart);
-            return Follows::Connection;
-        }
-        // RFC 9110 §9.3.2: the response to HEAD has a head only.
-        if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
-    }
-
-    fn orphan(&mut self, head: &ResponseHead<'_>) -> Follows {
-        let ticket = self.sink.unasked(self.server());
-        self.sink.note(Note::Orphan);
-        self.dialogue.orphans = self.dialogue.orphans.saturating_add(u32::from(head.status >= 200));
-        self.sink.response(ticket, head.status, None);
-        self.dialogue.answer = Some(Answer { ticket, status: head.status, latency: None, bytes: 0, is_final: false });
-        if head.status == 101 {
-            self.enter_tunnel(head);
-            return Follows::Tunnel;
-        }
-        Follows::Doubt
-    }
-
-    fn enter_tunnel(&mut self, head: &ResponseHead<'_>) {
-        let protocol = match head.upgrade {
-            Some(name) if name.eq_ignore_ascii_case(b"websocket") => Protocol::WebSocket,
-            Some(name) if name.eq_ignore_ascii_case(b"h2c") => Protocol::H2c,
-            _ => Protocol::Tunnel,
-        };
-        self.sink.note(Note::Protocol(protocol));
-        self.dialogue.protocol = Some(protocol);
-        self.dialogue.then = Some(Then::Stop);
-    }
-
-    fn bytes(&mut self, count: u64) {
-        if self.is_client() {
-            if let Some(ticket) = self.dialogue.ticket {
-                self.sink.bytes(ticket, true, count);
-            }
-            if let Some(asking) = self.dialogue.waiting.back_mut().filter(|asking| asking.ended.is_none()) {
-                asking.bytes += count;
-            }
-        } else if let Some(answer) = &mut self.dialogue.answer {
-            answer.bytes += count;
-            self.sink.bytes(answer.ticket, false, count);
-        }
-    }
-
-    fn end(&mut self, ts: Timestamp) {
-        if self.is_client() {
-            if let Some(asking) = self.dialogue.waiting.back_mut() {
-                asking.ended.get_or_insert(ts);
-            }
-        } else {
-            self.end_answer(Some(ts));
-        }
-    }
-
-    /// The answer is over; `ended` when its last byte was seen.
-    fn end_answer(&mut self, ended: Option<Timestamp>) {
-        let Some(answer) = self.dialogue.answer.take().filter(|answer| answer.is_final) else { return };
-        let Some(asked) = self.dialogue.waiting.pop_front() else { return };
-        let duration = ended.map(|ts| ts.since(asked.since));
-        self.tell(&asked, Some(&answer), duration);
-    }
-
-    fn gap(&mut self, ts: Timestamp) {
-        if self.is_client() {
-            self.end(ts);
-        } else {
-            self.end_answer(None);
-            self.dialogue.has_gap = true;
-        }
-    }
-
-    fn foreign(&mut self, protocol: Protocol, bytes: &[u8], ts: Timestamp) {
-        if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
-            self.dialogue.protocol = Some(protocol);
-            self.sink.note(Note::Protocol(protocol));
-            if protocol == Protocol::Tls {
-                self.dialogue.hello = Some((self.direction, Box::default()));
-                self.dialogue.read_hello(&Chunk { skipped: 0, bytes, start: true, late: false, ts }, self.sink);
-            }
-            // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
-            if protocol != Protocol::Other {
-                self.dialogue.then = Some(Then::Stop);
-            }
-        }
-    }
-
-    /// The oldest requests will not be answered; `keep` of them still may.
-    fn give_up_waiting(&mut self, keep: usize) {
-        while self.dialogue.waiting.len() > keep {
-            // The one that is being answered will be.
-            let at = usize::from(self.dialogue.answer.as_ref().is_some_and(|answer| answer.is_final));
-            let Some(asked) = self.dialogue.waiting.remove(at) else { return };
-            self.sink.note(Note::Unanswered);
-            self.tell(&asked, None, None);
-        }
-        if self.dialogue.waiting.is_empty() {
-            // An idle connection keeps no memory for requests.
-            self.dialogue.waiting = VecDeque::new();
-        }
-    }
-
-    fn tell(&mut self, asked: &Waiting<S::Ticket>, answer: Option<&Answer<S::Ticket>>, duration: Option<u64>) {
-        let server = self.server();
-        let client = self.flow.key.sender(self.dialogue.client.unwrap_or(self.direction));
-        let exchange = Exchange {
-            ts: asked.since,
-            client,
-            server,
-            interface: self.flow.interface,
-            method: asked.method,
-            status: answer.map(|answer| answer.status),
-            request_bytes: asked.bytes,
-            response_bytes: answer.map_or(0, |answer| answer.bytes),
-            latency: answer.and_then(|answer| answer.latency),
-            duration,
-        };
-        self.sink.exchange(asked.ticket, &exchange);
     }
 }
 
