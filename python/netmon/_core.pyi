@@ -309,8 +309,12 @@ class Snapshot(_Counts):
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
         """The snapshot of them all. Associative and commutative, with the interpreter released."""
-    def folded(self, max_hosts: int, max_sections: int) -> Snapshot:
-        """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`."""
+    def folded(self, max_hosts: int | None = None, max_sections: int | None = None) -> Snapshot:
+        """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
+
+        None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
+        (each host then keeps fewer) and 10,000 exchanges; what is left out is counted in `capture`.
+        """
     def to_dict(self) -> dict[str, Any]:
         """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""
     def to_json(self) -> bytes:

@@ -123,7 +123,8 @@ class Frames:
             _slide(self._recent, snapshot, self._window)
         self._pending.append(snapshot)
         if len(self._pending) >= BATCH:
-            self._total = Snapshot.merge((self._total, *self._pending))
+            # Folded, or a long run would keep every name it ever saw.
+            self._total = Snapshot.merge((self._total, *self._pending)).folded()
             self._pending.clear()
 
 

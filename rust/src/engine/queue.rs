@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::lock;
-use crate::pipeline::snapshot::Snapshot;
+use crate::pipeline::snapshot::{Limits, Snapshot};
 
 /// Snapshots waiting: a minute of seconds for a reader that stalls.
 const CAPACITY: usize = 60;
@@ -60,6 +60,7 @@ impl Queue {
             && let Some(second) = state.snapshots.front_mut()
         {
             second.merge(&oldest);
+            second.fold(&Limits::default());
         }
         state.snapshots.push_back(snapshot);
         self.came.notify_one();

@@ -17,28 +17,10 @@ use super::histogram::Sample;
 use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
+pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
 use rows::Rows;
 pub use rows::Ticket;
-
-/// Bounds of an interval. What overflows is folded into `~other`, the lightest rows first, and counted.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Hosts: more than anybody reads, few enough to merge in a few milliseconds.
-    pub hosts: usize,
-    /// Sections of one host.
-    pub sections_per_host: usize,
-    /// Sections of all hosts.
-    pub sections: usize,
-    /// Exchanges listed, when they are asked for.
-    pub exchanges: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000 }
-    }
-}
 
 /// What to aggregate.
 #[derive(Clone, Copy, Debug)]

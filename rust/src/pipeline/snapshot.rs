@@ -24,6 +24,25 @@ pub const OTHER: &str = "~other";
 /// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
 pub const MAX_ADDRESSES: usize = 8;
 
+/// Bounds of a snapshot, as it is counted and as it is kept. What overflows is folded into `~other`, the lightest rows first, and counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Hosts: more than anybody reads, few enough to merge in a few milliseconds.
+    pub hosts: usize,
+    /// Sections of one host.
+    pub sections_per_host: usize,
+    /// Sections of all hosts.
+    pub sections: usize,
+    /// Exchanges listed, when they are asked for.
+    pub exchanges: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000 }
+    }
+}
+
 /// A struct of counters whose merge is addition, field by field.
 macro_rules! counters {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident),+ $(,)? } $(and { $($(#[$more_meta:meta])* $more:ident: $kind:ty),+ $(,)? })?) => {

@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyIterator};
 
 use crate::pipeline::histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{self, Counts, InterfaceState};
+use crate::pipeline::snapshot::{self, Counts, InterfaceState, Limits};
 
 fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64
@@ -427,8 +427,15 @@ counted!(Snapshot {
         }
         Ok(py.detach(|| snapshot::Snapshot::merge_all(parts.iter().map(AsRef::as_ref))).into())
     }
-    fn folded(&self, py: Python<'_>, max_hosts: usize, max_sections: usize) -> Self {
-        py.detach(|| self.0.folded(max_hosts, max_sections)).into()
+    #[pyo3(signature = (max_hosts = None, max_sections = None))]
+    fn folded(&self, py: Python<'_>, max_hosts: Option<usize>, max_sections: Option<usize>) -> Self {
+        let most = Limits::default();
+        let limits = Limits {
+            hosts: max_hosts.unwrap_or(most.hosts),
+            sections_per_host: max_sections.unwrap_or(most.sections_per_host),
+            ..most
+        };
+        py.detach(|| self.0.folded(&limits)).into()
     }
     fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let json = self.json(py)?;

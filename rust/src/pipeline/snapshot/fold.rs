@@ -1,27 +1,29 @@
 //! The heaviest rows of a snapshot, the rest in `~other`. Sums stay what they were.
 
-use super::{Host, OTHER, Row, Section, ServerName, Snapshot, top};
+use super::{Host, Limits, OTHER, Row, Section, ServerName, Snapshot, top};
 
 impl Snapshot {
-    /// At most `max_hosts` hosts with at most `max_sections` sections each, not counting the rows for the rest.
+    /// The heaviest rows within the limits, the rest in `~other`, which is not counted as a row.
     #[must_use]
-    pub fn folded(&self, max_hosts: usize, max_sections: usize) -> Self {
+    pub fn folded(&self, limits: &Limits) -> Self {
         let mut folded = self.clone();
-        folded.fold(max_hosts, max_sections);
+        folded.fold(limits);
         folded
     }
 
     /// The same, in place.
-    pub fn fold(&mut self, max_hosts: usize, max_sections: usize) {
+    pub fn fold(&mut self, limits: &Limits) {
         let mut error = 0;
-        for host in &mut self.hosts {
-            let lost = fold_rows(&mut host.sections, max_sections, Section::hits, |other: &mut Section, row| {
-                other.absorb(row);
-            });
-            self.capture.sections_folded += lost.rows;
-            error = error.max(lost.heaviest);
+        let mut per_host = limits.sections_per_host;
+        loop {
+            error = error.max(self.fold_sections(per_host));
+            if per_host <= 1 || self.hosts.iter().map(|host| host.sections.len()).sum::<usize>() <= limits.sections {
+                break;
+            }
+            // Too many in all: every host gives up half.
+            per_host /= 2;
         }
-        let lost = fold_rows(&mut self.hosts, max_hosts, Host::hits, |other: &mut Host, row| {
+        let lost = fold_rows(&mut self.hosts, limits.hosts, Host::hits, |other: &mut Host, row| {
             let mut sections = std::mem::take(&mut other.sections);
             other.absorb(row);
             // Sections of folded hosts mean nothing apart from their hosts.
@@ -30,14 +32,30 @@ impl Snapshot {
             rest.counts.merge(&row.counts);
             other.sections.push(rest);
         });
-        fold_rows(
-            &mut self.server_names,
-            max_hosts,
-            |row| row.connections,
-            |other: &mut ServerName, row| other.absorb(row),
-        );
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
+        fold_rows(
+            &mut self.server_names,
+            limits.hosts,
+            |row| row.connections,
+            |other: &mut ServerName, row| {
+                other.absorb(row);
+            },
+        );
+        let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
+        self.exchanges.truncate(limits.exchanges);
+        self.capture.exchanges_dropped += dropped as u64;
+    }
+
+    /// Folds the sections of each host. Returns how heavy the heaviest was.
+    fn fold_sections(&mut self, max: usize) -> u64 {
+        let mut heaviest = 0;
+        for host in &mut self.hosts {
+            let lost = fold_rows(&mut host.sections, max, Section::hits, |other: &mut Section, row| other.absorb(row));
+            self.capture.sections_folded += lost.rows;
+            heaviest = heaviest.max(lost.heaviest);
+        }
+        heaviest
     }
 }
 

@@ -91,7 +91,8 @@ proptest! {
 
     #[test]
     fn sums_stay_sums_under_merge_and_fold(a in snapshot(), b in snapshot(), hosts in 0usize..4, sections in 0usize..3) {
-        for snapshot in [merged(&a, &b), merged(&a, &b).folded(hosts, sections)] {
+        let limits = Limits { hosts, sections_per_host: sections, sections: 4, exchanges: 0 };
+        for snapshot in [merged(&a, &b), merged(&a, &b).folded(&limits)] {
             let mut total = Counts::default();
             for host in &snapshot.hosts {
                 let mut sum = Counts::default();
@@ -101,7 +102,7 @@ proptest! {
             }
             prop_assert_eq!(&total, &snapshot.counts);
         }
-        let folded = merged(&a, &b).folded(hosts, sections);
+        let folded = merged(&a, &b).folded(&limits);
         prop_assert!(folded.hosts.len() <= hosts + 1);
         prop_assert!(folded.hosts.iter().all(|host| host.sections.len() <= sections + 1));
         prop_assert!(folded.hosts.is_sorted_by_key(|host| host.name.clone()));
@@ -165,4 +166,47 @@ fn top_rows_are_the_heaviest_ties_by_name() {
     assert_eq!(snapshot.top_hosts(3), [3, 1, 2]);
     assert_eq!(snapshot.top_hosts(99), [3, 1, 2, 0]);
     assert!(snapshot.top_hosts(0).is_empty());
+}
+
+#[test]
+fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
+    let limits = Limits { hosts: 3, sections_per_host: 4, sections: 6, exchanges: 2 };
+    let mut total = Snapshot::default();
+    for at in 0..200u64 {
+        let counts = Counts { requests: 1, ..Counts::default() };
+        let section = |path: u64| Section { path: format!("/{path}").into(), counts: counts.clone() };
+        let mut sum = counts.clone();
+        sum.merge(&counts);
+        let host = Host {
+            name: format!("h{}", at % 7).into(),
+            counts: sum.clone(),
+            sections: vec![section(at), section(at + 1000)],
+            ..Host::default()
+        };
+        let end = crate::pipeline::decode::Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port: 1 };
+        let exchange = Exchange {
+            ts: Timestamp(at as i64),
+            client: end,
+            server: end,
+            interface: "lo".into(),
+            host: "h".into(),
+            section: "/".into(),
+            method: Method::HEAD,
+            status: None,
+            request_bytes: 0,
+            response_bytes: 0,
+            latency: None,
+            duration: None,
+        };
+        let mut hosts = vec![host];
+        hosts[0].sections.sort_by(|a, b| a.path.cmp(&b.path));
+        total.merge(&Snapshot { counts: sum, hosts, exchanges: vec![exchange], ..Snapshot::default() });
+        total.fold(&limits);
+        assert!(total.hosts.len() <= 4 && total.exchanges.len() <= 2);
+        // The row for the rest of each host comes on top, as does the host for the rest.
+        assert!(total.hosts.iter().map(|host| host.sections.len()).sum::<usize>() <= 6 + 4);
+    }
+    assert_eq!(total.counts.requests, 400);
+    assert_eq!(total.hosts.iter().map(|host| host.counts.requests).sum::<u64>(), 400);
+    assert_eq!(total.capture.exchanges_dropped, 198);
 }
