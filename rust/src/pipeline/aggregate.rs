@@ -11,8 +11,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::decode::Endpoint;
-use super::exchange::{Exchange, Note, Request, Sink};
-use super::flow::{Losses, Observation};
+use super::exchange::{Exchange, Note, Request, Response, Sink};
+use super::flow::{Losses, Observation, Signs};
 use super::histogram::Sample;
 use super::http::{Method, Protocol};
 use super::name;
@@ -129,9 +129,11 @@ impl Aggregate {
         if *observation == Observation::default() {
             return;
         }
-        count(&mut self.port(interface).tcp, observation, from_client);
+        let Observation { signs, rtt } = *observation;
+        let rtt = rtt.map(Sample::new);
+        count(&mut self.port(interface).tcp, signs, rtt, from_client);
         if let Some(ticket) = ticket {
-            count(self.rows.tcp(ticket), observation, from_client);
+            count(self.rows.tcp(ticket), signs, rtt, from_client);
         }
     }
 
@@ -191,32 +193,42 @@ impl Aggregate {
     }
 }
 
-fn count(tcp: &mut Tcp, observation: &Observation, from_client: bool) {
-    tcp.segments += u64::from(observation.counted);
-    tcp.opened += u64::from(observation.opened);
-    tcp.closed += u64::from(observation.closed);
-    tcp.reset += u64::from(observation.reset);
-    tcp.refused += u64::from(observation.refused);
-    tcp.duplicates += u64::from(observation.duplicate);
-    tcp.retransmitted += u64::from(observation.retransmitted);
-    tcp.out_of_order += u64::from(observation.out_of_order);
-    tcp.duplicate_acks += u64::from(observation.duplicate_ack);
-    tcp.zero_window += u64::from(observation.zero_window);
-    if let Some(rtt) = observation.rtt {
-        let histogram = match (from_client, observation.is_handshake) {
+/// What an observation's signs are counted as.
+const COUNTED_AS: [(Signs, fn(&mut Tcp) -> &mut u64); 9] = [
+    (Signs::OPENED, |tcp| &mut tcp.opened),
+    (Signs::CLOSED, |tcp| &mut tcp.closed),
+    (Signs::RESET, |tcp| &mut tcp.reset),
+    (Signs::REFUSED, |tcp| &mut tcp.refused),
+    (Signs::DUPLICATE, |tcp| &mut tcp.duplicates),
+    (Signs::RETRANSMITTED, |tcp| &mut tcp.retransmitted),
+    (Signs::OUT_OF_ORDER, |tcp| &mut tcp.out_of_order),
+    (Signs::DUPLICATE_ACK, |tcp| &mut tcp.duplicate_acks),
+    (Signs::ZERO_WINDOW, |tcp| &mut tcp.zero_window),
+];
+
+fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) {
+    tcp.segments += u64::from(signs.has(Signs::COUNTED));
+    if signs != Signs::COUNTED {
+        // Hardly ever any.
+        for (sign, counter) in COUNTED_AS {
+            *counter(tcp) += u64::from(signs.has(sign));
+        }
+    }
+    if let Some(rtt) = rtt {
+        let histogram = match (from_client, signs.has(Signs::HANDSHAKE)) {
             (true, true) => &mut tcp.client_handshake_rtt,
             (true, false) => &mut tcp.client_rtt,
             (false, true) => &mut tcp.server_handshake_rtt,
             (false, false) => &mut tcp.server_rtt,
         };
-        histogram.record(Sample::new(rtt));
+        histogram.record(rtt);
     }
 }
 
 impl Sink for Aggregate {
     type Ticket = Ticket;
 
-    fn request(&mut self, request: &Request<'_>, _ts: Timestamp) -> Ticket {
+    fn request(&mut self, request: &Request<'_>) -> Ticket {
         let is_connect = request.method == Method::CONNECT;
         self.host.clear();
         name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
@@ -226,6 +238,7 @@ impl Sink for Aggregate {
         self.rows.add_address(ticket, request.server.address);
         let counts = self.rows.hit(ticket);
         counts.requests += 1;
+        counts.request_bytes += request.bytes;
         counts.methods.add(request.method, 1);
         ticket
     }
@@ -238,9 +251,10 @@ impl Sink for Aggregate {
         ticket
     }
 
-    fn response(&mut self, ticket: Ticket, status: u16, latency: Option<u64>) {
+    fn response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {
         let counts = self.rows.hit(ticket);
         counts.responses += 1;
+        counts.response_bytes += bytes;
         counts.statuses.add(status, 1);
         counts.errors += u64::from(status >= 500);
         if let Some(latency) = latency {

@@ -28,6 +28,19 @@ pub struct Request<'a> {
     pub host: Option<&'a [u8]>,
     /// Who was asked.
     pub server: Endpoint,
+    /// Bytes of the head.
+    pub bytes: u64,
+}
+
+/// A response as its head told, when it was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Request's last byte to response's first byte in nanoseconds, with a final one whose request was seen.
+    pub latency: Option<u64>,
+    /// Bytes of the head.
+    pub bytes: u64,
 }
 
 /// A request and its final response, or the lack of one.
@@ -78,12 +91,12 @@ pub trait Sink {
     type Ticket: Copy + std::fmt::Debug;
 
     /// A request's head was seen.
-    fn request(&mut self, request: &Request<'_>, ts: Timestamp) -> Self::Ticket;
+    fn request(&mut self, request: &Request<'_>) -> Self::Ticket;
     /// Where to count what `server` sends without having been asked.
     fn unasked(&mut self, server: Endpoint) -> Self::Ticket;
-    /// A response's head was seen; `latency` with a final one whose request was seen, in nanoseconds.
-    fn response(&mut self, ticket: Self::Ticket, status: u16, latency: Option<u64>);
-    /// HTTP bytes passed.
+    /// A response's head was seen.
+    fn response(&mut self, ticket: Self::Ticket, response: Response);
+    /// HTTP bytes behind a head passed.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
     /// An exchange is over.
     fn exchange(&mut self, ticket: Self::Ticket, exchange: &Exchange);

@@ -8,7 +8,7 @@ mod ended;
 mod quality;
 mod table;
 
-pub use quality::Observation;
+pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};
 
 use std::collections::VecDeque;
@@ -18,7 +18,7 @@ use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk, Piece, Sink, Stream};
 use ended::Ended;
 use quality::Quality;
-use table::{Phase, Table};
+use table::{Entry, Phase, Table};
 
 /// How long a hole that the receiver has acknowledged may still be filled by packets captured late.
 const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
@@ -152,32 +152,29 @@ impl<T: Default> Flows<T> {
     pub fn push<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> Outcome {
         let flags = segment.flags;
         let is_new_connection = flags.has(Flags::SYN) && !flags.has(Flags::RST);
-        let mut found = self.table.find(&segment.key);
-        if let (Some(id), true) = (found, is_new_connection)
+        let hash = self.table.hash(&segment.key);
+        let mut found = self.table.touch(hash, &segment.key);
+        if is_new_connection
+            && let Some(id) = found
             && self.is_reuse(id, segment)
         {
             self.end(id, consumer);
             found = None;
         }
-        let opened = found.is_none();
-        let may_open = opened
-            && (is_new_connection || segment.payload_wire_len > 0)
-            && !self.ended.has(self.table.hash(&segment.key), segment);
-        let Some(id) = found.or_else(|| may_open.then(|| self.open(segment, consumer))) else {
-            return Outcome::default();
-        };
-        let mut observation = self.advance(id, segment, consumer);
-        observation.opened = opened && is_new_connection;
-        let info = self.table.get(id).map(|flow| flow.info);
-        let first_seen = info.map_or(segment.interface, |info| info.interface);
-        let interface = if observation.counted { segment.interface } else { first_seen };
-        Outcome { flow: Some(id), observation, opener: info.and_then(|info| info.opener), interface }
+        let may_open = (is_new_connection || segment.payload_wire_len > 0) && found.is_none();
+        if may_open && !self.ended.has(hash, segment) {
+            let id = self.open(hash, segment, consumer);
+            let mut outcome = self.advance(id, segment, consumer);
+            outcome.observation.signs.add_if(is_new_connection, Signs::OPENED);
+            return outcome;
+        }
+        found.map_or_else(Outcome::default, |id| self.advance(id, segment, consumer))
     }
 
     /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
-        while let Some(id) = self.table.next_expired(now, |flow| flow.last_seen) {
+        while let Some(id) = self.table.next_expired(now) {
             self.end(id, consumer);
         }
         while let Some(&(id, due)) = self.holes.front() {
@@ -207,8 +204,8 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> FlowId {
-        while let Some(id) = self.table.victim(|flow| flow.last_seen) {
+    fn open<C: Consumer<State = T>>(&mut self, hash: u64, segment: &Segment<'_>, consumer: &mut C) -> FlowId {
+        while let Some(id) = self.table.victim() {
             self.evicted += 1;
             self.end(id, consumer);
         }
@@ -227,18 +224,17 @@ impl<T: Default> Flows<T> {
             state: T::default(),
         };
         let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
-        self.table.insert(&segment.key, phase, flow, segment.ts.max(self.now))
+        self.table.insert(hash, phase, flow)
     }
 
     /// Takes a segment of a known connection.
-    fn advance<C: Consumer<State = T>>(&mut self, id: FlowId, segment: &Segment<'_>, consumer: &mut C) -> Observation {
+    fn advance<C: Consumer<State = T>>(&mut self, id: FlowId, segment: &Segment<'_>, consumer: &mut C) -> Outcome {
         let phase = self.table.phase(id);
-        let Some(flow) = self.table.get_mut(id) else { return Observation::default() };
-        let budget = &mut self.budget;
+        let Some(flow) = self.table.get_mut(id) else { return Outcome::default() };
         // Silence is measured by the clock of all packets: one from a clock set back is not old.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
-        observation.is_handshake = phase == Phase::HalfOpen;
+        observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
         if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
             flow.streams[segment.direction as usize].open(segment.seq);
         }
@@ -247,9 +243,9 @@ impl<T: Default> Flows<T> {
             let reverse = segment.direction.reverse();
             while flow.hole_is_acknowledged(reverse) {
                 let (stream, mut sink) = flow.outlet(reverse, consumer);
-                stream.give_up_hole(budget, &mut sink);
+                stream.give_up_hole(&mut self.budget, &mut sink);
             }
-            flow.push_payload(segment, budget, consumer);
+            flow.push_payload(segment, &mut self.budget, consumer);
         }
         if segment.flags.has(Flags::FIN) {
             let end = segment.seq.plus(segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)));
@@ -261,12 +257,16 @@ impl<T: Default> Flows<T> {
         if flow.has_hole() && !std::mem::replace(&mut flow.is_watched, true) {
             self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
         }
-        // A reset ends nothing yet: data that overtook it, or was overtaken by it, was sent all the same.
-        self.change_phase(id, segment, &mut observation);
-        observation
+        let FlowInfo { interface: first_seen, opener, .. } = flow.info;
+        let interface = if observation.signs.has(Signs::COUNTED) { segment.interface } else { first_seen };
+        if phase != Phase::Open || segment.flags.has(Flags::RST) || flow.is_finished() {
+            // A reset ends nothing yet: data that overtook it, or was overtaken by it, was sent all the same.
+            self.change_phase(id, segment, &mut observation.signs);
+        }
+        Outcome { flow: Some(id), observation, opener, interface }
     }
 
-    fn change_phase(&mut self, id: FlowId, segment: &Segment<'_>, observation: &mut Observation) {
+    fn change_phase(&mut self, id: FlowId, segment: &Segment<'_>, signs: &mut Signs) {
         let phase = self.table.phase(id);
         let Some(flow) = self.table.get(id) else { return };
         let next = if segment.flags.has(Flags::RST) {
@@ -274,11 +274,12 @@ impl<T: Default> Flows<T> {
                 return;
             }
             // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
-            observation.refused = phase == Phase::HalfOpen && flow.info.opener != Some(segment.direction);
-            observation.reset = phase != Phase::Closing && !observation.refused;
+            let is_refusal = phase == Phase::HalfOpen && flow.info.opener != Some(segment.direction);
+            signs.add_if(is_refusal, Signs::REFUSED);
+            signs.add_if(phase != Phase::Closing && !is_refusal, Signs::RESET);
             Phase::Closing
-        } else if flow.streams.iter().all(Stream::is_finished) {
-            observation.closed = phase != Phase::Closing;
+        } else if flow.is_finished() {
+            signs.add_if(phase != Phase::Closing, Signs::CLOSED);
             Phase::Closing
         } else if phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN) {
             Phase::Open
@@ -286,7 +287,7 @@ impl<T: Default> Flows<T> {
             return;
         };
         if next != phase {
-            self.table.enter(id, next, segment.ts.max(self.now));
+            self.table.enter(id, next);
         }
     }
 
@@ -321,9 +322,23 @@ impl<T: Default> Flows<T> {
     }
 }
 
+impl<T> Entry for Flow<T> {
+    fn key(&self) -> &FlowKey {
+        &self.info.key
+    }
+
+    fn last_seen(&self) -> Timestamp {
+        self.last_seen
+    }
+}
+
 impl<T> Flow<T> {
     fn stream(&self, direction: Direction) -> &Stream {
         &self.streams[direction as usize]
+    }
+
+    fn is_finished(&self) -> bool {
+        self.streams.iter().all(Stream::is_finished)
     }
 
     fn has_hole(&self) -> bool {

@@ -15,12 +15,28 @@ const PER_DOUBLING: f64 = 16.0;
 /// The bucket of a nanosecond, and of the longest duration that 64 bits hold.
 const BUCKETS: std::ops::RangeInclusive<i32> = -479..=545;
 
-/// The upper edges of [`BUCKETS`] in nanoseconds; for each power of two, which of them is the first not below it.
-static EDGES: LazyLock<(Vec<u64>, [usize; 64])> = LazyLock::new(|| {
+/// A slice of a doubling in which there is at most one edge: the leading bits of a nanosecond behind its first one.
+const SLICE_BITS: u32 = 8;
+
+/// Where the buckets end, and where to look for the one of a nanosecond.
+struct Edges {
+    /// The upper edges of [`BUCKETS`] in nanoseconds.
+    upper: Vec<u64>,
+    /// For each power of two, the first of them that is not below it.
+    firsts: [usize; 64],
+    /// How many edges of a doubling lie before each slice of it. The same for all doublings: edges are a factor apart.
+    before: [u8; 1 << SLICE_BITS],
+}
+
+static EDGES: LazyLock<Edges> = LazyLock::new(|| {
     let edge = |bucket: i32| (f64::from(bucket + 1) / PER_DOUBLING).exp2() * SECOND as f64;
-    let edges: Vec<u64> = BUCKETS.map(|bucket| edge(bucket) as u64).collect();
-    let firsts = std::array::from_fn(|power| edges.partition_point(|&edge| edge < 1 << power));
-    (edges, firsts)
+    let upper: Vec<u64> = BUCKETS.map(|bucket| edge(bucket) as u64).collect();
+    let firsts = std::array::from_fn(|power| upper.partition_point(|&edge| edge < 1 << power));
+    let doubling = 1 << 40;
+    let inner = &upper[upper.partition_point(|&edge| edge < doubling)..];
+    let start_of = |slice: usize| doubling + ((slice as u64) << (40 - SLICE_BITS));
+    let before = std::array::from_fn(|slice| inner.partition_point(|&edge| edge < start_of(slice)) as u8);
+    Edges { upper, firsts, before }
 });
 
 /// A mergeable histogram of durations. `Histogram::default()` is empty.
@@ -54,12 +70,16 @@ impl Sample {
     }
 }
 
-/// The first bucket whose upper edge is not below `nanos`, of the seventeen that may be within its power of two.
+/// The first bucket whose upper edge is not below `nanos`, which has so many bits behind its first.
 fn bucket_of(nanos: u64, power: usize) -> i32 {
-    let (edges, firsts) = &*EDGES;
-    let first = firsts[power];
-    let near = &edges[first..edges.len().min(first + 17)];
-    BUCKETS.start() + (first + near.partition_point(|&edge| edge < nanos)) as i32
+    let edges = &*EDGES;
+    let slice = (nanos << (63 - power) << 1) >> (64 - SLICE_BITS);
+    let mut at = edges.firsts[power] + usize::from(edges.before[slice as usize]);
+    // One step at most, but for the shortest durations, whose edges lie closer.
+    while edges.upper.get(at).is_some_and(|&edge| edge < nanos) {
+        at += 1;
+    }
+    BUCKETS.start() + at as i32
 }
 
 impl Histogram {
@@ -89,8 +109,13 @@ impl Histogram {
         match sample.bucket {
             None => self.zero_count += 1,
             Some(bucket) => {
-                self.cover(bucket, bucket);
-                self.buckets[(bucket - self.offset) as usize] += 1;
+                let at = bucket.wrapping_sub(self.offset) as usize;
+                if let Some(count) = self.buckets.get_mut(at) {
+                    *count += 1;
+                } else {
+                    self.cover(bucket, bucket);
+                    self.buckets[(bucket - self.offset) as usize] += 1;
+                }
             }
         }
     }
@@ -201,6 +226,18 @@ mod tests {
         for nanos in [1, 2, 3, u64::MAX / 2, u64::MAX - 1, u64::MAX] {
             let exact = ((nanos as f64 / SECOND as f64).log2() * PER_DOUBLING).ceil() as i32 - 1;
             assert_eq!(Sample::new(nanos).bucket, Some(exact), "{nanos}");
+        }
+    }
+
+    #[test]
+    fn every_edge_is_the_last_of_its_bucket() {
+        let edges = &EDGES.upper;
+        for (at, &edge) in edges.iter().enumerate().filter(|&(at, &edge)| edge > 0 && edges.get(at + 1) != Some(&edge))
+        {
+            let first = edges.partition_point(|&other| other < edge);
+            assert_eq!(Sample::new(edge).bucket, Some(BUCKETS.start() + first as i32), "{edge}");
+            let next = edge.checked_add(1).filter(|_| at + 1 < edges.len());
+            assert_eq!(next.and_then(|next| Sample::new(next).bucket), next.map(|_| BUCKETS.start() + at as i32 + 1));
         }
     }
 

@@ -12,6 +12,7 @@ mod head;
 mod method;
 mod start_line;
 
+use head::Head;
 pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
 pub use method::Method;
 pub use start_line::Protocol;
@@ -27,11 +28,11 @@ pub const MAX_HEAD: usize = 64 * 1024;
 /// What happens in a stream.
 #[derive(Clone, Copy, Debug)]
 pub enum Message<'a> {
-    /// A request's head; its first byte came at the given time.
-    Request(RequestHead<'a>, Timestamp),
+    /// A request's head.
+    Request(RequestHead<'a>, Extent),
     /// A response's head. The answer says what follows it.
-    Response(ResponseHead<'a>, Timestamp),
-    /// So many bytes of the current message passed, head, body and framing.
+    Response(ResponseHead<'a>, Extent),
+    /// So many bytes of the current message passed, body and framing.
     Bytes(u64),
     /// The current message ended.
     End,
@@ -45,6 +46,15 @@ pub enum Message<'a> {
     Resync,
     /// This is no HTTP/1; the stream so far.
     Foreign(Protocol, &'a [u8]),
+}
+
+/// How much of a message its head is.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Bytes of the head.
+    pub bytes: u64,
+    /// When the first of them came.
+    pub since: Timestamp,
 }
 
 /// What follows a response's head.
@@ -253,8 +263,7 @@ impl Parser {
         match self.state {
             State::Deaf | State::Lost => return,
             State::Head { confirmed: true, since, .. } => {
-                let head = std::mem::take(&mut self.buffer);
-                self.announce(&head, since, ts, handler);
+                self.announce_buffer(None, since, ts, handler);
             }
             _ => {}
         }
@@ -273,27 +282,21 @@ impl Parser {
         if matches!(bytes[0], b'\r' | b'\n') {
             return &bytes[1..];
         }
-        let length = match self.first_line(bytes, 0) {
-            FirstLine::Foreign => {
-                self.foreign(bytes, ts, handler);
-                return &[];
-            }
-            FirstLine::Simple(length) => Ok(length),
-            FirstLine::Head => head::end(bytes, 0),
-            FirstLine::Open => Err(0),
-        };
-        match length {
-            // The usual case: the head is whole, and is parsed where it lies.
-            Ok(length) if length <= self.max_head as usize => {
-                let (head, rest) = bytes.split_at(length);
-                self.take_head(head, ts, ts, handler);
-                rest
-            }
-            _ => {
-                self.state = State::Head { scanned: 0, confirmed: false, since: ts };
-                bytes
-            }
+        // The usual case: the head is whole, and is read where it lies, once.
+        if let Some((head, Some(length))) = head::read(bytes)
+            && length <= self.max_head as usize
+            && (self.may_be_simple() || !matches!(head, Head::Request(RequestHead { is_simple: true, .. })))
+        {
+            let next = self.announce(&head, Extent { bytes: length as u64, since: ts }, ts, handler);
+            self.enter(next, ts, handler);
+            return &bytes[length..];
         }
+        if self.first_line(bytes, 0) == FirstLine::Foreign {
+            self.foreign(bytes, ts, handler);
+            return &[];
+        }
+        self.state = State::Head { scanned: 0, confirmed: false, since: ts };
+        bytes
     }
 
     /// Goes on with a head cut by the end of a segment.
@@ -315,8 +318,8 @@ impl Parser {
         };
         match length {
             Ok(length) => {
-                let head = std::mem::take(&mut self.buffer);
-                self.take_head(&head[..length], since, ts, handler);
+                let next = self.announce_buffer(Some(length), since, ts, handler);
+                self.enter(next, ts, handler);
                 &bytes[length - before..]
             }
             Err(_) if self.buffer.len() == self.max_head as usize => {
@@ -333,9 +336,13 @@ impl Parser {
     fn first_line(&self, bytes: &[u8], from: usize) -> FirstLine {
         match start_line::first_line(bytes, from) {
             // HTTP/0.9 had one request to a connection.
-            FirstLine::Simple(_) if !(self.first && self.from_start) => FirstLine::Foreign,
+            FirstLine::Simple(_) if !self.may_be_simple() => FirstLine::Foreign,
             line => line,
         }
+    }
+
+    fn may_be_simple(&self) -> bool {
+        self.first && self.from_start
     }
 
     /// What stands where a message should start is none.
@@ -352,22 +359,16 @@ impl Parser {
         }
     }
 
-    fn take_head(&mut self, head: &[u8], since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
-        let next = self.announce(head, since, ts, handler);
-        handler.message(Message::Bytes(head.len() as u64), ts);
-        self.enter(next, ts, handler);
-    }
-
     /// A head without end: what it says so far is believed, the rest is passed over.
     fn long_head(&mut self, line: FirstLine, since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
         handler.message(Message::Malformed, ts);
-        let head = std::mem::take(&mut self.buffer);
         if line != FirstLine::Head {
+            self.buffer = Vec::new();
             return self.lose(ts, handler);
         }
-        let next = self.announce(&head, since, ts, handler);
-        handler.message(Message::Bytes(head.len() as u64), ts);
-        self.state = State::HeadTail { next, blank: head.ends_with(b"\n") || head.ends_with(b"\n\r") };
+        let blank = self.buffer.ends_with(b"\n") || self.buffer.ends_with(b"\n\r");
+        let next = self.announce_buffer(None, since, ts, handler);
+        self.state = State::HeadTail { next, blank };
     }
 
     fn head_tail<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
@@ -384,22 +385,37 @@ impl Parser {
         rest
     }
 
+    /// Tells of the head in the buffer, so many bytes of it or all.
+    fn announce_buffer(
+        &mut self,
+        length: Option<usize>,
+        since: Timestamp,
+        ts: Timestamp,
+        handler: &mut impl Handler,
+    ) -> Next {
+        let buffer = std::mem::take(&mut self.buffer);
+        let bytes = &buffer[..length.unwrap_or(buffer.len())];
+        let Some((head, _)) = head::read(bytes) else { return Next::Message };
+        self.announce(&head, Extent { bytes: bytes.len() as u64, since }, ts, handler)
+    }
+
     /// Tells of a head, and decides what follows it.
-    fn announce(&mut self, head: &[u8], since: Timestamp, ts: Timestamp, handler: &mut impl Handler) -> Next {
+    fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
         if std::mem::take(&mut self.was_lost) {
             handler.message(Message::Resync, ts);
         }
-        let (next, ambiguities) = if let Some(response) = head::response(head) {
-            let follows = handler.message(Message::Response(response, since), ts);
-            (after_response(&response, follows), response.ambiguities)
-        } else if let Some(request) = head::request(head) {
-            handler.message(Message::Request(request, since), ts);
-            (Next::Body { framing: request.framing, doubt: false }, request.ambiguities)
-        } else {
-            return Next::Message;
+        let next = match *head {
+            Head::Request(request) => {
+                handler.message(Message::Request(request, extent), ts);
+                Next::Body { framing: request.framing, doubt: false }
+            }
+            Head::Response(response) => {
+                let follows = handler.message(Message::Response(response, extent), ts);
+                after_response(&response, follows)
+            }
         };
-        for ambiguity in ambiguities.iter() {
+        for ambiguity in head.ambiguities().iter() {
             handler.message(Message::Ambiguous(ambiguity), ts);
         }
         next

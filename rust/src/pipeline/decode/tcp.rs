@@ -1,6 +1,7 @@
 //! The TCP header (RFC 9293 §3.1), and what identifies a connection.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::Ipv6Addr;
 
 use super::ip::{Datagram, TCP};
@@ -8,7 +9,7 @@ use super::{NotTcp, after};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
 /// One side of a connection. IPv4 addresses are mapped into IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
     /// Address.
     pub address: Ipv6Addr,
@@ -27,7 +28,7 @@ impl fmt::Display for Endpoint {
 }
 
 /// What a connection is known by, the same for both of its directions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowKey {
     /// The lesser endpoint.
     pub low: Endpoint,
@@ -35,6 +36,15 @@ pub struct FlowKey {
     pub high: Endpoint,
     /// Outermost VLAN id, 0 without one.
     pub vlan: u16,
+}
+
+impl Hash for FlowKey {
+    /// In three words instead of field by field: this is done for every packet.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.low.address.to_bits());
+        state.write_u128(self.high.address.to_bits());
+        state.write_u64(u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16 | u64::from(self.vlan));
+    }
 }
 
 impl FlowKey {
@@ -149,7 +159,8 @@ pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceI
     }
     let source = Endpoint { address: datagram.source, port: u16::from_be_bytes([header[0], header[1]]) };
     let destination = Endpoint { address: datagram.destination, port: u16::from_be_bytes([header[2], header[3]]) };
-    let (low, high, direction) = if source <= destination {
+    let number = |endpoint: Endpoint| (endpoint.address.to_bits(), endpoint.port);
+    let (low, high, direction) = if number(source) <= number(destination) {
         (source, destination, Direction::Up)
     } else {
         (destination, source, Direction::Down)

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Exchange, MAX_WAITING, Note, Request, Sink};
+use super::{Exchange, MAX_WAITING, Note, Request, Response, Sink};
 use crate::pipeline::decode::{Direction, Endpoint};
 use crate::pipeline::flow::FlowInfo;
-use crate::pipeline::http::{Follows, Handler, Message, Method, Protocol, RequestHead, ResponseHead};
+use crate::pipeline::http::{Extent, Follows, Handler, Message, Method, Protocol, RequestHead, ResponseHead};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::tls::{ClientHello, Progress};
@@ -104,8 +104,8 @@ pub struct Turn<'a, S: Sink> {
 impl<S: Sink> Handler for Turn<'_, S> {
     fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows {
         match message {
-            Message::Request(head, since) => self.request(&head, since),
-            Message::Response(head, since) => return self.response(&head, since),
+            Message::Request(head, extent) => self.request(&head, extent),
+            Message::Response(head, extent) => return self.response(&head, extent),
             Message::Bytes(count) => self.bytes(count),
             Message::End => self.end(ts),
             Message::Gap => self.gap(ts),
@@ -141,12 +141,12 @@ impl<S: Sink> Turn<'_, S> {
         self.flow.key.sender(client.reverse())
     }
 
-    fn request(&mut self, head: &RequestHead<'_>, since: Timestamp) {
+    fn request(&mut self, head: &RequestHead<'_>, Extent { bytes, since }: Extent) {
         if !self.agree(self.direction) {
-            return;
+            return self.bytes(bytes);
         }
-        let request = Request { method: head.method, target: head.target, host: head.host, server: self.server() };
-        let ticket = self.sink.request(&request, since);
+        let RequestHead { method, target, host, .. } = *head;
+        let ticket = self.sink.request(&Request { method, target, host, server: self.server(), bytes });
         self.give_up_waiting(MAX_WAITING - 1);
         self.dialogue.ticket = Some(ticket);
         if self.dialogue.is_late && self.dialogue.orphans > 0 {
@@ -155,11 +155,12 @@ impl<S: Sink> Turn<'_, S> {
             return;
         }
         self.dialogue.orphans = 0;
-        self.dialogue.waiting.push_back(Waiting { ticket, method: head.method, since, ended: None, bytes: 0 });
+        self.dialogue.waiting.push_back(Waiting { ticket, method, since, ended: None, bytes });
     }
 
-    fn response(&mut self, head: &ResponseHead<'_>, since: Timestamp) -> Follows {
+    fn response(&mut self, head: &ResponseHead<'_>, Extent { bytes, since }: Extent) -> Follows {
         if !self.agree(self.direction.reverse()) {
+            self.bytes(bytes);
             return Follows::Body;
         }
         let status = head.status;
@@ -169,12 +170,12 @@ impl<S: Sink> Turn<'_, S> {
             self.give_up_waiting(1);
         }
         let Some(asked) = self.dialogue.waiting.front() else {
-            return self.orphan(head);
+            return self.orphan(head, bytes);
         };
         let (ticket, method) = (asked.ticket, asked.method);
         let latency = is_final.then(|| since.since(asked.ended.unwrap_or(since)));
-        self.sink.response(ticket, status, latency);
-        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes: 0, is_final });
+        self.sink.response(ticket, Response { status, latency, bytes });
+        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes, is_final });
         if status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;
@@ -189,12 +190,13 @@ impl<S: Sink> Turn<'_, S> {
         if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
     }
 
-    fn orphan(&mut self, head: &ResponseHead<'_>) -> Follows {
+    fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64) -> Follows {
         let ticket = self.sink.unasked(self.server());
         self.sink.note(Note::Orphan);
         self.dialogue.orphans = self.dialogue.orphans.saturating_add(u32::from(head.status >= 200));
-        self.sink.response(ticket, head.status, None);
-        self.dialogue.answer = Some(Answer { ticket, status: head.status, latency: None, bytes: 0, is_final: false });
+        let (status, latency) = (head.status, None);
+        self.sink.response(ticket, Response { status, latency, bytes });
+        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes, is_final: false });
         if head.status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;

@@ -14,7 +14,7 @@ struct Script {
 impl Sink for Script {
     type Ticket = usize;
 
-    fn request(&mut self, request: &Request<'_>, _ts: Timestamp) -> usize {
+    fn request(&mut self, request: &Request<'_>) -> usize {
         self.requests += 1;
         let line = format!("{} {} at {}", request.method.name(), request.target.escape_ascii(), request.server.port);
         self.lines.push(line);
@@ -24,7 +24,7 @@ impl Sink for Script {
         self.lines.push(format!("unasked {}", server.port));
         0
     }
-    fn response(&mut self, ticket: usize, status: u16, latency: Option<u64>) {
+    fn response(&mut self, ticket: usize, Response { status, latency, .. }: Response) {
         self.lines.push(format!("{status} to {ticket} after {latency:?}"));
     }
     fn bytes(&mut self, _: usize, _: bool, _: u64) {}

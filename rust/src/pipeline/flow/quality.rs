@@ -14,66 +14,119 @@ const REORDERING: u64 = 3_000_000;
 /// capture point that may not see them all, 2).
 const FAST: u8 = 2;
 
-/// What one segment tells.
+/// What one segment tells, a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Signs(u16);
+
+impl Signs {
+    /// It is counted: not a copy seen on a second interface.
+    pub const COUNTED: Self = Self(1);
+    /// The connection's SYN.
+    pub const OPENED: Self = Self(1 << 1);
+    /// Both sides have finished.
+    pub const CLOSED: Self = Self(1 << 2);
+    /// A reset that is believed.
+    pub const RESET: Self = Self(1 << 3);
+    /// A reset in answer to a SYN.
+    pub const REFUSED: Self = Self(1 << 4);
+    /// The same packet again: a copy made by the capture, or by the network.
+    pub const DUPLICATE: Self = Self(1 << 5);
+    /// Carries data, a SYN or a FIN that was sent before.
+    pub const RETRANSMITTED: Self = Self(1 << 6);
+    /// Was overtaken by a later one.
+    pub const OUT_OF_ORDER: Self = Self(1 << 7);
+    /// Acknowledges nothing new (RFC 5681 §2).
+    pub const DUPLICATE_ACK: Self = Self(1 << 8);
+    /// The sender cannot take any more.
+    pub const ZERO_WINDOW: Self = Self(1 << 9);
+    /// Belongs to the handshake.
+    pub const HANDSHAKE: Self = Self(1 << 10);
+
+    /// All of `other` are in the set.
+    pub fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Adds `other` when that is so.
+    pub fn add_if(&mut self, is_so: bool, other: Self) {
+        self.0 |= if is_so { other.0 } else { 0 };
+    }
+}
+
+/// What one segment tells, with the round trip it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
-    /// It is counted: not a copy seen on a second interface.
-    pub counted: bool,
-    /// The connection's SYN.
-    pub opened: bool,
-    /// Both sides have finished.
-    pub closed: bool,
-    /// A reset that is believed.
-    pub reset: bool,
-    /// A reset in answer to a SYN.
-    pub refused: bool,
-    /// The same packet again: a copy made by the capture, or by the network.
-    pub duplicate: bool,
-    /// Carries data, a SYN or a FIN that was sent before.
-    pub retransmitted: bool,
-    /// Was overtaken by a later one.
-    pub out_of_order: bool,
-    /// Acknowledges nothing new (RFC 5681 §2).
-    pub duplicate_ack: bool,
-    /// The sender cannot take any more.
-    pub zero_window: bool,
+    /// What it is a sign of.
+    pub signs: Signs,
     /// Nanoseconds from a segment of the other side to this one, which acknowledges it: the way from here to the sender
     /// of this one and back.
     pub rtt: Option<u64>,
-    /// That was the handshake.
-    pub is_handshake: bool,
-}
-
-impl Observation {
-    /// Neither a copy nor seen on a second interface.
-    pub fn is_original(&self) -> bool {
-        self.counted && !self.duplicate
-    }
 }
 
 /// A copy follows its original within this many nanoseconds; a retransmission waits for a round trip at least, and has
 /// another IP identification.
 const COPYING: u64 = 1_000_000;
 
-/// What tells a packet from its copies: sequence number, flags, IP identification, length, and when it was seen.
-type Likeness = (SeqNumber, Flags, u16, u32, Timestamp);
+/// An instant in half the space, for differences of milliseconds: exact to a microsecond, good for half an hour, and a
+/// connection that is silent for that long is forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Moment(u32);
 
-/// One direction: what its sender sent and its receiver acknowledged, at the interface where it was first seen.
+impl Moment {
+    /// A moment is so many bits coarser than a nanosecond.
+    const SHIFT: u32 = 10;
+
+    fn of(ts: Timestamp) -> Self {
+        Self((ts.0 >> Self::SHIFT) as u32)
+    }
+
+    /// `self` is at most so many nanoseconds later than `earlier`, or before it.
+    fn is_within(self, nanos: u64, earlier: Self) -> bool {
+        (self.0.wrapping_sub(earlier.0) as i32) <= (nanos >> Self::SHIFT) as i32
+    }
+}
+
+/// What tells a packet from its copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Likeness {
+    seq: SeqNumber,
+    len: u32,
+    ip_id: u16,
+    flags: Flags,
+}
+
+/// What of a [`Half`] is known.
+mod known {
+    pub const HOME: u8 = 1;
+    pub const ACKNOWLEDGED: u8 = 1 << 1;
+    pub const ACKNOWLEDGED_AT_HOME: u8 = 1 << 2;
+    pub const SENT: u8 = 1 << 3;
+    pub const TIMED: u8 = 1 << 4;
+    pub const LAST: u8 = 1 << 5;
+    pub const FINISH_TOLD: u8 = 1 << 6;
+}
+
+/// One direction: what its sender sent and its receiver acknowledged, at the interface where it was first seen. There
+/// may be millions, so what is known is told by one byte for all fields.
 #[derive(Clone, Copy, Debug, Default)]
 struct Half {
-    home: Option<InterfaceId>,
+    /// A segment being timed: when it was seen, and its end. One at a time, dropped when it is sent again (Karn).
+    timed_at: Timestamp,
+    timed_end: SeqNumber,
     /// The highest acknowledgement on any interface.
-    acknowledged: Option<SeqNumber>,
+    acknowledged: SeqNumber,
     /// The same at home, and how often it came again.
-    acknowledged_at_home: Option<SeqNumber>,
-    duplicate_acks: u8,
-    window: u16,
-    finish_told: bool,
-    last: Option<Likeness>,
+    acknowledged_at_home: SeqNumber,
     /// The end of the furthest segment, when it was seen, and its IP identification.
-    sent: Option<(SeqNumber, Timestamp, u16)>,
-    /// A segment being timed: its end, and when it was seen. One at a time, dropped when it is sent again (Karn).
-    timed: Option<(SeqNumber, Timestamp)>,
+    sent: SeqNumber,
+    sent_at: Moment,
+    sent_id: u16,
+    window: u16,
+    last: Likeness,
+    last_at: Moment,
+    home: InterfaceId,
+    duplicate_acks: u8,
+    known: u8,
 }
 
 /// Both directions.
@@ -85,34 +138,36 @@ pub struct Quality {
 impl Quality {
     /// The highest acknowledgement by the receiver of `direction`.
     pub fn acknowledged(&self, direction: Direction) -> Option<SeqNumber> {
-        self.halves[direction as usize].acknowledged
+        let half = &self.halves[direction as usize];
+        half.knows(known::ACKNOWLEDGED).then_some(half.acknowledged)
     }
 
     /// True once per direction.
     pub fn first_finish(&mut self, direction: Direction) -> bool {
-        !std::mem::replace(&mut self.halves[direction as usize].finish_told, true)
+        self.halves[direction as usize].learn(known::FINISH_TOLD)
     }
 
     /// Takes what the header of a segment tells.
     pub fn see(&mut self, segment: &Segment<'_>) -> Observation {
         let half = &mut self.halves[segment.direction as usize];
-        let counted = *half.home.get_or_insert(segment.interface) == segment.interface;
-        let acknowledges = segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST);
-        let mut observation = Observation { counted, ..Observation::default() };
-        if counted {
-            observation.duplicate = half.is_copy(segment);
-            observation.zero_window = segment.window == 0 && !segment.flags.has(Flags::RST);
+        if half.learn(known::HOME) {
+            half.home = segment.interface;
         }
-        if observation.is_original() {
-            let same_window = std::mem::replace(&mut half.window, segment.window) == segment.window;
-            let is_bare = length(segment) == 0;
-            half.send(segment, &mut observation);
-            if acknowledges {
-                self.halves[segment.direction.reverse() as usize].receive(
-                    segment,
-                    is_bare && same_window,
-                    &mut observation,
-                );
+        let acknowledges = segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST);
+        let mut observation = Observation::default();
+        if half.home == segment.interface {
+            let is_copy = half.is_copy(segment);
+            observation.signs = Signs::COUNTED;
+            observation.signs.add_if(is_copy, Signs::DUPLICATE);
+            observation.signs.add_if(segment.window == 0 && !segment.flags.has(Flags::RST), Signs::ZERO_WINDOW);
+            if !is_copy {
+                let same_window = std::mem::replace(&mut half.window, segment.window) == segment.window;
+                let may_be_duplicate = same_window && length(segment) == 0;
+                half.send(segment, &mut observation);
+                if acknowledges {
+                    let other = &mut self.halves[segment.direction.reverse() as usize];
+                    other.receive(segment, may_be_duplicate, &mut observation);
+                }
             }
         }
         if acknowledges {
@@ -128,81 +183,93 @@ fn length(segment: &Segment<'_>) -> u32 {
 }
 
 impl Half {
+    fn knows(&self, what: u8) -> bool {
+        self.known & what != 0
+    }
+
+    /// Returns whether it was not known before.
+    fn learn(&mut self, what: u8) -> bool {
+        let is_new = !self.knows(what);
+        self.known |= what;
+        is_new
+    }
+
     /// The packet before was this one.
     fn is_copy(&mut self, segment: &Segment<'_>) -> bool {
         let Segment { seq, flags, ip_id, payload_wire_len, ts, .. } = *segment;
-        let last = self.last.replace((seq, flags, ip_id, payload_wire_len, ts));
+        let (this, now) = (Likeness { seq, len: payload_wire_len, ip_id, flags }, Moment::of(ts));
+        let last = std::mem::replace(&mut self.last, this);
+        let last_at = std::mem::replace(&mut self.last_at, now);
         // Bare acknowledgements of IPv6 look all the same.
         let is_telling = length(segment) > 0 || ip_id != 0;
-        is_telling
-            && last.is_some_and(|(last_seq, last_flags, last_id, last_len, last_ts)| {
-                (last_seq, last_flags, last_id, last_len) == (seq, flags, ip_id, payload_wire_len)
-                    && ts.since(last_ts) <= COPYING
-            })
+        !self.learn(known::LAST) && is_telling && last == this && now.is_within(COPYING, last_at)
     }
 
     /// The sender sends: something new, something overtaken, or something again.
     fn send(&mut self, segment: &Segment<'_>, observation: &mut Observation) {
         let end = segment.seq.plus(length(segment));
-        let furthest = (end, segment.ts, segment.ip_id);
         if end == segment.seq {
             // A bare acknowledgement stands where the next byte will: what is missing before it was lost on the way here.
-            if !segment.flags.has(Flags::RST) && self.sent.is_none_or(|(sent, ..)| end.is_after(sent)) {
-                self.sent = Some(furthest);
+            if !segment.flags.has(Flags::RST) && (!self.knows(known::SENT) || end.is_after(self.sent)) {
+                self.reach(end, segment);
             }
             return;
         }
-        match self.sent {
-            Some((sent, at, id)) if sent.is_after(segment.seq) => {
-                // RFC 9293 §3.8.4: a keep-alive sends the byte before the next again.
-                if length(segment) == segment.payload_wire_len && end == sent && segment.payload_wire_len == 1 {
-                    return;
-                }
-                let is_acknowledged = self.acknowledged_at_home.is_some_and(|ack| !end.is_after(ack));
-                // Senders count their packets: one with a higher number was sent later.
-                let is_newer = id != 0 && (segment.ip_id.wrapping_sub(id) as i16) > 0;
-                let is_soon = segment.ts.since(at) <= REORDERING;
-                if is_soon && !is_newer && !is_acknowledged && self.duplicate_acks < FAST {
-                    observation.out_of_order = true;
-                } else {
-                    observation.retransmitted = true;
-                    self.timed = None;
-                }
-                if end.is_after(sent) {
-                    self.sent = Some(furthest);
-                }
+        if !self.knows(known::SENT) || !self.sent.is_after(segment.seq) {
+            self.reach(end, segment);
+            if self.learn(known::TIMED) {
+                (self.timed_end, self.timed_at) = (end, segment.ts);
             }
-            _ => {
-                self.sent = Some(furthest);
-                self.timed.get_or_insert((end, segment.ts));
-            }
+            return;
         }
+        // RFC 9293 §3.8.4: a keep-alive sends the byte before the next again.
+        if length(segment) == segment.payload_wire_len && end == self.sent && segment.payload_wire_len == 1 {
+            return;
+        }
+        let is_acknowledged = self.knows(known::ACKNOWLEDGED_AT_HOME) && !end.is_after(self.acknowledged_at_home);
+        // Senders count their packets: one with a higher number was sent later.
+        let is_newer = self.sent_id != 0 && (segment.ip_id.wrapping_sub(self.sent_id) as i16) > 0;
+        let is_soon = Moment::of(segment.ts).is_within(REORDERING, self.sent_at);
+        if is_soon && !is_newer && !is_acknowledged && self.duplicate_acks < FAST {
+            observation.signs.add_if(true, Signs::OUT_OF_ORDER);
+        } else {
+            observation.signs.add_if(true, Signs::RETRANSMITTED);
+            self.known &= !known::TIMED;
+        }
+        if end.is_after(self.sent) {
+            self.reach(end, segment);
+        }
+    }
+
+    /// The furthest that was sent.
+    fn reach(&mut self, end: SeqNumber, segment: &Segment<'_>) {
+        (self.sent, self.sent_at, self.sent_id) = (end, Moment::of(segment.ts), segment.ip_id);
+        self.known |= known::SENT;
     }
 
     /// The receiver acknowledges, at home.
     fn receive(&mut self, segment: &Segment<'_>, may_be_duplicate: bool, observation: &mut Observation) {
-        match self.acknowledged_at_home {
-            Some(before) if before == segment.ack => {
-                // RFC 5681 §2: no data, no SYN or FIN, the same window, while data is outstanding.
-                let is_outstanding = self.sent.is_some_and(|(sent, ..)| sent.is_after(segment.ack));
-                observation.duplicate_ack = may_be_duplicate && is_outstanding;
-                self.duplicate_acks = self.duplicate_acks.saturating_add(u8::from(observation.duplicate_ack));
-            }
-            Some(before) if before.is_after(segment.ack) => return,
-            _ => (self.acknowledged_at_home, self.duplicate_acks) = (Some(segment.ack), 0),
+        let ack = segment.ack;
+        if self.learn(known::ACKNOWLEDGED_AT_HOME) || ack.is_after(self.acknowledged_at_home) {
+            (self.acknowledged_at_home, self.duplicate_acks) = (ack, 0);
+        } else if ack == self.acknowledged_at_home {
+            // RFC 5681 §2: no data, no SYN or FIN, the same window, while data is outstanding.
+            let is_duplicate = may_be_duplicate && self.knows(known::SENT) && self.sent.is_after(ack);
+            observation.signs.add_if(is_duplicate, Signs::DUPLICATE_ACK);
+            self.duplicate_acks = self.duplicate_acks.saturating_add(u8::from(is_duplicate));
+        } else {
+            return;
         }
-        if let Some((end, sent)) = self.timed
-            && !end.is_after(segment.ack)
-        {
-            self.timed = None;
-            observation.rtt = Some(segment.ts.since(sent));
+        if self.knows(known::TIMED) && !self.timed_end.is_after(ack) {
+            self.known &= !known::TIMED;
+            observation.rtt = Some(segment.ts.since(self.timed_at));
         }
     }
 
     /// The receiver acknowledges, on any interface.
     fn acknowledge(&mut self, ack: SeqNumber) {
-        if self.acknowledged.is_none_or(|before| ack.is_after(before)) {
-            self.acknowledged = Some(ack);
+        if self.learn(known::ACKNOWLEDGED) || ack.is_after(self.acknowledged) {
+            self.acknowledged = ack;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Where connections live: a hash table over a slab, bounded, with a line for each phase of life in the order of activity.
 //!
-//! A connection stands in exactly one line. The lines are re-ordered lazily: activity only stamps the connection, and one
+//! A connection stands in exactly one line. The lines are re-ordered lazily: activity only marks the connection, and one
 //! that reaches the head of its line though it was active since is sent to the tail. So a packet costs one look-up.
 
 use hashbrown::HashTable;
@@ -58,16 +58,23 @@ pub struct FlowId {
 
 const NONE: u32 = u32::MAX;
 
+/// What a table holds.
+pub trait Entry {
+    /// What it is found by; never changes.
+    fn key(&self) -> &FlowKey;
+    /// When there was activity.
+    fn last_seen(&self) -> Timestamp;
+}
+
 #[derive(Debug)]
 struct Slot<F> {
-    key: FlowKey,
     value: Option<F>,
     generation: u32,
-    phase: Phase,
-    /// Activity when it joined the line.
-    queued: Timestamp,
     before: u32,
     behind: u32,
+    phase: Phase,
+    /// It was looked up since it joined its line.
+    is_touched: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +95,7 @@ pub struct Table<F> {
     lines: [Line; PHASES],
 }
 
-impl<F> Table<F> {
+impl<F: Entry> Table<F> {
     /// An empty table. It grows as needed.
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -111,10 +118,14 @@ impl<F> Table<F> {
         self.hasher.hash_one(key)
     }
 
-    pub fn find(&self, key: &FlowKey) -> Option<FlowId> {
-        let hash = self.hasher.hash_one(key);
-        let slot = *self.index.find(hash, |&slot| self.slots[slot as usize].key == *key)?;
-        Some(FlowId { slot, generation: self.slots[slot as usize].generation })
+    /// The connection of this key, which hashes so, for it was heard of.
+    pub fn touch(&mut self, hash: u64, key: &FlowKey) -> Option<FlowId> {
+        let slots = &mut self.slots;
+        let is_it = |&slot: &u32| slots[slot as usize].value.as_ref().is_some_and(|value| value.key() == key);
+        let slot = *self.index.find(hash, is_it)?;
+        let place = &mut slots[slot as usize];
+        place.is_touched = true;
+        Some(FlowId { slot, generation: place.generation })
     }
 
     pub fn get(&self, id: FlowId) -> Option<&F> {
@@ -130,26 +141,20 @@ impl<F> Table<F> {
         self.slots[id.slot as usize].phase
     }
 
-    /// Puts in a connection whose key is not there yet.
-    pub fn insert(&mut self, key: &FlowKey, phase: Phase, value: F, now: Timestamp) -> FlowId {
+    /// Puts in a connection whose key, which hashes so, is not there yet.
+    pub fn insert(&mut self, hash: u64, phase: Phase, value: F) -> FlowId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                key: *key,
-                value: None,
-                generation: 0,
-                phase,
-                queued: now,
-                before: NONE,
-                behind: NONE,
-            });
+            let (value, before, behind) = (None, NONE, NONE);
+            self.slots.push(Slot { value, generation: 0, before, behind, phase, is_touched: false });
             (self.slots.len() - 1) as u32
         });
         let place = &mut self.slots[slot as usize];
-        (place.key, place.value, place.phase) = (*key, Some(value), phase);
+        (place.value, place.phase) = (Some(value), phase);
         let generation = place.generation;
         let (slots, hasher) = (&self.slots, &self.hasher);
-        self.index.insert_unique(hasher.hash_one(key), slot, |&slot| hasher.hash_one(slots[slot as usize].key));
-        self.join(slot, now);
+        let rehash = |&slot: &u32| slots[slot as usize].value.as_ref().map_or(0, |value| hasher.hash_one(value.key()));
+        self.index.insert_unique(hash, slot, rehash);
+        self.join(slot);
         FlowId { slot, generation }
     }
 
@@ -157,7 +162,7 @@ impl<F> Table<F> {
         let place = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
         let value = place.value.take()?;
         place.generation = place.generation.wrapping_add(1);
-        let hash = self.hasher.hash_one(place.key);
+        let hash = self.hasher.hash_one(value.key());
         if let Ok(entry) = self.index.find_entry(hash, |&slot| slot == id.slot) {
             entry.remove();
         }
@@ -167,10 +172,10 @@ impl<F> Table<F> {
     }
 
     /// Moves a connection to the end of the line of another phase.
-    pub fn enter(&mut self, id: FlowId, phase: Phase, now: Timestamp) {
+    pub fn enter(&mut self, id: FlowId, phase: Phase) {
         self.leave(id.slot);
         self.slots[id.slot as usize].phase = phase;
-        self.join(id.slot, now);
+        self.join(id.slot);
     }
 
     /// Any connection, as long as there is one.
@@ -179,26 +184,25 @@ impl<F> Table<F> {
     }
 
     /// A connection that was silent for as long as its phase allows.
-    pub fn next_expired(&mut self, now: Timestamp, last_seen: impl Fn(&F) -> Timestamp) -> Option<FlowId> {
+    pub fn next_expired(&mut self, now: Timestamp) -> Option<FlowId> {
         [
             (Phase::HalfOpen, self.limits.half_open_idle),
             (Phase::Open, self.limits.idle),
             (Phase::Closing, self.limits.closing_idle),
         ]
         .into_iter()
-        .find_map(|(phase, idle)| self.expired_in(phase, now.plus(-idle), &last_seen))
+        .find_map(|(phase, idle)| self.expired_in(phase, now.plus(-idle)))
     }
 
-    fn expired_in(&mut self, phase: Phase, before: Timestamp, last_seen: &impl Fn(&F) -> Timestamp) -> Option<FlowId> {
+    fn expired_in(&mut self, phase: Phase, before: Timestamp) -> Option<FlowId> {
         // At most once round the line: a capture whose clock jumps must not go round for ever.
         for _ in 0..self.lines[phase as usize].len {
             let id = self.head(phase)?;
             let slot = &self.slots[id.slot as usize];
-            let seen = slot.value.as_ref().map_or(before, last_seen);
-            if seen <= before {
+            if slot.value.as_ref().is_none_or(|value| value.last_seen() <= before) {
                 return Some(id);
             }
-            if !self.was_active_since_queued(id, seen) {
+            if !self.was_touched(id) {
                 return None;
             }
         }
@@ -206,7 +210,7 @@ impl<F> Table<F> {
     }
 
     /// The connection to give up when the table is full: half-open ones first, else the one silent for longest, nearly.
-    pub fn victim(&mut self, last_seen: impl Fn(&F) -> Timestamp) -> Option<FlowId> {
+    pub fn victim(&mut self) -> Option<FlowId> {
         /// Second chances given before whatever is at the head goes.
         const CHANCES: usize = 8;
         if self.lines[Phase::HalfOpen as usize].len >= self.limits.half_open {
@@ -220,8 +224,7 @@ impl<F> Table<F> {
             .find(|&phase| self.lines[phase as usize].len > 0)?;
         for _ in 0..CHANCES {
             let id = self.head(phase)?;
-            let seen = self.slots[id.slot as usize].value.as_ref().map(&last_seen)?;
-            if !self.was_active_since_queued(id, seen) {
+            if !self.was_touched(id) {
                 return Some(id);
             }
         }
@@ -234,16 +237,16 @@ impl<F> Table<F> {
     }
 
     /// Sends a connection that was active since it joined its line to the tail; false if it was not.
-    fn was_active_since_queued(&mut self, id: FlowId, seen: Timestamp) -> bool {
-        let active = seen > self.slots[id.slot as usize].queued;
-        if active {
+    fn was_touched(&mut self, id: FlowId) -> bool {
+        let is_touched = self.slots[id.slot as usize].is_touched;
+        if is_touched {
             self.leave(id.slot);
-            self.join(id.slot, seen);
+            self.join(id.slot);
         }
-        active
+        is_touched
     }
 
-    fn join(&mut self, slot: u32, now: Timestamp) {
+    fn join(&mut self, slot: u32) {
         let line = &mut self.lines[self.slots[slot as usize].phase as usize];
         let before = std::mem::replace(&mut line.tail, slot);
         line.len += 1;
@@ -253,7 +256,7 @@ impl<F> Table<F> {
             self.slots[before as usize].behind = slot;
         }
         let place = &mut self.slots[slot as usize];
-        (place.before, place.behind, place.queued) = (before, NONE, now);
+        (place.before, place.behind, place.is_touched) = (before, NONE, false);
     }
 
     fn leave(&mut self, slot: u32) {

@@ -4,7 +4,7 @@
 //! are; what two readers could read differently is noted in [`Ambiguities`].
 
 use super::method::Method;
-use super::start_line;
+use super::start_line::StartLine;
 
 /// Something in a message that two readers could frame differently: the raw material of request smuggling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub enum Ambiguity {
     Fold,
     /// A line that ends in LF alone.
     BareLf,
-    /// White space before the colon of a field (RFC 9112 §5.1), or a NUL.
+    /// White space before the colon of a field that matters here (RFC 9112 §5.1), or a NUL.
     Field,
     /// A chunk size that is none, or chunk data without its line end.
     Chunk,
@@ -91,6 +91,8 @@ pub struct RequestHead<'a> {
     pub host: Option<&'a [u8]>,
     /// Of its body.
     pub framing: Framing,
+    /// It is of HTTP/0.9: a line, and nothing else.
+    pub is_simple: bool,
     /// What is odd about it.
     pub ambiguities: Ambiguities,
 }
@@ -106,6 +108,25 @@ pub struct ResponseHead<'a> {
     pub upgrade: Option<&'a [u8]>,
     /// What is odd about it.
     pub ambiguities: Ambiguities,
+}
+
+/// A head.
+#[derive(Clone, Copy, Debug)]
+pub enum Head<'a> {
+    /// Of a request.
+    Request(RequestHead<'a>),
+    /// Of a response.
+    Response(ResponseHead<'a>),
+}
+
+impl Head<'_> {
+    /// What is odd about it.
+    pub fn ambiguities(&self) -> Ambiguities {
+        match self {
+            Self::Request(request) => request.ambiguities,
+            Self::Response(response) => response.ambiguities,
+        }
+    }
 }
 
 /// Length of the head at the start of `bytes`, its blank line included, looking from `from` on.
@@ -124,52 +145,41 @@ pub fn end(bytes: &[u8], from: usize) -> Result<usize, usize> {
     Err(bytes.len())
 }
 
-/// Reads a request's head, whole or as far as it is there.
-pub fn request(head: &[u8]) -> Option<RequestHead<'_>> {
-    let (line, rest) = split_line(head);
-    if start_line::is_simple_request(line) {
-        let target = &line[4..];
-        return Some(RequestHead {
-            method: Method::from_bytes(b"GET"),
-            target,
-            host: None,
-            framing: Framing::Length(0),
-            ambiguities: Ambiguities::default(),
-        });
+/// Reads the head at the start of `bytes`, with its length; that is `None` for one that is not all there, of which the
+/// whole lines are read. `None` when there is no first line.
+pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
+    let (first, rest) = split_line(bytes)?;
+    let start = StartLine::read(first)?;
+    if let StartLine::Simple { target } = start {
+        let ambiguities = Ambiguities::default();
+        let (method, framing) = (Method::from_bytes(b"GET"), Framing::Length(0));
+        let request = RequestHead { method, target, host: None, framing, is_simple: true, ambiguities };
+        return Some((Head::Request(request), Some(first.len() + 1)));
     }
-    if !start_line::is_request_line(line) {
-        return None;
+    let (mut fields, left) = Fields::read(first, rest);
+    let length = left.map(|left| bytes.len() - left.len());
+    if memchr::memchr(0, &bytes[..length.unwrap_or(bytes.len())]).is_some() {
+        fields.ambiguities.add(Ambiguity::Field);
     }
-    let method_end = memchr::memchr(b' ', line)?;
-    let target_end = memchr::memrchr(b' ', line)?;
-    let mut fields = Fields::read(head, rest);
-    let is_1_0 = line.ends_with(b"0");
-    Some(RequestHead {
-        method: Method::from_bytes(&line[..method_end]),
-        target: line[method_end + 1..target_end.max(method_end + 1)].trim_ascii(),
-        host: fields.host,
-        // RFC 9112 §6.3: a request with neither field has no body; one whose last coding is not chunked cannot be framed.
-        framing: fields.framing(is_1_0, Framing::Length(0), Framing::Unknown),
-        ambiguities: fields.ambiguities,
-    })
-}
-
-/// Reads a response's head, whole or as far as it is there.
-pub fn response(head: &[u8]) -> Option<ResponseHead<'_>> {
-    let (line, rest) = split_line(head);
-    let status = start_line::status_code(line)?;
-    let mut fields = Fields::read(head, rest);
-    let is_1_0 = line.starts_with(b"HTTP/1.0");
-    if status < 100 {
-        fields.ambiguities.add(Ambiguity::Status);
-    }
-    Some(ResponseHead {
-        status,
-        // RFC 9112 §6.3: a response with neither field, or whose last coding is not chunked, lasts until the close.
-        framing: fields.framing(is_1_0, Framing::UntilClose, Framing::UntilClose),
-        upgrade: fields.upgrade,
-        ambiguities: fields.ambiguities,
-    })
+    let head = match start {
+        StartLine::Response { status, is_1_0 } => {
+            if status < 100 {
+                fields.ambiguities.add(Ambiguity::Status);
+            }
+            // RFC 9112 §6.3: a response with neither field, or whose last coding is not chunked, lasts until the close.
+            let framing = fields.framing(is_1_0, Framing::UntilClose, Framing::UntilClose);
+            let Fields { upgrade, ambiguities, .. } = fields;
+            Head::Response(ResponseHead { status, framing, upgrade, ambiguities })
+        }
+        StartLine::Request { method, target, is_1_0 } => {
+            // The same: a request with neither field has no body; one whose last coding is not chunked cannot be framed.
+            let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
+            let Fields { host, ambiguities, .. } = fields;
+            Head::Request(RequestHead { method, target, host, framing, is_simple: false, ambiguities })
+        }
+        StartLine::Simple { .. } => return None,
+    };
+    Some((head, length))
 }
 
 /// The fields that matter here.
@@ -183,50 +193,64 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(head: &[u8], mut rest: &'a [u8]) -> Self {
+    /// Reads the lines behind the first one, up to the blank one; what follows that is left, unless there is none.
+    fn read(first: &[u8], mut rest: &'a [u8]) -> (Self, Option<&'a [u8]>) {
         let mut fields = Self::default();
-        if memchr::memchr(0, head).is_some() {
-            fields.ambiguities.add(Ambiguity::Field);
-        }
-        if !head[..head.len() - rest.len()].ends_with(b"\r\n") {
-            fields.ambiguities.add(Ambiguity::BareLf);
-        }
-        while !rest.is_empty() {
-            let (line, next) = split_line(rest);
-            let whole = &rest[..rest.len() - next.len()];
-            if whole.ends_with(b"\n") && !whole.ends_with(b"\r\n") {
-                fields.ambiguities.add(Ambiguity::BareLf);
-            }
+        let mut has_bare_lf = !first.ends_with(b"\r");
+        let mut left = None;
+        while let Some((line, next)) = split_line(rest) {
             rest = next;
-            match line.first() {
-                None => break,
+            let text = line.strip_suffix(b"\r");
+            has_bare_lf |= text.is_none();
+            let text = text.unwrap_or(line);
+            match text.first() {
+                None => {
+                    left = Some(rest);
+                    break;
+                }
                 Some(b' ' | b'\t') => fields.ambiguities.add(Ambiguity::Fold),
-                // Only names that start so are looked at closer.
-                Some(b'H' | b'h' | b'C' | b'c' | b'T' | b't' | b'U' | b'u') => fields.field(line),
+                Some(b'H' | b'h') => fields.host = fields.host.or(fields.value(text, b"host")),
+                Some(b'U' | b'u') => fields.upgrade = fields.value(text, b"upgrade").or(fields.upgrade),
+                Some(b'C' | b'c') => {
+                    if let Some(value) = fields.value(text, b"content-length") {
+                        fields.content_length(value);
+                    }
+                }
+                Some(b'T' | b't') => {
+                    if let Some(value) = fields.value(text, b"transfer-encoding") {
+                        fields.transfer_encoding(value);
+                    }
+                }
                 Some(_) => {}
             }
         }
-        fields
+        if has_bare_lf {
+            fields.ambiguities.add(Ambiguity::BareLf);
+        }
+        (fields, left)
     }
 
-    fn field(&mut self, line: &'a [u8]) {
-        let Some(colon) = memchr::memchr(b':', line) else { return };
-        let name = line[..colon].trim_ascii_end();
-        if name.len() != colon {
+    /// The value of the field in this line, if it is the one of that name.
+    fn value(&mut self, line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+        let (start, rest) = line.split_at_checked(name.len())?;
+        // Most lines are told apart here, before their name is compared.
+        let colon = match rest.first()? {
+            b':' => 0,
+            b' ' | b'\t' => rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?,
+            _ => return None,
+        };
+        if rest[colon] != b':' || !start.eq_ignore_ascii_case(name) {
+            return None;
+        }
+        if colon > 0 {
             self.ambiguities.add(Ambiguity::Field);
         }
-        let value = line[colon + 1..].trim_ascii();
-        match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host = self.host.or(Some(value)),
-            7 if name.eq_ignore_ascii_case(b"upgrade") => self.upgrade = Some(value),
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.content_length(value),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                if self.encoding.is_some() {
-                    self.ambiguities.add(Ambiguity::Encoding);
-                }
-                self.encoding = Some(value);
-            }
-            _ => {}
+        Some(rest[colon + 1..].trim_ascii())
+    }
+
+    fn transfer_encoding(&mut self, value: &'a [u8]) {
+        if self.encoding.replace(value).is_some() {
+            self.ambiguities.add(Ambiguity::Encoding);
         }
     }
 
@@ -273,11 +297,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A line without its end, and what follows it.
-fn split_line(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let (line, rest) = match memchr::memchr(b'\n', bytes) {
-        Some(at) => (&bytes[..at], &bytes[at + 1..]),
-        None => (bytes, &[][..]),
-    };
-    (line.strip_suffix(b"\r").unwrap_or(line), rest)
+/// A line without its line feed, and what follows it.
+fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memchr(b'\n', bytes)?;
+    Some((&bytes[..end], &bytes[end + 1..]))
 }

@@ -48,9 +48,10 @@ impl Protocol {
 /// The longest method that is believed; the registry's longest has 17 letters.
 const MAX_METHOD: usize = 24;
 
+const VERSION: &[u8] = b"HTTP/";
+
 /// Looks at the first bytes only; the line need not be whole.
 pub fn likeness(bytes: &[u8]) -> Likeness {
-    const VERSION: &[u8] = b"HTTP/";
     if bytes.starts_with(VERSION) {
         return if bytes.get(5).is_none_or(|byte| matches!(byte, b'0' | b'1')) {
             Likeness::Response
@@ -62,7 +63,7 @@ pub fn likeness(bytes: &[u8]) -> Likeness {
         // A TLS record, so far.
         return Likeness::Open;
     }
-    let token = bytes.iter().take(MAX_METHOD + 1).take_while(|&&byte| is_token(byte)).count();
+    let token = token_len(bytes);
     match bytes.get(token) {
         None if token <= MAX_METHOD => Likeness::Open,
         Some(b' ') if token > 0 && token <= MAX_METHOD => Likeness::Request,
@@ -85,18 +86,65 @@ pub enum FirstLine {
 
 /// Looks at the first line of `bytes`. Its end is looked for from `from` on: up to there was none.
 pub fn first_line(bytes: &[u8], from: usize) -> FirstLine {
-    let like = likeness(bytes);
-    if like == Likeness::Neither {
+    if likeness(bytes) == Likeness::Neither {
         return FirstLine::Foreign;
     }
     let Some(end) = memchr::memchr(b'\n', &bytes[from..]).map(|at| from + at) else { return FirstLine::Open };
-    let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
-    match like {
-        Likeness::Request if is_request_line(line) => FirstLine::Head,
-        // HTTP/0.9 ends its line with CRLF; a bare LF is rather a request that lacks its version.
-        Likeness::Request if line.len() < end && is_simple_request(line) => FirstLine::Simple(end + 1),
-        Likeness::Response if status_code(line).is_some() => FirstLine::Head,
-        _ => FirstLine::Foreign,
+    match StartLine::read(&bytes[..end]) {
+        Some(StartLine::Simple { .. }) => FirstLine::Simple(end + 1),
+        Some(_) => FirstLine::Head,
+        None => FirstLine::Foreign,
+    }
+}
+
+/// What a first line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartLine<'a> {
+    /// A request; its target may hold spaces that should not be there.
+    Request {
+        /// Method.
+        method: Method,
+        /// Request target as on the wire.
+        target: &'a [u8],
+        /// It is of HTTP/1.0.
+        is_1_0: bool,
+    },
+    /// A request of HTTP/0.9: `GET SP path`, and nothing else. Only the first line of a connection may be one.
+    Simple {
+        /// Request target as on the wire.
+        target: &'a [u8],
+    },
+    /// A response.
+    Response {
+        /// Status code.
+        status: u16,
+        /// It is of HTTP/1.0.
+        is_1_0: bool,
+    },
+}
+
+impl<'a> StartLine<'a> {
+    /// Reads a line up to its line feed, that is with the carriage return it should end in.
+    pub fn read(line: &'a [u8]) -> Option<Self> {
+        let (text, ends_in_cr) = line.strip_suffix(b"\r").map_or((line, false), |text| (text, true));
+        if text.starts_with(VERSION) {
+            let is_1_0 = text.starts_with(b"HTTP/1.0");
+            return status_code(text).map(|status| Self::Response { status, is_1_0 });
+        }
+        let token = token_len(text);
+        if token == 0 || token > MAX_METHOD || text.get(token) != Some(&b' ') {
+            return None;
+        }
+        // RFC 9112 §3: `method SP request-target SP HTTP-version`.
+        if let Some((rest, version)) = text.split_last_chunk::<8>()
+            && is_version(version)
+            && let Some(target) = rest.get(token + 1..).and_then(|rest| rest.strip_suffix(b" "))
+        {
+            let method = Method::from_bytes(&text[..token]);
+            return Some(Self::Request { method, target: target.trim_ascii(), is_1_0: version[7] == b'0' });
+        }
+        // A bare LF is rather a request that lacks its version.
+        (ends_in_cr && is_simple_request(text)).then(|| Self::Simple { target: &text[4..] })
     }
 }
 
@@ -129,20 +177,12 @@ pub fn proxy_header(bytes: &[u8]) -> usize {
     }
 }
 
-/// RFC 9112 §3: `method SP request-target SP HTTP-version`; the target may hold spaces that should not be there.
-pub fn is_request_line(line: &[u8]) -> bool {
-    let Some(space) = memchr::memrchr(b' ', line) else { return false };
-    let has_target = memchr::memchr(b' ', line).is_some_and(|first| first < space);
-    has_target && is_version(&line[space + 1..])
-}
-
-/// HTTP/0.9: `GET SP path`, and nothing else. Only the first line of a connection may be one.
-pub fn is_simple_request(line: &[u8]) -> bool {
+fn is_simple_request(line: &[u8]) -> bool {
     line.strip_prefix(b"GET /").is_some_and(|rest| !rest.contains(&b' ') && rest.iter().all(u8::is_ascii_graphic))
 }
 
 /// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`; the last space is often left out.
-pub fn status_code(line: &[u8]) -> Option<u16> {
+fn status_code(line: &[u8]) -> Option<u16> {
     let (version, rest) = line.split_at_checked(8)?;
     let rest = rest.strip_prefix(b" ").filter(|_| is_version(version))?.trim_ascii_start();
     // Three digits; fewer are a broken server's, but a response all the same.
@@ -156,8 +196,25 @@ fn is_version(text: &[u8]) -> bool {
 }
 
 /// RFC 9110 §5.6.2: tchar.
-fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+const TOKEN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let marks = b"!#$%&'*+-.^_`|~";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// How many bytes at the start are a token's; one more than [`MAX_METHOD`] at the most.
+fn token_len(bytes: &[u8]) -> usize {
+    bytes.iter().take(MAX_METHOD + 1).take_while(|&&byte| TOKEN[usize::from(byte)]).count()
 }
 
 /// What a stream speaks that does not start like HTTP/1; `None` when its bytes give no sure sign.
@@ -203,6 +260,10 @@ mod tests {
         for (bytes, want) in table {
             assert_eq!(likeness(bytes), *want, "{}", bytes.escape_ascii());
         }
+    }
+
+    fn is_request_line(line: &[u8]) -> bool {
+        matches!(StartLine::read(line), Some(StartLine::Request { .. }))
     }
 
     #[test]

@@ -19,11 +19,13 @@ impl Handler for Told {
                 self.bytes += count;
                 return Follows::Body;
             }
-            Message::Request(head, _) => {
+            Message::Request(head, extent) => {
+                self.bytes += extent.bytes;
                 let host = head.host.map_or("-".into(), |host| host.escape_ascii().to_string());
                 format!("{} {} {host}", head.method.name(), head.target.escape_ascii())
             }
-            Message::Response(head, _) => {
+            Message::Response(head, extent) => {
+                self.bytes += extent.bytes;
                 self.events.push(head.status.to_string());
                 return if self.follows.is_empty() { Follows::Body } else { self.follows.remove(0) };
             }
@@ -264,7 +266,8 @@ fn each_byte_is_visited_a_constant_number_of_times() {
 #[test]
 fn heads_agree_with_httparse() {
     let head = b"POST /path?q HTTP/1.1\r\nHost: example.org\r\nContent-Length: 12\r\nX-Other: 1\r\n\r\n";
-    let ours = head::request(head).unwrap();
+    let Some((Head::Request(ours), Some(length))) = head::read(head) else { panic!("not read") };
+    assert_eq!(length, head.len());
     let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut theirs = httparse::Request::new(&mut headers);
     assert_eq!(theirs.parse(head).unwrap(), httparse::Status::Complete(head.len()));
@@ -290,7 +293,8 @@ proptest! {
         let mut headers = [httparse::EMPTY_HEADER; 16];
         let mut theirs = httparse::Request::new(&mut headers);
         if let Ok(httparse::Status::Complete(length)) = theirs.parse(text.as_bytes()) {
-            let ours = head::request(text.as_bytes()).unwrap();
+            let Some((Head::Request(ours), Some(read))) = head::read(text.as_bytes()) else { panic!("not read") };
+            prop_assert_eq!(read, length);
             prop_assert_eq!(head::end(text.as_bytes(), 0), Ok(length));
             prop_assert_eq!(ours.target, theirs.path.unwrap().as_bytes());
             let first = theirs.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host")).unwrap();
