@@ -8,7 +8,7 @@ use crate::capture::file::CaptureFile;
 use crate::pipeline::aggregate;
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
 use crate::pipeline::defragment;
-use crate::pipeline::exchange::{Exchanges, Talk};
+use crate::pipeline::exchange::{Exchanges, Shared, Talk};
 use crate::pipeline::flow::{self, Consumer, FlowInfo};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
@@ -86,7 +86,8 @@ pub fn stream(mut data: &[u8]) {
     let key = FlowKey { low: end(1, 1), high: end(2, 80), vlan: 0 };
     let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
     let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
-    let mut stage = Exchanges(&mut aggregate);
+    let mut shared = Shared::new(64);
+    let mut stage = Exchanges { sink: &mut aggregate, shared: &mut shared };
     let mut connection = Talk::default();
     let mut ts = Timestamp(0);
     let mut started = [false; 2];

@@ -23,7 +23,7 @@ pub mod tls;
 use aggregate::Aggregate;
 use decode::{Datagram, NotTcp};
 use defragment::Defragmenter;
-use exchange::{Exchanges, Talk};
+use exchange::{Exchanges, Shared, Talk};
 use flow::Flows;
 use http::Protocol;
 use packet::{InterfaceId, Packet, SECOND, Timestamp};
@@ -59,6 +59,7 @@ const NEVER: Timestamp = Timestamp(i64::MIN);
 pub struct Pipeline {
     fragments: Defragmenter,
     flows: Flows<Talk<aggregate::Ticket>>,
+    exchanges: Shared<aggregate::Ticket>,
     aggregate: Aggregate,
     tunnels: bool,
     now: Timestamp,
@@ -73,6 +74,7 @@ impl Pipeline {
         Self {
             fragments: Defragmenter::new(settings.defragment),
             flows: Flows::new(settings.flows, settings.reassembly),
+            exchanges: Shared::default(),
             aggregate: Aggregate::new(settings.aggregate),
             tunnels: settings.tunnels,
             now: NEVER,
@@ -108,7 +110,7 @@ impl Pipeline {
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
         (self.now, self.next_tick) = (now, now.plus(TICK));
-        self.flows.tick(now, &mut Exchanges(&mut self.aggregate));
+        self.flows.tick(now, &mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
     }
 
     /// Takes the time from a packet. Of two packets, the second decides whether the first one's clock had jumped.
@@ -131,7 +133,7 @@ impl Pipeline {
 
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
-        self.flows.finish(&mut Exchanges(&mut self.aggregate));
+        self.flows.finish(&mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
     }
 
     /// Closes the interval `[start, end)`.
@@ -153,7 +155,18 @@ impl Pipeline {
             },
         };
         let datagram = innermost(whole, self.tunnels, &mut self.aggregate)?;
-        segment(&mut self.flows, &mut self.aggregate, &datagram, packet)
+        let segment = decode::segment(&datagram, packet.ts, packet.interface)?;
+        let sink = &mut self.aggregate;
+        let outcome = self.flows.push(&segment, &mut Exchanges { sink, shared: &mut self.exchanges });
+        let talk = outcome.flow.and_then(|flow| self.flows.state(flow));
+        let from_client = match talk.and_then(Talk::client).or(outcome.opener) {
+            Some(client) => segment.direction == client,
+            // Joined midway: servers have the lower port.
+            None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
+        };
+        let ticket = talk.and_then(Talk::ticket);
+        self.aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
+        Ok(talk.and_then(Talk::protocol))
     }
 }
 
@@ -172,26 +185,6 @@ fn innermost<'a>(mut datagram: Datagram<'a>, tunnels: bool, aggregate: &mut Aggr
         datagram = inner?;
     }
     Ok(datagram)
-}
-
-fn segment(
-    flows: &mut Flows<Talk<aggregate::Ticket>>,
-    aggregate: &mut Aggregate,
-    datagram: &Datagram<'_>,
-    packet: &Packet<'_>,
-) -> Result<Option<Protocol>, NotTcp> {
-    let segment = decode::segment(datagram, packet.ts, packet.interface)?;
-    let outcome = flows.push(&segment, &mut Exchanges(aggregate));
-    let talk = outcome.flow.and_then(|flow| flows.state(flow));
-    let client = talk.and_then(Talk::client).or(outcome.opener);
-    let from_client = match client {
-        Some(client) => segment.direction == client,
-        // Joined midway: servers have the lower port.
-        None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
-    };
-    let ticket = talk.and_then(Talk::ticket);
-    aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
-    Ok(talk.and_then(Talk::protocol))
 }
 
 #[cfg(test)]

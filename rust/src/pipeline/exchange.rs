@@ -114,6 +114,13 @@ pub enum Talk<K> {
     Silent,
     /// It is HTTP, or may be.
     Open(Box<Open<K>>),
+    /// It is HTTP, and all that was asked is answered. Most connections are, most of the time.
+    Idle {
+        /// The direction of its requests.
+        client: Direction,
+        /// Of its newest request.
+        ticket: K,
+    },
     /// It is something else, and is not looked at again.
     Opaque(Protocol),
 }
@@ -124,22 +131,27 @@ impl<K: Copy> Talk<K> {
         match self {
             Self::Silent => None,
             Self::Open(open) => open.dialogue.protocol,
+            Self::Idle { .. } => Some(Protocol::Http1),
             Self::Opaque(protocol) => Some(*protocol),
         }
     }
 
     /// The direction of its requests, once known.
     pub fn client(&self) -> Option<Direction> {
-        self.open().and_then(|open| open.dialogue.client)
+        match self {
+            Self::Open(open) => open.dialogue.client,
+            Self::Idle { client, .. } => Some(*client),
+            Self::Silent | Self::Opaque(_) => None,
+        }
     }
 
     /// The ticket of its newest request.
     pub fn ticket(&self) -> Option<K> {
-        self.open().and_then(|open| open.dialogue.ticket)
-    }
-
-    fn open(&self) -> Option<&Open<K>> {
-        if let Self::Open(open) = self { Some(open) } else { None }
+        match self {
+            Self::Open(open) => open.dialogue.ticket,
+            Self::Idle { ticket, .. } => Some(*ticket),
+            Self::Silent | Self::Opaque(_) => None,
+        }
     }
 }
 
@@ -157,11 +169,43 @@ impl<K> Default for Open<K> {
 }
 
 impl<K: Copy> Open<K> {
-    /// What it speaks, when that is nothing that will be looked at again.
-    fn opaque(&self) -> Option<Protocol> {
+    /// All that needs to be known of it now, when that is less than everything.
+    fn rest(&self) -> Option<Talk<K>> {
+        if let Some((client, ticket)) = self.dialogue.at_rest()
+            && self.parsers.iter().all(Parser::is_at_rest)
+        {
+            return Some(Talk::Idle { client, ticket });
+        }
         let Dialogue { ticket, hello, protocol, .. } = &self.dialogue;
         let is_over = self.parsers.iter().all(Parser::is_stopped) && hello.is_none() && ticket.is_none();
-        protocol.filter(|_| is_over)
+        protocol.filter(|_| is_over).map(Talk::Opaque)
+    }
+
+    /// Goes on where the connection was; the memory of what was here is used again.
+    fn take_over(&mut self, talk: &Talk<K>) {
+        let waiting = std::mem::take(&mut self.dialogue.waiting);
+        *self = match *talk {
+            Talk::Idle { client, ticket } => {
+                Self { parsers: [Parser::resumed(), Parser::resumed()], dialogue: Dialogue::resumed(client, ticket) }
+            }
+            _ => Self::default(),
+        };
+        self.dialogue.waiting = waiting;
+    }
+
+    /// Bytes kept beside the connection itself.
+    fn held(&self) -> usize {
+        self.parsers.iter().map(Parser::held).sum::<usize>() + self.dialogue.held()
+    }
+
+    /// Gives up what is kept beside the connection.
+    fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
+        for direction in [Direction::Up, Direction::Down] {
+            self.drive(flow, direction, sink, |parser, turn| parser.give_up_head(ts, turn));
+        }
+        self.dialogue.hello = None;
+        Turn { flow, direction: Direction::Up, dialogue: &mut self.dialogue, sink }.give_up_waiting(1);
+        self.dialogue.waiting.shrink_to_fit();
     }
 
     fn chunk<S: Sink<Ticket = K>>(
@@ -200,35 +244,92 @@ impl<K: Copy> Open<K> {
     }
 }
 
+/// Bytes kept for unfinished heads, TLS hellos and pipelined requests by all connections of a worker together. One that
+/// asks for more gives up its own.
+pub const MAX_HELD: usize = 64 * 1024 * 1024;
+
+/// Connections that ended or came to rest and whose memory waits to be used again: more than take turns in a moment.
+const MAX_SPARE: usize = 1024;
+
+/// What the connections of a worker share.
+#[derive(Debug)]
+pub struct Shared<K> {
+    spare: Vec<Box<Open<K>>>,
+    held: usize,
+    max_held: usize,
+}
+
+impl<K> Default for Shared<K> {
+    fn default() -> Self {
+        Self::new(MAX_HELD)
+    }
+}
+
+impl<K> Shared<K> {
+    /// Nothing yet, with a bound on the bytes kept.
+    pub fn new(max_held: usize) -> Self {
+        Self { spare: Vec::new(), held: 0, max_held }
+    }
+
+    fn put_back(&mut self, mut open: Box<Open<K>>) {
+        if self.spare.len() < MAX_SPARE {
+            open.dialogue.forget_waiting();
+            self.spare.push(open);
+        }
+    }
+}
+
 /// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
 #[derive(Debug)]
-pub struct Exchanges<'a, S>(pub &'a mut S);
+pub struct Exchanges<'a, S: Sink> {
+    /// What takes the counts.
+    pub sink: &'a mut S,
+    /// What the connections share.
+    pub shared: &'a mut Shared<S::Ticket>,
+}
 
 impl<S: Sink> Consumer for Exchanges<'_, S> {
     type State = Talk<S::Ticket>;
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
-        if matches!(state, Talk::Silent) {
-            *state = Talk::Open(Box::default());
+        if matches!(state, Talk::Silent | Talk::Idle { .. }) {
+            let mut open = self.shared.spare.pop().unwrap_or_default();
+            open.take_over(state);
+            *state = Talk::Open(open);
         }
         let Talk::Open(open) = state else { return u64::MAX };
-        let unwanted = open.chunk(flow, direction, chunk, self.0);
-        if let Some(protocol) = open.opaque() {
-            *state = Talk::Opaque(protocol);
+        let held = open.held();
+        let unwanted = open.chunk(flow, direction, chunk, self.sink);
+        self.shared.held += open.held();
+        self.shared.held -= held;
+        if self.shared.held > self.shared.max_held {
+            self.shared.held -= open.held();
+            open.shed(flow, chunk.ts, self.sink);
+            self.shared.held += open.held();
+        }
+        if let Some(rest) = open.rest() {
+            self.shared.held -= open.held();
+            if let Talk::Open(open) = std::mem::replace(state, rest) {
+                self.shared.put_back(open);
+            }
         }
         unwanted
     }
 
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp) {
         if let Talk::Open(open) = state {
-            open.drive(flow, direction, self.0, |parser, turn| parser.finish(ts, turn));
+            self.shared.held -= open.held();
+            open.drive(flow, direction, self.sink, |parser, turn| parser.finish(ts, turn));
+            self.shared.held += open.held();
         }
     }
 
     fn ended(&mut self, flow: &FlowInfo, state: Self::State) {
         if let Talk::Open(mut open) = state {
+            self.shared.held -= open.held();
             let client = open.dialogue.client.unwrap_or(Direction::Up);
-            Turn { flow, direction: client, dialogue: &mut open.dialogue, sink: self.0 }.give_up_waiting(0);
+            Turn { flow, direction: client, dialogue: &mut open.dialogue, sink: self.sink }.give_up_waiting(0);
+            self.shared.put_back(open);
         }
     }
 }

@@ -158,6 +158,29 @@ impl Parser {
         }
     }
 
+    /// A parser in the middle of a stream that was followed so far.
+    pub fn resumed() -> Self {
+        Self { first: false, in_sync: true, ..Self::default() }
+    }
+
+    /// It is between messages, and lost none: [`Self::resumed`] knows as much.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self.state, State::Start) && self.in_sync
+    }
+
+    /// Bytes kept.
+    pub fn held(&self) -> usize {
+        self.buffer.capacity()
+    }
+
+    /// Keeps no unfinished head any longer: there are too many of them.
+    pub fn give_up_head(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        if matches!(self.state, State::Head { .. }) {
+            handler.message(Message::Malformed, ts);
+            self.lose(ts, handler);
+        }
+    }
+
     /// It never looks again.
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, State::Deaf)

@@ -21,6 +21,11 @@ pub struct ClientHello {
 }
 
 impl ClientHello {
+    /// Bytes kept.
+    pub fn held(&self) -> usize {
+        self.records.capacity()
+    }
+
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, bytes: &[u8]) -> Progress {
         let room = MAX_HELLO - self.records.len();

@@ -12,7 +12,7 @@ use crate::pipeline::tls::{ClientHello, Progress};
 
 /// A request that waits for its response.
 #[derive(Debug)]
-struct Waiting<K> {
+pub struct Waiting<K> {
     ticket: K,
     method: Method,
     since: Timestamp,
@@ -37,7 +37,7 @@ struct Answer<K> {
 pub struct Dialogue<K> {
     pub protocol: Option<Protocol>,
     pub client: Option<Direction>,
-    waiting: VecDeque<Waiting<K>>,
+    pub waiting: VecDeque<Waiting<K>>,
     answer: Option<Answer<K>>,
     /// Of the newest request.
     pub ticket: Option<K>,
@@ -70,7 +70,37 @@ impl<K> Default for Dialogue<K> {
     }
 }
 
+/// Requests that may wait without counting as memory beside the connection: as many as a [`VecDeque`] starts with.
+const FEW: usize = 4;
+
+impl<K: Copy> Dialogue<K> {
+    /// All was answered, and the next request may come.
+    pub fn resumed(client: Direction, ticket: K) -> Self {
+        let protocol = Some(Protocol::Http1);
+        Self { protocol, client: Some(client), ticket: Some(ticket), ..Self::default() }
+    }
+
+    /// What [`Self::resumed`] needs, when that is all there is to know.
+    pub fn at_rest(&self) -> Option<(Direction, K)> {
+        let is_answered = self.waiting.is_empty() && self.answer.is_none();
+        let is_plain = self.protocol == Some(Protocol::Http1) && !self.has_gap && self.orphans == 0;
+        self.client.zip(self.ticket).filter(|_| is_answered && is_plain)
+    }
+
+    /// Bytes kept beside the connection itself.
+    pub fn held(&self) -> usize {
+        let waiting = self.waiting.capacity().saturating_sub(FEW) * size_of::<Waiting<K>>();
+        waiting + self.hello.as_ref().map_or(0, |(_, hello)| hello.held())
+    }
+}
+
 impl<K> Dialogue<K> {
+    /// Nobody waits any more; the memory of a few may be used again.
+    pub fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting.shrink_to(FEW);
+    }
+
     /// Goes on with a TLS hello, until it is whole or has a hole.
     pub fn read_hello<S: Sink<Ticket = K>>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
         let Some((_, hello)) = &mut self.hello else { return };
@@ -279,10 +309,6 @@ impl<S: Sink> Turn<'_, S> {
             let Some(asked) = self.dialogue.waiting.remove(at) else { return };
             self.sink.note(Note::Unanswered);
             self.tell(&asked, None, None);
-        }
-        if self.dialogue.waiting.is_empty() {
-            // An idle connection keeps no memory for requests.
-            self.dialogue.waiting = VecDeque::new();
         }
     }
 

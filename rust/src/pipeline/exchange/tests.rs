@@ -47,7 +47,8 @@ fn converse(lines: &[&str]) -> Vec<String> {
     let key = FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 };
     let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
     let mut script = Script::default();
-    let mut stage = Exchanges(&mut script);
+    let mut shared = Shared::default();
+    let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
     let mut connection = Talk::default();
     let mut started = [false; 2];
     for (at, line) in lines.iter().enumerate() {
