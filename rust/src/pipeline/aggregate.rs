@@ -60,8 +60,8 @@ pub struct Aggregate {
     exchanges: Vec<snapshot::Exchange>,
     server_names: HashMap<String, u64>,
     /// The name being looked up; kept for its memory.
-    host: String,
-    path: String,
+    host: Vec<u8>,
+    path: Vec<u8>,
 }
 
 impl Aggregate {
@@ -74,8 +74,8 @@ impl Aggregate {
             capture: Capture::default(),
             exchanges: Vec::new(),
             server_names: HashMap::new(),
-            host: String::new(),
-            path: String::new(),
+            host: Vec::new(),
+            path: Vec::new(),
         }
     }
 
@@ -246,7 +246,7 @@ impl Sink for Aggregate {
     fn unasked(&mut self, server: Endpoint) -> Ticket {
         self.host.clear();
         name::host_into(&mut self.host, b"", false, None, server);
-        let ticket = self.rows.ticket(&self.host, snapshot::OTHER);
+        let ticket = self.rows.ticket(&self.host, snapshot::OTHER.as_bytes());
         self.rows.add_address(ticket, server.address);
         ticket
     }
@@ -300,8 +300,9 @@ impl Sink for Aggregate {
         self.host.clear();
         name::clean_into(&mut self.host, name, name::MAX_HOST);
         self.host.make_ascii_lowercase();
+        let name = name::as_text(&self.host);
         let is_full = self.server_names.len() >= self.settings.limits.hosts;
-        let key = if is_full && !self.server_names.contains_key(&self.host) { snapshot::OTHER } else { &self.host };
+        let key = if is_full && !self.server_names.contains_key(&*name) { snapshot::OTHER } else { &name };
         *self.server_names.entry_ref(key).or_default() += 1;
     }
 

@@ -9,6 +9,7 @@
 
 mod body;
 mod head;
+mod lines;
 mod method;
 mod start_line;
 

@@ -3,8 +3,6 @@
 //! Whatever leaves the core is printable ASCII: any other byte is written `\xNN`, so no name can move a cursor, turn
 //! text around or break a line. What is cut for its length keeps a hash, so that long names stay apart.
 
-use std::fmt::Write as _;
-
 use super::decode::Endpoint;
 
 /// Longest host name: that of the domain name system.
@@ -13,34 +11,41 @@ pub const MAX_HOST: usize = 255;
 pub const MAX_PATH: usize = 1024;
 
 /// Writes `bytes` to `out` as printable ASCII of at most `max` characters.
-pub fn clean_into(out: &mut String, bytes: &[u8], max: usize) {
-    if bytes.len() <= max
-        && bytes.iter().all(|byte| matches!(byte, 0x20..=0x7e))
-        && let Ok(plain) = std::str::from_utf8(bytes)
-    {
+pub fn clean_into(out: &mut Vec<u8>, bytes: &[u8], max: usize) {
+    if bytes.len() <= max && bytes.iter().fold(true, |is_plain, byte| is_plain & is_printable(*byte)) {
         // Nearly every name is.
-        out.push_str(plain);
+        out.extend_from_slice(bytes);
         return;
     }
     let start = out.len();
     for &byte in bytes.iter().take(max + 1) {
-        match byte {
-            0x20..=0x7e => out.push(byte as char),
-            _ => write!(out, "\\x{byte:02x}").unwrap_or_default(),
+        if is_printable(byte) {
+            out.push(byte);
+        } else {
+            out.extend_from_slice(format!("\\x{byte:02x}").as_bytes());
         }
     }
     if out.len() - start > max {
         let mark = format!("..#{:016x}", fnv1a(bytes));
         out.truncate(start + max - mark.len());
-        out.push_str(&mark);
+        out.extend_from_slice(mark.as_bytes());
     }
+}
+
+fn is_printable(byte: u8) -> bool {
+    matches!(byte, 0x20..=0x7e)
 }
 
 /// `text` as printable ASCII of at most `max` characters.
 pub fn clean(text: &str, max: usize) -> String {
-    let mut out = String::with_capacity(text.len());
+    let mut out = Vec::with_capacity(text.len());
     clean_into(&mut out, text.as_bytes(), max);
-    out
+    as_text(&out).into_owned()
+}
+
+/// What this module wrote, as text: it is ASCII.
+pub fn as_text(name: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(name)
 }
 
 /// Fowler-Noll-Vo: the same on every machine, so that merged names agree.
@@ -48,36 +53,58 @@ fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// Host names as most are written, in lower case; 0 for bytes that want a closer look.
+const PLAIN: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = byte as u8;
+        if letter.is_ascii_alphanumeric() || matches!(letter, b'.' | b'-' | b'_' | b':' | b'[' | b']') {
+            table[byte] = letter.to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// Writes the host that a request is for: RFC 9112 §3.2.2, the authority of an absolute target goes before `Host`;
 /// without either it is the server's address. Lower case, without userinfo and default port.
-pub fn host_into(out: &mut String, target: &[u8], is_connect: bool, field: Option<&[u8]>, server: Endpoint) {
+pub fn host_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, server: Endpoint) {
     let authority = if is_connect { Some(target) } else { split_absolute(target).map(|(authority, _)| authority) };
     let authority = authority.filter(|authority| !authority.is_empty()).or(field).unwrap_or_default();
-    // Userinfo is a secret.
-    let host = memchr::memrchr(b'@', authority).map_or(authority, |at| &authority[at + 1..]);
-    let host = host.strip_suffix(b":80").unwrap_or(host);
-    if host.is_empty() {
-        write!(out, "{server}").unwrap_or_default();
-    } else {
-        clean_into(out, host, MAX_HOST);
-        out.make_ascii_lowercase();
+    let start = out.len();
+    out.extend(authority.iter().map(|&byte| PLAIN[usize::from(byte)]));
+    if authority.len() > MAX_HOST || out[start..].contains(&0) {
+        out.truncate(start);
+        // Userinfo is a secret.
+        let host = memchr::memrchr(b'@', authority).map_or(authority, |at| &authority[at + 1..]);
+        clean_into(out, host.strip_suffix(b":80").unwrap_or(host), MAX_HOST);
+        out[start..].make_ascii_lowercase();
+    } else if out[start..].ends_with(b":80") {
+        out.truncate(out.len() - 3);
+    }
+    if out.len() == start {
+        out.extend_from_slice(server.to_string().as_bytes());
     }
 }
 
 /// Writes the section of a request target: its first `depth` path segments, without query and fragment.
-pub fn section_into(out: &mut String, target: &[u8], is_connect: bool, depth: usize) {
+pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, depth: usize) {
     if is_connect || target == b"*" {
-        out.push('*');
+        out.push(b'*');
         return;
     }
     let path = split_absolute(target).map_or(target, |(_, path)| path);
-    let path = memchr::memchr2(b'?', b'#', path).map_or(path, |end| &path[..end]);
     let path = path.strip_prefix(b"/").unwrap_or(path);
+    let mut left = depth;
     // Up to the slash behind segment number `depth`.
-    let end = memchr::memchr_iter(b'/', path).nth(depth.saturating_sub(1)).unwrap_or(path.len());
-    let segments = path[..end].strip_suffix(b"/").unwrap_or(&path[..end]);
-    out.push('/');
-    clean_into(out, if depth == 0 { &[] } else { segments }, MAX_PATH);
+    let is_end = |byte: u8| {
+        left -= usize::from(byte == b'/' && left > 0);
+        matches!(byte, b'?' | b'#') || left == 0
+    };
+    let end = if depth == 0 { 0 } else { path.iter().copied().position(is_end).unwrap_or(path.len()) };
+    out.push(b'/');
+    clean_into(out, path[..end].strip_suffix(b"/").unwrap_or(&path[..end]), MAX_PATH);
 }
 
 /// Authority and the rest of an absolute-form target (RFC 9112 §3.2.2).
@@ -116,13 +143,13 @@ mod tests {
             ("/", Some("b\u{fc}cher.example"), "b\\xc3\\xbccher.example"),
         ];
         for &(target, field, want) in table {
-            let mut host = String::new();
+            let mut host = Vec::new();
             host_into(&mut host, target.as_bytes(), false, field.map(str::as_bytes), server());
-            assert_eq!(host, want, "{target} {field:?}");
+            assert_eq!(as_text(&host), want, "{target} {field:?}");
         }
-        let mut host = String::new();
+        let mut host = Vec::new();
         host_into(&mut host, b"proxied.example:443", true, Some(b"proxy"), server());
-        assert_eq!(host, "proxied.example:443");
+        assert_eq!(as_text(&host), "proxied.example:443");
     }
 
     #[test]
@@ -145,9 +172,9 @@ mod tests {
             ("/\u{e9}", 1, "/\\xc3\\xa9"),
         ];
         for (target, depth, want) in table {
-            let mut section = String::new();
+            let mut section = Vec::new();
             section_into(&mut section, target.as_bytes(), false, depth);
-            assert_eq!(section, want, "{target} at {depth}");
+            assert_eq!(as_text(&section), want, "{target} at {depth}");
         }
     }
 

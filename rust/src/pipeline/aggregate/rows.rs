@@ -12,6 +12,7 @@ use hashbrown::HashTable;
 
 use super::Limits;
 use super::lightest::Lightest;
+use crate::pipeline::name::as_text;
 use crate::pipeline::snapshot::{Capture, Counts, Host, MAX_ADDRESSES, OTHER, Section, Tcp};
 
 /// Names the row of a section; counts for a row that was folded since go where the row went.
@@ -99,7 +100,7 @@ impl Rows {
     }
 
     /// The row of a section, made if it is not there.
-    pub fn ticket(&mut self, host: &str, path: &str) -> Ticket {
+    pub fn ticket(&mut self, host: &[u8], path: &[u8]) -> Ticket {
         let host = self.host(host);
         let section = self.section(host, path);
         Ticket { host: self.host_place(host), section: self.section_place(section) }
@@ -135,6 +136,9 @@ impl Rows {
     pub fn add_address(&mut self, ticket: Ticket, address: Ipv6Addr) {
         let host = self.resolve_host(ticket);
         let addresses = &mut self.hosts[host as usize].addresses;
+        if addresses.contains(&address) {
+            return;
+        }
         if let Err(at) = addresses.binary_search(&address)
             && at < MAX_ADDRESSES
         {
@@ -188,14 +192,14 @@ impl Rows {
         Place { slot, generation: self.sections[slot as usize].generation }
     }
 
-    fn host(&mut self, name: &str) -> u32 {
+    fn host(&mut self, name: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(name);
-        if let Some(&slot) = self.host_index.find(hash, |&slot| &*self.hosts[slot as usize].name == name) {
+        if let Some(&slot) = self.host_index.find(hash, |&slot| self.hosts[slot as usize].name.as_bytes() == name) {
             return slot;
         }
         // The row for the rest is not counted.
         let missed = if self.host_index.len() > self.limits.hosts { self.fold_host() } else { 0 };
-        self.add_host(name, missed)
+        self.add_host(&as_text(name), missed)
     }
 
     fn add_host(&mut self, name: &str, missed: u64) -> u32 {
@@ -219,20 +223,20 @@ impl Rows {
             (self.hosts.len() - 1) as u32
         };
         let (hosts, hasher) = (&self.hosts, &self.hasher);
-        let hash = hasher.hash_one(name);
-        self.host_index.insert_unique(hash, slot, |&slot| hasher.hash_one(&*hosts[slot as usize].name));
+        let hash = hasher.hash_one(name.as_bytes());
+        self.host_index.insert_unique(hash, slot, |&slot| hasher.hash_one(hosts[slot as usize].name.as_bytes()));
         self.lightest_hosts.push(slot, missed);
         slot
     }
 
-    fn section(&mut self, host: u32, path: &str) -> u32 {
-        if host == REST || path == OTHER {
+    fn section(&mut self, host: u32, path: &[u8]) -> u32 {
+        if host == REST || path == OTHER.as_bytes() {
             return self.rest_of(host);
         }
         let hash = self.hasher.hash_one((host, path));
         let found = self.section_index.find(hash, |&slot| {
             let row = &self.sections[slot as usize];
-            row.host == host && &*row.path == path
+            row.host == host && row.path.as_bytes() == path
         });
         if let Some(&slot) = found {
             return slot;
@@ -244,11 +248,11 @@ impl Rows {
         } else {
             0
         };
-        let slot = self.add_section(host, path, missed, false);
+        let slot = self.add_section(host, &as_text(path), missed, false);
         let (sections, hasher) = (&self.sections, &self.hasher);
         self.section_index.insert_unique(hash, slot, |&slot| {
             let row = &sections[slot as usize];
-            hasher.hash_one((row.host, &*row.path))
+            hasher.hash_one((row.host, row.path.as_bytes()))
         });
         self.hosts[host as usize].sections.push(slot);
         self.hosts[host as usize].lightest.push(slot, missed);
@@ -303,7 +307,7 @@ impl Rows {
         row.generation = row.generation.wrapping_add(1);
         let (hits, weight, tcp) = (row.hits, row.hits + row.missed, std::mem::take(&mut row.tcp));
         let addresses = std::mem::take(&mut row.addresses);
-        let hash = self.hasher.hash_one(&*self.hosts[slot as usize].name);
+        let hash = self.hasher.hash_one(self.hosts[slot as usize].name.as_bytes());
         if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
             entry.remove();
         }
@@ -349,7 +353,7 @@ impl Rows {
     /// Frees the slot of a section.
     fn remove_section(&mut self, slot: u32) -> Counts {
         let row = &self.sections[slot as usize];
-        let hash = self.hasher.hash_one((row.host, &*row.path));
+        let hash = self.hasher.hash_one((row.host, row.path.as_bytes()));
         if let Ok(entry) = self.section_index.find_entry(hash, |&other| other == slot) {
             entry.remove();
         }

@@ -3,6 +3,7 @@
 //! One pass over the lines, no limit on their number, nothing copied. Tolerant as the servers and clients on the wire
 //! are; what two readers could read differently is noted in [`Ambiguities`].
 
+use super::lines::Lines;
 use super::method::Method;
 use super::start_line::StartLine;
 
@@ -148,7 +149,8 @@ pub fn end(bytes: &[u8], from: usize) -> Result<usize, usize> {
 /// Reads the head at the start of `bytes`, with its length; that is `None` for one that is not all there, of which the
 /// whole lines are read. `None` when there is no first line.
 pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
-    let (first, rest) = split_line(bytes)?;
+    let mut lines = Lines::new(bytes);
+    let first = lines.next()?;
     let start = StartLine::read(first)?;
     if let StartLine::Simple { target } = start {
         let ambiguities = Ambiguities::default();
@@ -156,9 +158,9 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
         let request = RequestHead { method, target, host: None, framing, is_simple: true, ambiguities };
         return Some((Head::Request(request), Some(first.len() + 1)));
     }
-    let (mut fields, left) = Fields::read(first, rest);
-    let length = left.map(|left| bytes.len() - left.len());
-    if memchr::memchr(0, &bytes[..length.unwrap_or(bytes.len())]).is_some() {
+    let (mut fields, is_whole) = Fields::read(first, &mut lines);
+    let length = is_whole.then(|| lines.position());
+    if lines.may_have_nul() && bytes[..lines.position()].contains(&0) {
         fields.ambiguities.add(Ambiguity::Field);
     }
     let head = match start {
@@ -182,6 +184,9 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
     Some((head, length))
 }
 
+/// Decimal digits that 64 bits hold, whatever they are.
+const SAFE_DIGITS: usize = 19;
+
 /// The fields that matter here.
 #[derive(Default)]
 struct Fields<'a> {
@@ -193,19 +198,18 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the lines behind the first one, up to the blank one; what follows that is left, unless there is none.
-    fn read(first: &[u8], mut rest: &'a [u8]) -> (Self, Option<&'a [u8]>) {
+    /// Reads the lines behind the first one, up to the blank one, if there is one.
+    fn read(first: &[u8], lines: &mut Lines<'a>) -> (Self, bool) {
         let mut fields = Self::default();
         let mut has_bare_lf = !first.ends_with(b"\r");
-        let mut left = None;
-        while let Some((line, next)) = split_line(rest) {
-            rest = next;
+        let mut is_whole = false;
+        for line in lines {
             let text = line.strip_suffix(b"\r");
             has_bare_lf |= text.is_none();
             let text = text.unwrap_or(line);
             match text.first() {
                 None => {
-                    left = Some(rest);
+                    is_whole = true;
                     break;
                 }
                 Some(b' ' | b'\t') => fields.ambiguities.add(Ambiguity::Fold),
@@ -227,12 +231,12 @@ impl<'a> Fields<'a> {
         if has_bare_lf {
             fields.ambiguities.add(Ambiguity::BareLf);
         }
-        (fields, left)
+        (fields, is_whole)
     }
 
-    /// The value of the field in this line, if it is the one of that name.
-    fn value(&mut self, line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-        let (start, rest) = line.split_at_checked(name.len())?;
+    /// The value of the field in this line, if it is the one of that name, given in lower case.
+    fn value<const N: usize>(&mut self, line: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
+        let (start, rest) = line.split_first_chunk::<N>()?;
         // Most lines are told apart here, before their name is compared.
         let colon = match rest.first()? {
             b':' => 0,
@@ -257,6 +261,15 @@ impl<'a> Fields<'a> {
     /// RFC 9112 §6.3: several identical values, in one field or more, are one. Of different ones the least is taken:
     /// what an attacker hides behind it is counted as well.
     fn content_length(&mut self, value: &[u8]) {
+        if let ([b'1'..=b'9', ..], None) = (value, self.length)
+            && value.len() <= SAFE_DIGITS
+            && value.iter().all(u8::is_ascii_digit)
+        {
+            // Nearly every one.
+            let length = value.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0'));
+            self.length = Some(Ok(length));
+            return;
+        }
         for part in value.split(|&byte| byte == b',') {
             let part = part.trim_ascii();
             let parsed = if !part.is_empty() && part.iter().all(u8::is_ascii_digit) {
@@ -295,10 +308,4 @@ impl<'a> Fields<'a> {
             None => neither,
         }
     }
-}
-
-/// A line without its line feed, and what follows it.
-fn split_line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = memchr::memchr(b'\n', bytes)?;
-    Some((&bytes[..end], &bytes[end + 1..]))
 }
