@@ -20,8 +20,8 @@ pub mod reassembly;
 pub mod snapshot;
 pub mod tls;
 
-use aggregate::Aggregate;
-use decode::{Datagram, NotTcp};
+use aggregate::{Aggregate, Ticket};
+use decode::{Datagram, NotTcp, Segment};
 use defragment::Defragmenter;
 use exchange::{Exchanges, Shared, Talk};
 use flow::Flows;
@@ -58,8 +58,8 @@ const NEVER: Timestamp = Timestamp(i64::MIN);
 #[derive(Debug)]
 pub struct Pipeline {
     fragments: Defragmenter,
-    flows: Flows<Talk<aggregate::Ticket>>,
-    exchanges: Shared<aggregate::Ticket>,
+    flows: Flows<Talk<Ticket>>,
+    exchanges: Shared<Ticket>,
     aggregate: Aggregate,
     tunnels: bool,
     now: Timestamp,
@@ -145,7 +145,17 @@ impl Pipeline {
 
     /// Follows a frame to its segment. Returns what its connection speaks, when that is known.
     fn follow(&mut self, packet: &Packet<'_>) -> Result<Option<Protocol>, NotTcp> {
-        let outer = decode::datagram(packet)?;
+        let datagram = decode::datagram(packet)?;
+        if datagram.fragment.is_some() || datagram.protocol != decode::TCP {
+            return self.unwrap(datagram, packet);
+        }
+        let segment = decode::segment(&datagram, packet.ts, packet.interface)?;
+        Ok(segment_of(&mut self.flows, &mut self.exchanges, &mut self.aggregate, &segment))
+    }
+
+    /// Follows a fragment or a tunnel.
+    #[cold]
+    fn unwrap(&mut self, outer: Datagram<'_>, packet: &Packet<'_>) -> Result<Option<Protocol>, NotTcp> {
         let whole = match outer.fragment {
             None => outer,
             Some(part) if !self.tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
@@ -156,18 +166,27 @@ impl Pipeline {
         };
         let datagram = innermost(whole, self.tunnels, &mut self.aggregate)?;
         let segment = decode::segment(&datagram, packet.ts, packet.interface)?;
-        let sink = &mut self.aggregate;
-        let outcome = self.flows.push(&segment, &mut Exchanges { sink, shared: &mut self.exchanges });
-        let talk = outcome.flow.and_then(|flow| self.flows.state(flow));
-        let from_client = match talk.and_then(Talk::client).or(outcome.opener) {
-            Some(client) => segment.direction == client,
-            // Joined midway: servers have the lower port.
-            None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
-        };
-        let ticket = talk.and_then(Talk::ticket);
-        self.aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
-        Ok(talk.and_then(Talk::protocol))
+        Ok(segment_of(&mut self.flows, &mut self.exchanges, &mut self.aggregate, &segment))
     }
+}
+
+/// Follows a segment to its connection. Returns what that speaks, when it is known.
+fn segment_of(
+    flows: &mut Flows<Talk<Ticket>>,
+    shared: &mut Shared<Ticket>,
+    aggregate: &mut Aggregate,
+    segment: &Segment<'_>,
+) -> Option<Protocol> {
+    let outcome = flows.push(segment, &mut Exchanges { sink: aggregate, shared });
+    let talk = outcome.flow.and_then(|flow| flows.state(flow));
+    let from_client = match talk.and_then(Talk::client).or(outcome.opener) {
+        Some(client) => segment.direction == client,
+        // Joined midway: servers have the lower port.
+        None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
+    };
+    let ticket = talk.and_then(Talk::ticket);
+    aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
+    talk.and_then(Talk::protocol)
 }
 
 /// The datagram within all tunnels, when they are to be entered; else a tunnel is counted and left alone. Fragments

@@ -47,7 +47,32 @@ struct Port {
     /// The state was set in this interval.
     is_news: bool,
     traffic: Traffic,
+    /// Bytes by what their connection speaks, see [`Traffic::protocols`].
+    by_protocol: [u64; Protocol::ALL.len()],
     tcp: Tcp,
+}
+
+impl Port {
+    fn new() -> Self {
+        Self {
+            name: "".into(),
+            state: InterfaceState::Up,
+            is_news: false,
+            traffic: Traffic::default(),
+            by_protocol: Default::default(),
+            tcp: Tcp::default(),
+        }
+    }
+
+    fn take_traffic(&mut self) -> Traffic {
+        let mut traffic = std::mem::take(&mut self.traffic);
+        for (protocol, bytes) in Protocol::ALL.into_iter().zip(std::mem::take(&mut self.by_protocol)) {
+            if bytes > 0 {
+                traffic.protocols.add(protocol, bytes);
+            }
+        }
+        traffic
+    }
 }
 
 /// The open interval.
@@ -83,8 +108,7 @@ impl Aggregate {
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         let at = usize::from(id.0);
         while self.ports.len() <= at {
-            let (traffic, tcp) = (Traffic::default(), Tcp::default());
-            self.ports.push(Port { name: "".into(), state: InterfaceState::Up, is_news: false, traffic, tcp });
+            self.ports.push(Port::new());
         }
         let port = &mut self.ports[at];
         (port.name, port.state, port.is_news) = (name::clean(name, name::MAX_PATH).into(), state, true);
@@ -93,11 +117,11 @@ impl Aggregate {
     /// Counts a packet, with what its connection speaks.
     pub fn packet(&mut self, interface: InterfaceId, bytes: u64, protocol: Option<Protocol>) {
         self.capture.received += 1;
-        let traffic = &mut self.port(interface).traffic;
+        let Port { traffic, by_protocol, .. } = self.port(interface);
         traffic.packets += 1;
         traffic.bytes += bytes;
         if let Some(protocol) = protocol {
-            traffic.protocols.add(protocol, bytes);
+            by_protocol[protocol as usize] += bytes;
         }
         if protocol == Some(Protocol::Http1) {
             traffic.http_packets += 1;
@@ -108,9 +132,14 @@ impl Aggregate {
     fn port(&mut self, interface: InterfaceId) -> &mut Port {
         let at = usize::from(interface.0);
         if at >= self.ports.len() {
-            self.set_interface(interface, &format!("#{at}"), InterfaceState::Up);
+            self.set_unnamed_interface(interface);
         }
         &mut self.ports[at]
+    }
+
+    #[cold]
+    fn set_unnamed_interface(&mut self, id: InterfaceId) {
+        self.set_interface(id, &format!("#{}", id.0), InterfaceState::Up);
     }
 
     /// Losses and protocol counts of the open interval, to add to.
@@ -176,7 +205,7 @@ impl Aggregate {
             .filter(|port| port.state != InterfaceState::Down || port.is_news || port.traffic != Traffic::default())
             .map(|port| Interface {
                 name: port.name.clone(),
-                traffic: std::mem::take(&mut port.traffic),
+                traffic: port.take_traffic(),
                 tcp: std::mem::take(&mut port.tcp),
                 state: port.state,
                 at: end,

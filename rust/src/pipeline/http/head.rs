@@ -243,7 +243,7 @@ impl<'a> Fields<'a> {
             b' ' | b'\t' => rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?,
             _ => return None,
         };
-        if rest[colon] != b':' || !start.eq_ignore_ascii_case(name) {
+        if rest[colon] != b':' || !is_name(start, name) {
             return None;
         }
         if colon > 0 {
@@ -308,4 +308,10 @@ impl<'a> Fields<'a> {
             None => neither,
         }
     }
+}
+
+/// RFC 9110 §5.1: field names are case-insensitive; `name` is given in lower case.
+fn is_name<const N: usize>(bytes: &[u8; N], name: &[u8; N]) -> bool {
+    let lower = |byte: u8, letter: u8| byte | if letter == b'-' { 0 } else { 0x20 };
+    bytes.iter().zip(name).fold(0, |differs, (&byte, &letter)| differs | (lower(byte, letter) ^ letter)) == 0
 }
