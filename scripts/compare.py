@@ -6,7 +6,7 @@
 FOLDER has the captures of captures.py. Without --live they are read: medians of the runs, CPU time beside that of a
 loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`). With --live,
 which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast as it can),
-and each tool captures at the other end. What is not installed is left out. The netmon measured is the one of this Python.
+and each tool captures at the other end. What is not installed is left out. The netmon is the one of this Python.
 """
 # ruff: noqa: S603  tools are run by their names
 

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use _core::capture::file::CaptureFile;
 use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
-use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Sink, Talk};
+use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses};
 use _core::pipeline::http::{Follows, Handler, Message, Method, Parser};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
@@ -147,12 +147,12 @@ fn heads(criterion: &mut Criterion) {
 impl Sink for Deaf {
     type Ticket = ();
 
-    fn request(&mut self, request: &Request<'_>, _: Timestamp) {
+    fn request(&mut self, request: &Request<'_>) {
         black_box(request);
     }
     fn unasked(&mut self, _: Endpoint) {}
-    fn response(&mut self, (): (), status: u16, _: Option<u64>) {
-        black_box(status);
+    fn response(&mut self, (): (), response: Response) {
+        black_box(response);
     }
     fn bytes(&mut self, (): (), _: bool, _: u64) {}
     fn exchange(&mut self, (): (), exchange: &Exchange) {
@@ -175,8 +175,8 @@ fn exchanges(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(turns.len() as u64));
     group.bench_function("request and response", |bencher| {
         bencher.iter(|| {
-            let (mut sink, mut talk) = (Deaf, Talk::default());
-            let mut stage = Exchanges(&mut sink);
+            let (mut sink, mut shared, mut talk) = (Deaf, Shared::default(), Talk::default());
+            let mut stage = Exchanges { sink: &mut sink, shared: &mut shared };
             for (at, (request, response)) in turns.iter().enumerate() {
                 stage.chunk(&flow, &mut talk, Direction::Up, chunk(request, at == 0));
                 stage.chunk(&flow, &mut talk, Direction::Down, chunk(response, at == 0));
@@ -197,10 +197,10 @@ fn aggregation(criterion: &mut Criterion) {
             n += 1;
             let target: &[u8] = [&b"/api/users/7?q=1"[..], b"/old/x", b"/nope", b"/", b"/fail/y"][n % 5];
             let host = Some(hosts[n % 200].as_bytes());
-            let request = Request { method: Method::from_bytes(b"GET"), target, host, server: server(1) };
-            let ticket = aggregate.request(&request, Timestamp(0));
-            aggregate.bytes(ticket, true, 200);
-            aggregate.response(ticket, 200, Some(1_000_000 + n as u64 % 1000));
+            let request = Request { method: Method::from_bytes(b"GET"), target, host, server: server(1), bytes: 200 };
+            let ticket = aggregate.request(&request);
+            let latency = Some(1_000_000 + n as u64 % 1000);
+            aggregate.response(ticket, Response { status: 200, latency, bytes: 200 });
             aggregate.bytes(ticket, false, 300);
         });
     });
@@ -211,7 +211,7 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    aggregate.request(&Request { method, target, host, server: server(1) }, Timestamp(0));
+                    aggregate.request(&Request { method, target, host, server: server(1), bytes: 200 });
                 }
                 aggregate
             },
