@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint rust-test python-test wheel dev clean build-packages test-packages
+.PHONY: help demo test lint rust-test python-test bench bench-live wheel dev clean build-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -37,6 +37,22 @@ rust-test: | build-packages ## the tests of the core, without Python
 python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## the tests of the application; live ones are skipped but for root
 	$(BIN)/pytest
 
+# Captures are made once, by real servers and clients; remove the folder to have others.
+CAPTURES := target/captures
+
+bench: $(VENV)/.netmon $(CAPTURES)/api.pcap | bench-packages ## speed and memory: stages, pipeline, floods at full size, other tools (asks for sudo; 20 minutes)
+	cargo bench --locked
+	NETMON_FULL=1 cargo test -q --release --locked --test memory --test footprint --test common_bounds -- --nocapture --test-threads=1
+	cargo build -q --release --locked --example floor
+	$(BIN)/python scripts/compare.py $(CAPTURES)
+
+bench-live: $(VENV)/.netmon $(CAPTURES)/api.pcap | bench-packages ## the same tools on live traffic at several rates (asks for sudo)
+	cargo build -q --release --locked --example floor
+	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/compare.py $(CAPTURES) --live
+
+$(CAPTURES)/api.pcap: | $(BIN)/python bench-packages
+	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/captures.py $(CAPTURES)
+
 wheel: $(VENV)/.wheel ## dist/netmon_http-*.whl, one for every Python from 3.11
 	@ls dist/*.whl
 
@@ -53,6 +69,9 @@ build-packages:
 
 test-packages:
 	@scripts/packages.sh test
+
+bench-packages:
+	@scripts/packages.sh bench
 
 # What is made in $(VENV); an empty file says that a step is done.
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: packages.sh build|test
+# Installs the Debian packages that are missing: packages.sh build|test|bench
 # Says nothing, and needs neither network nor root, when all are there.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -18,7 +18,7 @@ need gcc have cc
 need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
-if [ "$1" = test ]; then # real servers and clients, in network namespaces
+if [ "$1" != build ]; then # real servers and clients, in network namespaces
   need nginx-light have nginx
   need wrk have wrk
   need curl have curl
@@ -27,6 +27,12 @@ if [ "$1" = test ]; then # real servers and clients, in network namespaces
   need ethtool have ethtool
   need zstd have zstd
   need tshark have editcap # brings editcap
+fi
+if [ "$1" = bench ]; then # what netmon is compared with, and what replays captures
+  need httpry have httpry
+  need ngrep have ngrep
+  need tcpflow have tcpflow
+  need tcpreplay have tcpreplay
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -22,7 +22,7 @@ def ran(monkeypatch):
             return self.fired
 
     caught = Ran()
-    monkeypatch.setattr(cli.session, "run", caught.run)
+    monkeypatch.setattr("netmon.session.run", caught.run)
     return caught
 
 

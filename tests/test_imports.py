@@ -1,8 +1,6 @@
 """The import law of the Python half: who may know whom, read from the sources."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -70,11 +68,3 @@ def test_every_module_opens_with_its_law_and_is_small(path):
     source = path.read_text()
     assert ast.get_docstring(ast.parse(source)), "opens with what goes in, what comes out, what it never does"
     assert len(source.splitlines()) <= 400
-
-
-@pytest.mark.parametrize("module", ["netmon", "netmon.cli"])
-def test_importing_is_light(module):
-    heavy = "prompt_toolkit", "asyncio", "wcwidth", "subprocess"
-    code = f"import sys, {module}; print(*(name for name in {heavy} if name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netmon import advice, config, session
+from netmon import config
 from netmon._core import CaptureError, FilterError, SourceError, __version__
 from netmon.options import OPTIONS, Settings
 
@@ -67,12 +67,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
     if flags.list_interfaces:
+        from netmon import advice  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+
         print("\n".join(advice.interfaces()))
         return OK
     settings = settings_from(flags, os.environ)
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
+    from netmon import session  # noqa: PLC0415  all that runs, which --version, --help and --print-config do without
+
     if flags.demo:
         from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for
 
@@ -198,6 +202,8 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
     text = (error.strerror if isinstance(error, OSError) else None) or str(error)
     if isinstance(error, PermissionError) and error.filename is None:
+        from netmon import advice  # noqa: PLC0415  as above
+
         return NOT_PERMITTED, advice.not_permitted(text, arguments)
     if isinstance(error, OSError) and error.filename:
         text = f"{error.filename}: {text}"

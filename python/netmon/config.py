@@ -7,7 +7,6 @@ from. Reads the one file it is told of; never guesses what was meant.
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,8 @@ def default_path(environment: Mapping[str, str]) -> Path:
 
 def read_file(path: Path) -> dict[str, Any]:
     """The settings a TOML file gives."""
+    import tomllib  # noqa: PLC0415  its patterns take as long as all of this package, and few have a file
+
     try:
         document = tomllib.loads(path.read_text("utf-8"))
         settings = msgspec.convert(document, Settings, dec_hook=_decode)

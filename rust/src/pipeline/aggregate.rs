@@ -222,8 +222,10 @@ impl Aggregate {
     }
 }
 
+type Counter = fn(&mut Tcp) -> &mut u64;
+
 /// What an observation's signs are counted as.
-const COUNTED_AS: [(Signs, fn(&mut Tcp) -> &mut u64); 9] = [
+const COUNTED_AS: [(Signs, Counter); 9] = [
     (Signs::OPENED, |tcp| &mut tcp.opened),
     (Signs::CLOSED, |tcp| &mut tcp.closed),
     (Signs::RESET, |tcp| &mut tcp.reset),

@@ -51,7 +51,8 @@ struct Part {
 /// A datagram with holes.
 #[derive(Debug)]
 struct Partial {
-    since: Timestamp,
+    /// Tells it from others of the same key.
+    number: u64,
     /// Sorted, without overlaps. Empty with `is_poisoned`.
     parts: Vec<Part>,
     /// Known with the last part.
@@ -66,7 +67,9 @@ struct Partial {
 pub struct Defragmenter {
     limits: Limits,
     partials: HashMap<Key, Partial>,
-    order: VecDeque<(Key, Timestamp)>,
+    /// By age: key and number, and when the first part came. Those that became whole may still stand here.
+    order: VecDeque<(Key, u64, Timestamp)>,
+    begun: u64,
     bytes: usize,
     whole: Vec<u8>,
     dropped: u64,
@@ -75,7 +78,8 @@ pub struct Defragmenter {
 impl Defragmenter {
     /// Nothing yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, partials: HashMap::new(), order: VecDeque::new(), bytes: 0, whole: Vec::new(), dropped: 0 }
+        let (partials, order) = (HashMap::new(), VecDeque::new());
+        Self { limits, partials, order, begun: 0, bytes: 0, whole: Vec::new(), dropped: 0 }
     }
 
     /// Takes the number of datagrams dropped since the last call: overlapping, incomplete for too long, or too many.
@@ -87,10 +91,12 @@ impl Defragmenter {
     pub fn push(&mut self, fragment: &Datagram<'_>, part: FragmentPart, ts: Timestamp) -> Option<Datagram<'_>> {
         self.expire(ts);
         let key = Key { vlan: fragment.vlan, source: fragment.source, destination: fragment.destination, id: part.id };
-        let order = &mut self.order;
+        let (order, number) = (&mut self.order, &mut self.begun);
         let partial = self.partials.entry(key).or_insert_with(|| {
-            order.push_back((key, ts));
-            Partial { since: ts, parts: Vec::new(), total: None, protocol: fragment.protocol, is_poisoned: false }
+            *number += 1;
+            order.push_back((key, *number, ts));
+            let protocol = fragment.protocol;
+            Partial { number: *number, parts: Vec::new(), total: None, protocol, is_poisoned: false }
         });
         if partial.is_poisoned {
             return None;
@@ -133,8 +139,13 @@ impl Defragmenter {
 
     /// Drops what waited too long, and the oldest while there is too much.
     fn expire(&mut self, now: Timestamp) {
-        while let Some(&(key, since)) = self.order.front() {
-            let is_gone = self.partials.get(&key).is_none_or(|partial| partial.since != since);
+        // Those that became whole behind one that does not are forgotten before they are many.
+        if self.order.len() > 2 * self.limits.datagrams {
+            let partials = &self.partials;
+            self.order.retain(|(key, number, _)| partials.get(key).is_some_and(|partial| partial.number == *number));
+        }
+        while let Some(&(key, number, since)) = self.order.front() {
+            let is_gone = self.partials.get(&key).is_none_or(|partial| partial.number != number);
             let is_over = self.partials.len() >= self.limits.datagrams || self.bytes > self.limits.bytes;
             if !is_gone && !is_over && since.plus(self.limits.patience) > now {
                 break;

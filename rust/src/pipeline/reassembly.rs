@@ -69,8 +69,10 @@ impl<F: FnMut(Chunk<'_>) -> u64> Sink for F {
 pub const MAX_HELD_BYTES: usize = 256 * 1024;
 /// Segments held back per stream, so that one-byte segments cannot cost a hundred times their size.
 pub const MAX_HELD_SEGMENTS: usize = 1024;
-/// Bytes held back by all streams of a worker together.
+/// Bytes held back by all streams of a worker together, with what it costs to hold them.
 pub const MAX_HELD_TOTAL: usize = 64 * 1024 * 1024;
+/// What a held segment costs beside its bytes: its place in a line that doubles, and the least that can be allocated.
+const SEGMENT_COST: usize = 2 * size_of::<Held>() + 32;
 
 /// Memory for held bytes, shared by all streams of a worker, and what was lost for the lack of patience or memory.
 #[derive(Debug)]
@@ -254,7 +256,7 @@ impl Stream {
             let Some(held) = waiting.segments.pop_front() else { break };
             waiting.bytes -= held.bytes.len();
             waiting.since = held.ts;
-            budget.held -= held.bytes.len();
+            budget.held -= held.bytes.len() + SEGMENT_COST;
             if waiting.segments.is_empty() {
                 self.waiting = None;
             }
@@ -273,7 +275,9 @@ impl Stream {
         let waiting = self.waiting.get_or_insert_with(|| {
             Box::new(Waiting { since: piece.ts, bytes: 0, segments: VecDeque::with_capacity(4) })
         });
-        budget.held += waiting.insert(piece);
+        let before = waiting.cost();
+        waiting.insert(piece);
+        budget.held += waiting.cost() - before;
         while self.waiting.as_ref().is_some_and(|waiting| budget.is_exceeded_by(waiting)) {
             self.give_up_hole(budget, sink);
         }
@@ -286,9 +290,13 @@ fn within_reach(count: u64) -> u32 {
 }
 
 impl Waiting {
-    /// Puts the new parts of a piece between those that are held. Returns how many bytes were stored.
-    fn insert(&mut self, mut piece: Piece<'_>) -> usize {
-        let before = self.bytes;
+    /// What counts against the budget of all streams.
+    fn cost(&self) -> usize {
+        self.bytes + self.segments.len() * SEGMENT_COST
+    }
+
+    /// Puts the new parts of a piece between those that are held.
+    fn insert(&mut self, mut piece: Piece<'_>) {
         // From the back, where new data nearly always belongs: behind the last held segment that starts no later.
         let mut at = self.segments.len();
         while at > 0 && self.segments[at - 1].seq.is_after(piece.seq) {
@@ -313,7 +321,6 @@ impl Waiting {
             piece = piece.after(piece.len.min(new.len.saturating_add(held)));
             at += 1;
         }
-        self.bytes - before
     }
 
     /// Ranges without content that touch are one: a skipped body costs a few entries however long it is.

@@ -1,0 +1,70 @@
+//! All stages together: packets/s on captures of each kind, and what connections in the table cost those in use.
+
+#[path = "../tests/wire.rs"]
+mod wire;
+
+mod traffic;
+
+use std::hint::black_box;
+
+use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use _core::pipeline::snapshot::InterfaceState;
+use _core::pipeline::{Pipeline, Settings};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use wire::{ACK, CLIENT, Connection, SERVER, Wire};
+
+fn pipeline() -> Pipeline {
+    let mut pipeline = Pipeline::new(Settings::default());
+    pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
+    pipeline
+}
+
+/// From an empty pipeline to a snapshot.
+fn captures(criterion: &mut Criterion) {
+    let captures = [("api", traffic::api(50_000)), ("bulk", traffic::bulk(16)), ("churn", traffic::churn(10_000))];
+    let mut group = criterion.benchmark_group("pipeline");
+    group.sample_size(20);
+    for (name, capture) in captures {
+        group.throughput(Throughput::Elements(capture.len()));
+        group.bench_function(name, |bencher| {
+            bencher.iter_batched_ref(
+                pipeline,
+                |pipeline| {
+                    capture.packets().for_each(|packet| pipeline.push(&packet));
+                    black_box(pipeline.close(Timestamp(0), Timestamp(SECOND)))
+                },
+                BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// An exchange on one connection after the other, of so many: what is not in the processor's caches has to be fetched.
+fn tables(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("pipeline with open connections");
+    group.throughput(Throughput::Elements(2)).sample_size(20);
+    for count in [1_000_u32, 100_000, 1_000_000] {
+        group.bench_function(count.to_string(), |bencher| {
+            let (mut pipeline, mut wire) = (pipeline(), Wire::default());
+            wire.step = 100;
+            let mut connections: Vec<_> = (0..count).map(Connection::new).collect();
+            let mut exchange = |at: usize| {
+                let mut take = |packet: &Packet<'_>| pipeline.push(packet);
+                take(&wire.segment(&mut connections[at], CLIENT, ACK, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+                take(&wire.segment(&mut connections[at], SERVER, ACK, b"HTTP/1.1 204 No Content\r\n\r\n"));
+            };
+            (0..count as usize).for_each(&mut exchange);
+            // A stride without a common divisor visits all of them, in an order no cache foresees.
+            let mut at = 0;
+            bencher.iter(|| {
+                at = (at + 611_953) % count as usize;
+                exchange(at);
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, captures, tables);
+criterion_main!(benches);

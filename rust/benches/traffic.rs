@@ -1,0 +1,111 @@
+//! Captures made in memory, of the kinds that cost most in different places. Shared by the benches.
+#![allow(dead_code, reason = "each bench uses a part")]
+
+use _core::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
+
+use crate::wire::{ACK, CLIENT, Connection, SERVER, Wire};
+
+/// Frames, one behind the other in one buffer, as a file has them.
+#[derive(Default)]
+pub struct Capture {
+    bytes: Vec<u8>,
+    /// When each was captured, and where it ends.
+    frames: Vec<(Timestamp, usize)>,
+}
+
+impl Capture {
+    fn record(&mut self, packet: &Packet<'_>) {
+        self.bytes.extend_from_slice(packet.data);
+        self.frames.push((packet.ts, self.bytes.len()));
+    }
+
+    pub fn len(&self) -> u64 {
+        self.frames.len() as u64
+    }
+
+    pub fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
+        let mut start = 0;
+        self.frames.iter().map(move |&(ts, end)| {
+            let data = &self.bytes[std::mem::replace(&mut start, end)..end];
+            let (wire_len, interface) = (data.len() as u32, InterfaceId(0));
+            Packet { ts, wire_len, interface, link_type: LinkType::Ethernet, data }
+        })
+    }
+
+    /// The same as a capture file: little-endian, nanoseconds.
+    pub fn pcap(&self) -> Vec<u8> {
+        let mut file = vec![0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
+        for packet in self.packets() {
+            let (seconds, nanos) = (packet.ts.0 / 1_000_000_000, packet.ts.0 % 1_000_000_000);
+            for word in [seconds as u32, nanos as u32, packet.wire_len, packet.wire_len] {
+                file.extend_from_slice(&word.to_le_bytes());
+            }
+            file.extend_from_slice(packet.data);
+        }
+        file
+    }
+}
+
+pub fn request(n: usize) -> Vec<u8> {
+    let method = ["GET", "GET", "GET", "POST", "DELETE"][n % 5];
+    let (host, path) = (n * 7 % 200, ["api/users", "api/orders", "old/page", "nope/x", "fail/y"][n % 7 % 5]);
+    let head = format!(
+        "{method} /{path}/{n}?q={n} HTTP/1.1\r\nHost: host{host:03}.example.test\r\nUser-Agent: bench/1.0 (X11; Linux)\r\n\
+         Accept: application/json, text/plain, */*\r\nAccept-Encoding: gzip, deflate\r\nX-Seq: {n}\r\n"
+    );
+    if method == "POST" { format!("{head}Content-Length: 16\r\n\r\n{{\"name\":\"bench\"}}") } else { head + "\r\n" }
+        .into()
+}
+
+pub fn response(n: usize) -> Vec<u8> {
+    let status = ["200 OK", "200 OK", "301 Moved Permanently", "404 Not Found", "500 Internal Server Error"][n % 7 % 5];
+    let body = "x".repeat(120);
+    format!(
+        "HTTP/1.1 {status}\r\nServer: nginx/1.22.1\r\nDate: Sun, 22 Nov 2026 12:00:00 GMT\r\nContent-Type: text/plain\r\n\
+         Content-Length: {}\r\nConnection: keep-alive\r\n\r\n{body}",
+        body.len()
+    )
+    .into()
+}
+
+/// Keep-alive, 64 connections, 200 hosts: nearly every packet carries a head, and acknowledges the one before.
+pub fn api(exchanges: usize) -> Capture {
+    let (mut wire, mut capture) = (Wire::default(), Capture::default());
+    let mut connections: Vec<_> = (0..64).map(Connection::new).collect();
+    connections.iter_mut().for_each(|connection| wire.handshake(connection, |packet| capture.record(packet)));
+    for n in 0..exchanges {
+        let connection = &mut connections[n * 13 % 64];
+        capture.record(&wire.segment(connection, CLIENT, ACK, &request(n)));
+        capture.record(&wire.segment(connection, SERVER, ACK, &response(n)));
+    }
+    capture
+}
+
+/// Bodies of 100 KB to 10 MB on 8 connections: nearly every packet is full, or acknowledges two that are.
+pub fn bulk(bodies: usize) -> Capture {
+    let (mut wire, mut capture) = (Wire::default(), Capture::default());
+    let mut connections: Vec<_> = (0..8).map(Connection::new).collect();
+    connections.iter_mut().for_each(|connection| wire.handshake(connection, |packet| capture.record(packet)));
+    for n in 0..bodies {
+        let connection = &mut connections[n % 8];
+        wire.say(connection, CLIENT, &request(0), |packet| capture.record(packet));
+        let length = [100_000, 500_000, 1_000_000, 10_000_000][n % 4];
+        let mut bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        bytes.resize(bytes.len() + length, b'x');
+        wire.say(connection, SERVER, &bytes, |packet| capture.record(packet));
+    }
+    capture
+}
+
+/// A connection for each request.
+pub fn churn(connections: u32) -> Capture {
+    let (mut wire, mut capture) = (Wire::default(), Capture::default());
+    for n in 0..connections {
+        let mut connection = Connection::new(n);
+        wire.handshake(&mut connection, |packet| capture.record(packet));
+        wire.say(&mut connection, CLIENT, &request(n as usize), |packet| capture.record(packet));
+        wire.say(&mut connection, SERVER, &response(n as usize), |packet| capture.record(packet));
+        wire.close(&mut connection, |packet| capture.record(packet));
+    }
+    capture
+}

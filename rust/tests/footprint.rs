@@ -1,0 +1,64 @@
+//! What an idle connection costs, table and all.
+
+mod siege;
+mod wire;
+
+use siege::{MIB, Siege, is_inside, size};
+use wire::{CLIENT, Connection, SERVER, client_hello};
+
+/// The table doubles, so what a connection costs is told best when it is nearly full: 15/16 of a power of two.
+fn idle_connections() -> u32 {
+    size(61_440, 983_040)
+}
+
+/// What the documentation of the limit on connections promises.
+const BYTES_PER_CONNECTION: usize = 300;
+
+fn is_within_promise(siege: &mut Siege, what: &str) {
+    let each = siege.grown() / idle_connections() as usize;
+    println!("measured: {each} bytes per connection {what}");
+    let capture = siege.close().capture;
+    assert_eq!(capture.flows.value, u64::from(idle_connections()));
+    assert!(each <= BYTES_PER_CONNECTION, "{each} bytes per connection {what}");
+}
+
+#[test]
+fn a_connection_that_idles_after_an_exchange_is_small() {
+    if !is_inside("a_connection_that_idles_after_an_exchange_is_small", 1600 * MIB) {
+        return;
+    }
+    let mut siege = Siege::new(1_000);
+    for n in 0..idle_connections() {
+        let mut connection = Connection::new(n);
+        siege.handshake(&mut connection);
+        siege.say(&mut connection, CLIENT, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n");
+        siege.say(&mut connection, SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    }
+    is_within_promise(&mut siege, "after an HTTP exchange");
+}
+
+#[test]
+fn a_connection_that_is_encrypted_is_small() {
+    if !is_inside("a_connection_that_is_encrypted_is_small", 1600 * MIB) {
+        return;
+    }
+    let mut siege = Siege::new(1_000);
+    let hello = client_hello("a.example.test");
+    for n in 0..idle_connections() {
+        let mut connection = Connection::new(n).to_port(443);
+        siege.handshake(&mut connection);
+        siege.say(&mut connection, CLIENT, &hello);
+        siege.say(&mut connection, SERVER, &[0x16, 3, 3, 0, 2, 2, 0]);
+    }
+    is_within_promise(&mut siege, "after a TLS hello");
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_small() {
+    if !is_inside("a_connection_that_says_nothing_is_small", 1600 * MIB) {
+        return;
+    }
+    let mut siege = Siege::new(1_000);
+    (0..idle_connections()).for_each(|n| siege.handshake(&mut Connection::new(n)));
+    is_within_promise(&mut siege, "after the handshake");
+}

@@ -1,0 +1,130 @@
+//! What the tests of bounded memory share: a case runs in a process of its own, whose address space is limited, and is
+//! small enough for every day. `NETMON_FULL=1 cargo test --release --test memory -- --nocapture --test-threads=1` runs
+//! cases at full size, and tells what was measured.
+#![allow(dead_code, reason = "each of those who share it uses a part")]
+
+use std::process::Command;
+
+use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use _core::pipeline::snapshot::{Counts, InterfaceState, Snapshot};
+use _core::pipeline::{Pipeline, Settings};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::wire::{ACK, Connection, Wire};
+
+/// Set in the process that runs a case.
+const INSIDE: &str = "NETMON_MEMORY_CASE";
+/// Set to run cases at full size.
+const FULL: &str = "NETMON_FULL";
+
+pub const MIB: usize = 1 << 20;
+
+/// Runs a case in a process of its own with `limit` bytes of address space, where it returns true. Running out ends it.
+pub fn is_inside(name: &str, limit: usize) -> bool {
+    if std::env::var_os(INSIDE).is_some() {
+        let limit = Some(limit as u64);
+        setrlimit(Resource::As, Rlimit { current: limit, maximum: limit }).unwrap();
+        return true;
+    }
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    said.lines().filter_map(|line| line.split_once("measured: ")).for_each(|(_, what)| println!("{name}: {what}"));
+    assert!(child.status.success(), "{name}: {}\n{said}{}", child.status, String::from_utf8_lossy(&child.stderr));
+    false
+}
+
+/// `few` every day, `many` at full size.
+pub fn size(few: u32, many: u32) -> u32 {
+    if std::env::var_os(FULL).is_some() { many } else { few }
+}
+
+/// Resident memory of this process, in bytes.
+fn resident() -> usize {
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * rustix::param::page_size()
+}
+
+/// A pipeline under attack, and what was pushed into it.
+pub struct Siege {
+    pub pipeline: Pipeline,
+    pub wire: Wire,
+    pub pushed: u64,
+    before: usize,
+}
+
+impl Siege {
+    pub fn new(step: i64) -> Self {
+        let mut pipeline = Pipeline::new(Settings::default());
+        pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
+        let mut wire = Wire::default();
+        wire.step = step;
+        Self { pipeline, wire, pushed: 0, before: resident() }
+    }
+
+    pub fn push(&mut self, make: impl FnOnce(&mut Wire) -> Packet<'_>) {
+        self.pipeline.push(&make(&mut self.wire));
+        self.pushed += 1;
+    }
+
+    pub fn handshake(&mut self, of: &mut Connection) {
+        let (pipeline, pushed) = (&mut self.pipeline, &mut self.pushed);
+        self.wire.handshake(of, |packet| {
+            pipeline.push(packet);
+            *pushed += 1;
+        });
+    }
+
+    /// One segment of `sender`.
+    pub fn say(&mut self, of: &mut Connection, sender: usize, bytes: &[u8]) {
+        self.push(|wire| wire.segment(of, sender, ACK, bytes));
+    }
+
+    pub fn grown(&self) -> usize {
+        resident().saturating_sub(self.before)
+    }
+
+    /// Does it `n` times; what is held at the end must be no more than it was halfway, but for the grain of an allocator.
+    pub fn stays_flat(&mut self, n: u32, action: impl FnMut(&mut Self, u32)) {
+        self.grows_by(0, n, action);
+    }
+
+    /// The same, where each time begins a connection, which may cost what a connection costs and no more.
+    pub fn grows_by_connections_only(&mut self, n: u32, action: impl FnMut(&mut Self, u32)) {
+        const CONNECTION: usize = 1_200;
+        self.grows_by(CONNECTION, n, action);
+    }
+
+    fn grows_by(&mut self, each: usize, n: u32, mut action: impl FnMut(&mut Self, u32)) {
+        const GRAIN: usize = 4 * MIB;
+        (0..n / 2).for_each(|at| action(self, at));
+        let halfway = self.grown();
+        (n / 2..n).for_each(|at| action(self, at));
+        let end = self.grown();
+        println!("measured: after {n}: {:.1} MiB halfway, {:.1} MiB at the end", mib(halfway), mib(end));
+        let allowed = halfway + halfway / 20 + GRAIN + each * (n / 2) as usize;
+        assert!(end <= allowed, "from {:.1} to {:.1} MiB", mib(halfway), mib(end));
+    }
+
+    /// All there was, after the laws of snapshots were checked.
+    pub fn close(&mut self) -> Snapshot {
+        let snapshot = self.pipeline.close(Timestamp(0), Timestamp(SECOND));
+        let mut total = Counts::default();
+        snapshot.hosts.iter().for_each(|host| total.merge(&host.counts));
+        assert_eq!(total, snapshot.counts, "hosts sum to the total");
+        for host in &snapshot.hosts {
+            let mut sum = Counts::default();
+            host.sections.iter().for_each(|section| sum.merge(&section.counts));
+            assert_eq!(sum, host.counts, "sections sum to {}", host.name);
+        }
+        assert_eq!(snapshot.capture.received, self.pushed, "every packet is counted");
+        snapshot
+    }
+}
+
+fn mib(bytes: usize) -> f64 {
+    bytes as f64 / MIB as f64
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Makes captures to measure speed on: nginx and wrk in two network namespaces, recorded on the server's side.
+
+    captures.py FOLDER [--seconds 15] [NAME...]
+
+NAME is `api` (keep-alive, 64 connections, 50 hosts, nearly every packet carries a head), `bulk` (bodies of 100 KB to
+10 MB), `churn` (a connection for each request) or `lossy` (api, with 1 % of the packets lost, 1 % doubled and 1 %
+behind the one that follows them); default: all of them. FOLDER/NAME.requests is what nginx logged. Needs root.
+"""
+# ruff: noqa: S311  chance is to be the same each time
+
+import argparse
+import random
+import struct
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the networks of the live tests
+import namespaces
+
+NAMES = ("api", "bulk", "churn", "lossy")
+SIZES = {"100k": 100_000, "500k": 500_000, "1m": 1_000_000, "10m": 10_000_000}
+LAST = "/the-last-one"
+
+BULK = """
+local over, i, sizes = nil, 0, {"100k", "500k", "1m", "10m"}
+init = function(args) over = os.time() + tonumber(args[1]) end
+request = function()
+  i = i + 1
+  return wrk.format("GET", "/" .. sizes[i % 4 + 1] .. ".bin", {Host = "files.example.test"})
+end
+delay = function() return os.time() >= over and 3600000 or 0 end
+"""
+
+
+def record(path, name, seconds):
+    """The traffic `name` as a capture; how many requests nginx logged."""
+    with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as folder:
+        with namespaces.nginx(server, folder) as web:
+            for size, count in SIZES.items():
+                web.page(f"{size}.bin", "x" * count)
+            if name == "bulk":
+                web.page("wrk.lua", BULK)
+            elif name == "churn":
+                web.page("wrk.lua", namespaces.WRK.replace("{Host =", '{Connection = "close", Host ='))
+            recorder = namespaces.Tcpdump(server, "s0", path)
+            web.wrk(client, seconds, connections=8 if name == "bulk" else 64)
+            client.run("curl", "-s", f"http://{namespaces.SERVER}{LAST}")
+            dropped = recorder.stop(f"GET {LAST}".encode())
+        if dropped:
+            print(f"{path}: tcpdump lost {dropped} packets", file=sys.stderr)
+        return web.requests().total()
+
+
+def records(path):
+    """The records of a little-endian pcap, each with its header, after the header of the file."""
+    with path.open("rb") as file:
+        yield file.read(24)
+        while header := file.read(16):
+            yield header + file.read(struct.unpack_from("<I", header, 8)[0])
+
+
+def spoil(path, into):
+    """Loses, doubles and swaps a hundredth of the packets each."""
+    chance = random.Random(1)
+    all_records = records(path)
+    with into.open("wb") as file:
+        file.write(next(all_records))
+        behind = b""
+        for one in all_records:
+            luck = chance.random()
+            if luck < 0.01:
+                continue
+            if luck < 0.03 and not behind:
+                # Twice now, or once after the next one, as if that had overtaken it: with the later time.
+                behind = one
+                if luck < 0.02:
+                    continue
+            file.write(one)
+            if behind and behind is not one:
+                file.write(one[:8] + behind[8:])
+                behind = b""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--seconds", type=int, default=15, help="how long traffic is made")
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for name in arguments.names or NAMES:
+        path = arguments.folder / f"{name}.pcap"
+        if name == "lossy":
+            spoil(arguments.folder / "api.pcap", path)
+        else:
+            path.with_suffix(".requests").write_text(f"{record(path, name, arguments.seconds)}\n")
+        print(path, path.stat().st_size)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Runs netmon and other tools on the same traffic, one after the other, and prints tables in Markdown.
+
+    compare.py FOLDER [--runs 5] [--live [--seconds 10] [--rates 20000 100000 300000 0]]
+
+FOLDER has the captures of captures.py. Without --live they are read: medians of the runs, CPU time beside that of a
+loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`). With --live,
+which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast as it can),
+and each tool captures at the other end. What is not installed is left out. The netmon is the one of this Python.
+"""
+# ruff: noqa: S603  tools are run by their names
+
+import argparse
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # the networks of the live tests
+import namespaces  # noqa: E402
+
+NETMON = [sys.executable, "-m", "netmon", "--no-config", "-q", "--json"]
+FLOOR = ROOT / "target/release/examples/floor"
+MESSAGES = r"^(GET|POST|PUT|DELETE|HEAD|OPTIONS) |^HTTP/1"
+
+# {file} is the capture, {scratch} an empty folder.
+READERS = {
+    "cat": ["cat", "{file}"],
+    "libpcap loop": [str(FLOOR), "{file}"],
+    "tcpdump -w /dev/null": ["tcpdump", "-Z", "root", "-r", "{file}", "-w", "/dev/null"],
+    "netmon": [*NETMON, "-r", "{file}"],
+    "httpry": ["httpry", "-r", "{file}", "-o", "/dev/null", "tcp"],
+    "ngrep": ["ngrep", "-q", "-I", "{file}", "-W", "single", MESSAGES, "tcp"],
+    "tcpflow": ["tcpflow", "-r", "{file}", "-o", "{scratch}"],
+    "tshark -z http,tree": ["tshark", "-n", "-q", "-r", "{file}", "-z", "http,tree"],
+}
+LISTENERS = {
+    "netmon": [*NETMON, "-i", "s0"],
+    "tcpdump -w /dev/null": ["tcpdump", "-Z", "root", "-n", "-i", "s0", "-w", "/dev/null", "tcp"],
+    "httpry": ["httpry", "-i", "s0", "-o", "/dev/null", "tcp"],
+    "tshark -z http,tree": ["tshark", "-n", "-q", "-i", "s0", "-f", "tcp", "-z", "http,tree"],
+}
+LONG = 20
+"""Seconds of a run after which a tool is not run again."""
+
+
+@dataclass
+class Run:
+    """What a process took: seconds, seconds of CPU, bytes at its peak; and what it said."""
+
+    elapsed: float
+    cpu: float
+    memory: int
+    said: str = ""
+
+    @property
+    def peak(self):
+        """Megabytes; a process starts with the peak of the one that started it, so less than ours cannot be told."""
+        ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        return f"{'≤ ' if self.memory <= ours else ''}{self.memory / 1e6:.0f}"
+
+
+def environment():
+    # httpry asks the C library for the time zone with each line unless it is given.
+    return os.environ | {"PATH": namespaces.PATH, "TZ": "UTC"}
+
+
+def usage(process, since):
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Run(time.monotonic() - since, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+
+def is_there(command):
+    return shutil.which(command[0], path=namespaces.PATH) is not None
+
+
+def read_once(command, path):
+    with tempfile.TemporaryDirectory() as scratch:
+        words = [word.format(file=path, scratch=scratch) if "{" in word else word for word in command]
+        started = time.monotonic()
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
+        run = usage(process, started)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(words)}: exit code {process.returncode}")
+    return run
+
+
+def read(command, path, runs):
+    """The medians of some runs."""
+    done = []
+    while len(done) < runs and not (done and done[-1].elapsed > LONG):
+        done.append(read_once(command, path))
+    return Run(*(median(getattr(run, name) for run in done) for name in ("elapsed", "cpu", "memory")))
+
+
+def packets_in(path):
+    said = subprocess.run([FLOOR, path], capture_output=True, text=True, check=True).stdout
+    return int(said.split()[0])
+
+
+def table(title, columns, rows):
+    print(f"\n### {title}\n")
+    for row in (columns, ["---"] * len(columns), *rows):
+        print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+def compare_files(folder, runs):
+    for path in sorted(folder.glob("*.pcap")):
+        packets = packets_in(path)
+        read_once(READERS["cat"], path)  # into the page cache
+        results = {name: read(command, path, runs) for name, command in READERS.items() if is_there(command)}
+        floor = results["libpcap loop"].cpu
+        title = f"{path.stem}: {packets:,} packets, {path.stat().st_size / 1e6:,.0f} MB"
+        table(title, ["tool", "seconds", "thousand packets/s", "CPU seconds", "of the loop's", "peak MB"], [
+            [name, f"{run.elapsed:.2f}", f"{packets / run.elapsed / 1e3:,.0f}", f"{run.cpu:.2f}",
+             f"{run.cpu / floor:.1f}", run.peak]
+            for name, run in results.items()
+        ])  # fmt: skip
+
+
+def seen(name, said):
+    """(packets seen, packets dropped) in the words of each tool."""
+    if name == "netmon":
+        capture = json.loads(said[said.index("{") :])["capture"]
+        return capture["received"], capture["kernel_dropped"] + capture["interface_dropped"]
+    patterns = {
+        "httpry": (r"(\d+) packets received", r"(\d+) packets dropped"),
+        "tcpdump -w /dev/null": (r"(\d+) packets? captured", r"(\d+) packets? dropped by kernel"),
+        "tshark -z http,tree": (r"(\d+) packets? captured", r"(\d+) packets? dropped"),
+    }
+    got, dropped = (int(found[1]) if (found := re.search(pattern, said)) else 0 for pattern in patterns[name])
+    # httpry counts as received what was dropped, as libpcap tells it.
+    return (got - dropped if name == "httpry" else got), dropped
+
+
+def listen(name, network, path, rate, seconds):
+    """(packets offered, seconds of sending, what the tool took and said)."""
+    server, client = network
+    with tempfile.TemporaryFile("w+") as said:
+        started = time.monotonic()
+        process = server.start(*LISTENERS[name], stdout=said, stderr=said)
+        time.sleep(2)  # all of them listen by then
+        limit = [f"--pps={rate}", f"--limit={rate * seconds}"] if rate else ["--topspeed"]
+        sent = client.run(
+            "tcpreplay", "-q", "--preload-pcap", "--loop=1000", f"--duration={seconds}", "-i", "c0", *limit, path
+        )
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        run = usage(process, started)
+        said.seek(0)
+        run.said = said.read()
+    offered, took = re.search(r"Actual: (\d+) packets .* in ([\d.]+) seconds", sent).groups()
+    return int(offered), float(took), run
+
+
+def compare_live(path, rates, seconds):
+    rows = []
+    tools = [name for name, command in LISTENERS.items() if is_there(command)]
+    with namespaces.pair() as network:
+        for rate in rates:
+            for name in tools:
+                offered, took, run = listen(name, network, path, rate, seconds)
+                got, dropped = seen(name, run.said)
+                rows.append([
+                    f"{offered / took:,.0f}", name, f"{offered:,}", f"{got:,}", f"{100 * got / offered:.1f} %",
+                    f"{dropped:,}", f"{run.cpu:.2f}", f"{run.cpu / offered * 1e6:.2f}", run.peak,
+                ])  # fmt: skip
+    columns = ["packets/s", "tool", "offered", "seen", "", "dropped", "CPU seconds", "CPU µs a packet", "peak MB"]
+    table(f"live: {path.stem} over a veth pair for {seconds} s", columns, rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--seconds", type=int, default=10)
+    parser.add_argument("--rates", type=int, nargs="+", default=[20_000, 100_000, 300_000, 0])
+    arguments = parser.parse_args()
+    if arguments.live:
+        compare_live(arguments.folder / "api.pcap", arguments.rates, arguments.seconds)
+    else:
+        compare_files(arguments.folder, arguments.runs)
+
+
+if __name__ == "__main__":
+    main()
