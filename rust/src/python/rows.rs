@@ -285,62 +285,58 @@ impl Exchange {
 
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Section {
-    snapshot: Arc<snapshot::Snapshot>,
-    host: usize,
-    at: usize,
+    host: Arc<str>,
+    row: Arc<snapshot::Section>,
 }
 
 impl Section {
-    fn row(&self) -> &snapshot::Section {
-        &self.snapshot.hosts[self.host].sections[self.at]
+    pub fn new(host: &snapshot::Host, at: usize) -> Self {
+        Self { host: host.name.clone(), row: host.sections[at].clone() }
     }
     fn counts(&self) -> &Counts {
-        &self.row().counts
+        &self.row.counts
     }
 }
 
 counted!(Section {
     #[getter]
     fn path(&self) -> &str {
-        &self.row().path
+        &self.row.path
+    }
+    #[getter]
+    fn host(&self) -> &str {
+        &self.host
     }
 });
 
 #[pyclass(frozen, module = "netmon._core")]
-pub struct Host {
-    snapshot: Arc<snapshot::Snapshot>,
-    at: usize,
-}
+pub struct Host(Arc<snapshot::Host>);
 
 impl Host {
-    fn row(&self) -> &snapshot::Host {
-        &self.snapshot.hosts[self.at]
-    }
     fn counts(&self) -> &Counts {
-        &self.row().counts
+        &self.0.counts
     }
 }
 
 counted!(Host {
     #[getter]
     fn name(&self) -> &str {
-        &self.row().name
+        &self.0.name
     }
     #[getter]
     fn addresses(&self) -> Vec<String> {
-        self.row().addresses.iter().map(|address| address.to_canonical().to_string()).collect()
+        self.0.addresses.iter().map(|address| address.to_canonical().to_string()).collect()
     }
     #[getter]
     fn sections(&self) -> Vec<Section> {
         self.top_sections(usize::MAX)
     }
     fn top_sections(&self, n: usize) -> Vec<Section> {
-        let section = |at| Section { snapshot: self.snapshot.clone(), host: self.at, at };
-        self.row().top_sections(n).into_iter().map(section).collect()
+        self.0.top_sections(n).into_iter().map(|at| Section::new(&self.0, at)).collect()
     }
     #[getter]
     fn tcp(&self) -> Tcp {
-        Tcp(self.row().tcp.clone())
+        Tcp(self.0.tcp.clone())
     }
 });
 
@@ -359,7 +355,7 @@ impl Snapshot {
         &self.0.counts
     }
     fn make_host(&self, at: usize) -> Host {
-        Host { snapshot: self.0.clone(), at }
+        Host(self.0.hosts[at].clone())
     }
     fn json(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
         py.detach(|| self.0.to_json()).map_err(|error| PyValueError::new_err(error.to_string()))
