@@ -50,8 +50,11 @@ def main():
     begun = time.perf_counter()
     one = snapshot(0, -80)
     print(f"{'made from JSON':<32}{(time.perf_counter() - begun) * 1000:9.2f} ms")
-    again, other_hosts, other_sections = snapshot(1, -77), snapshot(1, -77, host="other"), snapshot(1, -77, path="/other")
-    holder = []
+    again, other_hosts, other_sections = (
+        snapshot(1, -77),
+        snapshot(1, -77, host="other"),
+        snapshot(1, -77, path="/other"),
+    )
     table = {
         "merge, same rows": lambda: Snapshot.merge([one, again]),
         "merge, other hosts": lambda: Snapshot.merge([one, other_hosts]),

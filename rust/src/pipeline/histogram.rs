@@ -99,7 +99,7 @@ impl Histogram {
         // What 64 bits of nanoseconds can reach: 2^-30 s to 2^35 s.
         let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
         let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
-        let buckets = SmallVec::from_slice(&buckets);
+        let buckets = buckets.into_iter().collect();
         consistent.then_some(Self { count, sum, min, max, zero_count, offset, buckets })
     }
 

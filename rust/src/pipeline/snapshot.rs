@@ -6,8 +6,11 @@
 
 mod fold;
 mod json;
+mod point;
+mod rank;
 mod rows;
 mod tally;
+mod window;
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -18,8 +21,11 @@ use super::decode::Endpoint;
 use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
+pub use point::Point;
+pub use rank::{Key, Matching, Ranking};
 use rows::merge_rows;
 pub use tally::Tally;
+pub use window::Window;
 
 /// The row for what did not fit under the caps on hosts and sections.
 pub const OTHER: &str = "~other";
@@ -378,6 +384,12 @@ impl Snapshot {
             merged.merge(snapshot);
             merged
         })
+    }
+
+    /// How many rows it has in all its tables: what its memory grows with.
+    pub fn rows(&self) -> usize {
+        let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
+        self.hosts.len() + sections + self.server_names.len() + self.exchanges.len()
     }
 
     /// Position of the host of this name.

@@ -82,6 +82,11 @@ impl<K: Key> Tally<K> {
         self.0.iter().find(|(known, _)| *known == key).map_or(0, |&(_, count)| count)
     }
 
+    /// Of all keys that are meant.
+    pub fn sum(&self, is_meant: impl Fn(K) -> bool) -> u64 {
+        self.0.iter().filter(|&&(key, _)| is_meant(key)).map(|&(_, count)| count).sum()
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.0.iter().map(|&(_, count)| count).sum()
