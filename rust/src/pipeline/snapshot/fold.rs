@@ -16,16 +16,7 @@ impl Snapshot {
 
     /// The same, in place.
     pub fn fold(&mut self, limits: &Limits) {
-        let mut error = 0;
-        let mut per_host = limits.sections_per_host;
-        loop {
-            error = error.max(self.fold_sections(per_host));
-            if per_host <= 1 || self.hosts.iter().map(|host| host.sections.len()).sum::<usize>() <= limits.sections {
-                break;
-            }
-            // Too many in all: every host gives up half.
-            per_host /= 2;
-        }
+        let error = self.fold_sections(self.sections_per_host(limits));
         let lost = fold_rows(&mut self.hosts, limits.hosts, absorb_host);
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
@@ -33,6 +24,17 @@ impl Snapshot {
         let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
         self.exchanges.truncate(limits.exchanges);
         self.capture.exchanges_dropped += dropped as u64;
+    }
+
+    /// How many sections each host may keep: with too many in all, every host gives up half, and again.
+    fn sections_per_host(&self, limits: &Limits) -> usize {
+        let mut per_host = limits.sections_per_host;
+        // The row for the rest comes on top.
+        let kept = |max: usize| self.hosts.iter().map(|host| host.sections.len().min(max + 1)).sum::<usize>();
+        while per_host > 1 && kept(per_host) > limits.sections {
+            per_host /= 2;
+        }
+        per_host
     }
 
     /// Folds the sections of each host. Returns how heavy the heaviest was.
