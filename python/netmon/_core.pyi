@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_FILTER",
     "DEFAULT_SNAPLEN",
     "OTHER",
+    "SORT_KEYS",
     "Capture",
     "CaptureError",
     "Engine",
@@ -21,12 +22,17 @@ __all__ = [
     "FilterError",
     "Histogram",
     "Host",
+    "HostRanking",
     "Interface",
     "InterfaceInfo",
+    "PathRanking",
+    "Point",
     "Section",
+    "SectionRanking",
     "Snapshot",
     "SourceError",
     "Tcp",
+    "Window",
     "__version__",
     "libpcap_version",
     "list_interfaces",
@@ -35,6 +41,13 @@ __all__ = [
 __version__: str
 OTHER: str
 """``"~other"``: the name of the row that holds what did not fit under the caps on hosts and sections."""
+SORT_KEYS: tuple[str, ...]
+"""What rows can be ranked by, most first: ``hits requests responses errors 1xx 2xx 3xx 4xx 5xx p50 p95 p99 bytes rtt
+retransmitted``, and ``name`` from A to Z.
+
+The quantiles are of `latency`, ``rtt`` and ``retransmitted`` are `Tcp.rtt` and `Tcp.retransmitted_share` (of a section,
+those of its host). Rows without a value come last. Ties go by name; reversing an order reverses its ties too.
+"""
 DEFAULT_FILTER: str
 """The kernel filter used when none is given: TCP with or without VLAN tag, and later IP fragments."""
 DEFAULT_SNAPLEN: int
@@ -108,6 +121,9 @@ class Section(_Counts):
     @property
     def path(self) -> str:
         """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`."""
+    @property
+    def host(self) -> str:
+        """The name of its host."""
 
 @final
 class Host(_Counts):
@@ -120,8 +136,15 @@ class Host(_Counts):
     @property
     def sections(self) -> list[Section]:
         """All sections, most hits first."""
-    def top_sections(self, n: int) -> list[Section]:
-        """The `n` sections with most hits."""
+    @property
+    def section_count(self) -> int: ...
+    def section(self, path: str) -> Section | None: ...
+    def top_sections(
+        self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
+    ) -> list[Section]:
+        """A page of `ranked_sections`: the `n` sections with most hits, unless said otherwise."""
+    def ranked_sections(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> PathRanking:
+        """The sections whose path matches (see `Snapshot.ranked`), by one of `SORT_KEYS`; ValueError for another."""
     @property
     def tcp(self) -> Tcp: ...
 
@@ -173,6 +196,14 @@ class Tcp:
     def duplicate_acks(self) -> int: ...
     @property
     def zero_window(self) -> int: ...
+    @property
+    def rtt(self) -> float | None:
+        """From client to server and back: the medians of both halves added, of handshakes where there were some, else
+        of data. Of one half where only one is known; None when neither is.
+        """
+    @property
+    def retransmitted_share(self) -> float:
+        """Of all segments, the share that was sent again: 0..1."""
     @property
     def client_handshake_rtt(self) -> Histogram:
         """From the capture point to the client and back: SYN with ACK to ACK."""
@@ -290,8 +321,27 @@ class Snapshot(_Counts):
         """All hosts, most hits first, ties by name."""
     @property
     def host_count(self) -> int: ...
-    def top(self, n: int) -> list[Host]:
-        """The `n` hosts with most hits, without making the rest."""
+    @property
+    def section_count(self) -> int:
+        """Sections of all hosts."""
+    def top(
+        self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
+    ) -> list[Host]:
+        """A page of `ranked`: the `n` hosts with most hits, unless said otherwise, without making the rest."""
+    def top_sections(
+        self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
+    ) -> list[Section]:
+        """A page of `ranked_sections`."""
+    def ranked(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> HostRanking:
+        """The hosts whose name matches, by one of `SORT_KEYS`; ValueError for another.
+
+        `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
+        all. Names are compared as they are kept, in printable ASCII.
+        """
+    def ranked_sections(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> SectionRanking:
+        """The sections of all hosts whose name matches, as `ranked`."""
+    def point(self) -> Point:
+        """The snapshot in a few numbers."""
     def host(self, name: str) -> Host | None: ...
     @property
     def interfaces(self) -> list[Interface]:
@@ -334,6 +384,89 @@ class Snapshot(_Counts):
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
+
+@final
+class HostRanking:
+    """The hosts of a snapshot in some order. Ranks are computed once, pages are selected: no call sorts all rows."""
+
+    def __len__(self) -> int:
+        """How many hosts match."""
+    def page(self, offset: int, n: int) -> list[Host]:
+        """At most `n` hosts after the first `offset`."""
+    def position(self, name: str) -> int | None:
+        """How many hosts come before the one of this name; None when it is not among them."""
+
+@final
+class SectionRanking:
+    """The sections of all hosts of a snapshot in some order, as `HostRanking`; `Section.host` says whose it is."""
+
+    def __len__(self) -> int: ...
+    def page(self, offset: int, n: int) -> list[Section]: ...
+    def position(self, host: str, path: str) -> int | None: ...
+
+@final
+class PathRanking:
+    """The sections of one host in some order, as `HostRanking`."""
+
+    def __len__(self) -> int: ...
+    def page(self, offset: int, n: int) -> list[Section]: ...
+    def position(self, path: str) -> int | None: ...
+
+@final
+class Window:
+    """The merge of the last `length` seconds, and of everything, kept up to date with a few merges for each snapshot.
+
+    All work is done with the interpreter released; safe from any thread. Memory is bounded: of a snapshot with more
+    rows than its share of 400,000, the lightest are folded into `OTHER`; sums stay exact. The window slides by
+    snapshots, or by a sixtieth of its length where they are shorter.
+    """
+
+    def __new__(cls, length: float = ...) -> Window:
+        """Without a length, or with an infinite one, nothing leaves the window. ValueError unless above 0."""
+    def push(self, snapshot: Snapshot) -> None:
+        """Takes the next snapshot; what ended `length` or more before its end leaves.
+
+        One that ends before all that is kept (a clock set back) begins a new window.
+        """
+    def resize(self, length: float) -> None:
+        """Makes the window longer or shorter at once, with what is there: the last 60 s at least, in a flood fewer."""
+    @property
+    def length(self) -> float: ...
+    @property
+    def merged(self) -> Snapshot:
+        """The window as it is now; later snapshots do not change it."""
+    @property
+    def total(self) -> Snapshot:
+        """The merge of everything ever pushed, folded to the limits of one interval when it outgrows twice these."""
+
+@final
+class Point:
+    """One interval in a few numbers, to draw trends from without keeping snapshots."""
+
+    @property
+    def start(self) -> float: ...
+    @property
+    def end(self) -> float: ...
+    @property
+    def hits(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def errors(self) -> int: ...
+    @property
+    def packets(self) -> int:
+        """Packets of all interfaces."""
+    @property
+    def bytes(self) -> int:
+        """Bytes on the wire of all interfaces."""
+    @property
+    def hosts(self) -> dict[str, int]:
+        """Hits of the 200 hosts that had most."""
+    def hits_of(self, host: str) -> int:
+        """0 also when the host was not among the heaviest."""
+    def packets_of(self, interface: str) -> int: ...
+    def bytes_of(self, interface: str) -> int: ...
+    def http_bytes_of(self, interface: str) -> int: ...
 
 @final
 class InterfaceInfo:

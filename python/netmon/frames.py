@@ -1,27 +1,27 @@
 """What there is to show after each snapshot: the newest interval, the window, the totals, the alerts.
 
-`Frames.push` takes a snapshot and gives a `Frame`, which every sink and the screen draw from. Merging is put off until
-somebody looks, so a sink that wants one line per snapshot costs no merge. Pure: no clock, no output.
+`Frames.push` takes a snapshot and gives a `Frame`, which every sink and the screen draw from. The core keeps the window
+and the total up to date, a few merges for each snapshot with the interpreter released: a screen calls `push` on another
+thread, and drawing a frame merges nothing. Of the past a frame has numbers, not snapshots. Pure: no clock, no output.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from netmon._core import Snapshot
+from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 HISTORY = 60.0
-"""Seconds of snapshots a frame carries for sparklines."""
+"""Seconds of points a frame carries for sparklines."""
 
-BATCH = 60
-"""Snapshots that wait before they are merged into the total: one merge of many is cheaper than many merges."""
+POINTS = 6000
+"""Points at the most: as many as there are of the shortest interval; a clock that was set back forgets none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,18 @@ class Frame:
     """Everything an output may show; immutable, compared by identity."""
 
     snapshot: Snapshot
-    history: Sequence[Snapshot]
+    history: Sequence[Point]
+    """The intervals of the last minute in a few numbers each, oldest first."""
     alerts: Sequence[Alert]
     gauges: Sequence[Gauge]
     tally: Tally
     window_length: float
-    _recent: Sequence[Snapshot]
-    _parts: Sequence[Snapshot]
+    window: Snapshot
+    """The merge of the last `window_length` seconds; of everything when that is infinite."""
+    total: Snapshot
+    """The merge of everything since the start, folded where it would outgrow twice the limits of an interval."""
 
-    @cached_property
-    def window(self) -> Snapshot:
-        """The merge of the last `window_length` seconds; of everything when that is infinite."""
-        return Snapshot.merge(self._recent) if self._recent else self.total
-
-    @cached_property
-    def total(self) -> Snapshot:
-        """The merge of everything since the start."""
-        return Snapshot.merge(self._parts)
-
-    @cached_property
+    @property
     def seconds(self) -> float:
         """How long a time `window` stands for: shorter at the beginning, longer when snapshots are coarse."""
         covered = self.window.end - self.window.start
@@ -91,46 +84,47 @@ class Frame:
 
 
 class Frames:
-    """Turns snapshots into frames."""
+    """Turns snapshots into frames. One caller at a time, from any thread."""
 
     def __init__(self, window: float = 10.0, rules: Iterable[Rule] = ()) -> None:
-        self._window = window
         self._policy = AlertPolicy(rules)
-        self._recent: deque[Snapshot] = deque()
-        self._history: deque[Snapshot] = deque()
-        self._total = Snapshot()
-        self._pending: list[Snapshot] = []
+        self._window = Window(window)
+        self._history: deque[Point] = deque(maxlen=POINTS)
         self._tally = Tally()
+        self._newest: Frame | None = None
 
     def push(self, snapshot: Snapshot) -> Frame:
         alerts = self._policy.update(snapshot)
         self._tally = self._tally.plus(snapshot, alerts)
-        self._remember(snapshot)
-        return Frame(
+        self._window.push(snapshot)
+        _slide(self._history, snapshot.point(), HISTORY)
+        self._newest = Frame(
             snapshot=snapshot,
             history=tuple(self._history),
             alerts=tuple(alerts),
             gauges=tuple(self._policy.gauges),
             tally=self._tally,
-            window_length=self._window,
-            _recent=tuple(self._recent),
-            _parts=(self._total, *self._pending),
+            window_length=self._window.length,
+            window=self._window.merged,
+            total=self._window.total,
         )
+        return self._newest
 
-    def _remember(self, snapshot: Snapshot) -> None:
-        _slide(self._history, snapshot, HISTORY)
-        if self._window != float("inf"):
-            _slide(self._recent, snapshot, self._window)
-        self._pending.append(snapshot)
-        if len(self._pending) >= BATCH:
-            # Folded, or a long run would keep every name it ever saw.
-            self._total = Snapshot.merge((self._total, *self._pending)).folded()
-            self._pending.clear()
+    def resize(self, window: float) -> Frame | None:
+        """Another length of the window from now on; the newest frame with it, made of what is still there.
+
+        Its alerts were told with the frame before.
+        """
+        self._window.resize(window)
+        if self._newest is not None:
+            merged, length = self._window.merged, self._window.length
+            self._newest = replace(self._newest, window=merged, window_length=length, alerts=())
+        return self._newest
 
 
-def _slide(snapshots: deque[Snapshot], newest: Snapshot, length: float) -> None:
+def _slide(points: deque[Point], newest: Point, length: float) -> None:
     """Appends, and drops what ended `length` seconds or more before the newest end."""
-    snapshots.append(newest)
+    points.append(newest)
     horizon = newest.end - length + 1e-6  # ends are multiples of the interval in floats
-    while snapshots[0].end <= horizon:
-        snapshots.popleft()
+    while points[0].end <= horizon:
+        points.popleft()

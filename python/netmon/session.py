@@ -117,8 +117,10 @@ class Session:
             display.run(self._frames_as_they_come(), self._monitor.close)
 
     async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
+        import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and only the screen needs it
+
         async for snapshot in self._monitor.asnapshots():
-            yield self.push(snapshot)
+            yield await asyncio.to_thread(self.push, snapshot)  # merging must not hold up the keys
 
     def _is_over(self, at: float) -> bool:
         """Whether what was asked for has been seen, once time is `at`."""

@@ -4,7 +4,11 @@
 //! interpreter released, and errors become exceptions here and nowhere else.
 
 mod engine;
+mod held;
+mod ranking;
 mod rows;
+mod snapshot;
+mod window;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyOSError, PyPermissionError, PyValueError};
@@ -32,11 +36,20 @@ impl From<Error> for PyErr {
 #[pymodule]
 mod _core {
     use pyo3::prelude::*;
+    use pyo3::types::PyTuple;
+
+    use crate::pipeline::snapshot::Key;
 
     #[pymodule_export]
     use super::engine::{Engine, InterfaceInfo};
     #[pymodule_export]
-    use super::rows::{Capture, Exchange, Histogram, Host, Interface, Section, Snapshot, Tcp};
+    use super::ranking::{HostRanking, PathRanking, SectionRanking};
+    #[pymodule_export]
+    use super::rows::{Capture, Exchange, Histogram, Host, Interface, Section, Tcp};
+    #[pymodule_export]
+    use super::snapshot::Snapshot;
+    #[pymodule_export]
+    use super::window::{Point, Window};
     #[pymodule_export]
     use super::{CaptureError, FilterError, SourceError, libpcap_version, list_interfaces};
 
@@ -44,6 +57,7 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OTHER", crate::pipeline::snapshot::OTHER)?;
+        module.add("SORT_KEYS", PyTuple::new(module.py(), Key::ALL.map(|(name, _)| name))?)?;
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("DEFAULT_BUFFER_SIZE", crate::capture::DEFAULT_BUFFER_SIZE)?;

@@ -13,7 +13,7 @@ from netmon import format as fmt
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from netmon._core import Snapshot
+    from netmon._core import Point
     from netmon.display.style import Glyphs
 
 Fragment: TypeAlias = tuple[str, str]
@@ -85,20 +85,20 @@ def sparkline(values: Sequence[float], glyphs: Glyphs) -> str:
     return "".join(glyphs.bars[min(top, max(round(v / peak * top), 1)) if v > 0 else 0] for v in values)
 
 
-def series(history: Sequence[Snapshot], value: Callable[[Snapshot], float], columns: int) -> list[float]:
-    """`value` of the snapshots over time, one number per second or interval, the newest last.
+def series(history: Sequence[Point], value: Callable[[Point], float], columns: int) -> list[float]:
+    """`value` of the points over time, one number per second or interval, the newest last.
 
-    Time that a file skipped is 0; a snapshot that stands for several intervals is spread over them.
+    Time that a file skipped is 0; a point that stands for several intervals is spread over them.
     """
     slots = [0.0] * columns
     if not history or columns <= 0:
         return slots
     end = history[-1].end
-    step = max(1.0, min(snapshot.end - snapshot.start for snapshot in history))
-    for snapshot in history:
-        parts = max(1, round((snapshot.end - snapshot.start) / step))
-        newest = columns - 1 - int((end - snapshot.end) / step + 1e-6)
+    step = max(1.0, min(point.end - point.start for point in history))
+    for point in history:
+        parts = max(1, round((point.end - point.start) / step))
+        newest = columns - 1 - int((end - point.end) / step + 1e-6)
         for slot in range(newest, newest - parts, -1):
             if 0 <= slot < columns:
-                slots[slot] += value(snapshot) / parts
+                slots[slot] += value(point) / parts
     return slots

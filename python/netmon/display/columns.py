@@ -6,7 +6,7 @@ Pure. `choose` drops the least important columns until the name has room; the na
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from netmon import format as fmt
 from netmon._core import Host, Section
@@ -22,7 +22,7 @@ Row: TypeAlias = Host | Section
 
 @dataclass(frozen=True)
 class Column:
-    """`rank` 0 stays longest when there is little room; `value` is what is shown and sorted by."""
+    """`rank` 0 stays longest when there is little room; `value` is what is shown; rows are sorted in the core."""
 
     title: str
     width: int
@@ -82,14 +82,9 @@ def choose(columns: int, name_columns: int) -> tuple[Sequence[Column], int]:
     return [], columns
 
 
-def sort_key(title: str) -> Callable[[Row], Any]:
-    """What to sort by so that the largest come first, ties by name."""
-    column = next(column for column in COLUMNS if column.title == title)
-    return lambda row: (-column.value(row), name(row))
-
-
-def name(row: Row) -> str:
-    return row.name if isinstance(row, Host) else row.path
+def sort_key(title: str) -> str:
+    """What the core calls the order that puts the most of a column first."""
+    return {"req/s": "requests"}.get(title, title)
 
 
 def heading(title: Line, chosen: Sequence[Column], sort: str, arrow: str) -> Line:

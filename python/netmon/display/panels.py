@@ -15,7 +15,7 @@ from netmon.display import canvas
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netmon._core import Interface, Snapshot
+    from netmon._core import Interface, Point, Snapshot
     from netmon.alerts import Gauge
     from netmon.display.canvas import Line
     from netmon.display.state import View
@@ -69,7 +69,7 @@ def rates_line(view: View, width: int) -> Line:
     left = [("", " "), *rates(frame)]
     room = width - canvas.width(left) - canvas.width(right) - 2
     if room >= 10:
-        trend = canvas.series(frame.history, lambda snapshot: snapshot.hits, min(room, 30))
+        trend = canvas.series(frame.history, lambda point: point.hits, min(room, 30))
         left += [("class:spark", canvas.sparkline(trend, view.glyphs))]
     return canvas.spread(left, right, width)
 
@@ -146,8 +146,8 @@ def _interface_row(frame: Frame, interface: Interface, width: int, marks: Glyphs
     ]
 
 
-def _bytes_of(name: str) -> Callable[[Snapshot], float]:
-    return lambda snapshot: sum(each.bytes for each in snapshot.interfaces if each.name == name)
+def _bytes_of(name: str) -> Callable[[Point], float]:
+    return lambda point: point.bytes_of(name)
 
 
 def _busiest(window: Snapshot) -> Sequence[Interface]:

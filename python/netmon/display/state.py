@@ -1,7 +1,8 @@
 """`View`: everything that decides what is on the screen, in one immutable value.
 
 A key, a new frame or the end of the capture makes a new view of the old one. Pure: nothing here draws or waits.
-Rows are selected by name, so that a selection stays on its host while the order changes around it.
+Rows are selected by name, so that a selection stays on its host while the order changes around it. The core ranks the
+rows and makes those in sight; nothing here walks a table.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from netmon.display.columns import TITLES, name, sort_key
+from netmon.display.columns import TITLES, sort_key
 from netmon.display.style import ASCII, UNICODE, Glyphs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netmon._core import Host, Section
+    from netmon._core import Host, HostRanking, PathRanking, Section
     from netmon.alerts import Alert
     from netmon.frames import Frame
 
@@ -61,30 +62,55 @@ class View:
         return self.held is not None
 
     @property
-    def hosts(self) -> Sequence[Host]:
-        return _ranked_hosts(self.frame, self.sort, self.is_reversed) if self.frame else ()
+    def _hosts(self) -> HostRanking | None:
+        return _ranked_hosts(self.frame, self.sort, self.is_reversed) if self.frame else None
+
+    @property
+    def host_count(self) -> int:
+        return len(self._hosts) if self._hosts else 0
 
     @property
     def host_row(self) -> int:
         """Where the selected host is; the first row while none was selected, or while it is not in the window."""
-        if self.host is None:
+        if self.host is None or self._hosts is None:
             return 0
-        return next((row for row, host in enumerate(self.hosts) if host.name == self.host), 0)
+        return self._hosts.position(self.host) or 0
+
+    def hosts_in_sight(self, height: int) -> Sequence[tuple[int, Host]]:
+        """The rows of hosts around the selected one, with their numbers."""
+        if self._hosts is None:
+            return ()
+        first, rows = in_sight(self.host_row, self.host_count, height)
+        return list(enumerate(self._hosts.page(first, rows), first))
 
     @property
     def selected_host(self) -> Host | None:
-        hosts = self.hosts
-        return hosts[self.host_row] if hosts else None
+        found = self._hosts.page(self.host_row, 1) if self._hosts else ()
+        return found[0] if found else None
 
     @property
-    def sections(self) -> Sequence[Section]:
-        """The sections of the selected host."""
+    def _sections(self) -> PathRanking | None:
+        """The sections of the selected host; by hits as long as it is one of many."""
         host = self.selected_host
         if host is None:
-            return ()
+            return None
         if self.is_drilled:
-            return sorted(host.sections, key=sort_key(self.sort), reverse=self.is_reversed)
-        return host.sections
+            return host.ranked_sections(sort_key(self.sort), reverse=self.is_reversed)
+        return host.ranked_sections()
+
+    @property
+    def section_row(self) -> int:
+        """Where the selected section is; the first row while none was selected, or while it is not in the window."""
+        sections = self._sections
+        return sections.position(self.section) or 0 if sections and self.section else 0
+
+    def sections_in_sight(self, height: int) -> Sequence[tuple[int, Section]]:
+        """The rows of sections around the selected one, with their numbers."""
+        sections = self._sections
+        if sections is None:
+            return ()
+        first, rows = in_sight(self.section_row, len(sections), height)
+        return list(enumerate(sections.page(first, rows), first))
 
     @property
     def newest_alerts(self) -> Sequence[Alert]:
@@ -126,25 +152,24 @@ class View:
     def moved(self, rows: int) -> View:
         """The selection of the focused panel, so many rows further down; it stops at either end."""
         if self.focus is Panel.HOSTS:
-            hosts = self.hosts
-            row = max(0, min(self.host_row + rows, len(hosts) - 1))
-            return replace(self, host=hosts[row].name if hosts else None, section=None)
+            row = max(0, min(self.host_row + rows, self.host_count - 1))
+            found = self._hosts.page(row, 1) if self._hosts else ()
+            return replace(self, host=found[0].name if found else None, section=None)
         if self.focus is Panel.SECTIONS:
-            return replace(self, section=_step([name(row) for row in self.sections], self.section, rows))
+            sections = self._sections
+            row = max(0, min(self.section_row + rows, len(sections) - 1)) if sections else 0
+            paths = sections.page(row, 1) if sections else ()
+            return replace(self, section=paths[0].path if paths else None)
         return replace(self, alert_row=max(0, min(self.alert_row + rows, len(self.alerts) - 1)))
 
 
-def _step(names: Sequence[str], current: str | None, rows: int) -> str | None:
-    if not names:
-        return None
-    at = names.index(current) if current in names else 0
-    return names[max(0, min(at + rows, len(names) - 1))]
+def in_sight(selected: int, count: int, height: int) -> tuple[int, int]:
+    """The first of the rows in sight and how many: the selected one in the middle where there are enough around it."""
+    height = max(height, 0)
+    return max(0, min(selected - height // 2, count - height)), height
 
 
 @lru_cache(maxsize=2)
-def _ranked_hosts(frame: Frame, sort: str, is_reversed: bool) -> Sequence[Host]:
+def _ranked_hosts(frame: Frame, sort: str, is_reversed: bool) -> HostRanking:
     """Kept for the frame that is shown and the one before, since a key or a resize draws the same frame again."""
-    hosts = frame.window.hosts
-    if sort == "hits":  # the order they come in
-        return hosts[::-1] if is_reversed else hosts
-    return sorted(hosts, key=sort_key(sort), reverse=is_reversed)
+    return frame.window.ranked(sort_key(sort), reverse=is_reversed)

@@ -6,12 +6,12 @@ Wire text is sanitized here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon.display import canvas, columns
 from netmon.display.panels import no_http
-from netmon.display.state import Panel, View
+from netmon.display.state import Panel, View, in_sight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,27 +24,25 @@ if TYPE_CHECKING:
 ANSWERS = 20
 """Columns from which a table shows methods and statuses behind its figures."""
 
-T = TypeVar("T")
-
 
 def hosts(view: View, width: int, height: int) -> list[Line]:
     """The table of hosts; without any, why there is none."""
     frame, marks = view.frame, view.glyphs
     chosen, room = columns.choose(width - 1, 20 if width >= 80 else 14)
-    rows = view.hosts
-    title = _title(view, Panel.HOSTS, f"HOSTS {fmt.count(len(rows))}" if rows else "HOSTS", room)
+    count = view.host_count
+    title = _title(view, Panel.HOSTS, f"HOSTS {fmt.count(count)}" if count else "HOSTS", room)
     arrow = marks.up if view.is_reversed else marks.down
     lines = [_heading_line(columns.heading(title, chosen, view.sort, arrow), width)]
-    if frame is None or not rows:
+    if frame is None or not count:
         reasons = no_http(frame)
         if len(reasons) >= height:
             reasons = [line for line in reasons if line]
         return lines + [canvas.fit(line, width) for line in reasons][: height - 1]
-    at = view.host_row
-    for row in visible(rows, at, height - 1):
-        line = [_name(row.name, row is rows[at], room, marks), *columns.cells(row, chosen, frame.seconds, marks)]
+    for number, row in view.hosts_in_sight(height - 1):
+        selected = number == view.host_row
+        line = [_name(row.name, selected, room, marks), *columns.cells(row, chosen, frame.seconds, marks)]
         line += _answers_behind(line, row, width)
-        lines.append(_row(line, row is rows[at], view.focus is Panel.HOSTS, width))
+        lines.append(_row(line, selected, view.focus is Panel.HOSTS, width))
     return lines
 
 
@@ -70,7 +68,7 @@ def host_page(view: View, width: int, height: int) -> list[Line]:
     ]
     chosen, room = columns.choose(width - 1, 20 if width >= 80 else 14)
     arrow = view.glyphs.up if view.is_reversed else view.glyphs.down
-    title = _title(view, Panel.SECTIONS, f"SECTIONS {fmt.count(len(host.sections))}", room)
+    title = _title(view, Panel.SECTIONS, f"SECTIONS {fmt.count(host.section_count)}", room)
     head = columns.heading(title, chosen, view.sort, arrow)
     lines = [*(canvas.fit(line, width) for line in about), _heading_line(head, width)]
     return lines + _section_rows(view, chosen, room, width, height - len(lines))
@@ -78,12 +76,9 @@ def host_page(view: View, width: int, height: int) -> list[Line]:
 
 def _section_rows(view: View, chosen: Sequence[Column], room: int, width: int, height: int) -> list[Line]:
     marks, seconds = view.glyphs, view.frame.seconds if view.frame else 1.0
-    rows = view.sections
-    paths = [row.path for row in rows]
-    at = paths.index(view.section) if view.section in paths else 0
     lines = []
-    for row in visible(rows, at, height):
-        selected = view.focus is Panel.SECTIONS and row.path == paths[at]
+    for number, row in view.sections_in_sight(height):
+        selected = view.focus is Panel.SECTIONS and number == view.section_row
         line = [_name(row.path, selected, room, marks), *columns.cells(row, chosen, seconds, marks)]
         line += _answers_behind(line, row, width)
         lines.append(_row(line, selected, True, width))
@@ -107,8 +102,8 @@ def alerts(view: View, width: int, height: int) -> list[Line]:
     if not view.alerts:
         lines.append(canvas.fit([("class:dim", "   none so far")], width))
     focused = view.focus is Panel.ALERTS
-    rows = list(enumerate(view.newest_alerts))
-    for number, alert in visible(rows, view.alert_row, height - 1):
+    first, count = in_sight(view.alert_row, len(view.alerts), height - 1)
+    for number, alert in enumerate(view.newest_alerts[first : first + count], first):
         lines.append(_row([("", "   "), *alert_text(alert)], focused and number == view.alert_row, True, width))
     return lines[:height]
 
@@ -119,13 +114,6 @@ def alert_text(alert: Alert) -> Line:
         said = f"  {fmt.count(alert.value)} {rule.metric} in {fmt.duration(rule.span)}"
         return [("class:dim", f"{at}  "), ("class:bad", "ALERT    "), ("", said)]
     return [("class:dim", f"{at}  "), ("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")]
-
-
-def visible(rows: Sequence[T], selected: int, height: int) -> Sequence[T]:
-    """The rows in sight, with the selected one in the middle where there are rows enough on both sides."""
-    height = max(height, 0)
-    first = max(0, min(selected - height // 2, len(rows) - height))
-    return rows[first : first + height]
 
 
 def _heading_line(head: Line, width: int) -> Line:

@@ -113,7 +113,7 @@ def section_lines(host: Host) -> Iterator[str]:
     columns = max((fmt.width(fmt.sanitize(section.path)) for section in shown), default=0)
     yield from (section_text(section, min(columns, 40)) for section in shown)
     if len(sections) > SECTIONS:
-        yield f"  > and {fmt.plural(len(host.sections) - SECTIONS, 'more section')}"
+        yield f"  > and {fmt.plural(host.section_count - SECTIONS, 'more section')}"
 
 
 def section_text(section: Section, columns: int) -> str:

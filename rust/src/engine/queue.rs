@@ -1,4 +1,4 @@
-//! Snapshots on their way to whoever reads them, never more than [`CAPACITY`].
+//! Snapshots on their way to whoever reads them, never more than [`CAPACITY`] nor many more rows than [`ROWS`].
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -9,6 +9,9 @@ use crate::pipeline::snapshot::{Limits, Snapshot};
 
 /// Snapshots waiting: a minute of seconds for a reader that stalls.
 const CAPACITY: usize = 60;
+
+/// Rows waiting, beside the newest snapshot: three intervals of as many sections as there can be, some 100 MB.
+const ROWS: usize = 300_000;
 
 /// What happens when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +37,39 @@ pub enum Next {
 
 #[derive(Debug, Default)]
 struct State {
-    snapshots: VecDeque<Snapshot>,
+    /// With their rows.
+    snapshots: VecDeque<(Snapshot, usize)>,
+    /// Rows of all of them.
+    rows: usize,
     end: Option<Result<(), String>>,
     /// Nobody waits for readers any more.
     is_stopped: bool,
+}
+
+impl State {
+    fn is_full(&self) -> bool {
+        self.snapshots.len() >= CAPACITY || self.rows > ROWS
+    }
+
+    fn pop(&mut self) -> Option<Snapshot> {
+        let (snapshot, rows) = self.snapshots.pop_front()?;
+        self.rows -= rows;
+        Some(snapshot)
+    }
+
+    /// Makes one snapshot of the two oldest, within the limits of one; false when there are no two.
+    fn merge_oldest(&mut self) -> bool {
+        if self.snapshots.len() < 2 {
+            return false;
+        }
+        let (Some(mut merged), Some(second)) = (self.pop(), self.pop()) else { return false };
+        merged.merge(&second);
+        merged.fold(&Limits::default());
+        let rows = merged.rows();
+        self.rows += rows;
+        self.snapshots.push_front((merged, rows));
+        true
+    }
 }
 
 /// A bounded queue.
@@ -52,17 +84,13 @@ impl Queue {
     /// Puts a snapshot in.
     pub fn push(&self, snapshot: Snapshot, overflow: Overflow) {
         let mut state = lock(&self.state);
-        while overflow == Overflow::Wait && state.snapshots.len() >= CAPACITY && !state.is_stopped {
+        while overflow == Overflow::Wait && state.is_full() && !state.is_stopped {
             state = self.went.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.snapshots.len() >= CAPACITY
-            && let Some(oldest) = state.snapshots.pop_front()
-            && let Some(second) = state.snapshots.front_mut()
-        {
-            second.merge(&oldest);
-            second.fold(&Limits::default());
-        }
-        state.snapshots.push_back(snapshot);
+        while state.is_full() && state.merge_oldest() {}
+        let rows = snapshot.rows();
+        state.rows += rows;
+        state.snapshots.push_back((snapshot, rows));
         self.came.notify_one();
     }
 
@@ -83,7 +111,7 @@ impl Queue {
         let deadline = Instant::now() + timeout;
         let mut state = lock(&self.state);
         loop {
-            if let Some(snapshot) = state.snapshots.pop_front() {
+            if let Some(snapshot) = state.pop() {
                 self.went.notify_one();
                 return Next::Snapshot(Box::new(snapshot));
             }
@@ -102,6 +130,8 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::pipeline::packet::Timestamp;
+    use crate::pipeline::snapshot::{Counts, Host, Section};
+    use std::sync::Arc;
 
     fn second(at: i64) -> Snapshot {
         let mut snapshot =
@@ -126,6 +156,51 @@ mod tests {
             CAPACITY - 1
         );
         assert_eq!(queue.pop(Duration::ZERO), Next::End);
+    }
+
+    /// A second in which no name is one of another second.
+    fn flood(at: i64, sections: u64) -> Snapshot {
+        let mut snapshot = second(at);
+        snapshot.counts.requests = sections;
+        snapshot.hosts = (0..sections / 100)
+            .map(|h| {
+                let one = Counts { requests: 1, ..Counts::default() };
+                let section = |s| Arc::new(Section { path: format!("/{at}/{s:03}").into(), counts: one.clone() });
+                let counts = Counts { requests: 100, ..Counts::default() };
+                let sections = (0..100).map(section).collect();
+                Arc::new(Host { name: format!("h{h:05}").into(), counts, sections, ..Host::default() })
+            })
+            .collect();
+        snapshot
+    }
+
+    #[test]
+    fn a_flood_of_names_nobody_reads_keeps_its_counts_and_is_bounded_in_rows() {
+        let queue = Queue::default();
+        for at in 0..20 {
+            queue.push(flood(at, 100_000), Overflow::Merge);
+            let rows: usize = lock(&queue.state).snapshots.iter().map(|(snapshot, _)| snapshot.rows()).sum();
+            assert_eq!(rows, lock(&queue.state).rows);
+            assert!(rows <= ROWS + 101_000, "{rows} rows after {at} intervals");
+        }
+        queue.end(Ok(()));
+        let mut total = 0;
+        while let Next::Snapshot(snapshot) = queue.pop(Duration::ZERO) {
+            total += snapshot.counts.requests;
+        }
+        assert_eq!((total, lock(&queue.state).rows), (2_000_000, 0));
+    }
+
+    #[test]
+    fn a_file_of_many_names_waits_for_its_reader() {
+        let queue = std::sync::Arc::new(Queue::default());
+        let writer = queue.clone();
+        let thread = std::thread::spawn(move || (0..9).for_each(|at| writer.push(flood(at, 100_000), Overflow::Wait)));
+        for at in 0..9 {
+            let Next::Snapshot(snapshot) = queue.pop(Duration::from_secs(60)) else { panic!("no snapshot {at}") };
+            assert_eq!((snapshot.rows(), snapshot.capture.sections_folded), (101_000, 0));
+        }
+        thread.join().unwrap();
     }
 
     #[test]

@@ -185,7 +185,7 @@ impl Aggregate {
         hosts.iter().for_each(|host| snapshot.counts.merge(&host.counts));
         // Each segment was counted at one interface.
         snapshot.interfaces.iter().for_each(|interface| snapshot.tcp.merge(&interface.tcp));
-        snapshot.hosts = hosts;
+        snapshot.hosts = hosts.into_iter().map(Arc::new).collect();
         snapshot.exchanges.sort();
         snapshot
     }

@@ -7,6 +7,8 @@
 
 use std::sync::LazyLock;
 
+use smallvec::SmallVec;
+
 use crate::pipeline::packet::SECOND;
 
 /// Buckets to a doubling.
@@ -52,8 +54,8 @@ pub struct Histogram {
     zero_count: u64,
     /// Index of the first bucket.
     offset: i32,
-    /// Without zeros at either end.
-    buckets: Vec<u64>,
+    /// Without zeros at either end. A few lie in the row itself: most rows of many count a few values at a time.
+    buckets: SmallVec<[u64; 4]>,
 }
 
 /// A duration with its bucket, so that the logarithm is taken once however many histograms it goes into.
@@ -97,6 +99,7 @@ impl Histogram {
         // What 64 bits of nanoseconds can reach: 2^-30 s to 2^35 s.
         let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
         let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
+        let buckets = buckets.into_iter().collect();
         consistent.then_some(Self { count, sum, min, max, zero_count, offset, buckets })
     }
 
@@ -146,7 +149,7 @@ impl Histogram {
         }
         if first < self.offset {
             let missing = (self.offset - first) as usize;
-            self.buckets.splice(0..0, std::iter::repeat_n(0, missing));
+            self.buckets.insert_many(0, std::iter::repeat_n(0, missing));
             self.offset = first;
         }
         let needed = (last - self.offset) as usize + 1;

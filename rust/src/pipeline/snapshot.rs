@@ -6,7 +6,11 @@
 
 mod fold;
 mod json;
+mod point;
+mod rank;
+mod rows;
 mod tally;
+mod window;
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -17,7 +21,11 @@ use super::decode::Endpoint;
 use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
+pub use point::Point;
+pub use rank::{Key, Matching, Ranking};
+use rows::merge_rows;
 pub use tally::Tally;
+pub use window::Window;
 
 /// The row for what did not fit under the caps on hosts and sections.
 pub const OTHER: &str = "~other";
@@ -225,8 +233,8 @@ pub struct Host {
     /// Sum over its sections.
     #[serde(flatten)]
     pub counts: Counts,
-    /// By path.
-    pub sections: Vec<Section>,
+    /// By path. Shared with every snapshot that has them unchanged.
+    pub sections: Vec<Arc<Section>>,
     /// Its connections.
     pub tcp: Tcp,
 }
@@ -337,8 +345,8 @@ pub struct Snapshot {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Sum over the hosts.
     pub counts: Counts,
-    /// By name.
-    pub hosts: Vec<Host>,
+    /// By name. Shared with every snapshot that has them unchanged.
+    pub hosts: Vec<Arc<Host>>,
     /// By name.
     pub interfaces: Vec<Interface>,
     /// All connections.
@@ -349,82 +357,6 @@ pub struct Snapshot {
     pub server_names: Vec<ServerName>,
     /// By time.
     pub exchanges: Vec<Exchange>,
-}
-
-/// A row of a table that merges by key.
-trait Row: Clone {
-    type Key: Ord + ?Sized;
-    fn key(&self) -> &Self::Key;
-    fn absorb(&mut self, other: &Self);
-}
-
-impl Row for Section {
-    type Key = str;
-    fn key(&self) -> &str {
-        &self.path
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.counts.merge(&other.counts);
-    }
-}
-
-impl Row for Host {
-    type Key = str;
-    fn key(&self) -> &str {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.counts.merge(&other.counts);
-        self.tcp.merge(&other.tcp);
-        merge_rows(&mut self.sections, &other.sections);
-        self.addresses.extend(&other.addresses);
-        self.addresses.sort_unstable();
-        self.addresses.dedup();
-        self.addresses.truncate(MAX_ADDRESSES);
-    }
-}
-
-impl Row for ServerName {
-    type Key = str;
-    fn key(&self) -> &str {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.connections = self.connections.saturating_add(other.connections);
-    }
-}
-
-impl Row for Interface {
-    type Key = str;
-    fn key(&self) -> &str {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.traffic.merge(&other.traffic);
-        self.tcp.merge(&other.tcp);
-        (self.at, self.state) = (self.at, self.state).max((other.at, other.state));
-    }
-}
-
-/// Merges two tables sorted by key.
-fn merge_rows<R: Row>(mine: &mut Vec<R>, theirs: &[R]) {
-    if mine.is_empty() {
-        mine.extend_from_slice(theirs);
-        return;
-    }
-    let mut merged = Vec::with_capacity(mine.len().max(theirs.len()));
-    let mut theirs = theirs.iter().peekable();
-    for mut row in mine.drain(..) {
-        while let Some(earlier) = theirs.next_if(|other| other.key() < row.key()) {
-            merged.push(earlier.clone());
-        }
-        if let Some(same) = theirs.next_if(|other| other.key() == row.key()) {
-            row.absorb(same);
-        }
-        merged.push(row);
-    }
-    merged.extend(theirs.cloned());
-    *mine = merged;
 }
 
 impl Snapshot {
@@ -454,6 +386,12 @@ impl Snapshot {
         })
     }
 
+    /// How many rows it has in all its tables: what its memory grows with.
+    pub fn rows(&self) -> usize {
+        let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
+        self.hosts.len() + sections + self.server_names.len() + self.exchanges.len()
+    }
+
     /// Position of the host of this name.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.hosts.binary_search_by(|host| host.name.as_ref().cmp(name)).ok()
@@ -461,7 +399,7 @@ impl Snapshot {
 
     /// The host of this name.
     pub fn host(&self, name: &str) -> Option<&Host> {
-        self.position(name).map(|at| &self.hosts[at])
+        self.position(name).map(|at| &*self.hosts[at])
     }
 
     /// Positions of the `n` hosts with most hits; ties by name.

@@ -7,7 +7,7 @@ use pyo3::exceptions::{PyEOFError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::CaptureError;
-use super::rows::Snapshot;
+use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, Next, Settings, Source};

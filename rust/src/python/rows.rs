@@ -1,20 +1,21 @@
-//! Snapshots and their rows as Python sees them: frozen views.
+//! Rows of snapshots as Python sees them: frozen views that share the row, and so outlive its snapshot.
 
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyIterator};
+use pyo3::types::PyDict;
 
+use super::ranking::{PathRanking, Wanted};
 use crate::pipeline::histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{self, Counts, InterfaceState, Limits};
+use crate::pipeline::snapshot::{self, Counts, InterfaceState};
 
-fn seconds(nanos: u64) -> f64 {
+pub fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64
 }
 
-fn unix(ts: Timestamp) -> f64 {
+pub fn unix(ts: Timestamp) -> f64 {
     ts.0 as f64 / SECOND as f64
 }
 
@@ -22,7 +23,7 @@ fn unix(ts: Timestamp) -> f64 {
 macro_rules! counters {
     ($name:ident($($field:ident),+) of $inner:ty { $($more:tt)* }) => {
         #[pyclass(frozen, module = "netmon._core")]
-        pub struct $name($inner);
+        pub struct $name(pub $inner);
 
         #[pymethods]
         impl $name {
@@ -81,20 +82,22 @@ macro_rules! counted {
                 self.counts().response_bytes
             }
             #[getter]
-            fn latency(&self) -> Histogram {
-                Histogram(self.counts().latency.clone())
+            fn latency(&self) -> $crate::python::rows::Histogram {
+                $crate::python::rows::Histogram(self.counts().latency.clone())
             }
             #[getter]
-            fn duration(&self) -> Histogram {
-                Histogram(self.counts().duration.clone())
+            fn duration(&self) -> $crate::python::rows::Histogram {
+                $crate::python::rows::Histogram(self.counts().duration.clone())
             }
             $($more)*
         }
     };
 }
 
+pub(super) use counted;
+
 #[pyclass(frozen, module = "netmon._core")]
-pub struct Histogram(histogram::Histogram);
+pub struct Histogram(pub histogram::Histogram);
 
 #[pymethods]
 impl Histogram {
@@ -137,6 +140,14 @@ impl Histogram {
 counters!(Tcp(
     opened, closed, reset, refused, segments, retransmitted, duplicates, out_of_order, duplicate_acks, zero_window
 ) of snapshot::Tcp {
+    #[getter]
+    fn rtt(&self) -> Option<f64> {
+        self.0.rtt().map(seconds)
+    }
+    #[getter]
+    fn retransmitted_share(&self) -> f64 {
+        self.0.retransmitted_share()
+    }
     #[getter]
     fn client_handshake_rtt(&self) -> Histogram {
         Histogram(self.0.client_handshake_rtt.clone())
@@ -182,7 +193,7 @@ counters!(Capture(
 });
 
 #[pyclass(frozen, module = "netmon._core")]
-pub struct Interface(snapshot::Interface);
+pub struct Interface(pub snapshot::Interface);
 
 #[pymethods]
 impl Interface {
@@ -229,7 +240,7 @@ impl Interface {
 }
 
 #[pyclass(frozen, module = "netmon._core")]
-pub struct Exchange(snapshot::Exchange);
+pub struct Exchange(pub snapshot::Exchange);
 
 #[pymethods]
 impl Exchange {
@@ -285,172 +296,69 @@ impl Exchange {
 
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Section {
-    snapshot: Arc<snapshot::Snapshot>,
-    host: usize,
-    at: usize,
+    host: Arc<str>,
+    row: Arc<snapshot::Section>,
 }
 
 impl Section {
-    fn row(&self) -> &snapshot::Section {
-        &self.snapshot.hosts[self.host].sections[self.at]
+    pub fn new(host: &snapshot::Host, at: usize) -> Self {
+        Self { host: host.name.clone(), row: host.sections[at].clone() }
     }
     fn counts(&self) -> &Counts {
-        &self.row().counts
+        &self.row.counts
     }
 }
 
 counted!(Section {
     #[getter]
     fn path(&self) -> &str {
-        &self.row().path
+        &self.row.path
+    }
+    #[getter]
+    fn host(&self) -> &str {
+        &self.host
     }
 });
 
 #[pyclass(frozen, module = "netmon._core")]
-pub struct Host {
-    snapshot: Arc<snapshot::Snapshot>,
-    at: usize,
-}
+pub struct Host(pub Arc<snapshot::Host>);
 
 impl Host {
-    fn row(&self) -> &snapshot::Host {
-        &self.snapshot.hosts[self.at]
-    }
     fn counts(&self) -> &Counts {
-        &self.row().counts
+        &self.0.counts
     }
 }
 
 counted!(Host {
     #[getter]
     fn name(&self) -> &str {
-        &self.row().name
+        &self.0.name
     }
     #[getter]
     fn addresses(&self) -> Vec<String> {
-        self.row().addresses.iter().map(|address| address.to_canonical().to_string()).collect()
+        self.0.addresses.iter().map(|address| address.to_canonical().to_string()).collect()
     }
     #[getter]
     fn sections(&self) -> Vec<Section> {
-        self.top_sections(usize::MAX)
-    }
-    fn top_sections(&self, n: usize) -> Vec<Section> {
-        let section = |at| Section { snapshot: self.snapshot.clone(), host: self.at, at };
-        self.row().top_sections(n).into_iter().map(section).collect()
+        self.0.top_sections(usize::MAX).into_iter().map(|at| Section::new(&self.0, at)).collect()
     }
     #[getter]
-    fn tcp(&self) -> Tcp {
-        Tcp(self.row().tcp.clone())
+    fn section_count(&self) -> usize {
+        self.0.sections.len()
     }
-});
-
-#[pyclass(frozen, eq, module = "netmon._core")]
-#[derive(PartialEq)]
-pub struct Snapshot(Arc<snapshot::Snapshot>);
-
-impl From<snapshot::Snapshot> for Snapshot {
-    fn from(snapshot: snapshot::Snapshot) -> Self {
-        Self(Arc::new(snapshot))
+    fn section(&self, path: &str) -> Option<Section> {
+        self.0.position(path).map(|at| Section::new(&self.0, at))
     }
-}
-
-impl Snapshot {
-    fn counts(&self) -> &Counts {
-        &self.0.counts
+    #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
+    fn top_sections(&self, n: usize, by: &str, reverse: bool, offset: usize, matching: &str) -> PyResult<Vec<Section>> {
+        Ok(self.ranked_sections(by, reverse, matching)?.page(offset, n))
     }
-    fn make_host(&self, at: usize) -> Host {
-        Host { snapshot: self.0.clone(), at }
-    }
-    fn json(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
-        py.detach(|| self.0.to_json()).map_err(|error| PyValueError::new_err(error.to_string()))
-    }
-}
-
-counted!(Snapshot {
-    #[new]
-    fn new() -> Self {
-        snapshot::Snapshot::default().into()
-    }
-    #[getter]
-    fn start(&self) -> f64 {
-        self.0.span.map_or(0.0, |(start, _)| unix(start))
-    }
-    #[getter]
-    fn end(&self) -> f64 {
-        self.0.span.map_or(0.0, |(_, end)| unix(end))
-    }
-    #[getter]
-    fn hosts(&self) -> Vec<Host> {
-        self.top(usize::MAX)
-    }
-    #[getter]
-    fn host_count(&self) -> usize {
-        self.0.hosts.len()
-    }
-    fn top(&self, n: usize) -> Vec<Host> {
-        self.0.top_hosts(n).into_iter().map(|at| self.make_host(at)).collect()
-    }
-    fn host(&self, name: &str) -> Option<Host> {
-        self.0.position(name).map(|at| self.make_host(at))
-    }
-    #[getter]
-    fn interfaces(&self) -> Vec<Interface> {
-        self.0.interfaces.iter().cloned().map(Interface).collect()
+    #[pyo3(signature = (by = "hits", *, reverse = false, matching = ""))]
+    fn ranked_sections(&self, by: &str, reverse: bool, matching: &str) -> PyResult<PathRanking> {
+        Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching)?))
     }
     #[getter]
     fn tcp(&self) -> Tcp {
         Tcp(self.0.tcp.clone())
-    }
-    #[getter]
-    fn capture(&self) -> Capture {
-        Capture(self.0.capture.clone())
-    }
-    #[getter]
-    fn server_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let mut names: Vec<_> = self.0.server_names.iter().collect();
-        names.sort_by_key(|row| std::cmp::Reverse(row.connections));
-        let dict = PyDict::new(py);
-        for row in names {
-            dict.set_item(&*row.name, row.connections)?;
-        }
-        Ok(dict)
-    }
-    #[getter]
-    fn exchanges(&self) -> Vec<Exchange> {
-        self.0.exchanges.iter().cloned().map(Exchange).collect()
-    }
-    #[staticmethod]
-    fn merge(py: Python<'_>, snapshots: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let mut parts = Vec::new();
-        for item in PyIterator::from_object(snapshots)? {
-            parts.push(item?.cast::<Self>()?.get().0.clone());
-        }
-        Ok(py.detach(|| snapshot::Snapshot::merge_all(parts.iter().map(AsRef::as_ref))).into())
-    }
-    #[pyo3(signature = (max_hosts = None, max_sections = None))]
-    fn folded(&self, py: Python<'_>, max_hosts: Option<usize>, max_sections: Option<usize>) -> Self {
-        let most = Limits::default();
-        let limits = Limits {
-            hosts: max_hosts.unwrap_or(most.hosts),
-            sections_per_host: max_sections.unwrap_or(most.sections_per_host),
-            ..most
-        };
-        py.detach(|| self.0.folded(&limits)).into()
-    }
-    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let json = self.json(py)?;
-        py.import("json")?.call_method1("loads", (PyBytes::new(py, &json),))
-    }
-    fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.json(py)?))
-    }
-    #[staticmethod]
-    fn from_json(py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let bytes = match data.cast::<PyBytes>() {
-            Ok(bytes) => bytes.as_bytes().to_vec(),
-            Err(_) => data.extract::<String>()?.into_bytes(),
-        };
-        let parsed = py.detach(|| snapshot::Snapshot::from_json(&bytes));
-        parsed.map(Into::into).map_err(|error| PyValueError::new_err(format!("not a snapshot: {error}")))
     }
 });

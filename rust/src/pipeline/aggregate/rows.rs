@@ -371,13 +371,14 @@ fn weight_of(row: &SectionRow, host: Option<u32>) -> Option<u64> {
     is_meant.then(|| row.counts.hits() + row.missed)
 }
 
-fn take_sections(host: &HostRow, rows: &mut [SectionRow]) -> Vec<Section> {
-    let mut sections: Vec<Section> = Vec::new();
+fn take_sections(host: &HostRow, rows: &mut [SectionRow]) -> Vec<Arc<Section>> {
+    let mut sections: Vec<Arc<Section>> = Vec::new();
     for &slot in host.sections.iter().chain(&host.rest) {
         let row = &mut rows[slot as usize];
         row.missed = 0;
         if row.counts != Counts::default() {
-            sections.push(Section { path: row.path.clone(), counts: std::mem::take(&mut row.counts) });
+            let counts = std::mem::take(&mut row.counts);
+            sections.push(Arc::new(Section { path: row.path.clone(), counts }));
         }
     }
     sections.sort_by(|a, b| a.path.cmp(&b.path));

@@ -1,6 +1,9 @@
 //! The heaviest rows of a snapshot, the rest in `~other`. Sums stay what they were.
 
-use super::{Host, Limits, OTHER, Row, Section, ServerName, Snapshot, top};
+use std::sync::Arc;
+
+use super::rows::Row;
+use super::{Host, Limits, OTHER, Section, ServerName, Snapshot, top};
 
 impl Snapshot {
     /// The heaviest rows within the limits, the rest in `~other`, which is not counted as a row.
@@ -13,45 +16,34 @@ impl Snapshot {
 
     /// The same, in place.
     pub fn fold(&mut self, limits: &Limits) {
-        let mut error = 0;
-        let mut per_host = limits.sections_per_host;
-        loop {
-            error = error.max(self.fold_sections(per_host));
-            if per_host <= 1 || self.hosts.iter().map(|host| host.sections.len()).sum::<usize>() <= limits.sections {
-                break;
-            }
-            // Too many in all: every host gives up half.
-            per_host /= 2;
-        }
-        let lost = fold_rows(&mut self.hosts, limits.hosts, Host::hits, |other: &mut Host, row| {
-            let mut sections = std::mem::take(&mut other.sections);
-            other.absorb(row);
-            // Sections of folded hosts mean nothing apart from their hosts.
-            other.sections.clear();
-            let mut rest = sections.pop().unwrap_or_else(|| Section { path: OTHER.into(), ..Section::default() });
-            rest.counts.merge(&row.counts);
-            other.sections.push(rest);
-        });
+        let error = self.fold_sections(self.sections_per_host(limits));
+        let lost = fold_rows(&mut self.hosts, limits.hosts, absorb_host);
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
-        fold_rows(
-            &mut self.server_names,
-            limits.hosts,
-            |row| row.connections,
-            |other: &mut ServerName, row| {
-                other.absorb(row);
-            },
-        );
+        fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
         let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
         self.exchanges.truncate(limits.exchanges);
         self.capture.exchanges_dropped += dropped as u64;
     }
 
+    /// How many sections each host may keep: with too many in all, every host gives up half, and again.
+    fn sections_per_host(&self, limits: &Limits) -> usize {
+        let mut per_host = limits.sections_per_host;
+        // The row for the rest comes on top.
+        let kept = |max: usize| self.hosts.iter().map(|host| host.sections.len().min(max + 1)).sum::<usize>();
+        while per_host > 1 && kept(per_host) > limits.sections {
+            per_host /= 2;
+        }
+        per_host
+    }
+
     /// Folds the sections of each host. Returns how heavy the heaviest was.
     fn fold_sections(&mut self, max: usize) -> u64 {
         let mut heaviest = 0;
-        for host in &mut self.hosts {
-            let lost = fold_rows(&mut host.sections, max, Section::hits, |other: &mut Section, row| other.absorb(row));
+        // The row for the rest comes on top.
+        for host in self.hosts.iter_mut().filter(|host| host.sections.len() > max) {
+            let sections = &mut Arc::make_mut(host).sections;
+            let lost = fold_rows(sections, max, Arc::<Section>::absorb);
             self.capture.sections_folded += lost.rows;
             heaviest = heaviest.max(lost.heaviest);
         }
@@ -59,9 +51,29 @@ impl Snapshot {
     }
 }
 
-trait Weighed: Row<Key = str> + Default {
+/// Adds a folded host to the host that stands for all of them.
+fn absorb_host(other: &mut Arc<Host>, row: &Arc<Host>) {
+    let other = Arc::make_mut(other);
+    // Sections of folded hosts mean nothing apart from their hosts.
+    let mut sections = std::mem::take(&mut other.sections);
+    let mut rest = sections.pop().unwrap_or_else(|| Arc::named(OTHER));
+    Arc::make_mut(&mut rest).counts.merge(&row.counts);
+    other.absorb(&Host { sections: Vec::new(), ..Host::clone(row) });
+    other.sections = vec![rest];
+}
+
+trait Weighed: Row {
     fn hits(&self) -> u64;
     fn named(name: &str) -> Self;
+}
+
+impl<R: Weighed> Weighed for Arc<R> {
+    fn hits(&self) -> u64 {
+        R::hits(self)
+    }
+    fn named(name: &str) -> Self {
+        Self::new(R::named(name))
+    }
 }
 
 impl Weighed for Host {
@@ -98,34 +110,34 @@ struct Lost {
     heaviest: u64,
 }
 
-fn fold_rows<R: Weighed>(rows: &mut Vec<R>, max: usize, hits: impl Fn(&R) -> u64, absorb: impl Fn(&mut R, &R)) -> Lost {
-    if rows.iter().filter(|row| row.key() != OTHER).count() <= max {
+fn fold_rows<R: Weighed>(rows: &mut Vec<R>, max: usize, absorb: impl Fn(&mut R, &R)) -> Lost {
+    let is_other = |row: &R| **row.key() == *OTHER;
+    let other_at = rows.iter().position(is_other);
+    if rows.len() - usize::from(other_at.is_some()) <= max {
         return Lost::default();
     }
     // The row for the rest stays whatever it weighs.
-    let weight = |at: usize| if rows[at].key() == OTHER { u64::MAX } else { hits(&rows[at]) };
-    let has_other = rows.iter().any(|row| row.key() == OTHER);
+    let weight = |at: usize| if Some(at) == other_at { u64::MAX } else { rows[at].hits() };
     let mut keep = vec![false; rows.len()];
-    for at in top(rows.len(), max + usize::from(has_other), weight) {
+    for at in top(rows.len(), max + usize::from(other_at.is_some()), weight) {
         keep[at] = true;
     }
+    let mut other = other_at.map_or_else(|| R::named(OTHER), |at| rows[at].clone());
     let mut lost = Lost::default();
-    let mut other = R::named(OTHER);
     let mut kept = Vec::with_capacity(max + 1);
-    for (row, keep) in rows.drain(..).zip(keep) {
-        if row.key() == OTHER {
-            let mut row = row;
-            absorb(&mut row, &other);
-            other = row;
-        } else if keep {
+    for (at, (row, keep)) in rows.drain(..).zip(keep).enumerate() {
+        if Some(at) == other_at {
+            continue;
+        }
+        if keep {
             kept.push(row);
         } else {
             lost.rows += 1;
-            lost.heaviest = lost.heaviest.max(hits(&row));
+            lost.heaviest = lost.heaviest.max(row.hits());
             absorb(&mut other, &row);
         }
     }
-    let at = kept.partition_point(|row| row.key() < OTHER);
+    let at = kept.partition_point(|row| **row.key() < *OTHER);
     kept.insert(at, other);
     *rows = kept;
     lost

@@ -10,6 +10,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::rows::sort_rows;
 use super::tally::Key;
 use super::{Capture, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
 use crate::pipeline::histogram::Histogram;
@@ -31,7 +32,7 @@ struct Written<'a> {
     end: Timestamp,
     #[serde(flatten)]
     counts: &'a Counts,
-    hosts: &'a [Host],
+    hosts: &'a [Arc<Host>],
     interfaces: &'a [Interface],
     tcp: &'a Tcp,
     capture: &'a Capture,
@@ -49,7 +50,7 @@ struct Read {
     end: Timestamp,
     #[serde(flatten)]
     counts: Counts,
-    hosts: Vec<Host>,
+    hosts: Vec<Arc<Host>>,
     interfaces: Vec<Interface>,
     tcp: Tcp,
     capture: Capture,
@@ -100,24 +101,12 @@ impl Snapshot {
 
     /// Another writer may have had another order; rows of the same name are one.
     fn sort(&mut self) {
-        let unsorted = Self {
-            hosts: std::mem::take(&mut self.hosts),
-            interfaces: std::mem::take(&mut self.interfaces),
-            server_names: std::mem::take(&mut self.server_names),
-            ..Self::default()
-        };
-        for mut host in unsorted.hosts {
-            for section in std::mem::take(&mut host.sections) {
-                super::merge_rows(&mut host.sections, &[section]);
-            }
-            super::merge_rows(&mut self.hosts, &[host]);
+        for host in &mut self.hosts {
+            sort_rows(&mut Arc::make_mut(host).sections);
         }
-        for interface in unsorted.interfaces {
-            super::merge_rows(&mut self.interfaces, &[interface]);
-        }
-        for name in unsorted.server_names {
-            super::merge_rows(&mut self.server_names, &[name]);
-        }
+        sort_rows(&mut self.hosts);
+        sort_rows(&mut self.interfaces);
+        sort_rows(&mut self.server_names);
         self.exchanges.sort();
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 
 /// What things are counted by.
@@ -48,13 +50,14 @@ impl Key for Ambiguity {
     }
 }
 
-/// Counts by key: a handful of entries, sorted by key.
+/// Counts by key: a handful of entries, sorted by key. Most sections have one method and one or two statuses, so two
+/// lie in the row itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tally<K>(Vec<(K, u64)>);
+pub struct Tally<K>(SmallVec<[(K, u64); 2]>);
 
 impl<K> Default for Tally<K> {
     fn default() -> Self {
-        Self(Vec::new())
+        Self(SmallVec::new())
     }
 }
 
@@ -79,6 +82,11 @@ impl<K: Key> Tally<K> {
         self.0.iter().find(|(known, _)| *known == key).map_or(0, |&(_, count)| count)
     }
 
+    /// Of all keys that are meant.
+    pub fn sum(&self, is_meant: impl Fn(K) -> bool) -> u64 {
+        self.0.iter().filter(|&&(key, _)| is_meant(key)).map(|&(_, count)| count).sum()
+    }
+
     /// All of them.
     pub fn total(&self) -> u64 {
         self.0.iter().map(|&(_, count)| count).sum()
@@ -86,7 +94,7 @@ impl<K: Key> Tally<K> {
 
     /// Most frequent first, ties by key.
     pub fn by_count(&self) -> Vec<(K, u64)> {
-        let mut entries = self.0.clone();
+        let mut entries = self.0.to_vec();
         entries.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         entries
     }

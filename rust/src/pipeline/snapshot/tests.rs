@@ -1,5 +1,6 @@
 //! The laws of the monoid, and JSON there and back.
 
+use super::rows::{Row, sort_rows};
 use super::*;
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::snapshot::tally::Key as _;
@@ -24,17 +25,17 @@ fn counts() -> impl Strategy<Value = Counts> {
         })
 }
 
-fn section() -> impl Strategy<Value = Section> {
-    ("/[a-c]", counts()).prop_map(|(path, counts)| Section { path: path.into(), counts })
+fn section() -> impl Strategy<Value = Arc<Section>> {
+    ("/[a-c]", counts()).prop_map(|(path, counts)| Arc::new(Section { path: path.into(), counts }))
 }
 
 fn sorted<R: Row>(rows: &[R]) -> Vec<R> {
-    let mut table = Vec::new();
-    rows.iter().for_each(|row| merge_rows(&mut table, std::slice::from_ref(row)));
+    let mut table = rows.to_vec();
+    sort_rows(&mut table);
     table
 }
 
-fn host() -> impl Strategy<Value = Host> {
+fn host() -> impl Strategy<Value = Arc<Host>> {
     ("[a-d]", prop::collection::vec(section(), 0..4), prop::collection::vec(any::<u8>(), 0..12)).prop_map(
         |(name, sections, addresses)| {
             let sections = sorted(&sections);
@@ -45,7 +46,8 @@ fn host() -> impl Strategy<Value = Host> {
             addresses.sort_unstable();
             addresses.dedup();
             addresses.truncate(MAX_ADDRESSES);
-            Host { name: name.into(), addresses, counts, sections, tcp: Tcp { segments: 3, ..Tcp::default() } }
+            let tcp = Tcp { segments: 3, ..Tcp::default() };
+            Arc::new(Host { name: name.into(), addresses, counts, sections, tcp })
         },
     )
 }
@@ -156,10 +158,9 @@ fn every_label_names_its_key() {
 
 #[test]
 fn top_rows_are_the_heaviest_ties_by_name() {
-    let named = |name: &str, requests| Host {
-        name: name.into(),
-        counts: Counts { requests, ..Counts::default() },
-        ..Host::default()
+    let named = |name: &str, requests| {
+        let counts = Counts { requests, ..Counts::default() };
+        Arc::new(Host { name: name.into(), counts, ..Host::default() })
     };
     let snapshot =
         Snapshot { hosts: vec![named("a", 1), named("b", 5), named("c", 5), named("d", 9)], ..Snapshot::default() };
@@ -174,7 +175,7 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
     let mut total = Snapshot::default();
     for at in 0..200u64 {
         let counts = Counts { requests: 1, ..Counts::default() };
-        let section = |path: u64| Section { path: format!("/{path}").into(), counts: counts.clone() };
+        let section = |path: u64| Arc::new(Section { path: format!("/{path}").into(), counts: counts.clone() });
         let mut sum = counts.clone();
         sum.merge(&counts);
         let host = Host {
@@ -198,8 +199,8 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             latency: None,
             duration: None,
         };
-        let mut hosts = vec![host];
-        hosts[0].sections.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut hosts = vec![Arc::new(host)];
+        sort_rows(&mut Arc::make_mut(&mut hosts[0]).sections);
         total.merge(&Snapshot { counts: sum, hosts, exchanges: vec![exchange], ..Snapshot::default() });
         total.fold(&limits);
         assert!(total.hosts.len() <= 4 && total.exchanges.len() <= 2);

@@ -1,0 +1,110 @@
+//! One interval in a few numbers: what a trend is drawn from, so that whole snapshots need not be kept for it.
+
+use std::sync::Arc;
+
+use super::{Host, Snapshot};
+use crate::pipeline::packet::Timestamp;
+
+/// Hosts of a point: more than a screen has lines, few enough to keep a minute of them.
+pub const HEAVIEST: usize = 200;
+
+/// The totals of an interval, the traffic of each interface, and the hits of the [`HEAVIEST`] hosts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Point {
+    /// As in [`Snapshot`].
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Message heads.
+    pub hits: u64,
+    /// Request heads.
+    pub requests: u64,
+    /// Responses with a status of 500 and above.
+    pub errors: u64,
+    /// Packets of all interfaces.
+    pub packets: u64,
+    /// Their bytes on the wire.
+    pub bytes: u64,
+    /// By name.
+    pub interfaces: Vec<Passed>,
+    /// Hits by host, sorted by name.
+    pub hosts: Vec<(Arc<str>, u64)>,
+}
+
+/// What passed an interface.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passed {
+    /// As in [`super::Interface`].
+    pub name: Arc<str>,
+    /// Packets.
+    pub packets: u64,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// Of these, bytes of connections that carry HTTP.
+    pub http_bytes: u64,
+}
+
+impl Snapshot {
+    /// The snapshot in a few numbers.
+    pub fn point(&self) -> Point {
+        let passed = self.interfaces.iter().map(|interface| {
+            let traffic = &interface.traffic;
+            let (packets, bytes, http_bytes) = (traffic.packets, traffic.bytes, traffic.http_bytes);
+            Passed { name: interface.name.clone(), packets, bytes, http_bytes }
+        });
+        let interfaces: Vec<Passed> = passed.collect();
+        let mut heaviest = self.top_hosts(HEAVIEST);
+        heaviest.sort_unstable();
+        let hits = |host: &Host| (host.name.clone(), host.counts.hits());
+        Point {
+            span: self.span,
+            hits: self.counts.hits(),
+            requests: self.counts.requests,
+            errors: self.counts.errors,
+            packets: interfaces.iter().map(|passed| passed.packets).sum(),
+            bytes: interfaces.iter().map(|passed| passed.bytes).sum(),
+            interfaces,
+            hosts: heaviest.into_iter().map(|at| hits(&self.hosts[at])).collect(),
+        }
+    }
+}
+
+impl Point {
+    /// What passed the interface of this name.
+    pub fn interface(&self, name: &str) -> Option<&Passed> {
+        self.interfaces.iter().find(|passed| &*passed.name == name)
+    }
+
+    /// Hits of the host of this name; `None` when it was not among the heaviest.
+    pub fn host(&self, name: &str) -> Option<u64> {
+        let at = self.hosts.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
+        Some(self.hosts[at].1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::snapshot::{Counts, Interface, Traffic};
+
+    #[test]
+    fn a_point_has_the_totals_and_no_more_hosts_than_the_heaviest() {
+        let host = |at: u64| {
+            let counts = Counts { requests: at, ..Counts::default() };
+            Arc::new(Host { name: format!("h{at:04}").into(), counts, ..Host::default() })
+        };
+        let traffic = |bytes| Traffic { packets: 1, bytes, ..Traffic::default() };
+        let interface =
+            |name: &str, bytes| Interface { name: name.into(), traffic: traffic(bytes), ..Interface::default() };
+        let snapshot = Snapshot {
+            counts: Counts { requests: 7, errors: 2, ..Counts::default() },
+            hosts: (0..1000).map(host).collect(),
+            interfaces: vec![interface("eth0", 30), interface("lo", 12)],
+            ..Snapshot::default()
+        };
+        let point = snapshot.point();
+        assert_eq!((point.hits, point.requests, point.errors, point.packets, point.bytes), (7, 7, 2, 2, 42));
+        assert_eq!(point.interface("lo").map(|passed| passed.bytes), Some(12));
+        assert_eq!(point.interface("eth1"), None);
+        assert_eq!(point.hosts.len(), HEAVIEST);
+        assert_eq!((point.host("h0999"), point.host("h0800"), point.host("h0799")), (Some(999), Some(800), None));
+    }
+}

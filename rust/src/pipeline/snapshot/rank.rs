@@ -1,0 +1,286 @@
+//! Tables in the order somebody wants to see them: one page of rows, how many there are, where one of them is.
+//!
+//! What a row is ranked by is computed once, when the ranking is made; a page is then selected, never the whole table
+//! sorted. Orders are total: ties go by name, and reversing reverses them too.
+
+use std::cmp::Ordering;
+
+use super::{Counts, Host, Section, Snapshot, Tcp};
+use crate::pipeline::name;
+
+/// What rows are ranked by: most first, but names from A to Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Host, then path.
+    Name,
+    /// Message heads.
+    Hits,
+    /// Request heads.
+    Requests,
+    /// Response heads.
+    Responses,
+    /// Responses with a status of 500 and above.
+    Errors,
+    /// Response heads whose status begins with this digit.
+    Class(u16),
+    /// Latency at a quantile in percent; rows without come last.
+    Latency(u8),
+    /// HTTP bytes of requests and responses.
+    Bytes,
+    /// As [`Tcp::rtt`]; of a section, that of its host.
+    Rtt,
+    /// As [`Tcp::retransmitted_share`]; of a section, that of its host.
+    Retransmitted,
+}
+
+impl Key {
+    /// All of them by name.
+    pub const ALL: [(&str, Self); 16] = [
+        ("hits", Self::Hits),
+        ("requests", Self::Requests),
+        ("responses", Self::Responses),
+        ("errors", Self::Errors),
+        ("1xx", Self::Class(1)),
+        ("2xx", Self::Class(2)),
+        ("3xx", Self::Class(3)),
+        ("4xx", Self::Class(4)),
+        ("5xx", Self::Class(5)),
+        ("p50", Self::Latency(50)),
+        ("p95", Self::Latency(95)),
+        ("p99", Self::Latency(99)),
+        ("bytes", Self::Bytes),
+        ("rtt", Self::Rtt),
+        ("retransmitted", Self::Retransmitted),
+        ("name", Self::Name),
+    ];
+
+    /// The key of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, key)| key)
+    }
+
+    /// What a row weighs.
+    fn weight(self, counts: &Counts, tcp: &Tcp) -> u64 {
+        match self {
+            Self::Name => 0,
+            Self::Hits => counts.hits(),
+            Self::Requests => counts.requests,
+            Self::Responses => counts.responses,
+            Self::Errors => counts.errors,
+            Self::Class(first) => counts.statuses.sum(|status| status / 100 == first),
+            Self::Latency(percent) => or_none(counts.latency.quantile(f64::from(percent) / 100.0)),
+            Self::Bytes => counts.request_bytes.saturating_add(counts.response_bytes),
+            Self::Rtt => or_none(tcp.rtt()),
+            // Of two positive floats the greater has the greater bits.
+            Self::Retransmitted => tcp.retransmitted_share().to_bits(),
+        }
+    }
+}
+
+/// Nothing weighs less than zero.
+fn or_none(nanos: Option<u64>) -> u64 {
+    nanos.map_or(0, |nanos| nanos.saturating_add(1))
+}
+
+impl Tcp {
+    /// Nanoseconds from client to server and back: the medians of both halves, of handshakes where there were some.
+    pub fn rtt(&self) -> Option<u64> {
+        let half = |handshake: Option<u64>, data: Option<u64>| handshake.or(data);
+        let client = half(self.client_handshake_rtt.quantile(0.5), self.client_rtt.quantile(0.5));
+        let server = half(self.server_handshake_rtt.quantile(0.5), self.server_rtt.quantile(0.5));
+        client.map_or(server, |client| Some(client.saturating_add(server.unwrap_or(0))))
+    }
+
+    /// Of all segments, the share that was sent again.
+    pub fn retransmitted_share(&self) -> f64 {
+        if self.segments == 0 { 0.0 } else { self.retransmitted as f64 / self.segments as f64 }
+    }
+}
+
+/// Which names are meant: those that contain a text, in any case; with `!` before it, those that do not.
+#[derive(Clone, Debug, Default)]
+pub struct Matching {
+    text: String,
+    is_negated: bool,
+}
+
+impl Matching {
+    /// An empty text is in every name, and `!` alone is the beginning of something.
+    pub fn new(pattern: &str) -> Self {
+        let (is_negated, text) = pattern.strip_prefix('!').map_or((false, pattern), |rest| (true, rest));
+        // Names are looked at as they are kept: safe, and printable.
+        Self { text: name::clean(text, name::MAX_PATH), is_negated: is_negated && !text.is_empty() }
+    }
+
+    fn admits(&self, name: &str) -> bool {
+        let (name, text) = (name.as_bytes(), self.text.as_bytes());
+        text.is_empty() || name.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text)) != self.is_negated
+    }
+}
+
+/// Rows in some order. `P` is the position of a row in its table.
+#[derive(Clone, Debug)]
+pub struct Ranking<P> {
+    /// By position. The complement of the weight, so that the heaviest comes first.
+    rows: Vec<(u64, P)>,
+    is_reversed: bool,
+}
+
+impl<P: Copy + Ord> Ranking<P> {
+    fn new(rows: impl Iterator<Item = (u64, P)>, is_reversed: bool) -> Self {
+        Self { rows: rows.map(|(weight, at)| (!weight, at)).collect(), is_reversed }
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// No row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn order(&self, a: &(u64, P), b: &(u64, P)) -> Ordering {
+        if self.is_reversed { b.cmp(a) } else { a.cmp(b) }
+    }
+
+    /// At most `n` rows, after the first `offset`.
+    pub fn page(&self, offset: usize, n: usize) -> Vec<P> {
+        let end = offset.saturating_add(n).min(self.len());
+        if offset >= end {
+            return Vec::new();
+        }
+        let mut rows = self.rows.clone();
+        if end < rows.len() {
+            rows.select_nth_unstable_by(end, |a, b| self.order(a, b));
+            rows.truncate(end);
+        }
+        if offset > 0 {
+            rows.select_nth_unstable_by(offset, |a, b| self.order(a, b));
+            rows.drain(..offset);
+        }
+        rows.sort_unstable_by(|a, b| self.order(a, b));
+        rows.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// How many rows come before the one at `at` of the table; `None` when it is not among them.
+    pub fn rank(&self, at: P) -> Option<usize> {
+        let row = &self.rows[self.rows.binary_search_by_key(&at, |&(_, at)| at).ok()?];
+        Some(self.rows.iter().filter(|other| self.order(other, row).is_lt()).count())
+    }
+}
+
+impl Snapshot {
+    /// The hosts whose name matches.
+    pub fn ranked(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
+        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits(&host.name));
+        Ranking::new(hosts.map(|(at, host)| (by.weight(&host.counts, &host.tcp), at)), is_reversed)
+    }
+
+    /// The sections of the hosts whose name matches; positions are of the host, and of the section in it.
+    pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<(usize, usize)> {
+        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits(&host.name));
+        let rows = hosts.flat_map(|(at, host)| {
+            let weight = move |section: &Section| by.weight(&section.counts, &host.tcp);
+            host.sections.iter().enumerate().map(move |(section_at, section)| (weight(section), (at, section_at)))
+        });
+        Ranking::new(rows, is_reversed)
+    }
+}
+
+impl Host {
+    /// The sections whose path matches.
+    pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
+        let sections = self.sections.iter().enumerate().filter(|(_, section)| matching.admits(&section.path));
+        Ranking::new(sections.map(|(at, section)| (by.weight(&section.counts, &self.tcp), at)), is_reversed)
+    }
+
+    /// Position of the section of this path.
+    pub fn position(&self, path: &str) -> Option<usize> {
+        self.sections.binary_search_by(|section| section.path.as_ref().cmp(path)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::histogram::Sample;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn host(at: usize, requests: u64, nanos: u64) -> Arc<Host> {
+        let mut counts = Counts { requests, ..Counts::default() };
+        counts.latency.record(Sample::new(nanos));
+        counts.statuses.add(200 + 100 * (requests as u16 % 4), requests);
+        let tcp = Tcp { segments: 10, retransmitted: nanos % 10, ..Tcp::default() };
+        let section = Arc::new(Section { path: "/".into(), counts: counts.clone() });
+        Arc::new(Host { name: format!("h{at:03}").into(), counts, sections: vec![section], tcp, ..Host::default() })
+    }
+
+    fn of(rows: &[(u64, u64)]) -> Snapshot {
+        let hosts = rows.iter().enumerate().map(|(at, &(requests, nanos))| host(at, requests, nanos)).collect();
+        Snapshot { hosts, ..Snapshot::default() }
+    }
+
+    proptest! {
+        #[test]
+        fn a_page_is_a_piece_of_the_sorted_table(
+            rows in prop::collection::vec((0u64..5, 0u64..1 << 20), 0..40), key in 0usize..16, is_reversed: bool, offset in 0usize..50, n in 0usize..50,
+        ) {
+            let (snapshot, by) = (of(&rows), Key::ALL[key].1);
+            let mut sorted: Vec<usize> = (0..rows.len()).collect();
+            sorted.sort_by_key(|&at| (std::cmp::Reverse(by.weight(&snapshot.hosts[at].counts, &snapshot.hosts[at].tcp)), at));
+            if is_reversed {
+                sorted.reverse();
+            }
+            let ranking = snapshot.ranked(by, is_reversed, &Matching::default());
+            let piece: Vec<usize> = sorted.iter().copied().skip(offset).take(n).collect();
+            prop_assert_eq!(ranking.page(offset, n), piece);
+            for (rank, &at) in sorted.iter().enumerate() {
+                prop_assert_eq!(ranking.rank(at), Some(rank));
+            }
+            let sections = snapshot.ranked_sections(by, is_reversed, &Matching::default()).page(0, usize::MAX);
+            prop_assert_eq!(sections, sorted.iter().map(|&at| (at, 0)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_part_of_a_name_in_any_case_and_an_exclamation_mark_negates() {
+        let table = [
+            ("", "any", true),
+            ("!", "any", true),
+            ("SHOP", "www.shop.example", true),
+            ("shop", "WWW.SHOP.EXAMPLE", true),
+            ("!shop", "www.shop.example", false),
+            ("!shop", "api.example", true),
+            ("longer than the name", "short", false),
+            ("é", "caf\\xc3\\xa9", true),
+        ];
+        for (pattern, name, admitted) in table {
+            assert_eq!(Matching::new(pattern).admits(name), admitted, "{pattern:?} of {name:?}");
+        }
+    }
+
+    #[test]
+    fn rows_that_do_not_match_have_no_rank() {
+        let snapshot = of(&[(1, 1), (2, 2), (3, 3)]);
+        let ranking = snapshot.ranked(Key::Hits, false, &Matching::new("!h001"));
+        assert_eq!((ranking.len(), ranking.page(0, 9)), (2, vec![2, 0]));
+        assert_eq!((ranking.rank(0), ranking.rank(1)), (Some(1), None));
+    }
+
+    #[test]
+    fn a_round_trip_is_both_halves_of_the_handshake_or_else_of_data() {
+        let times = |nanos: u64| {
+            let mut histogram = crate::pipeline::histogram::Histogram::default();
+            histogram.record(Sample::new(nanos));
+            histogram
+        };
+        let mut tcp = Tcp { client_handshake_rtt: times(2), client_rtt: times(900), ..Tcp::default() };
+        assert_eq!(tcp.rtt(), Some(2));
+        tcp.server_rtt = times(40);
+        assert_eq!(tcp.rtt(), Some(42));
+        assert_eq!(Tcp::default().rtt(), None);
+    }
+}

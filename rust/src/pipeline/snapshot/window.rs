@@ -1,0 +1,270 @@
+//! The merge of the last seconds, kept up to date with a few merges for each snapshot, however long the window.
+//!
+//! Two stacks (as for a queue made of two stacks): of the older parts of the window there is, for each, the sum from it
+//! on; of the newer parts there is one sum. The window is the sum of both; a part that leaves takes its sum off the first
+//! stack; when that is empty the newer parts become the older ones, which costs one merge each. No inverse is needed,
+//! so what cannot be subtracted (extremes, addresses) is exact.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::{Limits, Snapshot};
+use crate::pipeline::packet::{SECOND, Timestamp};
+
+/// Nanoseconds of snapshots that are there when the window is made longer: what a terminal shows of the past.
+pub const KEPT: i64 = 60 * SECOND;
+
+/// Parts that a window slides by at the most: each has its sum, so memory grows with them. Shorter snapshots are joined.
+const PARTS: i64 = 60;
+
+/// Rows of all parts that are kept, a few hundred MB: ten seconds of 10,000 hosts with a few sections each. Each snapshot
+/// gets its share; in one with more, the lightest rows are folded.
+pub const ROWS: usize = 400_000;
+
+/// The merge of the last `length` nanoseconds, and of everything.
+#[derive(Debug)]
+pub struct Window {
+    /// `None` is everything.
+    length: Option<i64>,
+    now: Timestamp,
+    /// Oldest first, those that left the window but may come back before those in it.
+    parts: VecDeque<Part>,
+    /// Rows of all parts.
+    rows: usize,
+    /// For each of the older parts in the window the sum from it on, the oldest last.
+    older: Vec<Arc<Snapshot>>,
+    /// Sum of the newer parts in the window, and how many these are.
+    newer: Snapshot,
+    newer_parts: usize,
+    merged: Arc<Snapshot>,
+    total: Total,
+}
+
+#[derive(Debug)]
+struct Part {
+    snapshot: Arc<Snapshot>,
+    start: Timestamp,
+    /// The latest end so far: time may run backwards.
+    end: Timestamp,
+    rows: usize,
+}
+
+impl Window {
+    /// An empty window; `None` never forgets.
+    pub fn new(length: Option<i64>) -> Self {
+        Self {
+            length: length.map(|length| length.max(1)),
+            now: Timestamp(i64::MIN),
+            parts: VecDeque::new(),
+            rows: 0,
+            older: Vec::new(),
+            newer: Snapshot::default(),
+            newer_parts: 0,
+            merged: Arc::default(),
+            total: Total::default(),
+        }
+    }
+
+    /// Takes the next snapshot: what ended `length` or more before its end leaves the window.
+    pub fn push(&mut self, snapshot: Arc<Snapshot>) {
+        self.total.push(&snapshot);
+        let (start, end) = snapshot.span.unwrap_or((self.now, self.now));
+        if end <= self.before(self.kept()) {
+            // The clock was set back: nothing is in order with what was.
+            self.forget_all();
+        }
+        self.now = self.now.max(end);
+        self.add(self.share(snapshot, end.0.saturating_sub(start.0)), start);
+        self.slide();
+        self.bound();
+        self.sum_up();
+    }
+
+    /// Makes the window longer or shorter at once, with what is there.
+    pub fn resize(&mut self, length: Option<i64>) {
+        self.length = length.map(|length| length.max(1));
+        (self.older, self.newer, self.newer_parts) = (Vec::new(), Snapshot::default(), 0);
+        self.join();
+        if let Some(length) = self.length {
+            let horizon = self.before(length);
+            self.stack(self.parts.iter().rev().take_while(|part| part.end > horizon).count());
+        }
+        self.sum_up();
+    }
+
+    /// Nanoseconds; `None` is everything.
+    pub fn length(&self) -> Option<i64> {
+        self.length
+    }
+
+    /// The merge of the window.
+    pub fn merged(&self) -> Arc<Snapshot> {
+        if self.length.is_none() { self.total.sum.clone() } else { self.merged.clone() }
+    }
+
+    /// The merge of everything, folded when it outgrows twice the limits of an interval.
+    pub fn total(&self) -> Arc<Snapshot> {
+        self.total.sum.clone()
+    }
+
+    /// Rows of all parts that are kept.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn kept(&self) -> i64 {
+        self.length.unwrap_or(0).max(KEPT)
+    }
+
+    fn slot(&self) -> i64 {
+        self.length.unwrap_or(KEPT) / PARTS
+    }
+
+    fn before(&self, nanos: i64) -> Timestamp {
+        Timestamp(self.now.0.saturating_sub(nanos))
+    }
+
+    /// A snapshot with no more rows than are its share of [`ROWS`].
+    fn share(&self, snapshot: Arc<Snapshot>, span: i64) -> Arc<Snapshot> {
+        let parts = self.length.unwrap_or(KEPT) / span.max(self.slot()).max(1);
+        let share = ROWS / (parts.clamp(1, PARTS) as usize);
+        if snapshot.rows() <= share {
+            return snapshot;
+        }
+        let most = Limits::default();
+        // Each host may keep one section more, for its rest.
+        let limits = Limits { hosts: share / 4, sections: share / 2, exchanges: share / 4, ..most };
+        Arc::new(snapshot.folded(&limits))
+    }
+
+    fn add(&mut self, snapshot: Arc<Snapshot>, start: Timestamp) {
+        if self.length.is_some() {
+            self.newer.merge(&snapshot);
+        }
+        let slot = self.slot();
+        // The newest of the older parts has its sum already.
+        let is_open = self.newer_parts > 0 || self.length.is_none();
+        match self.parts.back_mut() {
+            Some(last) if is_open && self.now.0.saturating_sub(last.start.0) <= slot => {
+                self.rows -= last.rows;
+                last.absorb(&snapshot, self.now);
+                self.rows += last.rows;
+            }
+            _ => {
+                let rows = snapshot.rows();
+                self.parts.push_back(Part { snapshot, start, end: self.now, rows });
+                self.rows += rows;
+                self.newer_parts += usize::from(self.length.is_some());
+            }
+        }
+    }
+
+    /// Lets go of what is too old.
+    fn slide(&mut self) {
+        if let Some(length) = self.length {
+            let horizon = self.before(length);
+            let inside = self.older.len() + self.newer_parts;
+            let first = self.parts.len() - inside;
+            let gone = self.parts.iter().skip(first).take_while(|part| part.end <= horizon).count();
+            if gone <= self.older.len() {
+                self.older.truncate(self.older.len() - gone);
+            } else {
+                self.stack(inside - gone);
+            }
+        }
+        let horizon = self.before(self.kept());
+        while self.parts.front().is_some_and(|part| part.end <= horizon) {
+            self.drop_oldest();
+        }
+    }
+
+    /// Makes the newest `inside` parts the older ones, each with the sum from it on.
+    fn stack(&mut self, inside: usize) {
+        self.older.clear();
+        (self.newer, self.newer_parts) = (Snapshot::default(), 0);
+        for part in self.parts.iter().rev().take(inside) {
+            let sum = self.older.last().map_or_else(
+                || part.snapshot.clone(),
+                |behind| Arc::new(Snapshot::merge_all([behind.as_ref(), part.snapshot.as_ref()])),
+            );
+            self.older.push(sum);
+        }
+    }
+
+    /// Forgets parts that left the window while there are too many rows.
+    fn bound(&mut self) {
+        let inside = self.older.len() + self.newer_parts;
+        while self.rows > ROWS && self.parts.len() > inside.max(1) {
+            self.drop_oldest();
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some(part) = self.parts.pop_front() {
+            self.rows -= part.rows;
+        }
+    }
+
+    /// Joins parts that are shorter than the window slides by.
+    fn join(&mut self) {
+        let slot = self.slot();
+        let mut joined: VecDeque<Part> = VecDeque::new();
+        for part in self.parts.drain(..) {
+            match joined.back_mut() {
+                Some(last) if part.end.0.saturating_sub(last.start.0) <= slot => last.absorb(&part.snapshot, part.end),
+                _ => joined.push_back(part),
+            }
+        }
+        self.parts = joined;
+        self.rows = self.parts.iter().map(|part| part.rows).sum();
+    }
+
+    fn sum_up(&mut self) {
+        if self.length.is_some() {
+            self.merged = match self.older.last() {
+                Some(older) => Arc::new(Snapshot::merge_all([older.as_ref(), &self.newer])),
+                None => Arc::new(self.newer.clone()),
+            };
+        }
+    }
+
+    fn forget_all(&mut self) {
+        let total = std::mem::take(&mut self.total);
+        *self = Self { total, ..Self::new(self.length) };
+    }
+}
+
+impl Part {
+    fn absorb(&mut self, snapshot: &Snapshot, end: Timestamp) {
+        Arc::make_mut(&mut self.snapshot).merge(snapshot);
+        self.end = self.end.max(end);
+        self.rows = self.snapshot.rows();
+    }
+}
+
+/// The merge of everything since the start. Whoever holds an earlier one keeps it as it was.
+#[derive(Debug, Default)]
+struct Total {
+    sum: Arc<Snapshot>,
+}
+
+impl Total {
+    fn push(&mut self, snapshot: &Snapshot) {
+        let sum = Arc::make_mut(&mut self.sum);
+        sum.merge(snapshot);
+        // Folded, or a long run would keep every name it ever saw; at twice the limits, so that it is seldom done.
+        let most = Limits::default();
+        let sections: usize = sum.hosts.iter().map(|host| host.sections.len()).sum();
+        let is_large = sum.hosts.len() > 2 * most.hosts
+            || sections > 2 * most.sections
+            || sum.server_names.len() > 2 * most.hosts
+            || sum.exchanges.len() > 2 * most.exchanges;
+        if is_large {
+            sum.fold(&most);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "window_tests.rs"]
+mod tests;

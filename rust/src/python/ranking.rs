@@ -1,0 +1,115 @@
+//! Tables in some order as Python sees them: how many rows, a page of them, where one is.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::held::Held;
+use super::rows::{Host, Section};
+use crate::pipeline::snapshot::{Key, Matching, Ranking};
+
+/// What somebody wants to see.
+pub struct Wanted {
+    pub by: Key,
+    pub is_reversed: bool,
+    pub matching: Matching,
+}
+
+impl Wanted {
+    pub fn new(by: &str, is_reversed: bool, matching: &str) -> PyResult<Self> {
+        let key = Key::from_name(by).ok_or_else(|| {
+            let known = Key::ALL.map(|(name, _)| name).join(", ");
+            PyValueError::new_err(format!("rows are ranked by one of {known}, not {by:?}"))
+        })?;
+        Ok(Self { by: key, is_reversed, matching: Matching::new(matching) })
+    }
+}
+
+#[pyclass(frozen, module = "netmon._core")]
+pub struct HostRanking {
+    snapshot: Held,
+    ranking: Ranking<usize>,
+}
+
+impl HostRanking {
+    pub fn new(py: Python<'_>, snapshot: Held, wanted: &Wanted) -> Self {
+        let ranking = py.detach(|| snapshot.ranked(wanted.by, wanted.is_reversed, &wanted.matching));
+        Self { snapshot, ranking }
+    }
+}
+
+#[pymethods]
+impl HostRanking {
+    fn __len__(&self) -> usize {
+        self.ranking.len()
+    }
+
+    pub fn page(&self, py: Python<'_>, offset: usize, n: usize) -> Vec<Host> {
+        let page = py.detach(|| self.ranking.page(offset, n));
+        page.into_iter().map(|at| Host(self.snapshot.hosts[at].clone())).collect()
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.snapshot.position(name).and_then(|at| self.ranking.rank(at))
+    }
+}
+
+/// Sections of one host, or of all.
+#[pyclass(frozen, module = "netmon._core")]
+pub struct SectionRanking {
+    snapshot: Held,
+    ranking: Ranking<(usize, usize)>,
+}
+
+impl SectionRanking {
+    pub fn new(py: Python<'_>, snapshot: Held, wanted: &Wanted) -> Self {
+        let ranking = py.detach(|| snapshot.ranked_sections(wanted.by, wanted.is_reversed, &wanted.matching));
+        Self { snapshot, ranking }
+    }
+}
+
+#[pymethods]
+impl SectionRanking {
+    fn __len__(&self) -> usize {
+        self.ranking.len()
+    }
+
+    pub fn page(&self, py: Python<'_>, offset: usize, n: usize) -> Vec<Section> {
+        let page = py.detach(|| self.ranking.page(offset, n));
+        page.into_iter().map(|(host, at)| Section::new(&self.snapshot.hosts[host], at)).collect()
+    }
+
+    fn position(&self, host: &str, path: &str) -> Option<usize> {
+        let at = self.snapshot.position(host)?;
+        let section = self.snapshot.hosts[at].position(path)?;
+        self.ranking.rank((at, section))
+    }
+}
+
+/// Sections of one host.
+#[pyclass(frozen, module = "netmon._core")]
+pub struct PathRanking {
+    host: std::sync::Arc<crate::pipeline::snapshot::Host>,
+    ranking: Ranking<usize>,
+}
+
+impl PathRanking {
+    pub fn new(host: std::sync::Arc<crate::pipeline::snapshot::Host>, wanted: &Wanted) -> Self {
+        let ranking = host.ranked_sections(wanted.by, wanted.is_reversed, &wanted.matching);
+        Self { host, ranking }
+    }
+}
+
+#[pymethods]
+impl PathRanking {
+    fn __len__(&self) -> usize {
+        self.ranking.len()
+    }
+
+    pub fn page(&self, offset: usize, n: usize) -> Vec<Section> {
+        self.ranking.page(offset, n).into_iter().map(|at| Section::new(&self.host, at)).collect()
+    }
+
+    fn position(&self, path: &str) -> Option<usize> {
+        self.host.position(path).and_then(|at| self.ranking.rank(at))
+    }
+}
