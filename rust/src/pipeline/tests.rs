@@ -4,6 +4,7 @@ mod forge;
 
 use super::snapshot::Snapshot;
 use super::*;
+use crate::pipeline::packet::SECOND;
 use forge::{Forge, Frame, Wire};
 use proptest::prelude::*;
 
