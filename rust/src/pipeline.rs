@@ -51,6 +51,7 @@ pub struct Settings {
 impl Settings {
     /// The bounds of one of `count` workers: together they hold as many connections and bytes as one would. Rows are not
     /// divided, since every worker may see every host.
+    #[must_use]
     pub fn share(&self, count: usize) -> Self {
         let Self { aggregate, flows, ref reassembly, defragment, tunnels } = *self;
         let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));

@@ -37,7 +37,7 @@ pub struct Arrival<'a> {
     pub content: Content<'a>,
 }
 
-impl<'a> Arrival<'a> {
+impl Arrival<'_> {
     /// The connection it belongs to.
     pub fn key(&self) -> Option<&FlowKey> {
         match &self.content {

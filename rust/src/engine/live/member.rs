@@ -68,13 +68,10 @@ impl Member {
             self.read_mail();
             let is_busy = self.take_packets();
             self.keep_time(now());
-            let next_scan = match &mut coordinator {
-                Some(coordinator) => Some(coordinator.look_after(&mut self)),
-                None => {
-                    self.report_failures();
-                    None
-                }
-            };
+            let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(&mut self));
+            if next_scan.is_none() {
+                self.report_failures();
+            }
             let pause = if is_busy { Duration::ZERO } else { self.pause(next_scan) };
             let handles = self.open.iter().map(AsFd::as_fd);
             let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
