@@ -253,6 +253,8 @@ mod tests {
         packet
     }
 
+    const HTTP: u16 = 0x50;
+    const HTTPS: u16 = 0x1bb;
     const HERE: [u8; 4] = [10, 0, 0, 1];
     const THERE: [u8; 4] = [192, 168, 7, 9];
 
@@ -263,16 +265,16 @@ mod tests {
     #[test]
     fn the_kernel_and_the_workers_agree_on_who_gets_a_packet() {
         for (port, count) in (1000..1100).zip((2..7).cycle()) {
-            let want = share(xor([HERE, THERE]), port ^ 80, count);
-            assert_eq!(run(&v4(HERE, THERE, 6, 0x4000, [port, 80])) as usize % count, want);
-            assert_eq!(run(&v4(THERE, HERE, 6, 0, [80, port])) as usize % count, want);
+            let want = share(xor([HERE, THERE]), port ^ HTTP, count);
+            assert_eq!(run(&v4(HERE, THERE, 6, 0x4000, [port, HTTP])) as usize % count, want);
+            assert_eq!(run(&v4(THERE, HERE, 6, 0, [HTTP, port])) as usize % count, want);
             let (mut one, mut other) = ([0; 16], [0xfe; 16]);
             (one[3], one[15], other[9]) = (7, port as u8, 3);
             let words = one.iter().zip(other).map(|(a, b)| a ^ b).collect::<Vec<u8>>();
             let addresses = words.chunks(4).fold(0, |all, word| all ^ u32::from_be_bytes(word.try_into().unwrap()));
-            let want = share(addresses, port ^ 443, count);
-            assert_eq!(run(&v6(one, other, 6, [port, 443])) as usize % count, want);
-            assert_eq!(run(&v6(other, one, 6, [443, port])) as usize % count, want);
+            let want = share(addresses, port ^ HTTPS, count);
+            assert_eq!(run(&v6(one, other, 6, [port, HTTPS])) as usize % count, want);
+            assert_eq!(run(&v6(other, one, 6, [HTTPS, port])) as usize % count, want);
         }
     }
 
@@ -293,7 +295,7 @@ mod tests {
         for count in 2..9 {
             let mut taken = vec![0; count];
             // As Linux gives them to clients: every second port.
-            (0..8000).for_each(|at| taken[share(xor([HERE, THERE]), (32_768 + 2 * at) ^ 80, count)] += 1);
+            (0..8000).for_each(|at| taken[share(xor([HERE, THERE]), (32_768 + 2 * at) ^ HTTP, count)] += 1);
             assert!(taken.iter().all(|&got| got > 7000 / count), "{taken:?}");
         }
     }
