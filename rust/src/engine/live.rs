@@ -191,7 +191,7 @@ impl Coordinator {
         let name = &self.names[usize::from(id.0)];
         first.open.retain(|interface| interface.id != id);
         first.pipeline.set_interface(id, name, InterfaceState::Down);
-        self.post.send_others(|| Mail::Lose(id));
+        self.post.send_others(|| Mail::Lose(id, name.clone()));
         self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
         self.publish_names(first);
     }

@@ -96,11 +96,10 @@ impl Member {
                     self.pipeline.set_interface(interface.id, &interface.name, InterfaceState::Up);
                     self.open.push(interface);
                 }
-                Mail::Lose(id) => {
-                    if let Some(at) = self.open.iter().position(|interface| interface.id == id) {
-                        let interface = self.open.remove(at);
-                        self.pipeline.set_interface(id, &interface.name, InterfaceState::Down);
-                    }
+                Mail::Lose(id, name) => {
+                    // The handle may have failed here before, and be gone.
+                    self.open.retain(|interface| interface.id != id);
+                    self.pipeline.set_interface(id, &name, InterfaceState::Down);
                 }
                 Mail::Failed(id, opening, reason) => self.failed.push((id, opening, reason)),
             }

@@ -21,8 +21,8 @@ pub enum Mail {
     Packets(Batch),
     /// Its handle on an interface.
     Add(Interface),
-    /// This interface is not captured from any more.
-    Lose(InterfaceId),
+    /// The interface of this name is not captured from any more.
+    Lose(InterfaceId, String),
     /// To the first worker: somebody's handle failed, for this reason.
     Failed(InterfaceId, u32, String),
 }
