@@ -1,4 +1,7 @@
-"""Every test sees UTC and no settings from the machine it runs on; `read` counts forged conversations."""
+"""Every test sees UTC and no settings from the machine it runs on; `read` counts forged conversations.
+
+What `read` counts, it counts with one worker and with three: they must not differ.
+"""
 
 import os
 import time
@@ -17,6 +20,10 @@ def _neutral_machine(monkeypatch, tmp_path):
     time.tzset()
 
 
+SMALL = 1_000_000
+"""Bytes of a capture that reaches no bound: those of several workers are divided among them."""
+
+
 @pytest.fixture
 def read(tmp_path):
     """Everything counted in a capture of some conversations."""
@@ -24,6 +31,10 @@ def read(tmp_path):
     def read(*talks, link="ethernet", number=None, snaplen=262_144, **settings):
         path = tmp_path / "capture.pcap"
         path.write_bytes(forge.pcap(*talks, link=link, number=number, snaplen=snaplen))
-        return Snapshot.merge(Monitor(read=path, **settings).snapshots())
+        snapshots = list(Monitor(read=path, **settings).snapshots())
+        if path.stat().st_size < SMALL:
+            shared = Monitor(read=path, workers=3, **settings).snapshots()
+            assert [one.to_json() for one in shared] == [one.to_json() for one in snapshots]
+        return Snapshot.merge(snapshots)
 
     return read

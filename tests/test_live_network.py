@@ -143,10 +143,11 @@ def offload(network, request):
     client.offload("c0", "off")
 
 
-def test_live_counts_are_the_access_logs_and_a_recording_gives_the_same(network, offload, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_live_counts_are_the_access_logs_and_a_recording_gives_the_same(network, offload, workers, tmp_path):
     server, client = network
     recording = tmp_path / "traffic.pcap"
-    with namespaces.nginx(server, tmp_path) as nginx, Watch(server, "s0", interval=0.5) as watch:
+    with namespaces.nginx(server, tmp_path) as nginx, Watch(server, "s0", interval=0.5, workers=workers) as watch:
         tcpdump = namespaces.Tcpdump(server, "s0", recording)
         nginx.wrk(client, seconds=3 if offload == "off" else 2)
         every_kind_of_message(client, tmp_path)
@@ -159,7 +160,7 @@ def test_live_counts_are_the_access_logs_and_a_recording_gives_the_same(network,
     assert live.requests > 1000
     compare(live, truth)
     assert dropped == 0
-    read = Snapshot.merge(Monitor(read=recording).snapshots())
+    read = Snapshot.merge(Monitor(read=recording, workers=workers).snapshots())
     compare(read, truth)
     assert (read.request_bytes, read.response_bytes) == (live.request_bytes, live.response_bytes)
     assert read.statuses == live.statuses

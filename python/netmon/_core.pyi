@@ -13,6 +13,7 @@ __all__ = [
     "DEFAULT_BUFFER_SIZE",
     "DEFAULT_FILTER",
     "DEFAULT_SNAPLEN",
+    "MAX_WORKERS",
     "OTHER",
     "SORT_KEYS",
     "Capture",
@@ -52,6 +53,7 @@ DEFAULT_FILTER: str
 """The kernel filter used when none is given: TCP with or without VLAN tag, and later IP fragments."""
 DEFAULT_SNAPLEN: int
 DEFAULT_BUFFER_SIZE: int
+MAX_WORKERS: int
 
 class CaptureError(OSError):
     """A capture that was running failed: an interface or a file could not be read further."""
@@ -505,14 +507,16 @@ class Engine:
         timeout: float | None = None,
         exchanges: bool = False,
         decode_tunnels: bool = False,
+        workers: int = 1,
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
-        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo.
+        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `workers` threads, at most `MAX_WORKERS`,
+        share the connections.
 
         Raises ValueError for a setting outside its range.
         """
     def start(self) -> None:
-        """Opens the sources and starts the capture thread.
+        """Opens the sources and starts the capture threads.
 
         Raises PermissionError, SourceError, FilterError.
         """

@@ -35,7 +35,7 @@ class Monitor:
     `interfaces` and `read` take one name or several; interfaces may be globs, none means every interface that is up,
     and `read` wins. `interval` and `timeout` are seconds. `filter` is a BPF expression in place of the default.
     `exchanges` asks for a row per exchange in each snapshot. `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP
-    and Teredo.
+    and Teredo. `workers` is the number of threads that share the connections, 1 to 64; the counts are the same.
 
     Nothing is opened before `open`, ``with`` or the first call of `snapshots`; these raise PermissionError,
     SourceError (nothing to capture from) and FilterError.
@@ -56,6 +56,7 @@ class Monitor:
         promiscuous: bool = True,
         exchanges: bool = False,
         decode_tunnels: bool = False,
+        workers: int = 1,
         _engine: Source | None = None,
     ) -> None:
         self._opened = False
@@ -72,6 +73,7 @@ class Monitor:
             timeout=timeout,
             exchanges=exchanges,
             decode_tunnels=decode_tunnels,
+            workers=workers,
         )
 
     @property

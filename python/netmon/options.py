@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Self
 
 import msgspec
 
-from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN
+from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, MAX_WORKERS
 
 
 class Duration(float):
@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
     promiscuous: bool = True
     decode_tunnels: bool = False
+    workers: Annotated[int, msgspec.Meta(ge=1, le=MAX_WORKERS)] = 1
     timeout: Duration | None = None
 
     interval: Duration = Duration(1)
@@ -103,6 +104,7 @@ OPTIONS = (
     ),
     Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
     Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo"),
+    Option("workers", CAPTURE, "--workers", "N", "threads that share the connections; the counts are the same"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
     Option("interval", COUNTING, "--interval", "DURATION", "one snapshot each"),
     Option("window", COUNTING, "--window", "DURATION", "how far back screen and report look"),

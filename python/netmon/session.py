@@ -180,6 +180,7 @@ def _monitor(settings: Settings, default_filter: str | None) -> Monitor:
         promiscuous=settings.promiscuous,
         exchanges=settings.requests,
         decode_tunnels=settings.decode_tunnels,
+        workers=settings.workers,
     )
 
 

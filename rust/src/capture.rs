@@ -4,6 +4,7 @@
 //! something happens. All of them hand over [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they
 //! carry.
 
+pub mod fanout;
 pub mod file;
 pub mod filter;
 pub mod interfaces;

@@ -1,9 +1,12 @@
 //! Runs the pipeline over a source: opens it, closes intervals on time, queues their snapshots, stops when told.
 //!
-//! One thread captures. Below this file there is no clock; here packet time closes intervals, and on a live capture the
+//! One thread captures, or several that share the connections among them. Below this file there is no clock; here packet time closes intervals, and on a live capture the
 //! wall clock does so too when no packet comes. Whoever reads snapshots never holds the capture up: a live queue that is
 //! full merges its oldest two, so a slow reader gets coarser snapshots and the same counts.
 
+mod batch;
+mod collector;
+mod crew;
 mod files;
 mod intervals;
 mod live;
@@ -16,10 +19,8 @@ use std::time::{Duration, Instant};
 
 use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
-use crate::capture::{self, Error};
-use crate::pipeline::Pipeline;
-use crate::pipeline::snapshot::Snapshot;
-use intervals::Intervals;
+use crate::capture::{self, Error, fanout};
+use crate::pipeline::intake::Arrival;
 use queue::Queue;
 pub use queue::{Next, Overflow};
 
@@ -43,9 +44,14 @@ pub struct Settings {
     pub interval: Duration,
     /// Stop after this long.
     pub timeout: Option<Duration>,
+    /// Threads among which connections are divided, from 1 to [`MAX_WORKERS`].
+    pub workers: usize,
     /// Bounds and choices of the stages.
     pub pipeline: crate::pipeline::Settings,
 }
+
+/// More workers than this do not pay: each has tables of its own, and one reader has to feed them.
+pub const MAX_WORKERS: usize = 64;
 
 /// How grave a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,22 +104,21 @@ impl Engine {
             log: Mutex::default(),
             names: Mutex::default(),
         });
-        let Settings { source, capture, interval, timeout, pipeline } = settings;
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let worker = |overflow| Worker {
-            pipeline: Pipeline::new(pipeline),
-            intervals: Intervals::new(interval.as_nanos().try_into().unwrap_or(i64::MAX)),
+        let Settings { source, capture, interval, timeout, workers, pipeline } = settings;
+        let job = Job {
             shared: shared.clone(),
-            overflow,
-            deadline,
+            pipeline,
+            interval: interval.as_nanos().try_into().unwrap_or(i64::MAX),
+            workers: workers.clamp(1, MAX_WORKERS),
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         };
         let run: Box<dyn FnOnce() -> Result<(), Error> + Send> = match source {
             Source::Live(selection) => {
-                let live = live::Live::open(worker(Overflow::Merge), selection, capture)?;
+                let live = live::Live::open(job, selection, capture)?;
                 Box::new(move || live.run())
             }
             Source::Files(paths) => {
-                let files = files::Files::open(worker(Overflow::Wait), paths, capture.filter)?;
+                let files = files::Files::open(job, paths, capture.filter)?;
                 Box::new(move || files.run())
             }
         };
@@ -165,36 +170,27 @@ fn panic_words(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-/// What both kinds of source do with their packets.
+/// What both kinds of source need to know.
 #[derive(Debug)]
-struct Worker {
-    pipeline: Pipeline,
-    intervals: Intervals,
+struct Job {
     shared: Arc<Shared>,
-    overflow: Overflow,
+    pipeline: crate::pipeline::Settings,
+    /// Length of an interval in nanoseconds.
+    interval: i64,
+    workers: usize,
     deadline: Option<Instant>,
 }
 
-impl Worker {
+impl Job {
     fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
+}
 
-    fn push(&self, snapshot: Snapshot) {
-        self.shared.queue.push(snapshot, self.overflow);
-    }
-
-    /// Closes the open interval.
-    fn close_interval(&mut self) {
-        if let Some((start, end)) = self.intervals.take() {
-            let snapshot = self.pipeline.close(start, end);
-            self.push(snapshot);
-        }
-    }
-
-    /// The source has ended.
-    fn finish(&mut self) {
-        self.pipeline.finish();
-        self.close_interval();
-    }
+/// Which of `count` workers has the connection of a packet; `None` for a packet of no connection.
+fn worker_of(arrival: &Arrival<'_>, count: usize) -> Option<usize> {
+    let key = arrival.key()?;
+    let bits = key.low.address.to_bits() ^ key.high.address.to_bits();
+    let addresses = (bits >> 96) as u32 ^ (bits >> 64) as u32 ^ (bits >> 32) as u32 ^ bits as u32;
+    Some(fanout::share(addresses, key.low.port ^ key.high.port, count))
 }

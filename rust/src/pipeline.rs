@@ -8,12 +8,14 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+pub mod clock;
 pub mod decode;
 pub mod defragment;
 pub mod exchange;
 pub mod flow;
 pub mod histogram;
 pub mod http;
+pub mod intake;
 pub mod name;
 pub mod packet;
 pub mod reassembly;
@@ -21,12 +23,13 @@ pub mod snapshot;
 pub mod tls;
 
 use aggregate::{Aggregate, Ticket};
-use decode::{Datagram, NotTcp, Segment};
-use defragment::Defragmenter;
+use clock::Clock;
+use decode::Segment;
 use exchange::{Exchanges, Shared, Talk};
 use flow::Flows;
 use http::Protocol;
-use packet::{InterfaceId, Packet, SECOND, Timestamp};
+use intake::{Arrival, Content, Intake};
+use packet::{InterfaceId, Packet, Timestamp};
 use reassembly::Budget;
 use snapshot::{InterfaceState, Snapshot};
 
@@ -45,165 +48,151 @@ pub struct Settings {
     pub tunnels: bool,
 }
 
-/// How often expiry is looked after, in packet time: a tenth of what the shortest time-out is worth.
-const TICK: i64 = SECOND / 10;
-
-/// A packet this far from the one before, either way, is taken for a broken clock until the next one agrees.
-const MAX_JUMP: u64 = 60 * SECOND as u64;
-
-/// Before the first packet.
-const NEVER: Timestamp = Timestamp(i64::MIN);
+impl Settings {
+    /// The bounds of one of `count` workers: together they hold as many connections and bytes as one would. Rows are not
+    /// divided, since every worker may see every host.
+    #[must_use]
+    pub fn share(&self, count: usize) -> Self {
+        let Self { aggregate, flows, ref reassembly, defragment, tunnels } = *self;
+        let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));
+        let held = reassembly.total_bytes.div_ceil(count);
+        Self {
+            flows: flow::Limits { flows: most, half_open, ..flows },
+            reassembly: Budget::new(held, reassembly.stream_bytes, reassembly.stream_segments),
+            aggregate,
+            defragment,
+            tunnels,
+        }
+    }
+}
 
 /// All stages of one worker.
 #[derive(Debug)]
 pub struct Pipeline {
-    fragments: Defragmenter,
+    clock: Clock,
+    intake: Intake,
+    stages: Stages,
+}
+
+/// What follows connections, behind the intake.
+#[derive(Debug)]
+struct Stages {
     flows: Flows<Talk<Ticket>>,
     exchanges: Shared<Ticket>,
     aggregate: Aggregate,
-    tunnels: bool,
-    now: Timestamp,
-    next_tick: Timestamp,
-    /// The packet before was far from the others.
-    jumped: bool,
 }
 
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings) -> Self {
-        Self {
-            fragments: Defragmenter::new(settings.defragment),
+        let stages = Stages {
             flows: Flows::new(settings.flows, settings.reassembly),
             exchanges: Shared::default(),
             aggregate: Aggregate::new(settings.aggregate),
-            tunnels: settings.tunnels,
-            now: NEVER,
-            next_tick: NEVER,
-            jumped: false,
-        }
+        };
+        Self { clock: Clock::default(), intake: Intake::new(settings.defragment, settings.tunnels), stages }
     }
 
     /// Says how an interface is called and how it is.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
-        self.aggregate.set_interface(id, name, state);
+        self.stages.aggregate.set_interface(id, name, state);
     }
 
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
-        if packet.ts >= self.next_tick || packet.ts < self.now || self.jumped {
-            self.follow_clock(packet.ts);
+        self.push_if(packet, |_| true);
+    }
+
+    /// Takes a packet if what it turns out to be is wanted here.
+    pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
+        if let Some(now) = self.clock.follow(packet.ts) {
+            self.stages.tick(now);
         }
-        self.aggregate.capture().truncated += u64::from((packet.data.len() as u64) < u64::from(packet.wire_len));
-        let protocol = self.follow(packet).unwrap_or_else(|problem| {
-            self.aggregate.capture().undecodable += u64::from(problem != NotTcp::Foreign);
-            None
-        });
-        self.aggregate.packet(packet.interface, u64::from(packet.wire_len), protocol);
+        let arrival = self.intake.read(packet);
+        if wanted(&arrival) {
+            self.stages.take(&arrival);
+        }
+    }
+
+    /// Takes a packet that was read elsewhere. Lets no time pass: see [`Pipeline::tick`].
+    pub fn take(&mut self, arrival: &Arrival<'_>) {
+        self.stages.take(arrival);
     }
 
     /// Takes a packet whose link type nobody can decode.
     pub fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        self.aggregate.capture().undecodable += 1;
-        self.aggregate.packet(interface, u64::from(wire_len), None);
+        self.take(&Arrival::unknown(Timestamp::default(), interface, wire_len));
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
-        (self.now, self.next_tick) = (now, now.plus(TICK));
-        self.flows.tick(now, &mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
-    }
-
-    /// Takes the time from a packet. Of two packets, the second decides whether the first one's clock had jumped.
-    fn follow_clock(&mut self, ts: Timestamp) {
-        let jumps = self.now != NEVER && ts.0.abs_diff(self.now.0) > MAX_JUMP;
-        if jumps && !std::mem::replace(&mut self.jumped, true) {
-            return;
-        }
-        self.jumped = false;
-        if jumps || ts >= self.next_tick {
-            self.tick(ts);
-        }
+        self.clock.set(now);
+        self.stages.tick(now);
     }
 
     /// Losses that an edge knows of: packets the kernel and the interfaces dropped since last told.
     pub fn add_drops(&mut self, kernel: u64, interface: u64) {
-        self.aggregate.capture().kernel_dropped += kernel;
-        self.aggregate.capture().interface_dropped += interface;
+        self.stages.aggregate.capture().kernel_dropped += kernel;
+        self.stages.aggregate.capture().interface_dropped += interface;
+    }
+
+    /// Packets that could not be put together to a datagram, where that is done elsewhere.
+    pub fn add_undecodable(&mut self, packets: u64) {
+        self.stages.aggregate.capture().undecodable += packets;
     }
 
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
-        self.flows.finish(&mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
+        let Stages { flows, exchanges, aggregate } = &mut self.stages;
+        flows.finish(&mut Exchanges { sink: aggregate, shared: exchanges });
     }
 
     /// Closes the interval `[start, end)`.
     pub fn close(&mut self, start: Timestamp, end: Timestamp) -> Snapshot {
-        self.aggregate.capture().undecodable += self.fragments.take_dropped();
-        let losses = self.flows.take_losses();
-        self.aggregate.close(start, end, self.flows.len(), losses)
+        self.stages.aggregate.capture().undecodable += self.intake.take_dropped();
+        let losses = self.stages.flows.take_losses();
+        self.stages.aggregate.close(start, end, self.stages.flows.len(), losses)
     }
+}
 
-    /// Follows a frame to its segment. Returns what its connection speaks, when that is known.
-    fn follow(&mut self, packet: &Packet<'_>) -> Result<Option<Protocol>, NotTcp> {
-        let datagram = decode::datagram(packet)?;
-        if datagram.fragment.is_some() || datagram.protocol != decode::TCP {
-            return self.unwrap(datagram, packet);
-        }
-        let segment = decode::segment(&datagram, packet.ts, packet.interface)?;
-        Ok(segment_of(&mut self.flows, &mut self.exchanges, &mut self.aggregate, &segment))
-    }
-
-    /// Follows a fragment or a tunnel.
-    #[cold]
-    fn unwrap(&mut self, outer: Datagram<'_>, packet: &Packet<'_>) -> Result<Option<Protocol>, NotTcp> {
-        let whole = match outer.fragment {
-            None => outer,
-            Some(part) if !self.tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
-            Some(part) => match self.fragments.push(&outer, part, packet.ts) {
-                Some(whole) => whole,
-                None => return Ok(None),
-            },
+impl Stages {
+    /// Counts a packet, and follows its segment through the stages.
+    fn take(&mut self, arrival: &Arrival<'_>) {
+        let capture = self.aggregate.capture();
+        capture.truncated += u64::from(arrival.is_truncated);
+        let protocol = match &arrival.content {
+            Content::Segment(segment) => self.follow(segment),
+            Content::Broken => {
+                capture.undecodable += 1;
+                None
+            }
+            Content::Tunnel => {
+                capture.encapsulated += 1;
+                None
+            }
+            Content::Fragment | Content::Foreign => None,
         };
-        let datagram = innermost(whole, self.tunnels, &mut self.aggregate)?;
-        let segment = decode::segment(&datagram, packet.ts, packet.interface)?;
-        Ok(segment_of(&mut self.flows, &mut self.exchanges, &mut self.aggregate, &segment))
+        self.aggregate.packet(arrival.interface, u64::from(arrival.wire_len), protocol);
     }
-}
 
-/// Follows a segment to its connection. Returns what that speaks, when it is known.
-fn segment_of(
-    flows: &mut Flows<Talk<Ticket>>,
-    shared: &mut Shared<Ticket>,
-    aggregate: &mut Aggregate,
-    segment: &Segment<'_>,
-) -> Option<Protocol> {
-    let outcome = flows.push(segment, &mut Exchanges { sink: aggregate, shared });
-    let talk = outcome.flow.and_then(|flow| flows.state(flow));
-    let from_client = match talk.and_then(Talk::client).or(outcome.opener) {
-        Some(client) => segment.direction == client,
-        // Joined midway: servers have the lower port.
-        None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
-    };
-    let ticket = talk.and_then(Talk::ticket);
-    aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
-    talk.and_then(Talk::protocol)
-}
-
-/// The datagram within all tunnels, when they are to be entered; else a tunnel is counted and left alone. Fragments
-/// within a tunnel stay what they are.
-fn innermost<'a>(mut datagram: Datagram<'a>, tunnels: bool, aggregate: &mut Aggregate) -> Result<Datagram<'a>, NotTcp> {
-    for _ in 0..decode::MAX_TUNNELS {
-        if datagram.protocol == decode::TCP {
-            return Ok(datagram);
-        }
-        let Some(inner) = decode::inner(&datagram) else { return Ok(datagram) };
-        if !tunnels {
-            aggregate.capture().encapsulated += 1;
-            return Err(NotTcp::Foreign);
-        }
-        datagram = inner?;
+    /// Returns what the segment's connection speaks, when that is known.
+    fn follow(&mut self, segment: &Segment<'_>) -> Option<Protocol> {
+        let Self { flows, exchanges, aggregate } = self;
+        let outcome = flows.push(segment, &mut Exchanges { sink: aggregate, shared: exchanges });
+        let talk = outcome.flow.and_then(|flow| flows.state(flow));
+        let from_client = match talk.and_then(Talk::client).or(outcome.opener) {
+            Some(client) => segment.direction == client,
+            // Joined midway: servers have the lower port.
+            None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
+        };
+        let ticket = talk.and_then(Talk::ticket);
+        aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
+        talk.and_then(Talk::protocol)
     }
-    Ok(datagram)
+
+    fn tick(&mut self, now: Timestamp) {
+        self.flows.tick(now, &mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
+    }
 }
 
 #[cfg(test)]

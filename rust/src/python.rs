@@ -60,6 +60,7 @@ mod _core {
         module.add("SORT_KEYS", PyTuple::new(module.py(), Key::ALL.map(|(name, _)| name))?)?;
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
+        module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;
         module.add("DEFAULT_BUFFER_SIZE", crate::capture::DEFAULT_BUFFER_SIZE)?;
         Ok(())
     }

@@ -4,10 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Stages in the order of the flow. What several share comes first.
-const STAGES: [&str; 12] = [
+const STAGES: [&str; 14] = [
     "packet",
+    "clock",
     "decode",
     "defragment",
+    "intake",
     "reassembly",
     "flow",
     "http",

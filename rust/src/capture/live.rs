@@ -1,11 +1,13 @@
 //! One interface, captured from through libpcap without ever blocking.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
+use super::fanout::{Group, shut};
 use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER};
-use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
+use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
 #[derive(Clone, Debug)]
@@ -16,7 +18,7 @@ pub struct Settings {
     pub tunnels: bool,
     /// Bytes kept of each packet.
     pub snaplen: u32,
-    /// Kernel buffer.
+    /// Kernel buffer, divided among the handles of an interface.
     pub buffer_size: u32,
     /// Ask the interface for what is not addressed to it as well.
     pub promiscuous: bool,
@@ -25,11 +27,19 @@ pub struct Settings {
 /// After this long the kernel hands over a block that is not full. It delays packets, and is no read time-out.
 pub const BLOCK_TIMEOUT_MS: i32 = 50;
 
-/// An interface being captured from.
+/// A packet this much older than the start of the capture was not waiting for it: the clock was set back.
+const MAX_WAIT: u64 = 10 * SECOND as u64;
+
+/// A handle on an interface being captured from.
 pub struct Interface {
     /// As the system calls it.
     pub name: String,
-    id: InterfaceId,
+    /// Its number.
+    pub id: InterfaceId,
+    /// Which opening of an interface this handle belongs to.
+    pub opening: u32,
+    /// Earlier packets came before the handles of the interface divided them; until the first later one is seen.
+    since: Option<Timestamp>,
     capture: Capture<Active>,
     link_type: LinkType,
     /// Kernel and interface drops as last read; they wrap.
@@ -37,9 +47,42 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// Opens an interface.
-    pub fn open(name: &str, id: InterfaceId, settings: &Settings) -> Result<Self, Error> {
-        let capture = activate(name, settings)?;
+    /// Opens an interface `count` times; each packet is handed over by one of the handles, and the handle's place is the
+    /// worker that [`share`](super::fanout::share) tells.
+    pub fn open(
+        name: &str,
+        id: InterfaceId,
+        opening: u32,
+        count: usize,
+        settings: &Settings,
+    ) -> Result<Vec<Self>, Error> {
+        let handle = |_| Self::open_one(name, id, opening, settings.buffer_size / count as u32, settings);
+        let mut handles: Vec<Self> = (0..count).map(handle).collect::<Result<_, _>>()?;
+        if count > 1 {
+            let joined = join(&handles).map_err(|error| Error::Failed {
+                name: name.to_owned(),
+                reason: format!("cannot be shared by {count} workers: {error}"),
+            })?;
+            handles.iter_mut().for_each(|handle| handle.since = Some(joined));
+        }
+        for handle in &mut handles {
+            handle.set_filter(settings)?;
+            if count > 1 {
+                handle.take_drops();
+            }
+        }
+        Ok(handles)
+    }
+
+    /// Opens a handle that has no filter yet.
+    fn open_one(
+        name: &str,
+        id: InterfaceId,
+        opening: u32,
+        buffer_size: u32,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let capture = activate(name, buffer_size, settings)?;
         let mut capture = capture.setnonblock().map_err(|error| failed(name, &error))?;
         if name == "any" {
             // The newer cooked header; where libpcap has only the older one, that will do.
@@ -51,30 +94,32 @@ impl Interface {
             number,
             known: KNOWN_LINK_TYPES,
         })?;
+        Ok(Self { name: name.to_owned(), id, opening, since: None, capture, link_type, dropped: (0, 0) })
+    }
+
+    fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
         let more = if settings.tunnels { TUNNELS_FILTER } else { "" };
         let filter = settings.filter.clone().unwrap_or_else(|| format!("{more}{DEFAULT_FILTER}"));
-        let set = match capture.filter(&filter, true) {
+        let set = match self.capture.filter(&filter, true) {
             // Not every link has tags to filter by.
-            Err(_) if settings.filter.is_none() => capture.filter(&format!("{more}{UNTAGGED_FILTER}"), true),
+            Err(_) if settings.filter.is_none() => self.capture.filter(&format!("{more}{UNTAGGED_FILTER}"), true),
             set => set,
         };
-        set.map_err(|error| Error::Filter(words(&error)))?;
-        Ok(Self { name: name.to_owned(), id, capture, link_type, dropped: (0, 0) })
+        set.map_err(|error| Error::Filter(words(&error)))
     }
 
     /// Hands over the packets that are there, `max` at the most. Returns how many.
     pub fn dispatch(&mut self, max: usize, mut take: impl FnMut(&Packet<'_>)) -> Result<usize, Error> {
-        let Self { id, link_type, .. } = *self;
+        let Self { id, link_type, ref mut since, .. } = *self;
         let handler = |packet: pcap::Packet<'_>| {
             let header = packet.header;
-            take(&Packet {
-                // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
-                ts: Timestamp::new(header.ts.tv_sec, header.ts.tv_usec),
-                wire_len: header.len,
-                interface: id,
-                link_type,
-                data: packet.data,
-            });
+            // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
+            let ts = Timestamp::new(header.ts.tv_sec, header.ts.tv_usec);
+            if since.is_some_and(|since| (1..MAX_WAIT).contains(&since.since(ts))) {
+                return;
+            }
+            *since = None;
+            take(&Packet { ts, wire_len: header.len, interface: id, link_type, data: packet.data });
         };
         self.capture.dispatch(Some(max), handler).map_err(|error| failed(&self.name, &error))
     }
@@ -95,14 +140,28 @@ impl AsFd for Interface {
     }
 }
 
+/// Makes a group of the handles, and tells when that was done. While it is being made no packet comes in: it would be
+/// everybody's or nobody's.
+fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
+    for handle in handles {
+        shut(handle.as_fd())?;
+    }
+    let mut group = Group::default();
+    for handle in handles {
+        group.join(handle.as_fd())?;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(Timestamp::new(now.as_secs() as i64, i64::from(now.subsec_nanos())))
+}
+
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for
 /// twice: nanoseconds, promiscuous mode.
-fn activate(name: &str, settings: &Settings) -> Result<Capture<Active>, Error> {
+fn activate(name: &str, buffer_size: u32, settings: &Settings) -> Result<Capture<Active>, Error> {
     let promiscuous = settings.promiscuous && name != "any";
     let attempt = |promiscuous: bool| {
         Capture::from_device(name)?
             .snaplen(settings.snaplen as i32)
-            .buffer_size(settings.buffer_size as i32)
+            .buffer_size(buffer_size as i32)
             .timeout(BLOCK_TIMEOUT_MS)
             .precision(Precision::Nano)
             .promisc(promiscuous)

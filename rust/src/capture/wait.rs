@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-/// A bell that ends a sleep. Once rung it stays rung: it means stop.
+/// A bell that ends a sleep. Once rung it stays rung until it is hushed; one that means stop never is.
 #[derive(Clone, Debug)]
 pub struct Bell(Arc<OwnedFd>);
 
@@ -23,9 +23,21 @@ impl Bell {
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 
+    /// Takes note that it rang.
+    pub fn hush(&self) {
+        // Fails when it had not.
+        let _ = rustix::io::read(&*self.0, &mut [0u8; 8]);
+    }
+
     /// Somebody has rung.
     pub fn is_rung(&self) -> bool {
         wait(&[], self, Duration::ZERO).unwrap_or(true)
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 
@@ -59,5 +71,7 @@ mod tests {
         assert!(began.elapsed() < Duration::from_secs(30));
         thread.join().unwrap();
         assert!(bell.is_rung() && bell.is_rung());
+        bell.hush();
+        assert!(!bell.is_rung());
     }
 }

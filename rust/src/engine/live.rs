@@ -1,235 +1,203 @@
-//! Interfaces, polled by one thread. Interfaces may come and go; when one goes, the others are captured on.
+//! Interfaces, polled by one worker or several. Interfaces may come and go; when one goes, the others are captured on.
+//!
+//! Each worker has a handle of its own on every interface, and the kernel divides the packets among them by their
+//! connection. The first worker is the coordinator as well: it looks for interfaces and opens them for all.
 
-use std::os::fd::AsFd;
+mod member;
+mod post;
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Level, Worker, lock};
+use super::collector::Collector;
+use super::queue::Overflow;
+use super::{Job, Level, lock};
 use crate::capture::interfaces::{self, Selection};
-use crate::capture::live::{BLOCK_TIMEOUT_MS, Interface, Settings};
-use crate::capture::wait::wait;
+use crate::capture::live::{Interface, Settings};
 use crate::capture::{Error, KNOWN_LINK_TYPES};
-use crate::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
+use member::Member;
+use post::{Mail, Post};
 
-/// Packets taken from one interface before the next has its turn.
-const BATCH: usize = 4096;
-/// How long after its end an interval is closed by the wall clock: blocks of the kernel's buffer arrive that late.
-const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
 /// How often interfaces are looked for that came up or went away.
 const RESCAN: Duration = Duration::from_secs(2);
-/// A packet stamped later than this from now has a broken clock.
-const MAX_AHEAD: i64 = 5 * SECOND;
-/// At most so many empty intervals are made up for a clock that was set forward.
-const MAX_CATCH_UP: u32 = 300;
 
 /// Interfaces being captured from.
 pub struct Live {
-    worker: Worker,
+    job: Arc<Job>,
+    coordinator: Coordinator,
+    members: Vec<Member>,
+}
+
+impl Live {
+    pub fn open(job: Job, selection: Selection, settings: Settings) -> Result<Self, Error> {
+        let job = Arc::new(job);
+        let post = Arc::new(Post::new(job.workers)?);
+        let collector = Arc::new(Collector::new(job.workers, Overflow::Merge));
+        let mut members: Vec<_> = (0..job.workers).map(|number| Member::new(number, &job, &collector, &post)).collect();
+        let mut coordinator = Coordinator {
+            job: job.clone(),
+            post,
+            selection,
+            settings,
+            names: Vec::new(),
+            refused: Vec::new(),
+            openings: 0,
+            next_scan: Instant::now() + RESCAN,
+        };
+        coordinator.open_all(&mut members[0])?;
+        Ok(Self { job, coordinator, members })
+    }
+
+    pub fn run(self) -> Result<(), Error> {
+        let Self { job, coordinator, mut members } = self;
+        let start = now();
+        members.iter_mut().for_each(|member| member.intervals.open_at(start));
+        let first = members.remove(0);
+        std::thread::scope(|scope| {
+            let mut threads = Vec::new();
+            for (at, member) in members.into_iter().enumerate() {
+                let builder = std::thread::Builder::new().name(format!("netmon-worker-{}", at + 1));
+                match builder.spawn_scoped(scope, move || member.run(None)) {
+                    Ok(thread) => threads.push(thread),
+                    Err(error) => {
+                        job.shared.bell.ring();
+                        return Err(error.into());
+                    }
+                }
+            }
+            let mut result = first.run(Some(coordinator));
+            for thread in threads {
+                result = result.and(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            }
+            result
+        })
+    }
+}
+
+/// Knows which interfaces there are, and opens them for all workers.
+pub struct Coordinator {
+    job: Arc<Job>,
+    post: Arc<Post>,
     selection: Selection,
     settings: Settings,
-    open: Vec<Interface>,
     /// Every name seen so far, at the place of its number; a name that comes back keeps its number.
     names: Vec<String>,
     /// Names that could not be opened: said once.
     refused: Vec<String>,
+    /// Interfaces opened so far.
+    openings: u32,
     next_scan: Instant,
-    /// End of the interval in which drops were read last.
-    drops_read: Option<Timestamp>,
 }
 
-impl Live {
-    pub fn open(worker: Worker, selection: Selection, settings: Settings) -> Result<Self, Error> {
-        let mut live = Self {
-            worker,
-            selection,
-            settings,
-            open: Vec::new(),
-            names: Vec::new(),
-            refused: Vec::new(),
-            next_scan: Instant::now() + RESCAN,
-            drops_read: None,
-        };
+impl Coordinator {
+    fn open_all(&mut self, first: &mut Member) -> Result<(), Error> {
         let there = interfaces::list()?;
-        for name in live.selection.exact() {
+        for name in self.selection.exact() {
             if !there.iter().any(|info| info.name == *name) {
                 let names: Vec<&str> = there.iter().map(|info| info.name.as_str()).collect();
                 return Err(Error::NoInterface(format!("no interface {name} (there are: {})", names.join(" "))));
             }
         }
-        for name in live.selection.select(&there) {
-            if let Err(error) = live.add(&name, InterfaceState::Up) {
+        for name in self.selection.select(&there) {
+            if let Err(error) = self.add(first, &name, InterfaceState::Up) {
                 // One of many may be unfit; what was asked for by name may not, and a missing right is everybody's.
-                let is_named = live.selection.exact().any(|exact| *exact == name);
+                let is_named = self.selection.exact().any(|exact| *exact == name);
                 if is_named || matches!(error, Error::NotPermitted { .. } | Error::Filter(_)) {
                     return Err(error);
                 }
-                live.refuse(&name, &error);
+                self.refuse(&name, &error);
             }
         }
-        if live.open.is_empty() {
+        if first.open.is_empty() {
             return Err(Error::NoInterface(format!("no interface to capture from ({KNOWN_LINK_TYPES})")));
         }
-        live.publish_names();
-        Ok(live)
-    }
-
-    pub fn run(mut self) -> Result<(), Error> {
-        self.worker.intervals.open_at(now());
-        loop {
-            let is_busy = self.take_packets();
-            self.keep_time(now());
-            if Instant::now() >= self.next_scan {
-                self.rescan();
-            }
-            let pause = if is_busy { Duration::ZERO } else { self.pause() };
-            let sources: Vec<_> = self.open.iter().map(AsFd::as_fd).collect();
-            if wait(&sources, &self.worker.shared.bell, pause)? || self.worker.is_over() {
-                break;
-            }
-        }
-        self.drain();
-        self.worker.finish();
+        self.publish_names(first);
         Ok(())
     }
 
-    fn add(&mut self, name: &str, state: InterfaceState) -> Result<(), Error> {
+    /// Deals with interfaces that failed, and looks for others when it is time. Returns when that is next.
+    fn look_after(&mut self, first: &mut Member) -> Instant {
+        for (id, opening, reason) in std::mem::take(&mut first.failed) {
+            // Another worker may tell of one that is given up, or open again, already.
+            if first.open.iter().any(|interface| interface.opening == opening) {
+                self.lose(first, id, &reason);
+            }
+        }
+        if Instant::now() >= self.next_scan {
+            self.rescan(first);
+        }
+        self.next_scan
+    }
+
+    fn add(&mut self, first: &mut Member, name: &str, state: InterfaceState) -> Result<(), Error> {
         let number = self.names.iter().position(|known| known == name).unwrap_or(self.names.len());
         let id = InterfaceId(number as u16);
-        self.open.push(Interface::open(name, id, &self.settings)?);
+        self.openings += 1;
+        let handles = Interface::open(name, id, self.openings, self.job.workers, &self.settings)?;
         if number == self.names.len() {
             self.names.push(name.to_owned());
         }
-        self.worker.pipeline.set_interface(id, name, state);
+        for (to, handle) in handles.into_iter().enumerate() {
+            if to == 0 {
+                first.open.push(handle);
+            } else {
+                self.post.send(to, Mail::Add(handle));
+            }
+        }
+        first.pipeline.set_interface(id, name, state);
         Ok(())
     }
 
     fn refuse(&mut self, name: &str, error: &Error) {
         if !self.refused.iter().any(|refused| refused == name) {
             self.refused.push(name.to_owned());
-            self.worker.shared.log(Level::Warning, format!("not capturing on {name}: {error}"));
+            self.job.shared.log(Level::Warning, format!("not capturing on {name}: {error}"));
         }
     }
 
-    fn publish_names(&self) {
-        *lock(&self.worker.shared.names) = self.open.iter().map(|interface| interface.name.clone()).collect();
+    fn publish_names(&self, first: &Member) {
+        *lock(&self.job.shared.names) = first.open.iter().map(|interface| interface.name.clone()).collect();
     }
 
-    /// Takes a batch from every interface. Returns whether one of them has more.
-    fn take_packets(&mut self) -> bool {
-        let Self { worker, open, .. } = self;
-        let latest = now().plus(MAX_AHEAD);
-        let mut is_busy = false;
-        let mut failed = Vec::new();
-        for (at, interface) in open.iter_mut().enumerate() {
-            let taken = interface.dispatch(BATCH, |packet| {
-                let packet = Packet { ts: packet.ts.min(latest), ..*packet };
-                if worker.intervals.is_over(packet.ts) {
-                    close_through(worker, packet.ts);
-                }
-                worker.pipeline.push(&packet);
-            });
-            match taken {
-                Ok(taken) => is_busy |= taken == BATCH,
-                Err(error) => failed.push((at, error)),
-            }
-        }
-        for (at, error) in failed.into_iter().rev() {
-            self.lose(at, &error.to_string());
-        }
-        is_busy
-    }
-
-    /// On a silent link the wall clock closes intervals and lets connections time out.
-    fn keep_time(&mut self, now: Timestamp) {
-        let settled = now.plus(-GRACE);
-        self.worker.pipeline.tick(settled);
-        if self.worker.intervals.is_over(settled) {
-            self.read_drops();
-            close_through(&mut self.worker, settled);
-        }
-        if self.drops_read != self.worker.intervals.end() {
-            self.drops_read = self.worker.intervals.end();
-            self.read_drops();
-        }
-    }
-
-    fn read_drops(&mut self) {
-        for interface in &mut self.open {
-            let (kernel, device) = interface.take_drops();
-            self.worker.pipeline.add_drops(kernel, device);
-        }
-    }
-
-    /// How long nothing needs to be done if no packet comes.
-    fn pause(&self) -> Duration {
-        let until_scan = self.next_scan.saturating_duration_since(Instant::now());
-        let end = self.worker.intervals.end().map_or(now(), |end| end.plus(GRACE));
-        let until_end = Duration::from_nanos(end.since(now()));
-        let until_deadline = self.worker.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        until_scan.min(until_end).min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
-    }
-
-    /// What the kernel still holds was captured before the end, and counts.
-    fn drain(&mut self) {
-        // One block time-out: after it, everything captured until now has been handed over.
-        std::thread::sleep(Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10));
-        let deadline = Instant::now() + Duration::from_millis(100);
-        while self.take_packets() && Instant::now() < deadline {}
-        self.read_drops();
-    }
-
-    fn rescan(&mut self) {
+    fn rescan(&mut self, first: &mut Member) {
         self.next_scan = Instant::now() + RESCAN;
         let Ok(there) = interfaces::list() else { return };
-        let meant = self.selection.select(&there);
-        for at in (0..self.open.len()).rev() {
-            if !there.iter().any(|info| info.name == self.open[at].name && info.up) {
-                self.lose(at, "went down");
-            }
+        let is_up = |name: &str| there.iter().any(|info| info.name == name && info.up);
+        let gone = first.open.iter().filter(|interface| !is_up(&interface.name)).map(|interface| interface.id);
+        for id in gone.collect::<Vec<_>>() {
+            self.lose(first, id, "went down");
         }
-        for name in meant {
-            let is_up = there.iter().any(|info| info.name == name && info.up);
-            if is_up && !self.open.iter().any(|interface| interface.name == name) {
-                match self.add(&name, InterfaceState::New) {
-                    Ok(()) => self.worker.shared.log(Level::Info, format!("capturing on {name}")),
+        for name in self.selection.select(&there) {
+            if is_up(&name) && !first.open.iter().any(|interface| interface.name == name) {
+                match self.add(first, &name, InterfaceState::New) {
+                    Ok(()) => self.job.shared.log(Level::Info, format!("capturing on {name}")),
                     Err(error) => self.refuse(&name, &error),
                 }
             }
         }
         // Who asked for an interface by name is told again and again that it is down.
-        for name in self.selection.exact().filter(|name| !self.open.iter().any(|open| open.name == **name)) {
+        for name in self.selection.exact().filter(|name| !first.open.iter().any(|open| open.name == **name)) {
             if let Some(number) = self.names.iter().position(|known| known == name) {
-                self.worker.pipeline.set_interface(InterfaceId(number as u16), name, InterfaceState::Down);
+                first.pipeline.set_interface(InterfaceId(number as u16), name, InterfaceState::Down);
             }
         }
-        self.publish_names();
+        self.publish_names(first);
     }
 
-    fn lose(&mut self, at: usize, reason: &str) {
-        let interface = self.open.remove(at);
-        self.worker.shared.log(Level::Warning, format!("{}: {reason}", interface.name));
-        if let Some(number) = self.names.iter().position(|name| *name == interface.name) {
-            self.worker.pipeline.set_interface(InterfaceId(number as u16), &interface.name, InterfaceState::Down);
-        }
-        self.publish_names();
+    fn lose(&mut self, first: &mut Member, id: InterfaceId, reason: &str) {
+        let name = &self.names[usize::from(id.0)];
+        first.open.retain(|interface| interface.id != id);
+        first.pipeline.set_interface(id, name, InterfaceState::Down);
+        self.post.send_others(|| Mail::Lose(id, name.clone()));
+        self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
+        self.publish_names(first);
     }
 }
 
 fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::new(since.as_secs() as i64, i64::from(since.subsec_nanos()))
-}
-
-/// Closes intervals, empty ones too, until `ts` is in the open one.
-fn close_through(worker: &mut Worker, ts: Timestamp) {
-    for _ in 0..MAX_CATCH_UP {
-        if !worker.intervals.is_over(ts) {
-            return;
-        }
-        let next = worker.intervals.end().unwrap_or(ts);
-        worker.close_interval();
-        worker.intervals.open_at(next);
-    }
-    worker.close_interval();
-    worker.intervals.open_at(ts);
 }

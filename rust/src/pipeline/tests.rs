@@ -4,6 +4,7 @@ mod forge;
 
 use super::snapshot::Snapshot;
 use super::*;
+use crate::pipeline::packet::SECOND;
 use forge::{Forge, Frame, Wire};
 use proptest::prelude::*;
 
@@ -232,7 +233,7 @@ fn a_syn_flood_makes_no_connections_beyond_its_limit() {
         let mut forge = Forge::new(Wire { client_port: port, ..Wire::default() });
         forge.handshake();
         pipeline.push(&forge.frames[0].packet());
-        assert!(pipeline.flows.len() <= 10);
+        assert!(pipeline.stages.flows.len() <= 10);
     }
     assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.flows_evicted, 4999 - 10);
 }
@@ -276,10 +277,10 @@ fn idle_connections_are_forgotten_in_packet_time() {
     let frames = Forge::connection(Wire::default(), &TURNS[..1]);
     let mut pipeline = Pipeline::new(Settings::default());
     frames[..5].iter().for_each(|frame| pipeline.push(&frame.packet()));
-    assert_eq!(pipeline.flows.len(), 1);
+    assert_eq!(pipeline.stages.flows.len(), 1);
     pipeline.tick(Timestamp(frames[0].ts + 299 * SECOND));
-    assert_eq!(pipeline.flows.len(), 1);
+    assert_eq!(pipeline.stages.flows.len(), 1);
     pipeline.tick(Timestamp(frames[0].ts + 301 * SECOND));
-    assert_eq!(pipeline.flows.len(), 0);
+    assert_eq!(pipeline.stages.flows.len(), 0);
     assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.unanswered, 1);
 }

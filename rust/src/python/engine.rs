@@ -10,7 +10,7 @@ use super::CaptureError;
 use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN};
-use crate::engine::{self, Level, Next, Settings, Source};
+use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
 use crate::pipeline::{self, aggregate};
 
 /// Signals are looked at this often while waiting.
@@ -61,7 +61,7 @@ impl Engine {
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], filter = None,
         snaplen = DEFAULT_SNAPLEN, buffer_size = DEFAULT_BUFFER_SIZE, promiscuous = true,
-        interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false,
+        interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false, workers = 1,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -77,7 +77,11 @@ impl Engine {
         timeout: Option<f64>,
         exchanges: bool,
         decode_tunnels: bool,
+        workers: usize,
     ) -> PyResult<Self> {
+        if !(1..=MAX_WORKERS).contains(&workers) {
+            return Err(PyValueError::new_err(format!("workers must be 1 to {MAX_WORKERS}, not {workers}")));
+        }
         if snaplen == 0 || snaplen > i32::MAX as u32 || buffer_size > i32::MAX as u32 {
             return Err(PyValueError::new_err("snaplen and buffer_size must be positive and below 2 GiB"));
         }
@@ -92,6 +96,7 @@ impl Engine {
             capture: capture::live::Settings { filter, tunnels: decode_tunnels, snaplen, buffer_size, promiscuous },
             interval: duration("interval", interval, 0.01)?,
             timeout: timeout.map(|timeout| duration("timeout", timeout, 0.0)).transpose()?,
+            workers,
             pipeline: pipeline::Settings { aggregate, tunnels: decode_tunnels, ..pipeline::Settings::default() },
         };
         Ok(Self { settings: Mutex::new(Some(settings)), running: OnceLock::new(), pid: std::process::id() })

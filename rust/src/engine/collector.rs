@@ -1,0 +1,107 @@
+//! The partial snapshots of several workers, put together: one snapshot per interval, in order.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::lock;
+use super::queue::{Overflow, Queue};
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::{Limits, Snapshot};
+
+/// After every interval.
+const FOREVER: Timestamp = Timestamp(i64::MAX);
+
+/// Intervals of which some partials are still to come.
+#[derive(Debug)]
+pub struct Collector {
+    state: Mutex<State>,
+    overflow: Overflow,
+}
+
+#[derive(Debug)]
+struct State {
+    open: BTreeMap<Timestamp, Snapshot>,
+    /// Until when each worker has delivered all it will.
+    delivered: Vec<Timestamp>,
+}
+
+impl Collector {
+    /// One for so many workers.
+    pub fn new(workers: usize, overflow: Overflow) -> Self {
+        let delivered = vec![Timestamp(i64::MIN); workers];
+        Self { state: Mutex::new(State { open: BTreeMap::new(), delivered }), overflow }
+    }
+
+    /// Takes a worker's part of an interval, later than all it gave before. What is whole goes into the queue.
+    pub fn deliver(&self, worker: usize, part: Snapshot, queue: &Queue) {
+        let Some((start, end)) = part.span else { return };
+        let mut state = lock(&self.state);
+        state.delivered[worker] = end;
+        match state.open.entry(start) {
+            std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(part)),
+            std::collections::btree_map::Entry::Occupied(mut whole) => whole.get_mut().merge(&part),
+        }
+        self.pass_on(&mut state, queue);
+    }
+
+    /// This worker has nothing more.
+    pub fn finish(&self, worker: usize, queue: &Queue) {
+        let mut state = lock(&self.state);
+        state.delivered[worker] = FOREVER;
+        self.pass_on(&mut state, queue);
+    }
+
+    fn pass_on(&self, state: &mut State, queue: &Queue) {
+        let until = state.delivered.iter().copied().min().unwrap_or(FOREVER);
+        while let Some(first) = state.open.first_entry() {
+            if first.get().span.is_some_and(|(_, end)| end > until) {
+                return;
+            }
+            let mut whole = first.remove();
+            if state.delivered.len() > 1 {
+                whole.fold(&Limits::default());
+            }
+            queue.push(whole, self.overflow);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::queue::Next;
+    use super::*;
+
+    fn part(second: i64, requests: u64) -> Snapshot {
+        let span = Some((Timestamp::new(second, 0), Timestamp::new(second + 1, 0)));
+        let mut part = Snapshot { span, ..Snapshot::default() };
+        part.counts.requests = requests;
+        part
+    }
+
+    fn whole(queue: &Queue) -> Vec<(i64, u64)> {
+        let mut got = Vec::new();
+        while let Next::Snapshot(snapshot) = queue.pop(Duration::ZERO) {
+            got.push((snapshot.span.unwrap().0.0 / 1_000_000_000, snapshot.counts.requests));
+        }
+        got
+    }
+
+    #[test]
+    fn an_interval_is_passed_on_once_when_every_worker_has_given_its_part() {
+        let (collector, queue) = (Collector::new(2, Overflow::Merge), Queue::default());
+        collector.deliver(0, part(1, 1), &queue);
+        collector.deliver(0, part(2, 10), &queue);
+        assert_eq!(whole(&queue), []);
+        collector.deliver(1, part(1, 2), &queue);
+        assert_eq!(whole(&queue), [(1, 3)]);
+        // The other one's clock skipped the second second.
+        collector.deliver(1, part(5, 20), &queue);
+        assert_eq!(whole(&queue), [(2, 10)]);
+        collector.finish(1, &queue);
+        assert_eq!(whole(&queue), []);
+        collector.finish(0, &queue);
+        assert_eq!(whole(&queue), [(5, 20)]);
+    }
+}

@@ -1,0 +1,185 @@
+//! Who works on the packets of files: one pipeline in the thread that reads, or several in threads of their own.
+//!
+//! With several, the reader does what needs to see every packet: the clock, fragments, tunnels. Then it knows the
+//! connection, and each connection has one worker. So any number of workers counts the same.
+
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use super::batch::{Batch, Event};
+use super::collector::Collector;
+use super::{Shared, worker_of};
+use crate::pipeline::clock::Clock;
+use crate::pipeline::intake::{Arrival, Intake};
+use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
+use crate::pipeline::snapshot::InterfaceState;
+use crate::pipeline::{Pipeline, Settings};
+
+/// Full batches waiting for a worker: what it takes to bridge the time another one needs the processor.
+const WAITING: usize = 4;
+
+/// What takes the packets of a source, interval after interval.
+pub trait Workers {
+    /// Says how an interface is called.
+    fn set_interface(&mut self, id: InterfaceId, name: &str);
+    /// Takes a packet.
+    fn push(&mut self, packet: &Packet<'_>);
+    /// Takes a packet whose link type nobody can decode.
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32);
+    /// Closes an interval.
+    fn close(&mut self, start: Timestamp, end: Timestamp);
+    /// The source is over; the open interval is closed after this.
+    fn finish(&mut self);
+    /// One of them cannot go on.
+    fn is_broken(&self) -> bool;
+}
+
+/// One pipeline in the thread of its reader.
+pub struct Alone<'a> {
+    pub pipeline: Pipeline,
+    pub collector: &'a Collector,
+    pub shared: &'a Shared,
+}
+
+impl Workers for Alone<'_> {
+    fn set_interface(&mut self, id: InterfaceId, name: &str) {
+        self.pipeline.set_interface(id, name, InterfaceState::Up);
+    }
+    fn push(&mut self, packet: &Packet<'_>) {
+        self.pipeline.push(packet);
+    }
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
+        self.pipeline.push_unknown(interface, wire_len);
+    }
+    fn close(&mut self, start: Timestamp, end: Timestamp) {
+        self.collector.deliver(0, self.pipeline.close(start, end), &self.shared.queue);
+    }
+    fn finish(&mut self) {
+        self.pipeline.finish();
+    }
+    fn is_broken(&self) -> bool {
+        false
+    }
+}
+
+/// The way to a worker and back.
+struct Lane {
+    filling: Batch,
+    full: SyncSender<Batch>,
+    empty: Receiver<Batch>,
+}
+
+impl Lane {
+    /// Hands over what there is; false when nobody takes it.
+    fn send(&mut self) -> bool {
+        let next = self.empty.try_recv().unwrap_or_default();
+        self.full.send(std::mem::replace(&mut self.filling, next)).is_ok()
+    }
+
+    fn send_if_full(&mut self) -> bool {
+        !self.filling.is_full() || self.send()
+    }
+}
+
+/// Several pipelines, each in a thread of its own.
+pub struct Crew<'scope> {
+    clock: Clock,
+    intake: Intake,
+    lanes: Vec<Lane>,
+    threads: Vec<ScopedJoinHandle<'scope, ()>>,
+    is_broken: bool,
+}
+
+impl<'scope> Crew<'scope> {
+    /// Starts `count` workers.
+    pub fn start<'env>(
+        scope: &'scope Scope<'scope, 'env>,
+        settings: &Settings,
+        count: usize,
+        collector: &'env Collector,
+        shared: &'env Shared,
+    ) -> std::io::Result<Self> {
+        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+        for number in 0..count {
+            let (full, to_do) = sync_channel(WAITING);
+            let (done, empty) = channel();
+            let pipeline = Pipeline::new(settings.share(count));
+            let builder = std::thread::Builder::new().name(format!("netmon-worker-{number}"));
+            threads.push(builder.spawn_scoped(scope, move || {
+                work(pipeline, &to_do, &done, |part| collector.deliver(number, part, &shared.queue));
+            })?);
+            lanes.push(Lane { filling: Batch::default(), full, empty });
+        }
+        let intake = Intake::new(settings.defragment, settings.tunnels);
+        Ok(Self { clock: Clock::default(), intake, lanes, threads, is_broken: false })
+    }
+
+    /// Waits until all is worked off. A panic of a worker goes on here.
+    pub fn join(self) {
+        drop(self.lanes);
+        for thread in self.threads {
+            thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+        }
+    }
+
+    fn tell_all(&mut self, event: impl Fn() -> Event) {
+        for lane in &mut self.lanes {
+            lane.filling.note(event());
+            self.is_broken |= !lane.send_if_full();
+        }
+    }
+}
+
+fn work(
+    mut pipeline: Pipeline,
+    to_do: &Receiver<Batch>,
+    done: &Sender<Batch>,
+    deliver: impl Fn(crate::pipeline::snapshot::Snapshot),
+) {
+    for mut batch in to_do {
+        batch.play(&mut pipeline, |pipeline, start, end| deliver(pipeline.close(start, end)));
+        // At the end nobody wants it back.
+        let _ = done.send(batch);
+    }
+}
+
+impl Workers for Crew<'_> {
+    fn set_interface(&mut self, id: InterfaceId, name: &str) {
+        self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
+    }
+
+    fn push(&mut self, packet: &Packet<'_>) {
+        if let Some(now) = self.clock.follow(packet.ts) {
+            self.tell_all(|| Event::Tick(now));
+        }
+        let arrival = self.intake.read(packet);
+        let lane = &mut self.lanes[worker_of(&arrival, self.threads.len()).unwrap_or_default()];
+        lane.filling.push(&arrival);
+        self.is_broken |= !lane.send_if_full();
+    }
+
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
+        let lane = &mut self.lanes[0];
+        lane.filling.push(&Arrival::unknown(Timestamp::default(), interface, wire_len));
+        self.is_broken |= !lane.send_if_full();
+    }
+
+    fn close(&mut self, start: Timestamp, end: Timestamp) {
+        let lost = self.intake.take_dropped();
+        self.lanes[0].filling.note(Event::Undecodable(lost));
+        self.tell_all(|| Event::Close(start, end));
+        // Whoever waits for the snapshot waits for nothing else.
+        for lane in &mut self.lanes {
+            self.is_broken |= !lane.send();
+        }
+    }
+
+    fn finish(&mut self) {
+        self.tell_all(|| Event::Finish);
+    }
+
+    fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+}

@@ -1,0 +1,239 @@
+//! One worker of a live capture: it polls its handle on every interface, and counts the connections that are its own.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::super::batch::Batch;
+use super::super::collector::Collector;
+use super::super::intervals::Intervals;
+use super::super::{Job, worker_of};
+use super::post::{Mail, Post};
+use super::{Coordinator, now};
+use crate::capture::Error;
+use crate::capture::live::{BLOCK_TIMEOUT_MS, Interface};
+use crate::capture::wait::wait;
+use crate::pipeline::Pipeline;
+use crate::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use crate::pipeline::snapshot::InterfaceState;
+
+/// Packets taken from one interface before the next has its turn.
+const BATCH: usize = 4096;
+/// How long after its end an interval is closed by the wall clock: blocks of the kernel's buffer arrive that late.
+const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
+/// A packet stamped later than this from now has a broken clock.
+const MAX_AHEAD: i64 = 5 * SECOND;
+/// At most so many empty intervals are made up for a clock that was set forward.
+const MAX_CATCH_UP: u32 = 300;
+/// How long the end of a capture may take for what the kernel still holds, and then for what other workers send.
+const DRAINING: Duration = Duration::from_millis(80);
+
+/// A worker.
+pub struct Member {
+    number: usize,
+    job: Arc<Job>,
+    collector: Arc<Collector>,
+    post: Arc<Post>,
+    pub pipeline: Pipeline,
+    pub intervals: Intervals,
+    pub open: Vec<Interface>,
+    /// Packets for other workers.
+    outgoing: Vec<Batch>,
+    /// Handles that failed, and why.
+    pub failed: Vec<(InterfaceId, u32, String)>,
+    /// End of the interval in which drops were read last.
+    drops_read: Option<Timestamp>,
+}
+
+impl Member {
+    pub fn new(number: usize, job: &Arc<Job>, collector: &Arc<Collector>, post: &Arc<Post>) -> Self {
+        Self {
+            number,
+            job: job.clone(),
+            collector: collector.clone(),
+            post: post.clone(),
+            pipeline: Pipeline::new(job.pipeline.share(post.workers())),
+            intervals: Intervals::new(job.interval),
+            open: Vec::new(),
+            outgoing: (0..post.workers()).map(|_| Batch::default()).collect(),
+            failed: Vec::new(),
+            drops_read: None,
+        }
+    }
+
+    /// Captures until the end. When this worker ends, for whatever reason, all do.
+    pub fn run(mut self, mut coordinator: Option<Coordinator>) -> Result<(), Error> {
+        let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
+        loop {
+            self.read_mail();
+            let is_busy = self.take_packets();
+            self.keep_time(now());
+            let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(&mut self));
+            if next_scan.is_none() {
+                self.report_failures();
+            }
+            let pause = if is_busy { Duration::ZERO } else { self.pause(next_scan) };
+            let handles = self.open.iter().map(AsFd::as_fd);
+            let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
+            if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
+                break;
+            }
+        }
+        self.drain();
+        self.pipeline.finish();
+        self.close_interval();
+        Ok(())
+    }
+
+    fn read_mail(&mut self) {
+        for mail in self.post.take(self.number) {
+            match mail {
+                Mail::Packets(mut batch) => {
+                    batch.play(&mut self.pipeline, |_, _, _| {});
+                    self.post.give_back(batch);
+                }
+                Mail::Add(interface) => {
+                    self.pipeline.set_interface(interface.id, &interface.name, InterfaceState::Up);
+                    self.open.push(interface);
+                }
+                Mail::Lose(id, name) => {
+                    // The handle may have failed here before, and be gone.
+                    self.open.retain(|interface| interface.id != id);
+                    self.pipeline.set_interface(id, &name, InterfaceState::Down);
+                }
+                Mail::Failed(id, opening, reason) => self.failed.push((id, opening, reason)),
+            }
+        }
+    }
+
+    /// Takes a batch from every interface. Returns whether one of them has more.
+    fn take_packets(&mut self) -> bool {
+        let latest = now().plus(MAX_AHEAD);
+        let mut open = std::mem::take(&mut self.open);
+        let mut is_busy = false;
+        for interface in &mut open {
+            match interface.dispatch(BATCH, |packet| self.push(&Packet { ts: packet.ts.min(latest), ..*packet })) {
+                Ok(taken) => is_busy |= taken == BATCH,
+                Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
+            }
+        }
+        self.open = open;
+        (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
+        is_busy
+    }
+
+    fn push(&mut self, packet: &Packet<'_>) {
+        if self.intervals.is_over(packet.ts) {
+            self.close_through(packet.ts);
+        }
+        let Self { pipeline, outgoing, number, .. } = self;
+        let mut full = None;
+        pipeline.push_if(packet, |arrival| {
+            if outgoing.len() == 1 {
+                return true;
+            }
+            match worker_of(arrival, outgoing.len()) {
+                Some(to) if to != *number => {
+                    outgoing[to].push(arrival);
+                    full = outgoing[to].is_full().then_some(to);
+                    false
+                }
+                _ => true,
+            }
+        });
+        if let Some(to) = full {
+            self.hand_over(to);
+        }
+    }
+
+    fn hand_over(&mut self, to: usize) {
+        if !self.outgoing[to].is_empty() {
+            let dropped = self.post.send_packets(to, &mut self.outgoing[to]);
+            self.pipeline.add_drops(dropped, 0);
+        }
+    }
+
+    /// The first worker decides what becomes of an interface; until then the kernel shares it among the other handles.
+    fn report_failures(&mut self) {
+        for (id, opening, reason) in std::mem::take(&mut self.failed) {
+            self.open.retain(|interface| interface.opening != opening);
+            self.post.send(0, Mail::Failed(id, opening, reason));
+        }
+    }
+
+    /// On a silent link the wall clock closes intervals and lets connections time out.
+    fn keep_time(&mut self, now: Timestamp) {
+        let settled = now.plus(-GRACE);
+        self.pipeline.tick(settled);
+        if self.intervals.is_over(settled) {
+            self.read_drops();
+            self.close_through(settled);
+        }
+        if self.drops_read != self.intervals.end() {
+            self.drops_read = self.intervals.end();
+            self.read_drops();
+        }
+    }
+
+    fn read_drops(&mut self) {
+        for interface in &mut self.open {
+            let (kernel, device) = interface.take_drops();
+            // Each handle has drops of its own; what the interface dropped all of them tell.
+            self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
+        }
+    }
+
+    /// How long nothing needs to be done if no packet comes.
+    fn pause(&self, next_scan: Option<Instant>) -> Duration {
+        let deadlines = [next_scan, self.job.deadline].into_iter().flatten();
+        let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
+        let end = self.intervals.end().map_or(now(), |end| end.plus(GRACE));
+        let until_end = Duration::from_nanos(end.since(now()));
+        until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
+    }
+
+    /// What the kernel still holds was captured before the end, and counts.
+    fn drain(&mut self) {
+        // One block time-out: after it, everything captured until now has been handed over.
+        std::thread::sleep(Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10));
+        let deadline = Instant::now() + DRAINING;
+        while self.take_packets() && Instant::now() < deadline {}
+        self.post.wait_for_all(DRAINING);
+        self.read_mail();
+        self.read_drops();
+    }
+
+    fn close_interval(&mut self) {
+        if let Some((start, end)) = self.intervals.take() {
+            self.collector.deliver(self.number, self.pipeline.close(start, end), &self.job.shared.queue);
+        }
+    }
+
+    /// Closes intervals, empty ones too, until `ts` is in the open one.
+    fn close_through(&mut self, ts: Timestamp) {
+        for _ in 0..MAX_CATCH_UP {
+            if !self.intervals.is_over(ts) {
+                return;
+            }
+            let next = self.intervals.end().unwrap_or(ts);
+            self.close_interval();
+            self.intervals.open_at(next);
+        }
+        self.close_interval();
+        self.intervals.open_at(ts);
+    }
+}
+
+/// A worker ends, even by a panic: nobody waits for its part any more, and the others end too.
+struct Leaving {
+    number: usize,
+    job: Arc<Job>,
+    collector: Arc<Collector>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.collector.finish(self.number, &self.job.shared.queue);
+        self.job.shared.bell.ring();
+    }
+}

@@ -1,0 +1,129 @@
+//! From a captured frame to what it holds for us: decoding, putting fragments together, entering tunnels.
+//!
+//! The half of the pipeline that knows no connections. One intake sees all packets of a source and says of each which
+//! connection it belongs to, so that another thread may take it from here.
+
+use super::decode::{self, Datagram, FlowKey, NotTcp, Segment};
+use super::defragment::{self, Defragmenter};
+use super::packet::{InterfaceId, Packet, Timestamp};
+
+/// What a packet holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Content<'a> {
+    /// A segment, of this packet or of the datagram it completed.
+    Segment(Segment<'a>),
+    /// A fragment that waits for others.
+    Fragment,
+    /// A tunnel that is not entered.
+    Tunnel,
+    /// Another protocol.
+    Foreign,
+    /// Headers that are cut or contradict themselves.
+    Broken,
+}
+
+/// A packet, read.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Where.
+    pub interface: InterfaceId,
+    /// Its length on the wire.
+    pub wire_len: u32,
+    /// It was cut by the snapshot length.
+    pub is_truncated: bool,
+    /// What it holds.
+    pub content: Content<'a>,
+}
+
+impl Arrival<'_> {
+    /// The connection it belongs to.
+    pub fn key(&self) -> Option<&FlowKey> {
+        match &self.content {
+            Content::Segment(segment) => Some(&segment.key),
+            _ => None,
+        }
+    }
+
+    /// A packet whose link type nobody can decode.
+    pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32) -> Self {
+        Self { ts, interface, wire_len, is_truncated: false, content: Content::Broken }
+    }
+}
+
+/// Reads packets.
+#[derive(Debug)]
+pub struct Intake {
+    fragments: Defragmenter,
+    tunnels: bool,
+}
+
+impl Intake {
+    /// `tunnels` are looked into or left alone.
+    pub fn new(fragments: defragment::Limits, tunnels: bool) -> Self {
+        Self { fragments: Defragmenter::new(fragments), tunnels }
+    }
+
+    /// Reads a packet.
+    #[inline]
+    pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
+        Arrival {
+            ts: packet.ts,
+            interface: packet.interface,
+            wire_len: packet.wire_len,
+            is_truncated: (packet.data.len() as u64) < u64::from(packet.wire_len),
+            content: self.content(packet).unwrap_or_else(|problem| match problem {
+                NotTcp::Foreign => Content::Foreign,
+                NotTcp::Short | NotTcp::Malformed => Content::Broken,
+            }),
+        }
+    }
+
+    /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.
+    pub fn take_dropped(&mut self) -> u64 {
+        self.fragments.take_dropped()
+    }
+
+    #[inline]
+    fn content<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Content<'a>, NotTcp> {
+        let datagram = decode::datagram(packet)?;
+        if datagram.fragment.is_some() || datagram.protocol != decode::TCP {
+            return self.unwrap(datagram, packet);
+        }
+        decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment)
+    }
+
+    /// What a fragment or a tunnel holds.
+    #[cold]
+    fn unwrap<'a>(&'a mut self, outer: Datagram<'a>, packet: &Packet<'a>) -> Result<Content<'a>, NotTcp> {
+        let whole = match outer.fragment {
+            None => outer,
+            Some(part) if !self.tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
+            Some(part) => match self.fragments.push(&outer, part, packet.ts) {
+                Some(whole) => whole,
+                None => return Ok(Content::Fragment),
+            },
+        };
+        match innermost(whole, self.tunnels)? {
+            Some(datagram) => decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment),
+            None => Ok(Content::Tunnel),
+        }
+    }
+}
+
+/// The datagram within all tunnels, when they are to be entered; `None` for a tunnel that is not. Fragments within a
+/// tunnel stay what they are.
+fn innermost(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Option<Datagram<'_>>, NotTcp> {
+    for _ in 0..decode::MAX_TUNNELS {
+        if datagram.protocol == decode::TCP {
+            break;
+        }
+        let Some(inner) = decode::inner(&datagram) else { break };
+        if !tunnels {
+            return Ok(None);
+        }
+        datagram = inner?;
+    }
+    Ok(Some(datagram))
+}
