@@ -11,7 +11,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core"},
-    {"monitor", "alerts", "format", "options", "console", "demo"},
+    {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
     {"frames", "config", "advice", "absence"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},

@@ -358,6 +358,10 @@ class Snapshot(_Counts):
     @property
     def exchanges(self) -> list[Exchange]:
         """By time; empty unless asked for with `exchanges`."""
+    def remarkable_exchanges(self, newest: int, slowest: int) -> list[Exchange]:
+        """The `newest` last exchanges and the `slowest` slowest to be answered, each once, by time."""
+    def without_exchanges(self) -> Snapshot:
+        """The same counts, with no `exchanges`."""
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
         """The snapshot of them all. Associative and commutative, with the interpreter released."""
@@ -393,6 +397,9 @@ class HostRanking:
 
     def __len__(self) -> int:
         """How many hosts match."""
+    @property
+    def hits(self) -> int:
+        """Hits of all that match."""
     def page(self, offset: int, n: int) -> list[Host]:
         """At most `n` hosts after the first `offset`."""
     def position(self, name: str) -> int | None:
@@ -468,6 +475,8 @@ class Point:
         """0 also when the host was not among the heaviest."""
     def packets_of(self, interface: str) -> int: ...
     def bytes_of(self, interface: str) -> int: ...
+    def requests_of(self, interface: str) -> int:
+        """The requests of the interval, divided among interfaces as its exchanges are, or else as bytes of HTTP are."""
     def http_bytes_of(self, interface: str) -> int: ...
 
 @final

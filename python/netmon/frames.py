@@ -2,17 +2,20 @@
 
 `Frames.push` takes a snapshot and gives a `Frame`, which every sink and the screen draw from. The core keeps the window
 and the total up to date, a few merges for each snapshot with the interpreter released: a screen calls `push` on another
-thread, and drawing a frame merges nothing. Of the past a frame has numbers, not snapshots. Pure: no clock, no output.
+thread, and drawing a frame merges nothing. Of the past a frame has numbers, not snapshots; of exchanges, those worth
+keeping for a screen, when there is one. Pure: no clock, no output.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
+from netmon.tail import Tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -70,55 +73,97 @@ class Frame:
     alerts: Sequence[Alert]
     gauges: Sequence[Gauge]
     tally: Tally
+    """Since the start."""
+    shown: Tally
+    """Since the start, or since a person cleared the totals."""
     window_length: float
     window: Snapshot
-    """The merge of the last `window_length` seconds; of everything when that is infinite."""
-    total: Snapshot
-    """The merge of everything since the start, folded where it would outgrow twice the limits of an interval."""
+    """The merge of the last `window_length` seconds; of everything shown when that is infinite."""
+    counted: Snapshot
+    """The merge of everything shown."""
+    cleared: Snapshot | None = None
+    """The merge of what was counted before a person cleared the totals."""
+    tail: Tail = field(default_factory=Tail)
+    """Exchanges; empty unless `Frames` was asked to keep some."""
+    serial: int = 0
+    """Frames by age: a later one has all of an earlier one, but for its alerts."""
+
+    @property
+    def total(self) -> Snapshot:
+        """Everything since the start, folded where it would outgrow twice the limits of an interval."""
+        return self.counted if self.cleared is None else Snapshot.merge([self.cleared, self.counted]).folded()
 
     @property
     def seconds(self) -> float:
         """How long a time `window` stands for: shorter at the beginning, longer when snapshots are coarse."""
         covered = self.window.end - self.window.start
-        return max(covered, min(self.window_length, self.tally.seconds))
+        return max(covered, min(self.window_length, self.shown.seconds))
 
 
 class Frames:
-    """Turns snapshots into frames. One caller at a time, from any thread."""
+    """Turns snapshots into frames; safe from any thread.
 
-    def __init__(self, window: float = 10.0, rules: Iterable[Rule] = ()) -> None:
+    With `keeps_exchanges`, exchanges go into the tail of a frame, and its snapshots have none.
+    """
+
+    def __init__(self, window: float = 10.0, rules: Iterable[Rule] = (), *, keeps_exchanges: bool = False) -> None:
         self._policy = AlertPolicy(rules)
         self._window = Window(window)
         self._history: deque[Point] = deque(maxlen=POINTS)
-        self._tally = Tally()
+        self._tally = self._shown = Tally()
+        self._cleared: Snapshot | None = None
+        self._tail: Tail | None = Tail() if keeps_exchanges else None
         self._newest: Frame | None = None
+        self._serial = 0
+        self._lock = Lock()
 
     def push(self, snapshot: Snapshot) -> Frame:
-        alerts = self._policy.update(snapshot)
-        self._tally = self._tally.plus(snapshot, alerts)
-        self._window.push(snapshot)
-        _slide(self._history, snapshot.point(), HISTORY)
-        self._newest = Frame(
-            snapshot=snapshot,
-            history=tuple(self._history),
-            alerts=tuple(alerts),
-            gauges=tuple(self._policy.gauges),
-            tally=self._tally,
-            window_length=self._window.length,
-            window=self._window.merged,
-            total=self._window.total,
-        )
-        return self._newest
+        with self._lock:
+            alerts = self._policy.update(snapshot)
+            self._tally = self._tally.plus(snapshot, alerts)
+            self._shown = self._shown.plus(snapshot, alerts)
+            _slide(self._history, snapshot.point(), HISTORY)
+            if self._tail is not None:
+                self._tail = self._tail.plus(snapshot)
+                snapshot = snapshot.without_exchanges()
+            self._window.push(snapshot)
+            return self._made(snapshot, alerts)
 
     def resize(self, window: float) -> Frame | None:
         """Another length of the window from now on; the newest frame with it, made of what is still there.
 
         Its alerts were told with the frame before.
         """
-        self._window.resize(window)
-        if self._newest is not None:
-            merged, length = self._window.merged, self._window.length
-            self._newest = replace(self._newest, window=merged, window_length=length, alerts=())
+        with self._lock:
+            self._window.resize(window)
+            return self._made(self._newest.snapshot) if self._newest else None
+
+    def clear(self) -> Frame | None:
+        """Counts what is shown anew, from the newest interval on; tallies and totals of the run go on."""
+        with self._lock:
+            if self._newest is None:
+                return None
+            newest, self._cleared = self._newest.snapshot, self._newest.total
+            self._window = Window(self._window.length)
+            self._shown = Tally(start=newest.end, end=newest.end)
+            return self._made(newest)
+
+    def _made(self, snapshot: Snapshot, alerts: Sequence[Alert] = ()) -> Frame:
+        self._serial += 1
+        self._newest = Frame(
+            snapshot=snapshot,
+            history=tuple(self._history),
+            alerts=tuple(alerts),
+            gauges=tuple(self._policy.gauges),
+            tally=self._tally,
+            shown=self._shown,
+            window_length=self._window.length,
+            window=self._window.merged,
+            counted=self._window.total,
+            cleared=self._cleared,
+            tail=self._tail or Tail(),
+            serial=self._serial,
+        )
         return self._newest
 
 

@@ -74,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
     color: Literal["auto", "always", "never"] = "auto"
+    theme: Literal["dark", "light", "none"] = "dark"
     ascii: bool = False
     quiet: bool = False
     verbose: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -117,6 +118,7 @@ OPTIONS = (
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
+    Option("theme", OUTPUT, "--theme", "NAME", "colours of the screen: dark, light or none"),
     Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
     Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
     Option("verbose", OUTPUT, "-v --verbose", "", "say more on standard error; -vv says all"),

@@ -21,7 +21,7 @@ from netmon.sinks.requests import Requests
 from netmon.sinks.summary import summary
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from netmon._core import Snapshot
     from netmon.options import Settings
@@ -46,8 +46,8 @@ def run(
     first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
     """
     console = console or Console()
-    monitor = monitor or _monitor(settings, filter)
     on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
+    monitor = monitor or _monitor(settings, filter, exchanges=settings.requests or on_screen)
     with ExitStack() as files:
         session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
         files.callback(monitor.close)
@@ -81,6 +81,7 @@ class Session:
         self._length = float(settings.window) if once else float("inf")
         self._until_recovery = until_recovery
         self._notes: deque[str] | None = None
+        self._note: Callable[[str], None] | None = None
         self._rules = [Rule(settings.alert_threshold, settings.alert_span)]
         self._frames = Frames(settings.window, self._rules)
 
@@ -105,14 +106,17 @@ class Session:
         from netmon.display.app import Display  # noqa: PLC0415  heavy, and only the screen needs it
 
         whole_file = bool(self._settings.read)
-        if whole_file:
-            self._frames = Frames(float("inf"), self._rules)
+        window = float("inf") if whole_file else float(self._settings.window)
+        self._frames = Frames(window, self._rules, keeps_exchanges=True)
         self._notes = deque(maxlen=NOTES)
         display = Display(
             color=self._console.wants_color(self._settings.color),
             plain_glyphs=self._settings.ascii or not self._console.speaks_unicode,
             stays=whole_file,
+            theme=self._settings.theme,
+            controls=self._frames,
         )
+        self._note = display.note
         with stopping(display.stop), self._ending():
             display.run(self._frames_as_they_come(), self._monitor.close)
 
@@ -156,17 +160,20 @@ class Session:
             self._console.say("".join(self._notes or ()) + summary(self.frame))
 
     def _take_log(self) -> None:
-        """Passes on what the capture has to say; with a screen up it waits for the end."""
+        """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""
         levels = ("error", "warning", "info", "debug")
         heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
         lines = [f"netmon: {level}: {message}\n" for level, message in self._monitor.log() if level in heard]
         if self._notes is not None:
             self._notes.extend(lines)
+            if lines and self._note is not None:
+                more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+                self._note(lines[-1].strip().removeprefix("netmon: ") + more)
         elif lines:
             self._console.say("".join(lines))
 
 
-def _monitor(settings: Settings, default_filter: str | None) -> Monitor:
+def _monitor(settings: Settings, default_filter: str | None, *, exchanges: bool) -> Monitor:
     return Monitor(
         settings.interfaces,
         read=settings.read,
@@ -178,7 +185,7 @@ def _monitor(settings: Settings, default_filter: str | None) -> Monitor:
         snaplen=settings.snaplen,
         buffer_size=settings.buffer_size,
         promiscuous=settings.promiscuous,
-        exchanges=settings.requests,
+        exchanges=exchanges,
         decode_tunnels=settings.decode_tunnels,
         workers=settings.workers,
     )

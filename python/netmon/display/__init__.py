@@ -1,11 +1,15 @@
 """The screen. Only this package knows prompt_toolkit, and only `app` in it.
 
-state    `View`: everything that decides what is drawn, one immutable value
-columns  the columns of hosts and sections: how to show them, how to sort by them
-canvas   lines of styled text: fitting, joining, gauges, sparklines
-panels   (view, size) -> lines: what does not scroll
-tables   (view, size) -> lines: hosts, sections, alerts
-layout   which panels at which size
-keys     one table of keys, for the bindings and for the help page
-app      the terminal: frames and keys in, a drawn view out
+view      `View`: everything that decides what is drawn, one immutable value; pages, panels, places
+columns   columns of figures: how to show them, how to sort by them
+specs     which table has which columns, names and trends
+rows      which rows a table has for a view; the core ranks and pages them
+moves     what keys do to a view
+keys      one table of keys, for the bindings, the help page and the last line
+canvas    lines of styled text: fitting, joining, gauges, sparklines
+themes    colours by role, and the characters to draw with
+header, tables, about, timeline, absent, help   (view, size) -> lines
+layout    which of these at which size
+export    a table as CSV
+app       the terminal: frames and keys in, a drawn view out
 """

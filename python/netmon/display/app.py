@@ -8,25 +8,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prompt_toolkit.application import Application
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Layout, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
+from prompt_toolkit.mouse_events import MouseEventType
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from netmon.display.keys import KEYS, Action, Key
-from netmon.display.layout import screen
-from netmon.display.state import View
-from netmon.display.style import COLORS, NO_COLORS
+from netmon.display import export, moves, tables
+from netmon.display.keys import KEYS, TYPING, Action, Key
+from netmon.display.layout import boxes, screen
+from netmon.display.rows import row_number, rows_of, warm
+from netmon.display.themes import THEMES
+from netmon.display.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from prompt_toolkit.input import Input
     from prompt_toolkit.key_binding import KeyPressEvent
+    from prompt_toolkit.mouse_events import MouseEvent
     from prompt_toolkit.output import Output
 
     from netmon.frames import Frame
@@ -37,11 +43,25 @@ ESCAPE_WAIT = 0.05
 REDRAW = 0.1
 """Seconds between two drawings at the least."""
 
+NOTICE = 8.0
+"""Seconds a message stays."""
+
+WHEEL = 3
+"""Rows that one notch of the mouse's wheel moves."""
+
+
+class Controls(Protocol):
+    """What the screen may ask of where its frames come from; both take as long as a merge. See `frames.Frames`."""
+
+    def resize(self, window: float) -> Frame | None: ...
+    def clear(self) -> Frame | None: ...
+
 
 class Display:
-    """The screen. `stop` may be called from anywhere, signal handlers included.
+    """The screen. `stop` and `note` may be called from anywhere, signal handlers included.
 
-    With `stays`, the end of the capture leaves the screen up until a key quits.
+    With `stays`, the end of the capture leaves the screen up until a key quits. Without `controls`, the keys that need
+    them do nothing.
     """
 
     def __init__(
@@ -50,18 +70,34 @@ class Display:
         color: bool = True,
         plain_glyphs: bool = False,
         stays: bool = False,
+        theme: str = "dark",
+        controls: Controls | None = None,
         input: Input | None = None,  # noqa: A002  prompt_toolkit's word
         output: Output | None = None,
     ) -> None:
         self.view = View(plain_glyphs=plain_glyphs)
+        self.commands: dict[str, Callable[[], None]] = {
+            "quit": self.stop,
+            "suspend": self.suspend,
+            "window": lambda: self._ask(lambda it: it.resize(self.view.next_length)),
+            "clear": lambda: self._ask(lambda it: it.clear()),
+            "export": self._export,
+            "mouse": self._switch_mouse,
+        }
+        """What the words among the actions of `keys` stand for."""
         self._stays = stays
+        self._controls = controls
         self._is_stopped = False
         self._failure: BaseException | None = None
+        self._notice: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._asking = asyncio.Lock()
         self._app: Application[None] = Application(
             layout=Layout(Window(_Canvas(self), always_hide_cursor=True)),
             key_bindings=_bindings(self),
-            style=Style.from_dict(COLORS if color else NO_COLORS),
-            color_depth=_depth(color),
+            style=Style.from_dict(THEMES[theme if color else "none"]),
+            color_depth=_depth(color and theme != "none"),
+            mouse_support=Condition(lambda: self.view.has_mouse),
             full_screen=True,
             min_redraw_interval=REDRAW,
             input=input,
@@ -85,13 +121,14 @@ class Display:
                 await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
         finally:
             close()
-            await feed
+            await asyncio.gather(feed, *self._tasks)
         if self._failure is not None:
             raise self._failure
 
     async def _feed(self, frames: AsyncIterator[Frame]) -> None:
         try:
             async for frame in frames:
+                await asyncio.to_thread(warm, self.view.with_frame(frame))  # ranking must not hold up the keys
                 self.show(frame)
             self._end()
         except BaseException:
@@ -110,6 +147,50 @@ class Display:
     def change(self, action: Action) -> None:
         self.view = action(self.view)
         self._app.invalidate()
+
+    def note(self, message: str) -> None:
+        """Shows a message for a while."""
+        if self._app.loop is not None and not self._is_stopped:
+            self._app.loop.call_soon_threadsafe(self._note, message)
+
+    def _note(self, message: str) -> None:
+        if self._notice is not None:
+            self._notice.cancel()
+        self._notice = asyncio.get_running_loop().call_later(NOTICE, self.change, lambda view: view.with_notice(""))
+        self.change(lambda view: view.with_notice(message))
+
+    def _ask(self, ask: Callable[[Controls], Frame | None]) -> None:
+        """Has something changed in where frames come from, one after the other, and shows what came of it."""
+        controls = self._controls
+        if controls is not None:
+            self._spawn(self._asked(lambda: ask(controls)))
+
+    async def _asked(self, ask: Callable[[], Frame | None]) -> None:
+        async with self._asking:
+            frame = await asyncio.to_thread(ask)
+            self.change(lambda view: view.with_changed(frame))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _export(self) -> None:
+        self._spawn(self._exported(self.view))
+
+    async def _exported(self, view: View) -> None:
+        if view.focus is None:
+            return
+        try:
+            name = await asyncio.to_thread(export.write, view, view.focus)
+        except OSError as error:
+            self._note(f"not written: {error.strerror}")
+        else:
+            self._note(f"written: {name}")
+
+    def _switch_mouse(self) -> None:
+        self.change(lambda view: view.with_mouse())
+        self._note("mouse on: click a row, twice opens it" if self.view.has_mouse else "mouse off")
 
     def after_drawing(self, call: Callable[[], None]) -> None:
         """Calls back whenever the screen was drawn."""
@@ -142,33 +223,63 @@ class Display:
 
 
 class _Canvas(UIControl):
-    """The whole screen as one control; prompt_toolkit asks it for lines."""
+    """The whole screen as one control; prompt_toolkit asks it for lines, and tells it of the mouse."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
+        self._size = (0, 0)
 
     def create_content(self, width: int, height: int) -> UIContent:
+        self._size = (width, height)
         lines = screen(self._display.view, width, height)
         return UIContent(get_line=lambda row: list(lines[row]), line_count=len(lines), show_cursor=False)
 
     def is_focusable(self) -> bool:
         return True
 
+    def mouse_handler(self, mouse_event: MouseEvent) -> None:
+        kind = mouse_event.event_type
+        if kind in (MouseEventType.SCROLL_UP, MouseEventType.SCROLL_DOWN):
+            by = WHEEL if kind is MouseEventType.SCROLL_DOWN else -WHEEL
+            self._display.change(lambda view: moves.moved(view, by))
+        elif kind is MouseEventType.MOUSE_UP:
+            where = mouse_event.position
+            self._display.change(lambda view: _clicked(view, self._size, where.x, where.y))
+
+
+def _clicked(view: View, size: tuple[int, int], x: int, y: int) -> View:
+    """The row under the mouse is selected; when it was, it is opened."""
+    for box in boxes(view, *size):
+        if box.panel is None or not (box.left <= x < box.left + box.width and box.top <= y < box.top + box.height):
+            continue
+        key = tables.row_at(view, box.panel, box.height, y - box.top)
+        if key is None:
+            return view
+        was_here = view.focus is box.panel and rows_of(view, box.panel).position(key) == row_number(view, box.panel)
+        return moves.entered(view) if was_here else moves.selected(view, box.panel, key)
+    return view
+
 
 def _bindings(display: Display) -> KeyBindings:
     bindings = KeyBindings()
-    for key in KEYS:
-        for name in key.names:
-            bindings.add(name, eager=True)(_handler(display, key))
+    is_typing = Condition(lambda: display.view.is_typing)
+    for keys, when in ((KEYS, ~is_typing), (TYPING, is_typing)):
+        for key in keys:
+            for name in key.names:
+                bindings.add(name, eager=True, filter=when)(_handler(display, key))
+
+    @bindings.add(Keys.Any, filter=is_typing)
+    @bindings.add(Keys.BracketedPaste, filter=is_typing)
+    def typed(event: KeyPressEvent) -> None:
+        display.change(lambda view: moves.with_text(view, event.data))
+
     return bindings
 
 
 def _handler(display: Display, key: Key) -> Any:
-    named = {"quit": display.stop, "suspend": display.suspend}
-
     def handle(_event: KeyPressEvent) -> None:
         if isinstance(key.action, str):
-            named[key.action]()
+            display.commands[key.action]()
         else:
             display.change(key.action)
 
@@ -178,4 +289,6 @@ def _handler(display: Display, key: Key) -> Any:
 def _depth(color: bool) -> ColorDepth:
     if not color:
         return ColorDepth.DEPTH_1_BIT
-    return ColorDepth.DEPTH_24_BIT if os.environ.get("COLORTERM") in ("truecolor", "24bit") else ColorDepth.DEPTH_8_BIT
+    if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
+        return ColorDepth.DEPTH_24_BIT
+    return ColorDepth.DEPTH_4_BIT if os.environ.get("TERM") == "linux" else ColorDepth.DEPTH_8_BIT

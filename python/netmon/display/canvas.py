@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from netmon._core import Point
-    from netmon.display.style import Glyphs
+    from netmon.display.themes import Glyphs
 
 Fragment: TypeAlias = tuple[str, str]
 Line: TypeAlias = list[Fragment]

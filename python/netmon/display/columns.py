@@ -1,108 +1,219 @@
-"""The columns of the tables of hosts and sections: one list says how each is titled, shown, styled and sorted by.
+"""The columns of the tables: how each is titled, shown, styled and sorted by.
 
-Pure. `choose` drops the least important columns until the name has room; the name takes what is left.
+Pure. A column belongs to one kind of row; `choose` drops the least important ones until the name has room, and the name
+takes what is left. What tables hold which columns is said in `tables`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netmon import format as fmt
-from netmon._core import Host, Section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netmon._core import Exchange, Histogram, Host, Section, Tcp
     from netmon.display.canvas import Line
-    from netmon.display.style import Glyphs
+    from netmon.display.themes import Glyphs
+    from netmon.frames import Frame
 
-Row: TypeAlias = Host | Section
+Value: TypeAlias = "float | None"
+
+
+def counted(n: float, width: int) -> str:
+    """A count in so many columns: grouped by thousands, or rounded to them."""
+    text = fmt.count(n)
+    for size, unit in ((1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T")):
+        if len(text) <= width:
+            break
+        text = f"{n / size:.0f}{unit}"
+    return text
 
 
 @dataclass(frozen=True)
 class Column:
-    """`rank` 0 stays longest when there is little room; `value` is what is shown; rows are sorted in the core."""
+    """`rank` 0 stays longest when there is little room. `value` is what is shown, exported and, where the core does
+    not rank the rows, sorted by; None is unknown. `key` is the core's name for the order.
+    """
 
     title: str
     width: int
     rank: int
-    value: Callable[[Row], float]
-    show: Callable[[float], str] = fmt.short
+    value: Callable[[Any], Value]
+    show: Callable[[float, int], str] = counted
     style: str = ""
     per_second: bool = False
+    shows_zero: bool = False
+    is_hidden: bool = False
+    """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
+    key: str = ""
+
+    @property
+    def order(self) -> str:
+        return self.key or self.title
 
 
-def _statuses(first: int) -> Callable[[Row], float]:
+def _rate(per_second: float, width: int) -> str:
+    text = fmt.rate(per_second)
+    return text if len(text) <= width else counted(per_second, width)
+
+
+def _time(seconds: float, _width: int) -> str:
+    return fmt.latency(seconds)
+
+
+def _bytes(n: float, _width: int) -> str:
+    return fmt.scaled(n, "B")
+
+
+def _percent(share: float, _width: int) -> str:
+    return fmt.percent(share)
+
+
+def _statuses(first: int) -> Callable[[Host | Section], Value]:
     return lambda row: fmt.classes(row.statuses)[first - 2]
 
 
-def _quantile(q: float) -> Callable[[Row], float]:
-    def value(row: Row) -> float:
-        found = row.latency.quantile(q)
-        return -1.0 if found is None else found
+def _quantile(q: float) -> Callable[[Host | Section], Value]:
+    return lambda row: row.latency.quantile(q)
+
+
+def _traffic(row: Host | Section) -> Value:
+    return row.request_bytes + row.response_bytes
+
+
+SECTION = (
+    Column("hits", 7, 0, lambda row: row.hits, style="class:strong"),
+    Column("req/s", 5, 4, lambda row: row.requests, _rate, per_second=True, key="requests"),
+    Column("2xx", 5, 5, _statuses(2), style="class:ok"),
+    Column("3xx", 5, 9, _statuses(3), style="class:dim"),
+    Column("4xx", 5, 3, _statuses(4), style="class:warn"),
+    Column("5xx", 5, 1, _statuses(5), style="class:bad"),
+    Column("p50", 7, 8, _quantile(0.5), _time),
+    Column("p95", 7, 2, _quantile(0.95), _time),
+    Column("p99", 7, 10, _quantile(0.99), _time),
+    Column("bytes", 8, 6, _traffic, _bytes, style="class:dim"),
+)
+
+HOST = (
+    *SECTION,
+    Column("RTT", 7, 11, lambda row: row.tcp.rtt, _time, key="rtt"),
+    Column("retr", 6, 7, lambda row: row.tcp.retransmitted_share, _percent, "class:warn", key="retransmitted"),
+)
+
+
+def _median(first: Callable[[Tcp], Histogram], second: Callable[[Tcp], Histogram]) -> Callable[[Tcp], Value]:
+    """Of handshakes, where there were some: data is acknowledged late."""
+
+    def value(tcp: Tcp) -> Value:
+        found = first(tcp).quantile(0.5)
+        return second(tcp).quantile(0.5) if found is None else found
 
     return value
 
 
-def _latency(seconds: float) -> str:
-    return "" if seconds < 0 else fmt.latency(seconds)
+def quality(tcp_of: Callable[[Any], Tcp]) -> tuple[Column, ...]:
+    """The health of connections of a row."""
+
+    def of(value: Callable[[Tcp], Value]) -> Callable[[Any], Value]:
+        return lambda row: value(tcp_of(row))
+
+    client = _median(lambda tcp: tcp.client_handshake_rtt, lambda tcp: tcp.client_rtt)
+    server = _median(lambda tcp: tcp.server_handshake_rtt, lambda tcp: tcp.server_rtt)
+    return (
+        Column("opened", 7, 3, of(lambda tcp: tcp.opened)),
+        Column("closed", 7, 8, of(lambda tcp: tcp.closed)),
+        Column("reset", 6, 2, of(lambda tcp: tcp.reset), style="class:warn"),
+        Column("refused", 7, 1, of(lambda tcp: tcp.refused), style="class:bad"),
+        Column("cli RTT", 8, 4, of(client), _time),
+        Column("srv RTT", 8, 5, of(server), _time),
+        Column("retr", 6, 0, of(lambda tcp: tcp.retransmitted_share), _percent, "class:warn", key="retransmitted"),
+        Column("disorder", 8, 6, of(lambda tcp: tcp.out_of_order)),
+        Column("dup ack", 7, 7, of(lambda tcp: tcp.duplicate_acks)),
+        Column("0 win", 6, 9, of(lambda tcp: tcp.zero_window), style="class:warn"),
+    )
 
 
-def _bytes(n: float) -> str:
-    return fmt.scaled(n, "B")
+INTERFACE_QUALITY = quality(lambda interface: interface.tcp)
+HOST_QUALITY = quality(lambda host: host.tcp)
 
 
-COLUMNS = (
-    Column("hits", 8, 0, lambda row: row.hits, style="class:strong"),
-    Column("req/s", 7, 4, lambda row: row.requests, fmt.rate, per_second=True),
-    Column("2xx", 7, 5, _statuses(2), style="class:ok"),
-    Column("3xx", 6, 7, _statuses(3), style="class:dim"),
-    Column("4xx", 6, 3, _statuses(4), style="class:warn"),
-    Column("5xx", 6, 1, _statuses(5), style="class:bad"),
-    Column("p50", 8, 8, _quantile(0.5), _latency),
-    Column("p95", 8, 2, _quantile(0.95), _latency),
-    Column("p99", 8, 9, _quantile(0.99), _latency),
-    Column("bytes", 9, 6, lambda row: row.request_bytes + row.response_bytes, _bytes, style="class:dim"),
+def _http_share(interface: Any) -> Value:
+    return interface.http_bytes / interface.bytes if interface.bytes else None
+
+
+INTERFACE = (
+    Column("bit/s", 12, 0, lambda i: i.bytes * 8, lambda n, _: fmt.scaled(n, "bit/s"), "class:strong", per_second=True),
+    Column("packets/s", 9, 2, lambda i: i.packets, _rate, per_second=True),
+    Column("HTTP", 6, 1, _http_share, _percent, "class:dim"),
+    Column("bytes", 8, 3, lambda i: i.bytes, _bytes),
 )
-TITLES = tuple(column.title for column in COLUMNS)
 
 
-WIDEST = 56
+def status_style(status: int | None) -> str:
+    if status is None:
+        return "class:bad"
+    return {2: "class:ok", 4: "class:warn", 5: "class:bad"}.get(status // 100, "class:dim")
+
+
+def _status(exchange: Exchange) -> Value:
+    return exchange.status
+
+
+EXCHANGE = (
+    Column("status", 6, 0, _status, lambda n, _: f"{n:.0f}"),
+    Column("answer", 7, 1, lambda x: x.latency, _time, "class:strong", shows_zero=True),
+    Column("whole", 7, 3, lambda x: x.duration, _time, shows_zero=True),
+    Column("sent", 8, 5, lambda x: x.request_bytes, _bytes, "class:dim"),
+    Column("answered", 8, 4, lambda x: x.response_bytes, _bytes, "class:dim"),
+    Column("time", 12, 2, lambda x: x.ts, lambda at, _: fmt.time(at, digits=3)[11:23], is_hidden=True),
+)
+
+
+WIDEST = 44
 """Columns of a name at the most: further away, a figure is hard to bring together with its row."""
 
 
-def choose(columns: int, name_columns: int) -> tuple[Sequence[Column], int]:
-    """The columns that leave the name at least `name_columns`, and the room the name gets."""
-    for least in range(max(column.rank for column in COLUMNS), -1, -1):
-        chosen = [column for column in COLUMNS if column.rank <= least]
-        room = columns - sum(column.width + 1 for column in chosen)
-        if room >= name_columns:
-            return chosen, min(room, WIDEST)
-    return [], columns
+def choose(columns: Sequence[Column], room: int, name_columns: int, keep: str = "") -> tuple[Sequence[Column], int]:
+    """The columns that leave the name at least `name_columns`, and the room the name gets; `keep` goes last of all."""
+    seen = [column for column in columns if not column.is_hidden]
+    for least in range(max((column.rank for column in seen), default=-1), -1, -1):
+        chosen = [column for column in seen if column.rank <= least or column.title == keep]
+        left = room - sum(column.width + 1 for column in chosen)
+        if left >= name_columns:
+            return chosen, min(left, WIDEST)
+    return [], max(room, 0)
 
 
-def sort_key(title: str) -> str:
-    """What the core calls the order that puts the most of a column first."""
-    return {"req/s": "requests"}.get(title, title)
-
-
-def heading(title: Line, chosen: Sequence[Column], sort: str, arrow: str) -> Line:
-    """The titles of the columns behind the title of the table."""
-    line = list(title)
+def heading(chosen: Sequence[Column], sort: str, arrow: str) -> Line:
+    """The titles of the columns; an arrow beside the one that sorts."""
+    line: Line = []
     for column in chosen:
         sorts = column.title == sort
+        style = "class:heading.sort" if sorts else "class:heading"
         text = (arrow if sorts else "") + column.title
-        line.append(("class:heading.sort" if sorts else "class:heading", " " + fmt.fit(text, column.width, right=True)))
+        blank = " " * (column.width + 1 - fmt.width(text))
+        line += [("class:heading", blank), (style, text)]
     return line
 
 
-def cells(row: Row, chosen: Sequence[Column], seconds: float, glyphs: Glyphs) -> Line:
-    """The figures of one row; zero is a faint dot, so that what is not zero stands out."""
+def cells(row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Glyphs) -> Line:
+    """The figures of one row; zero is a faint dot, so that what is not zero stands out, and unknown is nothing."""
     line: Line = []
+    seconds = frame.seconds if frame else 0.0
     for column in chosen:
         value = column.value(row)
-        rate = value / seconds if column.per_second and seconds else value
-        text, style = (column.show(rate), column.style) if value else (glyphs.none, "class:dim")
+        if value is not None and column.per_second and seconds:
+            value /= seconds
+        if value is None:
+            text, style = "", ""
+        elif value or column.shows_zero:
+            text, style = column.show(value, column.width), column.style
+        else:
+            text, style = glyphs.none, "class:dim"
+        if column.title == "status":
+            text, style = ("none" if value is None else text), status_style(None if value is None else int(value))
         line.append((style, " " + fmt.fit(text, column.width, right=True, dots=glyphs.dots)))
     return line

@@ -1,26 +1,23 @@
 """The keys: one table, from which the bindings, the help page and the footer are made.
 
-An action makes a new view of the old one; the two that need the terminal, quit and suspend, are named and left to the
-application.
+An action makes a new view of the old one. What needs the terminal, the capture or a file is a word instead, and left to
+the application (`app.Display.commands`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from netmon.display.state import View
-
-if TYPE_CHECKING:
-    from netmon.display.canvas import Line
-
-PAGE = 10
-"""Rows that PgUp and PgDn move."""
-
-FAR = 1_000_000_000
-"""More rows than there are: Home and End."""
+from netmon.display import moves
+from netmon.display.moves import FAR, PAGE
+from netmon.display.view import VIEWS, Page, View
 
 Action = Callable[[View], View]
+
+
+VIEW = "view: "
+"""How the meaning of a key of a view begins."""
 
 
 class Key(NamedTuple):
@@ -32,50 +29,73 @@ class Key(NamedTuple):
     meaning: str
 
 
-def _move(rows: int) -> Action:
-    return lambda view: view.moved(rows)
+def _move(by: int) -> Action:
+    return lambda view: moves.moved(view, by)
+
+
+def _view(number: int) -> Key:
+    return Key(
+        (str(number),), str(number), lambda view: moves.to_view(view, number), f"view: {VIEWS[number - 1].value}"
+    )
 
 
 KEYS = (
+    *(_view(number) for number in range(1, len(VIEWS) + 1)),
     Key(("up", "k"), "Up k", _move(-1), "one row up"),
     Key(("down", "j"), "Down j", _move(+1), "one row down"),
     Key(("pageup",), "PgUp", _move(-PAGE), "ten rows up"),
     Key(("pagedown",), "PgDn", _move(+PAGE), "ten rows down"),
     Key(("home", "g"), "Home g", _move(-FAR), "first row"),
     Key(("end", "G"), "End G", _move(+FAR), "last row"),
-    Key(("tab",), "Tab", lambda view: view.focused(+1), "next panel"),
-    Key(("s-tab",), "Shift+Tab", lambda view: view.focused(-1), "previous panel"),
-    Key(("enter",), "Enter", lambda view: view.entered(), "into the host: all its sections"),
-    Key(("escape", "backspace"), "Esc Backspace", lambda view: view.left(), "out again"),
-    Key(("s",), "s", lambda view: view.sorted_by_next(), "sort by the next column"),
-    Key(("r",), "r", lambda view: view.reversed(), "reverse the order"),
+    Key(("tab",), "Tab", lambda view: moves.focused(view, +1), "next panel"),
+    Key(("s-tab",), "Shift+Tab", lambda view: moves.focused(view, -1), "previous panel"),
+    Key(("enter", "right"), "Enter Right", moves.entered, "into the row: interface, host, section, request"),
+    Key(("escape", "backspace", "left"), "Esc Backspace Left", moves.left, "out again; drops the filter"),
+    Key(("/",), "/", moves.typing, "only rows with this in their name; ! before it: without it"),
+    Key(("n",), "n", lambda view: moves.found(view, +1), "next row that matches what was typed"),
+    Key(("N",), "N", lambda view: moves.found(view, -1), "previous row that matches"),
+    Key(("s",), "s", lambda view: moves.sorted_by(view, +1), "sort by the next column"),
+    Key(("S",), "S", lambda view: moves.sorted_by(view, -1), "sort by the previous column"),
+    Key(("r",), "r", moves.reversed_order, "reverse the order"),
     Key(("p", " "), "p Space", lambda view: view.paused(), "pause the screen; the capture goes on"),
+    Key(("w",), "w", "window", "window: 1 s, 10 s, 1 min, everything"),
+    Key(("i",), "i", moves.with_interface_switched, "interface on or off on the screen; hosts count all"),
+    Key(("a",), "a", lambda view: view.with_acknowledged(), "acknowledge alerts"),
+    Key(("c",), "c", "clear", "clear totals; outputs and the summary keep them"),
+    Key(("e",), "e", "export", "export the table, all its rows, to a CSV file here"),
+    Key(("m",), "m", "mouse", "mouse on and off; off, the terminal selects text"),
     Key(("?", "h", "f1"), "? h F1", lambda view: view.helped(), "this page, and back"),
     Key(("c-z",), "Ctrl+Z", "suspend", "to the shell; fg comes back"),
     Key(("q", "c-c"), "q Ctrl+C", "quit", "quit"),
 )
 
-FOOTER = (
-    ("q", "quit"),
-    ("?", "help"),
-    ("arrows", "select"),
-    ("Enter", "open"),
-    ("Tab", "panel"),
-    ("s", "sort"),
-    ("p", "pause"),
-    ("r", "reverse"),
+TYPING = (
+    Key(("enter",), "Enter", moves.kept, "keeps the filter"),
+    Key(("escape",), "Esc", moves.dropped, "shows all"),
+    Key(("backspace",), "Backspace", moves.with_less, "one character less"),
+    Key(("c-u",), "Ctrl+U", lambda view: view.with_typed(""), "types anew"),
+    Key(("up",), "Up", _move(-1), "one row up"),
+    Key(("down",), "Down", _move(+1), "one row down"),
+    Key(("c-c",), "Ctrl+C", "quit", "quit"),
 )
-"""The keys to begin with, as (key, word); ``arrows`` is drawn with what the terminal has."""
+"""The keys while a filter is typed; all others are its text."""
 
+FIRST = (("?", "help"), ("q", "quit"))
+"""The keys that are named on every page, as (key, word); ``arrows`` is drawn with what the terminal has."""
 
-def help_lines() -> list[Line]:
-    """The help page."""
-    lines: list[Line] = [[("class:brand", " netmon"), ("class:dim", "  keys")], []]
-    lines += [[("class:key", f"   {key.shown:<15}"), ("", key.meaning)] for key in KEYS]
-    lines += [
-        [],
-        [("class:dim", "   hits    requests and responses together; a dot is zero")],
-        [("class:dim", "   p95     95 of 100 requests were answered within this time")],
-        [("class:dim", "   lost    packets that netmon could not see: all counts may be too low")],
-    ]
-    return lines
+LAST = (("Tab", "panel"), ("s", "sort"), ("r", "reverse"), ("w", "window"), ("p", "pause"), ("e", "export"))
+INSIDE = (("Esc", "back"),)
+
+OF_PAGE = {
+    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-6", "views")),
+    Page.SECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
+    Page.INTERFACES: (("Enter", "open"), ("i", "on/off"), *LAST),
+    Page.CONNECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
+    Page.REQUESTS: (("Enter", "time line"), ("/", "filter"), *LAST[1:]),
+    Page.ALERTS: (("a", "acknowledge"), ("e", "export")),
+    Page.INTERFACE: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST[1:]),
+    Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
+    Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
+    Page.EXCHANGE: (*INSIDE, ("arrows", "other requests"), *LAST[1:]),
+}
+"""The keys that matter on a page, most useful first."""

@@ -1,128 +1,201 @@
-"""Which panels at which size: a view and a size in, exactly that many lines out. Never refuses to draw.
+"""Where everything is: a view and a size in, boxes out, and of them exactly that many lines. Never refuses to draw.
 
-full     from 120x30   all panels, sections and alerts side by side
-compact  from 80x24    all panels, one above the other
-strip    from 40x10    rates, alert, capture line, hosts
-status   below that    one line
+full     from 120x30   header, traffic, and the panels of the page, some side by side
+compact  from 80x24    the same, one above the other
+strip    from 40x10    rates, alert, capture line, and the panel that has the focus
+status   below that    one line, and what fits of that panel
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
 from netmon import format as fmt
-from netmon.display import canvas, panels, tables
-from netmon.display.keys import FOOTER, help_lines
-from netmon.display.state import Panel, View
+from netmon.display import about, canvas, header, rows, tables
+from netmon.display.help import footer, help_page
+from netmon.display.timeline import timeline
+from netmon.display.view import PANELS, Page, Panel, View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netmon.display.canvas import Line
 
 INTERFACES = 4
 """Interfaces in the traffic panel; the busiest of them."""
 
 
+class Box(NamedTuple):
+    """A part of the screen; `panel` says which rows the mouse finds there."""
+
+    top: int
+    left: int
+    width: int
+    height: int
+    draw: Callable[[View, int, int], list[Line]]
+    panel: Panel | None = None
+
+
 def screen(view: View, width: int, height: int) -> list[Line]:
     """The whole screen."""
-    if view.helps and width >= 40 and height >= 10:
-        lines = help_lines()
-    elif width >= 120 and height >= 30:
-        lines = _full(view, width, height)
-    elif width >= 80 and height >= 24:
-        lines = _compact(view, width, height)
-    elif width >= 40 and height >= 10:
-        lines = _strip(view, width, height)
-    else:
-        lines = [status_line(view, width)]
-    blank: list[Line] = [[] for _ in range(height)]
-    return [canvas.fit(line, width) for line in [*lines, *blank][:height]]
+    lines: list[Line] = [[] for _ in range(height)]
+    for box in sorted(boxes(view, width, height), key=lambda box: box.left):
+        drawn = box.draw(view, box.width, box.height)[: box.height]
+        for row, line in enumerate(drawn, box.top):
+            if row < height:
+                lines[row] = [*canvas.fit(lines[row], box.left), *line] if box.left else line
+    return [canvas.fit(line, width) for line in lines]
 
 
-def _full(view: View, width: int, height: int) -> list[Line]:
-    top = _top(view, width)
-    left = width * 62 // 100
-    room = height - len(top) - 4  # two blank lines, two of the footer
-    if view.is_drilled:
-        return [*top, [], *_filled(tables.host_page(view, width, room + 1), room + 1), [], footer(view, width)]
-    upper = max(room * 55 // 100, 4)
-    lower = room - upper
-    pair = canvas.beside(tables.sections(view, left, lower), tables.alerts(view, width - left - 2, lower), left)
-    return [
-        *top,
-        [],
-        *_filled(tables.hosts(view, width, upper), upper),
-        [],
-        *_filled(pair, lower),
-        [],
-        footer(view, width),
+def boxes(view: View, width: int, height: int) -> list[Box]:
+    """The parts of a screen of this size."""
+    if view.helps:
+        return [Box(0, 0, width, height, help_page)]
+    if width >= 80 and height >= 24:
+        return _large(view, width, height)
+    if width >= 40 and height >= 10:
+        return _strip(view, width, height)
+    return _smallest(view, width, height)
+
+
+def _line(draw: Callable[[View, int], Line]) -> Callable[[View, int, int], list[Line]]:
+    return lambda view, width, _height: [draw(view, width)]
+
+
+def _table(panel: Panel) -> Callable[[View, int, int], list[Line]]:
+    return lambda view, width, height: tables.table(view, panel, width, height)
+
+
+def _large(view: View, width: int, height: int) -> list[Box]:
+    """Full and compact."""
+    known = len(header.busiest(view.frame)) if view.frame else 0
+    rows_of_traffic = 1 + min(max(known, 1), INTERFACES)
+    top = [
+        Box(0, 0, width, 1, _line(header.title_line)),
+        Box(1, 0, width, 1, _line(header.rates_line)),
+        Box(2, 0, width, 1, _line(header.alert_bar)),
     ]
+    at, is_full = 3, width >= 120 and height >= 30
+    if view.page not in (Page.INTERFACES, Page.EXCHANGE):
+        at += is_full
+        top.append(Box(at, 0, width, rows_of_traffic, header.traffic))
+        at += rows_of_traffic
+    at += is_full
+    top.append(Box(at, 0, width, 1, _line(header.tabs)))
+    body = _body(view, width, height - at - 2 - is_full, full=is_full)
+    below = [box._replace(top=box.top + at + 1) for box in body]
+    return [*top, *below, Box(height - 1, 0, width, 1, _line(footer))]
 
 
-def _compact(view: View, width: int, height: int) -> list[Line]:
-    top = _top(view, width)
-    room = height - len(top) - 2  # a blank line, the footer
-    if view.is_drilled:
-        return [*top, [], *_filled(tables.host_page(view, width, room), room), footer(view, width)]
-    log = 4 if view.focus is Panel.ALERTS else 3
-    upper = (room - log) * 55 // 100
-    middle = room - log - upper
-    return [
-        *top,
-        [],
-        *_filled(tables.hosts(view, width, upper), upper),
-        *_filled(tables.sections(view, width, middle), middle),
-        *_filled(tables.alerts(view, width, log), log),
-        footer(view, width),
+def _body(view: View, width: int, height: int, *, full: bool) -> list[Box]:
+    """The panels of the page, from row 0 on."""
+    if view.page is Page.HOSTS:
+        return _hosts(width, height, full=full)
+    above, share = _ABOVE.get(view.page, (None, 0))
+    top = 0
+    boxes: list[Box] = []
+    if above is not None:
+        rows_above = min(share, height * 2 // 3)
+        boxes.append(Box(0, 0, width, rows_above, above))
+        top = rows_above + (view.page is not Page.EXCHANGE)
+    panels = PANELS[view.page]
+    if view.page is Page.REQUESTS:
+        return [_box(0, height - 1, panels[0], width=width), Box(height - 1, 0, width, 1, about.kept)]
+    if len(panels) > 1:
+        upper = _upper(view, panels[0], height - top)
+        boxes.append(_box(top, upper, panels[0], width=width))
+        top += upper + (full or view.page is not Page.SECTIONS)
+    return [*boxes, _box(top, height - top, panels[-1], width=width)]
+
+
+def _upper(view: View, panel: Panel, height: int) -> int:
+    """Lines of the first of two tables: what it needs, so long as the other one has its part."""
+    most = height * 60 // 100 if view.page is Page.SECTIONS else height // 2
+    return most if view.page is Page.SECTIONS else min(1 + max(1, rows.rows_of(view, panel).count), most)
+
+
+_ABOVE = {
+    Page.ALERTS: (about.rules, 1),
+    Page.INTERFACE: (about.about_interface, 3),
+    Page.HOST: (about.about_host, 4),
+    Page.SECTION: (about.about_section, 3),
+    Page.EXCHANGE: (timeline, 14),
+}
+"""What stands above the tables of a page, and in how many lines."""
+
+
+def _box(top: int, height: int, panel: Panel, *, width: int) -> Box:
+    return Box(top, 0, width, max(height, 0), _table(panel), panel)
+
+
+def _hosts(width: int, height: int, *, full: bool) -> list[Box]:
+    """Hosts above; below them sections and alerts, side by side where there is room."""
+    box = partial(_box, width=width)
+    if not full:
+        log = 3
+        upper = (height - log) * 55 // 100
+        middle = height - log - upper
+        return [
+            box(0, upper, Panel.HOSTS),
+            box(upper, middle, Panel.SECTIONS),
+            box(height - log, log, Panel.ALERTS),
+        ]
+    upper = max((height - 1) * 58 // 100, 4)
+    lower, left = height - 1 - upper, width * 66 // 100
+    alerts = Box(upper + 1, left + 2, width - left - 2, lower, _table(Panel.ALERTS), Panel.ALERTS)
+    return [box(0, upper, Panel.HOSTS), Box(upper + 1, 0, left, lower, _table(Panel.SECTIONS), Panel.SECTIONS), alerts]
+
+
+def _strip(view: View, width: int, height: int) -> list[Box]:
+    if view.frame is None:
+        return [Box(0, 0, width, 1, _line(header.title_line))]
+    has_last = view.is_typing or bool(view.notice)
+    top = [
+        Box(0, 0, width, 1, _line(_badge_and_rates)),
+        Box(1, 0, width, 1, _line(header.alert_bar)),
+        Box(2, 0, width, 1, _line(_capture)),
     ]
+    if view.trail:
+        top.append(Box(3, 0, width, 1, _line(header.tabs)))
+    last = [Box(height - 1, 0, width, 1, _line(footer))] if has_last else []
+    return [*top, _main(view, len(top), width, height - len(top) - has_last), *last]
 
 
-def _top(view: View, width: int) -> list[Line]:
-    known = len(view.frame.window.interfaces) if view.frame else 0
-    traffic = panels.traffic(view, width, 1 + min(max(known, 1), INTERFACES))
-    return [
-        panels.title_line(view, width),
-        panels.rates_line(view, width),
-        panels.alert_bar(view, width),
-        [],
-        *traffic,
-    ]
+def _main(view: View, top: int, width: int, height: int) -> Box:
+    """The one panel that there is room for."""
+    if view.page is Page.EXCHANGE or view.focus is None:
+        return Box(top, 0, width, height, timeline)
+    return Box(top, 0, width, height, _table(view.focus), view.focus)
 
 
-def _strip(view: View, width: int, height: int) -> list[Line]:
-    frame = view.frame
-    if frame is None:
-        return [panels.title_line(view, width)]
-    top: list[Line] = [
-        [("", " "), *panels.badge(view), *panels.rates(frame, width - canvas.width(panels.badge(view)))],
-        panels.alert_bar(view, width),
-        [("", " "), *panels.capture_text(frame)],
-    ]
-    panel = tables.host_page if view.is_drilled else tables.hosts
-    return [*top, *panel(view, width, height - len(top))]
+def _badge_and_rates(view: View, width: int) -> Line:
+    badge = header.badge(view)
+    room = width - canvas.width(badge) - 1
+    return [("", " "), *badge, *(header.rates(view, view.frame, room) if view.frame else [])]
+
+
+def _capture(view: View, _width: int) -> Line:
+    return [("", " "), *(header.capture_text(view.frame) if view.frame else [])]
+
+
+def _smallest(view: View, width: int, height: int) -> list[Box]:
+    first = Box(0, 0, width, 1, _line(status_line))
+    if view.frame is None or height < 3 or width < 16:
+        return [first]
+    return [first, _main(view, 1, width, height - 1)]
 
 
 def status_line(view: View, width: int) -> Line:
     """All that fits in one line, the most important first."""
     frame = view.frame
+    if view.is_typing or view.notice:
+        return footer(view, width)
     if frame is None:
         return canvas.fit([("class:dim", "netmon waits")], width)
     fired = any(gauge.alert for gauge in frame.gauges)
     word = ("class:alert", "ALERT") if fired else ("class:ok", "OK")
-    lost = [("class:bad", f" {fmt.count(frame.tally.lost)} lost")] if frame.tally.lost else []
+    lost = [("class:bad", f" {fmt.count(frame.shown.lost)} lost")] if frame.shown.lost else []
     rate = ("class:strong", f" {fmt.rate(frame.window.hits / (frame.seconds or 1))} hits/s")
     paused = [("class:notice", "PAUSED"), ("", " ")] if view.is_paused else []
     return canvas.fit([*paused, word, *lost, rate], width)
-
-
-def footer(view: View, width: int) -> Line:
-    """The keys to begin with, as many as fit."""
-    arrows = view.glyphs.arrows
-    hints: list[Line] = [
-        [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{text}  ")] for key, text in FOOTER
-    ]
-    return canvas.whole(hints, width)
-
-
-def _filled(lines: list[Line], height: int) -> list[Line]:
-    """Exactly `height` lines, so that what comes below does not move."""
-    return [*lines, *([[]] * height)][:height]

@@ -9,6 +9,7 @@ mod json;
 mod point;
 mod rank;
 mod rows;
+mod sample;
 mod tally;
 mod window;
 

@@ -48,6 +48,11 @@ impl HostRanking {
         page.into_iter().map(|at| Host(self.snapshot.hosts[at].clone())).collect()
     }
 
+    #[getter]
+    fn hits(&self) -> u64 {
+        self.ranking.positions().map(|at| self.snapshot.hosts[at].counts.hits()).sum()
+    }
+
     fn position(&self, name: &str) -> Option<usize> {
         self.snapshot.position(name).and_then(|at| self.ranking.rank(at))
     }

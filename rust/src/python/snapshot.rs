@@ -133,6 +133,13 @@ counted!(Snapshot {
     fn exchanges(&self) -> Vec<Exchange> {
         self.0.exchanges.iter().cloned().map(Exchange).collect()
     }
+    fn remarkable_exchanges(&self, py: Python<'_>, newest: usize, slowest: usize) -> Vec<Exchange> {
+        let found = py.detach(|| self.0.remarkable(newest, slowest));
+        found.into_iter().map(|at| Exchange(self.0.exchanges[at].clone())).collect()
+    }
+    fn without_exchanges(&self, py: Python<'_>) -> Self {
+        py.detach(|| self.0.without_exchanges()).into()
+    }
     #[staticmethod]
     fn merge(py: Python<'_>, snapshots: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut parts = Vec::new();

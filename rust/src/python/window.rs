@@ -112,6 +112,9 @@ impl Point {
     fn bytes_of(&self, interface: &str) -> u64 {
         self.0.interface(interface).map_or(0, |passed| passed.bytes)
     }
+    fn requests_of(&self, interface: &str) -> u64 {
+        self.0.requests_of(interface)
+    }
     fn http_bytes_of(&self, interface: &str) -> u64 {
         self.0.interface(interface).map_or(0, |passed| passed.http_bytes)
     }

@@ -40,6 +40,8 @@ pub struct Passed {
     pub bytes: u64,
     /// Of these, bytes of connections that carry HTTP.
     pub http_bytes: u64,
+    /// Exchanges that were told one by one.
+    pub exchanges: u64,
 }
 
 impl Snapshot {
@@ -48,9 +50,14 @@ impl Snapshot {
         let passed = self.interfaces.iter().map(|interface| {
             let traffic = &interface.traffic;
             let (packets, bytes, http_bytes) = (traffic.packets, traffic.bytes, traffic.http_bytes);
-            Passed { name: interface.name.clone(), packets, bytes, http_bytes }
+            Passed { name: interface.name.clone(), packets, bytes, http_bytes, exchanges: 0 }
         });
-        let interfaces: Vec<Passed> = passed.collect();
+        let mut interfaces: Vec<Passed> = passed.collect();
+        for exchange in &self.exchanges {
+            if let Some(passed) = interfaces.iter_mut().find(|passed| passed.name == exchange.interface) {
+                passed.exchanges += 1;
+            }
+        }
         let mut heaviest = self.top_hosts(HEAVIEST);
         heaviest.sort_unstable();
         let hits = |host: &Host| (host.name.clone(), host.counts.hits());
@@ -71,6 +78,16 @@ impl Point {
     /// What passed the interface of this name.
     pub fn interface(&self, name: &str) -> Option<&Passed> {
         self.interfaces.iter().find(|passed| &*passed.name == name)
+    }
+
+    /// Requests on the interface of this name: those of the interval, divided as its exchanges are, or else as the bytes
+    /// of HTTP are.
+    pub fn requests_of(&self, name: &str) -> u64 {
+        let told = self.interfaces.iter().any(|passed| passed.exchanges > 0);
+        let share = |passed: &Passed| if told { passed.exchanges } else { passed.http_bytes };
+        let all: u128 = self.interfaces.iter().map(|passed| u128::from(share(passed))).sum();
+        let mine = u128::from(self.interface(name).map_or(0, share));
+        (u128::from(self.requests) * mine).checked_div(all).map_or(0, |requests| requests as u64)
     }
 
     /// Hits of the host of this name; `None` when it was not among the heaviest.
@@ -104,7 +121,24 @@ mod tests {
         assert_eq!((point.hits, point.requests, point.errors, point.packets, point.bytes), (7, 7, 2, 2, 42));
         assert_eq!(point.interface("lo").map(|passed| passed.bytes), Some(12));
         assert_eq!(point.interface("eth1"), None);
+        assert_eq!((point.requests_of("lo"), point.requests_of("eth1")), (0, 0), "no HTTP, no requests");
         assert_eq!(point.hosts.len(), HEAVIEST);
         assert_eq!((point.host("h0999"), point.host("h0800"), point.host("h0799")), (Some(999), Some(800), None));
+    }
+
+    #[test]
+    fn requests_are_divided_among_interfaces_as_exchanges_are_or_else_as_bytes_of_http() {
+        let passed = |name: &str, http_bytes, exchanges| Passed {
+            name: name.into(),
+            http_bytes,
+            exchanges,
+            ..Passed::default()
+        };
+        let table = [((90, 3), (10, 9), (25, 75)), ((90, 0), (10, 0), (90, 10)), ((0, 0), (0, 0), (0, 0))];
+        for (eth0, lo, shares) in table {
+            let interfaces = vec![passed("eth0", eth0.0, eth0.1), passed("lo", lo.0, lo.1)];
+            let point = Point { requests: 100, interfaces, ..Point::default() };
+            assert_eq!((point.requests_of("eth0"), point.requests_of("lo")), shares);
+        }
     }
 }

@@ -145,6 +145,11 @@ impl<P: Copy + Ord> Ranking<P> {
         if self.is_reversed { b.cmp(a) } else { a.cmp(b) }
     }
 
+    /// All rows, in the order of the table.
+    pub fn positions(&self) -> impl Iterator<Item = P> {
+        self.rows.iter().map(|&(_, at)| at)
+    }
+
     /// At most `n` rows, after the first `offset`.
     pub fn page(&self, offset: usize, n: usize) -> Vec<P> {
         let end = offset.saturating_add(n).min(self.len());
@@ -268,6 +273,7 @@ mod tests {
         let ranking = snapshot.ranked(Key::Hits, false, &Matching::new("!h001"));
         assert_eq!((ranking.len(), ranking.page(0, 9)), (2, vec![2, 0]));
         assert_eq!((ranking.rank(0), ranking.rank(1)), (Some(1), None));
+        assert_eq!(ranking.positions().collect::<Vec<_>>(), [0, 2]);
     }
 
     #[test]

@@ -1,0 +1,228 @@
+"""The top of the screen: title, rates, capture line, alert bar, traffic, and which view this is.
+
+Pure functions from a view and a size to lines of exactly that width. No clock, no terminal; wire text is sanitized
+here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon import format as fmt
+from netmon.display import canvas
+from netmon.display.view import VIEWS, Page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netmon._core import Interface, Point
+    from netmon.alerts import Gauge
+    from netmon.display.canvas import Line
+    from netmon.display.view import Place, View
+    from netmon.frames import Frame
+
+RED_LOSS = 0.001
+"""Share of lost packets above which the capture line turns red."""
+
+INTERFACES = 6
+"""Interfaces named in the title line; the busiest of them."""
+
+
+def title_line(view: View, width: int) -> Line:
+    """Who, where, how long, when; with little room, the last of these."""
+    frame, marks = view.frame, view.glyphs
+    left: Line = [("class:brand", " netmon  "), *badge(view)]
+    if frame is None:
+        return canvas.fit([*left, ("class:dim", "waiting for the first interval")], width)
+    for number, interface in enumerate(busiest(frame)[:INTERFACES]):
+        left += [
+            ("class:dim", marks.between if number else ""),
+            ("", fmt.source(interface.name)),
+            *state(view, interface),
+        ]
+    whole = frame.window_length == float("inf")
+    times = [
+        "everything" if whole else f"last {fmt.duration(frame.seconds)}",
+        f"running {fmt.duration(frame.tally.seconds)}",
+        f"{fmt.time(frame.tally.end)} ",
+    ]
+    while times and fmt.width(marks.between.join(times)) > width - canvas.width(left) - 2:
+        del times[0]
+    return canvas.spread(left, [("class:dim", marks.between.join(times))], width)
+
+
+def state(view: View, interface: Interface) -> Line:
+    """Up, down, new; or off, when a person does not want to see it."""
+    word = "off" if interface.name in view.off else interface.state
+    return [("class:ok" if word == "up" else "class:warn", f" {word}")]
+
+
+def badge(view: View) -> Line:
+    """The word for a screen that does not move."""
+    if view.is_paused:
+        return [("class:notice", " PAUSED "), ("", "  ")]
+    return [("class:notice", " END "), ("", "  ")] if view.ended else []
+
+
+def rates_line(view: View, width: int) -> Line:
+    """The rates of the window on the left, the capture line on the right."""
+    frame = view.frame
+    if frame is None:
+        return canvas.fit([], width)
+    right = [*capture_text(frame), ("", " ")]
+    left = [("", " "), *rates(view, frame)]
+    room = width - canvas.width(left) - canvas.width(right) - 2
+    if room >= 10:
+        trend = canvas.series(frame.history, lambda point: point.hits, min(room, 30))
+        left += [("class:spark.second", canvas.sparkline(trend, view.glyphs))]
+    return canvas.spread(left, right, width)
+
+
+def rates(view: View, frame: Frame, width: int = 60) -> Line:
+    """Hits, bits and packets per second, as many of them as fit; of interfaces, those that are not switched off."""
+    seconds, window = frame.seconds or 1.0, frame.window
+    on = [interface for interface in window.interfaces if interface.name not in view.off]
+    packets = sum(interface.packets for interface in on)
+    bits = 8 * sum(interface.bytes for interface in on)
+    number, unit = fmt.scaled(bits / seconds, "bit/s").rsplit(" ", 1)
+    figures = ((fmt.rate(window.hits / seconds), "hits/s"), (number, unit), (fmt.rate(packets / seconds), "packets/s"))
+    return canvas.whole([[("class:strong", f"{n} "), ("class:dim", f"{words}   ")] for n, words in figures], width)
+
+
+def capture_text(frame: Frame) -> Line:
+    """What was captured and what was lost since the start or the last clearing, in plain words."""
+    tally = frame.shown
+    share = tally.lost / (tally.packets + tally.lost) if tally.lost else 0.0
+    style = "class:bad" if share > RED_LOSS else "class:warn" if tally.lost else "class:dim"
+    return [(style, fmt.losses(tally.packets, tally.lost))]
+
+
+def alert_bar(view: View, width: int) -> Line:
+    """The first rule that alerts, else the first rule: word, gauge, number."""
+    frame = view.frame
+    if frame is None or not frame.gauges:
+        return canvas.fit([], width)
+    shown = next((gauge for gauge in frame.gauges if gauge.alert), frame.gauges[0])
+    rule, bad = shown.rule, shown.alert is not None
+    seen = shown.alert is not None and shown.alert.at <= view.acknowledged
+    word = ("class:notice" if seen else "class:alert", " ALERT ") if bad else ("class:ok", " OK    ")
+    number: Line = [
+        ("class:bad" if bad else "class:strong", f"  {fmt.count(shown.value)}"),
+        ("class:dim", f" / {fmt.count(rule.threshold)}"),
+    ]
+    if width >= 80:
+        number.append(("class:dim", f" {rule.metric} in {fmt.duration(rule.span)}{_lasting(shown, frame)} "))
+    if seen and width >= 110:
+        number.append(("class:dim", " acknowledged "))
+    room = min(60, width - 10 - canvas.width(number))
+    style = "class:bad" if bad else "class:ok"
+    bar = canvas.gauge(shown.value / rule.threshold, max(0, room), style, view.glyphs)
+    return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
+
+
+def _lasting(gauge: Gauge, frame: Frame) -> str:
+    return f", for {fmt.duration(frame.snapshot.end - gauge.alert.at)}" if gauge.alert else ""
+
+
+def traffic(view: View, width: int, height: int) -> list[Line]:
+    """One row per interface: state, rates, the share of HTTP, and the last minute of bits and of requests."""
+    frame = view.frame
+    trends, columns = _trends(width)
+    words = f"{'bit/s':>26}{'packets/s':>11}{'HTTP':>7}   "
+    words += "".join(fmt.fit(text, columns + 2) for text in ("bit/s, last 60 s", "requests/s, last 60 s")[:trends])
+    lines = [canvas.fit([("class:heading.title", " TRAFFIC"), ("class:heading", words)], width, "class:heading")]
+    if frame is None:
+        return lines
+    shown = busiest(frame)
+    lines += [canvas.fit(_interface_row(view, frame, each, width), width) for each in shown[: height - 1]]
+    hidden = len(shown) - (height - 1)
+    if hidden > 0 and len(lines) > 1:
+        lines[-1] = canvas.fit([("class:dim", f"   and {fmt.plural(hidden + 1, 'more interface')}, see 3")], width)
+    return lines
+
+
+def _trends(width: int) -> tuple[int, int]:
+    """How many sparklines of how many columns have room in a row of traffic."""
+    room = width - 57
+    if room >= 50:
+        return 2, min(60, room // 2 - 2)
+    return 1, max(0, min(60, room))
+
+
+def _interface_row(view: View, frame: Frame, interface: Interface, width: int) -> Line:
+    seconds, marks = frame.seconds or 1.0, view.glyphs
+    share = fmt.percent(interface.http_bytes / interface.bytes) if interface.bytes else marks.none
+    line: Line = [
+        ("", f"   {fmt.fit(fmt.source(interface.name), 13, dots=marks.dots)}"),
+        *canvas.fit(state(view, interface), 5),
+    ]
+    if interface.name in view.off:
+        return [*line, ("class:dim", "   not counted here; i in view 3 switches it on")]
+    line += [
+        ("class:strong", f"{fmt.scaled(interface.bytes * 8 / seconds, 'bit/s'):>13}"),
+        ("", f"{fmt.rate(interface.packets / seconds):>11}"),
+        ("class:dim", f"{share:>7}   "),
+    ]
+    trends, columns = _trends(width)
+    values = (("class:spark", _bytes_of(interface.name)), ("class:spark.second", _requests_of(interface.name)))
+    for style, value in values[:trends]:
+        line += [(style, canvas.sparkline(canvas.series(frame.history, value, columns), marks)), ("", "  ")]
+    return line
+
+
+def _bytes_of(name: str) -> Callable[[Point], float]:
+    return lambda point: point.bytes_of(name)
+
+
+def _requests_of(name: str) -> Callable[[Point], float]:
+    return lambda point: point.requests_of(name)
+
+
+def busiest(frame: Frame) -> Sequence[Interface]:
+    known = frame.window.interfaces or frame.snapshot.interfaces
+    return sorted(known, key=lambda interface: (-interface.bytes, interface.name))
+
+
+def tabs(view: View, width: int) -> Line:
+    """The views with their keys; inside of one, the way there. The filter is beside it while there is one."""
+    right: Line = []
+    if view.filter or view.place.inner:
+        words = [f"host {view.filter}"] if view.filter else []
+        words += [f"within {view.place.inner}"] if view.place.inner else []
+        right = [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")]
+    if view.trail:
+        return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
+    line: Line = []
+    for number, page in enumerate(VIEWS, 1):
+        name = page.value if width - canvas.width(right) >= 78 or page is view.page else page.value[:4]
+        line.append(("class:tab.here" if page is view.page else "class:tab", f" {number} {name} "))
+    return canvas.spread(line, right, width)
+
+
+def _way(view: View, width: int) -> Line:
+    """From the view one started at to where one is; with little room, its end."""
+    marks = view.glyphs
+    places = [*view.trail, view.place]
+    steps: list[Line] = []
+    for number, place in enumerate(places):
+        name = fmt.sanitize(_name(place, places[:number]))
+        look = "class:tab.here" if place is view.place else "class:tab"
+        steps.append([(look, f" {fmt.fit(name, min(fmt.width(name), 40), dots=marks.dots)} ")])
+    between = ("class:dim", marks.mark)
+    while len(steps) > 1 and sum(canvas.width(step) + 1 for step in steps) > width:
+        del steps[0]
+    line = [fragment for step in steps for fragment in (between, *step)][len(steps) == len(places) :]
+    room = width - canvas.width(line)
+    return [*line, *canvas.whole([[("class:dim", "   Esc goes back")]], room)]
+
+
+def _name(place: Place, before: Sequence[Place]) -> str:
+    """What a step of the way is called: no host twice."""
+    in_host = any(other.page is Page.HOST for other in before)
+    names = {
+        Page.INTERFACE: fmt.source(place.interface or ""),
+        Page.HOST: place.host or "",
+        Page.SECTION: (place.section or "") if in_host else f"{place.host}{place.section}",
+        Page.EXCHANGE: place.exchange.method if place.exchange else "",
+    }
+    return names.get(place.page, place.page.value)

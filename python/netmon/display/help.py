@@ -1,0 +1,83 @@
+"""The help page and the last line of the screen, both made from the table of keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon import format as fmt
+from netmon.display import canvas
+from netmon.display.keys import FIRST, KEYS, OF_PAGE, TYPING, VIEW
+
+if TYPE_CHECKING:
+    from netmon.display.canvas import Line
+    from netmon.display.view import View
+
+COLUMN = 20
+"""Columns of the names of keys."""
+
+WIDE = 150
+"""Columns from which the keys stand in two columns."""
+
+WORDS = (
+    ("hits", "requests and responses together; a dot is zero"),
+    ("p95", "95 of 100 answers began within this time"),
+    ("answer", "from the request's last byte to the response's first"),
+    ("whole", "from the request's first byte to the response's last"),
+    ("retr", "of all TCP segments, those that were sent again"),
+    ("RTT", "between client and server; cli, srv: from the capture to them"),
+    ("disorder", "segments that came out of order; 0 win: no room to receive"),
+    ("lost", "packets that netmon could not see: all counts may be too low"),
+)
+
+
+def help_page(view: View, width: int, height: int) -> list[Line]:
+    """The keys, and what the figures mean, from the row scrolled to; beside each other where there is room."""
+    keys, words = _keys(), _words()
+    if width >= WIDE:
+        half = -(-len(keys) // 2)
+        keys = canvas.beside(keys[:half], keys[half:], width // 2)
+    body = [*keys, [], *words]
+    title: Line = [("class:brand", " netmon"), ("class:dim", "  keys and words")]
+    room = max(height - 2, 0)
+    first = max(0, min(view.help_row, len(body) - room))
+    more = len(body) - first - room
+    rest = f"  {more} more lines, {view.glyphs.arrows} to see them; " if more > 0 else "  "
+    foot: Line = [("class:dim", rest), ("class:key", "Esc"), ("class:dim", " goes back")]
+    seen = body[first : first + room]
+    return [title, *seen, *([[]] * (room - len(seen))), foot]
+
+
+def _keys() -> list[Line]:
+    """One line for each key; the views have one together."""
+    views = [(key.shown, key.meaning.removeprefix(VIEW)) for key in KEYS if key.meaning.startswith(VIEW)]
+    lines: list[Line] = [[part for key, name in views for part in (("class:key", f" {key} "), ("", name))]]
+    others = [key for key in KEYS if not key.meaning.startswith(VIEW)]
+    return lines + [[("class:key", fmt.fit(f" {key.shown}", COLUMN)), ("", key.meaning)] for key in others]
+
+
+def _words() -> list[Line]:
+    return [[("class:key", fmt.fit(f" {word}", COLUMN)), ("class:dim", meaning)] for word, meaning in WORDS]
+
+
+def footer(view: View, width: int) -> Line:
+    """A message, the filter that is being typed, or the keys of the page, as many as fit."""
+    if view.is_typing:
+        return prompt(view, width)
+    if view.notice:
+        return canvas.fit([("class:notice", f" {fmt.sanitize(view.notice)} ")], width)
+    hints = (*OF_PAGE[view.page], *FIRST) if view.trail else (*FIRST, *OF_PAGE[view.page])
+    arrows = view.glyphs.arrows
+    items: list[Line] = [
+        [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{word} ")] for key, word in hints
+    ]
+    return canvas.whole(items, width)
+
+
+def prompt(view: View, width: int) -> Line:
+    """The filter as it is typed."""
+    about = "within " if view.place.host else "host "
+    line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
+    line.append(("class:strong", view.glyphs.cursor))
+    hints = (("! before it", "all but these"), *((key.shown, key.meaning) for key in TYPING[:2]))
+    items: list[Line] = [[("class:key", f"  {key} "), ("class:dim", word)] for key, word in hints]
+    return canvas.fit([*line, *canvas.whole(items, width - canvas.width(line) - 1)], width)

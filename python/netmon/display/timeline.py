@@ -1,0 +1,158 @@
+"""One exchange as a line of time: connect, request, server, transfer, each as a bar where it lies in the whole.
+
+Pure. A stage that was not seen is left out, and what is left keeps its order; so without the beginning of a connection
+the line begins with the request.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from netmon import format as fmt
+from netmon.display import canvas
+from netmon.display.columns import status_style
+
+if TYPE_CHECKING:
+    from netmon._core import Exchange
+    from netmon.display.canvas import Line
+    from netmon.display.themes import Glyphs
+    from netmon.display.view import View
+
+STAGES = (
+    ("connect", "connect", "class:spark.second", "SYN to the end of the handshake"),
+    ("request", "request_time", "class:ok", "request's first byte to its last"),
+    ("server", "latency", "class:warn", "request's last byte to response's first"),
+    ("transfer", "transfer", "class:spark", "response's first byte to its last"),
+)
+"""Of each stage its name, the attribute with its seconds, its colour, and what it is."""
+
+LEFT = 26
+"""Columns before the bars."""
+
+
+class Stage(NamedTuple):
+    """`begin` is seconds after the beginning of the line."""
+
+    name: str
+    begin: float
+    seconds: float
+    style: str
+    meaning: str
+
+
+def stages(exchange: Exchange) -> list[Stage]:
+    """What is known of an exchange, one after the other."""
+    found, at = [], 0.0
+    for name, attribute, style, meaning in STAGES:
+        seconds: float | None = getattr(exchange, attribute, None)
+        if seconds is not None:
+            found.append(Stage(name, at, seconds, style, meaning))
+            at += seconds
+    return found
+
+
+def timeline(view: View, width: int, height: int) -> list[Line]:
+    """The exchange of the place: what was asked and answered, then its time."""
+    exchange = view.place.exchange
+    if exchange is None:
+        return []
+    marks = view.glyphs
+    lines: list[Line] = [_question(exchange, width), _where(exchange, width, marks), _sizes(exchange), []]
+    lines += bars(exchange, width, marks)
+    lines += [[], *_remarks(view, exchange, width)]
+    if len(lines) > height:
+        lines = [line for line in lines if line]
+    return [canvas.fit(line, width) for line in lines[:height]]
+
+
+def _question(exchange: Exchange, width: int) -> Line:
+    """What was asked, and the status; that is never cut off."""
+    status = exchange.status
+    code, look = "none" if status is None else str(status), status_style(status)
+    phrase = "no response seen" if status is None else f"{status} {_phrase(status)}".rstrip()
+    asked = f"{exchange.method} {fmt.sanitize(exchange.host + exchange.section)}"
+    if fmt.width(asked) + len(phrase) + 5 <= width:
+        return [("class:strong", f"  {asked}"), ("", "   "), (look, phrase)]
+    return [(look, f"  {code} "), ("class:strong", asked)]
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _where(exchange: Exchange, width: int, marks: Glyphs) -> Line:
+    when = fmt.time(exchange.ts, digits=3)
+    items: list[Line] = [
+        [("class:dim", f"  {when if width >= 80 else when[11:23]}")],
+        [("class:dim", f"  {exchange.client} {marks.to} {exchange.server}")],
+        [("class:dim", f"  on {fmt.source(exchange.interface)}")],
+    ]
+    return canvas.whole(items, width)
+
+
+def _sizes(exchange: Exchange) -> Line:
+    sent, answered = fmt.scaled(exchange.request_bytes, "B"), fmt.scaled(exchange.response_bytes, "B")
+    return [("class:dim", f"  {sent} sent, {answered} answered")]
+
+
+def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
+    """One line for each stage that is known, and one for the whole."""
+    known = stages(exchange)
+    whole = known[-1].begin + known[-1].seconds if known else 0.0
+    span = max(whole, exchange.duration or 0.0)
+    room = max(0, min(width - LEFT - 2, 100))
+    meanings = width >= LEFT + 60 + 44
+    room = min(room, width - LEFT - 44) if meanings else room
+    lines: list[Line] = []
+    for stage in known:
+        bar = _bar(stage, span, room, marks)
+        line: Line = [("", f"  {stage.name:<12}"), ("class:strong", f"{fmt.latency(stage.seconds):>9}  "), *bar]
+        if meanings:
+            line = [*canvas.fit(line, LEFT + room), ("class:dim", f"  {stage.meaning}")]
+        lines.append(line)
+    if exchange.duration is not None:
+        full: Line = [("class:rest", marks.full * room)]
+        word: Line = [("", f"  {'whole':<12}"), ("class:strong", f"{fmt.latency(exchange.duration):>9}  "), *full]
+        lines.append([*word, ("class:dim", "  request's first byte to response's last")] if meanings else word)
+    return lines
+
+
+def _bar(stage: Stage, span: float, room: int, marks: Glyphs) -> Line:
+    """From where the stage begins to where it ends; a stage always shows, however short."""
+    if span <= 0 or room <= 0:
+        return []
+    first = min(int(stage.begin / span * room), room - 1)
+    last = max(first + 1, min(room, round((stage.begin + stage.seconds) / span * room)))
+    return [("class:rest", marks.none * first), (stage.style, marks.full * (last - first))]
+
+
+def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
+    """What stands out: the longest stage, segments sent again, and how others of its section fared."""
+    lines: list[Line] = []
+    known = stages(exchange)
+    whole = sum(stage.seconds for stage in known)
+    if len(known) > 1 and whole > 0:
+        longest = max(known, key=lambda stage: stage.seconds)
+        lines.append([("", f"  {fmt.percent(longest.seconds / whole)} of it is {_words(longest.name)}.")])
+    again: int = getattr(exchange, "retransmitted", 0) or 0
+    if again:
+        lines.append([("class:warn", f"  {fmt.plural(again, 'segment')} retransmitted while it lasted.")])
+    host = view.frame.window.host(exchange.host) if view.frame else None
+    section = host.section(exchange.section) if host else None
+    if section is not None and section.latency.count > 1:
+        p50, p95 = (fmt.latency(section.latency.quantile(q)) for q in (0.5, 0.95))
+        path = fmt.sanitize(exchange.section)
+        usual: list[Line] = [
+            [("class:dim", f"  usual here: p50 {p50}  p95 {p95}")],
+            [("class:dim", f"  (all of {path})")],
+        ]
+        lines.append(canvas.whole(usual, width))
+    return lines
+
+
+def _words(stage: str) -> str:
+    return {"server": "the server's thinking", "transfer": "the transfer of the response"}.get(stage, f"the {stage}")

@@ -1,0 +1,229 @@
+"""`View`: everything that decides what is on the screen, in one immutable value.
+
+A key, a new frame, a message or the end of the capture makes a new view of the old one. Pure: nothing here draws, waits
+or looks at a clock. Rows are selected by what they are, not by where they are, so that a selection stays on its host
+while the order changes around it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from netmon.display.themes import ASCII, UNICODE, Glyphs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netmon._core import Exchange
+    from netmon.alerts import Alert
+    from netmon.frames import Frame
+
+ALERTS = 1000
+"""Alerts kept in the log; older ones are in the outputs."""
+
+LENGTHS = (1.0, 10.0, 60.0, float("inf"))
+"""Seconds of the windows that a key goes through, beside the one that was set."""
+
+
+class Page(Enum):
+    """The six views, and what is inside of their rows. The value is the title."""
+
+    HOSTS = "Hosts"
+    SECTIONS = "Sections"
+    INTERFACES = "Interfaces"
+    CONNECTIONS = "Connections"
+    REQUESTS = "Requests"
+    ALERTS = "Alerts"
+    INTERFACE = "Interface"
+    HOST = "Host"
+    SECTION = "Section"
+    EXCHANGE = "Request"
+
+
+VIEWS = tuple(Page)[:6]
+"""The pages that have a number key, in its order."""
+
+
+class Panel(Enum):
+    """The tables."""
+
+    HOSTS = "hosts"
+    SECTIONS = "sections"
+    ALL_SECTIONS = "all-sections"
+    INTERFACES = "interfaces"
+    INTERFACE_HOSTS = "interface-hosts"
+    INTERFACE_QUALITY = "interface-connections"
+    HOST_QUALITY = "host-connections"
+    REQUESTS = "requests"
+    SLOWEST = "slowest"
+    ALERTS = "alerts"
+
+
+PANELS: Mapping[Page, tuple[Panel, ...]] = {
+    Page.HOSTS: (Panel.HOSTS, Panel.SECTIONS, Panel.ALERTS),
+    Page.SECTIONS: (Panel.ALL_SECTIONS, Panel.SLOWEST),
+    Page.INTERFACES: (Panel.INTERFACES, Panel.INTERFACE_HOSTS),
+    Page.CONNECTIONS: (Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY),
+    Page.REQUESTS: (Panel.REQUESTS,),
+    Page.ALERTS: (Panel.ALERTS,),
+    Page.INTERFACE: (Panel.INTERFACE_HOSTS,),
+    Page.HOST: (Panel.SECTIONS, Panel.SLOWEST),
+    Page.SECTION: (Panel.SLOWEST,),
+    Page.EXCHANGE: (Panel.SLOWEST,),
+}
+"""What a page shows, in the order of Tab."""
+
+
+class Place(NamedTuple):
+    """A page and what it is about: the way down is interface, host, section, exchange."""
+
+    page: Page = Page.HOSTS
+    focus: Panel | None = Panel.HOSTS
+    interface: str | None = None
+    host: str | None = None
+    section: str | None = None
+    exchange: Exchange | None = None
+    inner: str = ""
+    """What its rows are filtered by, where it is about one host."""
+
+    @classmethod
+    def of(cls, page: Page) -> Place:
+        return cls(page, next(iter(PANELS[page]), None))
+
+
+class Sort(NamedTuple):
+    title: str
+    is_reversed: bool = False
+
+
+SORTS: Mapping[Panel, Sort] = {
+    Panel.ALL_SECTIONS: Sort("p95"),
+    Panel.INTERFACES: Sort("bit/s"),
+    Panel.INTERFACE_QUALITY: Sort("retr"),
+    Panel.HOST_QUALITY: Sort("retr"),
+    Panel.REQUESTS: Sort("time"),
+    Panel.SLOWEST: Sort("answer"),
+}
+"""The order to begin with, where it is not by hits: what is slow or ill first."""
+
+
+@dataclass(frozen=True)
+class View:
+    newest: Frame | None = None
+    held: Frame | None = None
+    ended: bool = False
+    alerts: tuple[Alert, ...] = ()
+    acknowledged: float = float("-inf")
+    """Alerts until then have been seen by a person."""
+    notice: str = ""
+    """A message, for a while."""
+    place: Place = field(default_factory=Place)
+    trail: tuple[Place, ...] = ()
+    """The places one came through, to go back to."""
+    selected: Mapping[Panel, Any] = field(default_factory=dict)
+    sorts: Mapping[Panel, Sort] = field(default_factory=dict)
+    filter: str = ""
+    pattern: str = ""
+    """What was looked for last."""
+    is_typing: bool = False
+    off: frozenset[str] = frozenset()
+    """Interfaces a person switched off."""
+    helps: bool = False
+    help_row: int = 0
+    first_length: float | None = None
+    """The length of the window that was set."""
+    has_mouse: bool = False
+    plain_glyphs: bool = False
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame to draw: the newest, or the one held by a pause."""
+        return self.held or self.newest
+
+    @property
+    def glyphs(self) -> Glyphs:
+        return ASCII if self.plain_glyphs else UNICODE
+
+    @property
+    def is_paused(self) -> bool:
+        return self.held is not None
+
+    @property
+    def page(self) -> Page:
+        return self.place.page
+
+    @property
+    def focus(self) -> Panel | None:
+        return self.place.focus
+
+    @property
+    def newest_alerts(self) -> list[Alert]:
+        return list(reversed(self.alerts))
+
+    @property
+    def typed(self) -> str:
+        """The filter that the place at hand has, and that typing changes."""
+        return self.place.inner if self.place.host else self.filter
+
+    def sort_of(self, panel: Panel) -> Sort:
+        return self.sorts.get(panel) or SORTS.get(panel) or Sort("hits")
+
+    @property
+    def next_length(self) -> float:
+        """The length of window that the key gives next."""
+        now = self.newest.window_length if self.newest else LENGTHS[-1]
+        lengths = sorted({*LENGTHS, self.first_length or now})
+        return next((length for length in lengths if length > now), lengths[0])
+
+    def with_frame(self, frame: Frame) -> View:
+        """`frame` is what is newest now, unless it was overtaken; its alerts happened anyway."""
+        alerts = (*self.alerts, *frame.alerts)[-ALERTS:]
+        if self.newest is not None and frame.serial < self.newest.serial:
+            return replace(self, alerts=alerts)
+        return replace(self, newest=frame, alerts=alerts, first_length=self.first_length or frame.window_length)
+
+    def with_changed(self, frame: Frame | None) -> View:
+        """What a person changed is seen at once, in a pause too."""
+        if frame is None:
+            return self
+        return replace(self.with_frame(frame), held=frame if self.is_paused else None)
+
+    def with_end(self) -> View:
+        return replace(self, ended=True)
+
+    def with_notice(self, notice: str) -> View:
+        return replace(self, notice=notice)
+
+    def paused(self) -> View:
+        return replace(self, held=None if self.is_paused else self.newest)
+
+    def helped(self) -> View:
+        return replace(self, helps=not self.helps, help_row=0)
+
+    def with_acknowledged(self) -> View:
+        last = max((alert.at for alert in self.alerts), default=self.acknowledged)
+        return replace(self, acknowledged=max(last, self.acknowledged))
+
+    def with_mouse(self) -> View:
+        return replace(self, has_mouse=not self.has_mouse)
+
+    def at(self, place: Place) -> View:
+        """At `place`, with nothing to go back to."""
+        return replace(self, place=place, trail=(), helps=False, is_typing=False)
+
+    def into(self, place: Place) -> View:
+        """At `place`, from which one comes back."""
+        return replace(self, place=place, trail=(*self.trail, self.place))
+
+    def with_selected(self, panel: Panel, key: Any) -> View:
+        return replace(self, selected={**self.selected, panel: key})
+
+    def with_sort(self, panel: Panel, sort: Sort) -> View:
+        return replace(self, sorts={**self.sorts, panel: sort})
+
+    def with_typed(self, text: str) -> View:
+        if self.place.host:
+            return replace(self, place=self.place._replace(inner=text), pattern=text or self.pattern)
+        return replace(self, filter=text, pattern=text or self.pattern)
