@@ -1,0 +1,127 @@
+"""Views to draw in tests and documents, what they look like as text, and keys pressed on them."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+
+import scene
+from fakes import snapshot
+from netmon import Rule
+from netmon.display import moves
+from netmon.display.keys import KEYS, TYPING
+from netmon.display.view import View
+from netmon.frames import Frames
+
+ACTIONS = {name: key.action for key in KEYS for name in key.names}
+WHILE_TYPING = {name: key.action for key in TYPING for name in key.names}
+
+
+def text(lines):
+    return ["".join(part for _, part in line).rstrip() for line in lines]
+
+
+def view_of(frames, keys=(), **fields):
+    view = View(**fields)
+    for frame in frames:
+        view = view.with_frame(frame)
+    return pressed(view, keys)
+
+
+def pressed(view, keys):
+    """The view after these keys, by prompt_toolkit's names, of those that need nothing but a view."""
+    for key in keys:
+        if not view.is_typing:
+            view = ACTIONS[key](view)
+        elif key in WHILE_TYPING:
+            view = WHILE_TYPING[key](view)
+        else:
+            view = moves.with_text(view, key)
+    return view
+
+
+@dataclass(eq=False)
+class Exchange:
+    """An exchange of which everything is known."""
+
+    ts: float = scene.NOON + 25.05
+    client: str = "10.0.0.7:50025"
+    server: str = "10.1.0.2:80"
+    interface: str = "eth0"
+    host: str = "shop.example"
+    section: str = "/checkout"
+    method: str = "POST"
+    status: int | None = 503
+    request_bytes: int = 1_300
+    response_bytes: int = 48_000
+    connect: float | None = 0.021
+    request_time: float | None = 0.034
+    latency: float | None = 0.31
+    transfer: float | None = 0.088
+    duration: float | None = 0.432
+    retransmitted: int = 3
+
+
+def with_exchange(view):
+    """The request that is looked at has all its figures."""
+    return replace(view, place=view.place._replace(exchange=Exchange()))
+
+
+QUIET = Frames(10.0, [Rule()]).push(snapshot(scene.NOON, interfaces=[{"name": "eth0", "state": "up"}]))
+SEALED = Frames(10.0, [Rule()]).push(
+    snapshot(
+        scene.NOON,
+        interfaces=[
+            {"name": "eth0", "packets": 1204, "bytes": 97_000, "protocols": {"tls": 81_000, "ssh": 9_000}, "state": "up"}
+        ],
+        server_names=[{"name": "shop.example", "connections": 21}, {"name": "api.example", "connections": 9}],
+        capture={"received": 1204, "protocols": {"tls": 30, "other": 8}},
+    )
+)
+
+
+@cache
+def busy(seconds=28, **how):
+    return tuple(scene.frames(seconds, **how))
+
+
+def at(*keys, seconds=28, **fields):
+    return cache(lambda: view_of(busy(seconds), keys, **fields))
+
+
+VIEWS = {
+    "hosts": at(),
+    "sections": at("2"),
+    "interfaces": at("3"),
+    "connections": at("4"),
+    "requests": at("5"),
+    "alerts": at("6", seconds=50),
+}
+"""The six views, in a storm."""
+
+INSIDE = {
+    "interface": at("3", "enter"),
+    "host": at("enter"),
+    "section": at("2", "enter"),
+    "request": cache(lambda: with_exchange(view_of(busy(), ["enter", "end", "enter", "enter"]))),
+}
+"""What is inside of them."""
+
+STATES = {
+    "calm": at(seconds=15),
+    "lossy": cache(lambda: view_of(busy(28, lost=3))),
+    "acknowledged": at("a"),
+    "filter": at("/", *"shop"),
+    "filtered": at("2", "/", *"!shop", "enter"),
+    "within": at("enter", "/", *"c", "enter"),
+    "nothing": at("/", *"zebra", "enter"),
+    "off": at("3", "i"),
+    "paused": at("p"),
+    "notice": at(notice="warning: eth1: the interface is gone"),
+    "help": at("?"),
+    "ascii": at(plain_glyphs=True),
+    "start": View,
+    "silence": cache(lambda: view_of([QUIET])),
+    "sealed": cache(lambda: view_of([SEALED])),
+}
+"""States that a view may be in."""
+
+SCENES = VIEWS | INSIDE | STATES

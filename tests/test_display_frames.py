@@ -1,0 +1,117 @@
+"""Whole frames of the screen as approved text, drawn by the real application on a terminal made of memory.
+
+After a change that is meant, ``APPROVE=1 pytest tests/test_display_frames.py`` writes the frames anew, to be read.
+"""
+
+import asyncio
+import io
+import os
+from pathlib import Path
+
+import pyte
+import pytest
+from drawing import SCENES, text, view_of
+from fakes import snapshot
+from netmon import Rule
+from netmon.display import canvas
+from netmon.display.app import Display
+from netmon.display.layout import screen
+from netmon.display.themes import DARK, LIGHT, NONE, THEMES
+from netmon.frames import Frames
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+APPROVED = Path(__file__).parent / "frames"
+SIZES = [(200, 60), (120, 30), (80, 24), (40, 10), (20, 5)]
+
+
+def drawn(view, width, height):
+    """What a terminal of that size shows of a view, drawn by the real application."""
+    shown = pyte.Screen(width, height)
+    stream = pyte.Stream(shown)
+    seen = []
+
+    class Terminal(io.StringIO):
+        encoding = "utf-8"
+
+        def write(self, data):
+            stream.feed(data)
+            return len(data)
+
+    output = Vt100_Output(Terminal(), lambda: Size(rows=height, columns=width), term="xterm-256color", enable_cpr=False)
+
+    async def no_frames():
+        while not seen:
+            await asyncio.sleep(0)
+        return
+        yield
+
+    with create_pipe_input() as keyboard:
+        display = Display(input=keyboard, output=output)
+        display.view = view
+        display.after_drawing(lambda: seen.append(list(shown.display)))
+        display.run(no_frames(), lambda: None)
+    return [line.rstrip() for line in seen[0]]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("name", SCENES)
+def test_frame(name, width, height):
+    """Each frame is as it was when it was last read and found good."""
+    frame = "\n".join(drawn(SCENES[name](), width, height)) + "\n"
+    approved = APPROVED / f"{name}-{width}x{height}.txt"
+    if os.environ.get("APPROVE"):
+        approved.parent.mkdir(exist_ok=True)
+        approved.write_text(frame)
+    assert frame == approved.read_text()
+
+
+def test_every_approved_frame_is_of_a_scene():
+    known = {f"{name}-{width}x{height}.txt" for name in SCENES for width, height in SIZES}
+    assert {path.name for path in APPROVED.iterdir()} == known
+
+
+@pytest.mark.parametrize("width", [1, 7, 10, 20, 39, 40, 79, 80, 81, 119, 120, 200, 300])
+@pytest.mark.parametrize("height", [1, 2, 3, 5, 9, 10, 23, 24, 29, 30, 60])
+@pytest.mark.parametrize("name", SCENES)
+def test_every_size_is_filled_exactly(name, width, height):
+    """Never refuses to draw, never a column or a row too many, and no control character of the wire comes through."""
+    lines = screen(SCENES[name](), width, height)
+    assert len(lines) == height
+    assert {canvas.width(line) for line in lines} == {width}
+    assert all(part.isprintable() for line in lines for _, part in line)
+
+
+def test_every_style_that_is_used_has_a_colour_or_is_plain_without():
+    used = {
+        style.removeprefix("class:")
+        for make in SCENES.values()
+        for width, height in SIZES
+        for line in screen(make(), width, height)
+        for style, _ in line
+    }
+    assert used - {""} <= set(DARK)
+    assert set(LIGHT) == set(DARK)
+    assert set(NONE) <= set(DARK)
+
+
+def test_colours_are_never_all_there_is():
+    """Each role that says good or bad stands on words or figures: the text is the same in every theme."""
+    assert not any("#" in look for look in NONE.values())
+    assert set(THEMES) == {"dark", "light", "none"}
+
+
+def test_without_unicode_everything_of_ours_is_ascii():
+    hits = {"hits": 4, "sections": [{"path": "/", "hits": 4}]}
+    frames = [Frames(10.0, [Rule(1)]).push(snapshot(100, hits=4, hosts=[{"name": "a.example", **hits}]))]
+    for keys in ("1", "2", "3", "4", "5", "6", "?", "/", ["enter"], ["enter", "enter"]):
+        for width, height in SIZES:
+            view = view_of(frames, keys, plain_glyphs=True)
+            assert all(line.isascii() for line in text(screen(view, width, height)))
+
+
+def test_wide_characters_keep_the_columns_aligned():
+    line = [("", "例え"), ("class:ok", "e\u0301x"), ("", "tail")]
+    for columns in range(1, 12):
+        assert canvas.width(canvas.fit(line, columns)) == columns
