@@ -33,7 +33,12 @@ def second(at, hosts):
 
 def host(number, at):
     n = 1 + (number * 7919 + int(at)) % 5000
-    tcp = {"opened": n, "segments": 40 * n, "retransmitted": n % 50, "client_handshake_rtt": histogram(at=n / 1e5, count=n)}
+    tcp = {
+        "opened": n,
+        "segments": 40 * n,
+        "retransmitted": n % 50,
+        "client_handshake_rtt": histogram(at=n / 1e5, count=n),
+    }
     rows = [{"path": f"/{section}", **counts(n, section)} for section in range(SECTIONS)]
     return {"name": f"www{number}.example", "sections": rows, "tcp": tcp, **counts(SECTIONS * n, number)}
 
@@ -45,7 +50,12 @@ def counts(n, salt):
 
 
 def exchange(at, number):
-    who = {"client": "10.0.0.1:5000", "server": "10.0.0.2:80", "interface": "eth0", "host": f"www{number % 900}.example"}
+    who = {
+        "client": "10.0.0.1:5000",
+        "server": "10.0.0.2:80",
+        "interface": "eth0",
+        "host": f"www{number % 900}.example",
+    }
     what = {"section": f"/{number % SECTIONS}", "method": "GET", "status": 200, "request_bytes": 1, "response_bytes": 1}
     return {"ts": iso(at + number / 4000), **who, **what, "latency": number / 1e3, "duration": number / 1e3}
 

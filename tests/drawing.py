@@ -70,7 +70,13 @@ SEALED = Frames(10.0, [Rule()]).push(
     snapshot(
         scene.NOON,
         interfaces=[
-            {"name": "eth0", "packets": 1204, "bytes": 97_000, "protocols": {"tls": 81_000, "ssh": 9_000}, "state": "up"}
+            {
+                "name": "eth0",
+                "packets": 1204,
+                "bytes": 97_000,
+                "protocols": {"tls": 81_000, "ssh": 9_000},
+                "state": "up",
+            }
         ],
         server_names=[{"name": "shop.example", "connections": 21}, {"name": "api.example", "connections": 9}],
         capture={"received": 1204, "protocols": {"tls": 30, "other": 8}},

@@ -59,7 +59,7 @@ def _times(view: View, row: Host | Section, width: int) -> Line:
         (fmt.latency(row.latency.quantile(q)), word) for word, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
     ]
     figures.append((fmt.latency(row.latency.max), "slowest"))
-    figures.append((fmt.scaled(row.request_bytes + row.response_bytes, "B"), "bytes"))
+    figures.append((fmt.scaled(row.request_bytes + row.response_bytes, "B"), "in all"))
     items: list[Line] = [[("class:strong", f"  {figure}"), ("class:dim", f" {word} ")] for figure, word in figures]
     return canvas.whole(items, width)
 
@@ -98,6 +98,6 @@ def kept(view: View, width: int, height: int) -> list[Line]:
     if view.frame is None or not height:
         return []
     tail = view.frame.tail
-    said = f"  {fmt.plural(tail.seen, 'answer')} since the start; kept: the newest, and the slowest of {fmt.duration(MEMORY)}"
+    said = f"  {fmt.plural(tail.seen, 'answer')} so far; kept: the newest, and the slowest of {fmt.duration(MEMORY)}"
     untold = f", {fmt.count(tail.untold)} did not fit" if tail.untold else ""
     return [canvas.fit([("class:dim", said), ("class:warn", untold)], width)]

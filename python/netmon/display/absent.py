@@ -24,7 +24,7 @@ def nothing(view: View, panel: Panel, height: int) -> list[Line]:
 def _why(view: View, panel: Panel) -> list[Line]:
     frame = view.frame
     has_hosts = frame is not None and frame.window.host_count > 0
-    if has_hosts and view.typed:
+    if has_hosts and view.typed and (panel is not Panel.SECTIONS or view.place.host):
         again: Line = [("class:dim", "   Esc shows all again.")]
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
     if panel in (Panel.HOSTS, Panel.ALL_SECTIONS, Panel.HOST_QUALITY) or (panel is Panel.REQUESTS and not has_hosts):
@@ -48,9 +48,9 @@ def no_http(frame: Frame | None) -> list[Line]:
     window, shown = frame.window, frame.shown
     if not shown.seconds and frame.cleared is not None:
         return [[], [("", "   Cleared: counting anew.")]]
-    seen = f"   {fmt.losses(shown.packets, shown.lost)} since the start."
+    seen = f"   {fmt.losses(shown.packets, shown.lost)}."
     lines: list[Line] = [[], [("class:strong", "   No HTTP seen in this window.")], [("", seen)]]
     lines += [[("", f"   {reason[0].upper()}{reason[1:]}.")] for reason in reasons(window)]
     if window.capture.received == 0:
-        lines.append([("", "   Is this the right interface? "), ("class:key", "netmon -D"), ("", " lists them.")])
-    return [*lines, [], [("class:dim", "   For something to look at: "), ("class:key", "netmon --demo")]]
+        lines.append([("", "   Right interface? "), ("class:key", "netmon -D"), ("", " lists them.")])
+    return [*lines, [], [("class:dim", "   To look at something: "), ("class:key", "netmon --demo")]]

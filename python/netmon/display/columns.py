@@ -184,7 +184,8 @@ def choose(columns: Sequence[Column], room: int, name_columns: int, keep: str = 
         left = room - sum(column.width + 1 for column in chosen)
         if left >= name_columns:
             return chosen, min(left, WIDEST)
-    return [], max(room, 0)
+    kept = [column for column in seen if column.title == keep and room - column.width > name_columns // 2]
+    return kept, max(room - sum(column.width + 1 for column in kept), 0)
 
 
 def heading(chosen: Sequence[Column], sort: str, arrow: str) -> Line:

@@ -185,18 +185,22 @@ def busiest(frame: Frame) -> Sequence[Interface]:
 
 def tabs(view: View, width: int) -> Line:
     """The views with their keys; inside of one, the way there. The filter is beside it while there is one."""
-    right: Line = []
-    if view.filter or view.place.inner:
-        words = [f"host {view.filter}"] if view.filter else []
-        words += [f"within {view.place.inner}"] if view.place.inner else []
-        right = [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")]
+    right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
     line: Line = []
     for number, page in enumerate(VIEWS, 1):
-        name = page.value if width - canvas.width(right) >= 78 or page is view.page else page.value[:4]
-        line.append(("class:tab.here" if page is view.page else "class:tab", f" {number} {name} "))
+        is_here = page is view.page
+        name = f" {page.value}" if width - canvas.width(right) >= 78 or is_here else ""
+        line.append(("class:tab.here" if is_here else "class:tab", f" {number}{name} "))
     return canvas.spread(line, right, width)
+
+
+def filters(view: View) -> Line:
+    """What rows are left out, if any are."""
+    words = [f"host {view.filter}"] if view.filter else []
+    words += [f"within {view.place.inner}"] if view.place.inner else []
+    return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
 
 
 def _way(view: View, width: int) -> Line:

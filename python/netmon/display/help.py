@@ -78,6 +78,6 @@ def prompt(view: View, width: int) -> Line:
     about = "within " if view.place.host else "host "
     line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
     line.append(("class:strong", view.glyphs.cursor))
-    hints = (("! before it", "all but these"), *((key.shown, key.meaning) for key in TYPING[:2]))
+    hints = (("!", "negates"), *((key.shown, key.meaning) for key in TYPING[:2]))
     items: list[Line] = [[("class:key", f"  {key} "), ("class:dim", word)] for key, word in hints]
     return canvas.fit([*line, *canvas.whole(items, width - canvas.width(line) - 1)], width)

@@ -106,8 +106,10 @@ def title(view: View, panel: Panel, rows: Rows) -> str:
     """What a table shows, and how much of it."""
     spec, frame = SPECS[panel], view.frame
     count = fmt.count(rows.count)
-    if panel is Panel.HOSTS and frame and view.filter:
+    if panel in (Panel.HOSTS, Panel.HOST_QUALITY) and frame and view.filter:
         return f"HOSTS {count} of {fmt.count(frame.window.host_count)}"
+    if panel is Panel.ALL_SECTIONS and frame and view.filter:
+        return f"SECTIONS {count} of {fmt.count(frame.window.section_count)}"
     if panel is Panel.SECTIONS and view.page is Page.HOSTS:
         host = host_of(view)
         return "SECTIONS" if host is None else f"SECTIONS of {fmt.sanitize(host.name)}"
@@ -189,4 +191,7 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
             [("", f" in {fmt.duration(rule.span)}")],
             [("class:dim", "  acknowledged" if acknowledged else "  a acknowledges")],
         ]
-    return canvas.whole([[("class:dim", f"{at}  ")], *items], room)
+    when: Line = [("class:dim", f"{at}  ")]
+    if room < len("00:00:00  RECOVERED"):
+        return canvas.fit([fragment for item in items for fragment in item], room)
+    return canvas.whole([when, *items], room)

@@ -58,11 +58,13 @@ def timeline(view: View, width: int, height: int) -> list[Line]:
     if exchange is None:
         return []
     marks = view.glyphs
-    lines: list[Line] = [_question(exchange, width), _where(exchange, width, marks), _sizes(exchange), []]
-    lines += bars(exchange, width, marks)
-    lines += [[], *_remarks(view, exchange, width)]
+    asked, drawn = _question(exchange, width), bars(exchange, width, marks)
+    where, remarks = [_where(exchange, width, marks), _sizes(exchange)], _remarks(view, exchange, width)
+    lines: list[Line] = [asked, *where, [], *drawn, [], *remarks]
     if len(lines) > height:
-        lines = [line for line in lines if line]
+        lines = [asked, *where, *drawn, *remarks]
+    if len(lines) > height:
+        lines = [asked, *drawn, *remarks, *where]
     return [canvas.fit(line, width) for line in lines[:height]]
 
 
@@ -102,23 +104,21 @@ def _sizes(exchange: Exchange) -> Line:
 def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
     """One line for each stage that is known, and one for the whole."""
     known = stages(exchange)
-    whole = known[-1].begin + known[-1].seconds if known else 0.0
-    span = max(whole, exchange.duration or 0.0)
+    connect = next((stage.seconds for stage in known if stage.name == "connect"), 0.0)
+    end = known[-1].begin + known[-1].seconds if known else 0.0
+    span = max(end, connect + (exchange.duration or 0.0))
     room = max(0, min(width - LEFT - 2, 100))
     meanings = width >= LEFT + 60 + 44
     room = min(room, width - LEFT - 44) if meanings else room
-    lines: list[Line] = []
-    for stage in known:
-        bar = _bar(stage, span, room, marks)
-        line: Line = [("", f"  {stage.name:<12}"), ("class:strong", f"{fmt.latency(stage.seconds):>9}  "), *bar]
-        if meanings:
-            line = [*canvas.fit(line, LEFT + room), ("class:dim", f"  {stage.meaning}")]
-        lines.append(line)
     if exchange.duration is not None:
-        full: Line = [("class:rest", marks.full * room)]
-        word: Line = [("", f"  {'whole':<12}"), ("class:strong", f"{fmt.latency(exchange.duration):>9}  "), *full]
-        lines.append([*word, ("class:dim", "  request's first byte to response's last")] if meanings else word)
-    return lines
+        known.append(Stage("whole", connect, exchange.duration, "class:dim", "request's first byte to response's last"))
+    return [_stage_line(stage, span, room, marks, meanings=meanings) for stage in known]
+
+
+def _stage_line(stage: Stage, span: float, room: int, marks: Glyphs, *, meanings: bool) -> Line:
+    line: Line = [("", f"  {stage.name:<12}"), ("class:strong", f"{fmt.latency(stage.seconds):>9}  ")]
+    line += _bar(stage, span, room, marks)
+    return [*canvas.fit(line, LEFT + room), ("class:dim", f"  {stage.meaning}")] if meanings else line
 
 
 def _bar(stage: Stage, span: float, room: int, marks: Glyphs) -> Line:

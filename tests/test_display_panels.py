@@ -1,0 +1,279 @@
+"""The panels as tables: a view or a value in, lines of text out."""
+
+from dataclasses import replace
+
+import pytest
+import scene
+from drawing import QUIET, SEALED, Exchange, busy, text, view_of, with_exchange
+from fakes import snapshot
+from netmon import Rule
+from netmon.display import about, absent, canvas, columns, header, specs, tables, timeline
+from netmon.display.help import help_page
+from netmon.display.keys import FIRST, KEYS, OF_PAGE, TYPING
+from netmon.display.layout import screen
+from netmon.display.rows import admits
+from netmon.display.themes import ASCII, UNICODE
+from netmon.display.view import Page, Panel, Sort, View
+from netmon.frames import Frames
+
+
+@pytest.mark.parametrize(
+    ("lost", "style", "words"),
+    [(0, "class:dim", "none lost"), (1, "class:warn", "1 lost (<0.1 %)"), (10, "class:bad", "10 lost (0.1 %)")],
+)
+def test_the_capture_line_turns_red_above_a_thousandth(lost, style, words):
+    capture = {"received": 9_980, "kernel_dropped": lost}
+    [(found, line)] = header.capture_text(Frames().push(snapshot(0, capture=capture)))
+    assert found == style
+    assert line.endswith(words)
+
+
+@pytest.mark.parametrize(("hits", "word"), [(4, "OK"), (5, "ALERT")])
+def test_the_alert_bar_has_a_word_beside_its_colour(hits, word):
+    view = view_of([Frames(10.0, [Rule(5, 10)]).push(snapshot(0, hits=hits))])
+    assert text([header.alert_bar(view, 100)])[0].split()[0] == word
+
+
+def test_an_alert_that_lasts_says_for_how_long_and_whether_it_was_acknowledged():
+    made = Frames(10.0, [Rule(5, 10)])
+    view = view_of([made.push(snapshot(i, hits=5)) for i in range(4)])
+    assert "20 / 5 hits in 10 s, for 3 s" in text([header.alert_bar(view, 120)])[0]
+    assert text([header.alert_bar(view.with_acknowledged(), 120)])[0].endswith("for 3 s  acknowledged")
+
+
+def test_acknowledging_is_for_the_alerts_there_are_not_for_the_next():
+    made = Frames(10.0, [Rule(5, 1)])
+    frames = [made.push(snapshot(i, hits=n)) for i, n in enumerate([5, 0, 5])]
+    view = view_of(frames[:2]).with_acknowledged().with_frame(frames[2])
+    assert text(tables.alerts(view, 80, 5)) == [
+        " ALERTS 3, 1 not acknowledged",
+        "   00:00:03  ALERT      5 hits in 1 s  a acknowledges",
+        "   00:00:02  RECOVERED  after 1 s",
+        "   00:00:01  ALERT      5 hits in 1 s  acknowledged",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("frame", "said"),
+    [
+        (None, ["Waiting for the first interval"]),
+        (QUIET, ["No HTTP seen", "No packet passed the filter", "netmon --demo"]),
+        (SEALED, ["No HTTP seen", "1 204 packets", "30 tls, 8 other.", "encrypted to shop.example", "netmon --demo"]),
+    ],
+)
+def test_without_http_the_table_says_why(frame, said):
+    shown = "\n".join(text(absent.no_http(frame)))
+    assert all(words in shown for words in said)
+
+
+def test_after_clearing_it_says_so_and_not_that_nothing_was_seen():
+    made = Frames(10.0)
+    made.push(scene.second(0))
+    assert text(absent.no_http(made.clear())) == ["", "   Cleared: counting anew."]
+
+
+def test_more_interfaces_than_fit_are_counted():
+    interfaces = [{"name": f"eth{i}", "bytes": 9 - i, "state": "up"} for i in range(6)]
+    view = view_of([Frames().push(snapshot(0, interfaces=interfaces))])
+    assert [line.split()[0] for line in text(header.traffic(view, 80, 5))] == ["TRAFFIC", "eth0", "eth1", "eth2", "and"]
+    assert text(header.traffic(view, 80, 5))[-1] == "   and 3 more interfaces, see 3"
+
+
+def test_an_interface_that_is_off_is_in_no_rate_and_none_of_its_requests_is_listed():
+    view = view_of(busy(15))
+    off = replace(view, off=frozenset({"eth0"}))
+    assert "3.6 Mbit/s" in text([header.rates_line(view, 120)])[0]
+    assert text([header.rates_line(off, 120)])[0].startswith(" 174 hits/s   0 bit/s   0 packets/s")
+    assert len(text(tables.table(view_of(busy(15), "5"), Panel.REQUESTS, 120, 9))) == 9
+    assert "No exchange kept" in "".join(text(tables.table(replace(off, place=view.place), Panel.REQUESTS, 120, 9)))
+
+
+@pytest.mark.parametrize(
+    ("width", "titles"),
+    [
+        (119, ["hits", "req/s", "2xx", "3xx", "4xx", "5xx", "p50", "p95", "p99", "bytes", "RTT", "retr"]),
+        (79, ["hits", "req/s", "2xx", "4xx", "5xx", "p95", "bytes", "retr"]),
+        (60, ["hits", "req/s", "2xx", "4xx", "5xx", "p95"]),
+        (39, ["hits", "5xx"]),
+        (10, []),
+    ],
+)
+def test_the_least_important_columns_go_first(width, titles):
+    chosen, room = columns.choose(columns.HOST, width, 20)
+    assert [column.title for column in chosen] == titles
+    assert room + sum(column.width + 1 for column in chosen) <= width
+
+
+def test_the_column_that_sorts_goes_last():
+    for width in (119, 79, 60, 48):
+        chosen, _ = columns.choose(columns.HOST, width, 20, "p99")
+        assert "p99" in [column.title for column in chosen]
+
+
+@pytest.mark.parametrize(
+    ("n", "width", "shown"),
+    [
+        (999, 5, "999"),
+        (9_999, 5, "9 999"),
+        (10_000, 5, "10k"),
+        (1_234_567, 5, "1235k"),
+        (12_345_678, 5, "12M"),
+        (1_234_567, 7, "1235k"),
+    ],
+)
+def test_a_count_fits_its_column(n, width, shown):
+    assert columns.counted(n, width) == shown
+
+
+def test_every_figure_fits_its_column_however_large():
+    host = {"name": "a", "sections": []} | dict.fromkeys(("requests", "responses", "request_bytes"), 9999999999)
+    health = scene.tcp(99_999_999, rtt=999.0, retransmitted=99_999_999)
+    statuses = {str(status): 9_999_999 for status in (200, 301, 404, 503)}
+    large = snapshot(0, hosts=[host | {"tcp": health, "statuses": statuses, "latency": scene.spread([(900, 99_999)])}])
+    frame = Frames().push(large)
+    for table in (columns.HOST, columns.HOST_QUALITY):
+        for title, [_, shown] in zip(table, columns.cells(frame.window.hosts[0], table, frame, UNICODE), strict=True):
+            assert UNICODE.dots not in shown, title.title
+
+
+def test_titles_of_columns_are_what_the_core_ranks_by():
+    window = busy(15)[-1].window
+    for panel in (Panel.HOSTS, Panel.ALL_SECTIONS):
+        for title in specs.titles(panel):
+            assert len(window.ranked(specs.order(panel, Sort(title)))) == 6
+
+
+# One exchange as a line of time
+
+ALL = ["connect", "request", "server", "transfer"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "names", "begins"),
+    [
+        ({}, ALL, [0, 0.021, 0.055, 0.365]),
+        ({"connect": None}, ALL[1:], [0, 0.034, 0.344]),
+        ({"connect": None, "request_time": None, "transfer": None}, ["server"], [0]),
+        (dict.fromkeys(("connect", "request_time", "latency", "transfer")), [], []),
+    ],
+)
+def test_stages_follow_each_other_and_what_is_unknown_is_left_out(missing, names, begins):
+    stages = timeline.stages(Exchange(**missing))
+    assert [stage.name for stage in stages] == names
+    assert [stage.begin for stage in stages] == pytest.approx(begins)
+
+
+def test_the_bars_lie_where_the_stages_do():
+    lines = text(timeline.bars(Exchange(), timeline.LEFT + 2 + 45, ASCII))
+    assert [line[25:] for line in lines] == [
+        "##",
+        "..###",
+        "....." + "#" * 31,
+        "." * 36 + "#" * 9,
+        ".." + "#" * 43,
+    ]
+
+
+def test_a_stage_of_no_length_still_shows():
+    line = text(timeline.bars(Exchange(connect=0.0), 80, ASCII))[0]
+    assert line.split()[:3] == ["connect", "0.00", "ms"]
+    assert line.endswith("#")
+
+
+def test_a_request_without_a_response_says_so():
+    view = with_exchange(view_of(busy(15)))
+    asked = Exchange(status=None, latency=None, transfer=None, duration=None, retransmitted=0)
+    shown = text(timeline.timeline(replace(view, place=view.place._replace(exchange=asked)), 100, 20))
+    assert shown[0].endswith("no response seen")
+    assert not any("whole" in line or "server" in line for line in shown)
+
+
+def test_what_stands_out_of_a_request_is_said_in_words():
+    view = with_exchange(view_of(busy(15)))
+    shown = text(timeline.timeline(view, 100, 30))
+    assert "  68 % of it is the server's thinking." in shown
+    assert "  3 segments retransmitted while it lasted." in shown
+
+
+# Help and the last line
+
+
+def test_the_help_page_and_the_footer_are_made_from_the_table_of_keys():
+    shown = "\n".join(text(help_page(View(), 200, 200)))
+    for key in KEYS:
+        assert key.shown in shown
+        assert key.meaning.removeprefix("view: ") in shown
+    known = {word for key in KEYS for word in key.shown.split()} | {"arrows", "1-6"}
+    assert {key for hints in [*OF_PAGE.values(), FIRST] for key, _ in hints} <= known
+    assert set(OF_PAGE) == set(Page)
+
+
+def test_no_key_is_bound_twice():
+    for table in (KEYS, TYPING):
+        names = [name for key in table for name in key.names]
+        assert len(names) == len(set(names))
+
+
+def test_the_keys_of_playing_a_file_are_free():
+    assert not {".", "<", ">"} & {name for key in KEYS for name in key.names}
+
+
+def test_a_long_help_page_scrolls_to_its_end():
+    view = view_of([QUIET], ["?", "end"])
+    assert any("lost" in line for line in text(screen(view, 80, 24)))
+    assert any("lost" in line for line in text(screen(view, 40, 10)))
+
+
+# Canvas
+
+
+@pytest.mark.parametrize(
+    ("share", "bar"), [(0, "....."), (0.001, "#...."), (0.5, "##..."), (1, "#####"), (99, "#####")]
+)
+def test_gauge(share, bar):
+    assert "".join(part for _, part in canvas.gauge(share, 5, "", ASCII)) == bar
+
+
+@pytest.mark.parametrize(
+    ("values", "line"), [([], ""), ([0, 0], "▁▁"), ([0, 1, 2, 4], "▁▃▅█"), ([1, 10**9], "▂█"), ([5, 5], "██")]
+)
+def test_sparkline(values, line):
+    assert canvas.sparkline(values, UNICODE) == line
+
+
+@pytest.mark.parametrize(
+    ("intervals", "series"),
+    [
+        ([], [0, 0, 0, 0]),
+        ([(0, 1, 5)], [0, 0, 0, 5]),
+        ([(0, 1, 5), (1, 2, 6)], [0, 0, 5, 6]),
+        ([(0, 1, 5), (3, 4, 6)], [5, 0, 0, 6]),
+        ([(0, 1, 1), (1, 3, 8)], [0, 1, 4, 4]),
+        ([(0, 1, 5), (1, 2, 5), (2, 3, 5), (3, 4, 5), (4, 5, 6)], [5, 5, 5, 6]),
+        ([(0, 0.5, 1), (0.5, 1, 2), (1, 1.5, 4), (1.5, 2, 8)], [0, 0, 3, 12]),
+    ],
+)
+def test_series_puts_snapshots_where_they_belong_in_time(intervals, series):
+    history = [snapshot(start, end, hits=hits) for start, end, hits in intervals]
+    assert canvas.series(history, lambda each: each.hits, 4) == series
+
+
+@pytest.mark.parametrize(
+    ("text_", "pattern", "meant"),
+    [
+        ("www.shop.example", "SHOP", True),
+        ("www.shop.example", "!shop", False),
+        ("api.example", "!shop", True),
+        ("any", "", True),
+        ("any", "!", True),
+    ],
+)
+def test_exchanges_are_filtered_as_the_core_filters_hosts(text_, pattern, meant):
+    assert admits(text_, pattern) is meant
+    hosts = Frames().push(snapshot(0, hosts=[{"name": text_, "hits": 1}])).window.ranked(matching=pattern)
+    assert (len(hosts) == 1) is meant
+
+
+def test_how_many_exchanges_did_not_fit_is_said():
+    frame = Frames(keeps_exchanges=True).push(snapshot(0, responses=9, capture={"exchanges_dropped": 4}))
+    assert text(about.kept(view_of([frame]), 120, 1))[0].endswith("4 did not fit")
