@@ -9,6 +9,7 @@ mod json;
 mod point;
 mod rank;
 mod rows;
+mod sum;
 mod tally;
 mod window;
 
@@ -24,6 +25,7 @@ use super::packet::Timestamp;
 pub use point::Point;
 pub use rank::{Key, Matching, Ranking};
 use rows::merge_rows;
+pub use sum::Sum;
 pub use tally::Tally;
 pub use window::Window;
 

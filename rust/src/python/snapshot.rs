@@ -24,7 +24,13 @@ impl From<snapshot::Snapshot> for Snapshot {
 
 impl From<Arc<snapshot::Snapshot>> for Snapshot {
     fn from(snapshot: Arc<snapshot::Snapshot>) -> Self {
-        Self(Held::new(snapshot))
+        Arc::new(snapshot::Sum::from(snapshot)).into()
+    }
+}
+
+impl From<Arc<snapshot::Sum>> for Snapshot {
+    fn from(sum: Arc<snapshot::Sum>) -> Self {
+        Self(Held::new(sum))
     }
 }
 
