@@ -88,6 +88,18 @@ def test_a_rule_fires_on_a_file_at_the_instants_of_its_packets(capture):
     assert done.returncode == 5
 
 
+def test_a_file_that_is_played_counts_the_same_and_its_alerts_are_at_the_same_instants(capture):
+    rule = ["--alert-threshold", 8, "--alert-span", 2]
+    at_once, *played = (run("-r", capture, "--plain", *rule, *how).stdout for how in ([], ["--speed", "max"]))
+    alerts = [line for line in at_once.splitlines() if line.startswith((b"ALERT ", b"RECOVERED"))]
+    assert [[line for line in out.splitlines() if line in alerts] for out in played] == [alerts]
+    lines = run("-r", capture, "--ndjson", "--speed", "1000").stdout.splitlines()
+    assert len(lines) == 46, "one for each second, silence included"
+    total = run("-r", capture, "--json").stdout
+    merged = Snapshot.merge(map(Snapshot.from_json, lines))
+    assert (merged.hits, merged.hosts[0].hits) == (32, json.loads(total)["hosts"][-1]["hits"])
+
+
 def test_requests_are_listed_one_a_line(capture):
     lines = [json.loads(line) for line in run("-r", capture, "--requests", "--ndjson").stdout.splitlines()]
     assert len(lines) == 16
@@ -107,6 +119,7 @@ def test_the_api_gives_what_the_command_gives(capture):
         (["-r", __file__], 4, "test_end_to_end.py"),
         (["-i", "nosuch0"], 4, "nosuch0"),
         (["-r", "CAPTURE", "-f", "not a filter"], 2, "netmon: the filter does not compile: "),
+        (["--speed", "10"], 2, "netmon: --speed plays a capture file, and there is none: name it with -r FILE"),
     ],
 )
 def test_what_cannot_be_read_is_named(capture, arguments, code, message):

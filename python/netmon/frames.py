@@ -8,6 +8,7 @@ thread, and drawing a frame merges nothing. Of the past a frame has numbers, not
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -120,6 +121,17 @@ class Frames:
             merged, length = self._window.merged, self._window.length
             self._newest = replace(self._newest, window=merged, window_length=length, alerts=())
         return self._newest
+
+    def copy(self) -> Frames:
+        """Other frames with the same past, which go on by themselves; rows are shared."""
+        twin = copy(self)
+        twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
+        return twin
+
+    @property
+    def rows(self) -> int:
+        """Rows of the newest window and of the total: what the memory of a copy grows with."""
+        return self._newest.window.rows + self._newest.total.rows if self._newest else 0
 
 
 def _slide(points: deque[Point], newest: Point, length: float) -> None:

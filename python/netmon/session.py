@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from netmon._core import Snapshot
     from netmon.options import Settings
+    from netmon.player import Player
     from netmon.sinks import Sink
 
 NOTES = 100
@@ -46,8 +47,8 @@ def run(
     first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
     """
     console = console or Console()
-    monitor = monitor or _monitor(settings, filter)
     on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
+    monitor = monitor or _monitor(settings, filter, plays=not on_screen)
     with ExitStack() as files:
         session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
         files.callback(monitor.close)
@@ -86,7 +87,11 @@ class Session:
 
     def push(self, snapshot: Snapshot) -> Frame:
         """Takes one snapshot through the flow."""
-        self.frame = frame = self._frames.push(snapshot)
+        return self.deliver(self._frames.push(snapshot))
+
+    def deliver(self, frame: Frame) -> Frame:
+        """Hands a frame to all outputs."""
+        self.frame = frame
         for sink in self.sinks:
             sink.update(frame)
         self._take_log()
@@ -104,17 +109,32 @@ class Session:
     def run_screen(self) -> None:
         from netmon.display.app import Display  # noqa: PLC0415  heavy, and only the screen needs it
 
-        whole_file = bool(self._settings.read)
+        settings = self._settings
+        player = self._player() if settings.read and settings.speed is not None else None
+        whole_file = bool(settings.read) and player is None
         if whole_file:
             self._frames = Frames(float("inf"), self._rules)
         self._notes = deque(maxlen=NOTES)
         display = Display(
-            color=self._console.wants_color(self._settings.color),
-            plain_glyphs=self._settings.ascii or not self._console.speaks_unicode,
+            color=self._console.wants_color(settings.color),
+            plain_glyphs=settings.ascii or not self._console.speaks_unicode,
             stays=whole_file,
+            player=player,
         )
         with stopping(display.stop), self._ending():
-            display.run(self._frames_as_they_come(), self._monitor.close)
+            if player is not None:
+                display.run(player.moments(), player.stop)
+            else:
+                display.run(self._frames_as_they_come(), self._monitor.close)
+
+    def _player(self) -> Player:
+        """The file as it is played on the screen; outputs get each frame when it is first played."""
+        from netmon.playback import Playback  # noqa: PLC0415  as above
+        from netmon.player import Player  # noqa: PLC0415
+
+        settings = self._settings
+        playback = Playback(self._frames, interval=settings.interval, speed=settings.speed or 1.0, on_new=self.deliver)
+        return Player(playback, self._monitor)
 
     async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
         import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and only the screen needs it
@@ -166,10 +186,12 @@ class Session:
             self._console.say("".join(lines))
 
 
-def _monitor(settings: Settings, default_filter: str | None) -> Monitor:
+def _monitor(settings: Settings, default_filter: str | None, *, plays: bool) -> Monitor:
+    """The capture; on the screen a player sees to the speed of a file, and live there is none."""
     return Monitor(
         settings.interfaces,
         read=settings.read,
+        speed=settings.speed if plays and settings.read else None,
         interval=settings.interval,
         timeout=settings.timeout,
         filter=settings.filter or default_filter,

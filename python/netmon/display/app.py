@@ -17,10 +17,11 @@ from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.styles import Style
 
-from netmon.display.keys import KEYS, Action, Key
+from netmon.display.keys import KEYS, LEAP, Action, Key
 from netmon.display.layout import screen
 from netmon.display.state import View
 from netmon.display.style import COLORS, NO_COLORS
+from netmon.frames import Frame
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
-    from netmon.frames import Frame
+    from netmon.playback import Moment
+    from netmon.player import Player
 
 ESCAPE_WAIT = 0.05
 """Seconds until Esc is known to be no beginning of another key; the default of half a second is felt."""
@@ -50,11 +52,13 @@ class Display:
         color: bool = True,
         plain_glyphs: bool = False,
         stays: bool = False,
+        player: Player | None = None,
         input: Input | None = None,  # noqa: A002  prompt_toolkit's word
         output: Output | None = None,
     ) -> None:
         self.view = View(plain_glyphs=plain_glyphs)
         self._stays = stays
+        self.player = player
         self._is_stopped = False
         self._failure: BaseException | None = None
         self._app: Application[None] = Application(
@@ -69,7 +73,7 @@ class Display:
         )
         self._app.ttimeoutlen = self._app.timeoutlen = ESCAPE_WAIT
 
-    def run(self, frames: AsyncIterator[Frame], close: Callable[[], None]) -> None:
+    def run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
         """Draws `frames` until `stop`, a key that quits, or their end.
 
         `close` is called when the screen is left; the frames that still come then are taken, and not drawn. Raises
@@ -77,7 +81,7 @@ class Display:
         """
         asyncio.run(self._run(frames, close))
 
-    async def _run(self, frames: AsyncIterator[Frame], close: Callable[[], None]) -> None:
+    async def _run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
         asyncio.get_running_loop().set_exception_handler(self._fail)
         feed = asyncio.create_task(self._feed(frames))
         try:
@@ -89,7 +93,7 @@ class Display:
         if self._failure is not None:
             raise self._failure
 
-    async def _feed(self, frames: AsyncIterator[Frame]) -> None:
+    async def _feed(self, frames: AsyncIterator[Frame | Moment]) -> None:
         try:
             async for frame in frames:
                 self.show(frame)
@@ -98,8 +102,18 @@ class Display:
             self.stop()
             raise
 
-    def show(self, frame: Frame) -> None:
-        self.change(lambda view: view.with_frame(frame))
+    def show(self, shown: Frame | Moment) -> None:
+        if isinstance(shown, Frame):
+            self.change(lambda view: view.with_frame(shown))
+        else:
+            self.change(lambda view: view.with_moment(shown))
+
+    def pause(self) -> None:
+        """The file that is played stands still; of a live capture, the screen does."""
+        if self.player is not None:
+            self.player.toggle()
+        else:
+            self.change(lambda view: view.paused())
 
     def _end(self) -> None:
         if self._stays:
@@ -164,11 +178,14 @@ def _bindings(display: Display) -> KeyBindings:
 
 
 def _handler(display: Display, key: Key) -> Any:
-    named = {"quit": display.stop, "suspend": display.suspend}
+    named = {"quit": display.stop, "suspend": display.suspend, "pause": display.pause}
+    if (player := display.player) is not None:
+        named |= {"step": player.step, "rewind": player.rewind}
+        named |= {"back": lambda: player.seek(-LEAP), "forward": lambda: player.seek(+LEAP)}
 
     def handle(_event: KeyPressEvent) -> None:
         if isinstance(key.action, str):
-            named[key.action]()
+            named.get(key.action, lambda: None)()
         else:
             display.change(key.action)
 

@@ -1,7 +1,7 @@
 """The keys: one table, from which the bindings, the help page and the footer are made.
 
-An action makes a new view of the old one; the two that need the terminal, quit and suspend, are named and left to the
-application.
+An action makes a new view of the old one; those that need the terminal or move in a file that is played are named and
+left to the application.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 PAGE = 10
 """Rows that PgUp and PgDn move."""
+
+LEAP = 10
+"""Intervals that < and > go."""
 
 FAR = 1_000_000_000
 """More rows than there are: Home and End."""
@@ -49,7 +52,11 @@ KEYS = (
     Key(("escape", "backspace"), "Esc Backspace", lambda view: view.left(), "out again"),
     Key(("s",), "s", lambda view: view.sorted_by_next(), "sort by the next column"),
     Key(("r",), "r", lambda view: view.reversed(), "reverse the order"),
-    Key(("p", " "), "p Space", lambda view: view.paused(), "pause the screen; the capture goes on"),
+    Key(("p", " "), "p Space", "pause", "pause the screen; the capture goes on, time in a file stands still"),
+    Key((".",), ".", "step", "with --speed: one interval on, and pause"),
+    Key(("<",), "<", "back", "with --speed: ten intervals back"),
+    Key((">",), ">", "forward", "with --speed: ten intervals on"),
+    Key(("0",), "0", "rewind", "with --speed: to the start"),
     Key(("?", "h", "f1"), "? h F1", lambda view: view.helped(), "this page, and back"),
     Key(("c-z",), "Ctrl+Z", "suspend", "to the shell; fg comes back"),
     Key(("q", "c-c"), "q Ctrl+C", "quit", "quit"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netmon._core import Host, HostRanking, PathRanking, Section
     from netmon.alerts import Alert
     from netmon.frames import Frame
+    from netmon.playback import Moment, Progress
 
 ALERTS = 1000
 """Alerts kept in the log; older ones are in the outputs."""
@@ -47,6 +48,8 @@ class View:
     sort: str = "hits"
     is_reversed: bool = False
     plain_glyphs: bool = False
+    progress: Progress | None = None
+    """Where in a file that is played one is."""
 
     @property
     def frame(self) -> Frame | None:
@@ -59,7 +62,7 @@ class View:
 
     @property
     def is_paused(self) -> bool:
-        return self.held is not None
+        return self.held is not None or (self.progress is not None and self.progress.is_paused)
 
     @property
     def _hosts(self) -> HostRanking | None:
@@ -118,6 +121,11 @@ class View:
 
     def with_frame(self, frame: Frame) -> View:
         return replace(self, newest=frame, alerts=(*self.alerts, *frame.alerts)[-ALERTS:])
+
+    def with_moment(self, moment: Moment) -> View:
+        """An instant of a file that is played, which may be before the one that was shown."""
+        progress = moment.progress
+        return replace(self, newest=moment.frame, alerts=moment.alerts, progress=progress, ended=progress.is_over)
 
     def with_end(self) -> View:
         return replace(self, ended=True)

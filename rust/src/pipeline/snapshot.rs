@@ -388,6 +388,22 @@ impl Snapshot {
         })
     }
 
+    /// The empty interval of `length` nanoseconds behind this one, as a live capture counts silence: what is rather than
+    /// happens stays as it was.
+    pub fn silence(&self, length: i64) -> Self {
+        let start = self.span.map_or(Timestamp::default(), |(_, end)| end);
+        let end = start.plus(length);
+        let here = self.interfaces.iter().filter(|interface| interface.state != InterfaceState::Down);
+        let still = |interface: &Interface| Interface { name: interface.name.clone(), at: end, ..Interface::default() };
+        let flows = Gauge { at: end, value: self.capture.flows.value };
+        Self {
+            span: Some((start, end)),
+            interfaces: here.map(still).collect(),
+            capture: Capture { flows, ..Capture::default() },
+            ..Self::default()
+        }
+    }
+
     /// How many rows it has in all its tables: what its memory grows with.
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();

@@ -25,8 +25,8 @@ pub const ROWS: usize = 400_000;
 /// Snapshots and rows of a sum that nobody looks at; with more it is made all the same, so that they can go.
 const MAX_PENDING: (usize, usize) = (60, ROWS / 4);
 
-/// The merge of the last `length` nanoseconds, and of everything.
-#[derive(Debug)]
+/// The merge of the last `length` nanoseconds, and of everything. A clone shares the rows.
+#[derive(Clone, Debug)]
 pub struct Window {
     /// `None` is everything.
     length: Option<i64>,
@@ -44,7 +44,7 @@ pub struct Window {
     total: Arc<Sum>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Part {
     snapshot: Arc<Snapshot>,
     start: Timestamp,
