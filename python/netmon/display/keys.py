@@ -52,7 +52,7 @@ KEYS = (
     Key(("escape", "backspace"), "Esc Backspace", lambda view: view.left(), "out again"),
     Key(("s",), "s", lambda view: view.sorted_by_next(), "sort by the next column"),
     Key(("r",), "r", lambda view: view.reversed(), "reverse the order"),
-    Key(("p", " "), "p Space", "pause", "pause the screen; the capture goes on, time in a file stands still"),
+    Key(("p", " "), "p Space", "pause", "pause the screen; the capture goes on, a played file waits"),
     Key((".",), ".", "step", "with --speed: one interval on, and pause"),
     Key(("<",), "<", "back", "with --speed: ten intervals back"),
     Key((">",), ">", "forward", "with --speed: ten intervals on"),

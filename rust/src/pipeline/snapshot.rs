@@ -390,6 +390,7 @@ impl Snapshot {
 
     /// The empty interval of `length` nanoseconds behind this one, as a live capture counts silence: what is rather than
     /// happens stays as it was.
+    #[must_use]
     pub fn silence(&self, length: i64) -> Self {
         let start = self.span.map_or(Timestamp::default(), |(_, end)| end);
         let end = start.plus(length);
