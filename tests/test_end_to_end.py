@@ -5,16 +5,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import forge
 import pexpect
-import pyte
 import pytest
 from netmon import Monitor, Snapshot
+from terminal import NETMON, Terminal
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
-NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 
 
 @pytest.fixture(scope="module")
@@ -140,30 +138,6 @@ def test_a_closed_pipe_is_a_quiet_end(capture):
 
 
 # On a terminal
-
-
-class Terminal:
-    """The command on a pseudo terminal, and what one would see on it."""
-
-    def __init__(self, *arguments, width=120, height=30):
-        self.screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self.screen)
-        self.child = pexpect.spawn(
-            NETMON[0], [*NETMON[1:], *map(str, arguments)], dimensions=(height, width), timeout=20,
-            env=os.environ | {"TERM": "xterm-256color", "TZ": "UTC"},
-        )  # fmt: skip
-
-    def shows(self, words):
-        """Waits until `words` are on the screen, however far apart."""
-        while words not in " ".join(" ".join(self.screen.display).split()):
-            self._stream.feed(self.child.read_nonblocking(65536, timeout=20))
-
-    def end(self):
-        """What was written from now to the end, and the exit code."""
-        rest = self.child.read()
-        self._stream.feed(rest)
-        self.child.close()
-        return rest.decode(), self.child.exitstatus
 
 
 def test_the_screen_of_a_file_shows_all_of_it_and_stays(capture):

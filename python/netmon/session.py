@@ -108,6 +108,7 @@ class Session:
 
     def run_screen(self) -> None:
         from netmon.display.app import Display  # noqa: PLC0415  heavy, and only the screen needs it
+        from netmon.display.terminal import Terminal  # noqa: PLC0415  as above
 
         settings = self._settings
         player = self._player() if settings.read and settings.speed is not None else None
@@ -120,6 +121,7 @@ class Session:
             plain_glyphs=settings.ascii or not self._console.speaks_unicode,
             stays=whole_file,
             player=player,
+            terminal=Terminal(self._console.stdout),
         )
         with stopping(display.stop), self._ending():
             if player is not None:

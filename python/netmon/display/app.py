@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any
+import signal
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.layout import Layout, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
 from netmon.display.keys import KEYS, LEAP, Action, Key
@@ -24,12 +28,13 @@ from netmon.display.style import COLORS, NO_COLORS
 from netmon.frames import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from prompt_toolkit.input import Input
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.output import Output
 
+    from netmon.display.terminal import Terminal
     from netmon.playback import Moment
     from netmon.player import Player
 
@@ -55,13 +60,16 @@ class Display:
         player: Player | None = None,
         input: Input | None = None,  # noqa: A002  prompt_toolkit's word
         output: Output | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self.view = View(plain_glyphs=plain_glyphs)
         self._stays = stays
         self.player = player
         self._is_stopped = False
         self._failure: BaseException | None = None
-        self._app: Application[None] = Application(
+        self._terminal = terminal
+        self._app = _Application(
+            terminal,
             layout=Layout(Window(_Canvas(self), always_hide_cursor=True)),
             key_bindings=_bindings(self),
             style=Style.from_dict(COLORS if color else NO_COLORS),
@@ -69,7 +77,7 @@ class Display:
             full_screen=True,
             min_redraw_interval=REDRAW,
             input=input,
-            output=output,
+            output=output or (_output(terminal) if terminal else None),
         )
         self._app.ttimeoutlen = self._app.timeoutlen = ESCAPE_WAIT
 
@@ -84,12 +92,20 @@ class Display:
     async def _run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
         asyncio.get_running_loop().set_exception_handler(self._fail)
         feed = asyncio.create_task(self._feed(frames))
+        is_interrupted = False
         try:
             if not self._is_stopped:
-                await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
+                with suppress(EOFError), _signals(self.suspend):  # nobody types any more: the terminal is gone
+                    await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
+        except KeyboardInterrupt:  # the second one: no frame is waited for
+            is_interrupted = feed.cancel()
+            raise
         finally:
             close()
-            await feed
+            self._app.renderer.reset()
+            if self._terminal is not None:
+                self._terminal.close()
+            await asyncio.gather(feed, return_exceptions=is_interrupted)
         if self._failure is not None:
             raise self._failure
 
@@ -139,7 +155,17 @@ class Display:
             self._app.loop.call_soon_threadsafe(self._leave)
 
     def suspend(self) -> None:
-        self._app.suspend_to_background()
+        """To the shell, which gets its terminal as it was; whoever continues the process gets the screen again."""
+
+        def stop() -> None:
+            if self._terminal is not None:
+                self._terminal.drain()
+            before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does it
+            signal.signal(signal.SIGTSTP, before)
+
+        if self._app.is_running and self._app.context is not None:
+            self._app.context.copy().run(run_in_terminal, stop)
 
     def _started(self) -> None:
         if self._is_stopped:
@@ -153,6 +179,38 @@ class Display:
         """Drawing failed: leave the screen first, then let the caller know."""
         self._failure = self._failure or context.get("exception") or RuntimeError(context["message"])
         self._leave()
+
+
+class _Application(Application[None]):
+    """Draws nothing while the terminal is behind; what there is then, once it is not."""
+
+    def __init__(self, terminal: Terminal | None, **how: Any) -> None:
+        super().__init__(**how)
+        self._terminal = terminal
+        if terminal is not None:
+            terminal.on_ready = self.invalidate
+
+    def _redraw(self, render_as_done: bool = False) -> None:
+        if render_as_done or self._terminal is None or not self._terminal.is_behind:
+            super()._redraw(render_as_done)
+
+
+def _output(terminal: Terminal) -> Output:
+    return Vt100_Output.from_pty(cast("TextIO", terminal), term=os.environ.get("TERM"))
+
+
+@contextmanager
+def _signals(suspend: Callable[[], None]) -> Iterator[None]:
+    """Ctrl+Z may come as a signal too, from whoever it was typed to."""
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop.add_signal_handler(signal.SIGTSTP, suspend)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTSTP)
 
 
 class _Canvas(UIControl):
