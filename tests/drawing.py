@@ -11,7 +11,7 @@ from netmon.display.keys import KEYS, TYPING
 from netmon.display.view import View
 from netmon.frames import Frames
 
-ACTIONS = {name: key.action for key in KEYS for name in key.names}
+ACTIONS = {name: key.action for key in KEYS for name in key.names} | {"p": lambda view: view.paused()}
 WHILE_TYPING = {name: key.action for key in TYPING for name in key.names}
 
 

@@ -1,10 +1,11 @@
 """Settings: what each source gives, which one wins, and how errors name the place they come from."""
 
 import tomllib
+from math import inf
 
 import pytest
 from netmon import Monitor, cli, config
-from netmon.options import OPTIONS, Duration, Settings, Size
+from netmon.options import OPTIONS, Duration, Settings, Size, Speed
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,17 @@ def test_sizes_are_kibibytes_or_have_a_unit(text, size):
 def test_what_is_no_size_is_refused(text):
     with pytest.raises(ValueError, match="size"):
         Size.parse(text)
+
+
+@pytest.mark.parametrize(("text", "speed"), [("1", 1), ("10", 10), ("0.5", 0.5), (".5", 0.5), (2, 2), ("max", inf)])
+def test_speeds_are_times_real_time(text, speed):
+    assert Speed.parse(text) == speed
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "fast", "inf", "nan", "1x", "1e3", True])
+def test_what_is_no_speed_is_refused(text):
+    with pytest.raises(ValueError, match="is not a speed such as"):
+        Speed.parse(text)
 
 
 def settings_of(tmp_path, toml="", environment=None, flags=()):
@@ -132,6 +144,8 @@ def test_the_printed_settings_are_a_file_that_gives_them(tmp_path):
         buffer_size=Size(4 << 20),
         promiscuous=False,
         format="json",
+        read=("a.pcap",),
+        speed=Speed.parse("max"),
     )
     path = tmp_path / "config.toml"
     path.write_text(config.to_toml(settings))
@@ -144,7 +158,7 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     names = set(Settings.__struct_fields__)
     assert {option.name for option in OPTIONS} == names
     assert {action.dest for action in cli.parser()._actions} >= names
-    keys = tomllib.loads(config.to_toml(Settings(filter="tcp", timeout=Duration(1))))
+    keys = tomllib.loads(config.to_toml(Settings(filter="tcp", timeout=Duration(1), speed=Speed(1))))
     assert set(keys) == names
     assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color"}})) == (
         names - {"format", "color"}

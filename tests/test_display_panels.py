@@ -214,10 +214,6 @@ def test_no_key_is_bound_twice():
         assert len(names) == len(set(names))
 
 
-def test_the_keys_of_playing_a_file_are_free():
-    assert not {".", "<", ">"} & {name for key in KEYS for name in key.names}
-
-
 def test_a_long_help_page_scrolls_to_its_end():
     view = view_of([QUIET], ["?", "end"])
     assert any("lost" in line for line in text(screen(view, 80, 24)))

@@ -5,16 +5,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 
 import forge
 import pexpect
-import pyte
 import pytest
 from netmon import Monitor, Snapshot
+from terminal import NETMON, Terminal
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
-NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +86,18 @@ def test_a_rule_fires_on_a_file_at_the_instants_of_its_packets(capture):
     assert done.returncode == 5
 
 
+def test_a_file_that_is_played_counts_the_same_and_its_alerts_are_at_the_same_instants(capture):
+    rule = ["--alert-threshold", 8, "--alert-span", 2]
+    at_once, *played = (run("-r", capture, "--plain", *rule, *how).stdout for how in ([], ["--speed", "max"]))
+    alerts = [line for line in at_once.splitlines() if line.startswith((b"ALERT ", b"RECOVERED"))]
+    assert [[line for line in out.splitlines() if line in alerts] for out in played] == [alerts]
+    lines = run("-r", capture, "--ndjson", "--speed", "1000").stdout.splitlines()
+    assert len(lines) == 46, "one for each second, silence included"
+    total = run("-r", capture, "--json").stdout
+    merged = Snapshot.merge(map(Snapshot.from_json, lines))
+    assert (merged.hits, merged.hosts[0].hits) == (32, json.loads(total)["hosts"][-1]["hits"])
+
+
 def test_requests_are_listed_one_a_line(capture):
     lines = [json.loads(line) for line in run("-r", capture, "--requests", "--ndjson").stdout.splitlines()]
     assert len(lines) == 16
@@ -107,6 +117,7 @@ def test_the_api_gives_what_the_command_gives(capture):
         (["-r", __file__], 4, "test_end_to_end.py"),
         (["-i", "nosuch0"], 4, "nosuch0"),
         (["-r", "CAPTURE", "-f", "not a filter"], 2, "netmon: the filter does not compile: "),
+        (["--speed", "10"], 2, "netmon: --speed plays a capture file, and there is none: name it with -r FILE"),
     ],
 )
 def test_what_cannot_be_read_is_named(capture, arguments, code, message):
@@ -127,30 +138,6 @@ def test_a_closed_pipe_is_a_quiet_end(capture):
 
 
 # On a terminal
-
-
-class Terminal:
-    """The command on a pseudo terminal, and what one would see on it."""
-
-    def __init__(self, *arguments, width=120, height=30):
-        self.screen = pyte.Screen(width, height)
-        self._stream = pyte.ByteStream(self.screen)
-        self.child = pexpect.spawn(
-            NETMON[0], [*NETMON[1:], *map(str, arguments)], dimensions=(height, width), timeout=20,
-            env=os.environ | {"TERM": "xterm-256color", "TZ": "UTC"},
-        )  # fmt: skip
-
-    def shows(self, words):
-        """Waits until `words` are on the screen, however far apart."""
-        while words not in " ".join(" ".join(self.screen.display).split()):
-            self._stream.feed(self.child.read_nonblocking(65536, timeout=20))
-
-    def end(self):
-        """What was written from now to the end, and the exit code."""
-        rest = self.child.read()
-        self._stream.feed(rest)
-        self.child.close()
-        return rest.decode(), self.child.exitstatus
 
 
 def test_the_screen_of_a_file_shows_all_of_it_and_stays(capture):

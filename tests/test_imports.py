@@ -11,8 +11,11 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core"},
+    {"pace"},
     {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
     {"frames", "config", "advice", "absence"},
+    {"playback"},
+    {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"cli"},

@@ -1,6 +1,7 @@
 """`Monitor`: what comes out of the iterators, when it opens and when it closes."""
 
 import asyncio
+from math import inf
 
 import pytest
 from fakes import FakeEngine, monitor, snapshot
@@ -126,3 +127,53 @@ def test_a_file_that_is_not_there_is_a_source_error(given):
 def test_settings_out_of_range_are_value_errors():
     with pytest.raises(ValueError, match="interval"):
         Monitor(interval=0)
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self):
+        self.now, self.naps = 0.0, []
+
+    def sleep(self, seconds):
+        assert seconds <= 0.1, "a wait is bounded, so that Ctrl-C works at once"
+        self.now += seconds
+
+
+def fake(speed, *script):
+    clock = Clock()
+    watch = Monitor(read="a", speed=speed, _engine=FakeEngine(script), _clock=lambda: clock.now, _sleep=clock.sleep)
+    return watch, clock
+
+
+@pytest.mark.parametrize(
+    ("speed", "times"), [(1, [1, 2, 3]), (10, [0.1, 0.2, 0.3]), (0.5, [2, 4, 6]), (inf, [0, 0, 0])]
+)
+def test_a_file_is_played_at_the_speed_asked_for_silence_included(speed, times):
+    watch, clock = fake(speed, snapshot(1), None, snapshot(3))
+    assert [(each.start, clock.now) for each in watch.snapshots()] == [
+        (start, pytest.approx(at)) for start, at in zip([1, 2, 3], times, strict=True)
+    ]
+
+
+def test_the_async_iterator_plays_the_same():
+    async def timed():
+        watch, clock = fake(2, snapshot(1), snapshot(3))
+        return [(each.start, clock.now) async for each in watch.asnapshots()]
+
+    assert asyncio.run(timed()) == [(1, pytest.approx(0.5)), (2, pytest.approx(1)), (3, pytest.approx(1.5))]
+
+
+def test_closing_ends_a_playback_at_once():
+    watch, clock = fake(1, snapshot(1), snapshot(2), snapshot(3))
+    seen = []
+    for each in watch.snapshots():
+        seen.append(each.start)
+        watch.close()
+    assert (seen, clock.now) == ([1], pytest.approx(1))
+
+
+@pytest.mark.parametrize(("read", "speed"), [(None, 1.0), ("a.pcap", 0.0), ("a.pcap", -1.0)])
+def test_a_speed_is_above_0_and_of_a_file(read, speed):
+    with pytest.raises(ValueError, match="speed is above 0 and needs a file"):
+        Monitor(read=read, speed=speed)

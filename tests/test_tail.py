@@ -12,8 +12,16 @@ def second(at, latencies, **capture):
     rows = [
         {
             "ts": iso(at + number / 1000),
-            "client": "10.0.0.1:5000", "server": "10.0.0.2:80", "interface": "eth0", "host": "a", "section": "/",
-            "method": "GET", "status": 200, "request_bytes": 1, "response_bytes": 1, "duration": None,
+            "client": "10.0.0.1:5000",
+            "server": "10.0.0.2:80",
+            "interface": "eth0",
+            "host": "a",
+            "section": "/",
+            "method": "GET",
+            "status": 200,
+            "request_bytes": 1,
+            "response_bytes": 1,
+            "duration": None,
             "latency": latency,
         }
         for number, latency in enumerate(latencies)

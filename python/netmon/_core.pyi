@@ -326,6 +326,9 @@ class Snapshot(_Counts):
     @property
     def section_count(self) -> int:
         """Sections of all hosts."""
+    @property
+    def rows(self) -> int:
+        """Rows of all tables, exchanges included: what the memory of a snapshot grows with."""
     def top(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Host]:
@@ -362,6 +365,8 @@ class Snapshot(_Counts):
         """The `newest` last exchanges and the `slowest` slowest to be answered, each once, by time."""
     def without_exchanges(self) -> Snapshot:
         """The same counts, with no `exchanges`."""
+    def silence(self, length: float) -> Snapshot:
+        """The empty interval of `length` seconds that follows: interfaces and connections tracked stay as they were."""
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
         """The snapshot of them all. Associative and commutative, with the interpreter released."""
@@ -437,6 +442,8 @@ class Window:
 
         One that ends before all that is kept (a clock set back) begins a new window.
         """
+    def copy(self) -> Window:
+        """Another window with the same past, which goes on by itself; rows are shared."""
     def resize(self, length: float) -> None:
         """Makes the window longer or shorter at once, with what is there: the last 60 s at least, in a flood fewer."""
     @property

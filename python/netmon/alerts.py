@@ -9,6 +9,7 @@ threshold fires one alert; falling below it gives one recovery. Never sends, pri
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -74,6 +75,12 @@ class AlertPolicy:
         alerts = [alert for watch in self._watches for alert in watch.update(snapshot)]
         return sorted(alerts, key=lambda alert: alert.at)
 
+    def copy(self) -> AlertPolicy:
+        """Another policy with the same past, which goes on by itself."""
+        twin = AlertPolicy(())
+        twin._watches = [watch.copy() for watch in self._watches]
+        return twin
+
     @property
     def gauges(self) -> Sequence[Gauge]:
         """Where each rule stands, in the order of the rules."""
@@ -94,6 +101,11 @@ class _Watch:
     @property
     def gauge(self) -> Gauge:
         return Gauge(self._rule, self._sum, self._alert)
+
+    def copy(self) -> _Watch:
+        twin = copy(self)
+        twin._counts = self._counts.copy()
+        return twin
 
     def update(self, snapshot: Snapshot) -> list[Alert]:
         start, end = _micros(snapshot.start), _micros(snapshot.end)

@@ -98,6 +98,8 @@ def settings_from(flags: argparse.Namespace, environment: Mapping[str, str]) -> 
         config.read_environment(environment),
         given,
     )
+    if "speed" in given and not settings.read:
+        raise config.ConfigError("--speed plays a capture file, and there is none: name it with -r FILE")
     for path in settings.output:
         if Path(path).suffix not in (".ndjson", ".json"):
             raise config.ConfigError(f"-o {path}: only .ndjson and .json can be written")

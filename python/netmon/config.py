@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from netmon.options import OPTIONS, Duration, Settings, Size
+from netmon.options import OPTIONS, Duration, Settings, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,7 +95,9 @@ def to_text(value: object) -> str:
 def _toml(value: object) -> str:
     if isinstance(value, Size):
         return f'"{value // 1024}KiB"'
-    if isinstance(value, Duration):
+    if isinstance(value, Speed) and value == float("inf"):
+        return '"max"'
+    if isinstance(value, (Duration, Speed)):
         return f"{value:g}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
@@ -104,6 +106,6 @@ def _toml(value: object) -> str:
 
 
 def _decode(kind: type, value: object) -> object:
-    if issubclass(kind, (Duration, Size)):
+    if issubclass(kind, (Duration, Size, Speed)):
         return kind.parse(value)
     raise NotImplementedError(kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import sys
 from contextlib import contextmanager, suppress
@@ -12,6 +13,10 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import FrameType
+
+
+PATIENCE = 1.0
+"""Seconds that a terminal which does not read is waited for."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,20 @@ class Console:
         return "utf" in (self.stdout.encoding or "").lower()
 
     def say(self, text: str) -> None:
-        """Writes to standard error; a terminal that hung up has nobody to tell."""
+        """Writes to standard error; a terminal that hung up or does not read has nobody to tell."""
         with suppress(OSError):
-            self.stderr.write(text)
-            self.stderr.flush()
+            if self._is_heard:
+                self.stderr.write(text)
+                self.stderr.flush()
+
+    @property
+    def _is_heard(self) -> bool:
+        """Whether writing to standard error will not wait for ever."""
+        if not self.stderr.isatty():
+            return True
+        ready = select.poll()
+        ready.register(self.stderr, select.POLLOUT)
+        return bool(ready.poll(PATIENCE * 1000))
 
     @property
     def _can_draw(self) -> bool:

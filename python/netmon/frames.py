@@ -9,6 +9,7 @@ keeping for a screen, when there is one. Pure: no clock, no output.
 from __future__ import annotations
 
 from collections import deque
+from copy import copy
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -165,6 +166,18 @@ class Frames:
             serial=self._serial,
         )
         return self._newest
+
+    def copy(self) -> Frames:
+        """Other frames with the same past, which go on by themselves; rows are shared."""
+        twin = copy(self)
+        twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
+        twin._lock = Lock()
+        return twin
+
+    @property
+    def rows(self) -> int:
+        """Rows of the newest window and of the total: what the memory of a copy grows with."""
+        return self._newest.window.rows + self._newest.counted.rows if self._newest else 0
 
 
 def _slide(points: deque[Point], newest: Point, length: float) -> None:

@@ -1,16 +1,18 @@
 """A capture as an iterator of snapshots: the engine of the native core with Python's manners.
 
 Settings go in, one `Snapshot` per interval comes out. Waits in bounded steps with the interpreter released, so that
-Ctrl-C and cancellation work at once. Never keeps a snapshot, never prints, never looks at a clock.
+Ctrl-C and cancellation work at once. Never keeps a snapshot, never prints; looks at a clock to play a file only.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Generator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Protocol, Self, TypeAlias
 
 from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon.pace import Schedule
 
 STEP = 0.1
 """Seconds of one wait for the engine: how long Ctrl-C or a cancellation may have to wait."""
@@ -33,9 +35,11 @@ class Monitor:
     """Watches interfaces, or reads capture files.
 
     `interfaces` and `read` take one name or several; interfaces may be globs, none means every interface that is up,
-    and `read` wins. `interval` and `timeout` are seconds. `filter` is a BPF expression in place of the default.
-    `exchanges` asks for a row per exchange in each snapshot. `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP
-    and Teredo. `workers` is the number of threads that share the connections, 1 to 64; the counts are the same.
+    and `read` wins. `speed` plays files at that many times real time, with the silence between packets, ``inf`` as fast
+    as it goes; without it they are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
+    `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
+    `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `workers` is the number of threads that share
+    the connections, 1 to 64; the counts are the same.
 
     Nothing is opened before `open`, ``with`` or the first call of `snapshots`; these raise PermissionError,
     SourceError (nothing to capture from) and FilterError.
@@ -46,6 +50,7 @@ class Monitor:
         interfaces: Names = None,
         *,
         read: Names = None,
+        speed: float | None = None,
         interval: float = 1.0,
         timeout: float | None = None,
         filter: str | None = None,  # noqa: A002  the name of the setting everywhere
@@ -58,8 +63,13 @@ class Monitor:
         decode_tunnels: bool = False,
         workers: int = 1,
         _engine: Source | None = None,
+        _clock: Callable[[], float] = time.monotonic,
+        _sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._opened = False
+        if speed is not None and not (speed > 0 and _names(read)):
+            raise ValueError(f"speed is above 0 and needs a file to read, not {speed} of {read}")
+        self._opened = self._closed = False
+        self._schedule, self._clock, self._sleep = Schedule(speed, interval), _clock, _sleep
         self._engine = _engine or Engine(
             interfaces=_names(interfaces),
             exclude_interfaces=_names(exclude_interfaces),
@@ -89,6 +99,7 @@ class Monitor:
 
     def close(self) -> None:
         """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
+        self._closed = True
         self._engine.close()
 
     def log(self) -> list[tuple[str, str]]:
@@ -104,8 +115,12 @@ class Monitor:
         try:
             while True:
                 snapshot = self._engine.next(STEP)
-                if snapshot is not None:
-                    yield snapshot
+                for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
+                    while (left := due - self._clock()) > 0 and not self._closed:
+                        self._sleep(min(left, STEP))
+                    if left > 0:
+                        return
+                    yield step
         except EOFError:
             return
         finally:
@@ -119,8 +134,12 @@ class Monitor:
         try:
             while True:
                 snapshot = await asyncio.to_thread(self._engine.next, STEP)
-                if snapshot is not None:
-                    yield snapshot
+                for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
+                    while (left := due - self._clock()) > 0 and not self._closed:
+                        await asyncio.to_thread(self._sleep, min(left, STEP))
+                    if left > 0:
+                        return
+                    yield step
         except EOFError:
             return
         finally:

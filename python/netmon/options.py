@@ -44,6 +44,19 @@ class Size(int):
         return cls(int(found[1]) * cls.UNITS[found[2]])
 
 
+class Speed(float):
+    """Times real time, written as ``1``, ``10`` or ``0.5``; ``max`` is as fast as it goes."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        text = str(value).strip().lower()
+        found = re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", text)
+        speed = float("inf") if text == "max" else float(text) if found else 0.0
+        if isinstance(value, bool) or speed <= 0:
+            raise ValueError(f"{value!r} is not a speed such as 1, 10, 0.5 or max")
+        return cls(speed)
+
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -53,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     interfaces: tuple[str, ...] = ()
     exclude_interfaces: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
+    speed: Speed | None = None
     filter: str | None = None
     snaplen: Annotated[int, msgspec.Meta(ge=1)] = DEFAULT_SNAPLEN
     buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
@@ -98,6 +112,7 @@ OPTIONS = (
     ),
     Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "but not from these; repeatable"),
     Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable"),
+    Option("speed", CAPTURE, "--speed", "X", "play the file at X times real time: 1, 10, 0.5 or max"),
     Option("filter", CAPTURE, "-f --filter", "BPF", "capture only what it matches, as in tcpdump"),
     Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),
     Option(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from netmon._core import Snapshot
     from netmon.options import Settings
+    from netmon.player import Player
     from netmon.sinks import Sink
 
 NOTES = 100
@@ -47,7 +48,7 @@ def run(
     """
     console = console or Console()
     on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
-    monitor = monitor or _monitor(settings, filter, exchanges=settings.requests or on_screen)
+    monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
     with ExitStack() as files:
         session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
         files.callback(monitor.close)
@@ -87,7 +88,11 @@ class Session:
 
     def push(self, snapshot: Snapshot) -> Frame:
         """Takes one snapshot through the flow."""
-        self.frame = frame = self._frames.push(snapshot)
+        return self.deliver(self._frames.push(snapshot))
+
+    def deliver(self, frame: Frame) -> Frame:
+        """Hands a frame to all outputs."""
+        self.frame = frame
         for sink in self.sinks:
             sink.update(frame)
         self._take_log()
@@ -104,21 +109,38 @@ class Session:
 
     def run_screen(self) -> None:
         from netmon.display.app import Display  # noqa: PLC0415  heavy, and only the screen needs it
+        from netmon.display.terminal import Terminal  # noqa: PLC0415  as above
 
-        whole_file = bool(self._settings.read)
-        window = float("inf") if whole_file else float(self._settings.window)
+        settings = self._settings
+        whole_file = bool(settings.read) and settings.speed is None
+        window = float("inf") if whole_file else float(settings.window)
         self._frames = Frames(window, self._rules, keeps_exchanges=True)
+        player = self._player() if settings.read and settings.speed is not None else None
         self._notes = deque(maxlen=NOTES)
         display = Display(
-            color=self._console.wants_color(self._settings.color),
-            plain_glyphs=self._settings.ascii or not self._console.speaks_unicode,
+            color=self._console.wants_color(settings.color),
+            plain_glyphs=settings.ascii or not self._console.speaks_unicode,
             stays=whole_file,
-            theme=self._settings.theme,
-            controls=self._frames,
+            theme=settings.theme,
+            controls=self._frames if player is None else None,
+            player=player,
+            terminal=Terminal(self._console.stdout),
         )
         self._note = display.note
         with stopping(display.stop), self._ending():
-            display.run(self._frames_as_they_come(), self._monitor.close)
+            if player is not None:
+                display.run(player.moments(), player.stop)
+            else:
+                display.run(self._frames_as_they_come(), self._monitor.close)
+
+    def _player(self) -> Player:
+        """The file as it is played on the screen; outputs get each frame when it is first played."""
+        from netmon.playback import Playback  # noqa: PLC0415  as above
+        from netmon.player import Player  # noqa: PLC0415
+
+        settings = self._settings
+        playback = Playback(self._frames, interval=settings.interval, speed=settings.speed or 1.0, on_new=self.deliver)
+        return Player(playback, self._monitor)
 
     async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
         import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and only the screen needs it
@@ -173,10 +195,12 @@ class Session:
             self._console.say("".join(lines))
 
 
-def _monitor(settings: Settings, default_filter: str | None, *, exchanges: bool) -> Monitor:
+def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
+    """The capture; on the screen a player sees to the speed of a file, and live there is none."""
     return Monitor(
         settings.interfaces,
         read=settings.read,
+        speed=settings.speed if plays and settings.read else None,
         interval=settings.interval,
         timeout=settings.timeout,
         filter=settings.filter or default_filter,

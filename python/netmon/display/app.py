@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+import signal
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.keys import Keys
@@ -18,24 +21,28 @@ from prompt_toolkit.layout import Layout, Window
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEventType
 from prompt_toolkit.output import ColorDepth
+from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
 from netmon.display import export, moves, tables
-from netmon.display.keys import KEYS, TYPING, Action, Key
+from netmon.display.keys import KEYS, LEAP, TYPING, Action, Key
 from netmon.display.layout import boxes, screen
 from netmon.display.rows import row_number, rows_of, warm
 from netmon.display.themes import THEMES
 from netmon.display.view import View
+from netmon.frames import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from prompt_toolkit.input import Input
     from prompt_toolkit.key_binding import KeyPressEvent
     from prompt_toolkit.mouse_events import MouseEvent
     from prompt_toolkit.output import Output
 
-    from netmon.frames import Frame
+    from netmon.display.terminal import Terminal
+    from netmon.playback import Moment
+    from netmon.player import Player
 
 ESCAPE_WAIT = 0.05
 """Seconds until Esc is known to be no beginning of another key; the default of half a second is felt."""
@@ -72,27 +79,36 @@ class Display:
         stays: bool = False,
         theme: str = "dark",
         controls: Controls | None = None,
+        player: Player | None = None,
         input: Input | None = None,  # noqa: A002  prompt_toolkit's word
         output: Output | None = None,
+        terminal: Terminal | None = None,
     ) -> None:
         self.view = View(plain_glyphs=plain_glyphs)
         self.commands: dict[str, Callable[[], None]] = {
             "quit": self.stop,
             "suspend": self.suspend,
-            "window": lambda: self._ask(lambda it: it.resize(self.view.next_length)),
+            "pause": self.pause,
+            "window": self._resize,
             "clear": lambda: self._ask(lambda it: it.clear()),
             "export": self._export,
             "mouse": self._switch_mouse,
         }
-        """What the words among the actions of `keys` stand for."""
+        """What the words among the actions of `keys` stand for; a word without a meaning does nothing."""
+        if player is not None:
+            self.commands |= {"step": player.step, "rewind": player.rewind}
+            self.commands |= {"back": lambda: player.seek(-LEAP), "forward": lambda: player.seek(+LEAP)}
         self._stays = stays
         self._controls = controls
+        self.player = player
         self._is_stopped = False
         self._failure: BaseException | None = None
         self._notice: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Lock()
-        self._app: Application[None] = Application(
+        self._terminal = terminal
+        self._app = _Application(
+            terminal,
             layout=Layout(Window(_Canvas(self), always_hide_cursor=True)),
             key_bindings=_bindings(self),
             style=Style.from_dict(THEMES[theme if color else "none"]),
@@ -101,11 +117,11 @@ class Display:
             full_screen=True,
             min_redraw_interval=REDRAW,
             input=input,
-            output=output,
+            output=output or (_output(terminal) if terminal else None),
         )
         self._app.ttimeoutlen = self._app.timeoutlen = ESCAPE_WAIT
 
-    def run(self, frames: AsyncIterator[Frame], close: Callable[[], None]) -> None:
+    def run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
         """Draws `frames` until `stop`, a key that quits, or their end.
 
         `close` is called when the screen is left; the frames that still come then are taken, and not drawn. Raises
@@ -113,30 +129,45 @@ class Display:
         """
         asyncio.run(self._run(frames, close))
 
-    async def _run(self, frames: AsyncIterator[Frame], close: Callable[[], None]) -> None:
+    async def _run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
         asyncio.get_running_loop().set_exception_handler(self._fail)
         feed = asyncio.create_task(self._feed(frames))
+        is_interrupted = False
         try:
             if not self._is_stopped:
-                await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
+                with suppress(EOFError), _signals(self.suspend):  # nobody types any more: the terminal is gone
+                    await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
+        except KeyboardInterrupt:  # the second one: no frame is waited for
+            is_interrupted = feed.cancel()
+            raise
         finally:
             close()
-            await asyncio.gather(feed, *self._tasks)
+            self._app.renderer.reset()
+            if self._terminal is not None:
+                self._terminal.close()
+            await asyncio.gather(feed, *self._tasks, return_exceptions=is_interrupted)
         if self._failure is not None:
             raise self._failure
 
-    async def _feed(self, frames: AsyncIterator[Frame]) -> None:
+    async def _feed(self, frames: AsyncIterator[Frame | Moment]) -> None:
         try:
             async for frame in frames:
-                await asyncio.to_thread(warm, self.view.with_frame(frame))  # ranking must not hold up the keys
+                await asyncio.to_thread(warm, _with(self.view, frame))  # ranking must not hold up the keys
                 self.show(frame)
             self._end()
         except BaseException:
             self.stop()
             raise
 
-    def show(self, frame: Frame) -> None:
-        self.change(lambda view: view.with_frame(frame))
+    def show(self, shown: Frame | Moment) -> None:
+        self.change(lambda view: _with(view, shown))
+
+    def pause(self) -> None:
+        """The file that is played stands still; of a live capture, the screen does."""
+        if self.player is not None:
+            self.player.toggle()
+        else:
+            self.change(lambda view: view.paused())
 
     def _end(self) -> None:
         if self._stays:
@@ -158,6 +189,12 @@ class Display:
             self._notice.cancel()
         self._notice = asyncio.get_running_loop().call_later(NOTICE, self.change, lambda view: view.with_notice(""))
         self.change(lambda view: view.with_notice(message))
+
+    def _resize(self) -> None:
+        if self.player is not None:
+            self.player.resize(self.view.next_length)
+        else:
+            self._ask(lambda it: it.resize(self.view.next_length))
 
     def _ask(self, ask: Callable[[Controls], Frame | None]) -> None:
         """Has something changed in where frames come from, one after the other, and shows what came of it."""
@@ -206,7 +243,17 @@ class Display:
             self._app.loop.call_soon_threadsafe(self._leave)
 
     def suspend(self) -> None:
-        self._app.suspend_to_background()
+        """To the shell, which gets its terminal as it was; whoever continues the process gets the screen again."""
+
+        def stop() -> None:
+            if self._terminal is not None:
+                self._terminal.drain()
+            before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does it
+            signal.signal(signal.SIGTSTP, before)
+
+        if self._app.is_running and self._app.context is not None:
+            self._app.context.copy().run(run_in_terminal, stop)
 
     def _started(self) -> None:
         if self._is_stopped:
@@ -220,6 +267,42 @@ class Display:
         """Drawing failed: leave the screen first, then let the caller know."""
         self._failure = self._failure or context.get("exception") or RuntimeError(context["message"])
         self._leave()
+
+
+def _with(view: View, shown: Frame | Moment) -> View:
+    return view.with_frame(shown) if isinstance(shown, Frame) else view.with_moment(shown)
+
+
+class _Application(Application[None]):
+    """Draws nothing while the terminal is behind; what there is then, once it is not."""
+
+    def __init__(self, terminal: Terminal | None, **how: Any) -> None:
+        super().__init__(**how)
+        self._terminal = terminal
+        if terminal is not None:
+            terminal.on_ready = self.invalidate
+
+    def _redraw(self, render_as_done: bool = False) -> None:
+        if render_as_done or self._terminal is None or not self._terminal.is_behind:
+            super()._redraw(render_as_done)
+
+
+def _output(terminal: Terminal) -> Output:
+    return Vt100_Output.from_pty(cast("TextIO", terminal), term=os.environ.get("TERM"))
+
+
+@contextmanager
+def _signals(suspend: Callable[[], None]) -> Iterator[None]:
+    """Ctrl+Z may come as a signal too, from whoever it was typed to."""
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop.add_signal_handler(signal.SIGTSTP, suspend)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTSTP)
 
 
 class _Canvas(UIControl):
@@ -279,7 +362,7 @@ def _bindings(display: Display) -> KeyBindings:
 def _handler(display: Display, key: Key) -> Any:
     def handle(_event: KeyPressEvent) -> None:
         if isinstance(key.action, str):
-            display.commands[key.action]()
+            display.commands.get(key.action, lambda: None)()
         else:
             display.change(key.action)
 

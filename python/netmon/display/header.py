@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from netmon.display.canvas import Line
     from netmon.display.view import Place, View
     from netmon.frames import Frame
+    from netmon.playback import Progress
 
 RED_LOSS = 0.001
 """Share of lost packets above which the capture line turns red."""
@@ -44,7 +45,7 @@ def title_line(view: View, width: int) -> Line:
     times = [
         "everything" if whole else f"last {fmt.duration(frame.seconds)}",
         f"running {fmt.duration(frame.tally.seconds)}",
-        f"{fmt.time(frame.tally.end)} ",
+        f"{fmt.time(frame.tally.end)}{_until(view)} ",
     ]
     while times and fmt.width(marks.between.join(times)) > width - canvas.width(left) - 2:
         del times[0]
@@ -61,7 +62,22 @@ def badge(view: View) -> Line:
     """The word for a screen that does not move."""
     if view.is_paused:
         return [("class:notice", " PAUSED "), ("", "  ")]
-    return [("class:notice", " END "), ("", "  ")] if view.ended else []
+    if view.ended:
+        return [("class:notice", " END "), ("", "  ")]
+    return [("class:notice", f" PLAY {_speed(view.progress)} "), ("", "  ")] if view.progress else []
+
+
+def _speed(progress: Progress) -> str:
+    return "max" if progress.speed == float("inf") else f"{progress.speed:g}x"
+
+
+def _until(view: View) -> str:
+    """How far a file that is played goes, once that is known, and how far back one can go when not to the start."""
+    progress = view.progress
+    if progress is None:
+        return ""
+    until = f" of {fmt.clock(progress.latest)}" if progress.latest else ""
+    return until + (f", kept from {fmt.clock(progress.earliest)}" if progress.forgets else "")
 
 
 def rates_line(view: View, width: int) -> Line:

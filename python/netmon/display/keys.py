@@ -13,6 +13,9 @@ from netmon.display import moves
 from netmon.display.moves import FAR, PAGE
 from netmon.display.view import VIEWS, Page, View
 
+LEAP = 10
+"""Intervals that < and > go."""
+
 Action = Callable[[View], View]
 
 
@@ -57,7 +60,11 @@ KEYS = (
     Key(("s",), "s", lambda view: moves.sorted_by(view, +1), "sort by the next column"),
     Key(("S",), "S", lambda view: moves.sorted_by(view, -1), "sort by the previous column"),
     Key(("r",), "r", moves.reversed_order, "reverse the order"),
-    Key(("p", " "), "p Space", lambda view: view.paused(), "pause the screen; the capture goes on"),
+    Key(("p", " "), "p Space", "pause", "pause the screen; the capture goes on, a file waits"),
+    Key((".",), ".", "step", "with --speed: one interval on, and pause"),
+    Key(("<",), "<", "back", "with --speed: ten intervals back"),
+    Key((">",), ">", "forward", "with --speed: ten intervals on"),
+    Key(("0",), "0", "rewind", "with --speed: to the start"),
     Key(("w",), "w", "window", "window: 1 s, 10 s, 1 min, everything"),
     Key(("i",), "i", moves.with_interface_switched, "interface on or off on the screen; hosts count all"),
     Key(("a",), "a", lambda view: view.with_acknowledged(), "acknowledge alerts"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netmon._core import Exchange
     from netmon.alerts import Alert
     from netmon.frames import Frame
+    from netmon.playback import Moment, Progress
 
 ALERTS = 1000
 """Alerts kept in the log; older ones are in the outputs."""
@@ -136,6 +137,8 @@ class View:
     """The length of the window that was set."""
     has_mouse: bool = False
     plain_glyphs: bool = False
+    progress: Progress | None = None
+    """Where in a file that is played one is."""
 
     @property
     def frame(self) -> Frame | None:
@@ -148,7 +151,7 @@ class View:
 
     @property
     def is_paused(self) -> bool:
-        return self.held is not None
+        return self.held is not None or (self.progress is not None and self.progress.is_paused)
 
     @property
     def page(self) -> Page:
@@ -183,6 +186,12 @@ class View:
         if self.newest is not None and frame.serial < self.newest.serial:
             return replace(self, alerts=alerts)
         return replace(self, newest=frame, alerts=alerts, first_length=self.first_length or frame.window_length)
+
+    def with_moment(self, moment: Moment) -> View:
+        """An instant of a file that is played, which may be before the one that was shown."""
+        frame, progress = moment.frame, moment.progress
+        shown = replace(self, newest=frame, alerts=moment.alerts, progress=progress, ended=progress.is_over)
+        return replace(shown, first_length=self.first_length or frame.window_length)
 
     def with_changed(self, frame: Frame | None) -> View:
         """What a person changed is seen at once, in a pause too."""

@@ -1,4 +1,7 @@
-"""One JSON document, written at the end: the merge of all snapshots. Nothing seen gives the empty snapshot."""
+"""One JSON document, written at the end: the merge of all snapshots, within the limits of one.
+
+Nothing seen gives the empty snapshot.
+"""
 
 from typing import BinaryIO
 
@@ -15,6 +18,6 @@ class Document:
         self._frame = frame
 
     def close(self) -> None:
-        total = self._frame.total if self._frame else Snapshot()
+        total = self._frame.total.folded() if self._frame else Snapshot()
         self._stream.write(total.to_json() + b"\n")
         self._stream.flush()

@@ -49,6 +49,7 @@ struct Port {
     traffic: Traffic,
     /// Bytes by what their connection speaks, see [`Traffic::protocols`].
     by_protocol: [u64; Protocol::ALL.len()],
+    /// Health of connections that belong to no host yet; what belongs to one is counted with it.
     tcp: Tcp,
 }
 
@@ -115,6 +116,7 @@ impl Aggregate {
     }
 
     /// Counts a packet, with what its connection speaks.
+    #[inline]
     pub fn packet(&mut self, interface: InterfaceId, bytes: u64, protocol: Option<Protocol>) {
         self.capture.received += 1;
         let Port { traffic, by_protocol, .. } = self.port(interface);
@@ -147,7 +149,7 @@ impl Aggregate {
         &mut self.capture
     }
 
-    /// Counts what a segment tells of its connection: at its interface, and with the host of its last request.
+    /// Counts what a segment tells of its connection: with the host of its last request, or else at its interface.
     pub fn observe(
         &mut self,
         observation: &Observation,
@@ -160,10 +162,11 @@ impl Aggregate {
         }
         let Observation { signs, rtt } = *observation;
         let rtt = rtt.map(Sample::new);
-        count(&mut self.port(interface).tcp, signs, rtt, from_client);
-        if let Some(ticket) = ticket {
-            count(self.rows.tcp(ticket), signs, rtt, from_client);
-        }
+        let tcp = match ticket {
+            Some(ticket) => self.rows.tcp(ticket, interface),
+            None => &mut self.port(interface).tcp,
+        };
+        count(tcp, signs, rtt, from_client);
     }
 
     /// Closes the interval `[start, end)`: everything counted since the last call.
@@ -173,7 +176,13 @@ impl Aggregate {
         capture.gap_bytes += losses.gap_bytes;
         capture.flows_evicted += losses.flows_evicted;
         (capture.flows.at, capture.flows.value) = (end, flows as u64);
-        let hosts = self.rows.take(&mut capture);
+        let ports = &mut self.ports;
+        let hosts = self.rows.take(&mut capture, |interface, tcp| {
+            // One is made for every interface that a packet came from.
+            if let Some(port) = ports.get_mut(usize::from(interface.0)) {
+                port.tcp.merge(tcp);
+            }
+        });
         let mut snapshot = Snapshot {
             span: Some((start, end)),
             interfaces: self.take_interfaces(end),

@@ -169,6 +169,11 @@ impl<K> Default for Open<K> {
 }
 
 impl<K: Copy> Open<K> {
+    /// A connection at rest, of nobody yet.
+    fn resumed() -> Self {
+        Self { parsers: [Parser::resumed(), Parser::resumed()], dialogue: Dialogue::resumed() }
+    }
+
     /// All that needs to be known of it now, when that is less than everything.
     fn rest(&self) -> Option<Talk<K>> {
         if let Some((client, ticket)) = self.dialogue.at_rest()
@@ -181,16 +186,10 @@ impl<K: Copy> Open<K> {
         protocol.filter(|_| is_over).map(Talk::Opaque)
     }
 
-    /// Goes on where the connection was; the memory of what was here is used again.
-    fn take_over(&mut self, talk: &Talk<K>) {
-        let waiting = std::mem::take(&mut self.dialogue.waiting);
-        *self = match *talk {
-            Talk::Idle { client, ticket } => {
-                Self { parsers: [Parser::resumed(), Parser::resumed()], dialogue: Dialogue::resumed(client, ticket) }
-            }
-            _ => Self::default(),
-        };
-        self.dialogue.waiting = waiting;
+    /// What came to rest goes on as another connection that did.
+    fn go_on(&mut self, client: Direction, ticket: K) {
+        self.dialogue.client = Some(client);
+        self.dialogue.ticket = Some(ticket);
     }
 
     /// Bytes kept beside the connection itself.
@@ -248,7 +247,7 @@ impl<K: Copy> Open<K> {
 /// asks for more gives up its own.
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 
-/// Connections that ended or came to rest and whose memory waits to be used again: more than take turns in a moment.
+/// Connections that came to rest and whose memory waits for the next one to go on: more than take turns in a moment.
 const MAX_SPARE: usize = 1024;
 
 /// What the connections of a worker share.
@@ -259,18 +258,32 @@ pub struct Shared<K> {
     max_held: usize,
 }
 
-impl<K> Default for Shared<K> {
+impl<K: Copy> Default for Shared<K> {
     fn default() -> Self {
         Self::new(MAX_HELD)
     }
 }
 
-impl<K> Shared<K> {
+impl<K: Copy> Shared<K> {
     /// Nothing yet, with a bound on the bytes kept.
     pub fn new(max_held: usize) -> Self {
         Self { spare: Vec::new(), held: 0, max_held }
     }
 
+    /// A connection that says something.
+    fn open(&mut self, talk: Talk<K>) -> Talk<K> {
+        match talk {
+            Talk::Idle { client, ticket } => {
+                let mut open = self.spare.pop().unwrap_or_else(|| Box::new(Open::resumed()));
+                open.go_on(client, ticket);
+                Talk::Open(open)
+            }
+            Talk::Silent => Talk::Open(Box::default()),
+            talk => talk,
+        }
+    }
+
+    /// A connection came to rest.
     fn put_back(&mut self, mut open: Box<Open<K>>) {
         if self.spare.len() < MAX_SPARE {
             open.dialogue.forget_waiting();
@@ -293,9 +306,7 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
         if matches!(state, Talk::Silent | Talk::Idle { .. }) {
-            let mut open = self.shared.spare.pop().unwrap_or_default();
-            open.take_over(state);
-            *state = Talk::Open(open);
+            *state = self.shared.open(std::mem::take(state));
         }
         let Talk::Open(open) = state else { return u64::MAX };
         let held = open.held();
@@ -309,7 +320,8 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
         }
         if let Some(rest) = open.rest() {
             self.shared.held -= open.held();
-            if let Talk::Open(open) = std::mem::replace(state, rest) {
+            let is_idle = matches!(rest, Talk::Idle { .. });
+            if let (Talk::Open(open), true) = (std::mem::replace(state, rest), is_idle) {
                 self.shared.put_back(open);
             }
         }
@@ -329,7 +341,6 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
             self.shared.held -= open.held();
             let client = open.dialogue.client.unwrap_or(Direction::Up);
             Turn { flow, direction: client, dialogue: &mut open.dialogue, sink: self.sink }.give_up_waiting(0);
-            self.shared.put_back(open);
         }
     }
 }

@@ -10,6 +10,7 @@ mod point;
 mod rank;
 mod rows;
 mod sample;
+mod sum;
 mod tally;
 mod window;
 
@@ -25,6 +26,7 @@ use super::packet::Timestamp;
 pub use point::Point;
 pub use rank::{Key, Matching, Ranking};
 use rows::merge_rows;
+pub use sum::Sum;
 pub use tally::Tally;
 pub use window::Window;
 
@@ -385,6 +387,23 @@ impl Snapshot {
             merged.merge(snapshot);
             merged
         })
+    }
+
+    /// The empty interval of `length` nanoseconds behind this one, as a live capture counts silence: what is rather than
+    /// happens stays as it was.
+    #[must_use]
+    pub fn silence(&self, length: i64) -> Self {
+        let start = self.span.map_or(Timestamp::default(), |(_, end)| end);
+        let end = start.plus(length);
+        let here = self.interfaces.iter().filter(|interface| interface.state != InterfaceState::Down);
+        let still = |interface: &Interface| Interface { name: interface.name.clone(), at: end, ..Interface::default() };
+        let flows = Gauge { at: end, value: self.capture.flows.value };
+        Self {
+            span: Some((start, end)),
+            interfaces: here.map(still).collect(),
+            capture: Capture { flows, ..Capture::default() },
+            ..Self::default()
+        }
     }
 
     /// How many rows it has in all its tables: what its memory grows with.

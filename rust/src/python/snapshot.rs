@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyIterator};
 use super::held::Held;
 use super::ranking::{HostRanking, SectionRanking, Wanted};
 use super::rows::{Capture, Exchange, Host, Interface, Section, Tcp, counted, unix};
-use super::window::Point;
+use super::window::{Point, nanos};
 use crate::pipeline::snapshot::{self, Counts, Limits};
 
 #[pyclass(frozen, eq, module = "netmon._core")]
@@ -24,7 +24,13 @@ impl From<snapshot::Snapshot> for Snapshot {
 
 impl From<Arc<snapshot::Snapshot>> for Snapshot {
     fn from(snapshot: Arc<snapshot::Snapshot>) -> Self {
-        Self(Held::new(snapshot))
+        Arc::new(snapshot::Sum::from(snapshot)).into()
+    }
+}
+
+impl From<Arc<snapshot::Sum>> for Snapshot {
+    fn from(sum: Arc<snapshot::Sum>) -> Self {
+        Self(Held::new(sum))
     }
 }
 
@@ -68,6 +74,10 @@ counted!(Snapshot {
     #[getter]
     fn section_count(&self) -> usize {
         self.0.hosts.iter().map(|host| host.sections.len()).sum()
+    }
+    #[getter]
+    fn rows(&self) -> usize {
+        self.0.rows()
     }
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
     fn top(
@@ -128,6 +138,10 @@ counted!(Snapshot {
             dict.set_item(&*row.name, row.connections)?;
         }
         Ok(dict)
+    }
+    fn silence(&self, length: f64) -> PyResult<Self> {
+        let nanos = nanos(length)?.ok_or_else(|| PyValueError::new_err("an interval ends"))?;
+        Ok(self.0.silence(nanos).into())
     }
     #[getter]
     fn exchanges(&self) -> Vec<Exchange> {

@@ -35,6 +35,10 @@ impl Window {
         self.with(py, |window| window.push(snapshot));
     }
 
+    fn copy(&self, py: Python<'_>) -> Self {
+        Self(Mutex::new(self.with(py, |window| window.clone())))
+    }
+
     fn resize(&self, py: Python<'_>, length: f64) -> PyResult<()> {
         let length = nanos(length)?;
         self.with(py, |window| window.resize(length));
@@ -59,9 +63,9 @@ impl Window {
 }
 
 /// Seconds as nanoseconds; `None` is for ever.
-fn nanos(seconds: f64) -> PyResult<Option<i64>> {
+pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
     if seconds.is_nan() || seconds <= 0.0 {
-        return Err(PyValueError::new_err(format!("a window is longer than 0 seconds, not {seconds}")));
+        return Err(PyValueError::new_err(format!("a length is above 0 seconds, not {seconds}")));
     }
     Ok(seconds.is_finite().then_some((seconds * SECOND as f64).round() as i64))
 }

@@ -13,6 +13,7 @@ use hashbrown::HashTable;
 use super::Limits;
 use super::lightest::Lightest;
 use crate::pipeline::name::as_text;
+use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Capture, Counts, Host, MAX_ADDRESSES, OTHER, Section, Tcp};
 
 /// Names the row of a section; counts for a row that was folded since go where the row went.
@@ -37,11 +38,23 @@ struct HostRow {
     /// What the row may have missed before it came in.
     missed: u64,
     addresses: Vec<Ipv6Addr>,
-    tcp: Tcp,
+    /// Health of its connections, by where it was observed. Nearly always that is one interface.
+    health: Vec<(InterfaceId, Tcp)>,
     sections: Vec<u32>,
     /// The section for those that did not fit.
     rest: Option<u32>,
     lightest: Lightest,
+}
+
+impl HostRow {
+    fn health_at(&mut self, interface: InterfaceId) -> &mut Tcp {
+        let known = self.health.iter().position(|(known, _)| *known == interface);
+        let at = known.unwrap_or_else(|| {
+            self.health.push((interface, Tcp::default()));
+            self.health.len() - 1
+        });
+        &mut self.health[at].1
+    }
 }
 
 #[derive(Debug)]
@@ -119,10 +132,10 @@ impl Rows {
         &mut self.sections[section as usize].counts
     }
 
-    /// Connection health of the row's host.
-    pub fn tcp(&mut self, ticket: Ticket) -> &mut Tcp {
+    /// Connection health of the row's host, as observed at an interface.
+    pub fn tcp(&mut self, ticket: Ticket, interface: InterfaceId) -> &mut Tcp {
         let host = self.resolve_host(ticket);
-        &mut self.hosts[host as usize].tcp
+        self.hosts[host as usize].health_at(interface)
     }
 
     /// Names of the row.
@@ -147,8 +160,8 @@ impl Rows {
         }
     }
 
-    /// Takes all counts; the rows stay.
-    pub fn take(&mut self, capture: &mut Capture) -> Vec<Host> {
+    /// Takes all counts; the rows stay. `observed` is told the health of each host, and where it was observed.
+    pub fn take(&mut self, capture: &mut Capture, mut observed: impl FnMut(InterfaceId, &Tcp)) -> Vec<Host> {
         self.lightest_hosts.reset();
         self.lightest_sections.reset();
         capture.hosts_folded += std::mem::take(&mut self.hosts_folded);
@@ -159,7 +172,12 @@ impl Rows {
             let sections = take_sections(row, &mut self.sections);
             (row.hits, row.missed) = (0, 0);
             row.lightest.reset();
-            let tcp = std::mem::take(&mut row.tcp);
+            let mut tcp = Tcp::default();
+            for (interface, part) in &mut row.health {
+                let part = std::mem::take(part);
+                observed(*interface, &part);
+                tcp.merge(&part);
+            }
             let addresses = std::mem::take(&mut row.addresses);
             if sections.is_empty() && tcp == Tcp::default() {
                 continue;
@@ -209,7 +227,7 @@ impl Rows {
             hits: 0,
             missed,
             addresses: Vec::new(),
-            tcp: Tcp::default(),
+            health: Vec::new(),
             sections: Vec::new(),
             rest: None,
             lightest: Lightest::default(),
@@ -305,7 +323,7 @@ impl Rows {
         }
         let row = &mut self.hosts[slot as usize];
         row.generation = row.generation.wrapping_add(1);
-        let (hits, weight, tcp) = (row.hits, row.hits + row.missed, std::mem::take(&mut row.tcp));
+        let (hits, weight, health) = (row.hits, row.hits + row.missed, std::mem::take(&mut row.health));
         let addresses = std::mem::take(&mut row.addresses);
         let hash = self.hasher.hash_one(self.hosts[slot as usize].name.as_bytes());
         if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
@@ -314,7 +332,7 @@ impl Rows {
         self.free_hosts.push(slot);
         let other = &mut self.hosts[REST as usize];
         other.hits += hits;
-        other.tcp.merge(&tcp);
+        health.iter().for_each(|(interface, tcp)| other.health_at(*interface).merge(tcp));
         let ticket = Ticket { host: self.host_place(REST), section: self.section_place(rest) };
         addresses.into_iter().for_each(|address| self.add_address(ticket, address));
         self.hosts_folded += u64::from(hits > 0);

@@ -74,13 +74,12 @@ impl<K> Default for Dialogue<K> {
 const FEW: usize = 4;
 
 impl<K: Copy> Dialogue<K> {
-    /// All was answered, and the next request may come.
-    pub fn resumed(client: Direction, ticket: K) -> Self {
-        let protocol = Some(Protocol::Http1);
-        Self { protocol, client: Some(client), ticket: Some(ticket), ..Self::default() }
+    /// All was answered, and the next request may come; whose it is is still to be said.
+    pub fn resumed() -> Self {
+        Self { protocol: Some(Protocol::Http1), ..Self::default() }
     }
 
-    /// What [`Self::resumed`] needs, when that is all there is to know.
+    /// What [`Self::resumed`] does not know, when that is all there is to know.
     pub fn at_rest(&self) -> Option<(Direction, K)> {
         let is_answered = self.waiting.is_empty() && self.answer.is_none();
         let is_plain = self.protocol == Some(Protocol::Http1) && !self.has_gap && self.orphans == 0;
@@ -98,7 +97,9 @@ impl<K> Dialogue<K> {
     /// Nobody waits any more; the memory of a few may be used again.
     pub fn forget_waiting(&mut self) {
         self.waiting.clear();
-        self.waiting.shrink_to(FEW);
+        if self.waiting.capacity() > FEW {
+            self.waiting.shrink_to(FEW);
+        }
     }
 
     /// Goes on with a TLS hello, until it is whole or has a hole.

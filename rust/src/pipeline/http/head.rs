@@ -187,6 +187,20 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
 /// Decimal digits that 64 bits hold, whatever they are.
 const SAFE_DIGITS: usize = 19;
 
+/// How long the name of a field is that matters here, by its first letter; 0 where there is none.
+const NAME_LENGTHS: [u8; 256] = {
+    let names = ["host", "upgrade", "content-length", "transfer-encoding"];
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < names.len() {
+        let first = names[at].as_bytes()[0];
+        table[first as usize] = names[at].len() as u8;
+        table[first.to_ascii_uppercase() as usize] = names[at].len() as u8;
+        at += 1;
+    }
+    table
+};
+
 /// The fields that matter here.
 #[derive(Default)]
 struct Fields<'a> {
@@ -207,25 +221,14 @@ impl<'a> Fields<'a> {
             let text = line.strip_suffix(b"\r");
             has_bare_lf |= text.is_none();
             let text = text.unwrap_or(line);
-            match text.first() {
-                None => {
-                    is_whole = true;
-                    break;
-                }
-                Some(b' ' | b'\t') => fields.ambiguities.add(Ambiguity::Fold),
-                Some(b'H' | b'h') => fields.host = fields.host.or(fields.value(text, b"host")),
-                Some(b'U' | b'u') => fields.upgrade = fields.value(text, b"upgrade").or(fields.upgrade),
-                Some(b'C' | b'c') => {
-                    if let Some(value) = fields.value(text, b"content-length") {
-                        fields.content_length(value);
-                    }
-                }
-                Some(b'T' | b't') => {
-                    if let Some(value) = fields.value(text, b"transfer-encoding") {
-                        fields.transfer_encoding(value);
-                    }
-                }
-                Some(_) => {}
+            let Some(&first) = text.first() else {
+                is_whole = true;
+                break;
+            };
+            // One look tells nearly all lines that do not matter from those that do.
+            let ends_name = |byte: &u8| matches!(byte, b':' | b' ' | b'\t');
+            if text.get(usize::from(NAME_LENGTHS[usize::from(first)])).is_some_and(ends_name) {
+                fields.line(text);
             }
         }
         if has_bare_lf {
@@ -234,10 +237,29 @@ impl<'a> Fields<'a> {
         (fields, is_whole)
     }
 
+    /// Reads a line that may be of one of the fields.
+    fn line(&mut self, line: &'a [u8]) {
+        match line[0] {
+            b' ' | b'\t' => self.ambiguities.add(Ambiguity::Fold),
+            b'H' | b'h' => self.host = self.host.or(self.value(line, b"host")),
+            b'U' | b'u' => self.upgrade = self.value(line, b"upgrade").or(self.upgrade),
+            b'C' | b'c' => {
+                if let Some(value) = self.value(line, b"content-length") {
+                    self.content_length(value);
+                }
+            }
+            b'T' | b't' => {
+                if let Some(value) = self.value(line, b"transfer-encoding") {
+                    self.transfer_encoding(value);
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The value of the field in this line, if it is the one of that name, given in lower case.
     fn value<const N: usize>(&mut self, line: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
         let (start, rest) = line.split_first_chunk::<N>()?;
-        // Most lines are told apart here, before their name is compared.
         let colon = match rest.first()? {
             b':' => 0,
             b' ' | b'\t' => rest.iter().position(|byte| !matches!(byte, b' ' | b'\t'))?,

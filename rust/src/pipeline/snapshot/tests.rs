@@ -211,3 +211,26 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
     assert_eq!(total.hosts.iter().map(|host| host.counts.requests).sum::<u64>(), 400);
     assert_eq!(total.capture.exchanges_dropped, 198);
 }
+
+#[test]
+fn silence_begins_where_the_interval_ends_and_counts_nothing() {
+    let second = |at| Timestamp::new(at, 0);
+    let interface = |name: &str, state| Interface {
+        name: name.into(),
+        traffic: Traffic { packets: 3, ..Traffic::default() },
+        state,
+        at: second(11),
+        ..Interface::default()
+    };
+    let interfaces = vec![interface("eth0", InterfaceState::New), interface("eth1", InterfaceState::Down)];
+    let mut before = Snapshot { span: Some((second(10), second(11))), interfaces, ..Snapshot::default() };
+    before.capture.received = 7;
+    before.capture.flows = Gauge { at: second(11), value: 2 };
+    let silence = before.silence(second(1).0);
+    assert_eq!(silence.span, Some((second(11), second(12))));
+    assert_eq!(silence.interfaces.len(), 1);
+    assert_eq!(silence.interfaces[0].state, InterfaceState::Up);
+    assert_eq!((silence.capture.received, silence.capture.flows.value), (0, 2));
+    let merged = Snapshot::merge_all([&before, &silence]);
+    assert_eq!((merged.capture.received, merged.interfaces[0].traffic.packets), (7, 3));
+}

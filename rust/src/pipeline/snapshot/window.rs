@@ -3,11 +3,12 @@
 //! Two stacks (as for a queue made of two stacks): of the older parts of the window there is, for each, the sum from it
 //! on; of the newer parts there is one sum. The window is the sum of both; a part that leaves takes its sum off the first
 //! stack; when that is empty the newer parts become the older ones, which costs one merge each. No inverse is needed,
-//! so what cannot be subtracted (extremes, addresses) is exact.
+//! so what cannot be subtracted (extremes, addresses) is exact. Each sum is made when somebody looks at it ([`Sum`]).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::sum::Sum;
 use super::{Limits, Snapshot};
 use crate::pipeline::packet::{SECOND, Timestamp};
 
@@ -21,8 +22,11 @@ const PARTS: i64 = 60;
 /// gets its share; in one with more, the lightest rows are folded.
 pub const ROWS: usize = 400_000;
 
-/// The merge of the last `length` nanoseconds, and of everything.
-#[derive(Debug)]
+/// Snapshots and rows of a sum that nobody looks at; with more it is made all the same, so that they can go.
+const MAX_PENDING: (usize, usize) = (60, ROWS / 4);
+
+/// The merge of the last `length` nanoseconds, and of everything. A clone shares the rows.
+#[derive(Clone, Debug)]
 pub struct Window {
     /// `None` is everything.
     length: Option<i64>,
@@ -32,15 +36,15 @@ pub struct Window {
     /// Rows of all parts.
     rows: usize,
     /// For each of the older parts in the window the sum from it on, the oldest last.
-    older: Vec<Arc<Snapshot>>,
+    older: Vec<Arc<Sum>>,
     /// Sum of the newer parts in the window, and how many these are.
-    newer: Snapshot,
+    newer: Arc<Sum>,
     newer_parts: usize,
-    merged: Arc<Snapshot>,
-    total: Total,
+    merged: Arc<Sum>,
+    total: Arc<Sum>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Part {
     snapshot: Arc<Snapshot>,
     start: Timestamp,
@@ -58,16 +62,16 @@ impl Window {
             parts: VecDeque::new(),
             rows: 0,
             older: Vec::new(),
-            newer: Snapshot::default(),
+            newer: Arc::default(),
             newer_parts: 0,
             merged: Arc::default(),
-            total: Total::default(),
+            total: Arc::default(),
         }
     }
 
     /// Takes the next snapshot: what ended `length` or more before its end leaves the window.
     pub fn push(&mut self, snapshot: Arc<Snapshot>) {
-        self.total.push(&snapshot);
+        self.total = with_total(&self.total, snapshot.clone());
         let (start, end) = snapshot.span.unwrap_or((self.now, self.now));
         if end <= self.before(self.kept()) {
             // The clock was set back: nothing is in order with what was.
@@ -83,7 +87,7 @@ impl Window {
     /// Makes the window longer or shorter at once, with what is there.
     pub fn resize(&mut self, length: Option<i64>) {
         self.length = length.map(|length| length.max(1));
-        (self.older, self.newer, self.newer_parts) = (Vec::new(), Snapshot::default(), 0);
+        (self.older, self.newer, self.newer_parts) = (Vec::new(), Arc::default(), 0);
         self.join();
         if let Some(length) = self.length {
             let horizon = self.before(length);
@@ -98,13 +102,13 @@ impl Window {
     }
 
     /// The merge of the window.
-    pub fn merged(&self) -> Arc<Snapshot> {
-        if self.length.is_none() { self.total.sum.clone() } else { self.merged.clone() }
+    pub fn merged(&self) -> Arc<Sum> {
+        if self.length.is_none() { self.total.clone() } else { self.merged.clone() }
     }
 
     /// The merge of everything, folded when it outgrows twice the limits of an interval.
-    pub fn total(&self) -> Arc<Snapshot> {
-        self.total.sum.clone()
+    pub fn total(&self) -> Arc<Sum> {
+        self.total.clone()
     }
 
     /// Rows of all parts that are kept.
@@ -139,7 +143,7 @@ impl Window {
 
     fn add(&mut self, snapshot: Arc<Snapshot>, start: Timestamp) {
         if self.length.is_some() {
-            self.newer.merge(&snapshot);
+            self.newer = settled(self.newer.plus(snapshot.clone()));
         }
         let slot = self.slot();
         // The newest of the older parts has its sum already.
@@ -181,12 +185,13 @@ impl Window {
     /// Makes the newest `inside` parts the older ones, each with the sum from it on.
     fn stack(&mut self, inside: usize) {
         self.older.clear();
-        (self.newer, self.newer_parts) = (Snapshot::default(), 0);
+        (self.newer, self.newer_parts) = (Arc::default(), 0);
         for part in self.parts.iter().rev().take(inside) {
-            let sum = self.older.last().map_or_else(
-                || part.snapshot.clone(),
-                |behind| Arc::new(Snapshot::merge_all([behind.as_ref(), part.snapshot.as_ref()])),
-            );
+            let this = Arc::new(Sum::from(part.snapshot.clone()));
+            let sum = match self.older.last() {
+                Some(behind) => Arc::new(Sum::of(vec![behind.clone(), this])),
+                None => this,
+            };
             self.older.push(sum);
         }
     }
@@ -221,10 +226,8 @@ impl Window {
 
     fn sum_up(&mut self) {
         if self.length.is_some() {
-            self.merged = match self.older.last() {
-                Some(older) => Arc::new(Snapshot::merge_all([older.as_ref(), &self.newer])),
-                None => Arc::new(self.newer.clone()),
-            };
+            let terms = self.older.last().into_iter().chain([&self.newer]).cloned();
+            self.merged = Arc::new(Sum::of(terms.collect()));
         }
     }
 
@@ -242,27 +245,31 @@ impl Part {
     }
 }
 
-/// The merge of everything since the start. Whoever holds an earlier one keeps it as it was.
-#[derive(Debug, Default)]
-struct Total {
-    sum: Arc<Snapshot>,
+/// A sum, made now if it holds on to too much.
+fn settled(sum: Sum) -> Arc<Sum> {
+    let (terms, rows) = sum.pending();
+    if terms > MAX_PENDING.0 || rows > MAX_PENDING.1 {
+        sum.get();
+    }
+    Arc::new(sum)
 }
 
-impl Total {
-    fn push(&mut self, snapshot: &Snapshot) {
-        let sum = Arc::make_mut(&mut self.sum);
-        sum.merge(snapshot);
-        // Folded, or a long run would keep every name it ever saw; at twice the limits, so that it is seldom done.
-        let most = Limits::default();
-        let sections: usize = sum.hosts.iter().map(|host| host.sections.len()).sum();
-        let is_large = sum.hosts.len() > 2 * most.hosts
-            || sections > 2 * most.sections
-            || sum.server_names.len() > 2 * most.hosts
-            || sum.exchanges.len() > 2 * most.exchanges;
-        if is_large {
-            sum.fold(&most);
-        }
+/// A total with one more snapshot. Folded, or a long run would keep every name it ever saw; at twice the limits, so that
+/// it is seldom done.
+fn with_total(total: &Sum, snapshot: Arc<Snapshot>) -> Arc<Sum> {
+    let most = Limits::default();
+    match total.made().filter(|made| is_large(made, &most)) {
+        Some(large) => settled(Sum::from(Arc::new(large.folded(&most))).plus(snapshot)),
+        None => settled(total.plus(snapshot)),
     }
+}
+
+fn is_large(sum: &Snapshot, most: &Limits) -> bool {
+    let sections: usize = sum.hosts.iter().map(|host| host.sections.len()).sum();
+    sum.hosts.len() > 2 * most.hosts
+        || sections > 2 * most.sections
+        || sum.server_names.len() > 2 * most.hosts
+        || sum.exchanges.len() > 2 * most.exchanges
 }
 
 #[cfg(test)]

@@ -1,0 +1,122 @@
+"""What goes to a terminal: text in, bytes out as fast as the terminal takes them, and never a wait.
+
+A terminal that stops reading (a hung ssh, a stopped tmux) would block whoever writes to it, and with it the event loop,
+keys and signals. So it is written to without blocking; what it does not take is kept, and whoever draws asks
+`is_behind` and draws no more meanwhile. One that is gone takes everything and shows nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+import termios
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
+
+from netmon.console import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHUNK = 256
+"""Bytes at once to a terminal that cannot be opened a second time: as many as fit when it says that there is room."""
+
+# Ends what may have been cut in the middle, then: colours, alternate screen, cursor, mouse, pasting as they were.
+RESTORE = b"\x18\x1b[0m\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r"
+
+
+class Terminal:
+    """As much of a text stream as drawing needs. `on_ready` is called when a terminal that was behind is so no more."""
+
+    def __init__(self, stream: TextIO, on_ready: Callable[[], None] = lambda: None) -> None:
+        self.encoding = stream.encoding or "utf-8"
+        self.on_ready = on_ready
+        self._tty = stream.fileno()
+        self._fd, self._chunk = _open(self._tty)
+        self._pending = bytearray()
+        self._watched: asyncio.AbstractEventLoop | None = None
+
+    def fileno(self) -> int:
+        return self._tty
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something that was written is still to be shown."""
+        return bool(self._pending)
+
+    def write(self, text: str) -> int:
+        self._pending += text.encode(self.encoding, "replace")
+        return len(text)
+
+    def flush(self) -> None:
+        """Writes what the terminal takes; the rest follows when it takes more, while a loop runs."""
+        self._push()
+        if self._pending and self._watched is None:
+            with suppress(RuntimeError):  # no loop: `drain` is for that
+                self._watched = asyncio.get_running_loop()
+                self._watched.add_writer(self._fd, self._more)
+
+    def drain(self, seconds: float = PATIENCE) -> bool:
+        """Waits until all is written, at most so long; tells whether it is."""
+        waited = select.poll()
+        waited.register(self._fd, select.POLLOUT)
+        self._push()
+        while self._pending and waited.poll(seconds * 1000):
+            self._push()
+        return not self._pending
+
+    def close(self) -> None:
+        """Leaves the terminal whole. One that did not read for a while finds its old state when it reads again."""
+        self._unwatch()
+        if self._fd < 0:
+            return
+        if not self.drain():
+            with suppress(OSError, termios.error):
+                termios.tcflush(self._fd, termios.TCOFLUSH)
+                self._pending[:] = RESTORE
+                self._push()
+        self._pending.clear()
+        os.close(self._fd)
+        self._fd = -1
+
+    def _push(self) -> None:
+        try:
+            while self._pending:
+                if self._chunk and not select.select([], [self._fd], [], 0)[1]:
+                    return
+                written = os.write(self._fd, self._pending[: self._chunk])
+                del self._pending[:written]
+        except BlockingIOError:
+            pass
+        except OSError:  # it hung up
+            self._pending.clear()
+
+    def _more(self) -> None:
+        self._push()
+        if not self._pending:
+            self._unwatch()
+            self.on_ready()
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self._watched.remove_writer(self._fd)
+            self._watched = None
+
+
+def _open(tty: int) -> tuple[int, int | None]:
+    """The terminal opened once more, so that not to block is ours alone, not the shell's; else the one there is."""
+    for name in (_name(tty), "/dev/tty"):
+        with suppress(OSError):
+            return os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK), None
+    return os.dup(tty), CHUNK
+
+
+def _name(tty: int) -> str:
+    try:
+        return os.ttyname(tty)
+    except OSError:
+        return ""

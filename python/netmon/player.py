@@ -1,0 +1,108 @@
+"""Plays files on the screen: reads ahead, waits until something is due, and does what keys ask for.
+
+Around `Playback`, which knows what is due and waits for nothing. Keys may come at any time and are done between two
+steps; steps are played on another thread, so keys wait for no merge.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from netmon._core import Snapshot
+    from netmon.monitor import Monitor
+    from netmon.playback import Moment, Playback
+
+AHEAD = 10
+"""Snapshots read and not yet taken: so many in one go when it has to be fast."""
+
+FAR = 1_000_000_000
+"""More steps than there are: to the start."""
+
+
+class Player:
+    """One run of a playback. All but `moments` may be called by keys, on the event loop."""
+
+    def __init__(self, playback: Playback, monitor: Monitor, clock: Callable[[], float] = time.monotonic) -> None:
+        self._playback, self._monitor, self._clock = playback, monitor, clock
+        self._asked: list[Callable[[float], None]] = []
+        self._is_stopped = False
+        self._awake = asyncio.Event()
+        self._read: asyncio.Queue[Snapshot | None] = asyncio.Queue(maxsize=AHEAD)
+
+    # Keys
+
+    def toggle(self) -> None:
+        self._ask(self._playback.toggle)
+
+    def step(self) -> None:
+        self._ask(self._playback.step)
+
+    def seek(self, steps: int) -> None:
+        self._ask(lambda _now: self._playback.seek(steps))
+
+    def rewind(self) -> None:
+        self.seek(-FAR)
+
+    def resize(self, window: float) -> None:
+        self._ask(lambda _now: self._playback.resize(window))
+
+    def stop(self) -> None:
+        """Nothing more is played."""
+        self._is_stopped = True
+        self._monitor.close()
+        self._awake.set()
+
+    def _ask(self, command: Callable[[float], None]) -> None:
+        self._asked.append(command)
+        self._awake.set()
+
+    # The loop
+
+    async def moments(self) -> AsyncIterator[Moment]:
+        """What there is to show, as it comes, until `stop`. Raises what reading raised."""
+        reading = asyncio.create_task(self._reading())
+        reading.add_done_callback(lambda _task: self._awake.set())
+        try:
+            while not self._is_stopped:
+                self._awake.clear()
+                self._take(reading)
+                moment = await asyncio.to_thread(self._playback.advance, self._clock())
+                if moment is not None:
+                    yield moment
+                await self._wait()
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await reading
+
+    async def _reading(self) -> None:
+        async for snapshot in self._monitor.asnapshots():
+            await self._read.put(snapshot)
+            self._awake.set()
+        await self._read.put(None)
+
+    def _take(self, reading: asyncio.Task[None]) -> None:
+        """What was read and asked for until now."""
+        if reading.done() and self._read.empty():
+            reading.result()
+        while self._playback.wants_more and not self._read.empty():
+            snapshot = self._read.get_nowait()
+            if snapshot is None:
+                self._playback.end()
+            else:
+                self._playback.add(snapshot, self._clock())
+        asked, self._asked = self._asked, []
+        for command in asked:
+            command(self._clock())
+
+    async def _wait(self) -> None:
+        wait = self._playback.wait(self._clock())
+        if wait > 0 and not (self._playback.wants_more and not self._read.empty()):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), None if wait == float("inf") else wait)

@@ -1,0 +1,286 @@
+"""The screen in a real terminal: resized, stopped, killed, stuck, gone; and the shell is whole afterwards.
+
+Snapshots come from an engine of the test's own where the capture is not what matters; with the right to capture, from
+loopback.
+"""
+
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pexpect
+import pytest
+from netmon import Snapshot
+from terminal import ALTERNATE, Terminal
+from test_live import may_capture, server
+
+HERE = Path(__file__).parent
+
+live = pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW")
+
+STAND_IN = """
+import os, signal, sys, time
+sys.path.insert(0, {here!r})
+from fakes import snapshot
+from netmon import CaptureError, Monitor, cli, session
+
+class Ticking:
+    "An interval each tenth of a second, with one hit, until it is closed."
+    interfaces, made, closed = ["eth0"], 0, False
+    def start(self): pass
+    def close(self): self.closed = True
+    def log(self): return []
+    def next(self, timeout):
+        if self.closed:
+            raise EOFError
+        time.sleep(0.1)
+        self.made += 1
+        hosts = [{{"name": "a.example", "hits": 1, "sections": [{{"path": "/", "hits": 1}}]}}]
+        return snapshot(1000 + self.made, hits=1, hosts=hosts, capture={{"received": 1}})
+
+engine = Ticking()
+session._monitor = lambda *_, **__: Monitor(_engine=engine)
+{more}
+sys.exit(cli.main(["--no-config", *sys.argv[1:]]))
+"""
+
+
+def ticking(*arguments, more="", **how):
+    """netmon with an engine that needs no network; `more` is run before it starts."""
+    code = STAND_IN.format(here=str(HERE), more=more)
+    return Terminal(*arguments, command=[sys.executable, "-c", code], **how)
+
+
+def hits(text):
+    """The hits of the summary."""
+    return int(re.search(r"(\d+) hits?:", text)[1])
+
+
+# Sizes
+
+
+def test_a_frame_fits_the_new_size_at_once():
+    terminal = ticking(width=120, height=30)
+    terminal.shows("a.example")
+    for width, height in ((80, 24), (200, 50), (40, 10), (20, 5), (120, 30)):
+        terminal.screen.reset()
+        terminal.resize(width, height)
+        assert terminal.shows("q quit" if height >= 24 else "hits/s") < 1.0
+        assert len(terminal.screen.display[0].rstrip()) <= width
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+
+
+# Stopped and continued
+
+
+@pytest.mark.parametrize("how", ["key", "signal"])
+def test_stopped_the_terminal_is_whole_and_continued_the_screen_is_back(how):
+    terminal = ticking()
+    terminal.shows("a.example")
+    if how == "key":
+        terminal.type("\x1a")
+    else:
+        terminal.child.kill(signal.SIGTSTP)
+    # Nobody is there to stop: a process group without a shell is not stopped by SIGTSTP, as POSIX has it.
+    while terminal.is_on(ALTERNATE):
+        terminal.look(1.0)
+    terminal.shows("a.example")
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+    assert terminal.is_whole
+
+
+def shell(command, **environment):
+    """A shell that has run a command, seen by a person."""
+    made = Terminal(command=["bash", "--norc", "-i"])
+    made.type(f"{command}\n")
+    return made
+
+
+def of_shell(terminal):
+    """What `stty` says, run in the shell."""
+    terminal.type("stty -a | tr ' ' '\\n' | grep -cxE 'echo|icanon|isig|opost'\n")
+    terminal.shows("icanon|isig|opost'")
+    terminal.look(1.0)
+    return terminal.text
+
+
+@live
+def test_control_z_and_fg_lose_nothing():
+    with server() as port:
+        command = f"{sys.executable} -m netmon --no-config -i lo tcp port {port}"
+        terminal = shell(command)
+        terminal.shows("HOSTS")
+        urlopen(f"http://127.0.0.1:{port}/before").close()
+        terminal.shows("/before")
+        terminal.type("\x1a")
+        terminal.shows("Stopped")
+        assert not terminal.is_on(ALTERNATE)
+        assert terminal.is_on(25)
+        assert "4" in of_shell(terminal).rsplit("opost'", 1)[1].split()
+        for _ in range(20):
+            urlopen(f"http://127.0.0.1:{port}/meanwhile").close()
+        terminal.type("fg\n")
+        terminal.shows("/meanwhile")
+        assert terminal.is_on(ALTERNATE)
+        terminal.type("q")
+        terminal.shows("alerts: none")
+        assert "42 hits: 21 requests, 21 responses" in terminal.text
+        assert terminal.is_whole or "4" in of_shell(terminal).rsplit("opost'", 1)[1].split()
+        terminal.type("exit\n")
+        terminal.child.expect(pexpect.EOF)
+
+
+# However it ends
+
+
+@pytest.mark.parametrize("how", ["q", "\x03", signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_ends_at_once_and_the_terminal_is_whole(how):
+    terminal = ticking()
+    terminal.shows("a.example")
+    assert not terminal.is_whole
+    start = time.monotonic()
+    terminal.type(how) if isinstance(how, str) else terminal.child.kill(how)
+    rest, code = terminal.end()
+    assert time.monotonic() - start < 2
+    assert code == 0
+    assert terminal.is_whole
+    assert rest.splitlines()[-1].startswith("  alerts: ")
+
+
+UNHURRIED = """
+def unhurried(timeout):
+    time.sleep(0.1)
+    engine.made += 1
+    return snapshot(1000 + engine.made, hits=1)
+engine.next = unhurried  # does not end when it is closed
+"""
+
+
+def test_a_second_interrupt_ends_what_does_not_end():
+    terminal = ticking(more=UNHURRIED)
+    terminal.shows("hits/s")
+    terminal.child.kill(signal.SIGINT)
+    while terminal.is_on(ALTERNATE):
+        terminal.look(1.0)
+    assert terminal.state != "Z"
+    start = time.monotonic()
+    terminal.child.kill(signal.SIGINT)
+    _, code = terminal.end()
+    assert time.monotonic() - start < 2
+    assert code == 130
+    assert terminal.is_whole
+
+
+PANIC = """
+def panic(timeout):
+    engine.next = None
+    raise CaptureError("worker 1 panicked: index out of bounds")
+engine.made = 0
+first = engine.next
+def next(timeout):
+    return first(timeout) if engine.made < 5 else panic(timeout)
+engine.next = next
+"""
+
+BROKEN_DRAWING = """
+from netmon.display import app
+drawn = app.screen
+def broken(*of):
+    if engine.made > 5:
+        raise ZeroDivisionError("of the test")
+    return drawn(*of)
+app.screen = broken
+"""
+
+BROKEN_FROM_THE_START = """
+from netmon.display import app
+app.screen = lambda *of: 1 / 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (PANIC, "netmon: the capture failed: worker 1 panicked: index out of bounds"),
+        (BROKEN_DRAWING, "netmon: internal error, please report it: ZeroDivisionError('of the test')"),
+        (BROKEN_FROM_THE_START, "netmon: internal error, please report it: ZeroDivisionError"),
+    ],
+)
+def test_what_breaks_is_told_on_a_whole_terminal(more, message):
+    terminal = ticking(more=more)
+    rest, code = terminal.end()
+    assert code == 1
+    assert terminal.is_whole
+    assert message in rest.splitlines()[-1]
+    assert "Traceback" not in rest
+
+
+# A terminal that does not read
+
+
+def flood(terminal, seconds):
+    """Has the screen drawn anew and anew, and reads nothing."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for size in ((50, 180), (60, 200)):
+            terminal.child.setwinsize(*size)
+            time.sleep(0.02)
+
+
+def memory(pid):
+    """Resident bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@live
+def test_a_terminal_that_does_not_read_stops_neither_capture_nor_outputs(tmp_path):
+    written = tmp_path / "all.ndjson"
+    with server() as port:
+        terminal = Terminal("-i", "lo", "--interval", "0.1", "-o", written, "tcp", "port", port, width=200, height=60)
+        terminal.shows("HOSTS")
+        flood(terminal, 1.0)
+        before = memory(terminal.child.pid)
+        for _ in range(5):
+            for _ in range(20):
+                urlopen(f"http://127.0.0.1:{port}/stuck").close()
+            flood(terminal, 0.4)
+        at = written.stat().st_size
+        flood(terminal, 0.5)
+        assert written.stat().st_size > at, "snapshots are written while the screen is stuck"
+        assert memory(terminal.child.pid) - before < 30 << 20
+        urlopen(f"http://127.0.0.1:{port}/again").close()
+        terminal.resize(200, 60)
+        terminal.shows("/again")
+        terminal.type("q")
+        rest, code = terminal.end()
+    assert code == 0
+    assert terminal.is_whole
+    assert hits(rest) == 2 * 101
+    assert Snapshot.merge(map(Snapshot.from_json, written.read_bytes().splitlines())).hits == 2 * 101
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_terminal_that_does_not_read_keeps_nothing_from_ending(number):
+    terminal = ticking(width=200, height=60)
+    terminal.shows("a.example")
+    flood(terminal, 1.0)
+    terminal.child.kill(number)
+    assert terminal.becomes("Z") < 5
+    terminal.end()
+    assert terminal.is_whole, "what it reads when it reads again"
+
+
+def test_a_terminal_that_went_away_ends_it(tmp_path):
+    written = tmp_path / "all.json"
+    terminal = ticking("-o", written)
+    terminal.shows("a.example")
+    terminal.hang_up()
+    assert terminal.becomes("Z") < 5
+    assert Snapshot.from_json(written.read_bytes()).hits > 0
+    os.waitpid(terminal.child.pid, 0)
