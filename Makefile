@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint rust-test python-test bench bench-live wheel dev clean build-packages test-packages bench-packages
+.PHONY: help demo screens test lint rust-test python-test bench bench-live wheel dev clean build-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -52,6 +52,10 @@ bench-live: $(VENV)/.netmon $(CAPTURES)/api.pcap | bench-packages ## the same to
 
 $(CAPTURES)/api.pcap: | $(BIN)/python bench-packages
 	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/captures.py $(CAPTURES)
+
+screens: $(VENV)/.tools $(VENV)/.netmon ## docs/screen.md and the picture in the README, drawn anew (as root: the picture is of a real run)
+	$(BIN)/python scripts/screens.py
+	$(BIN)/python scripts/picture.py
 
 wheel: $(VENV)/.wheel ## dist/netmon_http-*.whl, one for every Python from 3.11
 	@ls dist/*.whl

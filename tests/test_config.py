@@ -160,9 +160,9 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     assert {action.dest for action in cli.parser()._actions} >= names
     keys = tomllib.loads(config.to_toml(Settings(filter="tcp", timeout=Duration(1), speed=Speed(1))))
     assert set(keys) == names
-    assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color"}})) == (
-        names - {"format", "color"}
-    )
+    assert set(
+        config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color", "theme"}})
+    ) == (names - {"format", "color", "theme"})
 
 
 def test_capture_settings_are_keywords_of_monitor():

@@ -6,6 +6,8 @@ After a change that is meant, ``APPROVE=1 pytest tests/test_display_frames.py`` 
 import asyncio
 import io
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyte
@@ -115,3 +117,9 @@ def test_wide_characters_keep_the_columns_aligned():
     line = [("", "例え"), ("class:ok", "e\u0301x"), ("", "tail")]
     for columns in range(1, 12):
         assert canvas.width(canvas.fit(line, columns)) == columns
+
+
+def test_the_page_about_the_screen_is_up_to_date():
+    """`scripts/screens.py` writes it."""
+    script = Path(__file__).parents[1] / "scripts" / "screens.py"
+    assert subprocess.run([sys.executable, script, "--check"], check=False, timeout=60).returncode == 0

@@ -19,6 +19,7 @@ impl Snapshot {
     }
 
     /// The same counts, without a row for each exchange.
+    #[must_use]
     pub fn without_exchanges(&self) -> Self {
         let Self { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges: _ } = self;
         Self {

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Writes docs/screen.md: what the screen shows and which keys it knows, with frames of every view at three sizes.
+
+    screens.py [--check]
+
+The frames are drawn from the made-up minute of the tests, so they are always the same. With `--check` nothing is
+written, and the exit code tells whether the page is as it would be.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))  # the made-up minute
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+
+from drawing import INSIDE, STATES, VIEWS, text  # noqa: E402  after the time zone is set
+from netmon.display.help import WORDS  # noqa: E402
+from netmon.display.keys import KEYS, TYPING  # noqa: E402
+from netmon.display.layout import screen  # noqa: E402
+
+PAGE = ROOT / "docs" / "screen.md"
+SIZES = ((120, 30), (80, 24), (40, 10))
+
+ABOUT = {
+    "hosts": ("1 Hosts", "The busiest hosts; below them the sections of the selected one, and the log of alerts."),
+    "sections": (
+        "2 Sections",
+        (
+            "All sections of all hosts, the slowest first, and the slowest requests of the selected one: one key "
+            "says which section of which host answers slowest, and with which status."
+        ),
+    ),
+    "interfaces": (
+        "3 Interfaces",
+        (
+            "Bits and requests per second of each interface, and the hosts seen on the selected one. `i` switches an "
+            "interface off: it is left out of traffic, bits/s, packets/s and the lists of requests. Hosts and sections "
+            "count all interfaces, since a connection is one, however many interfaces it crosses."
+        ),
+    ),
+    "connections": (
+        "4 Connections",
+        (
+            "How connections fare, by interface and by host: opened, closed, reset, refused, round trips between the "
+            "capture and either side, and of the segments those sent again, out of order, acknowledged twice, and "
+            "answered by a window of zero."
+        ),
+    ),
+    "requests": (
+        "5 Requests",
+        (
+            "Exchanges as they come. Kept are the newest 1 000 and the slowest 1 000 of five minutes; the last line "
+            "says how many there were, and how many the capture had no room to tell."
+        ),
+    ),
+    "alerts": ("6 Alerts", "Where each rule stands, and what happened. `a` acknowledges."),
+    "interface": ("Into an interface", "Enter on an interface: what it carries, and the hosts seen on it."),
+    "host": (
+        "Into a host",
+        "Enter on a host: its addresses, times and connections, its sections, its slowest requests.",
+    ),
+    "section": ("Into a section", "Enter on a section: its requests, the slowest first."),
+    "request": (
+        "Into a request",
+        (
+            "Enter on a request: where its time went. A stage that was not seen is left out: of a connection that was "
+            "open before, there is no `connect`."
+        ),
+    ),
+    "sealed": ("Without HTTP", "When there is nothing to show, the screen says why, and what to type."),
+    "filter": ("While a filter is typed", "It works with every letter, on every view."),
+}
+
+INTRODUCTION = """\
+# The screen
+
+`netmon` in a terminal opens a screen that can be left open all day. `scripts/screens.py` writes this page, and a test
+checks that it is up to date.
+
+The capture line stands in the second line at all times, red above 0.1 % lost. Colours never speak alone: words and
+signs stand beside them, so `--theme none`, `NO_COLOR` and `--ascii` lose nothing. `--theme light` is for a light
+background. From 120x30 on panels stand side by side, from 80x24 on one above the other, from 40x10 on there is one
+table; below that one line, and what fits of the table. A file played with `--speed` has keys of its own.
+"""
+
+COST = """\
+## What it costs
+
+`scripts/screen_cost.py` draws each view at 200x60 with 10,000 hosts of ten sections, in each order of its table. The
+slowest first drawing of a new frame takes 6.5 ms of CPU (sections, 100,000 of them, by p50), drawing the same frame
+again, as after a key, 1 to 4 ms (an AMD EPYC, Zen 4 class). The screen is drawn at most ten times a second.
+"""
+
+
+def page():
+    """The whole page."""
+    parts = [INTRODUCTION, "## Keys\n", keys(), "While a filter is typed:\n", table(TYPING), "## Words\n", words()]
+    parts += ["## The views\n"]
+    for name in (*VIEWS, *INSIDE, "sealed", "filter"):
+        title, about = ABOUT[name]
+        parts += [f"### {title}\n", f"{about}\n"]
+        sizes = SIZES if name in VIEWS or name in INSIDE else SIZES[1:2]
+        parts += [frame((VIEWS | INSIDE | STATES)[name](), *size) for size in sizes]
+    return "\n".join([*parts, COST])
+
+
+def keys():
+    return table(KEYS)
+
+
+def table(keys):
+    rows = [f"| {' '.join(f'`{name}`' for name in key.shown.split())} | {key.meaning} |" for key in keys]
+    return "\n".join(["| key | what it does |", "|---|---|", *rows]) + "\n"
+
+
+def words():
+    return (
+        "\n".join(["| word | what it means |", "|---|---|", *(f"| {word} | {said} |" for word, said in WORDS)]) + "\n"
+    )
+
+
+def frame(view, width, height):
+    return "\n".join([f"{width}x{height}:\n", "```", *text(screen(view, width, height)), "```", ""])
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    arguments.add_argument("--check", action="store_true", help="write nothing; exit 1 when the page is old")
+    made = page()
+    if arguments.parse_args().check:
+        return 0 if PAGE.exists() and PAGE.read_text() == made else 1
+    PAGE.write_text(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
