@@ -8,7 +8,8 @@ import pytest
 from drawing import busy
 from fakes import snapshot
 from netmon.display import export
-from netmon.display.app import Display, _clicked
+from netmon.display.app import Display
+from netmon.display.control import clicked
 from netmon.display.view import Page, Panel, View
 from netmon.frames import Frames
 from prompt_toolkit.application import create_app_session
@@ -194,11 +195,11 @@ def test_a_file_that_cannot_be_written_is_said(monkeypatch):
 
 def test_a_click_selects_a_row_and_a_second_one_opens_it():
     view = View().with_frame(of_hosts(a=3, b=2, c=1))
-    once = _clicked(view, (120, 30), 10, 11)
+    once = clicked(view, (120, 30), 10, 11)
     assert at(once, Panel.HOSTS) == "c"
-    assert _clicked(once, (120, 30), 10, 11).page is Page.HOST
+    assert clicked(once, (120, 30), 10, 11).page is Page.HOST
     for x, y in ((10, 0), (10, 8), (10, 14), (119, 29)):
-        assert _clicked(view, (120, 30), x, y).place == view.place
+        assert clicked(view, (120, 30), x, y).place == view.place
 
 
 # How it ends
@@ -228,7 +229,7 @@ def test_a_failure_of_the_capture_leaves_the_screen_and_is_raised():
         Display().run(failing(), lambda: None)
 
 
-@pytest.mark.parametrize("broken_at", ["screen", "warm"])
+@pytest.mark.parametrize("broken_at", ["control.screen", "app.warm"])
 def test_a_failure_of_drawing_leaves_the_screen_and_is_raised(broken_at, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError
@@ -241,7 +242,7 @@ def test_a_failure_of_drawing_leaves_the_screen_and_is_raised(broken_at, monkeyp
                 return
 
     closed = []
-    monkeypatch.setattr(f"netmon.display.app.{broken_at}", broken)
+    monkeypatch.setattr(f"netmon.display.{broken_at}", broken)
     with no_terminal(), pytest.raises(ZeroDivisionError):
         Display().run(forever(), lambda: closed.append(True))
 

@@ -1,4 +1,4 @@
-"""The screen. Only this package knows prompt_toolkit, and only `app` in it.
+"""The screen. Only this package knows prompt_toolkit, and only `app` and `control` in it.
 
 view      `View`: everything that decides what is drawn, one immutable value; pages, panels, places
 columns   columns of figures: how to show them, how to sort by them
@@ -11,5 +11,7 @@ themes    colours by role, and the characters to draw with
 header, tables, about, timeline, absent, help   (view, size) -> lines
 layout    which of these at which size
 export    a table as CSV
+control   what prompt_toolkit draws, its keys and its mouse
 app       the terminal: frames and keys in, a drawn view out
+terminal  what goes to a terminal, without ever waiting for it
 """

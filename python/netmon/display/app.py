@@ -15,19 +15,15 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.filters import Condition
-from prompt_toolkit.key_binding import KeyBindings
-from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout import Layout, Window
-from prompt_toolkit.layout.controls import UIContent, UIControl
-from prompt_toolkit.mouse_events import MouseEventType
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
-from netmon.display import export, moves, tables
-from netmon.display.keys import KEYS, LEAP, TYPING, Action, Key
-from netmon.display.layout import boxes, screen
-from netmon.display.rows import row_number, rows_of, warm
+from netmon.display import export
+from netmon.display.control import Canvas, bindings
+from netmon.display.keys import LEAP, Action
+from netmon.display.rows import warm
 from netmon.display.themes import THEMES
 from netmon.display.view import View
 from netmon.frames import Frame
@@ -36,8 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
     from prompt_toolkit.input import Input
-    from prompt_toolkit.key_binding import KeyPressEvent
-    from prompt_toolkit.mouse_events import MouseEvent
     from prompt_toolkit.output import Output
 
     from netmon.display.terminal import Terminal
@@ -52,9 +46,6 @@ REDRAW = 0.1
 
 NOTICE = 8.0
 """Seconds a message stays."""
-
-WHEEL = 3
-"""Rows that one notch of the mouse's wheel moves."""
 
 
 class Controls(Protocol):
@@ -109,8 +100,8 @@ class Display:
         self._terminal = terminal
         self._app = _Application(
             terminal,
-            layout=Layout(Window(_Canvas(self), always_hide_cursor=True)),
-            key_bindings=_bindings(self),
+            layout=Layout(Window(Canvas(self), always_hide_cursor=True)),
+            key_bindings=bindings(self),
             style=Style.from_dict(THEMES[theme if color else "none"]),
             color_depth=_depth(color and theme != "none"),
             mouse_support=Condition(lambda: self.view.has_mouse),
@@ -303,70 +294,6 @@ def _signals(suspend: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGTSTP)
-
-
-class _Canvas(UIControl):
-    """The whole screen as one control; prompt_toolkit asks it for lines, and tells it of the mouse."""
-
-    def __init__(self, display: Display) -> None:
-        self._display = display
-        self._size = (0, 0)
-
-    def create_content(self, width: int, height: int) -> UIContent:
-        self._size = (width, height)
-        lines = screen(self._display.view, width, height)
-        return UIContent(get_line=lambda row: list(lines[row]), line_count=len(lines), show_cursor=False)
-
-    def is_focusable(self) -> bool:
-        return True
-
-    def mouse_handler(self, mouse_event: MouseEvent) -> None:
-        kind = mouse_event.event_type
-        if kind in (MouseEventType.SCROLL_UP, MouseEventType.SCROLL_DOWN):
-            by = WHEEL if kind is MouseEventType.SCROLL_DOWN else -WHEEL
-            self._display.change(lambda view: moves.moved(view, by))
-        elif kind is MouseEventType.MOUSE_UP:
-            where = mouse_event.position
-            self._display.change(lambda view: _clicked(view, self._size, where.x, where.y))
-
-
-def _clicked(view: View, size: tuple[int, int], x: int, y: int) -> View:
-    """The row under the mouse is selected; when it was, it is opened."""
-    for box in boxes(view, *size):
-        if box.panel is None or not (box.left <= x < box.left + box.width and box.top <= y < box.top + box.height):
-            continue
-        key = tables.row_at(view, box.panel, box.height, y - box.top)
-        if key is None:
-            return view
-        was_here = view.focus is box.panel and rows_of(view, box.panel).position(key) == row_number(view, box.panel)
-        return moves.entered(view) if was_here else moves.selected(view, box.panel, key)
-    return view
-
-
-def _bindings(display: Display) -> KeyBindings:
-    bindings = KeyBindings()
-    is_typing = Condition(lambda: display.view.is_typing)
-    for keys, when in ((KEYS, ~is_typing), (TYPING, is_typing)):
-        for key in keys:
-            for name in key.names:
-                bindings.add(name, eager=True, filter=when)(_handler(display, key))
-
-    @bindings.add(Keys.Any, filter=is_typing)
-    @bindings.add(Keys.BracketedPaste, filter=is_typing)
-    def typed(event: KeyPressEvent) -> None:
-        display.change(lambda view: moves.with_text(view, event.data))
-
-    return bindings
-
-
-def _handler(display: Display, key: Key) -> Any:
-    def handle(_event: KeyPressEvent) -> None:
-        if isinstance(key.action, str):
-            display.commands.get(key.action, lambda: None)()
-        else:
-            display.change(key.action)
-
-    return handle
 
 
 def _depth(color: bool) -> ColorDepth:
