@@ -176,6 +176,10 @@ WIDEST = 44
 """Columns of a name at the most: further away, a figure is hard to bring together with its row."""
 
 
+NARROWEST = 8
+"""Columns that a name keeps beside the figure that sorts, in the smallest of terminals."""
+
+
 def choose(columns: Sequence[Column], room: int, name_columns: int, keep: str = "") -> tuple[Sequence[Column], int]:
     """The columns that leave the name at least `name_columns`, and the room the name gets; `keep` goes last of all."""
     seen = [column for column in columns if not column.is_hidden]
@@ -184,7 +188,7 @@ def choose(columns: Sequence[Column], room: int, name_columns: int, keep: str = 
         left = room - sum(column.width + 1 for column in chosen)
         if left >= name_columns:
             return chosen, min(left, WIDEST)
-    kept = [column for column in seen if column.title == keep and room - column.width > name_columns // 2]
+    kept = [column for column in seen if column.title == keep and room - column.width > NARROWEST]
     return kept, max(room - sum(column.width + 1 for column in kept), 0)
 
 

@@ -170,7 +170,7 @@ def _main(view: View, top: int, width: int, height: int) -> Box:
 
 
 def _badge_and_rates(view: View, width: int) -> Line:
-    badge = [*header.badge(view), *header.filters(view)]
+    badge = [*header.badge(view), *([] if view.trail else header.filters(view))]
     room = width - canvas.width(badge) - 1
     return [("", " "), *badge, *(header.rates(view, view.frame, room) if view.frame else [])]
 
