@@ -305,7 +305,20 @@ class Exchange:
     @property
     def latency(self) -> float | None: ...
     @property
-    def duration(self) -> float | None: ...
+    def duration(self) -> float | None:
+        """Request's first byte to response's last: `request_time`, `latency` and `transfer` together."""
+    @property
+    def connect(self) -> float | None:
+        """The handshake of the connection, seen from here: with the first exchange on it, None with the others."""
+    @property
+    def request_time(self) -> float | None:
+        """Request's first byte to its last."""
+    @property
+    def transfer(self) -> float | None:
+        """Response's first byte to its last."""
+    @property
+    def retransmitted(self) -> int:
+        """Segments of the connection that were sent again while the exchange lasted."""
 
 @final
 class Snapshot(_Counts):

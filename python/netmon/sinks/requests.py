@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FIELDS = (
     *("client", "server", "interface", "host", "section", "method", "status"),
     *("request_bytes", "response_bytes", "latency", "duration"),
+    *("connect", "request_time", "transfer", "retransmitted"),
 )
 
 

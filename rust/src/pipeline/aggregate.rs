@@ -333,6 +333,10 @@ impl Sink for Aggregate {
             response_bytes: exchange.response_bytes,
             latency: exchange.latency,
             duration: exchange.duration,
+            connect: exchange.connect,
+            request_time: exchange.request_time,
+            transfer: exchange.transfer,
+            retransmitted: exchange.retransmitted,
         });
     }
 

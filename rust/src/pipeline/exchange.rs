@@ -66,6 +66,14 @@ pub struct Exchange {
     pub latency: Option<u64>,
     /// Request's first byte to response's last byte, nanoseconds.
     pub duration: Option<u64>,
+    /// Handshake of the connection, for the first exchange on it; nanoseconds.
+    pub connect: Option<u64>,
+    /// Request's first byte to its last, nanoseconds.
+    pub request_time: Option<u64>,
+    /// Response's first byte to its last, nanoseconds.
+    pub transfer: Option<u64>,
+    /// Segments of the connection that were sent again meanwhile.
+    pub retransmitted: u16,
 }
 
 /// Something to count that belongs to no request.

@@ -4,10 +4,12 @@
 //! never for a stray acknowledgement. Two things are decided here that no single direction can know: when a hole is given
 //! up (the receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
 
+mod brief;
 mod ended;
 mod quality;
 mod table;
 
+pub use brief::Brief;
 pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};
 
@@ -47,6 +49,28 @@ pub struct FlowInfo {
     pub interface: InterfaceId,
     /// The direction of its SYN, when that was seen.
     pub opener: Option<Direction>,
+    /// Segments that were sent again, modulo 2^16: for differences.
+    pub retransmitted: u16,
+    /// The handshake, SYN to the ACK that ends it; 0 when it was not seen.
+    pub handshake: Brief,
+}
+
+impl FlowInfo {
+    /// A connection of which nothing was seen yet.
+    pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
+        Self { key, interface, opener, retransmitted: 0, handshake: Brief::default() }
+    }
+
+    fn note(&mut self, observation: &Observation) {
+        let is_again = observation.signs.has(Signs::RETRANSMITTED);
+        self.retransmitted = self.retransmitted.wrapping_add(u16::from(is_again));
+        if let Some(rtt) = observation.rtt
+            && observation.signs.has(Signs::HANDSHAKE)
+        {
+            // From here to the server and back, from here to the client and back.
+            self.handshake = Brief::new(self.handshake.nanos().saturating_add(rtt));
+        }
+    }
 }
 
 /// One connection.
@@ -216,7 +240,7 @@ impl<T: Default> Flows<T> {
             _ => None,
         };
         let flow = Flow {
-            info: FlowInfo { key: segment.key, interface: segment.interface, opener },
+            info: FlowInfo::new(segment.key, segment.interface, opener),
             streams: Default::default(),
             quality: Quality::default(),
             last_seen: segment.ts.max(self.now),
@@ -235,6 +259,7 @@ impl<T: Default> Flows<T> {
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
+        flow.info.note(&observation);
         if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
             flow.streams[segment.direction as usize].open(segment.seq);
         }

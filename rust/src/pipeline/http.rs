@@ -10,11 +10,13 @@
 mod body;
 mod head;
 mod lines;
+mod message;
 mod method;
 mod start_line;
 
 use head::Head;
 pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
+pub use message::{Extent, Follows, Handler, Message};
 pub use method::Method;
 pub use start_line::Protocol;
 
@@ -25,59 +27,6 @@ use start_line::{FirstLine, Likeness};
 
 /// Bytes of a head that are kept while waiting for its end; servers accept 8 to 64 KiB.
 pub const MAX_HEAD: usize = 64 * 1024;
-
-/// What happens in a stream.
-#[derive(Clone, Copy, Debug)]
-pub enum Message<'a> {
-    /// A request's head.
-    Request(RequestHead<'a>, Extent),
-    /// A response's head. The answer says what follows it.
-    Response(ResponseHead<'a>, Extent),
-    /// So many bytes of the current message passed, body and framing.
-    Bytes(u64),
-    /// The current message ended.
-    End,
-    /// The rest of the current message, if there was one, and maybe whole messages after it, cannot be seen.
-    Gap,
-    /// The stream stopped making sense.
-    Malformed,
-    /// The current message's body could be framed differently.
-    Ambiguous(Ambiguity),
-    /// After the stream stopped making sense, a message was found.
-    Resync,
-    /// This is no HTTP/1; the stream so far.
-    Foreign(Protocol, &'a [u8]),
-}
-
-/// How much of a message its head is.
-#[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Bytes of the head.
-    pub bytes: u64,
-    /// When the first of them came.
-    pub since: Timestamp,
-}
-
-/// What follows a response's head.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Follows {
-    /// What the head says.
-    Body,
-    /// The next message.
-    Nothing,
-    /// What the head says, or the next message: it is not known what was asked.
-    Doubt,
-    /// Another protocol, which is not looked at.
-    Tunnel,
-    /// A connection of its own, which may be anything, HTTP too.
-    Connection,
-}
-
-/// What takes messages. The answer matters to [`Message::Response`] only.
-pub trait Handler {
-    /// Takes an event that was complete at `ts`.
-    fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows;
-}
 
 #[derive(Debug)]
 enum State {

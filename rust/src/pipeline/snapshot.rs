@@ -339,6 +339,18 @@ pub struct Exchange {
     /// Nanoseconds.
     #[serde(with = "json::seconds")]
     pub duration: Option<u64>,
+    /// Handshake of the connection, for the first exchange on it; nanoseconds.
+    #[serde(default, with = "json::seconds")]
+    pub connect: Option<u64>,
+    /// Request's first byte to its last, nanoseconds.
+    #[serde(default, with = "json::seconds")]
+    pub request_time: Option<u64>,
+    /// Response's first byte to its last, nanoseconds.
+    #[serde(default, with = "json::seconds")]
+    pub transfer: Option<u64>,
+    /// Segments of the connection that were sent again meanwhile.
+    #[serde(default)]
+    pub retransmitted: u16,
 }
 
 /// Everything counted in `[start, end)`.

@@ -72,6 +72,28 @@ fn a_connection_is_counted_by_host_section_method_and_status() {
     assert_eq!(snapshot.counts.duration.count(), 3);
 }
 
+#[test]
+fn an_exchange_tells_where_its_time_went() {
+    let response = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nall of it";
+    let turns = ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", response, "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n", response];
+    let mut frames = Forge::connection(Wire { segment: 20, ..Wire::default() }, &turns);
+    // Frames are a millisecond apart: handshake 0 to 2, request 3 and 4, response 6 to 8. The request comes once more.
+    let again = Frame { ts: frames[7].ts + 500_000, ..frames[3].clone() };
+    frames.insert(8, again);
+    let mut settings = Settings::default();
+    settings.aggregate.exchanges = true;
+    let exchanges = count_with(&frames, settings).exchanges;
+    let millis = |nanos: Option<u64>| nanos.map(|nanos| nanos / 1_000_000);
+    let told: Vec<_> = exchanges
+        .iter()
+        .map(|e| ([e.connect, e.request_time, e.latency, e.transfer, e.duration].map(millis), e.retransmitted))
+        .collect();
+    assert_eq!(
+        told,
+        [([Some(2), Some(1), Some(2), Some(2), Some(5)], 1), ([None, Some(1), Some(2), Some(2), Some(5)], 0)]
+    );
+}
+
 fn wires() -> impl Strategy<Value = Wire> {
     let isn = prop_oneof![any::<u32>(), (u32::MAX - 400)..=u32::MAX, Just(i32::MAX as u32)];
     (any::<bool>(), prop::option::of(1u16..4000), any::<bool>(), isn.clone(), isn, 1usize..80).prop_map(

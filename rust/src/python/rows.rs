@@ -292,6 +292,22 @@ impl Exchange {
     fn duration(&self) -> Option<f64> {
         self.0.duration.map(seconds)
     }
+    #[getter]
+    fn connect(&self) -> Option<f64> {
+        self.0.connect.map(seconds)
+    }
+    #[getter]
+    fn request_time(&self) -> Option<f64> {
+        self.0.request_time.map(seconds)
+    }
+    #[getter]
+    fn transfer(&self) -> Option<f64> {
+        self.0.transfer.map(seconds)
+    }
+    #[getter]
+    fn retransmitted(&self) -> u16 {
+        self.0.retransmitted
+    }
 }
 
 #[pyclass(frozen, module = "netmon._core")]

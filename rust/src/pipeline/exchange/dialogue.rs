@@ -19,6 +19,10 @@ pub struct Waiting<K> {
     /// When its last byte was seen.
     ended: Option<Timestamp>,
     bytes: u64,
+    /// The first of its connection.
+    is_first: bool,
+    /// What the connection had sent again before it.
+    retransmitted: u16,
 }
 
 /// The response being sent.
@@ -27,6 +31,7 @@ struct Answer<K> {
     ticket: K,
     status: u16,
     latency: Option<u64>,
+    since: Timestamp,
     bytes: u64,
     /// It ends the exchange at the head of the line.
     is_final: bool,
@@ -179,14 +184,22 @@ impl<S: Sink> Turn<'_, S> {
         let RequestHead { method, target, host, .. } = *head;
         let ticket = self.sink.request(&Request { method, target, host, server: self.server(), bytes });
         self.give_up_waiting(MAX_WAITING - 1);
-        self.dialogue.ticket = Some(ticket);
+        let is_first = self.dialogue.ticket.replace(ticket).is_none();
         if self.dialogue.is_late && self.dialogue.orphans > 0 {
             // Its answer passed before it did, as an orphan; the next one is not for it.
             self.dialogue.orphans -= 1;
             return;
         }
         self.dialogue.orphans = 0;
-        self.dialogue.waiting.push_back(Waiting { ticket, method, since, ended: None, bytes });
+        self.dialogue.waiting.push_back(Waiting {
+            ticket,
+            method,
+            since,
+            ended: None,
+            bytes,
+            is_first,
+            retransmitted: self.flow.retransmitted,
+        });
     }
 
     fn response(&mut self, head: &ResponseHead<'_>, Extent { bytes, since }: Extent) -> Follows {
@@ -201,12 +214,12 @@ impl<S: Sink> Turn<'_, S> {
             self.give_up_waiting(1);
         }
         let Some(asked) = self.dialogue.waiting.front() else {
-            return self.orphan(head, bytes);
+            return self.orphan(head, Extent { bytes, since });
         };
         let (ticket, method) = (asked.ticket, asked.method);
         let latency = is_final.then(|| since.since(asked.ended.unwrap_or(since)));
         self.sink.response(ticket, Response { status, latency, bytes });
-        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes, is_final });
+        self.dialogue.answer = Some(Answer { ticket, status, latency, since, bytes, is_final });
         if status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;
@@ -221,13 +234,13 @@ impl<S: Sink> Turn<'_, S> {
         if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
     }
 
-    fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64) -> Follows {
+    fn orphan(&mut self, head: &ResponseHead<'_>, Extent { bytes, since }: Extent) -> Follows {
         let ticket = self.sink.unasked(self.server());
         self.sink.note(Note::Orphan);
         self.dialogue.orphans = self.dialogue.orphans.saturating_add(u32::from(head.status >= 200));
         let (status, latency) = (head.status, None);
         self.sink.response(ticket, Response { status, latency, bytes });
-        self.dialogue.answer = Some(Answer { ticket, status, latency, bytes, is_final: false });
+        self.dialogue.answer = Some(Answer { ticket, status, latency, since, bytes, is_final: false });
         if head.status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;
@@ -274,8 +287,7 @@ impl<S: Sink> Turn<'_, S> {
     fn end_answer(&mut self, ended: Option<Timestamp>) {
         let Some(answer) = self.dialogue.answer.take().filter(|answer| answer.is_final) else { return };
         let Some(asked) = self.dialogue.waiting.pop_front() else { return };
-        let duration = ended.map(|ts| ts.since(asked.since));
-        self.tell(&asked, Some(&answer), duration);
+        self.tell(&asked, Some(&answer), ended);
     }
 
     fn gap(&mut self, ts: Timestamp) {
@@ -313,7 +325,7 @@ impl<S: Sink> Turn<'_, S> {
         }
     }
 
-    fn tell(&mut self, asked: &Waiting<S::Ticket>, answer: Option<&Answer<S::Ticket>>, duration: Option<u64>) {
+    fn tell(&mut self, asked: &Waiting<S::Ticket>, answer: Option<&Answer<S::Ticket>>, ended: Option<Timestamp>) {
         let server = self.server();
         let client = self.flow.key.sender(self.dialogue.client.unwrap_or(self.direction));
         let exchange = Exchange {
@@ -326,7 +338,11 @@ impl<S: Sink> Turn<'_, S> {
             request_bytes: asked.bytes,
             response_bytes: answer.map_or(0, |answer| answer.bytes),
             latency: answer.and_then(|answer| answer.latency),
-            duration,
+            duration: ended.map(|ts| ts.since(asked.since)),
+            connect: Some(self.flow.handshake.nanos()).filter(|&nanos| asked.is_first && nanos > 0),
+            request_time: asked.ended.map(|ended| ended.since(asked.since)),
+            transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
+            retransmitted: self.flow.retransmitted.wrapping_sub(asked.retransmitted),
         };
         self.sink.exchange(asked.ticket, &exchange);
     }

@@ -45,7 +45,7 @@ impl Sink for Script {
 fn converse(lines: &[&str]) -> Vec<String> {
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
     let key = FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 };
-    let flow = FlowInfo { key, interface: InterfaceId(0), opener: None };
+    let flow = FlowInfo::new(key, InterfaceId(0), None);
     let mut script = Script::default();
     let mut shared = Shared::default();
     let mut stage = Exchanges { sink: &mut script, shared: &mut shared };

@@ -237,6 +237,12 @@ fn a_head_without_end_is_counted_once_and_passed_over() {
     assert_eq!(told.events.join(", "), "malformed, GET / a, end 39027, GET /2 -, end 19");
 }
 
+/// Of this thread: what else the machine does makes no difference.
+fn cpu_seconds() -> f64 {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
+}
+
 /// Seconds to the byte for a head of `length` bytes in one-byte pieces: the best of three.
 fn cost(length: usize) -> f64 {
     let mut stream = b"GET / HTTP/1.1\r\nX: ".to_vec();
@@ -244,14 +250,14 @@ fn cost(length: usize) -> f64 {
     let attempts = (0..3).map(|_| {
         let mut parser = Parser::new(1 << 21);
         let mut told = Told::default();
-        let began = std::time::Instant::now();
+        let began = cpu_seconds();
         for (at, piece) in stream.chunks(1).enumerate() {
             parser.push(chunk(piece, at == 0), &mut told);
         }
-        let spent = began.elapsed();
+        let spent = cpu_seconds() - began;
         parser.push(chunk(b"\r\n\r\n", false), &mut told);
         assert_eq!(told.events.join(", "), format!("GET / -, end {}", length + 4));
-        spent.as_secs_f64() / length as f64
+        spent / length as f64
     });
     attempts.fold(f64::MAX, f64::min)
 }

@@ -198,6 +198,10 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             response_bytes: 0,
             latency: None,
             duration: None,
+            connect: None,
+            request_time: None,
+            transfer: None,
+            retransmitted: 0,
         };
         let mut hosts = vec![Arc::new(host)];
         sort_rows(&mut Arc::make_mut(&mut hosts[0]).sections);
