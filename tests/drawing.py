@@ -107,7 +107,7 @@ INSIDE = {
     "interface": at("3", "enter"),
     "host": at("enter"),
     "section": at("2", "enter"),
-    "request": cache(lambda: with_exchange(view_of(busy(), ["enter", "end", "enter", "enter"]))),
+    "request": at("2", "j", "j", "j", "enter", "enter"),
 }
 """What is inside of them."""
 

@@ -106,7 +106,11 @@ def exchanges(i, name, factor):
             "request_bytes": 300,
             "response_bytes": 5_000 + 10 * number,
             "latency": round(latency, 6),
-            "duration": round(latency + 0.004, 6),
+            "duration": round(1.33 * latency, 6),
+            "connect": round(0.2 * seconds, 6) if i % 5 == 0 else None,
+            "request_time": round(0.08 * latency, 6),
+            "transfer": round(0.25 * latency, 6),
+            "retransmitted": int(bad),
         }
 
 

@@ -189,18 +189,18 @@ engine.next = next
 """
 
 BROKEN_DRAWING = """
-from netmon.display import app
-drawn = app.screen
+from netmon.display import control
+drawn = control.screen
 def broken(*of):
     if engine.made > 5:
         raise ZeroDivisionError("of the test")
     return drawn(*of)
-app.screen = broken
+control.screen = broken
 """
 
 BROKEN_FROM_THE_START = """
-from netmon.display import app
-app.screen = lambda *of: 1 / 0
+from netmon.display import control
+control.screen = lambda *of: 1 / 0
 """
 
 

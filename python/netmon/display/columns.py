@@ -169,6 +169,10 @@ EXCHANGE = (
     Column("sent", 8, 5, lambda x: x.request_bytes, _bytes, "class:dim"),
     Column("answered", 8, 4, lambda x: x.response_bytes, _bytes, "class:dim"),
     Column("time", 12, 2, lambda x: x.ts, lambda at, _: fmt.time(at, digits=3)[11:23], is_hidden=True),
+    Column("connect", 7, 6, lambda x: x.connect, _time, is_hidden=True),
+    Column("request", 7, 6, lambda x: x.request_time, _time, is_hidden=True),
+    Column("transfer", 8, 6, lambda x: x.transfer, _time, is_hidden=True),
+    Column("again", 5, 6, lambda x: x.retransmitted, is_hidden=True),
 )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netmon.display.view import View
 
 STAGES = (
-    ("connect", "connect", "class:spark.second", "SYN to the end of the handshake"),
+    ("connect", "connect", "class:spark.second", "the handshake, with the first request"),
     ("request", "request_time", "class:ok", "request's first byte to its last"),
     ("server", "latency", "class:warn", "request's last byte to response's first"),
     ("transfer", "transfer", "class:spark", "response's first byte to its last"),
@@ -45,7 +45,7 @@ def stages(exchange: Exchange) -> list[Stage]:
     """What is known of an exchange, one after the other."""
     found, at = [], 0.0
     for name, attribute, style, meaning in STAGES:
-        seconds: float | None = getattr(exchange, attribute, None)
+        seconds: float | None = getattr(exchange, attribute)
         if seconds is not None:
             found.append(Stage(name, at, seconds, style, meaning))
             at += seconds
@@ -138,7 +138,7 @@ def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
     if len(known) > 1 and whole > 0:
         longest = max(known, key=lambda stage: stage.seconds)
         lines.append([("", f"  {fmt.percent(longest.seconds / whole)} of it is {_words(longest.name)}.")])
-    again: int = getattr(exchange, "retransmitted", 0) or 0
+    again = exchange.retransmitted
     if again:
         lines.append([("class:warn", f"  {fmt.plural(again, 'segment')} retransmitted while it lasted.")])
     host = view.frame.window.host(exchange.host) if view.frame else None
