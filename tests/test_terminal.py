@@ -7,17 +7,20 @@ loopback.
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import forge
 import pexpect
 import pytest
 from netmon import Snapshot
-from terminal import ALTERNATE, Terminal
+from terminal import ALTERNATE, NETMON, Terminal
 from test_live import may_capture, server
 
+NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 HERE = Path(__file__).parent
 
 live = pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW")
@@ -73,6 +76,81 @@ def test_a_frame_fits_the_new_size_at_once():
         assert len(terminal.screen.display[0].rstrip()) <= width
     terminal.type("q")
     assert terminal.end()[1] == 0
+
+
+# A file that is played
+
+
+def tenths(n):
+    """A capture of `n` tenths of a second, in each a request and its answer."""
+    talk = forge.Conversation(4000, NOON)
+    for i in range(n):
+        talk.ask(NOON + i / 10 + 0.02, "GET", "a.example", f"/{i}", 200)
+    return forge.pcap(talk)
+
+
+RULE = ["--alert-threshold", 20, "--alert-span", 1]
+
+
+def test_a_file_is_played_paused_stepped_and_sought(tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(tenths(600))
+    terminal = Terminal("-r", path, "--speed", 10, "--interval", 0.1, *RULE)
+    terminal.shows("PLAY 10x")
+    terminal.shows("12:00:03")
+    terminal.type("p")
+    terminal.shows("PAUSED")
+    paused = re.search(r"running (.*?) s", terminal.text)[1]
+    terminal.look(0.5)
+    terminal.look(0.5)
+    assert re.search(r"running (.*?) s", terminal.text)[1] == paused
+    terminal.type("0")
+    terminal.shows("12:00:00")
+    terminal.type(">>>>>>")
+    terminal.shows("12:00:06")
+    terminal.shows("ALERT 20 hits")
+    terminal.type("0p")
+    terminal.shows("END", patience=15)
+    terminal.shows("of 12:01:00")
+    terminal.type("q")
+    rest, code = terminal.end()
+    assert code == 0
+    assert "1 200 hits: 600 requests, 600 responses" in rest, "each once, however often it was shown"
+    assert "alerts: 1 fired" in rest
+
+
+def test_a_pipe_that_grows_is_played_as_it_comes(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    capture = tenths(40)
+    header, records = capture[:24], capture[24:]
+    terminal = Terminal("-r", path, "--speed", 1, "--interval", 0.1)
+    with path.open("wb", buffering=0) as pipe:
+        pipe.write(header + records[: len(records) // 2])
+        terminal.shows("12:00:01")
+        terminal.look(0.3)
+        assert "END" not in terminal.text
+        pipe.write(records[len(records) // 2 :])
+        terminal.shows("12:00:03")
+    terminal.shows("END")
+    terminal.type("q")
+    rest, code = terminal.end()
+    assert (code, hits(rest)) == (0, 80)
+
+
+def test_without_a_screen_a_speed_takes_its_time_and_a_signal_ends_it(tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(tenths(600))
+    command = [*NETMON, "-r", str(path), "--speed", "10", "--interval", "0.1", "--ndjson"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        start = time.monotonic()
+        for _ in range(100):
+            assert process.stdout.readline()
+        assert 0.8 < time.monotonic() - start < 3
+        process.send_signal(signal.SIGTERM)
+        lines = process.stdout.read().splitlines()
+        assert process.wait(2) == 0
+    assert len(lines) < 400, "what was not due is not written"
 
 
 # Stopped and continued

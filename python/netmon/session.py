@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from netmon._core import Snapshot
+    from netmon.display.app import Display
+    from netmon.display.terminal import Terminal
     from netmon.options import Settings
     from netmon.player import Player
     from netmon.sinks import Sink
@@ -108,30 +110,58 @@ class Session:
                     break
 
     def run_screen(self) -> None:
-        from netmon.display.app import Display  # noqa: PLC0415  heavy, and only the screen needs it
-        from netmon.display.terminal import Terminal  # noqa: PLC0415  as above
+        from netmon.display.terminal import Terminal  # noqa: PLC0415  only the screen needs it
 
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
         window = float("inf") if whole_file else float(settings.window)
         self._frames = Frames(window, self._rules, keeps_exchanges=True)
-        player = self._player() if settings.read and settings.speed is not None else None
         self._notes = deque(maxlen=NOTES)
-        display = Display(
-            color=self._console.wants_color(settings.color),
-            plain_glyphs=settings.ascii or not self._console.speaks_unicode,
-            stays=whole_file,
-            theme=settings.theme,
-            controls=self._frames if player is None else None,
-            player=player,
-            terminal=Terminal(self._console.stdout),
-        )
-        self._note = display.note
-        with stopping(display.stop), self._ending():
+        display: Display | None = None
+        is_stopped = False
+
+        def stop() -> None:
+            nonlocal is_stopped
+            is_stopped = True
+            if display is not None:
+                display.stop()
+
+        with stopping(stop), self._ending(), Terminal(self._console.stdout) as terminal:
+            terminal.enter(self._first_frame(*terminal.size))
+            player = self._player() if settings.read and not whole_file else None
+            display = self._display(terminal, player, stays=whole_file)
+            self._note = display.note
+            if is_stopped:
+                display.stop()
             if player is not None:
                 display.run(player.moments(), player.stop)
             else:
                 display.run(self._frames_as_they_come(), self._monitor.close)
+
+    @property
+    def _plain_glyphs(self) -> bool:
+        return self._settings.ascii or not self._console.speaks_unicode
+
+    def _first_frame(self, width: int, height: int) -> list[str]:
+        """What there is before the first interval has ended, in no colours."""
+        from netmon.display.layout import screen  # noqa: PLC0415  as above
+        from netmon.display.view import View  # noqa: PLC0415  as above
+
+        lines = screen(View(plain_glyphs=self._plain_glyphs), width, height)
+        return ["".join(text for _, text in line) for line in lines]
+
+    def _display(self, terminal: Terminal, player: Player | None, *, stays: bool) -> Display:
+        from netmon.display.app import Display  # noqa: PLC0415  takes longer than all the rest, which is on the screen
+
+        return Display(
+            color=self._console.wants_color(self._settings.color),
+            plain_glyphs=self._plain_glyphs,
+            stays=stays,
+            theme=self._settings.theme,
+            controls=self._frames if player is None else None,
+            player=player,
+            terminal=terminal,
+        )
 
     def _player(self) -> Player:
         """The file as it is played on the screen; outputs get each frame when it is first played."""

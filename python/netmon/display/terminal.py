@@ -7,20 +7,22 @@ keys and signals. So it is written to without blocking; what it does not take is
 
 from __future__ import annotations
 
-import asyncio
 import os
 import select
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Self, TextIO
 
 from netmon.console import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Iterable
 
 CHUNK = 256
 """Bytes at once to a terminal that cannot be opened a second time: as many as fit when it says that there is room."""
+
+ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 
 # Ends what may have been cut in the middle, then: colours, alternate screen, cursor, mouse, pasting as they were.
 RESTORE = b"\x18\x1b[0m\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r"
@@ -35,7 +37,28 @@ class Terminal:
         self._tty = stream.fileno()
         self._fd, self._chunk = _open(self._tty)
         self._pending = bytearray()
+        self._is_entered = False
         self._watched: asyncio.AbstractEventLoop | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows."""
+        with suppress(OSError):
+            columns, rows = os.get_terminal_size(self._tty)
+            return columns or 80, rows or 24
+        return 80, 24
+
+    def enter(self, lines: Iterable[str]) -> None:
+        """The first frame, before what draws the others is loaded; `close` leaves it, whatever happens meanwhile."""
+        self._is_entered = True
+        self.write(ENTER + "\r\n".join(lines) + "\x1b[H")
+        self.flush()
 
     def fileno(self) -> int:
         return self._tty
@@ -56,6 +79,8 @@ class Terminal:
         """Writes what the terminal takes; the rest follows when it takes more, while a loop runs."""
         self._push()
         if self._pending and self._watched is None:
+            import asyncio  # noqa: PLC0415  takes longer to import than all the rest
+
             with suppress(RuntimeError):  # no loop: `drain` is for that
                 self._watched = asyncio.get_running_loop()
                 self._watched.add_writer(self._fd, self._more)
@@ -74,6 +99,8 @@ class Terminal:
         self._unwatch()
         if self._fd < 0:
             return
+        if self._is_entered:
+            self._pending += RESTORE  # once more, where it was left already
         if not self.drain():
             with suppress(OSError, termios.error):
                 termios.tcflush(self._fd, termios.TCOFLUSH)
