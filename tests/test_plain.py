@@ -181,6 +181,10 @@ EXCHANGE = {
     "response_bytes": 4200,
     "latency": 0.0123,
     "duration": 0.02,
+    "connect": None,
+    "request_time": 0.001,
+    "transfer": 0.0067,
+    "retransmitted": 2,
 }
 
 
