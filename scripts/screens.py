@@ -95,7 +95,7 @@ COST = """\
 `scripts/screen_cost.py` draws each view at 200x60 with 10,000 hosts of ten sections, in each order of its table. The
 slowest first drawing of a new frame takes 6.5 ms of CPU (100,000 sections by p50; 10 ms on a machine that is busy
 otherwise), and its rows are ranked on another thread before. Drawing the same frame again, as after a key, takes 1 to 4
-ms. On a silent link the whole program takes 0.7 % of a core (`scripts/start.py`). Two cores of an AMD EPYC, Zen 4 class.
+ms. On a silent link the program takes 0.8 % of a core (`scripts/start.py`). Measured on an AMD EPYC, Zen 4 class.
 """
 
 
