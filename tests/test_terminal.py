@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+import tty
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -17,6 +19,8 @@ import forge
 import pexpect
 import pytest
 from netmon import Snapshot
+from netmon.display.terminal import RESTORE
+from netmon.display.terminal import Terminal as Writer
 from terminal import ALTERNATE, NETMON, Terminal
 from test_live import may_capture, server
 
@@ -352,6 +356,62 @@ def test_a_terminal_that_does_not_read_keeps_nothing_from_ending(number):
     assert terminal.becomes("Z") < 5
     terminal.end()
     assert terminal.is_whole, "what it reads when it reads again"
+
+
+@pytest.fixture
+def line():
+    """A terminal's two ends: the one that shows, and a stream."""
+    shows, written = os.openpty()
+    tty.setraw(written)
+    os.set_blocking(shows, False)
+    with open(written, "w", encoding="utf-8") as stream:
+        yield shows, stream
+    os.close(shows)
+
+
+def everything(shows):
+    """What the terminal shows until now."""
+    seen = b""
+    with suppress(BlockingIOError):
+        while True:
+            seen += os.read(shows, 1 << 16)
+    return seen
+
+
+def test_what_is_not_taken_is_kept_and_follows_in_order(line):
+    shows, stream = line
+    text = "".join(f"{i} " for i in range(40_000))
+    with Writer(stream) as terminal:
+        terminal.write(text)
+        terminal.flush()
+        assert terminal.is_behind
+        seen = b""
+        while terminal.is_behind or len(seen) < len(text):
+            seen += os.read(shows, 1 << 16)
+            terminal.flush()
+    assert seen.decode() == text
+    assert os.get_blocking(stream.fileno()), "the shell's end is as it was"
+
+
+def test_leaving_a_terminal_that_does_not_read_takes_a_second_and_takes_back_what_it_did_not_read(line):
+    shows, stream = line
+    start = time.monotonic()
+    with Writer(stream) as terminal:
+        terminal.write("x" * 1_000_000)
+        terminal.flush()
+    assert 0.9 < time.monotonic() - start < 2
+    seen = everything(shows)
+    assert seen.endswith(RESTORE)
+    assert len(seen) < 100_000
+
+
+def test_the_first_frame_is_left_whatever_happens(line):
+    shows, stream = line
+    with Writer(stream) as terminal:
+        terminal.enter(["one", "two"])
+    seen = everything(shows)
+    assert b"one\r\ntwo" in seen
+    assert seen.endswith(RESTORE)
 
 
 def test_a_terminal_that_went_away_ends_it(tmp_path):

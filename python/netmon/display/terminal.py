@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterable
 
-CHUNK = 256
-"""Bytes at once to a terminal that cannot be opened a second time: as many as fit when it says that there is room."""
-
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 
 # Ends what may have been cut in the middle, then: colours, alternate screen, cursor, mouse, pasting as they were.
@@ -35,7 +32,7 @@ class Terminal:
         self.encoding = stream.encoding or "utf-8"
         self.on_ready = on_ready
         self._tty = stream.fileno()
-        self._fd, self._chunk = _open(self._tty)
+        self._fd = _open(self._tty)
         self._pending = bytearray()
         self._is_entered = False
         self._watched: asyncio.AbstractEventLoop | None = None
@@ -113,10 +110,7 @@ class Terminal:
     def _push(self) -> None:
         try:
             while self._pending:
-                if self._chunk and not select.select([], [self._fd], [], 0)[1]:
-                    return
-                written = os.write(self._fd, self._pending[: self._chunk])
-                del self._pending[:written]
+                del self._pending[: os.write(self._fd, self._pending)]
         except BlockingIOError:
             pass
         except OSError:  # it hung up
@@ -134,16 +128,12 @@ class Terminal:
             self._watched = None
 
 
-def _open(tty: int) -> tuple[int, int | None]:
-    """The terminal opened once more, so that not to block is ours alone, not the shell's; else the one there is."""
-    for name in (_name(tty), "/dev/tty"):
-        with suppress(OSError):
-            return os.open(name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK), None
-    return os.dup(tty), CHUNK
-
-
-def _name(tty: int) -> str:
-    try:
-        return os.ttyname(tty)
-    except OSError:
-        return ""
+def _open(tty: int) -> int:
+    """The terminal opened once more, so that not to block is ours alone, not the shell's; else as it is."""
+    flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK
+    with suppress(OSError):
+        return os.open(os.ttyname(tty), flags)
+    with suppress(OSError):  # somebody else's, as after su: it may still be the one this process belongs to
+        os.tcgetpgrp(tty)
+        return os.open("/dev/tty", flags)
+    return os.dup(tty)
