@@ -200,8 +200,9 @@ class Tcp:
     def zero_window(self) -> int: ...
     @property
     def rtt(self) -> float | None:
-        """From client to server and back: the medians of both halves added, of handshakes where there were some, else
-        of data. Of one half where only one is known; None when neither is.
+        """From client to server and back, both halves added: medians of handshakes where there were some, else the least
+        that data took (the rest waited for an application, or for a delayed acknowledgement). Of one half where only one
+        is known; None when neither is.
         """
     @property
     def retransmitted_share(self) -> float:

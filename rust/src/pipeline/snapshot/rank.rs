@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use super::{Counts, Host, Section, Snapshot, Tcp};
+use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name;
 
 /// What rows are ranked by: most first, but names from A to Z.
@@ -83,11 +84,14 @@ fn or_none(nanos: Option<u64>) -> u64 {
 }
 
 impl Tcp {
-    /// Nanoseconds from client to server and back: the medians of both halves, of handshakes where there were some.
+    /// Nanoseconds from client to server and back, both halves added: the medians of handshakes where there were some, else
+    /// the least that data took. The others waited for an application, or for a delayed acknowledgement (RFC 9293 §3.8.6.3).
     pub fn rtt(&self) -> Option<u64> {
-        let half = |handshake: Option<u64>, data: Option<u64>| handshake.or(data);
-        let client = half(self.client_handshake_rtt.quantile(0.5), self.client_rtt.quantile(0.5));
-        let server = half(self.server_handshake_rtt.quantile(0.5), self.server_rtt.quantile(0.5));
+        let half = |handshake: &Histogram, data: &Histogram| {
+            handshake.quantile(0.5).or(data.extremes().map(|(least, _)| least))
+        };
+        let client = half(&self.client_handshake_rtt, &self.client_rtt);
+        let server = half(&self.server_handshake_rtt, &self.server_rtt);
         client.map_or(server, |client| Some(client.saturating_add(server.unwrap_or(0))))
     }
 
