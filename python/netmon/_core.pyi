@@ -200,10 +200,14 @@ class Tcp:
     def zero_window(self) -> int: ...
     @property
     def rtt(self) -> float | None:
-        """From client to server and back, both halves added: medians of handshakes where there were some, else the least
-        that data took (the rest waited for an application, or for a delayed acknowledgement). Of one half where only one
-        is known; None when neither is.
+        """From client to server and back: `to_client` and `to_server`, or one of them where only one is known."""
+    @property
+    def to_client(self) -> float | None:
+        """From here to the client and back: the median of handshakes where there were some, else the least that data
+        took; the rest waited for an application, or for a delayed acknowledgement.
         """
+    @property
+    def to_server(self) -> float | None: ...
     @property
     def retransmitted_share(self) -> float:
         """Of all segments, the share that was sent again: 0..1."""

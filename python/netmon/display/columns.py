@@ -14,7 +14,7 @@ from netmon import format as fmt
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from netmon._core import Exchange, Histogram, Host, Section, Tcp
+    from netmon._core import Exchange, Host, Section, Tcp
     from netmon.display.canvas import Line
     from netmon.display.themes import Glyphs
     from netmon.frames import Frame
@@ -104,31 +104,19 @@ HOST = (
 )
 
 
-def _median(first: Callable[[Tcp], Histogram], second: Callable[[Tcp], Histogram]) -> Callable[[Tcp], Value]:
-    """Of handshakes, where there were some: data is acknowledged late."""
-
-    def value(tcp: Tcp) -> Value:
-        found = first(tcp).quantile(0.5)
-        return second(tcp).quantile(0.5) if found is None else found
-
-    return value
-
-
 def quality(tcp_of: Callable[[Any], Tcp]) -> tuple[Column, ...]:
     """The health of connections of a row."""
 
     def of(value: Callable[[Tcp], Value]) -> Callable[[Any], Value]:
         return lambda row: value(tcp_of(row))
 
-    client = _median(lambda tcp: tcp.client_handshake_rtt, lambda tcp: tcp.client_rtt)
-    server = _median(lambda tcp: tcp.server_handshake_rtt, lambda tcp: tcp.server_rtt)
     return (
         Column("opened", 7, 3, of(lambda tcp: tcp.opened)),
         Column("closed", 7, 8, of(lambda tcp: tcp.closed)),
         Column("reset", 6, 2, of(lambda tcp: tcp.reset), style="class:warn"),
         Column("refused", 7, 1, of(lambda tcp: tcp.refused), style="class:bad"),
-        Column("cli RTT", 8, 4, of(client), _time),
-        Column("srv RTT", 8, 5, of(server), _time),
+        Column("cli RTT", 8, 4, of(lambda tcp: tcp.to_client), _time),
+        Column("srv RTT", 8, 5, of(lambda tcp: tcp.to_server), _time),
         Column("retr", 6, 0, of(lambda tcp: tcp.retransmitted_share), _percent, "class:warn", key="retransmitted"),
         Column("disorder", 8, 6, of(lambda tcp: tcp.out_of_order)),
         Column("dup ack", 7, 7, of(lambda tcp: tcp.duplicate_acks)),

@@ -145,6 +145,14 @@ counters!(Tcp(
         self.0.rtt().map(seconds)
     }
     #[getter]
+    fn to_client(&self) -> Option<f64> {
+        self.0.to_client().map(seconds)
+    }
+    #[getter]
+    fn to_server(&self) -> Option<f64> {
+        self.0.to_server().map(seconds)
+    }
+    #[getter]
     fn retransmitted_share(&self) -> f64 {
         self.0.retransmitted_share()
     }

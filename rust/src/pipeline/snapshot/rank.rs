@@ -84,21 +84,31 @@ fn or_none(nanos: Option<u64>) -> u64 {
 }
 
 impl Tcp {
-    /// Nanoseconds from client to server and back, both halves added: the medians of handshakes where there were some, else
-    /// the least that data took. The others waited for an application, or for a delayed acknowledgement (RFC 9293 §3.8.6.3).
+    /// Nanoseconds from here to the client and back: the median of handshakes where there were some, else the least that
+    /// data took. The rest of it waited for an application, or for a delayed acknowledgement (RFC 9293 §3.8.6.3).
+    pub fn to_client(&self) -> Option<u64> {
+        shortest(&self.client_handshake_rtt, &self.client_rtt)
+    }
+
+    /// The same to the server.
+    pub fn to_server(&self) -> Option<u64> {
+        shortest(&self.server_handshake_rtt, &self.server_rtt)
+    }
+
+    /// From client to server and back; of one half where only one is known.
     pub fn rtt(&self) -> Option<u64> {
-        let half = |handshake: &Histogram, data: &Histogram| {
-            handshake.quantile(0.5).or(data.extremes().map(|(least, _)| least))
-        };
-        let client = half(&self.client_handshake_rtt, &self.client_rtt);
-        let server = half(&self.server_handshake_rtt, &self.server_rtt);
-        client.map_or(server, |client| Some(client.saturating_add(server.unwrap_or(0))))
+        let server = self.to_server();
+        self.to_client().map_or(server, |client| Some(client.saturating_add(server.unwrap_or(0))))
     }
 
     /// Of all segments, the share that was sent again.
     pub fn retransmitted_share(&self) -> f64 {
         if self.segments == 0 { 0.0 } else { self.retransmitted as f64 / self.segments as f64 }
     }
+}
+
+fn shortest(handshake: &Histogram, data: &Histogram) -> Option<u64> {
+    handshake.quantile(0.5).or(data.extremes().map(|(least, _)| least))
 }
 
 /// Which names are meant: those that contain a text, in any case; with `!` before it, those that do not.
