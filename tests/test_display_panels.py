@@ -176,7 +176,7 @@ def test_the_bars_lie_where_the_stages_do():
 
 def test_a_stage_of_no_length_still_shows():
     line = text(timeline.bars(Exchange(connect=0.0), 80, ASCII))[0]
-    assert line.split()[:3] == ["connect", "0.00", "ms"]
+    assert line.split()[:3] == ["connect", "0", "ms"]
     assert line.endswith("#")
 
 

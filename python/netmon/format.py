@@ -56,10 +56,12 @@ def percent(share: float) -> str:
 
 
 def latency(seconds: float | None) -> str:
-    """``0.0123`` -> ``12 ms``; ``-`` for none."""
+    """``0.0123`` -> ``12 ms``, ``0.00004`` -> ``40 us``; ``-`` for none."""
     if seconds is None:
         return "-"
     milliseconds = seconds * 1000
+    if milliseconds < 0.0995:
+        return f"{milliseconds * 1000:.0f} us" if seconds else "0 ms"
     if milliseconds < 9.95:
         return f"{milliseconds:.2f} ms" if milliseconds < 0.995 else f"{milliseconds:.1f} ms"
     return f"{milliseconds:.0f} ms" if milliseconds < 999.5 else f"{seconds:.1f} s"
