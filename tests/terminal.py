@@ -27,6 +27,7 @@ class Terminal:
             env=os.environ | {"TERM": "xterm-256color", "TZ": "UTC"},
         )  # fmt: skip
         self._line = os.dup(self.child.child_fd)
+        self._written = b""
 
     @property
     def text(self):
@@ -44,7 +45,17 @@ class Terminal:
     def look(self, seconds=0.0):
         """Reads what comes, waiting at most so long for it."""
         with suppress(pexpect.TIMEOUT):
-            self._stream.feed(self.child.read_nonblocking(1 << 16, timeout=seconds))
+            read = self.child.read_nonblocking(1 << 16, timeout=seconds)
+            self._written += read
+            self._stream.feed(read)
+
+    def leaves(self, mode):
+        """Waits until a private mode is reset, for however short a time, since this was last asked."""
+        deadline = time.monotonic() + PATIENCE
+        while (code := f"\x1b[?{mode}l".encode()) not in self._written:
+            assert time.monotonic() < deadline, f"mode {mode} is not left"
+            self.look(0.5)
+        self._written = self._written.partition(code)[2]
 
     def type(self, keys):
         self.child.send(keys)

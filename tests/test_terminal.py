@@ -168,9 +168,9 @@ def test_stopped_the_terminal_is_whole_and_continued_the_screen_is_back(how):
         terminal.type("\x1a")
     else:
         terminal.child.kill(signal.SIGTSTP)
-    # Nobody is there to stop: a process group without a shell is not stopped by SIGTSTP, as POSIX has it.
-    while terminal.is_on(ALTERNATE):
-        terminal.look(1.0)
+    # Nobody is there to stop: a process group without a shell is not stopped by SIGTSTP, as POSIX has it, and is back at
+    # once.
+    terminal.leaves(ALTERNATE)
     terminal.shows("a.example")
     terminal.type("q")
     assert terminal.end()[1] == 0
@@ -248,8 +248,7 @@ def test_a_second_interrupt_ends_what_does_not_end():
     terminal = ticking(more=UNHURRIED)
     terminal.shows("hits/s")
     terminal.child.kill(signal.SIGINT)
-    while terminal.is_on(ALTERNATE):
-        terminal.look(1.0)
+    terminal.leaves(ALTERNATE)
     assert terminal.state != "Z"
     start = time.monotonic()
     terminal.child.kill(signal.SIGINT)
