@@ -168,8 +168,7 @@ def test_stopped_the_terminal_is_whole_and_continued_the_screen_is_back(how):
         terminal.type("\x1a")
     else:
         terminal.child.kill(signal.SIGTSTP)
-    # Nobody is there to stop: a process group without a shell is not stopped by SIGTSTP, as POSIX has it, and is back at
-    # once.
+    # A process group without a shell is not stopped by SIGTSTP, as POSIX has it: the screen is back at once.
     terminal.leaves(ALTERNATE)
     terminal.shows("a.example")
     terminal.type("q")
