@@ -12,7 +12,7 @@ use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses};
-use _core::pipeline::http::{Follows, Handler, Message, Method, Parser};
+use _core::pipeline::http::{Event, Extent, Follows, Handler, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
 use _core::pipeline::snapshot::Snapshot;
@@ -118,9 +118,17 @@ fn reassembly(criterion: &mut Criterion) {
 struct Deaf;
 
 impl Handler for Deaf {
-    fn message(&mut self, message: Message<'_>, _: Timestamp) -> Follows {
-        black_box(&message);
+    fn request(&mut self, head: &RequestHead<'_>, _: Extent) {
+        black_box(head);
+    }
+    fn response(&mut self, head: &ResponseHead<'_>, _: Extent) -> Follows {
+        black_box(head);
         Follows::Body
+    }
+    fn bytes(&mut self, _: u64) {}
+    fn end(&mut self, _: Timestamp) {}
+    fn event(&mut self, event: Event<'_>, _: Timestamp) {
+        black_box(event);
     }
 }
 
@@ -155,8 +163,8 @@ impl Sink for Deaf {
         black_box(response);
     }
     fn bytes(&mut self, (): (), _: bool, _: u64) {}
-    fn exchange(&mut self, (): (), exchange: &Exchange) {
-        black_box(exchange);
+    fn exchange(&mut self, (): (), duration: Option<u64>, _: impl FnOnce() -> Exchange) {
+        black_box(duration);
     }
     fn server_name(&mut self, _: &[u8]) {}
     fn note(&mut self, _: Note) {}

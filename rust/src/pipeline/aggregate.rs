@@ -231,6 +231,53 @@ impl Aggregate {
     }
 }
 
+impl Aggregate {
+    /// The row of a request, where one is called as the request has it. Nearly always one is.
+    fn known(&self, request: &Request<'_>) -> Option<Ticket> {
+        let is_connect = request.method == Method::CONNECT;
+        let written = name::as_written(request.target, request.host, self.settings.section_depth);
+        written.filter(|_| !is_connect).and_then(|(host, section)| self.rows.find(host, section))
+    }
+
+    /// The row of a request, by names that are made plain.
+    fn named(&mut self, request: &Request<'_>) -> Ticket {
+        let is_connect = request.method == Method::CONNECT;
+        self.host.clear();
+        name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
+        self.path.clear();
+        name::section_into(&mut self.path, request.target, is_connect, self.settings.section_depth);
+        self.rows.ticket(&self.host, &self.path)
+    }
+
+    /// Lists an exchange.
+    fn list(&mut self, ticket: Ticket, exchange: &Exchange) {
+        if self.exchanges.len() >= self.settings.limits.exchanges {
+            self.capture.exchanges_dropped += 1;
+            return;
+        }
+        let (host, section) = self.rows.names(ticket);
+        let interface = self.ports.get(usize::from(exchange.interface.0));
+        self.exchanges.push(snapshot::Exchange {
+            ts: exchange.ts,
+            client: exchange.client,
+            server: exchange.server,
+            interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
+            host,
+            section,
+            method: exchange.method,
+            status: exchange.status,
+            request_bytes: exchange.request_bytes,
+            response_bytes: exchange.response_bytes,
+            latency: exchange.latency,
+            duration: exchange.duration,
+            connect: exchange.connect,
+            request_time: exchange.request_time,
+            transfer: exchange.transfer,
+            retransmitted: exchange.retransmitted,
+        });
+    }
+}
+
 type Counter = fn(&mut Tcp) -> &mut u64;
 
 /// What an observation's signs are counted as.
@@ -269,12 +316,7 @@ impl Sink for Aggregate {
     type Ticket = Ticket;
 
     fn request(&mut self, request: &Request<'_>) -> Ticket {
-        let is_connect = request.method == Method::CONNECT;
-        self.host.clear();
-        name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
-        self.path.clear();
-        name::section_into(&mut self.path, request.target, is_connect, self.settings.section_depth);
-        let ticket = self.rows.ticket(&self.host, &self.path);
+        let ticket = self.known(request).unwrap_or_else(|| self.named(request));
         self.rows.add_address(ticket, request.server.address);
         let counts = self.rows.hit(ticket);
         counts.requests += 1;
@@ -307,37 +349,13 @@ impl Sink for Aggregate {
         *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
     }
 
-    fn exchange(&mut self, ticket: Ticket, exchange: &Exchange) {
-        if let Some(duration) = exchange.duration {
+    fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
+        if let Some(duration) = duration {
             self.rows.counts(ticket).duration.record(Sample::new(duration));
         }
-        if !self.settings.exchanges {
-            return;
+        if self.settings.exchanges {
+            self.list(ticket, &tell());
         }
-        if self.exchanges.len() >= self.settings.limits.exchanges {
-            self.capture.exchanges_dropped += 1;
-            return;
-        }
-        let (host, section) = self.rows.names(ticket);
-        let interface = self.ports.get(usize::from(exchange.interface.0));
-        self.exchanges.push(snapshot::Exchange {
-            ts: exchange.ts,
-            client: exchange.client,
-            server: exchange.server,
-            interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
-            host,
-            section,
-            method: exchange.method,
-            status: exchange.status,
-            request_bytes: exchange.request_bytes,
-            response_bytes: exchange.response_bytes,
-            latency: exchange.latency,
-            duration: exchange.duration,
-            connect: exchange.connect,
-            request_time: exchange.request_time,
-            transfer: exchange.transfer,
-            retransmitted: exchange.retransmitted,
-        });
     }
 
     fn server_name(&mut self, name: &[u8]) {

@@ -106,8 +106,8 @@ pub trait Sink {
     fn response(&mut self, ticket: Self::Ticket, response: Response);
     /// HTTP bytes behind a head passed.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
-    /// An exchange is over.
-    fn exchange(&mut self, ticket: Self::Ticket, exchange: &Exchange);
+    /// An exchange is over; `duration` is that of [`Exchange`], and `tell` tells the rest to whoever wants to know.
+    fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange);
     /// A TLS client named the server it wants.
     fn server_name(&mut self, name: &[u8]);
     /// Something else to count.

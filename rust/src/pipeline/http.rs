@@ -16,7 +16,7 @@ mod start_line;
 
 use head::Head;
 pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
-pub use message::{Extent, Follows, Handler, Message};
+pub use message::{Event, Extent, Follows, Handler};
 pub use method::Method;
 pub use start_line::Protocol;
 
@@ -126,7 +126,7 @@ impl Parser {
     /// Keeps no unfinished head any longer: there are too many of them.
     pub fn give_up_head(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         if matches!(self.state, State::Head { .. }) {
-            handler.message(Message::Malformed, ts);
+            handler.event(Event::Malformed, ts);
             self.lose(ts, handler);
         }
     }
@@ -184,7 +184,7 @@ impl Parser {
     fn join_midway(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Lost;
         if let Some(protocol) = start_line::sure_sign(bytes) {
-            handler.message(Message::Foreign(protocol, bytes), ts);
+            handler.event(Event::Foreign(protocol, bytes), ts);
         }
     }
 
@@ -217,7 +217,7 @@ impl Parser {
         };
         let unwanted = body.unwanted();
         if body.skip(count) {
-            handler.message(Message::Bytes(count), ts);
+            handler.bytes(count);
             if body.is_done() {
                 self.end(ts, handler);
             }
@@ -225,7 +225,7 @@ impl Parser {
         }
         if matches!(body, Body::Length(_)) {
             // The body ended in the hole; what else is in there is anybody's guess.
-            handler.message(Message::Bytes(unwanted), ts);
+            handler.bytes(unwanted);
             self.end(ts, handler);
         }
         self.lose(ts, handler);
@@ -242,12 +242,12 @@ impl Parser {
         }
         (self.first, self.in_sync, self.was_lost) = (false, false, true);
         (self.state, self.buffer) = (State::Lost, Vec::new());
-        handler.message(Message::Gap, ts);
+        handler.event(Event::Gap, ts);
     }
 
     fn end(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Start;
-        handler.message(Message::End, ts);
+        handler.end(ts);
     }
 
     fn start<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
@@ -323,18 +323,18 @@ impl Parser {
         self.state = State::Lost;
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
-            handler.message(Message::Malformed, ts);
-            handler.message(Message::Gap, ts);
+            handler.event(Event::Malformed, ts);
+            handler.event(Event::Gap, ts);
         } else if self.first && self.from_start {
             let sign = start_line::sure_sign(bytes);
-            handler.message(Message::Foreign(sign.unwrap_or(Protocol::Other), bytes), ts);
+            handler.event(Event::Foreign(sign.unwrap_or(Protocol::Other), bytes), ts);
             (self.first, self.tries) = (false, Some(TRIES));
         }
     }
 
     /// A head without end: what it says so far is believed, the rest is passed over.
     fn long_head(&mut self, line: FirstLine, since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
-        handler.message(Message::Malformed, ts);
+        handler.event(Event::Malformed, ts);
         if line != FirstLine::Head {
             self.buffer = Vec::new();
             return self.lose(ts, handler);
@@ -351,7 +351,7 @@ impl Parser {
         let is_blank = *blank && matches!(line, b"\r" | b"\n" | b"\r\n");
         let next = *next;
         *blank = is_blank || end.is_some();
-        handler.message(Message::Bytes(line.len() as u64), ts);
+        handler.bytes(line.len() as u64);
         if is_blank && end.is_some() {
             self.enter(next, ts, handler);
         }
@@ -376,20 +376,20 @@ impl Parser {
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
         if std::mem::take(&mut self.was_lost) {
-            handler.message(Message::Resync, ts);
+            handler.event(Event::Resync, ts);
         }
         let next = match *head {
-            Head::Request(request) => {
-                handler.message(Message::Request(request, extent), ts);
+            Head::Request(ref request) => {
+                handler.request(request, extent);
                 Next::Body { framing: request.framing, doubt: false }
             }
-            Head::Response(response) => {
-                let follows = handler.message(Message::Response(response, extent), ts);
-                after_response(&response, follows)
+            Head::Response(ref response) => {
+                let follows = handler.response(response, extent);
+                after_response(response, follows)
             }
         };
-        for ambiguity in head.ambiguities().iter() {
-            handler.message(Message::Ambiguous(ambiguity), ts);
+        if !head.ambiguities().is_empty() {
+            head.ambiguities().iter().for_each(|ambiguity| handler.event(Event::Ambiguous(ambiguity), ts));
         }
         next
     }
@@ -428,13 +428,13 @@ impl Parser {
             Progress::More => (bytes.len(), Progress::More),
             progress @ (Progress::Done(taken) | Progress::Broken(taken)) => (taken, progress),
         };
-        handler.message(Message::Bytes(taken as u64), ts);
+        handler.bytes(taken as u64);
         match progress {
             Progress::More => {}
             Progress::Done(_) => self.end(ts, handler),
             Progress::Broken(_) => {
-                handler.message(Message::Ambiguous(Ambiguity::Chunk), ts);
-                handler.message(Message::Malformed, ts);
+                handler.event(Event::Ambiguous(Ambiguity::Chunk), ts);
+                handler.event(Event::Malformed, ts);
                 self.lose(ts, handler);
                 return &[];
             }

@@ -96,6 +96,12 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, depth: u
     }
     let path = split_absolute(target).map_or(target, |(_, path)| path);
     let path = path.strip_prefix(b"/").unwrap_or(path);
+    out.push(b'/');
+    clean_into(out, &path[..segments(path, depth)], MAX_PATH);
+}
+
+/// Length of the first `depth` segments of a path that has lost its leading slash.
+fn segments(path: &[u8], depth: usize) -> usize {
     let mut left = depth;
     // Up to the slash behind segment number `depth`.
     let is_end = |byte: u8| {
@@ -103,8 +109,15 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, depth: u
         matches!(byte, b'?' | b'#') || left == 0
     };
     let end = if depth == 0 { 0 } else { path.iter().copied().position(is_end).unwrap_or(path.len()) };
-    out.push(b'/');
-    clean_into(out, path[..end].strip_suffix(b"/").unwrap_or(&path[..end]), MAX_PATH);
+    end - usize::from(path[..end].ends_with(b"/"))
+}
+
+/// Host and section of a usual request as they stand in it. A name made plain stays what it is when it is made plain
+/// again: where names are kept that read like these, these are the names.
+pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -> Option<(&'a [u8], &'a [u8])> {
+    let path = target.strip_prefix(b"/")?;
+    let host = field.filter(|host| !host.is_empty() && !host.ends_with(b":80"))?;
+    Some((host, &target[..1 + segments(path, depth)]))
 }
 
 /// Authority and the rest of an absolute-form target (RFC 9112 §3.2.2).

@@ -119,6 +119,13 @@ impl Rows {
         Ticket { host: self.host_place(host), section: self.section_place(section) }
     }
 
+    /// The row of a section, if it is there.
+    pub fn find(&self, host: &[u8], path: &[u8]) -> Option<Ticket> {
+        let host = self.find_host(self.hasher.hash_one(host), host).filter(|&host| host != REST)?;
+        let section = self.find_section(self.hasher.hash_one((host, path)), host, path)?;
+        Some(Ticket { host: self.host_place(host), section: self.section_place(section) })
+    }
+
     /// Counts of a row, where a hit is about to be counted.
     pub fn hit(&mut self, ticket: Ticket) -> &mut Counts {
         let section = self.resolve(ticket);
@@ -211,13 +218,24 @@ impl Rows {
     }
 
     fn host(&mut self, name: &[u8]) -> u32 {
-        let hash = self.hasher.hash_one(name);
-        if let Some(&slot) = self.host_index.find(hash, |&slot| self.hosts[slot as usize].name.as_bytes() == name) {
+        if let Some(slot) = self.find_host(self.hasher.hash_one(name), name) {
             return slot;
         }
         // The row for the rest is not counted.
         let missed = if self.host_index.len() > self.limits.hosts { self.fold_host() } else { 0 };
         self.add_host(&as_text(name), missed)
+    }
+
+    fn find_host(&self, hash: u64, name: &[u8]) -> Option<u32> {
+        self.host_index.find(hash, |&slot| self.hosts[slot as usize].name.as_bytes() == name).copied()
+    }
+
+    fn find_section(&self, hash: u64, host: u32, path: &[u8]) -> Option<u32> {
+        let is_it = |&slot: &u32| {
+            let row = &self.sections[slot as usize];
+            row.host == host && row.path.as_bytes() == path
+        };
+        self.section_index.find(hash, is_it).copied()
     }
 
     fn add_host(&mut self, name: &str, missed: u64) -> u32 {
@@ -252,11 +270,7 @@ impl Rows {
             return self.rest_of(host);
         }
         let hash = self.hasher.hash_one((host, path));
-        let found = self.section_index.find(hash, |&slot| {
-            let row = &self.sections[slot as usize];
-            row.host == host && row.path.as_bytes() == path
-        });
-        if let Some(&slot) = found {
+        if let Some(slot) = self.find_section(hash, host, path) {
             return slot;
         }
         let missed = if self.hosts[host as usize].sections.len() >= self.limits.sections_per_host {

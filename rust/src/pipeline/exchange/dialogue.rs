@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Exchange, MAX_WAITING, Note, Request, Response, Sink};
 use crate::pipeline::decode::{Direction, Endpoint};
 use crate::pipeline::flow::FlowInfo;
-use crate::pipeline::http::{Extent, Follows, Handler, Message, Method, Protocol, RequestHead, ResponseHead};
+use crate::pipeline::http::{Event, Extent, Follows, Handler, Method, Protocol, RequestHead, ResponseHead};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::tls::{ClientHello, Progress};
@@ -138,45 +138,6 @@ pub struct Turn<'a, S: Sink> {
 }
 
 impl<S: Sink> Handler for Turn<'_, S> {
-    fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows {
-        match message {
-            Message::Request(head, extent) => self.request(&head, extent),
-            Message::Response(head, extent) => return self.response(&head, extent),
-            Message::Bytes(count) => self.bytes(count),
-            Message::End => self.end(ts),
-            Message::Gap => self.gap(ts),
-            Message::Malformed => self.sink.note(Note::ParseError),
-            Message::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
-            Message::Resync => self.sink.note(Note::Resync),
-            Message::Foreign(protocol, bytes) => self.foreign(protocol, bytes, ts),
-        }
-        Follows::Body
-    }
-}
-
-impl<S: Sink> Turn<'_, S> {
-    fn is_client(&self) -> bool {
-        self.dialogue.client == Some(self.direction)
-    }
-
-    /// The first message tells who is the client. False when this one contradicts it.
-    fn agree(&mut self, client: Direction) -> bool {
-        if matches!(self.dialogue.protocol, None | Some(Protocol::Other)) {
-            self.sink.note(Note::Protocol(Protocol::Http1));
-        }
-        self.dialogue.protocol = Some(Protocol::Http1);
-        let agrees = *self.dialogue.client.get_or_insert(client) == client;
-        if !agrees {
-            self.sink.note(Note::ParseError);
-        }
-        agrees
-    }
-
-    fn server(&self) -> Endpoint {
-        let client = self.dialogue.client.unwrap_or(self.direction);
-        self.flow.key.sender(client.reverse())
-    }
-
     fn request(&mut self, head: &RequestHead<'_>, Extent { bytes, since }: Extent) {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
@@ -234,6 +195,64 @@ impl<S: Sink> Turn<'_, S> {
         if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
     }
 
+    fn bytes(&mut self, count: u64) {
+        if self.is_client() {
+            if let Some(ticket) = self.dialogue.ticket {
+                self.sink.bytes(ticket, true, count);
+            }
+            if let Some(asking) = self.dialogue.waiting.back_mut().filter(|asking| asking.ended.is_none()) {
+                asking.bytes += count;
+            }
+        } else if let Some(answer) = &mut self.dialogue.answer {
+            answer.bytes += count;
+            self.sink.bytes(answer.ticket, false, count);
+        }
+    }
+
+    fn end(&mut self, ts: Timestamp) {
+        if self.is_client() {
+            if let Some(asking) = self.dialogue.waiting.back_mut() {
+                asking.ended.get_or_insert(ts);
+            }
+        } else {
+            self.end_answer(Some(ts));
+        }
+    }
+
+    fn event(&mut self, event: Event<'_>, ts: Timestamp) {
+        match event {
+            Event::Gap => self.gap(ts),
+            Event::Malformed => self.sink.note(Note::ParseError),
+            Event::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
+            Event::Resync => self.sink.note(Note::Resync),
+            Event::Foreign(protocol, bytes) => self.foreign(protocol, bytes, ts),
+        }
+    }
+}
+
+impl<S: Sink> Turn<'_, S> {
+    fn is_client(&self) -> bool {
+        self.dialogue.client == Some(self.direction)
+    }
+
+    /// The first message tells who is the client. False when this one contradicts it.
+    fn agree(&mut self, client: Direction) -> bool {
+        if matches!(self.dialogue.protocol, None | Some(Protocol::Other)) {
+            self.sink.note(Note::Protocol(Protocol::Http1));
+        }
+        self.dialogue.protocol = Some(Protocol::Http1);
+        let agrees = *self.dialogue.client.get_or_insert(client) == client;
+        if !agrees {
+            self.sink.note(Note::ParseError);
+        }
+        agrees
+    }
+
+    fn server(&self) -> Endpoint {
+        let client = self.dialogue.client.unwrap_or(self.direction);
+        self.flow.key.sender(client.reverse())
+    }
+
     fn orphan(&mut self, head: &ResponseHead<'_>, Extent { bytes, since }: Extent) -> Follows {
         let ticket = self.sink.unasked(self.server());
         self.sink.note(Note::Orphan);
@@ -257,30 +276,6 @@ impl<S: Sink> Turn<'_, S> {
         self.sink.note(Note::Protocol(protocol));
         self.dialogue.protocol = Some(protocol);
         self.dialogue.then = Some(Then::Stop);
-    }
-
-    fn bytes(&mut self, count: u64) {
-        if self.is_client() {
-            if let Some(ticket) = self.dialogue.ticket {
-                self.sink.bytes(ticket, true, count);
-            }
-            if let Some(asking) = self.dialogue.waiting.back_mut().filter(|asking| asking.ended.is_none()) {
-                asking.bytes += count;
-            }
-        } else if let Some(answer) = &mut self.dialogue.answer {
-            answer.bytes += count;
-            self.sink.bytes(answer.ticket, false, count);
-        }
-    }
-
-    fn end(&mut self, ts: Timestamp) {
-        if self.is_client() {
-            if let Some(asking) = self.dialogue.waiting.back_mut() {
-                asking.ended.get_or_insert(ts);
-            }
-        } else {
-            self.end_answer(Some(ts));
-        }
     }
 
     /// The answer is over; `ended` when its last byte was seen.
@@ -326,24 +321,24 @@ impl<S: Sink> Turn<'_, S> {
     }
 
     fn tell(&mut self, asked: &Waiting<S::Ticket>, answer: Option<&Answer<S::Ticket>>, ended: Option<Timestamp>) {
-        let server = self.server();
-        let client = self.flow.key.sender(self.dialogue.client.unwrap_or(self.direction));
-        let exchange = Exchange {
+        let duration = ended.map(|ts| ts.since(asked.since));
+        let client = self.dialogue.client.unwrap_or(self.direction);
+        let flow = self.flow;
+        self.sink.exchange(asked.ticket, duration, || Exchange {
             ts: asked.since,
-            client,
-            server,
-            interface: self.flow.interface,
+            client: flow.key.sender(client),
+            server: flow.key.sender(client.reverse()),
+            interface: flow.interface,
             method: asked.method,
             status: answer.map(|answer| answer.status),
             request_bytes: asked.bytes,
             response_bytes: answer.map_or(0, |answer| answer.bytes),
             latency: answer.and_then(|answer| answer.latency),
-            duration: ended.map(|ts| ts.since(asked.since)),
-            connect: Some(self.flow.handshake.nanos()).filter(|&nanos| asked.is_first && nanos > 0),
+            duration,
+            connect: Some(flow.handshake.nanos()).filter(|&nanos| asked.is_first && nanos > 0),
             request_time: asked.ended.map(|ended| ended.since(asked.since)),
             transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
-            retransmitted: self.flow.retransmitted.wrapping_sub(asked.retransmitted),
-        };
-        self.sink.exchange(asked.ticket, &exchange);
+            retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+        });
     }
 }

@@ -28,8 +28,9 @@ impl Sink for Script {
         self.lines.push(format!("{status} to {ticket} after {latency:?}"));
     }
     fn bytes(&mut self, _: usize, _: bool, _: u64) {}
-    fn exchange(&mut self, ticket: usize, exchange: &Exchange) {
-        let Exchange { status, request_bytes, response_bytes, latency, duration, .. } = exchange;
+    fn exchange(&mut self, ticket: usize, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
+        let Exchange { status, request_bytes, response_bytes, latency, duration: told, .. } = tell();
+        assert_eq!(told, duration);
         self.lines
             .push(format!("exchange {ticket}: {status:?} {request_bytes}+{response_bytes} {latency:?}/{duration:?}"));
     }

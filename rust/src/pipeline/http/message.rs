@@ -4,17 +4,9 @@ use super::head::{Ambiguity, RequestHead, ResponseHead};
 use super::start_line::Protocol;
 use crate::pipeline::packet::Timestamp;
 
-/// What happens in a stream.
+/// What happens in a stream beside messages that come as they should.
 #[derive(Clone, Copy, Debug)]
-pub enum Message<'a> {
-    /// A request's head.
-    Request(RequestHead<'a>, Extent),
-    /// A response's head. The answer says what follows it.
-    Response(ResponseHead<'a>, Extent),
-    /// So many bytes of the current message passed, body and framing.
-    Bytes(u64),
-    /// The current message ended.
-    End,
+pub enum Event<'a> {
     /// The rest of the current message, if there was one, and maybe whole messages after it, cannot be seen.
     Gap,
     /// The stream stopped making sense.
@@ -51,8 +43,16 @@ pub enum Follows {
     Connection,
 }
 
-/// What takes messages. The answer matters to [`Message::Response`] only.
+/// What takes messages.
 pub trait Handler {
-    /// Takes an event that was complete at `ts`.
-    fn message(&mut self, message: Message<'_>, ts: Timestamp) -> Follows;
+    /// A request's head.
+    fn request(&mut self, head: &RequestHead<'_>, extent: Extent);
+    /// A response's head. The answer says what follows it.
+    fn response(&mut self, head: &ResponseHead<'_>, extent: Extent) -> Follows;
+    /// So many bytes of the current message passed, body and framing.
+    fn bytes(&mut self, count: u64);
+    /// The current message ended at `ts`.
+    fn end(&mut self, ts: Timestamp);
+    /// Something else happened at `ts`.
+    fn event(&mut self, event: Event<'_>, ts: Timestamp);
 }

@@ -13,34 +13,33 @@ struct Told {
 }
 
 impl Handler for Told {
-    fn message(&mut self, message: Message<'_>, _ts: Timestamp) -> Follows {
-        let text = match message {
-            Message::Bytes(count) => {
-                self.bytes += count;
-                return Follows::Body;
-            }
-            Message::Request(head, extent) => {
-                self.bytes += extent.bytes;
-                let host = head.host.map_or("-".into(), |host| host.escape_ascii().to_string());
-                format!("{} {} {host}", head.method.name(), head.target.escape_ascii())
-            }
-            Message::Response(head, extent) => {
-                self.bytes += extent.bytes;
-                self.events.push(head.status.to_string());
-                return if self.follows.is_empty() { Follows::Body } else { self.follows.remove(0) };
-            }
-            Message::End => format!("end {}", std::mem::take(&mut self.bytes)),
-            Message::Gap => {
+    fn request(&mut self, head: &RequestHead<'_>, extent: Extent) {
+        self.bytes += extent.bytes;
+        let host = head.host.map_or("-".into(), |host| host.escape_ascii().to_string());
+        self.events.push(format!("{} {} {host}", head.method.name(), head.target.escape_ascii()));
+    }
+    fn response(&mut self, head: &ResponseHead<'_>, extent: Extent) -> Follows {
+        self.bytes += extent.bytes;
+        self.events.push(head.status.to_string());
+        if self.follows.is_empty() { Follows::Body } else { self.follows.remove(0) }
+    }
+    fn bytes(&mut self, count: u64) {
+        self.bytes += count;
+    }
+    fn end(&mut self, _: Timestamp) {
+        self.events.push(format!("end {}", std::mem::take(&mut self.bytes)));
+    }
+    fn event(&mut self, event: Event<'_>, _: Timestamp) {
+        self.events.push(match event {
+            Event::Gap => {
                 self.bytes = 0;
                 "gap".into()
             }
-            Message::Malformed => "malformed".into(),
-            Message::Resync => return Follows::Body,
-            Message::Ambiguous(ambiguity) => ambiguity.name().into(),
-            Message::Foreign(protocol, _) => format!("foreign {}", protocol.name()),
-        };
-        self.events.push(text);
-        Follows::Body
+            Event::Malformed => "malformed".into(),
+            Event::Resync => return,
+            Event::Ambiguous(ambiguity) => ambiguity.name().into(),
+            Event::Foreign(protocol, _) => format!("foreign {}", protocol.name()),
+        });
     }
 }
 
