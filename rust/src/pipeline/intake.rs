@@ -22,6 +22,15 @@ pub enum Content<'a> {
     Broken,
 }
 
+impl Content<'_> {
+    fn without(problem: NotTcp) -> Self {
+        match problem {
+            NotTcp::Foreign => Self::Foreign,
+            NotTcp::Short | NotTcp::Malformed => Self::Broken,
+        }
+    }
+}
+
 /// A packet, read.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
@@ -66,32 +75,30 @@ impl Intake {
     }
 
     /// Reads a packet.
-    #[inline]
+    #[inline(always)]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
-        Arrival {
+        let arrival = |content| Arrival {
             ts: packet.ts,
             interface: packet.interface,
             wire_len: packet.wire_len,
             is_truncated: (packet.data.len() as u64) < u64::from(packet.wire_len),
-            content: self.content(packet).unwrap_or_else(|problem| match problem {
-                NotTcp::Foreign => Content::Foreign,
-                NotTcp::Short | NotTcp::Malformed => Content::Broken,
-            }),
+            content,
+        };
+        match decode::datagram(packet) {
+            Ok(datagram) if datagram.fragment.is_none() && datagram.protocol == decode::TCP => {
+                match decode::segment(&datagram, packet.ts, packet.interface) {
+                    Ok(segment) => arrival(Content::Segment(segment)),
+                    Err(problem) => arrival(Content::without(problem)),
+                }
+            }
+            Ok(datagram) => arrival(self.unwrap(datagram, packet).unwrap_or_else(Content::without)),
+            Err(problem) => arrival(Content::without(problem)),
         }
     }
 
     /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.take_dropped()
-    }
-
-    #[inline]
-    fn content<'a>(&'a mut self, packet: &Packet<'a>) -> Result<Content<'a>, NotTcp> {
-        let datagram = decode::datagram(packet)?;
-        if datagram.fragment.is_some() || datagram.protocol != decode::TCP {
-            return self.unwrap(datagram, packet);
-        }
-        decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment)
     }
 
     /// What a fragment or a tunnel holds.

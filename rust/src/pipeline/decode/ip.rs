@@ -54,7 +54,7 @@ pub struct FragmentPart {
 }
 
 /// Reads the IP header of a frame.
-#[inline]
+#[inline(always)]
 pub fn parse<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     match u8_at(frame.ip, 0)? >> 4 {
         4 => v4(frame),
@@ -63,7 +63,7 @@ pub fn parse<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let ip = frame.ip;
     let header: &[u8; 20] = ip.first_chunk().ok_or(NotTcp::Short)?;

@@ -148,7 +148,7 @@ pub struct Segment<'a> {
 }
 
 /// Reads the TCP header of a whole datagram.
-#[inline]
+#[inline(always)]
 pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceId) -> Result<Segment<'a>, NotTcp> {
     if datagram.protocol != TCP || datagram.fragment.is_some() {
         return Err(NotTcp::Foreign);
