@@ -26,7 +26,7 @@ pub enum NotTcp {
 }
 
 /// Peels the link and IP headers off a frame.
-#[inline(always)]
+#[inline]
 pub fn datagram<'a>(packet: &Packet<'a>) -> Result<Datagram<'a>, NotTcp> {
     let frame = link::strip(packet)?;
     ip::parse(&frame)
@@ -41,7 +41,7 @@ pub fn inner<'a>(datagram: &Datagram<'a>) -> Option<Result<Datagram<'a>, NotTcp>
 }
 
 /// Big-endian loads that say "cut off" instead of panicking.
-#[inline(always)]
+#[inline]
 fn u16_at(bytes: &[u8], at: usize) -> Result<u16, NotTcp> {
     match bytes.get(at..at + 2) {
         Some(&[a, b]) => Ok(u16::from_be_bytes([a, b])),
@@ -56,12 +56,12 @@ fn u32_at(bytes: &[u8], at: usize) -> Result<u32, NotTcp> {
     }
 }
 
-#[inline(always)]
+#[inline]
 fn u8_at(bytes: &[u8], at: usize) -> Result<u8, NotTcp> {
     bytes.get(at).copied().ok_or(NotTcp::Short)
 }
 
-#[inline(always)]
+#[inline]
 fn after(bytes: &[u8], at: usize) -> Result<&[u8], NotTcp> {
     bytes.get(at..).ok_or(NotTcp::Short)
 }

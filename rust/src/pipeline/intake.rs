@@ -75,7 +75,7 @@ impl Intake {
     }
 
     /// Reads a packet.
-    #[inline(always)]
+    #[inline]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
         let arrival = |content| Arrival {
             ts: packet.ts,

@@ -1,6 +1,6 @@
 //! IPv4 (RFC 791) and IPv6 (RFC 8200) headers, extension headers included.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use super::link::Frame;
 use super::{NotTcp, after, u8_at, u16_at, u32_at};
@@ -55,6 +55,7 @@ pub struct FragmentPart {
 
 /// Reads the IP header of a frame.
 #[inline(always)]
+#[allow(clippy::inline_always, reason = "a datagram that is returned through memory costs as much as reading it")]
 pub fn parse<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     match u8_at(frame.ip, 0)? >> 4 {
         4 => v4(frame),
@@ -64,6 +65,7 @@ pub fn parse<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
 }
 
 #[inline(always)]
+#[allow(clippy::inline_always, reason = "as above")]
 fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let ip = frame.ip;
     let header: &[u8; 20] = ip.first_chunk().ok_or(NotTcp::Short)?;
@@ -81,14 +83,20 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let (offset, more) = (u32::from(part & 0x1fff) * 8, part & 0x2000 != 0);
     Ok(Datagram {
         vlan: frame.vlan,
-        source: Ipv4Addr::new(header[12], header[13], header[14], header[15]).to_ipv6_mapped(),
-        destination: Ipv4Addr::new(header[16], header[17], header[18], header[19]).to_ipv6_mapped(),
+        source: mapped([header[12], header[13], header[14], header[15]]),
+        destination: mapped([header[16], header[17], header[18], header[19]]),
         protocol: header[9],
         id,
         fragment: (offset != 0 || more).then_some(FragmentPart { id: u32::from(id), offset, more }),
         payload: after(&ip[..total.min(ip.len())], header_len)?,
         wire_len: total - header_len,
     })
+}
+
+/// An IPv4 address as IPv6 has it (RFC 4291 §2.5.5.2).
+#[inline]
+fn mapped(address: [u8; 4]) -> Ipv6Addr {
+    Ipv6Addr::from_bits(0xffff << 32 | u128::from(u32::from_be_bytes(address)))
 }
 
 fn v6<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {

@@ -25,7 +25,7 @@ const IPV6: u16 = 0x86dd;
 const MIN_ETHERTYPE: u16 = 0x0600;
 
 /// Finds the IP header of a frame.
-#[inline(always)]
+#[inline]
 pub fn strip<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, NotTcp> {
     let data = packet.data;
     let frame = match packet.link_type {
@@ -49,13 +49,13 @@ pub fn strip<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, NotTcp> {
 /// A VLAN id and what follows the link headers.
 pub type Tagged<'a> = (u16, &'a [u8]);
 
-#[inline(always)]
+#[inline]
 fn untagged(ip: &[u8]) -> Tagged<'_> {
     (0, ip)
 }
 
 /// An Ethernet frame.
-#[inline(always)]
+#[inline]
 pub fn ethernet(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let kind = u16_at(data, 12)?;
     let rest = after(data, 14)?;
