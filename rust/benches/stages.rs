@@ -11,7 +11,7 @@ use _core::capture::file::CaptureFile;
 use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
-use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses};
+use _core::pipeline::flow::{self, Consumer, FlowInfo, Observed, Flows, Losses};
 use _core::pipeline::http::{Event, Extent, Follows, Handler, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
@@ -56,12 +56,16 @@ struct Blind;
 
 impl Consumer for Blind {
     type State = ();
+    type Verdict = ();
 
     fn chunk(&mut self, _: &FlowInfo, (): &mut (), _: Direction, chunk: Chunk<'_>) -> u64 {
         black_box(chunk.bytes);
         0
     }
     fn finished(&mut self, _: &FlowInfo, (): &mut (), _: Direction, _: Timestamp) {}
+    fn observed(&mut self, _: &FlowInfo, (): &(), segment: &Observed) {
+        black_box(segment);
+    }
     fn ended(&mut self, _: &FlowInfo, (): ()) {}
 }
 
@@ -165,6 +169,9 @@ impl Sink for Deaf {
     fn bytes(&mut self, (): (), _: bool, _: u64) {}
     fn exchange(&mut self, (): (), duration: Option<u64>, _: impl FnOnce() -> Exchange) {
         black_box(duration);
+    }
+    fn observe(&mut self, _: Option<()>, segment: &Observed, _: bool) {
+        black_box(segment);
     }
     fn server_name(&mut self, _: &[u8]) {}
     fn note(&mut self, _: Note) {}

@@ -178,16 +178,7 @@ impl Stages {
     /// Returns what the segment's connection speaks, when that is known.
     fn follow(&mut self, segment: &Segment<'_>) -> Option<Protocol> {
         let Self { flows, exchanges, aggregate } = self;
-        let outcome = flows.push(segment, &mut Exchanges { sink: aggregate, shared: exchanges });
-        let talk = outcome.flow.and_then(|flow| flows.state(flow));
-        let from_client = match talk.and_then(Talk::client).or(outcome.opener) {
-            Some(client) => segment.direction == client,
-            // Joined midway: servers have the lower port.
-            None => segment.key.sender(segment.direction).port > segment.key.sender(segment.direction.reverse()).port,
-        };
-        let ticket = talk.and_then(Talk::ticket);
-        aggregate.observe(&outcome.observation, outcome.interface, from_client, ticket);
-        talk.and_then(Talk::protocol)
+        flows.push(segment, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten()
     }
 
     fn tick(&mut self, now: Timestamp) {

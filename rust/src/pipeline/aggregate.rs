@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 
 use super::decode::Endpoint;
 use super::exchange::{Exchange, Note, Request, Response, Sink};
-use super::flow::{Losses, Observation, Signs};
+use super::flow::{Losses, Observation, Observed, Signs};
 use super::histogram::Sample;
 use super::http::{Method, Protocol};
 use super::name;
@@ -147,26 +147,6 @@ impl Aggregate {
     /// Losses and protocol counts of the open interval, to add to.
     pub fn capture(&mut self) -> &mut Capture {
         &mut self.capture
-    }
-
-    /// Counts what a segment tells of its connection: with the host of its last request, or else at its interface.
-    pub fn observe(
-        &mut self,
-        observation: &Observation,
-        interface: InterfaceId,
-        from_client: bool,
-        ticket: Option<Ticket>,
-    ) {
-        if *observation == Observation::default() {
-            return;
-        }
-        let Observation { signs, rtt } = *observation;
-        let rtt = rtt.map(Sample::new);
-        let tcp = match ticket {
-            Some(ticket) => self.rows.tcp(ticket, interface),
-            None => &mut self.port(interface).tcp,
-        };
-        count(tcp, signs, rtt, from_client);
     }
 
     /// Closes the interval `[start, end)`: everything counted since the last call.
@@ -356,6 +336,18 @@ impl Sink for Aggregate {
         if self.settings.exchanges {
             self.list(ticket, &tell());
         }
+    }
+
+    fn observe(&mut self, ticket: Option<Ticket>, segment: &Observed, from_client: bool) {
+        let Observation { signs, rtt } = segment.observation;
+        if signs == Signs::default() {
+            return;
+        }
+        let tcp = match ticket {
+            Some(ticket) => self.rows.tcp(ticket, segment.interface),
+            None => &mut self.port(segment.interface).tcp,
+        };
+        count(tcp, signs, rtt.map(Sample::new), from_client);
     }
 
     fn server_name(&mut self, name: &[u8]) {

@@ -8,7 +8,7 @@
 mod dialogue;
 
 use crate::pipeline::decode::{Direction, Endpoint};
-use crate::pipeline::flow::{Consumer, FlowInfo};
+use crate::pipeline::flow::{Consumer, FlowInfo, Observed};
 use crate::pipeline::http::{Ambiguity, Method, Parser, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
@@ -108,6 +108,8 @@ pub trait Sink {
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
     /// An exchange is over; `duration` is that of [`Exchange`], and `tell` tells the rest to whoever wants to know.
     fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange);
+    /// What a segment told of its connection: with the host of the connection's last request, if it had one.
+    fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);
     /// A TLS client named the server it wants.
     fn server_name(&mut self, name: &[u8]);
     /// Something else to count.
@@ -133,33 +135,24 @@ pub enum Talk<K> {
     Opaque(Protocol),
 }
 
+/// What is known of a connection.
+struct Known<K> {
+    protocol: Option<Protocol>,
+    /// The direction of its requests.
+    client: Option<Direction>,
+    /// Of its newest request.
+    ticket: Option<K>,
+}
+
 impl<K: Copy> Talk<K> {
-    /// What it speaks, once known.
-    pub fn protocol(&self) -> Option<Protocol> {
-        match self {
-            Self::Silent => None,
-            Self::Open(open) => open.dialogue.protocol,
-            Self::Idle { .. } => Some(Protocol::Http1),
-            Self::Opaque(protocol) => Some(*protocol),
-        }
-    }
-
-    /// The direction of its requests, once known.
-    pub fn client(&self) -> Option<Direction> {
-        match self {
-            Self::Open(open) => open.dialogue.client,
-            Self::Idle { client, .. } => Some(*client),
-            Self::Silent | Self::Opaque(_) => None,
-        }
-    }
-
-    /// The ticket of its newest request.
-    pub fn ticket(&self) -> Option<K> {
-        match self {
-            Self::Open(open) => open.dialogue.ticket,
-            Self::Idle { ticket, .. } => Some(*ticket),
-            Self::Silent | Self::Opaque(_) => None,
-        }
+    fn known(&self) -> Known<K> {
+        let (protocol, client, ticket) = match self {
+            Self::Silent => (None, None, None),
+            Self::Open(open) => (open.dialogue.protocol, open.dialogue.client, open.dialogue.ticket),
+            Self::Idle { client, ticket } => (Some(Protocol::Http1), Some(*client), Some(*ticket)),
+            Self::Opaque(protocol) => (Some(*protocol), None, None),
+        };
+        Known { protocol, client, ticket }
     }
 }
 
@@ -311,6 +304,8 @@ pub struct Exchanges<'a, S: Sink> {
 
 impl<S: Sink> Consumer for Exchanges<'_, S> {
     type State = Talk<S::Ticket>;
+    /// What the connection speaks, once that is known.
+    type Verdict = Option<Protocol>;
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
         if matches!(state, Talk::Silent | Talk::Idle { .. }) {
@@ -342,6 +337,18 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
             open.drive(flow, direction, self.sink, |parser, turn| parser.finish(ts, turn));
             self.shared.held += open.held();
         }
+    }
+
+    fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {
+        let Known { protocol, client, ticket } = state.known();
+        let direction = segment.direction;
+        let from_client = match client.or(flow.opener) {
+            Some(client) => direction == client,
+            // Joined midway: servers have the lower port.
+            None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
+        };
+        self.sink.observe(ticket, segment, from_client);
+        protocol
     }
 
     fn ended(&mut self, flow: &FlowInfo, state: Self::State) {

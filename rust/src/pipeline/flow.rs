@@ -31,11 +31,15 @@ const SILENT_PATIENCE: i64 = 30 * SECOND;
 pub trait Consumer {
     /// Kept in the connection, made by default.
     type State: Default;
+    /// What is known of a connection when a segment of it came.
+    type Verdict;
 
     /// Bytes of a stream, in order. Returns how many of the following bytes it has no need to see.
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
     /// Nothing more comes in `direction`, and all that did was handed over: FIN, reset, or the end of the connection.
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp);
+    /// A segment was looked at, after whatever it brought was handed over.
+    fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Self::Verdict;
     /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
     fn ended(&mut self, flow: &FlowInfo, state: Self::State);
 }
@@ -99,17 +103,15 @@ impl<C: Consumer> Sink for Outlet<'_, C> {
     }
 }
 
-/// What became of a segment.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Outcome {
-    /// The connection, when it is one that is tracked.
-    pub flow: Option<FlowId>,
-    /// What the segment tells of the connection's health.
-    pub observation: Observation,
-    /// The direction of the connection's SYN, when that was seen.
-    pub opener: Option<Direction>,
+/// What a segment of a connection tells of its health.
+#[derive(Clone, Copy, Debug)]
+pub struct Observed {
+    /// Way within the connection.
+    pub direction: Direction,
     /// Where the segment counts: its own interface, or for a copy seen elsewhere, the connection's.
     pub interface: InterfaceId,
+    /// What it tells.
+    pub observation: Observation,
 }
 
 /// All connections of a worker.
@@ -158,11 +160,6 @@ impl<T: Default> Flows<T> {
         self.len() == 0
     }
 
-    /// What the consumer keeps for a connection.
-    pub fn state(&self, id: FlowId) -> Option<&T> {
-        self.table.get(id).map(|flow| &flow.state)
-    }
-
     /// Takes the losses counted since the last call.
     pub fn take_losses(&mut self) -> Losses {
         Losses {
@@ -172,8 +169,8 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Takes a segment.
-    pub fn push<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> Outcome {
+    /// Takes a segment. `None` when it belongs to no connection that is tracked.
+    pub fn push<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> Option<C::Verdict> {
         let flags = segment.flags;
         let is_new_connection = flags.has(Flags::SYN) && !flags.has(Flags::RST);
         let hash = self.table.hash(&segment.key);
@@ -188,11 +185,9 @@ impl<T: Default> Flows<T> {
         let may_open = (is_new_connection || segment.payload_wire_len > 0) && found.is_none();
         if may_open && !self.ended.has(hash, segment) {
             let id = self.open(hash, segment, consumer);
-            let mut outcome = self.advance(id, segment, consumer);
-            outcome.observation.signs.add_if(is_new_connection, Signs::OPENED);
-            return outcome;
+            return self.advance(id, is_new_connection, segment, consumer);
         }
-        found.map_or_else(Outcome::default, |id| self.advance(id, segment, consumer))
+        self.advance(found?, false, segment, consumer)
     }
 
     /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
@@ -251,30 +246,38 @@ impl<T: Default> Flows<T> {
         self.table.insert(hash, phase, flow)
     }
 
-    /// Takes a segment of a known connection.
-    fn advance<C: Consumer<State = T>>(&mut self, id: FlowId, segment: &Segment<'_>, consumer: &mut C) -> Outcome {
+    /// Takes a segment of a known connection, which it may have opened.
+    fn advance<C: Consumer<State = T>>(
+        &mut self,
+        id: FlowId,
+        opens: bool,
+        segment: &Segment<'_>,
+        consumer: &mut C,
+    ) -> Option<C::Verdict> {
         let phase = self.table.phase(id);
-        let Some(flow) = self.table.get_mut(id) else { return Outcome::default() };
+        let flow = self.table.get_mut(id)?;
         // Silence is measured by the clock of all packets: one from a clock set back is not old.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
+        observation.signs.add_if(opens, Signs::OPENED);
         flow.info.note(&observation);
-        if segment.flags.has(Flags::SYN) && flow.stream(segment.direction).isn().is_none() {
-            flow.streams[segment.direction as usize].open(segment.seq);
+        let (direction, flags) = (segment.direction, segment.flags);
+        if flags.has(Flags::SYN) && flow.stream(direction).isn().is_none() {
+            flow.streams[direction as usize].open(segment.seq);
         }
-        if segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST) {
+        if segment.payload_wire_len > 0 && !flags.has(Flags::RST) {
             // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
-            let reverse = segment.direction.reverse();
+            let reverse = direction.reverse();
             while flow.hole_is_acknowledged(reverse) {
                 let (stream, mut sink) = flow.outlet(reverse, consumer);
                 stream.give_up_hole(&mut self.budget, &mut sink);
             }
             flow.push_payload(segment, &mut self.budget, consumer);
         }
-        if segment.flags.has(Flags::FIN) {
-            let end = segment.seq.plus(segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)));
-            flow.streams[segment.direction as usize].finish(end);
+        if flags.has(Flags::FIN) {
+            let end = segment.seq.plus(segment.payload_wire_len + u32::from(flags.has(Flags::SYN)));
+            flow.streams[direction as usize].finish(end);
         }
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, segment.ts, consumer);
@@ -282,38 +285,14 @@ impl<T: Default> Flows<T> {
         if flow.has_hole() && !std::mem::replace(&mut flow.is_watched, true) {
             self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
         }
-        let FlowInfo { interface: first_seen, opener, .. } = flow.info;
-        let interface = if observation.signs.has(Signs::COUNTED) { segment.interface } else { first_seen };
-        if phase != Phase::Open || segment.flags.has(Flags::RST) || flow.is_finished() {
-            // A reset ends nothing yet: data that overtook it, or was overtaken by it, was sent all the same.
-            self.change_phase(id, segment, &mut observation.signs);
-        }
-        Outcome { flow: Some(id), observation, opener, interface }
-    }
-
-    fn change_phase(&mut self, id: FlowId, segment: &Segment<'_>, signs: &mut Signs) {
-        let phase = self.table.phase(id);
-        let Some(flow) = self.table.get(id) else { return };
-        let next = if segment.flags.has(Flags::RST) {
-            if !flow.accepts_reset(segment) {
-                return;
-            }
-            // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
-            let is_refusal = phase == Phase::HalfOpen && flow.info.opener != Some(segment.direction);
-            signs.add_if(is_refusal, Signs::REFUSED);
-            signs.add_if(phase != Phase::Closing && !is_refusal, Signs::RESET);
-            Phase::Closing
-        } else if flow.is_finished() {
-            signs.add_if(phase != Phase::Closing, Signs::CLOSED);
-            Phase::Closing
-        } else if phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN) {
-            Phase::Open
-        } else {
-            return;
-        };
+        let may_change = phase != Phase::Open || flags.has(Flags::RST) || flow.is_finished();
+        let next = if may_change { flow.next_phase(phase, segment, &mut observation.signs) } else { phase };
+        let interface = if observation.signs.has(Signs::COUNTED) { segment.interface } else { flow.info.interface };
+        let verdict = consumer.observed(&flow.info, &flow.state, &Observed { direction, interface, observation });
         if next != phase {
             self.table.enter(id, next);
         }
+        Some(verdict)
     }
 
     /// Gives up holes whose time has come; looks again later at the others.
@@ -375,6 +354,27 @@ impl<T> Flow<T> {
         let stream = self.stream(direction);
         stream.hole_since().is_some()
             && self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
+    }
+
+    /// Where in its life the connection is after a segment. A reset ends nothing yet: data that overtook it, or was
+    /// overtaken by it, was sent all the same.
+    fn next_phase(&self, phase: Phase, segment: &Segment<'_>, signs: &mut Signs) -> Phase {
+        if segment.flags.has(Flags::RST) {
+            if !self.accepts_reset(segment) {
+                return phase;
+            }
+            // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
+            let is_refusal = phase == Phase::HalfOpen && self.info.opener != Some(segment.direction);
+            signs.add_if(is_refusal, Signs::REFUSED);
+            signs.add_if(phase != Phase::Closing && !is_refusal, Signs::RESET);
+            return Phase::Closing;
+        }
+        if self.is_finished() {
+            signs.add_if(phase != Phase::Closing, Signs::CLOSED);
+            return Phase::Closing;
+        }
+        let is_answered = phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN);
+        if is_answered { Phase::Open } else { phase }
     }
 
     fn push_payload<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, budget: &mut Budget, consumer: &mut C) {

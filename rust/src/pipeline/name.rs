@@ -117,7 +117,7 @@ fn segments(path: &[u8], depth: usize) -> usize {
 pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -> Option<(&'a [u8], &'a [u8])> {
     let path = target.strip_prefix(b"/")?;
     let host = field.filter(|host| !host.is_empty() && !host.ends_with(b":80"))?;
-    Some((host, &target[..1 + segments(path, depth)]))
+    Some((host, &target[..=segments(path, depth)]))
 }
 
 /// Authority and the rest of an absolute-form target (RFC 9112 §3.2.2).

@@ -34,6 +34,7 @@ impl Sink for Script {
         self.lines
             .push(format!("exchange {ticket}: {status:?} {request_bytes}+{response_bytes} {latency:?}/{duration:?}"));
     }
+    fn observe(&mut self, _: Option<usize>, _: &Observed, _: bool) {}
     fn server_name(&mut self, name: &[u8]) {
         self.lines.push(format!("server name {}", name.escape_ascii()));
     }
