@@ -1,6 +1,6 @@
 """Views to draw in tests and documents, what they look like as text, and keys pressed on them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 
 import scene
@@ -62,7 +62,7 @@ class Exchange:
 
 def with_exchange(view):
     """The request that is looked at has all its figures."""
-    return replace(view, place=view.place._replace(exchange=Exchange()))
+    return view._replace(place=view.place._replace(exchange=Exchange()))
 
 
 QUIET = Frames(10.0, [Rule()]).push(snapshot(scene.NOON, interfaces=[{"name": "eth0", "state": "up"}]))

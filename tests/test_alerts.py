@@ -1,5 +1,6 @@
 """The alert policy as conversations: (start, end, hits) in, [(state, at, value, duration)] out."""
 
+import pickle
 import random
 
 import pytest
@@ -134,3 +135,18 @@ def test_the_default_rule_is_gonetmons():
 def test_a_rule_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match="rule"):
         Rule(**wrong)
+    with pytest.raises(ValueError, match="rule"):
+        Rule()._replace(**wrong)
+
+
+def test_rules_are_values():
+    rule = Rule(5, 3)
+    assert rule == Rule(threshold=5, span=3, metric="hits") != Rule(5, 4)
+    assert len({rule, Rule(5, 3), Rule(5, 3, "errors")}) == 2
+    assert repr(rule) == "Rule(threshold=5, span=3, metric='hits')"
+    assert rule._replace(metric="errors") == Rule(5, 3, "errors")
+    assert pickle.loads(pickle.dumps(rule)) == rule
+    with pytest.raises(AttributeError):
+        rule.threshold = 6
+    with pytest.raises(AttributeError):
+        rule.other = 6

@@ -181,6 +181,15 @@ def test_no_config_reads_no_file(ran, tmp_path, monkeypatch):
     assert ran.settings.top == 10
 
 
+@pytest.mark.parametrize("home", ["none", "file", "closed"])
+def test_a_usual_file_that_cannot_be_there_is_not_missed(ran, tmp_path, monkeypatch, home):
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "closed").mkdir(mode=0)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / home))
+    assert cli.main([]) == 0
+    assert ran.settings.top == 10
+
+
 def test_as_a_module_it_is_the_same_command():
     done = subprocess.run([sys.executable, "-m", "netmon", "-V"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"netmon {__version__}\n")

@@ -155,7 +155,7 @@ def test_the_printed_settings_are_a_file_that_gives_them(tmp_path):
 
 
 def test_every_setting_is_a_flag_a_key_and_a_variable():
-    names = set(Settings.__struct_fields__)
+    names = set(Settings._fields)
     assert {option.name for option in OPTIONS} == names
     assert {action.dest for action in cli.parser()._actions} >= names
     keys = tomllib.loads(config.to_toml(Settings(filter="tcp", timeout=Duration(1), speed=Speed(1))))

@@ -1,7 +1,5 @@
 """The panels as tables: a view or a value in, lines of text out."""
 
-from dataclasses import replace
-
 import pytest
 import scene
 from drawing import QUIET, SEALED, Exchange, busy, text, view_of, with_exchange
@@ -81,11 +79,11 @@ def test_more_interfaces_than_fit_are_counted():
 
 def test_an_interface_that_is_off_is_in_no_rate_and_none_of_its_requests_is_listed():
     view = view_of(busy(15))
-    off = replace(view, off=frozenset({"eth0"}))
+    off = view._replace(off=frozenset({"eth0"}))
     assert "3.6 Mbit/s" in text([header.rates_line(view, 120)])[0]
     assert text([header.rates_line(off, 120)])[0].startswith(" 174 hits/s   0 bit/s   0 packets/s")
     assert len(text(tables.table(view_of(busy(15), "5"), Panel.REQUESTS, 120, 9))) == 9
-    assert "No exchange kept" in "".join(text(tables.table(replace(off, place=view.place), Panel.REQUESTS, 120, 9)))
+    assert "No exchange kept" in "".join(text(tables.table(off._replace(place=view.place), Panel.REQUESTS, 120, 9)))
 
 
 @pytest.mark.parametrize(
@@ -183,7 +181,7 @@ def test_a_stage_of_no_length_still_shows():
 def test_a_request_without_a_response_says_so():
     view = with_exchange(view_of(busy(15)))
     asked = Exchange(status=None, latency=None, transfer=None, duration=None, retransmitted=0)
-    shown = text(timeline.timeline(replace(view, place=view.place._replace(exchange=asked)), 100, 20))
+    shown = text(timeline.timeline(view._replace(place=view.place._replace(exchange=asked)), 100, 20))
     assert shown[0].endswith("no response seen")
     assert not any("whole" in line or "server" in line for line in shown)
 

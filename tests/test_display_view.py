@@ -1,7 +1,5 @@
 """The view and what keys do to it: selecting, going in and out, sorting, filtering, looking for."""
 
-from dataclasses import replace
-
 import pytest
 from drawing import ACTIONS, busy, pressed, view_of
 from fakes import snapshot
@@ -21,7 +19,7 @@ def selected(view):
 
 def names(view, panel):
     there = rows_of(view, panel)
-    return [there.key(row) for row in there.page(0, there.count)]
+    return [there.key(row) for row in there.page(0, there.total)]
 
 
 def test_a_selection_stays_on_its_host_while_the_order_changes():
@@ -41,7 +39,7 @@ def test_without_a_selection_the_busiest_host_is_shown():
 def test_a_host_that_left_the_window_gives_way_and_comes_back():
     both, one = of_hosts(a=3, b=2), of_hosts(a=3)
     view = view_of([both], ["j"])
-    assert selected(replace(view, newest=one)) == "a"
+    assert selected(view._replace(newest=one)) == "a"
     assert selected(view) == "b"
 
 
@@ -338,7 +336,7 @@ def test_only_rows_in_sight_are_made():
     frame = of_hosts(**{f"h{i}": i + 1 for i in range(500)})
     asked = []
     there = rows_of(view_of([frame]), Panel.HOSTS)
-    spied = replace(there, page=lambda offset, n: asked.append(n) or there.page(offset, n))
+    spied = there._replace(page=lambda offset, n: asked.append(n) or there.page(offset, n))
     assert spied.row(10_000).name == "h0"
     assert asked == [1]
 

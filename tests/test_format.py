@@ -4,6 +4,7 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 from netmon import format as fmt
+from wcwidth import wcwidth
 
 TABLE = [
     (fmt.count, 0, "0"),
@@ -128,6 +129,10 @@ def test_nothing_from_the_wire_moves_the_cursor_or_hides(wire, shown):
 def test_fit_gives_exactly_the_columns(text, columns, shown):
     assert fmt.fit(text, columns) == shown
     assert fmt.width(fmt.fit(text, columns)) == columns
+
+
+def test_what_is_called_narrow_takes_one_column():
+    assert {char for char in fmt.NARROW if wcwidth(char) != 1} == set()
 
 
 def test_fit_pads_on_the_left_when_asked():

@@ -10,16 +10,19 @@ import forge
 import pytest
 
 SCREEN = {"prompt_toolkit", "wcwidth", "asyncio", "ssl", "netmon.display"}
-RUNNING = {"netmon.session", "netmon.frames", "netmon.sinks", "netmon.console"}
+RUNNING = {"netmon.session", "netmon.frames", "netmon.sinks", "netmon.sinks.summary", "netmon.console"}
 SELDOM = {"tomllib", "netmon.advice", "netmon.demo", "subprocess", "shutil", "random", "logging", "email", "http"}
-COMMAND = {"argparse", "msgspec", "json", "netmon.cli", "netmon.config", "netmon.options"}
+HEAVY = {"dataclasses", "inspect", "pathlib", "urllib", "ipaddress", "copy"}
+READING = {"netmon.reading", "msgspec"}
+OUTPUTS = {"netmon.sinks.plain", "netmon.sinks.requests", "json", "datetime"}
+COMMAND = {"argparse", "netmon.cli", "netmon.config", "netmon.options"}
 
-WATCHED = SCREEN | RUNNING | SELDOM | COMMAND
+WATCHED = SCREEN | RUNNING | SELDOM | HEAVY | READING | OUTPUTS | COMMAND
 
 
 def loaded(code, *arguments):
-    """Those of WATCHED that are loaded when `code` has run."""
-    code = f"import sys\n{code}\nprint('loaded', *sorted(sys.modules))"
+    """Those of WATCHED that are loaded by running `code`, beside what the interpreter itself had loaded."""
+    code = f"import sys\nbefore = set(sys.modules)\n{code}\nprint('loaded', *set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
     return WATCHED & set(done.stdout.splitlines()[-1].split())
 
@@ -28,26 +31,53 @@ def loaded_by_command(*arguments):
     return loaded("from netmon.cli import main\nassert main() == 0", *arguments)
 
 
+@pytest.fixture
+def capture(tmp_path):
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(forge.pcap(forge.Conversation(1024, 1000.0).ask(1000.1, "GET", "a.example", "/", 200)))
+    return str(path)
+
+
 def test_the_library_loads_nothing_of_the_command():
     assert loaded("import netmon") == set()
 
 
-@pytest.mark.parametrize("flag", ["--version", "--help", "--print-config"])
-def test_what_only_prints_loads_nothing_that_captures_counts_or_shows(flag):
-    assert loaded_by_command(flag) == COMMAND
+@pytest.mark.parametrize(("flag", "more"), [("--version", set()), ("--help", set()), ("--print-config", {"json"})])
+def test_what_only_prints_loads_nothing_that_captures_counts_or_shows(flag, more):
+    assert loaded_by_command(flag) == COMMAND | more
 
 
-@pytest.mark.parametrize("how", ["--plain", "--ndjson", "--json", "--requests"])
-def test_without_a_screen_nothing_of_the_screen_is_loaded(tmp_path, how):
-    path = tmp_path / "capture.pcap"
-    path.write_bytes(forge.pcap(forge.Conversation(1024, 1000.0).ask(1000.1, "GET", "a.example", "/", 200)))
-    assert loaded_by_command("-r", str(path), how) == COMMAND | RUNNING
+@pytest.mark.parametrize(
+    ("flags", "more"),
+    [
+        (["--json"], set()),
+        (["--ndjson"], set()),
+        (["--plain"], {"netmon.sinks.plain", "datetime"}),
+        (["--requests"], {"netmon.sinks.requests", "json", "datetime"}),
+    ],
+)
+def test_without_a_screen_what_the_output_needs_is_loaded_and_nothing_of_the_others(capture, flags, more):
+    assert loaded_by_command("-r", capture, *flags) == COMMAND | RUNNING | more
+
+
+def test_a_value_loads_what_reads_it(capture):
+    extra = loaded_by_command("-r", capture, "--json", "--section-depth", "2") - (COMMAND | RUNNING)
+    assert extra >= READING
+    assert extra.isdisjoint(SCREEN | SELDOM | {"netmon.sinks.plain", "netmon.sinks.requests"})  # msgspec has its own
 
 
 def test_a_configuration_file_loads_what_reads_it(tmp_path):
     path = tmp_path / "netmon.toml"
     path.write_text("top = 3\n")
-    assert loaded_by_command("--config", str(path), "--print-config") == COMMAND | {"tomllib"}
+    extra = loaded_by_command("--config", str(path), "--print-config") - COMMAND
+    assert extra >= READING | {"tomllib"}
+    assert extra.isdisjoint(SCREEN | RUNNING | SELDOM - {"tomllib"})
+
+
+def test_the_first_frame_is_drawn_before_what_is_heavy_is_loaded():
+    code = "from netmon import cli, session\nfrom netmon.display import layout, terminal, view\n"
+    extra = loaded(f"{code}assert layout.screen(view.View(), 120, 30)")
+    assert extra - COMMAND - RUNNING == {"netmon.display", "http"}
 
 
 def test_the_screen_loads_nothing_that_is_seldom_used():

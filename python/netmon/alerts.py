@@ -9,9 +9,7 @@ threshold fires one alert; falling below it gives one recovery. Never sends, pri
 from __future__ import annotations
 
 from collections import deque
-from copy import copy
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,25 +20,33 @@ Metric: TypeAlias = Literal["hits", "requests", "responses", "errors"]
 METRICS: tuple[Metric, ...] = ("hits", "requests", "responses", "errors")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class _Rule(NamedTuple):
+    threshold: int
+    span: float
+    metric: Metric
+
+
+class Rule(_Rule):
     """An alert when `metric`, added up over the last `span` seconds, is `threshold` or more."""
 
-    threshold: int = 7000
-    span: float = 120.0
-    metric: Metric = "hits"
+    __slots__ = ()
 
-    def __post_init__(self) -> None:
-        if self.threshold < 1:
-            raise ValueError(f"the threshold of a rule is 1 or more, not {self.threshold}")
-        if not 0 < self.span < float("inf"):
-            raise ValueError(f"the span of a rule is a number of seconds above 0, not {self.span}")
-        if self.metric not in METRICS:
-            raise ValueError(f"a rule counts one of {', '.join(METRICS)}, not {self.metric!r}")
+    def __new__(cls, threshold: int = 7000, span: float = 120.0, metric: Metric = "hits") -> Self:
+        if threshold < 1:
+            raise ValueError(f"the threshold of a rule is 1 or more, not {threshold}")
+        if not 0 < span < float("inf"):
+            raise ValueError(f"the span of a rule is a number of seconds above 0, not {span}")
+        if metric not in METRICS:
+            raise ValueError(f"a rule counts one of {', '.join(METRICS)}, not {metric!r}")
+        return super().__new__(cls, threshold, span, metric)
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
+        """For `_replace`: a rule that is changed is checked like a new one."""
+        return cls(*iterable)
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(NamedTuple):
     """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired."""
 
     rule: Rule
@@ -55,8 +61,7 @@ class Alert:
         return self.at - self.since
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(NamedTuple):
     """Where a rule stands after the newest snapshot; `alert` is the one that lasts, if any."""
 
     rule: Rule
@@ -103,6 +108,8 @@ class _Watch:
         return Gauge(self._rule, self._sum, self._alert)
 
     def copy(self) -> _Watch:
+        from copy import copy  # noqa: PLC0415  only who goes back in a file needs one
+
         twin = copy(self)
         twin._counts = self._counts.copy()
         return twin

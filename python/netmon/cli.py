@@ -9,12 +9,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netmon import config
 from netmon._core import CaptureError, FilterError, SourceError, __version__
-from netmon.options import OPTIONS, Settings
+from netmon.options import DEFAULTS, OPTIONS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,7 +87,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def settings_from(flags: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
-    given = {name: value for name, value in vars(flags).items() if name in config.FIELDS}
+    given = {name: value for name, value in vars(flags).items() if name in DEFAULTS}
     given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     if expressions := _filters(flags):
         given["filter"] = expressions
@@ -101,7 +100,7 @@ def settings_from(flags: argparse.Namespace, environment: Mapping[str, str]) -> 
     if "speed" in given and not settings.read:
         raise config.ConfigError("--speed plays a capture file, and there is none: name it with -r FILE")
     for path in settings.output:
-        if Path(path).suffix not in (".ndjson", ".json"):
+        if os.path.splitext(path)[1] not in (".ndjson", ".json"):
             raise config.ConfigError(f"-o {path}: only .ndjson and .json can be written")
     return settings
 
@@ -110,9 +109,9 @@ def _file(flags: argparse.Namespace, environment: Mapping[str, str]) -> dict[str
     if flags.no_config:
         return {}
     if flags.config is not None:
-        return config.read_file(Path(flags.config))
+        return config.read_file(flags.config)
     path = config.default_path(environment)
-    return config.read_file(path) if path.exists() else {}
+    return config.read_file(path) if os.path.exists(path) else {}
 
 
 def _filters(flags: argparse.Namespace) -> str | None:
@@ -120,7 +119,8 @@ def _filters(flags: argparse.Namespace) -> str | None:
     ways = [vars(flags).get("filter"), " ".join(flags.expression) or None]
     if flags.filter_file is not None:
         try:
-            ways.append(Path(flags.filter_file).read_text().strip())
+            with open(flags.filter_file) as file:
+                ways.append(file.read().strip())
         except OSError as error:
             raise config.ConfigError(f"-F {flags.filter_file}: {error.strerror}") from error
     given = [way for way in ways if way is not None]
@@ -173,19 +173,19 @@ def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGro
 def _how(name: str, metavar: str) -> dict[str, Any]:
     """How argparse is to read a setting."""
     how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
-    kind = config.FIELDS[name].type
+    default = DEFAULTS[name]
     if name == "verbose":
         return how | {"action": "count"}
-    if kind is bool:
-        return how | {"action": "store_const", "const": not config.FIELDS[name].default}
-    if kind == tuple[str, ...]:
+    if isinstance(default, bool):
+        return how | {"action": "store_const", "const": not default}
+    if isinstance(default, tuple):
         return how | {"action": "append", "metavar": metavar}
     return how | {"type": _reader(name), "metavar": metavar}
 
 
 def _default(name: str) -> str:
     """The default as the help shows it, where it says something."""
-    value = config.FIELDS[name].default
+    value = DEFAULTS[name]
     shown = value is not None and not isinstance(value, (bool, tuple)) and name != "verbose"
     return f" [{config.to_text(value)}]" if shown else ""
 

@@ -6,49 +6,44 @@ from. Reads the one file it is told of; never guesses what was meant.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from netmon.options import OPTIONS, Duration, Settings, Size, Speed
+from netmon.options import DEFAULTS, OPTIONS, Duration, Settings, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-FIELDS = {field.name: field for field in msgspec.structs.fields(Settings)}
-TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 class ConfigError(ValueError):
     """A setting that cannot be; the message names its source and its key."""
 
 
-def default_path(environment: Mapping[str, str]) -> Path:
+def default_path(environment: Mapping[str, str]) -> str:
     """``$XDG_CONFIG_HOME/netmon/config.toml``, whether it exists or not."""
-    home = environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME", "/")) / ".config"
-    return Path(home) / "netmon" / "config.toml"
+    home = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", "/"), ".config")
+    return os.path.join(home, "netmon", "config.toml")
 
 
-def read_file(path: Path) -> dict[str, Any]:
+def read_file(path: str) -> dict[str, Any]:
     """The settings a TOML file gives."""
     import tomllib  # noqa: PLC0415  its patterns take as long as all of this package, and few have a file
 
+    from netmon import reading  # noqa: PLC0415  as above
+
     try:
-        document = tomllib.loads(path.read_text("utf-8"))
-        settings = msgspec.convert(document, Settings, dec_hook=_decode)
+        with open(path, "rb") as file:
+            return reading.from_document(tomllib.load(file))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return {name: getattr(settings, name) for name in document}
 
 
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The settings that NETMON_* variables give; lists are separated by commas."""
+    """The settings that NETMON_* variables give."""
     given = {}
-    for name in FIELDS:
+    for name in DEFAULTS:
         variable = f"NETMON_{name.upper()}"
         if variable in environment:
             try:
@@ -60,16 +55,9 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 def parse(name: str, text: str) -> Any:
     """The value of one setting, from text."""
-    kind = FIELDS[name].type
-    value: object = text
-    if kind == tuple[str, ...]:
-        value = tuple(part.strip() for part in text.split(",") if part.strip())
-    elif kind is bool:
-        value = TRUTH.get(text.strip().lower(), text)
-    try:
-        return msgspec.convert(value, kind, strict=False, dec_hook=_decode)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error)) from error
+    from netmon import reading  # noqa: PLC0415  most commands have no value that is to be read
+
+    return reading.from_text(name, text)
 
 
 def settle(*layers: Mapping[str, Any]) -> Settings:
@@ -89,23 +77,22 @@ def to_toml(settings: Settings) -> str:
 
 def to_text(value: object) -> str:
     """A value as one would type it."""
-    return _toml(value).strip('"')
+    if isinstance(value, Size):
+        return f"{value // 1024}KiB"
+    if isinstance(value, (Duration, Speed)):
+        return "max" if value == float("inf") else f"{value:g}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, Size):
-        return f'"{value // 1024}KiB"'
-    if isinstance(value, Speed) and value == float("inf"):
-        return '"max"'
-    if isinstance(value, (Duration, Speed)):
-        return f"{value:g}"
     if isinstance(value, tuple):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # JSON's strings, numbers and booleans are TOML's, but for one character that TOML wants escaped
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    text = to_text(value)
+    return _quoted(text) if isinstance(value, (str, Size)) or value == float("inf") else text
 
 
-def _decode(kind: type, value: object) -> object:
-    if issubclass(kind, (Duration, Size, Speed)):
-        return kind.parse(value)
-    raise NotImplementedError(kind)
+def _quoted(text: str) -> str:
+    import json  # noqa: PLC0415  only who prints a configuration needs it
+
+    # JSON's strings are TOML's, but for one character that TOML wants escaped
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,8 +7,7 @@ import select
 import signal
 import sys
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +18,17 @@ PATIENCE = 1.0
 """Seconds that a terminal which does not read is waited for."""
 
 
-@dataclass(frozen=True)
-class Console:
+class Console(NamedTuple):
     """Where a person or a pipe is."""
 
-    stdin: TextIO = field(default_factory=lambda: sys.stdin)
-    stdout: TextIO = field(default_factory=lambda: sys.stdout)
-    stderr: TextIO = field(default_factory=lambda: sys.stderr)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of_process(cls) -> Self:
+        return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
 
     @property
     def is_terminal(self) -> bool:

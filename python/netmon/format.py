@@ -7,14 +7,17 @@ SI, thousands are grouped by a space, times are local with their offset. Nothing
 from __future__ import annotations
 
 import unicodedata
-from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import tzinfo
 
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
+
+NARROW = frozenset(map(chr, (*range(0x20, 0x7F), 0xB7, 0x2026, *range(0x2190, 0x2200), *range(0x2500, 0x25FD))))
+"""Characters of one column: ASCII, and the blocks of what the screen draws with."""
 
 
 def count(n: float) -> str:
@@ -81,6 +84,8 @@ def duration(seconds: float) -> str:
 
 def time(at: float, *, zone: tzinfo | None = None, digits: int = 0) -> str:
     """Local date and time with offset, with `digits` (0 or 3) of the second's fraction."""
+    from datetime import datetime  # noqa: PLC0415  not every output shows a time
+
     text = datetime.fromtimestamp(at, zone).astimezone(zone).isoformat(" ", "milliseconds" if digits else "seconds")
     return f"{text[:-6]} {text[-6:]}"
 
@@ -133,9 +138,9 @@ def source(name: str) -> str:
 
 def width(text: str) -> int:
     """Columns that sanitized text takes on a terminal."""
-    if text.isascii():
+    if text.isascii() or NARROW.issuperset(text):
         return len(text)
-    from wcwidth import wcswidth  # noqa: PLC0415  its tables are large, and most text is ASCII
+    from wcwidth import wcswidth  # noqa: PLC0415  its tables are large, and most text needs none
 
     return max(0, wcswidth(text))
 

@@ -9,10 +9,8 @@ keeping for a screen, when there is one. Pure: no clock, no output.
 from __future__ import annotations
 
 from collections import deque
-from copy import copy
-from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
@@ -28,8 +26,7 @@ POINTS = 6000
 """Points at the most: as many as there are of the shortest interval; a clock that was set back forgets none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """The few totals that are looked at all the time, kept as numbers since a merge of everything would cost more."""
 
     start: float = 0.0
@@ -64,8 +61,7 @@ class Tally:
         return self.end - self.start
 
 
-@dataclass(frozen=True, eq=False)
-class Frame:
+class Frame(NamedTuple):
     """Everything an output may show; immutable, compared by identity."""
 
     snapshot: Snapshot
@@ -84,10 +80,19 @@ class Frame:
     """The merge of everything shown."""
     cleared: Snapshot | None = None
     """The merge of what was counted before a person cleared the totals."""
-    tail: Tail = field(default_factory=Tail)
+    tail: Tail = Tail()
     """Exchanges; empty unless `Frames` was asked to keep some."""
     serial: int = 0
     """Frames by age: a later one has all of an earlier one, but for its alerts."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __hash__(self) -> int:
+        return id(self)
 
     @property
     def total(self) -> Snapshot:
@@ -169,6 +174,8 @@ class Frames:
 
     def copy(self) -> Frames:
         """Other frames with the same past, which go on by themselves; rows are shared."""
+        from copy import copy  # noqa: PLC0415  only who goes back in a file needs one
+
         twin = copy(self)
         twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
         twin._lock = Lock()

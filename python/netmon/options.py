@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal, NamedTuple, Self
-
-import msgspec
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, MAX_WORKERS
+
+if TYPE_CHECKING:
+    from msgspec import Meta
 
 
 class Duration(float):
@@ -57,30 +58,27 @@ class Speed(float):
         return cls(speed)
 
 
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Everything that can be set, with its default."""
+class Settings(NamedTuple):
+    """Everything that can be set, with its default. Types and limits are for `reading`, which evaluates them."""
 
     interfaces: tuple[str, ...] = ()
     exclude_interfaces: tuple[str, ...] = ()
     read: tuple[str, ...] = ()
     speed: Speed | None = None
     filter: str | None = None
-    snaplen: Annotated[int, msgspec.Meta(ge=1)] = DEFAULT_SNAPLEN
+    snaplen: Annotated[int, Meta(ge=1)] = DEFAULT_SNAPLEN
     buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
     promiscuous: bool = True
     decode_tunnels: bool = False
-    workers: Annotated[int, msgspec.Meta(ge=1, le=MAX_WORKERS)] = 1
+    workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] = 1
     timeout: Duration | None = None
 
     interval: Duration = Duration(1)
     window: Duration = Duration(10)
-    section_depth: Positive = 1
-    top: Positive = 10
+    section_depth: Annotated[int, Meta(ge=1)] = 1
+    top: Annotated[int, Meta(ge=1)] = 10
 
-    alert_threshold: Positive = 7000
+    alert_threshold: Annotated[int, Meta(ge=1)] = 7000
     alert_span: Duration = Duration(120)
     fail_on_alert: bool = False
 
@@ -91,7 +89,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     theme: Literal["dark", "light", "none"] = "dark"
     ascii: bool = False
     quiet: bool = False
-    verbose: Annotated[int, msgspec.Meta(ge=0)] = 0
+    verbose: Annotated[int, Meta(ge=0)] = 0
+
+
+DEFAULTS: dict[str, Any] = Settings()._asdict()
 
 
 class Option(NamedTuple):

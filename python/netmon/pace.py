@@ -6,9 +6,8 @@ here looks at a clock or waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import inf, isinf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +21,7 @@ EXACT = 1e-6
 """Seconds by which instants may differ and be the same: times are floats."""
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(NamedTuple):
     """Packet time is `at` when the clock is `since`, and passes `speed` times as fast; it may stand still."""
 
     speed: float
@@ -46,13 +44,13 @@ class Pace:
 
     def moved(self, at: float, now: float) -> Pace:
         """The same speed from another instant on."""
-        return replace(self, at=at, since=now)
+        return self._replace(at=at, since=now)
 
     def stopped(self, at: float) -> Pace:
-        return replace(self, at=at, stands=True)
+        return self._replace(at=at, stands=True)
 
     def resumed(self, now: float) -> Pace:
-        return replace(self, since=now, stands=False)
+        return self._replace(since=now, stands=False)
 
 
 def silence(before: Snapshot | None, after: Snapshot, interval: float) -> Iterator[Snapshot]:

@@ -8,9 +8,8 @@ whichever way one came there: played, or sought from a checkpoint. Pure: no cloc
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.pace import EXACT, Pace, silence
 
@@ -40,8 +39,7 @@ ALERTS = 1000
 """Alerts kept in a moment, as many as the screen lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """Where in time one is, and how it goes on."""
 
     at: float
@@ -57,8 +55,7 @@ class Progress:
     """There were too many rows to keep all steps."""
 
 
-@dataclass(frozen=True, eq=False)
-class Moment:
+class Moment(NamedTuple):
     """What there is to show at an instant."""
 
     frame: Frame
@@ -67,12 +64,11 @@ class Moment:
     progress: Progress
 
 
-@dataclass(slots=True)
 class _State:
     """What the steps played so far have made."""
 
-    frames: Frames
-    alerts: tuple[Alert, ...] = ()
+    def __init__(self, frames: Frames, alerts: tuple[Alert, ...] = ()) -> None:
+        self.frames, self.alerts = frames, alerts
 
     def push(self, snapshot: Snapshot) -> Frame:
         frame = self.frames.push(snapshot)

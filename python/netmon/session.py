@@ -16,8 +16,6 @@ from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
 from netmon.sinks.document import Document
 from netmon.sinks.ndjson import Ndjson
-from netmon.sinks.plain import Plain
-from netmon.sinks.requests import Requests
 from netmon.sinks.summary import summary
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ def run(
     `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
     first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
     """
-    console = console or Console()
+    console = console or Console.of_process()
     on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
     monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
     with ExitStack() as files:
@@ -255,10 +253,14 @@ def _outputs(settings: Settings, files: ExitStack) -> Iterator[Sink]:
 def _stdout(settings: Settings, console: Console) -> Sink:
     """The sink for standard output."""
     if settings.requests:
+        from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
+
         return Requests(console.stdout, as_json=settings.format in ("ndjson", "json"))
     if settings.format == "ndjson":
         return Ndjson(console.stdout.buffer)
     if settings.format == "json":
         return Document(console.stdout.buffer)
+    from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
+
     color = console.wants_color(settings.color)
     return Plain(console.stdout, window=settings.window, top=settings.top, color=color)

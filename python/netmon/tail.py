@@ -6,8 +6,7 @@ place. Pure: the only time is the time of the snapshots.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from netmon._core import Exchange, Snapshot
@@ -24,8 +23,7 @@ MEMORY = 300.0
 Ranked: TypeAlias = tuple[tuple[float, float, int, "Exchange"], ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Tail:
+class Tail(NamedTuple):
     """What is kept: `newest` last first, `slowest` slowest first. An exchange may be in both, as the same object."""
 
     newest: tuple[Exchange, ...] = ()

@@ -6,8 +6,7 @@ takes what is left. What tables hold which columns is said in `tables`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netmon import format as fmt
 
@@ -32,8 +31,7 @@ def counted(n: float, width: int) -> str:
     return text
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """`rank` 0 stays longest when there is little room. `value` is what is shown, exported and, where the core does
     not rank the rows, sorted by; None is unknown. `key` is the core's name for the order.
     """

@@ -77,7 +77,7 @@ def write(view: View, panel: Panel) -> str:
 
 def _every(view: View, panel: Panel) -> Iterator[Any]:
     rows = rows_of(view, panel)
-    for offset in range(0, min(rows.count, MOST), STEP):
+    for offset in range(0, min(rows.total, MOST), STEP):
         yield from rows.page(offset, min(STEP, MOST - offset))
 
 

@@ -112,7 +112,7 @@ def _body(view: View, width: int, height: int, *, full: bool) -> list[Box]:
 def _upper(view: View, panel: Panel, height: int) -> int:
     """Lines of the first of two tables: what it needs, so long as the other one has its part."""
     most = height * 60 // 100 if view.page is Page.SECTIONS else height // 2
-    return most if view.page is Page.SECTIONS else min(1 + max(1, rows.rows_of(view, panel).count), most)
+    return most if view.page is Page.SECTIONS else min(1 + max(1, rows.rows_of(view, panel).total), most)
 
 
 _ABOVE = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from netmon.display import rows
@@ -22,7 +21,7 @@ LONGEST = 100
 def moved(view: View, by: int) -> View:
     """The selection of the focused panel, so many rows further down; it stops at either end."""
     if view.helps:
-        return replace(view, help_row=max(0, min(view.help_row + by, 100)))
+        return view._replace(help_row=max(0, min(view.help_row + by, 100)))
     panel = view.focus
     if panel is None:
         return view
@@ -34,7 +33,7 @@ def selected(view: View, panel: Panel, key: Any) -> View:
     """The row of this key, in this panel."""
     there = rows.rows_of(view, panel)
     at = there.position(key)
-    view = replace(view, place=view.place._replace(focus=panel))
+    view = view._replace(place=view.place._replace(focus=panel))
     return view if at is None else _on(view, panel, there.row(at))
 
 
@@ -45,7 +44,7 @@ def _on(view: View, panel: Panel, row: Any) -> View:
     if panel is Panel.HOSTS and view.page is Page.HOSTS:
         view = view.with_selected(Panel.SECTIONS, None)
     if view.page is Page.EXCHANGE:
-        view = replace(view, place=view.place._replace(exchange=row))
+        view = view._replace(place=view.place._replace(exchange=row))
     return view
 
 
@@ -55,7 +54,7 @@ def focused(view: View, step: int) -> View:
     if len(panels) < 2 or view.focus is None:
         return view
     panel = panels[(panels.index(view.focus) + step) % len(panels)]
-    return replace(view, place=view.place._replace(focus=panel))
+    return view._replace(place=view.place._replace(focus=panel))
 
 
 def to_view(view: View, number: int) -> View:
@@ -93,15 +92,15 @@ def _inside(view: View, panel: Panel, row: Any) -> Place | None:
 def left(view: View) -> View:
     """One step up: out of the help, the filter within a host, the host itself, then the filter of all."""
     if view.helps:
-        return replace(view, helps=False)
+        return view._replace(helps=False)
     if view.place.inner:
         return view.with_typed("")
     if view.trail:
-        return replace(view, place=view.trail[-1], trail=view.trail[:-1])
+        return view._replace(place=view.trail[-1], trail=view.trail[:-1])
     if view.filter:
         return view.with_typed("")
     first = PANELS[view.page][0]
-    return replace(view, place=view.place._replace(focus=first))
+    return view._replace(place=view.place._replace(focus=first))
 
 
 def sorted_by(view: View, step: int) -> View:
@@ -129,12 +128,12 @@ def with_interface_switched(view: View) -> View:
     row = rows.selected_row(view, panel)
     if row is None:
         return view
-    return replace(view, off=view.off ^ {row.name}).with_selected(panel, row.name)
+    return view._replace(off=view.off ^ {row.name}).with_selected(panel, row.name)
 
 
 def typing(view: View) -> View:
     """A filter is typed from now on, from nothing."""
-    return replace(view.with_typed(""), is_typing=True, helps=False)
+    return view.with_typed("")._replace(is_typing=True, helps=False)
 
 
 def with_text(view: View, text: str) -> View:
@@ -145,17 +144,17 @@ def with_text(view: View, text: str) -> View:
 
 def with_less(view: View) -> View:
     """One character less; from nothing, typing ends."""
-    return view.with_typed(view.typed[:-1]) if view.typed else replace(view, is_typing=False)
+    return view.with_typed(view.typed[:-1]) if view.typed else view._replace(is_typing=False)
 
 
 def kept(view: View) -> View:
     """Typing ends, and the filter stays."""
-    return replace(view, is_typing=False)
+    return view._replace(is_typing=False)
 
 
 def dropped(view: View) -> View:
     """Typing ends, and all rows are shown again; what was typed can still be looked for."""
-    return replace(view.with_typed(""), is_typing=False)
+    return view.with_typed("")._replace(is_typing=False)
 
 
 def found(view: View, step: int) -> View:
@@ -164,7 +163,7 @@ def found(view: View, step: int) -> View:
     if panel is None or not view.pattern:
         return view
     every, matching = rows.rows_of(view, panel), rows.rows_of(view, panel, view.pattern)
-    if not matching.count:
+    if not matching.total:
         return view
     here = rows.row_number(view, panel, every)
     behind = _first_after(every, matching, here)
@@ -174,12 +173,12 @@ def found(view: View, step: int) -> View:
         number = behind - 1
         if number >= 0 and every.position(matching.key(matching.row(number))) == here:
             number -= 1
-    return _on(view, panel, matching.row(number % matching.count))
+    return _on(view, panel, matching.row(number % matching.total))
 
 
 def _first_after(every: rows.Rows, matching: rows.Rows, here: int) -> int:
     """Which of the matching rows, which are in the same order, is the first behind row `here` of all."""
-    low, high = 0, matching.count
+    low, high = 0, matching.total
     while low < high:
         middle = (low + high) // 2
         at = every.position(matching.key(matching.row(middle)))

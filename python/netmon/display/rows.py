@@ -7,9 +7,8 @@ draws the same frame again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon.display import specs
 from netmon.display.view import PANELS, Page, Panel, Place, Sort, View
@@ -24,18 +23,17 @@ HOSTS_OF_INTERFACE = 500
 """Hosts listed of one interface: as many are put in order here."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(NamedTuple):
     """`key` is what stays the same of a row from frame to frame."""
 
-    count: int
+    total: int
     page: Callable[[int, int], Sequence[Any]]
     position: Callable[[Any], int | None]
     key: Callable[[Any], Hashable]
 
     def row(self, number: int) -> Any:
         """The row of this number, or the nearest there is; None when there is none."""
-        found = self.page(max(0, min(number, self.count - 1)), 1) if self.count else ()
+        found = self.page(max(0, min(number, self.total - 1)), 1) if self.total else ()
         return found[0] if found else None
 
 

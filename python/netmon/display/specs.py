@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
 from netmon.display import columns
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from netmon.display.canvas import Line
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(NamedTuple):
     """`title` is said above the table; `name` is text of the wire, not made safe yet."""
 
     title: str

@@ -64,10 +64,10 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
         return alerts(view, width, height)
     plan, rows = _Plan(view, panel, width), rows_of(view, panel)
     lines = [_heading(plan, rows)]
-    if not rows.count:
+    if not rows.total:
         return lines + [canvas.fit(line, width) for line in nothing(view, panel, height - 1)]
     selected = row_number(view, panel, rows)
-    first, count = in_sight(selected, rows.count, height - 1)
+    first, count = in_sight(selected, rows.total, height - 1)
     for number, row in enumerate(rows.page(first, count), first):
         line = _row(plan, row, number == selected)
         lines.append(_marked(view, panel, line, number == selected, width))
@@ -77,8 +77,8 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
 def row_at(view: View, panel: Panel, height: int, line: int) -> Any:
     """What selects the row that is drawn on a line of a table; None for none."""
     rows = rows_of(view, panel)
-    first, count = in_sight(row_number(view, panel, rows), rows.count, height - 1)
-    if not 1 <= line <= count or first + line - 1 >= rows.count:
+    first, count = in_sight(row_number(view, panel, rows), rows.total, height - 1)
+    if not 1 <= line <= count or first + line - 1 >= rows.total:
         return None
     return rows.key(rows.row(first + line - 1))
 
@@ -105,7 +105,7 @@ def _heading(plan: _Plan, rows: Rows) -> Line:
 def title(view: View, panel: Panel, rows: Rows) -> str:
     """What a table shows, and how much of it."""
     spec, frame = SPECS[panel], view.frame
-    count = fmt.count(rows.count)
+    count = fmt.count(rows.total)
     if panel in (Panel.HOSTS, Panel.HOST_QUALITY) and frame and view.filter:
         return f"HOSTS {count} of {fmt.count(frame.window.host_count)}"
     if panel is Panel.ALL_SECTIONS and frame and view.filter:
@@ -114,12 +114,12 @@ def title(view: View, panel: Panel, rows: Rows) -> str:
         host = host_of(view)
         return "SECTIONS" if host is None else f"SECTIONS of {fmt.sanitize(host.name)}"
     if panel is Panel.INTERFACE_HOSTS:
-        return f"HOSTS seen on it {count}" if rows.count else "HOSTS seen on it"
+        return f"HOSTS seen on it {count}" if rows.total else "HOSTS seen on it"
     if panel is Panel.SLOWEST:
         scope = scope_of(view)
         about = f" of {fmt.sanitize(scope.host)}{fmt.sanitize(scope.section or '')}" if scope.host else ""
         return f"REQUESTS{about}" if view.page is Page.SECTIONS else f"REQUESTS {count}"
-    return f"{spec.title} {count}" if rows.count else spec.title
+    return f"{spec.title} {count}" if rows.total else spec.title
 
 
 def _row(plan: _Plan, row: Any, selected: bool) -> Line:
@@ -170,7 +170,7 @@ def alerts(view: View, width: int, height: int) -> list[Line]:
         return lines[:height]
     rows = rows_of(view, Panel.ALERTS)
     at = row_number(view, Panel.ALERTS, rows)
-    first, count = in_sight(at, rows.count, height - 1)
+    first, count = in_sight(at, rows.total, height - 1)
     for number, alert in enumerate(rows.page(first, count), first):
         is_here = number == at and view.focus is Panel.ALERTS
         mark = view.glyphs.mark if is_here else " "

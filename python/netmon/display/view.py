@@ -7,7 +7,6 @@ while the order changes around it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -110,8 +109,7 @@ SORTS: Mapping[Panel, Sort] = {
 """The order to begin with, where it is not by hits: what is slow or ill first."""
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     newest: Frame | None = None
     held: Frame | None = None
     ended: bool = False
@@ -120,11 +118,11 @@ class View:
     """Alerts until then have been seen by a person."""
     notice: str = ""
     """A message, for a while."""
-    place: Place = field(default_factory=Place)
+    place: Place = Place()
     trail: tuple[Place, ...] = ()
     """The places one came through, to go back to."""
-    selected: Mapping[Panel, Any] = field(default_factory=dict)
-    sorts: Mapping[Panel, Sort] = field(default_factory=dict)
+    selected: Mapping[Panel, Any] = {}
+    sorts: Mapping[Panel, Sort] = {}
     filter: str = ""
     pattern: str = ""
     """What was looked for last."""
@@ -184,55 +182,55 @@ class View:
         """`frame` is what is newest now, unless it was overtaken; its alerts happened anyway."""
         alerts = (*self.alerts, *frame.alerts)[-ALERTS:]
         if self.newest is not None and frame.serial < self.newest.serial:
-            return replace(self, alerts=alerts)
-        return replace(self, newest=frame, alerts=alerts, first_length=self.first_length or frame.window_length)
+            return self._replace(alerts=alerts)
+        return self._replace(newest=frame, alerts=alerts, first_length=self.first_length or frame.window_length)
 
     def with_moment(self, moment: Moment) -> View:
         """An instant of a file that is played, which may be before the one that was shown."""
         frame, progress = moment.frame, moment.progress
-        shown = replace(self, newest=frame, alerts=moment.alerts, progress=progress, ended=progress.is_over)
-        return replace(shown, first_length=self.first_length or frame.window_length)
+        shown = self._replace(newest=frame, alerts=moment.alerts, progress=progress, ended=progress.is_over)
+        return shown._replace(first_length=self.first_length or frame.window_length)
 
     def with_changed(self, frame: Frame | None) -> View:
         """What a person changed is seen at once, in a pause too."""
         if frame is None:
             return self
-        return replace(self.with_frame(frame), held=frame if self.is_paused else None)
+        return self.with_frame(frame)._replace(held=frame if self.is_paused else None)
 
     def with_end(self) -> View:
-        return replace(self, ended=True)
+        return self._replace(ended=True)
 
     def with_notice(self, notice: str) -> View:
-        return replace(self, notice=notice)
+        return self._replace(notice=notice)
 
     def paused(self) -> View:
-        return replace(self, held=None if self.is_paused else self.newest)
+        return self._replace(held=None if self.is_paused else self.newest)
 
     def helped(self) -> View:
-        return replace(self, helps=not self.helps, help_row=0)
+        return self._replace(helps=not self.helps, help_row=0)
 
     def with_acknowledged(self) -> View:
         last = max((alert.at for alert in self.alerts), default=self.acknowledged)
-        return replace(self, acknowledged=max(last, self.acknowledged))
+        return self._replace(acknowledged=max(last, self.acknowledged))
 
     def with_mouse(self) -> View:
-        return replace(self, has_mouse=not self.has_mouse)
+        return self._replace(has_mouse=not self.has_mouse)
 
     def at(self, place: Place) -> View:
         """At `place`, with nothing to go back to."""
-        return replace(self, place=place, trail=(), helps=False, is_typing=False)
+        return self._replace(place=place, trail=(), helps=False, is_typing=False)
 
     def into(self, place: Place) -> View:
         """At `place`, from which one comes back."""
-        return replace(self, place=place, trail=(*self.trail, self.place))
+        return self._replace(place=place, trail=(*self.trail, self.place))
 
     def with_selected(self, panel: Panel, key: Any) -> View:
-        return replace(self, selected={**self.selected, panel: key})
+        return self._replace(selected={**self.selected, panel: key})
 
     def with_sort(self, panel: Panel, sort: Sort) -> View:
-        return replace(self, sorts={**self.sorts, panel: sort})
+        return self._replace(sorts={**self.sorts, panel: sort})
 
     def with_typed(self, text: str) -> View:
         if self.place.host:
-            return replace(self, place=self.place._replace(inner=text), pattern=text or self.pattern)
-        return replace(self, filter=text, pattern=text or self.pattern)
+            return self._replace(place=self.place._replace(inner=text), pattern=text or self.pattern)
+        return self._replace(filter=text, pattern=text or self.pattern)
