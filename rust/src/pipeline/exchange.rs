@@ -9,7 +9,7 @@ mod dialogue;
 
 use crate::pipeline::decode::{Direction, Endpoint};
 use crate::pipeline::flow::{Consumer, FlowInfo, Observed};
-use crate::pipeline::http::{Ambiguity, Method, Parser, Protocol};
+use crate::pipeline::http::{Ambiguity, Handler, Method, Parser, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
 use dialogue::{Dialogue, Then, Turn};
@@ -226,6 +226,20 @@ impl<K: Copy> Open<K> {
         self.parsers[direction as usize].unwanted()
     }
 
+    /// A chunk from the middle of a body, which most are: it is counted, and changes nothing.
+    #[inline]
+    fn pass<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        sink: &mut S,
+    ) -> Option<u64> {
+        let unwanted = self.parsers[direction as usize].pass(chunk)?;
+        Turn { flow, direction, dialogue: &mut self.dialogue, sink }.bytes(chunk.bytes.len() as u64);
+        Some(unwanted)
+    }
+
     fn drive<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
@@ -312,6 +326,9 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
             *state = self.shared.open(std::mem::take(state));
         }
         let Talk::Open(open) = state else { return u64::MAX };
+        if let Some(unwanted) = open.pass(flow, direction, &chunk, self.sink) {
+            return unwanted;
+        }
         let held = open.held();
         let unwanted = open.chunk(flow, direction, chunk, self.sink);
         self.shared.held += open.held();

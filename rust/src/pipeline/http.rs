@@ -155,6 +155,21 @@ impl Parser {
         }
     }
 
+    /// Takes a chunk from the middle of a body of known length, if it is one: then nothing happens but that it passed.
+    /// Returns how many of the bytes to come there is no need to see.
+    #[inline]
+    pub fn pass(&mut self, chunk: &Chunk<'_>) -> Option<u64> {
+        match &mut self.state {
+            State::Body { body: Body::Length(left), doubt: false }
+                if chunk.skipped == 0 && (chunk.bytes.len() as u64) < *left =>
+            {
+                *left -= chunk.bytes.len() as u64;
+                Some(*left)
+            }
+            _ => None,
+        }
+    }
+
     /// Takes a chunk.
     pub fn push(&mut self, chunk: Chunk<'_>, handler: &mut impl Handler) {
         let Chunk { skipped, bytes, start, ts, .. } = chunk;

@@ -131,7 +131,7 @@ impl<'a> StartLine<'a> {
             let is_1_0 = text.starts_with(b"HTTP/1.0");
             return status_code(text).map(|status| Self::Response { status, is_1_0 });
         }
-        let token = token_len(text);
+        let token = if text.starts_with(b"GET ") { 3 } else { token_len(text) };
         if token == 0 || token > MAX_METHOD || text.get(token) != Some(&b' ') {
             return None;
         }
@@ -183,6 +183,13 @@ fn is_simple_request(line: &[u8]) -> bool {
 
 /// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`; the last space is often left out.
 fn status_code(line: &[u8]) -> Option<u16> {
+    if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ .., b' ']) =
+        line.first_chunk::<13>()
+        && code.iter().all(u8::is_ascii_digit)
+    {
+        // Nearly every one.
+        return Some(code.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')));
+    }
     let (version, rest) = line.split_at_checked(8)?;
     let rest = rest.strip_prefix(b" ").filter(|_| is_version(version))?.trim_ascii_start();
     // Three digits; fewer are a broken server's, but a response all the same.
