@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
+mod ahead;
 pub mod clock;
 pub mod decode;
 pub mod defragment;
@@ -26,8 +27,7 @@ use aggregate::{Aggregate, Ticket};
 use clock::Clock;
 use decode::Segment;
 use exchange::{Exchanges, Shared, Talk};
-use flow::Flows;
-use http::Protocol;
+use flow::{Flows, Place};
 use intake::{Arrival, Content, Intake};
 use packet::{InterfaceId, Packet, Timestamp};
 use reassembly::Budget;
@@ -103,11 +103,15 @@ impl Pipeline {
         self.push_if(packet, |_| true);
     }
 
-    /// Takes a packet if what it turns out to be is wanted here.
-    pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
-        if let Some(now) = self.clock.follow(packet.ts) {
+    fn follow_clock(&mut self, ts: Timestamp) {
+        if let Some(now) = self.clock.follow(ts) {
             self.stages.tick(now);
         }
+    }
+
+    /// Takes a packet if what it turns out to be is wanted here.
+    pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
+        self.follow_clock(packet.ts);
         let arrival = self.intake.read(packet);
         if wanted(&arrival) {
             self.stages.take(&arrival);
@@ -158,27 +162,25 @@ impl Pipeline {
 impl Stages {
     /// Counts a packet, and follows its segment through the stages.
     fn take(&mut self, arrival: &Arrival<'_>) {
+        let Arrival { interface, wire_len, is_truncated, .. } = *arrival;
         let capture = self.aggregate.capture();
-        capture.truncated += u64::from(arrival.is_truncated);
-        let protocol = match &arrival.content {
-            Content::Segment(segment) => self.follow(segment),
-            Content::Broken => {
-                capture.undecodable += 1;
-                None
+        match &arrival.content {
+            Content::Segment(segment) => {
+                let place = self.flows.find(&segment.key);
+                return self.take_segment(segment, place, wire_len, is_truncated);
             }
-            Content::Tunnel => {
-                capture.encapsulated += 1;
-                None
-            }
-            Content::Fragment | Content::Foreign => None,
-        };
-        self.aggregate.packet(arrival.interface, u64::from(arrival.wire_len), protocol);
+            Content::Broken => capture.undecodable += 1,
+            Content::Tunnel => capture.encapsulated += 1,
+            Content::Fragment | Content::Foreign => {}
+        }
+        self.aggregate.packet(interface, wire_len, is_truncated, None);
     }
 
-    /// Returns what the segment's connection speaks, when that is known.
-    fn follow(&mut self, segment: &Segment<'_>) -> Option<Protocol> {
+    /// Counts the packet of a segment, and follows the segment through the stages.
+    fn take_segment(&mut self, segment: &Segment<'_>, place: Place, wire_len: u32, is_truncated: bool) {
         let Self { flows, exchanges, aggregate } = self;
-        flows.push(segment, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten()
+        let protocol = flows.push(segment, place, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten();
+        aggregate.packet(segment.interface, wire_len, is_truncated, protocol);
     }
 
     fn tick(&mut self, now: Timestamp) {

@@ -117,8 +117,10 @@ impl Aggregate {
 
     /// Counts a packet, with what its connection speaks.
     #[inline]
-    pub fn packet(&mut self, interface: InterfaceId, bytes: u64, protocol: Option<Protocol>) {
+    pub fn packet(&mut self, interface: InterfaceId, wire_len: u32, is_truncated: bool, protocol: Option<Protocol>) {
+        let bytes = u64::from(wire_len);
         self.capture.received += 1;
+        self.capture.truncated += u64::from(is_truncated);
         let Port { traffic, by_protocol, .. } = self.port(interface);
         traffic.packets += 1;
         traffic.bytes += bytes;

@@ -14,8 +14,9 @@ pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 
-use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
+use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk, Piece, Sink, Stream};
 use ended::Ended;
@@ -103,6 +104,13 @@ impl<C: Consumer> Sink for Outlet<'_, C> {
     }
 }
 
+/// Where a connection is, or would be.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    hash: u64,
+    id: Option<FlowId>,
+}
+
 /// What a segment of a connection tells of its health.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed {
@@ -169,12 +177,49 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Takes a segment. `None` when it belongs to no connection that is tracked.
-    pub fn push<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, consumer: &mut C) -> Option<C::Verdict> {
+    /// Where the connection of a key is.
+    #[inline]
+    pub fn find(&self, key: &FlowKey) -> Place {
+        let mut place = self.place(key);
+        self.look_up(&mut place, key);
+        place
+    }
+
+    /// Where it would be; [`Self::look_up`] and [`Self::fetch`] are the next steps for whoever has many to find.
+    #[inline]
+    pub fn place(&self, key: &FlowKey) -> Place {
+        Place { hash: self.table.hash(key), id: None }
+    }
+
+    /// Looks whether it is there.
+    #[inline]
+    pub fn look_up(&self, place: &mut Place, key: &FlowKey) {
+        place.id = self.table.find(place.hash, key);
+    }
+
+    /// Looks at all of a connection that a segment is going to be compared with, so that it is in the processor's cache.
+    #[inline]
+    pub fn fetch(&self, place: &Place) {
+        black_box(place.id.and_then(|id| self.table.get(id)).map(Flow::glance));
+    }
+
+    /// Takes a segment, whose connection may have been looked up some segments before. `None` when it belongs to no
+    /// connection that is tracked.
+    #[inline]
+    pub fn push<C: Consumer<State = T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        place: Place,
+        consumer: &mut C,
+    ) -> Option<C::Verdict> {
         let flags = segment.flags;
         let is_new_connection = flags.has(Flags::SYN) && !flags.has(Flags::RST);
-        let hash = self.table.hash(&segment.key);
-        let mut found = self.table.touch(hash, &segment.key);
+        let Place { hash, id } = place;
+        let mut found = id.filter(|&id| self.table.touch(id));
+        if found.is_none() {
+            // It was not there yet, or has ended since.
+            found = self.table.find(hash, &segment.key).filter(|&id| self.table.touch(id));
+        }
         if is_new_connection
             && let Some(id) = found
             && self.is_reuse(id, segment)
@@ -339,6 +384,12 @@ impl<T> Entry for Flow<T> {
 impl<T> Flow<T> {
     fn stream(&self, direction: Direction) -> &Stream {
         &self.streams[direction as usize]
+    }
+
+    /// Something from each part of it.
+    fn glance(&self) -> (Timestamp, [bool; 2], Option<SeqNumber>, bool) {
+        let finished = [Direction::Up, Direction::Down].map(|direction| self.stream(direction).is_finished());
+        (self.last_seen, finished, self.quality.acknowledged(Direction::Up), self.is_watched)
     }
 
     fn is_finished(&self) -> bool {

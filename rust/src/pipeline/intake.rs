@@ -75,13 +75,14 @@ impl Intake {
     }
 
     /// Reads a packet.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a packet that is returned through memory costs as much as reading it")]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
         let arrival = |content| Arrival {
             ts: packet.ts,
             interface: packet.interface,
             wire_len: packet.wire_len,
-            is_truncated: (packet.data.len() as u64) < u64::from(packet.wire_len),
+            is_truncated: packet.is_truncated(),
             content,
         };
         match decode::datagram(packet) {
@@ -94,6 +95,16 @@ impl Intake {
             Ok(datagram) => arrival(self.unwrap(datagram, packet).unwrap_or_else(Content::without)),
             Err(problem) => arrival(Content::without(problem)),
         }
+    }
+
+    /// The segment that is a packet's own, which nearly every packet has.
+    #[inline]
+    pub fn plain<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
+        let datagram = decode::datagram(packet).ok()?;
+        if datagram.fragment.is_some() || datagram.protocol != decode::TCP {
+            return None;
+        }
+        decode::segment(&datagram, packet.ts, packet.interface).ok()
     }
 
     /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.

@@ -93,6 +93,13 @@ pub struct Packet<'a> {
     pub data: &'a [u8],
 }
 
+impl Packet<'_> {
+    /// It was cut by the snapshot length.
+    pub fn is_truncated(&self) -> bool {
+        (self.data.len() as u64) < u64::from(self.wire_len)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

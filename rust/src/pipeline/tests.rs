@@ -4,6 +4,7 @@ mod forge;
 
 use super::snapshot::Snapshot;
 use super::*;
+use crate::pipeline::http::Protocol;
 use crate::pipeline::packet::SECOND;
 use forge::{Forge, Frame, Wire};
 use proptest::prelude::*;
@@ -13,11 +14,17 @@ fn count(frames: &[Frame]) -> Snapshot {
     count_with(frames, Settings::default())
 }
 
+/// The same whether or not connections are looked up ahead.
 fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
-    let mut pipeline = Pipeline::new(settings);
+    let (mut ahead, mut pipeline) = (Pipeline::new(settings.share(1)), Pipeline::new(settings));
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
-    pipeline.finish();
-    pipeline.close(Timestamp(0), Timestamp(1))
+    ahead.look_ahead(frames.iter().map(Frame::packet));
+    let [told, told_ahead] = [&mut pipeline, &mut ahead].map(|pipeline| {
+        pipeline.finish();
+        pipeline.close(Timestamp(0), Timestamp(1))
+    });
+    assert_eq!(told, told_ahead);
+    told
 }
 
 /// What was said over HTTP, without when and over what.

@@ -118,14 +118,21 @@ impl<F: Entry> Table<F> {
         self.hasher.hash_one(key)
     }
 
-    /// The connection of this key, which hashes so, for it was heard of.
-    pub fn touch(&mut self, hash: u64, key: &FlowKey) -> Option<FlowId> {
-        let slots = &mut self.slots;
-        let is_it = |&slot: &u32| slots[slot as usize].value.as_ref().is_some_and(|value| value.key() == key);
+    /// The connection of this key, which hashes so.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "it is done for every packet, in three places")]
+    pub fn find(&self, hash: u64, key: &FlowKey) -> Option<FlowId> {
+        let is_it = |&slot: &u32| self.slots[slot as usize].value.as_ref().is_some_and(|value| value.key() == key);
         let slot = *self.index.find(hash, is_it)?;
-        let place = &mut slots[slot as usize];
-        place.is_touched = true;
-        Some(FlowId { slot, generation: place.generation })
+        Some(FlowId { slot, generation: self.slots[slot as usize].generation })
+    }
+
+    /// The connection was heard of. False when there is none of that name any more.
+    pub fn touch(&mut self, id: FlowId) -> bool {
+        let place = &mut self.slots[id.slot as usize];
+        let is_there = place.generation == id.generation;
+        place.is_touched |= is_there;
+        is_there
     }
 
     pub fn get(&self, id: FlowId) -> Option<&F> {
