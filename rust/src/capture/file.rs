@@ -1,22 +1,23 @@
 //! Capture files: pcap and pcapng, in either byte order, plain or compressed, from disk or a pipe.
 //!
-//! One buffer, filled in large reads; records are handed over as slices of it. A file that ends in the middle of a record
-//! is read up to there, and says so.
+//! Read in blocks; records are handed over as slices of them. A file that ends in the middle of a record is read up to
+//! there, and says so.
 
+mod blocks;
+mod input;
 mod pcap;
 mod pcapng;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::time::Duration;
 
 use super::Error;
-use super::wait::{Bell, wait};
+use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
+use blocks::{Pace, Patient};
+use input::Input;
 
-/// A read this large costs as little as mapping the file, works on pipes, and stays in the processor's cache.
-const READ_SIZE: usize = 1 << 18;
 /// No record is larger: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
 
@@ -71,6 +72,25 @@ impl From<io::Error> for Problem {
     }
 }
 
+/// Where the next packet is.
+#[derive(Clone, Copy)]
+enum Step {
+    /// Here.
+    Packet(Location),
+    /// In the next block, or partly: it takes so many bytes from where the input is now to go on.
+    Needs(usize),
+}
+
+/// A packet in the input's buffer.
+#[derive(Clone, Copy)]
+struct Location {
+    interface: usize,
+    ts: Timestamp,
+    wire_len: u32,
+    at: usize,
+    len: usize,
+}
+
 enum Format {
     Pcap(pcap::Format),
     Pcapng(pcapng::Format),
@@ -95,13 +115,22 @@ impl CaptureFile {
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(failed("is a directory".into()));
         }
-        let source = Patient { file, bell: bell.clone() };
-        Self::from_reader(Box::new(source)).map_err(|problem| failed(problem.to_string()))
+        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let result = if is_regular {
+            Self::read(Box::new(file), Pace::Eager)
+        } else {
+            Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes)
+        };
+        result.map_err(|problem| failed(problem.to_string()))
     }
 
     /// Reads a capture from anywhere.
     pub fn from_reader(reader: Box<dyn Read + Send>) -> Result<Self, Problem> {
-        let mut input = Input::new(reader);
+        Self::read(reader, Pace::AsItComes)
+    }
+
+    fn read(source: Box<dyn Read + Send>, pace: Pace) -> Result<Self, Problem> {
+        let mut input = Input::new(source, pace);
         input.decompress()?;
         let mut interfaces = Vec::new();
         let start = input.peek(4)?;
@@ -125,10 +154,25 @@ impl CaptureFile {
     }
 
     /// The next packet; `None` at the end.
+    #[inline]
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Problem> {
+        loop {
+            match self.step()? {
+                Step::Packet(Location { interface, ts, wire_len, at, len }) => {
+                    let data = &self.input.buffer()[at..at + len];
+                    return Ok(Some(Record { ts, wire_len: wire_len.max(len as u32), interface, data }));
+                }
+                Step::Needs(count) if !self.input.want(count)? => return Ok(None),
+                Step::Needs(_) => {}
+            }
+        }
+    }
+
+    #[inline]
+    fn step(&mut self) -> Result<Step, Problem> {
         match &mut self.format {
-            Format::Pcap(format) => format.next_record(&mut self.input),
-            Format::Pcapng(format) => format.next_record(&mut self.input, &mut self.interfaces),
+            Format::Pcap(format) => format.step(&mut self.input),
+            Format::Pcapng(format) => format.step(&mut self.input, &mut self.interfaces),
         }
     }
 }
@@ -139,93 +183,6 @@ fn words(error: &io::Error) -> String {
         io::ErrorKind::NotFound => "no such file".into(),
         io::ErrorKind::PermissionDenied => "not permitted to read it".into(),
         _ => error.to_string(),
-    }
-}
-
-/// A file or pipe; a wait for its next bytes ends, as at its end, when the bell rings.
-struct Patient {
-    file: File,
-    bell: Bell,
-}
-
-impl Read for Patient {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        const LONG: Duration = Duration::from_secs(3600);
-        if wait(&[self.file.as_fd()], &self.bell, LONG)? {
-            return Ok(0);
-        }
-        self.file.read(into)
-    }
-}
-
-/// Bytes read and not yet used.
-struct Input {
-    reader: Box<dyn Read + Send>,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Input {
-    fn new(reader: Box<dyn Read + Send>) -> Self {
-        Self { reader, buffer: vec![0; READ_SIZE], start: 0, end: 0 }
-    }
-
-    /// Reads through gzip or zstd, when the file starts like it.
-    fn decompress(&mut self) -> Result<(), Problem> {
-        let start = self.peek(4)?.to_vec();
-        let is_gzip = start.starts_with(&[0x1f, 0x8b]);
-        if !is_gzip && !start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            return Ok(());
-        }
-        let peeked = io::Cursor::new(self.buffer[self.start..self.end].to_vec());
-        let raw = peeked.chain(std::mem::replace(&mut self.reader, Box::new(io::empty())));
-        self.reader = if is_gzip {
-            Box::new(flate2::read::MultiGzDecoder::new(raw))
-        } else {
-            let decoder = ruzstd::decoding::StreamingDecoder::new(raw);
-            Box::new(decoder.map_err(|error| Problem::Malformed(error.to_string()))?)
-        };
-        (self.start, self.end) = (0, 0);
-        Ok(())
-    }
-
-    /// Up to `count` bytes, fewer only at the end of the file. They stay to be read.
-    fn peek(&mut self, count: usize) -> Result<&[u8], Problem> {
-        while self.end - self.start < count {
-            if self.start + count > self.buffer.len() {
-                self.buffer.copy_within(self.start..self.end, 0);
-                (self.start, self.end) = (0, self.end - self.start);
-                if count > self.buffer.len() {
-                    self.buffer.resize(count.next_power_of_two(), 0);
-                }
-            }
-            match self.reader.read(&mut self.buffer[self.end..]) {
-                Ok(0) => break,
-                Ok(read) => self.end += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(&self.buffer[self.start..self.end.min(self.start + count)])
-    }
-
-    /// Exactly `count` bytes; `None` at the end of the file, an error in the middle of them.
-    fn take(&mut self, count: usize) -> Result<Option<&[u8]>, Problem> {
-        if count > MAX_RECORD {
-            return Err(Problem::Malformed(format!("has a record of {count} bytes: it is damaged from there on")));
-        }
-        if self.end - self.start < count {
-            match self.peek(count)?.len() {
-                0 => return Ok(None),
-                got if got < count => return Err(Problem::Truncated),
-                _ => {}
-            }
-        }
-        let at = self.start;
-        self.start += count;
-        Ok(Some(&self.buffer[at..at + count]))
     }
 }
 
@@ -252,5 +209,7 @@ impl Order {
     }
 }
 
+#[cfg(test)]
+mod ahead_tests;
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,29 @@ pub fn wait(sources: &[BorrowedFd<'_>], bell: &Bell, timeout: Duration) -> io::R
     }
 }
 
+/// What ended a sleep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Woken {
+    /// The bell rings.
+    Rung,
+    /// The source is readable, or at its end.
+    Readable,
+    /// Neither: time is up, or a signal came.
+    Nothing,
+}
+
+/// Sleeps until `source` is readable, `timeout` is over, or the bell rings, which comes first.
+pub fn wait_for(source: BorrowedFd<'_>, bell: &Bell, timeout: Duration) -> io::Result<Woken> {
+    let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
+    let mut polled = [bell.0.as_fd(), source].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    match poll(&mut polled, Some(&timeout)) {
+        Ok(_) if !polled[0].revents().is_empty() => Ok(Woken::Rung),
+        Ok(_) if !polled[1].revents().is_empty() => Ok(Woken::Readable),
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(Woken::Nothing),
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

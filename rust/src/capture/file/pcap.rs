@@ -1,7 +1,7 @@
 //! The classic format: a header of 24 bytes, then records of 16 and the packet.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>
 
-use super::{FileInterface, Input, Order, Problem, Record};
+use super::{FileInterface, Input, Location, Order, Problem, Step};
 use crate::pipeline::packet::{LinkType, Timestamp};
 
 /// Captured bytes of one packet: beyond libpcap's largest snapshot length a record header is not one.
@@ -26,26 +26,33 @@ impl Format {
             0xa1b2_cd34 => (1000, 24),
             _ => return Err(Problem::Malformed("is not a capture file".into())),
         };
-        let header = input.take(24)?.ok_or(Problem::Truncated)?;
+        let header = input.peek(24)?;
+        if header.len() < 24 {
+            return Err(Problem::Truncated);
+        }
         // The upper bits tell of a frame check sequence.
         let number = order.u32(header, 20) & 0x03ff_ffff;
+        input.skip(24);
         interfaces.push(FileInterface { name: None, link_type: LinkType::from_number(number), number });
         Ok(Self { order, unit, header: record })
     }
 
-    pub fn next_record<'a>(&mut self, input: &'a mut Input) -> Result<Option<Record<'a>>, Problem> {
-        let Some(header) = input.take(self.header)? else { return Ok(None) };
-        let order = self.order;
+    #[inline]
+    pub fn step(&mut self, input: &mut Input) -> Result<Step, Problem> {
+        let (bytes, order) = (input.bytes(), self.order);
+        let Some(header) = bytes.get(..self.header) else { return Ok(Step::Needs(self.header)) };
         let ts = Timestamp::new(i64::from(order.u32(header, 0)), i64::from(order.u32(header, 4)) * self.unit);
         let (captured, wire_len) = (order.u32(header, 8), order.u32(header, 12));
         if captured > MAX_CAPTURED {
             return Err(Problem::Malformed(format!("has a packet of {captured} bytes: it is damaged from there on")));
         }
-        let data = match input.take(captured as usize)? {
-            Some(data) => data,
-            None if captured == 0 => &[],
-            None => return Err(Problem::Truncated),
-        };
-        Ok(Some(Record { ts, wire_len: wire_len.max(captured), interface: 0, data }))
+        let len = captured as usize;
+        let whole = self.header + len;
+        if bytes.len() < whole {
+            return Ok(Step::Needs(whole));
+        }
+        let at = input.at() + self.header;
+        input.skip(whole);
+        Ok(Step::Packet(Location { interface: 0, ts, wire_len, at, len }))
     }
 }

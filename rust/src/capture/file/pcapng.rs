@@ -1,7 +1,7 @@
 //! The newer format: blocks of a type and a length; interfaces, each with its link type and clock, come before packets.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html>
 
-use super::{FileInterface, Input, Order, Problem, Record};
+use super::{FileInterface, Input, Location, Order, Problem, Step};
 use crate::pipeline::packet::{LinkType, SECOND, Timestamp};
 
 /// Reads the same in both byte orders.
@@ -44,13 +44,14 @@ pub struct Format {
     latest: Timestamp,
 }
 
-/// Where a packet is within the body of its block.
-struct Location {
-    interface: usize,
-    ts: Timestamp,
-    wire_len: u32,
-    at: usize,
-    len: usize,
+/// What a block holds.
+enum Content {
+    /// A packet, at this place in the input's buffer.
+    Packet(Location),
+    /// Something else.
+    Other,
+    /// So many bytes are needed to tell.
+    Cut(usize),
 }
 
 impl Format {
@@ -68,39 +69,28 @@ impl Format {
             if matches!(self.order.u32(kind, 0), ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET) {
                 return Err(Problem::Malformed("has packets without an interface".into()));
             }
-            if self.block(input, interfaces)?.is_none() {
-                return Ok(());
+            if let Content::Cut(count) = self.block(input, interfaces)? {
+                input.want(count)?;
             }
         }
         Ok(())
     }
 
-    pub fn next_record<'a>(
-        &mut self,
-        input: &'a mut Input,
-        interfaces: &mut Vec<FileInterface>,
-    ) -> Result<Option<Record<'a>>, Problem> {
+    #[inline]
+    pub fn step(&mut self, input: &mut Input, interfaces: &mut Vec<FileInterface>) -> Result<Step, Problem> {
         loop {
-            let Some((start, found)) = self.block(input, interfaces)? else { return Ok(None) };
-            if let Some(Location { interface, ts, wire_len, at, len }) = found {
-                let data = &input.buffer[start + at..start + at + len];
-                return Ok(Some(Record { ts, wire_len: wire_len.max(len as u32), interface, data }));
+            match self.block(input, interfaces)? {
+                Content::Packet(location) => return Ok(Step::Packet(location)),
+                Content::Cut(count) => return Ok(Step::Needs(count)),
+                Content::Other => {}
             }
         }
     }
 
-    /// Reads one block. Returns where its body starts in the buffer, and the packet in it.
-    fn block(
-        &mut self,
-        input: &mut Input,
-        interfaces: &mut Vec<FileInterface>,
-    ) -> Result<Option<(usize, Option<Location>)>, Problem> {
-        let head = input.peek(12)?;
-        match head.len() {
-            0 => return Ok(None),
-            12 => {}
-            _ => return Err(Problem::Truncated),
-        }
+    /// Reads one block, if it is there.
+    fn block(&mut self, input: &mut Input, interfaces: &mut Vec<FileInterface>) -> Result<Content, Problem> {
+        let bytes = input.bytes();
+        let Some(head) = bytes.get(..12) else { return Ok(Content::Cut(12)) };
         if head[..4] == SECTION_HEADER {
             self.begin_section(head, interfaces.len())?;
         }
@@ -109,7 +99,7 @@ impl Format {
         if length < 12 || !length.is_multiple_of(4) {
             return Err(Problem::Malformed("has a block of impossible length: it is damaged from there on".into()));
         }
-        let Some(block) = input.take(length)? else { return Ok(None) };
+        let Some(block) = bytes.get(..length) else { return Ok(Content::Cut(length)) };
         let body = &block[8..length - 4];
         let found = match kind {
             INTERFACE_DESCRIPTION => {
@@ -121,7 +111,9 @@ impl Format {
             SIMPLE_PACKET => self.simple(body),
             _ => None,
         };
-        Ok(Some((input.start - length + 8, found)))
+        let body_at = input.at() + 8;
+        input.skip(length);
+        Ok(found.map_or(Content::Other, |found| Content::Packet(Location { at: body_at + found.at, ..found })))
     }
 
     fn begin_section(&mut self, head: &[u8], base: usize) -> Result<(), Problem> {
@@ -160,7 +152,7 @@ impl Format {
         interfaces.push(FileInterface { name, link_type: LinkType::from_number(number), number });
     }
 
-    /// An enhanced packet, or its older form: interface, time, captured length, length, data.
+    /// An enhanced packet, or its older form: interface, time, captured length, length, data. Its place is that in `body`.
     fn packet(&mut self, body: &[u8], interface: u32, data: usize) -> Result<Option<Location>, Problem> {
         let order = self.order;
         let Some(&(clock, _)) = self.clocks.get(interface as usize) else {
