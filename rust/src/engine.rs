@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
 use crate::capture::{self, Error, fanout};
-use crate::pipeline::intake::Arrival;
+use crate::pipeline::decode::FlowKey;
 use queue::Queue;
 pub use queue::{Next, Overflow};
 
@@ -187,10 +187,9 @@ impl Job {
     }
 }
 
-/// Which of `count` workers has the connection of a packet; `None` for a packet of no connection.
-fn worker_of(arrival: &Arrival<'_>, count: usize) -> Option<usize> {
-    let key = arrival.key()?;
+/// Which of `count` workers has a connection.
+fn worker_of(key: &FlowKey, count: usize) -> usize {
     let bits = key.low.address.to_bits() ^ key.high.address.to_bits();
     let addresses = (bits >> 96) as u32 ^ (bits >> 64) as u32 ^ (bits >> 32) as u32 ^ bits as u32;
-    Some(fanout::share(addresses, key.low.port ^ key.high.port, count))
+    fanout::share(addresses, key.low.port ^ key.high.port, count)
 }

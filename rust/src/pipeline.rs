@@ -123,6 +123,12 @@ impl Pipeline {
         self.stages.take(arrival);
     }
 
+    /// Takes a packet that is no fragment. Lets no time pass: see [`Pipeline::tick`].
+    pub fn push_timeless(&mut self, packet: &Packet<'_>) {
+        let arrival = self.intake.read(packet);
+        self.stages.take(&arrival);
+    }
+
     /// Takes a packet whose link type nobody can decode.
     pub fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
         self.take(&Arrival::unknown(Timestamp::default(), interface, wire_len));

@@ -15,6 +15,7 @@ use std::os::fd::AsFd;
 use super::Error;
 use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
+pub use blocks::{Lease, Users};
 use blocks::{Pace, Patient};
 use input::Input;
 
@@ -32,6 +33,8 @@ pub struct Record<'a> {
     pub interface: usize,
     /// What was captured of it.
     pub data: &'a [u8],
+    /// Where that begins in the block, see [`CaptureFile::release`].
+    pub at: usize,
 }
 
 /// An interface that the file tells of.
@@ -101,11 +104,13 @@ pub struct CaptureFile {
     input: Input,
     format: Format,
     interfaces: Vec<FileInterface>,
+    /// Bytes it takes to go on, at the end of a block.
+    needs: usize,
 }
 
 impl CaptureFile {
     /// Opens a file; `-` is standard input. The bell ends a wait for a pipe.
-    pub fn open(path: &str, bell: &Bell) -> Result<Self, Error> {
+    pub fn open(path: &str, bell: &Bell, users: Users) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: path.to_owned(), reason };
         let file = if path == "-" {
             File::from(io::stdin().as_fd().try_clone_to_owned()?)
@@ -117,20 +122,20 @@ impl CaptureFile {
         }
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         let result = if is_regular {
-            Self::read(Box::new(file), Pace::Eager)
+            Self::read(Box::new(file), Pace::Eager, users)
         } else {
-            Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes)
+            Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes, users)
         };
         result.map_err(|problem| failed(problem.to_string()))
     }
 
     /// Reads a capture from anywhere.
     pub fn from_reader(reader: Box<dyn Read + Send>) -> Result<Self, Problem> {
-        Self::read(reader, Pace::AsItComes)
+        Self::read(reader, Pace::AsItComes, Users::One)
     }
 
-    fn read(source: Box<dyn Read + Send>, pace: Pace) -> Result<Self, Problem> {
-        let mut input = Input::new(source, pace);
+    fn read(source: Box<dyn Read + Send>, pace: Pace, users: Users) -> Result<Self, Problem> {
+        let mut input = Input::new(source, pace, users);
         input.decompress()?;
         let mut interfaces = Vec::new();
         let start = input.peek(4)?;
@@ -145,7 +150,7 @@ impl CaptureFile {
         } else {
             Format::Pcap(pcap::Format::read(magic, &mut input, &mut interfaces)?)
         };
-        Ok(Self { input, format, interfaces })
+        Ok(Self { input, format, interfaces, needs: 0 })
     }
 
     /// The interfaces the file told of so far. More may come while reading.
@@ -154,18 +159,43 @@ impl CaptureFile {
     }
 
     /// The next packet; `None` at the end.
-    #[inline]
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Problem> {
         loop {
             match self.step()? {
-                Step::Packet(Location { interface, ts, wire_len, at, len }) => {
-                    let data = &self.input.buffer()[at..at + len];
-                    return Ok(Some(Record { ts, wire_len: wire_len.max(len as u32), interface, data }));
-                }
+                Step::Packet(location) => return Ok(Some(self.record(location))),
                 Step::Needs(count) if !self.input.want(count)? => return Ok(None),
                 Step::Needs(_) => {}
             }
         }
+    }
+
+    /// The next packet of the block at hand; `None` when no more of them is whole.
+    #[inline]
+    pub fn next_in_block(&mut self) -> Result<Option<Record<'_>>, Problem> {
+        match self.step()? {
+            Step::Packet(location) => Ok(Some(self.record(location))),
+            Step::Needs(count) => {
+                self.needs = count;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Gives the block at hand to those who still look at its packets. What is cut at its end is kept.
+    pub fn release(&mut self) -> Lease {
+        self.input.release()
+    }
+
+    /// Waits for the next block; false at the end.
+    pub fn next_block(&mut self) -> Result<bool, Problem> {
+        self.input.want(self.needs)
+    }
+
+    #[inline]
+    fn record(&self, location: Location) -> Record<'_> {
+        let Location { interface, ts, wire_len, at, len } = location;
+        let data = &self.input.buffer()[at..at + len];
+        Record { ts, wire_len: wire_len.max(len as u32), interface, data, at }
     }
 
     #[inline]

@@ -1,11 +1,15 @@
 //! What one thread has for another: packets already read, and what else is to happen between them, in one order.
 //!
-//! Everything lies in two buffers, which are handed back to be filled again: nothing is allocated per packet.
+//! Packets of a file stay in their block, which all batches share that refer to it; what is in no block is copied. The
+//! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
+use std::sync::Arc;
+
+use crate::capture::file::Lease;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::Segment;
 use crate::pipeline::intake::{Arrival, Content};
-use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
 /// Events in a full batch: enough to make a hand-over cheap, few enough to stay in a cache.
@@ -28,17 +32,25 @@ pub enum Event {
     Close(Timestamp, Timestamp),
 }
 
+/// What comes next, small, since there is one for each packet.
 #[derive(Debug)]
 enum Entry {
-    /// A packet without its payload, which is so long.
-    Packet(Arrival<'static>, usize),
-    Event(Event),
+    /// A packet in the block.
+    There { ts: Timestamp, at: u32, len: u32, wire_len: u32, interface: InterfaceId, link_type: LinkType },
+    /// The next of those that were copied.
+    Copied,
+    /// The next of the events.
+    Event,
 }
 
 /// Packets and events.
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<Entry>,
+    block: Option<Arc<Lease>>,
+    events: Vec<Event>,
+    /// Packets without their payload, which is so long.
+    copied: Vec<(Arrival<'static>, usize)>,
     payloads: Vec<u8>,
 }
 
@@ -55,39 +67,65 @@ impl Batch {
 
     /// Packets in it.
     pub fn packets(&self) -> u64 {
-        self.entries.iter().filter(|entry| matches!(entry, Entry::Packet(..))).count() as u64
+        (self.entries.len() - self.events.len()) as u64
     }
 
-    /// Puts in a packet.
+    /// Puts in a packet that begins there in the block, and is no fragment.
+    #[inline]
+    pub fn refer(&mut self, packet: &Packet<'_>, at: usize) {
+        let Packet { ts, wire_len, interface, link_type, data } = *packet;
+        let (at, len) = (at as u32, data.len() as u32);
+        self.entries.push(Entry::There { ts, at, len, wire_len, interface, link_type });
+    }
+
+    /// Says which block is meant.
+    pub fn lies_in(&mut self, block: Option<Arc<Lease>>) {
+        self.block = block;
+    }
+
+    /// Puts in a copy of a packet that was read.
     pub fn push(&mut self, arrival: &Arrival<'_>) {
         let (content, payload) = detach(&arrival.content);
         self.payloads.extend_from_slice(payload);
-        let Arrival { ts, interface, wire_len, is_truncated, .. } = *arrival;
-        self.entries.push(Entry::Packet(Arrival { ts, interface, wire_len, is_truncated, content }, payload.len()));
+        self.copied.push((Arrival { content, ..*arrival }, payload.len()));
+        self.entries.push(Entry::Copied);
     }
 
     /// Puts in something else.
     pub fn note(&mut self, event: Event) {
-        self.entries.push(Entry::Event(event));
+        self.events.push(event);
+        self.entries.push(Entry::Event);
     }
 
     /// Empties it into a pipeline, telling of the end of intervals.
     pub fn play(&mut self, pipeline: &mut Pipeline, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
+        let block = self.block.take();
+        let block = block.as_deref().map_or(&[][..], |lease| &lease[..]);
         let mut payloads = &self.payloads[..];
+        let (mut events, mut copied) = (self.events.drain(..), self.copied.drain(..));
         for entry in self.entries.drain(..) {
             match entry {
-                Entry::Packet(arrival, len) => {
+                Entry::There { ts, at, len, wire_len, interface, link_type } => {
+                    let data = &block[at as usize..][..len as usize];
+                    pipeline.push_timeless(&Packet { ts, wire_len, interface, link_type, data });
+                }
+                Entry::Copied => {
+                    let Some((arrival, len)) = copied.next() else { continue };
                     let (payload, rest) = payloads.split_at(len);
                     payloads = rest;
                     pipeline.take(&attach(arrival, payload));
                 }
-                Entry::Event(Event::Tick(now)) => pipeline.tick(now),
-                Entry::Event(Event::Interface(id, name, state)) => pipeline.set_interface(id, &name, state),
-                Entry::Event(Event::Undecodable(packets)) => pipeline.add_undecodable(packets),
-                Entry::Event(Event::Finish) => pipeline.finish(),
-                Entry::Event(Event::Close(start, end)) => close(pipeline, start, end),
+                Entry::Event => match events.next() {
+                    Some(Event::Tick(now)) => pipeline.tick(now),
+                    Some(Event::Interface(id, name, state)) => pipeline.set_interface(id, &name, state),
+                    Some(Event::Undecodable(packets)) => pipeline.add_undecodable(packets),
+                    Some(Event::Finish) => pipeline.finish(),
+                    Some(Event::Close(start, end)) => close(pipeline, start, end),
+                    None => {}
+                },
             }
         }
+        drop((events, copied));
         self.payloads.clear();
     }
 }

@@ -4,27 +4,29 @@
 //! connection, and each connection has one worker. So any number of workers counts the same.
 
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use super::batch::{Batch, Event};
 use super::collector::Collector;
 use super::{Shared, worker_of};
+use crate::capture::file::Lease;
 use crate::pipeline::clock::Clock;
+use crate::pipeline::decode;
 use crate::pipeline::intake::{Arrival, Intake};
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 use crate::pipeline::{Pipeline, Settings};
 
-/// Full batches waiting for a worker: what it takes to bridge the time another one needs the processor.
-const WAITING: usize = 4;
-
 /// What takes the packets of a source, interval after interval.
 pub trait Workers {
     /// Says how an interface is called.
     fn set_interface(&mut self, id: InterfaceId, name: &str);
-    /// Takes a packet.
-    fn push(&mut self, packet: &Packet<'_>);
+    /// Takes a packet, which begins there in the block that comes.
+    fn push(&mut self, packet: &Packet<'_>, at: usize);
+    /// Takes the block in which the packets are that were pushed since the last one.
+    fn take_block(&mut self, block: Lease);
     /// Takes a packet whose link type nobody can decode.
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32);
     /// Closes an interval.
@@ -46,8 +48,11 @@ impl Workers for Alone<'_> {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
         self.pipeline.set_interface(id, name, InterfaceState::Up);
     }
-    fn push(&mut self, packet: &Packet<'_>) {
+    fn push(&mut self, packet: &Packet<'_>, _at: usize) {
         self.pipeline.push(packet);
+    }
+    fn take_block(&mut self, block: Lease) {
+        drop(block);
     }
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
         self.pipeline.push_unknown(interface, wire_len);
@@ -63,22 +68,22 @@ impl Workers for Alone<'_> {
     }
 }
 
-/// The way to a worker and back.
+/// The way to a worker and back. What waits on it is bounded by the blocks that there are.
 struct Lane {
     filling: Batch,
-    full: SyncSender<Batch>,
+    full: Sender<Batch>,
     empty: Receiver<Batch>,
 }
 
 impl Lane {
-    /// Hands over what there is; false when nobody takes it.
-    fn send(&mut self) -> bool {
+    /// Hands over what there is, and the block in which it lies; false when nobody takes it.
+    fn send(&mut self, block: Option<&Arc<Lease>>) -> bool {
+        if self.filling.is_empty() {
+            return true;
+        }
+        self.filling.lies_in(block.cloned());
         let next = self.empty.try_recv().unwrap_or_default();
         self.full.send(std::mem::replace(&mut self.filling, next)).is_ok()
-    }
-
-    fn send_if_full(&mut self) -> bool {
-        !self.filling.is_full() || self.send()
     }
 }
 
@@ -102,7 +107,7 @@ impl<'scope> Crew<'scope> {
     ) -> std::io::Result<Self> {
         let (mut lanes, mut threads) = (Vec::new(), Vec::new());
         for number in 0..count {
-            let (full, to_do) = sync_channel(WAITING);
+            let (full, to_do) = channel();
             let (done, empty) = channel();
             let pipeline = Pipeline::new(settings.share(count));
             let builder = std::thread::Builder::new().name(format!("netmon-worker-{number}"));
@@ -116,17 +121,35 @@ impl<'scope> Crew<'scope> {
     }
 
     /// Waits until all is worked off. A panic of a worker goes on here.
-    pub fn join(self) {
+    pub fn join(mut self) {
+        self.send(None);
         drop(self.lanes);
         for thread in self.threads {
             thread.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
     }
 
+    /// Fragments are put together here, and tunnels looked into, to know whose connection it is.
+    #[cold]
+    fn push_other(&mut self, packet: &Packet<'_>, at: usize) {
+        let is_fragment = decode::datagram(packet).is_ok_and(|datagram| datagram.fragment.is_some());
+        let arrival = self.intake.read(packet);
+        let worker = arrival.key().map_or(0, |key| worker_of(key, self.lanes.len()));
+        let lane = &mut self.lanes[worker];
+        if is_fragment {
+            lane.filling.push(&arrival);
+        } else {
+            lane.filling.refer(packet, at);
+        }
+    }
+
     fn tell_all(&mut self, event: impl Fn() -> Event) {
+        self.lanes.iter_mut().for_each(|lane| lane.filling.note(event()));
+    }
+
+    fn send(&mut self, block: Option<&Arc<Lease>>) {
         for lane in &mut self.lanes {
-            lane.filling.note(event());
-            self.is_broken |= !lane.send_if_full();
+            self.is_broken |= !lane.send(block);
         }
     }
 }
@@ -149,30 +172,31 @@ impl Workers for Crew<'_> {
         self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
-    fn push(&mut self, packet: &Packet<'_>) {
+    fn push(&mut self, packet: &Packet<'_>, at: usize) {
         if let Some(now) = self.clock.follow(packet.ts) {
             self.tell_all(|| Event::Tick(now));
         }
-        let arrival = self.intake.read(packet);
-        let lane = &mut self.lanes[worker_of(&arrival, self.threads.len()).unwrap_or_default()];
-        lane.filling.push(&arrival);
-        self.is_broken |= !lane.send_if_full();
+        match Intake::plain(packet) {
+            Some(segment) => {
+                let worker = worker_of(&segment.key, self.lanes.len());
+                self.lanes[worker].filling.refer(packet, at);
+            }
+            None => self.push_other(packet, at),
+        }
+    }
+
+    fn take_block(&mut self, block: Lease) {
+        self.send(Some(&Arc::new(block)));
     }
 
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        let lane = &mut self.lanes[0];
-        lane.filling.push(&Arrival::unknown(Timestamp::default(), interface, wire_len));
-        self.is_broken |= !lane.send_if_full();
+        self.lanes[0].filling.push(&Arrival::unknown(Timestamp::default(), interface, wire_len));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
         let lost = self.intake.take_dropped();
         self.lanes[0].filling.note(Event::Undecodable(lost));
         self.tell_all(|| Event::Close(start, end));
-        // Whoever waits for the snapshot waits for nothing else.
-        for lane in &mut self.lanes {
-            self.is_broken |= !lane.send();
-        }
     }
 
     fn finish(&mut self) {

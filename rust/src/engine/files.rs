@@ -6,7 +6,7 @@ use super::crew::{Alone, Crew, Workers};
 use super::intervals::Intervals;
 use super::queue::Overflow;
 use super::{Job, Level, lock};
-use crate::capture::file::{CaptureFile, FileInterface, Problem, Record};
+use crate::capture::file::{CaptureFile, FileInterface, Problem, Record, Users};
 use crate::capture::filter::Filter;
 use crate::capture::{Error, KNOWN_LINK_TYPES};
 use crate::pipeline::Pipeline;
@@ -81,7 +81,8 @@ fn is_pipe(path: &str) -> bool {
 }
 
 fn open(job: &Job, path: &str) -> Result<CaptureFile, Error> {
-    let file = CaptureFile::open(path, &job.shared.bell)?;
+    let users = if job.workers == 1 { Users::One } else { Users::Several };
+    let file = CaptureFile::open(path, &job.shared.bell, users)?;
     match file.interfaces().first() {
         Some(FileInterface { link_type: None, number, .. }) => {
             Err(Error::LinkType { name: path.to_owned(), number: *number, known: KNOWN_LINK_TYPES })
@@ -112,6 +113,12 @@ impl<W: Workers> Reading<'_, W> {
     fn read(&mut self, path: &str, file: &mut CaptureFile) -> Result<End, Error> {
         self.base += self.known.len();
         self.known.clear();
+        let end = self.read_blocks(path, file);
+        self.workers.take_block(file.release());
+        end
+    }
+
+    fn read_blocks(&mut self, path: &str, file: &mut CaptureFile) -> Result<End, Error> {
         let shared = &self.job.shared;
         loop {
             if self.job.is_over() || shared.bell.is_rung() || self.workers.is_broken() {
@@ -119,18 +126,31 @@ impl<W: Workers> Reading<'_, W> {
             }
             for _ in 0..BATCH {
                 self.learn(path, file)?;
-                match file.next_record() {
+                match file.next_in_block() {
                     Ok(Some(record)) => self.push(&record),
-                    Ok(None) => return Ok(End::OfFile),
-                    Err(Problem::Io(error)) => {
-                        return Err(Error::Failed { name: path.to_owned(), reason: error.to_string() });
+                    Ok(None) => {
+                        self.workers.take_block(file.release());
+                        match file.next_block() {
+                            Ok(true) => {}
+                            Ok(false) => return Ok(End::OfFile),
+                            Err(problem) => return self.fail(path, problem),
+                        }
                     }
-                    Err(_) if shared.bell.is_rung() => return Ok(End::Stopped),
-                    Err(problem) => {
-                        shared.log(Level::Warning, format!("{path}: {problem}"));
-                        return Ok(End::OfFile);
-                    }
+                    Err(problem) => return self.fail(path, problem),
                 }
+            }
+        }
+    }
+
+    /// Nothing can be read any more.
+    fn fail(&self, path: &str, problem: Problem) -> Result<End, Error> {
+        let shared = &self.job.shared;
+        match problem {
+            Problem::Io(error) => Err(Error::Failed { name: path.to_owned(), reason: error.to_string() }),
+            _ if shared.bell.is_rung() => Ok(End::Stopped),
+            problem => {
+                shared.log(Level::Warning, format!("{path}: {problem}"));
+                Ok(End::OfFile)
             }
         }
     }
@@ -147,9 +167,9 @@ impl<W: Workers> Reading<'_, W> {
             self.close_interval();
         }
         self.intervals.open_at(ts);
-        let Record { wire_len, data, .. } = *record;
+        let Record { wire_len, data, at, .. } = *record;
         match link_type {
-            Some(link_type) => self.workers.push(&Packet { ts, wire_len, interface, link_type, data }),
+            Some(link_type) => self.workers.push(&Packet { ts, wire_len, interface, link_type, data }, at),
             None => self.workers.push_unknown(interface, wire_len),
         }
     }

@@ -103,7 +103,7 @@ fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
         for pace in [Pace::Eager, Pace::AsItComes] {
             for size in [97, 1000, BLOCK_SIZE - 1, BLOCK_SIZE, usize::MAX] {
                 let (source, _) = Source::new(bytes.clone(), size, || Ok(0));
-                let mut file = CaptureFile::read(source, pace).unwrap();
+                let mut file = CaptureFile::read(source, pace, Users::One).unwrap();
                 assert_eq!(check(&mut file), (lengths().len(), None), "{pace:?} by {size}");
             }
         }
@@ -117,7 +117,7 @@ fn large_compressed_files_are_read_as_they_are() {
     let zstd = ruzstd::encoding::compress_to_vec(&pcapng()[..], ruzstd::encoding::CompressionLevel::Fastest);
     for bytes in [gzip.finish().unwrap(), zstd] {
         let (source, _) = Source::new(bytes, 1000, || Ok(0));
-        assert_eq!(check(&mut CaptureFile::read(source, Pace::Eager).unwrap()), (lengths().len(), None));
+        assert_eq!(check(&mut CaptureFile::read(source, Pace::Eager, Users::One).unwrap()), (lengths().len(), None));
     }
 }
 
@@ -125,7 +125,7 @@ fn large_compressed_files_are_read_as_they_are() {
 fn an_error_comes_after_the_packets_before_it() {
     for pace in [Pace::Eager, Pace::AsItComes] {
         let (source, _) = Source::new(pcap(), 1000, || Err(io::Error::other("the disk is gone")));
-        let got = check(&mut CaptureFile::read(source, pace).unwrap());
+        let got = check(&mut CaptureFile::read(source, pace, Users::One).unwrap());
         assert_eq!(got, (lengths().len(), Some("the disk is gone".into())));
     }
 }
@@ -135,7 +135,7 @@ fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
     let mut bytes = pcap();
     bytes.truncate(bytes.len() - 1);
     let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
-    let (packets, problem) = check(&mut CaptureFile::read(source, Pace::Eager).unwrap());
+    let (packets, problem) = check(&mut CaptureFile::read(source, Pace::Eager, Users::One).unwrap());
     assert_eq!((packets, problem), (lengths().len() - 1, Some(Problem::Truncated.to_string())));
 }
 
@@ -143,13 +143,13 @@ fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
 #[should_panic(expected = "a bug of a decoder")]
 fn a_panic_of_the_thread_that_reads_ahead_is_no_end_of_file() {
     let (source, _) = Source::new(pcap(), usize::MAX, || panic!("a bug of a decoder"));
-    check(&mut CaptureFile::read(source, Pace::Eager).unwrap());
+    check(&mut CaptureFile::read(source, Pace::Eager, Users::One).unwrap());
 }
 
 #[test]
 fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
     let (source, given) = Source::new(pcap(), usize::MAX, || Ok(0));
-    let mut file = CaptureFile::read(source, Pace::Eager).unwrap();
+    let mut file = CaptureFile::read(source, Pace::Eager, Users::One).unwrap();
     let mut used = 0;
     while used < 2 * BLOCK_SIZE {
         used += 16 + file.next_record().unwrap().unwrap().data.len();
@@ -166,7 +166,7 @@ fn what_a_pipe_gives_is_read_at_once_and_a_bell_ends_the_wait_for_more() {
     let header = 24;
     writer.write_all(&pcap()[..header + 16 + 60]).unwrap();
     let source = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: bell.clone() };
-    let mut file = CaptureFile::read(Box::new(source), Pace::AsItComes).unwrap();
+    let mut file = CaptureFile::read(Box::new(source), Pace::AsItComes, Users::One).unwrap();
     assert_eq!(file.next_record().unwrap().unwrap().data.len(), 60);
     writer.write_all(&pcap()[header + 16 + 60..][..16 + 16 + 1514]).unwrap();
     assert_eq!(file.next_record().unwrap().unwrap().data.len(), 0);

@@ -18,14 +18,26 @@ use depot::{Depot, Outcome};
 /// Blocks that go round: one being read into, one being worked on, and some to bridge the time either thread waits for
 /// a processor.
 pub const BLOCKS: usize = 4;
+/// Blocks that go round among several workers, who are done with one at different times.
+pub const SHARED_BLOCKS: usize = 16;
 
 /// How a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// All of it is there: blocks are filled, and read ahead.
+    /// All of it is there: blocks are filled.
     Eager,
     /// Whatever one read gives is a block.
     AsItComes,
+}
+
+/// Who works on the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Users {
+    /// The thread that asks for blocks, so another one reads ahead.
+    One,
+    /// Other threads. The one that asks for blocks has time to read them, and then their headers are in its cache; only
+    /// decompressing is worth a thread.
+    Several,
 }
 
 /// Reads blocks.
@@ -140,23 +152,26 @@ pub struct Blocks {
     depot: Arc<Depot>,
     /// The newest was full, so there may be many.
     is_long: bool,
+    /// A thread is worth it when there are many.
+    reads_ahead: bool,
 }
 
 impl Blocks {
     /// The blocks of `source`.
-    pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        let depot = Arc::new(Depot::new(BLOCKS));
+    pub fn new(source: Box<dyn Read + Send>, pace: Pace, users: Users) -> Self {
+        let is_shared = users == Users::Several;
+        let depot = Arc::new(Depot::new(if is_shared { SHARED_BLOCKS } else { BLOCKS }));
         let reader = Reader { source, pace, depot: depot.clone(), failed: None, is_over: false };
-        Self { from: From::Here(reader), depot, is_long: false }
+        Self { from: From::Here(reader), depot, is_long: false, reads_ahead: pace == Pace::Eager && !is_shared }
     }
 
     /// The next block; `None` at the end. A file of one block is never worth a thread.
     pub fn next(&mut self) -> Outcome {
-        if self.is_long
-            && let From::Here(Reader { pace: Pace::Eager, .. }) = self.from
-            && let From::Here(reader) = std::mem::replace(&mut self.from, From::Nowhere)
-        {
-            self.from = From::Ahead(Ahead::start(reader)?);
+        if self.reads_ahead && self.is_long {
+            self.from = match std::mem::replace(&mut self.from, From::Nowhere) {
+                From::Here(reader) => From::Ahead(Ahead::start(reader)?),
+                other => other,
+            };
         }
         let block = match &mut self.from {
             From::Here(reader) => reader.next(),
@@ -182,6 +197,7 @@ impl Blocks {
             let rest = std::mem::replace(&mut reader.source, Box::new(io::empty()));
             reader.source = Box::new(through(Box::new(io::Cursor::new(start).chain(rest)))?);
             (reader.is_over, reader.failed) = (false, None);
+            self.reads_ahead = reader.pace == Pace::Eager;
         }
         self.is_long = false;
         Ok(())
