@@ -3,9 +3,9 @@
 
     compare.py FOLDER [--runs 5] [--live [--seconds 10] [--rates 20000 100000 300000 0]]
 
-FOLDER has the captures of captures.py. Without --live they are read: medians of the runs, CPU time beside that of a
-loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`). With --live,
-which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast as it can),
+FOLDER has the captures of captures.py. Without --live they are read, by each tool in turn: medians of the runs beside
+those of a loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`).
+With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast as it can),
 and each tool captures at the other end. What is not installed is left out. The netmon is the one of this Python.
 """
 # ruff: noqa: S603  tools are run by their names
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the networks of the live tests
 import namespaces  # noqa: E402
 
-NETMON = [sys.executable, "-m", "netmon", "--no-config", "-q", "--json"]
+NETMON = [str(Path(sys.executable).with_name("netmon")), "--no-config", "-q", "--json"]
 FLOOR = ROOT / "target/release/examples/floor"
 MESSAGES = r"^(GET|POST|PUT|DELETE|HEAD|OPTIONS) |^HTTP/1"
 
@@ -39,6 +39,7 @@ READERS = {
     "libpcap loop": [str(FLOOR), "{file}"],
     "tcpdump -w /dev/null": ["tcpdump", "-Z", "root", "-r", "{file}", "-w", "/dev/null"],
     "netmon": [*NETMON, "-r", "{file}"],
+    "netmon --workers 2": [*NETMON, "--workers", "2", "-r", "{file}"],
     "httpry": ["httpry", "-r", "{file}", "-o", "/dev/null", "tcp"],
     "ngrep": ["ngrep", "-q", "-I", "{file}", "-W", "single", MESSAGES, "tcp"],
     "tcpflow": ["tcpflow", "-r", "{file}", "-o", "{scratch}"],
@@ -51,7 +52,7 @@ LISTENERS = {
     "tshark -z http,tree": ["tshark", "-n", "-q", "-i", "s0", "-f", "tcp", "-z", "http,tree"],
 }
 LONG = 20
-"""Seconds of a run after which a tool is not run again."""
+"""Seconds of a run after which a tool is not run on the same capture again."""
 
 
 @dataclass
@@ -96,12 +97,17 @@ def read_once(command, path):
     return run
 
 
-def read(command, path, runs):
-    """The medians of some runs."""
-    done = []
-    while len(done) < runs and not (done and done[-1].elapsed > LONG):
-        done.append(read_once(command, path))
-    return Run(*(median(getattr(run, name) for run in done) for name in ("elapsed", "cpu", "memory")))
+def read(tools, path, runs):
+    """The medians of some runs of each tool, which take turns: what else the machine does then bears on all of them."""
+    done = {name: [] for name in tools}
+    for _ in range(runs):
+        for name, command in tools.items():
+            if not (done[name] and done[name][-1].elapsed > LONG):
+                done[name].append(read_once(command, path))
+    fields = ("elapsed", "cpu", "memory")
+    return {
+        name: Run(*(median(getattr(run, field) for run in took) for field in fields)) for name, took in done.items()
+    }
 
 
 def packets_in(path):
@@ -119,12 +125,13 @@ def compare_files(folder, runs):
     for path in sorted(folder.glob("*.pcap")):
         packets = packets_in(path)
         read_once(READERS["cat"], path)  # into the page cache
-        results = {name: read(command, path, runs) for name, command in READERS.items() if is_there(command)}
-        floor = results["libpcap loop"].cpu
+        results = read({name: command for name, command in READERS.items() if is_there(command)}, path, runs)
+        floor = results["libpcap loop"]
         title = f"{path.stem}: {packets:,} packets, {path.stat().st_size / 1e6:,.0f} MB"
-        table(title, ["tool", "seconds", "thousand packets/s", "CPU seconds", "of the loop's", "peak MB"], [
-            [name, f"{run.elapsed:.2f}", f"{packets / run.elapsed / 1e3:,.0f}", f"{run.cpu:.2f}",
-             f"{run.cpu / floor:.1f}", run.peak]
+        columns = ["tool", "seconds", "of the loop's", "CPU seconds", "of the loop's", "thousand packets/s", "peak MB"]
+        table(title, columns, [
+            [name, f"{run.elapsed:.2f}", f"{run.elapsed / floor.elapsed:.2f}", f"{run.cpu:.2f}",
+             f"{run.cpu / floor.cpu:.2f}", f"{packets / run.elapsed / 1e3:,.0f}", run.peak]
             for name, run in results.items()
         ])  # fmt: skip
 
