@@ -5,8 +5,9 @@
 
 FOLDER has the captures of captures.py. Without --live they are read, by each tool in turn: medians of the runs beside
 those of a loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`).
-With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast as it can),
-and each tool captures at the other end. What is not installed is left out. The netmon is the one of this Python.
+With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast
+as it can), and each tool captures at the other end. What is not installed is left out. The netmon is the one of this
+Python.
 """
 # ruff: noqa: S603  tools are run by their names
 
