@@ -187,6 +187,12 @@ impl<K: Copy> Open<K> {
         protocol.filter(|_| is_over).map(Talk::Opaque)
     }
 
+    /// What came to rest is a connection of which nothing was seen yet.
+    fn begin(&mut self) {
+        self.parsers = Default::default();
+        self.dialogue.begin();
+    }
+
     /// What came to rest goes on as another connection that did.
     fn go_on(&mut self, client: Direction, ticket: K) {
         self.dialogue.client = Some(client);
@@ -293,7 +299,11 @@ impl<K: Copy> Shared<K> {
                 open.go_on(client, ticket);
                 Talk::Open(open)
             }
-            Talk::Silent => Talk::Open(Box::default()),
+            Talk::Silent => {
+                let mut open = self.spare.pop().unwrap_or_default();
+                open.begin();
+                Talk::Open(open)
+            }
             talk => talk,
         }
     }

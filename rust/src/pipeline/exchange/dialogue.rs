@@ -99,6 +99,11 @@ impl<K: Copy> Dialogue<K> {
 }
 
 impl<K> Dialogue<K> {
+    /// Nothing was said yet; the memory of those who waited is used again.
+    pub fn begin(&mut self) {
+        *self = Self { waiting: std::mem::take(&mut self.waiting), ..Self::default() };
+    }
+
     /// Nobody waits any more; the memory of a few may be used again.
     pub fn forget_waiting(&mut self) {
         self.waiting.clear();
