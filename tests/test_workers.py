@@ -1,5 +1,7 @@
 """Any number of workers counts the same: in files to the last figure, live as the server's access log has it."""
 
+import gzip
+import os
 import threading
 import time
 from pathlib import Path
@@ -9,7 +11,7 @@ import namespaces
 import pytest
 from namespaces import SERVER
 from netmon import FilterError, Monitor, Snapshot
-from promises import GET, OK, Wire
+from promises import CHUNKED, GET, OK, Wire, ok
 from test_bridge import kernel_bridge, three
 from test_live_network import Watch, compare, curl
 from test_promises_ip import TUNNELS, in_fragments
@@ -54,6 +56,66 @@ def test_files_read_one_after_the_other_count_the_same(tmp_path):
     one = counted(paths)
     assert len(one) == 2, "what comes from before counts in the open interval"
     assert [counted(paths, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+
+
+@pytest.fixture(scope="module")
+def many_blocks():
+    """A capture of some megabytes, a third of it in fragments; packets of all sizes lie across the ends of blocks."""
+    talks = [Wire(port, now=0.007 * port) for port in range(4000, 4060)]
+    for at, talk in enumerate(talks):
+        talk.say(
+            GET, ok(bytes(900 * at)), GET, CHUNKED + b"ff\r\n" + bytes(255) + b"\r\n0\r\n\r\n", size=300 + 217 * at
+        )
+        if at % 3 == 0:
+            in_fragments(talk, lambda number, base=1000 * at: base + number)
+    return forge.pcap(*talks)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_files_of_many_blocks_count_the_same(pack, many_blocks, tmp_path):
+    path = tmp_path / "many.pcap"
+    path.write_bytes(pack(many_blocks))
+    one = counted(path, interval=0.05)
+    assert len(many_blocks) > 5 * 2**18
+    assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
+    assert [counted(path, interval=0.05, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+
+
+@pytest.mark.parametrize("size", [1000, 70_000])
+def test_a_pipe_counts_the_same(size, many_blocks, tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+
+    def write():
+        with path.open("wb", buffering=0) as pipe:
+            for at in range(0, len(many_blocks), size):
+                pipe.write(many_blocks[at : at + size])
+
+    def through_pipe(workers):
+        writer = threading.Thread(target=write)
+        writer.start()
+        got = counted(path, workers=workers)
+        writer.join()
+        return got
+
+    one = through_pipe(1)
+    assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
+    assert [through_pipe(workers) for workers in (2, 3)] == [one] * 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_packets_of_a_slow_pipe_are_counted_as_they_come(workers, tmp_path):
+    """The second of two packets a second apart closes an interval, whatever comes later."""
+    data = forge.pcap(Wire(now=10).say(GET, OK), Wire(4001, now=12).say(GET))
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    held = os.open(path, os.O_RDWR)
+    os.write(held, data)
+    with Monitor(read=path, workers=workers) as monitor:
+        began = time.monotonic()
+        assert next(iter(monitor.snapshots())).responses == 1
+    assert time.monotonic() - began < 1
+    os.close(held)
 
 
 def test_a_reader_that_stops_early_stops_all_workers(tmp_path):

@@ -15,7 +15,7 @@ use std::os::fd::AsFd;
 use super::Error;
 use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
-pub use blocks::{Lease, Users};
+pub use blocks::Lease;
 use blocks::{Pace, Patient};
 use input::Input;
 
@@ -110,7 +110,7 @@ pub struct CaptureFile {
 
 impl CaptureFile {
     /// Opens a file; `-` is standard input. The bell ends a wait for a pipe.
-    pub fn open(path: &str, bell: &Bell, users: Users) -> Result<Self, Error> {
+    pub fn open(path: &str, bell: &Bell) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: path.to_owned(), reason };
         let file = if path == "-" {
             File::from(io::stdin().as_fd().try_clone_to_owned()?)
@@ -122,20 +122,20 @@ impl CaptureFile {
         }
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         let result = if is_regular {
-            Self::read(Box::new(file), Pace::Eager, users)
+            Self::read(Box::new(file), Pace::Eager)
         } else {
-            Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes, users)
+            Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes)
         };
         result.map_err(|problem| failed(problem.to_string()))
     }
 
     /// Reads a capture from anywhere.
     pub fn from_reader(reader: Box<dyn Read + Send>) -> Result<Self, Problem> {
-        Self::read(reader, Pace::AsItComes, Users::One)
+        Self::read(reader, Pace::AsItComes)
     }
 
-    fn read(source: Box<dyn Read + Send>, pace: Pace, users: Users) -> Result<Self, Problem> {
-        let mut input = Input::new(source, pace, users);
+    fn read(source: Box<dyn Read + Send>, pace: Pace) -> Result<Self, Problem> {
+        let mut input = Input::new(source, pace);
         input.decompress()?;
         let mut interfaces = Vec::new();
         let start = input.peek(4)?;
@@ -240,6 +240,6 @@ impl Order {
 }
 
 #[cfg(test)]
-mod ahead_tests;
+mod blocks_tests;
 #[cfg(test)]
 mod tests;

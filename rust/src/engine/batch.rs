@@ -43,6 +43,8 @@ enum Entry {
     Event,
 }
 
+const _: () = assert!(size_of::<Entry>() == 24);
+
 /// Packets and events.
 #[derive(Debug, Default)]
 pub struct Batch {

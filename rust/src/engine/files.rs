@@ -6,7 +6,7 @@ use super::crew::{Alone, Crew, Workers};
 use super::intervals::Intervals;
 use super::queue::Overflow;
 use super::{Job, Level, lock};
-use crate::capture::file::{CaptureFile, FileInterface, Problem, Record, Users};
+use crate::capture::file::{CaptureFile, FileInterface, Problem, Record};
 use crate::capture::filter::Filter;
 use crate::capture::{Error, KNOWN_LINK_TYPES};
 use crate::pipeline::Pipeline;
@@ -81,8 +81,7 @@ fn is_pipe(path: &str) -> bool {
 }
 
 fn open(job: &Job, path: &str) -> Result<CaptureFile, Error> {
-    let users = if job.workers == 1 { Users::One } else { Users::Several };
-    let file = CaptureFile::open(path, &job.shared.bell, users)?;
+    let file = CaptureFile::open(path, &job.shared.bell)?;
     match file.interfaces().first() {
         Some(FileInterface { link_type: None, number, .. }) => {
             Err(Error::LinkType { name: path.to_owned(), number: *number, known: KNOWN_LINK_TYPES })

@@ -1,5 +1,5 @@
-//! The bytes of a file, block after block. A large file is read ahead: a thread copies it out of the kernel, and
-//! decompresses it, while the blocks before are worked on. Pipes need none, since their writer works beside us anyway.
+//! The bytes of a file, block after block. Compressed files are read ahead: a thread decompresses them while the blocks
+//! before are worked on.
 
 pub mod depot;
 
@@ -15,11 +15,9 @@ use crate::capture::wait::{Bell, Woken, wait_for};
 pub use depot::{Block, HEADROOM, Lease};
 use depot::{Depot, Outcome};
 
-/// Blocks that go round: one being read into, one being worked on, and some to bridge the time either thread waits for
-/// a processor.
-pub const BLOCKS: usize = 4;
-/// Blocks that go round among several workers, who are done with one at different times.
-pub const SHARED_BLOCKS: usize = 16;
+/// Blocks that go round: enough for several workers, who are done with one at different times. One thread that reads for
+/// itself makes no more than one.
+pub const BLOCKS: usize = 16;
 
 /// How a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,16 +26,6 @@ pub enum Pace {
     Eager,
     /// Whatever one read gives is a block.
     AsItComes,
-}
-
-/// Who works on the packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Users {
-    /// The thread that asks for blocks, so another one reads ahead.
-    One,
-    /// Other threads. The one that asks for blocks has time to read them, and then their headers are in its cache; only
-    /// decompressing is worth a thread.
-    Several,
 }
 
 /// Reads blocks.
@@ -51,6 +39,7 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// The next block; `None` at the end.
     fn next(&mut self) -> Outcome {
         if let Some(error) = self.failed.take() {
             self.is_over = true;
@@ -152,17 +141,16 @@ pub struct Blocks {
     depot: Arc<Depot>,
     /// The newest was full, so there may be many.
     is_long: bool,
-    /// A thread is worth it when there are many.
+    /// A thread is worth it when there are many: for what it does beside copying them.
     reads_ahead: bool,
 }
 
 impl Blocks {
     /// The blocks of `source`.
-    pub fn new(source: Box<dyn Read + Send>, pace: Pace, users: Users) -> Self {
-        let is_shared = users == Users::Several;
-        let depot = Arc::new(Depot::new(if is_shared { SHARED_BLOCKS } else { BLOCKS }));
+    pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
+        let depot = Arc::new(Depot::new(BLOCKS));
         let reader = Reader { source, pace, depot: depot.clone(), failed: None, is_over: false };
-        Self { from: From::Here(reader), depot, is_long: false, reads_ahead: pace == Pace::Eager && !is_shared }
+        Self { from: From::Here(reader), depot, is_long: false, reads_ahead: false }
     }
 
     /// The next block; `None` at the end. A file of one block is never worth a thread.

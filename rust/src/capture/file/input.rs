@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::blocks::{Block, Blocks, HEADROOM, Lease, Pace, Users};
+use super::blocks::{Block, Blocks, HEADROOM, Lease, Pace};
 use super::{MAX_RECORD, Problem};
 
 /// The block being read. When the record at its end is cut, the next block is completed by what there is of it, copied
@@ -17,8 +17,8 @@ pub struct Input {
 }
 
 impl Input {
-    pub fn new(source: Box<dyn Read + Send>, pace: Pace, users: Users) -> Self {
-        Self { blocks: Blocks::new(source, pace, users), buffer: Vec::new(), start: 0, end: 0, cut: Vec::new() }
+    pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
+        Self { blocks: Blocks::new(source, pace), buffer: Vec::new(), start: 0, end: 0, cut: Vec::new() }
     }
 
     /// Reads through gzip or zstd, when the file starts like it.

@@ -35,6 +35,8 @@ struct State {
     /// The last to come back is the first to be filled again, since a cache still has it.
     empty: Vec<Vec<u8>>,
     made: usize,
+    /// Records larger than a block that are lent out. Nothing is read until they are back, so there is one at most.
+    large: usize,
     full: VecDeque<Outcome>,
     reader_sleeps: bool,
     user_sleeps: bool,
@@ -70,10 +72,12 @@ impl Depot {
             if state.is_abandoned {
                 return None;
             }
-            if let Some(bytes) = state.empty.pop() {
+            if state.large == 0
+                && let Some(bytes) = state.empty.pop()
+            {
                 return Some(bytes);
             }
-            if state.made < self.most {
+            if state.large == 0 && state.made < self.most {
                 state.made += 1;
                 drop(state);
                 return Some(vec![0; HEADROOM + BLOCK_SIZE]);
@@ -83,10 +87,13 @@ impl Depot {
         }
     }
 
-    /// Takes back what a block was read into. Records larger than a block lie elsewhere, and are not kept.
+    /// Takes back what a block was read into.
     fn give_back(&self, bytes: Vec<u8>) {
-        if bytes.len() == HEADROOM + BLOCK_SIZE {
-            let mut state = self.lock();
+        let mut state = self.lock();
+        if is_large(&bytes) {
+            state.large -= 1;
+            self.wake_reader(&mut state);
+        } else if !bytes.is_empty() {
             state.empty.push(bytes);
             // Several at once, unless somebody waits, so that the reader is woken less often.
             if state.user_sleeps || state.empty.len() >= self.most / 2 {
@@ -146,10 +153,18 @@ impl Depot {
         self.wake_reader(&mut state);
     }
 
-    /// Lends out what a block was read into.
+    /// Lends out what a block was read into, or a record that was larger.
     pub fn lend(self: &Arc<Self>, bytes: Vec<u8>) -> Lease {
+        if is_large(&bytes) {
+            self.lock().large += 1;
+        }
         Lease { bytes, depot: self.clone() }
     }
+}
+
+/// A record that no block holds, in a place of its own.
+fn is_large(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.len() != HEADROOM + BLOCK_SIZE
 }
 
 /// What a block was read into. It comes back when it is dropped.
@@ -170,5 +185,53 @@ impl Deref for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.depot.give_back(std::mem::take(&mut self.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const SOON: Duration = Duration::from_millis(50);
+
+    /// Asks for a block in another thread.
+    fn ask(depot: &Arc<Depot>) -> std::sync::mpsc::Receiver<Option<Vec<u8>>> {
+        let (answer, answered) = std::sync::mpsc::channel();
+        let depot = depot.clone();
+        std::thread::spawn(move || answer.send(depot.empty()));
+        answered
+    }
+
+    #[test]
+    fn there_are_never_more_blocks_than_promised_and_the_last_user_gives_one_back() {
+        let depot = Arc::new(Depot::new(2));
+        let [first, second] = [(); 2].map(|()| Arc::new(depot.lend(depot.empty().unwrap())));
+        let other_user = second.clone();
+        let third = ask(&depot);
+        drop(second);
+        assert!(third.recv_timeout(SOON).is_err(), "somebody still looks at it");
+        drop(other_user);
+        assert_eq!(third.recv().unwrap().unwrap().len(), HEADROOM + BLOCK_SIZE);
+        drop(first);
+    }
+
+    #[test]
+    fn while_a_record_larger_than_a_block_is_lent_out_nothing_is_read() {
+        let depot = Arc::new(Depot::new(2));
+        let large = depot.lend(vec![1; 2 * BLOCK_SIZE]);
+        let next = ask(&depot);
+        assert!(next.recv_timeout(SOON).is_err());
+        drop(large);
+        assert!(next.recv().unwrap().is_some());
+    }
+
+    #[test]
+    fn who_reads_is_told_that_nobody_wants_more() {
+        let depot = Arc::new(Depot::new(1));
+        let held = depot.empty();
+        let next = ask(&depot);
+        depot.abandon();
+        assert!(held.is_some() && next.recv().unwrap().is_none());
     }
 }

@@ -1,5 +1,6 @@
-//! Files of many blocks, read ahead or as they come, give what files of one block give.
+//! Files of many blocks, read ahead or not, give what files of one block give.
 
+use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -56,6 +57,13 @@ fn pcapng() -> Vec<u8> {
     out
 }
 
+/// In a gzip file that is hardly compressed, so it is about as long.
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    gzip.write_all(bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
 /// Checks every packet. Returns how many there were, and why there were no more.
 fn check(file: &mut CaptureFile) -> (usize, Option<String>) {
     let lengths = lengths();
@@ -99,15 +107,42 @@ impl Read for Source {
 
 #[test]
 fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
-    for bytes in [pcap(), pcapng()] {
+    for bytes in [pcap(), pcapng(), packed(&pcap())] {
         for pace in [Pace::Eager, Pace::AsItComes] {
             for size in [97, 1000, BLOCK_SIZE - 1, BLOCK_SIZE, usize::MAX] {
                 let (source, _) = Source::new(bytes.clone(), size, || Ok(0));
-                let mut file = CaptureFile::read(source, pace, Users::One).unwrap();
+                let mut file = CaptureFile::read(source, pace).unwrap();
                 assert_eq!(check(&mut file), (lengths().len(), None), "{pace:?} by {size}");
             }
         }
     }
+}
+
+/// What other threads do: they hold on to blocks, and look at the packets later.
+#[test]
+fn blocks_that_are_given_away_keep_their_packets() {
+    let (source, _) = Source::new(pcap(), usize::MAX, || Ok(0));
+    let mut file = CaptureFile::read(source, Pace::Eager).unwrap();
+    let (mut held, mut places, mut packets) = (VecDeque::new(), Vec::new(), 0);
+    loop {
+        while let Some(record) = file.next_in_block().unwrap() {
+            places.push((record.at, record.data.len(), packets));
+            packets += 1;
+        }
+        let block = file.release();
+        // A record without a block of its own is waited for.
+        let is_large = block.len() != HEADROOM + BLOCK_SIZE;
+        held.push_back((block, std::mem::take(&mut places)));
+        while held.len() > 8 || is_large && !held.is_empty() {
+            let (block, places): (Lease, Vec<_>) = held.pop_front().unwrap();
+            let of_packet = |&(at, len, packet)| block[at..at + len].iter().all(|&got| got == byte(packet));
+            assert!(places.iter().all(of_packet));
+        }
+        if !file.next_block().unwrap() {
+            break;
+        }
+    }
+    assert_eq!(packets, lengths().len());
 }
 
 #[test]
@@ -117,39 +152,43 @@ fn large_compressed_files_are_read_as_they_are() {
     let zstd = ruzstd::encoding::compress_to_vec(&pcapng()[..], ruzstd::encoding::CompressionLevel::Fastest);
     for bytes in [gzip.finish().unwrap(), zstd] {
         let (source, _) = Source::new(bytes, 1000, || Ok(0));
-        assert_eq!(check(&mut CaptureFile::read(source, Pace::Eager, Users::One).unwrap()), (lengths().len(), None));
+        assert_eq!(check(&mut CaptureFile::read(source, Pace::Eager).unwrap()), (lengths().len(), None));
     }
 }
 
 #[test]
 fn an_error_comes_after_the_packets_before_it() {
-    for pace in [Pace::Eager, Pace::AsItComes] {
-        let (source, _) = Source::new(pcap(), 1000, || Err(io::Error::other("the disk is gone")));
-        let got = check(&mut CaptureFile::read(source, pace, Users::One).unwrap());
-        assert_eq!(got, (lengths().len(), Some("the disk is gone".into())));
+    for bytes in [pcap(), packed(&pcap())] {
+        for pace in [Pace::Eager, Pace::AsItComes] {
+            let (source, _) = Source::new(bytes.clone(), 1000, || Err(io::Error::other("the disk is gone")));
+            let got = check(&mut CaptureFile::read(source, pace).unwrap());
+            assert_eq!(got, (lengths().len(), Some("the disk is gone".into())));
+        }
     }
 }
 
 #[test]
 fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
-    let mut bytes = pcap();
-    bytes.truncate(bytes.len() - 1);
-    let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
-    let (packets, problem) = check(&mut CaptureFile::read(source, Pace::Eager, Users::One).unwrap());
-    assert_eq!((packets, problem), (lengths().len() - 1, Some(Problem::Truncated.to_string())));
+    let whole = pcap();
+    let cut = &whole[..whole.len() - 1];
+    for bytes in [cut.to_vec(), packed(cut)] {
+        let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
+        let (packets, problem) = check(&mut CaptureFile::read(source, Pace::Eager).unwrap());
+        assert_eq!((packets, problem), (lengths().len() - 1, Some(Problem::Truncated.to_string())));
+    }
 }
 
 #[test]
 #[should_panic(expected = "a bug of a decoder")]
 fn a_panic_of_the_thread_that_reads_ahead_is_no_end_of_file() {
-    let (source, _) = Source::new(pcap(), usize::MAX, || panic!("a bug of a decoder"));
-    check(&mut CaptureFile::read(source, Pace::Eager, Users::One).unwrap());
+    let (source, _) = Source::new(packed(&pcap()), usize::MAX, || panic!("a bug of a decoder"));
+    check(&mut CaptureFile::read(source, Pace::Eager).unwrap());
 }
 
 #[test]
 fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
-    let (source, given) = Source::new(pcap(), usize::MAX, || Ok(0));
-    let mut file = CaptureFile::read(source, Pace::Eager, Users::One).unwrap();
+    let (source, given) = Source::new(packed(&pcap()), usize::MAX, || Ok(0));
+    let mut file = CaptureFile::read(source, Pace::Eager).unwrap();
     let mut used = 0;
     while used < 2 * BLOCK_SIZE {
         used += 16 + file.next_record().unwrap().unwrap().data.len();
@@ -166,7 +205,7 @@ fn what_a_pipe_gives_is_read_at_once_and_a_bell_ends_the_wait_for_more() {
     let header = 24;
     writer.write_all(&pcap()[..header + 16 + 60]).unwrap();
     let source = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: bell.clone() };
-    let mut file = CaptureFile::read(Box::new(source), Pace::AsItComes, Users::One).unwrap();
+    let mut file = CaptureFile::read(Box::new(source), Pace::AsItComes).unwrap();
     assert_eq!(file.next_record().unwrap().unwrap().data.len(), 60);
     writer.write_all(&pcap()[header + 16 + 60..][..16 + 16 + 1514]).unwrap();
     assert_eq!(file.next_record().unwrap().unwrap().data.len(), 0);
