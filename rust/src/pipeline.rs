@@ -103,15 +103,11 @@ impl Pipeline {
         self.push_if(packet, |_| true);
     }
 
-    fn follow_clock(&mut self, ts: Timestamp) {
-        if let Some(now) = self.clock.follow(ts) {
-            self.stages.tick(now);
-        }
-    }
-
     /// Takes a packet if what it turns out to be is wanted here.
     pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
-        self.follow_clock(packet.ts);
+        if let Some(now) = self.clock.follow(packet.ts) {
+            self.stages.tick(now);
+        }
         let arrival = self.intake.read(packet);
         if wanted(&arrival) {
             self.stages.take(&arrival);
@@ -123,7 +119,7 @@ impl Pipeline {
         self.stages.take(arrival);
     }
 
-    /// Takes a packet that is no fragment. Lets no time pass: see [`Pipeline::tick`].
+    /// Takes a packet. Lets no time pass: see [`Pipeline::tick`].
     pub fn push_timeless(&mut self, packet: &Packet<'_>) {
         let arrival = self.intake.read(packet);
         self.stages.take(&arrival);

@@ -3,6 +3,7 @@
 //! Packets of a file stay in their block, which all batches share that refer to it; what is in no block is copied. The
 //! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
+use std::iter::{from_fn, once};
 use std::sync::Arc;
 
 use crate::capture::file::Lease;
@@ -32,11 +33,24 @@ pub enum Event {
     Close(Timestamp, Timestamp),
 }
 
+impl Event {
+    /// It happens to a pipeline; `close` is told of the end of an interval.
+    pub fn happen(self, pipeline: &mut Pipeline, close: impl FnOnce(&mut Pipeline, Timestamp, Timestamp)) {
+        match self {
+            Self::Tick(now) => pipeline.tick(now),
+            Self::Interface(id, name, state) => pipeline.set_interface(id, &name, state),
+            Self::Undecodable(packets) => pipeline.add_undecodable(packets),
+            Self::Finish => pipeline.finish(),
+            Self::Close(start, end) => close(pipeline, start, end),
+        }
+    }
+}
+
 /// What comes next, small, since there is one for each packet.
 #[derive(Debug)]
 enum Entry {
     /// A packet in the block.
-    There { ts: Timestamp, at: u32, len: u32, wire_len: u32, interface: InterfaceId, link_type: LinkType },
+    There(Location),
     /// The next of those that were copied.
     Copied,
     /// The next of the events.
@@ -44,6 +58,34 @@ enum Entry {
 }
 
 const _: () = assert!(size_of::<Entry>() == 24);
+
+/// A packet, and where in the block its bytes are.
+#[derive(Clone, Copy, Debug)]
+struct Location {
+    ts: Timestamp,
+    at: u32,
+    len: u32,
+    wire_len: u32,
+    interface: InterfaceId,
+    link_type: LinkType,
+}
+
+impl Location {
+    fn packet(self, block: &[u8]) -> Packet<'_> {
+        let Self { ts, at, len, wire_len, interface, link_type } = self;
+        Packet { ts, wire_len, interface, link_type, data: &block[at as usize..][..len as usize] }
+    }
+}
+
+impl Entry {
+    fn is_there(&self) -> bool {
+        matches!(self, Self::There(_))
+    }
+
+    fn location(self) -> Option<Location> {
+        if let Self::There(place) = self { Some(place) } else { None }
+    }
+}
 
 /// Packets and events.
 #[derive(Debug, Default)]
@@ -77,7 +119,7 @@ impl Batch {
     pub fn refer(&mut self, packet: &Packet<'_>, at: usize) {
         let Packet { ts, wire_len, interface, link_type, data } = *packet;
         let (at, len) = (at as u32, data.len() as u32);
-        self.entries.push(Entry::There { ts, at, len, wire_len, interface, link_type });
+        self.entries.push(Entry::There(Location { ts, at, len, wire_len, interface, link_type }));
     }
 
     /// Says which block is meant.
@@ -105,11 +147,12 @@ impl Batch {
         let block = block.as_deref().map_or(&[][..], |lease| &lease[..]);
         let mut payloads = &self.payloads[..];
         let (mut events, mut copied) = (self.events.drain(..), self.copied.drain(..));
-        for entry in self.entries.drain(..) {
+        let mut entries = self.entries.drain(..).peekable();
+        while let Some(entry) = entries.next() {
             match entry {
-                Entry::There { ts, at, len, wire_len, interface, link_type } => {
-                    let data = &block[at as usize..][..len as usize];
-                    pipeline.push_timeless(&Packet { ts, wire_len, interface, link_type, data });
+                Entry::There(first) => {
+                    let rest = from_fn(|| entries.next_if(Entry::is_there).and_then(Entry::location));
+                    pipeline.push_all(once(first).chain(rest).map(|place| place.packet(block)));
                 }
                 Entry::Copied => {
                     let Some((arrival, len)) = copied.next() else { continue };
@@ -117,17 +160,14 @@ impl Batch {
                     payloads = rest;
                     pipeline.take(&attach(arrival, payload));
                 }
-                Entry::Event => match events.next() {
-                    Some(Event::Tick(now)) => pipeline.tick(now),
-                    Some(Event::Interface(id, name, state)) => pipeline.set_interface(id, &name, state),
-                    Some(Event::Undecodable(packets)) => pipeline.add_undecodable(packets),
-                    Some(Event::Finish) => pipeline.finish(),
-                    Some(Event::Close(start, end)) => close(pipeline, start, end),
-                    None => {}
-                },
+                Entry::Event => {
+                    if let Some(event) = events.next() {
+                        event.happen(pipeline, &mut close);
+                    }
+                }
             }
         }
-        drop((events, copied));
+        drop((entries, events, copied));
         self.payloads.clear();
     }
 }

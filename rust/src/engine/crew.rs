@@ -37,32 +37,75 @@ pub trait Workers {
     fn is_broken(&self) -> bool;
 }
 
-/// One pipeline in the thread of its reader.
+/// One pipeline in the thread of its reader. While there are many connections it works block by block, as the others
+/// do, so that it can look ahead.
 pub struct Alone<'a> {
-    pub pipeline: Pipeline,
-    pub collector: &'a Collector,
-    pub shared: &'a Shared,
+    clock: Clock,
+    pipeline: Pipeline,
+    /// What is put off until its block is whole.
+    ahead: Batch,
+    collector: &'a Collector,
+    shared: &'a Shared,
+}
+
+impl<'a> Alone<'a> {
+    pub fn new(pipeline: Pipeline, collector: &'a Collector, shared: &'a Shared) -> Self {
+        Self { clock: Clock::default(), pipeline, ahead: Batch::default(), collector, shared }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.ahead.is_empty() {
+            let (collector, queue) = (self.collector, &self.shared.queue);
+            event.happen(&mut self.pipeline, |pipeline, start, end| {
+                collector.deliver(0, pipeline.close(start, end), queue);
+            });
+        } else {
+            self.ahead.note(event);
+        }
+    }
 }
 
 impl Workers for Alone<'_> {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
-        self.pipeline.set_interface(id, name, InterfaceState::Up);
+        self.tell(Event::Interface(id, name.to_owned(), InterfaceState::Up));
     }
-    fn push(&mut self, packet: &Packet<'_>, _at: usize) {
-        self.pipeline.push(packet);
+
+    fn push(&mut self, packet: &Packet<'_>, at: usize) {
+        if let Some(now) = self.clock.follow(packet.ts) {
+            self.tell(Event::Tick(now));
+        }
+        if self.ahead.is_empty() && !self.pipeline.has_many() {
+            self.pipeline.push_timeless(packet);
+        } else {
+            self.ahead.refer(packet, at);
+        }
     }
+
     fn take_block(&mut self, block: Lease) {
-        drop(block);
+        let (collector, queue) = (self.collector, &self.shared.queue);
+        self.ahead.lies_in(Some(Arc::new(block)));
+        self.ahead.play(&mut self.pipeline, |pipeline, start, end| {
+            collector.deliver(0, pipeline.close(start, end), queue);
+        });
     }
+
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        self.pipeline.push_unknown(interface, wire_len);
+        let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len);
+        if self.ahead.is_empty() {
+            self.pipeline.take(&unknown);
+        } else {
+            self.ahead.push(&unknown);
+        }
     }
+
     fn close(&mut self, start: Timestamp, end: Timestamp) {
-        self.collector.deliver(0, self.pipeline.close(start, end), &self.shared.queue);
+        self.tell(Event::Close(start, end));
     }
+
     fn finish(&mut self) {
-        self.pipeline.finish();
+        self.tell(Event::Finish);
     }
+
     fn is_broken(&self) -> bool {
         false
     }

@@ -43,7 +43,7 @@ impl Files {
         let (count, shared, pipeline) = (self.job.workers, self.job.shared.clone(), self.job.pipeline.share(1));
         let collector = Collector::new(count, Overflow::Wait);
         let result = if count == 1 {
-            self.read(&mut Alone { pipeline: Pipeline::new(pipeline), collector: &collector, shared: &shared })
+            self.read(&mut Alone::new(Pipeline::new(pipeline), &collector, &shared))
         } else {
             std::thread::scope(|scope| {
                 let mut crew = Crew::start(scope, &pipeline, count, &collector, &shared)?;

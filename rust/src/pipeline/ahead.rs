@@ -27,12 +27,17 @@ struct Ahead<'a> {
 }
 
 impl Pipeline {
-    /// Takes packets, as [`Self::push`] does one after the other.
+    /// Looking ahead pays.
+    pub fn has_many(&self) -> bool {
+        self.stages.flows.len() >= MANY
+    }
+
+    /// Takes packets, as [`Self::push_timeless`] does one after the other.
     pub fn push_all<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {
-        if self.stages.flows.len() < MANY {
-            packets.into_iter().for_each(|packet| self.push(&packet));
-        } else {
+        if self.has_many() {
             self.look_ahead(packets);
+        } else {
+            packets.into_iter().for_each(|packet| self.push_timeless(&packet));
         }
     }
 
@@ -41,7 +46,7 @@ impl Pipeline {
         for packet in packets {
             let Some(segment) = Intake::plain(&packet) else {
                 self.catch_up(&mut ahead);
-                self.push(&packet);
+                self.push_timeless(&packet);
                 continue;
             };
             let place = self.stages.flows.place(&segment.key);
@@ -61,7 +66,6 @@ impl Pipeline {
         ahead.iter_mut().for_each(|Ahead { place, segment, .. }| flows.look_up(place, &segment.key));
         ahead.iter().for_each(|Ahead { place, .. }| flows.fetch(place));
         for &Ahead { ref segment, place, wire_len, is_truncated } in ahead.iter() {
-            self.follow_clock(segment.ts);
             self.stages.take_segment(segment, place, wire_len, is_truncated);
         }
         ahead.clear();

@@ -18,7 +18,15 @@ fn count(frames: &[Frame]) -> Snapshot {
 fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
     let (mut ahead, mut pipeline) = (Pipeline::new(settings.share(1)), Pipeline::new(settings));
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
-    ahead.look_ahead(frames.iter().map(Frame::packet));
+    let (mut clock, mut run) = (Clock::default(), Vec::new());
+    for frame in frames {
+        if let Some(now) = clock.follow(Timestamp(frame.ts)) {
+            ahead.look_ahead(run.drain(..));
+            ahead.tick(now);
+        }
+        run.push(frame.packet());
+    }
+    ahead.look_ahead(run);
     let [told, told_ahead] = [&mut pipeline, &mut ahead].map(|pipeline| {
         pipeline.finish();
         pipeline.close(Timestamp(0), Timestamp(1))
