@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import struct
 import threading
 import time
 from pathlib import Path
@@ -79,6 +80,34 @@ def test_files_of_many_blocks_count_the_same(pack, many_blocks, tmp_path):
     assert len(many_blocks) > 5 * 2**18
     assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
     assert [counted(path, interval=0.05, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+
+
+def crowd(connections):
+    """A capture of many connections, joined midway: each asks, and is answered when all have asked."""
+    header, link = struct.Struct("<IIII"), forge.MAC + b"\x08\x00"
+    datagram = struct.Struct("!BBHHHBBHIIHHIIBBHHH")
+    packets = [struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
+    for at in range(2 * connections):
+        asks, number = at < connections, at % connections
+        client, port = 0x0A000000 + number // 50_000, 1024 + number % 50_000
+        said = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % (number % 7) if asks else b"HTTP/1.1 204 X\r\n\r\n"
+        ends = (client, 0xC0000201, port, 80, 1, 1) if asks else (0xC0000201, client, 80, port, 1, 34)
+        top = datagram.pack(69, 0, 40 + len(said), 0, 0, 64, 6, 0, *ends, 80, forge.ACK, 65535, 0, 0)
+        seconds, micros = divmod(20 * at, 1_000_000)
+        length = len(link) + len(top) + len(said)
+        packets += header.pack(1000 + seconds, micros, length, length), link, top, said
+    return b"".join(packets)
+
+
+def test_a_hundred_thousand_connections_at_once_count_the_same(tmp_path):
+    """One worker looks ahead then, in the middle of a block and of an interval; several have fewer each and do not."""
+    path = tmp_path / "crowd.pcap"
+    path.write_bytes(crowd(110_000))
+    one = counted(path, interval=0.3)
+    total = Snapshot.merge(map(Snapshot.from_json, one))
+    assert (len(one), total.requests, total.responses) == (15, 110_000, 110_000)
+    assert total.capture.unanswered == 0
+    assert [counted(path, interval=0.3, workers=workers) for workers in (2, 3)] == [one] * 2
 
 
 @pytest.mark.parametrize("size", [1000, 70_000])
