@@ -109,8 +109,9 @@ pub struct CaptureFile {
 }
 
 impl CaptureFile {
-    /// Opens a file; `-` is standard input. The bell ends a wait for a pipe.
-    pub fn open(path: &str, bell: &Bell) -> Result<Self, Error> {
+    /// Opens a file; `-` is standard input. The bell ends a wait for a pipe. Whoever hands its packets to other threads
+    /// has time to read it; for one that works on them itself, another thread reads ahead.
+    pub fn open(path: &str, bell: &Bell, is_shared: bool) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: path.to_owned(), reason };
         let file = if path == "-" {
             File::from(io::stdin().as_fd().try_clone_to_owned()?)
@@ -122,7 +123,7 @@ impl CaptureFile {
         }
         let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
         let result = if is_regular {
-            Self::read(Box::new(file), Pace::Eager)
+            Self::read(Box::new(file), if is_shared { Pace::Eager } else { Pace::Ahead })
         } else {
             Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes)
         };

@@ -81,7 +81,7 @@ fn is_pipe(path: &str) -> bool {
 }
 
 fn open(job: &Job, path: &str) -> Result<CaptureFile, Error> {
-    let file = CaptureFile::open(path, &job.shared.bell)?;
+    let file = CaptureFile::open(path, &job.shared.bell, job.workers > 1)?;
     match file.interfaces().first() {
         Some(FileInterface { link_type: None, number, .. }) => {
             Err(Error::LinkType { name: path.to_owned(), number: *number, known: KNOWN_LINK_TYPES })

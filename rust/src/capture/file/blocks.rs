@@ -1,5 +1,5 @@
-//! The bytes of a file, block after block. Compressed files are read ahead: a thread decompresses them while the blocks
-//! before are worked on.
+//! The bytes of a file, block after block. Large files are read ahead: a thread copies them out of the kernel, and
+//! decompresses them, while the blocks before are worked on.
 
 pub mod depot;
 
@@ -15,14 +15,19 @@ use crate::capture::wait::{Bell, Woken, wait_for};
 pub use depot::{Block, HEADROOM, Lease};
 use depot::{Depot, Outcome};
 
-/// Blocks that go round: enough for several workers, who are done with one at different times. One thread that reads for
-/// itself makes no more than one.
+/// Blocks that go round among several workers, who are done with one at different times. One thread that reads for itself
+/// makes no more than one.
 pub const BLOCKS: usize = 16;
+
+/// Blocks that go round between the thread that reads ahead and one that works: few, so that they stay in a cache.
+const FEW_BLOCKS: usize = 6;
 
 /// How a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// All of it is there: blocks are filled.
+    /// All of it is there, and another thread reads it ahead.
+    Ahead,
+    /// All of it is there: blocks are filled. Only decompressing is worth a thread.
     Eager,
     /// Whatever one read gives is a block.
     AsItComes,
@@ -141,16 +146,16 @@ pub struct Blocks {
     depot: Arc<Depot>,
     /// The newest was full, so there may be many.
     is_long: bool,
-    /// A thread is worth it when there are many: for what it does beside copying them.
+    /// A thread is worth it when there are many.
     reads_ahead: bool,
 }
 
 impl Blocks {
     /// The blocks of `source`.
     pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        let depot = Arc::new(Depot::new(BLOCKS));
+        let depot = Arc::new(Depot::new(if pace == Pace::Ahead { FEW_BLOCKS } else { BLOCKS }));
         let reader = Reader { source, pace, depot: depot.clone(), failed: None, is_over: false };
-        Self { from: From::Here(reader), depot, is_long: false, reads_ahead: false }
+        Self { from: From::Here(reader), depot, is_long: false, reads_ahead: pace == Pace::Ahead }
     }
 
     /// The next block; `None` at the end. A file of one block is never worth a thread.
@@ -185,7 +190,7 @@ impl Blocks {
             let rest = std::mem::replace(&mut reader.source, Box::new(io::empty()));
             reader.source = Box::new(through(Box::new(io::Cursor::new(start).chain(rest)))?);
             (reader.is_over, reader.failed) = (false, None);
-            self.reads_ahead = reader.pace == Pace::Eager;
+            self.reads_ahead = reader.pace != Pace::AsItComes;
         }
         self.is_long = false;
         Ok(())

@@ -108,7 +108,7 @@ impl Read for Source {
 #[test]
 fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
     for bytes in [pcap(), pcapng(), packed(&pcap())] {
-        for pace in [Pace::Eager, Pace::AsItComes] {
+        for pace in [Pace::Ahead, Pace::Eager, Pace::AsItComes] {
             for size in [97, 1000, BLOCK_SIZE - 1, BLOCK_SIZE, usize::MAX] {
                 let (source, _) = Source::new(bytes.clone(), size, || Ok(0));
                 let mut file = CaptureFile::read(source, pace).unwrap();
@@ -159,7 +159,7 @@ fn large_compressed_files_are_read_as_they_are() {
 #[test]
 fn an_error_comes_after_the_packets_before_it() {
     for bytes in [pcap(), packed(&pcap())] {
-        for pace in [Pace::Eager, Pace::AsItComes] {
+        for pace in [Pace::Ahead, Pace::Eager, Pace::AsItComes] {
             let (source, _) = Source::new(bytes.clone(), 1000, || Err(io::Error::other("the disk is gone")));
             let got = check(&mut CaptureFile::read(source, pace).unwrap());
             assert_eq!(got, (lengths().len(), Some("the disk is gone".into())));
@@ -171,9 +171,9 @@ fn an_error_comes_after_the_packets_before_it() {
 fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
     let whole = pcap();
     let cut = &whole[..whole.len() - 1];
-    for bytes in [cut.to_vec(), packed(cut)] {
+    for (bytes, pace) in [(cut.to_vec(), Pace::Ahead), (cut.to_vec(), Pace::Eager), (packed(cut), Pace::Eager)] {
         let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
-        let (packets, problem) = check(&mut CaptureFile::read(source, Pace::Eager).unwrap());
+        let (packets, problem) = check(&mut CaptureFile::read(source, pace).unwrap());
         assert_eq!((packets, problem), (lengths().len() - 1, Some(Problem::Truncated.to_string())));
     }
 }
@@ -187,15 +187,17 @@ fn a_panic_of_the_thread_that_reads_ahead_is_no_end_of_file() {
 
 #[test]
 fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
-    let (source, given) = Source::new(packed(&pcap()), usize::MAX, || Ok(0));
-    let mut file = CaptureFile::read(source, Pace::Eager).unwrap();
-    let mut used = 0;
-    while used < 2 * BLOCK_SIZE {
-        used += 16 + file.next_record().unwrap().unwrap().data.len();
-        assert!(given.load(Ordering::Relaxed) <= used + (BLOCKS + 2) * BLOCK_SIZE);
+    for (bytes, pace) in [(pcap(), Pace::Ahead), (packed(&pcap()), Pace::Eager)] {
+        let (source, given) = Source::new(bytes, usize::MAX, || Ok(0));
+        let mut file = CaptureFile::read(source, pace).unwrap();
+        let mut used = 0;
+        while used < 2 * BLOCK_SIZE {
+            used += 16 + file.next_record().unwrap().unwrap().data.len();
+            assert!(given.load(Ordering::Relaxed) <= used + (BLOCKS + 2) * BLOCK_SIZE);
+        }
+        drop(file);
+        assert_eq!(Arc::strong_count(&given), 1, "the source is closed");
     }
-    drop(file);
-    assert_eq!(Arc::strong_count(&given), 1, "the source is closed");
 }
 
 #[test]
