@@ -41,27 +41,42 @@ fn captures(criterion: &mut Criterion) {
 }
 
 /// An exchange on one connection after the other, of so many: what is not in the processor's caches has to be fetched.
+/// As packets of a file they come block by block, live they come one by one.
 fn tables(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pipeline with open connections");
-    group.throughput(Throughput::Elements(2)).sample_size(20);
+    let exchanges = 1000;
+    group.throughput(Throughput::Elements(2 * exchanges)).sample_size(20);
     for count in [1_000_u32, 100_000, 1_000_000] {
-        group.bench_function(count.to_string(), |bencher| {
-            let (mut pipeline, mut wire) = (pipeline(), Wire::default());
-            wire.step = 100;
-            let mut connections: Vec<_> = (0..count).map(Connection::new).collect();
-            let mut exchange = |at: usize| {
-                let mut take = |packet: &Packet<'_>| pipeline.push(packet);
-                take(&wire.segment(&mut connections[at], CLIENT, ACK, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
-                take(&wire.segment(&mut connections[at], SERVER, ACK, b"HTTP/1.1 204 No Content\r\n\r\n"));
-            };
-            (0..count as usize).for_each(&mut exchange);
-            // A stride without a common divisor visits all of them, in an order no cache foresees.
-            let mut at = 0;
-            bencher.iter(|| {
-                at = (at + 611_953) % count as usize;
-                exchange(at);
+        for (name, all) in [("one by one", false), ("block by block", true)] {
+            group.bench_function(format!("{count}, {name}"), |bencher| {
+                let (mut pipeline, mut wire) = (pipeline(), Wire::default());
+                wire.step = 100;
+                let mut connections: Vec<_> = (0..count).map(Connection::new).collect();
+                let mut exchange = |at: usize, take: &mut dyn FnMut(&Packet<'_>)| {
+                    take(&wire.segment(&mut connections[at], CLIENT, ACK, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+                    take(&wire.segment(&mut connections[at], SERVER, ACK, b"HTTP/1.1 204 No Content\r\n\r\n"));
+                };
+                (0..count as usize).for_each(|at| exchange(at, &mut |packet| pipeline.push(packet)));
+                // A stride without a common divisor visits all of them, in an order no cache foresees.
+                let mut at = 0;
+                let block = || {
+                    let mut block = traffic::Capture::default();
+                    for _ in 0..exchanges {
+                        at = (at + 611_953) % count as usize;
+                        exchange(at, &mut |packet| block.record(packet));
+                    }
+                    block
+                };
+                let take = |block: &mut traffic::Capture| {
+                    if all {
+                        pipeline.push_all(block.packets());
+                    } else {
+                        block.packets().for_each(|packet| pipeline.push(&packet));
+                    }
+                };
+                bencher.iter_batched_ref(block, take, BatchSize::PerIteration);
             });
-        });
+        }
     }
     group.finish();
 }

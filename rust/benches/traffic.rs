@@ -14,7 +14,7 @@ pub struct Capture {
 }
 
 impl Capture {
-    fn record(&mut self, packet: &Packet<'_>) {
+    pub fn record(&mut self, packet: &Packet<'_>) {
         self.bytes.extend_from_slice(packet.data);
         self.frames.push((packet.ts, self.bytes.len()));
     }
