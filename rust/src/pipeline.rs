@@ -125,11 +125,6 @@ impl Pipeline {
         self.stages.take(&arrival);
     }
 
-    /// Takes a packet whose link type nobody can decode.
-    pub fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        self.take(&Arrival::unknown(Timestamp::default(), interface, wire_len));
-    }
-
     /// Lets time pass.
     pub fn tick(&mut self, now: Timestamp) {
         self.clock.set(now);
