@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import tty
 from contextlib import suppress
@@ -389,6 +390,26 @@ def test_what_is_not_taken_is_kept_and_follows_in_order(line):
             terminal.flush()
     assert seen.decode() == text
     assert os.get_blocking(stream.fileno()), "the shell's end is as it was"
+
+
+def test_leaving_a_terminal_that_reads_in_crumbs_takes_no_longer_than_one_that_does_not(line):
+    shows, stream = line
+    is_over = threading.Event()
+
+    def read_in_crumbs():
+        while not is_over.wait(0.3):
+            with suppress(BlockingIOError):
+                os.read(shows, 4096)
+
+    reader = threading.Thread(target=read_in_crumbs)
+    reader.start()
+    start = time.monotonic()
+    with Writer(stream) as terminal:
+        terminal.write("x" * 1_000_000)
+    took = time.monotonic() - start
+    is_over.set()
+    reader.join()
+    assert 0.9 < took < 1.5
 
 
 def test_leaving_a_terminal_that_does_not_read_takes_a_second_and_takes_back_what_it_did_not_read(line):

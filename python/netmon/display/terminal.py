@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select
 import termios
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TextIO
 
@@ -86,8 +87,10 @@ class Terminal:
         """Waits until all is written, at most so long; tells whether it is."""
         waited = select.poll()
         waited.register(self._fd, select.POLLOUT)
+        until = time.monotonic() + seconds
         self._push()
-        while self._pending and waited.poll(seconds * 1000):
+        while self._pending and (left := until - time.monotonic()) > 0:
+            waited.poll(left * 1000)
             self._push()
         return not self._pending
 
