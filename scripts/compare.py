@@ -160,9 +160,9 @@ def listen(name, network, path, rate, seconds):
         process = server.start(*LISTENERS[name], stdout=said, stderr=said)
         time.sleep(2)  # all of them listen by then
         limit = [f"--pps={rate}", f"--limit={rate * seconds}"] if rate else ["--topspeed"]
-        sent = client.run(
-            "tcpreplay", "-q", "--preload-pcap", "--loop=1000", f"--duration={seconds}", "-i", "c0", *limit, path
-        )
+        # Other addresses each time: the same connections again would be nothing but retransmissions.
+        loops = ["--preload-pcap", "--loop=1000", "--unique-ip", f"--duration={seconds}"]
+        sent = client.run("tcpreplay", "-q", *loops, "-i", "c0", *limit, path)
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         run = usage(process, started)

@@ -1,6 +1,7 @@
 """The command: arguments in; exit code, messages and settings out. No capture is opened here."""
 
 import getpass
+import os
 import subprocess
 import sys
 
@@ -193,3 +194,29 @@ def test_a_usual_file_that_cannot_be_there_is_not_missed(ran, tmp_path, monkeypa
 def test_as_a_module_it_is_the_same_command():
     done = subprocess.run([sys.executable, "-m", "netmon", "-V"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"netmon {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "said"),
+    [
+        (">/dev/full", (1, "netmon: standard output: No space left on device\n")),
+        (">&-", (0, "")),
+        (">&- 2>&-", (0, "")),
+    ],
+)
+def test_what_becomes_of_standard_output_is_told_at_the_end(redirection, said):
+    """Buffered until the process ends, as it is for anyone who pipes it."""
+    line = f'"$0" -m netmon -V {redirection}'
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    command = ["sh", "-c", line, sys.executable]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == said
+
+
+def test_a_reader_that_is_gone_at_the_end_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as out:
+        command = [sys.executable, "-m", "netmon", "-V"]
+        done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

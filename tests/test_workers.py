@@ -82,6 +82,16 @@ def test_files_of_many_blocks_count_the_same(pack, many_blocks, tmp_path):
     assert [counted(path, interval=0.05, workers=workers) for workers in (2, 3, 8)] == [one] * 3
 
 
+def test_when_all_is_for_one_worker_the_others_wait_for_it(tmp_path):
+    """More blocks than go round, of one connection: whoever reads has to wait until some of them come back."""
+    path = tmp_path / "one.pcap"
+    path.write_bytes(forge.pcap(Wire().say(*(GET, ok(bytes(60_000))) * 120, size=60_000)))
+    assert path.stat().st_size > 24 * 2**18
+    one = counted(path)
+    assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
+    assert [counted(path, workers=workers) for workers in (2, 3, 8)] == [one] * 3
+
+
 def crowd(connections):
     """A capture of many connections, joined midway: each asks, and is answered when all have asked."""
     header, link = struct.Struct("<IIII"), forge.MAC + b"\x08\x00"

@@ -1,7 +1,5 @@
 """``python -m netmon`` is the command ``netmon``."""
 
-import sys
+from netmon.cli import process
 
-from netmon.cli import main
-
-sys.exit(main())
+process()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
 from netmon._core import CaptureError, FilterError, SourceError, __version__
@@ -61,6 +61,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         code, message = _explain(error, arguments)
         print(message, file=sys.stderr)
         return code
+
+
+def process() -> NoReturn:
+    """The command as a process, which ends without freeing anything: that can take longer than all else."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the shell: >&-
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
+    code = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has had enough
+        pass
+    except OSError as error:
+        code = FAILED
+        print(f"netmon: standard output: {error.strerror}", file=sys.stderr)
+    os._exit(code)
 
 
 def _run(arguments: list[str]) -> int:

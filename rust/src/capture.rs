@@ -9,6 +9,7 @@ pub mod file;
 pub mod filter;
 pub mod interfaces;
 pub mod live;
+pub mod prefetch;
 pub mod wait;
 
 use std::io;

@@ -4,6 +4,7 @@
 //! wall clock does so too when no packet comes. Whoever reads snapshots never holds the capture up: a live queue that is
 //! full merges its oldest two, so a slow reader gets coarser snapshots and the same counts.
 
+mod alone;
 mod batch;
 mod collector;
 mod crew;
@@ -20,7 +21,7 @@ use std::time::{Duration, Instant};
 use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
 use crate::capture::{self, Error, fanout};
-use crate::pipeline::decode::FlowKey;
+use crate::pipeline::decode::Folded;
 use queue::Queue;
 pub use queue::{Next, Overflow};
 
@@ -187,9 +188,7 @@ impl Job {
     }
 }
 
-/// Which of `count` workers has a connection.
-fn worker_of(key: &FlowKey, count: usize) -> usize {
-    let bits = key.low.address.to_bits() ^ key.high.address.to_bits();
-    let addresses = (bits >> 96) as u32 ^ (bits >> 64) as u32 ^ (bits >> 32) as u32 ^ bits as u32;
-    fanout::share(addresses, key.low.port ^ key.high.port, count)
+/// Which of `count` workers has a connection, by what both its directions have in common.
+fn worker_of(Folded { addresses, ports }: Folded, count: usize) -> usize {
+    fanout::share(addresses, ports, count)
 }

@@ -13,6 +13,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 
 use super::Error;
+use super::prefetch::prefetch;
 use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
 pub use blocks::Lease;
@@ -21,6 +22,9 @@ use input::Input;
 
 /// No record is larger: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
+
+/// Bytes ahead of the packet at hand that are asked for: some packets' worth.
+const PREFETCH: usize = 1024;
 
 /// A packet as the file has it.
 #[derive(Clone, Copy, Debug)]
@@ -104,8 +108,8 @@ pub struct CaptureFile {
     input: Input,
     format: Format,
     interfaces: Vec<FileInterface>,
-    /// Bytes it takes to go on, at the end of a block.
-    needs: usize,
+    /// Bytes it takes to go on, at the end of a block; `None` while there may be packets in it.
+    needs: Option<usize>,
 }
 
 impl CaptureFile {
@@ -151,7 +155,7 @@ impl CaptureFile {
         } else {
             Format::Pcap(pcap::Format::read(magic, &mut input, &mut interfaces)?)
         };
-        Ok(Self { input, format, interfaces, needs: 0 })
+        Ok(Self { input, format, interfaces, needs: None })
     }
 
     /// The interfaces the file told of so far. More may come while reading.
@@ -176,7 +180,7 @@ impl CaptureFile {
         match self.step()? {
             Step::Packet(location) => Ok(Some(self.record(location))),
             Step::Needs(count) => {
-                self.needs = count;
+                self.needs = Some(count);
                 Ok(None)
             }
         }
@@ -187,15 +191,24 @@ impl CaptureFile {
         self.input.release()
     }
 
-    /// Waits for the next block; false at the end.
+    /// Goes to the next block, waiting for it; false at the end. The first one may be there already.
     pub fn next_block(&mut self) -> Result<bool, Problem> {
-        self.input.want(self.needs)
+        self.needs.take().map_or(Ok(true), |count| self.input.want(count))
+    }
+
+    /// The next block comes without waiting, for the file or for those who look at blocks before.
+    pub fn is_ready(&self) -> bool {
+        self.needs.is_none() || self.input.is_ready()
     }
 
     #[inline]
     fn record(&self, location: Location) -> Record<'_> {
         let Location { interface, ts, wire_len, at, len } = location;
-        let data = &self.input.buffer()[at..at + len];
+        let buffer = self.input.buffer();
+        let data = &buffer[at..at + len];
+        if let Some(coming) = buffer.get(at + PREFETCH..at + PREFETCH + len) {
+            prefetch(coming);
+        }
         Record { ts, wire_len: wire_len.max(len as u32), interface, data, at }
     }
 

@@ -3,10 +3,11 @@
 //! Packets of a file stay in their block, which all batches share that refer to it; what is in no block is copied. The
 //! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
-use std::iter::{from_fn, once};
+use std::iter::repeat;
 use std::sync::Arc;
 
 use crate::capture::file::Lease;
+use crate::capture::prefetch::prefetch;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::Segment;
 use crate::pipeline::intake::{Arrival, Content};
@@ -17,6 +18,9 @@ use crate::pipeline::snapshot::InterfaceState;
 const MAX_EVENTS: usize = 512;
 /// Payload bytes in a full batch, for the same reason.
 const MAX_BYTES: usize = 128 * 1024;
+
+/// Packets ahead of the one being taken that are asked for.
+const PREFETCH: usize = 4;
 
 /// What happens to a worker.
 #[derive(Debug)]
@@ -82,8 +86,8 @@ impl Entry {
         matches!(self, Self::There(_))
     }
 
-    fn location(self) -> Option<Location> {
-        if let Self::There(place) = self { Some(place) } else { None }
+    fn location(&self) -> Option<Location> {
+        if let Self::There(place) = *self { Some(place) } else { None }
     }
 }
 
@@ -147,13 +151,9 @@ impl Batch {
         let block = block.as_deref().map_or(&[][..], |lease| &lease[..]);
         let mut payloads = &self.payloads[..];
         let (mut events, mut copied) = (self.events.drain(..), self.copied.drain(..));
-        let mut entries = self.entries.drain(..).peekable();
-        while let Some(entry) = entries.next() {
-            match entry {
-                Entry::There(first) => {
-                    let rest = from_fn(|| entries.next_if(Entry::is_there).and_then(Entry::location));
-                    pipeline.push_all(once(first).chain(rest).map(|place| place.packet(block)));
-                }
+        for run in self.entries.chunk_by(|before, next| before.is_there() && next.is_there()) {
+            match run[0] {
+                Entry::There(_) => pipeline.push_all(packets(run, block)),
                 Entry::Copied => {
                     let Some((arrival, len)) = copied.next() else { continue };
                     let (payload, rest) = payloads.split_at(len);
@@ -167,9 +167,21 @@ impl Batch {
                 }
             }
         }
-        drop((entries, events, copied));
+        drop((events, copied));
+        self.entries.clear();
         self.payloads.clear();
     }
+}
+
+/// The packets in a block, each asked for a little before its turn.
+fn packets<'a>(run: &'a [Entry], block: &'a [u8]) -> impl Iterator<Item = Packet<'a>> {
+    let coming = run.iter().skip(PREFETCH).map(Some).chain(repeat(None));
+    run.iter().zip(coming).filter_map(move |(entry, coming)| {
+        if let Some(coming) = coming.and_then(Entry::location) {
+            prefetch(coming.packet(block).data);
+        }
+        entry.location().map(|place| place.packet(block))
+    })
 }
 
 /// A packet's content without its payload, and the payload.

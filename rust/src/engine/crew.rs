@@ -1,175 +1,184 @@
-//! Who works on the packets of files: one pipeline in the thread that reads, or several in threads of their own.
+//! Several workers for the packets of files, each in a thread of its own.
 //!
-//! With several, the reader does what needs to see every packet: the clock, fragments, tunnels. Then it knows the
-//! connection, and each connection has one worker. So any number of workers counts the same.
+//! Whoever runs short of work reads a block and deals its packets to all. The dealer does what needs to see every packet:
+//! the clock, fragments, tunnels. Then it knows the connection, and each connection has one worker. So any number of
+//! workers counts the same, and none waits while there is something to do.
 
+use std::collections::VecDeque;
 use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Scope, ScopedJoinHandle};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::batch::{Batch, Event};
 use super::collector::Collector;
-use super::{Shared, worker_of};
+use super::files::{Reading, Workers};
+use super::{Shared, lock, worker_of};
+use crate::capture::Error;
 use crate::capture::file::Lease;
 use crate::pipeline::clock::Clock;
 use crate::pipeline::decode;
 use crate::pipeline::intake::{Arrival, Intake};
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
-use crate::pipeline::snapshot::InterfaceState;
+use crate::pipeline::snapshot::{InterfaceState, Snapshot};
 use crate::pipeline::{Pipeline, Settings};
 
-/// What takes the packets of a source, interval after interval.
-pub trait Workers {
-    /// Says how an interface is called.
-    fn set_interface(&mut self, id: InterfaceId, name: &str);
-    /// Takes a packet, which begins there in the block that comes.
-    fn push(&mut self, packet: &Packet<'_>, at: usize);
-    /// Takes the block in which the packets are that were pushed since the last one.
-    fn take_block(&mut self, block: Lease);
-    /// Takes a packet whose link type nobody can decode.
-    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32);
-    /// Closes an interval.
-    fn close(&mut self, start: Timestamp, end: Timestamp);
-    /// The source is over; the open interval is closed after this.
-    fn finish(&mut self);
-    /// One of them cannot go on.
-    fn is_broken(&self) -> bool;
-}
+/// A worker with fewer batches than this reads the next block, if nobody else does: while it reads, the others still have
+/// something to do.
+const FEW: usize = 2;
 
-/// One pipeline in the thread of its reader. While there are many connections it works block by block, as the others
-/// do, so that it can look ahead.
-pub struct Alone<'a> {
-    clock: Clock,
-    pipeline: Pipeline,
-    /// What is put off until its block is whole.
-    ahead: Batch,
-    collector: &'a Collector,
-    shared: &'a Shared,
-}
-
-impl<'a> Alone<'a> {
-    pub fn new(pipeline: Pipeline, collector: &'a Collector, shared: &'a Shared) -> Self {
-        Self { clock: Clock::default(), pipeline, ahead: Batch::default(), collector, shared }
-    }
-
-    fn tell(&mut self, event: Event) {
-        if self.ahead.is_empty() {
-            let (collector, queue) = (self.collector, &self.shared.queue);
-            event.happen(&mut self.pipeline, |pipeline, start, end| {
-                collector.deliver(0, pipeline.close(start, end), queue);
-            });
-        } else {
-            self.ahead.note(event);
-        }
-    }
-}
-
-impl Workers for Alone<'_> {
-    fn set_interface(&mut self, id: InterfaceId, name: &str) {
-        self.tell(Event::Interface(id, name.to_owned(), InterfaceState::Up));
-    }
-
-    fn push(&mut self, packet: &Packet<'_>, at: usize) {
-        if let Some(now) = self.clock.follow(packet.ts) {
-            self.tell(Event::Tick(now));
-        }
-        if self.ahead.is_empty() && !self.pipeline.has_many() {
-            self.pipeline.push_timeless(packet);
-        } else {
-            self.ahead.refer(packet, at);
-        }
-    }
-
-    fn take_block(&mut self, block: Lease) {
-        let (collector, queue) = (self.collector, &self.shared.queue);
-        self.ahead.lies_in(Some(Arc::new(block)));
-        self.ahead.play(&mut self.pipeline, |pipeline, start, end| {
-            collector.deliver(0, pipeline.close(start, end), queue);
-        });
-    }
-
-    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len);
-        if self.ahead.is_empty() {
-            self.pipeline.take(&unknown);
-        } else {
-            self.ahead.push(&unknown);
-        }
-    }
-
-    fn close(&mut self, start: Timestamp, end: Timestamp) {
-        self.tell(Event::Close(start, end));
-    }
-
-    fn finish(&mut self) {
-        self.tell(Event::Finish);
-    }
-
-    fn is_broken(&self) -> bool {
-        false
-    }
-}
-
-/// The way to a worker and back. What waits on it is bounded by the blocks that there are.
+/// What waits for a worker; bounded by the blocks that there are.
+#[derive(Debug, Default)]
 struct Lane {
-    filling: Batch,
-    full: Sender<Batch>,
-    empty: Receiver<Batch>,
+    waiting: VecDeque<Batch>,
+    /// Batches that were worked off, to be filled again.
+    empty: Vec<Batch>,
 }
 
-impl Lane {
-    /// Hands over what there is, and the block in which it lies; false when nobody takes it.
-    fn send(&mut self, block: Option<&Arc<Lease>>) -> bool {
-        if self.filling.is_empty() {
-            return true;
+/// What all workers look at.
+struct Hall<'a> {
+    lanes: Vec<Lane>,
+    /// Where one of them at a time reads; nobody has it there now.
+    desk: Option<Box<Desk<'a>>>,
+    /// Nobody reads any more.
+    is_over: bool,
+    failure: Option<Error>,
+    sleepers: usize,
+}
+
+/// A reader of blocks.
+struct Desk<'a> {
+    reading: Reading<'a>,
+    dealer: Dealer,
+}
+
+impl<'a> Hall<'a> {
+    /// The desk, when it is free and a worker with so many batches waiting had better read.
+    fn take_desk(&mut self, waiting: usize) -> Option<Box<Desk<'a>>> {
+        let may_read = |desk: &mut Box<Desk<'_>>| waiting == 0 || waiting < FEW && desk.reading.is_ready();
+        self.desk.take_if(|desk| may_read(desk))
+    }
+
+    /// Takes the desk back, and what was read there.
+    fn give_back(&mut self, mut desk: Box<Desk<'a>>, goes_on: Result<bool, Error>) {
+        for (hand, lane) in desk.dealer.hands.iter_mut().zip(&mut self.lanes).filter(|(hand, _)| !hand.is_empty()) {
+            let next = lane.empty.pop().unwrap_or_default();
+            lane.waiting.push_back(std::mem::replace(hand, next));
         }
-        self.filling.lies_in(block.cloned());
-        let next = self.empty.try_recv().unwrap_or_default();
-        self.full.send(std::mem::replace(&mut self.filling, next)).is_ok()
+        match goes_on {
+            Ok(true) if !self.is_over => self.desk = Some(desk),
+            Ok(_) => self.is_over = true,
+            Err(error) => (self.is_over, self.failure) = (true, Some(error)),
+        }
     }
 }
 
-/// Several pipelines, each in a thread of its own.
-pub struct Crew<'scope> {
+/// Several pipelines, and what they read.
+pub struct Crew<'a> {
+    settings: &'a Settings,
+    hall: Mutex<Hall<'a>>,
+    news: Condvar,
+}
+
+impl<'a> Crew<'a> {
+    /// A crew of `count`.
+    pub fn new(reading: Reading<'a>, settings: &'a Settings, count: usize) -> Self {
+        let desk = Some(Box::new(Desk { reading, dealer: Dealer::new(settings, count) }));
+        let lanes = (0..count).map(|_| Lane::default()).collect();
+        let hall = Mutex::new(Hall { lanes, desk, is_over: false, failure: None, sleepers: 0 });
+        Self { settings, hall, news: Condvar::new() }
+    }
+
+    /// Works until all is read, the first worker in this thread. A panic of another goes on here.
+    pub fn run(self, count: usize, collector: &Collector, shared: &Shared) -> Result<(), Error> {
+        std::thread::scope(|scope| {
+            let worker = |number| {
+                let (crew, leaving) = (&self, Leaving { crew: &self, number });
+                move || {
+                    let _leaving = leaving;
+                    crew.work(number, count, |part| collector.deliver(number, part, &shared.queue));
+                }
+            };
+            // All are made before one is started: if that fails, those that were wait for nobody.
+            let mut workers: VecDeque<_> = (0..count).map(worker).collect();
+            let first = workers.pop_front();
+            let mut threads = Vec::new();
+            for (number, worker) in (1..).zip(workers) {
+                let builder = std::thread::Builder::new().name(format!("netmon-worker-{number}"));
+                threads.push(builder.spawn_scoped(scope, worker)?);
+            }
+            first.into_iter().for_each(|work| work());
+            threads.into_iter().for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            Ok::<(), Error>(())
+        })?;
+        self.hall.into_inner().unwrap_or_else(PoisonError::into_inner).failure.map_or(Ok(()), Err)
+    }
+
+    fn work(&self, number: usize, count: usize, deliver: impl Fn(Snapshot)) {
+        let mut pipeline = Pipeline::new(self.settings.share(count));
+        while let Some(mut batch) = self.next(number) {
+            batch.play(&mut pipeline, |pipeline, start, end| deliver(pipeline.close(start, end)));
+            lock(&self.hall).lanes[number].empty.push(batch);
+        }
+    }
+
+    /// What a worker does next; it may have to read it. `None` at the end.
+    fn next(&self, number: usize) -> Option<Batch> {
+        let mut hall = lock(&self.hall);
+        loop {
+            let waiting = hall.lanes[number].waiting.len();
+            if let Some(mut desk) = hall.take_desk(waiting) {
+                drop(hall);
+                let goes_on = desk.reading.read_block(&mut desk.dealer);
+                hall = lock(&self.hall);
+                hall.give_back(desk, goes_on);
+                self.wake(&hall);
+            } else if let Some(batch) = hall.lanes[number].waiting.pop_front() {
+                return Some(batch);
+            } else if hall.is_over {
+                return None;
+            } else {
+                hall.sleepers += 1;
+                hall = self.news.wait(hall).unwrap_or_else(PoisonError::into_inner);
+                hall.sleepers -= 1;
+            }
+        }
+    }
+
+    fn wake(&self, hall: &Hall<'_>) {
+        if hall.sleepers > 0 {
+            self.news.notify_all();
+        }
+    }
+}
+
+/// A worker is gone, even by a panic: nobody reads for it any more, and what waits for it gives back its blocks.
+struct Leaving<'c, 'a> {
+    crew: &'c Crew<'a>,
+    number: usize,
+}
+
+impl Drop for Leaving<'_, '_> {
+    fn drop(&mut self) {
+        let mut hall = lock(&self.crew.hall);
+        hall.is_over = true;
+        hall.desk = None;
+        hall.lanes[self.number] = Lane::default();
+        self.crew.wake(&hall);
+    }
+}
+
+/// Deals packets to the workers.
+struct Dealer {
     clock: Clock,
     intake: Intake,
-    lanes: Vec<Lane>,
-    threads: Vec<ScopedJoinHandle<'scope, ()>>,
-    is_broken: bool,
+    /// What each worker gets of the block at hand.
+    hands: Vec<Batch>,
 }
 
-impl<'scope> Crew<'scope> {
-    /// Starts `count` workers.
-    pub fn start<'env>(
-        scope: &'scope Scope<'scope, 'env>,
-        settings: &Settings,
-        count: usize,
-        collector: &'env Collector,
-        shared: &'env Shared,
-    ) -> std::io::Result<Self> {
-        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
-        for number in 0..count {
-            let (full, to_do) = channel();
-            let (done, empty) = channel();
-            let pipeline = Pipeline::new(settings.share(count));
-            let builder = std::thread::Builder::new().name(format!("netmon-worker-{number}"));
-            threads.push(builder.spawn_scoped(scope, move || {
-                work(pipeline, &to_do, &done, |part| collector.deliver(number, part, &shared.queue));
-            })?);
-            lanes.push(Lane { filling: Batch::default(), full, empty });
-        }
+impl Dealer {
+    fn new(settings: &Settings, count: usize) -> Self {
         let intake = Intake::new(settings.defragment, settings.tunnels);
-        Ok(Self { clock: Clock::default(), intake, lanes, threads, is_broken: false })
-    }
-
-    /// Waits until all is worked off. A panic of a worker goes on here.
-    pub fn join(mut self) {
-        self.send(None);
-        drop(self.lanes);
-        for thread in self.threads {
-            thread.join().unwrap_or_else(|panic| resume_unwind(panic));
-        }
+        let hands = (0..count).map(|_| Batch::default()).collect();
+        Self { clock: Clock::default(), intake, hands }
     }
 
     /// Fragments are put together here, and tunnels looked into, to know whose connection it is.
@@ -177,40 +186,20 @@ impl<'scope> Crew<'scope> {
     fn push_other(&mut self, packet: &Packet<'_>, at: usize) {
         let is_fragment = decode::datagram(packet).is_ok_and(|datagram| datagram.fragment.is_some());
         let arrival = self.intake.read(packet);
-        let worker = arrival.key().map_or(0, |key| worker_of(key, self.lanes.len()));
-        let lane = &mut self.lanes[worker];
+        let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.hands.len()));
         if is_fragment {
-            lane.filling.push(&arrival);
+            self.hands[worker].push(&arrival);
         } else {
-            lane.filling.refer(packet, at);
+            self.hands[worker].refer(packet, at);
         }
     }
 
     fn tell_all(&mut self, event: impl Fn() -> Event) {
-        self.lanes.iter_mut().for_each(|lane| lane.filling.note(event()));
-    }
-
-    fn send(&mut self, block: Option<&Arc<Lease>>) {
-        for lane in &mut self.lanes {
-            self.is_broken |= !lane.send(block);
-        }
+        self.hands.iter_mut().for_each(|hand| hand.note(event()));
     }
 }
 
-fn work(
-    mut pipeline: Pipeline,
-    to_do: &Receiver<Batch>,
-    done: &Sender<Batch>,
-    deliver: impl Fn(crate::pipeline::snapshot::Snapshot),
-) {
-    for mut batch in to_do {
-        batch.play(&mut pipeline, |pipeline, start, end| deliver(pipeline.close(start, end)));
-        // At the end nobody wants it back.
-        let _ = done.send(batch);
-    }
-}
-
-impl Workers for Crew<'_> {
+impl Workers for Dealer {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
         self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
     }
@@ -219,34 +208,34 @@ impl Workers for Crew<'_> {
         if let Some(now) = self.clock.follow(packet.ts) {
             self.tell_all(|| Event::Tick(now));
         }
-        match Intake::plain(packet) {
-            Some(segment) => {
-                let worker = worker_of(&segment.key, self.lanes.len());
-                self.lanes[worker].filling.refer(packet, at);
+        match decode::folded(packet) {
+            Some(ends) => {
+                let worker = worker_of(ends, self.hands.len());
+                self.hands[worker].refer(packet, at);
             }
             None => self.push_other(packet, at),
         }
     }
 
     fn take_block(&mut self, block: Lease) {
-        self.send(Some(&Arc::new(block)));
+        let block = Arc::new(block);
+        self.hands.iter_mut().filter(|hand| !hand.is_empty()).for_each(|hand| hand.lies_in(Some(block.clone())));
     }
 
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        self.lanes[0].filling.push(&Arrival::unknown(Timestamp::default(), interface, wire_len));
+        self.hands[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
         let lost = self.intake.take_dropped();
-        self.lanes[0].filling.note(Event::Undecodable(lost));
+        self.hands[0].note(Event::Undecodable(lost));
         self.tell_all(|| Event::Close(start, end));
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {
         self.tell_all(|| Event::Finish);
-    }
-
-    fn is_broken(&self) -> bool {
-        self.is_broken
+        if let Some((start, end)) = interval {
+            self.close(start, end);
+        }
     }
 }

@@ -10,9 +10,9 @@ mod tcp;
 mod tunnel;
 
 pub use ip::{Datagram, FragmentPart, TCP, extensions};
-pub use tcp::{Direction, Endpoint, Flags, FlowKey, Segment, SeqNumber, segment};
+pub use tcp::{Direction, Endpoint, Flags, FlowKey, Folded, Segment, SeqNumber, segment};
 
-use crate::pipeline::packet::Packet;
+use crate::pipeline::packet::{LinkType, Packet};
 
 /// Why a frame holds no TCP for us. `Foreign` is ordinary (ARP, UDP ...), the others mean broken or cut headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,21 @@ pub enum NotTcp {
 pub fn datagram<'a>(packet: &Packet<'a>) -> Result<Datagram<'a>, NotTcp> {
     let frame = link::strip(packet)?;
     ip::parse(&frame)
+}
+
+/// What [`FlowKey::folded`] gives for the connection of a packet that nearly all packets are like, or would give if the
+/// rest of its headers made sense: TCP in IPv4 without options, whole, in Ethernet. `None` for all others.
+#[inline]
+pub fn folded(packet: &Packet<'_>) -> Option<Folded> {
+    /// Ethernet, IPv4 and the ports of TCP.
+    const HEADERS: usize = 14 + 20 + 4;
+    /// More fragments follow, or came before.
+    const FRAGMENT: u16 = 0x3fff;
+    let frame = packet.data.first_chunk::<HEADERS>().filter(|_| packet.link_type == LinkType::Ethernet)?;
+    let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    let address = |at: usize| u32::from(word(at)) << 16 | u32::from(word(at + 2));
+    let is_plain = word(12) == 0x0800 && frame[14] == 0x45 && word(20) & FRAGMENT == 0 && frame[23] == TCP;
+    is_plain.then(|| Folded { addresses: address(26) ^ address(30), ports: word(34) ^ word(36) })
 }
 
 /// Tunnels one inside the other; more is a loop or an attack.

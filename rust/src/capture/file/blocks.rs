@@ -175,6 +175,15 @@ impl Blocks {
         Ok(block)
     }
 
+    /// The next block comes without waiting: it was read before, or is all there and has a place.
+    pub fn is_ready(&self) -> bool {
+        match &self.from {
+            From::Here(reader) => reader.pace != Pace::AsItComes && self.depot.has_empty(),
+            From::Ahead(_) => self.depot.has_full(),
+            From::Nowhere => true,
+        }
+    }
+
     /// Lends out what a block was read into, until nobody uses it any more.
     pub fn lend(&self, bytes: Vec<u8>) -> Lease {
         self.depot.lend(bytes)

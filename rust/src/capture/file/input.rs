@@ -39,6 +39,11 @@ impl Input {
         Ok(())
     }
 
+    /// More comes without waiting.
+    pub fn is_ready(&self) -> bool {
+        self.blocks.is_ready()
+    }
+
     /// What there is without waiting.
     #[inline]
     pub fn bytes(&self) -> &[u8] {

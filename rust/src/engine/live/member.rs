@@ -132,7 +132,7 @@ impl Member {
             if outgoing.len() == 1 {
                 return true;
             }
-            match arrival.key().map(|key| worker_of(key, outgoing.len())) {
+            match arrival.key().map(|key| worker_of(key.folded(), outgoing.len())) {
                 Some(to) if to != *number => {
                     outgoing[to].push(arrival);
                     full = outgoing[to].is_full().then_some(to);

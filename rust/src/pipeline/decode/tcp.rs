@@ -53,7 +53,23 @@ fn bits(address: Ipv6Addr) -> u128 {
     u128::from_ne_bytes(address.octets())
 }
 
+/// What both directions of a connection have in common, in two words: the exclusive or of its sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Folded {
+    /// Of the addresses, word by word.
+    pub addresses: u32,
+    /// Of the ports.
+    pub ports: u16,
+}
+
 impl FlowKey {
+    /// Its two words.
+    pub fn folded(&self) -> Folded {
+        let bits = self.low.address.to_bits() ^ self.high.address.to_bits();
+        let addresses = (bits >> 96) as u32 ^ (bits >> 64) as u32 ^ (bits >> 32) as u32 ^ bits as u32;
+        Folded { addresses, ports: self.low.port ^ self.high.port }
+    }
+
     /// The endpoint that sends in `direction`.
     pub fn sender(&self, direction: Direction) -> Endpoint {
         match direction {

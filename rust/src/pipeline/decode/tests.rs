@@ -131,6 +131,29 @@ fn both_directions_have_one_key() {
     assert_eq!(v6.to_string(), "[2001:db8::1]:80");
 }
 
+#[test]
+fn only_the_plainest_packets_tell_their_worker_at_a_glance() {
+    let frame = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = [[2; 12].as_slice(), &[8, 0], &ip(b"x")].concat();
+        change(&mut bytes);
+        folded(&packet(LinkType::Ethernet, &bytes)).is_some()
+    };
+    assert!(frame(&|_| {}));
+    let table: [(&str, &dyn Fn(&mut Vec<u8>)); 7] = [
+        ("IPv6", &|bytes| bytes[12..14].copy_from_slice(&[0x86, 0xdd])),
+        ("a VLAN tag", &|bytes| bytes[12..14].copy_from_slice(&[0x81, 0])),
+        ("options", &|bytes| bytes[14] = 0x46),
+        ("the first fragment", &|bytes| bytes[20] = 0x20),
+        ("the last fragment", &|bytes| bytes[21] = 1),
+        ("UDP", &|bytes| bytes[23] = 17),
+        ("no ports", &|bytes| bytes.truncate(37)),
+    ];
+    for (what, change) in table {
+        assert!(!frame(change), "{what}");
+    }
+    assert_eq!(folded(&packet(LinkType::LinuxSll, &[0; 60])), None);
+}
+
 proptest! {
     #[test]
     fn etherparse_agrees(payload in prop::collection::vec(any::<u8>(), 0..60), ports in any::<(u16, u16)>(), seq in any::<u32>(), vlan in 0u16..4096, v6 in any::<bool>()) {
@@ -146,6 +169,24 @@ proptest! {
         prop_assert_eq!(ours.payload, tcp.payload());
         prop_assert_eq!((ours.seq.0, ours.ack.0, ours.window), (tcp.sequence_number(), tcp.acknowledgment_number(), tcp.window_size()));
         prop_assert_eq!(ours.key.sender(ours.direction).port, tcp.source_port());
+    }
+
+    #[test]
+    fn what_tells_the_worker_is_the_same_at_a_glance(ends in any::<([u8; 4], [u8; 4])>(), ports in any::<(u16, u16)>(), damage in prop::option::of((12usize..40, any::<u8>()))) {
+        let mut frame = Vec::new();
+        PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(ends.0, ends.1, 64).tcp(ports.0, ports.1, 1, 9).write(&mut frame, b"GET").unwrap();
+        prop_assert!(folded(&packet(LinkType::Ethernet, &frame)).is_some());
+        if let Some((at, byte)) = damage {
+            frame[at] = byte;
+        }
+        let packet = packet(LinkType::Ethernet, &frame);
+        let datagram = datagram(&packet);
+        let looks_whole = datagram.as_ref().is_ok_and(|datagram| datagram.fragment.is_none() && datagram.protocol == TCP);
+        let key = datagram.and_then(|datagram| segment(&datagram, packet.ts, packet.interface)).map(|segment| segment.key.folded());
+        if let (Some(glance), Ok(key)) = (folded(&packet), key) {
+            prop_assert!(looks_whole);
+            prop_assert_eq!(glance, key);
+        }
     }
 
     #[test]

@@ -72,12 +72,10 @@ impl Depot {
             if state.is_abandoned {
                 return None;
             }
-            if state.large == 0
-                && let Some(bytes) = state.empty.pop()
-            {
-                return Some(bytes);
-            }
-            if state.large == 0 && state.made < self.most {
+            if self.may_fill(&state) {
+                if let Some(bytes) = state.empty.pop() {
+                    return Some(bytes);
+                }
                 state.made += 1;
                 drop(state);
                 return Some(vec![0; HEADROOM + BLOCK_SIZE]);
@@ -85,6 +83,20 @@ impl Depot {
             state.reader_sleeps = true;
             state = self.came_back.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn may_fill(&self, state: &State) -> bool {
+        state.large == 0 && (!state.empty.is_empty() || state.made < self.most)
+    }
+
+    /// There is a block to fill.
+    pub fn has_empty(&self) -> bool {
+        self.may_fill(&self.lock())
+    }
+
+    /// Something was read already.
+    pub fn has_full(&self) -> bool {
+        !self.lock().full.is_empty()
     }
 
     /// Takes back what a block was read into.

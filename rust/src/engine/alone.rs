@@ -1,0 +1,86 @@
+//! One worker for the packets of files, in the thread that reads them.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::batch::{Batch, Event};
+use super::collector::Collector;
+use super::files::Workers;
+use crate::capture::file::Lease;
+use crate::pipeline::Pipeline;
+use crate::pipeline::clock::Clock;
+use crate::pipeline::intake::Arrival;
+use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
+use crate::pipeline::snapshot::InterfaceState;
+
+/// A pipeline. While there are many connections it works block by block, so that it can look ahead.
+pub struct Alone<'a> {
+    clock: Clock,
+    pipeline: Pipeline,
+    /// What is put off until its block is whole.
+    ahead: Batch,
+    collector: &'a Collector,
+    shared: &'a Shared,
+}
+
+impl<'a> Alone<'a> {
+    pub fn new(pipeline: Pipeline, collector: &'a Collector, shared: &'a Shared) -> Self {
+        Self { clock: Clock::default(), pipeline, ahead: Batch::default(), collector, shared }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.ahead.is_empty() {
+            let (collector, queue) = (self.collector, &self.shared.queue);
+            event.happen(&mut self.pipeline, |pipeline, start, end| {
+                collector.deliver(0, pipeline.close(start, end), queue);
+            });
+        } else {
+            self.ahead.note(event);
+        }
+    }
+}
+
+impl Workers for Alone<'_> {
+    fn set_interface(&mut self, id: InterfaceId, name: &str) {
+        self.tell(Event::Interface(id, name.to_owned(), InterfaceState::Up));
+    }
+
+    fn push(&mut self, packet: &Packet<'_>, at: usize) {
+        if let Some(now) = self.clock.follow(packet.ts) {
+            self.tell(Event::Tick(now));
+        }
+        if self.ahead.is_empty() && !self.pipeline.has_many() {
+            self.pipeline.push_timeless(packet);
+        } else {
+            self.ahead.refer(packet, at);
+        }
+    }
+
+    fn take_block(&mut self, block: Lease) {
+        let (collector, queue) = (self.collector, &self.shared.queue);
+        self.ahead.lies_in(Some(Arc::new(block)));
+        self.ahead.play(&mut self.pipeline, |pipeline, start, end| {
+            collector.deliver(0, pipeline.close(start, end), queue);
+        });
+    }
+
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
+        let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len);
+        if self.ahead.is_empty() {
+            self.pipeline.take(&unknown);
+        } else {
+            self.ahead.push(&unknown);
+        }
+    }
+
+    fn close(&mut self, start: Timestamp, end: Timestamp) {
+        self.tell(Event::Close(start, end));
+    }
+
+    fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {
+        self.tell(Event::Finish);
+        if let Some((start, end)) = interval {
+            self.tell(Event::Close(start, end));
+        }
+    }
+}
