@@ -34,18 +34,23 @@ delay = function() return os.time() >= over and 3600000 or 0 end
 """
 
 
+def make_traffic(web, client, name, seconds):
+    """Asks nginx for what makes the traffic `name`."""
+    for size, count in SIZES.items():
+        web.page(f"{size}.bin", "x" * count)
+    if name == "bulk":
+        web.page("wrk.lua", BULK)
+    elif name == "churn":
+        web.page("wrk.lua", namespaces.WRK.replace("{Host =", '{Connection = "close", Host ='))
+    web.wrk(client, seconds, connections=8 if name == "bulk" else 64)
+
+
 def record(path, name, seconds):
     """The traffic `name` as a capture; how many requests nginx logged."""
     with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as folder:
         with namespaces.nginx(server, folder) as web:
-            for size, count in SIZES.items():
-                web.page(f"{size}.bin", "x" * count)
-            if name == "bulk":
-                web.page("wrk.lua", BULK)
-            elif name == "churn":
-                web.page("wrk.lua", namespaces.WRK.replace("{Host =", '{Connection = "close", Host ='))
             recorder = namespaces.Tcpdump(server, "s0", path)
-            web.wrk(client, seconds, connections=8 if name == "bulk" else 64)
+            make_traffic(web, client, name, seconds)
             client.run("curl", "-s", f"http://{namespaces.SERVER}{LAST}")
             dropped = recorder.stop(f"GET {LAST}".encode())
         if dropped:

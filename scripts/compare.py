@@ -6,12 +6,14 @@
 FOLDER has the captures of captures.py. Without --live they are read, by each tool in turn: medians of the runs beside
 those of a loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`).
 With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast
-as it can), and each tool captures at the other end. What is not installed is left out. The netmon is the one of this
-Python.
+as it can), and each tool captures at the other end; then each captures what wrk and nginx say to each other, as fast as
+they can. What is not installed is left out. The netmon is the one of this Python.
 """
 # ruff: noqa: S603  tools are run by their names
 
 import argparse
+import functools
+import itertools
 import json
 import os
 import re
@@ -29,6 +31,7 @@ from statistics import median
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # the networks of the live tests
 import namespaces  # noqa: E402
+from captures import make_traffic  # noqa: E402
 
 NETMON = [str(Path(sys.executable).with_name("netmon")), "--no-config", "-q", "--json"]
 FLOOR = ROOT / "target/release/examples/floor"
@@ -152,33 +155,38 @@ def seen(name, said):
     return (got - dropped if name == "httpry" else got), dropped
 
 
-def listen(name, network, path, rate, seconds):
-    """(packets offered, seconds of sending, what the tool took and said)."""
-    server, client = network
+def listen(name, server, make_traffic):
+    """What the tool took and said, and what making the traffic gave."""
     with tempfile.TemporaryFile("w+") as said:
         started = time.monotonic()
         process = server.start(*LISTENERS[name], stdout=said, stderr=said)
         time.sleep(2)  # all of them listen by then
-        limit = [f"--pps={rate}", f"--limit={rate * seconds}"] if rate else ["--topspeed"]
-        # Other addresses each time: the same connections again would be nothing but retransmissions.
-        loops = ["--preload-pcap", "--loop=1000", "--unique-ip", f"--duration={seconds}"]
-        sent = client.run("tcpreplay", "-q", *loops, "-i", "c0", *limit, path)
+        made = make_traffic()
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         run = usage(process, started)
         said.seek(0)
         run.said = said.read()
+    return run, made
+
+
+def replay(client, path, rate, seconds):
+    """(packets sent, seconds it took)."""
+    limit = [f"--pps={rate}", f"--limit={rate * seconds}"] if rate else ["--topspeed"]
+    # Other addresses each time: the same connections again would be nothing but retransmissions.
+    loops = ["--preload-pcap", "--loop=1000", "--unique-ip", f"--duration={seconds}"]
+    sent = client.run("tcpreplay", "-q", *loops, "-i", "c0", *limit, path)
     offered, took = re.search(r"Actual: (\d+) packets .* in ([\d.]+) seconds", sent).groups()
-    return int(offered), float(took), run
+    return int(offered), float(took)
 
 
 def compare_live(path, rates, seconds):
     rows = []
     tools = [name for name, command in LISTENERS.items() if is_there(command)]
-    with namespaces.pair() as network:
+    with namespaces.pair() as (server, client):
         for rate in rates:
             for name in tools:
-                offered, took, run = listen(name, network, path, rate, seconds)
+                run, (offered, took) = listen(name, server, functools.partial(replay, client, path, rate, seconds))
                 got, dropped = seen(name, run.said)
                 rows.append([
                     f"{offered / took:,.0f}", name, f"{offered:,}", f"{got:,}", f"{100 * got / offered:.1f} %",
@@ -186,6 +194,24 @@ def compare_live(path, rates, seconds):
                 ])  # fmt: skip
     columns = ["packets/s", "tool", "offered", "seen", "", "dropped", "CPU seconds", "CPU µs a packet", "peak MB"]
     table(f"live: {path.stem} over a veth pair for {seconds} s", columns, rows)
+
+
+def compare_with_wrk(seconds):
+    rows = []
+    tools = [name for name, command in LISTENERS.items() if is_there(command)]
+    for traffic, name in itertools.product(("api", "churn", "bulk"), tools):
+        with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as folder:
+            with namespaces.nginx(server, folder) as web:
+                run, _ = listen(name, server, functools.partial(make_traffic, web, client, traffic, seconds))
+            asked = web.requests().total()
+        got, dropped = seen(name, run.said)
+        counted = f"{json.loads(run.said[run.said.index('{') :])['requests']:,}" if name == "netmon" else ""
+        rows.append([
+            traffic, name, f"{asked:,}", counted, f"{got:,}", f"{dropped:,}",
+            f"{run.cpu:.2f}", f"{run.cpu / (got + dropped) * 1e6:.2f}", run.peak,
+        ])  # fmt: skip
+    columns = ["traffic", "tool", "requests", "counted", "seen", "dropped", "CPU seconds", "CPU µs a packet", "peak MB"]
+    table(f"live: nginx and wrk over a veth pair for {seconds} s", columns, rows)
 
 
 def main():
@@ -198,6 +224,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.live:
         compare_live(arguments.folder / "api.pcap", arguments.rates, arguments.seconds)
+        compare_with_wrk(arguments.seconds)
     else:
         compare_files(arguments.folder, arguments.runs)
 

@@ -92,30 +92,32 @@ def test_when_all_is_for_one_worker_the_others_wait_for_it(tmp_path):
     assert [counted(path, workers=workers) for workers in (2, 3, 8)] == [one] * 3
 
 
-def crowd(connections):
-    """A capture of many connections, joined midway: each asks, and is answered when all have asked."""
-    header, link = struct.Struct("<IIII"), forge.MAC + b"\x08\x00"
+CROWD = 110_000
+
+
+@pytest.fixture(scope="module")
+def crowd():
+    """Many connections, joined midway: each asks, and is answered when all have asked."""
     datagram = struct.Struct("!BBHHHBBHIIHHIIBBHHH")
-    packets = [struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)]
-    for at in range(2 * connections):
-        asks, number = at < connections, at % connections
+    many = forge.Conversation(1, 0)
+    many.packets = []
+    for at in range(2 * CROWD):
+        asks, number = at < CROWD, at % CROWD
         client, port = 0x0A000000 + number // 50_000, 1024 + number % 50_000
         said = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % (number % 7) if asks else b"HTTP/1.1 204 X\r\n\r\n"
         ends = (client, 0xC0000201, port, 80, 1, 1) if asks else (0xC0000201, client, 80, port, 1, 34)
         top = datagram.pack(69, 0, 40 + len(said), 0, 0, 64, 6, 0, *ends, 80, forge.ACK, 65535, 0, 0)
-        seconds, micros = divmod(20 * at, 1_000_000)
-        length = len(link) + len(top) + len(said)
-        packets += header.pack(1000 + seconds, micros, length, length), link, top, said
-    return b"".join(packets)
+        many.packets.append((1000 + 20e-6 * at, top + said))
+    return many
 
 
-def test_a_hundred_thousand_connections_at_once_count_the_same(tmp_path):
+def test_a_hundred_thousand_connections_at_once_count_the_same(crowd, tmp_path):
     """One worker looks ahead then, in the middle of a block and of an interval; several have fewer each and do not."""
     path = tmp_path / "crowd.pcap"
-    path.write_bytes(crowd(110_000))
+    path.write_bytes(forge.pcap(crowd))
     one = counted(path, interval=0.3)
     total = Snapshot.merge(map(Snapshot.from_json, one))
-    assert (len(one), total.requests, total.responses) == (15, 110_000, 110_000)
+    assert (len(one), total.requests, total.responses) == (15, CROWD, CROWD)
     assert total.capture.unanswered == 0
     assert [counted(path, interval=0.3, workers=workers) for workers in (2, 3)] == [one] * 2
 
@@ -214,6 +216,24 @@ def test_every_worker_has_something_to_do(network, tmp_path):
         compare(total, nginx.requests())
     assert {*times} == {"netmon-capture", "netmon-worker-1"}
     assert all(time > sum(times.values()) / 5 for time in times.values()), times
+
+
+@live
+def test_a_hundred_thousand_connections_on_the_wire_count_as_in_a_file(crowd, network, tmp_path):
+    """Packets are put off then, to be looked up together: none stays behind when the link falls silent."""
+    path = tmp_path / "crowd.pcap"
+    path.write_bytes(forge.pcap(crowd))
+    server, client = network
+    with Watch(server, "s0") as watch:
+        client.play("c0", (frame for _, frame in forge.frames(crowd)))
+        watch.until(lambda snapshots: Snapshot.merge(snapshots).responses == CROWD, timeout=30)
+        total = watch.total()
+    in_file = Snapshot.merge(Monitor(read=path).snapshots())
+    on_wire, read = ([(s.path, s.requests, s.responses) for s in each.host("a").sections] for each in (total, in_file))
+    assert on_wire == read
+    assert len(read) == 7
+    assert total.capture.kernel_dropped == 0
+    assert (total.capture.unanswered, total.capture.orphan_responses, total.capture.gaps) == (0, 0, 0)
 
 
 @live

@@ -100,18 +100,10 @@ impl Pipeline {
 
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
-        self.push_if(packet, |_| true);
-    }
-
-    /// Takes a packet if what it turns out to be is wanted here.
-    pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
         if let Some(now) = self.clock.follow(packet.ts) {
             self.stages.tick(now);
         }
-        let arrival = self.intake.read(packet);
-        if wanted(&arrival) {
-            self.stages.take(&arrival);
-        }
+        self.push_timeless(packet);
     }
 
     /// Takes a packet that was read elsewhere. Lets no time pass: see [`Pipeline::tick`].
@@ -121,8 +113,16 @@ impl Pipeline {
 
     /// Takes a packet. Lets no time pass: see [`Pipeline::tick`].
     pub fn push_timeless(&mut self, packet: &Packet<'_>) {
+        self.push_if(packet, |_| true);
+    }
+
+    /// The same, if what the packet turns out to be is wanted here now.
+    #[inline]
+    pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
         let arrival = self.intake.read(packet);
-        self.stages.take(&arrival);
+        if wanted(&arrival) {
+            self.stages.take(&arrival);
+        }
     }
 
     /// Lets time pass.

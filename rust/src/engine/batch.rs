@@ -4,6 +4,7 @@
 //! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
 use std::iter::repeat;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use crate::capture::file::Lease;
@@ -82,10 +83,6 @@ impl Location {
 }
 
 impl Entry {
-    fn is_there(&self) -> bool {
-        matches!(self, Self::There(_))
-    }
-
     fn location(&self) -> Option<Location> {
         if let Self::There(place) = *self { Some(place) } else { None }
     }
@@ -150,20 +147,18 @@ impl Batch {
         let block = self.block.take();
         let block = block.as_deref().map_or(&[][..], |lease| &lease[..]);
         let mut payloads = &self.payloads[..];
-        let (mut events, mut copied) = (self.events.drain(..), self.copied.drain(..));
-        for run in self.entries.chunk_by(|before, next| before.is_there() && next.is_there()) {
+        let mut copied = self.copied.drain(..).map(|(arrival, len)| {
+            let (payload, rest) = payloads.split_at(len);
+            payloads = rest;
+            attach(arrival, payload)
+        });
+        let mut events = self.events.drain(..);
+        for run in self.entries.chunk_by(|before, next| discriminant(before) == discriminant(next)) {
             match run[0] {
                 Entry::There(_) => pipeline.push_all(packets(run, block)),
-                Entry::Copied => {
-                    let Some((arrival, len)) = copied.next() else { continue };
-                    let (payload, rest) = payloads.split_at(len);
-                    payloads = rest;
-                    pipeline.take(&attach(arrival, payload));
-                }
+                Entry::Copied => pipeline.take_all(copied.by_ref().take(run.len())),
                 Entry::Event => {
-                    if let Some(event) = events.next() {
-                        event.happen(pipeline, &mut close);
-                    }
+                    events.by_ref().take(run.len()).for_each(|event| event.happen(pipeline, &mut close));
                 }
             }
         }

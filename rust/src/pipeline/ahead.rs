@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 use super::Pipeline;
 use super::decode::Segment;
 use super::flow::Place;
-use super::intake::Intake;
+use super::intake::{Arrival, Content, Intake};
 use super::packet::Packet;
 
 /// Segments whose connections are looked up before the first of them is taken: as many fetches as a processor has under
@@ -26,6 +26,8 @@ struct Ahead<'a> {
     is_truncated: bool,
 }
 
+type Aheads<'a> = SmallVec<[Ahead<'a>; AHEAD]>;
+
 impl Pipeline {
     /// Looking ahead pays.
     pub fn has_many(&self) -> bool {
@@ -41,26 +43,46 @@ impl Pipeline {
         }
     }
 
-    pub(super) fn look_ahead<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {
-        let mut ahead = SmallVec::<[Ahead<'a>; AHEAD]>::new();
-        for packet in packets {
-            let Some(segment) = Intake::plain(&packet) else {
+    /// Takes packets that were read elsewhere, as [`Self::take`] does one after the other.
+    pub fn take_all<'a>(&mut self, arrivals: impl IntoIterator<Item = Arrival<'a>>) {
+        if !self.has_many() {
+            return arrivals.into_iter().for_each(|arrival| self.take(&arrival));
+        }
+        let mut ahead = Aheads::new();
+        for arrival in arrivals {
+            if let Content::Segment(segment) = arrival.content {
+                self.note(&mut ahead, segment, arrival.wire_len, arrival.is_truncated);
+            } else {
                 self.catch_up(&mut ahead);
-                self.push_timeless(&packet);
-                continue;
-            };
-            let place = self.stages.flows.place(&segment.key);
-            let (wire_len, is_truncated) = (packet.wire_len, packet.is_truncated());
-            ahead.push(Ahead { segment, place, wire_len, is_truncated });
-            if ahead.len() == AHEAD {
-                self.catch_up(&mut ahead);
+                self.take(&arrival);
             }
         }
         self.catch_up(&mut ahead);
     }
 
+    pub(super) fn look_ahead<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {
+        let mut ahead = Aheads::new();
+        for packet in packets {
+            if let Some(segment) = Intake::plain(&packet) {
+                self.note(&mut ahead, segment, packet.wire_len, packet.is_truncated());
+            } else {
+                self.catch_up(&mut ahead);
+                self.push_timeless(&packet);
+            }
+        }
+        self.catch_up(&mut ahead);
+    }
+
+    fn note<'a>(&mut self, ahead: &mut Aheads<'a>, segment: Segment<'a>, wire_len: u32, is_truncated: bool) {
+        let place = self.stages.flows.place(&segment.key);
+        ahead.push(Ahead { segment, place, wire_len, is_truncated });
+        if ahead.len() == AHEAD {
+            self.catch_up(ahead);
+        }
+    }
+
     /// Takes what was looked up ahead.
-    fn catch_up(&mut self, ahead: &mut SmallVec<[Ahead<'_>; AHEAD]>) {
+    fn catch_up(&mut self, ahead: &mut Aheads<'_>) {
         let flows = &self.stages.flows;
         // In short loops, one behind the other: the processor looks ahead itself, but not far.
         ahead.iter_mut().for_each(|Ahead { place, segment, .. }| flows.look_up(place, &segment.key));

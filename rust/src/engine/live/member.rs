@@ -4,7 +4,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::batch::Batch;
+use super::super::batch::{Batch, Event};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
 use super::super::{Job, worker_of};
@@ -14,6 +14,7 @@ use crate::capture::Error;
 use crate::capture::live::{BLOCK_TIMEOUT_MS, Interface};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
+use crate::pipeline::clock::Clock;
 use crate::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
@@ -34,11 +35,14 @@ pub struct Member {
     job: Arc<Job>,
     collector: Arc<Collector>,
     post: Arc<Post>,
+    clock: Clock,
     pub pipeline: Pipeline,
     pub intervals: Intervals,
     pub open: Vec<Interface>,
     /// Packets for other workers.
     outgoing: Vec<Batch>,
+    /// Packets of its own, put off while there are many connections: libpcap lends each only while it is handled.
+    ahead: Batch,
     /// Handles that failed, and why.
     pub failed: Vec<(InterfaceId, u32, String)>,
     /// End of the interval in which drops were read last.
@@ -52,10 +56,12 @@ impl Member {
             job: job.clone(),
             collector: collector.clone(),
             post: post.clone(),
+            clock: Clock::default(),
             pipeline: Pipeline::new(job.pipeline.share(post.workers())),
             intervals: Intervals::new(job.interval),
             open: Vec::new(),
             outgoing: (0..post.workers()).map(|_| Batch::default()).collect(),
+            ahead: Batch::default(),
             failed: Vec::new(),
             drops_read: None,
         }
@@ -118,32 +124,48 @@ impl Member {
             }
         }
         self.open = open;
+        self.catch_up();
         (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
         is_busy
     }
 
     fn push(&mut self, packet: &Packet<'_>) {
         if self.intervals.is_over(packet.ts) {
+            self.catch_up();
             self.close_through(packet.ts);
         }
-        let Self { pipeline, outgoing, number, .. } = self;
+        let Self { clock, pipeline, outgoing, ahead, number, .. } = self;
+        let looks_ahead = !ahead.is_empty() || pipeline.has_many();
+        if let Some(now) = clock.follow(packet.ts) {
+            if looks_ahead {
+                ahead.note(Event::Tick(now));
+            } else {
+                pipeline.tick(now);
+            }
+        }
         let mut full = None;
         pipeline.push_if(packet, |arrival| {
-            if outgoing.len() == 1 {
-                return true;
+            let count = outgoing.len();
+            let to = arrival.key().filter(|_| count > 1).map_or(*number, |key| worker_of(key.folded(), count));
+            if to != *number {
+                outgoing[to].push(arrival);
+                full = outgoing[to].is_full().then_some(to);
+            } else if looks_ahead {
+                ahead.push(arrival);
             }
-            match arrival.key().map(|key| worker_of(key.folded(), outgoing.len())) {
-                Some(to) if to != *number => {
-                    outgoing[to].push(arrival);
-                    full = outgoing[to].is_full().then_some(to);
-                    false
-                }
-                _ => true,
-            }
+            to == *number && !looks_ahead
         });
         if let Some(to) = full {
             self.hand_over(to);
         }
+        if self.ahead.is_full() {
+            self.catch_up();
+        }
+    }
+
+    /// Takes what was put off to be looked up ahead.
+    fn catch_up(&mut self) {
+        self.ahead.play(&mut self.pipeline, |_, _, _| {});
     }
 
     fn hand_over(&mut self, to: usize) {
@@ -164,6 +186,7 @@ impl Member {
     /// On a silent link the wall clock closes intervals and lets connections time out.
     fn keep_time(&mut self, now: Timestamp) {
         let settled = now.plus(-GRACE);
+        self.clock.set(settled);
         self.pipeline.tick(settled);
         if self.intervals.is_over(settled) {
             self.read_drops();
