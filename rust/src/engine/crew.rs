@@ -53,8 +53,7 @@ struct Desk<'a> {
 impl<'a> Hall<'a> {
     /// The desk, when it is free and a worker with so many batches waiting had better read.
     fn take_desk(&mut self, waiting: usize) -> Option<Box<Desk<'a>>> {
-        let may_read = |desk: &mut Box<Desk<'_>>| waiting == 0 || waiting < FEW && desk.reading.is_ready();
-        self.desk.take_if(|desk| may_read(desk))
+        self.desk.take_if(|desk| waiting == 0 || waiting < FEW && desk.reading.is_ready())
     }
 
     /// Takes the desk back, and what was read there.
@@ -74,6 +73,7 @@ impl<'a> Hall<'a> {
 /// Several pipelines, and what they read.
 pub struct Crew<'a> {
     settings: &'a Settings,
+    count: usize,
     hall: Mutex<Hall<'a>>,
     news: Condvar,
 }
@@ -84,21 +84,21 @@ impl<'a> Crew<'a> {
         let desk = Some(Box::new(Desk { reading, dealer: Dealer::new(settings, count) }));
         let lanes = (0..count).map(|_| Lane::default()).collect();
         let hall = Mutex::new(Hall { lanes, desk, is_over: false, failure: None, sleepers: 0 });
-        Self { settings, hall, news: Condvar::new() }
+        Self { settings, count, hall, news: Condvar::new() }
     }
 
     /// Works until all is read, the first worker in this thread. A panic of another goes on here.
-    pub fn run(self, count: usize, collector: &Collector, shared: &Shared) -> Result<(), Error> {
+    pub fn run(self, collector: &Collector, shared: &Shared) -> Result<(), Error> {
         std::thread::scope(|scope| {
             let worker = |number| {
                 let (crew, leaving) = (&self, Leaving { crew: &self, number });
                 move || {
                     let _leaving = leaving;
-                    crew.work(number, count, |part| collector.deliver(number, part, &shared.queue));
+                    crew.work(number, |part| collector.deliver(number, part, &shared.queue));
                 }
             };
             // All are made before one is started: if that fails, those that were wait for nobody.
-            let mut workers: VecDeque<_> = (0..count).map(worker).collect();
+            let mut workers: VecDeque<_> = (0..self.count).map(worker).collect();
             let first = workers.pop_front();
             let mut threads = Vec::new();
             for (number, worker) in (1..).zip(workers) {
@@ -112,8 +112,8 @@ impl<'a> Crew<'a> {
         self.hall.into_inner().unwrap_or_else(PoisonError::into_inner).failure.map_or(Ok(()), Err)
     }
 
-    fn work(&self, number: usize, count: usize, deliver: impl Fn(Snapshot)) {
-        let mut pipeline = Pipeline::new(self.settings.share(count));
+    fn work(&self, number: usize, deliver: impl Fn(Snapshot)) {
+        let mut pipeline = Pipeline::new(self.settings.share(self.count));
         while let Some(mut batch) = self.next(number) {
             batch.play(&mut pipeline, |pipeline, start, end| deliver(pipeline.close(start, end)));
             lock(&self.hall).lanes[number].empty.push(batch);

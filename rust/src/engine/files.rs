@@ -64,7 +64,7 @@ impl Files {
             let mut alone = Alone::new(Pipeline::new(job.pipeline.share(1)), &collector, shared);
             reading.read_all(&mut alone)
         } else {
-            Crew::new(reading, &job.pipeline, count).run(count, &collector, shared)
+            Crew::new(reading, &job.pipeline, count).run(&collector, shared)
         };
         (0..count).for_each(|worker| collector.finish(worker, &shared.queue));
         result

@@ -94,9 +94,10 @@ impl Depot {
         self.may_fill(&self.lock())
     }
 
-    /// Something was read already.
+    /// Something was read already, and what follows it can be.
     pub fn has_full(&self) -> bool {
-        !self.lock().full.is_empty()
+        let state = self.lock();
+        state.large == 0 && !state.full.is_empty()
     }
 
     /// Takes back what a block was read into.
@@ -234,8 +235,20 @@ mod tests {
         let large = depot.lend(vec![1; 2 * BLOCK_SIZE]);
         let next = ask(&depot);
         assert!(next.recv_timeout(SOON).is_err());
+        depot.put(Ok(Some(Block { bytes: Vec::new(), end: HEADROOM })));
+        assert!(!depot.has_empty() && !depot.has_full(), "its user would wait for itself");
         drop(large);
-        assert!(next.recv().unwrap().is_some());
+        assert!(depot.has_full() && next.recv().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_block_is_to_be_had_until_all_are_lent_out() {
+        let depot = Depot::new(1);
+        assert!(depot.has_empty() && !depot.has_full());
+        let held = depot.empty().unwrap();
+        assert!(!depot.has_empty());
+        depot.give_back(held);
+        assert!(depot.has_empty());
     }
 
     #[test]
