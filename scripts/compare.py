@@ -6,8 +6,9 @@
 FOLDER has the captures of captures.py. Without --live they are read, by each tool in turn: medians of the runs beside
 those of a loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`).
 With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast
-as it can), and each tool captures at the other end; then each captures what wrk and nginx say to each other, as fast as
-they can. What is not installed is left out. The netmon is the one of this Python.
+as it can), and each tool captures at the other end. Then each captures what wrk and nginx say to each other, but not
+tshark: it is not done with large bodies for an hour. What is not installed is left out. The netmon is that of this
+Python.
 """
 # ruff: noqa: S603  tools are run by their names
 
@@ -198,7 +199,7 @@ def compare_live(path, rates, seconds):
 
 def compare_with_wrk(seconds):
     rows = []
-    tools = [name for name, command in LISTENERS.items() if is_there(command)]
+    tools = [name for name, command in LISTENERS.items() if is_there(command) and command[0] != "tshark"]
     for traffic, name in itertools.product(("api", "churn", "bulk"), tools):
         with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as folder:
             with namespaces.nginx(server, folder) as web:
