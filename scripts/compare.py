@@ -162,7 +162,11 @@ def listen(name, server, make_traffic):
         started = time.monotonic()
         process = server.start(*LISTENERS[name], stdout=said, stderr=said)
         time.sleep(2)  # all of them listen by then
-        made = make_traffic()
+        try:
+            made = make_traffic()
+        except BaseException:
+            process.kill()
+            raise
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         run = usage(process, started)
