@@ -5,8 +5,11 @@ Checksums are left zero. Times are seconds, exact to a microsecond whatever the 
 """
 
 import ipaddress
+import os
 import socket
 import struct
+import threading
+from contextlib import contextmanager
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 MAC = b"\x02\0\0\0\0\1" + b"\x02\0\0\0\0\2"
@@ -117,6 +120,23 @@ def pcapng_of(interfaces, order="<"):
         head = struct.pack(order + "IIIII", number, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
         parts.append(_block(order, 6, head + _padded(frame)))
     return b"".join(parts)
+
+
+@contextmanager
+def through_pipe(path, data, size):
+    """A named pipe at the path, into which the data is written in pieces of the size meanwhile."""
+
+    def write():
+        with path.open("wb", buffering=0) as pipe:
+            for at in range(0, len(data), size):
+                pipe.write(data[at : at + size])
+
+    if not path.exists():
+        os.mkfifo(path)
+    writer = threading.Thread(target=write)
+    writer.start()
+    yield path
+    writer.join()
 
 
 def _block(order, kind, body):

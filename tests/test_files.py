@@ -11,7 +11,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -113,19 +112,8 @@ def test_zstd_gives_the_same(write, expected):
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_slow_pipe_gives_the_same_as_the_file(form, size, tmp_path, expected):
     """Whatever sizes it is read in."""
-    data = FORMATS[form](*shop())
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-
-    def write():
-        with pipe.open("wb", buffering=0) as out:
-            for at in range(0, len(data), size):
-                out.write(data[at : at + size])
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    assert total(pipe) == expected
-    writer.join()
+    with forge.through_pipe(tmp_path / "pipe", FORMATS[form](*shop()), size) as pipe:
+        assert total(pipe) == expected
 
 
 def test_standard_input_gives_the_same(expected):

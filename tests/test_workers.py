@@ -124,20 +124,9 @@ def test_a_hundred_thousand_connections_at_once_count_the_same(crowd, tmp_path):
 
 @pytest.mark.parametrize("size", [1000, 70_000])
 def test_a_pipe_counts_the_same(size, many_blocks, tmp_path):
-    path = tmp_path / "pipe"
-    os.mkfifo(path)
-
-    def write():
-        with path.open("wb", buffering=0) as pipe:
-            for at in range(0, len(many_blocks), size):
-                pipe.write(many_blocks[at : at + size])
-
     def through_pipe(workers):
-        writer = threading.Thread(target=write)
-        writer.start()
-        got = counted(path, workers=workers)
-        writer.join()
-        return got
+        with forge.through_pipe(tmp_path / "pipe", many_blocks, size) as path:
+            return counted(path, workers=workers)
 
     one = through_pipe(1)
     assert Snapshot.merge(map(Snapshot.from_json, one)).responses == 120
