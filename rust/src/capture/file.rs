@@ -113,8 +113,8 @@ pub struct CaptureFile {
 }
 
 impl CaptureFile {
-    /// Opens a file; `-` is standard input. The bell ends a wait for a pipe. Whoever hands its packets to other threads
-    /// has time to read it; for one that works on them itself, another thread reads ahead.
+    /// Opens a file; `-` is standard input. The bell ends a wait for a pipe. Several threads that share its packets read it
+    /// themselves; for one that works alone another thread reads ahead.
     pub fn open(path: &str, bell: &Bell, is_shared: bool) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: path.to_owned(), reason };
         let file = if path == "-" {
