@@ -88,12 +88,11 @@ $(BIN)/maturin: pyproject.toml | $(BIN)/python
 
 $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	$(PIP) install --upgrade "pip>=25.1"
-	$(PIP) install --group dev
+	$(PIP) install --group tools
 	touch $@
 
-$(VENV)/.wheel: $(RUST) $(PACKAGE) $(BIN)/maturin
-	rm -rf dist
-	$(BIN)/maturin build -q --release --locked --compatibility linux --interpreter $(BIN)/python --out dist
+$(VENV)/.wheel: $(RUST) $(PACKAGE) scripts/wheel.sh scripts/training.py $(BIN)/maturin
+	scripts/wheel.sh $(BIN)/python
 	touch $@
 
 # Forced, since the version number stays the same while one works; a second step brings the dependencies.

@@ -35,6 +35,16 @@ if [ "$1" = bench ]; then # what netmon is compared with, and what replays captu
   need tcpreplay have tcpreplay
 fi
 
+# A build is faster for what this reads; a system that does not offer it does without (see wheel.sh).
+llvm=$(rustc -vV 2>/dev/null | sed -n 's/^LLVM version: \([0-9]*\).*/llvm-\1/p')
+is_offered() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+need_profdata() {
+  if [ -n "$llvm" ] && ! compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/llvm-profdata" >/dev/null && is_offered "$llvm"; then
+    need "$llvm" test -x "/usr/lib/$llvm/bin/llvm-profdata"
+  fi
+}
+need_profdata
+
 if [ ${#missing[@]} -gt 0 ]; then
   if ! have apt-get; then
     echo "netmon needs what Debian calls: ${missing[*]}. Please install it with your system's package manager." >&2
@@ -43,6 +53,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   root=() && [ "$(id -u)" = 0 ] || root=(sudo)
   echo "installing: ${missing[*]}"
   "${root[@]}" apt-get update -q
+  [[ " ${missing[*]} " == *" $llvm "* ]] || need_profdata
   "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}"
 fi
 

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import struct
 import threading
 import time
 from pathlib import Path
@@ -97,18 +96,7 @@ CROWD = 110_000
 
 @pytest.fixture(scope="module")
 def crowd():
-    """Many connections, joined midway: each asks, and is answered when all have asked."""
-    datagram = struct.Struct("!BBHHHBBHIIHHIIBBHHH")
-    many = forge.Conversation(1, 0)
-    many.packets = []
-    for at in range(2 * CROWD):
-        asks, number = at < CROWD, at % CROWD
-        client, port = 0x0A000000 + number // 50_000, 1024 + number % 50_000
-        said = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % (number % 7) if asks else b"HTTP/1.1 204 X\r\n\r\n"
-        ends = (client, 0xC0000201, port, 80, 1, 1) if asks else (0xC0000201, client, 80, port, 1, 34)
-        top = datagram.pack(69, 0, 40 + len(said), 0, 0, 64, 6, 0, *ends, 80, forge.ACK, 65535, 0, 0)
-        many.packets.append((1000 + 20e-6 * at, top + said))
-    return many
+    return forge.crowd(CROWD)
 
 
 def test_a_hundred_thousand_connections_at_once_count_the_same(crowd, tmp_path):

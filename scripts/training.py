@@ -1,0 +1,171 @@
+"""The work that a profile of the core is taken from: traffic of every kind, read in every way. See `make wheel`.
+
+The compiler lays out and inlines what is run here for speed, and what is not for size. So each kind of traffic has its
+share, the everyday ones the largest, and lossy links theirs. Run by maturin with an instrumented netmon, whose process
+must end as Python ends one, or nothing is recorded.
+"""
+
+import itertools
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+import forge
+from netmon import Monitor, cli
+from netmon._core import Window
+
+NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
+STEP = 0.0004
+"""Seconds from one exchange of a kind to the next: some thousand fill a few intervals."""
+FULL = 1448
+CROWD = 105_000
+"""Connections at once, above what is looked up one by one."""
+CAPTURES = Path(__file__).parent.parent / "tests" / "captures"
+
+
+def request(n):
+    method = ("GET", "GET", "GET", "GET", "POST", "PUT", "DELETE")[n % 7]
+    path = ("api/users", "api/orders", "api/v2/search", "static/img", "", "health")[n * 5 % 6]
+    body = b'{"id":%d,"name":"netmon","payload":"%s"}' % (n, b"x" * (n % 90)) if method in ("POST", "PUT") else b""
+    lines = [
+        f"{method} /{path}/{n}?page={n} HTTP/1.1",
+        f"Host: host{n * 7 % 200:03}.example.test",
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64) training/1.0",
+        "Accept: text/html,application/json;q=0.9,*/*;q=0.8",
+        "Accept-Encoding: gzip, deflate, br",
+        f"X-Request-Id: {n:032x}",
+        *(["Content-Type: application/json", f"Content-Length: {len(body)}"] if body else []),
+        *([f"Cookie: session={n:064x}; theme=dark"] if n % 3 == 0 else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def response(n, size):
+    status = ("200 OK", "200 OK", "200 OK", "301 Moved", "404 Not Found", "500 Internal Server Error")[n % 11 % 6]
+    is_chunked = n % 6 == 5
+    body = b"x" * size
+    if is_chunked:
+        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:100], body[100:]) if part) + b"0\r\n\r\n"
+    lines = [
+        f"HTTP/1.1 {status}",
+        "Server: nginx/1.22.1",
+        "Date: Sun, 22 Nov 2026 12:00:00 GMT",
+        "Content-Type: application/json; charset=utf-8",
+        "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {len(body)}",
+        "Connection: keep-alive",
+        *(['ETag: "65f1c2d3-78"', "Vary: Accept-Encoding", "Cache-Control: max-age=60"] if n % 2 else []),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def say(talk, at, sender, text):
+    """A message in full segments; every second one is acknowledged."""
+    for turn, start in enumerate(range(0, len(text), FULL)):
+        talk.send(at + turn / 1e6, sender, forge.ACK, text[start : start + FULL])
+        if turn % 2:
+            talk.send(at + turn / 1e6, 1 - sender, forge.ACK)
+
+
+def exchange(talk, n, size=120):
+    at = NOON + n * STEP
+    say(talk, at, 0, request(n))
+    say(talk, at + STEP / 4 * (1 + n % 3), 1, response(n, size))
+
+
+def kept_alive(count=6000):
+    """Nearly every packet has a head; a third of the connections are of IPv6."""
+    talks = [forge.Conversation(4000 + i, NOON, "fd00::2" if i % 3 == 2 else f"10.0.0.{2 + i % 4}") for i in range(64)]
+    for n in range(count):
+        exchange(talks[n * 13 % len(talks)], n)
+    return talks
+
+
+def churn(count=1500):
+    """A connection for each exchange; some are reset."""
+    talks = []
+    for n in range(count):
+        talk = forge.Conversation(10_000 + n, NOON + n * STEP, client=f"10.0.{n % 7}.1")
+        exchange(talk, n)
+        if n % 10:
+            talk.close(NOON + n * STEP + STEP)
+        else:
+            talk.send(NOON + n * STEP + STEP, 1, forge.RST)
+        talks.append(talk)
+    return talks
+
+
+def large(count=24):
+    """Large bodies: nearly every packet is full, or acknowledges two that are."""
+    talks = [forge.Conversation(30_000 + i, NOON) for i in range(4)]
+    for n in range(count):
+        exchange(talks[n % len(talks)], n * 100, size=300_000)
+    return talks
+
+
+def foreign(count=200):
+    """TLS, SSH, and what is neither."""
+    greetings = [
+        b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200),
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        bytes(range(200)),
+    ]
+    talks = []
+    for n in range(count):
+        talk = forge.Conversation(40_000 + n, NOON + n * STEP, server_port=443)
+        for turn in range(10):
+            talk.send(NOON + (n + turn) * STEP, turn % 2, forge.ACK, greetings[n % 3])
+        talks.append(talk)
+    return talks
+
+
+def damaged(talks, chance):
+    """Some packets are lost for good, some sent again, some overtaken."""
+    for talk in talks:
+        packets = []
+        for at, packet in talk.packets:
+            lot = chance.random()
+            if lot > 0.005:
+                packets.append((at + (3 * STEP if lot < 0.02 else 0), packet))
+            if lot > 0.99:
+                packets.append((at + 2 * STEP, packet))
+        talk.packets = packets
+    return talks
+
+
+def main():
+    mixed = [*kept_alive(), *churn(), *large(), *foreign()]
+    with tempfile.TemporaryDirectory() as folder:
+        names = ("whole.pcap", "lossy.pcap", "crowd.pcap", "other.pcapng")
+        whole, lossy, crowd, other = (Path(folder) / name for name in names)
+        whole.write_bytes(forge.pcap(*mixed))
+        crowd.write_bytes(forge.pcap(forge.crowd(CROWD)))
+        other.write_bytes(forge.pcapng(*kept_alive(1000), *churn(300), link="vlan"))
+        lossy.write_bytes(forge.pcap(*damaged(kept_alive() + churn() + large(), random.Random(1))))  # noqa: S311
+        read(crowd, "--json")
+        for form, workers in itertools.product(("--json", "--plain"), "11112"):
+            for path in (whole, lossy, other, *CAPTURES.glob("*.pcap*")):
+                read(path, form, "--workers", workers)
+        watch(whole)
+
+
+def read(path, *options):
+    cli.main(["--no-config", "--quiet", "--read", str(path), *options])
+
+
+def watch(path):
+    """What a screen asks for: windows, and the first rows of them."""
+    window = Window(10)
+    for snapshot in Monitor(read=path).snapshots():
+        window.push(snapshot)
+        for total in (window.merged, window.total):
+            total.ranked("hits")
+            total.ranked_sections("p95")
+            total.top(20)
+    window.total.to_json()
+
+
+if __name__ == "__main__":
+    main()
