@@ -250,10 +250,11 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Ends every connection.
+    /// Ends every connection. What comes after that belongs to other ones.
     pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
-        while let Some(id) = self.table.any() {
-            self.end(id, consumer);
+        self.holes.clear();
+        for flow in self.table.take_all() {
+            flow.end(&mut self.budget, consumer);
         }
     }
 
@@ -362,12 +363,9 @@ impl<T: Default> Flows<T> {
     }
 
     fn end<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
-        let Some(mut flow) = self.table.remove(id) else { return };
-        // It ended when it was last heard of, not when that was noticed.
-        let ts = flow.last_seen;
-        flow.flush(ts, &mut self.budget, consumer);
-        self.ended.remember(self.table.hash(&flow.info.key), &flow.streams);
-        consumer.ended(&flow.info, flow.state);
+        let Some(flow) = self.table.remove(id) else { return };
+        let hash = self.table.hash(&flow.info.key);
+        self.ended.remember(hash, &flow.end(&mut self.budget, consumer));
     }
 }
 
@@ -445,6 +443,13 @@ impl<T> Flow<T> {
     ) -> (&'a mut Stream, Outlet<'a, C>) {
         let Self { info, streams, state, .. } = self;
         (&mut streams[direction as usize], Outlet { consumer, info, state, direction })
+    }
+
+    /// It ended when it was last heard of, not when that was noticed. Returns where its streams were then.
+    fn end<C: Consumer<State = T>>(mut self, budget: &mut Budget, consumer: &mut C) -> [Stream; 2] {
+        self.flush(self.last_seen, budget, consumer);
+        consumer.ended(&self.info, self.state);
+        self.streams
     }
 
     /// Nothing more is waited for. What was asked comes before what was answered.

@@ -84,11 +84,33 @@ struct Line {
     len: usize,
 }
 
+const EMPTY: Line = Line { head: NONE, tail: NONE, len: 0 };
+
+/// The part of a key's hash that is kept.
+fn mark(hash: u64) -> u32 {
+    (hash >> 32) as u32
+}
+
+/// Where to look for a key: its slot, and enough of its hash to tell most others apart, and to find its place in a larger
+/// index, without fetching the slot.
+#[derive(Clone, Copy, Debug)]
+struct Pointer {
+    mark: u32,
+    slot: u32,
+}
+
+impl Pointer {
+    /// What an index of pointers hashes by.
+    fn hash(mark: u32) -> u64 {
+        u64::from(mark) << 32 | u64::from(mark)
+    }
+}
+
 /// Connections by key and by age.
 #[derive(Debug)]
 pub struct Table<F> {
     limits: Limits,
-    index: HashTable<u32>,
+    index: HashTable<Pointer>,
     hasher: foldhash::fast::RandomState,
     slots: Vec<Slot<F>>,
     free: Vec<u32>,
@@ -105,7 +127,7 @@ impl<F: Entry> Table<F> {
             hasher: foldhash::fast::RandomState::default(),
             slots: Vec::new(),
             free: Vec::new(),
-            lines: [Line { head: NONE, tail: NONE, len: 0 }; PHASES],
+            lines: [EMPTY; PHASES],
         }
     }
 
@@ -122,8 +144,12 @@ impl<F: Entry> Table<F> {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "it is done for every packet, in three places")]
     pub fn find(&self, hash: u64, key: &FlowKey) -> Option<FlowId> {
-        let is_it = |&slot: &u32| self.slots[slot as usize].value.as_ref().is_some_and(|value| value.key() == key);
-        let slot = *self.index.find(hash, is_it)?;
+        let mark = mark(hash);
+        let is_it = |pointer: &Pointer| {
+            let slot = || &self.slots[pointer.slot as usize];
+            pointer.mark == mark && slot().value.as_ref().is_some_and(|value| value.key() == key)
+        };
+        let Pointer { slot, .. } = *self.index.find(Pointer::hash(mark), is_it)?;
         Some(FlowId { slot, generation: self.slots[slot as usize].generation })
     }
 
@@ -158,9 +184,8 @@ impl<F: Entry> Table<F> {
         let place = &mut self.slots[slot as usize];
         (place.value, place.phase) = (Some(value), phase);
         let generation = place.generation;
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash = |&slot: &u32| slots[slot as usize].value.as_ref().map_or(0, |value| hasher.hash_one(value.key()));
-        self.index.insert_unique(hash, slot, rehash);
+        let mark = mark(hash);
+        self.index.insert_unique(Pointer::hash(mark), Pointer { mark, slot }, |pointer| Pointer::hash(pointer.mark));
         self.join(slot);
         FlowId { slot, generation }
     }
@@ -169,9 +194,9 @@ impl<F: Entry> Table<F> {
         let place = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
         let value = place.value.take()?;
         place.generation = place.generation.wrapping_add(1);
-        let hash = self.hasher.hash_one(value.key());
-        if let Ok(entry) = self.index.find_entry(hash, |&slot| slot == id.slot) {
-            entry.remove();
+        let mark = mark(self.hash(value.key()));
+        if let Ok(pointer) = self.index.find_entry(Pointer::hash(mark), |pointer| pointer.slot == id.slot) {
+            pointer.remove();
         }
         self.leave(id.slot);
         self.free.push(id.slot);
@@ -185,9 +210,12 @@ impl<F: Entry> Table<F> {
         self.join(id.slot);
     }
 
-    /// Any connection, as long as there is one.
-    pub fn any(&self) -> Option<FlowId> {
-        [Phase::Closing, Phase::Open, Phase::HalfOpen].into_iter().find_map(|phase| self.head(phase))
+    /// All connections, as they lie in memory. None of their names is good any more.
+    pub fn take_all(&mut self) -> impl Iterator<Item = F> + use<F> {
+        self.index.clear();
+        self.free.clear();
+        self.lines = [EMPTY; PHASES];
+        std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.value)
     }
 
     /// A connection that was silent for as long as its phase allows.
