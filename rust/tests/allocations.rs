@@ -88,9 +88,13 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::of(CONNECTIONS)
+    }
+
+    fn of(connections: u32) -> Self {
         let mut pipeline = Pipeline::new(Settings::default());
         pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
-        let connections = (0..CONNECTIONS).map(Connection::new).collect();
+        let connections = (0..connections).map(Connection::new).collect();
         let mut scene = Self { pipeline, wire: Wire::default(), connections, pushed: 0 };
         for at in 0..scene.connections.len() {
             let pipeline = &mut scene.pipeline;
@@ -109,15 +113,19 @@ impl Scene {
 
     /// Turns, again and again on one connection after the other, each `(request, response)`. The second lap and those
     /// that follow it must allocate nothing.
-    fn runs_without_allocation(mut self, turns: &[(Vec<u8>, Vec<u8>)]) {
-        let lap = |scene: &mut Self| {
+    fn runs_without_allocation(self, turns: &[(Vec<u8>, Vec<u8>)]) {
+        self.laps_without_allocation(|scene| {
             for connection in 0..scene.connections.len() {
                 for (request, response) in turns {
                     scene.say(connection, CLIENT, request);
                     scene.say(connection, SERVER, response);
                 }
             }
-        };
+        });
+    }
+
+    /// The same for a lap of any kind.
+    fn laps_without_allocation(mut self, lap: impl Fn(&mut Self)) {
         lap(&mut self);
         self.pushed = 0;
         let (count, place) = allocations(|| {
@@ -132,7 +140,7 @@ impl Scene {
     /// A proof about packets that were thrown away would be none.
     fn is_all_seen(&mut self) {
         let snapshot = self.pipeline.close(Timestamp(0), Timestamp(1));
-        assert_eq!(snapshot.capture.flows.value, u64::from(CONNECTIONS));
+        assert_eq!(snapshot.capture.flows.value, self.connections.len() as u64);
         assert_eq!(snapshot.capture.gaps + snapshot.capture.parse_errors + snapshot.capture.undecodable, 0);
     }
 }
@@ -165,6 +173,14 @@ fn keep_alive_exchanges_allocate_nothing() {
         })
         .collect();
     Scene::new().runs_without_allocation(&turns);
+}
+
+#[test]
+fn many_connections_that_wait_at_once_allocate_nothing() {
+    Scene::of(5000).laps_without_allocation(|scene| {
+        (0..5000).for_each(|each| scene.say(each, CLIENT, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
+        (0..5000).for_each(|each| scene.say(each, SERVER, b"HTTP/1.1 204 No Content\r\n\r\n"));
+    });
 }
 
 #[test]

@@ -118,6 +118,11 @@ impl Parser {
         matches!(self.state, State::Start) && self.in_sync
     }
 
+    /// It has seen nothing: [`Self::default`] knows as much.
+    pub fn is_new(&self) -> bool {
+        matches!(self.state, State::Start) && self.first && !self.from_start && !self.was_lost && self.tries.is_none()
+    }
+
     /// Bytes kept.
     pub fn held(&self) -> usize {
         self.buffer.capacity()

@@ -11,9 +11,9 @@ use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::tls::{ClientHello, Progress};
 
 /// A request that waits for its response.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Waiting<K> {
-    ticket: K,
+    pub ticket: K,
     method: Method,
     since: Timestamp,
     /// When its last byte was seen.
@@ -78,7 +78,7 @@ impl<K> Default for Dialogue<K> {
 /// Requests that may wait without counting as memory beside the connection: as many as a [`VecDeque`] starts with.
 const FEW: usize = 4;
 
-impl<K: Copy> Dialogue<K> {
+impl<K: Copy + PartialEq> Dialogue<K> {
     /// All was answered, and the next request may come; whose it is is still to be said.
     pub fn resumed() -> Self {
         Self { protocol: Some(Protocol::Http1), ..Self::default() }
@@ -86,9 +86,31 @@ impl<K: Copy> Dialogue<K> {
 
     /// What [`Self::resumed`] does not know, when that is all there is to know.
     pub fn at_rest(&self) -> Option<(Direction, K)> {
-        let is_answered = self.waiting.is_empty() && self.answer.is_none();
-        let is_plain = self.protocol == Some(Protocol::Http1) && !self.has_gap && self.orphans == 0;
-        self.client.zip(self.ticket).filter(|_| is_answered && is_plain)
+        self.client.zip(self.ticket).filter(|_| self.waiting.is_empty() && self.is_plain())
+    }
+
+    /// The same but for the request that waits: one, which is whole, and the newest.
+    pub fn at_rest_but_one(&self) -> Option<(Direction, Waiting<K>)> {
+        let request = self.waiting.front().filter(|request| self.waiting.len() == 1 && request.ended.is_some())?;
+        self.client.zip(Some(*request)).filter(|_| self.ticket == Some(request.ticket) && self.is_plain())
+    }
+
+    /// Forgets all that [`Self::resumed`] does not know, but whose requests they are; the memory of a few who waited is
+    /// used again.
+    pub fn settle(&mut self) {
+        self.waiting.clear();
+        if self.waiting.capacity() > FEW {
+            self.waiting.shrink_to(FEW);
+        }
+        if !self.is_plain() {
+            *self = Self { waiting: std::mem::take(&mut self.waiting), ..Self::resumed() };
+        }
+    }
+
+    /// Nothing but who waits is out of the ordinary.
+    pub fn is_plain(&self) -> bool {
+        let is_silent = self.answer.is_none() && !self.has_gap && self.orphans == 0;
+        is_silent && self.protocol == Some(Protocol::Http1)
     }
 
     /// Bytes kept beside the connection itself.
@@ -102,14 +124,6 @@ impl<K> Dialogue<K> {
     /// Nothing was said yet; the memory of those who waited is used again.
     pub fn begin(&mut self) {
         *self = Self { waiting: std::mem::take(&mut self.waiting), ..Self::default() };
-    }
-
-    /// Nobody waits any more; the memory of a few may be used again.
-    pub fn forget_waiting(&mut self) {
-        self.waiting.clear();
-        if self.waiting.capacity() > FEW {
-            self.waiting.shrink_to(FEW);
-        }
     }
 
     /// Goes on with a TLS hello, until it is whole or has a hole.

@@ -1,5 +1,6 @@
 //! Conversations: what both sides say, in order, and what is counted.
 
+use super::talk::MAX_SPARE;
 use super::*;
 use crate::pipeline::decode::FlowKey;
 use std::net::Ipv4Addr;
@@ -43,13 +44,21 @@ impl Sink for Script {
     }
 }
 
-/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later.
+/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later. Among many others
+/// a connection comes to rest while it waits: nobody may notice.
 fn converse(lines: &[&str]) -> Vec<String> {
+    let script = converse_among(0, lines);
+    assert_eq!(converse_among(MAX_SPARE - 1, lines), script);
+    script
+}
+
+fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
     let key = FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 };
     let flow = FlowInfo::new(key, InterfaceId(0), None);
     let mut script = Script::default();
     let mut shared = Shared::default();
+    shared.opened = others;
     let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
     let mut connection = Talk::default();
     let mut started = [false; 2];
@@ -77,6 +86,28 @@ fn a_request_meets_its_response() {
         converse(&[">GET / HTTP/1.1\r\n", ">\r\n", "<HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", "<body"]),
         ["Protocol(Http1)", "GET / at 80", "200 to 1 after Some(1)", "exchange 1: Some(200) 18+42 Some(1)/Some(3)",]
     );
+}
+
+#[test]
+fn a_request_waits_in_a_small_place_where_many_do() {
+    let mut shared = Shared::default();
+    shared.opened = MAX_SPARE - 1;
+    let mut script = Script::default();
+    let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
+    let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
+    let flow = FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 }, InterfaceId(0), None);
+    let mut connection = Talk::default();
+    let mut say = |direction, text: &str, connection: &mut Talk<usize>| {
+        let chunk = Chunk { skipped: 0, bytes: text.as_bytes(), start: false, late: false, ts: Timestamp(0) };
+        stage.chunk(&flow, connection, direction, chunk);
+    };
+    for (first, turns) in [(true, 0), (false, 1), (false, 2)] {
+        say(Direction::Up, "GET / HTTP/1.1\r\n\r\n", &mut connection);
+        assert!(matches!(&connection, Talk::Asked(asked) if asked.is_first == first), "{turns}: {connection:?}");
+        say(Direction::Down, &OK[1..], &mut connection);
+        assert!(matches!(connection, Talk::Idle { .. }), "{turns}: {connection:?}");
+    }
+    assert_eq!((shared.opened, shared.places.len(), script.requests), (MAX_SPARE - 1, 1, 3));
 }
 
 #[test]
