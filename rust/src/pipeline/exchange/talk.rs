@@ -212,7 +212,7 @@ impl<K: Copy + PartialEq> Open<K> {
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 
 /// Connections that came to rest and whose memory waits for the next one to go on: more than take turns in a moment. Of
-/// those that are open, fewer than that stay so while they wait for a response: a megabyte, which stays in a cache.
+/// those that are open, fewer than that stay so while they wait for a response: half a megabyte, which stays in a cache.
 pub(super) const MAX_SPARE: usize = 1024;
 
 /// Places of requests that were answered, kept for the next ones: as many as a busy proxy has, some 6 MB.
