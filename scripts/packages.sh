@@ -36,8 +36,8 @@ if [ "$1" = bench ]; then # what netmon is compared with, and what replays captu
 fi
 
 # A build is faster for what this reads; a system that does not offer it does without (see wheel.sh).
-llvm=$(rustc -vV 2>/dev/null | sed -n 's/^LLVM version: \([0-9]*\).*/llvm-\1/p')
-is_offered() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+llvm=$(rustc -vV 2>/dev/null | sed -n 's/^LLVM version: \([0-9]*\).*/llvm-\1/p' || true)
+is_offered() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[0-9]* ]]; }
 need_profdata() {
   if [ -n "$llvm" ] && ! compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/llvm-profdata" >/dev/null && is_offered "$llvm"; then
     need "$llvm" test -x "/usr/lib/$llvm/bin/llvm-profdata"
