@@ -108,7 +108,7 @@ impl<K: Copy + PartialEq> Dialogue<K> {
     }
 
     /// Nothing but who waits is out of the ordinary.
-    pub fn is_plain(&self) -> bool {
+    fn is_plain(&self) -> bool {
         let is_silent = self.answer.is_none() && !self.has_gap && self.orphans == 0;
         is_silent && self.protocol == Some(Protocol::Http1)
     }

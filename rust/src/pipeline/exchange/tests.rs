@@ -44,6 +44,11 @@ impl Sink for Script {
     }
 }
 
+fn flow() -> FlowInfo {
+    let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
+    FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 }, InterfaceId(0), None)
+}
+
 /// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later. Among many others
 /// a connection comes to rest while it waits: nobody may notice.
 fn converse(lines: &[&str]) -> Vec<String> {
@@ -53,9 +58,7 @@ fn converse(lines: &[&str]) -> Vec<String> {
 }
 
 fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
-    let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
-    let key = FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 };
-    let flow = FlowInfo::new(key, InterfaceId(0), None);
+    let flow = flow();
     let mut script = Script::default();
     let mut shared = Shared::default();
     shared.opened = others;
@@ -94,18 +97,17 @@ fn a_request_waits_in_a_small_place_where_many_do() {
     shared.opened = MAX_SPARE - 1;
     let mut script = Script::default();
     let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
-    let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
-    let flow = FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 }, InterfaceId(0), None);
+    let flow = flow();
     let mut connection = Talk::default();
     let mut say = |direction, text: &str, connection: &mut Talk<usize>| {
         let chunk = Chunk { skipped: 0, bytes: text.as_bytes(), start: false, late: false, ts: Timestamp(0) };
         stage.chunk(&flow, connection, direction, chunk);
     };
-    for (first, turns) in [(true, 0), (false, 1), (false, 2)] {
+    for (turn, first) in [true, false, false].into_iter().enumerate() {
         say(Direction::Up, "GET / HTTP/1.1\r\n\r\n", &mut connection);
-        assert!(matches!(&connection, Talk::Asked(asked) if asked.is_first == first), "{turns}: {connection:?}");
+        assert!(matches!(&connection, Talk::Asked(asked) if asked.is_first == first), "{turn}: {connection:?}");
         say(Direction::Down, &OK[1..], &mut connection);
-        assert!(matches!(connection, Talk::Idle { .. }), "{turns}: {connection:?}");
+        assert!(matches!(connection, Talk::Idle { .. }), "{turn}: {connection:?}");
     }
     assert_eq!((shared.opened, shared.places.len(), script.requests), (MAX_SPARE - 1, 1, 3));
 }
