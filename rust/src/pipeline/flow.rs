@@ -264,8 +264,9 @@ impl<T: Default> Flows<T> {
         let stream = &flow.streams[segment.direction as usize];
         match stream.isn() {
             Some(isn) => isn != segment.seq,
-            // Its own side was joined midway. Else it answers, with ACK or, in a split handshake, without.
-            None => stream.next().is_some(),
+            // Its own side was joined midway, and not right behind this. Else it answers, with ACK or, in a split
+            // handshake, without.
+            None => stream.next().is_some() && !stream.was_joined_behind(segment.seq),
         }
     }
 
@@ -274,21 +275,15 @@ impl<T: Default> Flows<T> {
             self.evicted += 1;
             self.end(id, consumer);
         }
-        let is_syn = segment.flags.has(Flags::SYN);
-        let opener = match (is_syn, segment.flags.has(Flags::ACK)) {
-            (true, false) => Some(segment.direction),
-            (true, true) => Some(segment.direction.reverse()),
-            _ => None,
-        };
         let flow = Flow {
-            info: FlowInfo::new(segment.key, segment.interface, opener),
+            info: FlowInfo::new(segment.key, segment.interface, opener(segment)),
             streams: Default::default(),
             quality: Quality::default(),
             last_seen: segment.ts.max(self.now),
             is_watched: false,
             state: T::default(),
         };
-        let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
+        let phase = if segment.flags.has(Flags::SYN) { Phase::HalfOpen } else { Phase::Open };
         self.table.insert(hash, phase, flow)
     }
 
@@ -296,7 +291,7 @@ impl<T: Default> Flows<T> {
     fn advance<C: Consumer<State = T>>(
         &mut self,
         id: FlowId,
-        opens: bool,
+        mut opens: bool,
         segment: &Segment<'_>,
         consumer: &mut C,
     ) -> Option<C::Verdict> {
@@ -306,12 +301,14 @@ impl<T: Default> Flows<T> {
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
-        observation.signs.add_if(opens, Signs::OPENED);
-        flow.info.note(&observation);
         let (direction, flags) = (segment.direction, segment.flags);
         if flags.has(Flags::SYN) && flow.stream(direction).isn().is_none() {
+            opens |= flow.info.opener.is_none() && flow.stream(direction).was_joined_behind(segment.seq);
+            flow.info.opener = flow.info.opener.or(opener(segment));
             flow.streams[direction as usize].open(segment.seq);
         }
+        observation.signs.add_if(opens, Signs::OPENED);
+        flow.info.note(&observation);
         if segment.payload_wire_len > 0 && !flags.has(Flags::RST) {
             // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
             let reverse = direction.reverse();
@@ -367,6 +364,12 @@ impl<T: Default> Flows<T> {
         let hash = self.table.hash(&flow.info.key);
         self.ended.remember(hash, &flow.end(&mut self.budget, consumer));
     }
+}
+
+/// Who opens a connection, by its SYN or by the SYN that answers.
+fn opener(segment: &Segment<'_>) -> Option<Direction> {
+    let opener = if segment.flags.has(Flags::ACK) { segment.direction.reverse() } else { segment.direction };
+    segment.flags.has(Flags::SYN).then_some(opener)
 }
 
 impl<T> Entry for Flow<T> {

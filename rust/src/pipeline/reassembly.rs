@@ -139,6 +139,7 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub struct Stream {
     next: SeqNumber,
+    /// One before the first byte: of the SYN, or of what would be it where the stream was joined.
     isn: SeqNumber,
     fin: SeqNumber,
     begun: bool,
@@ -150,10 +151,22 @@ pub struct Stream {
 }
 
 impl Stream {
-    /// A SYN was seen: the stream starts behind it.
+    /// A SYN was seen: the stream starts behind it. If it has begun there already, the SYN came late.
     pub fn open(&mut self, isn: SeqNumber) {
-        (self.isn, self.next) = (isn, isn.plus(1));
-        (self.begun, self.at_start, self.syn_seen) = (true, true, true);
+        if !self.begun {
+            self.begin(isn.plus(1));
+            self.at_start = true;
+        }
+        self.syn_seen = true;
+    }
+
+    fn begin(&mut self, first: SeqNumber) {
+        (self.isn, self.next, self.begun) = (first.plus(u32::MAX), first, true);
+    }
+
+    /// It was joined midway, where it would have started behind a SYN of this number.
+    pub fn was_joined_behind(&self, isn: SeqNumber) -> bool {
+        self.begun && !self.syn_seen && self.isn == isn
     }
 
     /// The initial sequence number, when the SYN was seen.
@@ -174,7 +187,7 @@ impl Stream {
     /// The sender will send nothing from `seq` on.
     pub fn finish(&mut self, seq: SeqNumber) {
         if !self.begun {
-            (self.next, self.begun) = (seq, true);
+            self.begin(seq);
         }
         if !self.fin_seen {
             (self.fin, self.fin_seen) = (seq, true);
@@ -189,7 +202,7 @@ impl Stream {
     /// Takes what a segment adds.
     pub fn push(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) {
         if !self.begun {
-            (self.next, self.begun) = (piece.seq, true);
+            self.begin(piece.seq);
         }
         if piece.seq.is_after(self.next) {
             return self.push_early(piece, budget, sink);

@@ -309,6 +309,22 @@ fn a_reused_port_is_another_connection() {
     assert_eq!((snapshot.counts.requests, snapshot.counts.responses, snapshot.tcp.opened), (6, 8, 2));
 }
 
+/// As fragments do that another worker puts together.
+#[test]
+fn data_may_come_before_the_syn_of_its_connection() {
+    let frames = Forge::connection(Wire::default(), &TURNS);
+    let expected = count(&frames);
+    for (syns, until) in [1, 2].into_iter().flat_map(|syns| (syns..frames.len()).map(move |until| (syns, until))) {
+        let mut late = frames.clone();
+        late[..=until].rotate_left(syns);
+        let told = count(&late);
+        assert_eq!(http(&told), http(&expected), "{syns} behind {until}");
+        assert_eq!(told.capture, expected.capture, "{syns} behind {until}");
+        let handshakes = [&told, &expected].map(|snapshot| (snapshot.tcp.opened, snapshot.tcp.closed));
+        assert_eq!(handshakes, [(1, 1); 2], "{syns} behind {until}");
+    }
+}
+
 #[test]
 fn idle_connections_are_forgotten_in_packet_time() {
     let frames = Forge::connection(Wire::default(), &TURNS[..1]);
