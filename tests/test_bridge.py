@@ -124,6 +124,9 @@ def test_a_connection_over_a_bridge_is_as_healthy_as_on_one_link(crossed):
     tcp = crossed[0].tcp
     assert (tcp.opened, tcp.closed, tcp.reset) == (ASKED, ASKED, 0)
     assert (tcp.retransmitted, tcp.duplicates, tcp.out_of_order) == (0, 0, 0)
+    host = crossed[0].hosts[0].tcp
+    assert (host.opened, host.closed, host.segments) == (ASKED, ASKED, tcp.segments)
+    assert (host.client_handshake_rtt.count, host.server_handshake_rtt.count) == (ASKED, ASKED)
 
 
 def capture(tmp_path, *interfaces):

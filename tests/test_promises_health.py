@@ -5,7 +5,7 @@ Each test forges its packets and reads them as a capture file; see `promises`.
 
 import pytest
 from forge import ACK, SYN
-from promises import GET, OK, Wire, promise
+from promises import GET, OK, Wire, get, promise
 
 
 @promise(33)
@@ -31,6 +31,23 @@ def test_a_syn_sent_again_gives_no_round_trip(read):
     tcp = read(wire).tcp
     assert tcp.opened == 1
     assert tcp.server_handshake_rtt.max is None or tcp.server_handshake_rtt.max < 0.02
+
+
+def test_a_host_has_the_handshakes_of_its_connections_and_what_was_sent_again_in_them(read):
+    """The connection goes to the host of its first request; until then nobody knows whose it is."""
+    wires = [Wire(4000 + n).say(get(host="busy.example"), OK, get(host="second.example"), OK).close() for n in range(3)]
+    slow = Wire(5000, handshake=False).send(0, b"", SYN, at=0)
+    slow.now += 1
+    slow.send(0, b"", SYN, at=0).send(1, b"", SYN | ACK, at=0).send(0, b"").say(get(host="slow.example"), OK)
+    total = read(*wires, slow)
+    busy, second, slow = (total.host(f"{name}.example").tcp for name in ("busy", "second", "slow"))
+    assert [tcp.opened for tcp in (busy, second, slow)] == [3, 0, 1]
+    assert [tcp.client_handshake_rtt.count for tcp in (busy, second, slow)] == [3, 0, 1]
+    assert [tcp.server_handshake_rtt.count for tcp in (busy, second, slow)] == [3, 0, 0]
+    assert [tcp.retransmitted for tcp in (busy, second, slow)] == [0, 0, 1]
+    assert busy.segments + second.segments + slow.segments == total.tcp.segments
+    told = total.to_dict()
+    assert [interface["tcp"] for interface in told["interfaces"]] == [told["tcp"]]
 
 
 def test_acknowledgements_again_while_data_is_outstanding_are_duplicates(read):

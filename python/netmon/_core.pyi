@@ -148,7 +148,10 @@ class Host(_Counts):
     def ranked_sections(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> PathRanking:
         """The sections whose path matches (see `Snapshot.ranked`), by one of `SORT_KEYS`; ValueError for another."""
     @property
-    def tcp(self) -> Tcp: ...
+    def tcp(self) -> Tcp:
+        """Health of its connections, from a request to it until one to another host. Of those whose first request it
+        had also how they were opened, counted with that request.
+        """
 
 @final
 class Interface:

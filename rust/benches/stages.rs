@@ -11,7 +11,7 @@ use _core::capture::file::CaptureFile;
 use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
-use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed};
+use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
 use _core::pipeline::http::{Event, Extent, Follows, Handler, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
@@ -166,6 +166,9 @@ impl Sink for Deaf {
 
     fn request(&mut self, request: &Request<'_>) {
         black_box(request);
+    }
+    fn opening(&mut self, (): (), opening: &Opening, _: Direction) {
+        black_box(opening);
     }
     fn unasked(&mut self, _: Endpoint) {}
     fn response(&mut self, (): (), response: Response) {

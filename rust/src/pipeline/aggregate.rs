@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::decode::Endpoint;
+use super::decode::{Direction, Endpoint};
 use super::exchange::{Exchange, Note, Request, Response, Sink};
-use super::flow::{Losses, Observation, Observed, Signs};
+use super::flow::{Losses, Observation, Observed, Opening, Signs};
 use super::histogram::Sample;
 use super::http::{Method, Protocol};
 use super::name;
@@ -305,6 +305,22 @@ impl Sink for Aggregate {
         counts.request_bytes += request.bytes;
         counts.methods.add(request.method, 1);
         ticket
+    }
+
+    fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {
+        if *opening == Opening::default() {
+            return;
+        }
+        let tcp = self.rows.openings(ticket);
+        tcp.opened += u64::from(opening.opened);
+        tcp.segments += u64::from(opening.segments);
+        tcp.retransmitted += u64::from(opening.retransmitted);
+        let halves = [(client, &mut tcp.client_handshake_rtt), (client.reverse(), &mut tcp.server_handshake_rtt)];
+        for (sender, histogram) in halves {
+            if let Some(rtt) = opening.rtt(sender) {
+                histogram.record(Sample::new(rtt));
+            }
+        }
     }
 
     fn unasked(&mut self, server: Endpoint) -> Ticket {

@@ -9,7 +9,7 @@ mod dialogue;
 mod talk;
 
 use crate::pipeline::decode::{Direction, Endpoint};
-use crate::pipeline::flow::{Consumer, FlowInfo, Observed};
+use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening};
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
@@ -102,6 +102,8 @@ pub trait Sink {
 
     /// A request's head was seen.
     fn request(&mut self, request: &Request<'_>) -> Self::Ticket;
+    /// That request was the first of its connection, of which this had been observed before.
+    fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
     /// Where to count what `server` sends without having been asked.
     fn unasked(&mut self, server: Endpoint) -> Self::Ticket;
     /// A response's head was seen.

@@ -6,10 +6,11 @@
 
 mod brief;
 mod ended;
+mod opening;
 mod quality;
 mod table;
 
-pub use brief::Brief;
+pub use opening::Opening;
 pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};
 
@@ -56,25 +57,14 @@ pub struct FlowInfo {
     pub opener: Option<Direction>,
     /// Segments that were sent again, modulo 2^16: for differences.
     pub retransmitted: u16,
-    /// The handshake, SYN to the ACK that ends it; 0 when it was not seen.
-    pub handshake: Brief,
+    /// What was observed before this segment.
+    pub opening: Opening,
 }
 
 impl FlowInfo {
     /// A connection of which nothing was seen yet.
     pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
-        Self { key, interface, opener, retransmitted: 0, handshake: Brief::default() }
-    }
-
-    fn note(&mut self, observation: &Observation) {
-        let is_again = observation.signs.has(Signs::RETRANSMITTED);
-        self.retransmitted = self.retransmitted.wrapping_add(u16::from(is_again));
-        if let Some(rtt) = observation.rtt
-            && observation.signs.has(Signs::HANDSHAKE)
-        {
-            // From here to the server and back, from here to the client and back.
-            self.handshake = Brief::new(self.handshake.nanos().saturating_add(rtt));
-        }
+        Self { key, interface, opener, retransmitted: 0, opening: Opening::default() }
     }
 }
 
@@ -308,7 +298,8 @@ impl<T: Default> Flows<T> {
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
-        flow.info.note(&observation);
+        let is_again = observation.signs.has(Signs::RETRANSMITTED);
+        flow.info.retransmitted = flow.info.retransmitted.wrapping_add(u16::from(is_again));
         if segment.payload_wire_len > 0 && !flags.has(Flags::RST) {
             // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
             let reverse = direction.reverse();
@@ -332,6 +323,7 @@ impl<T: Default> Flows<T> {
         let next = if may_change { flow.next_phase(phase, segment, &mut observation.signs) } else { phase };
         let interface = if observation.signs.has(Signs::COUNTED) { segment.interface } else { flow.info.interface };
         let verdict = consumer.observed(&flow.info, &flow.state, &Observed { direction, interface, observation });
+        flow.info.opening.note(direction, observation);
         if next != phase {
             self.table.enter(id, next);
         }

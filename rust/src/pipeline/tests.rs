@@ -2,7 +2,8 @@
 
 mod forge;
 
-use super::snapshot::Snapshot;
+use super::histogram::Histogram;
+use super::snapshot::{Snapshot, Tcp};
 use super::*;
 use crate::pipeline::http::Protocol;
 use crate::pipeline::packet::SECOND;
@@ -85,6 +86,51 @@ fn a_connection_is_counted_by_host_section_method_and_status() {
     assert_eq!((snapshot.capture.gaps, snapshot.capture.unanswered, snapshot.capture.orphan_responses), (0, 0, 0));
     assert_eq!(snapshot.counts.latency.count(), 3);
     assert_eq!(snapshot.counts.duration.count(), 3);
+}
+
+#[test]
+fn a_host_has_the_openings_of_its_connections_and_all_that_follows_its_first_request() {
+    let mut frames = Forge::connection(Wire::default(), &TURNS);
+    frames.insert(2, Frame { ts: frames[1].ts + 500_000, ..frames[0].clone() });
+    let snapshot = count(&frames);
+    let told = |tcp: &Tcp| {
+        let handshakes = [&tcp.client_handshake_rtt, &tcp.server_handshake_rtt].map(Histogram::count);
+        (tcp.opened, tcp.closed, tcp.retransmitted, handshakes)
+    };
+    assert_eq!(told(&snapshot.tcp), (1, 1, 1, [1, 1]));
+    let hosts: Vec<_> = snapshot.hosts.iter().map(|host| (&*host.name, told(&host.tcp))).collect();
+    assert_eq!(hosts, [("api.example", (0, 0, 0, [0, 0])), ("shop.example", (1, 1, 1, [1, 1]))]);
+    let segments: u64 = snapshot.hosts.iter().map(|host| host.tcp.segments).sum();
+    assert_eq!((segments, snapshot.tcp.segments), (frames.len() as u64, frames.len() as u64));
+    assert_eq!(snapshot.interfaces[0].tcp, snapshot.tcp);
+    let [opened, told] = [&snapshot.tcp, &snapshot.hosts[1].tcp].map(|tcp| tcp.client_handshake_rtt.sum());
+    assert_eq!((opened, told), (1_000_000, 1_000_000));
+}
+
+#[test]
+fn an_opening_counts_for_its_host_when_the_host_is_known() {
+    let frames = Forge::connection(Wire::default(), &TURNS[..2]);
+    let (opening, rest) = frames.split_at(3);
+    let mut pipeline = Pipeline::new(Settings::default());
+    let mut interval = |frames: &[Frame]| {
+        frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
+        let snapshot = pipeline.close(Timestamp(0), Timestamp(1));
+        let hosts: Vec<_> = snapshot.hosts.iter().map(|host| (host.tcp.opened, host.tcp.segments)).collect();
+        (hosts, snapshot.tcp.opened, snapshot.tcp.segments)
+    };
+    assert_eq!(interval(opening), (vec![], 1, 3));
+    assert_eq!(interval(rest), (vec![(1, frames.len() as u64)], 0, rest.len() as u64));
+}
+
+#[test]
+fn a_request_on_the_syn_has_its_opening_once() {
+    let mut frames = Forge::connection(Wire::default(), &TURNS[..2]);
+    let mut forge = Forge::new(Wire::default());
+    forge.request_on_the_syn(TURNS[0].as_bytes());
+    frames.splice(..4, forge.frames);
+    let snapshot = count(&frames);
+    assert_eq!((snapshot.counts.requests, snapshot.tcp.opened, snapshot.hosts[0].tcp.opened), (1, 1, 1));
+    assert_eq!(snapshot.hosts[0].tcp.segments, frames.len() as u64);
 }
 
 #[test]

@@ -40,6 +40,8 @@ struct HostRow {
     addresses: Vec<Ipv6Addr>,
     /// Health of its connections, by where it was observed. Nearly always that is one interface.
     health: Vec<(InterfaceId, Tcp)>,
+    /// Of these connections before they were its own: counted at their interfaces already.
+    openings: Tcp,
     sections: Vec<u32>,
     /// The section for those that did not fit.
     rest: Option<u32>,
@@ -145,6 +147,12 @@ impl Rows {
         self.hosts[host as usize].health_at(interface)
     }
 
+    /// Health of the same connections before they belonged to the row's host.
+    pub fn openings(&mut self, ticket: Ticket) -> &mut Tcp {
+        let host = self.resolve_host(ticket);
+        &mut self.hosts[host as usize].openings
+    }
+
     /// Names of the row.
     pub fn names(&mut self, ticket: Ticket) -> (Arc<str>, Arc<str>) {
         let section = self.resolve(ticket);
@@ -179,7 +187,7 @@ impl Rows {
             let sections = take_sections(row, &mut self.sections);
             (row.hits, row.missed) = (0, 0);
             row.lightest.reset();
-            let mut tcp = Tcp::default();
+            let mut tcp = std::mem::take(&mut row.openings);
             for (interface, part) in &mut row.health {
                 let part = std::mem::take(part);
                 observed(*interface, &part);
@@ -246,6 +254,7 @@ impl Rows {
             missed,
             addresses: Vec::new(),
             health: Vec::new(),
+            openings: Tcp::default(),
             sections: Vec::new(),
             rest: None,
             lightest: Lightest::default(),
@@ -337,7 +346,8 @@ impl Rows {
         }
         let row = &mut self.hosts[slot as usize];
         row.generation = row.generation.wrapping_add(1);
-        let (hits, weight, health) = (row.hits, row.hits + row.missed, std::mem::take(&mut row.health));
+        let (hits, weight) = (row.hits, row.hits + row.missed);
+        let (health, openings) = (std::mem::take(&mut row.health), std::mem::take(&mut row.openings));
         let addresses = std::mem::take(&mut row.addresses);
         let hash = self.hasher.hash_one(self.hosts[slot as usize].name.as_bytes());
         if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
@@ -347,6 +357,7 @@ impl Rows {
         let other = &mut self.hosts[REST as usize];
         other.hits += hits;
         health.iter().for_each(|(interface, tcp)| other.health_at(*interface).merge(tcp));
+        other.openings.merge(&openings);
         let ticket = Ticket { host: self.host_place(REST), section: self.section_place(rest) };
         addresses.into_iter().for_each(|address| self.add_address(ticket, address));
         self.hosts_folded += u64::from(hits > 0);

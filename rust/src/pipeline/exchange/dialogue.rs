@@ -165,6 +165,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         let ticket = self.sink.request(&Request { method, target, host, server: self.server(), bytes });
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
+        if is_first {
+            self.sink.opening(ticket, &self.flow.opening, self.direction);
+        }
         if self.dialogue.is_late && self.dialogue.orphans > 0 {
             // Its answer passed before it did, as an orphan; the next one is not for it.
             self.dialogue.orphans -= 1;
@@ -354,7 +357,7 @@ impl<S: Sink> Turn<'_, S> {
             response_bytes: answer.map_or(0, |answer| answer.bytes),
             latency: answer.and_then(|answer| answer.latency),
             duration,
-            connect: Some(flow.handshake.nanos()).filter(|&nanos| asked.is_first && nanos > 0),
+            connect: flow.opening.handshake().filter(|_| asked.is_first),
             request_time: asked.ended.map(|ended| ended.since(asked.since)),
             transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
             retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),

@@ -21,6 +21,7 @@ impl Sink for Script {
         self.lines.push(line);
         self.requests
     }
+    fn opening(&mut self, _: usize, _: &Opening, _: Direction) {}
     fn unasked(&mut self, server: Endpoint) -> usize {
         self.lines.push(format!("unasked {}", server.port));
         0

@@ -87,6 +87,13 @@ impl Forge {
         self.send(0, ACK, b"");
     }
 
+    /// RFC 7413: data comes with the SYN, and is acknowledged with it.
+    pub fn request_on_the_syn(&mut self, bytes: &[u8]) {
+        self.send(0, SYN, bytes);
+        self.send(1, SYN | ACK, b"");
+        self.send(0, ACK, b"");
+    }
+
     pub fn say(&mut self, side: usize, bytes: &[u8]) {
         for piece in bytes.chunks(self.wire.segment) {
             self.send(side, ACK, piece);
