@@ -49,7 +49,8 @@ ABOUT = {
         (
             "How connections fare, by interface and by host: opened, closed, reset, refused, round trips between the "
             "capture and either side, and of the segments those sent again, out of order, acknowledged twice, and "
-            "answered by a window of zero."
+            "answered by a window of zero. A connection was opened for the host of its first request; one that was "
+            "refused has none."
         ),
     ),
     "requests": (

@@ -79,7 +79,7 @@ HEALTH = {
     "api.example": tcp(2, rtt=0.031, reset=1),
     "例え.example": tcp(1, rtt=0.21, retransmitted=3, out_of_order=4, zero_window=1),
     "static.example": tcp(3, rtt=0.009),
-    "evil\x1b[2J\u202e.example": tcp(1, rtt=0.05, refused=2),
+    "evil\x1b[2J\u202e.example": tcp(1, rtt=0.05),
     "a-very-long-name-of-a-host-that-goes-on-and-on.example": tcp(1, rtt=0.4),
 }
 
@@ -127,7 +127,7 @@ def second(i, *, lost=0, state="up"):
             "http_bytes": 2_500 * hits,
             "state": state,
             "protocols": {"http1": 2_500 * hits, "tls": 100 * hits},
-            "tcp": tcp(12, rtt=0.02, retransmitted=5, reset=1),
+            "tcp": tcp(12, rtt=0.02, retransmitted=5, reset=1, refused=2),
         },
         {"name": "lo", "state": "down"},
     ]

@@ -65,7 +65,7 @@ def _times(view: View, row: Host | Section, width: int) -> Line:
 
 
 def _health(tcp: Tcp, width: int) -> Line:
-    """Connections in one line; what is zero and would be bad is left out."""
+    """Connections in one line, as much of it as there is room for."""
     items: list[Line] = [[("class:dim", "  connections")], _figure(tcp.opened, "opened"), _figure(tcp.closed, "closed")]
     items += [_figure(tcp.reset, "reset", "class:warn"), _figure(tcp.refused, "refused", "class:bad")]
     items.append([("", f"  {fmt.latency(tcp.rtt)}"), ("class:dim", " RTT")])
