@@ -5,9 +5,11 @@
 //! integers add exactly.
 //! <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 
+mod buckets;
+
 use std::sync::LazyLock;
 
-use smallvec::SmallVec;
+pub use buckets::Buckets;
 
 use crate::pipeline::packet::SECOND;
 
@@ -52,10 +54,7 @@ pub struct Histogram {
     max: u64,
     /// Values of exactly zero, which have no logarithm.
     zero_count: u64,
-    /// Index of the first bucket.
-    offset: i32,
-    /// Without zeros at either end. A few lie in the row itself: most rows of many count a few values at a time.
-    buckets: SmallVec<[u64; 4]>,
+    buckets: Buckets,
 }
 
 /// A duration with its bucket, so that the logarithm is taken once however many histograms it goes into.
@@ -91,7 +90,7 @@ impl Histogram {
         extremes: Option<(u64, u64)>,
         zero_count: u64,
         offset: i32,
-        buckets: Vec<u64>,
+        buckets: &[u64],
     ) -> Option<Self> {
         let count = buckets.iter().try_fold(zero_count, |count, &bucket| count.checked_add(bucket))?;
         let (min, max) = extremes.unwrap_or_default();
@@ -99,8 +98,7 @@ impl Histogram {
         // What 64 bits of nanoseconds can reach: 2^-30 s to 2^35 s.
         let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
         let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
-        let buckets = buckets.into_iter().collect();
-        consistent.then_some(Self { count, sum, min, max, zero_count, offset, buckets })
+        consistent.then(|| Self { count, sum, min, max, zero_count, buckets: Buckets::new(offset, buckets) })
     }
 
     /// Counts one duration.
@@ -111,15 +109,7 @@ impl Histogram {
         self.sum += u128::from(sample.nanos);
         match sample.bucket {
             None => self.zero_count += 1,
-            Some(bucket) => {
-                let at = bucket.wrapping_sub(self.offset) as usize;
-                if let Some(count) = self.buckets.get_mut(at) {
-                    *count += 1;
-                } else {
-                    self.cover(bucket, bucket);
-                    self.buckets[(bucket - self.offset) as usize] += 1;
-                }
-            }
+            Some(bucket) => self.buckets.count(bucket),
         }
     }
 
@@ -133,29 +123,7 @@ impl Histogram {
         self.count += other.count;
         self.sum += other.sum;
         self.zero_count += other.zero_count;
-        if let Some(last) = other.buckets.len().checked_sub(1) {
-            self.cover(other.offset, other.offset + last as i32);
-            let from = (other.offset - self.offset) as usize;
-            for (mine, theirs) in self.buckets[from..].iter_mut().zip(&other.buckets) {
-                *mine += theirs;
-            }
-        }
-    }
-
-    /// Makes room for buckets `first..=last`.
-    fn cover(&mut self, first: i32, last: i32) {
-        if self.buckets.is_empty() {
-            self.offset = first;
-        }
-        if first < self.offset {
-            let missing = (self.offset - first) as usize;
-            self.buckets.insert_many(0, std::iter::repeat_n(0, missing));
-            self.offset = first;
-        }
-        let needed = (last - self.offset) as usize + 1;
-        if needed > self.buckets.len() {
-            self.buckets.resize(needed, 0);
-        }
+        self.buckets.merge(&other.buckets);
     }
 
     /// The value at quantile `q` of 0..=1, in nanoseconds: the middle of its bucket, within the extremes seen.
@@ -169,11 +137,11 @@ impl Histogram {
             return Some(0);
         }
         let mut seen = self.zero_count;
-        let at = self.buckets.iter().position(|&bucket| {
+        let at = self.buckets.iter().position(|bucket| {
             seen += bucket;
             seen >= rank
         })?;
-        let middle = (f64::from(self.offset) + at as f64 + 0.5) / PER_DOUBLING;
+        let middle = (f64::from(self.buckets.offset()) + at as f64 + 0.5) / PER_DOUBLING;
         Some(((middle.exp2() * SECOND as f64).round() as u64).clamp(self.min, self.max))
     }
 
@@ -197,13 +165,8 @@ impl Histogram {
         self.zero_count
     }
 
-    /// Index of the first bucket.
-    pub fn offset(&self) -> i32 {
-        self.offset
-    }
-
     /// Counts by bucket.
-    pub fn buckets(&self) -> &[u64] {
+    pub fn buckets(&self) -> &Buckets {
         &self.buckets
     }
 }
@@ -279,7 +242,7 @@ mod tests {
         #[test]
         fn parts_make_the_same_histogram_again(values in prop::collection::vec(0u64..1 << 40, 0..50)) {
             let h = of(&values);
-            let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.offset(), h.buckets().to_vec());
+            let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.buckets().offset(), &h.buckets().iter().collect::<Vec<_>>());
             prop_assert_eq!(again, Some(h));
         }
     }

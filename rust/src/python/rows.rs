@@ -119,11 +119,11 @@ impl Histogram {
     }
     #[getter]
     fn offset(&self) -> i32 {
-        self.0.offset()
+        self.0.buckets().offset()
     }
     #[getter]
     fn buckets(&self) -> Vec<u64> {
-        self.0.buckets().to_vec()
+        self.0.buckets().iter().collect()
     }
     #[getter]
     fn zero_count(&self) -> u64 {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::rows::sort_rows;
 use super::tally::Key;
 use super::{Capture, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
-use crate::pipeline::histogram::Histogram;
+use crate::pipeline::histogram::{Buckets, Histogram};
 use crate::pipeline::name;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
@@ -189,9 +189,15 @@ impl Serialize for Histogram {
             map.serialize_entry(name, &self.quantile(q).map(to_seconds))?;
         }
         map.serialize_entry("zero_count", &self.zero_count())?;
-        map.serialize_entry("offset", &self.offset())?;
+        map.serialize_entry("offset", &self.buckets().offset())?;
         map.serialize_entry("buckets", self.buckets())?;
         map.end()
+    }
+}
+
+impl Serialize for Buckets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
     }
 }
 
@@ -210,7 +216,7 @@ impl<'de> Deserialize<'de> for Histogram {
         let parts = Parts::deserialize(deserializer)?;
         let extremes = parts.min.zip(parts.max).map(|(min, max)| (from_seconds(min), from_seconds(max)));
         let sum = (parts.sum * SECOND as f64).round() as u128;
-        Self::from_parts(sum, extremes, parts.zero_count, parts.offset, parts.buckets)
+        Self::from_parts(sum, extremes, parts.zero_count, parts.offset, &parts.buckets)
             .ok_or_else(|| D::Error::custom("a histogram whose parts do not fit together"))
     }
 }
