@@ -49,7 +49,7 @@ def seen(moment):
     history = [(point.start, point.end, point.hits, point.hosts) for point in frame.history]
     return (
         frame.snapshot.to_json(), frame.window.to_json(), frame.total.to_json(), frame.seconds, frame.tally,
-        frame.gauges, frame.alerts, history, moment.alerts, moment.progress.at,
+        frame.gauges, frame.alerts, history, moment.alerts, moment.progress.at, frame.counted.to_json(), frame.shown,
     )  # fmt: skip
 
 
@@ -238,6 +238,44 @@ def test_with_another_window_every_instant_is_as_if_it_had_been_so_from_the_star
     assert seen(play(made, 50.0)) == seen(play(other, 50.0))
 
 
+def test_clearing_counts_anew_from_there_and_whenever_one_comes_there_again():
+    made = playback()
+    play(made, 20.0)
+    made.clear()
+    cleared = play(made, 20.0)
+    assert (cleared.frame.counted.hits, cleared.frame.shown.hits, at(cleared)) == (0, 0, 20)
+    later = play(made, 45.0)
+    hits = [sum(each.hits for each in FILE if first <= each.start - START < 45) for first in (20, 0)]
+    assert [later.frame.counted.hits, later.frame.total.hits] == hits
+    made.seek(-30)
+    assert seen(play(made, 45.0)) == played()[15]
+    made.seek(+30)
+    assert seen(play(made, 45.0)) == seen(later)
+    made.resize(5.0)
+    assert seen(play(made, 45.0)) == seen(later)
+
+
+def test_clearing_on_the_way_clears_where_one_arrives():
+    """Keys may come before what the ones before them asked for is done."""
+    made = playback()
+    play(made, 20.0)
+    made.resize(7.0)
+    made.clear()
+    moment = play(made, 20.0)
+    assert (at(moment), moment.frame.counted.hits, moment.frame.window_length) == (20, 0, 7.0)
+    for steps in (-8, +3):
+        made.seek(steps)
+        made.clear()
+        assert play(made, 20.0).frame.counted.hits == 0
+    assert at(play(made, 21.0)) == 16
+
+
+def test_before_the_first_step_there_is_nothing_to_clear():
+    made = playback()
+    made.clear()
+    assert play(made, 5.0).frame.counted.hits == 5
+
+
 # Bounds
 
 
@@ -259,6 +297,24 @@ def test_a_capture_of_many_rows_gives_up_its_oldest_steps_and_says_so(monkeypatc
     assert earliest.frame.snapshot.end == earliest.progress.earliest > START + 1
     expected = played()
     assert seen(earliest)[:-1] == expected[at(earliest)][:-1]
+
+
+def test_totals_stay_cleared_when_the_step_is_given_up_at_which_they_were(monkeypatch):
+    monkeypatch.setattr("netmon.playback.KEPT_ROWS", 300)
+    made = playback([], ends=False)
+    for clock, each in enumerate(FILE):
+        made.add(each, 0.0)
+        play(made, clock)
+        if clock == 5:
+            made.clear()
+            cleared = at(play(made, clock))
+    made.end()
+    play(made, 60.0)
+    made.seek(-60)
+    earliest = play(made, 60.0)
+    assert at(earliest) > cleared + 1
+    since = [each.hits for each in FILE if cleared <= each.start - START < at(earliest)]
+    assert earliest.frame.counted.hits == sum(since)
 
 
 def test_checkpoints_are_bounded_and_cover_the_file(monkeypatch):

@@ -70,10 +70,12 @@ class _State:
     def __init__(self, frames: Frames, alerts: tuple[Alert, ...] = ()) -> None:
         self.frames, self.alerts = frames, alerts
 
-    def push(self, snapshot: Snapshot) -> Frame:
+    def push(self, snapshot: Snapshot, *, clears: bool) -> Frame:
+        """Takes a step, behind which a person cleared the totals, or nobody did."""
         frame = self.frames.push(snapshot)
         self.alerts = (*self.alerts, *frame.alerts)[-ALERTS:]
-        return frame
+        cleared = self.frames.clear() if clears else None
+        return cleared or frame
 
     def copy(self) -> _State:
         return _State(self.frames.copy(), self.alerts)
@@ -97,6 +99,7 @@ class Playback:
         self._stride = 1
         self._position = 0  # steps played
         self._furthest = 0
+        self._cleared: set[int] = set()  # steps played when the totals were cleared
         self._goal: int | None = None  # steps to have played, as fast as it goes
         self._frame: Frame | None = None
         self._is_news = False
@@ -150,6 +153,15 @@ class Playback:
         self._goal = self._position if self._goal is None else self._goal
         self._state, self._position = self._base.copy(), self._first
 
+    def clear(self) -> None:
+        """Counts what is shown anew from here, or where one is about to be, now and whenever one comes there again."""
+        here = self._position if self._goal is None else self._goal
+        self._cleared.add(here)
+        for number in [number for number in self._checkpoints if number >= here]:
+            del self._checkpoints[number]
+        if here == self._position:
+            self._frame, self._is_news = self._state.frames.clear(), True
+
     # Time
 
     def advance(self, now: float) -> Moment | None:
@@ -200,7 +212,7 @@ class Playback:
     def _play(self) -> None:
         if self._position % self._stride == 0 and self._position not in self._checkpoints:
             self._keep()
-        self._frame = self._state.push(self._next)
+        self._frame = self._state.push(self._next, clears=self._position + 1 in self._cleared)
         self._position += 1
         if self._position > self._furthest:
             self._furthest = self._position
@@ -257,8 +269,8 @@ class Playback:
         """Gives up the oldest steps that were played; what they counted stays in the totals."""
         while self._rows > KEPT_ROWS and self._first + 1 < self._position:
             step = self._steps.popleft()
-            self._base.push(step)
             self._first += 1
+            self._base.push(step, clears=self._first in self._cleared)
             self._rows -= step.rows + STEP_ROWS
         for number in [number for number in self._checkpoints if number < self._first]:
             del self._checkpoints[number]

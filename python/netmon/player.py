@@ -52,6 +52,9 @@ class Player:
     def resize(self, window: float) -> None:
         self._ask(lambda _now: self._playback.resize(window))
 
+    def clear(self) -> None:
+        self._ask(lambda _now: self._playback.clear())
+
     def stop(self) -> None:
         """Nothing more is played."""
         self._is_stopped = True

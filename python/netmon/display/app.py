@@ -87,7 +87,7 @@ class Display:
         }
         """What the words among the actions of `keys` stand for; a word without a meaning does nothing."""
         if player is not None:
-            self.commands |= {"step": player.step, "rewind": player.rewind}
+            self.commands |= {"step": player.step, "rewind": player.rewind, "clear": player.clear}
             self.commands |= {"back": lambda: player.seek(-LEAP), "forward": lambda: player.seek(+LEAP)}
         self._stays = stays
         self._controls = controls
