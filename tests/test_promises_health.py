@@ -50,6 +50,16 @@ def test_a_host_has_the_handshakes_of_its_connections_and_what_was_sent_again_in
     assert [interface["tcp"] for interface in told["interfaces"]] == [told["tcp"]]
 
 
+def test_a_handshake_within_one_instant_took_no_time_and_was_seen(read):
+    """Clocks of captures may be coarse."""
+    wire = Wire().say(GET, OK)
+    wire.packets[:3] = [(wire.packets[0][0], packet) for _, packet in wire.packets[:3]]
+    total = read(wire)
+    for tcp in (total.tcp, total.hosts[0].tcp):
+        assert (tcp.client_handshake_rtt.zero_count, tcp.server_handshake_rtt.zero_count) == (1, 1)
+        assert tcp.rtt == 0
+
+
 def test_acknowledgements_again_while_data_is_outstanding_are_duplicates(read):
     """RFC 5681, section 2."""
     wire = Wire().send(0, GET).send(1, b"").send(1, b"").send(0, GET)

@@ -30,7 +30,7 @@ impl Opening {
 
     /// Nanoseconds from here to the sender of `direction` and back, when the handshake told.
     pub fn rtt(&self, direction: Direction) -> Option<u64> {
-        Some(self.rtts[direction as usize].nanos()).filter(|&nanos| nanos > 0)
+        self.rtts[direction as usize].nanos()
     }
 
     /// The handshake in nanoseconds: SYN to the ACK that ends it, or as much of it as was seen.
