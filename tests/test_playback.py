@@ -270,6 +270,38 @@ def test_clearing_on_the_way_clears_where_one_arrives():
     assert at(play(made, 21.0)) == 16
 
 
+def test_keys_on_the_way_back_lead_where_they_lead_one_by_one():
+    made, slow = playback(), playback()
+    play(made, 20.0), play(slow, 20.0)
+    for key in (lambda it: it.seek(-10), lambda it: it.clear(), lambda it: it.seek(+15)):
+        key(made), key(slow)
+        expected = play(slow, 20.0)
+    assert seen(play(made, 20.0)) == seen(expected)
+    assert at(expected) == 25
+    assert expected.frame.counted.hits == sum(each.hits for each in FILE if 10 <= each.start - START < 25)
+
+
+def test_clearing_where_the_file_turns_out_to_have_ended_clears_at_its_end():
+    made = playback(FILE[:10], ends=False)
+    play(made, 5.0)
+    made.seek(+30)
+    made.clear()
+    assert play(made, 5.0).frame.counted.hits == 10
+    made.end()
+    assert (at(moment := play(made, 5.0)), moment.frame.counted.hits) == (10, 0)
+
+
+def test_outputs_are_told_what_was_counted_and_every_alert_whatever_is_cleared():
+    told = []
+    made = playback(on_new=told.append)
+    play(made, 5.0)
+    made.seek(+7)
+    made.clear()
+    assert play(made, 5.0).frame.window.hits == 0
+    assert [alert.state for frame in told for alert in frame.alerts] == ["fired"]
+    assert told[-1].window.hits > 20
+
+
 def test_before_the_first_step_there_is_nothing_to_clear():
     made = playback()
     made.clear()

@@ -70,12 +70,10 @@ class _State:
     def __init__(self, frames: Frames, alerts: tuple[Alert, ...] = ()) -> None:
         self.frames, self.alerts = frames, alerts
 
-    def push(self, snapshot: Snapshot, *, clears: bool) -> Frame:
-        """Takes a step, behind which a person cleared the totals, or nobody did."""
+    def push(self, snapshot: Snapshot) -> Frame:
         frame = self.frames.push(snapshot)
         self.alerts = (*self.alerts, *frame.alerts)[-ALERTS:]
-        cleared = self.frames.clear() if clears else None
-        return cleared or frame
+        return frame
 
     def copy(self) -> _State:
         return _State(self.frames.copy(), self.alerts)
@@ -122,8 +120,13 @@ class Playback:
         self._forget()
 
     def end(self) -> None:
-        """There is no more to read."""
+        """There is no more to read, and no further to seek."""
         self._is_read = self._is_news = True
+        if self._goal is not None and self._goal > self._read:
+            clears = self._goal in self._cleared
+            self._goal = self._read
+            if clears:
+                self.clear()
 
     # Keys
 
@@ -159,8 +162,9 @@ class Playback:
         self._cleared.add(here)
         for number in [number for number in self._checkpoints if number >= here]:
             del self._checkpoints[number]
-        if here == self._position:
-            self._frame, self._is_news = self._state.frames.clear(), True
+        if here <= self._position:
+            self._goal = here
+            self._go_back(here)
 
     # Time
 
@@ -212,11 +216,13 @@ class Playback:
     def _play(self) -> None:
         if self._position % self._stride == 0 and self._position not in self._checkpoints:
             self._keep()
-        self._frame = self._state.push(self._next, clears=self._position + 1 in self._cleared)
+        frame = self._state.push(self._next)
         self._position += 1
         if self._position > self._furthest:
             self._furthest = self._position
-            self._on_new(self._frame)
+            self._on_new(frame)
+        cleared = self._state.frames.clear() if self._position in self._cleared else None
+        self._frame = cleared or frame
         self._is_news = self._is_news or self._goal is None or self._position == self._furthest
 
     def _arrive(self, now: float, leaps: bool = False) -> None:
@@ -269,8 +275,10 @@ class Playback:
         """Gives up the oldest steps that were played; what they counted stays in the totals."""
         while self._rows > KEPT_ROWS and self._first + 1 < self._position:
             step = self._steps.popleft()
+            self._base.push(step)
             self._first += 1
-            self._base.push(step, clears=self._first in self._cleared)
+            if self._first in self._cleared:
+                self._base.frames.clear()
             self._rows -= step.rows + STEP_ROWS
         for number in [number for number in self._checkpoints if number < self._first]:
             del self._checkpoints[number]

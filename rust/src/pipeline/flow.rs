@@ -293,7 +293,8 @@ impl<T: Default> Flows<T> {
         observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
         let (direction, flags) = (segment.direction, segment.flags);
         if flags.has(Flags::SYN) && flow.stream(direction).isn().is_none() {
-            opens |= flow.info.opener.is_none() && flow.stream(direction).was_joined_behind(segment.seq);
+            // The first SYN of a connection that was joined before it.
+            opens |= flow.info.opener.is_none() && !flags.has(Flags::RST);
             flow.info.opener = flow.info.opener.or(opener(segment));
             flow.streams[direction as usize].open(segment.seq);
         }

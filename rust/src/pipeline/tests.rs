@@ -103,8 +103,8 @@ fn a_host_has_the_openings_of_its_connections_and_all_that_follows_its_first_req
     let segments: u64 = snapshot.hosts.iter().map(|host| host.tcp.segments).sum();
     assert_eq!((segments, snapshot.tcp.segments), (frames.len() as u64, frames.len() as u64));
     assert_eq!(snapshot.interfaces[0].tcp, snapshot.tcp);
-    let [opened, told] = [&snapshot.tcp, &snapshot.hosts[1].tcp].map(|tcp| tcp.client_handshake_rtt.sum());
-    assert_eq!((opened, told), (1_000_000, 1_000_000));
+    let [seen, told] = [&snapshot.tcp, &snapshot.hosts[1].tcp].map(|tcp| tcp.client_handshake_rtt.sum());
+    assert!(seen == 1_000_000 && told.abs_diff(seen) <= seen / 1000, "{told} for {seen}");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn an_exchange_tells_where_its_time_went() {
     let mut settings = Settings::default();
     settings.aggregate.exchanges = true;
     let exchanges = count_with(&frames, settings).exchanges;
-    let millis = |nanos: Option<u64>| nanos.map(|nanos| nanos / 1_000_000);
+    let millis = |nanos: Option<u64>| nanos.map(|nanos| (nanos + 1000) / 1_000_000);
     let told: Vec<_> = exchanges
         .iter()
         .map(|e| ([e.connect, e.request_time, e.latency, e.transfer, e.duration].map(millis), e.retransmitted))
@@ -360,14 +360,19 @@ fn a_reused_port_is_another_connection() {
 fn data_may_come_before_the_syn_of_its_connection() {
     let frames = Forge::connection(Wire::default(), &TURNS);
     let expected = count(&frames);
-    for (syns, until) in [1, 2].into_iter().flat_map(|syns| (syns..frames.len()).map(move |until| (syns, until))) {
-        let mut late = frames.clone();
-        late[..=until].rotate_left(syns);
-        let told = count(&late);
-        assert_eq!(http(&told), http(&expected), "{syns} behind {until}");
-        assert_eq!(told.capture, expected.capture, "{syns} behind {until}");
-        let handshakes = [&told, &expected].map(|snapshot| (snapshot.tcp.opened, snapshot.tcp.closed));
-        assert_eq!(handshakes, [(1, 1); 2], "{syns} behind {until}");
+    let places = |syns: usize| (syns..frames.len()).map(move |until| (syns, until));
+    for (syns, until) in [1, 2].into_iter().flat_map(places) {
+        for answer_first in [false, true] {
+            let mut late = frames.clone();
+            late[..=until].rotate_left(syns);
+            let last = until + 1 - syns;
+            late[last..=until].rotate_left(usize::from(answer_first && syns == 2));
+            let told = count(&late);
+            assert_eq!(http(&told), http(&expected), "{syns} behind {until}");
+            assert_eq!(told.capture, expected.capture, "{syns} behind {until}");
+            let handshakes = [&told, &expected].map(|snapshot| (snapshot.tcp.opened, snapshot.tcp.closed));
+            assert_eq!(handshakes, [(1, 1); 2], "{syns} behind {until}");
+        }
     }
 }
 

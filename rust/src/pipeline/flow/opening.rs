@@ -55,12 +55,12 @@ mod tests {
         assert_eq!((opening.handshake(), opening.rtt(Direction::Up)), (None, None));
         opening.note(Direction::Up, told(&[Signs::COUNTED, Signs::OPENED, Signs::HANDSHAKE], None));
         opening.note(Direction::Up, told(&[Signs::COUNTED, Signs::RETRANSMITTED, Signs::HANDSHAKE], None));
-        opening.note(Direction::Down, told(&[Signs::COUNTED, Signs::HANDSHAKE], Some(2_000_000)));
-        assert_eq!(opening.handshake(), Some(2_000_000));
-        opening.note(Direction::Up, told(&[Signs::COUNTED, Signs::HANDSHAKE], Some(30_000)));
+        opening.note(Direction::Down, told(&[Signs::COUNTED, Signs::HANDSHAKE], Some(2000)));
+        assert_eq!(opening.handshake(), Some(2000));
+        opening.note(Direction::Up, told(&[Signs::COUNTED, Signs::HANDSHAKE], Some(300)));
         opening.note(Direction::Up, told(&[Signs::COUNTED], Some(999)));
         assert_eq!((opening.opened, opening.segments, opening.retransmitted), (true, 5, 1));
-        assert_eq!([Direction::Up, Direction::Down].map(|of| opening.rtt(of)), [Some(30_000), Some(2_000_000)]);
-        assert_eq!(opening.handshake(), Some(2_030_000));
+        assert_eq!([Direction::Up, Direction::Down].map(|of| opening.rtt(of)), [Some(300), Some(2000)]);
+        assert_eq!(opening.handshake(), Some(2300));
     }
 }

@@ -18,6 +18,7 @@ pub struct Buckets {
 impl Buckets {
     /// Counts from the bucket `offset` on.
     pub fn new(offset: i32, counts: &[u64]) -> Self {
+        let offset = if counts.is_empty() { 0 } else { offset };
         let mut buckets = Self { offset, ..Self::default() };
         buckets.words.resize(counts.len(), 0);
         counts.iter().enumerate().for_each(|(at, &count)| buckets.add(at, count));
