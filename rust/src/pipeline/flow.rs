@@ -293,9 +293,10 @@ impl<T: Default> Flows<T> {
         observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
         let (direction, flags) = (segment.direction, segment.flags);
         if flags.has(Flags::SYN) && flow.stream(direction).isn().is_none() {
-            // The first SYN of a connection that was joined before it.
-            opens |= flow.info.opener.is_none() && !flags.has(Flags::RST);
-            flow.info.opener = flow.info.opener.or(opener(segment));
+            if flow.info.opener.is_none() && flow.was_joined_behind(segment) {
+                flow.info.opener = opener(segment);
+                opens = true;
+            }
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
@@ -388,6 +389,13 @@ impl<T> Flow<T> {
 
     fn is_finished(&self) -> bool {
         self.streams.iter().all(Stream::is_finished)
+    }
+
+    /// It was joined by the first bytes behind this SYN, or behind the one that this answers.
+    fn was_joined_behind(&self, syn: &Segment<'_>) -> bool {
+        let is_answer = syn.flags.has(Flags::ACK);
+        self.stream(syn.direction).was_joined_behind(syn.seq)
+            || is_answer && self.stream(syn.direction.reverse()).was_joined_behind(syn.ack.plus(u32::MAX))
     }
 
     fn has_hole(&self) -> bool {
