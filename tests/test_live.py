@@ -1,6 +1,5 @@
 """Live capture on loopback, through the real command and the API. Needs the right to capture; skipped without."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -12,11 +11,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from urllib.request import urlopen
 
-import pexpect
 import pytest
 from netmon import Monitor, Snapshot
-
-NETMON = [sys.executable, "-m", "netmon", "--no-config"]
+from terminal import NETMON, Terminal
 
 
 def may_capture():
@@ -161,12 +158,10 @@ def test_the_demo_alerts_recovers_and_ends_by_itself():
 
 
 def test_the_demo_opens_the_screen_and_q_leaves_it():
-    environment = os.environ | {"TERM": "xterm-256color"}
-    child = pexpect.spawn(NETMON[0], [*NETMON[1:], "--demo"], dimensions=(30, 120), timeout=20, env=environment)
-    child.expect("shop.example")
-    child.expect("api.example")
-    child.send("q")
-    child.expect("alerts: none")
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0
+    terminal = Terminal("--demo")
+    terminal.shows("shop.example")
+    terminal.shows("api.example")
+    terminal.type("q")
+    rest, code = terminal.end()
+    assert "alerts: none" in rest
+    assert code == 0
