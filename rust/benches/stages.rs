@@ -192,7 +192,7 @@ fn server(last: u16) -> Endpoint {
 /// Heads of both directions, parsed and paired.
 fn exchanges(criterion: &mut Criterion) {
     let turns: Vec<_> = (0..1000).map(|n| (traffic::request(n), traffic::response(n))).collect();
-    let key = FlowKey { low: server(1), high: server(2), vlan: 0 };
+    let key = FlowKey { low: server(1), high: server(2), lane: 0 };
     let flow = FlowInfo::new(key, InterfaceId(0), None);
     let mut group = criterion.benchmark_group("exchange");
     group.throughput(Throughput::Elements(turns.len() as u64));

@@ -83,7 +83,7 @@ pub fn file(data: &[u8]) {
 /// Pieces of both directions: a byte for direction, loss and start, a length, bytes; and so on.
 pub fn stream(mut data: &[u8]) {
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
-    let key = FlowKey { low: end(1, 1), high: end(2, 80), vlan: 0 };
+    let key = FlowKey { low: end(1, 1), high: end(2, 80), lane: 0 };
     let flow = FlowInfo::new(key, InterfaceId(0), None);
     let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
     let mut shared = Shared::new(64);

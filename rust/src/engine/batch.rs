@@ -188,9 +188,10 @@ fn detach<'a>(content: &Content<'a>) -> (Content<'static>, &'a [u8]) {
         Content::Foreign => return (Content::Foreign, &[]),
         Content::Broken => return (Content::Broken, &[]),
     };
-    let Segment { key, direction, seq, ack, flags, window, ip_id, payload, payload_wire_len, ts, interface } = segment;
+    let Segment { key, tag, direction, seq, ack, flags, window, ip_id, payload, payload_wire_len, ts, interface } =
+        segment;
     let bare =
-        Segment { key, direction, seq, ack, flags, window, ip_id, payload: &[], payload_wire_len, ts, interface };
+        Segment { key, tag, direction, seq, ack, flags, window, ip_id, payload: &[], payload_wire_len, ts, interface };
     (Content::Segment(bare), payload)
 }
 

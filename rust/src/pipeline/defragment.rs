@@ -34,7 +34,7 @@ const MAX_DATAGRAM: usize = 65_535;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
-    vlan: u16,
+    tag: u32,
     source: Ipv6Addr,
     destination: Ipv6Addr,
     id: u32,
@@ -90,7 +90,7 @@ impl Defragmenter {
     /// Takes a fragment; gives the whole datagram when this was its last missing part.
     pub fn push(&mut self, fragment: &Datagram<'_>, part: FragmentPart, ts: Timestamp) -> Option<Datagram<'_>> {
         self.expire(ts);
-        let key = Key { vlan: fragment.vlan, source: fragment.source, destination: fragment.destination, id: part.id };
+        let key = Key { tag: fragment.tag, source: fragment.source, destination: fragment.destination, id: part.id };
         let (order, number) = (&mut self.order, &mut self.begun);
         let partial = self.partials.entry(key).or_insert_with(|| {
             *number += 1;
@@ -209,7 +209,7 @@ mod tests {
 
     fn fragment(payload: &'static [u8]) -> Datagram<'static> {
         Datagram {
-            vlan: 0,
+            tag: 0,
             source: Ipv6Addr::LOCALHOST,
             destination: Ipv6Addr::LOCALHOST,
             protocol: 6,

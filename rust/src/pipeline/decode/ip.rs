@@ -14,8 +14,8 @@ const MAX_EXTENSIONS: usize = 8;
 /// The payload of one IP packet, or of one fragment.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
-    /// Outermost VLAN id, 0 without one.
-    pub vlan: u16,
+    /// See [`Frame::tag`].
+    pub tag: u32,
     /// Sender; IPv4 addresses are mapped into IPv6 (`::ffff:a.b.c.d`).
     pub source: Ipv6Addr,
     /// Receiver.
@@ -82,7 +82,7 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let part = u16::from_be_bytes([header[6], header[7]]);
     let (offset, more) = (u32::from(part & 0x1fff) * 8, part & 0x2000 != 0);
     Ok(Datagram {
-        vlan: frame.vlan,
+        tag: frame.tag,
         source: mapped([header[12], header[13], header[14], header[15]]),
         destination: mapped([header[16], header[17], header[18], header[19]]),
         protocol: header[9],
@@ -111,7 +111,7 @@ fn v6<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
         Ok(Ipv6Addr::from(*bytes))
     };
     let mut datagram = Datagram {
-        vlan: frame.vlan,
+        tag: frame.tag,
         source: address(8)?,
         destination: address(24)?,
         protocol: u8_at(ip, 6)?,

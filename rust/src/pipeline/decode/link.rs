@@ -6,8 +6,8 @@ use crate::pipeline::packet::{LinkType, Packet};
 /// An IP packet with what the link told of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// Outermost VLAN id, 0 without one.
-    pub vlan: u16,
+    /// All numbers by which the link tells networks apart, see [`fold`]; 0 without any.
+    pub tag: u32,
     /// From the IP header on, as captured.
     pub ip: &'a [u8],
     /// From the IP header on, as it was on the wire (link padding included).
@@ -43,11 +43,20 @@ pub fn strip<'a>(packet: &Packet<'a>) -> Result<Frame<'a>, NotTcp> {
         LinkType::Pktap => pktap(data)?,
     };
     let stripped = data.len() - frame.1.len();
-    Ok(Frame { vlan: frame.0, ip: frame.1, wire_len: (packet.wire_len as usize).saturating_sub(stripped) })
+    Ok(Frame { tag: frame.0, ip: frame.1, wire_len: (packet.wire_len as usize).saturating_sub(stripped) })
 }
 
-/// A VLAN id and what follows the link headers.
-pub type Tagged<'a> = (u16, &'a [u8]);
+/// A tag (see [`Frame::tag`]) and what follows the link headers.
+pub type Tagged<'a> = (u32, &'a [u8]);
+
+/// Takes one more number into a tag: a VLAN id, an MPLS label, the key or identifier of a tunnel. 0 names no network
+/// (IEEE 802.1Q: a tag of id 0 carries a priority only), so it leaves the tag as it is.
+#[inline]
+pub fn fold(tag: u32, number: u32) -> u32 {
+    /// The golden ratio, odd, so that no two tags become one by the multiplication.
+    const MIX: u32 = 0x9e37_79b1;
+    if number == 0 { tag } else { tag.rotate_left(5).wrapping_mul(MIX).wrapping_add(number) }
+}
 
 #[inline]
 fn untagged(ip: &[u8]) -> Tagged<'_> {
@@ -64,23 +73,19 @@ pub fn ethernet(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
 
 /// What follows an Ethernet type.
 pub fn from_ethertype(mut kind: u16, mut rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
-    let mut vlan = 0;
-    let mut tags = 0;
+    let (mut tag, mut tags) = (0, 0);
     loop {
         match kind {
-            IPV4 | IPV6 => return Ok((vlan, rest)),
+            IPV4 | IPV6 => return Ok((tag, rest)),
             // 802.1Q, 802.1ad, and the number QinQ used before it had one.
             0x8100 | 0x88a8 | 0x9100 if tags < MAX_TAGS => {
-                let id = u16_at(rest, 0)? & 0x0fff;
-                if tags == 0 {
-                    vlan = id;
-                }
+                tag = fold(tag, u32::from(u16_at(rest, 0)? & 0x0fff));
                 tags += 1;
                 kind = u16_at(rest, 2)?;
                 rest = after(rest, 4)?;
             }
-            0x8847 | 0x8848 => return Ok((vlan, mpls(rest)?)),
-            0x8864 => return Ok((vlan, ppp(after(rest, 6)?)?)),
+            0x8847 | 0x8848 => return mpls(tag, rest),
+            0x8864 => return Ok((fold(tag, u32::from(u16_at(rest, 2)?)), ppp(after(rest, 6)?)?)),
             // 802.3 with LLC and SNAP: AA AA 03, organisation 0, then an Ethernet type.
             _ if kind < MIN_ETHERTYPE && rest.starts_with(&[0xaa, 0xaa, 0x03, 0, 0, 0]) => {
                 kind = u16_at(rest, 6)?;
@@ -95,13 +100,14 @@ pub fn from_ethertype(mut kind: u16, mut rest: &[u8]) -> Result<Tagged<'_>, NotT
 }
 
 /// RFC 3032: labels of four bytes, the last one marked; what follows is told by its first nibble.
-fn mpls(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
+fn mpls(mut tag: u32, mut rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     for _ in 0..MAX_LABELS {
-        let bottom = u8_at(rest, 2)? & 1 == 1;
+        let entry = u32_at(rest, 0)?;
+        tag = fold(tag, entry >> 12);
         rest = after(rest, 4)?;
-        if bottom {
+        if entry & 0x100 != 0 {
             return match u8_at(rest, 0)? >> 4 {
-                4 | 6 => Ok(rest),
+                4 | 6 => Ok((tag, rest)),
                 _ => Err(NotTcp::Foreign),
             };
         }

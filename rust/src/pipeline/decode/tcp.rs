@@ -34,8 +34,8 @@ pub struct FlowKey {
     pub low: Endpoint,
     /// The greater endpoint.
     pub high: Endpoint,
-    /// Outermost VLAN id, 0 without one.
-    pub vlan: u16,
+    /// Tells apart connections of the same addresses and ports that are open at once; 0 for nearly all.
+    pub lane: u8,
 }
 
 impl Hash for FlowKey {
@@ -43,7 +43,7 @@ impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(bits(self.low.address));
         state.write_u128(bits(self.high.address));
-        state.write_u64(u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16 | u64::from(self.vlan));
+        state.write_u64(u64::from(self.low.port) << 32 | u64::from(self.high.port) << 16 | u64::from(self.lane));
     }
 }
 
@@ -147,6 +147,8 @@ impl Flags {
 pub struct Segment<'a> {
     /// Connection.
     pub key: FlowKey,
+    /// All numbers by which the link tells networks apart, folded; 0 without any.
+    pub tag: u32,
     /// Way within it.
     pub direction: Direction,
     /// Sequence number of the first byte.
@@ -183,14 +185,14 @@ pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceI
     let source = Endpoint { address: datagram.source, port: u16::from_be_bytes([header[0], header[1]]) };
     let destination = Endpoint { address: datagram.destination, port: u16::from_be_bytes([header[2], header[3]]) };
     let number = |endpoint: Endpoint| (bits(endpoint.address), endpoint.port);
-    let vlan = datagram.vlan;
     let (key, direction) = if number(source) <= number(destination) {
-        (FlowKey { low: source, high: destination, vlan }, Direction::Up)
+        (FlowKey { low: source, high: destination, lane: 0 }, Direction::Up)
     } else {
-        (FlowKey { low: destination, high: source, vlan }, Direction::Down)
+        (FlowKey { low: destination, high: source, lane: 0 }, Direction::Down)
     };
     Ok(Segment {
         key,
+        tag: datagram.tag,
         direction,
         seq: SeqNumber(u32::from_be_bytes([header[4], header[5], header[6], header[7]])),
         ack: SeqNumber(u32::from_be_bytes([header[8], header[9], header[10], header[11]])),

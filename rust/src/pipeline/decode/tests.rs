@@ -19,39 +19,40 @@ fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
     Packet { ts: Timestamp(0), wire_len: data.len() as u32, interface: InterfaceId(0), link_type, data }
 }
 
-/// Payload and VLAN of the segment in a frame.
-fn read(link_type: LinkType, frame: &[u8]) -> Result<(String, u16), NotTcp> {
+/// Payload and tag of the segment in a frame.
+fn read(link_type: LinkType, frame: &[u8]) -> Result<(String, u32), NotTcp> {
     let datagram = datagram(&packet(link_type, frame))?;
     let segment = segment(&datagram, Timestamp(0), InterfaceId(0))?;
-    Ok((String::from_utf8_lossy(segment.payload).into_owned(), segment.key.vlan))
+    Ok((String::from_utf8_lossy(segment.payload).into_owned(), segment.tag))
 }
 
 #[test]
 fn every_link_type_leads_to_the_same_segment() {
     let mac = [0u8; 12];
     let ip = ip(b"hello");
-    let table: Vec<(&str, LinkType, Vec<u8>, u16)> = vec![
-        ("Ethernet", LinkType::Ethernet, [&mac[..], &[0x08, 0]].concat(), 0),
-        ("802.1Q", LinkType::Ethernet, [&mac[..], &[0x81, 0, 0x20, 5, 0x08, 0]].concat(), 5),
-        ("802.1ad", LinkType::Ethernet, [&mac[..], &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 5, 0x08, 0]].concat(), 7),
+    let table: Vec<(&str, LinkType, Vec<u8>, &[u32])> = vec![
+        ("Ethernet", LinkType::Ethernet, [&mac[..], &[0x08, 0]].concat(), &[]),
+        ("802.1Q", LinkType::Ethernet, [&mac[..], &[0x81, 0, 0x20, 5, 0x08, 0]].concat(), &[5]),
+        ("802.1Q of priority only", LinkType::Ethernet, [&mac[..], &[0x81, 0, 0x20, 0, 0x08, 0]].concat(), &[]),
+        ("802.1ad", LinkType::Ethernet, [&mac[..], &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 5, 0x08, 0]].concat(), &[7, 5]),
         (
             "three tags",
             LinkType::Ethernet,
             [&mac[..], &[0x91, 0, 0, 1, 0x81, 0, 0, 2, 0x81, 0, 0, 3, 0x08, 0]].concat(),
-            1,
+            &[1, 2, 3],
         ),
-        ("MPLS", LinkType::Ethernet, [&mac[..], &[0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64]].concat(), 0),
-        ("PPPoE", LinkType::Ethernet, [&mac[..], &[0x88, 0x64, 0x11, 0, 0, 1, 0, 47, 0, 0x21]].concat(), 0),
-        ("SNAP", LinkType::Ethernet, [&mac[..], &[0, 53, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0]].concat(), 0),
-        ("SLL", LinkType::LinuxSll, [&[0u8; 14][..], &[0x08, 0]].concat(), 0),
-        ("SLL with a tag", LinkType::LinuxSll, [&[0u8; 14][..], &[0x81, 0, 0, 6, 0x08, 0]].concat(), 6),
-        ("SLL2", LinkType::LinuxSll2, [&[0x08, 0][..], &[0u8; 18]].concat(), 0),
-        ("NULL", LinkType::Loopback, vec![2, 0, 0, 0], 0),
-        ("LOOP", LinkType::Loopback, vec![0, 0, 0, 2], 0),
-        ("raw IP", LinkType::Ip, vec![], 0),
-        ("PPP", LinkType::Ppp, vec![0xff, 3, 0, 0x21], 0),
-        ("PPP compressed", LinkType::Ppp, vec![0x21], 0),
-        ("Cisco HDLC", LinkType::CiscoHdlc, vec![0x0f, 0, 0x08, 0], 0),
+        ("MPLS", LinkType::Ethernet, [&mac[..], &[0x88, 0x47, 0, 1, 0, 64, 0, 2, 1, 64]].concat(), &[16, 32]),
+        ("PPPoE", LinkType::Ethernet, [&mac[..], &[0x88, 0x64, 0x11, 0, 0, 1, 0, 47, 0, 0x21]].concat(), &[1]),
+        ("SNAP", LinkType::Ethernet, [&mac[..], &[0, 53, 0xaa, 0xaa, 3, 0, 0, 0, 0x08, 0]].concat(), &[]),
+        ("SLL", LinkType::LinuxSll, [&[0u8; 14][..], &[0x08, 0]].concat(), &[]),
+        ("SLL with a tag", LinkType::LinuxSll, [&[0u8; 14][..], &[0x81, 0, 0, 6, 0x08, 0]].concat(), &[6]),
+        ("SLL2", LinkType::LinuxSll2, [&[0x08, 0][..], &[0u8; 18]].concat(), &[]),
+        ("NULL", LinkType::Loopback, vec![2, 0, 0, 0], &[]),
+        ("LOOP", LinkType::Loopback, vec![0, 0, 0, 2], &[]),
+        ("raw IP", LinkType::Ip, vec![], &[]),
+        ("PPP", LinkType::Ppp, vec![0xff, 3, 0, 0x21], &[]),
+        ("PPP compressed", LinkType::Ppp, vec![0x21], &[]),
+        ("Cisco HDLC", LinkType::CiscoHdlc, vec![0x0f, 0, 0x08, 0], &[]),
         (
             "NFLOG",
             LinkType::NfLog,
@@ -64,15 +65,16 @@ fn every_link_type_leads_to_the_same_segment() {
                 &9u16.to_ne_bytes(),
             ]
             .concat(),
-            0,
+            &[],
         ),
     ];
-    for (name, link_type, link, vlan) in table {
+    for (name, link_type, link, numbers) in table {
+        let tag = numbers.iter().fold(0, |tag, &number| link::fold(tag, number));
         let mut frame = [&link[..], &ip].concat();
-        assert_eq!(read(link_type, &frame), Ok(("hello".into(), vlan)), "{name}");
+        assert_eq!(read(link_type, &frame), Ok(("hello".into(), tag)), "{name}");
         if link_type == LinkType::Ethernet {
             frame.extend([0xee; 9]);
-            assert_eq!(read(link_type, &frame), Ok(("hello".into(), vlan)), "{name} with padding");
+            assert_eq!(read(link_type, &frame), Ok(("hello".into(), tag)), "{name} with padding");
         }
         for length in 0..link.len() + 40 {
             assert!(read(link_type, &frame[..length]).is_err(), "{name} cut to {length}");

@@ -3,7 +3,7 @@
 
 use super::ip::Datagram;
 use super::link::{self, Frame, Tagged};
-use super::{NotTcp, after, u8_at, u16_at};
+use super::{NotTcp, after, u8_at, u16_at, u32_at};
 
 /// UDP ports by which tunnels are known (IANA); the destination's for VXLAN and GENEVE, either for Teredo.
 const VXLAN: u16 = 4789;
@@ -22,10 +22,9 @@ pub fn inner<'a>(datagram: &Datagram<'a>) -> Option<Result<Frame<'a>, NotTcp>> {
         17 => udp(payload)?,
         _ => return None,
     };
-    Some(found.map(|(vlan, ip)| {
+    Some(found.map(|(tag, ip)| {
         let stripped = payload.len() - ip.len();
-        let vlan = if vlan == 0 { datagram.vlan } else { vlan };
-        Frame { vlan, ip, wire_len: datagram.wire_len.saturating_sub(stripped) }
+        Frame { tag: link::fold(datagram.tag, tag), ip, wire_len: datagram.wire_len.saturating_sub(stripped) }
     }))
 }
 
@@ -35,23 +34,44 @@ fn gre(payload: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let bit = |mask: u16| 4 * usize::from(flags & mask != 0);
     // Checksum, key, sequence number; version 1 (PPTP, RFC 2637) has an acknowledgement number as well.
     let header = 4 + bit(0x8000) + bit(0x2000) + bit(0x1000) + if version == 1 { bit(0x0080) } else { 0 };
-    from_type(u16_at(payload, 2)?, after(payload, header)?)
+    let key_at = 4 + bit(0x8000);
+    // RFC 2637 §4.1: in version 1 the upper half of the key is a length, the lower half the number of the call.
+    let key = match (flags & 0x2000 != 0, version) {
+        (false, _) => 0,
+        (true, 1) => u32::from(u16_at(payload, key_at + 2)?),
+        (true, _) => u32_at(payload, key_at)?,
+    };
+    under(key, from_type(u16_at(payload, 2)?, after(payload, header)?))
+}
+
+/// What a tunnel of this number holds.
+fn under(number: u32, inner: Result<Tagged<'_>, NotTcp>) -> Result<Tagged<'_>, NotTcp> {
+    inner.map(|(tag, rest)| (link::fold(link::fold(0, number), tag), rest))
+}
+
+/// A network identifier of three bytes (VXLAN, GENEVE), and what follows the byte after it.
+fn network(data: &[u8]) -> Result<u32, NotTcp> {
+    Ok(u32_at(data, 4)? >> 8)
 }
 
 fn udp(payload: &[u8]) -> Option<Result<Tagged<'_>, NotTcp>> {
     let (source, destination) = (u16_at(payload, 0).ok()?, u16_at(payload, 2).ok()?);
     let data = payload.get(8..)?;
     Some(match (source, destination) {
-        (_, VXLAN) => after(data, 8).and_then(link::ethernet),
+        (_, VXLAN) => vxlan(data),
         (_, GENEVE) => geneve(data),
         (TEREDO, _) | (_, TEREDO) => teredo(data),
         _ => return None,
     })
 }
 
+fn vxlan(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+    under(network(data)?, link::ethernet(after(data, 8)?))
+}
+
 fn geneve(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let options = usize::from(u8_at(data, 0)? & 0x3f) * 4;
-    from_type(u16_at(data, 2)?, after(data, 8 + options)?)
+    under(network(data)?, from_type(u16_at(data, 2)?, after(data, 8 + options)?))
 }
 
 fn teredo(mut data: &[u8]) -> Result<Tagged<'_>, NotTcp> {

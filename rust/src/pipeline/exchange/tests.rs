@@ -47,7 +47,7 @@ impl Sink for Script {
 
 fn flow() -> FlowInfo {
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
-    FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), vlan: 0 }, InterfaceId(0), None)
+    FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), lane: 0 }, InterfaceId(0), None)
 }
 
 /// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later. Among many others
