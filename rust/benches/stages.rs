@@ -12,7 +12,7 @@ use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
-use _core::pipeline::http::{Event, Extent, Follows, Handler, Method, Parser, RequestHead, ResponseHead};
+use _core::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
 use _core::pipeline::snapshot::Snapshot;
@@ -100,7 +100,7 @@ fn reassembly(criterion: &mut Criterion) {
     let bytes = [b'x'; SEGMENT];
     let piece = |at: u32| {
         let seq = SeqNumber(1).plus(at * SEGMENT as u32);
-        Piece { seq, bytes: &bytes, len: SEGMENT as u32, late: false, ts: Timestamp(0) }
+        Piece { seq, bytes: &bytes, len: SEGMENT as u32, ack: None, ts: Timestamp(0) }
     };
     let orders = [("in order", 0), ("every two swapped", 1)];
     let mut group = criterion.benchmark_group("reassembly");
@@ -112,7 +112,7 @@ fn reassembly(criterion: &mut Criterion) {
                 stream.open(SeqNumber(0));
                 let mut seen = 0;
                 for at in 0..SEGMENTS {
-                    stream.push(piece(at ^ swap), &mut budget, &mut |chunk: Chunk<'_>| {
+                    stream.push(piece(at ^ swap), None, &mut budget, &mut |chunk: Chunk<'_>| {
                         seen += chunk.bytes.len();
                         0
                     });
@@ -135,14 +135,14 @@ impl Handler for Deaf {
         Follows::Body
     }
     fn bytes(&mut self, _: u64) {}
-    fn end(&mut self, _: Timestamp) {}
-    fn event(&mut self, event: Event<'_>, _: Timestamp) {
+    fn end(&mut self, _: Mark) {}
+    fn event(&mut self, event: Event<'_>, _: Mark) {
         black_box(event);
     }
 }
 
 fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
-    Chunk { skipped: 0, bytes, start, late: false, ts: Timestamp(0) }
+    Chunk { skipped: 0, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
 }
 
 fn heads(criterion: &mut Criterion) {

@@ -1,11 +1,12 @@
 //! Requests meet their responses: messages of both directions in, what is worth counting out.
 //!
 //! Responses answer requests in order (RFC 9112 §9.3.2). Interim responses answer nothing; a response that nobody asked
-//! for is an orphan; a request that gets none is unanswered. After a hole among the responses only the newest request
-//! may be believed to be the one that is answered. What a sink returns for a request, its ticket, is handed back with
+//! for is an orphan; a request that gets none is unanswered. What was lost is judged by acknowledgement numbers
+//! (`line.rs`). What a sink returns for a request, its ticket, is handed back with
 //! everything that belongs to that request.
 
 mod dialogue;
+mod line;
 mod talk;
 
 use crate::pipeline::decode::{Direction, Endpoint};

@@ -19,13 +19,15 @@ use std::hint::black_box;
 
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
-use crate::pipeline::reassembly::{Budget, Chunk, Piece, Sink, Stream};
+use crate::pipeline::reassembly::{self, Budget, Chunk, Front, Piece, Sink, Stream};
 use ended::Ended;
 use quality::Quality;
 use table::{Entry, Phase, Table};
 
-/// How long a hole that the receiver has acknowledged may still be filled by packets captured late.
+/// How long bytes that the receiver has acknowledged may still come: packets captured late, or by a clock that is behind.
 const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
+/// Segments of a connection that may overtake such bytes: a capture point that mixes up packets does so by a few dozen.
+const ACKNOWLEDGED_SEGMENTS: usize = 64;
 /// How long a hole that nobody acknowledged is waited for: longer than TCP retries, for captures of one side only.
 const SILENT_PATIENCE: i64 = 30 * SECOND;
 
@@ -303,17 +305,14 @@ impl<T: Default> Flows<T> {
         let is_again = observation.signs.has(Signs::RETRANSMITTED);
         flow.info.retransmitted = flow.info.retransmitted.wrapping_add(u16::from(is_again));
         if segment.payload_wire_len > 0 && !flags.has(Flags::RST) {
-            // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
-            let reverse = direction.reverse();
-            while flow.hole_is_acknowledged(reverse) {
-                let (stream, mut sink) = flow.outlet(reverse, consumer);
-                stream.give_up_hole(&mut self.budget, &mut sink);
-            }
             flow.push_payload(segment, &mut self.budget, consumer);
         }
         if flags.has(Flags::FIN) {
             let end = segment.seq.plus(segment.payload_wire_len + u32::from(flags.has(Flags::SYN)));
             flow.streams[direction as usize].finish(end);
+        }
+        if flow.has_hole() {
+            flow.settle(direction, &mut self.budget, consumer);
         }
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, segment.ts, consumer);
@@ -336,15 +335,16 @@ impl<T: Default> Flows<T> {
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
         let Some(flow) = self.table.get_mut(id) else { return };
         for direction in [Direction::Up, Direction::Down] {
-            while let Some(since) = flow.stream(direction).hole_since() {
+            while let Some(front) = flow.stream(direction).front() {
                 let is_acknowledged = flow.hole_is_acknowledged(direction);
                 let patience = if is_acknowledged { ACKNOWLEDGED_PATIENCE } else { SILENT_PATIENCE };
-                if since.plus(patience) > now {
+                if front.ts.plus(patience) > now {
                     break;
                 }
-                let (stream, mut sink) = flow.outlet(direction, consumer);
-                stream.give_up_hole(&mut self.budget, &mut sink);
+                flow.give_up(direction, &mut self.budget, consumer);
             }
+        }
+        for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, now, consumer);
         }
         flow.is_watched = flow.has_hole();
@@ -399,14 +399,58 @@ impl<T> Flow<T> {
     }
 
     fn has_hole(&self) -> bool {
-        self.streams.iter().any(|stream| stream.hole_since().is_some())
+        self.streams.iter().any(Stream::is_waiting)
     }
 
-    /// The receiver of `direction` has got what is missing here.
+    /// The receiver of `direction` has got what is waited for here, be it of this direction or of the other one.
     fn hole_is_acknowledged(&self, direction: Direction) -> bool {
         let stream = self.stream(direction);
-        stream.hole_since().is_some()
-            && self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
+        let is_next = stream.front().map(|front| front.seq) == stream.next();
+        is_next || self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
+    }
+
+    /// Hands over what has become due in either direction, after something was handed over in `direction`; gives up what
+    /// too many segments have overtaken.
+    #[cold]
+    fn settle<C: Consumer<State = T>>(&mut self, direction: Direction, budget: &mut Budget, consumer: &mut C) {
+        self.deliver_due(direction.reverse(), budget, consumer);
+        while self.streams.iter().map(Stream::waiting).sum::<usize>() > ACKNOWLEDGED_SEGMENTS {
+            let sides = [direction, direction.reverse()].into_iter();
+            let overtaken = sides.filter(|&side| self.stream(side).is_waiting() && self.hole_is_acknowledged(side));
+            let Some(oldest) = overtaken.min_by_key(|&side| self.stream(side).front().map(|front| front.ts)) else {
+                return;
+            };
+            self.give_up(oldest, budget, consumer);
+        }
+    }
+
+    /// Hands over what has become due, beginning with `direction`, until nothing is.
+    fn deliver_due<C: Consumer<State = T>>(&mut self, mut direction: Direction, budget: &mut Budget, consumer: &mut C) {
+        while self.stream(direction).is_due(self.stream(direction.reverse()).reached()) {
+            let peer = self.stream(direction.reverse()).reached();
+            let (stream, mut sink) = self.outlet(direction, consumer);
+            stream.deliver_due(peer, budget, &mut sink);
+            direction = direction.reverse();
+        }
+    }
+
+    /// Gives up what the first segment held back in `direction` waits for. What was asked comes before what was answered:
+    /// first the other direction goes on to where that segment acknowledges it.
+    fn give_up<C: Consumer<State = T>>(&mut self, direction: Direction, budget: &mut Budget, consumer: &mut C) {
+        let Some(Front { ack, ts, .. }) = self.stream(direction).front() else { return };
+        let reverse = direction.reverse();
+        while let Some(ack) = ack.filter(|_| !reassembly::is_due(ack, self.stream(reverse).reached())) {
+            let next_held = self.stream(reverse).front().filter(|held| ack.is_after(held.seq));
+            let (stream, mut sink) = self.outlet(reverse, consumer);
+            match next_held {
+                Some(_) => stream.give_up_hole(None, budget, &mut sink),
+                None => stream.skip_to(ack, ts, budget, &mut sink),
+            }
+        }
+        let peer = self.stream(reverse).reached();
+        let (stream, mut sink) = self.outlet(direction, consumer);
+        stream.give_up_hole(peer, budget, &mut sink);
+        self.deliver_due(reverse, budget, consumer);
     }
 
     /// Where in its life the connection is after a segment. A reset ends nothing yet: data that overtook it, or was
@@ -433,10 +477,11 @@ impl<T> Flow<T> {
     fn push_payload<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, budget: &mut Budget, consumer: &mut C) {
         // RFC 7413: data on a SYN starts behind it.
         let seq = segment.seq.plus(u32::from(segment.flags.has(Flags::SYN)));
-        let late = self.quality.acknowledged(segment.direction).is_some_and(|ack| ack.is_after(seq));
+        let ack = segment.flags.has(Flags::ACK).then_some(segment.ack);
+        let peer = self.stream(segment.direction.reverse()).reached();
         let (stream, mut sink) = self.outlet(segment.direction, consumer);
-        let piece = Piece { seq, bytes: segment.payload, len: segment.payload_wire_len, late, ts: segment.ts };
-        stream.push(piece, budget, &mut sink);
+        let piece = Piece { seq, bytes: segment.payload, len: segment.payload_wire_len, ack, ts: segment.ts };
+        stream.push(piece, peer, budget, &mut sink);
     }
 
     /// A stream, and the consumer as its sink.
@@ -460,8 +505,11 @@ impl<T> Flow<T> {
     fn flush<C: Consumer<State = T>>(&mut self, ts: Timestamp, budget: &mut Budget, consumer: &mut C) {
         let first = self.info.opener.unwrap_or(Direction::Up);
         for direction in [first, first.reverse()] {
-            let (stream, mut sink) = self.outlet(direction, consumer);
-            stream.flush(budget, &mut sink);
+            while self.stream(direction).is_waiting() {
+                self.give_up(direction, budget, consumer);
+            }
+        }
+        for direction in [first, first.reverse()] {
             if self.quality.first_finish(direction) {
                 consumer.finished(&self.info, &mut self.state, direction, ts);
             }

@@ -16,10 +16,11 @@ mod start_line;
 
 use head::Head;
 pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
-pub use message::{Event, Extent, Follows, Handler};
+pub use message::{Event, Extent, Follows, Handler, Mark};
 pub use method::Method;
 pub use start_line::Protocol;
 
+use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use body::{Body, Progress};
@@ -38,7 +39,7 @@ enum State {
         scanned: usize,
         /// Its first line is whole, and is one.
         confirmed: bool,
-        since: Timestamp,
+        since: Mark,
     },
     /// Behind [`MAX_HEAD`] bytes of a head, looking for its end.
     HeadTail {
@@ -52,7 +53,10 @@ enum State {
         doubt: bool,
     },
     /// Looks for a message at the start of each chunk.
-    Lost,
+    Lost {
+        /// Something was lost: what looks like a message may be a part of one.
+        behind_hole: bool,
+    },
     /// Never looks again.
     Deaf,
 }
@@ -85,6 +89,9 @@ pub struct Parser {
     was_lost: bool,
     /// Chunks in which a message is still looked for; `None` for all of them.
     tries: Option<u8>,
+    /// Where the reader stands, and what the segment at hand acknowledges.
+    seq: SeqNumber,
+    ack: Option<SeqNumber>,
 }
 
 impl Default for Parser {
@@ -105,6 +112,8 @@ impl Parser {
             in_sync: false,
             was_lost: false,
             tries: None,
+            seq: SeqNumber(0),
+            ack: None,
         }
     }
 
@@ -131,14 +140,38 @@ impl Parser {
     /// Keeps no unfinished head any longer: there are too many of them.
     pub fn give_up_head(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         if matches!(self.state, State::Head { .. }) {
-            handler.event(Event::Malformed, ts);
-            self.lose(ts, handler);
+            handler.event(Event::Malformed, self.mark(ts));
+            self.lose(false, ts, handler);
         }
+    }
+
+    /// Where the reader stands.
+    fn mark(&self, ts: Timestamp) -> Mark {
+        Mark { ts, seq: self.seq, ack: self.ack }
+    }
+
+    /// So many bytes of the segment at hand were read.
+    fn pass_over(&mut self, bytes: usize) {
+        self.seq = self.seq.plus(bytes as u32);
     }
 
     /// It never looks again.
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, State::Deaf)
+    }
+
+    /// What the other side says is no HTTP: only the next bytes may be a response to it.
+    pub fn hear_once(&mut self) {
+        if self.is_new() {
+            self.tries = Some(1);
+        } else if matches!(self.state, State::Lost { .. }) {
+            self.stop();
+        }
+    }
+
+    /// Looks for a message however long it takes.
+    pub fn search_on(&mut self) {
+        self.tries = None;
     }
 
     /// From now on the stream is a new connection.
@@ -177,7 +210,8 @@ impl Parser {
 
     /// Takes a chunk.
     pub fn push(&mut self, chunk: Chunk<'_>, handler: &mut impl Handler) {
-        let Chunk { skipped, bytes, start, ts, .. } = chunk;
+        let Chunk { skipped, bytes, seq, ack, start, ts } = chunk;
+        (self.seq, self.ack) = (seq, ack);
         if skipped > 0 {
             self.skip(skipped, ts, handler);
         }
@@ -186,31 +220,36 @@ impl Parser {
             self.join_midway(bytes, ts, handler);
         }
         let mut rest = if start { &bytes[start_line::proxy_header(bytes)..] } else { bytes };
-        if matches!(self.state, State::Lost) && !rest.is_empty() {
-            self.search(rest);
+        self.pass_over(bytes.len() - rest.len());
+        if matches!(self.state, State::Lost { .. }) && !rest.is_empty() {
+            self.search(rest, ts, handler);
         }
+        let end = seq.plus(bytes.len() as u32);
         while !rest.is_empty() {
+            self.seq = end.plus((rest.len() as u32).wrapping_neg());
             rest = match self.state {
                 State::Start => self.start(rest, ts, handler),
                 State::Head { .. } => self.head(rest, ts, handler),
                 State::HeadTail { .. } => self.head_tail(rest, ts, handler),
                 State::Body { .. } => self.body(rest, ts, handler),
-                State::Lost | State::Deaf => return,
+                State::Lost { .. } | State::Deaf => return,
             };
         }
     }
 
     /// The first bytes seen are not the first of the stream: a message may start with them, or with any later segment.
     fn join_midway(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
-        self.state = State::Lost;
+        self.state = State::Lost { behind_hole: false };
         if let Some(protocol) = start_line::sure_sign(bytes) {
-            handler.event(Event::Foreign(protocol, bytes), ts);
+            handler.event(Event::Foreign(protocol, bytes), self.mark(ts));
         }
     }
 
     /// Does a message start here?
-    fn search(&mut self, bytes: &[u8]) {
-        if start_line::is_likely_start(bytes) {
+    fn search(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
+        let State::Lost { behind_hole } = self.state else { return };
+        let is_start = start_line::is_likely_start(bytes);
+        if is_start && (!behind_hole || handler.may_begin(!bytes.starts_with(b"HTTP/"), self.mark(ts))) {
             self.state = State::Start;
         } else if let Some(tries) = &mut self.tries {
             *tries -= 1;
@@ -224,8 +263,8 @@ impl Parser {
     pub fn finish(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         match self.state {
             State::Body { body: Body::UntilClose, .. } => self.end(ts, handler),
-            State::Body { .. } | State::Head { .. } | State::HeadTail { .. } => self.lose(ts, handler),
-            State::Start | State::Lost | State::Deaf => {}
+            State::Body { .. } | State::Head { .. } | State::HeadTail { .. } => self.lose(false, ts, handler),
+            State::Start | State::Lost { .. } | State::Deaf => {}
         }
         self.stop();
     }
@@ -233,7 +272,7 @@ impl Parser {
     /// Takes bytes that cannot be seen.
     fn skip(&mut self, count: u64, ts: Timestamp, handler: &mut impl Handler) {
         let State::Body { body, .. } = &mut self.state else {
-            return self.lose(ts, handler);
+            return self.lose(true, ts, handler);
         };
         let unwanted = body.unwanted();
         if body.skip(count) {
@@ -248,26 +287,30 @@ impl Parser {
             handler.bytes(unwanted);
             self.end(ts, handler);
         }
-        self.lose(ts, handler);
+        self.lose(true, ts, handler);
     }
 
     /// Sync is lost: what is known of the current message is told, and the next one is looked for.
-    fn lose(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+    fn lose(&mut self, behind_hole: bool, ts: Timestamp, handler: &mut impl Handler) {
         match self.state {
-            State::Deaf | State::Lost => return,
+            State::Deaf => return,
+            State::Lost { behind_hole: was_behind } => {
+                self.state = State::Lost { behind_hole: behind_hole || was_behind };
+                return;
+            }
             State::Head { confirmed: true, since, .. } => {
                 self.announce_buffer(None, since, ts, handler);
             }
             _ => {}
         }
         (self.first, self.in_sync, self.was_lost) = (false, false, true);
-        (self.state, self.buffer) = (State::Lost, Vec::new());
-        handler.event(Event::Gap, ts);
+        (self.state, self.buffer) = (State::Lost { behind_hole }, Vec::new());
+        handler.event(Event::Gap, self.mark(ts));
     }
 
     fn end(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Start;
-        handler.end(ts);
+        handler.end(self.mark(ts));
     }
 
     fn start<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
@@ -280,7 +323,8 @@ impl Parser {
             && length <= self.max_head as usize
             && (self.may_be_simple() || !matches!(head, Head::Request(RequestHead { is_simple: true, .. })))
         {
-            let next = self.announce(&head, Extent { bytes: length as u64, since: ts }, ts, handler);
+            let next = self.announce(&head, Extent { bytes: length as u64, since: self.mark(ts) }, ts, handler);
+            self.pass_over(length);
             self.enter(next, ts, handler);
             return &bytes[length..];
         }
@@ -288,7 +332,7 @@ impl Parser {
             self.foreign(bytes, ts, handler);
             return &[];
         }
-        self.state = State::Head { scanned: 0, confirmed: false, since: ts };
+        self.state = State::Head { scanned: 0, confirmed: false, since: self.mark(ts) };
         bytes
     }
 
@@ -312,6 +356,7 @@ impl Parser {
         match length {
             Ok(length) => {
                 let next = self.announce_buffer(Some(length), since, ts, handler);
+                self.pass_over(length - before);
                 self.enter(next, ts, handler);
                 &bytes[length - before..]
             }
@@ -340,24 +385,34 @@ impl Parser {
 
     /// What stands where a message should start is none.
     fn foreign(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
-        self.state = State::Lost;
+        let mark = self.mark(ts);
+        if self.first && handler.is_bare_response(mark) {
+            handler.bytes(bytes.len() as u64);
+            self.state = State::Body { body: Body::UntilClose, doubt: false };
+            return;
+        }
+        self.state = State::Lost { behind_hole: false };
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
-            handler.event(Event::Malformed, ts);
-            handler.event(Event::Gap, ts);
+            handler.event(Event::Malformed, mark);
+            handler.event(Event::Gap, mark);
         } else if self.first && self.from_start {
             let sign = start_line::sure_sign(bytes);
-            handler.event(Event::Foreign(sign.unwrap_or(Protocol::Other), bytes), ts);
-            (self.first, self.tries) = (false, Some(TRIES));
+            handler.event(Event::Foreign(sign.unwrap_or(Protocol::Other), bytes), mark);
+            let tries = self.tries.map_or(TRIES, |tries| tries - 1);
+            (self.first, self.tries) = (false, Some(tries));
+            if tries == 0 {
+                self.stop();
+            }
         }
     }
 
     /// A head without end: what it says so far is believed, the rest is passed over.
-    fn long_head(&mut self, line: FirstLine, since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
-        handler.event(Event::Malformed, ts);
+    fn long_head(&mut self, line: FirstLine, since: Mark, ts: Timestamp, handler: &mut impl Handler) {
+        handler.event(Event::Malformed, self.mark(ts));
         if line != FirstLine::Head {
             self.buffer = Vec::new();
-            return self.lose(ts, handler);
+            return self.lose(false, ts, handler);
         }
         let blank = self.buffer.ends_with(b"\n") || self.buffer.ends_with(b"\n\r");
         let next = self.announce_buffer(None, since, ts, handler);
@@ -373,6 +428,7 @@ impl Parser {
         *blank = is_blank || end.is_some();
         handler.bytes(line.len() as u64);
         if is_blank && end.is_some() {
+            self.pass_over(line.len());
             self.enter(next, ts, handler);
         }
         rest
@@ -382,7 +438,7 @@ impl Parser {
     fn announce_buffer(
         &mut self,
         length: Option<usize>,
-        since: Timestamp,
+        since: Mark,
         ts: Timestamp,
         handler: &mut impl Handler,
     ) -> Next {
@@ -396,7 +452,7 @@ impl Parser {
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
         if std::mem::take(&mut self.was_lost) {
-            handler.event(Event::Resync, ts);
+            handler.event(Event::Resync, self.mark(ts));
         }
         let next = match *head {
             Head::Request(ref request) => {
@@ -409,7 +465,7 @@ impl Parser {
             }
         };
         if !head.ambiguities().is_empty() {
-            head.ambiguities().iter().for_each(|ambiguity| handler.event(Event::Ambiguous(ambiguity), ts));
+            head.ambiguities().iter().for_each(|ambiguity| handler.event(Event::Ambiguous(ambiguity), self.mark(ts)));
         }
         next
     }
@@ -432,7 +488,7 @@ impl Parser {
                 }
                 self.end(ts, handler);
                 if framing == Framing::Unknown {
-                    self.state = State::Lost;
+                    self.state = State::Lost { behind_hole: false };
                 }
             }
         }
@@ -449,13 +505,14 @@ impl Parser {
             progress @ (Progress::Done(taken) | Progress::Broken(taken)) => (taken, progress),
         };
         handler.bytes(taken as u64);
+        self.pass_over(taken);
         match progress {
             Progress::More => {}
             Progress::Done(_) => self.end(ts, handler),
             Progress::Broken(_) => {
-                handler.event(Event::Ambiguous(Ambiguity::Chunk), ts);
-                handler.event(Event::Malformed, ts);
-                self.lose(ts, handler);
+                handler.event(Event::Ambiguous(Ambiguity::Chunk), self.mark(ts));
+                handler.event(Event::Malformed, self.mark(ts));
+                self.lose(false, ts, handler);
                 return &[];
             }
         }

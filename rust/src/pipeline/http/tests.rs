@@ -26,10 +26,10 @@ impl Handler for Told {
     fn bytes(&mut self, count: u64) {
         self.bytes += count;
     }
-    fn end(&mut self, _: Timestamp) {
+    fn end(&mut self, _: Mark) {
         self.events.push(format!("end {}", std::mem::take(&mut self.bytes)));
     }
-    fn event(&mut self, event: Event<'_>, _: Timestamp) {
+    fn event(&mut self, event: Event<'_>, _: Mark) {
         self.events.push(match event {
             Event::Gap => {
                 self.bytes = 0;
@@ -44,7 +44,7 @@ impl Handler for Told {
 }
 
 fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
-    Chunk { skipped: 0, bytes, start, late: false, ts: Timestamp(0) }
+    Chunk { skipped: 0, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
 }
 
 /// What a stream tells when it arrives in pieces of `size`, and then ends.
