@@ -244,6 +244,9 @@ class Capture:
     def encapsulated(self) -> int:
         """Packets within a tunnel that was not looked into; see `decode_tunnels`."""
     @property
+    def copies(self) -> int:
+        """Packets captured before: on another interface, under another tag, or before NAT on this machine rewrote an address."""
+    @property
     def truncated(self) -> int:
         """Packets cut off by the snapshot length."""
     @property

@@ -358,6 +358,7 @@ impl Sink for Aggregate {
 
     fn observe(&mut self, ticket: Option<Ticket>, segment: &Observed, from_client: bool) {
         let Observation { signs, rtt } = segment.observation;
+        self.capture.copies += u64::from(signs.has(Signs::COPY));
         if signs == Signs::default() {
             return;
         }

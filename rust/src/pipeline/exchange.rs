@@ -164,6 +164,10 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
         }
     }
 
+    fn is_waiting(&self, state: &Self::State) -> bool {
+        state.is_waiting()
+    }
+
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {
         let Known { protocol, client, ticket } = state.known();
         let direction = segment.direction;

@@ -159,6 +159,8 @@ counters! {
         truncated,
         /// Packets within a tunnel that was not looked into.
         encapsulated,
+        /// Packets that were captured before, on another interface, under another tag or before an address was rewritten.
+        copies,
         /// Holes in streams that were given up.
         gaps,
         /// Bytes in them.

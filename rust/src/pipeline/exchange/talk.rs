@@ -56,6 +56,15 @@ impl<K: Copy> Talk<K> {
         matches!(self, Self::Silent | Self::Idle { .. } | Self::Asked(_))
     }
 
+    /// A request waits for its response.
+    pub fn is_waiting(&self) -> bool {
+        match self {
+            Self::Open(open) => !open.dialogue.line.is_empty(),
+            Self::Asked(_) => true,
+            Self::Silent | Self::Idle { .. } | Self::Opaque(_) => false,
+        }
+    }
+
     /// What is known of it.
     pub fn known(&self) -> Known<K> {
         let (protocol, client, ticket) = match self {

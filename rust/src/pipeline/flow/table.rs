@@ -18,6 +18,8 @@ pub struct Limits {
     pub half_open: usize,
     /// Silence after which an open connection is forgotten, in nanoseconds; keep-alive time-outs are shorter.
     pub idle: i64,
+    /// The same for one whose request waits for its response: HTTP sets no limit.
+    pub waiting_idle: i64,
     /// The same for a half-open one.
     pub half_open_idle: i64,
     /// The same after FIN or RST, for what comes late.
@@ -30,6 +32,7 @@ impl Default for Limits {
             flows: 1_000_000,
             half_open: 100_000,
             idle: 300 * SECOND,
+            waiting_idle: 3600 * SECOND,
             half_open_idle: 5 * SECOND,
             closing_idle: 5 * SECOND,
         }
@@ -43,11 +46,13 @@ pub enum Phase {
     HalfOpen,
     /// In use.
     Open,
+    /// In use, silent for [`Limits::idle`], and a request waits.
+    Waiting,
     /// After FIN from both sides, or RST.
     Closing,
 }
 
-const PHASES: usize = 3;
+const PHASES: usize = 4;
 
 /// Names a connection; stale once the connection is gone, even if its place is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,6 +228,7 @@ impl<F: Entry> Table<F> {
         [
             (Phase::HalfOpen, self.limits.half_open_idle),
             (Phase::Open, self.limits.idle),
+            (Phase::Waiting, self.limits.waiting_idle),
             (Phase::Closing, self.limits.closing_idle),
         ]
         .into_iter()
@@ -254,7 +260,7 @@ impl<F: Entry> Table<F> {
         if self.len() < self.limits.flows {
             return None;
         }
-        let phase = [Phase::HalfOpen, Phase::Closing, Phase::Open]
+        let phase = [Phase::HalfOpen, Phase::Closing, Phase::Waiting, Phase::Open]
             .into_iter()
             .find(|&phase| self.lines[phase as usize].len > 0)?;
         for _ in 0..CHANCES {
