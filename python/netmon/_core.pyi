@@ -547,10 +547,14 @@ class Engine:
         timeout: float | None = None,
         exchanges: bool = False,
         decode_tunnels: bool = False,
+        count_copies: bool = False,
+        response_timeout: float = 3600.0,
         workers: int = 1,
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
-        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `workers` threads, at most `MAX_WORKERS`,
+        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `count_copies` counts a connection again where
+        NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
+        `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
         share the connections.
 
         Raises ValueError for a setting outside its range.

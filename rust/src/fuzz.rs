@@ -10,6 +10,7 @@ use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::defragment;
 use crate::pipeline::exchange::{Exchanges, Shared, Talk};
 use crate::pipeline::flow::{self, Consumer, FlowInfo};
+use crate::pipeline::nat::Nat;
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
 use crate::pipeline::snapshot::{Counts, Snapshot};
@@ -24,6 +25,7 @@ fn tight() -> Settings {
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
         tunnels: true,
+        nat: Some(Nat::default()),
     }
 }
 

@@ -1,10 +1,12 @@
-//! From a captured frame to what it holds for us: decoding, putting fragments together, entering tunnels.
+//! From a captured frame to what it holds for us: decoding, putting fragments together, entering tunnels, and undoing the
+//! translation of addresses on this machine.
 //!
 //! The half of the pipeline that knows no connections. One intake sees all packets of a source and says of each which
 //! connection it belongs to, so that another thread may take it from here.
 
 use super::decode::{self, Datagram, FlowKey, NotTcp, Segment};
 use super::defragment::{self, Defragmenter};
+use super::nat::Nat;
 use super::packet::{InterfaceId, Packet, Timestamp};
 
 /// What a packet holds.
@@ -42,6 +44,8 @@ pub struct Arrival<'a> {
     pub wire_len: u32,
     /// It was cut by the snapshot length.
     pub is_truncated: bool,
+    /// Its addresses are those of a connection seen before, not its own.
+    pub is_translated: bool,
     /// What it holds.
     pub content: Content<'a>,
 }
@@ -57,7 +61,7 @@ impl Arrival<'_> {
 
     /// A packet whose link type nobody can decode.
     pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32) -> Self {
-        Self { ts, interface, wire_len, is_truncated: false, content: Content::Broken }
+        Self { ts, interface, wire_len, is_truncated: false, is_translated: false, content: Content::Broken }
     }
 }
 
@@ -66,35 +70,54 @@ impl Arrival<'_> {
 pub struct Intake {
     fragments: Defragmenter,
     tunnels: bool,
+    nat: Option<Nat>,
+    /// Packets may come from several interfaces, so one may be seen again behind a translation.
+    has_several: bool,
 }
 
 impl Intake {
-    /// `tunnels` are looked into or left alone.
-    pub fn new(fragments: defragment::Limits, tunnels: bool) -> Self {
-        Self { fragments: Defragmenter::new(fragments), tunnels }
+    /// `tunnels` are looked into or left alone; without `nat` each translated connection is one of its own.
+    pub fn new(fragments: defragment::Limits, tunnels: bool, nat: Option<Nat>) -> Self {
+        Self { fragments: Defragmenter::new(fragments), tunnels, nat, has_several: false }
+    }
+
+    /// There is an interface of this number.
+    pub fn add_interface(&mut self, id: InterfaceId) {
+        self.has_several |= id != InterfaceId::default() && self.nat.is_some();
+    }
+
+    /// What a packet belongs to can be told from itself alone.
+    pub fn is_simple(&self) -> bool {
+        !self.has_several
     }
 
     /// Reads a packet.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a packet that is returned through memory costs as much as reading it")]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
+        let Self { fragments, tunnels, nat, has_several } = self;
         let arrival = |content| Arrival {
             ts: packet.ts,
             interface: packet.interface,
             wire_len: packet.wire_len,
             is_truncated: packet.is_truncated(),
+            is_translated: false,
             content,
         };
-        match decode::datagram(packet) {
+        let mut arrival = match decode::datagram(packet) {
             Ok(datagram) if datagram.fragment.is_none() && datagram.protocol == decode::TCP => {
                 match decode::segment(&datagram, packet.ts, packet.interface) {
                     Ok(segment) => arrival(Content::Segment(segment)),
                     Err(problem) => arrival(Content::without(problem)),
                 }
             }
-            Ok(datagram) => arrival(self.unwrap(datagram, packet).unwrap_or_else(Content::without)),
+            Ok(datagram) => arrival(unwrap(fragments, *tunnels, datagram, packet).unwrap_or_else(Content::without)),
             Err(problem) => arrival(Content::without(problem)),
+        };
+        if *has_several && let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
+            arrival.is_translated = nat.translate(segment);
         }
+        arrival
     }
 
     /// The segment that is a packet's own, which nearly every packet has.
@@ -111,22 +134,27 @@ impl Intake {
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.take_dropped()
     }
+}
 
-    /// What a fragment or a tunnel holds.
-    #[cold]
-    fn unwrap<'a>(&'a mut self, outer: Datagram<'a>, packet: &Packet<'a>) -> Result<Content<'a>, NotTcp> {
-        let whole = match outer.fragment {
-            None => outer,
-            Some(part) if !self.tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
-            Some(part) => match self.fragments.push(&outer, part, packet.ts) {
-                Some(whole) => whole,
-                None => return Ok(Content::Fragment),
-            },
-        };
-        match innermost(whole, self.tunnels)? {
-            Some(datagram) => decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment),
-            None => Ok(Content::Tunnel),
-        }
+/// What a fragment or a tunnel holds.
+#[cold]
+fn unwrap<'a>(
+    fragments: &'a mut Defragmenter,
+    tunnels: bool,
+    outer: Datagram<'a>,
+    packet: &Packet<'a>,
+) -> Result<Content<'a>, NotTcp> {
+    let whole = match outer.fragment {
+        None => outer,
+        Some(part) if !tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
+        Some(part) => match fragments.push(&outer, part, packet.ts) {
+            Some(whole) => whole,
+            None => return Ok(Content::Fragment),
+        },
+    };
+    match innermost(whole, tunnels)? {
+        Some(datagram) => decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment),
+        None => Ok(Content::Tunnel),
     }
 }
 

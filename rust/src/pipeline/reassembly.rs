@@ -253,7 +253,7 @@ impl Stream {
             self.begin(piece.seq);
         }
         if piece.seq.is_after(self.next) || !is_due(piece.ack, peer) && self.is_wanted(&piece) {
-            return self.push_early(piece, budget, sink);
+            return self.push_early(piece, peer, budget, sink);
         }
         loop {
             let known = self.next.distance(piece.seq) as u32;
@@ -264,7 +264,7 @@ impl Stream {
             // First wins: what is held already was here before this.
             let room = self.front().map_or(u32::MAX, |held| held.seq.distance(self.next) as u32);
             if room == 0 {
-                return self.push_early(new, budget, sink);
+                return self.push_early(new, peer, budget, sink);
             }
             self.deliver(new.first(new.len.min(room)), sink);
             self.deliver_due(peer, budget, sink);
@@ -336,7 +336,7 @@ impl Stream {
     }
 
     /// Holds back what is ahead of a hole or of the other direction; over the bounds nothing is waited for.
-    fn push_early(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) {
+    fn push_early(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
         let known = self.next.distance(piece.seq).max(0) as u32;
         if piece.len <= known {
             return;
@@ -349,7 +349,7 @@ impl Stream {
         waiting.insert(piece);
         budget.held += waiting.cost() - before;
         while self.waiting.as_ref().is_some_and(|waiting| budget.is_exceeded_by(waiting)) {
-            self.give_up_hole(None, budget, sink);
+            self.give_up_hole(peer, budget, sink);
         }
     }
 }

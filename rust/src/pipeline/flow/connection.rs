@@ -151,17 +151,23 @@ impl<T> Flow<T> {
         }
     }
 
-    /// Gives up what the first segment held back in `direction` waits for. What was asked comes before what was answered:
-    /// first the other direction goes on to where that segment acknowledges it.
+    /// Gives up what the first segment held back in `direction` waits for, in the order in which it was sent: first the
+    /// other direction goes on to where that segment acknowledges it, and this one to what those acknowledge.
     pub fn give_up<C: Consumer<State = T>>(&mut self, direction: Direction, budget: &mut Budget, consumer: &mut C) {
-        let Some(Front { ack, ts, .. }) = self.stream(direction).front() else { return };
+        let Some(front) = self.stream(direction).front() else { return };
         let reverse = direction.reverse();
-        while let Some(ack) = ack.filter(|_| !reassembly::is_due(ack, self.stream(reverse).reached())) {
-            let next_held = self.stream(reverse).front().filter(|held| ack.is_after(held.seq));
+        while let Some(ack) = front.ack.filter(|_| !reassembly::is_due(front.ack, self.stream(reverse).reached())) {
+            let held = self.stream(reverse).front().filter(|held| ack.is_after(held.seq));
+            if let Some(need) = held.and_then(|held| held.ack) {
+                let until = if need.is_after(front.seq) { front.seq } else { need };
+                let (stream, mut sink) = self.outlet(direction, consumer);
+                stream.skip_to(until, front.ts, budget, &mut sink);
+            }
+            let peer = self.stream(direction).reached();
             let (stream, mut sink) = self.outlet(reverse, consumer);
-            match next_held {
-                Some(_) => stream.give_up_hole(None, budget, &mut sink),
-                None => stream.skip_to(ack, ts, budget, &mut sink),
+            match held {
+                Some(_) => stream.give_up_hole(peer, budget, &mut sink),
+                None => stream.skip_to(ack, front.ts, budget, &mut sink),
             }
         }
         let peer = self.stream(reverse).reached();
