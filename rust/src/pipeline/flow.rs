@@ -280,6 +280,7 @@ impl<T: Default> Flows<T> {
         }
         let is_again = observation.signs.has(Signs::RETRANSMITTED);
         flow.info.retransmitted = flow.info.retransmitted.wrapping_add(u16::from(is_again));
+        let held = flow.held();
         if segment.payload_wire_len > 0 && !flags.has(Flags::RST) && !flow.is_candidate {
             flow.push_payload(segment, &mut self.budget, consumer);
         }
@@ -287,8 +288,8 @@ impl<T: Default> Flows<T> {
             let end = segment.seq.plus(segment.payload_wire_len + u32::from(flags.has(Flags::SYN)));
             flow.streams[direction as usize].finish(end);
         }
-        if flow.has_hole() {
-            flow.settle(direction, &mut self.budget, consumer);
+        if held > 0 || flow.has_hole() {
+            flow.settle(direction, held, &mut self.budget, consumer);
         }
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, segment.ts, consumer);

@@ -104,20 +104,20 @@ impl Intake {
             is_translated: false,
             content,
         };
-        let mut arrival = match decode::datagram(packet) {
+        match decode::datagram(packet) {
             Ok(datagram) if datagram.fragment.is_none() && datagram.protocol == decode::TCP => {
                 match decode::segment(&datagram, packet.ts, packet.interface) {
+                    Ok(segment) if *has_several => translated(nat.as_ref(), arrival(Content::Segment(segment))),
                     Ok(segment) => arrival(Content::Segment(segment)),
                     Err(problem) => arrival(Content::without(problem)),
                 }
             }
-            Ok(datagram) => arrival(unwrap(fragments, *tunnels, datagram, packet).unwrap_or_else(Content::without)),
+            Ok(datagram) => {
+                let content = unwrap(fragments, *tunnels, datagram, packet).unwrap_or_else(Content::without);
+                translated(nat.as_ref().filter(|_| *has_several), arrival(content))
+            }
             Err(problem) => arrival(Content::without(problem)),
-        };
-        if *has_several && let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
-            arrival.is_translated = nat.translate(segment);
         }
-        arrival
     }
 
     /// The segment that is a packet's own, which nearly every packet has.
@@ -134,6 +134,15 @@ impl Intake {
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.take_dropped()
     }
+}
+
+/// A packet with the addresses under which its connection was seen first.
+#[cold]
+fn translated<'a>(nat: Option<&Nat>, mut arrival: Arrival<'a>) -> Arrival<'a> {
+    if let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
+        arrival.is_translated = nat.translate(segment);
+    }
+    arrival
 }
 
 /// What a fragment or a tunnel holds.

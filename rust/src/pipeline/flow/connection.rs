@@ -1,14 +1,17 @@
 //! One connection: both directions put in order against each other, and where in its life it is.
 
-use super::quality::Quality;
+use std::ops::RangeInclusive;
+
+use super::quality::{Quality, Tag};
 use super::table::{Entry, Phase};
 use super::{Consumer, FlowInfo, Signs};
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::reassembly::{self, Budget, Chunk, Front, Piece, Sink, Stream};
+use crate::pipeline::reassembly::{self, Budget, Chunk, Piece, Sink, Stream};
 
-/// Segments of a connection that may overtake such bytes: a capture point that mixes up packets does so by a few dozen.
-const ACKNOWLEDGED_SEGMENTS: usize = 64;
+/// Segments of a connection that may overtake bytes which the receiver has acknowledged: at first, and as long as it pays,
+/// as many as a capture point mixes up; where such bytes never come, hardly any.
+const PATIENCE: RangeInclusive<usize> = 2..=32;
 
 /// Sequence numbers this far apart may be of one connection: a window, and what a capture may miss.
 const NEAR: u32 = 1 << 20;
@@ -20,10 +23,12 @@ pub struct Flow<T> {
     pub streams: [Stream; 2],
     pub quality: Quality,
     pub last_seen: Timestamp,
-    /// Of its first segment, see [`Segment::tag`].
-    pub tag: u32,
+    /// Of its first segment.
+    pub tag: Tag,
     /// It stands in the line of connections with a hole.
     pub is_watched: bool,
+    /// How many segments may overtake what they acknowledge, see [`PATIENCE`].
+    patience: u8,
     /// It was begun by a SYN in the middle of another connection, which nobody has acknowledged yet.
     pub is_candidate: bool,
     pub state: T,
@@ -57,7 +62,17 @@ impl<T: Default> Flow<T> {
     /// The connection that `segment` begins.
     pub fn new(info: FlowInfo, segment: &Segment<'_>, last_seen: Timestamp, is_candidate: bool) -> Self {
         let (streams, quality, state) = Default::default();
-        Self { info, streams, quality, last_seen, tag: segment.tag, is_watched: false, is_candidate, state }
+        Self {
+            info,
+            streams,
+            quality,
+            last_seen,
+            tag: Tag::of(segment),
+            is_watched: false,
+            patience: *PATIENCE.end() as u8,
+            is_candidate,
+            state,
+        }
     }
 }
 
@@ -126,18 +141,34 @@ impl<T> Flow<T> {
         is_next || self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
     }
 
-    /// Hands over what has become due in either direction, after something was handed over in `direction`; gives up what
-    /// too many segments have overtaken.
+    /// How many segments are held back.
+    #[inline]
+    pub fn held(&self) -> usize {
+        self.streams.iter().map(Stream::waiting).sum()
+    }
+
+    /// Hands over what has become due in either direction, after something was handed over in `direction` while so many
+    /// segments were held back; gives up what too many have overtaken.
     #[cold]
-    pub fn settle<C: Consumer<State = T>>(&mut self, direction: Direction, budget: &mut Budget, consumer: &mut C) {
+    pub fn settle<C: Consumer<State = T>>(
+        &mut self,
+        direction: Direction,
+        held: usize,
+        budget: &mut Budget,
+        consumer: &mut C,
+    ) {
         self.deliver_due(direction.reverse(), budget, consumer);
-        while self.streams.iter().map(Stream::waiting).sum::<usize>() > ACKNOWLEDGED_SEGMENTS {
+        if self.held() < held {
+            // What was waited for has come: it pays to wait.
+            self.patience = self.patience.max((2 * held).min(*PATIENCE.end()) as u8);
+        }
+        while self.held() > usize::from(self.patience) {
             let sides = [direction, direction.reverse()].into_iter();
             let overtaken = sides.filter(|&side| self.stream(side).is_waiting() && self.hole_is_acknowledged(side));
-            let Some(oldest) = overtaken.min_by_key(|&side| self.stream(side).front().map(|front| front.ts)) else {
-                return;
-            };
+            let oldest = overtaken.min_by_key(|&side| self.stream(side).front().map(|front| front.ts));
+            let Some(oldest) = oldest else { return };
             self.give_up(oldest, budget, consumer);
+            self.patience = self.patience.saturating_sub(1).max(*PATIENCE.start() as u8);
         }
     }
 

@@ -5,6 +5,7 @@
 //! be stray, or forged: RFC 5961 §4 lets the receiver decide, so it begins a candidate, which takes the place of the
 //! connection only when the other side acknowledges it.
 
+use super::quality::Tag;
 use super::table::{FlowId, Phase};
 use super::{Consumer, Flows};
 use crate::pipeline::decode::{Flags, FlowKey, Segment};
@@ -21,7 +22,7 @@ impl<T: Default> Flows<T> {
         let fits = |&(_, id): &(u8, FlowId)| {
             let flow = self.table.get(id)?;
             let fits = if is_syn { flow.takes_syn(segment).then_some(0) } else { flow.distance(segment) };
-            fits.map(|distance| (flow.tag != segment.tag, distance))
+            fits.map(|distance| (flow.tag != Tag::of(segment), distance))
         };
         let best = there.iter().filter_map(|lane| Some((fits(lane)?, lane.1))).min_by_key(|&(rank, _)| rank);
         let chosen = best.map(|(_, id)| id).or(first).or_else(|| there.first().map(|&(_, id)| id));
@@ -48,7 +49,7 @@ impl<T: Default> Flows<T> {
     ) -> Option<FlowId> {
         let flow = self.table.get(id)?;
         let is_answered = flow.stream(syn.direction.reverse()).next().is_some();
-        let is_over = flow.tag == syn.tag
+        let is_over = flow.tag == Tag::of(syn)
             && match self.table.phase(id) {
                 Phase::Closing => true,
                 Phase::HalfOpen => !is_answered,

@@ -94,13 +94,23 @@ impl Moment {
 #[repr(Rust, packed(4))]
 struct Instant(Timestamp);
 
-/// An interface and a tag in one word; two of them are hardly ever the same.
+/// A tag in two bytes, since there are millions of them; two tags are hardly ever the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Link(u32);
+pub struct Tag(u16);
+
+impl Tag {
+    pub fn of(segment: &Segment<'_>) -> Self {
+        Self((segment.tag.wrapping_mul(0x9e37_79b1) >> 16) as u16)
+    }
+}
+
+/// An interface and a tag in two bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Link(u16);
 
 impl Link {
     fn of(segment: &Segment<'_>) -> Self {
-        Self(segment.tag ^ u32::from(segment.interface.0).rotate_right(8))
+        Self(Tag::of(segment).0 ^ segment.interface.0)
     }
 }
 
