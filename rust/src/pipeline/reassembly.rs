@@ -249,6 +249,10 @@ impl Stream {
 
     /// Takes what a segment adds. `peer` is how far the other direction has come, see [`Self::reached`].
     pub fn push(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
+        if self.begun && self.next == piece.seq && self.waiting.is_none() && is_due(piece.ack, peer) {
+            // Nearly every one.
+            return self.deliver(piece, sink);
+        }
         if !self.begun {
             self.begin(piece.seq);
         }

@@ -157,12 +157,13 @@ impl<S: Sink> Handler for Turn<'_, S> {
         // RFC 9110 §15.2: an interim response is followed by the final one; 101 is the last of its kind.
         let is_final = status >= 200 || status == 101;
         let Verdict { unanswered, answers } = self.dialogue.line.judge(since, is_final);
-        self.give_up(unanswered);
-        let Some(&asked) = self.dialogue.line.first().filter(|_| answers) else {
+        if unanswered > 0 {
+            self.give_up(unanswered);
+        }
+        let Some(&Waiting { ticket, method, ended, .. }) = self.dialogue.line.first().filter(|_| answers) else {
             return self.orphan(head, bytes, since.ts);
         };
-        let ticket = asked.ticket;
-        let latency = is_final.then(|| since.ts.since(asked.ended.unwrap_or(since.ts)));
+        let latency = is_final.then(|| since.ts.since(ended.unwrap_or(since.ts)));
         self.sink.response(ticket, Response { status, latency, bytes });
         let status = Some(status);
         self.dialogue.answer = Some(Answer { ticket, status, latency, since: since.ts, bytes, is_final });
@@ -170,14 +171,14 @@ impl<S: Sink> Handler for Turn<'_, S> {
             self.enter_tunnel(head);
             return Follows::Tunnel;
         }
-        if asked.method == Method::CONNECT && (200..300).contains(&head.status) {
+        if method == Method::CONNECT && (200..300).contains(&head.status) {
             self.sink.note(Note::Protocol(Protocol::Tunnel));
             self.dialogue.protocol = Some(Protocol::Tunnel);
             self.dialogue.then = Some(Then::Restart);
             return Follows::Connection;
         }
         // RFC 9110 §9.3.2: the response to HEAD has a head only.
-        if asked.method == Method::HEAD { Follows::Nothing } else { Follows::Body }
+        if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
     }
 
     fn bytes(&mut self, count: u64) {

@@ -119,7 +119,7 @@ impl<K> Line<K> {
 
     /// Takes the one at this place.
     pub fn remove(&mut self, at: usize) -> Option<Waiting<K>> {
-        self.waiting.remove(at)
+        if at == 0 { self.waiting.pop_front() } else { self.waiting.remove(at) }
     }
 
     /// Something was lost before `mark` where responses are.
@@ -174,12 +174,11 @@ impl<K> Line<K> {
 
     /// Forgets everything but the memory of a few who waited.
     pub fn clear(&mut self) {
-        let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.clear();
-        if waiting.capacity() > FEW {
-            waiting.shrink_to(FEW);
+        self.waiting.clear();
+        if self.waiting.capacity() > FEW {
+            self.waiting.shrink_to(FEW);
         }
-        *self = Self { waiting, ..Self::default() };
+        (self.has_gap, self.pipelines, self.answered, self.asked) = (false, false, None, None);
     }
 
     /// Gives back memory that is not used.

@@ -168,7 +168,7 @@ impl<T> Flow<T> {
             let oldest = overtaken.min_by_key(|&side| self.stream(side).front().map(|front| front.ts));
             let Some(oldest) = oldest else { return };
             self.give_up(oldest, budget, consumer);
-            self.patience = self.patience.saturating_sub(1).max(*PATIENCE.start() as u8);
+            self.patience = (self.patience / 4 * 3).max(*PATIENCE.start() as u8);
         }
     }
 

@@ -100,7 +100,7 @@ pub struct Tag(u16);
 
 impl Tag {
     pub fn of(segment: &Segment<'_>) -> Self {
-        Self((segment.tag.wrapping_mul(0x9e37_79b1) >> 16) as u16)
+        Self((segment.tag ^ segment.tag >> 16) as u16)
     }
 }
 
@@ -110,7 +110,7 @@ struct Link(u16);
 
 impl Link {
     fn of(segment: &Segment<'_>) -> Self {
-        Self(Tag::of(segment).0 ^ segment.interface.0)
+        Self(Tag::of(segment).0 ^ segment.interface.0.rotate_right(4))
     }
 }
 
@@ -179,12 +179,13 @@ impl Quality {
     /// Takes what the header of a segment tells.
     pub fn see(&mut self, segment: &Segment<'_>) -> Observation {
         let half = &mut self.halves[segment.direction as usize];
+        let link = Link::of(segment);
         if half.learn(known::HOME) {
-            half.home = Link::of(segment);
+            half.home = link;
         }
         let acknowledges = segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST);
         let mut observation = Observation::default();
-        if half.home == Link::of(segment) {
+        if half.home == link {
             let is_copy = half.is_copy(segment);
             observation.signs = Signs::COUNTED;
             observation.signs.add_if(is_copy, Signs::DUPLICATE);
