@@ -278,6 +278,13 @@ class Capture:
     @property
     def exchanges_dropped(self) -> int: ...
     @property
+    def clock_steps(self) -> int:
+        """How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
+
+        Intervals take no notice. After a step forward the times of snapshots follow the clock and leave out the time
+        between; after one back they go on as before, ahead of the clock. The log says by how much.
+        """
+    @property
     def protocols(self) -> dict[str, int]:
         """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
 

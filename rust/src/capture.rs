@@ -1,9 +1,10 @@
 //! The edge where packets come in: the only code that knows libpcap and capture files.
 //!
-//! [`live`] opens interfaces, [`file`] reads captures, [`filter`] picks packets out of them, [`interfaces`] says which there are, [`wait`] sleeps until
-//! something happens. All of them hand over [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they
-//! carry.
+//! [`live`] opens interfaces, [`file`] reads captures, [`filter`] picks packets out of them, [`interfaces`] says which
+//! there are, [`clocks`] reads the clocks, [`wait`] sleeps until something happens. All of them hand over
+//! [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they carry.
 
+pub mod clocks;
 pub mod fanout;
 pub mod file;
 pub mod filter;

@@ -147,6 +147,11 @@ impl Pipeline {
         self.stages.aggregate.capture().interface_dropped += interface;
     }
 
+    /// Steps of the wall clock that an edge saw since last told.
+    pub fn add_clock_steps(&mut self, steps: u64) {
+        self.stages.aggregate.capture().clock_steps += steps;
+    }
+
     /// Packets that could not be put together to a datagram, where that is done elsewhere.
     pub fn add_undecodable(&mut self, packets: u64) {
         self.stages.aggregate.capture().undecodable += packets;
@@ -196,4 +201,4 @@ impl Stages {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

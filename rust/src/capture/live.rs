@@ -1,12 +1,11 @@
 //! One interface, captured from through libpcap without ever blocking.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
 use super::fanout::{Group, shut};
-use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER};
+use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, clocks};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
@@ -150,8 +149,7 @@ fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
     for handle in handles {
         group.join(handle.as_fd())?;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(Timestamp::new(now.as_secs() as i64, i64::from(now.subsec_nanos())))
+    Ok(clocks::read().wall)
 }
 
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for

@@ -183,6 +183,8 @@ counters! {
         hits_error,
         /// Exchanges that did not fit.
         exchanges_dropped,
+        /// How often the wall clock was set while a live capture ran.
+        clock_steps,
     } and {
         /// Connections being tracked.
         flows: Gauge,
