@@ -122,7 +122,10 @@ class _Counts:
 class Section(_Counts):
     @property
     def path(self) -> str:
-        """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`."""
+        """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`.
+
+        ``~unknown`` for requests whose path the snapshot length cut off.
+        """
     @property
     def host(self) -> str:
         """The name of its host."""
@@ -249,6 +252,9 @@ class Capture:
     @property
     def truncated(self) -> int:
         """Packets cut off by the snapshot length."""
+    @property
+    def truncated_heads(self) -> int:
+        """Heads of messages cut off by it. They count if a status, or a method and the beginning of a path, is left."""
     @property
     def gaps(self) -> int:
         """Holes in streams that were given up."""

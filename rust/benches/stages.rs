@@ -137,6 +137,9 @@ impl Handler for Deaf {
         black_box(head);
         Follows::Body
     }
+    fn was_refused(&self) -> bool {
+        false
+    }
     fn bytes(&mut self, _: u64) {}
     fn end(&mut self, _: Mark) {}
     fn event(&mut self, event: Event<'_>, _: Mark) {
@@ -145,7 +148,7 @@ impl Handler for Deaf {
 }
 
 fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
-    Chunk { skipped: 0, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
+    Chunk { skipped: 0, cut: false, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
 }
 
 fn heads(criterion: &mut Criterion) {
@@ -223,7 +226,14 @@ fn aggregation(criterion: &mut Criterion) {
             n += 1;
             let target: &[u8] = [&b"/api/users/7?q=1"[..], b"/old/x", b"/nope", b"/", b"/fail/y"][n % 5];
             let host = Some(hosts[n % 200].as_bytes());
-            let request = Request { method: Method::from_bytes(b"GET"), target, host, server: server(1), bytes: 200 };
+            let request = Request {
+                method: Method::from_bytes(b"GET"),
+                target,
+                is_cut: false,
+                host,
+                server: server(1),
+                bytes: 200,
+            };
             let ticket = aggregate.request(&request);
             let latency = Some(1_000_000 + n as u64 % 1000);
             aggregate.response(ticket, Response { status: 200, latency, bytes: 200 });
@@ -237,7 +247,7 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    aggregate.request(&Request { method, target, host, server: server(1), bytes: 200 });
+                    aggregate.request(&Request { method, target, is_cut: false, host, server: server(1), bytes: 200 });
                 }
                 aggregate
             },

@@ -100,6 +100,7 @@ pub fn stream(mut data: &[u8]) {
         ts = ts.plus(1_000_000);
         let direction = if how & 1 == 0 { Direction::Up } else { Direction::Down };
         let skipped = if how & 2 == 0 { 0 } else { u64::from(how >> 2) };
+        let cut = how & 64 != 0;
         let start = skipped == 0 && how & 4 == 0 && !started[direction as usize];
         started[direction as usize] = true;
         let [seq, peer] = [direction, direction.reverse()].map(|side| reached[side as usize]);
@@ -107,7 +108,7 @@ pub fn stream(mut data: &[u8]) {
         reached[direction as usize] = seq.plus(bytes.len() as u32);
         // Most acknowledge what there is; some as much as the bits say.
         let ack = [Some(peer), Some(peer), Some(SeqNumber(u32::from(*how))), None][usize::from(how >> 4 & 3)];
-        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, bytes, seq, ack, start, ts });
+        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, cut, bytes, seq, ack, start, ts });
         if *how == 0xff {
             stage.finished(&flow, &mut connection, direction, ts);
         }

@@ -227,7 +227,12 @@ impl Aggregate {
         self.host.clear();
         name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
         self.path.clear();
-        name::section_into(&mut self.path, request.target, is_connect, self.settings.section_depth);
+        let depth = self.settings.section_depth;
+        if request.is_cut && !name::has_whole_section(request.target, depth) {
+            self.path.extend_from_slice(snapshot::UNKNOWN.as_bytes());
+        } else {
+            name::section_into(&mut self.path, request.target, is_connect, depth);
+        }
         self.rows.ticket(&self.host, &self.path)
     }
 
@@ -387,6 +392,7 @@ impl Sink for Aggregate {
             Note::Unanswered => capture.unanswered += 1,
             Note::ParseError => capture.parse_errors += 1,
             Note::Resync => capture.resyncs += 1,
+            Note::TruncatedHead => capture.truncated_heads += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
         }
     }

@@ -27,6 +27,8 @@ pub struct Request<'a> {
     pub method: Method,
     /// Request target as on the wire.
     pub target: &'a [u8],
+    /// The target may go on: the snapshot length cut it off.
+    pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
     /// Who was asked.
@@ -92,6 +94,8 @@ pub enum Note {
     ParseError,
     /// It made sense again.
     Resync,
+    /// A head that the snapshot length cut off.
+    TruncatedHead,
     /// A message that could be framed differently.
     Ambiguous(Ambiguity),
 }

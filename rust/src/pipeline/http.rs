@@ -12,6 +12,9 @@ mod head;
 mod lines;
 mod message;
 mod method;
+mod odd_line;
+mod proxy;
+mod rare;
 mod start_line;
 
 use head::Head;
@@ -24,6 +27,7 @@ use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use body::{Body, Progress};
+use proxy::ProxyHeader;
 use start_line::{FirstLine, Likeness};
 
 /// Bytes of a head that are kept while waiting for its end; servers accept 8 to 64 KiB.
@@ -33,6 +37,8 @@ pub const MAX_HEAD: usize = 64 * 1024;
 enum State {
     /// Between messages.
     Start,
+    /// In what a load balancer says before the first message, or may say.
+    Proxy { header: ProxyHeader, since: Mark },
     /// In a head; what there is of it is in the buffer.
     Head {
         /// Looked through up to here.
@@ -51,6 +57,9 @@ enum State {
         body: Body,
         /// It may not be there: a response to something unknown.
         doubt: bool,
+        /// It may not be there: the client may be refused leave to send it. What there is of what comes instead is in
+        /// the buffer.
+        expects: bool,
     },
     /// Looks for a message at the start of each chunk.
     Lost {
@@ -65,7 +74,7 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Message,
-    Body { framing: Framing, doubt: bool },
+    Body { framing: Framing, doubt: bool, expects: bool },
     Tunnel,
     Connection,
 }
@@ -188,7 +197,8 @@ impl Parser {
     pub fn unwanted(&self) -> u64 {
         match &self.state {
             State::Deaf => u64::MAX,
-            State::Body { body, doubt: false } => body.unwanted(),
+            State::Body { body, doubt: false, expects: false } => body.unwanted(),
+            State::Proxy { header, .. } => u64::from(header.unwanted()),
             _ => 0,
         }
     }
@@ -198,7 +208,7 @@ impl Parser {
     #[inline]
     pub fn pass(&mut self, chunk: &Chunk<'_>) -> Option<u64> {
         match &mut self.state {
-            State::Body { body: Body::Length(left), doubt: false }
+            State::Body { body: Body::Length(left), doubt: false, expects: false }
                 if chunk.skipped == 0 && (chunk.bytes.len() as u64) < *left =>
             {
                 *left -= chunk.bytes.len() as u64;
@@ -210,29 +220,34 @@ impl Parser {
 
     /// Takes a chunk.
     pub fn push(&mut self, chunk: Chunk<'_>, handler: &mut impl Handler) {
-        let Chunk { skipped, bytes, seq, ack, start, ts } = chunk;
+        let Chunk { skipped, cut, bytes, seq, ack, start, ts } = chunk;
         (self.seq, self.ack) = (seq, ack);
         if skipped > 0 {
+            if cut {
+                self.cut(ts, handler);
+            }
             self.skip(skipped, ts, handler);
         }
         self.from_start |= start;
         if self.first && !self.from_start && matches!(self.state, State::Start) && !bytes.is_empty() {
             self.join_midway(bytes, ts, handler);
         }
-        let mut rest = if start { &bytes[start_line::proxy_header(bytes)..] } else { bytes };
-        self.pass_over(bytes.len() - rest.len());
-        if matches!(self.state, State::Lost { .. }) && !rest.is_empty() {
-            self.search(rest, ts, handler);
-        }
-        let end = seq.plus(bytes.len() as u32);
+        self.read(bytes, seq.plus(bytes.len() as u32), ts, handler);
+    }
+
+    /// Takes bytes that end before `end`.
+    fn read(&mut self, bytes: &[u8], end: SeqNumber, ts: Timestamp, handler: &mut impl Handler) {
+        let mut rest = bytes;
         while !rest.is_empty() {
             self.seq = end.plus((rest.len() as u32).wrapping_neg());
             rest = match self.state {
                 State::Start => self.start(rest, ts, handler),
+                State::Proxy { .. } => self.proxy(rest),
                 State::Head { .. } => self.head(rest, ts, handler),
                 State::HeadTail { .. } => self.head_tail(rest, ts, handler),
                 State::Body { .. } => self.body(rest, ts, handler),
-                State::Lost { .. } | State::Deaf => return,
+                State::Lost { .. } => self.search(rest, ts, handler),
+                State::Deaf => return,
             };
         }
     }
@@ -246,31 +261,45 @@ impl Parser {
     }
 
     /// Does a message start here?
-    fn search(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
-        let State::Lost { behind_hole } = self.state else { return };
+    fn search<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        let State::Lost { behind_hole } = self.state else { return bytes };
         let is_start = start_line::is_likely_start(bytes);
-        if is_start && (!behind_hole || handler.may_begin(!bytes.starts_with(b"HTTP/"), self.mark(ts))) {
+        let is_request = start_line::likeness(bytes) != Likeness::Response;
+        if is_start && (!behind_hole || handler.may_begin(is_request, self.mark(ts))) {
             self.state = State::Start;
-        } else if let Some(tries) = &mut self.tries {
+            return bytes;
+        }
+        if let Some(tries) = &mut self.tries {
             *tries -= 1;
             if *tries == 0 {
                 self.stop();
             }
         }
+        &[]
     }
 
     /// The sender has finished.
     pub fn finish(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        self.expect_nothing(ts, handler);
         match self.state {
             State::Body { body: Body::UntilClose, .. } => self.end(ts, handler),
             State::Body { .. } | State::Head { .. } | State::HeadTail { .. } => self.lose(false, ts, handler),
-            State::Start | State::Lost { .. } | State::Deaf => {}
+            State::Start | State::Proxy { .. } | State::Lost { .. } | State::Deaf => {}
         }
         self.stop();
     }
 
     /// Takes bytes that cannot be seen.
     fn skip(&mut self, count: u64, ts: Timestamp, handler: &mut impl Handler) {
+        self.expect_nothing(ts, handler);
+        if let State::Proxy { header, .. } = &mut self.state
+            && header.skip(count)
+        {
+            if header.is_done() {
+                self.state = State::Start;
+            }
+            return;
+        }
         let State::Body { body, .. } = &mut self.state else {
             return self.lose(true, ts, handler);
         };
@@ -314,6 +343,12 @@ impl Parser {
     }
 
     fn start<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        if self.may_be_simple()
+            && let Some(header) = ProxyHeader::at(bytes)
+        {
+            self.state = State::Proxy { header, since: self.mark(ts) };
+            return bytes;
+        }
         // RFC 9112 §2.2: an empty line before a request line is ignored.
         if matches!(bytes[0], b'\r' | b'\n') {
             return &bytes[1..];
@@ -344,7 +379,7 @@ impl Parser {
         self.buffer.extend_from_slice(&bytes[..taken]);
         let line = if confirmed { FirstLine::Head } else { self.first_line(&self.buffer, scanned) };
         let length = match line {
-            FirstLine::Foreign => {
+            FirstLine::Foreign | FirstLine::Vague => {
                 let start = std::mem::take(&mut self.buffer);
                 self.foreign(&start, ts, handler);
                 return &[];
@@ -375,6 +410,8 @@ impl Parser {
         match start_line::first_line(bytes, from) {
             // HTTP/0.9 had one request to a connection.
             FirstLine::Simple(_) if !self.may_be_simple() => FirstLine::Foreign,
+            FirstLine::Vague if self.in_sync || self.may_be_simple() => FirstLine::Head,
+            FirstLine::Vague => FirstLine::Foreign,
             line => line,
         }
     }
@@ -388,7 +425,7 @@ impl Parser {
         let mark = self.mark(ts);
         if self.first && handler.is_bare_response(mark) {
             handler.bytes(bytes.len() as u64);
-            self.state = State::Body { body: Body::UntilClose, doubt: false };
+            self.state = State::Body { body: Body::UntilClose, doubt: false, expects: false };
             return;
         }
         self.state = State::Lost { behind_hole: false };
@@ -407,33 +444,6 @@ impl Parser {
         }
     }
 
-    /// A head without end: what it says so far is believed, the rest is passed over.
-    fn long_head(&mut self, line: FirstLine, since: Mark, ts: Timestamp, handler: &mut impl Handler) {
-        handler.event(Event::Malformed, self.mark(ts));
-        if line != FirstLine::Head {
-            self.buffer = Vec::new();
-            return self.lose(false, ts, handler);
-        }
-        let blank = self.buffer.ends_with(b"\n") || self.buffer.ends_with(b"\n\r");
-        let next = self.announce_buffer(None, since, ts, handler);
-        self.state = State::HeadTail { next, blank };
-    }
-
-    fn head_tail<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
-        let State::HeadTail { next, blank } = &mut self.state else { return bytes };
-        let end = memchr::memchr(b'\n', bytes);
-        let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 1));
-        let is_blank = *blank && matches!(line, b"\r" | b"\n" | b"\r\n");
-        let next = *next;
-        *blank = is_blank || end.is_some();
-        handler.bytes(line.len() as u64);
-        if is_blank && end.is_some() {
-            self.pass_over(line.len());
-            self.enter(next, ts, handler);
-        }
-        rest
-    }
-
     /// Tells of the head in the buffer, so many bytes of it or all.
     fn announce_buffer(
         &mut self,
@@ -444,7 +454,8 @@ impl Parser {
     ) -> Next {
         let buffer = std::mem::take(&mut self.buffer);
         let bytes = &buffer[..length.unwrap_or(buffer.len())];
-        let Some((head, _)) = head::read(bytes) else { return Next::Message };
+        let head = head::read(bytes).map(|(head, _)| head).or_else(|| head::read_cut(bytes));
+        let Some(head) = head else { return Next::Message };
         self.announce(&head, Extent { bytes: bytes.len() as u64, since }, ts, handler)
     }
 
@@ -457,7 +468,7 @@ impl Parser {
         let next = match *head {
             Head::Request(ref request) => {
                 handler.request(request, extent);
-                Next::Body { framing: request.framing, doubt: false }
+                Next::Body { framing: request.framing, doubt: false, expects: request.expects_continue }
             }
             Head::Response(ref response) => {
                 let follows = handler.response(response, extent);
@@ -481,9 +492,9 @@ impl Parser {
                 self.end(ts, handler);
                 self.restart();
             }
-            Next::Body { framing, doubt } => {
+            Next::Body { framing, doubt, expects } => {
                 if let Some(body) = Body::new(framing) {
-                    self.state = State::Body { body, doubt };
+                    self.state = State::Body { body, doubt, expects };
                     return;
                 }
                 self.end(ts, handler);
@@ -495,7 +506,10 @@ impl Parser {
     }
 
     fn body<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
-        let State::Body { body, doubt } = &mut self.state else { return bytes };
+        let State::Body { body, doubt, expects } = &mut self.state else { return bytes };
+        if *expects {
+            return self.expected(bytes, ts, handler);
+        }
         if std::mem::take(doubt) && start_line::likeness(bytes) == Likeness::Response {
             self.end(ts, handler);
             return bytes;
@@ -513,7 +527,8 @@ impl Parser {
                 handler.event(Event::Ambiguous(Ambiguity::Chunk), self.mark(ts));
                 handler.event(Event::Malformed, self.mark(ts));
                 self.lose(false, ts, handler);
-                return &[];
+                let rest = &bytes[taken..];
+                return start_line::behind_broken_chunk(rest).map_or(&[], |at| &rest[at..]);
             }
         }
         &bytes[taken..]
@@ -527,8 +542,8 @@ fn after_response(response: &ResponseHead<'_>, follows: Follows) -> Next {
         (Follows::Tunnel, _) => Next::Tunnel,
         (Follows::Connection, _) => Next::Connection,
         (Follows::Nothing, _) | (_, 100..=199 | 204 | 304) => Next::Message,
-        (Follows::Doubt, _) => Next::Body { framing, doubt: true },
-        (Follows::Body, _) => Next::Body { framing, doubt: false },
+        (Follows::Doubt, _) => Next::Body { framing, doubt: true, expects: false },
+        (Follows::Body, _) => Next::Body { framing, doubt: false, expects: false },
     }
 }
 

@@ -18,6 +18,8 @@ use crate::pipeline::packet::Timestamp;
 pub struct Chunk<'a> {
     /// Bytes of the stream that cannot be seen, before `bytes`: lost, cut off by the snapshot length, or not wanted.
     pub skipped: u64,
+    /// The snapshot length cut them off: they belong to the segment that was delivered last.
+    pub cut: bool,
     /// What can be seen; may be empty after a skip.
     pub bytes: &'a [u8],
     /// Sequence number of the first of `bytes`.
@@ -295,7 +297,7 @@ impl Stream {
             budget.gaps += 1;
             budget.gap_bytes += lost as u64;
             self.next = seq;
-            self.skip(lost as u32, None, ts, sink);
+            self.skip(lost as u32, false, None, ts, sink);
         }
     }
 
@@ -304,18 +306,18 @@ impl Stream {
         let Piece { seq, bytes, len, ack, ts } = piece;
         self.next = self.next.plus(len);
         if !bytes.is_empty() {
-            let chunk = Chunk { skipped: 0, bytes, seq, ack, start: self.at_start, ts };
+            let chunk = Chunk { skipped: 0, cut: false, bytes, seq, ack, start: self.at_start, ts };
             self.unwanted = within_reach(sink.chunk(chunk));
             self.at_start = false;
         }
         if bytes.len() < len as usize {
-            self.skip(len - bytes.len() as u32, ack, ts, sink);
+            self.skip(len - bytes.len() as u32, true, ack, ts, sink);
         }
     }
 
-    fn skip(&mut self, len: u32, ack: Option<SeqNumber>, ts: Timestamp, sink: &mut impl Sink) {
+    fn skip(&mut self, len: u32, cut: bool, ack: Option<SeqNumber>, ts: Timestamp, sink: &mut impl Sink) {
         self.at_start = false;
-        let chunk = Chunk { skipped: u64::from(len), bytes: &[], seq: self.next, ack, start: false, ts };
+        let chunk = Chunk { skipped: u64::from(len), cut, bytes: &[], seq: self.next, ack, start: false, ts };
         self.unwanted = within_reach(sink.chunk(chunk));
     }
 

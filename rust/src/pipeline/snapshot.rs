@@ -32,6 +32,8 @@ pub use window::Window;
 
 /// The row for what did not fit under the caps on hosts and sections.
 pub const OTHER: &str = "~other";
+/// The section of requests whose path the snapshot length cut off.
+pub const UNKNOWN: &str = "~unknown";
 /// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
 pub const MAX_ADDRESSES: usize = 8;
 
@@ -157,6 +159,8 @@ counters! {
         undecodable,
         /// Packets cut by the snapshot length.
         truncated,
+        /// Heads of messages cut by it.
+        truncated_heads,
         /// Packets within a tunnel that was not looked into.
         encapsulated,
         /// Packets that were captured before, on another interface, under another tag or before an address was rewritten.

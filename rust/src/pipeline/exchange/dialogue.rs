@@ -125,8 +125,8 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, host, is_simple, .. } = *head;
-        let ticket = self.sink.request(&Request { method, target, host, server: self.server(), bytes });
+        let RequestHead { method, target, is_cut, host, is_simple, .. } = *head;
+        let ticket = self.sink.request(&Request { method, target, is_cut, host, server: self.server(), bytes });
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
         if is_first {
@@ -181,6 +181,10 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
     }
 
+    fn was_refused(&self) -> bool {
+        false
+    }
+
     fn bytes(&mut self, count: u64) {
         if self.is_client() {
             if let Some(ticket) = self.dialogue.ticket {
@@ -211,6 +215,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             Event::Malformed => self.sink.note(Note::ParseError),
             Event::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
             Event::Resync => self.sink.note(Note::Resync),
+            Event::TruncatedHead => self.sink.note(Note::TruncatedHead),
             Event::Foreign(protocol, bytes) => self.foreign(protocol, bytes, mark),
         }
     }

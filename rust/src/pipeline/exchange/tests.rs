@@ -77,7 +77,7 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
         let seq = reached[direction as usize].plus(skipped as u32);
         reached[direction as usize] = seq.plus(bytes.len() as u32);
         let ack = Some(reached[direction.reverse() as usize]).filter(|_| !lost);
-        let chunk = Chunk { skipped, bytes, seq, ack, start, ts: Timestamp(at as i64) };
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack, start, ts: Timestamp(at as i64) };
         stage.chunk(&flow, &mut connection, direction, chunk);
     }
     for direction in [Direction::Up, Direction::Down] {
@@ -107,7 +107,7 @@ fn a_request_waits_in_a_small_place_where_many_do() {
     let mut connection = Talk::default();
     let mut say = |direction, text: &str, connection: &mut Talk<usize>| {
         let (skipped, bytes, seq) = (0, text.as_bytes(), SeqNumber(0));
-        let chunk = Chunk { skipped, bytes, seq, ack: None, start: false, ts: Timestamp(0) };
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: false, ts: Timestamp(0) };
         stage.chunk(&flow, connection, direction, chunk);
     };
     for (turn, first) in [true, false, false].into_iter().enumerate() {

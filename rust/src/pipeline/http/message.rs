@@ -16,6 +16,8 @@ pub enum Event<'a> {
     Ambiguous(Ambiguity),
     /// After the stream stopped making sense, a message was found.
     Resync,
+    /// The snapshot length cut off a head: of it only the beginning is known, and nothing of what follows it at once.
+    TruncatedHead,
     /// This is no HTTP/1; the stream so far.
     Foreign(Protocol, &'a [u8]),
 }
@@ -61,6 +63,9 @@ pub trait Handler {
     fn request(&mut self, head: &RequestHead<'_>, extent: Extent);
     /// A response's head. The answer says what follows it.
     fn response(&mut self, head: &ResponseHead<'_>, extent: Extent) -> Follows;
+    /// The current request, whose client waits for an interim response before it sends the body, has got a final one
+    /// instead. Then the client need not send the body (RFC 9110 §10.1.1).
+    fn was_refused(&self) -> bool;
     /// So many bytes of the current message passed, body and framing.
     fn bytes(&mut self, count: u64);
     /// The current message ended before `mark`.
