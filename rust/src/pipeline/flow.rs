@@ -200,7 +200,8 @@ impl<T: Default> Flows<T> {
             found = self.meet_syn(id, segment, consumer);
         }
         if found.is_none() && (is_syn || segment.payload_wire_len > 0) && !self.ended.has(hash, segment) {
-            let id = self.open(segment, false, consumer);
+            let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
+            let id = self.open(segment, phase, consumer);
             return self.advance(id, is_syn, segment, consumer);
         }
         self.advance(found?, false, segment, consumer)
@@ -235,16 +236,15 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Makes a connection. A candidate opens nothing until the other side has acknowledged its SYN.
-    fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, is_candidate: bool, consumer: &mut C) -> FlowId {
+    /// Makes a connection, or a candidate for one.
+    fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, phase: Phase, consumer: &mut C) -> FlowId {
         while let Some(id) = self.table.victim() {
             self.evicted += 1;
             self.end(id, consumer);
         }
         let key = self.free_key(&segment.key, consumer);
         let info = FlowInfo::new(key, segment.interface, opener(segment));
-        let flow = Flow::new(info, segment, segment.ts.max(self.now), is_candidate);
-        let phase = if segment.flags.has(Flags::SYN) { Phase::HalfOpen } else { Phase::Open };
+        let flow = Flow::new(info, segment, segment.ts.max(self.now));
         self.table.insert(self.table.hash(&key), phase, flow)
     }
 
@@ -281,7 +281,7 @@ impl<T: Default> Flows<T> {
         let is_again = observation.signs.has(Signs::RETRANSMITTED);
         flow.info.retransmitted = flow.info.retransmitted.wrapping_add(u16::from(is_again));
         let held = flow.held();
-        if segment.payload_wire_len > 0 && !flags.has(Flags::RST) && !flow.is_candidate {
+        if segment.payload_wire_len > 0 && !flags.has(Flags::RST) && phase != Phase::Candidate {
             flow.push_payload(segment, &mut self.budget, consumer);
         }
         if flags.has(Flags::FIN) {
@@ -331,9 +331,10 @@ impl<T: Default> Flows<T> {
     }
 
     fn end<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
+        let is_candidate = self.table.phase(id) == Phase::Candidate;
         let Some(flow) = self.table.remove(id) else { return };
         self.twins -= usize::from(flow.info.key.lane > 0);
-        let (is_candidate, key) = (flow.is_candidate, FlowKey { lane: 0, ..flow.info.key });
+        let key = FlowKey { lane: 0, ..flow.info.key };
         let streams = flow.end(&mut self.budget, consumer);
         if !is_candidate {
             self.ended.remember(self.table.hash(&key), &streams);

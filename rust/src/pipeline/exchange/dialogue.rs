@@ -30,6 +30,8 @@ pub struct Dialogue<K> {
     answer: Option<Answer<K>>,
     /// Of the newest request.
     pub ticket: Option<K>,
+    /// The newest request was answered before it sent the body that it announced.
+    is_refused: bool,
     /// What becomes of both parsers.
     pub then: Option<Then>,
     /// The TLS hello being read, and the direction it comes in.
@@ -39,7 +41,16 @@ pub struct Dialogue<K> {
 impl<K> Default for Dialogue<K> {
     fn default() -> Self {
         let line = Line::default();
-        Self { protocol: None, client: None, line, answer: None, ticket: None, then: None, hello: None }
+        Self {
+            protocol: None,
+            client: None,
+            line,
+            answer: None,
+            ticket: None,
+            is_refused: false,
+            then: None,
+            hello: None,
+        }
     }
 }
 
@@ -125,13 +136,14 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, is_cut, host, is_simple, .. } = *head;
+        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, .. } = *head;
         let ticket = self.sink.request(&Request { method, target, is_cut, host, server: self.server(), bytes });
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
         if is_first {
             self.sink.opening(ticket, &self.flow.opening, self.direction);
         }
+        self.dialogue.is_refused = false;
         self.dialogue.line.push(Waiting {
             ticket,
             method,
@@ -143,7 +155,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             ack: since.ack,
             is_first,
             is_simple,
-            expects_continue: false,
+            expects_continue,
             retransmitted: self.flow.retransmitted,
         });
     }
@@ -163,7 +175,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         let Some(&Waiting { ticket, method, ended, .. }) = self.dialogue.line.first().filter(|_| answers) else {
             return self.orphan(head, bytes, since.ts);
         };
-        let latency = is_final.then(|| since.ts.since(ended.unwrap_or(since.ts)));
+        let is_refused = self.dialogue.line.is_refused_by(status);
+        self.dialogue.is_refused |= is_refused.is_some();
+        let latency = is_final.then(|| since.ts.since(ended.or(is_refused).unwrap_or(since.ts)));
         self.sink.response(ticket, Response { status, latency, bytes });
         let status = Some(status);
         self.dialogue.answer = Some(Answer { ticket, status, latency, since: since.ts, bytes, is_final });
@@ -182,7 +196,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
     }
 
     fn was_refused(&self) -> bool {
-        false
+        self.dialogue.is_refused
     }
 
     fn bytes(&mut self, count: u64) {

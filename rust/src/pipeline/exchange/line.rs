@@ -106,6 +106,15 @@ impl<K> Line<K> {
         self.waiting.back_mut()
     }
 
+    /// The first one waits to be asked for its body, and a response of this status does without: gives when it was asked.
+    pub fn is_refused_by(&mut self, status: u16) -> Option<Timestamp> {
+        let is_only = self.waiting.len() == 1;
+        let first = self.waiting.front_mut().filter(|first| first.expects_continue)?;
+        // RFC 9110 §15.2.1: now it sends the body, whatever the body looks like.
+        first.expects_continue = status != 100;
+        (status >= 200 && is_only && first.ended.is_none()).then_some(first.since)
+    }
+
     /// No response was lost.
     pub fn is_whole(&self) -> bool {
         !self.has_gap

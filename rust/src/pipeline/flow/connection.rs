@@ -29,8 +29,6 @@ pub struct Flow<T> {
     pub is_watched: bool,
     /// How many segments may overtake what they acknowledge, see [`PATIENCE`].
     patience: u8,
-    /// It was begun by a SYN in the middle of another connection, which nobody has acknowledged yet.
-    pub is_candidate: bool,
     pub state: T,
 }
 
@@ -60,7 +58,7 @@ impl<T> Entry for Flow<T> {
 
 impl<T: Default> Flow<T> {
     /// The connection that `segment` begins.
-    pub fn new(info: FlowInfo, segment: &Segment<'_>, last_seen: Timestamp, is_candidate: bool) -> Self {
+    pub fn new(info: FlowInfo, segment: &Segment<'_>, last_seen: Timestamp) -> Self {
         let (streams, quality, state) = Default::default();
         Self {
             info,
@@ -70,7 +68,6 @@ impl<T: Default> Flow<T> {
             tag: Tag::of(segment),
             is_watched: false,
             patience: *PATIENCE.end() as u8,
-            is_candidate,
             state,
         }
     }
@@ -215,7 +212,8 @@ impl<T> Flow<T> {
                 return phase;
             }
             // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
-            let is_refusal = phase == Phase::HalfOpen && self.info.opener != Some(segment.direction);
+            let is_refusal =
+                matches!(phase, Phase::HalfOpen | Phase::Candidate) && self.info.opener != Some(segment.direction);
             signs.add_if(is_refusal, Signs::REFUSED);
             signs.add_if(phase != Phase::Closing && !is_refusal, Signs::RESET);
             return Phase::Closing;
@@ -224,7 +222,7 @@ impl<T> Flow<T> {
             signs.add_if(phase != Phase::Closing, Signs::CLOSED);
             return Phase::Closing;
         }
-        let is_answered = phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN) && !self.is_candidate;
+        let is_answered = phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN);
         if is_answered || phase == Phase::Waiting { Phase::Open } else { phase }
     }
 

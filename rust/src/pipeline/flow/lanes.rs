@@ -52,14 +52,14 @@ impl<T: Default> Flows<T> {
         let is_over = flow.tag == Tag::of(syn)
             && match self.table.phase(id) {
                 Phase::Closing => true,
-                Phase::HalfOpen => !is_answered,
+                Phase::HalfOpen | Phase::Candidate => !is_answered,
                 Phase::Open | Phase::Waiting => false,
             };
         if is_over {
             self.end(id, consumer);
             return None;
         }
-        Some(self.open(syn, true, consumer))
+        Some(self.open(syn, Phase::Candidate, consumer))
     }
 
     /// The key of the first lane that is free. When none is, the last one is given up.
@@ -81,7 +81,8 @@ impl<T: Default> Flows<T> {
     /// A segment makes a candidate a connection: it acknowledges its SYN, or it brings data where only one side is seen.
     #[cold]
     pub(super) fn is_confirmed(&self, id: FlowId, segment: &Segment<'_>) -> bool {
-        let Some(flow) = self.table.get(id).filter(|flow| flow.is_candidate) else { return false };
+        let is_candidate = self.table.phase(id) == Phase::Candidate;
+        let Some(flow) = self.table.get(id).filter(|_| is_candidate) else { return false };
         let is_silent =
             |id| self.table.get(id).is_none_or(|flow| flow.stream(segment.direction.reverse()).next().is_none());
         let brings_data = segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST);
@@ -92,9 +93,9 @@ impl<T: Default> Flows<T> {
     /// A candidate has become a connection, which ends the one before on the same network.
     #[cold]
     pub(super) fn confirm<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
-        let Some(flow) = self.table.get_mut(id) else { return };
-        flow.is_candidate = false;
+        let Some(flow) = self.table.get(id) else { return };
         let (key, tag) = (flow.info.key, flow.tag);
+        self.table.enter(id, Phase::HalfOpen);
         for (_, other) in self.lanes(&key) {
             if other != id && self.table.get(other).is_some_and(|flow| flow.tag == tag) {
                 self.end(other, consumer);

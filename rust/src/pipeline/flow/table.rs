@@ -42,6 +42,8 @@ impl Default for Limits {
 /// Where in its life a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Begun by a SYN in the middle of another connection, which the other side has not acknowledged.
+    Candidate,
     /// Only SYNs were seen.
     HalfOpen,
     /// In use.
@@ -52,7 +54,7 @@ pub enum Phase {
     Closing,
 }
 
-const PHASES: usize = 4;
+const PHASES: usize = 5;
 
 /// Names a connection; stale once the connection is gone, even if its place is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +228,7 @@ impl<F: Entry> Table<F> {
     /// A connection that was silent for as long as its phase allows.
     pub fn next_expired(&mut self, now: Timestamp) -> Option<FlowId> {
         [
+            (Phase::Candidate, self.limits.half_open_idle),
             (Phase::HalfOpen, self.limits.half_open_idle),
             (Phase::Open, self.limits.idle),
             (Phase::Waiting, self.limits.waiting_idle),
@@ -254,13 +257,15 @@ impl<F: Entry> Table<F> {
     pub fn victim(&mut self) -> Option<FlowId> {
         /// Second chances given before whatever is at the head goes.
         const CHANCES: usize = 8;
-        if self.lines[Phase::HalfOpen as usize].len >= self.limits.half_open {
-            return self.head(Phase::HalfOpen);
+        for phase in [Phase::Candidate, Phase::HalfOpen] {
+            if self.lines[phase as usize].len >= self.limits.half_open {
+                return self.head(phase);
+            }
         }
         if self.len() < self.limits.flows {
             return None;
         }
-        let phase = [Phase::HalfOpen, Phase::Closing, Phase::Waiting, Phase::Open]
+        let phase = [Phase::Candidate, Phase::HalfOpen, Phase::Closing, Phase::Waiting, Phase::Open]
             .into_iter()
             .find(|&phase| self.lines[phase as usize].len > 0)?;
         for _ in 0..CHANCES {
