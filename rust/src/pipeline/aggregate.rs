@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::decode::{Direction, Endpoint};
+use super::decode::{Direction, Endpoint, Undecoded};
 use super::exchange::{Exchange, Note, Request, Response, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs};
 use super::histogram::Sample;
@@ -144,6 +144,21 @@ impl Aggregate {
     #[cold]
     fn set_unnamed_interface(&mut self, id: InterfaceId) {
         self.set_interface(id, &format!("#{}", id.0), InterfaceState::Up);
+    }
+
+    /// Counts packets that are not decoded, by what they are.
+    #[cold]
+    pub fn undecoded(&mut self, kind: Undecoded, packets: u64) {
+        let counter = match kind {
+            _ if packets == 0 => return,
+            Undecoded::Tunnel(_) => Some(&mut self.capture.encapsulated),
+            Undecoded::Encrypted(_) => None,
+            _ => Some(&mut self.capture.undecodable),
+        };
+        if let Some(counter) = counter {
+            *counter += packets;
+        }
+        self.capture.undecoded.add_within(snapshot::MAX_KINDS, kind, Undecoded::Other, packets);
     }
 
     /// Losses and protocol counts of the open interval, to add to.
@@ -386,6 +401,7 @@ impl Sink for Aggregate {
             Note::Unanswered => capture.unanswered += 1,
             Note::ParseError => capture.parse_errors += 1,
             Note::Resync => capture.resyncs += 1,
+            Note::TruncatedHead => capture.truncated_heads += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
         }
     }

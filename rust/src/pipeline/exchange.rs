@@ -91,6 +91,8 @@ pub enum Note {
     ParseError,
     /// It made sense again.
     Resync,
+    /// A head cannot be read since a packet of it was cut by the snapshot length.
+    TruncatedHead,
     /// A message that could be framed differently.
     Ambiguous(Ambiguity),
 }

@@ -3,7 +3,7 @@
 //! The half of the pipeline that knows no connections. One intake sees all packets of a source and says of each which
 //! connection it belongs to, so that another thread may take it from here.
 
-use super::decode::{self, Datagram, FlowKey, NotTcp, Segment};
+use super::decode::{self, Datagram, FlowKey, FragmentPart, NotTcp, Segment, Undecoded};
 use super::defragment::{self, Defragmenter};
 use super::packet::{InterfaceId, Packet, Timestamp};
 
@@ -14,19 +14,19 @@ pub enum Content<'a> {
     Segment(Segment<'a>),
     /// A fragment that waits for others.
     Fragment,
-    /// A tunnel that is not entered.
-    Tunnel,
     /// Another protocol.
     Foreign,
-    /// Headers that are cut or contradict themselves.
-    Broken,
+    /// What may hold a segment, but is not decoded.
+    Undecoded(Undecoded),
 }
 
 impl Content<'_> {
     fn without(problem: NotTcp) -> Self {
         match problem {
             NotTcp::Foreign => Self::Foreign,
-            NotTcp::Short | NotTcp::Malformed => Self::Broken,
+            NotTcp::Short => Self::Undecoded(Undecoded::Cut),
+            NotTcp::Malformed => Self::Undecoded(Undecoded::Malformed),
+            NotTcp::Undecoded(kind) => Self::Undecoded(kind),
         }
     }
 }
@@ -42,6 +42,8 @@ pub struct Arrival<'a> {
     pub wire_len: u32,
     /// It was cut by the snapshot length.
     pub is_truncated: bool,
+    /// Other packets had a part in what it holds.
+    pub is_assembled: bool,
     /// What it holds.
     pub content: Content<'a>,
 }
@@ -55,23 +57,25 @@ impl Arrival<'_> {
         }
     }
 
-    /// A packet whose link type nobody can decode.
-    pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32) -> Self {
-        Self { ts, interface, wire_len, is_truncated: false, content: Content::Broken }
+    /// A packet of a link type that cannot be decoded.
+    pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32, link_type: u32) -> Self {
+        let content = Content::Undecoded(Undecoded::LinkType(link_type));
+        Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, content }
     }
 }
 
 /// Reads packets.
 #[derive(Debug)]
 pub struct Intake {
-    fragments: Defragmenter,
+    /// One for the outermost fragments, one for those within a tunnel: a packet may be in both.
+    fragments: [Defragmenter; 2],
     tunnels: bool,
 }
 
 impl Intake {
     /// `tunnels` are looked into or left alone.
     pub fn new(fragments: defragment::Limits, tunnels: bool) -> Self {
-        Self { fragments: Defragmenter::new(fragments), tunnels }
+        Self { fragments: [Defragmenter::new(fragments), Defragmenter::new(fragments)], tunnels }
     }
 
     /// Reads a packet.
@@ -83,6 +87,7 @@ impl Intake {
             interface: packet.interface,
             wire_len: packet.wire_len,
             is_truncated: packet.is_truncated(),
+            is_assembled: false,
             content,
         };
         match decode::datagram(packet) {
@@ -92,7 +97,10 @@ impl Intake {
                     Err(problem) => arrival(Content::without(problem)),
                 }
             }
-            Ok(datagram) => arrival(self.unwrap(datagram, packet).unwrap_or_else(Content::without)),
+            Ok(datagram) => {
+                let (content, is_assembled) = self.unwrap(datagram, packet);
+                Arrival { is_assembled, ..arrival(content.unwrap_or_else(Content::without)) }
+            }
             Err(problem) => arrival(Content::without(problem)),
         }
     }
@@ -109,39 +117,69 @@ impl Intake {
 
     /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.
     pub fn take_dropped(&mut self) -> u64 {
-        self.fragments.take_dropped()
+        self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
     }
 
-    /// What a fragment or a tunnel holds.
+    /// What a fragment or a tunnel holds, and whether other packets had a part in it.
     #[cold]
-    fn unwrap<'a>(&'a mut self, outer: Datagram<'a>, packet: &Packet<'a>) -> Result<Content<'a>, NotTcp> {
-        let whole = match outer.fragment {
-            None => outer,
-            Some(part) if !self.tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
-            Some(part) => match self.fragments.push(&outer, part, packet.ts) {
-                Some(whole) => whole,
-                None => return Ok(Content::Fragment),
-            },
-        };
-        match innermost(whole, self.tunnels)? {
-            Some(datagram) => decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment),
-            None => Ok(Content::Tunnel),
+    fn unwrap<'a>(
+        &'a mut self,
+        mut datagram: Datagram<'a>,
+        packet: &Packet<'a>,
+    ) -> (Result<Content<'a>, NotTcp>, bool) {
+        let mut fragments = self.fragments.iter_mut();
+        let mut is_assembled = false;
+        for _ in 0..=decode::MAX_TUNNELS {
+            if let Some(part) = datagram.fragment {
+                if !self.tunnels && !datagram.may_hold_tcp(part) {
+                    return (Err(outside(&datagram, part)), is_assembled);
+                }
+                is_assembled = true;
+                let Some(fragments) = fragments.next() else { return (Err(NESTED), is_assembled) };
+                let Some(whole) = fragments.push(&datagram, part, packet.ts) else {
+                    return (Ok(Content::Fragment), is_assembled);
+                };
+                datagram = whole;
+            }
+            match inner(datagram, self.tunnels) {
+                Ok(Inner::Entered(inner)) => datagram = inner,
+                Ok(Inner::Last(last)) => {
+                    let segment = decode::segment(&last, packet.ts, packet.interface);
+                    return (segment.map(Content::Segment), is_assembled);
+                }
+                Err(problem) => return (Err(problem), is_assembled),
+            }
         }
+        (Err(NotTcp::Undecoded(Undecoded::Tunnels)), is_assembled)
     }
 }
 
-/// The datagram within all tunnels, when they are to be entered; `None` for a tunnel that is not. Fragments within a
-/// tunnel stay what they are.
-fn innermost(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Option<Datagram<'_>>, NotTcp> {
-    for _ in 0..decode::MAX_TUNNELS {
-        if datagram.protocol == decode::TCP {
-            break;
-        }
-        let Some(inner) = decode::inner(&datagram) else { break };
-        if !tunnels {
-            return Ok(None);
-        }
-        datagram = inner?;
+/// Fragments within fragments within fragments.
+const NESTED: NotTcp = NotTcp::Undecoded(Undecoded::Fragments);
+
+/// A datagram, and whether it came out of another.
+enum Inner<'a> {
+    Entered(Datagram<'a>),
+    Last(Datagram<'a>),
+}
+
+/// The datagram within a tunnel, when tunnels are entered; one that is no tunnel's as it is.
+fn inner(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Inner<'_>, NotTcp> {
+    if datagram.protocol == decode::AUTHENTICATION {
+        decode::extensions(&mut datagram)?;
     }
-    Ok(Some(datagram))
+    match decode::outer(&datagram).transpose()? {
+        None => Ok(Inner::Last(datagram)),
+        Some(outer) if tunnels => decode::inner(outer, &datagram).map(Inner::Entered),
+        Some(outer) => Err(NotTcp::Undecoded(Undecoded::Tunnel(outer.tunnel))),
+    }
+}
+
+/// What a fragment is that nobody wants put together. The first one tells a tunnel, if that is what it is.
+fn outside(datagram: &Datagram<'_>, part: FragmentPart) -> NotTcp {
+    let first = (part.offset == 0).then(|| decode::outer(datagram)).flatten();
+    match first {
+        Some(Ok(outer)) => NotTcp::Undecoded(Undecoded::Tunnel(outer.tunnel)),
+        _ => NotTcp::Foreign,
+    }
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::decode::Endpoint;
+use super::decode::{Endpoint, Undecoded};
 use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
@@ -34,6 +34,8 @@ pub use window::Window;
 pub const OTHER: &str = "~other";
 /// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
 pub const MAX_ADDRESSES: usize = 8;
+/// Kinds of packets that are not decoded, counted apart in an interval: more than a network has, few enough to look through.
+pub const MAX_KINDS: usize = 32;
 
 /// Bounds of a snapshot, as it is counted and as it is kept. What overflows is folded into `~other`, the lightest rows first, and counted.
 #[derive(Clone, Copy, Debug)]
@@ -153,10 +155,12 @@ counters! {
         kernel_dropped,
         /// Packets the interface or its driver dropped.
         interface_dropped,
-        /// Packets whose headers are cut or contradict themselves.
+        /// Packets whose headers are cut, contradict themselves or are of a kind that is not known.
         undecodable,
         /// Packets cut by the snapshot length.
         truncated,
+        /// Heads of messages that could not be read since a packet of them was cut by the snapshot length.
+        truncated_heads,
         /// Packets within a tunnel that was not looked into.
         encapsulated,
         /// Holes in streams that were given up.
@@ -184,6 +188,8 @@ counters! {
     } and {
         /// Connections being tracked.
         flows: Gauge,
+        /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
+        undecoded: Tally<Undecoded>,
         /// Connections recognised, by protocol.
         protocols: Tally<Protocol>,
         /// Messages that two readers could frame differently, by kind.

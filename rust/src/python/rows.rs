@@ -175,7 +175,7 @@ counters!(Tcp(
 });
 
 counters!(Capture(
-    received, kernel_dropped, interface_dropped, undecodable, truncated, gaps, gap_bytes, orphan_responses,
+    received, kernel_dropped, interface_dropped, undecodable, truncated, truncated_heads, gaps, gap_bytes, orphan_responses,
     unanswered, parse_errors, resyncs, encapsulated, flows_evicted, hosts_folded, sections_folded, hits_error, exchanges_dropped
 ) of snapshot::Capture {
     #[getter]
@@ -187,6 +187,14 @@ counters!(Capture(
         let dict = PyDict::new(py);
         for (protocol, count) in self.0.protocols.by_count() {
             dict.set_item(protocol.name(), count)?;
+        }
+        Ok(dict)
+    }
+    #[getter]
+    fn undecoded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (kind, count) in self.0.undecoded.by_count() {
+            dict.set_item(kind.label(), count)?;
         }
         Ok(dict)
     }
