@@ -242,7 +242,7 @@ impl Aggregate {
         self.host.clear();
         name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
         self.path.clear();
-        name::section_into(&mut self.path, request.target, is_connect, self.settings.section_depth);
+        name::section_into(&mut self.path, request.target, is_connect, request.host, self.settings.section_depth);
         self.rows.ticket(&self.host, &self.path)
     }
 
