@@ -50,7 +50,7 @@ The quantiles are of `latency`, ``rtt`` and ``retransmitted`` are `Tcp.rtt` and 
 those of its host). Rows without a value come last. Ties go by name; reversing an order reverses its ties too.
 """
 DEFAULT_FILTER: str
-"""The kernel filter used when none is given: TCP, with or without tags of VLANs and switches, and later IP fragments."""
+"""The kernel filter used when none is given: TCP behind any tags of VLANs and switches, and later IP fragments."""
 DEFAULT_SNAPLEN: int
 DEFAULT_BUFFER_SIZE: int
 MAX_WORKERS: int

@@ -33,7 +33,7 @@ def reasons(window: Snapshot) -> Iterator[str]:
     yield from losses.kinds(capture.undecoded)
     # Snapshots of other writers may have no kinds.
     if capture.encapsulated and not capture.undecoded:
-        yield losses.tunnels(capture.encapsulated, [])
+        yield f"{fmt.plural(capture.encapsulated, 'packet')} in tunnels, {losses.TUNNELS}"
     if capture.undecodable and not capture.undecoded:
         yield f"{fmt.plural(capture.undecodable, 'packet')} that could not be decoded"
 

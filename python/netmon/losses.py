@@ -21,6 +21,8 @@ RED_SHARE = 0.001
 """Share of packets lost or not decoded above which the capture line turns red."""
 
 MORE_BYTES = "capture with a larger -s"
+TUNNELS = "see --decode-tunnels"
+"""What to do about it."""
 
 _WORDS = (
     ("ethertype ", "with unknown EtherType "),
@@ -45,7 +47,7 @@ def text(tally: Tally, columns: int | None = None) -> str:
 
 def line(tally: Tally) -> str:
     """The same in figures alone, for outputs that tell the rest below it."""
-    return ", ".join((_packets(tally), *(_figures(tally) or ("none lost",))))
+    return ", ".join((_packets(tally.packets), *(_figures(tally) or ("none lost",))))
 
 
 def truncated(tally: Tally) -> str:
@@ -56,22 +58,20 @@ def truncated(tally: Tally) -> str:
     return fmt.plural(tally.truncated, "packet") + heads
 
 
-def kinds(undecoded: Mapping[str, int]) -> Iterator[str]:
-    """``10 packets with unknown EtherType 0x8926``: a phrase for each kind of packet that was not decoded."""
+def kinds(undecoded: Mapping[str, int], *, brief: bool = False) -> Iterator[str]:
+    """``10 packets with unknown EtherType 0x8926``: a phrase for each kind of packet that was not decoded.
+
+    A brief one leaves out what is counted.
+    """
+    counted = fmt.count if brief else _packets
     inside = {kind.removeprefix(_TUNNEL): n for kind, n in undecoded.items() if kind.startswith(_TUNNEL)}
     others = [(kind, n) for kind, n in undecoded.items() if not kind.startswith(_TUNNEL)]
     for kind, packets in others[:KINDS]:
-        yield f"{fmt.plural(packets, 'packet')} {_words(kind)}"
+        yield f"{counted(packets)} {_words(kind)}"
     if len(others) > KINDS:
-        yield f"{fmt.plural(sum(n for _, n in others[KINDS:]), 'packet')} of {len(others) - KINDS} more kinds"
+        yield f"{counted(sum(n for _, n in others[KINDS:]))} of {len(others) - KINDS} more kinds"
     if inside:
-        yield tunnels(sum(inside.values()), list(inside))
-
-
-def tunnels(packets: int, names: list[str]) -> str:
-    """``7 packets in tunnels (vxlan), see --decode-tunnels``."""
-    named = f" ({', '.join(names[:KINDS])})" if names else ""
-    return f"{fmt.plural(packets, 'packet')} in tunnels{named}, see --decode-tunnels"
+        yield f"{counted(sum(inside.values()))} in tunnels ({', '.join([*inside][:KINDS])}), {TUNNELS}"
 
 
 def is_bad(tally: Tally) -> bool:
@@ -91,36 +91,50 @@ def worst(tally: Tally) -> str:
 
 
 def _ways(tally: Tally) -> Iterator[str]:
-    figures, packets = _figures(tally), _packets(tally)
+    figures, packets = _figures(tally), _packets(tally.packets)
     if not figures:
         yield f"{packets}, none lost"
         return
-    # One way of saying it may be too long for the place, or the number of packets what has to give way.
-    phrases = [figures[0]] if tally.lost else []
-    if tally.truncated:
-        phrases.append(f"{truncated(tally)} truncated: {MORE_BYTES}")
-    phrases += kinds(tally.undecoded)
-    yield ", ".join((packets, *phrases))
-    yield ", ".join(phrases)
+    for brief in (False, True):
+        phrases = list(_phrases(tally, brief=brief))
+        yield ", ".join((packets, *phrases))
+        yield ", ".join(phrases)
     yield ", ".join((packets, *figures))
     yield ", ".join(figures)
     yield figures[0]
 
 
-def _packets(tally: Tally) -> str:
-    return fmt.plural(tally.packets, "packet")
+def _phrases(tally: Tally, *, brief: bool) -> Iterator[str]:
+    """What was missed, each with its kind or with what to do about it."""
+    if tally.lost:
+        yield _lost(tally)
+    if tally.truncated:
+        yield f"{_cut(tally)}: raise -s" if brief else f"{truncated(tally)} truncated: {MORE_BYTES}"
+    yield from kinds(tally.undecoded, brief=brief)
+
+
+def _packets(count: int) -> str:
+    return fmt.plural(count, "packet")
+
+
+def _lost(tally: Tally) -> str:
+    return f"{fmt.count(tally.lost)} lost ({fmt.percent(tally.lost / (tally.packets + tally.lost))})"
+
+
+def _cut(tally: Tally) -> str:
+    heads = f" ({fmt.plural(tally.truncated_heads, 'head')})" if tally.truncated_heads else ""
+    return f"{fmt.count(tally.truncated)} truncated{heads}"
 
 
 def _figures(tally: Tally) -> list[str]:
-    """``12 lost (0.1 %)``, ``96 truncated, raise -s``, ``10 not decoded``: those there are."""
-    figures = []
-    if tally.lost:
-        figures.append(f"{fmt.count(tally.lost)} lost ({fmt.percent(tally.lost / (tally.packets + tally.lost))})")
-    if tally.truncated:
-        figures.append(f"{fmt.count(tally.truncated)} truncated")
-    if tally.undecoded:
-        figures.append(f"{fmt.count(sum(tally.undecoded.values()))} not decoded")
-    return figures
+    """``12 lost (0.1 %)``, ``96 truncated (4 heads)``, ``10 not decoded``: those there are."""
+    undecoded = sum(tally.undecoded.values())
+    figures = (
+        (tally.lost, _lost),
+        (tally.truncated, _cut),
+        (undecoded, lambda _: f"{fmt.count(undecoded)} not decoded"),
+    )
+    return [said(tally) for missed, said in figures if missed]
 
 
 def _words(kind: str) -> str:
