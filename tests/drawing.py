@@ -114,6 +114,8 @@ INSIDE = {
 STATES = {
     "calm": at(seconds=15),
     "lossy": cache(lambda: view_of(busy(28, lost=3))),
+    "truncated": cache(lambda: view_of(scene.frames(28, missed={"truncated": 90, "truncated_heads": 11}))),
+    "undecoded": cache(lambda: view_of(scene.frames(28, missed={"undecoded": {"ethertype 0x8926": 10}}))),
     "acknowledged": at("a"),
     "filter": at("/", *"shop"),
     "filtered": at("2", "/", *"!shop", "enter"),

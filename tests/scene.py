@@ -114,7 +114,7 @@ def exchanges(i, name, factor):
         }
 
 
-def second(i, *, lost=0, state="up"):
+def second(i, *, lost=0, state="up", missed=None):
     """The snapshot of second `i`: a storm from 20 to 30, calm otherwise."""
     factor = 8 if 20 <= i < 30 else 1
     hosts = [host(name, factor) for name in HOSTS]
@@ -131,7 +131,7 @@ def second(i, *, lost=0, state="up"):
         },
         {"name": "lo", "state": "down"},
     ]
-    capture = {"received": 4 * hits, "kernel_dropped": lost, "protocols": {"http1": 4}}
+    capture = {"received": 4 * hits, "kernel_dropped": lost, "protocols": {"http1": 4}} | (missed or {})
     told = sorted((each for name in HOSTS for each in exchanges(i, name, factor)), key=lambda each: each["ts"])
     return snapshot(
         NOON + i,

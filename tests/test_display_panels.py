@@ -17,10 +17,17 @@ from netmon.frames import Frames
 
 @pytest.mark.parametrize(
     ("lost", "style", "words"),
-    [(0, "class:dim", "none lost"), (1, "class:warn", "1 lost (<0.1 %)"), (10, "class:bad", "10 lost (0.1 %)")],
+    [
+        ({}, "class:dim", "none lost"),
+        ({"kernel_dropped": 1}, "class:warn", "1 lost (<0.1 %)"),
+        ({"kernel_dropped": 10}, "class:bad", "10 lost (0.1 %)"),
+        ({"truncated": 1}, "class:bad", "1 packet truncated: capture with a larger -s"),
+        ({"undecoded": {"too many tags": 1}}, "class:warn", "1 packet with too many tags"),
+        ({"undecoded": {"too many tags": 10}}, "class:bad", "10 packets with too many tags"),
+    ],
 )
-def test_the_capture_line_turns_red_above_a_thousandth(lost, style, words):
-    capture = {"received": 9_980, "kernel_dropped": lost}
+def test_the_capture_line_turns_red_above_a_thousandth_and_when_packets_are_cut(lost, style, words):
+    capture = {"received": 9_980} | lost
     [(found, line)] = header.capture_text(Frames().push(snapshot(0, capture=capture)))
     assert found == style
     assert line.endswith(words)

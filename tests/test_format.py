@@ -70,20 +70,6 @@ def test_scaled(value, unit, text):
     assert fmt.scaled(value, unit) == text
 
 
-@pytest.mark.parametrize(
-    ("packets", "lost", "text"),
-    [
-        (48210, 0, "48 210 packets, none lost"),
-        (1, 0, "1 packet, none lost"),
-        (0, 0, "0 packets, none lost"),
-        (99, 1, "99 packets, 1 lost (1.0 %)"),
-        (9_999_999, 1, "9 999 999 packets, 1 lost (<0.1 %)"),
-    ],
-)
-def test_losses(packets, lost, text):
-    assert fmt.losses(packets, lost) == text
-
-
 def test_times_are_local_with_their_offset():
     india = timezone(timedelta(hours=5, minutes=30))
     assert fmt.time(0.25, zone=UTC) == "1970-01-01 00:00:00 +00:00"

@@ -111,6 +111,16 @@ def test_losses_are_in_the_capture_line():
     assert "Capture:         990 packets, 10 lost (1.0 %)" in play(lossy)
 
 
+def test_what_was_cut_or_not_decoded_is_named_below_the_capture_line():
+    capture = {"received": 990, "truncated": 96, "truncated_heads": 12, "undecoded": {"ethertype 0x8926": 10}}
+    said = play(snapshot(NOON, capture=capture), color=True).splitlines()
+    assert [line for line in said if "Capture" in line or "Truncated" in line or "Not decoded" in line] == [
+        "\x1b[1mCapture:\x1b[0m         990 packets, 96 truncated (12 heads), 10 not decoded",
+        "\x1b[31mTruncated:       96 packets and 12 heads; capture with a larger -s\x1b[0m",
+        "\x1b[1mNot decoded:\x1b[0m     10 packets with unknown EtherType 0x8926",
+    ]
+
+
 def test_hosts_and_sections_left_out_are_counted():
     sections = [{"path": f"/{i}", "hits": 9 - i} for i in range(7)]
     hosts = [{"name": f"h{i}", "hits": 9 - i, "sections": sections if i == 0 else []} for i in range(4)]

@@ -10,7 +10,7 @@ import forge
 import pytest
 
 SCREEN = {"prompt_toolkit", "wcwidth", "asyncio", "ssl", "netmon.display"}
-RUNNING = {"netmon.session", "netmon.frames", "netmon.sinks", "netmon.sinks.summary", "netmon.console"}
+RUNNING = {"netmon.session", "netmon.frames", "netmon.losses", "netmon.sinks", "netmon.sinks.summary", "netmon.console"}
 SELDOM = {"tomllib", "netmon.advice", "netmon.demo", "subprocess", "shutil", "random", "logging", "email", "http"}
 HEAVY = {"dataclasses", "inspect", "pathlib", "urllib", "ipaddress", "copy"}
 READING = {"netmon.reading", "msgspec"}

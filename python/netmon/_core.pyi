@@ -50,7 +50,7 @@ The quantiles are of `latency`, ``rtt`` and ``retransmitted`` are `Tcp.rtt` and 
 those of its host). Rows without a value come last. Ties go by name; reversing an order reverses its ties too.
 """
 DEFAULT_FILTER: str
-"""The kernel filter used when none is given: TCP with or without VLAN tag, and later IP fragments."""
+"""The kernel filter used when none is given: TCP behind any tags of VLANs and switches, and later IP fragments."""
 DEFAULT_SNAPLEN: int
 DEFAULT_BUFFER_SIZE: int
 MAX_WORKERS: int
@@ -242,7 +242,18 @@ class Capture:
     @property
     def interface_dropped(self) -> int: ...
     @property
-    def undecodable(self) -> int: ...
+    def undecodable(self) -> int:
+        """Packets whose headers are cut, contradict themselves or are of a kind that is not known."""
+    @property
+    def undecoded(self) -> dict[str, int]:
+        """Packets that were not decoded by what they are, most frequent first: those of `undecodable` and
+        `encapsulated`, and encrypted ones. What is known to hide no HTTP, such as ARP and UDP, is not among them.
+
+        Keys are ``ethertype 0x8926``, ``ppp protocol 0x00fd``, ``ip protocol 99``, ``link type 147``, ``tunnel vxlan``,
+        ``encrypted 802.11`` (or ``esp``, ``macsec``), ``aggregated 802.11``, ``mpls payload``, ``too many tags``,
+        ``too many tunnels``, ``incomplete fragments``, ``cut headers``, ``contradictory headers``, and `OTHER` beyond
+        32 kinds in an interval.
+        """
     @property
     def encapsulated(self) -> int:
         """Packets within a tunnel that was not looked into; see `decode_tunnels`."""

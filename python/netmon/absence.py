@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon import losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +30,11 @@ def reasons(window: Snapshot) -> Iterator[str]:
         yield f"{fmt.scaled(bytes_, 'B')} of {_speech(protocol, window)}"
     if capture.protocols:
         yield "new connections: " + ", ".join(f"{n} {name}" for name, n in capture.protocols.items())
-    if capture.encapsulated:
-        yield f"{fmt.plural(capture.encapsulated, 'packet')} in tunnels, see --decode-tunnels"
-    if capture.undecodable:
+    yield from losses.kinds(capture.undecoded)
+    # Snapshots of other writers may have no kinds.
+    if capture.encapsulated and not capture.undecoded:
+        yield f"{fmt.plural(capture.encapsulated, 'packet')} in tunnels, {losses.TUNNELS}"
+    if capture.undecodable and not capture.undecoded:
         yield f"{fmt.plural(capture.undecodable, 'packet')} that could not be decoded"
 
 

@@ -35,11 +35,11 @@ class Console(NamedTuple):
         """Whether a screen can be drawn and keys read."""
         return self._can_draw and self.stdout.isatty() and self.stdin.isatty()
 
-    def wants_color(self, when: str) -> bool:
-        """Whether colour is right on stdout, for ``--color always``, ``never`` or ``auto``."""
+    def wants_color(self, when: str, stream: TextIO | None = None) -> bool:
+        """Whether colour is right on stdout or another stream, for ``--color always``, ``never`` or ``auto``."""
         if when != "auto":
             return when == "always"
-        return self._can_draw and self.stdout.isatty() and not self.environment.get("NO_COLOR")
+        return self._can_draw and (stream or self.stdout).isatty() and not self.environment.get("NO_COLOR")
 
     @property
     def speaks_unicode(self) -> bool:

@@ -100,13 +100,6 @@ def plural(n: int, noun: str) -> str:
     return f"{count(n)} {noun}" + ("" if n == 1 else "s")
 
 
-def losses(packets: int, lost: int) -> str:
-    """The capture line: ``48 210 packets, none lost``."""
-    if not lost:
-        return f"{plural(packets, 'packet')}, none lost"
-    return f"{plural(packets, 'packet')}, {count(lost)} lost ({percent(lost / (packets + lost))})"
-
-
 def tops(counts: Mapping[str, int] | Mapping[int, int], n: int = 8) -> str:
     """``200 (103)  303 (4)``: the first `n` of a table that is sorted."""
     return "  ".join(f"{key} ({value})" for key, value in list(counts.items())[:n])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 from threading import Lock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon._core import Point, Snapshot, Window
@@ -18,7 +19,7 @@ from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
 from netmon.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 HISTORY = 60.0
 """Seconds of points a frame carries for sparklines."""
@@ -34,6 +35,13 @@ class Tally(NamedTuple):
     end: float = 0.0
     packets: int = 0
     lost: int = 0
+    """Packets that the kernel and interfaces dropped."""
+    truncated: int = 0
+    """Packets cut off by the snapshot length."""
+    truncated_heads: int = 0
+    """Heads of messages that could not be read for it."""
+    undecoded: Mapping[str, int] = MappingProxyType({})
+    """Packets that were not decoded by what they are, most frequent first."""
     hits: int = 0
     requests: int = 0
     responses: int = 0
@@ -51,6 +59,9 @@ class Tally(NamedTuple):
             end=max(self.end, snapshot.end),
             packets=self.packets + capture.received,
             lost=self.lost + capture.kernel_dropped + capture.interface_dropped,
+            truncated=self.truncated + capture.truncated,
+            truncated_heads=self.truncated_heads + capture.truncated_heads,
+            undecoded=_sum(self.undecoded, capture.undecoded),
             hits=self.hits + snapshot.hits,
             requests=self.requests + snapshot.requests,
             responses=self.responses + snapshot.responses,
@@ -62,6 +73,14 @@ class Tally(NamedTuple):
     @property
     def seconds(self) -> float:
         return self.end - self.start
+
+
+def _sum(known: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]:
+    """Both tables as one, most frequent first."""
+    if not more:
+        return known
+    both = {kind: known.get(kind, 0) + more.get(kind, 0) for kind in (*known, *more)}
+    return MappingProxyType(dict(sorted(both.items(), key=lambda entry: -entry[1])))
 
 
 class Frame(NamedTuple):

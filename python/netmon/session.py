@@ -207,7 +207,8 @@ class Session:
     def _last_words(self, quiet: bool) -> None:
         self._take_log()
         if not quiet:
-            self._console.say("".join(self._notes or ()) + summary(self.frame))
+            color = self._console.wants_color(self._settings.color, self._console.stderr)
+            self._console.say("".join(self._notes or ()) + summary(self.frame, color=color))
 
     def _take_log(self) -> None:
         """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""

@@ -15,16 +15,55 @@ pub mod wait;
 
 use std::io;
 
-/// With or without VLAN tags: TCP over IPv4 and IPv6, and what may hide it behind IPv6 extension
-/// headers. Later fragments of TCP are TCP to libpcap; `vlan` moves all offsets behind it, so it comes last.
-pub const DEFAULT_FILTER: &str = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60 \
-     or (vlan and (tcp or ip6 proto 44 or (vlan and tcp)))";
-/// The same for links that have no VLAN tags.
-pub const UNTAGGED_FILTER: &str = "tcp or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60";
+/// TCP over IPv4 and IPv6, and what may hide it behind extension headers. Later fragments of TCP are TCP to libpcap.
+macro_rules! plain {
+    () => {
+        "tcp or ah or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
+    };
+}
+/// Ethernet types of what may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag, E-tag,
+/// Cisco metadata, TTag, older numbers of VLAN tags, MPLS, `PPPoE`.
+macro_rules! tags {
+    () => {
+        " or ether proto 0x8926 or ether proto 0x893f or ether proto 0x8909 or ether proto 0x8988 \
+         or ether proto 0x9200 or ether proto 0x8200 or ether proto 0x9300 \
+         or ether proto 0x8847 or ether proto 0x8848 or ether proto 0x8864"
+    };
+}
+/// Tunnels that [`decode`](crate::pipeline::decode) knows: by protocol, by port, Teredo of relays by its addresses, and
+/// the later fragments of UDP, which have no port.
+macro_rules! tunnels {
+    () => {
+        "proto 4 or proto 41 or proto 47 or proto 97 or proto 115 or proto 137 \
+         or udp dst port 4789 or udp dst port 8472 or udp dst port 4790 or udp dst port 6081 \
+         or udp dst port 6635 or udp dst port 4341 or udp dst portrange 37008-37009 \
+         or udp port 4754 or udp port 2152 or udp port 5072 or udp port 3544 or udp port 1701 \
+         or (udp[8] & 0xf0 = 0x60 and (udp[16:4] = 0x20010000 or udp[32:4] = 0x20010000)) \
+         or (udp[8:2] = 0 and udp[16] & 0xf0 = 0x60 and (udp[24:4] = 0x20010000 or udp[40:4] = 0x20010000)) \
+         or (ip proto 17 and ip[6:2] & 0x1fff != 0) or "
+    };
+}
+/// For links on which libpcap does not look for VLAN tags: whatever is behind one passes.
+macro_rules! without_tags {
+    ($what:expr) => {
+        concat!($what, tags!(), " or ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x9100")
+    };
+}
+/// The same with VLAN tags and without. `vlan` moves all offsets behind it, so it comes last.
+macro_rules! with_tags {
+    ($what:expr) => {
+        concat!($what, tags!(), " or (vlan and (", $what, tags!(), " or (vlan and (", $what, tags!(), " or vlan))))")
+    };
+}
 
-/// What goes before either when tunnels are looked into: IP-in-IP, GRE, VXLAN, GENEVE, Teredo.
-pub const TUNNELS_FILTER: &str =
-    "ip proto 4 or proto 41 or proto 47 or udp dst port 4789 or udp dst port 6081 or udp port 3544 or ";
+/// What is captured without a filter.
+pub const DEFAULT_FILTER: &str = with_tags!(plain!());
+/// The same for links on which libpcap does not look for VLAN tags.
+pub const UNTAGGED_FILTER: &str = without_tags!(plain!());
+/// What is captured without a filter when tunnels are looked into.
+pub const TUNNELS_FILTER: &str = with_tags!(concat!(tunnels!(), plain!()));
+/// The same for links on which libpcap does not look for VLAN tags.
+pub const UNTAGGED_TUNNELS_FILTER: &str = without_tags!(concat!(tunnels!(), plain!()));
 
 /// libpcap's `MAXIMUM_SNAPLEN`: offloads hand over frames far beyond any MTU.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;

@@ -26,7 +26,7 @@ pub mod tls;
 
 use aggregate::{Aggregate, Ticket};
 use clock::Clock;
-use decode::Segment;
+use decode::{Segment, Undecoded};
 use exchange::{Exchanges, Shared, Talk};
 use flow::{Flows, Place};
 use intake::{Arrival, Content, Intake};
@@ -152,9 +152,9 @@ impl Pipeline {
         self.stages.aggregate.capture().clock_steps += steps;
     }
 
-    /// Packets that could not be put together to a datagram, where that is done elsewhere.
-    pub fn add_undecodable(&mut self, packets: u64) {
-        self.stages.aggregate.capture().undecodable += packets;
+    /// Datagrams whose fragments do not make a whole, where fragments are put together elsewhere.
+    pub fn add_incomplete(&mut self, datagrams: u64) {
+        self.stages.aggregate.undecoded(Undecoded::Fragments, datagrams);
     }
 
     /// The capture is over: what is still open ends.
@@ -165,7 +165,8 @@ impl Pipeline {
 
     /// Closes the interval `[start, end)`.
     pub fn close(&mut self, start: Timestamp, end: Timestamp) -> Snapshot {
-        self.stages.aggregate.capture().undecodable += self.intake.take_dropped();
+        let incomplete = self.intake.take_dropped();
+        self.add_incomplete(incomplete);
         let losses = self.stages.flows.take_losses();
         self.stages.aggregate.close(start, end, self.stages.flows.len(), losses)
     }
@@ -175,14 +176,12 @@ impl Stages {
     /// Counts a packet, and follows its segment through the stages.
     fn take(&mut self, arrival: &Arrival<'_>) {
         let Arrival { interface, wire_len, is_truncated, .. } = *arrival;
-        let capture = self.aggregate.capture();
         match &arrival.content {
             Content::Segment(segment) => {
                 let place = self.flows.find(&segment.key);
                 return self.take_segment(segment, place, wire_len, is_truncated);
             }
-            Content::Broken => capture.undecodable += 1,
-            Content::Tunnel => capture.encapsulated += 1,
+            Content::Undecoded(kind) => self.aggregate.undecoded(*kind, 1),
             Content::Fragment | Content::Foreign => {}
         }
         self.aggregate.packet(interface, wire_len, is_truncated, None);

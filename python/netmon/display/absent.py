@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon import losses
 from netmon.absence import reasons
 from netmon.display.view import Panel, View
 
@@ -48,7 +49,7 @@ def no_http(frame: Frame | None) -> list[Line]:
     window, shown = frame.window, frame.shown
     if not shown.seconds and frame.cleared is not None:
         return [[], [("", "   Cleared: counting anew.")]]
-    seen = f"   {fmt.losses(shown.packets, shown.lost)}."
+    seen = f"   {losses.line(shown)}."
     lines: list[Line] = [[], [("class:strong", "   No HTTP seen in this window.")], [("", seen)]]
     lines += [[("", f"   {reason[0].upper()}{reason[1:]}.")] for reason in reasons(window)]
     if window.capture.received == 0:

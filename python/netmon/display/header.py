@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon import losses
 from netmon.display import canvas
 from netmon.display.view import VIEWS, Page
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from netmon.display.view import Place, View
     from netmon.frames import Frame
     from netmon.playback import Progress
-
-RED_LOSS = 0.001
-"""Share of lost packets above which the capture line turns red."""
 
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
@@ -85,8 +83,10 @@ def rates_line(view: View, width: int) -> Line:
     frame = view.frame
     if frame is None:
         return canvas.fit([], width)
-    right = [*capture_text(frame), ("", " ")]
-    left = [("", " "), *rates(view, frame)]
+    # What is missing is said in full before all the rates are.
+    least = 0 if losses.is_whole(frame.shown) else width - canvas.width(rates(view, frame, 20)) - 4
+    right = [*capture_text(frame, max(least, 0) or None), ("", " ")]
+    left = [("", " "), *rates(view, frame, min(60, max(20, width - canvas.width(right) - 2)))]
     room = width - canvas.width(left) - canvas.width(right) - 2
     if room >= 10:
         trend = canvas.series(frame.history, lambda point: point.hits, min(room, 30))
@@ -105,12 +105,11 @@ def rates(view: View, frame: Frame, width: int = 60) -> Line:
     return canvas.whole([[("class:strong", f"{n} "), ("class:dim", f"{words}   ")] for n, words in figures], width)
 
 
-def capture_text(frame: Frame) -> Line:
-    """What was captured and what was lost since the start or the last clearing, in plain words."""
+def capture_text(frame: Frame, width: int | None = None) -> Line:
+    """What was captured and what was missed since the start or the last clearing, in plain words."""
     tally = frame.shown
-    share = tally.lost / (tally.packets + tally.lost) if tally.lost else 0.0
-    style = "class:bad" if share > RED_LOSS else "class:warn" if tally.lost else "class:dim"
-    return [(style, fmt.losses(tally.packets, tally.lost))]
+    style = "class:dim" if losses.is_whole(tally) else "class:bad" if losses.is_bad(tally) else "class:warn"
+    return [(style, losses.text(tally, width))]
 
 
 def alert_bar(view: View, width: int) -> Line:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon import format as fmt
+from netmon import losses
 from netmon.display import about, canvas, header, rows, tables
 from netmon.display.help import footer, help_page
 from netmon.display.timeline import timeline
@@ -175,8 +176,8 @@ def _badge_and_rates(view: View, width: int) -> Line:
     return [("", " "), *badge, *(header.rates(view, view.frame, room) if view.frame else [])]
 
 
-def _capture(view: View, _width: int) -> Line:
-    return [("", " "), *(header.capture_text(view.frame) if view.frame else [])]
+def _capture(view: View, width: int) -> Line:
+    return [("", " "), *(header.capture_text(view.frame, width - 1) if view.frame else [])]
 
 
 def _smallest(view: View, width: int, height: int) -> list[Box]:
@@ -195,7 +196,8 @@ def status_line(view: View, width: int) -> Line:
         return canvas.fit([("class:dim", "netmon waits")], width)
     fired = any(gauge.alert for gauge in frame.gauges)
     word = ("class:alert", "ALERT") if fired else ("class:ok", "OK")
-    lost = [("class:bad", f" {fmt.count(frame.shown.lost)} lost")] if frame.shown.lost else []
+    worst = losses.worst(frame.shown)
+    lost = [("class:bad", f" {worst}")] if worst else []
     rate = ("class:strong", f" {fmt.rate(frame.window.hits / (frame.seconds or 1))} hits/s")
     paused = [("class:notice", "PAUSED"), ("", " ")] if view.is_paused else []
     return canvas.fit([*paused, word, *lost, rate], width)

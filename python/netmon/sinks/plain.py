@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
+from netmon import losses
 from netmon._core import Host, Interface, Section, Snapshot
 from netmon.absence import reasons
 
@@ -70,7 +71,11 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
         yield f"Alert watchdog:  {gauge_text(gauge)}"
     traffic = [interface_text(each, window.end - window.start) for each in window.interfaces]
     yield f"HTTP traffic:    {'   '.join(traffic) or 'no interface'}"
-    yield f"Capture:         {fmt.losses(frame.tally.packets, frame.tally.lost)}"
+    yield f"Capture:         {losses.line(frame.tally)}"
+    if cut := losses.truncated(frame.tally):
+        yield f"Truncated:       {cut}; {losses.MORE_BYTES}"
+    if missed := "; ".join(losses.kinds(frame.tally.undecoded)):
+        yield f"Not decoded:     {missed}"
     hosts = window.top(top)
     for rank, host in enumerate(hosts, 1):
         label = "Top host:" if rank == 1 else f"Host {rank}:"
@@ -142,5 +147,7 @@ def _paint(line: str) -> str:
     for word, color in (("ALERT", RED), ("RECOVERED", GREEN), ("OK", GREEN)):
         if line.startswith(f"{word}  ") or line.endswith(f"  {word}"):
             return line.replace(word, f"{color}{word}{PLAIN}")
+    if line.startswith("Truncated: "):
+        return f"{RED}{line}{PLAIN}"
     label, colon, rest = line.partition(": ")
     return f"{BOLD}{label}:{PLAIN} {rest}" if colon and not line.startswith((" ", "netmon")) else line

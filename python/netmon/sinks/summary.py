@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon import losses
 
 if TYPE_CHECKING:
-    from netmon.frames import Frame
+    from collections.abc import Iterator
+
+    from netmon.frames import Frame, Tally
 
 HOSTS = 3
 
 
-def summary(frame: Frame | None) -> str:
+RED, PLAIN = "\x1b[31m", "\x1b[0m"
+
+
+def summary(frame: Frame | None, *, color: bool = False) -> str:
     """What was seen from start to end; `frame` is the last one, None when there was none."""
     if frame is None:
         return "netmon: nothing was captured\n"
@@ -20,7 +26,8 @@ def summary(frame: Frame | None) -> str:
     counts = ((tally.hits, "hit"), (tally.requests, "request"), (tally.responses, "response"), (tally.errors, "error"))
     hits, *rest = (fmt.plural(n, noun) for n, noun in counts)
     lines = [
-        f"netmon: {fmt.duration(tally.seconds)}, {fmt.losses(tally.packets, tally.lost)}",
+        f"netmon: {fmt.duration(tally.seconds)}, {losses.line(tally)}",
+        *_missed(tally, color=color),
         f"  {hits}: {', '.join(rest)}",
     ]
     hosts = [f"{fmt.sanitize(host.name)} {fmt.count(host.hits)}" for host in frame.total.top(HOSTS)]
@@ -28,6 +35,15 @@ def summary(frame: Frame | None) -> str:
         lines.append(f"  top hosts: {', '.join(hosts)}")
     lines.append(f"  alerts: {_alerts(frame)}")
     return "\n".join(lines) + "\n"
+
+
+def _missed(tally: Tally, *, color: bool) -> Iterator[str]:
+    """What was cut off or not decoded, a line each."""
+    if cut := losses.truncated(tally):
+        line = f"  truncated: {cut}; {losses.MORE_BYTES}"
+        yield f"{RED}{line}{PLAIN}" if color else line
+    if kinds := "; ".join(losses.kinds(tally.undecoded)):
+        yield f"  not decoded: {kinds}"
 
 
 def _alerts(frame: Frame) -> str:

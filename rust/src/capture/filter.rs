@@ -14,12 +14,89 @@ impl Filter {
             pcap::Error::PcapError(words) => Error::Filter(words),
             other => Error::Filter(other.to_string()),
         };
-        let handle = Capture::dead(Linktype(link_type as i32)).map_err(failed)?;
+        // Bare IP has one number in files and another in the library (DLT_RAW on Linux).
+        let number = if link_type == 101 { 12 } else { link_type };
+        let handle = Capture::dead(Linktype(number as i32)).map_err(failed)?;
         handle.compile(expression, true).map(Self).map_err(failed)
     }
 
     /// The packet is one that is meant.
     pub fn matches(&self, packet: &[u8]) -> bool {
         self.0.filter(packet)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::{DEFAULT_FILTER, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER};
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+        digits.chunks(2).map(byte).collect()
+    }
+
+    /// A frame with this behind its addresses, and what is there for a snapshot.
+    fn frame(hex: &str) -> Vec<u8> {
+        [vec![2; 12], bytes(hex), vec![0; 100]].concat()
+    }
+
+    fn ipv4(protocol: u8) -> String {
+        format!("0800 45000060 00000000 40{protocol:02x}0000 0a000001 0a000002")
+    }
+
+    #[test]
+    fn the_default_filters_hold_for_their_links() {
+        for (link_type, filters) in [
+            (1, [DEFAULT_FILTER, TUNNELS_FILTER]),
+            (113, [UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER]),
+            (276, [UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER]),
+            (12, [UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER]),
+            (101, [UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER]),
+            (0, [UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER]),
+            (9, [UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER]),
+        ] {
+            for filter in filters {
+                assert!(Filter::compile(filter, link_type).is_ok(), "{link_type}: {filter}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_may_hide_tcp_passes_the_default_filter_and_what_cannot_does_not() {
+        let default = Filter::compile(DEFAULT_FILTER, 1).unwrap();
+        let hidden = ["", "8100 0001", "88a8 0001 8100 0002", "8100 0001 8100 0002 8100 0003"];
+        for tags in hidden {
+            assert!(default.matches(&frame(&format!("{tags} {}", ipv4(6)))), "{tags}");
+        }
+        let tags =
+            ["8926 00010002", "893f 000000010000", "8909 010100010064", "8988 000000010000", "9200 0007", "8200 0007"];
+        for tag in tags {
+            assert!(default.matches(&frame(tag)), "{tag}");
+            assert!(default.matches(&frame(&format!("8100 0001 {tag}"))), "{tag} below a VLAN tag");
+        }
+        for other in ["0806 0001", &ipv4(17), "8100 0001 0806 0001", &format!("8100 0001 {}", ipv4(17))] {
+            assert!(!default.matches(&frame(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn tunnels_pass_the_filter_for_them_only() {
+        let (default, tunnels) =
+            (Filter::compile(DEFAULT_FILTER, 1).unwrap(), Filter::compile(TUNNELS_FILTER, 1).unwrap());
+        let udp = |source: u16, target: u16| format!("{} {source:04x} {target:04x} 0040 0000", ipv4(17));
+        let to = [4789, 8472, 4790, 6081, 6635, 4341, 37008, 37009].map(|port| udp(50000, port));
+        let from = [4754, 2152, 5072, 3544, 1701].map(|port| udp(port, 50000));
+        let relays = format!("{} 60000000 0000 3b40 20010000", udp(50000, 60000));
+        let fragment = ipv4(17).replace("45000060 00000000", "45000060 00000010");
+        let protocols = [4, 41, 47, 97, 115, 137].map(ipv4);
+        for packet in to.iter().chain(&from).chain(&protocols).chain([&relays, &fragment]) {
+            for tag in ["", "8100 0001"] {
+                let frame = frame(&format!("{tag} {packet}"));
+                assert!(tunnels.matches(&frame) && !default.matches(&frame), "{tag} {packet}");
+            }
+        }
+        assert!(!tunnels.matches(&frame(&udp(50000, 53))));
     }
 }

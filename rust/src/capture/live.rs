@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use pcap::{Active, Capture, Linktype, Precision};
 
 use super::fanout::{Group, shut};
-use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, clocks};
+use super::{
+    DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks,
+};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
@@ -97,11 +99,13 @@ impl Interface {
     }
 
     fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
-        let more = if settings.tunnels { TUNNELS_FILTER } else { "" };
-        let filter = settings.filter.clone().unwrap_or_else(|| format!("{more}{DEFAULT_FILTER}"));
-        let set = match self.capture.filter(&filter, true) {
+        let (default, untagged) = match settings.tunnels {
+            false => (DEFAULT_FILTER, UNTAGGED_FILTER),
+            true => (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER),
+        };
+        let set = match self.capture.filter(settings.filter.as_deref().unwrap_or(default), true) {
             // Not every link has tags to filter by.
-            Err(_) if settings.filter.is_none() => self.capture.filter(&format!("{more}{UNTAGGED_FILTER}"), true),
+            Err(_) if settings.filter.is_none() => self.capture.filter(untagged, true),
             set => set,
         };
         set.map_err(|error| Error::Filter(words(&error)))

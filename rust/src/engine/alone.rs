@@ -64,8 +64,8 @@ impl Workers for Alone<'_> {
         });
     }
 
-    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len);
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
+        let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len, link_type);
         if self.ahead.is_empty() {
             self.pipeline.take(&unknown);
         } else {

@@ -30,8 +30,8 @@ pub enum Event {
     Tick(Timestamp),
     /// An interface is called, and is, so.
     Interface(InterfaceId, String, InterfaceState),
-    /// So many packets make no datagram.
-    Undecodable(u64),
+    /// So many datagrams lack a fragment.
+    Incomplete(u64),
     /// The source is over.
     Finish,
     /// The interval is over.
@@ -44,7 +44,7 @@ impl Event {
         match self {
             Self::Tick(now) => pipeline.tick(now),
             Self::Interface(id, name, state) => pipeline.set_interface(id, &name, state),
-            Self::Undecodable(packets) => pipeline.add_undecodable(packets),
+            Self::Incomplete(datagrams) => pipeline.add_incomplete(datagrams),
             Self::Finish => pipeline.finish(),
             Self::Close(start, end) => close(pipeline, start, end),
         }
@@ -184,9 +184,8 @@ fn detach<'a>(content: &Content<'a>) -> (Content<'static>, &'a [u8]) {
     let segment = match *content {
         Content::Segment(segment) => segment,
         Content::Fragment => return (Content::Fragment, &[]),
-        Content::Tunnel => return (Content::Tunnel, &[]),
         Content::Foreign => return (Content::Foreign, &[]),
-        Content::Broken => return (Content::Broken, &[]),
+        Content::Undecoded(kind) => return (Content::Undecoded(kind), &[]),
     };
     let Segment { key, tag, direction, seq, ack, flags, window, ip_id, payload, payload_wire_len, ts, interface } =
         segment;

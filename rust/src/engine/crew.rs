@@ -185,10 +185,9 @@ impl Dealer {
     /// Fragments are put together here, tunnels looked into and translations undone, to know whose connection it is.
     #[cold]
     fn push_other(&mut self, packet: &Packet<'_>, at: usize) {
-        let is_fragment = decode::datagram(packet).is_ok_and(|datagram| datagram.fragment.is_some());
         let arrival = self.intake.read(packet);
         let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.hands.len()));
-        if is_fragment || arrival.is_translated {
+        if arrival.is_assembled {
             self.hands[worker].push(&arrival);
         } else {
             self.hands[worker].refer(packet, at);
@@ -224,13 +223,13 @@ impl Workers for Dealer {
         self.hands.iter_mut().filter(|hand| !hand.is_empty()).for_each(|hand| hand.lies_in(Some(block.clone())));
     }
 
-    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32) {
-        self.hands[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len));
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
+        self.hands[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len, link_type));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
         let lost = self.intake.take_dropped();
-        self.hands[0].note(Event::Undecodable(lost));
+        self.hands[0].note(Event::Incomplete(lost));
         self.tell_all(|| Event::Close(start, end));
     }
 

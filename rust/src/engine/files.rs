@@ -23,8 +23,8 @@ pub trait Workers {
     fn push(&mut self, packet: &Packet<'_>, at: usize);
     /// Takes the block in which the packets are that were pushed since the last one.
     fn take_block(&mut self, block: Lease);
-    /// Takes a packet whose link type nobody can decode.
-    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32);
+    /// Takes a packet whose link type cannot be decoded.
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32);
     /// Closes an interval.
     fn close(&mut self, start: Timestamp, end: Timestamp);
     /// The source is over, and with it the open interval.
@@ -186,7 +186,7 @@ impl<'a> Reading<'a> {
         if filter.as_ref().is_some_and(|filter| !filter.matches(record.data)) {
             return;
         }
-        let link_type = interface.link_type;
+        let (link_type, number) = (interface.link_type, interface.number);
         let interface = InterfaceId((self.base + record.interface) as u16);
         let ts = self.intervals.admit(record.ts);
         if self.intervals.is_over(ts)
@@ -198,7 +198,7 @@ impl<'a> Reading<'a> {
         let Record { wire_len, data, at, .. } = *record;
         match link_type {
             Some(link_type) => workers.push(&Packet { ts, wire_len, interface, link_type, data }, at),
-            None => workers.push_unknown(interface, wire_len),
+            None => workers.push_unknown(interface, wire_len, number),
         }
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::decode::{Direction, Endpoint};
+use super::decode::{Direction, Endpoint, Undecoded};
 use super::exchange::{Exchange, Note, Request, Response, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs};
 use super::histogram::Sample;
@@ -146,6 +146,21 @@ impl Aggregate {
         self.set_interface(id, &format!("#{}", id.0), InterfaceState::Up);
     }
 
+    /// Counts packets that are not decoded, by what they are.
+    #[cold]
+    pub fn undecoded(&mut self, kind: Undecoded, packets: u64) {
+        let counter = match kind {
+            _ if packets == 0 => return,
+            Undecoded::Tunnel(_) => Some(&mut self.capture.encapsulated),
+            Undecoded::Encrypted(_) => None,
+            _ => Some(&mut self.capture.undecodable),
+        };
+        if let Some(counter) = counter {
+            *counter += packets;
+        }
+        self.capture.undecoded.add_within(snapshot::MAX_KINDS, kind, Undecoded::Other, packets);
+    }
+
     /// Losses and protocol counts of the open interval, to add to.
     pub fn capture(&mut self) -> &mut Capture {
         &mut self.capture
@@ -231,7 +246,7 @@ impl Aggregate {
         if request.is_cut && !name::has_whole_section(request.target, depth) {
             self.path.extend_from_slice(snapshot::UNKNOWN.as_bytes());
         } else {
-            name::section_into(&mut self.path, request.target, is_connect, depth);
+            name::section_into(&mut self.path, request.target, is_connect, request.host, depth);
         }
         self.rows.ticket(&self.host, &self.path)
     }

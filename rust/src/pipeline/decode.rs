@@ -2,19 +2,25 @@
 //! checksum (offload leaves them wrong), takes lengths from the IP header rather than from what was captured.
 //!
 //! [`datagram`] peels the link and IP headers; a datagram that is a fragment goes to `defragment` first; [`segment`]
-//! reads the TCP header of a whole one. [`inner`] finds the datagram within a tunnel's.
+//! reads the TCP header of a whole one. [`outer`] knows a tunnel's datagram, [`inner`] the one within.
 
 mod ip;
 mod link;
+mod tags;
 mod tcp;
 mod tunnel;
+mod undecoded;
+mod wifi;
 
-pub use ip::{Datagram, FragmentPart, TCP, extensions};
+pub use ip::{AUTHENTICATION, Datagram, FragmentPart, TCP, extensions};
+pub use tags::MAX_TAGS;
 pub use tcp::{Direction, Endpoint, Flags, FlowKey, Folded, Segment, SeqNumber, segment};
+pub use tunnel::{Outer, outer};
+pub use undecoded::{Cipher, Tunnel, Undecoded};
 
 use crate::pipeline::packet::{LinkType, Packet};
 
-/// Why a frame holds no TCP for us. `Foreign` is ordinary (ARP, UDP ...), the others mean broken or cut headers.
+/// Why a frame holds no TCP for us. `Foreign` is ordinary (ARP, UDP ...), the others mean that TCP may have been lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTcp {
     /// Well-formed, but another protocol.
@@ -23,6 +29,8 @@ pub enum NotTcp {
     Short,
     /// A header contradicts itself.
     Malformed,
+    /// Of a kind that is not decoded.
+    Undecoded(Undecoded),
 }
 
 /// Peels the link and IP headers off a frame.
@@ -50,9 +58,9 @@ pub fn folded(packet: &Packet<'_>) -> Option<Folded> {
 /// Tunnels one inside the other; more is a loop or an attack.
 pub const MAX_TUNNELS: usize = 4;
 
-/// The datagram within a tunnel; `None` when this one is no tunnel's.
-pub fn inner<'a>(datagram: &Datagram<'a>) -> Option<Result<Datagram<'a>, NotTcp>> {
-    tunnel::inner(datagram).map(|frame| ip::parse(&frame?))
+/// The datagram within a tunnel.
+pub fn inner<'a>(outer: Outer<'a>, datagram: &Datagram<'a>) -> Result<Datagram<'a>, NotTcp> {
+    ip::parse(&outer.enter(datagram)?)
 }
 
 /// Big-endian loads that say "cut off" instead of panicking.
@@ -81,5 +89,7 @@ fn after(bytes: &[u8], at: usize) -> Result<&[u8], NotTcp> {
     bytes.get(at..).ok_or(NotTcp::Short)
 }
 
+#[cfg(test)]
+mod layers_tests;
 #[cfg(test)]
 mod tests;

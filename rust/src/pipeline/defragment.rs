@@ -131,6 +131,7 @@ impl Defragmenter {
             fragment: None,
             payload: &self.whole,
             wire_len: partial.total?,
+            fills_frame: false,
             ..*fragment
         };
         extensions(&mut datagram).ok()?;
@@ -217,6 +218,7 @@ mod tests {
             fragment: None,
             payload,
             wire_len: payload.len(),
+            fills_frame: false,
         }
     }
 

@@ -4,7 +4,7 @@
 //! The half of the pipeline that knows no connections. One intake sees all packets of a source and says of each which
 //! connection it belongs to, so that another thread may take it from here.
 
-use super::decode::{self, Datagram, FlowKey, NotTcp, Segment};
+use super::decode::{self, Datagram, FlowKey, FragmentPart, NotTcp, Segment, Undecoded};
 use super::defragment::{self, Defragmenter};
 use super::nat::Nat;
 use super::packet::{InterfaceId, Packet, Timestamp};
@@ -16,19 +16,19 @@ pub enum Content<'a> {
     Segment(Segment<'a>),
     /// A fragment that waits for others.
     Fragment,
-    /// A tunnel that is not entered.
-    Tunnel,
     /// Another protocol.
     Foreign,
-    /// Headers that are cut or contradict themselves.
-    Broken,
+    /// What may hold a segment, but is not decoded.
+    Undecoded(Undecoded),
 }
 
 impl Content<'_> {
     fn without(problem: NotTcp) -> Self {
         match problem {
             NotTcp::Foreign => Self::Foreign,
-            NotTcp::Short | NotTcp::Malformed => Self::Broken,
+            NotTcp::Short => Self::Undecoded(Undecoded::Cut),
+            NotTcp::Malformed => Self::Undecoded(Undecoded::Malformed),
+            NotTcp::Undecoded(kind) => Self::Undecoded(kind),
         }
     }
 }
@@ -44,8 +44,8 @@ pub struct Arrival<'a> {
     pub wire_len: u32,
     /// It was cut by the snapshot length.
     pub is_truncated: bool,
-    /// Its addresses are those of a connection seen before, not its own.
-    pub is_translated: bool,
+    /// Other packets had a part in what it holds, or in whose it is.
+    pub is_assembled: bool,
     /// What it holds.
     pub content: Content<'a>,
 }
@@ -59,16 +59,18 @@ impl Arrival<'_> {
         }
     }
 
-    /// A packet whose link type nobody can decode.
-    pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32) -> Self {
-        Self { ts, interface, wire_len, is_truncated: false, is_translated: false, content: Content::Broken }
+    /// A packet of a link type that cannot be decoded.
+    pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32, link_type: u32) -> Self {
+        let content = Content::Undecoded(Undecoded::LinkType(link_type));
+        Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, content }
     }
 }
 
 /// Reads packets.
 #[derive(Debug)]
 pub struct Intake {
-    fragments: Defragmenter,
+    /// One for the outermost fragments, one for those within a tunnel: a packet may be in both.
+    fragments: [Defragmenter; 2],
     tunnels: bool,
     nat: Option<Nat>,
     /// Packets may come from several interfaces, so one may be seen again behind a translation.
@@ -78,7 +80,12 @@ pub struct Intake {
 impl Intake {
     /// `tunnels` are looked into or left alone; without `nat` each translated connection is one of its own.
     pub fn new(fragments: defragment::Limits, tunnels: bool, nat: Option<Nat>) -> Self {
-        Self { fragments: Defragmenter::new(fragments), tunnels, nat, has_several: false }
+        Self {
+            fragments: [Defragmenter::new(fragments), Defragmenter::new(fragments)],
+            tunnels,
+            nat,
+            has_several: false,
+        }
     }
 
     /// There is an interface of this number.
@@ -101,7 +108,7 @@ impl Intake {
             interface: packet.interface,
             wire_len: packet.wire_len,
             is_truncated: packet.is_truncated(),
-            is_translated: false,
+            is_assembled: false,
             content,
         };
         match decode::datagram(packet) {
@@ -113,8 +120,9 @@ impl Intake {
                 }
             }
             Ok(datagram) => {
-                let content = unwrap(fragments, *tunnels, datagram, packet).unwrap_or_else(Content::without);
-                translated(nat.as_ref().filter(|_| *has_several), arrival(content))
+                let (content, is_assembled) = unwrap(fragments, *tunnels, datagram, packet);
+                let arrival = Arrival { is_assembled, ..arrival(content.unwrap_or_else(Content::without)) };
+                translated(nat.as_ref().filter(|_| *has_several), arrival)
             }
             Err(problem) => arrival(Content::without(problem)),
         }
@@ -132,7 +140,7 @@ impl Intake {
 
     /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.
     pub fn take_dropped(&mut self) -> u64 {
-        self.fragments.take_dropped()
+        self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
     }
 }
 
@@ -140,45 +148,71 @@ impl Intake {
 #[cold]
 fn translated<'a>(nat: Option<&Nat>, mut arrival: Arrival<'a>) -> Arrival<'a> {
     if let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
-        arrival.is_translated = nat.translate(segment);
+        arrival.is_assembled |= nat.translate(segment);
     }
     arrival
 }
 
-/// What a fragment or a tunnel holds.
+/// What a fragment or a tunnel holds, and whether other packets had a part in it.
 #[cold]
 fn unwrap<'a>(
-    fragments: &'a mut Defragmenter,
+    fragments: &'a mut [Defragmenter],
     tunnels: bool,
-    outer: Datagram<'a>,
+    mut datagram: Datagram<'a>,
     packet: &Packet<'a>,
-) -> Result<Content<'a>, NotTcp> {
-    let whole = match outer.fragment {
-        None => outer,
-        Some(part) if !tunnels && !outer.may_hold_tcp(part) => return Err(NotTcp::Foreign),
-        Some(part) => match fragments.push(&outer, part, packet.ts) {
-            Some(whole) => whole,
-            None => return Ok(Content::Fragment),
-        },
-    };
-    match innermost(whole, tunnels)? {
-        Some(datagram) => decode::segment(&datagram, packet.ts, packet.interface).map(Content::Segment),
-        None => Ok(Content::Tunnel),
+) -> (Result<Content<'a>, NotTcp>, bool) {
+    let mut fragments = fragments.iter_mut();
+    let mut is_assembled = false;
+    for _ in 0..=decode::MAX_TUNNELS {
+        if let Some(part) = datagram.fragment {
+            if !tunnels && !datagram.may_hold_tcp(part) {
+                return (Err(outside(&datagram, part)), is_assembled);
+            }
+            is_assembled = true;
+            let Some(fragments) = fragments.next() else { return (Err(NESTED), is_assembled) };
+            let Some(whole) = fragments.push(&datagram, part, packet.ts) else {
+                return (Ok(Content::Fragment), is_assembled);
+            };
+            datagram = whole;
+        }
+        match inner(datagram, tunnels) {
+            Ok(Inner::Entered(inner)) => datagram = inner,
+            Ok(Inner::Last(last)) => {
+                let segment = decode::segment(&last, packet.ts, packet.interface);
+                return (segment.map(Content::Segment), is_assembled);
+            }
+            Err(problem) => return (Err(problem), is_assembled),
+        }
+    }
+    (Err(NotTcp::Undecoded(Undecoded::Tunnels)), is_assembled)
+}
+
+/// Fragments within fragments within fragments.
+const NESTED: NotTcp = NotTcp::Undecoded(Undecoded::Fragments);
+
+/// A datagram, and whether it came out of another.
+enum Inner<'a> {
+    Entered(Datagram<'a>),
+    Last(Datagram<'a>),
+}
+
+/// The datagram within a tunnel, when tunnels are entered; one that is no tunnel's as it is.
+fn inner(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Inner<'_>, NotTcp> {
+    if datagram.protocol == decode::AUTHENTICATION {
+        decode::extensions(&mut datagram)?;
+    }
+    match decode::outer(&datagram).transpose()? {
+        None => Ok(Inner::Last(datagram)),
+        Some(outer) if tunnels => decode::inner(outer, &datagram).map(Inner::Entered),
+        Some(outer) => Err(NotTcp::Undecoded(Undecoded::Tunnel(outer.tunnel))),
     }
 }
 
-/// The datagram within all tunnels, when they are to be entered; `None` for a tunnel that is not. Fragments within a
-/// tunnel stay what they are.
-fn innermost(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Option<Datagram<'_>>, NotTcp> {
-    for _ in 0..decode::MAX_TUNNELS {
-        if datagram.protocol == decode::TCP {
-            break;
-        }
-        let Some(inner) = decode::inner(&datagram) else { break };
-        if !tunnels {
-            return Ok(None);
-        }
-        datagram = inner?;
+/// What a fragment is that nobody wants put together. The first one tells a tunnel, if that is what it is.
+fn outside(datagram: &Datagram<'_>, part: FragmentPart) -> NotTcp {
+    let first = (part.offset == 0).then(|| decode::outer(datagram)).flatten();
+    match first {
+        Some(Ok(outer)) => NotTcp::Undecoded(Undecoded::Tunnel(outer.tunnel)),
+        _ => NotTcp::Foreign,
     }
-    Ok(Some(datagram))
 }

@@ -3,6 +3,8 @@
 //! Whatever leaves the core is printable ASCII: any other byte is written `\xNN`, so no name can move a cursor, turn
 //! text around or break a line. What is cut for its length keeps a hash, so that long names stay apart.
 
+use smallvec::SmallVec;
+
 use super::decode::Endpoint;
 
 /// Longest host name: that of the domain name system.
@@ -71,33 +73,105 @@ const PLAIN: [u8; 256] = {
 /// without either it is the server's address. Lower case, without userinfo and default port.
 pub fn host_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, server: Endpoint) {
     let authority = if is_connect { Some(target) } else { split_absolute(target).map(|(authority, _)| authority) };
-    let authority = authority.filter(|authority| !authority.is_empty()).or(field).unwrap_or_default();
+    let authority = authority.filter(|_| is_connect || is_trusted(target, field)).and_then(host_of);
     let start = out.len();
-    out.extend(authority.iter().map(|&byte| PLAIN[usize::from(byte)]));
-    if authority.len() > MAX_HOST || out[start..].contains(&0) {
-        out.truncate(start);
-        // Userinfo is a secret.
-        let host = memchr::memrchr(b'@', authority).map_or(authority, |at| &authority[at + 1..]);
-        clean_into(out, host.strip_suffix(b":80").unwrap_or(host), MAX_HOST);
-        out[start..].make_ascii_lowercase();
-    } else if out[start..].ends_with(b":80") {
-        out.truncate(out.len() - 3);
+    if let Some(host) = authority.or_else(|| field.and_then(host_of)) {
+        out.extend(host.iter().map(|&byte| PLAIN[usize::from(byte)]));
+        if host.len() > MAX_HOST || out[start..].contains(&0) {
+            out.truncate(start);
+            clean_into(out, host.strip_suffix(b":80").unwrap_or(host), MAX_HOST);
+            out[start..].make_ascii_lowercase();
+        } else if out[start..].ends_with(b":80") {
+            out.truncate(out.len() - 3);
+        }
     }
     if out.len() == start {
         out.extend_from_slice(server.to_string().as_bytes());
     }
 }
 
-/// Writes the section of a request target: its first `depth` path segments, without query and fragment.
-pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, depth: usize) {
+/// What ends an authority (RFC 3986 §3.2).
+const ENDS_AUTHORITY: &[u8] = b"/?#";
+/// What no host has, though RFC 3986 allows some of it: parameters that someone put behind one.
+const ENDS_HOST: &[u8] = b";&=, ";
+
+/// The host in an authority, or in what stands where one should: without userinfo, and without what follows. `None` when
+/// it cannot be told from a secret.
+fn host_of(authority: &[u8]) -> Option<&[u8]> {
+    let is_plain = authority.iter().all(|&byte| PLAIN[usize::from(byte)] != 0);
+    let authority = if is_plain { authority } else { without_userinfo(authority)? };
+    let mut colons = memchr::memchr_iter(b':', authority);
+    // A port that is no number is the rest of a userinfo. An address of IPv6 has more colons.
+    let host = match (colons.next(), colons.next()) {
+        (Some(at), None) if !authority[at + 1..].iter().all(u8::is_ascii_digit) => &authority[..at],
+        _ => authority,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+/// The host and port of what is no plain one. A userinfo with a slash in it cannot be told from a host and a path.
+fn without_userinfo(authority: &[u8]) -> Option<&[u8]> {
+    let (authority, rest) = before(scheme(authority).map_or(authority, |(_, rest)| rest), ENDS_AUTHORITY);
+    if has_at(rest) {
+        return None;
+    }
+    let userinfo = (0..authority.len()).rev().find(|&at| decoded(authority, at) == b'@');
+    let host = userinfo.map_or(authority, |at| &authority[at + if authority[at] == b'%' { 3 } else { 1 }..]);
+    Some(before(host, ENDS_HOST).0)
+}
+
+/// What comes before the first of these bytes, encoded or not, and the rest.
+fn before<'a>(bytes: &'a [u8], ends: &[u8]) -> (&'a [u8], &'a [u8]) {
+    let end = (0..bytes.len()).find(|&at| ends.contains(&decoded(bytes, at)));
+    bytes.split_at(end.unwrap_or(bytes.len()))
+}
+
+/// The byte there, and that of `%3B` for `%`.
+fn decoded(bytes: &[u8], at: usize) -> u8 {
+    let hex = |digit: u8| char::from(digit).to_digit(16);
+    match bytes[at..] {
+        [b'%', high, low, ..] => hex(high).zip(hex(low)).map_or(b'%', |(high, low)| (high << 4 | low) as u8),
+        [byte, ..] => byte,
+        [] => 0,
+    }
+}
+
+/// The authority and the path of an absolute target are what they seem. With an `@` behind the authority they may be
+/// parts of a userinfo, unless `Host` says the same, as it has to (RFC 9112 §3.2.2).
+fn is_trusted(target: &[u8], field: Option<&[u8]>) -> bool {
+    split_absolute(target).is_none_or(|(authority, rest)| {
+        let said = host_of(authority).zip(field.and_then(host_of));
+        !has_at(rest) || said.is_some_and(|(here, there)| here.eq_ignore_ascii_case(there))
+    })
+}
+
+fn has_at(bytes: &[u8]) -> bool {
+    (0..bytes.len()).any(|at| decoded(bytes, at) == b'@')
+}
+
+/// Writes the section of a request target: its first `depth` path segments, without their parameters, query and fragment.
+pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, depth: usize) {
     if is_connect || target == b"*" {
         out.push(b'*');
         return;
     }
-    let path = split_absolute(target).map_or(target, |(_, path)| path);
-    let path = path.strip_prefix(b"/").unwrap_or(path);
     out.push(b'/');
-    clean_into(out, &path[..segments(path, depth)], MAX_PATH);
+    let path = match split_absolute(target) {
+        Some((_, path)) => path,
+        // Neither absolute nor a path: perhaps an authority, or an absolute one with a fault.
+        None if has_at(target) && (!target.starts_with(b"/") || target.starts_with(b"//")) => return,
+        None => target,
+    };
+    if !is_trusted(target, field) {
+        return;
+    }
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let path = &path[..segments(path, depth)];
+    let kept: &[u8] = if first_secret(path).is_none() { path } else { &without_secrets(path) };
+    // Parameters may have hidden that it is no path.
+    if !(kept.starts_with(b"/") && has_at(kept)) {
+        clean_into(out, kept, MAX_PATH);
+    }
 }
 
 /// The section of a target that may go on is all there.
@@ -109,7 +183,7 @@ pub fn has_whole_section(target: &[u8], depth: usize) -> bool {
 /// Length of the first `depth` segments of a path that has lost its leading slash.
 fn segments(path: &[u8], depth: usize) -> usize {
     let end = end_of_segments(path, depth).unwrap_or(path.len());
-    end - usize::from(path[..end].ends_with(b"/"))
+    path[..end].iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1)
 }
 
 /// Where the first `depth` segments end, the slash behind them left out, if something follows them.
@@ -123,12 +197,48 @@ fn end_of_segments(path: &[u8], depth: usize) -> Option<usize> {
     if depth == 0 { Some(0) } else { path.iter().copied().position(is_end) }
 }
 
+/// What ends the name of a segment.
+const ENDS_NAME: &[u8] = b";?#";
+
+/// Where a path has what is no name: parameters of a segment (RFC 3986 §3.3), an encoded query or fragment, a userinfo.
+fn first_secret(path: &[u8]) -> Option<usize> {
+    memchr::memchr3_iter(b';', b'%', b'@', path).find(|&at| match path[at] {
+        b'@' => path[..at].contains(&b':'),
+        _ => ENDS_NAME.contains(&decoded(path, at)),
+    })
+}
+
+/// A path without them.
+fn without_secrets(path: &[u8]) -> SmallVec<[u8; 128]> {
+    let mut kept = SmallVec::new();
+    for (number, segment) in path.split(|&byte| byte == b'/').enumerate() {
+        if number > 0 {
+            kept.push(b'/');
+        }
+        let (name, rest) = before(segment, ENDS_NAME);
+        let userinfo = memchr::memrchr(b'@', name).filter(|&at| name[..at].contains(&b':'));
+        kept.extend_from_slice(&name[userinfo.map_or(0, |at| at + 1)..]);
+        // What follows an encoded query or fragment is a part of it.
+        if !rest.is_empty() && decoded(rest, 0) != b';' {
+            break;
+        }
+    }
+    kept.truncate(kept.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1));
+    kept
+}
+
 /// Host and section of a usual request as they stand in it. A name made plain stays what it is when it is made plain
 /// again: where names are kept that read like these, these are the names.
 pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -> Option<(&'a [u8], &'a [u8])> {
     let path = target.strip_prefix(b"/")?;
     let host = field.filter(|host| !host.is_empty() && !host.ends_with(b":80"))?;
-    Some((host, &target[..=segments(path, depth)]))
+    let end = segments(path, depth);
+    match first_secret(&path[..end]) {
+        None => Some((host, &target[..=end])),
+        // The parameters of the last segment are cut off, which leaves what stood before them.
+        Some(at) if path[at] == b';' && !path[at..end].contains(&b'/') => Some((host, &target[..=at])),
+        Some(_) => None,
+    }
 }
 
 /// Authority and the rest of an absolute-form target (RFC 9112 §3.2.2).
@@ -136,78 +246,16 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     if target.first() == Some(&b'/') {
         return None;
     }
-    let scheme = memchr::memmem::find(target, b"://").filter(|&end| end > 0 && end <= 8)?;
-    let rest = &target[scheme + 3..];
-    let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
-    target[..scheme].iter().all(u8::is_ascii_alphanumeric).then(|| rest.split_at(end))
+    let (_, rest) = scheme(target)?;
+    let end = rest.iter().position(|byte| ENDS_AUTHORITY.contains(byte)).unwrap_or(rest.len());
+    Some(rest.split_at(end))
+}
+
+/// A scheme and what follows it and its slashes.
+fn scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = memchr::memmem::find(url, b"://").filter(|&end| end > 0 && end <= 8)?;
+    url[..end].iter().all(u8::is_ascii_alphanumeric).then(|| (&url[..end], &url[end + 3..]))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::net::Ipv4Addr;
-
-    fn server() -> Endpoint {
-        Endpoint { address: Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped(), port: 8080 }
-    }
-
-    #[test]
-    fn a_host_is_the_authority_made_plain() {
-        let table: &[(&str, Option<&str>, &str)] = &[
-            ("/", Some("Example.ORG"), "example.org"),
-            ("/", Some("example.org:80"), "example.org"),
-            ("/", Some("example.org:8080"), "example.org:8080"),
-            ("/", Some("user:secret@example.org"), "example.org"),
-            ("http://other.example:80/x", Some("example.org"), "other.example"),
-            ("http://u:p@other.example?q", None, "other.example"),
-            ("/http://not/absolute", Some("a"), "a"),
-            ("/", None, "192.0.2.1:8080"),
-            ("/", Some(""), "192.0.2.1:8080"),
-            ("/", Some("a\x1b[2Jb"), "a\\x1b[2jb"),
-            ("/", Some("b\u{fc}cher.example"), "b\\xc3\\xbccher.example"),
-        ];
-        for &(target, field, want) in table {
-            let mut host = Vec::new();
-            host_into(&mut host, target.as_bytes(), false, field.map(str::as_bytes), server());
-            assert_eq!(as_text(&host), want, "{target} {field:?}");
-        }
-        let mut host = Vec::new();
-        host_into(&mut host, b"proxied.example:443", true, Some(b"proxy"), server());
-        assert_eq!(as_text(&host), "proxied.example:443");
-    }
-
-    #[test]
-    fn a_section_is_the_first_segments_of_the_path() {
-        let table = [
-            ("/", 1, "/"),
-            ("/a", 1, "/a"),
-            ("/a/", 1, "/a"),
-            ("/a/b?x=/c", 1, "/a"),
-            ("/?x", 1, "/"),
-            ("/a#b", 1, "/a"),
-            ("//x", 1, "/"),
-            ("*", 1, "*"),
-            ("http://h/a/b", 1, "/a"),
-            ("http://h", 1, "/"),
-            ("/a/b/c", 2, "/a/b"),
-            ("/a/", 2, "/a"),
-            ("/a/b", 0, "/"),
-            ("", 1, "/"),
-            ("/\u{e9}", 1, "/\\xc3\\xa9"),
-        ];
-        for (target, depth, want) in table {
-            let mut section = Vec::new();
-            section_into(&mut section, target.as_bytes(), false, depth);
-            assert_eq!(as_text(&section), want, "{target} at {depth}");
-        }
-    }
-
-    #[test]
-    fn what_is_cut_stays_apart() {
-        let (long, longer) = ("x".repeat(300), "x".repeat(301));
-        let (a, b) = (clean(&long, MAX_HOST), clean(&longer, MAX_HOST));
-        assert_eq!((a.len(), b.len()), (MAX_HOST, MAX_HOST));
-        assert_ne!(a, b);
-        assert_eq!(clean(&"\n".repeat(255), MAX_HOST).len(), MAX_HOST);
-    }
-}
+mod tests;

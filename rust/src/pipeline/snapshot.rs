@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::decode::Endpoint;
+use super::decode::{Endpoint, Undecoded};
 use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
@@ -36,6 +36,8 @@ pub const OTHER: &str = "~other";
 pub const UNKNOWN: &str = "~unknown";
 /// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
 pub const MAX_ADDRESSES: usize = 8;
+/// Kinds of packets that are not decoded, counted apart in an interval: more than a network has, few enough to look through.
+pub const MAX_KINDS: usize = 32;
 
 /// Bounds of a snapshot, as it is counted and as it is kept. What overflows is folded into `~other`, the lightest rows first, and counted.
 #[derive(Clone, Copy, Debug)]
@@ -155,7 +157,7 @@ counters! {
         kernel_dropped,
         /// Packets the interface or its driver dropped.
         interface_dropped,
-        /// Packets whose headers are cut or contradict themselves.
+        /// Packets whose headers are cut, contradict themselves or are of a kind that is not known.
         undecodable,
         /// Packets cut by the snapshot length.
         truncated,
@@ -192,6 +194,8 @@ counters! {
     } and {
         /// Connections being tracked.
         flows: Gauge,
+        /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
+        undecoded: Tally<Undecoded>,
         /// Connections recognised, by protocol.
         protocols: Tally<Protocol>,
         /// Messages that two readers could frame differently, by kind.

@@ -192,6 +192,14 @@ counters!(Capture(
         Ok(dict)
     }
     #[getter]
+    fn undecoded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let dict = PyDict::new(py);
+        for (kind, count) in self.0.undecoded.by_count() {
+            dict.set_item(kind.label(), count)?;
+        }
+        Ok(dict)
+    }
+    #[getter]
     fn ambiguous_framing<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
         for (ambiguity, count) in self.0.ambiguous_framing.by_count() {

@@ -7,6 +7,8 @@ use super::{NotTcp, after, u8_at, u16_at, u32_at};
 
 /// Protocol number of TCP.
 pub const TCP: u8 = 6;
+/// Protocol number of the authentication header of `IPsec` (RFC 4302), behind which the packet goes on in clear text.
+pub const AUTHENTICATION: u8 = 51;
 
 /// IPv6 extension headers in a row; real traffic has one or two, evasion tools a thousand.
 const MAX_EXTENSIONS: usize = 8;
@@ -30,6 +32,8 @@ pub struct Datagram<'a> {
     pub payload: &'a [u8],
     /// Length of the payload by the IP header.
     pub wire_len: usize,
+    /// Its end is the end of an Ethernet frame of the least size, see [`fills_frame`].
+    pub fills_frame: bool,
 }
 
 impl Datagram<'_> {
@@ -60,7 +64,7 @@ pub fn parse<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     match u8_at(frame.ip, 0)? >> 4 {
         4 => v4(frame),
         6 => v6(frame),
-        _ => Err(NotTcp::Foreign),
+        _ => Err(NotTcp::Malformed),
     }
 }
 
@@ -90,7 +94,23 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
         fragment: (offset != 0 || more).then_some(FragmentPart { id: u32::from(id), offset, more }),
         payload: after(&ip[..total.min(ip.len())], header_len)?,
         wire_len: total - header_len,
+        fills_frame: total <= MIN_FRAME && fills_frame(frame, total),
     })
+}
+
+/// Least payload of an Ethernet frame; one of less is padded with zeros (IEEE 802.3 §3.2.8).
+const MIN_FRAME: usize = 46;
+/// The same below a VLAN tag, where the tag counts as a part of it.
+const MIN_TAGGED_FRAME: usize = 42;
+/// Checksum of a frame, where it was captured.
+const FCS: usize = 4;
+
+/// A packet that ends where a frame of the least size ends is either just that long, or whoever padded the frame counted
+/// the padding into the length of the packet.
+#[cold]
+fn fills_frame(frame: &Frame<'_>, total: usize) -> bool {
+    let is_least = total == MIN_FRAME || total == MIN_TAGGED_FRAME && frame.tag != 0;
+    is_least && [0, FCS].contains(&frame.wire_len.saturating_sub(total))
 }
 
 /// An IPv4 address as IPv6 has it (RFC 4291 §2.5.5.2).
@@ -119,6 +139,8 @@ fn v6<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
         fragment: None,
         payload: &ip[40..total.clamp(40, ip.len())],
         wire_len: total.saturating_sub(40),
+        // Without any payload it is longer than the least.
+        fills_frame: false,
     };
     extensions(&mut datagram)?;
     Ok(datagram)
@@ -132,7 +154,7 @@ pub fn extensions(datagram: &mut Datagram<'_>) -> Result<(), NotTcp> {
             // Hop-by-hop, routing, destination options, mobility, HIP, shim6: length in units of 8, the first not counted.
             0 | 43 | 60 | 135 | 139 | 140 => 8 + usize::from(u8_at(rest, 1)?) * 8,
             // RFC 4302 §2.2: authentication header, length in units of 4 minus 2.
-            51 => 8 + usize::from(u8_at(rest, 1)?) * 4,
+            AUTHENTICATION => 8 + usize::from(u8_at(rest, 1)?) * 4,
             44 => {
                 let part = u16_at(rest, 2)?;
                 let (offset, more) = (u32::from(part & 0xfff8), part & 1 != 0);

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::net::Ipv6Addr;
 
 use super::ip::{Datagram, TCP};
+use super::undecoded::{Cipher, Undecoded, is_ordinary_ip_protocol};
 use super::{NotTcp, after};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
@@ -133,6 +134,8 @@ impl Flags {
     pub const SYN: Self = Self(0x02);
     /// Reset the connection.
     pub const RST: Self = Self(0x04);
+    /// The sender has no more to send for now.
+    pub const PSH: Self = Self(0x08);
     /// The acknowledgement number is valid.
     pub const ACK: Self = Self(0x10);
 
@@ -171,11 +174,35 @@ pub struct Segment<'a> {
     pub interface: InterfaceId,
 }
 
+/// What a frame of the least size has room for behind the headers of IPv4 and TCP.
+const MAX_PADDING: usize = 6;
+
+/// What looks like data of a segment that fills a frame of the least size is its padding: zeros, and nobody asked to have
+/// them pushed. Some switches and cards count it into the length of the packet. Senders set PSH at the end of what an
+/// application wrote, so few bytes without it are hardly ever data.
+#[cold]
+fn is_padding(payload: &[u8], wire_len: usize, flags: Flags) -> bool {
+    wire_len <= MAX_PADDING && !flags.has(Flags::PSH) && payload.iter().all(|byte| *byte == 0)
+}
+
+/// Why a datagram of this protocol has no segment.
+#[cold]
+fn other(protocol: u8) -> NotTcp {
+    const ESP: u8 = 50;
+    match protocol {
+        // A fragment.
+        TCP => NotTcp::Foreign,
+        ESP => NotTcp::Undecoded(Undecoded::Encrypted(Cipher::Esp)),
+        _ if is_ordinary_ip_protocol(protocol) => NotTcp::Foreign,
+        _ => NotTcp::Undecoded(Undecoded::IpProtocol(protocol)),
+    }
+}
+
 /// Reads the TCP header of a whole datagram.
 #[inline]
 pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceId) -> Result<Segment<'a>, NotTcp> {
     if datagram.protocol != TCP || datagram.fragment.is_some() {
-        return Err(NotTcp::Foreign);
+        return Err(other(datagram.protocol));
     }
     let header: &[u8; 20] = datagram.payload.first_chunk().ok_or(NotTcp::Short)?;
     let header_len = usize::from(header[12] >> 4) * 4;
@@ -190,18 +217,23 @@ pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceI
     } else {
         (FlowKey { low: destination, high: source, lane: 0 }, Direction::Down)
     };
+    let (mut payload_wire_len, flags) = (datagram.wire_len - header_len, Flags(header[13]));
+    // A snapshot length that cuts the options leaves no payload, but its length is known.
+    let mut payload = after(datagram.payload, header_len).unwrap_or_default();
+    if datagram.fills_frame && is_padding(payload, payload_wire_len, flags) {
+        (payload, payload_wire_len) = (&[], 0);
+    }
     Ok(Segment {
         key,
         tag: datagram.tag,
         direction,
         seq: SeqNumber(u32::from_be_bytes([header[4], header[5], header[6], header[7]])),
         ack: SeqNumber(u32::from_be_bytes([header[8], header[9], header[10], header[11]])),
-        flags: Flags(header[13]),
+        flags,
         window: u16::from_be_bytes([header[14], header[15]]),
         ip_id: datagram.id,
-        // A snapshot length that cuts the options leaves no payload, but its length is known.
-        payload: after(datagram.payload, header_len).unwrap_or_default(),
-        payload_wire_len: (datagram.wire_len - header_len) as u32,
+        payload,
+        payload_wire_len: payload_wire_len as u32,
         ts,
         interface,
     })

@@ -5,7 +5,7 @@ use crate::pipeline::packet::{InterfaceId, LinkType, Timestamp};
 use etherparse::PacketBuilder;
 use proptest::prelude::*;
 
-fn ip(payload: &[u8]) -> Vec<u8> {
+pub fn ip(payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     PacketBuilder::ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64)
         .tcp(1234, 80, 7, 9)
@@ -15,12 +15,12 @@ fn ip(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
+pub fn packet(link_type: LinkType, data: &[u8]) -> Packet<'_> {
     Packet { ts: Timestamp(0), wire_len: data.len() as u32, interface: InterfaceId(0), link_type, data }
 }
 
 /// Payload and tag of the segment in a frame.
-fn read(link_type: LinkType, frame: &[u8]) -> Result<(String, u32), NotTcp> {
+pub fn read(link_type: LinkType, frame: &[u8]) -> Result<(String, u32), NotTcp> {
     let datagram = datagram(&packet(link_type, frame))?;
     let segment = segment(&datagram, Timestamp(0), InterfaceId(0))?;
     Ok((String::from_utf8_lossy(segment.payload).into_owned(), segment.tag))
@@ -69,7 +69,7 @@ fn every_link_type_leads_to_the_same_segment() {
         ),
     ];
     for (name, link_type, link, numbers) in table {
-        let tag = numbers.iter().fold(0, |tag, &number| link::fold(tag, number));
+        let tag = numbers.iter().fold(0, |tag, &number| tags::fold(tag, number));
         let mut frame = [&link[..], &ip].concat();
         assert_eq!(read(link_type, &frame), Ok(("hello".into(), tag)), "{name}");
         if link_type == LinkType::Ethernet {

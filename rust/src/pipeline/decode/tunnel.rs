@@ -1,95 +1,335 @@
-//! IP packets inside IP packets: IP-in-IP (RFC 2003, 4213), GRE (RFC 2784, 2890), VXLAN (RFC 7348), GENEVE (RFC 8926),
-//! Teredo (RFC 4380). Entered when asked for, else only named.
+//! IP packets and frames inside IP packets. A table says by what a tunnel is known; its function finds what is inside.
+//! Entered when asked for, else only named.
+//!
+//! What is known by a UDP port only must also look like it: other programs use these ports as well.
 
 use super::ip::Datagram;
-use super::link::{self, Frame, Tagged};
-use super::{NotTcp, after, u8_at, u16_at, u32_at};
+use super::link::Frame;
+use super::tags::{self, BRIDGED, IPV4, IPV6, MPLS, PPP, Tagged};
+use super::undecoded::Tunnel;
+use super::{NotTcp, after, u8_at, u16_at, u32_at, wifi};
 
-/// UDP ports by which tunnels are known (IANA); the destination's for VXLAN and GENEVE, either for Teredo.
-const VXLAN: u16 = 4789;
-const GENEVE: u16 = 6081;
-const TEREDO: u16 = 3544;
-
-/// Ethernet type of a whole frame within GRE or GENEVE.
-const BRIDGED: u16 = 0x6558;
-
-/// The packet within, when this datagram is a tunnel's. What is inside and broken is told as such.
-pub fn inner<'a>(datagram: &Datagram<'a>) -> Option<Result<Frame<'a>, NotTcp>> {
-    let payload = datagram.payload;
-    let found = match datagram.protocol {
-        4 | 41 => Ok((0, payload)),
-        47 => gre(payload),
-        17 => udp(payload)?,
-        _ => return None,
-    };
-    Some(found.map(|(tag, ip)| {
-        let stripped = payload.len() - ip.len();
-        Frame { tag: link::fold(datagram.tag, tag), ip, wire_len: datagram.wire_len.saturating_sub(stripped) }
-    }))
+/// What a tunnel carries, not yet looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Inside<'a> {
+    /// What tells apart networks in the tunnel; 0 without.
+    number: u32,
+    shape: Shape,
+    rest: &'a [u8],
 }
 
-fn gre(payload: &[u8]) -> Result<Tagged<'_>, NotTcp> {
-    let flags = u16_at(payload, 0)?;
+#[derive(Clone, Copy, Debug)]
+enum Shape {
+    /// Of this Ethernet type.
+    Type(u16),
+    /// A frame of 802.11.
+    Wifi,
+}
+
+/// A tunnel's packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Outer<'a> {
+    /// Which tunnel.
+    pub tunnel: Tunnel,
+    inside: Inside<'a>,
+}
+
+impl<'a> Inside<'a> {
+    fn new(number: u32, kind: u16, rest: &'a [u8]) -> Self {
+        Self { number, shape: Shape::Type(kind), rest }
+    }
+
+    /// A bare IP packet, of either version.
+    fn ip(number: u32, rest: &'a [u8]) -> Result<Self, NotTcp> {
+        let is_ip = matches!(u8_at(rest, 0)? >> 4, 4 | 6);
+        if is_ip { Ok(Self::new(number, IPV4, rest)) } else { Err(NotTcp::Foreign) }
+    }
+
+    fn strip(self, tag: u32) -> Result<Tagged<'a>, NotTcp> {
+        let tag = tags::fold(tag, self.number);
+        match self.shape {
+            Shape::Type(kind) => tags::from_ethertype(tag, kind, self.rest),
+            Shape::Wifi => wifi::frame(tag, self.rest),
+        }
+    }
+}
+
+impl<'a> Outer<'a> {
+    /// The packet within.
+    pub fn enter(self, datagram: &Datagram<'a>) -> Result<Frame<'a>, NotTcp> {
+        let (tag, ip) = self.inside.strip(datagram.tag)?;
+        let stripped = datagram.payload.len() - ip.len();
+        Ok(Frame { tag, ip, wire_len: datagram.wire_len.saturating_sub(stripped) })
+    }
+}
+
+type Parser = for<'a> fn(&'a [u8]) -> Result<Inside<'a>, NotTcp>;
+
+/// By IP protocol.
+const PROTOCOLS: [(u8, Tunnel, Parser); 6] = [
+    (4, Tunnel::IpInIp, |data| Ok(Inside::new(0, IPV4, data))),
+    (41, Tunnel::IpInIp, |data| Ok(Inside::new(0, IPV4, data))),
+    (47, Tunnel::Gre, gre),
+    (97, Tunnel::EtherIp, |data| Ok(Inside::new(0, BRIDGED, after(data, 2)?))),
+    (115, Tunnel::L2tp, |data| l2tp3(u32_at(data, 0)?, after(data, 4)?)),
+    (137, Tunnel::Mpls, |data| Ok(Inside::new(0, MPLS, data))),
+];
+
+/// By UDP port (IANA, and Linux for 8472): the destination's, or either side's where answers come from it.
+const PORTS: [(u16, Side, Tunnel, Parser); 13] = [
+    (4789, Side::To, Tunnel::Vxlan, vxlan),
+    (8472, Side::To, Tunnel::Vxlan, vxlan),
+    (4790, Side::To, Tunnel::Vxlan, vxlan_gpe),
+    (6081, Side::To, Tunnel::Geneve, geneve),
+    (4754, Side::Either, Tunnel::GreInUdp, gre),
+    (2152, Side::Either, Tunnel::GtpU, gtp_u),
+    (5072, Side::Either, Tunnel::Ayiya, ayiya),
+    (3544, Side::Either, Tunnel::Teredo, teredo),
+    (1701, Side::Either, Tunnel::L2tp, l2tp),
+    (6635, Side::To, Tunnel::Mpls, |data| Ok(Inside::new(0, MPLS, data))),
+    (4341, Side::To, Tunnel::Lisp, |data| Inside::ip(u32_at(data, 4)? >> 8, after(data, 8)?)),
+    (37008, Side::To, Tunnel::Tzsp, tzsp),
+    (37009, Side::To, Tunnel::Tzsp, tzsp),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    To,
+    Either,
+}
+
+/// The tunnel whose packet this is. A packet of a tunnel's own protocol, such as an echo, is none.
+pub fn outer<'a>(datagram: &Datagram<'a>) -> Option<Result<Outer<'a>, NotTcp>> {
+    if datagram.protocol == 17 {
+        return udp(datagram);
+    }
+    let (_, tunnel, parse) = PROTOCOLS.into_iter().find(|(protocol, ..)| *protocol == datagram.protocol)?;
+    found(tunnel, parse(datagram.payload))
+}
+
+fn found(tunnel: Tunnel, inside: Result<Inside<'_>, NotTcp>) -> Option<Result<Outer<'_>, NotTcp>> {
+    match inside {
+        Err(NotTcp::Foreign) => None,
+        inside => Some(inside.map(|inside| Outer { tunnel, inside })),
+    }
+}
+
+fn udp<'a>(datagram: &Datagram<'a>) -> Option<Result<Outer<'a>, NotTcp>> {
+    let payload = datagram.payload;
+    let (source, destination) = (u16_at(payload, 0).ok()?, u16_at(payload, 2).ok()?);
+    let data = payload.get(8..)?;
+    let is_known =
+        |&(port, side, ..): &(u16, Side, Tunnel, Parser)| destination == port || side == Side::Either && source == port;
+    if let Some((.., tunnel, parse)) = PORTS.into_iter().find(is_known) {
+        let is_whole = payload.len() >= datagram.wire_len;
+        return match parse(data) {
+            // Of another program.
+            Err(NotTcp::Short) if is_whole => None,
+            inside => found(tunnel, inside),
+        };
+    }
+    let wire_len = usize::from(u16_at(payload, 4).ok()?).checked_sub(8)?;
+    teredo_of_relay(data, wire_len).and_then(|inside| found(Tunnel::Teredo, Ok(inside)))
+}
+
+fn gre(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    const CHECKSUM: u16 = 0x8000;
+    const ROUTING: u16 = 0x4000;
+    const KEY: u16 = 0x2000;
+    const SEQUENCE: u16 = 0x1000;
+    const ACKNOWLEDGEMENT: u16 = 0x0080;
+    let (flags, kind) = (u16_at(data, 0)?, u16_at(data, 2)?);
     let version = flags & 7;
     let bit = |mask: u16| 4 * usize::from(flags & mask != 0);
-    // Checksum, key, sequence number; version 1 (PPTP, RFC 2637) has an acknowledgement number as well.
-    let header = 4 + bit(0x8000) + bit(0x2000) + bit(0x1000) + if version == 1 { bit(0x0080) } else { 0 };
-    let key_at = 4 + bit(0x8000);
+    let key_at = 4 + bit(CHECKSUM | ROUTING);
     // RFC 2637 §4.1: in version 1 the upper half of the key is a length, the lower half the number of the call.
-    let key = match (flags & 0x2000 != 0, version) {
+    let number = match (flags & KEY != 0, version) {
         (false, _) => 0,
-        (true, 1) => u32::from(u16_at(payload, key_at + 2)?),
-        (true, _) => u32_at(payload, key_at)?,
+        (true, 1) => u32::from(u16_at(data, key_at + 2)?),
+        (true, _) => u32_at(data, key_at)?,
     };
-    under(key, from_type(u16_at(payload, 2)?, after(payload, header)?))
+    let acknowledgement = if version == 1 { bit(ACKNOWLEDGEMENT) } else { 0 };
+    let mut rest = after(data, key_at + bit(KEY) + bit(SEQUENCE) + acknowledgement)?;
+    if flags & ROUTING != 0 {
+        rest = past_routes(rest)?;
+    }
+    match kind {
+        0x88be if flags & SEQUENCE == 0 => Ok(Inside::new(number, BRIDGED, rest)),
+        0x88be | 0x22eb => erspan(number, rest),
+        // Aruba, one number per queue.
+        0x8200..=0x837f | 0x9000 if kind % 0x10 == 0 => Ok(Inside { number, shape: Shape::Wifi, rest }),
+        // `MikroTik`'s EoIP.
+        0x6400 => Ok(Inside::new(number, BRIDGED, rest)),
+        // WCCP, whose second version has four bytes before the packet (draft-wilson-wrec-wccp-v2 §4.12).
+        0x883e if u8_at(rest, 0)? >> 4 != 4 => Ok(Inside::new(number, IPV4, after(rest, 4)?)),
+        0x883e => Ok(Inside::new(number, IPV4, rest)),
+        // Cisco metadata: here the Ethernet type of what follows comes first.
+        0x8909 => Ok(Inside::new(number, u16_at(rest, 0)?, after(rest, 4 + 4 * usize::from(u8_at(rest, 3)?))?)),
+        // A keepalive of routers.
+        0 => Err(NotTcp::Foreign),
+        _ => Ok(Inside::new(number, kind, rest)),
+    }
 }
 
-/// What a tunnel of this number holds.
-fn under(number: u32, inner: Result<Tagged<'_>, NotTcp>) -> Result<Tagged<'_>, NotTcp> {
-    inner.map(|(tag, rest)| (link::fold(link::fold(0, number), tag), rest))
+/// RFC 1701: routing entries of a family, an offset, a length and so many bytes, the last of them empty.
+fn past_routes(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
+    loop {
+        let (family, length) = (u16_at(rest, 0)?, usize::from(u8_at(rest, 3)?));
+        rest = after(rest, 4 + length)?;
+        if family == 0 && length == 0 {
+            return Ok(rest);
+        }
+    }
 }
 
-/// A network identifier of three bytes (VXLAN, GENEVE), and what follows the byte after it.
+/// ERSPAN types II and III (draft-foschiano-erspan §4.2, §4.3), told by their version. Both name the VLAN whose tag they
+/// took off.
+fn erspan(number: u32, rest: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    let first = u16_at(rest, 0)?;
+    let number = tags::fold(number, u32::from(first & 0x0fff));
+    match first >> 12 {
+        1 => Ok(Inside::new(number, BRIDGED, after(rest, 8)?)),
+        2 => {
+            let flags = u16_at(rest, 10)?;
+            let platform = 8 * usize::from(flags & 1);
+            // The frame type: Ethernet, or an IP packet.
+            let kind = if flags >> 10 & 0x1f == 2 { IPV4 } else { BRIDGED };
+            Ok(Inside::new(number, kind, after(rest, 12 + platform)?))
+        }
+        _ => Err(NotTcp::Malformed),
+    }
+}
+
+/// A network identifier of three bytes, where VXLAN and GENEVE have it.
 fn network(data: &[u8]) -> Result<u32, NotTcp> {
     Ok(u32_at(data, 4)? >> 8)
 }
 
-fn udp(payload: &[u8]) -> Option<Result<Tagged<'_>, NotTcp>> {
-    let (source, destination) = (u16_at(payload, 0).ok()?, u16_at(payload, 2).ok()?);
-    let data = payload.get(8..)?;
-    Some(match (source, destination) {
-        (_, VXLAN) => vxlan(data),
-        (_, GENEVE) => geneve(data),
-        (TEREDO, _) | (_, TEREDO) => teredo(data),
-        _ => return None,
-    })
+/// RFC 7348 §5: the flag of its identifier, and of others none but that of a group policy; Linux drops the rest.
+fn vxlan(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    const HAS_POLICY: u8 = 0x80;
+    if u8_at(data, 0)? & !HAS_POLICY != 0x08 {
+        return Err(NotTcp::Foreign);
+    }
+    Ok(Inside::new(network(data)?, BRIDGED, after(data, 8)?))
 }
 
-fn vxlan(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
-    under(network(data)?, link::ethernet(after(data, 8)?))
+fn vxlan_gpe(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    const SAYS_PROTOCOL: u8 = 0x04;
+    let next = if u8_at(data, 0)? & SAYS_PROTOCOL == 0 { Some(BRIDGED) } else { tags::by_nsh_number(u8_at(data, 3)?) };
+    Ok(Inside::new(network(data)?, next.ok_or(NotTcp::Foreign)?, after(data, 8)?))
 }
 
-fn geneve(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
-    let options = usize::from(u8_at(data, 0)? & 0x3f) * 4;
-    under(network(data)?, from_type(u16_at(data, 2)?, after(data, 8 + options)?))
+fn geneve(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    const IS_CONTROL: u16 = 0x0080;
+    let first = u16_at(data, 0)?;
+    if first >> 14 != 0 || first & IS_CONTROL != 0 {
+        return Err(NotTcp::Foreign);
+    }
+    let options = usize::from(first >> 8 & 0x3f) * 4;
+    Ok(Inside::new(network(data)?, u16_at(data, 2)?, after(data, 8 + options)?))
 }
 
-fn teredo(mut data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+/// Behind the headers of authentication and of the client's origin (RFC 4380 §5.1.1).
+fn teredo(mut data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     if data.starts_with(&[0, 1]) {
-        // Authentication: client identifier, value, nonce of eight bytes, confirmation.
+        // Client identifier, value, nonce of eight bytes, confirmation.
         data = after(data, 13 + usize::from(u8_at(data, 2)?) + usize::from(u8_at(data, 3)?))?;
     }
     if data.starts_with(&[0, 0]) {
         data = after(data, 8)?;
     }
-    if u8_at(data, 0)? >> 4 == 6 { Ok((0, data)) } else { Err(NotTcp::Foreign) }
+    if u8_at(data, 0)? >> 4 == 6 { Ok(Inside::new(0, IPV6, data)) } else { Err(NotTcp::Foreign) }
 }
 
-fn from_type(kind: u16, rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
-    match kind {
-        BRIDGED => link::ethernet(rest),
-        // PPP, in PPTP.
-        0x880b => link::ppp(rest).map(|ip| (0, ip)),
-        _ => link::from_ethertype(kind, rest),
+/// Relays use any port (RFC 4380 §5.4). Their packets have an address of Teredo's and fill the datagram.
+fn teredo_of_relay(data: &[u8], wire_len: usize) -> Option<Inside<'_>> {
+    const PREFIX: [u8; 4] = [0x20, 0x01, 0, 0];
+    let inside = teredo(data).ok()?;
+    let ip = inside.rest;
+    let total = 40 + usize::from(u16_at(ip, 4).ok()?);
+    let has_address = [8, 24].into_iter().any(|at| ip.get(at..).is_some_and(|rest| rest.starts_with(&PREFIX)));
+    (has_address && total + data.len() - ip.len() == wire_len).then_some(inside)
+}
+
+/// 3GPP TS 29.281 §5: version 1, a payload message, optional fields and extension headers.
+fn gtp_u(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    const HAS_EXTENSION: u8 = 4;
+    const HAS_OPTIONS: u8 = 7;
+    let flags = u8_at(data, 0)?;
+    if flags >> 4 != 3 || u8_at(data, 1)? != 0xff {
+        return Err(NotTcp::Foreign);
+    }
+    let number = u32_at(data, 4)?;
+    let mut rest = after(data, 8)?;
+    if flags & HAS_OPTIONS != 0 {
+        let mut next = u8_at(rest, 3)?;
+        rest = after(rest, 4)?;
+        while flags & HAS_EXTENSION != 0 && next != 0 {
+            let length = 4 * usize::from(u8_at(rest, 0)?);
+            next = u8_at(rest, length.checked_sub(1).ok_or(NotTcp::Malformed)?)?;
+            rest = after(rest, length)?;
+        }
+    }
+    // A session of 5G may carry frames; an empty packet marks the end of one.
+    match rest.first() {
+        None => Err(NotTcp::Short),
+        Some(first) if matches!(first >> 4, 4 | 6) => Ok(Inside::new(number, IPV4, rest)),
+        Some(_) => Ok(Inside::new(number, BRIDGED, rest)),
+    }
+}
+
+/// draft-massar-v6ops-ayiya §4: an identity of a power of two bytes and a signature in words behind eight bytes.
+fn ayiya(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    let head = u32_at(data, 0)?;
+    let (forwards, next) = (matches!(head >> 8 & 0x0f, 1 | 3), head & 0xff);
+    if !forwards || !matches!(next, 4 | 41) || head >> 28 > 4 {
+        return Err(NotTcp::Foreign);
+    }
+    let (identity, signature) = (1 << (head >> 28), 4 * (head >> 20 & 0x0f));
+    Inside::ip(0, after(data, 8 + identity + signature as usize)?)
+}
+
+/// RFC 2661 §3.1 and RFC 3931 §4.1.2.1: data messages of version 2 carry PPP.
+fn l2tp(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    const IS_CONTROL: u16 = 0x8000;
+    let flags = u16_at(data, 0)?;
+    let has = |mask: u16| usize::from(flags & mask != 0);
+    match flags & 0x0f {
+        _ if flags & IS_CONTROL != 0 => Err(NotTcp::Foreign),
+        2 => {
+            let ids = 2 + 2 * has(0x4000);
+            let offset_at = ids + 4 + 4 * has(0x0800);
+            let offset = if has(0x0200) == 0 { 0 } else { 2 + usize::from(u16_at(data, offset_at)?) };
+            Ok(Inside::new(u32_at(data, ids)?, PPP, after(data, offset_at + offset)?))
+        }
+        3 => l2tp3(u32_at(data, 4)?, after(data, 8)?),
+        _ => Err(NotTcp::Foreign),
+    }
+}
+
+/// RFC 3931: the length of the cookie and a sublayer before the frame were agreed on elsewhere. Session 0 is control.
+fn l2tp3(session: u32, rest: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    let frames = [0, 4, 8, 12].into_iter().filter_map(|at| rest.get(at..));
+    let frame = frames.into_iter().find(|frame| session != 0 && tags::looks_like_frame(frame));
+    frame.map(|frame| Inside::new(session, BRIDGED, frame)).ok_or(NotTcp::Foreign)
+}
+
+/// Version, kind (received or sent), what follows, and fields of a number, a length and so many bytes up to number 1.
+fn tzsp(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
+    let (first, follows) = (u16_at(data, 0)?, u16_at(data, 2)?);
+    let shape = match (first, follows) {
+        (0x0100 | 0x0101, 1) => Shape::Type(BRIDGED),
+        (0x0100 | 0x0101, 18) => Shape::Wifi,
+        _ => return Err(NotTcp::Foreign),
+    };
+    let mut rest = after(data, 4)?;
+    loop {
+        let length = match u8_at(rest, 0)? {
+            0 => 1,
+            1 => return Ok(Inside { number: 0, shape, rest: after(rest, 1)? }),
+            _ => 2 + usize::from(u8_at(rest, 1)?),
+        };
+        rest = after(rest, length)?;
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::rows::Row;
-use super::{Host, Limits, OTHER, Section, ServerName, Snapshot, top};
+use super::{Host, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
+use crate::pipeline::decode::Undecoded;
 
 impl Snapshot {
     /// The heaviest rows within the limits, the rest in `~other`, which is not counted as a row.
@@ -21,6 +22,7 @@ impl Snapshot {
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
         fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
+        self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
         let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
         self.exchanges.truncate(limits.exchanges);
         self.capture.exchanges_dropped += dropped as u64;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use smallvec::SmallVec;
 
+use crate::pipeline::decode::Undecoded;
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 
 /// What things are counted by.
@@ -50,6 +51,15 @@ impl Key for Ambiguity {
     }
 }
 
+impl Key for Undecoded {
+    fn label(self) -> Cow<'static, str> {
+        Self::label(self)
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Some(Self::from_label(label))
+    }
+}
+
 /// Counts by key: a handful of entries, sorted by key. Most sections have one method and one or two statuses, so two
 /// lie in the row itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +84,21 @@ impl<K: Key> Tally<K> {
         match self.0.binary_search_by_key(&key, |&(known, _)| known) {
             Ok(at) => self.0[at].1 = self.0[at].1.saturating_add(count),
             Err(at) => self.0.insert(at, (key, count)),
+        }
+    }
+
+    /// Counts `count` of `key`, or of `other` when there are `max` keys and this would be one more.
+    pub fn add_within(&mut self, max: usize, key: K, other: K, count: u64) {
+        let has_room = self.0.len() < max || self.get(key) > 0;
+        self.add(if has_room { key } else { other }, count);
+    }
+
+    /// Keeps the `max` most frequent keys, and counts the rest as `other`.
+    pub fn fold(&mut self, max: usize, other: K) {
+        if self.0.len() > max {
+            let rest = self.by_count().split_off(max);
+            self.0.retain(|entry| !rest.contains(entry));
+            rest.into_iter().for_each(|(_, count)| self.add(other, count));
         }
     }
 

@@ -1,0 +1,144 @@
+"""What was not seen whole, in plain words: the capture line of every output. Pure: numbers in, text out.
+
+Nothing else says "none lost", and this says it only where every packet was received whole and decoded.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon import format as fmt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netmon.frames import Tally
+
+KINDS = 3
+"""Kinds of packets named; more would hide the rest of the line."""
+
+RED_SHARE = 0.001
+"""Share of packets lost or not decoded above which the capture line turns red."""
+
+MORE_BYTES = "capture with a larger -s"
+TUNNELS = "see --decode-tunnels"
+"""What to do about it."""
+
+_WORDS = (
+    ("ethertype ", "with unknown EtherType "),
+    ("ppp protocol ", "of unknown PPP protocol "),
+    ("ip protocol ", "of unknown IP protocol "),
+    ("link type ", "of unknown link type "),
+    ("encrypted ", "encrypted by "),
+    ("aggregated 802.11", "of aggregated 802.11 frames"),
+    ("mpls payload", "of unknown MPLS payload"),
+    ("~other", "of other kinds"),
+)
+"""How a kind of `Capture.undecoded` begins, and what to say instead; the others are put behind "with"."""
+
+_TUNNEL = "tunnel "
+
+
+def text(tally: Tally, columns: int | None = None) -> str:
+    """``48 210 packets, none lost``: the fullest of several ways to say it that fits."""
+    ways = list(_ways(tally))
+    return next((way for way in ways if columns is None or fmt.width(way) <= columns), ways[-1])
+
+
+def line(tally: Tally) -> str:
+    """The same in figures alone, for outputs that tell the rest below it."""
+    return ", ".join((_packets(tally.packets), *(_figures(tally) or ("none lost",))))
+
+
+def truncated(tally: Tally) -> str:
+    """``96 packets and 12 heads``; empty when there were none."""
+    if not tally.truncated:
+        return ""
+    heads = f" and {fmt.plural(tally.truncated_heads, 'head')}" if tally.truncated_heads else ""
+    return fmt.plural(tally.truncated, "packet") + heads
+
+
+def kinds(undecoded: Mapping[str, int], *, brief: bool = False) -> Iterator[str]:
+    """``10 packets with unknown EtherType 0x8926``: a phrase for each kind of packet that was not decoded.
+
+    A brief one leaves out what is counted.
+    """
+    counted = fmt.count if brief else _packets
+    inside = {kind.removeprefix(_TUNNEL): n for kind, n in undecoded.items() if kind.startswith(_TUNNEL)}
+    others = [(kind, n) for kind, n in undecoded.items() if not kind.startswith(_TUNNEL)]
+    for kind, packets in others[:KINDS]:
+        yield f"{counted(packets)} {_words(kind)}"
+    if len(others) > KINDS:
+        yield f"{counted(sum(n for _, n in others[KINDS:]))} of {len(others) - KINDS} more kinds"
+    if inside:
+        yield f"{counted(sum(inside.values()))} in tunnels ({', '.join([*inside][:KINDS])}), {TUNNELS}"
+
+
+def is_bad(tally: Tally) -> bool:
+    """Whether the figures on the screen are far from the traffic."""
+    missed = tally.lost + sum(tally.undecoded.values())
+    return tally.truncated > 0 or missed > RED_SHARE * (tally.packets + tally.lost)
+
+
+def is_whole(tally: Tally) -> bool:
+    """Whether all that was there was seen."""
+    return not _figures(tally)
+
+
+def worst(tally: Tally) -> str:
+    """The first figure, where there is room for one: ``12 lost``; empty when nothing was."""
+    return next(iter(_figures(tally)), "").partition(" (")[0]
+
+
+def _ways(tally: Tally) -> Iterator[str]:
+    figures, packets = _figures(tally), _packets(tally.packets)
+    if not figures:
+        yield f"{packets}, none lost"
+        return
+    for brief in (False, True):
+        phrases = list(_phrases(tally, brief=brief))
+        yield ", ".join((packets, *phrases))
+        yield ", ".join(phrases)
+    yield ", ".join((packets, *figures))
+    yield ", ".join(figures)
+    yield figures[0]
+
+
+def _phrases(tally: Tally, *, brief: bool) -> Iterator[str]:
+    """What was missed, each with its kind or with what to do about it."""
+    if tally.lost:
+        yield _lost(tally)
+    if tally.truncated:
+        yield f"{_cut(tally)}: raise -s" if brief else f"{truncated(tally)} truncated: {MORE_BYTES}"
+    yield from kinds(tally.undecoded, brief=brief)
+
+
+def _packets(count: int) -> str:
+    return fmt.plural(count, "packet")
+
+
+def _lost(tally: Tally) -> str:
+    return f"{fmt.count(tally.lost)} lost ({fmt.percent(tally.lost / (tally.packets + tally.lost))})"
+
+
+def _cut(tally: Tally) -> str:
+    heads = f" ({fmt.plural(tally.truncated_heads, 'head')})" if tally.truncated_heads else ""
+    return f"{fmt.count(tally.truncated)} truncated{heads}"
+
+
+def _figures(tally: Tally) -> list[str]:
+    """``12 lost (0.1 %)``, ``96 truncated (4 heads)``, ``10 not decoded``: those there are."""
+    undecoded = sum(tally.undecoded.values())
+    figures = (
+        (tally.lost, _lost),
+        (tally.truncated, _cut),
+        (undecoded, lambda _: f"{fmt.count(undecoded)} not decoded"),
+    )
+    return [said(tally) for missed, said in figures if missed]
+
+
+def _words(kind: str) -> str:
+    for start, words in _WORDS:
+        if kind.startswith(start):
+            return words + fmt.sanitize(kind.removeprefix(start))
+    return f"with {fmt.sanitize(kind)}"
