@@ -171,7 +171,7 @@ impl Parser {
 
     /// What the other side says is no HTTP: only the next bytes may be a response to it.
     pub fn hear_once(&mut self) {
-        if self.is_new() {
+        if self.first && matches!(self.state, State::Start) {
             self.tries = Some(1);
         } else if matches!(self.state, State::Lost { .. }) {
             self.stop();
