@@ -137,6 +137,11 @@ impl Pipeline {
         self.stages.aggregate.capture().interface_dropped += interface;
     }
 
+    /// Packets that an edge has and cannot read.
+    pub fn add_unread(&mut self, packets: u64) {
+        self.stages.aggregate.capture().unread += packets;
+    }
+
     /// Packets that could not be put together to a datagram, where that is done elsewhere.
     pub fn add_undecodable(&mut self, packets: u64) {
         self.stages.aggregate.capture().undecodable += packets;

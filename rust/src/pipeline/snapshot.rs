@@ -153,6 +153,8 @@ counters! {
         kernel_dropped,
         /// Packets the interface or its driver dropped.
         interface_dropped,
+        /// Packets of a file that could not be read; of a file that is damaged from somewhere on, one stands for all.
+        unread,
         /// Packets whose headers are cut or contradict themselves.
         undecodable,
         /// Packets cut by the snapshot length.

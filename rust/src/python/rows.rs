@@ -175,7 +175,7 @@ counters!(Tcp(
 });
 
 counters!(Capture(
-    received, kernel_dropped, interface_dropped, undecodable, truncated, gaps, gap_bytes, orphan_responses,
+    received, kernel_dropped, interface_dropped, unread, undecodable, truncated, gaps, gap_bytes, orphan_responses,
     unanswered, parse_errors, resyncs, encapsulated, flows_evicted, hosts_folded, sections_folded, hits_error, exchanges_dropped
 ) of snapshot::Capture {
     #[getter]
