@@ -91,8 +91,10 @@ impl Reading<'_> {
             }
             let before = self.open[at].packets.left();
             self.give(at, limit, includes, left, workers);
-            left = left.saturating_sub(before - self.open[at].packets.left());
-            if left == 0 || !self.open[at].packets.has_some() {
+            let given = before - self.open[at].packets.left();
+            left = left.saturating_sub(given);
+            // Nothing is given when a file that is not open yet comes next.
+            if given == 0 || left == 0 || !self.open[at].packets.has_some() {
                 return;
             }
             turn = self.turn(now);
