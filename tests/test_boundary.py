@@ -122,6 +122,17 @@ def test_the_past_of_a_frame_is_numbers():
     assert (point.hits_of("h299"), point.hits_of("h001"), len(point.hosts)) == (299, 0, 200)
 
 
+@pytest.mark.parametrize("window", [2.0, float("inf")])
+def test_time_that_a_clock_set_forward_left_out_did_not_pass(window):
+    frames = Frames(window)
+    for at in (100, 101, 102):
+        frames.push(snapshot(at, hits=4))
+    frame = frames.push(snapshot(9000, hits=4, capture={"clock_steps": 1}))
+    assert (frame.tally.seconds, frame.shown.seconds, frame.tally.hits) == (4, 4, 16)
+    assert frame.seconds == min(window, 4)
+    assert frames.push(snapshot(9005, hits=4)).tally.seconds == 9, "silence passes"
+
+
 # Who waits
 
 

@@ -199,6 +199,53 @@ def test_a_request_hidden_behind_both_lengths_is_counted(read):
     assert total.statuses == {200: 1, 404: 1}
 
 
+FOLDED = [
+    ("Transfer-Encoding:\r\n chunked", EMPTY),
+    ("Transfer-Encoding: gzip,\r\n\t chunked", EMPTY),
+    ("Content-Length:\r\n \r\n  5", b"hello"),
+]
+
+
+@promise(22)
+@pytest.mark.parametrize(("field", "body"), FOLDED)
+@pytest.mark.parametrize("size", [1400, 1])
+def test_a_folded_field_frames_its_message(read, field, body, size):
+    asked = framed("POST /p HTTP/1.1", "Host:\r\n a.example", "X: a", "\tb", field, body=body) + get("/n")
+    answered = framed("HTTP/1.1 200 OK", field, "X: a", body=body) + ok(b"", 404)
+    total = read(Wire().say(asked, answered, size=size))
+    assert (total.host("a.example").requests, total.statuses) == (2, {200: 1, 404: 1})
+    assert total.capture.ambiguous_framing == {"fold": 2}
+
+
+@promise(22)
+@pytest.mark.parametrize(
+    "broken",
+    [
+        framed(*POST, "Content-Length: -1"),
+        framed(*POST, "Content-Length:"),
+        framed(*POST, "Transfer-Encoding: chunked, identity"),
+        framed(*POST, "Transfer-Encoding: chunked"),
+        framed(*POST, "Transfer-Encoding: chunked", body=b"-1\r\n"),
+        framed(*POST, "Transfer-Encoding: chunked", body=b"x\r\nhello\r\n0\r\n\r\n"),
+        framed(*POST, "Transfer-Encoding: chunked", body=b"2\r\nhello\r\n0\r\n\r\n"),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_behind_broken_framing_the_next_message_may_follow_in_the_same_segment(read, broken, method):
+    behind = get("/n").replace(b"GET", method.encode())
+    for wire in Wire().send(0, broken + behind), Wire().send(0, broken).send(0, behind):
+        total = read(wire.say(b"", ok(b"", 400) + OK))
+        assert total.methods == {"POST": 1, method: 1}
+        assert (total.statuses, total.capture.unanswered) == ({400: 1, 200: 1}, 0)
+
+
+@promise(22)
+def test_behind_broken_framing_a_body_is_no_message(read):
+    body = b"--b\r\nContent-Type: message/http\r\n\r\n" + GET
+    total = read(Wire().say(framed(*POST, "Content-Length: ten", body=body), OK))
+    assert heads(total) == (1, 1)
+
+
 @promise(23)
 @pytest.mark.parametrize(
     ("message", "kinds"),
@@ -276,13 +323,83 @@ def test_secrets_of_targets_and_hosts_are_in_no_name(read, target, host, name, p
 
 
 @promise(24)
-def test_http_0_9_is_the_first_line_of_a_connection_or_none(read):
-    first = Wire().say(b"GET /old\r\n", b"<html>HTTP/1.1 200 not a head</html>").close()
-    second = Wire(4001).say(GET, OK).say(b"GET /old\r\n")
-    midway = Wire(4002, handshake=False).say(b"GET /old\r\n")
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_http_0_9_is_the_first_line_of_a_connection_or_none(read, end):
+    first = Wire().say(b"GET /old" + end, b"<html>HTTP/1.1 200 not a head</html>").close()
+    second = Wire(4001).say(GET, OK).say(b"GET /old" + end)
+    midway = Wire(4002, handshake=False).say(b"GET /old" + end)
     total = read(first, second, midway)
     assert heads(total) == (2, 1)
     assert total.host("10.0.0.2:80").requests == 1
+
+
+@promise(24)
+def test_a_line_without_version_is_no_http_0_9_when_fields_follow(read):
+    total = read(Wire().say(b"GET /old\nHost: a.example\n\n", b"<html></html>").close())
+    assert (heads(total), total.capture.protocols) == ((0, 0), {"other": 1})
+
+
+@promise(24)
+@pytest.mark.parametrize(
+    ("line", "method"),
+    [
+        ("GET /x HTTP/1.1 ", "GET"),
+        ("GET /x HTTP/1.1 \t ", "GET"),
+        ("GET /x HTTP/1.10", "GET"),
+        ("GET /x HTTP/1.0.8", "GET"),
+        ("GET /x HTTP/1.", "GET"),
+        ("GET /x HTTP/2.0", "GET"),
+        ("GET /x http/1.1", "GET"),
+        ("GET /x Http/1.1", "GET"),
+        ("GET /x HTTP/1.1 HTTP/1.1", "GET"),
+        ("GET /x HTTP/1.1 and more", "GET"),
+        ("GET\t/x\tHTTP/1.1", "GET"),
+        ("GET   /x   HTTP/1.1", "GET"),
+        ("get /x HTTP/1.0.8", "OTHER"),
+        (f"{'M' * 256} /x HTTP/1.1", "OTHER"),
+    ],
+)
+@pytest.mark.parametrize("size", [1400, 1])
+def test_request_lines_that_real_servers_accept_are_requests(read, line, method, size):
+    total = read(Wire().say(framed(line, "Host: a.example"), ok(b"", 505), size=size).say(GET, OK))
+    assert [section.path for section in total.host("a.example").sections] == ["/a", "/x"]
+    assert (total.statuses, total.capture.orphan_responses) == ({505: 1, 200: 1}, 0)
+    assert method in total.methods
+
+
+@promise(24)
+@pytest.mark.parametrize("size", [1400, 1])
+def test_a_request_without_a_target_is_one(read, size):
+    total = read(Wire().say(framed("GET HTTP/1.1", "Host: a.example"), ok(b"", 400), size=size).say(GET, OK))
+    assert (total.host("a.example").requests, total.statuses) == (2, {400: 1, 200: 1})
+
+
+@promise(24)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ICY 200 OK",
+        "HTTP/2 200",
+        "HTTP/2.0 200 OK",
+        "HTTP/1.1 200ok",
+        "HTTP/1.1 200",
+        "HTTP/1.1\t200 OK",
+        "http/1.1 200 OK",
+    ],
+)
+@pytest.mark.parametrize("size", [1400, 1])
+def test_status_lines_that_real_clients_accept_are_responses(read, line, size):
+    total = read(Wire().say(GET, framed(line, "Content-Length: 2", body=b"hi"), size=size).say(GET, ok(b"", 404)))
+    assert (total.statuses, total.capture.unanswered) == ({200: 1, 404: 1}, 0)
+
+
+@promise(24, 26)
+@pytest.mark.parametrize(
+    "line", ["We speak HTTP/1.1 here", "GET requests of HTTP/1.1 are", "GET / RTSP/1.0", "PRI * HTTP/2.0", "ICY waters"]
+)
+def test_what_only_mentions_http_is_no_message(read, line):
+    total = read(Wire().say(framed(line), b"HTTP/1.1 is what it is\r\n"))
+    assert heads(total) == (0, 0)
 
 
 @promise(25)
@@ -312,6 +429,32 @@ def test_one_byte_per_segment_counts_the_same(read):
 def test_http_is_found_on_any_port(read, port):
     total = read(Wire(server_port=port).say(GET, OK))
     assert (heads(total), total.capture.protocols) == ((1, 1), {"http1": 1})
+
+
+V1 = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
+
+
+def version_2(length, command=0x21):
+    return b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH", command, 0x11, length) + b"\n" * length
+
+
+@promise(26)
+@pytest.mark.parametrize("header", [V1, b"PROXY UNKNOWN\r\n", version_2(12), version_2(1500), version_2(0, 0x20)])
+@pytest.mark.parametrize("size", [1400, 20, 1])
+def test_a_proxy_header_is_passed_over_however_it_is_cut(read, header, size):
+    total = read(Wire().say(header + GET, OK, size=size).say(GET, ok(b"", 404)))
+    assert (heads(total), total.statuses) == ((2, 2), {200: 1, 404: 1})
+    assert total.capture.protocols == {"http1": 1}
+
+
+@promise(26)
+@pytest.mark.parametrize("header", [V1, version_2(65_535)])
+@pytest.mark.parametrize("size", [1400, 1])
+def test_what_follows_a_proxy_header_is_recognised(read, header, size):
+    h2c = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"
+    for behind, protocol in (hello(), "tls"), (h2c, "h2c"):
+        total = read(Wire().say(header[:-500], size=1400).say(header[-500:] + behind, size=size))
+        assert total.capture.protocols == {protocol: 1}
 
 
 @promise(34)

@@ -93,6 +93,53 @@ def test_packets_cut_by_the_snapshot_length_are_holes_of_known_size(read, snaple
     assert (total.tcp.retransmitted, total.tcp.out_of_order, total.tcp.closed) == (0, 0, 1)
 
 
+@promise(10)
+def test_with_a_snapshot_length_of_96_the_statuses_are_those_of_the_whole_capture(read):
+    statuses = [200, 503, 404, 500, 301]
+    wire = Wire()
+    for number, status in enumerate(statuses):
+        asked = get(f"/section{number}/and/more/of/the/path/{'x' * 50}", "a.example", "X: " + "y" * 300)
+        wire.say(asked, ok(b"z" * 3000, status, "X: " + "y" * 2000))
+    total = read(wire.close(), snaplen=96)
+    assert total.statuses == dict.fromkeys(statuses, 1)
+    assert (total.errors, total.capture.truncated_heads) == (2, 10)
+    (host,) = total.hosts
+    assert sorted(section.path for section in host.sections) == [f"/section{number}" for number in range(5)]
+    assert (total.capture.orphan_responses, total.capture.unanswered) == (0, 0)
+
+
+@promise(10)
+@pytest.mark.parametrize(
+    ("line", "section"),
+    [
+        ("GET /a/b HTTP/1.1", "/a"),
+        ("GET /abcdef?x=1 HTTP/1.1", "/abcdef"),
+        ("GET /abcdef HTTP/1.1", "/abcdef"),
+        ("GET /abcdefghijklmnopq HTTP/1.1", "~unknown"),
+        ("GET http://a.example/abcdefghi HTTP/1.1", "~unknown"),
+        ("GET http://abc.example.org/ HTTP/1.1", "~unknown"),
+    ],
+)
+def test_of_a_request_line_that_is_cut_the_section_counts_if_it_is_all_there(read, line, section):
+    message = f"{line}\r\nHost: a.example\r\n\r\n".encode()
+    total = read(Wire().say(message, ok(b"", 404)), snaplen=54 + 20)
+    assert [section.path for host in total.hosts for section in host.sections] == [section]
+    assert (total.requests, total.statuses) == (1, {404: 1})
+
+
+@promise(10)
+def test_a_status_cut_within_its_digits_is_told_and_not_counted(read):
+    total = read(Wire().say(GET, ok(b"", 503)).say(GET, OK), snaplen=54 + 11)
+    assert (total.requests, total.responses, total.capture.truncated_heads) == (2, 0, 4)
+
+
+@promise(10, 11)
+def test_a_first_line_that_ends_in_a_hole_counts_nothing(read):
+    wire = Wire().send(0, b"GET /a HT").send(0, b"TP/1.1\r\nHost: a.example\r\n\r\n").say(b"", ok(b"", 404)).lose(4)
+    total = read(wire.say(GET, OK))
+    assert (total.requests, total.responses, total.capture.truncated_heads) == (1, 2, 0)
+
+
 @promise(11)
 def test_a_hole_in_a_body_of_known_length_costs_bytes_only(read):
     body = b"HTTP/1.1 500 not a message\r\n\r\n" * 200

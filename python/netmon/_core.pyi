@@ -122,7 +122,10 @@ class _Counts:
 class Section(_Counts):
     @property
     def path(self) -> str:
-        """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`."""
+        """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`.
+
+        ``~unknown`` for requests whose path the snapshot length cut off.
+        """
     @property
     def host(self) -> str:
         """The name of its host."""
@@ -255,11 +258,14 @@ class Capture:
     def encapsulated(self) -> int:
         """Packets within a tunnel that was not looked into; see `decode_tunnels`."""
     @property
+    def copies(self) -> int:
+        """Packets captured before: on another interface, under another tag, or before NAT on this machine rewrote an address."""
+    @property
     def truncated(self) -> int:
         """Packets cut off by the snapshot length."""
     @property
     def truncated_heads(self) -> int:
-        """Heads of messages that could not be read since a packet of them was cut off by the snapshot length."""
+        """Heads of messages cut off by it. They count if a status, or a method and the beginning of a path, is left."""
     @property
     def gaps(self) -> int:
         """Holes in streams that were given up."""
@@ -288,6 +294,13 @@ class Capture:
         """By how many hits any one row may be too low since rows were folded into `OTHER`; 0 when none was."""
     @property
     def exchanges_dropped(self) -> int: ...
+    @property
+    def clock_steps(self) -> int:
+        """How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
+
+        Intervals take no notice. After a step forward the times of snapshots follow the clock and leave out the time
+        between; after one back they go on as before, ahead of the clock. The log says by how much.
+        """
     @property
     def protocols(self) -> dict[str, int]:
         """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
@@ -558,10 +571,14 @@ class Engine:
         timeout: float | None = None,
         exchanges: bool = False,
         decode_tunnels: bool = False,
+        count_copies: bool = False,
+        response_timeout: float = 3600.0,
         workers: int = 1,
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
-        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `workers` threads, at most `MAX_WORKERS`,
+        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `count_copies` counts a connection again where
+        NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
+        `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
         share the connections.
 
         Raises ValueError for a setting outside its range.

@@ -9,6 +9,7 @@ keeping for a screen, when there is one. Pure: no clock, no output.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -51,8 +52,10 @@ class Tally(NamedTuple):
     def plus(self, snapshot: Snapshot, alerts: Sequence[Alert]) -> Tally:
         fired = sum(alert.state == "fired" for alert in alerts)
         capture = snapshot.capture
+        # Where the clock was set forward, the time it left out did not pass.
+        left_out = max(0.0, snapshot.start - self.end) if self.end and capture.clock_steps else 0.0
         return Tally(
-            start=self.start or snapshot.start,
+            start=(self.start or snapshot.start) + left_out,
             end=max(self.end, snapshot.end),
             packets=self.packets + capture.received,
             lost=self.lost + capture.kernel_dropped + capture.interface_dropped,
@@ -121,6 +124,8 @@ class Frame(NamedTuple):
     @property
     def seconds(self) -> float:
         """How long a time `window` stands for: shorter at the beginning, longer when snapshots are coarse."""
+        if self.window_length == inf:
+            return self.shown.seconds
         covered = self.window.end - self.window.start
         return max(covered, min(self.window_length, self.shown.seconds))
 

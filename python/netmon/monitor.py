@@ -38,7 +38,9 @@ class Monitor:
     and `read` wins. `speed` plays files at that many times real time, with the silence between packets, ``inf`` as fast
     as it goes; without it they are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
-    `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `workers` is the number of threads that share
+    `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `count_copies` counts a connection again where
+    NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
+    `workers` is the number of threads that share
     the connections, 1 to 64; the counts are the same.
 
     Nothing is opened before `open`, ``with`` or the first call of `snapshots`; these raise PermissionError,
@@ -61,6 +63,8 @@ class Monitor:
         promiscuous: bool = True,
         exchanges: bool = False,
         decode_tunnels: bool = False,
+        count_copies: bool = False,
+        response_timeout: float = 3600.0,
         workers: int = 1,
         _engine: Source | None = None,
         _clock: Callable[[], float] = time.monotonic,
@@ -83,6 +87,8 @@ class Monitor:
             timeout=timeout,
             exchanges=exchanges,
             decode_tunnels=decode_tunnels,
+            count_copies=count_copies,
+            response_timeout=response_timeout,
             workers=workers,
         )
 

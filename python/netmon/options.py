@@ -70,6 +70,8 @@ class Settings(NamedTuple):
     buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
     promiscuous: bool = True
     decode_tunnels: bool = False
+    count_copies: bool = False
+    response_timeout: Duration = Duration(3600)
     workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] = 1
     timeout: Duration | None = None
 
@@ -121,6 +123,20 @@ OPTIONS = (
     ),
     Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
     Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo"),
+    Option(
+        "count_copies",
+        CAPTURE,
+        "--count-copies",
+        "",
+        "count a connection again where NAT on this machine rewrote an address",
+    ),
+    Option(
+        "response_timeout",
+        CAPTURE,
+        "--response-timeout",
+        "DURATION",
+        "how long a silent connection is kept for a response",
+    ),
     Option("workers", CAPTURE, "--workers", "N", "threads that share the connections; the counts are the same"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
     Option("interval", COUNTING, "--interval", "DURATION", "one snapshot each"),

@@ -240,6 +240,8 @@ def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exc
         promiscuous=settings.promiscuous,
         exchanges=exchanges,
         decode_tunnels=settings.decode_tunnels,
+        count_copies=settings.count_copies,
+        response_timeout=settings.response_timeout,
         workers=settings.workers,
     )
 

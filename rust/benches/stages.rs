@@ -12,7 +12,7 @@ use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
-use _core::pipeline::http::{Event, Extent, Follows, Handler, Method, Parser, RequestHead, ResponseHead};
+use _core::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
 use _core::pipeline::snapshot::Snapshot;
@@ -66,6 +66,9 @@ impl Consumer for Blind {
     fn observed(&mut self, _: &FlowInfo, (): &(), segment: &Observed) {
         black_box(segment);
     }
+    fn is_waiting(&self, (): &()) -> bool {
+        false
+    }
     fn ended(&mut self, _: &FlowInfo, (): ()) {}
 }
 
@@ -100,7 +103,7 @@ fn reassembly(criterion: &mut Criterion) {
     let bytes = [b'x'; SEGMENT];
     let piece = |at: u32| {
         let seq = SeqNumber(1).plus(at * SEGMENT as u32);
-        Piece { seq, bytes: &bytes, len: SEGMENT as u32, late: false, ts: Timestamp(0) }
+        Piece { seq, bytes: &bytes, len: SEGMENT as u32, ack: None, ts: Timestamp(0) }
     };
     let orders = [("in order", 0), ("every two swapped", 1)];
     let mut group = criterion.benchmark_group("reassembly");
@@ -112,7 +115,7 @@ fn reassembly(criterion: &mut Criterion) {
                 stream.open(SeqNumber(0));
                 let mut seen = 0;
                 for at in 0..SEGMENTS {
-                    stream.push(piece(at ^ swap), &mut budget, &mut |chunk: Chunk<'_>| {
+                    stream.push(piece(at ^ swap), None, &mut budget, &mut |chunk: Chunk<'_>| {
                         seen += chunk.bytes.len();
                         0
                     });
@@ -134,15 +137,18 @@ impl Handler for Deaf {
         black_box(head);
         Follows::Body
     }
+    fn was_refused(&self) -> bool {
+        false
+    }
     fn bytes(&mut self, _: u64) {}
-    fn end(&mut self, _: Timestamp) {}
-    fn event(&mut self, event: Event<'_>, _: Timestamp) {
+    fn end(&mut self, _: Mark) {}
+    fn event(&mut self, event: Event<'_>, _: Mark) {
         black_box(event);
     }
 }
 
 fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
-    Chunk { skipped: 0, bytes, start, late: false, ts: Timestamp(0) }
+    Chunk { skipped: 0, cut: false, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
 }
 
 fn heads(criterion: &mut Criterion) {
@@ -220,7 +226,14 @@ fn aggregation(criterion: &mut Criterion) {
             n += 1;
             let target: &[u8] = [&b"/api/users/7?q=1"[..], b"/old/x", b"/nope", b"/", b"/fail/y"][n % 5];
             let host = Some(hosts[n % 200].as_bytes());
-            let request = Request { method: Method::from_bytes(b"GET"), target, host, server: server(1), bytes: 200 };
+            let request = Request {
+                method: Method::from_bytes(b"GET"),
+                target,
+                is_cut: false,
+                host,
+                server: server(1),
+                bytes: 200,
+            };
             let ticket = aggregate.request(&request);
             let latency = Some(1_000_000 + n as u64 % 1000);
             aggregate.response(ticket, Response { status: 200, latency, bytes: 200 });
@@ -234,7 +247,7 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    aggregate.request(&Request { method, target, host, server: server(1), bytes: 200 });
+                    aggregate.request(&Request { method, target, is_cut: false, host, server: server(1), bytes: 200 });
                 }
                 aggregate
             },

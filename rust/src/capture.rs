@@ -1,9 +1,10 @@
 //! The edge where packets come in: the only code that knows libpcap and capture files.
 //!
-//! [`live`] opens interfaces, [`file`] reads captures, [`filter`] picks packets out of them, [`interfaces`] says which there are, [`wait`] sleeps until
-//! something happens. All of them hand over [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they
-//! carry.
+//! [`live`] opens interfaces, [`file`] reads captures, [`filter`] picks packets out of them, [`interfaces`] says which
+//! there are, [`clocks`] reads the clocks, [`wait`] sleeps until something happens. All of them hand over
+//! [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they carry.
 
+pub mod clocks;
 pub mod fanout;
 pub mod file;
 pub mod filter;
@@ -21,7 +22,7 @@ macro_rules! plain {
     };
 }
 /// Ethernet types of what may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag, E-tag,
-/// Cisco metadata, TTag, older numbers of VLAN tags, MPLS, `PPPoE`.
+/// Cisco metadata, `TTag`, older numbers of VLAN tags, MPLS, `PPPoE`.
 macro_rules! tags {
     () => {
         " or ether proto 0x8926 or ether proto 0x893f or ether proto 0x8909 or ether proto 0x8988 \

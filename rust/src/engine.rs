@@ -1,8 +1,9 @@
 //! Runs the pipeline over a source: opens it, closes intervals on time, queues their snapshots, stops when told.
 //!
-//! One thread captures, or several that share the connections among them. Below this file there is no clock; here packet time closes intervals, and on a live capture the
-//! wall clock does so too when no packet comes. Whoever reads snapshots never holds the capture up: a live queue that is
-//! full merges its oldest two, so a slow reader gets coarser snapshots and the same counts.
+//! One thread captures, or several that share the connections among them. Below this file there is no clock; here packet
+//! time closes intervals, and on a live capture a steady clock does so too when no packet comes. Whoever reads snapshots
+//! never holds the capture up: a live queue that is full merges its oldest two, so a slow reader gets coarser snapshots
+//! and the same counts.
 
 mod alone;
 mod batch;

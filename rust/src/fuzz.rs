@@ -6,10 +6,11 @@ use std::net::Ipv4Addr;
 
 use crate::capture::file::CaptureFile;
 use crate::pipeline::aggregate;
-use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
+use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::defragment;
 use crate::pipeline::exchange::{Exchanges, Shared, Talk};
 use crate::pipeline::flow::{self, Consumer, FlowInfo};
+use crate::pipeline::nat::Nat;
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
 use crate::pipeline::snapshot::{Counts, Snapshot};
@@ -24,6 +25,7 @@ fn tight() -> Settings {
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
         tunnels: true,
+        nat: Some(Nat::default()),
     }
 }
 
@@ -91,15 +93,22 @@ pub fn stream(mut data: &[u8]) {
     let mut connection = Talk::default();
     let mut ts = Timestamp(0);
     let mut started = [false; 2];
+    let mut reached = [SeqNumber(1); 2];
     while let [how, length, rest @ ..] = data {
         let (bytes, next) = rest.split_at(rest.len().min(usize::from(*length)));
         data = next;
         ts = ts.plus(1_000_000);
         let direction = if how & 1 == 0 { Direction::Up } else { Direction::Down };
         let skipped = if how & 2 == 0 { 0 } else { u64::from(how >> 2) };
+        let cut = how & 64 != 0;
         let start = skipped == 0 && how & 4 == 0 && !started[direction as usize];
         started[direction as usize] = true;
-        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, bytes, start, late: how & 8 != 0, ts });
+        let [seq, peer] = [direction, direction.reverse()].map(|side| reached[side as usize]);
+        let seq = seq.plus(skipped as u32);
+        reached[direction as usize] = seq.plus(bytes.len() as u32);
+        // Most acknowledge what there is; some as much as the bits say.
+        let ack = [Some(peer), Some(peer), Some(SeqNumber(u32::from(*how))), None][usize::from(how >> 4 & 3)];
+        stage.chunk(&flow, &mut connection, direction, Chunk { skipped, cut, bytes, seq, ack, start, ts });
         if *how == 0xff {
             stage.finished(&flow, &mut connection, direction, ts);
         }

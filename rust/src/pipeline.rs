@@ -18,6 +18,7 @@ pub mod histogram;
 pub mod http;
 pub mod intake;
 pub mod name;
+pub mod nat;
 pub mod packet;
 pub mod reassembly;
 pub mod snapshot;
@@ -29,6 +30,7 @@ use decode::{Segment, Undecoded};
 use exchange::{Exchanges, Shared, Talk};
 use flow::{Flows, Place};
 use intake::{Arrival, Content, Intake};
+use nat::Nat;
 use packet::{InterfaceId, Packet, Timestamp};
 use reassembly::Budget;
 use snapshot::{InterfaceState, Snapshot};
@@ -46,6 +48,8 @@ pub struct Settings {
     pub defragment: defragment::Limits,
     /// Look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo.
     pub tunnels: bool,
+    /// Finds connections that this machine translates; without, each is counted on every interface.
+    pub nat: Option<Nat>,
 }
 
 impl Settings {
@@ -53,7 +57,7 @@ impl Settings {
     /// divided, since every worker may see every host.
     #[must_use]
     pub fn share(&self, count: usize) -> Self {
-        let Self { aggregate, flows, ref reassembly, defragment, tunnels } = *self;
+        let Self { aggregate, flows, ref reassembly, defragment, tunnels, ref nat } = *self;
         let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));
         let held = reassembly.total_bytes.div_ceil(count);
         Self {
@@ -62,6 +66,7 @@ impl Settings {
             aggregate,
             defragment,
             tunnels,
+            nat: nat.clone(),
         }
     }
 }
@@ -90,12 +95,17 @@ impl Pipeline {
             exchanges: Shared::default(),
             aggregate: Aggregate::new(settings.aggregate),
         };
-        Self { clock: Clock::default(), intake: Intake::new(settings.defragment, settings.tunnels), stages }
+        Self {
+            clock: Clock::default(),
+            intake: Intake::new(settings.defragment, settings.tunnels, settings.nat),
+            stages,
+        }
     }
 
     /// Says how an interface is called and how it is.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         self.stages.aggregate.set_interface(id, name, state);
+        self.intake.add_interface(id);
     }
 
     /// Takes a packet.
@@ -135,6 +145,11 @@ impl Pipeline {
     pub fn add_drops(&mut self, kernel: u64, interface: u64) {
         self.stages.aggregate.capture().kernel_dropped += kernel;
         self.stages.aggregate.capture().interface_dropped += interface;
+    }
+
+    /// Steps of the wall clock that an edge saw since last told.
+    pub fn add_clock_steps(&mut self, steps: u64) {
+        self.stages.aggregate.capture().clock_steps += steps;
     }
 
     /// Datagrams whose fragments do not make a whole, where fragments are put together elsewhere.
@@ -185,4 +200,4 @@ impl Stages {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

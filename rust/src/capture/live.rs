@@ -1,12 +1,13 @@
 //! One interface, captured from through libpcap without ever blocking.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
 use super::fanout::{Group, shut};
-use super::{DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER};
+use super::{
+    DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks,
+};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
@@ -98,9 +99,10 @@ impl Interface {
     }
 
     fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
-        let (default, untagged) = match settings.tunnels {
-            false => (DEFAULT_FILTER, UNTAGGED_FILTER),
-            true => (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER),
+        let (default, untagged) = if settings.tunnels {
+            (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER)
+        } else {
+            (DEFAULT_FILTER, UNTAGGED_FILTER)
         };
         let set = match self.capture.filter(settings.filter.as_deref().unwrap_or(default), true) {
             // Not every link has tags to filter by.
@@ -152,8 +154,7 @@ fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
     for handle in handles {
         group.join(handle.as_fd())?;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(Timestamp::new(now.as_secs() as i64, i64::from(now.subsec_nanos())))
+    Ok(clocks::read().wall)
 }
 
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for

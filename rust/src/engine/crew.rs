@@ -113,7 +113,8 @@ impl<'a> Crew<'a> {
     }
 
     fn work(&self, number: usize, deliver: impl Fn(Snapshot)) {
-        let mut pipeline = Pipeline::new(self.settings.share(self.count));
+        // The dealer has done that for all.
+        let mut pipeline = Pipeline::new(Settings { nat: None, ..self.settings.share(self.count) });
         while let Some(mut batch) = self.next(number) {
             batch.play(&mut pipeline, |pipeline, start, end| deliver(pipeline.close(start, end)));
             lock(&self.hall).lanes[number].empty.push(batch);
@@ -176,17 +177,17 @@ struct Dealer {
 
 impl Dealer {
     fn new(settings: &Settings, count: usize) -> Self {
-        let intake = Intake::new(settings.defragment, settings.tunnels);
+        let intake = Intake::new(settings.defragment, settings.tunnels, settings.nat.clone());
         let hands = (0..count).map(|_| Batch::default()).collect();
         Self { clock: Clock::default(), intake, hands }
     }
 
-    /// Fragments are put together here, and tunnels looked into, to know whose connection it is.
+    /// Fragments are put together here, tunnels looked into and translations undone, to know whose connection it is.
     #[cold]
     fn push_other(&mut self, packet: &Packet<'_>, at: usize) {
         let arrival = self.intake.read(packet);
         let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.hands.len()));
-        if arrival.is_assembled {
+        if arrival.is_assembled || arrival.is_translated {
             self.hands[worker].push(&arrival);
         } else {
             self.hands[worker].refer(packet, at);
@@ -200,6 +201,7 @@ impl Dealer {
 
 impl Workers for Dealer {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
+        self.intake.add_interface(id);
         self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
@@ -208,11 +210,11 @@ impl Workers for Dealer {
             self.tell_all(|| Event::Tick(now));
         }
         match decode::folded(packet) {
-            Some(ends) => {
+            Some(ends) if self.intake.is_simple() => {
                 let worker = worker_of(ends, self.hands.len());
                 self.hands[worker].refer(packet, at);
             }
-            None => self.push_other(packet, at),
+            _ => self.push_other(packet, at),
         }
     }
 

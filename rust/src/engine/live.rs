@@ -3,21 +3,24 @@
 //! Each worker has a handle of its own on every interface, and the kernel divides the packets among them by their
 //! connection. The first worker is the coordinator as well: it looks for interfaces and opens them for all.
 
+mod clocks;
 mod member;
 mod post;
+mod timeline;
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use super::collector::Collector;
 use super::queue::Overflow;
 use super::{Job, Level, lock};
 use crate::capture::interfaces::{self, Selection};
 use crate::capture::live::{Interface, Settings};
-use crate::capture::{Error, KNOWN_LINK_TYPES};
-use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::capture::{Error, KNOWN_LINK_TYPES, clocks as machine};
+use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
+use clocks::Clocks;
 use member::Member;
 use post::{Mail, Post};
 
@@ -36,7 +39,9 @@ impl Live {
         let job = Arc::new(job);
         let post = Arc::new(Post::new(job.workers)?);
         let collector = Arc::new(Collector::new(job.workers, Overflow::Merge));
-        let mut members: Vec<_> = (0..job.workers).map(|number| Member::new(number, &job, &collector, &post)).collect();
+        let clocks = Arc::new(Clocks::new(machine::read));
+        let member = |number| Member::new(number, &job, &collector, &post, &clocks);
+        let mut members: Vec<_> = (0..job.workers).map(member).collect();
         let mut coordinator = Coordinator {
             job: job.clone(),
             post,
@@ -53,8 +58,7 @@ impl Live {
 
     pub fn run(self) -> Result<(), Error> {
         let Self { job, coordinator, mut members } = self;
-        let start = now();
-        members.iter_mut().for_each(|member| member.intervals.open_at(start));
+        members.iter_mut().for_each(Member::begin);
         let first = members.remove(0);
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
@@ -195,9 +199,4 @@ impl Coordinator {
         self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
         self.publish_names(first);
     }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::new(since.as_secs() as i64, i64::from(since.subsec_nanos()))
 }

@@ -63,7 +63,7 @@ impl Pipeline {
     pub(super) fn look_ahead<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {
         let mut ahead = Aheads::new();
         for packet in packets {
-            if let Some(segment) = Intake::plain(&packet) {
+            if let Some(segment) = Intake::plain(&packet).filter(|_| self.intake.is_simple()) {
                 self.note(&mut ahead, segment, packet.wire_len, packet.is_truncated());
             } else {
                 self.catch_up(&mut ahead);

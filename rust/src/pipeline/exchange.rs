@@ -1,11 +1,12 @@
 //! Requests meet their responses: messages of both directions in, what is worth counting out.
 //!
 //! Responses answer requests in order (RFC 9112 §9.3.2). Interim responses answer nothing; a response that nobody asked
-//! for is an orphan; a request that gets none is unanswered. After a hole among the responses only the newest request
-//! may be believed to be the one that is answered. What a sink returns for a request, its ticket, is handed back with
+//! for is an orphan; a request that gets none is unanswered. What was lost is judged by acknowledgement numbers
+//! (`line.rs`). What a sink returns for a request, its ticket, is handed back with
 //! everything that belongs to that request.
 
 mod dialogue;
+mod line;
 mod talk;
 
 use crate::pipeline::decode::{Direction, Endpoint};
@@ -26,6 +27,8 @@ pub struct Request<'a> {
     pub method: Method,
     /// Request target as on the wire.
     pub target: &'a [u8],
+    /// The target may go on: the snapshot length cut it off.
+    pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
     /// Who was asked.
@@ -91,7 +94,7 @@ pub enum Note {
     ParseError,
     /// It made sense again.
     Resync,
-    /// A head cannot be read since a packet of it was cut by the snapshot length.
+    /// A head that the snapshot length cut off.
     TruncatedHead,
     /// A message that could be framed differently.
     Ambiguous(Ambiguity),
@@ -163,6 +166,10 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
                 |open: &mut Open<_>| open.drive(flow, direction, self.sink, |parser, turn| parser.finish(ts, turn));
             self.shared.watch(open, finish);
         }
+    }
+
+    fn is_waiting(&self, state: &Self::State) -> bool {
+        state.is_waiting()
     }
 
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {

@@ -5,7 +5,9 @@
 //! up (the receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
 
 mod brief;
+mod connection;
 mod ended;
+mod lanes;
 mod opening;
 mod quality;
 mod table;
@@ -17,14 +19,14 @@ pub use table::{FlowId, Limits};
 use std::collections::VecDeque;
 use std::hint::black_box;
 
-use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment, SeqNumber};
+use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
-use crate::pipeline::reassembly::{Budget, Chunk, Piece, Sink, Stream};
+use crate::pipeline::reassembly::{Budget, Chunk};
+use connection::Flow;
 use ended::Ended;
-use quality::Quality;
-use table::{Entry, Phase, Table};
+use table::{Phase, Table};
 
-/// How long a hole that the receiver has acknowledged may still be filled by packets captured late.
+/// How long bytes that the receiver has acknowledged may still come: packets captured late, or by a clock that is behind.
 const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
 /// How long a hole that nobody acknowledged is waited for: longer than TCP retries, for captures of one side only.
 const SILENT_PATIENCE: i64 = 30 * SECOND;
@@ -40,6 +42,8 @@ pub trait Consumer {
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
     /// Nothing more comes in `direction`, and all that did was handed over: FIN, reset, or the end of the connection.
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp);
+    /// Something was asked, and not answered yet: a connection that is silent may well go on.
+    fn is_waiting(&self, state: &Self::State) -> bool;
     /// A segment was looked at, after whatever it brought was handed over.
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Self::Verdict;
     /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
@@ -65,32 +69,6 @@ impl FlowInfo {
     /// A connection of which nothing was seen yet.
     pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
         Self { key, interface, opener, retransmitted: 0, opening: Opening::default() }
-    }
-}
-
-/// One connection.
-#[derive(Debug)]
-struct Flow<T> {
-    info: FlowInfo,
-    streams: [Stream; 2],
-    quality: Quality,
-    last_seen: Timestamp,
-    /// It stands in the line of connections with a hole.
-    is_watched: bool,
-    state: T,
-}
-
-/// Hands the chunks of one direction to the consumer.
-struct Outlet<'a, C: Consumer> {
-    consumer: &'a mut C,
-    info: &'a FlowInfo,
-    state: &'a mut C::State,
-    direction: Direction,
-}
-
-impl<C: Consumer> Sink for Outlet<'_, C> {
-    fn chunk(&mut self, chunk: Chunk<'_>) -> u64 {
-        self.consumer.chunk(self.info, self.state, self.direction, chunk)
     }
 }
 
@@ -121,6 +99,8 @@ pub struct Flows<T> {
     holes: VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
     ended: Ended,
+    /// Connections in other lanes than the first, see `lanes`.
+    twins: usize,
     now: Timestamp,
 }
 
@@ -144,6 +124,7 @@ impl<T: Default> Flows<T> {
             holes: VecDeque::new(),
             evicted: 0,
             ended: Ended::default(),
+            twins: 0,
             now: Timestamp(i64::MIN),
         }
     }
@@ -202,25 +183,26 @@ impl<T: Default> Flows<T> {
         place: Place,
         consumer: &mut C,
     ) -> Option<C::Verdict> {
-        let flags = segment.flags;
-        let is_new_connection = flags.has(Flags::SYN) && !flags.has(Flags::RST);
+        let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST);
         let Place { hash, id } = place;
         let mut found = id.filter(|&id| self.table.touch(id));
         if found.is_none() {
             // It was not there yet, or has ended since.
             found = self.table.find(hash, &segment.key).filter(|&id| self.table.touch(id));
         }
-        if is_new_connection
-            && let Some(id) = found
-            && self.is_reuse(id, segment)
-        {
-            self.end(id, consumer);
-            found = None;
+        if self.twins > 0 {
+            found = self.choose(segment, found);
         }
-        let may_open = (is_new_connection || segment.payload_wire_len > 0) && found.is_none();
-        if may_open && !self.ended.has(hash, segment) {
-            let id = self.open(hash, segment, consumer);
-            return self.advance(id, is_new_connection, segment, consumer);
+        if is_syn
+            && let Some(id) = found
+            && self.table.get(id).is_some_and(|flow| !flow.takes_syn(segment))
+        {
+            found = self.meet_syn(id, segment, consumer);
+        }
+        if found.is_none() && (is_syn || segment.payload_wire_len > 0) && !self.ended.has(hash, segment) {
+            let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
+            let id = self.open(segment, phase, consumer);
+            return self.advance(id, is_syn, segment, consumer);
         }
         self.advance(found?, false, segment, consumer)
     }
@@ -229,7 +211,12 @@ impl<T: Default> Flows<T> {
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
         while let Some(id) = self.table.next_expired(now) {
-            self.end(id, consumer);
+            let is_open = self.table.phase(id) == Phase::Open;
+            if is_open && self.table.get(id).is_some_and(|flow| consumer.is_waiting(&flow.state)) {
+                self.table.enter(id, Phase::Waiting);
+            } else {
+                self.end(id, consumer);
+            }
         }
         while let Some(&(id, due)) = self.holes.front() {
             if due > now {
@@ -243,38 +230,22 @@ impl<T: Default> Flows<T> {
     /// Ends every connection. What comes after that belongs to other ones.
     pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
         self.holes.clear();
+        self.twins = 0;
         for flow in self.table.take_all() {
             flow.end(&mut self.budget, consumer);
         }
     }
 
-    /// A SYN with another initial sequence number: the same addresses and ports, another connection.
-    fn is_reuse(&self, id: FlowId, segment: &Segment<'_>) -> bool {
-        let Some(flow) = self.table.get(id) else { return false };
-        let stream = &flow.streams[segment.direction as usize];
-        match stream.isn() {
-            Some(isn) => isn != segment.seq,
-            // Its own side was joined midway, and not right behind this. Else it answers, with ACK or, in a split
-            // handshake, without.
-            None => stream.next().is_some() && !stream.was_joined_behind(segment.seq),
-        }
-    }
-
-    fn open<C: Consumer<State = T>>(&mut self, hash: u64, segment: &Segment<'_>, consumer: &mut C) -> FlowId {
+    /// Makes a connection, or a candidate for one.
+    fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, phase: Phase, consumer: &mut C) -> FlowId {
         while let Some(id) = self.table.victim() {
             self.evicted += 1;
             self.end(id, consumer);
         }
-        let flow = Flow {
-            info: FlowInfo::new(segment.key, segment.interface, opener(segment)),
-            streams: Default::default(),
-            quality: Quality::default(),
-            last_seen: segment.ts.max(self.now),
-            is_watched: false,
-            state: T::default(),
-        };
-        let phase = if segment.flags.has(Flags::SYN) { Phase::HalfOpen } else { Phase::Open };
-        self.table.insert(hash, phase, flow)
+        let key = self.free_key(&segment.key, consumer);
+        let info = FlowInfo::new(key, segment.interface, opener(segment));
+        let flow = Flow::new(info, segment, segment.ts.max(self.now));
+        self.table.insert(self.table.hash(&key), phase, flow)
     }
 
     /// Takes a segment of a known connection, which it may have opened.
@@ -285,6 +256,10 @@ impl<T: Default> Flows<T> {
         segment: &Segment<'_>,
         consumer: &mut C,
     ) -> Option<C::Verdict> {
+        if self.twins > 0 && self.is_confirmed(id, segment) {
+            self.confirm(id, consumer);
+            opens = true;
+        }
         let phase = self.table.phase(id);
         let flow = self.table.get_mut(id)?;
         // Silence is measured by the clock of all packets: one from a clock set back is not old.
@@ -300,20 +275,21 @@ impl<T: Default> Flows<T> {
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
+        if !observation.signs.has(Signs::COUNTED) {
+            observation.signs.add_if(flow.has_seen(segment), Signs::COPY);
+        }
         let is_again = observation.signs.has(Signs::RETRANSMITTED);
         flow.info.retransmitted = flow.info.retransmitted.wrapping_add(u16::from(is_again));
-        if segment.payload_wire_len > 0 && !flags.has(Flags::RST) {
-            // The receiver of the other direction answers: what it acknowledged is not going to be sent again.
-            let reverse = direction.reverse();
-            while flow.hole_is_acknowledged(reverse) {
-                let (stream, mut sink) = flow.outlet(reverse, consumer);
-                stream.give_up_hole(&mut self.budget, &mut sink);
-            }
+        let held = flow.held();
+        if segment.payload_wire_len > 0 && !flags.has(Flags::RST) && phase != Phase::Candidate {
             flow.push_payload(segment, &mut self.budget, consumer);
         }
         if flags.has(Flags::FIN) {
             let end = segment.seq.plus(segment.payload_wire_len + u32::from(flags.has(Flags::SYN)));
             flow.streams[direction as usize].finish(end);
+        }
+        if held > 0 || flow.has_hole() {
+            flow.settle(direction, held, &mut self.budget, consumer);
         }
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, segment.ts, consumer);
@@ -336,15 +312,16 @@ impl<T: Default> Flows<T> {
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
         let Some(flow) = self.table.get_mut(id) else { return };
         for direction in [Direction::Up, Direction::Down] {
-            while let Some(since) = flow.stream(direction).hole_since() {
+            while let Some(front) = flow.stream(direction).front() {
                 let is_acknowledged = flow.hole_is_acknowledged(direction);
                 let patience = if is_acknowledged { ACKNOWLEDGED_PATIENCE } else { SILENT_PATIENCE };
-                if since.plus(patience) > now {
+                if front.ts.plus(patience) > now {
                     break;
                 }
-                let (stream, mut sink) = flow.outlet(direction, consumer);
-                stream.give_up_hole(&mut self.budget, &mut sink);
+                flow.give_up(direction, &mut self.budget, consumer);
             }
+        }
+        for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, now, consumer);
         }
         flow.is_watched = flow.has_hole();
@@ -354,9 +331,14 @@ impl<T: Default> Flows<T> {
     }
 
     fn end<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
+        let is_candidate = self.table.phase(id) == Phase::Candidate;
         let Some(flow) = self.table.remove(id) else { return };
-        let hash = self.table.hash(&flow.info.key);
-        self.ended.remember(hash, &flow.end(&mut self.budget, consumer));
+        self.twins -= usize::from(flow.info.key.lane > 0);
+        let key = FlowKey { lane: 0, ..flow.info.key };
+        let streams = flow.end(&mut self.budget, consumer);
+        if !is_candidate {
+            self.ended.remember(self.table.hash(&key), &streams);
+        }
     }
 }
 
@@ -364,121 +346,4 @@ impl<T: Default> Flows<T> {
 fn opener(segment: &Segment<'_>) -> Option<Direction> {
     let opener = if segment.flags.has(Flags::ACK) { segment.direction.reverse() } else { segment.direction };
     segment.flags.has(Flags::SYN).then_some(opener)
-}
-
-impl<T> Entry for Flow<T> {
-    fn key(&self) -> &FlowKey {
-        &self.info.key
-    }
-
-    fn last_seen(&self) -> Timestamp {
-        self.last_seen
-    }
-}
-
-impl<T> Flow<T> {
-    fn stream(&self, direction: Direction) -> &Stream {
-        &self.streams[direction as usize]
-    }
-
-    /// Something from each part of it.
-    fn glance(&self) -> (Timestamp, [bool; 2], Option<SeqNumber>, bool) {
-        let finished = [Direction::Up, Direction::Down].map(|direction| self.stream(direction).is_finished());
-        (self.last_seen, finished, self.quality.acknowledged(Direction::Up), self.is_watched)
-    }
-
-    fn is_finished(&self) -> bool {
-        self.streams.iter().all(Stream::is_finished)
-    }
-
-    /// It was joined by the first bytes behind this SYN, or behind the one that this answers.
-    fn was_joined_behind(&self, syn: &Segment<'_>) -> bool {
-        let is_answer = syn.flags.has(Flags::ACK);
-        self.stream(syn.direction).was_joined_behind(syn.seq)
-            || is_answer && self.stream(syn.direction.reverse()).was_joined_behind(syn.ack.plus(u32::MAX))
-    }
-
-    fn has_hole(&self) -> bool {
-        self.streams.iter().any(|stream| stream.hole_since().is_some())
-    }
-
-    /// The receiver of `direction` has got what is missing here.
-    fn hole_is_acknowledged(&self, direction: Direction) -> bool {
-        let stream = self.stream(direction);
-        stream.hole_since().is_some()
-            && self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
-    }
-
-    /// Where in its life the connection is after a segment. A reset ends nothing yet: data that overtook it, or was
-    /// overtaken by it, was sent all the same.
-    fn next_phase(&self, phase: Phase, segment: &Segment<'_>, signs: &mut Signs) -> Phase {
-        if segment.flags.has(Flags::RST) {
-            if !self.accepts_reset(segment) {
-                return phase;
-            }
-            // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
-            let is_refusal = phase == Phase::HalfOpen && self.info.opener != Some(segment.direction);
-            signs.add_if(is_refusal, Signs::REFUSED);
-            signs.add_if(phase != Phase::Closing && !is_refusal, Signs::RESET);
-            return Phase::Closing;
-        }
-        if self.is_finished() {
-            signs.add_if(phase != Phase::Closing, Signs::CLOSED);
-            return Phase::Closing;
-        }
-        let is_answered = phase == Phase::HalfOpen && !segment.flags.has(Flags::SYN);
-        if is_answered { Phase::Open } else { phase }
-    }
-
-    fn push_payload<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, budget: &mut Budget, consumer: &mut C) {
-        // RFC 7413: data on a SYN starts behind it.
-        let seq = segment.seq.plus(u32::from(segment.flags.has(Flags::SYN)));
-        let late = self.quality.acknowledged(segment.direction).is_some_and(|ack| ack.is_after(seq));
-        let (stream, mut sink) = self.outlet(segment.direction, consumer);
-        let piece = Piece { seq, bytes: segment.payload, len: segment.payload_wire_len, late, ts: segment.ts };
-        stream.push(piece, budget, &mut sink);
-    }
-
-    /// A stream, and the consumer as its sink.
-    fn outlet<'a, C: Consumer<State = T>>(
-        &'a mut self,
-        direction: Direction,
-        consumer: &'a mut C,
-    ) -> (&'a mut Stream, Outlet<'a, C>) {
-        let Self { info, streams, state, .. } = self;
-        (&mut streams[direction as usize], Outlet { consumer, info, state, direction })
-    }
-
-    /// It ended when it was last heard of, not when that was noticed. Returns where its streams were then.
-    fn end<C: Consumer<State = T>>(mut self, budget: &mut Budget, consumer: &mut C) -> [Stream; 2] {
-        self.flush(self.last_seen, budget, consumer);
-        consumer.ended(&self.info, self.state);
-        self.streams
-    }
-
-    /// Nothing more is waited for. What was asked comes before what was answered.
-    fn flush<C: Consumer<State = T>>(&mut self, ts: Timestamp, budget: &mut Budget, consumer: &mut C) {
-        let first = self.info.opener.unwrap_or(Direction::Up);
-        for direction in [first, first.reverse()] {
-            let (stream, mut sink) = self.outlet(direction, consumer);
-            stream.flush(budget, &mut sink);
-            if self.quality.first_finish(direction) {
-                consumer.finished(&self.info, &mut self.state, direction, ts);
-            }
-        }
-    }
-
-    fn tell_finished<C: Consumer<State = T>>(&mut self, direction: Direction, ts: Timestamp, consumer: &mut C) {
-        if self.stream(direction).is_finished() && self.quality.first_finish(direction) {
-            consumer.finished(&self.info, &mut self.state, direction, ts);
-        }
-    }
-
-    /// RFC 9293 §3.10.7.4: a reset counts when it is in the window; a blind one rarely is.
-    fn accepts_reset(&self, segment: &Segment<'_>) -> bool {
-        /// The largest window without scaling, and then some for what is in flight.
-        const NEAR: u32 = 1 << 18;
-        let expected = self.stream(segment.direction).next();
-        expected.is_none_or(|next| segment.seq.distance(next).unsigned_abs() < NEAR)
-    }
 }

@@ -12,17 +12,22 @@ mod head;
 mod lines;
 mod message;
 mod method;
+mod odd_line;
+mod proxy;
+mod rare;
 mod start_line;
 
 use head::Head;
 pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
-pub use message::{Event, Extent, Follows, Handler};
+pub use message::{Event, Extent, Follows, Handler, Mark};
 pub use method::Method;
 pub use start_line::Protocol;
 
+use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use body::{Body, Progress};
+use proxy::ProxyHeader;
 use start_line::{FirstLine, Likeness};
 
 /// Bytes of a head that are kept while waiting for its end; servers accept 8 to 64 KiB.
@@ -32,13 +37,15 @@ pub const MAX_HEAD: usize = 64 * 1024;
 enum State {
     /// Between messages.
     Start,
+    /// In what a load balancer says before the first message, or may say.
+    Proxy { header: ProxyHeader, since: Mark },
     /// In a head; what there is of it is in the buffer.
     Head {
         /// Looked through up to here.
         scanned: usize,
         /// Its first line is whole, and is one.
         confirmed: bool,
-        since: Timestamp,
+        since: Mark,
     },
     /// Behind [`MAX_HEAD`] bytes of a head, looking for its end.
     HeadTail {
@@ -50,9 +57,15 @@ enum State {
         body: Body,
         /// It may not be there: a response to something unknown.
         doubt: bool,
+        /// It may not be there: the client may be refused leave to send it. What there is of what comes instead is in
+        /// the buffer.
+        expects: bool,
     },
     /// Looks for a message at the start of each chunk.
-    Lost,
+    Lost {
+        /// Something was lost: what looks like a message may be a part of one.
+        behind_hole: bool,
+    },
     /// Never looks again.
     Deaf,
 }
@@ -61,7 +74,7 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Message,
-    Body { framing: Framing, doubt: bool },
+    Body { framing: Framing, doubt: bool, expects: bool },
     Tunnel,
     Connection,
 }
@@ -85,6 +98,9 @@ pub struct Parser {
     was_lost: bool,
     /// Chunks in which a message is still looked for; `None` for all of them.
     tries: Option<u8>,
+    /// Where the reader stands, and what the segment at hand acknowledges.
+    seq: SeqNumber,
+    ack: Option<SeqNumber>,
 }
 
 impl Default for Parser {
@@ -105,6 +121,8 @@ impl Parser {
             in_sync: false,
             was_lost: false,
             tries: None,
+            seq: SeqNumber(0),
+            ack: None,
         }
     }
 
@@ -131,14 +149,38 @@ impl Parser {
     /// Keeps no unfinished head any longer: there are too many of them.
     pub fn give_up_head(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         if matches!(self.state, State::Head { .. }) {
-            handler.event(Event::Malformed, ts);
-            self.lose(ts, handler);
+            handler.event(Event::Malformed, self.mark(ts));
+            self.lose(false, ts, handler);
         }
+    }
+
+    /// Where the reader stands.
+    fn mark(&self, ts: Timestamp) -> Mark {
+        Mark { ts, seq: self.seq, ack: self.ack }
+    }
+
+    /// So many bytes of the segment at hand were read.
+    fn pass_over(&mut self, bytes: usize) {
+        self.seq = self.seq.plus(bytes as u32);
     }
 
     /// It never looks again.
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, State::Deaf)
+    }
+
+    /// What the other side says is no HTTP: only the next bytes may be a response to it.
+    pub fn hear_once(&mut self) {
+        if self.is_new() {
+            self.tries = Some(1);
+        } else if matches!(self.state, State::Lost { .. }) {
+            self.stop();
+        }
+    }
+
+    /// Looks for a message however long it takes.
+    pub fn search_on(&mut self) {
+        self.tries = None;
     }
 
     /// From now on the stream is a new connection.
@@ -155,7 +197,8 @@ impl Parser {
     pub fn unwanted(&self) -> u64 {
         match &self.state {
             State::Deaf => u64::MAX,
-            State::Body { body, doubt: false } => body.unwanted(),
+            State::Body { body, doubt: false, expects: false } => body.unwanted(),
+            State::Proxy { header, .. } => u64::from(header.unwanted()),
             _ => 0,
         }
     }
@@ -165,7 +208,7 @@ impl Parser {
     #[inline]
     pub fn pass(&mut self, chunk: &Chunk<'_>) -> Option<u64> {
         match &mut self.state {
-            State::Body { body: Body::Length(left), doubt: false }
+            State::Body { body: Body::Length(left), doubt: false, expects: false }
                 if chunk.skipped == 0 && (chunk.bytes.len() as u64) < *left =>
             {
                 *left -= chunk.bytes.len() as u64;
@@ -177,63 +220,88 @@ impl Parser {
 
     /// Takes a chunk.
     pub fn push(&mut self, chunk: Chunk<'_>, handler: &mut impl Handler) {
-        let Chunk { skipped, bytes, start, ts, .. } = chunk;
+        let Chunk { skipped, cut, bytes, seq, ack, start, ts } = chunk;
+        (self.seq, self.ack) = (seq, ack);
         if skipped > 0 {
+            if cut {
+                self.cut(ts, handler);
+            }
             self.skip(skipped, ts, handler);
         }
         self.from_start |= start;
         if self.first && !self.from_start && matches!(self.state, State::Start) && !bytes.is_empty() {
             self.join_midway(bytes, ts, handler);
         }
-        let mut rest = if start { &bytes[start_line::proxy_header(bytes)..] } else { bytes };
-        if matches!(self.state, State::Lost) && !rest.is_empty() {
-            self.search(rest);
-        }
+        self.read(bytes, seq.plus(bytes.len() as u32), ts, handler);
+    }
+
+    /// Takes bytes that end before `end`.
+    fn read(&mut self, bytes: &[u8], end: SeqNumber, ts: Timestamp, handler: &mut impl Handler) {
+        let mut rest = bytes;
         while !rest.is_empty() {
+            self.seq = end.plus((rest.len() as u32).wrapping_neg());
             rest = match self.state {
                 State::Start => self.start(rest, ts, handler),
+                State::Proxy { .. } => self.proxy(rest),
                 State::Head { .. } => self.head(rest, ts, handler),
                 State::HeadTail { .. } => self.head_tail(rest, ts, handler),
                 State::Body { .. } => self.body(rest, ts, handler),
-                State::Lost | State::Deaf => return,
+                State::Lost { .. } => self.search(rest, ts, handler),
+                State::Deaf => return,
             };
         }
     }
 
     /// The first bytes seen are not the first of the stream: a message may start with them, or with any later segment.
     fn join_midway(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
-        self.state = State::Lost;
+        self.state = State::Lost { behind_hole: false };
         if let Some(protocol) = start_line::sure_sign(bytes) {
-            handler.event(Event::Foreign(protocol, bytes), ts);
+            handler.event(Event::Foreign(protocol, bytes), self.mark(ts));
         }
     }
 
     /// Does a message start here?
-    fn search(&mut self, bytes: &[u8]) {
-        if start_line::is_likely_start(bytes) {
+    fn search<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        let State::Lost { behind_hole } = self.state else { return bytes };
+        let is_start = start_line::is_likely_start(bytes);
+        let is_request = start_line::likeness(bytes) != Likeness::Response;
+        if is_start && (!behind_hole || handler.may_begin(is_request, self.mark(ts))) {
             self.state = State::Start;
-        } else if let Some(tries) = &mut self.tries {
+            return bytes;
+        }
+        if let Some(tries) = &mut self.tries {
             *tries -= 1;
             if *tries == 0 {
                 self.stop();
             }
         }
+        &[]
     }
 
     /// The sender has finished.
     pub fn finish(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        self.expect_nothing(ts, handler);
         match self.state {
             State::Body { body: Body::UntilClose, .. } => self.end(ts, handler),
-            State::Body { .. } | State::Head { .. } | State::HeadTail { .. } => self.lose(ts, handler),
-            State::Start | State::Lost | State::Deaf => {}
+            State::Body { .. } | State::Head { .. } | State::HeadTail { .. } => self.lose(false, ts, handler),
+            State::Start | State::Proxy { .. } | State::Lost { .. } | State::Deaf => {}
         }
         self.stop();
     }
 
     /// Takes bytes that cannot be seen.
     fn skip(&mut self, count: u64, ts: Timestamp, handler: &mut impl Handler) {
+        self.expect_nothing(ts, handler);
+        if let State::Proxy { header, .. } = &mut self.state
+            && header.skip(count)
+        {
+            if header.is_done() {
+                self.state = State::Start;
+            }
+            return;
+        }
         let State::Body { body, .. } = &mut self.state else {
-            return self.lose(ts, handler);
+            return self.lose(true, ts, handler);
         };
         let unwanted = body.unwanted();
         if body.skip(count) {
@@ -248,29 +316,39 @@ impl Parser {
             handler.bytes(unwanted);
             self.end(ts, handler);
         }
-        self.lose(ts, handler);
+        self.lose(true, ts, handler);
     }
 
     /// Sync is lost: what is known of the current message is told, and the next one is looked for.
-    fn lose(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+    fn lose(&mut self, behind_hole: bool, ts: Timestamp, handler: &mut impl Handler) {
         match self.state {
-            State::Deaf | State::Lost => return,
+            State::Deaf => return,
+            State::Lost { behind_hole: was_behind } => {
+                self.state = State::Lost { behind_hole: behind_hole || was_behind };
+                return;
+            }
             State::Head { confirmed: true, since, .. } => {
                 self.announce_buffer(None, since, ts, handler);
             }
             _ => {}
         }
         (self.first, self.in_sync, self.was_lost) = (false, false, true);
-        (self.state, self.buffer) = (State::Lost, Vec::new());
-        handler.event(Event::Gap, ts);
+        (self.state, self.buffer) = (State::Lost { behind_hole }, Vec::new());
+        handler.event(Event::Gap, self.mark(ts));
     }
 
     fn end(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Start;
-        handler.end(ts);
+        handler.end(self.mark(ts));
     }
 
     fn start<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        if self.may_be_simple()
+            && let Some(header) = ProxyHeader::at(bytes)
+        {
+            self.state = State::Proxy { header, since: self.mark(ts) };
+            return bytes;
+        }
         // RFC 9112 §2.2: an empty line before a request line is ignored.
         if matches!(bytes[0], b'\r' | b'\n') {
             return &bytes[1..];
@@ -280,7 +358,8 @@ impl Parser {
             && length <= self.max_head as usize
             && (self.may_be_simple() || !matches!(head, Head::Request(RequestHead { is_simple: true, .. })))
         {
-            let next = self.announce(&head, Extent { bytes: length as u64, since: ts }, ts, handler);
+            let next = self.announce(&head, Extent { bytes: length as u64, since: self.mark(ts) }, ts, handler);
+            self.pass_over(length);
             self.enter(next, ts, handler);
             return &bytes[length..];
         }
@@ -288,7 +367,7 @@ impl Parser {
             self.foreign(bytes, ts, handler);
             return &[];
         }
-        self.state = State::Head { scanned: 0, confirmed: false, since: ts };
+        self.state = State::Head { scanned: 0, confirmed: false, since: self.mark(ts) };
         bytes
     }
 
@@ -300,7 +379,7 @@ impl Parser {
         self.buffer.extend_from_slice(&bytes[..taken]);
         let line = if confirmed { FirstLine::Head } else { self.first_line(&self.buffer, scanned) };
         let length = match line {
-            FirstLine::Foreign => {
+            FirstLine::Foreign | FirstLine::Vague => {
                 let start = std::mem::take(&mut self.buffer);
                 self.foreign(&start, ts, handler);
                 return &[];
@@ -312,6 +391,7 @@ impl Parser {
         match length {
             Ok(length) => {
                 let next = self.announce_buffer(Some(length), since, ts, handler);
+                self.pass_over(length - before);
                 self.enter(next, ts, handler);
                 &bytes[length - before..]
             }
@@ -330,6 +410,8 @@ impl Parser {
         match start_line::first_line(bytes, from) {
             // HTTP/0.9 had one request to a connection.
             FirstLine::Simple(_) if !self.may_be_simple() => FirstLine::Foreign,
+            FirstLine::Vague if self.in_sync || self.may_be_simple() => FirstLine::Head,
+            FirstLine::Vague => FirstLine::Foreign,
             line => line,
         }
     }
@@ -340,55 +422,40 @@ impl Parser {
 
     /// What stands where a message should start is none.
     fn foreign(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
-        self.state = State::Lost;
+        let mark = self.mark(ts);
+        if self.first && handler.is_bare_response(mark) {
+            handler.bytes(bytes.len() as u64);
+            self.state = State::Body { body: Body::UntilClose, doubt: false, expects: false };
+            return;
+        }
+        self.state = State::Lost { behind_hole: false };
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
-            handler.event(Event::Malformed, ts);
-            handler.event(Event::Gap, ts);
+            handler.event(Event::Malformed, mark);
+            handler.event(Event::Gap, mark);
         } else if self.first && self.from_start {
             let sign = start_line::sure_sign(bytes);
-            handler.event(Event::Foreign(sign.unwrap_or(Protocol::Other), bytes), ts);
-            (self.first, self.tries) = (false, Some(TRIES));
+            handler.event(Event::Foreign(sign.unwrap_or(Protocol::Other), bytes), mark);
+            let tries = self.tries.map_or(TRIES, |tries| tries - 1);
+            (self.first, self.tries) = (false, Some(tries));
+            if tries == 0 {
+                self.stop();
+            }
         }
-    }
-
-    /// A head without end: what it says so far is believed, the rest is passed over.
-    fn long_head(&mut self, line: FirstLine, since: Timestamp, ts: Timestamp, handler: &mut impl Handler) {
-        handler.event(Event::Malformed, ts);
-        if line != FirstLine::Head {
-            self.buffer = Vec::new();
-            return self.lose(ts, handler);
-        }
-        let blank = self.buffer.ends_with(b"\n") || self.buffer.ends_with(b"\n\r");
-        let next = self.announce_buffer(None, since, ts, handler);
-        self.state = State::HeadTail { next, blank };
-    }
-
-    fn head_tail<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
-        let State::HeadTail { next, blank } = &mut self.state else { return bytes };
-        let end = memchr::memchr(b'\n', bytes);
-        let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 1));
-        let is_blank = *blank && matches!(line, b"\r" | b"\n" | b"\r\n");
-        let next = *next;
-        *blank = is_blank || end.is_some();
-        handler.bytes(line.len() as u64);
-        if is_blank && end.is_some() {
-            self.enter(next, ts, handler);
-        }
-        rest
     }
 
     /// Tells of the head in the buffer, so many bytes of it or all.
     fn announce_buffer(
         &mut self,
         length: Option<usize>,
-        since: Timestamp,
+        since: Mark,
         ts: Timestamp,
         handler: &mut impl Handler,
     ) -> Next {
         let buffer = std::mem::take(&mut self.buffer);
         let bytes = &buffer[..length.unwrap_or(buffer.len())];
-        let Some((head, _)) = head::read(bytes) else { return Next::Message };
+        let head = head::read(bytes).map(|(head, _)| head).or_else(|| head::read_cut(bytes));
+        let Some(head) = head else { return Next::Message };
         self.announce(&head, Extent { bytes: bytes.len() as u64, since }, ts, handler)
     }
 
@@ -396,12 +463,12 @@ impl Parser {
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
         if std::mem::take(&mut self.was_lost) {
-            handler.event(Event::Resync, ts);
+            handler.event(Event::Resync, self.mark(ts));
         }
         let next = match *head {
             Head::Request(ref request) => {
                 handler.request(request, extent);
-                Next::Body { framing: request.framing, doubt: false }
+                Next::Body { framing: request.framing, doubt: false, expects: request.expects_continue }
             }
             Head::Response(ref response) => {
                 let follows = handler.response(response, extent);
@@ -409,7 +476,7 @@ impl Parser {
             }
         };
         if !head.ambiguities().is_empty() {
-            head.ambiguities().iter().for_each(|ambiguity| handler.event(Event::Ambiguous(ambiguity), ts));
+            head.ambiguities().iter().for_each(|ambiguity| handler.event(Event::Ambiguous(ambiguity), self.mark(ts)));
         }
         next
     }
@@ -425,21 +492,24 @@ impl Parser {
                 self.end(ts, handler);
                 self.restart();
             }
-            Next::Body { framing, doubt } => {
+            Next::Body { framing, doubt, expects } => {
                 if let Some(body) = Body::new(framing) {
-                    self.state = State::Body { body, doubt };
+                    self.state = State::Body { body, doubt, expects };
                     return;
                 }
                 self.end(ts, handler);
                 if framing == Framing::Unknown {
-                    self.state = State::Lost;
+                    self.state = State::Lost { behind_hole: false };
                 }
             }
         }
     }
 
     fn body<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
-        let State::Body { body, doubt } = &mut self.state else { return bytes };
+        let State::Body { body, doubt, expects } = &mut self.state else { return bytes };
+        if *expects {
+            return self.expected(bytes, ts, handler);
+        }
         if std::mem::take(doubt) && start_line::likeness(bytes) == Likeness::Response {
             self.end(ts, handler);
             return bytes;
@@ -449,14 +519,16 @@ impl Parser {
             progress @ (Progress::Done(taken) | Progress::Broken(taken)) => (taken, progress),
         };
         handler.bytes(taken as u64);
+        self.pass_over(taken);
         match progress {
             Progress::More => {}
             Progress::Done(_) => self.end(ts, handler),
             Progress::Broken(_) => {
-                handler.event(Event::Ambiguous(Ambiguity::Chunk), ts);
-                handler.event(Event::Malformed, ts);
-                self.lose(ts, handler);
-                return &[];
+                handler.event(Event::Ambiguous(Ambiguity::Chunk), self.mark(ts));
+                handler.event(Event::Malformed, self.mark(ts));
+                self.lose(false, ts, handler);
+                let rest = &bytes[taken..];
+                return start_line::behind_broken_chunk(rest).map_or(&[], |at| &rest[at..]);
             }
         }
         &bytes[taken..]
@@ -470,8 +542,8 @@ fn after_response(response: &ResponseHead<'_>, follows: Follows) -> Next {
         (Follows::Tunnel, _) => Next::Tunnel,
         (Follows::Connection, _) => Next::Connection,
         (Follows::Nothing, _) | (_, 100..=199 | 204 | 304) => Next::Message,
-        (Follows::Doubt, _) => Next::Body { framing, doubt: true },
-        (Follows::Body, _) => Next::Body { framing, doubt: false },
+        (Follows::Doubt, _) => Next::Body { framing, doubt: true, expects: false },
+        (Follows::Body, _) => Next::Body { framing, doubt: false, expects: false },
     }
 }
 

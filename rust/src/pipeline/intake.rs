@@ -1,10 +1,12 @@
-//! From a captured frame to what it holds for us: decoding, putting fragments together, entering tunnels.
+//! From a captured frame to what it holds for us: decoding, putting fragments together, entering tunnels, and undoing the
+//! translation of addresses on this machine.
 //!
 //! The half of the pipeline that knows no connections. One intake sees all packets of a source and says of each which
 //! connection it belongs to, so that another thread may take it from here.
 
 use super::decode::{self, Datagram, FlowKey, FragmentPart, NotTcp, Segment, Undecoded};
 use super::defragment::{self, Defragmenter};
+use super::nat::Nat;
 use super::packet::{InterfaceId, Packet, Timestamp};
 
 /// What a packet holds.
@@ -44,6 +46,8 @@ pub struct Arrival<'a> {
     pub is_truncated: bool,
     /// Other packets had a part in what it holds.
     pub is_assembled: bool,
+    /// Its addresses are those of a connection seen before, not its own.
+    pub is_translated: bool,
     /// What it holds.
     pub content: Content<'a>,
 }
@@ -60,7 +64,7 @@ impl Arrival<'_> {
     /// A packet of a link type that cannot be decoded.
     pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32, link_type: u32) -> Self {
         let content = Content::Undecoded(Undecoded::LinkType(link_type));
-        Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, content }
+        Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, is_translated: false, content }
     }
 }
 
@@ -70,36 +74,54 @@ pub struct Intake {
     /// One for the outermost fragments, one for those within a tunnel: a packet may be in both.
     fragments: [Defragmenter; 2],
     tunnels: bool,
+    nat: Option<Nat>,
+    /// Packets may come from several interfaces, so one may be seen again behind a translation.
+    has_several: bool,
 }
 
 impl Intake {
-    /// `tunnels` are looked into or left alone.
-    pub fn new(fragments: defragment::Limits, tunnels: bool) -> Self {
-        Self { fragments: [Defragmenter::new(fragments), Defragmenter::new(fragments)], tunnels }
+    /// `tunnels` are looked into or left alone; without `nat` each translated connection is one of its own.
+    pub fn new(fragments: defragment::Limits, tunnels: bool, nat: Option<Nat>) -> Self {
+        let fragments = [Defragmenter::new(fragments), Defragmenter::new(fragments)];
+        Self { fragments, tunnels, nat, has_several: false }
+    }
+
+    /// There is an interface of this number.
+    pub fn add_interface(&mut self, id: InterfaceId) {
+        self.has_several |= id != InterfaceId::default() && self.nat.is_some();
+    }
+
+    /// What a packet belongs to can be told from itself alone.
+    pub fn is_simple(&self) -> bool {
+        !self.has_several
     }
 
     /// Reads a packet.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a packet that is returned through memory costs as much as reading it")]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
+        let Self { fragments, tunnels, nat, has_several } = self;
         let arrival = |content| Arrival {
             ts: packet.ts,
             interface: packet.interface,
             wire_len: packet.wire_len,
             is_truncated: packet.is_truncated(),
             is_assembled: false,
+            is_translated: false,
             content,
         };
         match decode::datagram(packet) {
             Ok(datagram) if datagram.fragment.is_none() && datagram.protocol == decode::TCP => {
                 match decode::segment(&datagram, packet.ts, packet.interface) {
+                    Ok(segment) if *has_several => translated(nat.as_ref(), arrival(Content::Segment(segment))),
                     Ok(segment) => arrival(Content::Segment(segment)),
                     Err(problem) => arrival(Content::without(problem)),
                 }
             }
             Ok(datagram) => {
-                let (content, is_assembled) = self.unwrap(datagram, packet);
-                Arrival { is_assembled, ..arrival(content.unwrap_or_else(Content::without)) }
+                let (content, is_assembled) = unwrap(fragments, *tunnels, datagram, packet);
+                let arrival = Arrival { is_assembled, ..arrival(content.unwrap_or_else(Content::without)) };
+                translated(nat.as_ref().filter(|_| *has_several), arrival)
             }
             Err(problem) => arrival(Content::without(problem)),
         }
@@ -119,41 +141,51 @@ impl Intake {
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
     }
+}
 
-    /// What a fragment or a tunnel holds, and whether other packets had a part in it.
-    #[cold]
-    fn unwrap<'a>(
-        &'a mut self,
-        mut datagram: Datagram<'a>,
-        packet: &Packet<'a>,
-    ) -> (Result<Content<'a>, NotTcp>, bool) {
-        let [outermost, within] = &mut self.fragments;
-        let (mut outermost, mut within) = (Some(outermost), Some(within));
-        let mut is_assembled = false;
-        for entered in 0..=decode::MAX_TUNNELS {
-            if let Some(part) = datagram.fragment {
-                if !self.tunnels && !datagram.may_hold_tcp(part) {
-                    return (Err(outside(&datagram, part)), is_assembled);
-                }
-                is_assembled = true;
-                let fragments = if entered == 0 { outermost.take() } else { within.take() };
-                let Some(fragments) = fragments else { return (Err(NESTED), is_assembled) };
-                let Some(whole) = fragments.push(&datagram, part, packet.ts) else {
-                    return (Ok(Content::Fragment), is_assembled);
-                };
-                datagram = whole;
-            }
-            match inner(datagram, self.tunnels) {
-                Ok(Inner::Entered(inner)) => datagram = inner,
-                Ok(Inner::Last(last)) => {
-                    let segment = decode::segment(&last, packet.ts, packet.interface);
-                    return (segment.map(Content::Segment), is_assembled);
-                }
-                Err(problem) => return (Err(problem), is_assembled),
-            }
-        }
-        (Err(NotTcp::Undecoded(Undecoded::Tunnels)), is_assembled)
+/// A packet with the addresses under which its connection was seen first.
+#[cold]
+fn translated<'a>(nat: Option<&Nat>, mut arrival: Arrival<'a>) -> Arrival<'a> {
+    if let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
+        arrival.is_translated = nat.translate(segment);
     }
+    arrival
+}
+
+/// What a fragment or a tunnel holds, and whether other packets had a part in it.
+#[cold]
+fn unwrap<'a>(
+    fragments: &'a mut [Defragmenter; 2],
+    tunnels: bool,
+    mut datagram: Datagram<'a>,
+    packet: &Packet<'a>,
+) -> (Result<Content<'a>, NotTcp>, bool) {
+    let [outermost, within] = fragments;
+    let (mut outermost, mut within) = (Some(outermost), Some(within));
+    let mut is_assembled = false;
+    for entered in 0..=decode::MAX_TUNNELS {
+        if let Some(part) = datagram.fragment {
+            if !tunnels && !datagram.may_hold_tcp(part) {
+                return (Err(outside(&datagram, part)), is_assembled);
+            }
+            is_assembled = true;
+            let fragments = if entered == 0 { outermost.take() } else { within.take() };
+            let Some(fragments) = fragments else { return (Err(NESTED), is_assembled) };
+            let Some(whole) = fragments.push(&datagram, part, packet.ts) else {
+                return (Ok(Content::Fragment), is_assembled);
+            };
+            datagram = whole;
+        }
+        match inner(datagram, tunnels) {
+            Ok(Inner::Entered(inner)) => datagram = inner,
+            Ok(Inner::Last(last)) => {
+                let segment = decode::segment(&last, packet.ts, packet.interface);
+                return (segment.map(Content::Segment), is_assembled);
+            }
+            Err(problem) => return (Err(problem), is_assembled),
+        }
+    }
+    (Err(NotTcp::Undecoded(Undecoded::Tunnels)), is_assembled)
 }
 
 /// Fragments within fragments within fragments.

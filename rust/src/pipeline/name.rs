@@ -174,16 +174,27 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
     }
 }
 
+/// The section of a target that may go on is all there.
+pub fn has_whole_section(target: &[u8], depth: usize) -> bool {
+    let path = split_absolute(target).map_or(target, |(_, path)| path);
+    path.strip_prefix(b"/").is_some_and(|path| end_of_segments(path, depth).is_some())
+}
+
 /// Length of the first `depth` segments of a path that has lost its leading slash.
 fn segments(path: &[u8], depth: usize) -> usize {
+    let end = end_of_segments(path, depth).unwrap_or(path.len());
+    path[..end].iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1)
+}
+
+/// Where the first `depth` segments end, the slash behind them left out, if something follows them.
+fn end_of_segments(path: &[u8], depth: usize) -> Option<usize> {
     let mut left = depth;
     // Up to the slash behind segment number `depth`.
     let is_end = |byte: u8| {
         left -= usize::from(byte == b'/' && left > 0);
         matches!(byte, b'?' | b'#') || left == 0
     };
-    let end = if depth == 0 { 0 } else { path.iter().copied().position(is_end).unwrap_or(path.len()) };
-    path[..end].iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1)
+    if depth == 0 { Some(0) } else { path.iter().copied().position(is_end) }
 }
 
 /// What ends the name of a segment.

@@ -2,8 +2,11 @@
 //!
 //! In-order data goes straight through as a slice of its packet. What arrives early is held back, within bounds, until
 //! the hole before it is filled or given up; of bytes that overlap, the first to arrive win. Bytes that nobody will look
-//! at (a body being skipped) are held as ranges without content. Not done here: deciding *when* a hole is given up, which
-//! takes both directions and is `flow`'s.
+//! at (a body being skipped) are held as ranges without content.
+//!
+//! A segment is also held back while it acknowledges bytes of the other direction that have not been handed on: its
+//! sender had them, so the capture recorded the two out of order, or lost some. Not done here: deciding *when* a hole is
+//! given up, which takes both directions and is `flow`'s.
 
 use std::collections::VecDeque;
 
@@ -15,12 +18,16 @@ use crate::pipeline::packet::Timestamp;
 pub struct Chunk<'a> {
     /// Bytes of the stream that cannot be seen, before `bytes`: lost, cut off by the snapshot length, or not wanted.
     pub skipped: u64,
+    /// The snapshot length cut them off: they belong to the segment that was delivered last.
+    pub cut: bool,
     /// What can be seen; may be empty after a skip.
     pub bytes: &'a [u8],
+    /// Sequence number of the first of `bytes`.
+    pub seq: SeqNumber,
+    /// What their segment acknowledges of the other direction; `None` in a hole.
+    pub ack: Option<SeqNumber>,
     /// These are the very first bytes of the connection in this direction: its SYN was seen.
     pub start: bool,
-    /// The receiver had acknowledged them before they were seen: the capture brings them late.
-    pub late: bool,
     /// When the segment was captured.
     pub ts: Timestamp,
 }
@@ -34,10 +41,19 @@ pub struct Piece<'a> {
     pub bytes: &'a [u8],
     /// Its length on the wire.
     pub len: u32,
-    /// The receiver had acknowledged it before.
-    pub late: bool,
+    /// What it acknowledges of the other direction.
+    pub ack: Option<SeqNumber>,
     /// When it was captured.
     pub ts: Timestamp,
+}
+
+/// Acknowledgements this far ahead of what was seen are not believed, or belong to a stretch that nobody captured.
+const MAX_AHEAD: i32 = 16 << 20;
+
+/// True when a segment acknowledges nothing that is still missing: `peer` is how far the other direction has come.
+pub fn is_due(ack: Option<SeqNumber>, peer: Option<SeqNumber>) -> bool {
+    let ahead = ack.zip(peer).map_or(0, |(ack, peer)| ack.distance(peer));
+    !(1..=MAX_AHEAD).contains(&ahead)
 }
 
 impl Piece<'_> {
@@ -118,7 +134,19 @@ struct Held {
     len: u32,
     /// May be shorter than `len`: cut off, or not wanted.
     bytes: Box<[u8]>,
+    ack: Option<SeqNumber>,
     ts: Timestamp,
+}
+
+/// The first segment of a waiting line.
+#[derive(Clone, Copy, Debug)]
+pub struct Front {
+    /// Its first byte.
+    pub seq: SeqNumber,
+    /// What it acknowledges of the other direction.
+    pub ack: Option<SeqNumber>,
+    /// When it was captured.
+    pub ts: Timestamp,
 }
 
 impl Held {
@@ -130,7 +158,6 @@ impl Held {
 /// The waiting line of a stream with a hole, by sequence number, without overlaps.
 #[derive(Debug)]
 struct Waiting {
-    since: Timestamp,
     bytes: usize,
     segments: VecDeque<Held>,
 }
@@ -179,9 +206,32 @@ impl Stream {
         self.begun.then_some(self.next)
     }
 
-    /// When the first hole opened, if there is one.
-    pub fn hole_since(&self) -> Option<Timestamp> {
-        self.waiting.as_ref().map(|waiting| waiting.since)
+    /// How far it has come, as an acknowledgement by the other side would say: a FIN takes a number.
+    pub fn reached(&self) -> Option<SeqNumber> {
+        self.begun.then(|| self.next.plus(u32::from(self.is_finished())))
+    }
+
+    /// The first of the segments held back, if there is one.
+    #[inline]
+    pub fn front(&self) -> Option<Front> {
+        let held = self.waiting.as_ref()?.segments.front()?;
+        Some(Front { seq: held.seq, ack: held.ack, ts: held.ts })
+    }
+
+    /// Segments are held back.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// How many segments are held back.
+    pub fn waiting(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.segments.len())
+    }
+
+    /// The first segment held back is next, and acknowledges nothing that is missing.
+    pub fn is_due(&self, peer: Option<SeqNumber>) -> bool {
+        self.front().is_some_and(|front| front.seq == self.next && is_due(front.ack, peer))
     }
 
     /// The sender will send nothing from `seq` on.
@@ -199,13 +249,17 @@ impl Stream {
         self.fin_seen && !self.fin.is_after(self.next)
     }
 
-    /// Takes what a segment adds.
-    pub fn push(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) {
+    /// Takes what a segment adds. `peer` is how far the other direction has come, see [`Self::reached`].
+    pub fn push(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
+        if self.begun && self.next == piece.seq && self.waiting.is_none() && is_due(piece.ack, peer) {
+            // Nearly every one.
+            return self.deliver(piece, sink);
+        }
         if !self.begun {
             self.begin(piece.seq);
         }
-        if piece.seq.is_after(self.next) {
-            return self.push_early(piece, budget, sink);
+        if piece.seq.is_after(self.next) || !is_due(piece.ack, peer) && self.is_wanted(&piece) {
+            return self.push_early(piece, peer, budget, sink);
         }
         loop {
             let known = self.next.distance(piece.seq) as u32;
@@ -213,86 +267,95 @@ impl Stream {
                 return;
             }
             let new = piece.after(known);
-            let held = self.waiting.as_ref().and_then(|waiting| waiting.segments.front());
             // First wins: what is held already was here before this.
-            let room = held.map_or(u32::MAX, |held| held.seq.distance(self.next) as u32);
+            let room = self.front().map_or(u32::MAX, |held| held.seq.distance(self.next) as u32);
+            if room == 0 {
+                return self.push_early(new, peer, budget, sink);
+            }
             self.deliver(new.first(new.len.min(room)), sink);
-            self.deliver_held(budget, sink);
+            self.deliver_due(peer, budget, sink);
         }
     }
 
-    /// Gives up the first hole: what is held behind it is delivered, up to the next one.
-    pub fn give_up_hole(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
-        let Some(held) = self.waiting.as_ref().and_then(|waiting| waiting.segments.front()) else { return };
-        let lost = held.seq.distance(self.next) as u32;
-        let ts = held.ts;
-        budget.gaps += 1;
-        budget.gap_bytes += u64::from(lost);
-        self.next = held.seq;
-        self.skip(lost, ts, sink);
-        self.deliver_held(budget, sink);
+    /// Somebody will look at some of it.
+    fn is_wanted(&self, piece: &Piece<'_>) -> bool {
+        piece.seq.plus(piece.len).is_after(self.next.plus(self.unwanted))
     }
 
-    /// Gives up every hole; at the end of a connection nothing is waited for.
-    pub fn flush(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
-        while self.waiting.is_some() {
-            self.give_up_hole(budget, sink);
+    /// Gives up what the first segment held back waits for: that and what has become due is delivered.
+    pub fn give_up_hole(&mut self, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
+        let Some(front) = self.front() else { return };
+        self.skip_to(front.seq, front.ts, budget, sink);
+        self.deliver_front(budget, sink);
+        self.deliver_due(peer, budget, sink);
+    }
+
+    /// Gives up all before `seq` that was not seen.
+    pub fn skip_to(&mut self, seq: SeqNumber, ts: Timestamp, budget: &mut Budget, sink: &mut impl Sink) {
+        let lost = seq.distance(self.next);
+        if lost > 0 {
+            budget.gaps += 1;
+            budget.gap_bytes += lost as u64;
+            self.next = seq;
+            self.skip(lost as u32, false, None, ts, sink);
         }
     }
 
     /// Hands on what is next.
     fn deliver(&mut self, piece: Piece<'_>, sink: &mut impl Sink) {
-        let Piece { bytes, len, late, ts, .. } = piece;
+        let Piece { seq, bytes, len, ack, ts } = piece;
         self.next = self.next.plus(len);
         if !bytes.is_empty() {
-            let chunk = Chunk { skipped: 0, bytes, start: self.at_start, late, ts };
+            let chunk = Chunk { skipped: 0, cut: false, bytes, seq, ack, start: self.at_start, ts };
             self.unwanted = within_reach(sink.chunk(chunk));
             self.at_start = false;
         }
         if bytes.len() < len as usize {
-            self.skip(len - bytes.len() as u32, ts, sink);
+            self.skip(len - bytes.len() as u32, true, ack, ts, sink);
         }
     }
 
-    fn skip(&mut self, len: u32, ts: Timestamp, sink: &mut impl Sink) {
+    fn skip(&mut self, len: u32, cut: bool, ack: Option<SeqNumber>, ts: Timestamp, sink: &mut impl Sink) {
         self.at_start = false;
-        let chunk = Chunk { skipped: u64::from(len), bytes: &[], start: false, late: false, ts };
+        let chunk = Chunk { skipped: u64::from(len), cut, bytes: &[], seq: self.next, ack, start: false, ts };
         self.unwanted = within_reach(sink.chunk(chunk));
     }
 
-    /// Hands on what is held and has become next.
-    fn deliver_held(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
-        while let Some(waiting) = self.waiting.as_mut() {
-            if waiting.segments.front().is_some_and(|held| held.seq != self.next) {
-                break;
-            }
-            let Some(held) = waiting.segments.pop_front() else { break };
-            waiting.bytes -= held.bytes.len();
-            waiting.since = held.ts;
-            budget.held -= held.bytes.len() + SEGMENT_COST;
-            if waiting.segments.is_empty() {
-                self.waiting = None;
-            }
-            self.deliver(Piece { seq: held.seq, bytes: &held.bytes, len: held.len, late: false, ts: held.ts }, sink);
+    /// Hands on what is held and has become due.
+    pub fn deliver_due(&mut self, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
+        while self.is_due(peer) {
+            self.deliver_front(budget, sink);
         }
     }
 
-    /// Holds back what is ahead of a hole; over the bounds the hole is given up.
-    fn push_early(&mut self, piece: Piece<'_>, budget: &mut Budget, sink: &mut impl Sink) {
-        if piece.len == 0 {
+    /// Hands on the first segment held back, which is next.
+    fn deliver_front(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
+        let Some(waiting) = self.waiting.as_mut() else { return };
+        let Some(held) = waiting.segments.pop_front() else { return };
+        waiting.bytes -= held.bytes.len();
+        budget.held -= held.bytes.len() + SEGMENT_COST;
+        if waiting.segments.is_empty() {
+            self.waiting = None;
+        }
+        let Held { seq, len, ref bytes, ack, ts } = held;
+        self.deliver(Piece { seq, bytes, len, ack, ts }, sink);
+    }
+
+    /// Holds back what is ahead of a hole or of the other direction; over the bounds nothing is waited for.
+    fn push_early(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
+        let known = self.next.distance(piece.seq).max(0) as u32;
+        if piece.len <= known {
             return;
         }
-        let end = piece.seq.plus(piece.len);
-        let is_wanted = end.is_after(self.next.plus(self.unwanted));
-        let piece = if is_wanted { piece } else { Piece { bytes: &[], ..piece } };
-        let waiting = self.waiting.get_or_insert_with(|| {
-            Box::new(Waiting { since: piece.ts, bytes: 0, segments: VecDeque::with_capacity(4) })
-        });
+        let piece = piece.after(known);
+        let piece = if self.is_wanted(&piece) { piece } else { Piece { bytes: &[], ..piece } };
+        let waiting =
+            self.waiting.get_or_insert_with(|| Box::new(Waiting { bytes: 0, segments: VecDeque::with_capacity(4) }));
         let before = waiting.cost();
         waiting.insert(piece);
         budget.held += waiting.cost() - before;
         while self.waiting.as_ref().is_some_and(|waiting| budget.is_exceeded_by(waiting)) {
-            self.give_up_hole(budget, sink);
+            self.give_up_hole(peer, budget, sink);
         }
     }
 }
@@ -328,7 +391,8 @@ impl Waiting {
             let new = piece.first(piece.len.min(room));
             if new.len > 0 && !self.extend_range(at, new) {
                 self.bytes += new.bytes.len();
-                self.segments.insert(at, Held { seq: new.seq, len: new.len, bytes: new.bytes.into(), ts: new.ts });
+                let Piece { seq, bytes, len, ack, ts } = new;
+                self.segments.insert(at, Held { seq, len, bytes: bytes.into(), ack, ts });
                 at += 1;
             }
             piece = piece.after(piece.len.min(new.len.saturating_add(held)));

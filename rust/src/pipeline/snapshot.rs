@@ -32,6 +32,8 @@ pub use window::Window;
 
 /// The row for what did not fit under the caps on hosts and sections.
 pub const OTHER: &str = "~other";
+/// The section of requests whose path the snapshot length cut off.
+pub const UNKNOWN: &str = "~unknown";
 /// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
 pub const MAX_ADDRESSES: usize = 8;
 /// Kinds of packets that are not decoded, counted apart in an interval: more than a network has, few enough to look through.
@@ -159,10 +161,12 @@ counters! {
         undecodable,
         /// Packets cut by the snapshot length.
         truncated,
-        /// Heads of messages that could not be read since a packet of them was cut by the snapshot length.
+        /// Heads of messages cut by it.
         truncated_heads,
         /// Packets within a tunnel that was not looked into.
         encapsulated,
+        /// Packets that were captured before, on another interface, under another tag or before an address was rewritten.
+        copies,
         /// Holes in streams that were given up.
         gaps,
         /// Bytes in them.
@@ -185,6 +189,8 @@ counters! {
         hits_error,
         /// Exchanges that did not fit.
         exchanges_dropped,
+        /// How often the wall clock was set while a live capture ran.
+        clock_steps,
     } and {
         /// Connections being tracked.
         flows: Gauge,

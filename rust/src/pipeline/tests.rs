@@ -1,6 +1,6 @@
 //! Whole captures through all stages. Most tests need no known answer: a capture and its disguise must count the same.
 
-mod forge;
+pub mod forge;
 
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};
@@ -332,6 +332,7 @@ fn every_limit_at_one_still_counts_and_never_panics() {
         },
         defragment: defragment::Limits { datagrams: 1, bytes: 1, patience: 1 },
         tunnels: true,
+        nat: Some(nat::Nat::default()),
     };
     let frames: Vec<Frame> = (1..50)
         .flat_map(|port| {
@@ -385,13 +386,18 @@ fn a_port_reused_behind_a_download_joined_midway_is_one_connection_more() {
 
 #[test]
 fn idle_connections_are_forgotten_in_packet_time() {
-    let frames = Forge::connection(Wire::default(), &TURNS[..1]);
-    let mut pipeline = Pipeline::new(Settings::default());
-    frames[..5].iter().for_each(|frame| pipeline.push(&frame.packet()));
-    assert_eq!(pipeline.stages.flows.len(), 1);
-    pipeline.tick(Timestamp(frames[0].ts + 299 * SECOND));
-    assert_eq!(pipeline.stages.flows.len(), 1);
-    pipeline.tick(Timestamp(frames[0].ts + 301 * SECOND));
-    assert_eq!(pipeline.stages.flows.len(), 0);
-    assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.unanswered, 1);
+    // Silence in seconds after a request alone, and after its response.
+    for (turns, packets, kept, forgotten, unanswered) in [(1, 5, 3599, 3601, 1), (2, 7, 299, 301, 0)] {
+        let frames = Forge::connection(Wire::default(), &TURNS[..turns]);
+        let mut pipeline = Pipeline::new(Settings::default());
+        frames[..packets].iter().for_each(|frame| pipeline.push(&frame.packet()));
+        let since = frames[packets - 1].ts;
+        for seconds in (0..kept).step_by(60).chain([kept]) {
+            pipeline.tick(Timestamp(since + seconds * SECOND));
+            assert_eq!(pipeline.stages.flows.len(), 1, "{turns} after {seconds} s");
+        }
+        pipeline.tick(Timestamp(since + forgotten * SECOND));
+        assert_eq!(pipeline.stages.flows.len(), 0, "{turns}");
+        assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.unanswered, unanswered);
+    }
 }

@@ -61,9 +61,10 @@ impl Engine {
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], filter = None,
         snaplen = DEFAULT_SNAPLEN, buffer_size = DEFAULT_BUFFER_SIZE, promiscuous = true,
-        interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false, workers = 1,
+        interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
+        response_timeout = 3600.0, workers = 1,
     ))]
-    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
@@ -77,6 +78,8 @@ impl Engine {
         timeout: Option<f64>,
         exchanges: bool,
         decode_tunnels: bool,
+        count_copies: bool,
+        response_timeout: f64,
         workers: usize,
     ) -> PyResult<Self> {
         if !(1..=MAX_WORKERS).contains(&workers) {
@@ -91,13 +94,22 @@ impl Engine {
             Source::Files(read)
         };
         let aggregate = aggregate::Settings { section_depth, exchanges, ..aggregate::Settings::default() };
+        let waiting_idle = duration("response_timeout", response_timeout, 0.0)?;
+        let waiting_idle = waiting_idle.as_nanos().try_into().unwrap_or(i64::MAX);
+        let flows = pipeline::flow::Limits { waiting_idle, ..pipeline::flow::Limits::default() };
         let settings = Settings {
             source,
             capture: capture::live::Settings { filter, tunnels: decode_tunnels, snaplen, buffer_size, promiscuous },
             interval: duration("interval", interval, 0.01)?,
             timeout: timeout.map(|timeout| duration("timeout", timeout, 0.0)).transpose()?,
             workers,
-            pipeline: pipeline::Settings { aggregate, tunnels: decode_tunnels, ..pipeline::Settings::default() },
+            pipeline: pipeline::Settings {
+                aggregate,
+                flows,
+                tunnels: decode_tunnels,
+                nat: (!count_copies).then(pipeline::nat::Nat::default),
+                ..pipeline::Settings::default()
+            },
         };
         Ok(Self { settings: Mutex::new(Some(settings)), running: OnceLock::new(), pid: std::process::id() })
     }

@@ -8,23 +8,23 @@ use super::super::batch::{Batch, Event};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
 use super::super::{Job, worker_of};
+use super::Coordinator;
+use super::clocks::Clocks;
 use super::post::{Mail, Post};
-use super::{Coordinator, now};
+use super::timeline::Timeline;
 use crate::capture::Error;
 use crate::capture::live::{BLOCK_TIMEOUT_MS, Interface};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
-use crate::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
 /// Packets taken from one interface before the next has its turn.
 const BATCH: usize = 4096;
-/// How long after its end an interval is closed by the wall clock: blocks of the kernel's buffer arrive that late.
+/// How long after its end an interval is closed when no packet does: blocks of the kernel's buffer arrive that late.
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
-/// A packet stamped later than this from now has a broken clock.
-const MAX_AHEAD: i64 = 5 * SECOND;
-/// At most so many empty intervals are made up for a clock that was set forward.
+/// At most so many empty intervals are made up for a time in which nothing ran: the machine slept, or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
 /// How long the end of a capture may take for what the kernel still holds, and then for what other workers send.
 const DRAINING: Duration = Duration::from_millis(80);
@@ -35,6 +35,9 @@ pub struct Member {
     job: Arc<Job>,
     collector: Arc<Collector>,
     post: Arc<Post>,
+    clocks: Arc<Clocks>,
+    /// As of the last look at the clocks.
+    time: Timeline,
     clock: Clock,
     pub pipeline: Pipeline,
     pub intervals: Intervals,
@@ -50,12 +53,20 @@ pub struct Member {
 }
 
 impl Member {
-    pub fn new(number: usize, job: &Arc<Job>, collector: &Arc<Collector>, post: &Arc<Post>) -> Self {
+    pub fn new(
+        number: usize,
+        job: &Arc<Job>,
+        collector: &Arc<Collector>,
+        post: &Arc<Post>,
+        clocks: &Arc<Clocks>,
+    ) -> Self {
         Self {
             number,
             job: job.clone(),
             collector: collector.clone(),
             post: post.clone(),
+            clocks: clocks.clone(),
+            time: clocks.look(&job.shared),
             clock: Clock::default(),
             pipeline: Pipeline::new(job.pipeline.share(post.workers())),
             intervals: Intervals::new(job.interval),
@@ -67,13 +78,19 @@ impl Member {
         }
     }
 
+    /// Opens the first interval.
+    pub fn begin(&mut self) {
+        self.look();
+        self.intervals.open_at(self.time.label(self.time.now));
+    }
+
     /// Captures until the end. When this worker ends, for whatever reason, all do.
     pub fn run(mut self, mut coordinator: Option<Coordinator>) -> Result<(), Error> {
         let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
         loop {
             self.read_mail();
             let is_busy = self.take_packets();
-            self.keep_time(now());
+            self.keep_time();
             let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(&mut self));
             if next_scan.is_none() {
                 self.report_failures();
@@ -114,11 +131,11 @@ impl Member {
 
     /// Takes a batch from every interface. Returns whether one of them has more.
     fn take_packets(&mut self) -> bool {
-        let latest = now().plus(MAX_AHEAD);
+        self.look();
         let mut open = std::mem::take(&mut self.open);
         let mut is_busy = false;
         for interface in &mut open {
-            match interface.dispatch(BATCH, |packet| self.push(&Packet { ts: packet.ts.min(latest), ..*packet })) {
+            match interface.dispatch(BATCH, |packet| self.push(packet)) {
                 Ok(taken) => is_busy |= taken == BATCH,
                 Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
             }
@@ -129,10 +146,13 @@ impl Member {
         is_busy
     }
 
-    fn push(&mut self, packet: &Packet<'_>) {
-        if self.intervals.is_over(packet.ts) {
+    /// Takes a packet that the kernel stamped by the wall clock.
+    fn push(&mut self, stamped: &Packet<'_>) {
+        let packet = &Packet { ts: self.place(stamped.ts), ..*stamped };
+        let label = self.time.label(packet.ts);
+        if self.intervals.is_over(label) {
             self.catch_up();
-            self.close_through(packet.ts);
+            self.close_through(label);
         }
         let Self { clock, pipeline, outgoing, ahead, number, .. } = self;
         let looks_ahead = !ahead.is_empty() || pipeline.has_many();
@@ -183,14 +203,39 @@ impl Member {
         }
     }
 
-    /// On a silent link the wall clock closes intervals and lets connections time out.
-    fn keep_time(&mut self, now: Timestamp) {
-        let settled = now.plus(-GRACE);
+    /// Looks at the clocks. Where the times of snapshots leap, no intervals are made up: that time did not pass.
+    fn look(&mut self) {
+        let time = self.clocks.look(&self.job.shared);
+        let label = time.label(time.now);
+        if time.lead > self.time.lead && self.intervals.is_over(label) {
+            self.catch_up();
+            self.close_interval();
+            self.intervals.open_at(label);
+        }
+        let before = std::mem::replace(&mut self.time, time);
+        if self.number == 0 {
+            self.pipeline.add_clock_steps(time.steps - before.steps);
+        }
+    }
+
+    /// The time of a packet by its stamp.
+    fn place(&mut self, stamp: Timestamp) -> Timestamp {
+        self.time.place(stamp).unwrap_or_else(|| {
+            self.look();
+            self.time.place_anyhow(stamp)
+        })
+    }
+
+    /// On a silent link time closes intervals and ends connections as well.
+    fn keep_time(&mut self) {
+        self.look();
+        let settled = self.time.now.plus(-GRACE);
         self.clock.set(settled);
         self.pipeline.tick(settled);
-        if self.intervals.is_over(settled) {
+        let label = self.time.label(settled);
+        if self.intervals.is_over(label) {
             self.read_drops();
-            self.close_through(settled);
+            self.close_through(label);
         }
         if self.drops_read != self.intervals.end() {
             self.drops_read = self.intervals.end();
@@ -207,11 +252,13 @@ impl Member {
     }
 
     /// How long nothing needs to be done if no packet comes.
-    fn pause(&self, next_scan: Option<Instant>) -> Duration {
+    fn pause(&mut self, next_scan: Option<Instant>) -> Duration {
+        self.look();
         let deadlines = [next_scan, self.job.deadline].into_iter().flatten();
         let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
-        let end = self.intervals.end().map_or(now(), |end| end.plus(GRACE));
-        let until_end = Duration::from_nanos(end.since(now()));
+        let now = self.time.label(self.time.now);
+        let end = self.intervals.end().map_or(now, |end| end.plus(GRACE));
+        let until_end = Duration::from_nanos(end.since(now));
         until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
     }
 
@@ -228,11 +275,13 @@ impl Member {
 
     fn close_interval(&mut self) {
         if let Some((start, end)) = self.intervals.take() {
-            self.collector.deliver(self.number, self.pipeline.close(start, end), &self.job.shared.queue);
+            let mut part = self.pipeline.close(start, end);
+            part.exchanges.iter_mut().for_each(|exchange| exchange.ts = self.time.label(exchange.ts));
+            self.collector.deliver(self.number, part, &self.job.shared.queue);
         }
     }
 
-    /// Closes intervals, empty ones too, until `ts` is in the open one.
+    /// Closes intervals, empty ones too, until `ts`, a time of snapshots, is in the open one.
     fn close_through(&mut self, ts: Timestamp) {
         for _ in 0..MAX_CATCH_UP {
             if !self.intervals.is_over(ts) {
@@ -260,3 +309,7 @@ impl Drop for Leaving {
         self.job.shared.bell.ring();
     }
 }
+
+#[cfg(test)]
+#[path = "member_tests.rs"]
+mod tests;

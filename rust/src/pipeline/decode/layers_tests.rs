@@ -78,7 +78,7 @@ fn more_tags_than_the_bound_have_a_name() {
 }
 
 fn content(frame: &[u8], link_type: LinkType, tunnels: bool) -> Result<(String, u32), Option<Undecoded>> {
-    match Intake::new(Limits::default(), tunnels).read(&packet(link_type, frame)).content {
+    match Intake::new(Limits::default(), tunnels, None).read(&packet(link_type, frame)).content {
         Content::Segment(segment) => Ok((String::from_utf8_lossy(segment.payload).into_owned(), segment.tag)),
         Content::Undecoded(kind) => Err(Some(kind)),
         Content::Foreign | Content::Fragment => Err(None),

@@ -1,35 +1,19 @@
 //! What both directions of a connection say to each other: which request a response answers.
 
-use std::collections::VecDeque;
-
+use super::line::{Line, Verdict, Waiting};
 use super::{Exchange, MAX_WAITING, Note, Request, Response, Sink};
 use crate::pipeline::decode::{Direction, Endpoint};
 use crate::pipeline::flow::FlowInfo;
-use crate::pipeline::http::{Event, Extent, Follows, Handler, Method, Protocol, RequestHead, ResponseHead};
+use crate::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Protocol, RequestHead, ResponseHead};
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::tls::{ClientHello, Progress};
-
-/// A request that waits for its response.
-#[derive(Clone, Copy, Debug)]
-pub struct Waiting<K> {
-    pub ticket: K,
-    method: Method,
-    since: Timestamp,
-    /// When its last byte was seen.
-    ended: Option<Timestamp>,
-    bytes: u64,
-    /// The first of its connection.
-    is_first: bool,
-    /// What the connection had sent again before it.
-    retransmitted: u16,
-}
 
 /// The response being sent.
 #[derive(Debug)]
 struct Answer<K> {
     ticket: K,
-    status: u16,
+    /// `None` in HTTP/0.9.
+    status: Option<u16>,
     latency: Option<u64>,
     since: Timestamp,
     bytes: u64,
@@ -42,16 +26,12 @@ struct Answer<K> {
 pub struct Dialogue<K> {
     pub protocol: Option<Protocol>,
     pub client: Option<Direction>,
-    pub waiting: VecDeque<Waiting<K>>,
+    pub line: Line<K>,
     answer: Option<Answer<K>>,
     /// Of the newest request.
     pub ticket: Option<K>,
-    /// Responses may have been missed.
-    has_gap: bool,
-    /// Final responses since the newest request that answered nothing seen.
-    orphans: u32,
-    /// What is being read comes late: it was answered already, if it can be.
-    pub is_late: bool,
+    /// The newest request was answered before it sent the body that it announced.
+    is_refused: bool,
     /// What becomes of both parsers.
     pub then: Option<Then>,
     /// The TLS hello being read, and the direction it comes in.
@@ -60,23 +40,19 @@ pub struct Dialogue<K> {
 
 impl<K> Default for Dialogue<K> {
     fn default() -> Self {
+        let line = Line::default();
         Self {
             protocol: None,
             client: None,
-            waiting: VecDeque::new(),
+            line,
             answer: None,
             ticket: None,
-            has_gap: false,
-            orphans: 0,
-            is_late: false,
+            is_refused: false,
             then: None,
             hello: None,
         }
     }
 }
-
-/// Requests that may wait without counting as memory beside the connection: as many as a [`VecDeque`] starts with.
-const FEW: usize = 4;
 
 impl<K: Copy + PartialEq> Dialogue<K> {
     /// All was answered, and the next request may come; whose it is is still to be said.
@@ -86,50 +62,45 @@ impl<K: Copy + PartialEq> Dialogue<K> {
 
     /// What [`Self::resumed`] does not know, when that is all there is to know.
     pub fn at_rest(&self) -> Option<(Direction, K)> {
-        self.client.zip(self.ticket).filter(|_| self.waiting.is_empty() && self.is_plain())
+        self.client.zip(self.ticket).filter(|_| self.line.is_empty() && self.is_plain())
     }
 
     /// The same but for the request that waits: one, which is whole, and the newest.
     pub fn at_rest_but_one(&self) -> Option<(Direction, Waiting<K>)> {
-        let request = self.waiting.front().filter(|request| self.waiting.len() == 1 && request.ended.is_some())?;
+        let request = self.line.first().filter(|request| self.line.len() == 1 && request.ended.is_some())?;
         self.client.zip(Some(*request)).filter(|_| self.ticket == Some(request.ticket) && self.is_plain())
     }
 
-    /// Forgets all that [`Self::resumed`] does not know, but whose requests they are; the memory of a few who waited is
-    /// used again.
+    /// Drops everything that [`Self::resumed`] cannot rebuild, except the client direction and the newest ticket.
     pub fn settle(&mut self) {
-        self.waiting.clear();
-        if self.waiting.capacity() > FEW {
-            self.waiting.shrink_to(FEW);
-        }
+        self.line.clear();
         if !self.is_plain() {
-            *self = Self { waiting: std::mem::take(&mut self.waiting), ..Self::resumed() };
+            *self = Self { line: std::mem::take(&mut self.line), ..Self::resumed() };
         }
     }
 
     /// Nothing but who waits is out of the ordinary.
     fn is_plain(&self) -> bool {
-        let is_silent = self.answer.is_none() && !self.has_gap && self.orphans == 0;
-        is_silent && self.protocol == Some(Protocol::Http1)
+        self.answer.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
     }
 
     /// Bytes kept beside the connection itself.
     pub fn held(&self) -> usize {
-        let waiting = self.waiting.capacity().saturating_sub(FEW) * size_of::<Waiting<K>>();
-        waiting + self.hello.as_ref().map_or(0, |(_, hello)| hello.held())
+        self.line.held() + self.hello.as_ref().map_or(0, |(_, hello)| hello.held())
     }
 }
 
 impl<K> Dialogue<K> {
     /// Nothing was said yet; the memory of those who waited is used again.
     pub fn begin(&mut self) {
-        *self = Self { waiting: std::mem::take(&mut self.waiting), ..Self::default() };
+        self.line.clear();
+        *self = Self { line: std::mem::take(&mut self.line), ..Self::default() };
     }
 
     /// Goes on with a TLS hello, until it is whole or has a hole.
-    pub fn read_hello<S: Sink<Ticket = K>>(&mut self, chunk: &Chunk<'_>, sink: &mut S) {
+    pub fn read_hello<S: Sink<Ticket = K>>(&mut self, bytes: Option<&[u8]>, sink: &mut S) {
         let Some((_, hello)) = &mut self.hello else { return };
-        let progress = if chunk.skipped > 0 { Progress::Done(None) } else { hello.push(chunk.bytes) };
+        let progress = bytes.map_or(Progress::Done(None), |bytes| hello.push(bytes));
         if let Progress::Done(name) = progress {
             self.hello = None;
             if let Some(name) = name {
@@ -144,6 +115,10 @@ impl<K> Dialogue<K> {
 pub enum Then {
     /// The rest is another protocol.
     Stop,
+    /// What this side says is another protocol; the other side may answer that with a response of HTTP.
+    HearOther,
+    /// This side is searched for messages to its end.
+    SearchOn,
     /// The rest is a connection through a proxy (RFC 9110 §9.3.6).
     Restart,
 }
@@ -161,26 +136,26 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, host, .. } = *head;
-        let ticket = self.sink.request(&Request { method, target, host, server: self.server(), bytes });
+        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, .. } = *head;
+        let ticket = self.sink.request(&Request { method, target, is_cut, host, server: self.server(), bytes });
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
         if is_first {
             self.sink.opening(ticket, &self.flow.opening, self.direction);
         }
-        if self.dialogue.is_late && self.dialogue.orphans > 0 {
-            // Its answer passed before it did, as an orphan; the next one is not for it.
-            self.dialogue.orphans -= 1;
-            return;
-        }
-        self.dialogue.orphans = 0;
-        self.dialogue.waiting.push_back(Waiting {
+        self.dialogue.is_refused = false;
+        self.dialogue.line.push(Waiting {
             ticket,
             method,
-            since,
+            since: since.ts,
             ended: None,
             bytes,
+            start: since.seq,
+            end: since.seq,
+            ack: since.ack,
             is_first,
+            is_simple,
+            expects_continue,
             retransmitted: self.flow.retransmitted,
         });
     }
@@ -193,21 +168,24 @@ impl<S: Sink> Handler for Turn<'_, S> {
         let status = head.status;
         // RFC 9110 §15.2: an interim response is followed by the final one; 101 is the last of its kind.
         let is_final = status >= 200 || status == 101;
-        if is_final && std::mem::take(&mut self.dialogue.has_gap) {
-            self.give_up_waiting(1);
+        let Verdict { unanswered, answers } = self.dialogue.line.judge(since, is_final);
+        if unanswered > 0 {
+            self.give_up(unanswered);
         }
-        let Some(asked) = self.dialogue.waiting.front() else {
-            return self.orphan(head, Extent { bytes, since });
+        let Some(&Waiting { ticket, method, ended, .. }) = self.dialogue.line.first().filter(|_| answers) else {
+            return self.orphan(head, bytes, since.ts);
         };
-        let (ticket, method) = (asked.ticket, asked.method);
-        let latency = is_final.then(|| since.since(asked.ended.unwrap_or(since)));
+        let is_refused = self.dialogue.line.is_refused_by(status);
+        self.dialogue.is_refused |= is_refused.is_some();
+        let latency = is_final.then(|| since.ts.since(ended.or(is_refused).unwrap_or(since.ts)));
         self.sink.response(ticket, Response { status, latency, bytes });
-        self.dialogue.answer = Some(Answer { ticket, status, latency, since, bytes, is_final });
-        if status == 101 {
+        let status = Some(status);
+        self.dialogue.answer = Some(Answer { ticket, status, latency, since: since.ts, bytes, is_final });
+        if head.status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;
         }
-        if method == Method::CONNECT && (200..300).contains(&status) {
+        if method == Method::CONNECT && (200..300).contains(&head.status) {
             self.sink.note(Note::Protocol(Protocol::Tunnel));
             self.dialogue.protocol = Some(Protocol::Tunnel);
             self.dialogue.then = Some(Then::Restart);
@@ -217,12 +195,16 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
     }
 
+    fn was_refused(&self) -> bool {
+        self.dialogue.is_refused
+    }
+
     fn bytes(&mut self, count: u64) {
         if self.is_client() {
             if let Some(ticket) = self.dialogue.ticket {
                 self.sink.bytes(ticket, true, count);
             }
-            if let Some(asking) = self.dialogue.waiting.back_mut().filter(|asking| asking.ended.is_none()) {
+            if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
                 asking.bytes += count;
             }
         } else if let Some(answer) = &mut self.dialogue.answer {
@@ -231,24 +213,42 @@ impl<S: Sink> Handler for Turn<'_, S> {
         }
     }
 
-    fn end(&mut self, ts: Timestamp) {
+    fn end(&mut self, mark: Mark) {
         if self.is_client() {
-            if let Some(asking) = self.dialogue.waiting.back_mut() {
-                asking.ended.get_or_insert(ts);
+            if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
+                (asking.ended, asking.end) = (Some(mark.ts), mark.seq);
             }
         } else {
-            self.end_answer(Some(ts));
+            self.end_answer(Some(mark.ts));
         }
     }
 
-    fn event(&mut self, event: Event<'_>, ts: Timestamp) {
+    fn event(&mut self, event: Event<'_>, mark: Mark) {
         match event {
-            Event::Gap => self.gap(ts),
+            Event::Gap => self.gap(mark),
             Event::Malformed => self.sink.note(Note::ParseError),
             Event::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
             Event::Resync => self.sink.note(Note::Resync),
-            Event::Foreign(protocol, bytes) => self.foreign(protocol, bytes, ts),
+            Event::TruncatedHead => self.sink.note(Note::TruncatedHead),
+            Event::Foreign(protocol, bytes) => self.foreign(protocol, bytes, mark),
         }
+    }
+
+    fn may_begin(&mut self, is_request: bool, mark: Mark) -> bool {
+        let is_known = self.dialogue.ticket.is_some() || self.flow.opener.is_some();
+        let is_of_client = self.dialogue.client.is_none_or(|client| client == self.direction);
+        !is_request || !is_of_client || self.dialogue.line.may_ask(mark, is_known)
+    }
+
+    fn is_bare_response(&mut self, mark: Mark) -> bool {
+        let asked = self.dialogue.line.first().filter(|asked| asked.is_simple);
+        let Some(&asked) = asked.filter(|_| self.dialogue.client == Some(self.direction.reverse())) else {
+            return false;
+        };
+        let latency = Some(mark.ts.since(asked.ended.unwrap_or(mark.ts)));
+        let (ticket, since) = (asked.ticket, mark.ts);
+        self.dialogue.answer = Some(Answer { ticket, status: None, latency, since, bytes: 0, is_final: true });
+        true
     }
 }
 
@@ -259,10 +259,17 @@ impl<S: Sink> Turn<'_, S> {
 
     /// The first message tells who is the client. False when this one contradicts it.
     fn agree(&mut self, client: Direction) -> bool {
-        if matches!(self.dialogue.protocol, None | Some(Protocol::Other)) {
-            self.sink.note(Note::Protocol(Protocol::Http1));
+        let protocol = self.dialogue.protocol;
+        match protocol {
+            None | Some(Protocol::Other) => self.sink.note(Note::Protocol(Protocol::Http1)),
+            Some(Protocol::Http1 | Protocol::Tunnel) => {}
+            // The connection keeps the name of what was asked in, and is counted under that of the response as well.
+            Some(_) if self.dialogue.client.is_none() => self.sink.note(Note::Protocol(Protocol::Http1)),
+            Some(_) => {}
         }
-        self.dialogue.protocol = Some(Protocol::Http1);
+        if protocol.is_none_or(|protocol| matches!(protocol, Protocol::Other | Protocol::Tunnel)) {
+            self.dialogue.protocol = Some(Protocol::Http1);
+        }
         let agrees = *self.dialogue.client.get_or_insert(client) == client;
         if !agrees {
             self.sink.note(Note::ParseError);
@@ -275,14 +282,13 @@ impl<S: Sink> Turn<'_, S> {
         self.flow.key.sender(client.reverse())
     }
 
-    fn orphan(&mut self, head: &ResponseHead<'_>, Extent { bytes, since }: Extent) -> Follows {
+    fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64, since: Timestamp) -> Follows {
         let ticket = self.sink.unasked(self.server());
         self.sink.note(Note::Orphan);
-        self.dialogue.orphans = self.dialogue.orphans.saturating_add(u32::from(head.status >= 200));
         let (status, latency) = (head.status, None);
         self.sink.response(ticket, Response { status, latency, bytes });
-        self.dialogue.answer = Some(Answer { ticket, status, latency, since, bytes, is_final: false });
-        if head.status == 101 {
+        self.dialogue.answer = Some(Answer { ticket, status: Some(status), latency, since, bytes, is_final: false });
+        if status == 101 {
             self.enter_tunnel(head);
             return Follows::Tunnel;
         }
@@ -303,40 +309,49 @@ impl<S: Sink> Turn<'_, S> {
     /// The answer is over; `ended` when its last byte was seen.
     fn end_answer(&mut self, ended: Option<Timestamp>) {
         let Some(answer) = self.dialogue.answer.take().filter(|answer| answer.is_final) else { return };
-        let Some(asked) = self.dialogue.waiting.pop_front() else { return };
+        let Some(asked) = self.dialogue.line.remove(0) else { return };
         self.tell(&asked, Some(&answer), ended);
     }
 
-    fn gap(&mut self, ts: Timestamp) {
+    fn gap(&mut self, mark: Mark) {
         if self.is_client() {
-            self.end(ts);
+            self.end(mark);
         } else {
             self.end_answer(None);
-            self.dialogue.has_gap = true;
+            self.dialogue.line.lose(mark);
         }
     }
 
-    fn foreign(&mut self, protocol: Protocol, bytes: &[u8], ts: Timestamp) {
-        if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
+    fn foreign(&mut self, protocol: Protocol, bytes: &[u8], mark: Mark) {
+        if self.dialogue.client == Some(self.direction.reverse()) {
+            // A response that nobody can read.
+            self.sink.note(Note::ParseError);
+            self.dialogue.line.lose(mark);
+            self.dialogue.then = Some(Then::SearchOn);
+        } else if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
             self.dialogue.protocol = Some(protocol);
             self.sink.note(Note::Protocol(protocol));
             if protocol == Protocol::Tls {
                 self.dialogue.hello = Some((self.direction, Box::default()));
-                self.dialogue.read_hello(&Chunk { skipped: 0, bytes, start: true, late: false, ts }, self.sink);
+                self.dialogue.read_hello(Some(bytes), self.sink);
             }
             // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
             if protocol != Protocol::Other {
-                self.dialogue.then = Some(Then::Stop);
+                self.dialogue.then = Some(Then::HearOther);
             }
         }
     }
 
     /// The oldest requests will not be answered; `keep` of them still may.
     pub fn give_up_waiting(&mut self, keep: usize) {
-        while self.dialogue.waiting.len() > keep {
-            // The one that is being answered will be.
+        self.give_up(self.dialogue.line.len().saturating_sub(keep));
+    }
+
+    /// So many of the oldest requests will not be answered; the one that is being answered will be.
+    fn give_up(&mut self, count: usize) {
+        for _ in 0..count {
             let at = usize::from(self.dialogue.answer.as_ref().is_some_and(|answer| answer.is_final));
-            let Some(asked) = self.dialogue.waiting.remove(at) else { return };
+            let Some(asked) = self.dialogue.line.remove(at) else { return };
             self.sink.note(Note::Unanswered);
             self.tell(&asked, None, None);
         }
@@ -352,7 +367,7 @@ impl<S: Sink> Turn<'_, S> {
             server: flow.key.sender(client.reverse()),
             interface: flow.interface,
             method: asked.method,
-            status: answer.map(|answer| answer.status),
+            status: answer.and_then(|answer| answer.status),
             request_bytes: asked.bytes,
             response_bytes: answer.map_or(0, |answer| answer.bytes),
             latency: answer.and_then(|answer| answer.latency),

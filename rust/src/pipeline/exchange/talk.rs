@@ -2,7 +2,8 @@
 //! millions, nearly all of them at rest.
 
 use super::Sink;
-use super::dialogue::{Dialogue, Then, Turn, Waiting};
+use super::dialogue::{Dialogue, Then, Turn};
+use super::line::Waiting;
 use crate::pipeline::decode::Direction;
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::http::{Handler, Parser, Protocol};
@@ -53,6 +54,15 @@ impl<K: Copy> Talk<K> {
     /// It is opened by what is said next.
     pub fn is_at_rest(&self) -> bool {
         matches!(self, Self::Silent | Self::Idle { .. } | Self::Asked(_))
+    }
+
+    /// A request waits for its response.
+    pub fn is_waiting(&self) -> bool {
+        match self {
+            Self::Open(open) => !open.dialogue.line.is_empty(),
+            Self::Asked(_) => true,
+            Self::Silent | Self::Idle { .. } | Self::Opaque(_) => false,
+        }
     }
 
     /// What is known of it.
@@ -130,7 +140,7 @@ impl<K: Copy + PartialEq> Open<K> {
     /// The same where a request waits.
     fn go_on_waiting(&mut self, Asked { client, is_first, request }: Asked<K>) {
         self.go_on(client, request.ticket);
-        self.dialogue.waiting.push_back(request);
+        self.dialogue.line.push(request);
         if is_first {
             self.parsers[client.reverse() as usize] = Parser::default();
         }
@@ -154,7 +164,7 @@ impl<K: Copy + PartialEq> Open<K> {
         }
         self.dialogue.hello = None;
         Turn { flow, direction: Direction::Up, dialogue: &mut self.dialogue, sink }.give_up_waiting(1);
-        self.dialogue.waiting.shrink_to_fit();
+        self.dialogue.line.shrink();
     }
 
     pub fn chunk<S: Sink<Ticket = K>>(
@@ -164,13 +174,15 @@ impl<K: Copy + PartialEq> Open<K> {
         chunk: Chunk<'_>,
         sink: &mut S,
     ) -> u64 {
-        if let Some((speaker, _)) = self.dialogue.hello {
-            if speaker == direction {
-                self.dialogue.read_hello(&chunk, sink);
-            }
+        if self.dialogue.hello.as_ref().is_some_and(|(speaker, _)| *speaker == direction) {
+            self.dialogue.read_hello(Some(chunk.bytes).filter(|_| chunk.skipped == 0), sink);
             return 0;
         }
-        self.dialogue.is_late = chunk.late;
+        let [this, other] = [direction, direction.reverse()].map(|side| &self.parsers[side as usize]);
+        if this.is_stopped() && other.is_new() {
+            // The other side was captured in silence: nobody answers.
+            self.parsers[direction.reverse() as usize].stop();
+        }
         self.drive(flow, direction, sink, |parser, turn| parser.push(chunk, turn));
         self.parsers[direction as usize].unwanted()
     }
@@ -201,6 +213,11 @@ impl<K: Copy + PartialEq> Open<K> {
         match self.dialogue.then.take() {
             None => {}
             Some(Then::Stop) => self.parsers.iter_mut().for_each(Parser::stop),
+            Some(Then::HearOther) => {
+                self.parsers[direction as usize].stop();
+                self.parsers[direction.reverse() as usize].hear_once();
+            }
+            Some(Then::SearchOn) => self.parsers[direction as usize].search_on(),
             // The speaker's parser has begun anew by itself, and may have gone on since.
             Some(Then::Restart) => self.parsers[direction.reverse() as usize].restart(),
         }

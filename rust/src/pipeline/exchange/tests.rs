@@ -2,7 +2,7 @@
 
 use super::talk::MAX_SPARE;
 use super::*;
-use crate::pipeline::decode::FlowKey;
+use crate::pipeline::decode::{FlowKey, SeqNumber};
 use std::net::Ipv4Addr;
 
 /// Writes down what it is told. A ticket is the number of the request.
@@ -50,8 +50,8 @@ fn flow() -> FlowInfo {
     FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), lane: 0 }, InterfaceId(0), None)
 }
 
-/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later. Among many others
-/// a connection comes to rest while it waits: nobody may notice.
+/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later, and acknowledges all
+/// before it. Among many others a connection comes to rest while it waits: nobody may notice.
 fn converse(lines: &[&str]) -> Vec<String> {
     let script = converse_among(0, lines);
     assert_eq!(converse_among(MAX_SPARE - 1, lines), script);
@@ -66,13 +66,18 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
     let mut connection = Talk::default();
     let mut started = [false; 2];
+    let mut reached = [SeqNumber(u32::MAX - 50), SeqNumber(7)];
     for (at, line) in lines.iter().enumerate() {
         let (side, text) = line.split_at(1);
         let direction = if side == ">" { Direction::Up } else { Direction::Down };
         let lost = text.starts_with('_');
         let start = !std::mem::replace(&mut started[direction as usize], true) && !lost;
         let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
-        let chunk = Chunk { skipped: if lost { 10 } else { 0 }, bytes, start, late: false, ts: Timestamp(at as i64) };
+        let skipped = if lost { 10 } else { 0 };
+        let seq = reached[direction as usize].plus(skipped as u32);
+        reached[direction as usize] = seq.plus(bytes.len() as u32);
+        let ack = Some(reached[direction.reverse() as usize]).filter(|_| !lost);
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack, start, ts: Timestamp(at as i64) };
         stage.chunk(&flow, &mut connection, direction, chunk);
     }
     for direction in [Direction::Up, Direction::Down] {
@@ -101,7 +106,8 @@ fn a_request_waits_in_a_small_place_where_many_do() {
     let flow = flow();
     let mut connection = Talk::default();
     let mut say = |direction, text: &str, connection: &mut Talk<usize>| {
-        let chunk = Chunk { skipped: 0, bytes: text.as_bytes(), start: false, late: false, ts: Timestamp(0) };
+        let (skipped, bytes, seq) = (0, text.as_bytes(), SeqNumber(0));
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: false, ts: Timestamp(0) };
         stage.chunk(&flow, connection, direction, chunk);
     };
     for (turn, first) in [true, false, false].into_iter().enumerate() {

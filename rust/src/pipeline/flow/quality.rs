@@ -1,10 +1,10 @@
 //! How healthy a connection is, seen from where it is captured: round trips, retransmissions, duplicate acknowledgements.
 //!
-//! Counted on the interface where each direction was first seen, so that a connection crossing several captured
-//! interfaces is judged once.
+//! Counted on the link where each direction was first seen, so that a connection crossing several captured interfaces, or
+//! seen with and without a tag, is judged once.
 
 use crate::pipeline::decode::{Direction, Flags, Segment, SeqNumber};
-use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::packet::Timestamp;
 
 /// A segment this soon behind a later one was overtaken on the way; later still, it was sent again (tshark does the same
 /// while it knows no round trip).
@@ -41,6 +41,8 @@ impl Signs {
     pub const ZERO_WINDOW: Self = Self(1 << 9);
     /// Belongs to the handshake.
     pub const HANDSHAKE: Self = Self(1 << 10);
+    /// The same bytes again on another interface or under another tag: counted in traffic only.
+    pub const COPY: Self = Self(1 << 11);
 
     /// All of `other` are in the set.
     pub fn has(self, other: Self) -> bool {
@@ -92,6 +94,26 @@ impl Moment {
 #[repr(Rust, packed(4))]
 struct Instant(Timestamp);
 
+/// A tag in two bytes, since there are millions of them; two tags are hardly ever the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tag(u16);
+
+impl Tag {
+    pub fn of(segment: &Segment<'_>) -> Self {
+        Self((segment.tag ^ segment.tag >> 16) as u16)
+    }
+}
+
+/// An interface and a tag in two bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Link(u16);
+
+impl Link {
+    fn of(segment: &Segment<'_>) -> Self {
+        Self(Tag::of(segment).0 ^ segment.interface.0.rotate_right(4))
+    }
+}
+
 /// What tells a packet from its copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Likeness {
@@ -130,7 +152,8 @@ struct Half {
     window: u16,
     last: Likeness,
     last_at: Moment,
-    home: InterfaceId,
+    /// The link where it was first seen.
+    home: Link,
     duplicate_acks: u8,
     known: u8,
 }
@@ -156,12 +179,13 @@ impl Quality {
     /// Takes what the header of a segment tells.
     pub fn see(&mut self, segment: &Segment<'_>) -> Observation {
         let half = &mut self.halves[segment.direction as usize];
+        let link = Link::of(segment);
         if half.learn(known::HOME) {
-            half.home = segment.interface;
+            half.home = link;
         }
         let acknowledges = segment.flags.has(Flags::ACK) && !segment.flags.has(Flags::RST);
         let mut observation = Observation::default();
-        if half.home == segment.interface {
+        if half.home == link {
             let is_copy = half.is_copy(segment);
             observation.signs = Signs::COUNTED;
             observation.signs.add_if(is_copy, Signs::DUPLICATE);

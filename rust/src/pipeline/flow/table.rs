@@ -18,6 +18,8 @@ pub struct Limits {
     pub half_open: usize,
     /// Silence after which an open connection is forgotten, in nanoseconds; keep-alive time-outs are shorter.
     pub idle: i64,
+    /// The same for one whose request waits for its response: HTTP sets no limit.
+    pub waiting_idle: i64,
     /// The same for a half-open one.
     pub half_open_idle: i64,
     /// The same after FIN or RST, for what comes late.
@@ -30,6 +32,7 @@ impl Default for Limits {
             flows: 1_000_000,
             half_open: 100_000,
             idle: 300 * SECOND,
+            waiting_idle: 3600 * SECOND,
             half_open_idle: 5 * SECOND,
             closing_idle: 5 * SECOND,
         }
@@ -39,15 +42,19 @@ impl Default for Limits {
 /// Where in its life a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// Begun by a SYN in the middle of another connection, which the other side has not acknowledged.
+    Candidate,
     /// Only SYNs were seen.
     HalfOpen,
     /// In use.
     Open,
+    /// In use, silent for [`Limits::idle`], and a request waits.
+    Waiting,
     /// After FIN from both sides, or RST.
     Closing,
 }
 
-const PHASES: usize = 3;
+const PHASES: usize = 5;
 
 /// Names a connection; stale once the connection is gone, even if its place is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,8 +228,10 @@ impl<F: Entry> Table<F> {
     /// A connection that was silent for as long as its phase allows.
     pub fn next_expired(&mut self, now: Timestamp) -> Option<FlowId> {
         [
+            (Phase::Candidate, self.limits.half_open_idle),
             (Phase::HalfOpen, self.limits.half_open_idle),
             (Phase::Open, self.limits.idle),
+            (Phase::Waiting, self.limits.waiting_idle),
             (Phase::Closing, self.limits.closing_idle),
         ]
         .into_iter()
@@ -248,13 +257,15 @@ impl<F: Entry> Table<F> {
     pub fn victim(&mut self) -> Option<FlowId> {
         /// Second chances given before whatever is at the head goes.
         const CHANCES: usize = 8;
-        if self.lines[Phase::HalfOpen as usize].len >= self.limits.half_open {
-            return self.head(Phase::HalfOpen);
+        for phase in [Phase::Candidate, Phase::HalfOpen] {
+            if self.lines[phase as usize].len >= self.limits.half_open {
+                return self.head(phase);
+            }
         }
         if self.len() < self.limits.flows {
             return None;
         }
-        let phase = [Phase::HalfOpen, Phase::Closing, Phase::Open]
+        let phase = [Phase::Candidate, Phase::HalfOpen, Phase::Closing, Phase::Waiting, Phase::Open]
             .into_iter()
             .find(|&phase| self.lines[phase as usize].len > 0)?;
         for _ in 0..CHANCES {

@@ -2,9 +2,7 @@
 
 use super::head::Framing;
 
-/// Digits of a chunk size: 16 hexadecimal ones hold 64 bits; a sender needs no more.
-const MAX_SIZE_DIGITS: u8 = 16;
-/// Bytes of chunk extensions and trailers that are believed, as with a head.
+/// Bytes of chunk sizes, extensions and trailers that are believed, as with a head.
 const MAX_LINE_BYTES: u32 = 64 * 1024;
 
 /// Where in a body we are.
@@ -23,10 +21,10 @@ pub enum Body {
 pub enum Chunked {
     /// In the size.
     Size {
-        /// So far.
+        /// So far; what 64 bits do not hold is the largest that they do, and has no end.
         value: u64,
-        /// Read so far.
-        digits: u8,
+        /// Read so far; RFC 9112 §7.1 allows any number of them.
+        digits: u32,
     },
     /// Behind the size, up to the end of its line.
     Extension {
@@ -55,7 +53,7 @@ pub enum Progress {
     More,
     /// The body ended after so many of them.
     Done(usize),
-    /// The coding is broken after so many of them.
+    /// The coding is broken after so many of them; a line with a size is broken from its start.
     Broken(usize),
 }
 
@@ -126,16 +124,17 @@ impl Chunked {
                     taken as usize
                 }
                 Self::Size { value, digits } => match (byte as char).to_digit(16) {
-                    Some(_) if digits == MAX_SIZE_DIGITS => return Progress::Broken(at),
+                    Some(_) if digits == MAX_LINE_BYTES => return Progress::Broken(at),
                     Some(digit) => {
-                        *self = Self::Size { value: value << 4 | u64::from(digit), digits: digits + 1 };
+                        let value = if value >> 60 == 0 { value << 4 | u64::from(digit) } else { u64::MAX };
+                        *self = Self::Size { value, digits: digits + 1 };
                         1
                     }
                     None if digits > 0 && matches!(byte, b'\r' | b'\n' | b';' | b' ' | b'\t') => {
                         *self = Self::Extension { size: value, seen: 0 };
                         0
                     }
-                    None => return Progress::Broken(at),
+                    None => return Progress::Broken(at.saturating_sub(digits as usize)),
                 },
                 Self::Extension { size, seen } => {
                     let (taken, ended) = line_rest(rest);

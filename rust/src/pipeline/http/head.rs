@@ -5,7 +5,8 @@
 
 use super::lines::Lines;
 use super::method::Method;
-use super::start_line::StartLine;
+use super::odd_line;
+use super::start_line::{StartLine, is_all};
 
 /// Something in a message that two readers could frame differently: the raw material of request smuggling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +60,12 @@ impl Ambiguities {
 
     /// Those in the set.
     pub fn iter(self) -> impl Iterator<Item = Ambiguity> {
-        Ambiguity::ALL.into_iter().filter(move |&one| self.0 & (1 << one as u8) != 0)
+        Ambiguity::ALL.into_iter().filter(move |&one| self.has(one))
+    }
+
+    /// This one is in the set.
+    pub fn has(self, one: Ambiguity) -> bool {
+        self.0 & (1 << one as u8) != 0
     }
 
     /// None at all.
@@ -94,8 +100,28 @@ pub struct RequestHead<'a> {
     pub framing: Framing,
     /// It is of HTTP/0.9: a line, and nothing else.
     pub is_simple: bool,
+    /// The target may go on: the snapshot length cut it off.
+    pub is_cut: bool,
+    /// The client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
+    pub expects_continue: bool,
     /// What is odd about it.
     pub ambiguities: Ambiguities,
+}
+
+impl<'a> RequestHead<'a> {
+    /// A request that has nothing but its first line.
+    fn bare(method: Method, target: &'a [u8]) -> Self {
+        Self {
+            method,
+            target,
+            host: None,
+            framing: Framing::Length(0),
+            is_simple: false,
+            is_cut: false,
+            expects_continue: false,
+            ambiguities: Ambiguities::default(),
+        }
+    }
 }
 
 /// A response's head.
@@ -153,12 +179,16 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
     let first = lines.next()?;
     let start = StartLine::read(first)?;
     if let StartLine::Simple { target } = start {
-        let ambiguities = Ambiguities::default();
-        let (method, framing) = (Method::from_bytes(b"GET"), Framing::Length(0));
-        let request = RequestHead { method, target, host: None, framing, is_simple: true, ambiguities };
+        if !is_all(first, bytes) {
+            return None;
+        }
+        let request = RequestHead { is_simple: true, ..RequestHead::bare(Method::from_bytes(b"GET"), target) };
         return Some((Head::Request(request), Some(first.len() + 1)));
     }
     let (mut fields, is_whole) = Fields::read(first, &mut lines);
+    if fields.ambiguities.has(Ambiguity::Fold) {
+        fields = fields.unfolded(&bytes[first.len() + 1..lines.position()]);
+    }
     let length = is_whole.then(|| lines.position());
     if lines.may_have_nul() && bytes[..lines.position()].contains(&0) {
         fields.ambiguities.add(Ambiguity::Field);
@@ -173,15 +203,30 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             let Fields { upgrade, ambiguities, .. } = fields;
             Head::Response(ResponseHead { status, framing, upgrade, ambiguities })
         }
-        StartLine::Request { method, target, is_1_0 } => {
+        StartLine::Request { method, target, is_1_0, .. } => {
             // The same: a request with neither field has no body; one whose last coding is not chunked cannot be framed.
             let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
-            let Fields { host, ambiguities, .. } = fields;
-            Head::Request(RequestHead { method, target, host, framing, is_simple: false, ambiguities })
+            let Fields { host, expects_continue, ambiguities, .. } = fields;
+            let bare = RequestHead::bare(method, target);
+            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, ..bare })
         }
         StartLine::Simple { .. } => return None,
     };
     Some((head, length))
+}
+
+/// Reads a first line whose end the snapshot length cut off, see [`odd_line::read_cut`].
+pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
+    let (framing, ambiguities) = (Framing::Unknown, Ambiguities::default());
+    match odd_line::read_cut(line)? {
+        (StartLine::Request { method, target, .. }, is_cut) => {
+            Some(Head::Request(RequestHead { framing, is_cut, ..RequestHead::bare(method, target) }))
+        }
+        (StartLine::Response { status, .. }, _) => {
+            Some(Head::Response(ResponseHead { status, framing, upgrade: None, ambiguities }))
+        }
+        (StartLine::Simple { .. }, _) => None,
+    }
 }
 
 /// Decimal digits that 64 bits hold, whatever they are.
@@ -189,7 +234,7 @@ const SAFE_DIGITS: usize = 19;
 
 /// How long the name of a field is that matters here, by its first letter; 0 where there is none.
 const NAME_LENGTHS: [u8; 256] = {
-    let names = ["host", "upgrade", "content-length", "transfer-encoding"];
+    let names = ["host", "upgrade", "content-length", "transfer-encoding", "expect"];
     let mut table = [0; 256];
     let mut at = 0;
     while at < names.len() {
@@ -208,6 +253,7 @@ struct Fields<'a> {
     upgrade: Option<&'a [u8]>,
     length: Option<Result<u64, ()>>,
     encoding: Option<&'a [u8]>,
+    expects_continue: bool,
     ambiguities: Ambiguities,
 }
 
@@ -237,12 +283,33 @@ impl<'a> Fields<'a> {
         (fields, is_whole)
     }
 
+    /// RFC 9112 §5.2: a line that begins with white space belongs to the field before it. Reads the lines again, each
+    /// field with all of its own: the line ends within a value are white space as well.
+    #[cold]
+    fn unfolded(&self, lines: &'a [u8]) -> Self {
+        let mut fields = Self::default();
+        let kept = [Ambiguity::Fold, Ambiguity::BareLf].into_iter().filter(|&one| self.ambiguities.has(one));
+        kept.for_each(|one| fields.ambiguities.add(one));
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', lines).map(|feed| feed + 1) {
+            if !matches!(lines.get(end), Some(b' ' | b'\t')) {
+                fields.line(&lines[start..end]);
+                start = end;
+            }
+        }
+        fields
+    }
+
     /// Reads a line that may be of one of the fields.
     fn line(&mut self, line: &'a [u8]) {
         match line[0] {
             b' ' | b'\t' => self.ambiguities.add(Ambiguity::Fold),
             b'H' | b'h' => self.host = self.host.or(self.value(line, b"host")),
             b'U' | b'u' => self.upgrade = self.value(line, b"upgrade").or(self.upgrade),
+            b'E' | b'e' => {
+                let value = self.value(line, b"expect");
+                self.expects_continue |= value.is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"));
+            }
             b'C' | b'c' => {
                 if let Some(value) = self.value(line, b"content-length") {
                     self.content_length(value);
@@ -294,13 +361,10 @@ impl<'a> Fields<'a> {
         }
         for part in value.split(|&byte| byte == b',') {
             let part = part.trim_ascii();
-            let parsed = if !part.is_empty() && part.iter().all(u8::is_ascii_digit) {
-                std::str::from_utf8(part).ok().and_then(|digits| digits.parse::<u64>().ok()).ok_or(())
-            } else {
-                Err(())
-            };
-            let has_zeros = part.len() > 1 && part[0] == b'0';
-            if self.length.is_some() || parsed.is_err() || has_zeros {
+            let parsed = number(part);
+            let is_odd = parsed.is_none_or(|length| length == u64::MAX) || (part.len() > 1 && part[0] == b'0');
+            let parsed = parsed.ok_or(());
+            if self.length.is_some() || is_odd {
                 self.ambiguities.add(Ambiguity::Length);
             }
             self.length = Some(match self.length {
@@ -330,6 +394,13 @@ impl<'a> Fields<'a> {
             None => neither,
         }
     }
+}
+
+/// Decimal digits as a number. RFC 9110 §8.6: large ones are to be expected. One that 64 bits do not hold is the largest
+/// that they do: either body has no end.
+fn number(digits: &[u8]) -> Option<u64> {
+    let value = |value: u64, byte: &u8| value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
+    (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit)).then(|| digits.iter().fold(0, value))
 }
 
 /// RFC 9110 §5.1: field names are case-insensitive; `name` is given in lower case.

@@ -69,6 +69,11 @@ impl Method {
         NAMES.iter().position(|known| known.as_bytes() == name).map_or(Self::OTHER, |at| Self(at as u8))
     }
 
+    /// The name of a method begins like this.
+    pub fn may_begin(start: &[u8]) -> bool {
+        NAMES.iter().any(|known| known.as_bytes().starts_with(start))
+    }
+
     /// `OTHER` for one that is in no list.
     pub fn name(self) -> &'static str {
         NAMES.get(usize::from(self.0)).copied().unwrap_or("OTHER")

@@ -1,6 +1,7 @@
 //! Is this HTTP? Told from the first bytes, on any port, and confirmed when the first line is whole.
 
 use super::method::Method;
+use super::odd_line::{self, SHOUTCAST, is_path, is_space, trim_start};
 
 /// What the first bytes of a message look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +46,21 @@ impl Protocol {
     }
 }
 
-/// The longest method that is believed; the registry's longest has 17 letters.
-const MAX_METHOD: usize = 24;
+/// The longest method that is believed. The longest registered one has 17 letters; servers pass on any, for applications
+/// to define.
+pub const MAX_METHOD: usize = 256;
 
-const VERSION: &[u8] = b"HTTP/";
+pub const VERSION: &[u8] = b"HTTP/";
 
 /// Looks at the first bytes only; the line need not be whole.
 pub fn likeness(bytes: &[u8]) -> Likeness {
-    if bytes.starts_with(VERSION) {
-        return if bytes.get(5).is_none_or(|byte| matches!(byte, b'0' | b'1')) {
-            Likeness::Response
-        } else {
-            Likeness::Neither
-        };
+    if let Some((name, version)) = bytes.split_at_checked(VERSION.len())
+        && name.eq_ignore_ascii_case(VERSION)
+    {
+        return if version.first().is_none_or(u8::is_ascii_digit) { Likeness::Response } else { Likeness::Neither };
+    }
+    if bytes.starts_with(SHOUTCAST) {
+        return Likeness::Response;
     }
     if matches!(bytes, [0x14..=0x17] | [0x14..=0x17, 3] | [0x14..=0x17, 3, 0..=4]) {
         // A TLS record, so far.
@@ -66,7 +69,7 @@ pub fn likeness(bytes: &[u8]) -> Likeness {
     let token = token_len(bytes);
     match bytes.get(token) {
         None if token <= MAX_METHOD => Likeness::Open,
-        Some(b' ') if token > 0 && token <= MAX_METHOD => Likeness::Request,
+        Some(&byte) if is_space(byte) && token > 0 && token <= MAX_METHOD => Likeness::Request,
         _ => Likeness::Neither,
     }
 }
@@ -78,6 +81,8 @@ pub enum FirstLine {
     Open,
     /// A request line or a status line.
     Head,
+    /// The same, in a form that prose may have as well: believed only where a message has to start.
+    Vague,
     /// A request of HTTP/0.9: the line, so many bytes long, is all of it.
     Simple(usize),
     /// Nothing of HTTP/1.
@@ -91,10 +96,18 @@ pub fn first_line(bytes: &[u8], from: usize) -> FirstLine {
     }
     let Some(end) = memchr::memchr(b'\n', &bytes[from..]).map(|at| from + at) else { return FirstLine::Open };
     match StartLine::read(&bytes[..end]) {
+        Some(StartLine::Simple { .. }) if !is_all(&bytes[..end], bytes) => FirstLine::Foreign,
         Some(StartLine::Simple { .. }) => FirstLine::Simple(end + 1),
+        Some(line) if line.is_vague() => FirstLine::Vague,
         Some(_) => FirstLine::Head,
         None => FirstLine::Foreign,
     }
+}
+
+/// A request of HTTP/0.9 may be no more than this line of these bytes: where more comes behind a line feed alone it is a
+/// request that lacks its version.
+pub fn is_all(line: &[u8], bytes: &[u8]) -> bool {
+    line.ends_with(b"\r") || line.len() + 1 == bytes.len()
 }
 
 /// What a first line says.
@@ -108,6 +121,8 @@ pub enum StartLine<'a> {
         target: &'a [u8],
         /// It is of HTTP/1.0.
         is_1_0: bool,
+        /// Prose may read like this.
+        is_vague: bool,
     },
     /// A request of HTTP/0.9: `GET SP path`, and nothing else. Only the first line of a connection may be one.
     Simple {
@@ -126,25 +141,38 @@ pub enum StartLine<'a> {
 impl<'a> StartLine<'a> {
     /// Reads a line up to its line feed, that is with the carriage return it should end in.
     pub fn read(line: &'a [u8]) -> Option<Self> {
-        let (text, ends_in_cr) = line.strip_suffix(b"\r").map_or((line, false), |text| (text, true));
+        let text = line.strip_suffix(b"\r").unwrap_or(line);
         if text.starts_with(VERSION) {
-            let is_1_0 = text.starts_with(b"HTTP/1.0");
-            return status_code(text).map(|status| Self::Response { status, is_1_0 });
-        }
-        let token = if text.starts_with(b"GET ") { 3 } else { token_len(text) };
-        if token == 0 || token > MAX_METHOD || text.get(token) != Some(&b' ') {
-            return None;
+            return Self::response(text);
         }
         // RFC 9112 §3: `method SP request-target SP HTTP-version`.
-        if let Some((rest, version)) = text.split_last_chunk::<8>()
-            && is_version(version)
+        let token = if text.starts_with(b"GET ") { 3 } else { token_len(text) };
+        if let Some((rest, version)) = text.split_last_chunk()
+            && is_version(*version)
+            && (1..=MAX_METHOD).contains(&token)
+            && text[token] == b' '
             && let Some(target) = rest.get(token + 1..).and_then(|rest| rest.strip_suffix(b" "))
+            && !target.last_chunk().copied().is_some_and(is_version)
         {
             let method = Method::from_bytes(&text[..token]);
-            return Some(Self::Request { method, target: target.trim_ascii(), is_1_0: version[7] == b'0' });
+            let is_vague = method == Method::OTHER && !is_path(target);
+            return Some(Self::Request { method, target: target.trim_ascii(), is_1_0: version[7] == b'0', is_vague });
         }
-        // A bare LF is rather a request that lacks its version.
-        (ends_in_cr && is_simple_request(text)).then(|| Self::Simple { target: &text[4..] })
+        odd_line::read(text)
+    }
+
+    /// Reads a status line.
+    pub fn response(text: &[u8]) -> Option<Self> {
+        status_code(text).map(|status| Self::Response { status, is_1_0: text.starts_with(b"HTTP/1.0") })
+    }
+
+    /// Prose may read like this: it is a message only where one has to start.
+    fn is_vague(&self) -> bool {
+        match *self {
+            Self::Request { is_vague, .. } => is_vague,
+            Self::Simple { .. } => true,
+            Self::Response { status, .. } => status < 100,
+        }
     }
 }
 
@@ -153,52 +181,56 @@ impl<'a> StartLine<'a> {
 pub fn is_likely_start(bytes: &[u8]) -> bool {
     match first_line(bytes, 0) {
         FirstLine::Head => true,
-        FirstLine::Open if bytes.starts_with(b"HTTP/1.") => true,
-        FirstLine::Open => memchr::memchr(b' ', &bytes[..bytes.len().min(MAX_METHOD + 1)]).is_some_and(|space| {
-            Method::from_bytes(&bytes[..space]) != Method::OTHER
-                && (bytes[space + 1..].starts_with(b"/") || bytes[space + 1..].starts_with(b"http://"))
-        }),
-        _ => false,
+        FirstLine::Open => bytes.starts_with(b"HTTP/1.") || names_a_path(bytes),
+        FirstLine::Vague | FirstLine::Simple(_) | FirstLine::Foreign => false,
     }
 }
 
-/// Length of what a load balancer says of its client before the first request: the PROXY protocol, versions 1 and 2.
-pub fn proxy_header(bytes: &[u8]) -> usize {
-    /// The longest line of version 1.
-    const LINE: usize = 107;
-    if bytes.starts_with(b"PROXY ") {
-        return memchr::memchr(b'\n', &bytes[..bytes.len().min(LINE)]).map_or(0, |end| end + 1);
-    }
-    match bytes {
-        [b'\r', b'\n', b'\r', b'\n', 0, b'\r', b'\n', b'Q', b'U', b'I', b'T', b'\n', _, _, high, low, ..] => {
-            (16 + usize::from(u16::from_be_bytes([*high, *low]))).min(bytes.len())
-        }
-        _ => 0,
-    }
+/// Does a request start here, of a client that may as well send a body? `None` when there are too few bytes to tell.
+pub fn is_next_request(bytes: &[u8]) -> Option<bool> {
+    let (method, rest) = bytes.split_at(token_len(bytes));
+    let target = trim_start(rest);
+    let is_open = if rest.is_empty() {
+        Method::may_begin(method)
+    } else {
+        Method::from_bytes(method) != Method::OTHER
+            && [&b"http://"[..], b"https://"].iter().any(|scheme| scheme.starts_with(target))
+    };
+    let is_request = is_likely_start(bytes);
+    (is_request || !is_open).then_some(is_request)
 }
 
-fn is_simple_request(line: &[u8]) -> bool {
-    line.strip_prefix(b"GET /").is_some_and(|rest| !rest.contains(&b' ') && rest.iter().all(u8::is_ascii_graphic))
+/// It begins with a registered method and a path.
+fn names_a_path(bytes: &[u8]) -> bool {
+    let (method, rest) = bytes.split_at(token_len(bytes));
+    Method::from_bytes(method) != Method::OTHER
+        && rest.first().is_some_and(|&byte| is_space(byte))
+        && is_path(trim_start(rest))
+}
+
+/// Where the next message likely starts in what follows a broken chunked body, if it does: at once, behind the line that
+/// is broken, or behind a last chunk.
+pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
+    const LAST_CHUNK: &[u8] = b"\n0\r\n\r\n";
+    let line = memchr::memchr(b'\n', bytes).map(|end| end + 1);
+    let chunks = memchr::memmem::find_iter(bytes, LAST_CHUNK).map(|at| at + LAST_CHUNK.len());
+    std::iter::once(0).chain(line).chain(chunks).find(|&at| is_likely_start(&bytes[at..]))
 }
 
 /// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`; the last space is often left out.
 fn status_code(line: &[u8]) -> Option<u16> {
+    let number = |digits: &[u8]| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
     if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ .., b' ']) =
         line.first_chunk::<13>()
         && code.iter().all(u8::is_ascii_digit)
     {
         // Nearly every one.
-        return Some(code.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')));
+        return Some(number(code));
     }
-    let (version, rest) = line.split_at_checked(8)?;
-    let rest = rest.strip_prefix(b" ").filter(|_| is_version(version))?.trim_ascii_start();
-    // Three digits; fewer are a broken server's, but a response all the same.
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let is_code = matches!(digits, 1..=3) && !(digits == 3 && rest.get(3).is_some_and(u8::is_ascii_alphanumeric));
-    is_code.then(|| rest[..digits].iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0')))
+    odd_line::status_digits(line).map(number)
 }
 
-fn is_version(text: &[u8]) -> bool {
+pub fn is_version(text: [u8; 8]) -> bool {
     matches!(text, [b'H', b'T', b'T', b'P', b'/', b'0' | b'1', b'.', b'0'..=b'9'])
 }
 
@@ -220,7 +252,7 @@ const TOKEN: [bool; 256] = {
 };
 
 /// How many bytes at the start are a token's; one more than [`MAX_METHOD`] at the most.
-fn token_len(bytes: &[u8]) -> usize {
+pub fn token_len(bytes: &[u8]) -> usize {
     bytes.iter().take(MAX_METHOD + 1).take_while(|&&byte| TOKEN[usize::from(byte)]).count()
 }
 
@@ -252,63 +284,52 @@ mod tests {
             (b"G", Likeness::Open),
             (b"HTTP", Likeness::Open),
             (b"GET ", Likeness::Request),
+            (b"GET\t", Likeness::Request),
             (b"get /", Likeness::Request),
             (b"M-SEARCH * HTTP/1.1", Likeness::Request),
             (b"HTTP/", Likeness::Response),
             (b"HTTP/1.1 200 OK", Likeness::Response),
-            (b"HTTP/2 200", Likeness::Neither),
+            (b"HTTP/2 200", Likeness::Response),
+            (b"ICY 200", Likeness::Response),
+            (b"HTTP/x", Likeness::Neither),
             (b" GET / HTTP/1.1", Likeness::Neither),
             (b"\x16\x03\x01", Likeness::Open),
             (b"\x16\x03\x01\x02", Likeness::Neither),
-            (b"SSH-2.0-OpenSSH_9.2\r\n", Likeness::Neither),
-            (b"AVERYLONGWORDTHATISNOTAMETHOD", Likeness::Neither),
+            (b"SSH-2.0-OpenSSH_9.2\r\n", Likeness::Request),
             (b"{\"json\":1}", Likeness::Neither),
         ];
         for (bytes, want) in table {
             assert_eq!(likeness(bytes), *want, "{}", bytes.escape_ascii());
         }
-    }
-
-    fn is_request_line(line: &[u8]) -> bool {
-        matches!(StartLine::read(line), Some(StartLine::Request { .. }))
+        assert_eq!(likeness(&[b'A'; MAX_METHOD]), Likeness::Open);
+        assert_eq!(likeness(&[b'A'; MAX_METHOD + 1]), Likeness::Neither);
     }
 
     #[test]
-    fn request_lines_need_a_version_at_their_end() {
-        for line in ["GET / HTTP/1.1", "GET /a b c HTTP/1.0", "OPTIONS * HTTP/1.1", "X-ODD http://a/ HTTP/1.1"] {
-            assert!(is_request_line(line.as_bytes()), "{line}");
+    fn a_search_believes_less_than_a_reader_who_knows_where_a_message_starts() {
+        for line in ["GET / HTTP/1.1", "GET /a HTTP/1.10", "brew /pot HTTP/1.1", "HTTP/2 200", "ICY 200 OK", "GET /"] {
+            assert!(is_likely_start(line.as_bytes()) || is_likely_start(format!("{line}\r\n").as_bytes()), "{line}");
         }
-        for line in
-            ["GET /", "GET HTTP/1.1", "EHLO mail.example.org", "GET / HTTP/2.0", "GET / RTSP/1.0", "GET / HTTP/1.1 "]
-        {
-            assert!(!is_request_line(line.as_bytes()), "{line}");
+        let prose =
+            ["GET HTTP/1.1", "GET / HTTP/1.1 foo", "all about HTTP/1.1", "LINK", "HTTP/1.1 2nd edition", "GET a"];
+        for line in prose {
+            assert!(!is_likely_start(format!("{line}\r\n").as_bytes()), "{line}");
         }
     }
 
     #[test]
-    fn status_lines_need_three_digits() {
+    fn behind_a_broken_chunk_the_next_message_is_found() {
         let table = [
-            ("HTTP/1.1 200 OK", Some(200)),
-            ("HTTP/1.0 404", Some(404)),
-            ("HTTP/1.1 503 ", Some(503)),
-            ("HTTP/1.1  301 Moved", Some(301)),
-            ("HTTP/1.1 2000 OK", None),
-            ("HTTP/1.1 2XX OK", Some(2)),
-            ("HTTP/1.1 200OK", None),
-            ("HTTP/1.1", None),
-            ("HTTP/1.1 OK", None),
-            ("HTTP/2.0 200 OK", None),
+            ("GET / HTTP/1.1\r\n\r\n", Some(0)),
+            ("XYZ\r\nGET / HTTP/1.1\r\n\r\n", Some(5)),
+            ("XYZ\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(17)),
+            ("0\r\n\r\n0\r\n\r\nHTTP/1.1 200\r\n", Some(10)),
+            ("XYZ\r\nhello\r\nGET / HTTP/1.1\r\n\r\n", None),
+            ("XYZ\r\n0\r\n\r\n", None),
+            ("", None),
         ];
-        for (line, want) in table {
-            assert_eq!(status_code(line.as_bytes()), want, "{line}");
-        }
-    }
-
-    #[test]
-    fn only_bare_get_is_http_0_9() {
-        assert!(is_simple_request(b"GET /index.html"));
-        for line in ["GET / HTTP/1.1", "POST /", "GET x", "GET /a b"] {
-            assert!(!is_simple_request(line.as_bytes()), "{line}");
+        for (text, want) in table {
+            assert_eq!(behind_broken_chunk(text.as_bytes()), want, "{text:?}");
         }
     }
 }

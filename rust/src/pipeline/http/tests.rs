@@ -1,5 +1,7 @@
 //! Streams of one direction, and what is read out of them: whole, byte by byte, and with holes.
 
+mod noise;
+
 use super::*;
 use proptest::prelude::*;
 
@@ -10,26 +12,32 @@ struct Told {
     bytes: u64,
     /// What to answer responses with.
     follows: Vec<Follows>,
+    /// No request may send a body that it asks leave for.
+    refuses: bool,
 }
 
 impl Handler for Told {
     fn request(&mut self, head: &RequestHead<'_>, extent: Extent) {
         self.bytes += extent.bytes;
         let host = head.host.map_or("-".into(), |host| host.escape_ascii().to_string());
-        self.events.push(format!("{} {} {host}", head.method.name(), head.target.escape_ascii()));
+        let rest = if head.is_cut { ".." } else { "" };
+        self.events.push(format!("{} {}{rest} {host}", head.method.name(), head.target.escape_ascii()));
     }
     fn response(&mut self, head: &ResponseHead<'_>, extent: Extent) -> Follows {
         self.bytes += extent.bytes;
         self.events.push(head.status.to_string());
         if self.follows.is_empty() { Follows::Body } else { self.follows.remove(0) }
     }
+    fn was_refused(&self) -> bool {
+        self.refuses
+    }
     fn bytes(&mut self, count: u64) {
         self.bytes += count;
     }
-    fn end(&mut self, _: Timestamp) {
+    fn end(&mut self, _: Mark) {
         self.events.push(format!("end {}", std::mem::take(&mut self.bytes)));
     }
-    fn event(&mut self, event: Event<'_>, _: Timestamp) {
+    fn event(&mut self, event: Event<'_>, _: Mark) {
         self.events.push(match event {
             Event::Gap => {
                 self.bytes = 0;
@@ -37,6 +45,7 @@ impl Handler for Told {
             }
             Event::Malformed => "malformed".into(),
             Event::Resync => return,
+            Event::TruncatedHead => "cut".into(),
             Event::Ambiguous(ambiguity) => ambiguity.name().into(),
             Event::Foreign(protocol, _) => format!("foreign {}", protocol.name()),
         });
@@ -44,7 +53,7 @@ impl Handler for Told {
 }
 
 fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
-    Chunk { skipped: 0, bytes, start, late: false, ts: Timestamp(0) }
+    Chunk { skipped: 0, cut: false, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
 }
 
 /// What a stream tells when it arrives in pieces of `size`, and then ends.
@@ -93,15 +102,30 @@ fn requests() {
         ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", "GET / a, field, end 28"),
         ("GET / HTTP/1.1\r\nX: a\r\n b\r\nHost: a\r\n\r\n", "GET / a, fold, end 37"),
         ("GET /old\r\n", "GET /old -, end 10"),
+        ("GET /old\n", "GET /old -, end 9"),
         ("PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\n\r\n", "GET / -, end 18"),
+        ("PROXY /p HTTP/1.1\r\n\r\n", "OTHER /p -, end 21"),
+        ("PROPFIND / HTTP/1.1\r\n\r\n", "PROPFIND / -, end 23"),
+        ("GET HTTP/1.1\r\nHost: a\r\n\r\n", "GET  a, end 25"),
+        ("GET / HTTP/1.1 \r\n\r\nGET\t/2 http/1.10 \r\n\r\n", "GET / -, end 19, GET /2 -, end 21"),
+        ("GET / HTTP/1.1 foo\r\n\r\nGET /2 HTTP/2.0\r\n\r\n", "GET / -, end 22, GET /2 -, end 19"),
+        (
+            "POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "POST / -, fold, end 54, GET / -, end 18",
+        ),
+        ("POST / HTTP/1.1\r\nContent-Length:\r\n\t5\r\nHost:\r\n  a\r\n\r\nhello", "POST / a, fold, end 57"),
+        ("POST / HTTP/1.1\nTransfer-Encoding: gzip,\n \n chunked\n\n0\r\n\r\n", "POST / -, fold, bare_lf, end 58"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nX: \r\n Content-Length: 5\r\n\r\n", "GET / a, fold, end 52"),
+        ("POST / HTTP/1.1\r\nContent-Length: 1\r\n 2\r\n\r\nx", "POST / -, length, fold, end 42"),
         ("EHLO mail.example\r\n", "foreign other"),
         ("\u{16}\u{3}\u{1}\u{0}\u{5}hello", "foreign tls"),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign h2c"),
         ("SSH-2.0-x\r\n", "foreign ssh"),
-        ("GET /no-version\n", "foreign other"),
+        ("GET no-version\n", "foreign other"),
+        ("GET /no-version\nHost: a\n\n", "foreign other"),
     ];
     for (stream, want) in table {
-        if stream.starts_with("PROXY") || want.starts_with("foreign") {
+        if want.starts_with("foreign") {
             // Told by the first bytes of the first segment.
             assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), want, "{stream:?}");
         } else {
@@ -141,6 +165,13 @@ fn responses() {
             "200, length_and_encoding, end 71",
         ),
         ("HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\nContent-Length: 4\r\n\r\nbody".into(), &[], "200, length, end 64"),
+        ("ICY 200 OK\r\nicy-name: x\r\n\r\nmusic".into(), &[], "200, end 32"),
+        ("HTTP/2 204\r\n\r\nHTTP/1.1 204ok\r\n\r\n".into(), &[], "204, end 14, 204, end 18"),
+        (
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding\t:\r\n\tchunked\r\n\r\n00000000000000000002 \r\nok\r\n0\r\n\r\nHTTP/1.1 204\r\n\r\n".into(),
+            &[],
+            "200, fold, field, end 82, 204, end 16",
+        ),
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nx".into(), &[], "200, encoding, end 49"),
     ];
     for (stream, follows, want) in table {
@@ -175,7 +206,136 @@ fn lengths_never_wrap_and_never_allocate() {
     let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx";
     assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, gap");
     let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\nx";
+    assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, gap");
+    // A number that no 64 bits hold is a body without end.
+    for length in ["18446744073709551615", "18446744073709551616", "99999999999999999999999"] {
+        let stream = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nHTTP/1.1 204\r\n\r\n");
+        assert_eq!(told(&stream, &[]), "200, length, gap", "{length}");
+    }
+    let zeros = "0".repeat(100_000);
+    let stream = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{zeros}");
     assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, chunk, malformed, gap");
+}
+
+#[test]
+fn behind_framing_that_is_broken_the_next_message_may_follow_at_once() {
+    let next = "GET /n HTTP/1.1\r\n\r\n";
+    let table = [
+        ("Content-Length: -1\r\n\r\n", "POST / -, length, end 39, GET /n -, end 19"),
+        ("Content-Length:\r\n\r\n", "POST / -, length, end 36, GET /n -, end 19"),
+        ("Transfer-Encoding: chunked, identity\r\n\r\n", "POST / -, encoding, end 57, GET /n -, end 19"),
+        ("Transfer-Encoding: chunked\r\n\r\n", "POST / -, chunk, malformed, gap, GET /n -, end 19"),
+        ("Transfer-Encoding: chunked\r\n\r\n-1\r\n", "POST / -, chunk, malformed, gap, GET /n -, end 19"),
+        ("Transfer-Encoding: chunked\r\n\r\nZ\r\nhi\r\n0\r\n\r\n", "POST / -, chunk, malformed, gap, GET /n -, end 19"),
+        ("Transfer-Encoding: chunked\r\n\r\n1\r\nhi\r\n0\r\n\r\n", "POST / -, chunk, malformed, gap, GET /n -, end 19"),
+    ];
+    for (fields, want) in table {
+        let stream = format!("POST / HTTP/1.1\r\n{fields}{next}");
+        assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), want, "{fields:?}");
+    }
+    // Letters of a method may be digits of a size.
+    let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nDELETE /n HTTP/1.1\r\n\r\n";
+    assert!(read(stream.as_bytes(), usize::MAX, &[]).join(", ").ends_with("gap, DELETE /n -, end 22"));
+    // What does not look like a message is passed over, up to the next segment.
+    let stream = format!("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\nhello\r\n{next}");
+    assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, length, end 39");
+}
+
+/// A request and its answer behind a header of version 2 with so many bytes of addresses and more.
+fn proxied(length: u16, behind: &[u8]) -> Vec<u8> {
+    let mut stream = b"\r\n\r\n\0\r\nQUIT\n\x20\x11".to_vec();
+    stream.extend(length.to_be_bytes());
+    stream.resize(stream.len() + usize::from(length), b'\n');
+    stream.extend(behind);
+    stream
+}
+
+#[test]
+fn a_proxy_header_is_passed_over_in_any_pieces_and_what_follows_is_recognised() {
+    let line = b"PROXY UNKNOWN\r\n".to_vec();
+    for (behind, want) in [
+        (&b"GET / HTTP/1.1\r\n\r\n"[..], "GET / -, end 18"),
+        (b"GET /old\r\n", "GET /old -, end 10"),
+        (b"\x16\x03\x01\x00\x05hello", "foreign tls"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign h2c"),
+    ] {
+        for stream in [[&line[..], behind].concat(), proxied(0, behind), proxied(12, behind), proxied(65_535, behind)] {
+            for size in [1, 7, 1448, usize::MAX] {
+                let told = read(&stream, size, &[]);
+                assert_eq!(told[0], want.split(", ").next().unwrap(), "{} bytes by {size}", stream.len());
+                assert!(want.starts_with("foreign") || told.join(", ") == want, "{told:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_long_proxy_header_need_not_be_seen() {
+    let stream = proxied(5000, b"GET / HTTP/1.1\r\n\r\n");
+    let mut told = Told::default();
+    let mut parser = Parser::default();
+    parser.push(chunk(&stream[..1000], true), &mut told);
+    assert_eq!((parser.unwanted(), parser.held()), (4016, 0));
+    parser.push(Chunk { skipped: 4016, ..chunk(&stream[5016..], false) }, &mut told);
+    assert_eq!(told.events.join(", "), "GET / -, end 18");
+}
+
+/// What the beginning of a segment tells whose rest the snapshot length cut off, and what comes behind it.
+fn cut(before: &str, after: &str) -> String {
+    let mut told = Told::default();
+    let mut parser = Parser::default();
+    parser.push(chunk(before.as_bytes(), true), &mut told);
+    parser.push(Chunk { skipped: 1000, cut: true, ..chunk(b"", false) }, &mut told);
+    parser.push(chunk(after.as_bytes(), false), &mut told);
+    told.events.join(", ")
+}
+
+#[test]
+fn of_a_head_cut_by_the_snapshot_length_the_beginning_counts() {
+    let next = "HTTP/1.1 204\r\n\r\n";
+    let whole = "HTTP/1.1 304\r\n\r\n";
+    let table = [
+        ("HTTP/1.1 200 O", "cut, 200, gap, 204, end 16"),
+        ("HTTP/1.1 503", "cut, 503, gap, 204, end 16"),
+        ("HTTP/1.1 50", "cut, gap, 204, end 16"),
+        ("HTTP/1.1 200 OK\r\nServ", "cut, 200, gap, 204, end 16"),
+        ("GET /a HTTP/1.1\r\nHost: a\r\nX:", "cut, GET /a a, gap, 204, end 16"),
+        ("GET /a HTTP/1.1\r\nHost: a", "cut, GET /a -, gap, 204, end 16"),
+        ("GET /abcdef", "cut, GET /abcdef.. -, gap, 204, end 16"),
+        ("GET ", "gap, 204, end 16"),
+        ("EHLO mail.exam", "gap, 204, end 16"),
+    ];
+    for (before, want) in table {
+        assert_eq!(cut(before, next), want, "{before:?}");
+    }
+    // Nothing is to be seen of the head but that one was due.
+    assert_eq!(cut(whole, next), "304, end 16, cut, gap, 204, end 16");
+    // The rest of a body is no head.
+    assert_eq!(cut("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\nx", next), "200, end 1042, 204, end 16");
+    // Of a hole a first line has to be whole.
+    assert_eq!(around("HTTP/1.1 200 O", 10, next), "gap, 204, end 16");
+    assert_eq!(around("GET /abcdef", 10, "GET / HTTP/1.1\r\n\r\n"), "gap, GET / -, end 18");
+}
+
+#[test]
+fn a_request_that_was_refused_its_body_may_be_followed_by_another() {
+    let head = "PUT / HTTP/1.1\r\nContent-Length: 28\r\nExpect:\r\n 100-Continue\r\n\r\n";
+    let next = "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
+    let read = |refuses, body: &str, size| {
+        let mut told = Told { refuses, ..Told::default() };
+        let mut parser = Parser::default();
+        parser.push(chunk(head.as_bytes(), true), &mut told);
+        assert_eq!((parser.unwanted(), parser.pass(&chunk(b"x", false))), (0, None));
+        body.as_bytes().chunks(size).for_each(|piece| parser.push(chunk(piece, false), &mut told));
+        parser.finish(Timestamp(0), &mut told);
+        told.events.join(", ")
+    };
+    for size in [1, 2, 5, 100] {
+        assert_eq!(read(true, next, size), "PUT / -, fold, end 62, GET /2 a, end 28", "in pieces of {size}");
+        assert_eq!(read(true, &"GET x ".repeat(5)[..28], size), "PUT / -, fold, end 90", "in pieces of {size}");
+        assert_eq!(read(true, "PUT", size), "PUT / -, fold, gap", "in pieces of {size}");
+        assert_eq!(read(false, next, size), "PUT / -, fold, end 90", "in pieces of {size}");
+    }
 }
 
 /// Pushes bytes, loses some, pushes more.

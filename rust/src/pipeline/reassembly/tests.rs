@@ -23,8 +23,17 @@ impl Seen {
     }
 }
 
+impl Stream {
+    /// Gives up every hole.
+    fn flush(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
+        while self.is_waiting() {
+            self.give_up_hole(None, budget, sink);
+        }
+    }
+}
+
 fn piece(seq: SeqNumber, bytes: &[u8]) -> Piece<'_> {
-    Piece { seq, bytes, len: bytes.len() as u32, late: false, ts: Timestamp(0) }
+    Piece { seq, bytes, len: bytes.len() as u32, ack: None, ts: Timestamp(0) }
 }
 
 /// Pushes segments given as (offset, text), after a SYN at `isn`, and flushes.
@@ -35,7 +44,8 @@ fn stream(isn: u32, segments: &[(u32, &str)], budget: &mut Budget) -> Seen {
     for (at, (offset, text)) in segments.iter().enumerate() {
         let seq = SeqNumber(isn).plus(1 + offset);
         let ts = Timestamp(at as i64);
-        stream.push(Piece { ts, ..piece(seq, text.as_bytes()) }, budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
+        stream
+            .push(Piece { ts, ..piece(seq, text.as_bytes()) }, None, budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
     }
     stream.flush(budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
     seen
@@ -78,7 +88,7 @@ fn bytes_cut_by_the_snapshot_length_are_a_hole_of_known_size() {
     stream.open(SeqNumber(0));
     for (seq, payload, len) in [(6, "fg", 5), (1, "ab", 5), (11, "kl", 2)] {
         let sink = &mut |chunk: Chunk<'_>| seen.take(chunk);
-        stream.push(Piece { len, ..piece(SeqNumber(seq), payload.as_bytes()) }, &mut budget, sink);
+        stream.push(Piece { len, ..piece(SeqNumber(seq), payload.as_bytes()) }, None, &mut budget, sink);
     }
     assert_eq!(seen.text(), "ab___fg___kl");
     assert_eq!(budget.gaps, 0);
@@ -99,7 +109,7 @@ fn bounds_hold_whatever_is_set() {
         stream.open(SeqNumber(0));
         for at in (1..2000u32).step_by(2) {
             let sink = &mut |chunk: Chunk<'_>| seen.take(chunk);
-            stream.push(piece(SeqNumber(at + 1), b"x"), &mut budget, sink);
+            stream.push(piece(SeqNumber(at + 1), b"x"), None, &mut budget, sink);
             let (held, waiting) = stream.waiting.as_ref().map_or((0, 0), |held| (held.bytes, held.segments.len()));
             let is_bounded = budget.held <= total && held <= bytes && waiting <= segments;
             assert!(is_bounded, "{total} {bytes} {segments}");
@@ -121,14 +131,14 @@ fn what_nobody_wants_is_held_without_content() {
             total += chunk.skipped + chunk.bytes.len() as u64;
             wanted_from - total
         };
-        stream.push(piece(SeqNumber(1), b"head"), &mut budget, &mut sink);
+        stream.push(piece(SeqNumber(1), b"head"), None, &mut budget, &mut sink);
         let body = [0u8; 1000];
         for at in 1..9_000u32 {
-            stream.push(piece(SeqNumber(5 + at * 1000), &body), &mut budget, &mut sink);
+            stream.push(piece(SeqNumber(5 + at * 1000), &body), None, &mut budget, &mut sink);
         }
         assert_eq!(budget.held, SEGMENT_COST);
         assert_eq!(stream.waiting.as_ref().unwrap().segments.len(), 1);
-        stream.push(piece(SeqNumber(5), &body), &mut budget, &mut sink);
+        stream.push(piece(SeqNumber(5), &body), None, &mut budget, &mut sink);
         assert_eq!((total, budget.gaps), (9_000_004, 0));
     }
 }
@@ -157,7 +167,7 @@ proptest! {
         stream.open(SeqNumber(isn));
         for (offset, bytes) in &segments {
             let seq = SeqNumber(isn).plus(1 + offset);
-            stream.push(piece(seq, bytes), &mut budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
+            stream.push(piece(seq, bytes), None, &mut budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
         }
         stream.flush(&mut budget, &mut |chunk: Chunk<'_>| seen.take(chunk));
         let mut want = model(&segments);

@@ -1,0 +1,61 @@
+//! The clocks of the machine: the one that packets are stamped with, and one that nobody sets.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::pipeline::packet::{SECOND, Timestamp};
+
+/// One look at both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// Nanoseconds of `CLOCK_BOOTTIME`, which runs on while the machine sleeps as the wall clock does.
+    pub steady: i64,
+    /// `CLOCK_REALTIME`, which the kernel stamps packets with.
+    pub wall: Timestamp,
+}
+
+/// Both clocks are read at one instant when the steady one moved by no more meanwhile.
+const AT_ONCE: i64 = SECOND / 1000;
+/// How often they are read when the thread is interrupted in between.
+const TRIES: usize = 5;
+
+/// Reads both clocks at one instant, as nearly as can be.
+pub fn read() -> Reading {
+    let mut best = read_once();
+    for _ in 1..TRIES {
+        if best.0 <= AT_ONCE {
+            break;
+        }
+        let again = read_once();
+        best = if again.0 < best.0 { again } else { best };
+    }
+    best.1
+}
+
+/// Reads both clocks, and tells how much later the second one may have been read.
+fn read_once() -> (i64, Reading) {
+    let before = steady();
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let apart = steady().saturating_sub(before);
+    let wall = Timestamp::new(wall.as_secs() as i64, i64::from(wall.subsec_nanos()));
+    (apart, Reading { steady: before.saturating_add(apart / 2), wall })
+}
+
+fn steady() -> i64 {
+    let time = clock_gettime(ClockId::Boottime);
+    Timestamp::new(time.tv_sec, time.tv_nsec).0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clocks_pass_alike() {
+        let (one, other) = (read(), read());
+        let passed = other.steady - one.steady;
+        assert!(passed >= 0);
+        assert!((other.wall.0 - one.wall.0 - passed).abs() < SECOND / 10, "{one:?} {other:?}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Connections of the same addresses and ports that are open at once, and what a SYN in the middle of one means.
+//!
+//! Each stands in a lane of its own, and a segment belongs to the one that its numbers fit. There are two reasons for
+//! more than one. On different networks the same addresses may be used twice; their tags tell. On one network a SYN may
+//! be stray, or forged: RFC 5961 §4 lets the receiver decide, so it begins a candidate, which takes the place of the
+//! connection only when the other side acknowledges it.
+
+use super::quality::Tag;
+use super::table::{FlowId, Phase};
+use super::{Consumer, Flows};
+use crate::pipeline::decode::{Flags, FlowKey, Segment};
+
+/// Lanes of one pair of addresses and ports: more than anybody uses by accident.
+const LANES: u8 = 8;
+
+impl<T: Default> Flows<T> {
+    /// The connection that a segment belongs to, where there may be several; `first` is that of the first lane.
+    #[cold]
+    pub(super) fn choose(&mut self, segment: &Segment<'_>, first: Option<FlowId>) -> Option<FlowId> {
+        let is_syn = segment.flags.has(Flags::SYN);
+        let there = self.lanes(&segment.key);
+        let fits = |&(_, id): &(u8, FlowId)| {
+            let flow = self.table.get(id)?;
+            let fits = if is_syn { flow.takes_syn(segment).then_some(0) } else { flow.distance(segment) };
+            fits.map(|distance| (flow.tag != Tag::of(segment), distance))
+        };
+        let best = there.iter().filter_map(|lane| Some((fits(lane)?, lane.1))).min_by_key(|&(rank, _)| rank);
+        let chosen = best.map(|(_, id)| id).or(first).or_else(|| there.first().map(|&(_, id)| id));
+        chosen.filter(|&id| self.table.touch(id))
+    }
+
+    /// The connections of a pair of addresses and ports, with their lanes.
+    fn lanes(&self, key: &FlowKey) -> Vec<(u8, FlowId)> {
+        let find = |lane| {
+            let key = FlowKey { lane, ..*key };
+            Some((lane, self.table.find(self.table.hash(&key), &key)?))
+        };
+        (0..LANES).filter_map(find).collect()
+    }
+
+    /// A SYN that does not belong to the connection of its addresses and ports. Gives the candidate that it begins; `None`
+    /// when it begins a connection, since the other one is over or was never answered.
+    #[cold]
+    pub(super) fn meet_syn<C: Consumer<State = T>>(
+        &mut self,
+        id: FlowId,
+        syn: &Segment<'_>,
+        consumer: &mut C,
+    ) -> Option<FlowId> {
+        let flow = self.table.get(id)?;
+        let is_answered = flow.stream(syn.direction.reverse()).next().is_some();
+        let is_over = flow.tag == Tag::of(syn)
+            && match self.table.phase(id) {
+                Phase::Closing => true,
+                Phase::HalfOpen | Phase::Candidate => !is_answered,
+                Phase::Open | Phase::Waiting => false,
+            };
+        if is_over {
+            self.end(id, consumer);
+            return None;
+        }
+        Some(self.open(syn, Phase::Candidate, consumer))
+    }
+
+    /// The key of the first lane that is free. When none is, the last one is given up.
+    pub(super) fn free_key<C: Consumer<State = T>>(&mut self, key: &FlowKey, consumer: &mut C) -> FlowKey {
+        let is_free = |lane: &u8| {
+            let key = FlowKey { lane: *lane, ..*key };
+            self.table.find(self.table.hash(&key), &key).is_none()
+        };
+        let lane = (0..LANES).find(is_free).unwrap_or_else(|| {
+            if let Some(&(_, last)) = self.lanes(key).last() {
+                self.end(last, consumer);
+            }
+            LANES - 1
+        });
+        self.twins += usize::from(lane > 0);
+        FlowKey { lane, ..*key }
+    }
+
+    /// A segment makes a candidate a connection: it acknowledges its SYN, or it brings data where only one side is seen.
+    #[cold]
+    pub(super) fn is_confirmed(&self, id: FlowId, segment: &Segment<'_>) -> bool {
+        let is_candidate = self.table.phase(id) == Phase::Candidate;
+        let Some(flow) = self.table.get(id).filter(|_| is_candidate) else { return false };
+        let is_silent =
+            |id| self.table.get(id).is_none_or(|flow| flow.stream(segment.direction.reverse()).next().is_none());
+        let brings_data = segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST);
+        flow.is_acknowledged_by(segment)
+            || brings_data && self.lanes(&segment.key).into_iter().all(|(_, id)| is_silent(id))
+    }
+
+    /// A candidate has become a connection, which ends the one before on the same network.
+    #[cold]
+    pub(super) fn confirm<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
+        let Some(flow) = self.table.get(id) else { return };
+        let (key, tag) = (flow.info.key, flow.tag);
+        self.table.enter(id, Phase::HalfOpen);
+        for (_, other) in self.lanes(&key) {
+            if other != id && self.table.get(other).is_some_and(|flow| flow.tag == tag) {
+                self.end(other, consumer);
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What few streams take the parser through: PROXY headers, heads cut off or without end, bodies that may not come.
+
+use super::message::{Event, Handler, Mark};
+use super::proxy::Step;
+use super::start_line::{self, FirstLine};
+use super::{Parser, State, head};
+use crate::pipeline::packet::Timestamp;
+
+impl Parser {
+    /// The snapshot length cut off what follows: of a head that is not whole a first line may be enough that is not.
+    #[cold]
+    pub(super) fn cut(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        let is_head = match &mut self.state {
+            State::Head { confirmed, .. } => {
+                *confirmed |= head::read_cut(&self.buffer).is_some();
+                *confirmed || self.in_sync || start_line::is_likely_start(&self.buffer)
+            }
+            State::HeadTail { .. } => true,
+            State::Start => self.in_sync,
+            _ => false,
+        };
+        if is_head {
+            handler.event(Event::TruncatedHead, self.mark(ts));
+        }
+    }
+
+    /// Goes on with what a load balancer says, or what began like it.
+    pub(super) fn proxy<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let State::Proxy { header, since } = &mut self.state else { return bytes };
+        let (taken, before) = match header.push(bytes) {
+            Step::More => return &[],
+            Step::Done(taken) => (taken, &b""[..]),
+            Step::Other(taken) => (taken, header.read_before()),
+        };
+        self.buffer.extend_from_slice(before);
+        self.state =
+            if before.is_empty() { State::Start } else { State::Head { scanned: 0, confirmed: false, since: *since } };
+        &bytes[taken..]
+    }
+
+    /// A head without end: what it says so far is believed, the rest is passed over.
+    pub(super) fn long_head(&mut self, line: FirstLine, since: Mark, ts: Timestamp, handler: &mut impl Handler) {
+        handler.event(Event::Malformed, self.mark(ts));
+        if line != FirstLine::Head {
+            self.buffer = Vec::new();
+            return self.lose(false, ts, handler);
+        }
+        let blank = self.buffer.ends_with(b"\n") || self.buffer.ends_with(b"\n\r");
+        let next = self.announce_buffer(None, since, ts, handler);
+        self.state = State::HeadTail { next, blank };
+    }
+
+    pub(super) fn head_tail<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        let State::HeadTail { next, blank } = &mut self.state else { return bytes };
+        let end = memchr::memchr(b'\n', bytes);
+        let (line, rest) = bytes.split_at(end.map_or(bytes.len(), |at| at + 1));
+        let is_blank = *blank && matches!(line, b"\r" | b"\n" | b"\r\n");
+        let next = *next;
+        *blank = is_blank || end.is_some();
+        handler.bytes(line.len() as u64);
+        if is_blank && end.is_some() {
+            self.pass_over(line.len());
+            self.enter(next, ts, handler);
+        }
+        rest
+    }
+
+    /// What follows the head of a request that waits for leave to send its body: the body, or the next request.
+    #[cold]
+    pub(super) fn expected<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
+        if !handler.was_refused() {
+            self.expect_nothing(ts, handler);
+            return bytes;
+        }
+        self.buffer.extend_from_slice(bytes);
+        match start_line::is_next_request(&self.buffer) {
+            None => {}
+            Some(false) => self.expect_nothing(ts, handler),
+            Some(true) => {
+                let request = std::mem::take(&mut self.buffer);
+                let end = self.seq.plus(bytes.len() as u32);
+                self.end(ts, handler);
+                self.read(&request, end, ts, handler);
+            }
+        }
+        &[]
+    }
+
+    /// The body comes, whether it was asked for or not.
+    pub(super) fn expect_nothing(&mut self, ts: Timestamp, handler: &mut impl Handler) {
+        if let State::Body { expects, .. } = &mut self.state
+            && std::mem::take(expects)
+        {
+            let begun = std::mem::take(&mut self.buffer);
+            self.read(&begun, self.seq, ts, handler);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Connections that this machine translates, recognised on the interface behind the translation.
+//!
+//! A published container port, or masquerading, rewrites one endpoint: the capture sees each packet on two interfaces
+//! under two pairs of addresses. Whatever else tells a packet stays the same. So a segment whose sequence number,
+//! acknowledgement number and bytes were seen moments before on another interface, with one endpoint in common, gets the
+//! addresses under which it was seen first, and is from there on a copy like any other. A proxy sends with numbers of its
+//! own, and is left alone.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::HashMap;
+
+use super::decode::{Direction, Endpoint, Flags, FlowKey, Segment};
+use super::packet::{InterfaceId, SECOND, Timestamp};
+
+/// Segments remembered, the newest of each place: as many as a busy machine's interfaces bring between two looks at them.
+const RECENT: usize = 1 << 14;
+/// Translated connections remembered: as many as Linux tracks on a small machine, some 10 MB.
+const TRANSLATED: usize = 65_536;
+/// Translation takes microseconds; a delayed softirq takes milliseconds.
+const SOON: u64 = SECOND as u64 / 50;
+/// Bytes of a segment that are compared.
+const COMPARED: usize = 64;
+/// A segment this long may have been cut or joined by an offload on the way, and need not be found whole.
+const OFFLOADED: u32 = 1400;
+
+/// A segment seen before.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    mark: u64,
+    key: FlowKey,
+    direction: Direction,
+    interface: InterfaceId,
+    ts: Timestamp,
+}
+
+/// A connection under the addresses where it was seen first.
+#[derive(Clone, Copy, Debug)]
+struct Translated {
+    key: FlowKey,
+    /// Its direction `Up` is that connection's `Up`.
+    is_parallel: bool,
+    /// Bytes agreed, beside the SYN.
+    is_sure: bool,
+}
+
+/// Finds translated connections; shared by all who see packets of one capture.
+#[derive(Clone, Debug, Default)]
+pub struct Nat(Arc<Mutex<Table>>);
+
+#[derive(Debug, Default)]
+struct Table {
+    /// Empty until the first segment comes.
+    recent: Vec<Option<Seen>>,
+    hasher: foldhash::fast::FixedState,
+    translated: HashMap<FlowKey, Translated>,
+    order: VecDeque<FlowKey>,
+}
+
+impl Nat {
+    /// Gives a segment the addresses under which its connection was seen first. Returns whether that changed it.
+    pub fn translate(&self, segment: &mut Segment<'_>) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).translate(segment)
+    }
+}
+
+impl Table {
+    fn translate(&mut self, segment: &mut Segment<'_>) -> bool {
+        if self.recent.is_empty() {
+            self.recent = vec![None; RECENT];
+        }
+        let is_telling = segment.payload_wire_len > 0 || segment.flags.has(Flags::SYN);
+        let known = self.translated.get(&segment.key).copied();
+        if is_telling && !segment.flags.has(Flags::RST) {
+            let known = known.filter(|known| known.is_sure && !segment.flags.has(Flags::SYN));
+            return match known {
+                Some(known) => apply(segment, known),
+                None => self.look_up(segment),
+            };
+        }
+        known.is_some_and(|known| apply(segment, known))
+    }
+
+    /// A SYN, or data of a connection that is not known well.
+    fn look_up(&mut self, segment: &mut Segment<'_>) -> bool {
+        let mark = self.mark(segment);
+        let place = mark as usize % RECENT;
+        let is_syn = segment.flags.has(Flags::SYN);
+        let original = self.recent[place].filter(|seen| seen.mark == mark && seen.is_original_of(segment));
+        if let Some(Seen { key, direction, .. }) = original {
+            // What was seen first may be translated itself.
+            let first = self.translated.get(&key).copied();
+            let is_parallel = (direction == segment.direction) == first.is_none_or(|first| first.is_parallel);
+            let key = first.map_or(key, |first| first.key);
+            let translated = Translated { key, is_parallel, is_sure: !is_syn };
+            self.remember(segment.key, translated);
+            return apply(segment, translated);
+        }
+        let Seen { key, .. } = *self.recent[place].insert(Seen {
+            mark,
+            key: segment.key,
+            direction: segment.direction,
+            interface: segment.interface,
+            ts: segment.ts,
+        });
+        match self.translated.get(&key).copied() {
+            // Offloads cut and join data; the SYN has told enough.
+            Some(known) if !is_syn && segment.payload_wire_len >= OFFLOADED => apply(segment, known),
+            Some(_) => {
+                self.translated.remove(&key);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// What a packet keeps when one of its endpoints is rewritten.
+    fn mark(&self, segment: &Segment<'_>) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write_u64(u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0));
+        hasher.write_u64(
+            u64::from(segment.payload_wire_len) << 24 | u64::from(segment.ip_id) << 8 | u64::from(segment.flags.0),
+        );
+        hasher.write(&segment.payload[..segment.payload.len().min(COMPARED)]);
+        hasher.finish()
+    }
+
+    fn remember(&mut self, key: FlowKey, translated: Translated) {
+        if self.translated.insert(key, translated).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > TRANSLATED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.translated.remove(&oldest);
+        }
+    }
+}
+
+impl Seen {
+    /// This was `segment` before one endpoint was rewritten.
+    fn is_original_of(&self, segment: &Segment<'_>) -> bool {
+        let ends = |key: &FlowKey, direction: Direction| [key.sender(direction), key.sender(direction.reverse())];
+        let [source, target]: [Endpoint; 2] = ends(&self.key, self.direction);
+        let [new_source, new_target] = ends(&segment.key, segment.direction);
+        (source == new_source) != (target == new_target)
+            && self.interface != segment.interface
+            && self.ts.0.abs_diff(segment.ts.0) <= SOON
+    }
+}
+
+fn apply(segment: &mut Segment<'_>, Translated { key, is_parallel, .. }: Translated) -> bool {
+    segment.key = key;
+    segment.direction = if is_parallel { segment.direction } else { segment.direction.reverse() };
+    true
+}
