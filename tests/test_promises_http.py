@@ -224,6 +224,7 @@ def test_a_folded_field_frames_its_message(read, field, body, size):
         framed(*POST, "Content-Length: -1"),
         framed(*POST, "Content-Length:"),
         framed(*POST, "Transfer-Encoding: chunked, identity"),
+        framed(*POST, "Transfer-Encoding: chunked, identity", body=EMPTY),
         framed(*POST, "Transfer-Encoding: chunked"),
         framed(*POST, "Transfer-Encoding: chunked", body=b"-1\r\n"),
         framed(*POST, "Transfer-Encoding: chunked", body=b"x\r\nhello\r\n0\r\n\r\n"),

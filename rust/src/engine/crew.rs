@@ -187,7 +187,7 @@ impl Dealer {
     fn push_other(&mut self, packet: &Packet<'_>, at: usize) {
         let arrival = self.intake.read(packet);
         let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.hands.len()));
-        if arrival.is_assembled || arrival.is_translated {
+        if arrival.is_assembled {
             self.hands[worker].push(&arrival);
         } else {
             self.hands[worker].refer(packet, at);

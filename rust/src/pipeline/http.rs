@@ -171,7 +171,7 @@ impl Parser {
 
     /// What the other side says is no HTTP: only the next bytes may be a response to it.
     pub fn hear_once(&mut self) {
-        if self.is_new() {
+        if self.first && matches!(self.state, State::Start) {
             self.tries = Some(1);
         } else if matches!(self.state, State::Lost { .. }) {
             self.stop();
@@ -260,14 +260,20 @@ impl Parser {
         }
     }
 
-    /// Does a message start here?
+    /// Does a message start here? Behind a head whose framing is broken it may also start further on.
     fn search<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Lost { behind_hole } = self.state else { return bytes };
-        let is_start = start_line::is_likely_start(bytes);
+        let start = if self.in_sync && !behind_hole {
+            start_line::behind_broken_framing(bytes)
+        } else {
+            start_line::is_likely_start(bytes).then_some(0)
+        };
         let is_request = start_line::likeness(bytes) != Likeness::Response;
-        if is_start && (!behind_hole || handler.may_begin(is_request, self.mark(ts))) {
+        if let Some(at) = start
+            && (!behind_hole || handler.may_begin(is_request, self.mark(ts)))
+        {
             self.state = State::Start;
-            return bytes;
+            return &bytes[at..];
         }
         if let Some(tries) = &mut self.tries {
             *tries -= 1;

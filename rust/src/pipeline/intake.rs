@@ -44,10 +44,8 @@ pub struct Arrival<'a> {
     pub wire_len: u32,
     /// It was cut by the snapshot length.
     pub is_truncated: bool,
-    /// Other packets had a part in what it holds.
+    /// Other packets had a part in what it holds, or in whose it is.
     pub is_assembled: bool,
-    /// Its addresses are those of a connection seen before, not its own.
-    pub is_translated: bool,
     /// What it holds.
     pub content: Content<'a>,
 }
@@ -64,7 +62,7 @@ impl Arrival<'_> {
     /// A packet of a link type that cannot be decoded.
     pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32, link_type: u32) -> Self {
         let content = Content::Undecoded(Undecoded::LinkType(link_type));
-        Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, is_translated: false, content }
+        Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, content }
     }
 }
 
@@ -82,8 +80,12 @@ pub struct Intake {
 impl Intake {
     /// `tunnels` are looked into or left alone; without `nat` each translated connection is one of its own.
     pub fn new(fragments: defragment::Limits, tunnels: bool, nat: Option<Nat>) -> Self {
-        let fragments = [Defragmenter::new(fragments), Defragmenter::new(fragments)];
-        Self { fragments, tunnels, nat, has_several: false }
+        Self {
+            fragments: [Defragmenter::new(fragments), Defragmenter::new(fragments)],
+            tunnels,
+            nat,
+            has_several: false,
+        }
     }
 
     /// There is an interface of this number.
@@ -107,7 +109,6 @@ impl Intake {
             wire_len: packet.wire_len,
             is_truncated: packet.is_truncated(),
             is_assembled: false,
-            is_translated: false,
             content,
         };
         match decode::datagram(packet) {
@@ -147,7 +148,7 @@ impl Intake {
 #[cold]
 fn translated<'a>(nat: Option<&Nat>, mut arrival: Arrival<'a>) -> Arrival<'a> {
     if let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
-        arrival.is_translated = nat.translate(segment);
+        arrival.is_assembled |= nat.translate(segment);
     }
     arrival
 }

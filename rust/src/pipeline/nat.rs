@@ -42,6 +42,8 @@ struct Translated {
     key: FlowKey,
     /// Its direction `Up` is that connection's `Up`.
     is_parallel: bool,
+    /// The way in which packets are seen here later than there.
+    downstream: Direction,
     /// Bytes agreed, beside the SYN.
     is_sure: bool,
 }
@@ -71,49 +73,39 @@ impl Table {
         if self.recent.is_empty() {
             self.recent = vec![None; RECENT];
         }
-        let is_telling = segment.payload_wire_len > 0 || segment.flags.has(Flags::SYN);
+        let is_syn = segment.flags.has(Flags::SYN);
+        let is_telling = (segment.payload_wire_len > 0 || is_syn) && !segment.flags.has(Flags::RST);
         let known = self.translated.get(&segment.key).copied();
-        if is_telling && !segment.flags.has(Flags::RST) {
-            let known = known.filter(|known| known.is_sure && !segment.flags.has(Flags::SYN));
-            return match known {
-                Some(known) => apply(segment, known),
-                None => self.look_up(segment),
-            };
+        match known {
+            Some(known) if !is_telling || known.is_sure && !is_syn => apply(segment, known),
+            None if !is_telling => false,
+            _ => self.look_up(segment, known),
         }
-        known.is_some_and(|known| apply(segment, known))
     }
 
     /// A SYN, or data of a connection that is not known well.
-    fn look_up(&mut self, segment: &mut Segment<'_>) -> bool {
+    fn look_up(&mut self, segment: &mut Segment<'_>, known: Option<Translated>) -> bool {
         let mark = self.mark(segment);
         let place = mark as usize % RECENT;
         let is_syn = segment.flags.has(Flags::SYN);
         let original = self.recent[place].filter(|seen| seen.mark == mark && seen.is_original_of(segment));
         if let Some(Seen { key, direction, .. }) = original {
-            // What was seen first may be translated itself.
-            let first = self.translated.get(&key).copied();
-            let is_parallel = (direction == segment.direction) == first.is_none_or(|first| first.is_parallel);
-            let key = first.map_or(key, |first| first.key);
-            let translated = Translated { key, is_parallel, is_sure: !is_syn };
+            let (is_parallel, downstream) = (direction == segment.direction, segment.direction);
+            let translated = Translated { key, is_parallel, downstream, is_sure: !is_syn };
             self.remember(segment.key, translated);
             return apply(segment, translated);
         }
-        let Seen { key, .. } = *self.recent[place].insert(Seen {
-            mark,
-            key: segment.key,
-            direction: segment.direction,
-            interface: segment.interface,
-            ts: segment.ts,
-        });
-        match self.translated.get(&key).copied() {
-            // Offloads cut and join data; the SYN has told enough.
-            Some(known) if !is_syn && segment.payload_wire_len >= OFFLOADED => apply(segment, known),
-            Some(_) => {
-                self.translated.remove(&key);
-                false
-            }
-            None => false,
-        }
+        // What is seen here first says nothing, nor does data that an offload may have cut or joined.
+        let is_first_here = |known: &Translated| known.downstream != segment.direction;
+        let is_vague = !is_syn && segment.payload_wire_len >= OFFLOADED;
+        let known = known.filter(|known| is_first_here(known) || is_vague);
+        match known {
+            Some(known) => apply(segment, known),
+            None => self.translated.remove(&segment.key).is_some(),
+        };
+        let Segment { key, direction, interface, ts, .. } = *segment;
+        self.recent[place] = Some(Seen { mark, key, direction, interface, ts });
+        known.is_some()
     }
 
     /// What a packet keeps when one of its endpoints is rewritten.

@@ -143,6 +143,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if is_first {
             self.sink.opening(ticket, &self.flow.opening, self.direction);
         }
+        if self.dialogue.line.has_passed(since) {
+            return;
+        }
         self.dialogue.is_refused = false;
         self.dialogue.line.push(Waiting {
             ticket,
@@ -323,7 +326,8 @@ impl<S: Sink> Turn<'_, S> {
     }
 
     fn foreign(&mut self, protocol: Protocol, bytes: &[u8], mark: Mark) {
-        if self.dialogue.client == Some(self.direction.reverse()) {
+        let is_http = self.dialogue.protocol == Some(Protocol::Http1);
+        if is_http && self.dialogue.client == Some(self.direction.reverse()) {
             // A response that nobody can read.
             self.sink.note(Note::ParseError);
             self.dialogue.line.lose(mark);

@@ -120,6 +120,12 @@ impl<K> Line<K> {
         !self.has_gap
     }
 
+    /// The server had received the request at `mark` when it sent its newest response: that request comes late, and its
+    /// response has passed.
+    pub fn has_passed(&self, mark: Mark) -> bool {
+        self.answered.and_then(|answered| answered.ack).is_some_and(|ack| ack.is_after(mark.seq))
+    }
+
     pub fn push(&mut self, request: Waiting<K>) {
         self.pipelines |= request.ack.is_some() && self.waiting.back().is_some_and(|last| last.ack == request.ack);
         self.asked = request.ack;

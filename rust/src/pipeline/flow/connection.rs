@@ -124,7 +124,7 @@ impl<T> Flow<T> {
     /// A segment brings nothing that was not seen in its direction.
     pub fn has_seen(&self, segment: &Segment<'_>) -> bool {
         let end = segment.seq.plus(segment.payload_wire_len);
-        self.stream(segment.direction).next().is_none_or(|next| !end.is_after(next))
+        self.stream(segment.direction).reached().is_none_or(|reached| !end.is_after(reached))
     }
 
     pub fn has_hole(&self) -> bool {

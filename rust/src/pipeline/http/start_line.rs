@@ -208,13 +208,18 @@ fn names_a_path(bytes: &[u8]) -> bool {
         && is_path(trim_start(rest))
 }
 
-/// Where the next message likely starts in what follows a broken chunked body, if it does: at once, behind the line that
-/// is broken, or behind a last chunk.
-pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
+/// Where the next message likely starts behind a head whose framing is broken, if it does: at once, or behind a last chunk.
+pub fn behind_broken_framing(bytes: &[u8]) -> Option<usize> {
     const LAST_CHUNK: &[u8] = b"\n0\r\n\r\n";
-    let line = memchr::memchr(b'\n', bytes).map(|end| end + 1);
+    let first = bytes.starts_with(&LAST_CHUNK[1..]).then_some(LAST_CHUNK.len() - 1);
     let chunks = memchr::memmem::find_iter(bytes, LAST_CHUNK).map(|at| at + LAST_CHUNK.len());
-    std::iter::once(0).chain(line).chain(chunks).find(|&at| is_likely_start(&bytes[at..]))
+    std::iter::once(0).chain(first).chain(chunks).find(|&at| is_likely_start(&bytes[at..]))
+}
+
+/// The same behind a broken chunk; the next message may follow behind the line that is broken as well.
+pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
+    let line = memchr::memchr(b'\n', bytes).map(|end| end + 1);
+    line.filter(|&at| is_likely_start(&bytes[at..])).or_else(|| behind_broken_framing(bytes))
 }
 
 /// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`; the last space is often left out.
@@ -318,18 +323,20 @@ mod tests {
     }
 
     #[test]
-    fn behind_a_broken_chunk_the_next_message_is_found() {
+    fn behind_what_is_broken_the_next_message_is_found() {
         let table = [
-            ("GET / HTTP/1.1\r\n\r\n", Some(0)),
-            ("XYZ\r\nGET / HTTP/1.1\r\n\r\n", Some(5)),
-            ("XYZ\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(17)),
-            ("0\r\n\r\n0\r\n\r\nHTTP/1.1 200\r\n", Some(10)),
-            ("XYZ\r\nhello\r\nGET / HTTP/1.1\r\n\r\n", None),
-            ("XYZ\r\n0\r\n\r\n", None),
-            ("", None),
+            ("GET / HTTP/1.1\r\n\r\n", Some(0), Some(0)),
+            ("XYZ\r\nGET / HTTP/1.1\r\n\r\n", None, Some(5)),
+            ("0\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(5), Some(5)),
+            ("XYZ\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n", Some(17), Some(17)),
+            ("0\r\n\r\n0\r\n\r\nHTTP/1.1 200\r\n", Some(10), Some(10)),
+            ("XYZ\r\nhello\r\nGET / HTTP/1.1\r\n\r\n", None, None),
+            ("XYZ\r\n0\r\n\r\n", None, None),
+            ("", None, None),
         ];
-        for (text, want) in table {
-            assert_eq!(behind_broken_chunk(text.as_bytes()), want, "{text:?}");
+        for (text, framing, chunk) in table {
+            assert_eq!(behind_broken_framing(text.as_bytes()), framing, "{text:?}");
+            assert_eq!(behind_broken_chunk(text.as_bytes()), chunk, "{text:?}");
         }
     }
 }

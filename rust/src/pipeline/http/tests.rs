@@ -233,6 +233,9 @@ fn behind_framing_that_is_broken_the_next_message_may_follow_at_once() {
         let stream = format!("POST / HTTP/1.1\r\n{fields}{next}");
         assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), want, "{fields:?}");
     }
+    // A request whose coding is unknown may be chunked all the same.
+    let stream = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n2\r\nhi\r\n0\r\n\r\n{next}");
+    assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, encoding, end 57, GET /n -, end 19");
     // Letters of a method may be digits of a size.
     let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nDELETE /n HTTP/1.1\r\n\r\n";
     assert!(read(stream.as_bytes(), usize::MAX, &[]).join(", ").ends_with("gap, DELETE /n -, end 22"));
