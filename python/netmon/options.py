@@ -122,7 +122,7 @@ OPTIONS = (
         "buffer_size", CAPTURE, "-B --buffer-size", "SIZE", "capture buffer per interface: KiB, or with a unit: 16MiB"
     ),
     Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
-    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo"),
+    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GTP-U and other tunnels"),
     Option(
         "count_copies",
         CAPTURE,
