@@ -58,7 +58,7 @@ def crowd(count):
         asks, number = at < count, at % count
         client, port = 0x0A000000 + number // 50_000, 1024 + number % 50_000
         said = b"GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % (number % 7) if asks else b"HTTP/1.1 204 X\r\n\r\n"
-        ends = (client, 0xC0000201, port, 80, 1, 1) if asks else (0xC0000201, client, 80, port, 1, 34)
+        ends = (client, 0xC0000201, port, 80, 1, 1) if asks else (0xC0000201, client, 80, port, 1, 29)
         top = datagram.pack(69, 0, 40 + len(said), 0, 0, 64, 6, 0, *ends, 80, ACK, 65535, 0, 0)
         many.packets.append((1000 + 20e-6 * at, top + said))
     return many

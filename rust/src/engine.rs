@@ -31,7 +31,7 @@ pub use queue::{Next, Overflow};
 pub enum Source {
     /// Interfaces.
     Live(Selection),
-    /// Capture files, one after the other; `-` is standard input.
+    /// Capture files, merged by time; `-` is standard input.
     Files(Vec<String>),
 }
 
@@ -120,7 +120,7 @@ impl Engine {
                 Box::new(move || live.run())
             }
             Source::Files(paths) => {
-                let files = files::Files::open(job, paths, capture.filter)?;
+                let files = files::Files::open(job, paths, capture.filter, capture.snaplen)?;
                 Box::new(move || files.run())
             }
         };

@@ -157,6 +157,11 @@ impl Pipeline {
         self.stages.aggregate.undecoded(Undecoded::Fragments, datagrams);
     }
 
+    /// Packets that an edge has and cannot read.
+    pub fn add_unread(&mut self, packets: u64) {
+        self.stages.aggregate.capture().unread += packets;
+    }
+
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;

@@ -1,30 +1,43 @@
 //! Capture files: pcap and pcapng, in either byte order, plain or compressed, from disk or a pipe.
 //!
-//! Read in blocks; records are handed over as slices of them. A file that ends in the middle of a record is read up to
-//! there, and says so.
+//! Read in blocks; records are handed over as slices of them, or as places in them, in order of time. A packet that cannot be
+//! read is counted. A file that is damaged from somewhere on is read up to there, and says so.
 
 mod blocks;
 mod input;
+mod order;
 mod pcap;
 mod pcapng;
+mod unpack;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::time::Instant;
+
+use rustix::fs::OFlags;
 
 use super::Error;
 use super::prefetch::prefetch;
 use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
-pub use blocks::Lease;
-use blocks::{Pace, Patient};
+use blocks::{Blocks, Patient, Pipe};
+pub use blocks::{Lease, Pace};
 use input::Input;
+pub use order::{Given, InOrder};
+use unpack::Unpacked;
 
 /// No record is larger: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
 
-/// Bytes ahead of the packet at hand that are asked for: some packets' worth.
-const PREFETCH: usize = 1024;
+/// Bytes ahead of the packet at hand that are asked for: some packets' worth, as one looks for them.
+const PREFETCH: usize = 2048;
+/// Bytes between two packets, more or less.
+const HEADER: usize = 16;
+
+/// Bytes that tell the format.
+const MAGIC: usize = 4;
 
 /// A packet as the file has it.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +50,6 @@ pub struct Record<'a> {
     pub interface: usize,
     /// What was captured of it.
     pub data: &'a [u8],
-    /// Where that begins in the block, see [`CaptureFile::release`].
-    pub at: usize,
 }
 
 /// An interface that the file tells of.
@@ -50,6 +61,57 @@ pub struct FileInterface {
     pub link_type: Option<LinkType>,
     /// `LINKTYPE_` number.
     pub number: u32,
+    /// Which section of the file describes it.
+    pub section: u32,
+    /// Its number in that section.
+    pub place: u32,
+}
+
+/// Packets that were on the link, or are in the file, and are not handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Packets of the file that cannot be read.
+    pub unread: u64,
+    /// Packets that the kernel dropped when the file was made.
+    pub kernel_dropped: u64,
+    /// Packets that an interface dropped then.
+    pub interface_dropped: u64,
+    /// The time of one that cannot be read.
+    pub at: Timestamp,
+}
+
+impl Missing {
+    /// Something is.
+    pub fn is_any(&self) -> bool {
+        self.unread > 0 || self.kernel_dropped > 0 || self.interface_dropped > 0
+    }
+
+    /// Adds what else is.
+    pub fn add(&mut self, other: Self) {
+        self.unread = self.unread.saturating_add(other.unread);
+        self.kernel_dropped = self.kernel_dropped.saturating_add(other.kernel_dropped);
+        self.interface_dropped = self.interface_dropped.saturating_add(other.interface_dropped);
+        self.at = if other.is_any() { other.at } else { self.at };
+    }
+}
+
+/// What the file told so far, beside packets.
+#[derive(Debug, Default)]
+struct Told {
+    interfaces: Vec<FileInterface>,
+    /// Not taken yet.
+    missing: Missing,
+    /// The time of a packet that is not all there yet.
+    cut: Timestamp,
+}
+
+impl Told {
+    /// A packet of that time cannot be read.
+    #[cold]
+    fn lose(&mut self, ts: Timestamp) {
+        self.missing.unread += 1;
+        self.missing.at = ts;
+    }
 }
 
 /// What reading came to.
@@ -75,17 +137,34 @@ impl std::fmt::Display for Problem {
 
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self::Truncated,
+            io::ErrorKind::InvalidData => Self::Malformed(format!("cannot be decompressed any further: {error}")),
+            _ => Self::Io(error),
+        }
     }
 }
 
-/// Where the next packet is.
+/// How far one step through the file got.
 #[derive(Clone, Copy)]
 enum Step {
-    /// Here.
+    /// To a packet, here.
     Packet(Location),
-    /// In the next block, or partly: it takes so many bytes from where the input is now to go on.
+    /// Past something else.
+    Passed,
+    /// Nowhere: it takes so many bytes from where the input is now.
     Needs(usize),
+}
+
+/// Whether what was wanted is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is.
+    Here,
+    /// Not yet: a pipe has to bring it.
+    Pending,
+    /// The file is over.
+    End,
 }
 
 /// A packet in the input's buffer.
@@ -99,6 +178,8 @@ struct Location {
 }
 
 enum Format {
+    /// Not known yet.
+    Unknown,
     Pcap(pcap::Format),
     Pcapng(pcapng::Format),
 }
@@ -107,93 +188,130 @@ enum Format {
 pub struct CaptureFile {
     input: Input,
     format: Format,
-    interfaces: Vec<FileInterface>,
+    told: Told,
     /// Bytes it takes to go on, at the end of a block; `None` while there may be packets in it.
     needs: Option<usize>,
+    is_pipe: bool,
 }
 
 impl CaptureFile {
-    /// Opens a file; `-` is standard input. The bell ends a wait for a pipe. Several threads that share its packets read it
-    /// themselves; for one that works alone another thread reads ahead.
-    pub fn open(path: &str, bell: &Bell, is_shared: bool) -> Result<Self, Error> {
+    /// Opens a file; `-` is standard input. What is no file with an end is read by a thread of its own, which rings `news`
+    /// when there is some: see [`CaptureFile::begin`].
+    pub fn open(path: &str, pace: Pace, news: &Bell) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: path.to_owned(), reason };
-        let file = if path == "-" {
-            File::from(io::stdin().as_fd().try_clone_to_owned()?)
-        } else {
-            File::open(path).map_err(|error| failed(words(&error)))?
-        };
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        let file = open(path).map_err(|error| failed(words(&error)))?;
+        let metadata = file.metadata().map_err(|error| failed(words(&error)))?;
+        if metadata.is_dir() {
             return Err(failed("is a directory".into()));
         }
-        let is_regular = file.metadata().is_ok_and(|metadata| metadata.is_file());
-        let result = if is_regular {
-            Self::read(Box::new(file), if is_shared { Pace::Eager } else { Pace::Ahead })
-        } else {
-            Self::read(Box::new(Patient { file, bell: bell.clone() }), Pace::AsItComes)
-        };
-        result.map_err(|problem| failed(problem.to_string()))
+        if metadata.is_file() {
+            let mut start = [0; unpack::MAGIC];
+            // Unpacking is worth a thread, but not one for each of many files.
+            let is_packed = pace != Pace::Sparing && file.read_at(&mut start, 0).is_ok() && unpack::is_packed(&start);
+            let mut file = Self::new(Box::new(file), if is_packed { Pace::Ahead } else { pace });
+            file.begin(false).map_err(|problem| failed(problem.to_string()))?;
+            return Ok(file);
+        }
+        let stop = Bell::new()?;
+        let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone() }));
+        let blocks = Blocks::of_pipe(Pipe { source: Box::new(source), stop }, news.clone())?;
+        Ok(Self { is_pipe: true, ..Self::of(blocks) })
     }
 
     /// Reads a capture from anywhere.
     pub fn from_reader(reader: Box<dyn Read + Send>) -> Result<Self, Problem> {
-        Self::read(reader, Pace::AsItComes)
+        let mut file = Self::new(reader, Pace::AsItComes);
+        file.begin(false)?;
+        Ok(file)
     }
 
-    fn read(source: Box<dyn Read + Send>, pace: Pace) -> Result<Self, Problem> {
-        let mut input = Input::new(source, pace);
-        input.decompress()?;
-        let mut interfaces = Vec::new();
-        let start = input.peek(4)?;
-        let Some(&magic) = start.first_chunk::<4>() else {
-            let what = if start.is_empty() { "is empty" } else { "is not a capture file" };
-            return Err(Problem::Malformed(what.into()));
-        };
-        let format = if magic == pcapng::SECTION_HEADER {
-            let mut format = pcapng::Format::default();
-            format.find_first_interface(&mut input, &mut interfaces)?;
-            Format::Pcapng(format)
-        } else {
-            Format::Pcap(pcap::Format::read(magic, &mut input, &mut interfaces)?)
-        };
-        Ok(Self { input, format, interfaces, needs: None })
+    fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
+        Self::of(Blocks::new(Box::new(Unpacked::new(source)), pace))
+    }
+
+    fn of(blocks: Blocks) -> Self {
+        let input = Input::new(blocks);
+        Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false }
+    }
+
+    /// Reads up to the first interface, so that a link type nobody can decode is known at once.
+    pub fn begin(&mut self, hurry: bool) -> Result<Reach, Problem> {
+        while self.told.interfaces.is_empty() {
+            if let Step::Needs(count) = self.step()? {
+                self.needs = Some(count);
+                let reach = self.next_block(hurry)?;
+                if reach != Reach::Here {
+                    return Ok(reach);
+                }
+            }
+        }
+        Ok(Reach::Here)
     }
 
     /// The interfaces the file told of so far. More may come while reading.
     pub fn interfaces(&self) -> &[FileInterface] {
-        &self.interfaces
+        &self.told.interfaces
     }
 
-    /// The next packet; `None` at the end.
+    /// Takes what is missing as far as the file told since the last call.
+    pub fn take_missing(&mut self) -> Missing {
+        std::mem::take(&mut self.told.missing)
+    }
+
+    /// It can be read once only, and may say nothing for long.
+    pub fn is_pipe(&self) -> bool {
+        self.is_pipe
+    }
+
+    /// The next packet, in the order of the file; `None` at the end.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Problem> {
         loop {
             match self.step()? {
                 Step::Packet(location) => return Ok(Some(self.record(location))),
-                Step::Needs(count) if !self.input.want(count)? => return Ok(None),
-                Step::Needs(_) => {}
+                Step::Needs(count) if self.input.want(count, true)? != Reach::Here => return Ok(None),
+                Step::Needs(_) | Step::Passed => {}
             }
         }
     }
 
-    /// The next packet of the block at hand; `None` when no more of them is whole.
-    #[inline]
-    pub fn next_in_block(&mut self) -> Result<Option<Record<'_>>, Problem> {
-        match self.step()? {
-            Step::Packet(location) => Ok(Some(self.record(location))),
-            Step::Needs(count) => {
-                self.needs = Some(count);
-                Ok(None)
-            }
+    /// Tells of the place of each packet of the block at hand, as far as they are whole.
+    fn look_through(&mut self, take: impl FnMut(Location)) -> Result<(), Problem> {
+        let Self { input, format, told, needs, .. } = self;
+        if let Format::Unknown = format {
+            *format = match Format::tell(input, told)? {
+                Ok(format) => format,
+                Err(count) => {
+                    *needs = Some(count);
+                    return Ok(());
+                }
+            };
         }
+        *needs = Some(match format {
+            Format::Pcap(format) => each(input, |input| format.step(input, told), take)?,
+            Format::Pcapng(format) => each(input, |input| format.step(input, told), take)?,
+            Format::Unknown => MAGIC,
+        });
+        Ok(())
     }
 
     /// Gives the block at hand to those who still look at its packets. What is cut at its end is kept.
-    pub fn release(&mut self) -> Lease {
+    fn release(&mut self) -> Lease {
         self.input.release()
     }
 
-    /// Goes to the next block, waiting for it; false at the end. The first one may be there already.
-    pub fn next_block(&mut self) -> Result<bool, Problem> {
-        self.needs.take().map_or(Ok(true), |count| self.input.want(count))
+    /// Goes to the next block, waiting for it if that is a file's. The first one may be there already.
+    fn next_block(&mut self, hurry: bool) -> Result<Reach, Problem> {
+        let Some(count) = self.needs else { return Ok(Reach::Here) };
+        let is_first = matches!(self.format, Format::Unknown) && count == MAGIC;
+        let reach = match self.input.want(count, hurry) {
+            Err(Problem::Truncated) if is_first => return Err(Problem::Malformed("is not a capture file".into())),
+            Ok(Reach::End) if is_first => return Err(Problem::Malformed("is empty".into())),
+            other => other?,
+        };
+        if reach == Reach::Here {
+            self.needs = None;
+        }
+        Ok(reach)
     }
 
     /// The next block comes without waiting, for the file or for those who look at blocks before.
@@ -201,24 +319,82 @@ impl CaptureFile {
         self.needs.is_none() || self.input.is_ready()
     }
 
-    #[inline]
-    fn record(&self, location: Location) -> Record<'_> {
-        let Location { interface, ts, wire_len, at, len } = location;
-        let buffer = self.input.buffer();
-        let data = &buffer[at..at + len];
-        if let Some(coming) = buffer.get(at + PREFETCH..at + PREFETCH + len) {
-            prefetch(coming);
-        }
-        Record { ts, wire_len: wire_len.max(len as u32), interface, data, at }
+    /// Since when a part of the next block is there, while more of it is waited for.
+    pub fn part_since(&self) -> Option<Instant> {
+        self.input.part_since()
     }
 
     #[inline]
+    fn record(&self, location: Location) -> Record<'_> {
+        let Location { interface, ts, wire_len, at, len } = location;
+        let data = &self.input.buffer()[at..at + len];
+        Record { ts, wire_len: wire_len.max(len as u32), interface, data }
+    }
+
     fn step(&mut self) -> Result<Step, Problem> {
-        match &mut self.format {
-            Format::Pcap(format) => format.step(&mut self.input),
-            Format::Pcapng(format) => format.step(&mut self.input, &mut self.interfaces),
+        let Self { input, format, told, .. } = self;
+        match format {
+            Format::Pcap(format) => format.step(input, told),
+            Format::Pcapng(format) => format.step(input, told),
+            Format::Unknown => Ok(match Format::tell(input, told)? {
+                Ok(known) => {
+                    *format = known;
+                    Step::Passed
+                }
+                Err(count) => Step::Needs(count),
+            }),
         }
     }
+}
+
+/// Takes all packets until more bytes are needed. Returns how many.
+#[inline]
+fn each(
+    input: &mut Input,
+    mut step: impl FnMut(&mut Input) -> Result<Step, Problem>,
+    mut take: impl FnMut(Location),
+) -> Result<usize, Problem> {
+    loop {
+        match step(input)? {
+            Step::Packet(location) => {
+                let ahead = location.at + PREFETCH;
+                if let Some(coming) = input.buffer().get(ahead..ahead + location.len + HEADER) {
+                    prefetch(coming);
+                }
+                take(location);
+            }
+            Step::Passed => {}
+            Step::Needs(count) => return Ok(count),
+        }
+    }
+}
+
+impl Format {
+    /// The format of a file that begins so, or how many bytes it takes to tell.
+    fn tell(input: &mut Input, told: &mut Told) -> Result<Result<Self, usize>, Problem> {
+        let bytes = input.bytes();
+        let Some(&magic) = bytes.first_chunk::<MAGIC>() else { return Ok(Err(MAGIC)) };
+        if magic == pcapng::SECTION_HEADER {
+            return Ok(Ok(Self::Pcapng(pcapng::Format::default())));
+        }
+        if !pcap::Format::is_meant(magic) {
+            return Err(Problem::Malformed("is not a capture file".into()));
+        }
+        let Some(header) = bytes.first_chunk() else { return Ok(Err(pcap::HEADER)) };
+        let format = pcap::Format::read(header, told);
+        input.skip(pcap::HEADER);
+        Ok(Ok(Self::Pcap(format)))
+    }
+}
+
+/// Opens a path for reading. A named pipe is not waited for until somebody writes to it.
+fn open(path: &str) -> io::Result<File> {
+    if path == "-" {
+        return io::stdin().as_fd().try_clone_to_owned().map(File::from);
+    }
+    let is_fifo = std::fs::metadata(path)?.file_type().is_fifo();
+    let flags = if is_fifo { OFlags::NONBLOCK.bits() as i32 } else { 0 };
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
 /// The system's words without its number.

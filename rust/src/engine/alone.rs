@@ -6,18 +6,18 @@ use super::Shared;
 use super::batch::{Batch, Event};
 use super::collector::Collector;
 use super::files::Workers;
-use crate::capture::file::Lease;
+use crate::capture::file::{Lease, Missing};
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
 use crate::pipeline::intake::Arrival;
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
-/// A pipeline. While there are many connections it works block by block, so that it can look ahead.
+/// A pipeline. While there are many connections it puts packets off, so that it can look ahead.
 pub struct Alone<'a> {
     clock: Clock,
     pipeline: Pipeline,
-    /// What is put off until its block is whole.
+    /// What is put off until there is more of it.
     ahead: Batch,
     collector: &'a Collector,
     shared: &'a Shared,
@@ -45,23 +45,15 @@ impl Workers for Alone<'_> {
         self.tell(Event::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
-    fn push(&mut self, packet: &Packet<'_>, at: usize) {
+    fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if let Some(now) = self.clock.follow(packet.ts) {
             self.tell(Event::Tick(now));
         }
         if self.ahead.is_empty() && !self.pipeline.has_many() {
             self.pipeline.push_timeless(packet);
         } else {
-            self.ahead.refer(packet, at);
+            self.ahead.refer(packet, block, at);
         }
-    }
-
-    fn take_block(&mut self, block: Lease) {
-        let (collector, queue) = (self.collector, &self.shared.queue);
-        self.ahead.lies_in(Some(Arc::new(block)));
-        self.ahead.play(&mut self.pipeline, |pipeline, start, end| {
-            collector.deliver(0, pipeline.close(start, end), queue);
-        });
     }
 
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
@@ -73,8 +65,24 @@ impl Workers for Alone<'_> {
         }
     }
 
+    fn lose(&mut self, missing: Missing) {
+        self.tell(Event::Missing(missing));
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.clock.set(now);
+        self.tell(Event::Tick(now));
+    }
+
     fn close(&mut self, start: Timestamp, end: Timestamp) {
         self.tell(Event::Close(start, end));
+    }
+
+    fn work(&mut self) {
+        let (collector, queue) = (self.collector, &self.shared.queue);
+        self.ahead.play(&mut self.pipeline, |pipeline, start, end| {
+            collector.deliver(0, pipeline.close(start, end), queue);
+        });
     }
 
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {

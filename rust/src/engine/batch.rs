@@ -1,13 +1,13 @@
 //! What one thread has for another: packets already read, and what else is to happen between them, in one order.
 //!
-//! Packets of a file stay in their block, which all batches share that refer to it; what is in no block is copied. The
+//! Packets of a file stay in their blocks, which all batches share that refer to them; what is in no block is copied. The
 //! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
 use std::iter::repeat;
 use std::mem::discriminant;
 use std::sync::Arc;
 
-use crate::capture::file::Lease;
+use crate::capture::file::{Lease, Missing};
 use crate::capture::prefetch::prefetch;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::Segment;
@@ -32,6 +32,8 @@ pub enum Event {
     Interface(InterfaceId, String, InterfaceState),
     /// So many datagrams lack a fragment.
     Incomplete(u64),
+    /// Packets are not handed over.
+    Missing(Missing),
     /// The source is over.
     Finish,
     /// The interval is over.
@@ -45,6 +47,10 @@ impl Event {
             Self::Tick(now) => pipeline.tick(now),
             Self::Interface(id, name, state) => pipeline.set_interface(id, &name, state),
             Self::Incomplete(datagrams) => pipeline.add_incomplete(datagrams),
+            Self::Missing(missing) => {
+                pipeline.add_unread(missing.unread);
+                pipeline.add_drops(missing.kernel_dropped, missing.interface_dropped);
+            }
             Self::Finish => pipeline.finish(),
             Self::Close(start, end) => close(pipeline, start, end),
         }
@@ -54,6 +60,8 @@ impl Event {
 /// What comes next, small, since there is one for each packet.
 #[derive(Debug)]
 enum Entry {
+    /// The packets from here on lie in the next of the blocks.
+    Block,
     /// A packet in the block.
     There(Location),
     /// The next of those that were copied.
@@ -92,7 +100,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<Entry>,
-    block: Option<Arc<Lease>>,
+    blocks: Vec<Arc<Lease>>,
     events: Vec<Event>,
     /// Packets without their payload, which is so long.
     copied: Vec<(Arrival<'static>, usize)>,
@@ -112,20 +120,19 @@ impl Batch {
 
     /// Packets in it.
     pub fn packets(&self) -> u64 {
-        (self.entries.len() - self.events.len()) as u64
+        (self.entries.len() - self.events.len() - self.blocks.len()) as u64
     }
 
     /// Puts in a packet that begins there in the block, and is no fragment.
     #[inline]
-    pub fn refer(&mut self, packet: &Packet<'_>, at: usize) {
+    pub fn refer(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
+        if !self.blocks.last().is_some_and(|last| Arc::ptr_eq(last, block)) {
+            self.blocks.push(block.clone());
+            self.entries.push(Entry::Block);
+        }
         let Packet { ts, wire_len, interface, link_type, data } = *packet;
         let (at, len) = (at as u32, data.len() as u32);
         self.entries.push(Entry::There(Location { ts, at, len, wire_len, interface, link_type }));
-    }
-
-    /// Says which block is meant.
-    pub fn lies_in(&mut self, block: Option<Arc<Lease>>) {
-        self.block = block;
     }
 
     /// Puts in a copy of a packet that was read.
@@ -144,8 +151,8 @@ impl Batch {
 
     /// Empties it into a pipeline, telling of the end of intervals.
     pub fn play(&mut self, pipeline: &mut Pipeline, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
-        let block = self.block.take();
-        let block = block.as_deref().map_or(&[][..], |lease| &lease[..]);
+        let mut blocks = self.blocks.iter();
+        let mut block = &[][..];
         let mut payloads = &self.payloads[..];
         let mut copied = self.copied.drain(..).map(|(arrival, len)| {
             let (payload, rest) = payloads.split_at(len);
@@ -155,6 +162,7 @@ impl Batch {
         let mut events = self.events.drain(..);
         for run in self.entries.chunk_by(|before, next| discriminant(before) == discriminant(next)) {
             match run[0] {
+                Entry::Block => block = blocks.nth(run.len() - 1).map_or(&[][..], |lease| &lease[..]),
                 Entry::There(_) => pipeline.push_all(packets(run, block)),
                 Entry::Copied => pipeline.take_all(copied.by_ref().take(run.len())),
                 Entry::Event => {
@@ -164,6 +172,7 @@ impl Batch {
         }
         drop((events, copied));
         self.entries.clear();
+        self.blocks.clear();
         self.payloads.clear();
     }
 }

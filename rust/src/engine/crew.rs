@@ -13,7 +13,7 @@ use super::collector::Collector;
 use super::files::{Reading, Workers};
 use super::{Shared, lock, worker_of};
 use crate::capture::Error;
-use crate::capture::file::Lease;
+use crate::capture::file::{Lease, Missing};
 use crate::pipeline::clock::Clock;
 use crate::pipeline::decode;
 use crate::pipeline::intake::{Arrival, Intake};
@@ -128,7 +128,7 @@ impl<'a> Crew<'a> {
             let waiting = hall.lanes[number].waiting.len();
             if let Some(mut desk) = hall.take_desk(waiting) {
                 drop(hall);
-                let goes_on = desk.reading.read_block(&mut desk.dealer);
+                let goes_on = desk.reading.read_some(&mut desk.dealer, waiting == 0);
                 hall = lock(&self.hall);
                 hall.give_back(desk, goes_on);
                 self.wake(&hall);
@@ -171,7 +171,7 @@ impl Drop for Leaving<'_, '_> {
 struct Dealer {
     clock: Clock,
     intake: Intake,
-    /// What each worker gets of the block at hand.
+    /// What each worker gets of what is read.
     hands: Vec<Batch>,
 }
 
@@ -184,13 +184,13 @@ impl Dealer {
 
     /// Fragments are put together here, tunnels looked into and translations undone, to know whose connection it is.
     #[cold]
-    fn push_other(&mut self, packet: &Packet<'_>, at: usize) {
+    fn push_other(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         let arrival = self.intake.read(packet);
         let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.hands.len()));
         if arrival.is_assembled {
             self.hands[worker].push(&arrival);
         } else {
-            self.hands[worker].refer(packet, at);
+            self.hands[worker].refer(packet, block, at);
         }
     }
 
@@ -205,26 +205,30 @@ impl Workers for Dealer {
         self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
-    fn push(&mut self, packet: &Packet<'_>, at: usize) {
+    fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if let Some(now) = self.clock.follow(packet.ts) {
             self.tell_all(|| Event::Tick(now));
         }
         match decode::folded(packet) {
             Some(ends) if self.intake.is_simple() => {
                 let worker = worker_of(ends, self.hands.len());
-                self.hands[worker].refer(packet, at);
+                self.hands[worker].refer(packet, block, at);
             }
-            _ => self.push_other(packet, at),
+            _ => self.push_other(packet, block, at),
         }
-    }
-
-    fn take_block(&mut self, block: Lease) {
-        let block = Arc::new(block);
-        self.hands.iter_mut().filter(|hand| !hand.is_empty()).for_each(|hand| hand.lies_in(Some(block.clone())));
     }
 
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
         self.hands[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len, link_type));
+    }
+
+    fn lose(&mut self, missing: Missing) {
+        self.hands[0].note(Event::Missing(missing));
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.clock.set(now);
+        self.tell_all(|| Event::Tick(now));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
@@ -232,6 +236,9 @@ impl Workers for Dealer {
         self.hands[0].note(Event::Incomplete(lost));
         self.tell_all(|| Event::Close(start, end));
     }
+
+    /// The hands are given to the workers when the desk is given back.
+    fn work(&mut self) {}
 
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {
         self.tell_all(|| Event::Finish);

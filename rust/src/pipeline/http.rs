@@ -306,10 +306,11 @@ impl Parser {
             }
             return;
         }
-        let State::Body { body, .. } = &mut self.state else {
+        // Where there may be no body, the next message may be in the hole.
+        let State::Body { body, doubt: false, .. } = &mut self.state else {
             return self.lose(true, ts, handler);
         };
-        let unwanted = body.unwanted();
+        let (unwanted, before) = (body.unwanted(), self.seq.plus((count as u32).wrapping_neg()));
         if body.skip(count) {
             handler.bytes(count);
             if body.is_done() {
@@ -318,9 +319,11 @@ impl Parser {
             return;
         }
         if matches!(body, Body::Length(_)) {
-            // The body ended in the hole; what else is in there is anybody's guess.
+            // The body ended in the hole, where is known; what else is in there is anybody's guess.
             handler.bytes(unwanted);
+            let behind = std::mem::replace(&mut self.seq, before.plus(unwanted as u32));
             self.end(ts, handler);
+            self.seq = behind;
         }
         self.lose(true, ts, handler);
     }

@@ -157,6 +157,8 @@ counters! {
         kernel_dropped,
         /// Packets the interface or its driver dropped.
         interface_dropped,
+        /// Packets of a file that could not be read; of a file that is damaged from somewhere on, one stands for all.
+        unread,
         /// Packets whose headers are cut, contradict themselves or are of a kind that is not known.
         undecodable,
         /// Packets cut by the snapshot length.

@@ -175,7 +175,7 @@ counters!(Tcp(
 });
 
 counters!(Capture(
-    received, kernel_dropped, interface_dropped, undecodable, truncated, truncated_heads, gaps, gap_bytes, orphan_responses,
+    received, kernel_dropped, interface_dropped, unread, undecodable, truncated, truncated_heads, gaps, gap_bytes, orphan_responses,
     unanswered, parse_errors, resyncs, encapsulated, copies, flows_evicted, hosts_folded, sections_folded, hits_error,
     exchanges_dropped, clock_steps
 ) of snapshot::Capture {

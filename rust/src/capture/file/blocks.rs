@@ -1,5 +1,8 @@
 //! The bytes of a file, block after block. Large files are read ahead: a thread copies them out of the kernel, and
 //! decompresses them, while the blocks before are worked on.
+//!
+//! A pipe has such a thread from the start, so that nobody waits for its writer. Its blocks are filled like those of a
+//! file, whatever a read gives; only one that is asked for early is shorter.
 
 pub mod depot;
 
@@ -9,10 +12,10 @@ use std::os::fd::AsFd;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::capture::wait::{Bell, Woken, wait_for};
-pub use depot::{Block, HEADROOM, Lease};
+pub use depot::{Block, HEADROOM, Lease, Stock};
 use depot::{Depot, Outcome};
 
 /// Blocks that go round among several workers, who are done with one at different times. One thread that reads for itself
@@ -22,15 +25,44 @@ pub const BLOCKS: usize = 16;
 /// Blocks that go round between the thread that reads ahead and one that works: few, so that they stay in a cache.
 const FEW_BLOCKS: usize = 6;
 
+/// Blocks of a file that is read together with others: one at hand, one behind it, and one for each while they change.
+const LEAST_BLOCKS: usize = 4;
+
+/// Bytes of a pipe that are read at once: as many as Linux keeps in one.
+const PIPE_SIZE: usize = 1 << 16;
+
 /// How a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
     /// All of it is there, and another thread reads it ahead.
     Ahead,
-    /// All of it is there: blocks are filled. Only decompressing is worth a thread.
+    /// All of it is there, and its blocks are filled when they are asked for.
     Eager,
+    /// The same, with few blocks since other files are open as well.
+    Sparing,
     /// Whatever one read gives is a block.
     AsItComes,
+}
+
+impl Pace {
+    /// Blocks that there may be.
+    fn blocks(self) -> usize {
+        match self {
+            Self::Ahead => FEW_BLOCKS,
+            Self::Eager | Self::AsItComes => BLOCKS,
+            Self::Sparing => LEAST_BLOCKS,
+        }
+    }
+}
+
+/// What comes next.
+pub enum Next {
+    /// Bytes.
+    Block(Block),
+    /// Nothing yet: the pipe says nothing, or so little that more of it is waited for.
+    Pending,
+    /// No more.
+    End,
 }
 
 /// Reads blocks.
@@ -69,8 +101,6 @@ impl Reader {
                 Ok(0) => self.is_over = true,
                 Ok(read) => block.end += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // A compressed file that is cut.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => self.is_over = true,
                 Err(error) => self.failed = Some(error),
             }
             if self.is_over || self.failed.is_some() || self.pace == Pace::AsItComes {
@@ -84,6 +114,8 @@ impl Reader {
 struct Ahead {
     depot: Arc<Depot>,
     thread: Option<JoinHandle<()>>,
+    /// Ends its wait for a pipe.
+    stop: Option<Bell>,
 }
 
 impl Ahead {
@@ -100,20 +132,61 @@ impl Ahead {
                 }
             }
         })?;
-        Ok(Self { depot, thread: Some(thread) })
+        Ok(Self { depot, thread: Some(thread), stop: None })
+    }
+
+    /// Reads a pipe, and rings `news` when there is some.
+    fn follow(mut pipe: Pipe, depot: Arc<Depot>, news: Bell) -> io::Result<Self> {
+        let (stop, reader) = (pipe.stop.clone(), depot.clone());
+        let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
+            let leaving = Leaving(reader);
+            let mut bytes = vec![0; PIPE_SIZE];
+            loop {
+                match pipe.source.read(&mut bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Ok(read) if read > 0 && leaving.0.pour(&bytes[..read]) => news.ring(),
+                    Ok(_) => break,
+                    Err(error) => {
+                        leaving.0.put_part();
+                        leaving.0.put(Err(error));
+                        break;
+                    }
+                }
+            }
+            leaving.0.put_part();
+            drop(leaving);
+            news.ring();
+        })?;
+        Ok(Self { depot, thread: Some(thread), stop: Some(stop) })
     }
 
     fn next(&mut self) -> Outcome {
-        self.depot.take().unwrap_or_else(|| match self.thread.take().map(JoinHandle::join) {
+        let outcome = self.depot.take();
+        outcome.unwrap_or_else(|| self.end().map(|()| None))
+    }
+
+    /// The same, if it is there; what there is of a block, when somebody is in a hurry.
+    fn next_there(&mut self, hurry: bool) -> io::Result<Next> {
+        match self.depot.take_there(hurry) {
+            Stock::Full(outcome) => Ok(outcome?.map_or(Next::End, Next::Block)),
+            Stock::Pending => Ok(Next::Pending),
+            Stock::Over => self.end().map(|()| Next::End),
+        }
+    }
+
+    /// Nobody reads any more. A panic of the thread is no end of the file.
+    fn end(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
             Some(Err(panic)) => resume_unwind(panic),
-            _ => Ok(None),
-        })
+            _ => Ok(()),
+        }
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
         self.depot.abandon();
+        self.stop.iter().for_each(Bell::ring);
         if let Some(thread) = self.thread.take() {
             // Nobody is left to whom a panic would matter.
             let _ = thread.join();
@@ -136,6 +209,8 @@ enum From {
     Here(Reader),
     /// Read before.
     Ahead(Ahead),
+    /// Read when the pipe has some.
+    Piped(Ahead),
     /// Nowhere any more.
     Nowhere,
 }
@@ -153,13 +228,21 @@ pub struct Blocks {
 impl Blocks {
     /// The blocks of `source`.
     pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        let depot = Arc::new(Depot::new(if pace == Pace::Ahead { FEW_BLOCKS } else { BLOCKS }));
+        let depot = Arc::new(Depot::new(pace.blocks()));
         let reader = Reader { source, pace, depot: depot.clone(), failed: None, is_over: false };
         Self { from: From::Here(reader), depot, is_long: false, reads_ahead: pace == Pace::Ahead }
     }
 
-    /// The next block; `None` at the end. A file of one block is never worth a thread.
-    pub fn next(&mut self) -> Outcome {
+    /// The blocks of a pipe; `news` is rung when there is something to read, and at its end.
+    pub fn of_pipe(pipe: Pipe, news: Bell) -> io::Result<Self> {
+        let depot = Arc::new(Depot::new(BLOCKS));
+        let from = From::Piped(Ahead::follow(pipe, depot.clone(), news)?);
+        Ok(Self { from, depot, is_long: false, reads_ahead: false })
+    }
+
+    /// The next block. Only that of a pipe may be pending; who is in a hurry takes what there is of it. A file of one
+    /// block is never worth a thread.
+    pub fn next(&mut self, hurry: bool) -> io::Result<Next> {
         if self.reads_ahead && self.is_long {
             self.from = match std::mem::replace(&mut self.from, From::Nowhere) {
                 From::Here(reader) => From::Ahead(Ahead::start(reader)?),
@@ -169,10 +252,11 @@ impl Blocks {
         let block = match &mut self.from {
             From::Here(reader) => reader.next(),
             From::Ahead(ahead) => ahead.next(),
+            From::Piped(ahead) => return ahead.next_there(hurry),
             From::Nowhere => Ok(None),
         }?;
         self.is_long = block.as_ref().is_some_and(|block| block.end == block.bytes.len());
-        Ok(block)
+        Ok(block.map_or(Next::End, Next::Block))
     }
 
     /// The next block comes without waiting: it was read before, or is all there and has a place.
@@ -180,30 +264,26 @@ impl Blocks {
         match &self.from {
             From::Here(reader) => reader.pace != Pace::AsItComes && self.depot.has_empty(),
             From::Ahead(_) => self.depot.has_full(),
+            From::Piped(_) => self.depot.has_full() || self.depot.is_over(),
             From::Nowhere => true,
         }
+    }
+
+    /// Since when a part of a block waits to be completed by a pipe.
+    pub fn part_since(&self) -> Option<Instant> {
+        self.depot.part_since()
     }
 
     /// Lends out what a block was read into, until nobody uses it any more.
     pub fn lend(&self, bytes: Vec<u8>) -> Lease {
         self.depot.lend(bytes)
     }
+}
 
-    /// Reads what `through` makes of the source from here on, which begins with `start`.
-    pub fn decode<R: Read + Send + 'static>(
-        &mut self,
-        start: Vec<u8>,
-        through: impl FnOnce(Box<dyn Read + Send>) -> io::Result<R>,
-    ) -> io::Result<()> {
-        if let From::Here(reader) = &mut self.from {
-            let rest = std::mem::replace(&mut reader.source, Box::new(io::empty()));
-            reader.source = Box::new(through(Box::new(io::Cursor::new(start).chain(rest)))?);
-            (reader.is_over, reader.failed) = (false, None);
-            self.reads_ahead = reader.pace != Pace::AsItComes;
-        }
-        self.is_long = false;
-        Ok(())
-    }
+/// What is read by a thread of its own, until `stop` is rung.
+pub struct Pipe {
+    pub source: Box<dyn Read + Send>,
+    pub stop: Bell,
 }
 
 /// A pipe; a wait for its next bytes ends, as at its end, when the bell rings.
@@ -216,24 +296,15 @@ impl Read for Patient {
     /// What is there, at least one byte.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         const LONG: Duration = Duration::from_secs(3600);
-        let mut got = 0;
-        let mut patience = LONG;
-        while got < into.len() {
-            match wait_for(self.file.as_fd(), &self.bell, patience)? {
-                Woken::Rung => break,
-                Woken::Nothing if got > 0 => break,
-                Woken::Nothing => continue,
-                Woken::Readable => {}
+        loop {
+            match wait_for(self.file.as_fd(), &self.bell, LONG)? {
+                Woken::Rung => return Ok(0),
+                Woken::Nothing => {}
+                Woken::Readable => match self.file.read(into) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    other => return other,
+                },
             }
-            match self.file.read(&mut into[got..]) {
-                Ok(0) => break,
-                Ok(read) => got += read,
-                // What was read comes first; the next read will fail again.
-                Err(_) if got > 0 => break,
-                Err(error) => return Err(error),
-            }
-            patience = Duration::ZERO;
         }
-        Ok(got)
     }
 }

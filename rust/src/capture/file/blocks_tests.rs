@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::blocks::depot::BLOCK_SIZE;
-use super::blocks::{BLOCKS, HEADROOM, Pace, Patient};
+use super::blocks::{BLOCKS, HEADROOM};
 use super::*;
 use crate::pipeline::packet::SECOND;
 
@@ -64,6 +64,11 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
+fn open(source: Box<dyn Read + Send>, pace: Pace) -> Result<CaptureFile, Problem> {
+    let mut file = CaptureFile::new(source, pace);
+    file.begin(false).map(|_| file)
+}
+
 /// Checks every packet. Returns how many there were, and why there were no more.
 fn check(file: &mut CaptureFile) -> (usize, Option<String>) {
     let lengths = lengths();
@@ -111,7 +116,7 @@ fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
         for pace in [Pace::Ahead, Pace::Eager, Pace::AsItComes] {
             for size in [97, 1000, BLOCK_SIZE - 1, BLOCK_SIZE, usize::MAX] {
                 let (source, _) = Source::new(bytes.clone(), size, || Ok(0));
-                let mut file = CaptureFile::read(source, pace).unwrap();
+                let mut file = open(source, pace).unwrap();
                 assert_eq!(check(&mut file), (lengths().len(), None), "{pace:?} by {size}");
             }
         }
@@ -122,24 +127,25 @@ fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
 #[test]
 fn blocks_that_are_given_away_keep_their_packets() {
     let (source, _) = Source::new(pcap(), usize::MAX, || Ok(0));
-    let mut file = CaptureFile::read(source, Pace::Eager).unwrap();
-    let (mut held, mut places, mut packets) = (VecDeque::new(), Vec::new(), 0);
-    loop {
-        while let Some(record) = file.next_in_block().unwrap() {
-            places.push((record.at, record.data.len(), packets));
+    let mut file = InOrder::new(CaptureFile::new(source, Pace::Eager));
+    let (mut held, mut packets) = (VecDeque::new(), 0);
+    while file.refill(false, true).unwrap() == Reach::Here {
+        let mut blocks: Vec<(Arc<Lease>, Vec<_>)> = Vec::new();
+        file.give(Timestamp(i64::MAX), true, usize::MAX, |given| {
+            if blocks.last().is_none_or(|(last, _)| !Arc::ptr_eq(last, given.block)) {
+                blocks.push((given.block.clone(), Vec::new()));
+            }
+            blocks.last_mut().unwrap().1.push((given.at, given.data.len(), packets));
             packets += 1;
-        }
-        let block = file.release();
+        });
         // A record without a block of its own is waited for.
-        let is_large = block.len() != HEADROOM + BLOCK_SIZE;
-        held.push_back((block, std::mem::take(&mut places)));
+        let is_large = blocks.iter().any(|(block, _)| block.is_large());
+        held.extend(blocks);
         while held.len() > 8 || is_large && !held.is_empty() {
-            let (block, places): (Lease, Vec<_>) = held.pop_front().unwrap();
-            let of_packet = |&(at, len, packet)| block[at..at + len].iter().all(|&got| got == byte(packet));
+            let (block, places) = held.pop_front().unwrap();
+            let of_packet =
+                |&(at, len, packet): &(usize, usize, usize)| block[at..at + len].iter().all(|&got| got == byte(packet));
             assert!(places.iter().all(of_packet));
-        }
-        if !file.next_block().unwrap() {
-            break;
         }
     }
     assert_eq!(packets, lengths().len());
@@ -152,7 +158,7 @@ fn large_compressed_files_are_read_as_they_are() {
     let zstd = ruzstd::encoding::compress_to_vec(&pcapng()[..], ruzstd::encoding::CompressionLevel::Fastest);
     for bytes in [gzip.finish().unwrap(), zstd] {
         let (source, _) = Source::new(bytes, 1000, || Ok(0));
-        assert_eq!(check(&mut CaptureFile::read(source, Pace::Eager).unwrap()), (lengths().len(), None));
+        assert_eq!(check(&mut open(source, Pace::Eager).unwrap()), (lengths().len(), None));
     }
 }
 
@@ -161,7 +167,7 @@ fn an_error_comes_after_the_packets_before_it() {
     for bytes in [pcap(), packed(&pcap())] {
         for pace in [Pace::Ahead, Pace::Eager, Pace::AsItComes] {
             let (source, _) = Source::new(bytes.clone(), 1000, || Err(io::Error::other("the disk is gone")));
-            let got = check(&mut CaptureFile::read(source, pace).unwrap());
+            let got = check(&mut open(source, pace).unwrap());
             assert_eq!(got, (lengths().len(), Some("the disk is gone".into())));
         }
     }
@@ -173,7 +179,7 @@ fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
     let cut = &whole[..whole.len() - 1];
     for (bytes, pace) in [(cut.to_vec(), Pace::Ahead), (cut.to_vec(), Pace::Eager), (packed(cut), Pace::Eager)] {
         let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
-        let (packets, problem) = check(&mut CaptureFile::read(source, pace).unwrap());
+        let (packets, problem) = check(&mut open(source, pace).unwrap());
         assert_eq!((packets, problem), (lengths().len() - 1, Some(Problem::Truncated.to_string())));
     }
 }
@@ -182,14 +188,14 @@ fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
 #[should_panic(expected = "a bug of a decoder")]
 fn a_panic_of_the_thread_that_reads_ahead_is_no_end_of_file() {
     let (source, _) = Source::new(packed(&pcap()), usize::MAX, || panic!("a bug of a decoder"));
-    check(&mut CaptureFile::read(source, Pace::Eager).unwrap());
+    check(&mut open(source, Pace::Eager).unwrap());
 }
 
 #[test]
 fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
     for (bytes, pace) in [(pcap(), Pace::Ahead), (packed(&pcap()), Pace::Eager)] {
         let (source, given) = Source::new(bytes, usize::MAX, || Ok(0));
-        let mut file = CaptureFile::read(source, pace).unwrap();
+        let mut file = open(source, pace).unwrap();
         let mut used = 0;
         while used < 2 * BLOCK_SIZE {
             used += 16 + file.next_record().unwrap().unwrap().data.len();
@@ -200,24 +206,66 @@ fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
     }
 }
 
+/// A pipe, its writing end, and what it rings.
+fn pipe() -> (InOrder, io::PipeWriter, Bell) {
+    let (end, writer) = io::pipe().unwrap();
+    let (stop, news) = (Bell::new().unwrap(), Bell::new().unwrap());
+    let patient = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: stop.clone() };
+    let blocks = Blocks::of_pipe(Pipe { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
+    (InOrder::new(CaptureFile::of(blocks.unwrap())), writer, news)
+}
+
+/// Waits until the pipe has said something.
+fn listen(news: &Bell) {
+    assert!(crate::capture::wait::wait(&[], news, Duration::from_secs(60)).unwrap());
+    news.hush();
+}
+
+fn take(file: &mut InOrder) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    file.give(Timestamp(i64::MAX), true, usize::MAX, |given| lengths.push(given.data.len()));
+    lengths
+}
+
 #[test]
-fn what_a_pipe_gives_is_read_at_once_and_a_bell_ends_the_wait_for_more() {
-    let (end, mut writer) = io::pipe().unwrap();
-    let bell = Bell::new().unwrap();
-    let header = 24;
-    writer.write_all(&pcap()[..header + 16 + 60]).unwrap();
-    let source = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: bell.clone() };
-    let mut file = CaptureFile::read(Box::new(source), Pace::AsItComes).unwrap();
-    assert_eq!(file.next_record().unwrap().unwrap().data.len(), 60);
-    writer.write_all(&pcap()[header + 16 + 60..][..16 + 16 + 1514]).unwrap();
-    assert_eq!(file.next_record().unwrap().unwrap().data.len(), 0);
-    assert_eq!(file.next_record().unwrap().unwrap().data.len(), 1514);
+fn who_is_in_no_hurry_waits_for_a_whole_block_of_a_pipe_and_others_take_what_there_is() {
+    let (mut file, mut writer, news) = pipe();
+    writer.write_all(&pcap()[..24 + 16 + 60 + 16]).unwrap();
+    listen(&news);
+    assert_eq!(file.refill(false, true).unwrap(), Reach::Pending);
+    assert_eq!((file.refill(true, true).unwrap(), file.holds_back()), (Reach::Pending, true));
+    assert!(file.release());
+    assert_eq!(take(&mut file), [60, 0]);
+    drop(writer);
+    while file.refill(false, true).unwrap() == Reach::Pending {
+        listen(&news);
+    }
+}
+
+#[test]
+fn a_pipe_has_the_blocks_of_the_file_whatever_a_write_brings() {
+    let (source, _) = Source::new(pcap(), usize::MAX, || Ok(0));
+    let mut whole = InOrder::new(CaptureFile::new(source, Pace::Eager));
+    let (mut piped, mut writer, news) = pipe();
+    let thread = std::thread::spawn(move || pcap().chunks(4097).for_each(|part| writer.write_all(part).unwrap()));
+    loop {
+        let reach = whole.refill(false, true).unwrap();
+        while piped.refill(false, true).unwrap() == Reach::Pending {
+            listen(&news);
+        }
+        assert_eq!(take(&mut piped), take(&mut whole));
+        if reach == Reach::End {
+            break;
+        }
+    }
+    thread.join().unwrap();
+}
+
+#[test]
+fn who_gives_a_silent_pipe_up_does_not_wait_for_it() {
+    let (file, writer, _) = pipe();
     let began = Instant::now();
-    let ringer = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(20));
-        bell.ring();
-    });
-    assert!(file.next_record().unwrap().is_none());
+    drop(file);
     assert!(began.elapsed() < Duration::from_secs(30));
-    ringer.join().unwrap();
+    drop(writer);
 }

@@ -1,9 +1,9 @@
 //! Bytes of the file that were not used yet, in one piece.
 
-use std::io::{self, Read};
+use std::time::Instant;
 
-use super::blocks::{Block, Blocks, HEADROOM, Lease, Pace};
-use super::{MAX_RECORD, Problem};
+use super::blocks::{Block, Blocks, HEADROOM, Lease, Next};
+use super::{MAX_RECORD, Problem, Reach};
 
 /// The block being read. When the record at its end is cut, the next block is completed by what there is of it, copied
 /// to just before the block's own bytes; all others are used where they were read.
@@ -17,31 +17,18 @@ pub struct Input {
 }
 
 impl Input {
-    pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        Self { blocks: Blocks::new(source, pace), buffer: Vec::new(), start: 0, end: 0, cut: Vec::new() }
-    }
-
-    /// Reads through gzip or zstd, when the file starts like it.
-    pub fn decompress(&mut self) -> Result<(), Problem> {
-        let start = self.peek(4)?;
-        let is_gzip = start.starts_with(&[0x1f, 0x8b]);
-        if !is_gzip && !start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-            return Ok(());
-        }
-        let start = self.bytes().to_vec();
-        self.start = self.end;
-        if is_gzip {
-            self.blocks.decode(start, |raw| Ok(flate2::read::MultiGzDecoder::new(raw)))?;
-        } else {
-            let decoder = |raw| ruzstd::decoding::StreamingDecoder::new(raw).map_err(io::Error::other);
-            self.blocks.decode(start, decoder).map_err(|error| Problem::Malformed(error.to_string()))?;
-        }
-        Ok(())
+    pub fn new(blocks: Blocks) -> Self {
+        Self { blocks, buffer: Vec::new(), start: 0, end: 0, cut: Vec::new() }
     }
 
     /// More comes without waiting.
     pub fn is_ready(&self) -> bool {
         self.blocks.is_ready()
+    }
+
+    /// See [`Blocks::part_since`].
+    pub fn part_since(&self) -> Option<Instant> {
+        self.blocks.part_since()
     }
 
     /// What there is without waiting.
@@ -68,46 +55,44 @@ impl Input {
         self.start += count;
     }
 
-    /// Up to `count` bytes, fewer only at the end of the file. They stay to be used.
-    pub fn peek(&mut self, count: usize) -> Result<&[u8], Problem> {
-        if self.bytes().len() < count {
-            self.read(count)?;
-        }
-        let bytes = self.bytes();
-        Ok(&bytes[..bytes.len().min(count)])
-    }
-
-    /// Waits until there are `count` bytes, for a record that takes as many. False when there are none at all.
-    pub fn want(&mut self, count: usize) -> Result<bool, Problem> {
+    /// Reads on until there are `count` bytes, for a record that takes as many.
+    pub fn want(&mut self, count: usize, hurry: bool) -> Result<Reach, Problem> {
         if count > MAX_RECORD {
             return Err(Problem::Malformed(format!("has a record of {count} bytes: it is damaged from there on")));
         }
-        match self.peek(count)?.len() {
-            0 => Ok(false),
-            got if got < count => Err(Problem::Truncated),
-            _ => Ok(true),
+        if self.bytes().len() >= count {
+            return Ok(Reach::Here);
+        }
+        drop(self.release());
+        loop {
+            match self.blocks.next(hurry)? {
+                Next::Block(block) => {
+                    if self.add(block, count) {
+                        return Ok(Reach::Here);
+                    }
+                }
+                Next::Pending => return Ok(Reach::Pending),
+                Next::End if self.cut.is_empty() => return Ok(Reach::End),
+                Next::End => return Err(Problem::Truncated),
+            }
         }
     }
 
-    /// Reads on until there are `count` bytes, or the file is over.
-    fn read(&mut self, count: usize) -> Result<(), Problem> {
-        drop(self.release());
-        while let Some(block) = self.blocks.next()? {
-            let is_enough = self.cut.len() + block.data().len() >= count;
-            if is_enough && self.cut.len() <= HEADROOM {
-                self.complete(block);
-                return Ok(());
-            }
-            // A record larger than any frame, or a pipe that gives it in crumbs.
-            self.cut.extend_from_slice(block.data());
-            drop(self.blocks.lend(block.bytes));
-            if is_enough {
-                break;
-            }
+    /// Adds a block to what there is. True if `count` bytes are there now.
+    fn add(&mut self, block: Block, count: usize) -> bool {
+        let is_enough = self.cut.len() + block.data().len() >= count;
+        if is_enough && self.cut.len() <= HEADROOM {
+            self.complete(block);
+            return true;
         }
-        self.buffer = std::mem::take(&mut self.cut);
-        self.end = self.buffer.len();
-        Ok(())
+        // A record larger than any frame, or a pipe that gives it in crumbs.
+        self.cut.extend_from_slice(block.data());
+        drop(self.blocks.lend(block.bytes));
+        if is_enough {
+            self.buffer = std::mem::take(&mut self.cut);
+            self.end = self.buffer.len();
+        }
+        is_enough
     }
 
     /// Keeps the bytes, and lends out what they lie in.

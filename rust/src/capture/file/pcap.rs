@@ -1,54 +1,77 @@
 //! The classic format: a header of 24 bytes, then records of 16 and the packet.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>
 
-use super::{FileInterface, Input, Location, Order, Problem, Step};
+use super::{FileInterface, Input, Location, Order, Problem, Step, Told};
 use crate::pipeline::packet::{LinkType, Timestamp};
+
+/// Bytes of the file's header.
+pub const HEADER: usize = 24;
+
+const MICROSECONDS: u32 = 0xa1b2_c3d4;
+const NANOSECONDS: u32 = 0xa1b2_3c4d;
+const PATCHED: u32 = 0xa1b2_cd34;
+const MAGICS: [u32; 3] = [MICROSECONDS, NANOSECONDS, PATCHED];
 
 /// Captured bytes of one packet: beyond libpcap's largest snapshot length a record header is not one.
 const MAX_CAPTURED: u32 = 262_144 * 4;
+
+/// Bytes of one packet on the wire: far above what any interface sends at once.
+const MAX_ON_WIRE: u32 = 1 << 24;
 
 pub struct Format {
     order: Order,
     /// Nanoseconds to the unit of the fraction.
     unit: i64,
+    /// Units to a second.
+    units: u32,
     /// Bytes of a record's header: 16, or 24 in a variant that old Linux distributions wrote.
     header: usize,
 }
 
 impl Format {
-    pub fn read(magic: [u8; 4], input: &mut Input, interfaces: &mut Vec<FileInterface>) -> Result<Self, Problem> {
-        let little = u32::from_le_bytes(magic);
-        let is_swapped = !matches!(little, 0xa1b2_c3d4 | 0xa1b2_3c4d | 0xa1b2_cd34);
+    /// Reads the header of a file of this format.
+    pub fn read(header: &[u8; HEADER], told: &mut Told) -> Self {
+        let little = Order::default().u32(header, 0);
+        let is_swapped = !MAGICS.contains(&little);
         let order = Order { is_swapped };
-        let (unit, record) = match order.u32(&magic, 0) {
-            0xa1b2_c3d4 => (1000, 16),
-            0xa1b2_3c4d => (1, 16),
-            0xa1b2_cd34 => (1000, 24),
-            _ => return Err(Problem::Malformed("is not a capture file".into())),
+        let (unit, units, record) = match order.u32(header, 0) {
+            NANOSECONDS => (1, 1_000_000_000, 16),
+            PATCHED => (1000, 1_000_000, 24),
+            _ => (1000, 1_000_000, 16),
         };
-        let header = input.peek(24)?;
-        if header.len() < 24 {
-            return Err(Problem::Truncated);
-        }
         // The upper bits tell of a frame check sequence.
         let number = order.u32(header, 20) & 0x03ff_ffff;
-        input.skip(24);
-        interfaces.push(FileInterface { name: None, link_type: LinkType::from_number(number), number });
-        Ok(Self { order, unit, header: record })
+        let link_type = LinkType::from_number(number);
+        told.interfaces.push(FileInterface { name: None, link_type, number, section: 0, place: 0 });
+        Self { order, unit, units, header: record }
     }
 
-    #[inline]
-    pub fn step(&mut self, input: &mut Input) -> Result<Step, Problem> {
+    /// True if the magic number is one of this format.
+    pub fn is_meant(magic: [u8; 4]) -> bool {
+        MAGICS.contains(&u32::from_le_bytes(magic)) || MAGICS.contains(&u32::from_be_bytes(magic))
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a step that is returned through memory costs as much as making it")]
+    pub fn step(&mut self, input: &mut Input, told: &mut Told) -> Result<Step, Problem> {
         let (bytes, order) = (input.bytes(), self.order);
         let Some(header) = bytes.get(..self.header) else { return Ok(Step::Needs(self.header)) };
-        let ts = Timestamp::new(i64::from(order.u32(header, 0)), i64::from(order.u32(header, 4)) * self.unit);
+        let fraction = order.u32(header, 4);
+        let ts = Timestamp::new(i64::from(order.u32(header, 0)), i64::from(fraction) * self.unit);
         let (captured, wire_len) = (order.u32(header, 8), order.u32(header, 12));
-        if captured > MAX_CAPTURED {
+        // Each of these is written by somebody; two at once are no record's.
+        let oddities =
+            u8::from(fraction >= self.units) + u8::from(captured > wire_len) + u8::from(wire_len > MAX_ON_WIRE);
+        if captured > MAX_CAPTURED || oddities > 1 {
             return Err(Problem::Malformed(format!("has a packet of {captured} bytes: it is damaged from there on")));
+        }
+        if captured == 0 && header[..16] == [0; 16] {
+            return Err(Problem::Malformed("has zeros where a packet begins: it is damaged from there on".into()));
         }
         let len = captured as usize;
         let whole = self.header + len;
         if bytes.len() < whole {
+            told.cut = ts;
             return Ok(Step::Needs(whole));
         }
         let at = input.at() + self.header;

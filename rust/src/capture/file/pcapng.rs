@@ -1,7 +1,9 @@
-//! The newer format: blocks of a type and a length; interfaces, each with its link type and clock, come before packets.
+//! The newer format: blocks of a type and a length; interfaces, each with its link type and clock, come before their packets.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html>
+//!
+//! A packet that cannot be read is counted, and the block behind it is read.
 
-use super::{FileInterface, Input, Location, Order, Problem, Step};
+use super::{FileInterface, Input, Location, Order, Problem, Step, Told};
 use crate::pipeline::packet::{LinkType, SECOND, Timestamp};
 
 /// Reads the same in both byte orders.
@@ -11,11 +13,23 @@ const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 const INTERFACE_DESCRIPTION: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
+const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 
 const OPTION_NAME: u16 = 2;
 const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
+/// Of an enhanced packet: packets lost since the one before.
+const OPTION_DROPPED: u16 = 4;
+/// Of statistics: packets dropped since the start by the interface, and by the operating system.
+const OPTION_INTERFACE_DROPPED: u16 = 5;
+const OPTION_KERNEL_DROPPED: u16 = 7;
+
+/// Drops of an obsolete packet that nobody counted.
+const UNKNOWN_DROPS: u16 = 0xffff;
+
+/// Interfaces of a file, as many as [`InterfaceId`](crate::pipeline::packet::InterfaceId)s. Packets of further ones are unread.
+const MAX_INTERFACES: usize = 1 << 16;
 
 /// The clock of an interface.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +38,12 @@ struct Clock {
     units: u64,
     /// Seconds to add.
     offset: i64,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { units: 1_000_000, offset: 0 }
+    }
 }
 
 impl Clock {
@@ -35,150 +55,196 @@ impl Clock {
     }
 }
 
+/// What the section says of an interface.
+#[derive(Debug)]
+struct Described {
+    clock: Clock,
+    snaplen: u32,
+    /// Packets that the capturing kernel and the interface dropped, as far as was told.
+    kernel_dropped: u64,
+    interface_dropped: u64,
+}
+
 /// Interfaces of the current section begin at `base` in the list of all.
 #[derive(Default)]
 pub struct Format {
     order: Order,
+    sections: u32,
     base: usize,
-    clocks: Vec<(Clock, u32)>,
+    described: Vec<Described>,
     latest: Timestamp,
 }
 
-/// What a block holds.
-enum Content {
-    /// A packet, at this place in the input's buffer.
-    Packet(Location),
-    /// Something else.
-    Other,
-    /// So many bytes are needed to tell.
-    Cut(usize),
-}
-
 impl Format {
-    /// Reads up to the first interface, so that a link type nobody can decode is known at once.
-    pub fn find_first_interface(
-        &mut self,
-        input: &mut Input,
-        interfaces: &mut Vec<FileInterface>,
-    ) -> Result<(), Problem> {
-        while interfaces.is_empty() {
-            let kind = input.peek(8)?;
-            if kind.len() < 8 {
-                return Ok(());
-            }
-            if matches!(self.order.u32(kind, 0), ENHANCED_PACKET | SIMPLE_PACKET | OBSOLETE_PACKET) {
-                return Err(Problem::Malformed("has packets without an interface".into()));
-            }
-            if let Content::Cut(count) = self.block(input, interfaces)? {
-                input.want(count)?;
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    pub fn step(&mut self, input: &mut Input, interfaces: &mut Vec<FileInterface>) -> Result<Step, Problem> {
-        loop {
-            match self.block(input, interfaces)? {
-                Content::Packet(location) => return Ok(Step::Packet(location)),
-                Content::Cut(count) => return Ok(Step::Needs(count)),
-                Content::Other => {}
-            }
-        }
-    }
-
     /// Reads one block, if it is there.
-    fn block(&mut self, input: &mut Input, interfaces: &mut Vec<FileInterface>) -> Result<Content, Problem> {
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a step that is returned through memory costs as much as making it")]
+    pub fn step(&mut self, input: &mut Input, told: &mut Told) -> Result<Step, Problem> {
         let bytes = input.bytes();
-        let Some(head) = bytes.get(..12) else { return Ok(Content::Cut(12)) };
+        let Some(head) = bytes.get(..12) else { return Ok(Step::Needs(12)) };
         if head[..4] == SECTION_HEADER {
-            self.begin_section(head, interfaces.len())?;
+            self.order = byte_order(head)?;
         }
         let kind = self.order.u32(head, 0);
         let length = self.order.u32(head, 4) as usize;
         if length < 12 || !length.is_multiple_of(4) {
             return Err(Problem::Malformed("has a block of impossible length: it is damaged from there on".into()));
         }
-        let Some(block) = bytes.get(..length) else { return Ok(Content::Cut(length)) };
+        let Some(block) = bytes.get(..length) else {
+            told.cut = self.latest;
+            return Ok(Step::Needs(length));
+        };
+        if self.order.u32(block, length - 4) as usize != length {
+            return Err(Problem::Malformed("has a block of two lengths: it is damaged from there on".into()));
+        }
         let body = &block[8..length - 4];
         let found = match kind {
-            INTERFACE_DESCRIPTION => {
-                self.interface(body, interfaces);
+            ENHANCED_PACKET => self.packet(body, self.order.u32(body, 0), told),
+            OBSOLETE_PACKET => self.obsolete(body, told),
+            SIMPLE_PACKET => self.simple(body, told),
+            _ => {
+                self.other(kind, body, told);
                 None
             }
-            ENHANCED_PACKET => self.packet(body, self.order.u32(body, 0), 20)?,
-            OBSOLETE_PACKET => self.packet(body, u32::from(self.order.u16(body, 0)), 20)?,
-            SIMPLE_PACKET => self.simple(body),
-            _ => None,
         };
         let body_at = input.at() + 8;
         input.skip(length);
-        Ok(found.map_or(Content::Other, |found| Content::Packet(Location { at: body_at + found.at, ..found })))
+        Ok(found.map_or(Step::Passed, |found| Step::Packet(Location { at: body_at + found.at, ..found })))
     }
 
-    fn begin_section(&mut self, head: &[u8], base: usize) -> Result<(), Problem> {
-        let magic = Order::default().u32(head, 8);
-        self.order = match magic {
-            BYTE_ORDER_MAGIC => Order { is_swapped: false },
-            _ if magic.swap_bytes() == BYTE_ORDER_MAGIC => Order { is_swapped: true },
-            _ => return Err(Problem::Malformed("has a section without byte order".into())),
-        };
-        // Interfaces are numbered anew in each section.
-        (self.base, self.clocks) = (base, Vec::new());
-        Ok(())
+    #[cold]
+    fn other(&mut self, kind: u32, body: &[u8], told: &mut Told) {
+        if kind == u32::from_le_bytes(SECTION_HEADER) {
+            // Interfaces are numbered anew in each section.
+            (self.base, self.described) = (told.interfaces.len(), Vec::new());
+            self.sections += 1;
+        } else if kind == INTERFACE_DESCRIPTION && told.interfaces.len() < MAX_INTERFACES {
+            self.interface(body, told);
+        } else if kind == INTERFACE_STATISTICS {
+            self.statistics(body, told);
+        }
     }
 
-    fn interface(&mut self, body: &[u8], interfaces: &mut Vec<FileInterface>) {
+    fn interface(&mut self, body: &[u8], told: &mut Told) {
         let order = self.order;
         let number = u32::from(order.u16(body, 0));
-        let mut clock = Clock { units: 1_000_000, offset: 0 };
-        let mut name = None;
-        let mut options = body.get(8..).unwrap_or_default();
-        while options.len() >= 4 {
-            let (code, length) = (order.u16(options, 0), usize::from(order.u16(options, 2)));
-            let value = options.get(4..4 + length).unwrap_or_default();
-            match (code, value) {
-                (0, _) => break,
-                (OPTION_NAME, _) => name = Some(String::from_utf8_lossy(value).into_owned()),
-                (OPTION_RESOLUTION, &[resolution, ..]) => clock.units = units(resolution),
-                (OPTION_OFFSET, value) if value.len() == 8 => {
-                    clock.offset = order.u64(value) as i64;
-                }
-                _ => {}
-            }
-            options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
-        }
-        self.clocks.push((clock, order.u32(body, 4)));
-        interfaces.push(FileInterface { name, link_type: LinkType::from_number(number), number });
+        let (mut clock, mut name) = (Clock::default(), None);
+        options(order, body, 8, |code, value| match (code, value) {
+            (OPTION_NAME, _) => name = Some(String::from_utf8_lossy(value).into_owned()),
+            (OPTION_RESOLUTION, &[resolution, ..]) => clock.units = units(resolution),
+            (OPTION_OFFSET, value) if value.len() == 8 => clock.offset = order.u64(value) as i64,
+            _ => {}
+        });
+        let (link_type, section, place) = (LinkType::from_number(number), self.sections, self.described.len() as u32);
+        told.interfaces.push(FileInterface { name, link_type, number, section, place });
+        let snaplen = order.u32(body, 4);
+        self.described.push(Described { clock, snaplen, kernel_dropped: 0, interface_dropped: 0 });
     }
 
     /// An enhanced packet, or its older form: interface, time, captured length, length, data. Its place is that in `body`.
-    fn packet(&mut self, body: &[u8], interface: u32, data: usize) -> Result<Option<Location>, Problem> {
+    #[inline]
+    fn packet(&mut self, body: &[u8], interface: u32, told: &mut Told) -> Option<Location> {
+        const DATA: usize = 20;
         let order = self.order;
-        let Some(&(clock, _)) = self.clocks.get(interface as usize) else {
-            return Err(Problem::Malformed("has a packet of an interface it does not describe".into()));
-        };
-        self.latest = clock.read(order.u32(body, 4), order.u32(body, 8));
+        let described = self.described.get(interface as usize);
+        let clock = described.map_or_else(Clock::default, |described| described.clock);
+        let ts = clock.read(order.u32(body, 4), order.u32(body, 8));
         let len = order.u32(body, 12) as usize;
-        if data + len > body.len() {
-            return Err(Problem::Malformed("has a packet longer than its block: it is damaged from there on".into()));
+        let end = DATA + len;
+        if described.is_none() || end > body.len() {
+            told.lose(ts);
+            return None;
         }
-        Ok(Some(Location {
-            interface: self.base + interface as usize,
-            ts: self.latest,
-            wire_len: order.u32(body, 16),
-            at: data,
-            len,
-        }))
+        self.latest = ts;
+        if end.next_multiple_of(4) < body.len() {
+            self.options_of_packet(body, end.next_multiple_of(4), interface, told);
+        }
+        let interface = self.base + interface as usize;
+        Some(Location { interface, ts, wire_len: order.u32(body, 16), at: DATA, len })
+    }
+
+    fn obsolete(&mut self, body: &[u8], told: &mut Told) -> Option<Location> {
+        let (interface, drops) = (u32::from(self.order.u16(body, 0)), self.order.u16(body, 2));
+        let found = self.packet(body, interface, told)?;
+        if drops != UNKNOWN_DROPS {
+            self.add_drops(interface, u64::from(drops), told);
+        }
+        Some(found)
     }
 
     /// A simple packet has no time of its own: the one before it gives it.
-    fn simple(&self, body: &[u8]) -> Option<Location> {
-        let &(_, snaplen) = self.clocks.first()?;
+    fn simple(&self, body: &[u8], told: &mut Told) -> Option<Location> {
+        let Some(&Described { snaplen, .. }) = self.described.first() else {
+            told.lose(self.latest);
+            return None;
+        };
         let wire_len = self.order.u32(body, 0);
         let limit = if snaplen == 0 { u32::MAX } else { snaplen };
         let len = (wire_len.min(limit) as usize).min(body.len().saturating_sub(4));
         Some(Location { interface: self.base, ts: self.latest, wire_len, at: 4, len })
+    }
+
+    #[cold]
+    fn options_of_packet(&mut self, body: &[u8], at: usize, interface: u32, told: &mut Told) {
+        let (order, mut drops) = (self.order, 0);
+        options(order, body, at, |code, value| {
+            if code == OPTION_DROPPED && value.len() == 8 {
+                drops = order.u64(value);
+            }
+        });
+        self.add_drops(interface, drops, told);
+    }
+
+    /// Packets were lost since the one before.
+    fn add_drops(&mut self, interface: u32, drops: u64, told: &mut Told) {
+        if let Some(described) = self.described.get_mut(interface as usize).filter(|_| drops != u64::MAX) {
+            described.kernel_dropped = described.kernel_dropped.saturating_add(drops);
+            told.missing.kernel_dropped = told.missing.kernel_dropped.saturating_add(drops);
+        }
+    }
+
+    /// Statistics count since the start, and may count again what packets told of.
+    fn statistics(&mut self, body: &[u8], told: &mut Told) {
+        let order = self.order;
+        let Some(described) = self.described.get_mut(order.u32(body, 0) as usize) else { return };
+        let (mut by_kernel, mut by_interface) = (0, 0);
+        options(order, body, 12, |code, value| {
+            let count = if value.len() == 8 { order.u64(value) } else { u64::MAX };
+            match code {
+                OPTION_KERNEL_DROPPED if count != u64::MAX => by_kernel = count,
+                OPTION_INTERFACE_DROPPED if count != u64::MAX => by_interface = count,
+                _ => {}
+            }
+        });
+        let known = described.kernel_dropped.saturating_add(described.interface_dropped);
+        let new = by_kernel.saturating_add(by_interface).saturating_sub(known);
+        let new_of_kernel = by_kernel.saturating_sub(described.kernel_dropped).min(new);
+        described.kernel_dropped += new_of_kernel;
+        described.interface_dropped += new - new_of_kernel;
+        told.missing.kernel_dropped = told.missing.kernel_dropped.saturating_add(new_of_kernel);
+        told.missing.interface_dropped = told.missing.interface_dropped.saturating_add(new - new_of_kernel);
+    }
+}
+
+/// The byte order of the section that this begins.
+fn byte_order(head: &[u8]) -> Result<Order, Problem> {
+    match Order::default().u32(head, 8) {
+        BYTE_ORDER_MAGIC => Ok(Order { is_swapped: false }),
+        magic if magic.swap_bytes() == BYTE_ORDER_MAGIC => Ok(Order { is_swapped: true }),
+        _ => Err(Problem::Malformed("has a section without byte order: it is damaged from there on".into())),
+    }
+}
+
+/// The options of a block from there on.
+fn options(order: Order, body: &[u8], at: usize, mut take: impl FnMut(u16, &[u8])) {
+    let mut options = body.get(at..).unwrap_or_default();
+    while options.len() >= 4 {
+        let (code, length) = (order.u16(options, 0), usize::from(order.u16(options, 2)));
+        if code == 0 {
+            return;
+        }
+        take(code, options.get(4..4 + length).unwrap_or_default());
+        options = options.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
     }
 }
 

@@ -141,7 +141,8 @@ fn a_file_cut_anywhere_gives_what_is_before_the_cut() {
 #[test]
 fn interfaces_of_pcapng_have_their_names() {
     let file = CaptureFile::from_reader(Box::new(io::Cursor::new(pcapng(false, 6)))).unwrap();
-    let want = FileInterface { name: Some("eth7".into()), link_type: Some(LinkType::Ethernet), number: 1 };
+    let name = Some("eth7".into());
+    let want = FileInterface { name, link_type: Some(LinkType::Ethernet), number: 1, section: 1, place: 0 };
     assert_eq!(file.interfaces(), [want]);
 }
 

@@ -223,6 +223,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             }
         } else {
             self.end_answer(Some(mark.ts));
+            self.dialogue.line.finish(mark);
         }
     }
 

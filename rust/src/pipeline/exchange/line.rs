@@ -72,6 +72,8 @@ pub struct Line<K> {
     /// Responses may have been lost since the newest one.
     has_gap: bool,
     answered: Option<Answered>,
+    /// Up to here all was received that anybody who waits does not wait for.
+    done: Option<SeqNumber>,
     /// What the client had received when it last asked.
     asked: Option<SeqNumber>,
     /// The client asks again before it is answered.
@@ -80,7 +82,7 @@ pub struct Line<K> {
 
 impl<K> Default for Line<K> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), has_gap: false, answered: None, asked: None, pipelines: false }
+        Self { waiting: VecDeque::new(), has_gap: false, answered: None, done: None, asked: None, pipelines: false }
     }
 }
 
@@ -128,6 +130,10 @@ impl<K> Line<K> {
 
     pub fn push(&mut self, request: Waiting<K>) {
         self.pipelines |= request.ack.is_some() && self.waiting.back().is_some_and(|last| last.ack == request.ack);
+        if self.waiting.is_empty() {
+            // Whatever the client has received, nobody waits for it.
+            self.done = request.ack;
+        }
         self.asked = request.ack;
         self.waiting.push_back(request);
     }
@@ -143,11 +149,24 @@ impl<K> Line<K> {
         self.answered = Some(Answered { ack: None, seq: mark.seq.plus(u32::MAX) });
     }
 
+    /// A response is over before `mark`.
+    pub fn finish(&mut self, mark: Mark) {
+        self.done = Some(mark.seq);
+    }
+
+    /// The client has received something between the newest response and this one, and then asked again: the response to
+    /// the first one was there, and was not recognised.
+    fn has_missed(&self, response: Mark) -> bool {
+        let next = self.waiting.get(1).and_then(|next| next.ack);
+        next.zip(self.done).is_some_and(|(ack, done)| ack.is_after(done) && !ack.is_after(response.seq))
+    }
+
     /// Whom a response answers.
     pub fn judge(&mut self, response: Mark, is_final: bool) -> Verdict {
         if is_final {
             self.answered = Some(Answered { ack: response.ack, seq: response.seq });
         }
+        self.has_gap |= self.waiting.len() > 1 && self.has_missed(response);
         if !self.has_gap {
             return Verdict { unanswered: 0, answers: self.first().is_some_and(|first| first.was_seen(response)) };
         }
@@ -193,7 +212,8 @@ impl<K> Line<K> {
         if self.waiting.capacity() > FEW {
             self.waiting.shrink_to(FEW);
         }
-        (self.has_gap, self.pipelines, self.answered, self.asked) = (false, false, None, None);
+        (self.has_gap, self.pipelines) = (false, false);
+        (self.answered, self.done, self.asked) = (None, None, None);
     }
 
     /// Gives back memory that is not used.

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Bytes of the file in a block: a read this large costs as little as mapping the file, and stays in a cache.
 pub const BLOCK_SIZE: usize = 1 << 18;
@@ -30,6 +31,17 @@ impl Block {
 /// What reading a block came to; `None` at the end.
 pub type Outcome = io::Result<Option<Block>>;
 
+/// What there is without waiting.
+#[derive(Debug)]
+pub enum Stock {
+    /// What was read next.
+    Full(Outcome),
+    /// Nothing, or too little for somebody who is in no hurry.
+    Pending,
+    /// Nothing, and nobody reads any more.
+    Over,
+}
+
 #[derive(Debug, Default)]
 struct State {
     /// The last to come back is the first to be filled again, since a cache still has it.
@@ -38,6 +50,8 @@ struct State {
     /// Records larger than a block that are lent out. Nothing is read until they are back, so there is one at most.
     large: usize,
     full: VecDeque<Outcome>,
+    /// The block that a pipe is filling, and when its first byte came.
+    part: Option<(Block, Instant)>,
     reader_sleeps: bool,
     user_sleeps: bool,
     /// Nobody reads any more.
@@ -128,6 +142,61 @@ impl Depot {
         self.wake_user(&mut state);
     }
 
+    /// Adds bytes of a pipe to the block that it is filling, waiting for a place. False when nobody wants them.
+    pub fn pour(&self, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let part = self.lock().part.take();
+            let (mut block, since) = match part {
+                Some(part) => part,
+                None => match self.empty() {
+                    Some(empty) => (Block { bytes: empty, end: HEADROOM }, Instant::now()),
+                    None => return false,
+                },
+            };
+            let room = &mut block.bytes[block.end..];
+            let count = room.len().min(bytes.len());
+            room[..count].copy_from_slice(&bytes[..count]);
+            (block.end, bytes) = (block.end + count, &bytes[count..]);
+            if block.end == block.bytes.len() {
+                self.put(Ok(Some(block)));
+            } else {
+                self.lock().part = Some((block, since));
+            }
+        }
+        true
+    }
+
+    /// No more comes to the block that is being filled.
+    pub fn put_part(&self) {
+        let part = self.lock().part.take();
+        if let Some((block, _)) = part {
+            self.put(Ok(Some(block)));
+        }
+    }
+
+    /// What was read next, when it is there; the block that is being filled, when somebody is in a hurry.
+    pub fn take_there(&self, hurry: bool) -> Stock {
+        let mut state = self.lock();
+        if let Some(outcome) = state.full.pop_front() {
+            return Stock::Full(outcome);
+        }
+        match state.part.take_if(|_| hurry) {
+            Some((block, _)) => Stock::Full(Ok(Some(block))),
+            None if state.is_over => Stock::Over,
+            None => Stock::Pending,
+        }
+    }
+
+    /// When the first byte came of the block that is being filled.
+    pub fn part_since(&self) -> Option<Instant> {
+        self.lock().part.as_ref().map(|&(_, since)| since)
+    }
+
+    /// Nobody reads any more.
+    pub fn is_over(&self) -> bool {
+        self.lock().is_over
+    }
+
     fn wake_user(&self, state: &mut State) {
         if std::mem::take(&mut state.user_sleeps) {
             self.came.notify_one();
@@ -185,6 +254,13 @@ fn is_large(bytes: &[u8]) -> bool {
 pub struct Lease {
     bytes: Vec<u8>,
     depot: Arc<Depot>,
+}
+
+impl Lease {
+    /// It is a record that no block holds: nothing is read until it is given back.
+    pub fn is_large(&self) -> bool {
+        is_large(&self.bytes)
+    }
 }
 
 impl Deref for Lease {

@@ -1,0 +1,116 @@
+//! Capture points: which interfaces of which files are one, so that what is known of its connections goes on.
+//!
+//! The files of a rotated capture come one after the other and are one capture point, sections of a file likewise. Files whose
+//! times overlap are several: a connection may be in both.
+
+use std::collections::HashMap;
+
+use crate::capture::file::FileInterface;
+use crate::pipeline::packet::InterfaceId;
+
+/// Points of one name that are told apart by the names of their files. Nobody captures at more.
+const MAX_ALIKE: usize = 64;
+
+/// What two interfaces have in common when they may be one: link type, and name, or number where there is no name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Kind {
+    link_type: u32,
+    name: Option<String>,
+    place: u32,
+}
+
+impl Kind {
+    pub fn of(interface: &FileInterface) -> Self {
+        let place = if interface.name.is_some() { 0 } else { interface.place };
+        Self { link_type: interface.number, name: interface.name.clone(), place }
+    }
+}
+
+/// A point that some file has in use.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// Its number.
+    pub id: InterfaceId,
+    kind: Kind,
+    /// The path of its file without digits: files of one capture differ in those.
+    stem: String,
+}
+
+/// All points, of which files in use at the same time never share one.
+#[derive(Debug, Default)]
+pub struct Points {
+    count: u16,
+    free: HashMap<Kind, Vec<Point>>,
+}
+
+impl Points {
+    /// The point of an interface: one that is free, best of a file named alike, or else another. Beyond as many as there are
+    /// numbers, several share the last.
+    pub fn take(&mut self, interface: &FileInterface, path: &str) -> Point {
+        let kind = Kind::of(interface);
+        let stem: String = path.chars().filter(|character| !character.is_ascii_digit()).collect();
+        if let Some(free) = self.free.get_mut(&kind)
+            && let Some(last) = free.len().checked_sub(1)
+        {
+            let newest = last.saturating_sub(MAX_ALIKE);
+            let alike = free[newest..].iter().rposition(|point| point.stem == stem);
+            return Point { stem, ..free.remove(alike.map_or(last, |at| newest + at)) };
+        }
+        let id = InterfaceId(self.count);
+        self.count = self.count.saturating_add(1);
+        Point { id, kind, stem }
+    }
+
+    /// The file that had a point in use has no more packets from there.
+    pub fn give_back(&mut self, point: Point) {
+        self.free.entry(point.kind.clone()).or_default().push(point);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::packet::LinkType;
+
+    fn interface(name: Option<&str>, place: u32) -> FileInterface {
+        let name = name.map(str::to_owned);
+        FileInterface { name, link_type: Some(LinkType::Ethernet), number: 1, section: 0, place }
+    }
+
+    #[test]
+    fn files_in_use_at_once_never_share_a_point_and_later_ones_continue_those_named_alike() {
+        let mut points = Points::default();
+        let unnamed = interface(None, 0);
+        let [in0, out0] = ["in.pcap0", "out.pcap0"].map(|path| points.take(&unnamed, path));
+        assert_eq!((in0.id.0, out0.id.0), (0, 1));
+        points.give_back(in0);
+        points.give_back(out0);
+        let [in1, out1] = ["in.pcap1", "out.pcap1"].map(|path| points.take(&unnamed, path));
+        assert_eq!((in1.id.0, out1.id.0), (0, 1));
+        assert_eq!(points.take(&unnamed, "in.pcap2").id.0, 2);
+    }
+
+    #[test]
+    fn another_name_place_or_link_type_is_another_point() {
+        let mut points = Points::default();
+        let kinds = [
+            interface(None, 0),
+            interface(None, 1),
+            interface(Some("eth0"), 0),
+            interface(Some("eth1"), 0),
+            FileInterface { number: 113, ..interface(None, 0) },
+        ];
+        let taken: Vec<_> = kinds.iter().map(|kind| points.take(kind, "a.pcap")).collect();
+        assert_eq!(taken.iter().map(|point| point.id.0).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+        taken.into_iter().for_each(|point| points.give_back(point));
+        let again = points.take(&interface(Some("eth1"), 7), "b.pcap");
+        assert_eq!(again.id.0, 3, "a name is the same whatever its number in the file");
+    }
+
+    #[test]
+    fn more_points_than_numbers_share_the_last() {
+        let mut points = Points::default();
+        let last = (0..70_000).map(|place| points.take(&interface(None, place), "a").id.0).last();
+        assert_eq!(last, Some(u16::MAX));
+    }
+}

@@ -1,0 +1,185 @@
+//! The inputs, being read: each is opened when its time has come, refilled while it has more, and closed at its end.
+
+use std::collections::VecDeque;
+
+use super::filters::Filters;
+use super::points::Points;
+use super::stream::{Known, Now, Sieve, Stream};
+use super::turns::Turn;
+use super::{MAX_OPEN, Unopened, Workers, open, pace};
+use crate::capture::Error;
+use crate::capture::file::{FileInterface, Missing, Problem, Reach};
+use crate::capture::wait::Bell;
+use crate::engine::intervals::Intervals;
+use crate::engine::{Job, Level};
+
+/// All inputs, being read.
+pub struct Reading<'a> {
+    pub job: &'a Job,
+    pub unopened: VecDeque<Unopened>,
+    pub open: Vec<Stream>,
+    pub points: Points,
+    pub intervals: Intervals,
+    pub filters: Filters,
+    pub snaplen: usize,
+    /// Rung by pipes that have something to say.
+    pub news: Bell,
+    /// Not handed over yet, for want of an interval.
+    pub missing: Missing,
+    /// It was said that too many files overlap.
+    pub is_crowded: bool,
+}
+
+impl Reading<'_> {
+    pub fn read_all(&mut self, workers: &mut impl Workers) -> Result<(), Error> {
+        while self.read_some(workers, true)? {}
+        Ok(())
+    }
+
+    /// More comes without waiting.
+    pub fn is_ready(&self) -> bool {
+        self.open.iter().all(|stream| stream.packets.has_some() || stream.packets.is_ready())
+    }
+
+    /// Hands over the next packets, waiting for them if that is wanted. False at the end, which is handed over as well, once.
+    pub fn read_some(&mut self, workers: &mut impl Workers, may_wait: bool) -> Result<bool, Error> {
+        loop {
+            let now = self.now();
+            if self.job.is_over() || self.job.shared.bell.is_rung() {
+                self.empty_pipes(workers, now)?;
+                return Ok(self.finish(workers));
+            }
+            self.refill(workers, now, may_wait, false)?;
+            self.tell_missing(workers);
+            if self.open_next()? {
+                continue;
+            }
+            if self.open.is_empty() && self.unopened.is_empty() {
+                return Ok(self.finish(workers));
+            }
+            let turn = self.turn(now);
+            let is_done = match turn {
+                Turn::Of { .. } => {
+                    self.give_turns(turn, workers, now);
+                    true
+                }
+                Turn::Unclear => false,
+                Turn::Quiet => self.close_quiet(workers, now),
+            };
+            if is_done || !may_wait {
+                workers.work();
+                return Ok(true);
+            }
+            self.wait(turn, now)?;
+        }
+    }
+
+    /// Looks at more of those that have nothing to give, and closes those that are over.
+    pub fn refill(
+        &mut self,
+        workers: &mut impl Workers,
+        now: Option<Now>,
+        may_wait: bool,
+        hurry: bool,
+    ) -> Result<(), Error> {
+        let mut at = 0;
+        while let Some(stream) = self.open.get_mut(at) {
+            if stream.packets.has_some() {
+                at += 1;
+                continue;
+            }
+            let reached = stream.refill(now, may_wait, hurry);
+            let missing = stream.take_missing();
+            self.missing.add(missing);
+            self.learn(at, workers)?;
+            match reached {
+                Ok(Reach::Here | Reach::Pending) => at += 1,
+                Ok(Reach::End) => self.close(at, None)?,
+                Err(problem) => self.close(at, Some(problem))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, at: usize, problem: Option<Problem>) -> Result<(), Error> {
+        let mut stream = self.open.remove(at);
+        stream.leave(&mut self.points);
+        let Stream { path, unread, .. } = stream;
+        let is_damaged = problem.is_some();
+        let shared = &self.job.shared;
+        match problem {
+            Some(Problem::Io(error)) => return Err(Error::Failed { name: path, reason: error.to_string() }),
+            // The wait for a pipe was ended.
+            Some(_) if shared.bell.is_rung() => {}
+            Some(problem) => shared.log(Level::Warning, format!("{path}: {problem}")),
+            None => {}
+        }
+        if unread > u64::from(is_damaged) {
+            shared.log(Level::Warning, format!("{path}: {unread} packets could not be read"));
+        }
+        Ok(())
+    }
+
+    /// Opens the file whose time has come. True if there is one.
+    fn open_next(&mut self) -> Result<bool, Error> {
+        let Some(&Unopened { first, .. }) = self.unopened.front() else { return Ok(false) };
+        let head = self.open.iter().filter_map(|stream| stream.packets.head()).min();
+        let lacks_some = self.open.iter().any(|stream| stream.pipe.is_none() && !stream.packets.has_some());
+        if lacks_some || head.is_some_and(|head| head <= first) {
+            return Ok(false);
+        }
+        if self.is_full() {
+            if !std::mem::replace(&mut self.is_crowded, true) {
+                let message = format!("more than {MAX_OPEN} files overlap in time: some packets are read late");
+                self.job.shared.log(Level::Warning, message);
+            }
+            return Ok(false);
+        }
+        let Some(Unopened { path, .. }) = self.unopened.pop_front() else { return Ok(false) };
+        let points = &mut self.points;
+        // A packet or two that were written late make no overlap.
+        self.open.iter_mut().filter(|stream| stream.packets.is_ending()).for_each(|stream| stream.leave(points));
+        let pace = pace(self.open.is_empty(), self.job.workers);
+        self.open.push(open(&path, pace, &self.news)?);
+        Ok(true)
+    }
+
+    /// Takes note of interfaces that a file has told of since.
+    fn learn(&mut self, at: usize, workers: &mut impl Workers) -> Result<(), Error> {
+        let Some(stream) = self.open.get_mut(at) else { return Ok(()) };
+        for (FileInterface { name, link_type, number, .. }, id) in stream.learn(&mut self.points) {
+            let path = &stream.path;
+            let name = name.as_deref().unwrap_or(path);
+            workers.set_interface(id, name);
+            let sieve = if link_type.is_some() { self.filters.find(number)? } else { Sieve::Open };
+            let trouble = match (link_type, sieve) {
+                (None, _) => Some(format!("{path}: link type {number} of {name} is not supported")),
+                (_, Sieve::Shut) => Some(format!("{path}: the filter cannot be used on {name}, of link type {number}")),
+                _ => None,
+            };
+            if let Some(message) = trouble {
+                self.job.shared.log(Level::Warning, message);
+            }
+            stream.known.push(Known { id, link_type, number, sieve });
+        }
+        Ok(())
+    }
+
+    /// Hands over the end, behind which there is no more.
+    fn finish(&mut self, workers: &mut impl Workers) -> bool {
+        if self.missing.is_any() && self.intervals.end().is_none() {
+            // Nothing could be read at all, and that is told too.
+            self.intervals.open_at(self.missing.at);
+        }
+        self.tell_missing(workers);
+        workers.finish(self.intervals.take());
+        workers.work();
+        false
+    }
+
+    pub fn tell_missing(&mut self, workers: &mut impl Workers) {
+        if self.missing.is_any() && self.intervals.end().is_some() {
+            workers.lose(std::mem::take(&mut self.missing));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What becomes of a pipe that says nothing: the clock goes on, where its packets are live, and closes intervals.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::stream::{Now, PATIENCE};
+use super::turns::Turn;
+use super::{NEVER, Reading, Workers};
+use crate::capture::Error;
+use crate::capture::wait::wait;
+use crate::pipeline::packet::Timestamp;
+
+/// At most so many empty intervals are made up after a sleep of the machine.
+const MAX_CATCH_UP: usize = 300;
+
+/// Nothing is waited for as long.
+const LONG: Duration = Duration::from_secs(3600);
+
+impl Reading<'_> {
+    /// The time, where a pipe makes it matter.
+    pub fn now(&self) -> Option<Now> {
+        self.open.iter().any(|stream| stream.pipe.is_some()).then(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let wall = Timestamp::new(since.as_secs() as i64, i64::from(since.subsec_nanos()));
+            Now { instant: Instant::now(), wall }
+        })
+    }
+
+    /// All that is open are live pipes that say nothing: the clock closes intervals. True if one was.
+    pub fn close_quiet(&mut self, workers: &mut impl Workers, now: Option<Now>) -> bool {
+        let all_live = self.unopened.is_empty() && self.open.iter().all(|stream| stream.settled(now).is_some());
+        let Some(settled) = self.settled(now).filter(|_| all_live) else { return false };
+        self.intervals.open_at(settled);
+        let mut closed = 0;
+        while self.intervals.is_over(settled)
+            && let Some((start, end)) = self.intervals.take()
+        {
+            self.tell_missing(workers);
+            workers.tick(end);
+            workers.close(start, end);
+            closed += 1;
+            self.intervals.open_at(if closed < MAX_CATCH_UP { end } else { settled });
+        }
+        closed > 0
+    }
+
+    /// Live packets from before have all come: by the clock of the pipe that is furthest.
+    fn settled(&self, now: Option<Now>) -> Option<Timestamp> {
+        self.open.iter().filter_map(|stream| stream.settled(now)).max()
+    }
+
+    /// Sleeps until a pipe says something, or time makes a difference.
+    pub fn wait(&self, turn: Turn, now: Option<Now>) -> Result<(), Error> {
+        let Some(now) = now else { return Ok(()) };
+        let settled = self.settled(Some(now));
+        let until_end = settled.zip(self.intervals.end()).map(|(settled, end)| end.since(settled));
+        let due = match turn {
+            Turn::Unclear => Some(now.instant + PATIENCE / 8),
+            Turn::Of { .. } | Turn::Quiet => until_end.map(|nanos| now.instant + Duration::from_nanos(nanos)),
+        };
+        let again = self.open.iter().filter_map(|stream| stream.look_again(now.instant));
+        let until = again.chain(due).chain(self.job.deadline).min();
+        let pause = until.map_or(LONG, |until| until.saturating_duration_since(now.instant));
+        wait(&[self.news.as_fd()], &self.job.shared.bell, pause + Duration::from_millis(1))?;
+        self.news.hush();
+        Ok(())
+    }
+
+    /// What pipes said until now, when nobody waits for more.
+    pub fn empty_pipes(&mut self, workers: &mut impl Workers, now: Option<Now>) -> Result<(), Error> {
+        if now.is_none() {
+            return Ok(());
+        }
+        self.open.retain(|stream| stream.pipe.is_some());
+        self.unopened.clear();
+        self.refill(workers, now, true, true)?;
+        for stream in &mut self.open {
+            stream.packets.release();
+        }
+        while let Some((_, at)) =
+            self.open.iter().enumerate().filter_map(|(at, stream)| Some((stream.packets.head()?, at))).min()
+        {
+            self.give(at, NEVER, true, 1, workers);
+        }
+        Ok(())
+    }
+}

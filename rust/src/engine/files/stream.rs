@@ -1,0 +1,179 @@
+//! One input: a file or a pipe whose packets are being read, and what is known of its interfaces.
+
+use std::time::{Duration, Instant};
+
+use super::points::{Point, Points};
+use super::turns::Standing;
+use crate::capture::file::{FileInterface, InOrder, Missing, Problem, Reach};
+use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
+
+/// How long a pipe may take to complete a block, and packets are held back for what it says next. A writer that passes a file
+/// on is quicker.
+pub const PATIENCE: Duration = Duration::from_millis(250);
+
+/// How much later than captured a live packet may come and still be in its interval: the patience above, and the way here.
+pub const GRACE: i64 = SECOND / 2;
+
+/// A pipe that begins like a capture and then says nothing for so long is taken for live.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// Packets are live when their time is as near to ours: a sender's clock that is an hour wrong is one of another zone.
+const ABOUT_NOW: i64 = 90 * 60 * SECOND;
+
+/// The time of both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// For measuring how long something takes.
+    pub instant: Instant,
+    /// For telling whether packets are of about now.
+    pub wall: Timestamp,
+}
+
+impl Now {
+    /// True if a packet of that time is live.
+    pub fn is_near(self, ts: Timestamp) -> bool {
+        self.wall.0.abs_diff(ts.0) < ABOUT_NOW as u64
+    }
+}
+
+/// What is known of the writer of a pipe.
+#[derive(Clone, Copy, Debug)]
+pub struct Pipe {
+    /// When it said something last, or was opened.
+    heard: Instant,
+    /// Its clock then, when its packets are live: from there on it goes as fast as ours.
+    clock: Option<Timestamp>,
+    /// Packets that it had said by then.
+    packets: u64,
+}
+
+impl Pipe {
+    /// One that was opened now.
+    pub fn new(now: Instant) -> Self {
+        Self { heard: now, clock: None, packets: 0 }
+    }
+
+    /// Its packets have come to this time.
+    fn hear(&mut self, front: Option<Timestamp>, now: Now) {
+        self.heard = now.instant;
+        self.clock = front.filter(|&front| now.is_near(front));
+    }
+
+    /// The time of a live sender.
+    pub fn time(&self, now: Instant) -> Option<Timestamp> {
+        let since = now.saturating_duration_since(self.heard).as_nanos();
+        self.clock.map(|clock| clock.plus(i64::try_from(since).unwrap_or(i64::MAX)))
+    }
+}
+
+/// What becomes of the packets of an interface.
+#[derive(Clone, Copy, Debug)]
+pub enum Sieve {
+    /// All are meant.
+    Open,
+    /// Those that match the filter of this number.
+    Filter(usize),
+    /// The filter means nothing on such a link: they cannot be read.
+    Shut,
+}
+
+/// An interface of the file.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub id: InterfaceId,
+    pub link_type: Option<LinkType>,
+    /// `LINKTYPE_` number.
+    pub number: u32,
+    pub sieve: Sieve,
+}
+
+/// One input.
+pub struct Stream {
+    pub path: String,
+    pub packets: InOrder,
+    /// The interfaces of its packets.
+    pub known: Vec<Known>,
+    /// Those of the newest section.
+    points: Vec<Point>,
+    section: u32,
+    /// Set for what can be read once only.
+    pub pipe: Option<Pipe>,
+    /// Packets that could not be read.
+    pub unread: u64,
+}
+
+impl Stream {
+    pub fn new(path: String, packets: InOrder, pipe: Option<Pipe>) -> Self {
+        Self { path, packets, known: Vec::new(), points: Vec::new(), section: 0, pipe, unread: 0 }
+    }
+
+    /// Reads on when there is nothing to give. Who is in a hurry takes all that a pipe has said.
+    pub fn refill(&mut self, now: Option<Now>, may_wait: bool, hurry: bool) -> Result<Reach, Problem> {
+        let (Some(now), Some(pipe)) = (now, &mut self.pipe) else { return self.packets.refill(false, may_wait) };
+        let has_waited_since = |since: Instant| now.instant.saturating_duration_since(since) >= PATIENCE;
+        let hurry = hurry || self.packets.part_since().is_some_and(has_waited_since);
+        let reach = self.packets.refill(hurry, true)?;
+        if self.packets.seen() > pipe.packets {
+            pipe.packets = self.packets.seen();
+            pipe.hear(self.packets.front(), now);
+        } else if pipe.clock.is_none()
+            && self.packets.front().is_none()
+            && !self.packets.interfaces().is_empty()
+            && now.instant.saturating_duration_since(pipe.heard) >= SILENCE
+        {
+            pipe.hear(Some(now.wall), now);
+        }
+        let is_enough = self.packets.holds_back() && has_waited_since(pipe.heard);
+        Ok(if reach == Reach::Pending && is_enough && self.packets.release() { Reach::Here } else { reach })
+    }
+
+    /// When there is something to look at again, though nothing may come.
+    pub fn look_again(&self, now: Instant) -> Option<Instant> {
+        let pipe = self.pipe?;
+        let part = self.packets.part_since().map(|since| since + PATIENCE);
+        let held = self.packets.holds_back().then(|| pipe.heard + PATIENCE);
+        let silent = pipe.clock.is_none().then(|| pipe.heard + SILENCE);
+        [part, held, silent].into_iter().flatten().filter(|&at| at > now).min()
+    }
+
+    /// Live packets captured until then have come.
+    pub fn settled(&self, now: Option<Now>) -> Option<Timestamp> {
+        self.pipe?.time(now?.instant).map(|time| time.plus(-GRACE))
+    }
+
+    /// What is known of its next packet.
+    pub fn standing(&self, now: Option<Now>) -> Standing {
+        let settled = self.settled(now);
+        let floor = self.pipe.and_then(|_| self.packets.front().max(settled));
+        Standing { head: self.packets.head(), floor, settled }
+    }
+
+    /// The interfaces told of since the last call, with the point of each.
+    pub fn learn(&mut self, points: &mut Points) -> Vec<(FileInterface, InterfaceId)> {
+        let new = self.packets.interfaces().get(self.known.len()..).unwrap_or_default().to_vec();
+        let mut learnt = Vec::with_capacity(new.len());
+        for interface in new {
+            if interface.section != self.section {
+                // A section comes after the one before.
+                self.leave(points);
+                self.section = interface.section;
+            }
+            let point = points.take(&interface, &self.path);
+            learnt.push((interface, point.id));
+            self.points.push(point);
+        }
+        learnt
+    }
+
+    /// Another file may continue from here.
+    pub fn leave(&mut self, points: &mut Points) {
+        self.points.drain(..).for_each(|point| points.give_back(point));
+    }
+
+    /// Takes what is missing since the last call.
+    pub fn take_missing(&mut self) -> Missing {
+        let missing = self.packets.take_missing();
+        self.unread += missing.unread;
+        missing
+    }
+}

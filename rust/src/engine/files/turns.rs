@@ -1,0 +1,193 @@
+//! Whose packets come next: the merge of inputs by time.
+
+use super::filters::Filters;
+use super::stream::{Known, Now, Sieve, Stream};
+use super::{MAX_OPEN, NEVER, Reading, Workers};
+use crate::capture::file::Given;
+use crate::engine::intervals::Intervals;
+use crate::pipeline::packet::{Packet, Timestamp};
+
+/// Packets handed over in one go while several inputs take turns.
+const MOST: usize = 4096;
+
+/// Whose packets come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// This one's, before `limit`, or until then.
+    Of { at: usize, limit: Timestamp, includes: bool },
+    /// The earliest at hand, or an earlier one that a pipe brings.
+    Unclear,
+    /// Nobody's.
+    Quiet,
+}
+
+/// What is known of an input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// When its next packet was captured, when that is at hand.
+    pub head: Option<Timestamp>,
+    /// No packet comes from before, where none is at hand.
+    pub floor: Option<Timestamp>,
+    /// Live packets from before have all come.
+    pub settled: Option<Timestamp>,
+}
+
+/// The earliest packet at hand comes next, unless a pipe may bring an earlier one; of two from one instant, that of the input
+/// named first. All that are not named come at `limit` at the earliest, and behind those.
+pub fn turn(inputs: impl Iterator<Item = Standing>, limit: Timestamp) -> Turn {
+    let mut first: Option<(Timestamp, usize, Option<Timestamp>)> = None;
+    let (mut limit, mut includes, mut floor) = (limit, true, NEVER);
+    for (at, Standing { head, floor: own_floor, settled }) in inputs.enumerate() {
+        let Some(head) = head else {
+            floor = floor.min(own_floor.unwrap_or(Timestamp(i64::MIN)));
+            continue;
+        };
+        match first {
+            Some((least, ..)) if head >= least => {
+                if head < limit {
+                    (limit, includes) = (head, true);
+                }
+            }
+            _ => {
+                if let Some((second, ..)) = first.replace((head, at, settled))
+                    && second <= limit
+                {
+                    (limit, includes) = (second, false);
+                }
+            }
+        }
+    }
+    let Some((head, at, settled)) = first else { return Turn::Quiet };
+    // Where both are live, an earlier one would have come.
+    let floor = floor.max(settled.unwrap_or(floor));
+    if head > floor {
+        return Turn::Unclear;
+    }
+    if floor < limit {
+        (limit, includes) = (floor, true);
+    }
+    Turn::Of { at, limit, includes }
+}
+
+impl Reading<'_> {
+    /// Whose turn it is.
+    pub fn turn(&self, now: Option<Now>) -> Turn {
+        let next = self.unopened.front().filter(|_| !self.is_full());
+        let limit = next.map_or(NEVER, |unopened| unopened.first);
+        turn(self.open.iter().map(|stream| stream.standing(now)), limit)
+    }
+
+    /// As many files are open as may be.
+    pub fn is_full(&self) -> bool {
+        self.open.iter().filter(|stream| stream.pipe.is_none()).count() >= MAX_OPEN
+    }
+
+    /// Hands over packets until one of the inputs has none left, or enough were.
+    pub fn give_turns(&mut self, mut turn: Turn, workers: &mut impl Workers, now: Option<Now>) {
+        let mut left = MOST;
+        while let Turn::Of { at, limit, includes } = turn {
+            if limit == NEVER {
+                return self.give(at, limit, includes, usize::MAX, workers);
+            }
+            let before = self.open[at].packets.left();
+            self.give(at, limit, includes, left, workers);
+            left = left.saturating_sub(before - self.open[at].packets.left());
+            if left == 0 || !self.open[at].packets.has_some() {
+                return;
+            }
+            turn = self.turn(now);
+        }
+    }
+
+    /// Hands over packets of one input, at most so many.
+    pub fn give(&mut self, at: usize, limit: Timestamp, includes: bool, most: usize, workers: &mut impl Workers) {
+        let Self { open, intervals, filters, snaplen, .. } = self;
+        let Stream { packets, known, unread, .. } = &mut open[at];
+        let mut shut = 0;
+        packets.give(limit, includes, most, |given| {
+            let Some(known) = known.get(usize::from(given.interface)) else { return };
+            if !push(&given, known, filters, *snaplen, intervals, workers) {
+                shut += 1;
+            }
+        });
+        *unread += shut;
+        self.missing.unread += shut;
+    }
+}
+
+/// Hands over a packet, if it is one that is meant. False if nobody can tell.
+#[inline]
+fn push(
+    given: &Given<'_>,
+    known: &Known,
+    filters: &Filters,
+    snaplen: usize,
+    intervals: &mut Intervals,
+    workers: &mut impl Workers,
+) -> bool {
+    let Given { ts, wire_len, data, block, at, .. } = *given;
+    match known.sieve {
+        Sieve::Open => {}
+        Sieve::Filter(number) if filters.matches(number, data) => {}
+        Sieve::Filter(_) => return true,
+        Sieve::Shut => return false,
+    }
+    let ts = intervals.admit(ts);
+    if intervals.is_over(ts)
+        && let Some((start, end)) = intervals.take()
+    {
+        workers.close(start, end);
+    }
+    intervals.open_at(ts);
+    let (interface, data) = (known.id, &data[..data.len().min(snaplen)]);
+    match known.link_type {
+        Some(link_type) => workers.push(&Packet { ts, wire_len, interface, link_type, data }, block, at),
+        None => workers.push_unknown(interface, wire_len, known.number),
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Inputs as (head, floor, settled) in seconds, the limit, whose turn it is: (which, until when, with that instant).
+    type Case = (&'static [[Option<i64>; 3]], i64, Result<(usize, i64, bool), Turn>);
+
+    const NOBODY: i64 = i64::MAX / 1_000_000_000;
+
+    const fn file(head: i64) -> [Option<i64>; 3] {
+        [Some(head), None, None]
+    }
+
+    #[test]
+    fn the_earliest_packet_comes_next_unless_a_pipe_may_bring_an_earlier_one() {
+        const CASES: &[Case] = &[
+            (&[], NOBODY, Err(Turn::Quiet)),
+            (&[file(5)], NOBODY, Ok((0, NOBODY, true))),
+            (&[file(5)], 7, Ok((0, 7, true))),
+            (&[file(5), file(3), file(4)], NOBODY, Ok((1, 4, true))),
+            (&[file(4), file(3), file(4)], NOBODY, Ok((1, 4, false))),
+            (&[file(3), file(3)], NOBODY, Ok((0, 3, true))),
+            // A pipe that has said nothing yet, or nothing as late.
+            (&[file(5), [None, None, None]], NOBODY, Err(Turn::Unclear)),
+            (&[file(5), [None, Some(4), None]], NOBODY, Err(Turn::Unclear)),
+            (&[file(5), [None, Some(6), None]], 7, Ok((0, 6, true))),
+            (&[file(5), [None, Some(9), None]], 7, Ok((0, 7, true))),
+            // Of two live pipes one is silent: it has nothing from before what is settled.
+            (&[[Some(5), Some(5), Some(4)], [None, None, None]], NOBODY, Err(Turn::Unclear)),
+            (&[[Some(5), Some(5), Some(6)], [None, None, None]], NOBODY, Ok((0, 6, true))),
+            (&[[None, Some(9), Some(9)], [None, None, None]], NOBODY, Err(Turn::Quiet)),
+        ];
+        for (inputs, limit, want) in CASES {
+            let at = |seconds: i64| if seconds == NOBODY { NEVER } else { Timestamp::new(seconds, 0) };
+            let standings = inputs.iter().map(|input| {
+                let [head, floor, settled] = input.map(|seconds| seconds.map(at));
+                Standing { head, floor, settled }
+            });
+            let want = want
+                .map_or_else(|turn| turn, |(who, limit, includes)| Turn::Of { at: who, limit: at(limit), includes });
+            assert_eq!(turn(standings, at(*limit)), want, "{inputs:?} until {limit}");
+        }
+    }
+}
