@@ -292,6 +292,37 @@ def test_every_form_of_target_has_its_host_and_section(read, line, host, path, m
     assert heads(total) == (2, 2)
 
 
+SECRET = "s3cr3t"
+
+
+@promise(24)
+@pytest.mark.parametrize(
+    ("target", "host", "name", "path"),
+    [
+        ("/a;jsessionid=X", "h", "h", "/a"),
+        ("/a;jsessionid=X/b?X", "h", "h", "/a"),
+        ("/a%3BX", "h", "h", "/a"),
+        ("/a?X", "h", "h", "/a"),
+        ("/a#X", "h", "h", "/a"),
+        ("/;X", "h", "h", "/"),
+        ("/a", "h?X", "h", "/a"),
+        ("/a", "h/X", "h", "/a"),
+        ("/a", "u:X@h", "h", "/a"),
+        ("/a", "u:X/X@h", "10.0.0.2:80", "/a"),
+        ("u:X@h/p", "h", "h", "/"),
+        ("http://u:X@h/a;X", "h", "h", "/a"),
+        ("http://u:X/X@h/p", "h", "h", "/"),
+        ("http://u:X?X@h/p", "h", "h", "/"),
+        ("http://u:X@X@h/p", "other", "h", "/p"),
+    ],
+)
+def test_secrets_of_targets_and_hosts_are_in_no_name(read, target, host, name, path):
+    line, field = (text.replace("X", SECRET) for text in (f"GET {target} HTTP/1.1", f"Host: {host}"))
+    total = read(Wire().say(framed(line, field), OK).say(framed(line, field), OK), exchanges=True)
+    assert [(row.name, [section.path for section in row.sections]) for row in total.hosts] == [(name, [path])]
+    assert SECRET.encode() not in total.to_json()
+
+
 @promise(24)
 @pytest.mark.parametrize("end", [b"\r\n", b"\n"])
 def test_http_0_9_is_the_first_line_of_a_connection_or_none(read, end):

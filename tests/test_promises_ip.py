@@ -7,6 +7,7 @@ import struct
 
 import forge
 import pytest
+from forge import ACK
 from netmon import Monitor, Snapshot
 from promises import GET, LONG, OK, Wire, heads, ok, promise
 
@@ -59,6 +60,7 @@ def test_more_ipv6_extension_headers_are_dropped_and_counted(read, count):
 def test_encrypted_payload_and_no_next_header_are_no_error(read, final):
     total = read(Wire(server="fd00::2").say(GET, OK).wrapped(extended((60, OPTION), final=final)), filter="ip6")
     assert (heads(total), total.capture.undecodable) == ((0, 0), 0)
+    assert total.capture.undecoded == ({"encrypted esp": len(Wire().say(GET, OK).packets)} if final == 50 else {})
 
 
 def fragmented(packet, identification, size=48):
@@ -130,6 +132,7 @@ def test_fragments_of_other_protocols_are_no_loss(read):
     assert total.capture.undecodable == 0
 
 
+MACS = forge.MAC.hex()
 SNAP = b"\xaa\xaa\3\0\0\0\x08\0"
 ETHERNET = forge.MAC + b"\x08\0"
 BELOW = {
@@ -144,6 +147,19 @@ BELOW = {
     "Cisco HDLC": (104, lambda ip: b"\x0f\0\x08\0" + ip),
     "IPv4": (228, lambda ip: ip),
 }
+TAGS = {
+    "VN-Tag": "8926 00010002",
+    "TTag": "8988 000000010000",
+    "E-tag": "893f 000000010000",
+    "Cisco metadata": "8909 010100010064",
+    "Q-in-Q with 0x9200": "9200 0007 8100 0008",
+    "Q-in-Q with 0x8200": "8200 0007 8100 0008",
+    "a port tag, a VLAN, metadata": "8926 00010002 8100 0005 8909 010100010064",
+    "metadata below two VLANs": "88a8 0005 8100 0006 8909 010100010064",
+    "802.1ah with a frame": "88e7 00000007" + MACS,
+    "a pseudowire": "8847 00010140 00000000" + MACS,
+}
+"""What switches put between the addresses of a frame and its type."""
 
 
 @promise(29)
@@ -160,6 +176,75 @@ def test_what_lies_between_link_and_ip_is_peeled_off(read, name):
     number, wrap = BELOW[name]
     total = read(Wire().say(GET, OK).close().wrapped(wrap), link="raw", number=number)
     assert (heads(total), total.tcp.closed, total.capture.undecodable) == ((1, 1), 1, 0)
+
+
+def tagged(tag):
+    return lambda ip: forge.MAC + bytes.fromhex(tag) + b"\x08\0" + ip
+
+
+@promise(29)
+@pytest.mark.parametrize("name", TAGS)
+def test_tags_of_switches_are_peeled_off_in_any_order(read, name):
+    total = read(Wire().say(GET, OK).close().wrapped(tagged(TAGS[name])), link="raw", number=1)
+    assert (heads(total), total.tcp.closed, total.capture.undecoded) == ((1, 1), 1, {})
+
+
+@promise(29)
+@pytest.mark.parametrize(("count", "kinds"), [(16, {}), (17, {"too many tags": 7})])
+def test_more_tags_than_sixteen_are_counted(read, count, kinds):
+    wire = Wire().say(GET, OK)
+    wire = wire.send(0, b"", ACK | forge.FIN).send(1, b"").wrapped(tagged("8926 00010002" * count))
+    total = read(wire, link="raw", number=1)
+    assert total.capture.undecoded == kinds
+    assert total.capture.undecodable == sum(kinds.values())
+
+
+@promise(29)
+def test_what_is_not_decoded_is_counted_by_kind_and_what_is_ordinary_is_not(read):
+    wire, other = Wire().say(GET, OK), Wire(4001).say(GET, OK)
+    wire.wrapped(lambda ip: forge.MAC + b"\x08\0" + ip)
+    ordinary = ["0806 0001", "88cc 0207", "0026 424203 0000", "8809 01", "86dd 6000 0000 0000 3b40" + "00" * 32]
+    kinds = ["abcd 4500", "abcd 4500", "8864 1100 0003 0030 00fd"]
+    frames = [forge.MAC + bytes.fromhex(text) for text in ordinary + kinds]
+    other.packets = [(number / 100, frame) for number, frame in enumerate(frames)]
+    total = read(wire, other, link="raw", number=1)
+    assert heads(total) == (1, 1)
+    assert total.capture.undecoded == {"ethertype 0xabcd": 2, "ppp protocol 0x00fd": 1}
+
+
+@promise(29)
+def test_unknown_kinds_beyond_a_number_are_counted_together(read):
+    wire = Wire()
+    wire.packets = [(at / 1000, forge.MAC + struct.pack("!H", 0xA000 + at) + b"E") for at in range(100)]
+    kinds = read(wire, link="raw", number=1).capture.undecoded
+    assert (len(kinds), sum(kinds.values()), kinds["~other"]) == (33, 100, 68)
+
+
+def padded(packet):
+    """A segment without data, with zeros up to the least length of a frame, counted into that of the packet."""
+    zeros = bytes(46 - len(packet)) if len(packet) < 46 else b""
+    return packet[:2] + struct.pack("!H", len(packet + zeros)) + packet[4:] + zeros
+
+
+@promise(31)
+@pytest.mark.parametrize("tag", ["", "81000005"])
+@pytest.mark.parametrize("checksum", [b"", b"\xde\xad\xbe\xef"])
+def test_padding_that_counts_as_the_packet_displaces_nothing(read, tag, checksum):
+    wire = Wire().say(GET).send(1, b"").say(b"", OK).send(0, b"").say(GET).send(1, b"").say(b"", OK).close()
+    total = read(wire.wrapped(lambda ip: tagged(tag)(padded(ip)) + checksum), link="raw", number=1)
+    assert (heads(total), total.tcp.closed) == ((2, 2), 1)
+    assert (total.capture.gaps, total.capture.parse_errors, total.tcp.retransmitted) == (0, 0, 0)
+
+
+@promise(31)
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 12])
+def test_short_segments_of_zeros_are_data(read, size):
+    """Padded by the sender's card as it should be: behind the packet."""
+    body = bytes(60)
+    wire = Wire().say(GET, ok(body)[:-60]).say(b"", body, size=size).say(GET, OK)
+    total = read(wire.wrapped(lambda ip: tagged("")(ip).ljust(60, b"\0")), link="raw", number=1)
+    assert heads(total) == (2, 2)
+    assert (total.response_bytes, total.capture.gaps) == (len(ok(body) + OK), 0)
 
 
 def outer(protocol, payload):
@@ -182,6 +267,26 @@ TUNNELS = {
     "6in4": ("fd00::2", lambda ip: outer(41, ip)),
     "Teredo": ("fd00::2", lambda ip: udp(50000, 3544, ip)),
     "Teredo with its header": ("fd00::2", lambda ip: udp(3544, 50000, b"\0\0" + bytes(6) + ip)),
+    "Teredo of a relay": ("2001:0::2", lambda ip: udp(50000, 60000, ip)),
+    "VXLAN on the port of Linux": ("10.0.0.2", lambda ip: udp(50000, 8472, b"\x08\0\0\0\0\0\7\0" + ETHERNET + ip)),
+    "ERSPAN I": ("10.0.0.2", lambda ip: outer(47, b"\0\0\x88\xbe" + ETHERNET + ip)),
+    "ERSPAN II": (
+        "10.0.0.2",
+        lambda ip: outer(47, b"\x10\0\x88\xbe" + bytes(4) + b"\x10\5" + bytes(6) + ETHERNET + ip),
+    ),
+    "ERSPAN III": (
+        "10.0.0.2",
+        lambda ip: outer(47, b"\x10\0\x22\xeb" + bytes(4) + b"\x20\5" + bytes(9) + b"\1" + bytes(8) + ETHERNET + ip),
+    ),
+    "GRE in UDP": ("10.0.0.2", lambda ip: udp(50000, 4754, b"\0\0\x08\0" + ip)),
+    "GTP-U": ("10.0.0.2", lambda ip: udp(2152, 2152, b"\x30\xff" + bytes(6) + ip)),
+    "GTP-U with an extension header": (
+        "10.0.0.2",
+        lambda ip: udp(2152, 2152, b"\x36\xff" + bytes(9) + b"\x85\1\0\0\0" + ip),
+    ),
+    "AYIYA": ("fd00::2", lambda ip: udp(50000, 5072, b"\x42\x52\1\x29" + bytes(4 + 36) + ip)),
+    "Aruba": ("10.0.0.2", lambda ip: outer(47, b"\0\0\x82\0" + b"\x08\2\0\0" + bytes(20) + SNAP + ip)),
+    "L2TP": ("10.0.0.2", lambda ip: udp(1701, 1701, b"\0\2\0\1\0\7\0\x21" + ip)),
     "GRE in VXLAN": (
         "10.0.0.2",
         lambda ip: udp(50000, 4789, b"\x08\0\0\0\0\0\7\0" + ETHERNET + outer(47, b"\0\0\x08\0" + ip)),
@@ -206,6 +311,26 @@ def test_tunnels_in_fragments_are_put_together_and_looked_into(read, name):
     assert (heads(total), total.capture.undecodable) == ((1, 1), 0)
 
 
+@promise(28, 29)
+@pytest.mark.parametrize("server", ["10.0.0.2", "fd00::2"])
+def test_fragments_in_tunnels_are_put_together_also_when_those_are_in_fragments(read, server):
+    wire = in_fragments(Wire(server=server).say(GET * 5, OK * 5).close(), order=lambda parts: parts[::-1])
+    wire.wrapped(lambda ip: outer(47, b"\0\0\x08\0" + ip) if server == "10.0.0.2" else outer(41, ip))
+    assert heads(read(wire, decode_tunnels=True)) == (5, 5)
+    total = read(in_fragments(wire, identify=lambda number: 1000 + number), decode_tunnels=True)
+    assert (heads(total), total.capture.undecoded) == ((5, 5), {})
+
+
+@promise(29)
+@pytest.mark.parametrize(("depth", "kinds"), [(4, {}), (5, {"too many tunnels": 5})])
+def test_more_tunnels_than_four_are_counted(read, depth, kinds):
+    wire = Wire().say(GET, OK)
+    for _ in range(depth):
+        wire.wrapped(lambda ip: outer(4, ip))
+    total = read(wire, decode_tunnels=True)
+    assert (heads(total) == (1, 1), total.capture.undecoded) == (not kinds, kinds)
+
+
 @promise(29)
 @pytest.mark.parametrize("name", TUNNELS)
 def test_tunnels_are_counted_when_not_looked_into(read, name):
@@ -214,6 +339,8 @@ def test_tunnels_are_counted_when_not_looked_into(read, name):
     total = read(wire)
     assert heads(total) == (0, 0)
     assert total.capture.encapsulated == len(wire.packets)
+    assert [kind.split()[0] for kind in total.capture.undecoded] == ["tunnel"]
+    assert sum(total.capture.undecoded.values()) == len(wire.packets)
     assert total.capture.undecodable == 0
 
 

@@ -7,6 +7,8 @@ import random
 
 import pytest
 from forge import ACK, FIN, RST, SYN
+from netmon.frames import Frames
+from netmon.sinks.summary import summary
 from promises import CHUNKED, GET, LONG, OK, URG, Wire, get, heads, ok, promise
 
 
@@ -87,6 +89,7 @@ def test_packets_cut_by_the_snapshot_length_are_holes_of_known_size(read, snaple
     total = read(wire, snaplen=snaplen)
     assert heads(total) == (2, 2), "the first lines were captured"
     assert total.capture.truncated > 0
+    assert "none lost" not in summary(Frames().push(total))
     assert (total.tcp.retransmitted, total.tcp.out_of_order, total.tcp.closed) == (0, 0, 1)
 
 

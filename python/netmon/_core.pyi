@@ -259,7 +259,7 @@ class Capture:
         """Packets within a tunnel that was not looked into; see `decode_tunnels`."""
     @property
     def copies(self) -> int:
-        """Packets captured before: on another interface, under another tag, or before NAT on this machine rewrote an address."""
+        """Packets captured before: on another interface, under another tag, or before NAT here rewrote an address."""
     @property
     def truncated(self) -> int:
         """Packets cut off by the snapshot length."""
@@ -576,7 +576,7 @@ class Engine:
         workers: int = 1,
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
-        `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `count_copies` counts a connection again where
+        `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
         NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
         `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
         share the connections.

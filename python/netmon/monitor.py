@@ -38,7 +38,7 @@ class Monitor:
     and `read` wins. `speed` plays files at that many times real time, with the silence between packets, ``inf`` as fast
     as it goes; without it they are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
-    `decode_tunnels` looks into GRE, VXLAN, GENEVE, IP-in-IP and Teredo. `count_copies` counts a connection again where
+    `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
     `workers` is the number of threads that share
     the connections, 1 to 64; the counts are the same.

@@ -122,12 +122,20 @@ OPTIONS = (
         "buffer_size", CAPTURE, "-B --buffer-size", "SIZE", "capture buffer per interface: KiB, or with a unit: 16MiB"
     ),
     Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
-    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo"),
+    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GTP-U and other tunnels"),
     Option(
-        "count_copies", CAPTURE, "--count-copies", "", "count a connection again where NAT on this machine rewrote an address"
+        "count_copies",
+        CAPTURE,
+        "--count-copies",
+        "",
+        "count a connection again where NAT on this machine rewrote an address",
     ),
     Option(
-        "response_timeout", CAPTURE, "--response-timeout", "DURATION", "how long a silent connection is kept for a response"
+        "response_timeout",
+        CAPTURE,
+        "--response-timeout",
+        "DURATION",
+        "how long a silent connection is kept for a response",
     ),
     Option("workers", CAPTURE, "--workers", "N", "threads that share the connections; the counts are the same"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),

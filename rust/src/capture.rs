@@ -22,7 +22,7 @@ macro_rules! plain {
     };
 }
 /// Ethernet types of what may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag, E-tag,
-/// Cisco metadata, TTag, older numbers of VLAN tags, MPLS, `PPPoE`.
+/// Cisco metadata, `TTag`, older numbers of VLAN tags, MPLS, `PPPoE`.
 macro_rules! tags {
     () => {
         " or ether proto 0x8926 or ether proto 0x893f or ether proto 0x8909 or ether proto 0x8988 \

@@ -46,7 +46,7 @@ pub struct Settings {
     pub reassembly: Budget,
     /// Bounds on fragments.
     pub defragment: defragment::Limits,
-    /// Look into GRE, VXLAN, GENEVE, IP-in-IP and Teredo.
+    /// Look into tunnels, see [`decode::Tunnel`].
     pub tunnels: bool,
     /// Finds connections that this machine translates; without, each is counted on every interface.
     pub nat: Option<Nat>,

@@ -99,9 +99,10 @@ impl Interface {
     }
 
     fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
-        let (default, untagged) = match settings.tunnels {
-            false => (DEFAULT_FILTER, UNTAGGED_FILTER),
-            true => (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER),
+        let (default, untagged) = if settings.tunnels {
+            (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER)
+        } else {
+            (DEFAULT_FILTER, UNTAGGED_FILTER)
         };
         let set = match self.capture.filter(settings.filter.as_deref().unwrap_or(default), true) {
             // Not every link has tags to filter by.

@@ -239,14 +239,17 @@ impl Aggregate {
     /// The row of a request, by names that are made plain.
     fn named(&mut self, request: &Request<'_>) -> Ticket {
         let is_connect = request.method == Method::CONNECT;
-        self.host.clear();
-        name::host_into(&mut self.host, request.target, is_connect, request.host, request.server);
-        self.path.clear();
         let depth = self.settings.section_depth;
-        if request.is_cut && !name::has_whole_section(request.target, depth) {
+        // Of an absolute target that is cut, an authority may be a userinfo whose end is missing.
+        let has_path = request.target.starts_with(b"/") || request.host.is_some() || !request.is_cut;
+        let target = if has_path { request.target } else { b"" };
+        self.host.clear();
+        name::host_into(&mut self.host, target, is_connect, request.host, request.server);
+        self.path.clear();
+        if request.is_cut && !name::has_whole_section(target, depth) {
             self.path.extend_from_slice(snapshot::UNKNOWN.as_bytes());
         } else {
-            name::section_into(&mut self.path, request.target, is_connect, request.host, depth);
+            name::section_into(&mut self.path, target, is_connect, request.host, depth);
         }
         self.rows.ticket(&self.host, &self.path)
     }

@@ -156,20 +156,22 @@ fn translated<'a>(nat: Option<&Nat>, mut arrival: Arrival<'a>) -> Arrival<'a> {
 /// What a fragment or a tunnel holds, and whether other packets had a part in it.
 #[cold]
 fn unwrap<'a>(
-    fragments: &'a mut [Defragmenter],
+    fragments: &'a mut [Defragmenter; 2],
     tunnels: bool,
     mut datagram: Datagram<'a>,
     packet: &Packet<'a>,
 ) -> (Result<Content<'a>, NotTcp>, bool) {
-    let mut fragments = fragments.iter_mut();
+    let [outermost, within] = fragments;
+    let (mut outermost, mut within) = (Some(outermost), Some(within));
     let mut is_assembled = false;
-    for _ in 0..=decode::MAX_TUNNELS {
+    for entered in 0..=decode::MAX_TUNNELS {
         if let Some(part) = datagram.fragment {
             if !tunnels && !datagram.may_hold_tcp(part) {
                 return (Err(outside(&datagram, part)), is_assembled);
             }
             is_assembled = true;
-            let Some(fragments) = fragments.next() else { return (Err(NESTED), is_assembled) };
+            let fragments = if entered == 0 { outermost.take() } else { within.take() };
+            let Some(fragments) = fragments else { return (Err(NESTED), is_assembled) };
             let Some(whole) = fragments.push(&datagram, part, packet.ts) else {
                 return (Ok(Content::Fragment), is_assembled);
             };

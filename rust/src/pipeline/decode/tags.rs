@@ -36,12 +36,16 @@ pub fn fold(tag: u32, number: u32) -> u32 {
 #[inline]
 pub fn ethernet(tag: u32, data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let kind = u16_at(data, 12)?;
-    let rest = after(data, 14)?;
-    if kind == IPV4 { Ok((tag, rest)) } else { from_ethertype(tag, kind, rest) }
+    from_ethertype(tag, kind, after(data, 14)?)
 }
 
-/// The IP header in what has this Ethernet type.
+/// The IP header in what has this Ethernet type; nearly always that of IP.
+#[inline]
 pub fn from_ethertype(tag: u32, kind: u16, rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
+    if matches!(kind, IPV4 | IPV6) { Ok((tag, rest)) } else { walk(tag, kind, rest) }
+}
+
+fn walk(tag: u32, kind: u16, rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     Walk { tag, left: MAX_TAGS }.run(Next::Type(kind, rest))
 }
 

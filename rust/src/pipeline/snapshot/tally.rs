@@ -87,16 +87,18 @@ impl<K: Key> Tally<K> {
         }
     }
 
-    /// Counts `count` of `key`, or of `other` when there are `max` keys and this would be one more.
+    /// Counts `count` of `key`, or of `other` when there are `max` keys without it and this would be one more.
     pub fn add_within(&mut self, max: usize, key: K, other: K, count: u64) {
-        let has_room = self.0.len() < max || self.get(key) > 0;
+        let named = self.0.len() - usize::from(self.get(other) > 0);
+        let has_room = named < max || self.get(key) > 0;
         self.add(if has_room { key } else { other }, count);
     }
 
-    /// Keeps the `max` most frequent keys, and counts the rest as `other`.
+    /// Keeps the `max` most frequent keys, and counts the rest as `other`, which is not counted as a key.
     pub fn fold(&mut self, max: usize, other: K) {
         if self.0.len() > max {
-            let rest = self.by_count().split_off(max);
+            let named = self.by_count().into_iter().filter(|&(key, _)| key != other);
+            let rest: Vec<_> = named.skip(max).collect();
             self.0.retain(|entry| !rest.contains(entry));
             rest.into_iter().for_each(|(_, count)| self.add(other, count));
         }
@@ -129,5 +131,22 @@ impl<K: Key> Tally<K> {
         let mut entries = self.0.to_vec();
         entries.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
         entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_beyond_a_number_are_counted_together_and_none_is_lost() {
+        let mut tally = Tally::default();
+        (1..=9u16).for_each(|key| tally.add_within(4, key, 0, u64::from(key)));
+        assert_eq!(tally.by_count(), [(0, 35), (4, 4), (3, 3), (2, 2), (1, 1)]);
+        tally.fold(4, 0);
+        assert_eq!(tally.by_count().len(), 5, "what it counted within bounds stays as it is");
+        tally.fold(2, 0);
+        assert_eq!(tally.by_count(), [(0, 38), (4, 4), (3, 3)]);
+        assert_eq!(tally.total(), 45);
     }
 }
