@@ -236,6 +236,7 @@ impl Parser {
     }
 
     /// Takes bytes that end before `end`.
+    #[inline]
     fn read(&mut self, bytes: &[u8], end: SeqNumber, ts: Timestamp, handler: &mut impl Handler) {
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -232,13 +232,34 @@ fn without_secrets(path: &[u8]) -> SmallVec<[u8; 128]> {
 pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -> Option<(&'a [u8], &'a [u8])> {
     let path = target.strip_prefix(b"/")?;
     let host = field.filter(|host| !host.is_empty() && !host.ends_with(b":80"))?;
-    let end = segments(path, depth);
-    match first_secret(&path[..end]) {
-        None => Some((host, &target[..=end])),
-        // The parameters of the last segment are cut off, which leaves what stood before them.
-        Some(at) if path[at] == b';' && !path[at..end].contains(&b'/') => Some((host, &target[..=at])),
-        Some(_) => None,
+    Some((host, &target[..=plain_segments(path, depth)?]))
+}
+
+/// What ends a segment, or makes a closer look necessary.
+const MARKS: [bool; 256] = {
+    let mut table = [false; 256];
+    let marks = b"/?#;%@";
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
     }
+    table
+};
+
+/// What [`segments`] gives for a path whose first `depth` segments are names and nothing else.
+fn plain_segments(path: &[u8], depth: usize) -> Option<usize> {
+    let (mut left, mut end) = (depth, 0);
+    while left > 0 {
+        end += path[end..].iter().position(|&byte| MARKS[usize::from(byte)]).unwrap_or(path.len() - end);
+        match path.get(end) {
+            Some(b'/') if left > 1 => end += 1,
+            Some(b'/' | b'?' | b'#') | None => break,
+            Some(_) => return None,
+        }
+        left -= 1;
+    }
+    Some(path[..end].iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1))
 }
 
 /// Authority and the rest of an absolute-form target (RFC 9112 §3.2.2).

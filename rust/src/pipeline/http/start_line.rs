@@ -162,6 +162,7 @@ impl<'a> StartLine<'a> {
     }
 
     /// Reads a status line.
+    #[inline]
     pub fn response(text: &[u8]) -> Option<Self> {
         status_code(text).map(|status| Self::Response { status, is_1_0: text.starts_with(b"HTTP/1.0") })
     }
