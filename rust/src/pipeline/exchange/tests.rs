@@ -185,3 +185,97 @@ fn what_is_not_http_is_named_once() {
     assert_eq!(converse(&[">\u{16}\u{3}\u{1}\u{0}\u{5}hello", "<\u{16}\u{3}\u{3}\u{0}\u{5}hello"]), ["Protocol(Tls)"]);
     assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
 }
+
+/// What is said, and what of it is asked, answered and lost: `asked` requests, then responses as "status to request".
+type Loss<'a> = (&'a str, &'a [&'a str], usize, &'a [&'a str]);
+
+#[test]
+fn what_was_lost_is_told_by_what_each_side_had_received() {
+    const NO: &str = "<HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+    const LONG: &str = "<HTTP/1.1 404 No\r\nContent-Length: 5000\r\n\r\n";
+    let table: &[Loss<'_>] = &[
+        ("a response and the next request", &[">GET /1 HTTP/1.1\r\n\r\n", "<_", ">_", NO], 1, &["404 to 0"]),
+        ("a response", &[">GET /1 HTTP/1.1\r\n\r\n", "<_", ">GET /2 HTTP/1.1\r\n\r\n", NO], 2, &["404 to 2"]),
+        (
+            "a request",
+            &[">GET /1 HTTP/1.1\r\n\r\n", OK, ">_", NO, ">GET /3 HTTP/1.1\r\n\r\n", OK],
+            2,
+            &["200 to 1", "404 to 0", "200 to 2"],
+        ),
+        // Nobody knows which of the two it answers, so neither tells whether it has a body.
+        (
+            "the first of two pipelined responses",
+            &[">HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", "<_", LONG, ">GET /3 HTTP/1.1\r\n\r\n", OK],
+            3,
+            &["404 to 0", "200 to 3"],
+        ),
+        (
+            "the response before those of a pipeline",
+            &[">GET /1 HTTP/1.1\r\n\r\n", "<_", ">GET /2 HTTP/1.1\r\n\r\nHEAD /3 HTTP/1.1\r\n\r\n", NO, LONG, OK],
+            3,
+            &["404 to 2", "404 to 3", "200 to 0"],
+        ),
+        (
+            "a response that nobody can read",
+            &[">GET /1 HTTP/1.1\r\n\r\n", "<\u{1}\u{2}junk\r\n", ">GET /2 HTTP/1.1\r\n\r\n", NO],
+            2,
+            &["404 to 2"],
+        ),
+        (
+            "a head, of whose body a part reads like a request",
+            &[">GET /1 HTTP/1.1\r\n\r\n", OK, ">_", ">GET /fake HTTP/1.1\r\n\r\n", NO, ">GET /2 HTTP/1.1\r\n\r\n", OK],
+            2,
+            &["200 to 1", "404 to 0", "200 to 2"],
+        ),
+        (
+            "a response to something that may have had no body, and the next one",
+            &[
+                "<HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n",
+                ">GET /1 HTTP/1.1\r\n\r\n",
+                "<_",
+                ">GET /2 HTTP/1.1\r\n\r\n",
+                NO,
+            ],
+            2,
+            &["200 to 0", "404 to 2"],
+        ),
+    ];
+    for (lost, said, asked, answered) in table {
+        let lines = converse(said);
+        let requests = lines.iter().filter(|line| line.contains(" at 80")).count();
+        let responses: Vec<&str> =
+            lines.iter().filter_map(|line| line.split_once(" after").map(|(response, _)| response)).collect();
+        assert_eq!((requests, &responses[..]), (*asked, *answered), "{lost}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_refused_client_goes_on_without_the_body_it_announced() {
+    let upload = ">POST /1 HTTP/1.1\r\nContent-Length: 18\r\nExpect: 100-continue\r\n\r\n";
+    let next = ">GET /2 HTTP/1.1\r\n\r\n";
+    let refused = converse(&[upload, "<HTTP/1.1 417 No\r\nContent-Length: 0\r\n\r\n", next, OK]);
+    assert!(refused.contains(&"200 to 2 after Some(1)".to_owned()), "{refused:?}");
+    assert!(refused.contains(&"417 to 1 after Some(1)".to_owned()), "{refused:?}");
+    let asked_for = converse(&[upload, "<HTTP/1.1 100 Continue\r\n\r\n", next, OK]);
+    assert!(asked_for.contains(&"200 to 1 after Some(1)".to_owned()), "{asked_for:?}");
+}
+
+#[test]
+fn a_client_of_another_protocol_may_be_answered_in_http() {
+    for (hello, protocol) in [
+        ("\u{16}\u{3}\u{1}\u{0}\u{5}hello", "Tls"),
+        ("SSH-2.0-x\r\n", "Ssh"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "H2c"),
+    ] {
+        let lines = converse(&[&format!(">{hello}"), "<HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"]);
+        let wanted =
+            [&format!("Protocol({protocol})"), "Protocol(Http1)", "unasked 80", "Orphan", "400 to 0 after None"];
+        assert_eq!(lines, wanted);
+    }
+}
+
+#[test]
+fn a_response_of_http_0_9_answers_without_a_head() {
+    let lines = converse(&[">GET /\r\n", "<hello, ", "<world"]);
+    assert_eq!(lines[2..], ["exchange 1: None 7+12 Some(1)/Some(3)"]);
+}

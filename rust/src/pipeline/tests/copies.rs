@@ -1,0 +1,107 @@
+//! Packets captured more than once, and segments that belong to another connection than their addresses say.
+
+use super::*;
+
+fn counted(frames: &[Frame], nat: Option<nat::Nat>) -> Snapshot {
+    let mut pipeline = Pipeline::new(Settings { nat, ..Settings::default() });
+    for interface in 0..2 {
+        pipeline.set_interface(InterfaceId(interface), &format!("if{interface}"), InterfaceState::Up);
+    }
+    frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
+    pipeline.finish();
+    pipeline.close(Timestamp(0), Timestamp(1))
+}
+
+/// The frames of two wires, one after the other, those of the second a little later.
+fn both(first: Wire, second: Wire, later: i64) -> Vec<Frame> {
+    let pairs = Forge::connection(first, &TURNS).into_iter().zip(Forge::connection(second, &TURNS));
+    pairs.flat_map(|(a, b)| [Frame { ts: a.ts, ..a }, Frame { ts: b.ts + later, ..b }]).collect()
+}
+
+/// Requests, responses, connections opened, copies.
+fn figures(snapshot: &Snapshot) -> (u64, u64, u64, u64) {
+    let Snapshot { counts, tcp, capture, .. } = snapshot;
+    (counts.requests, counts.responses, tcp.opened, capture.copies)
+}
+
+#[test]
+fn a_packet_under_another_tag_is_a_copy() {
+    let frames = both(Wire::default(), Wire { vlan: Some(7), ..Wire::default() }, 1000);
+    assert_eq!(figures(&counted(&frames, None)), (3, 4, 1, frames.len() as u64 / 2));
+    assert_eq!(http(&counted(&frames, None)), WANT);
+}
+
+#[test]
+fn tags_of_one_direction_split_no_connection() {
+    let (plain, tagged) = (Wire::default(), Wire { vlan: Some(7), ..Wire::default() });
+    let frames: Vec<Frame> = Forge::connection(plain, &TURNS)
+        .into_iter()
+        .zip(Forge::connection(tagged, &TURNS))
+        .map(|(a, b)| if a.bytes[34..36] == 80_u16.to_be_bytes() { a } else { b })
+        .collect();
+    assert_eq!(figures(&counted(&frames, None)), (3, 4, 1, 0));
+}
+
+#[test]
+fn a_connection_behind_a_translation_is_a_copy_unless_that_is_switched_off() {
+    let behind = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
+    let frames = both(Wire::default(), behind, 8_000);
+    let once = counted(&frames, Some(nat::Nat::default()));
+    assert_eq!(figures(&once), (3, 4, 1, frames.len() as u64 / 2));
+    assert_eq!(http(&once), WANT);
+    let packets: Vec<u64> = once.interfaces.iter().map(|interface| interface.traffic.packets).collect();
+    assert_eq!(packets, [frames.len() as u64 / 2; 2]);
+    assert_eq!(figures(&counted(&frames, None)), (6, 8, 2, 0));
+}
+
+#[test]
+fn what_differs_in_numbers_time_or_interface_is_no_translation() {
+    let other = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
+    let table = [
+        ("numbers of its own", Wire { isn: [70_000, 90_000], ..other }, 8_000),
+        ("a second later", other, SECOND),
+        ("the same interface", Wire { interface: 0, ..other }, 8_000),
+    ];
+    for (what, second, later) in table {
+        let snapshot = counted(&both(Wire::default(), second, later), Some(nat::Nat::default()));
+        assert_eq!(figures(&snapshot), (6, 8, 2, 0), "{what}");
+    }
+}
+
+#[test]
+fn a_stray_syn_or_its_answer_changes_nothing() {
+    let frames = Forge::connection(Wire::default(), &TURNS);
+    let stray = Forge::connection(Wire { isn: [3_000_000_000, 2_000_000_000], ..Wire::default() }, &TURNS);
+    for number in [0, 1] {
+        for at in 3..frames.len() - 3 {
+            let mut disturbed = frames.clone();
+            disturbed.insert(at, Frame { ts: frames[at].ts - 1000, ..stray[number].clone() });
+            let snapshot = counted(&disturbed, None);
+            assert_eq!(http(&snapshot), WANT, "frame {number} at {at}");
+            assert_eq!((snapshot.tcp.opened, snapshot.capture.gaps), (1, 0), "frame {number} at {at}");
+        }
+    }
+}
+
+#[test]
+fn a_syn_that_the_other_side_acknowledges_begins_another_connection() {
+    let first = Forge::connection(Wire::default(), &TURNS[..4]);
+    let next = Wire { isn: [3_000_000_000, 2_000_000_000], start: first[first.len() - 4].ts + 1, ..Wire::default() };
+    // The first one is cut off without a FIN.
+    let frames = [&first[..first.len() - 3], &Forge::connection(next, &TURNS)].concat();
+    assert_eq!(figures(&counted(&frames, None)), (5, 7, 2, 0));
+}
+
+#[test]
+fn strays_without_end_are_bounded() {
+    let mut frames = Forge::connection(Wire::default(), &TURNS[..2]);
+    frames.truncate(6);
+    let mut pipeline = Pipeline::new(Settings::default());
+    frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
+    for number in 1..1000_u32 {
+        let isn = [number.wrapping_mul(0x9e37_79b1), 0];
+        let stray = Forge::connection(Wire { isn, start: frames[5].ts, ..Wire::default() }, &[]);
+        pipeline.push(&stray[0].packet());
+        assert!(pipeline.stages.flows.len() <= 8, "{number}");
+    }
+}
