@@ -47,7 +47,7 @@ class Tally(NamedTuple):
             start=self.start or snapshot.start,
             end=max(self.end, snapshot.end),
             packets=self.packets + capture.received,
-            lost=self.lost + capture.kernel_dropped + capture.interface_dropped,
+            lost=self.lost + capture.kernel_dropped + capture.interface_dropped + capture.unread,
             hits=self.hits + snapshot.hits,
             requests=self.requests + snapshot.requests,
             responses=self.responses + snapshot.responses,
