@@ -146,6 +146,30 @@ def test_what_went_wrong_gives_its_exit_code(ran, capsys, monkeypatch, error, co
     assert capsys.readouterr().err.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            ["a b.pcap"],
+            "netmon: a b.pcap is a file and no part of a filter: each needs a -r of its own, -r 'a b.pcap'\n",
+        ),
+        (
+            ["d0", "d1", "d2", "d3"],
+            "netmon: d0, d1, d2 ... are files and no part of a filter: "
+            "each needs a -r of its own, -r d0 -r d1 -r d2 ...\n",
+        ),
+    ],
+)
+def test_files_taken_for_a_filter_are_named_with_what_to_type(ran, capsys, monkeypatch, tmp_path, files, message):
+    """A shell puts all names of a pattern behind one -r."""
+    monkeypatch.chdir(tmp_path)
+    for name in files:
+        (tmp_path / name).touch()
+    ran.raises = FilterError("syntax error")
+    assert cli.main(["-r", "first.pcap", *files]) == 2
+    assert capsys.readouterr().err == message
+
+
 def test_without_the_right_to_capture_it_says_what_to_type(ran, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/opt/my tools/bin/netmon"])
     ran.raises = PermissionError("not permitted to capture on eth0 (needs CAP_NET_RAW)")

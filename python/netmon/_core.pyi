@@ -238,9 +238,15 @@ class Capture:
         """Packets handed to netmon."""
     @property
     def kernel_dropped(self) -> int:
-        """Packets the kernel dropped since its buffer was full."""
+        """Packets the kernel dropped since its buffer was full; of a file, that of the machine that made it."""
     @property
     def interface_dropped(self) -> int: ...
+    @property
+    def unread(self) -> int:
+        """Packets of a file that could not be read.
+
+        Of a file that is damaged from somewhere on one is counted, however many there were.
+        """
     @property
     def undecodable(self) -> int:
         """Packets whose headers are cut, contradict themselves or are of a kind that is not known."""
@@ -575,7 +581,8 @@ class Engine:
         response_timeout: float = 3600.0,
         workers: int = 1,
     ) -> Engine:
-        """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces.
+        """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces: files and
+        pipes, merged by time. `snaplen` cuts packets of files too, unless it is the largest there is, the default.
         `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
         NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
         `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,

@@ -20,9 +20,10 @@ NAMES = 3
 def reasons(window: Snapshot) -> Iterator[str]:
     """What was there instead: one phrase each, most telling first."""
     capture = window.capture
-    if not capture.received:
+    if capture.unread:
+        yield f"{fmt.plural(capture.unread, 'packet')} of the file could not be read"
+    elif not capture.received:
         yield "no packet passed the filter"
-        return
     spoken: Counter[str] = Counter()
     for interface in window.interfaces:
         spoken.update(interface.protocols)

@@ -16,6 +16,9 @@ from netmon._core import list_interfaces
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+FILES = 3
+"""Files named in an error; a shell may have put hundreds there."""
+
 
 def command() -> str:
     """The program as a shell would start it from anywhere."""
@@ -48,3 +51,12 @@ def interfaces() -> Iterator[str]:
         words = ("up" if interface.up else "down", "loopback" if interface.loopback else "")
         about = "  ".join(filter(None, (" ".join(interface.addresses), interface.description)))
         yield f"{interface.name:<16} {' '.join(filter(None, words)):<14} {about}".rstrip()
+
+
+def files_are_no_filter(files: Sequence[str]) -> str:
+    """What to type when files were given where the filter is."""
+    given = " ".join(f"-r {shlex.quote(path)}" for path in files[:FILES])
+    more = " ..." if len(files) > FILES else ""
+    what = "is a file" if len(files) == 1 else "are files"
+    named = ", ".join(files[:FILES])
+    return f"netmon: {named}{more} {what} and no part of a filter: each needs a -r of its own, {given}{more}"

@@ -225,10 +225,20 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
         return NOT_PERMITTED, advice.not_permitted(text, arguments)
     if isinstance(error, OSError) and error.filename:
         text = f"{error.filename}: {text}"
+    if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
+        from netmon import advice  # noqa: PLC0415  as above
+
+        return USAGE, advice.files_are_no_filter(files)
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
             return code, f"netmon: {words}{text}"
     return FAILED, f"netmon: internal error, please report it: {error!r}"
+
+
+def _files_taken_for_filter(arguments: list[str]) -> list[str]:
+    """Words of the filter that are files: a shell puts all names of ``-r dump*`` behind one ``-r``."""
+    words = parser().parse_intermixed_args(arguments).expression
+    return [word for word in words if os.path.isfile(word)]
 
 
 def _silence(stream: Any) -> None:

@@ -58,7 +58,7 @@ class Tally(NamedTuple):
             start=(self.start or snapshot.start) + left_out,
             end=max(self.end, snapshot.end),
             packets=self.packets + capture.received,
-            lost=self.lost + capture.kernel_dropped + capture.interface_dropped,
+            lost=self.lost + capture.kernel_dropped + capture.interface_dropped + capture.unread,
             truncated=self.truncated + capture.truncated,
             truncated_heads=self.truncated_heads + capture.truncated_heads,
             undecoded=_sum(self.undecoded, capture.undecoded),

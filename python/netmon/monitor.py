@@ -35,8 +35,10 @@ class Monitor:
     """Watches interfaces, or reads capture files.
 
     `interfaces` and `read` take one name or several; interfaces may be globs, none means every interface that is up,
-    and `read` wins. `speed` plays files at that many times real time, with the silence between packets, ``inf`` as fast
-    as it goes; without it they are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
+    and `read` wins. Several files are merged by time, in whatever order they are given. A pipe is followed: while it
+    says nothing, its packets being of about now, the clock closes intervals. `speed` plays files at that many times
+    real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read at once and empty
+    intervals are skipped. `interval` and `timeout` are seconds.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.

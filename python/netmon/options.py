@@ -114,7 +114,7 @@ OPTIONS = (
         "interfaces", CAPTURE, "-i --interface", "NAME", "capture from it; a name or a glob, repeatable; default: all"
     ),
     Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "but not from these; repeatable"),
-    Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable"),
+    Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable, merged by time"),
     Option("speed", CAPTURE, "--speed", "X", "play the file at X times real time: 1, 10, 0.5 or max"),
     Option("filter", CAPTURE, "-f --filter", "BPF", "capture only what it matches, as in tcpdump"),
     Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),

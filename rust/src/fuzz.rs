@@ -4,7 +4,7 @@
 use std::io::Cursor;
 use std::net::Ipv4Addr;
 
-use crate::capture::file::CaptureFile;
+use crate::capture::file::{CaptureFile, Given, InOrder, Reach};
 use crate::pipeline::aggregate;
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::defragment;
@@ -70,15 +70,20 @@ pub fn packets(mut data: &[u8]) {
 
 /// A capture file.
 pub fn file(data: &[u8]) {
-    let Ok(mut file) = CaptureFile::from_reader(Box::new(Cursor::new(data.to_vec()))) else { return };
-    let mut pipeline = Pipeline::new(tight());
-    loop {
+    let Ok(file) = CaptureFile::from_reader(Box::new(Cursor::new(data.to_vec()))) else { return };
+    let (mut file, mut pipeline) = (InOrder::new(file), Pipeline::new(tight()));
+    let mut given = 0;
+    while matches!(file.refill(true, true), Ok(Reach::Here)) {
         let types: Vec<_> = file.interfaces().iter().map(|interface| interface.link_type).collect();
-        let Ok(Some(record)) = file.next_record() else { break };
-        let link_type = types.get(record.interface).copied().flatten().unwrap_or(LinkType::Ethernet);
-        let interface = InterfaceId(record.interface as u16);
-        pipeline.push(&Packet { ts: record.ts, wire_len: record.wire_len, interface, link_type, data: record.data });
+        file.give(Timestamp(i64::MAX), true, usize::MAX, |packet| {
+            let Given { ts, wire_len, data, .. } = packet;
+            let link_type = types[usize::from(packet.interface)].unwrap_or(LinkType::Ethernet);
+            let interface = InterfaceId(packet.interface);
+            pipeline.push(&Packet { ts, wire_len, interface, link_type, data });
+            given += 1;
+        });
     }
+    assert_eq!((given, file.left()), (file.seen(), 0), "every packet is given once");
     finish(pipeline);
 }
 

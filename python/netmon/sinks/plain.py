@@ -129,7 +129,7 @@ def section_text(section: Section, columns: int) -> str:
 def no_http(window: Snapshot) -> str:
     """Why there is no host: what was seen instead."""
     packets = window.capture.received
-    if not packets:
+    if not packets and not window.capture.unread:
         return "none, no packet seen"
     instead = "; ".join(reasons(window))
     return f"none, no HTTP in {fmt.plural(packets, 'packet')}" + (f" ({instead})" if instead else "")

@@ -432,4 +432,6 @@ impl Order {
 #[cfg(test)]
 mod blocks_tests;
 #[cfg(test)]
+mod order_tests;
+#[cfg(test)]
 mod tests;

@@ -163,6 +163,7 @@ impl Files {
             snaplen,
             news,
             missing,
+            is_overdue: false,
             is_crowded: false,
         };
         let result = if count == 1 {

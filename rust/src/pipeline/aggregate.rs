@@ -82,6 +82,8 @@ pub struct Aggregate {
     settings: Settings,
     rows: Rows,
     ports: Vec<Port>,
+    /// What was counted in this interval on interfaces that are called something else since.
+    renamed: Vec<Port>,
     capture: Capture,
     exchanges: Vec<snapshot::Exchange>,
     server_names: HashMap<String, u64>,
@@ -97,6 +99,7 @@ impl Aggregate {
             settings,
             rows: Rows::new(settings.limits),
             ports: Vec::new(),
+            renamed: Vec::new(),
             capture: Capture::default(),
             exchanges: Vec::new(),
             server_names: HashMap::new(),
@@ -105,14 +108,18 @@ impl Aggregate {
         }
     }
 
-    /// Says how an interface is called and how it is. Numbers may be given in any order.
+    /// Says how an interface is called and how it is. Numbers may be given in any order. Under another name it counts anew.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         let at = usize::from(id.0);
         while self.ports.len() <= at {
             self.ports.push(Port::new());
         }
         let port = &mut self.ports[at];
-        (port.name, port.state, port.is_news) = (name::clean(name, name::MAX_PATH).into(), state, true);
+        let name: Arc<str> = name::clean(name, name::MAX_PATH).into();
+        if port.name != name && (port.traffic != Traffic::default() || port.tcp != Tcp::default()) {
+            self.renamed.push(std::mem::replace(port, Port::new()));
+        }
+        (port.name, port.state, port.is_news) = (name, state, true);
     }
 
     /// Counts a packet, with what its connection speaks.
@@ -206,8 +213,9 @@ impl Aggregate {
 
     fn take_interfaces(&mut self, end: Timestamp) -> Vec<Interface> {
         let mut interfaces: Vec<Interface> = self
-            .ports
+            .renamed
             .iter_mut()
+            .chain(&mut self.ports)
             .filter(|port| port.state != InterfaceState::Down || port.is_news || port.traffic != Traffic::default())
             .map(|port| Interface {
                 name: port.name.clone(),
@@ -217,7 +225,9 @@ impl Aggregate {
                 at: end,
             })
             .collect();
-        interfaces.sort_by(|a, b| a.name.cmp(&b.name));
+        self.renamed.clear();
+        // Several files, or several interfaces of one, may be called the same.
+        snapshot::sort_rows(&mut interfaces);
         for port in &mut self.ports {
             port.is_news = false;
             if port.state == InterfaceState::New {

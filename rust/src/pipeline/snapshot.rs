@@ -26,6 +26,7 @@ use super::packet::Timestamp;
 pub use point::Point;
 pub use rank::{Key, Matching, Ranking};
 use rows::merge_rows;
+pub use rows::sort_rows;
 pub use sum::Sum;
 pub use tally::Tally;
 pub use window::Window;
@@ -157,7 +158,7 @@ counters! {
         kernel_dropped,
         /// Packets the interface or its driver dropped.
         interface_dropped,
-        /// Packets of a file that could not be read; of a file that is damaged from somewhere on, one stands for all.
+        /// Packets of a file that could not be read. Of a file that is damaged from somewhere on one is counted.
         unread,
         /// Packets whose headers are cut, contradict themselves or are of a kind that is not known.
         undecodable,

@@ -90,6 +90,24 @@ fn a_connection_is_counted_by_host_section_method_and_status() {
 }
 
 #[test]
+fn an_interface_that_is_called_something_else_counts_anew_and_keeps_its_connections() {
+    let frames = Forge::connection(Wire::default(), &TURNS);
+    let mut pipeline = Pipeline::new(Settings::default());
+    for (at, frame) in frames.iter().enumerate() {
+        if at % 5 == 0 {
+            pipeline.set_interface(InterfaceId(0), ["a", "b"][at / 5 % 2], InterfaceState::Up);
+        }
+        pipeline.push(&frame.packet());
+    }
+    pipeline.finish();
+    let told = pipeline.close(Timestamp(0), Timestamp(1));
+    let packets: Vec<_> = told.interfaces.iter().map(|one| (&*one.name, one.traffic.packets)).collect();
+    let of_a = (0..frames.len()).filter(|at| at / 5 % 2 == 0).count();
+    assert_eq!(packets, [("a", of_a as u64), ("b", (frames.len() - of_a) as u64)]);
+    assert_eq!(told.tcp, count(&frames).tcp);
+}
+
+#[test]
 fn a_host_has_the_openings_of_its_connections_and_all_that_follows_its_first_request() {
     let mut frames = Forge::connection(Wire::default(), &TURNS);
     frames.insert(2, Frame { ts: frames[1].ts + 500_000, ..frames[0].clone() });

@@ -30,7 +30,7 @@ fn pcap(swapped: bool, nanos: bool) -> Vec<u8> {
     out
 }
 
-fn block(out: &mut Vec<u8>, swapped: bool, kind: u32, body: &[u8]) {
+pub fn block(out: &mut Vec<u8>, swapped: bool, kind: u32, body: &[u8]) {
     let padded = body.len().next_multiple_of(4);
     put(out, swapped, kind);
     put(out, swapped, padded as u32 + 12);

@@ -26,7 +26,9 @@ pub struct Reading<'a> {
     pub news: Bell,
     /// Not handed over yet, for want of an interval.
     pub missing: Missing,
-    /// It was said that too many files overlap.
+    /// The next file's time has come, and too many are open.
+    pub is_overdue: bool,
+    /// That was so, and it was said.
     pub is_crowded: bool,
 }
 
@@ -125,14 +127,13 @@ impl Reading<'_> {
         let Some(&Unopened { first, .. }) = self.unopened.front() else { return Ok(false) };
         let head = self.open.iter().filter_map(|stream| stream.packets.head()).min();
         let lacks_some = self.open.iter().any(|stream| stream.pipe.is_none() && !stream.packets.has_some());
-        if lacks_some || head.is_some_and(|head| head <= first) {
-            return Ok(false);
+        let is_due = !lacks_some && head.is_none_or(|head| head > first);
+        self.is_overdue = is_due && self.open.iter().filter(|stream| stream.pipe.is_none()).count() >= MAX_OPEN;
+        if self.is_overdue && !std::mem::replace(&mut self.is_crowded, true) {
+            let message = format!("more than {MAX_OPEN} files overlap in time: some packets are read late");
+            self.job.shared.log(Level::Warning, message);
         }
-        if self.is_full() {
-            if !std::mem::replace(&mut self.is_crowded, true) {
-                let message = format!("more than {MAX_OPEN} files overlap in time: some packets are read late");
-                self.job.shared.log(Level::Warning, message);
-            }
+        if !is_due || self.is_overdue {
             return Ok(false);
         }
         let Some(Unopened { path, .. }) = self.unopened.pop_front() else { return Ok(false) };

@@ -132,7 +132,7 @@ impl Stream {
         let pipe = self.pipe?;
         let part = self.packets.part_since().map(|since| since + PATIENCE);
         let held = self.packets.holds_back().then(|| pipe.heard + PATIENCE);
-        let silent = pipe.clock.is_none().then(|| pipe.heard + SILENCE);
+        let silent = self.packets.front().is_none().then(|| pipe.heard + SILENCE);
         [part, held, silent].into_iter().flatten().filter(|&at| at > now).min()
     }
 
@@ -175,5 +175,86 @@ impl Stream {
         let missing = self.packets.take_missing();
         self.unread += missing.unread;
         missing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeWriter, Write, pipe};
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+    use crate::capture::file::{CaptureFile, Pace};
+    use crate::capture::wait::{Bell, wait};
+
+    const NOON: i64 = 1_795_348_800;
+
+    /// A capture of one packet of four bytes, captured at this second.
+    fn pcap(second: i64) -> Vec<u8> {
+        let header = [0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 1];
+        let packet = [second as u32, 0, 4, 4, 0];
+        header.iter().chain(&packet).flat_map(|word: &u32| word.to_le_bytes()).collect()
+    }
+
+    /// A pipe that was opened at an instant and has said this.
+    fn say(bytes: &[u8]) -> (Stream, PipeWriter, Instant) {
+        let (end, mut writer) = pipe().unwrap();
+        let news = Bell::new().unwrap();
+        let file = CaptureFile::open(&format!("/proc/self/fd/{}", end.as_raw_fd()), Pace::Eager, &news).unwrap();
+        // The first bytes, which tell of packing, are passed on by themselves.
+        for part in [&bytes[..4], &bytes[4..]] {
+            writer.write_all(part).unwrap();
+            assert!(wait(&[], &news, Duration::from_secs(60)).unwrap());
+            news.hush();
+        }
+        let opened = Instant::now();
+        (Stream::new("-".into(), InOrder::new(file), Some(Pipe::new(opened))), writer, opened)
+    }
+
+    /// Looks at it so many milliseconds later, when our clock says so.
+    fn look(stream: &mut Stream, opened: Instant, millis: u64, second: i64) -> (Reach, Option<Now>) {
+        let wall = Timestamp::new(second, millis as i64 * 1_000_000);
+        let now = Some(Now { instant: opened + Duration::from_millis(millis), wall });
+        (stream.refill(now, true, false).unwrap(), now)
+    }
+
+    fn seconds(ts: Option<Timestamp>) -> Option<i64> {
+        ts.map(|ts| ts.plus(GRACE).0 / SECOND)
+    }
+
+    #[test]
+    fn what_a_pipe_said_is_looked_at_after_some_patience_and_held_back_as_long() {
+        let (mut stream, writer, opened) = say(&pcap(NOON));
+        assert_eq!(look(&mut stream, opened, 0, NOON).0, Reach::Pending);
+        assert!(stream.look_again(opened).is_some());
+        assert_eq!(look(&mut stream, opened, 300, NOON).0, Reach::Pending);
+        assert!(stream.packets.holds_back());
+        assert_eq!(look(&mut stream, opened, 600, NOON).0, Reach::Here);
+        drop(writer);
+    }
+
+    #[test]
+    fn the_clock_of_a_live_sender_goes_on_and_that_of_an_old_file_stands_still() {
+        // (seconds by which the sender's clock is behind ours, where it is two seconds later)
+        for (behind, want) in [(0, Some(NOON + 2)), (3600, Some(NOON + 2)), (-3600, Some(NOON + 2)), (86_400, None)] {
+            let (mut stream, writer, opened) = say(&pcap(NOON));
+            look(&mut stream, opened, 300, NOON + behind);
+            let (_, now) = look(&mut stream, opened, 2300, NOON + behind);
+            assert_eq!(seconds(stream.settled(now)), want, "{behind}");
+            drop(writer);
+        }
+    }
+
+    #[test]
+    fn a_pipe_that_begins_like_a_capture_and_is_silent_for_a_second_is_live() {
+        for (bytes, want) in [(&pcap(NOON)[..24], Some(NOON + 5)), (&pcap(NOON)[..10], None)] {
+            let (mut stream, writer, opened) = say(bytes);
+            let (_, now) = look(&mut stream, opened, 900, NOON);
+            assert_eq!(stream.settled(now), None);
+            look(&mut stream, opened, 1000, NOON);
+            let (_, now) = look(&mut stream, opened, 5000, NOON);
+            assert_eq!(seconds(stream.settled(now)), want);
+            drop(writer);
+        }
     }
 }

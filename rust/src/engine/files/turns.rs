@@ -2,7 +2,7 @@
 
 use super::filters::Filters;
 use super::stream::{Known, Now, Sieve, Stream};
-use super::{MAX_OPEN, NEVER, Reading, Workers};
+use super::{NEVER, Reading, Workers};
 use crate::capture::file::Given;
 use crate::engine::intervals::Intervals;
 use crate::pipeline::packet::{Packet, Timestamp};
@@ -72,14 +72,9 @@ pub fn turn(inputs: impl Iterator<Item = Standing>, limit: Timestamp) -> Turn {
 impl Reading<'_> {
     /// Whose turn it is.
     pub fn turn(&self, now: Option<Now>) -> Turn {
-        let next = self.unopened.front().filter(|_| !self.is_full());
+        let next = self.unopened.front().filter(|_| !self.is_overdue);
         let limit = next.map_or(NEVER, |unopened| unopened.first);
         turn(self.open.iter().map(|stream| stream.standing(now)), limit)
-    }
-
-    /// As many files are open as may be.
-    pub fn is_full(&self) -> bool {
-        self.open.iter().filter(|stream| stream.pipe.is_none()).count() >= MAX_OPEN
     }
 
     /// Hands over packets until one of the inputs has none left, or enough were.
@@ -93,7 +88,7 @@ impl Reading<'_> {
             self.give(at, limit, includes, left, workers);
             let given = before - self.open[at].packets.left();
             left = left.saturating_sub(given);
-            // Nothing is given when a file that is not open yet comes next.
+            // None is given when a file has to be opened first.
             if given == 0 || left == 0 || !self.open[at].packets.has_some() {
                 return;
             }
