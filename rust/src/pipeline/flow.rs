@@ -201,7 +201,7 @@ impl<T: Default> Flows<T> {
         }
         if found.is_none() && (is_syn || segment.payload_wire_len > 0) && !self.ended.has(hash, segment) {
             let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
-            let id = self.open(segment, phase, consumer);
+            let id = self.open(hash, segment, phase, consumer);
             return self.advance(id, is_syn, segment, consumer);
         }
         self.advance(found?, false, segment, consumer)
@@ -237,15 +237,21 @@ impl<T: Default> Flows<T> {
     }
 
     /// Makes a connection, or a candidate for one.
-    fn open<C: Consumer<State = T>>(&mut self, segment: &Segment<'_>, phase: Phase, consumer: &mut C) -> FlowId {
+    fn open<C: Consumer<State = T>>(
+        &mut self,
+        hash: u64,
+        segment: &Segment<'_>,
+        phase: Phase,
+        consumer: &mut C,
+    ) -> FlowId {
         while let Some(id) = self.table.victim() {
             self.evicted += 1;
             self.end(id, consumer);
         }
-        let key = self.free_key(&segment.key, consumer);
+        let (hash, key) = self.free_lane(hash, &segment.key, phase == Phase::Candidate, consumer);
         let info = FlowInfo::new(key, segment.interface, opener(segment));
         let flow = Flow::new(info, segment, segment.ts.max(self.now));
-        self.table.insert(self.table.hash(&key), phase, flow)
+        self.table.insert(hash, phase, flow)
     }
 
     /// Takes a segment of a known connection, which it may have opened.

@@ -102,7 +102,23 @@ impl Intake {
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a packet that is returned through memory costs as much as reading it")]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
-        let Self { fragments, tunnels, nat, has_several } = self;
+        if self.has_several { self.read_translated(packet) } else { self.read_as_it_is(packet) }
+    }
+
+    /// Reads a packet, and gives it the addresses under which its connection was seen first.
+    #[cold]
+    fn read_translated<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
+        let nat = self.nat.clone();
+        let mut arrival = self.read_as_it_is(packet);
+        if let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
+            arrival.is_assembled |= nat.translate(segment);
+        }
+        arrival
+    }
+
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "as above")]
+    fn read_as_it_is<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
         let arrival = |content| Arrival {
             ts: packet.ts,
             interface: packet.interface,
@@ -114,15 +130,13 @@ impl Intake {
         match decode::datagram(packet) {
             Ok(datagram) if datagram.fragment.is_none() && datagram.protocol == decode::TCP => {
                 match decode::segment(&datagram, packet.ts, packet.interface) {
-                    Ok(segment) if *has_several => translated(nat.as_ref(), arrival(Content::Segment(segment))),
                     Ok(segment) => arrival(Content::Segment(segment)),
                     Err(problem) => arrival(Content::without(problem)),
                 }
             }
             Ok(datagram) => {
-                let (content, is_assembled) = unwrap(fragments, *tunnels, datagram, packet);
-                let arrival = Arrival { is_assembled, ..arrival(content.unwrap_or_else(Content::without)) };
-                translated(nat.as_ref().filter(|_| *has_several), arrival)
+                let (content, is_assembled) = unwrap(&mut self.fragments, self.tunnels, datagram, packet);
+                Arrival { is_assembled, ..arrival(content.unwrap_or_else(Content::without)) }
             }
             Err(problem) => arrival(Content::without(problem)),
         }
@@ -142,15 +156,6 @@ impl Intake {
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
     }
-}
-
-/// A packet with the addresses under which its connection was seen first.
-#[cold]
-fn translated<'a>(nat: Option<&Nat>, mut arrival: Arrival<'a>) -> Arrival<'a> {
-    if let (Some(nat), Content::Segment(segment)) = (nat, &mut arrival.content) {
-        arrival.is_assembled |= nat.translate(segment);
-    }
-    arrival
 }
 
 /// What a fragment or a tunnel holds, and whether other packets had a part in it.

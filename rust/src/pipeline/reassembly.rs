@@ -207,6 +207,7 @@ impl Stream {
     }
 
     /// How far it has come, as an acknowledgement by the other side would say: a FIN takes a number.
+    #[inline]
     pub fn reached(&self) -> Option<SeqNumber> {
         self.begun.then(|| self.next.plus(u32::from(self.is_finished())))
     }
@@ -225,6 +226,7 @@ impl Stream {
     }
 
     /// How many segments are held back.
+    #[inline]
     pub fn waiting(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.segments.len())
     }
@@ -245,6 +247,7 @@ impl Stream {
     }
 
     /// Everything up to the FIN was delivered.
+    #[inline]
     pub fn is_finished(&self) -> bool {
         self.fin_seen && !self.fin.is_after(self.next)
     }

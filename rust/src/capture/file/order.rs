@@ -11,15 +11,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{CaptureFile, FileInterface, Lease, Location, Missing, Problem, Reach};
-use crate::capture::prefetch::prefetch;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// A packet this much older than one before it was not written late: its clock is another. What an interface got is handed
 /// over a second later by tcpdump, at the latest.
 const MAX_LATE: i64 = 3 * SECOND;
-
-/// Packets ahead of the one at hand whose bytes are asked for: some are under way while one is worked on.
-const PREFETCH: usize = 4;
 
 /// A packet that was looked at, and where its bytes are.
 #[derive(Clone, Copy, Debug)]
@@ -161,23 +157,14 @@ impl InOrder {
     pub fn give(&mut self, limit: Timestamp, includes: bool, most: usize, mut take: impl FnMut(Given<'_>)) {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
         let places = &self.waiting[self.next..end];
-        for (number, place) in places.iter().enumerate() {
-            if let Some((_, coming)) = places.get(number + PREFETCH).and_then(|coming| self.lies_in(coming)) {
-                prefetch(coming);
-            }
-            if let Some((block, data)) = self.lies_in(place) {
-                let Place { ts, at, wire_len, interface, .. } = *place;
+        for &Place { ts, at, len, wire_len, interface, block, .. } in places {
+            if let Some(block) = &self.blocks[usize::from(block)]
+                && let Some(data) = block.get(at as usize..(at + len) as usize)
+            {
                 take(Given { ts, wire_len, interface, data, block, at: at as usize });
             }
         }
         self.next = end;
-    }
-
-    /// The block of a packet, and its bytes there.
-    #[inline]
-    fn lies_in(&self, place: &Place) -> Option<(&Arc<Lease>, &[u8])> {
-        let block = self.blocks[usize::from(place.block)].as_ref()?;
-        Some((block, block.get(place.at as usize..(place.at + place.len) as usize)?))
     }
 
     fn end_before(&self, limit: Timestamp, includes: bool, most: usize) -> usize {

@@ -74,6 +74,7 @@ impl<T: Default> Flow<T> {
 }
 
 impl<T> Flow<T> {
+    #[inline]
     pub fn stream(&self, direction: Direction) -> &Stream {
         &self.streams[direction as usize]
     }
@@ -84,6 +85,7 @@ impl<T> Flow<T> {
         (self.last_seen, finished, self.quality.acknowledged(Direction::Up), self.is_watched)
     }
 
+    #[inline]
     pub fn is_finished(&self) -> bool {
         self.streams.iter().all(Stream::is_finished)
     }
@@ -96,6 +98,7 @@ impl<T> Flow<T> {
     }
 
     /// A SYN belongs to this connection, not to another one of the same addresses and ports.
+    #[inline]
     pub fn takes_syn(&self, syn: &Segment<'_>) -> bool {
         let (own, peer) = (self.stream(syn.direction), self.stream(syn.direction.reverse()));
         match own.isn() {
@@ -127,6 +130,7 @@ impl<T> Flow<T> {
         self.stream(segment.direction).reached().is_none_or(|reached| !end.is_after(reached))
     }
 
+    #[inline]
     pub fn has_hole(&self) -> bool {
         self.streams.iter().any(Stream::is_waiting)
     }

@@ -59,23 +59,32 @@ impl<T: Default> Flows<T> {
             self.end(id, consumer);
             return None;
         }
-        Some(self.open(syn, Phase::Candidate, consumer))
+        Some(self.open(0, syn, Phase::Candidate, consumer))
     }
 
-    /// The key of the first lane that is free. When none is, the last one is given up.
-    pub(super) fn free_key<C: Consumer<State = T>>(&mut self, key: &FlowKey, consumer: &mut C) -> FlowKey {
-        let is_free = |lane: &u8| {
-            let key = FlowKey { lane: *lane, ..*key };
-            self.table.find(self.table.hash(&key), &key).is_none()
-        };
+    /// The first lane that is free, as a key and its hash; `hash` is that of the first lane, which is free for all but a
+    /// candidate where there are no twins. When none is free, the last one is given up.
+    pub(super) fn free_lane<C: Consumer<State = T>>(
+        &mut self,
+        hash: u64,
+        key: &FlowKey,
+        is_candidate: bool,
+        consumer: &mut C,
+    ) -> (u64, FlowKey) {
+        if self.twins == 0 && !is_candidate {
+            return (hash, *key);
+        }
+        let there = self.lanes(key);
+        let is_free = |lane: &u8| there.iter().all(|(taken, _)| taken != lane);
         let lane = (0..LANES).find(is_free).unwrap_or_else(|| {
-            if let Some(&(_, last)) = self.lanes(key).last() {
+            if let Some(&(_, last)) = there.last() {
                 self.end(last, consumer);
             }
             LANES - 1
         });
         self.twins += usize::from(lane > 0);
-        FlowKey { lane, ..*key }
+        let key = FlowKey { lane, ..*key };
+        (self.table.hash(&key), key)
     }
 
     /// A segment makes a candidate a connection: it acknowledges its SYN, or it brings data where only one side is seen.

@@ -224,6 +224,7 @@ pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
 }
 
 /// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`; the last space is often left out.
+#[inline]
 fn status_code(line: &[u8]) -> Option<u16> {
     let number = |digits: &[u8]| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
     if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ .., b' ']) =
