@@ -151,14 +151,11 @@ def test_what_went_wrong_gives_its_exit_code(ran, capsys, monkeypatch, error, co
     [
         (
             ["a b.pcap"],
-            "netmon: a b.pcap is a file and no part of a filter: each needs a -r of its own, -r 'a b.pcap'\n",
+            "netmon: a b.pcap is a file and no filter: each needs a -r of its own, -r 'a b.pcap'\n",
         ),
         (
             ["d0", "d1", "d2", "d3"],
-            (
-                "netmon: d0, d1, d2 ... are files and no part of a filter: "
-                "each needs a -r of its own, -r d0 -r d1 -r d2 ...\n"
-            ),
+            "netmon: d0, d1, d2 ... are files and no filter: each needs a -r of its own, -r d0 -r d1 -r d2 ...\n",
         ),
     ],
 )

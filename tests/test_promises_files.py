@@ -163,6 +163,18 @@ def test_health_of_a_connection_goes_on_in_the_next_file_of_a_capture(write):
 
 
 @promise(38)
+def test_files_of_a_capture_that_overlap_by_a_packet_or_two_are_still_one_interface(write):
+    """What several processors write at once lies on either side of the cut."""
+    packets = rows(talk(turns=40, apart=0.01))
+    whole = without_names(counted(write(whole=pcap(packets)))[0])
+    cut = len(packets) // 2
+    parts = write(
+        part0=pcap(packets[: cut - 2] + packets[cut : cut + 2]), part1=pcap(packets[cut - 2 : cut] + packets[cut + 2 :])
+    )
+    assert without_names(counted(parts)[0]) == whole
+
+
+@promise(38)
 def test_a_connection_in_two_files_of_the_same_time_has_its_health_from_one(write):
     """Two capture points: what the second one saw later was not sent again."""
     packets = rows(talk())

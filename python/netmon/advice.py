@@ -59,4 +59,4 @@ def files_are_no_filter(files: Sequence[str]) -> str:
     more = " ..." if len(files) > FILES else ""
     what = "is a file" if len(files) == 1 else "are files"
     named = ", ".join(files[:FILES])
-    return f"netmon: {named}{more} {what} and no part of a filter: each needs a -r of its own, {given}{more}"
+    return f"netmon: {named}{more} {what} and no filter: each needs a -r of its own, {given}{more}"
