@@ -137,9 +137,10 @@ impl Seen {
         let ends = |key: &FlowKey, direction: Direction| [key.sender(direction), key.sender(direction.reverse())];
         let [source, target]: [Endpoint; 2] = ends(&self.key, self.direction);
         let [new_source, new_target] = ends(&segment.key, segment.direction);
-        (source == new_source) != (target == new_target)
-            && self.interface != segment.interface
-            && self.ts.0.abs_diff(segment.ts.0) <= SOON
+        // Two connections of the same hosts may differ in a port alone.
+        let is_rewritten = source == new_source && target.address != new_target.address
+            || target == new_target && source.address != new_source.address;
+        is_rewritten && self.interface != segment.interface && self.ts.0.abs_diff(segment.ts.0) <= SOON
     }
 }
 
