@@ -5,6 +5,8 @@
 //! be stray, or forged: RFC 5961 §4 lets the receiver decide, so it begins a candidate, which takes the place of the
 //! connection only when the other side acknowledges it.
 
+use smallvec::SmallVec;
+
 use super::quality::Tag;
 use super::table::{FlowId, Phase};
 use super::{Consumer, Flows};
@@ -18,6 +20,13 @@ impl<T: Default> Flows<T> {
     #[cold]
     pub(super) fn choose(&mut self, segment: &Segment<'_>, first: Option<FlowId>) -> Option<FlowId> {
         let is_syn = segment.flags.has(Flags::SYN);
+        let is_next = |id: &FlowId| {
+            self.table.get(*id).is_some_and(|flow| flow.tag == Tag::of(segment) && flow.distance(segment) == Some(0))
+        };
+        if let Some(first) = first.filter(is_next) {
+            // Nearly every one, also while a few have twins.
+            return Some(first);
+        }
         let there = self.lanes(&segment.key);
         let fits = |&(_, id): &(u8, FlowId)| {
             let flow = self.table.get(id)?;
@@ -30,7 +39,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// The connections of a pair of addresses and ports, with their lanes.
-    fn lanes(&self, key: &FlowKey) -> Vec<(u8, FlowId)> {
+    fn lanes(&self, key: &FlowKey) -> SmallVec<[(u8, FlowId); LANES as usize]> {
         let find = |lane| {
             let key = FlowKey { lane, ..*key };
             Some((lane, self.table.find(self.table.hash(&key), &key)?))
