@@ -347,13 +347,8 @@ def test_two_live_pipes_are_merged_and_a_silent_one_holds_up_no_other(tmp_path, 
     assert heads(found) == (1, 1)
 
 
-FAULT = pytest.mark.xfail(
-    strict=False, reason="intervals of a pipe with packets of about now sometimes differ: a known fault"
-)
-
-
 @promise(40)
-@pytest.mark.parametrize("when", ["old", pytest.param("now", marks=FAULT)])
+@pytest.mark.parametrize("when", ["old", "now"])
 @pytest.mark.parametrize("size", [1, 999, 70_000])
 def test_a_file_through_a_pipe_gives_what_the_file_gives(tmp_path, write, when, size):
     """Also where packets are in no order, by less than a block."""

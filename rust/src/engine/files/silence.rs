@@ -28,8 +28,10 @@ impl Reading<'_> {
 
     /// All that is open are live pipes that say nothing: the clock closes intervals. True if one was.
     pub fn close_quiet(&mut self, workers: &mut impl Workers, now: Option<Now>) -> bool {
-        let all_live = self.unopened.is_empty() && self.open.iter().all(|stream| stream.settled(now).is_some());
-        let Some(settled) = self.settled(now).filter(|_| all_live) else { return false };
+        // Packets that are held back are older than what is settled, and come first.
+        let is_quiet = self.unopened.is_empty()
+            && self.open.iter().all(|stream| stream.settled(now).is_some() && stream.packets.left() == 0);
+        let Some(settled) = self.settled(now).filter(|_| is_quiet) else { return false };
         self.intervals.open_at(settled);
         let mut closed = 0;
         while self.intervals.is_over(settled)
