@@ -6,6 +6,7 @@
 mod blocks;
 mod input;
 mod order;
+mod pages;
 mod pcap;
 mod pcapng;
 mod unpack;
@@ -14,14 +15,15 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rustix::fs::OFlags;
 
 use super::Error;
-use super::prefetch::prefetch;
 use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
+use blocks::depot::Depot;
 use blocks::{Blocks, Patient, Pipe};
 pub use blocks::{Lease, Pace};
 use input::Input;
@@ -30,11 +32,6 @@ use unpack::Unpacked;
 
 /// No record is larger: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
-
-/// Bytes ahead of the packet at hand that are asked for: some packets' worth, as one looks for them.
-const PREFETCH: usize = 2048;
-/// Bytes between two packets, more or less.
-const HEADER: usize = 16;
 
 /// Bytes that tell the format.
 const MAGIC: usize = 4;
@@ -254,8 +251,18 @@ impl CaptureFile {
     }
 
     /// Takes what is missing as far as the file told since the last call.
-    pub fn take_missing(&mut self) -> Missing {
+    fn take_missing(&mut self) -> Missing {
         std::mem::take(&mut self.told.missing)
+    }
+
+    /// There is so much of it that another thread should look through it.
+    fn is_worth_a_thread(&self) -> bool {
+        self.input.is_worth_a_thread()
+    }
+
+    /// Where its blocks lie.
+    fn depot(&self) -> Arc<Depot> {
+        self.input.depot()
     }
 
     /// It can be read once only, and may say nothing for long.
@@ -275,6 +282,7 @@ impl CaptureFile {
     }
 
     /// Tells of the place of each packet of the block at hand, as far as they are whole.
+    #[inline]
     fn look_through(&mut self, take: impl FnMut(Location)) -> Result<(), Problem> {
         let Self { input, format, told, needs, .. } = self;
         if let Format::Unknown = format {
@@ -356,13 +364,7 @@ fn each(
 ) -> Result<usize, Problem> {
     loop {
         match step(input)? {
-            Step::Packet(location) => {
-                let ahead = location.at + PREFETCH;
-                if let Some(coming) = input.buffer().get(ahead..ahead + location.len + HEADER) {
-                    prefetch(coming);
-                }
-                take(location);
-            }
+            Step::Packet(location) => take(location),
             Step::Passed => {}
             Step::Needs(count) => return Ok(count),
         }

@@ -1,7 +1,6 @@
-//! The bytes of a file, block after block. Large files are read ahead: a thread copies them out of the kernel, and
-//! decompresses them, while the blocks before are worked on.
+//! The bytes of a file, block after block.
 //!
-//! A pipe has such a thread from the start, so that nobody waits for its writer. Its blocks are filled like those of a
+//! A pipe has a thread that reads it, so that nobody waits for its writer. Its blocks are filled like those of a
 //! file, whatever a read gives; only one that is asked for early is shorter.
 
 pub mod depot;
@@ -110,83 +109,53 @@ impl Reader {
     }
 }
 
-/// A thread that reads blocks until there are no more, or nobody wants them.
-struct Ahead {
+/// A thread that reads a pipe until its end, or until nobody wants more.
+struct Follower {
     depot: Arc<Depot>,
     thread: Option<JoinHandle<()>>,
-    /// Ends its wait for a pipe.
-    stop: Option<Bell>,
+    /// Ends its wait for the pipe.
+    stop: Bell,
 }
 
-impl Ahead {
-    fn start(mut reader: Reader) -> io::Result<Self> {
-        let depot = reader.depot.clone();
+impl Follower {
+    fn start(mut pipe: Pipe, depot: Arc<Depot>, news: Bell) -> io::Result<Self> {
+        let (stop, leaving) = (pipe.stop.clone(), Leaving { depot: depot.clone(), news });
         let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
-            let leaving = Leaving(reader.depot.clone());
-            loop {
-                let outcome = reader.next();
-                let is_last = !matches!(outcome, Ok(Some(_)));
-                leaving.0.put(outcome);
-                if is_last {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { depot, thread: Some(thread), stop: None })
-    }
-
-    /// Reads a pipe, and rings `news` when there is some.
-    fn follow(mut pipe: Pipe, depot: Arc<Depot>, news: Bell) -> io::Result<Self> {
-        let (stop, reader) = (pipe.stop.clone(), depot.clone());
-        let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
-            let leaving = Leaving(reader);
+            let Leaving { depot, news } = &leaving;
             let mut bytes = vec![0; PIPE_SIZE];
             loop {
                 match pipe.source.read(&mut bytes) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Ok(read) if read > 0 && leaving.0.pour(&bytes[..read]) => news.ring(),
-                    Ok(_) => break,
+                    Ok(read) if read > 0 && depot.pour(&bytes[..read]) => news.ring(),
+                    Ok(_) => return depot.put_part(),
                     Err(error) => {
-                        leaving.0.put_part();
-                        leaving.0.put(Err(error));
-                        break;
+                        depot.put_part();
+                        return depot.put(Err(error));
                     }
                 }
             }
-            leaving.0.put_part();
-            drop(leaving);
-            news.ring();
         })?;
-        Ok(Self { depot, thread: Some(thread), stop: Some(stop) })
+        Ok(Self { depot, thread: Some(thread), stop })
     }
 
-    fn next(&mut self) -> Outcome {
-        let outcome = self.depot.take();
-        outcome.unwrap_or_else(|| self.end().map(|()| None))
-    }
-
-    /// The same, if it is there; what there is of a block, when somebody is in a hurry.
-    fn next_there(&mut self, hurry: bool) -> io::Result<Next> {
-        match self.depot.take_there(hurry) {
+    /// What there is; who is in a hurry has also what is less than a block.
+    fn next(&mut self, hurry: bool) -> io::Result<Next> {
+        match self.depot.take(hurry) {
             Stock::Full(outcome) => Ok(outcome?.map_or(Next::End, Next::Block)),
             Stock::Pending => Ok(Next::Pending),
-            Stock::Over => self.end().map(|()| Next::End),
-        }
-    }
-
-    /// Nobody reads any more. A panic of the thread is no end of the file.
-    fn end(&mut self) -> io::Result<()> {
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Err(panic)) => resume_unwind(panic),
-            _ => Ok(()),
+            Stock::Over => match self.thread.take().map(JoinHandle::join) {
+                // No end of the file.
+                Some(Err(panic)) => resume_unwind(panic),
+                _ => Ok(Next::End),
+            },
         }
     }
 }
 
-impl Drop for Ahead {
+impl Drop for Follower {
     fn drop(&mut self) {
         self.depot.abandon();
-        self.stop.iter().for_each(Bell::ring);
+        self.stop.ring();
         if let Some(thread) = self.thread.take() {
             // Nobody is left to whom a panic would matter.
             let _ = thread.join();
@@ -195,11 +164,15 @@ impl Drop for Ahead {
 }
 
 /// The thread ends, even by a panic: nobody waits for it any more.
-struct Leaving(Arc<Depot>);
+struct Leaving {
+    depot: Arc<Depot>,
+    news: Bell,
+}
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        self.0.finish();
+        self.depot.finish();
+        self.news.ring();
     }
 }
 
@@ -207,12 +180,8 @@ impl Drop for Leaving {
 enum From {
     /// Read when they are asked for.
     Here(Reader),
-    /// Read before.
-    Ahead(Ahead),
     /// Read when the pipe has some.
-    Piped(Ahead),
-    /// Nowhere any more.
-    Nowhere,
+    Piped(Follower),
 }
 
 /// The blocks of a file, in order.
@@ -222,7 +191,7 @@ pub struct Blocks {
     /// The newest was full, so there may be many.
     is_long: bool,
     /// A thread is worth it when there are many.
-    reads_ahead: bool,
+    is_all_there: bool,
 }
 
 impl Blocks {
@@ -230,42 +199,41 @@ impl Blocks {
     pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
         let depot = Arc::new(Depot::new(pace.blocks()));
         let reader = Reader { source, pace, depot: depot.clone(), failed: None, is_over: false };
-        Self { from: From::Here(reader), depot, is_long: false, reads_ahead: pace == Pace::Ahead }
+        Self { from: From::Here(reader), depot, is_long: false, is_all_there: pace == Pace::Ahead }
     }
 
     /// The blocks of a pipe; `news` is rung when there is something to read, and at its end.
     pub fn of_pipe(pipe: Pipe, news: Bell) -> io::Result<Self> {
         let depot = Arc::new(Depot::new(BLOCKS));
-        let from = From::Piped(Ahead::follow(pipe, depot.clone(), news)?);
-        Ok(Self { from, depot, is_long: false, reads_ahead: false })
+        let from = From::Piped(Follower::start(pipe, depot.clone(), news)?);
+        Ok(Self { from, depot, is_long: false, is_all_there: false })
     }
 
-    /// The next block. Only that of a pipe may be pending; who is in a hurry takes what there is of it. A file of one
-    /// block is never worth a thread.
+    /// The next block. Only that of a pipe may be pending; who is in a hurry takes what there is of it.
     pub fn next(&mut self, hurry: bool) -> io::Result<Next> {
-        if self.reads_ahead && self.is_long {
-            self.from = match std::mem::replace(&mut self.from, From::Nowhere) {
-                From::Here(reader) => From::Ahead(Ahead::start(reader)?),
-                other => other,
-            };
-        }
         let block = match &mut self.from {
-            From::Here(reader) => reader.next(),
-            From::Ahead(ahead) => ahead.next(),
-            From::Piped(ahead) => return ahead.next_there(hurry),
-            From::Nowhere => Ok(None),
-        }?;
+            From::Here(reader) => reader.next()?,
+            From::Piped(follower) => return follower.next(hurry),
+        };
         self.is_long = block.as_ref().is_some_and(|block| block.end == block.bytes.len());
         Ok(block.map_or(Next::End, Next::Block))
+    }
+
+    /// There may be many more, for another thread to read.
+    pub fn is_worth_a_thread(&self) -> bool {
+        self.is_all_there && self.is_long
+    }
+
+    /// Where they lie.
+    pub fn depot(&self) -> Arc<Depot> {
+        self.depot.clone()
     }
 
     /// The next block comes without waiting: it was read before, or is all there and has a place.
     pub fn is_ready(&self) -> bool {
         match &self.from {
             From::Here(reader) => reader.pace != Pace::AsItComes && self.depot.has_empty(),
-            From::Ahead(_) => self.depot.has_full(),
             From::Piped(_) => self.depot.has_full() || self.depot.is_over(),
-            From::Nowhere => true,
         }
     }
 

@@ -70,17 +70,17 @@ fn open(source: Box<dyn Read + Send>, pace: Pace) -> Result<CaptureFile, Problem
 }
 
 /// Checks every packet. Returns how many there were, and why there were no more.
-fn check(file: &mut CaptureFile) -> (usize, Option<String>) {
-    let lengths = lengths();
+fn check(file: CaptureFile) -> (usize, Option<String>) {
+    let (mut file, lengths) = (InOrder::new(file), lengths());
     let mut packets = 0;
     loop {
-        match file.next_record() {
-            Ok(Some(record)) => {
-                assert_eq!((record.ts.0 / SECOND, record.data.len()), (packets as i64, lengths[packets]));
-                assert!(record.data.iter().all(|&got| got == byte(packets)), "packet {packets}");
+        match file.refill(false, true) {
+            Ok(Reach::Here) => file.give(Timestamp(i64::MAX), true, usize::MAX, |given| {
+                assert_eq!((given.ts.0 / SECOND, given.data.len()), (packets as i64, lengths[packets]));
+                assert!(given.data.iter().all(|&got| got == byte(packets)), "packet {packets}");
                 packets += 1;
-            }
-            Ok(None) => return (packets, None),
+            }),
+            Ok(_) => return (packets, None),
             Err(problem) => return (packets, Some(problem.to_string())),
         }
     }
@@ -116,8 +116,8 @@ fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
         for pace in [Pace::Ahead, Pace::Eager, Pace::AsItComes] {
             for size in [97, 1000, BLOCK_SIZE - 1, BLOCK_SIZE, usize::MAX] {
                 let (source, _) = Source::new(bytes.clone(), size, || Ok(0));
-                let mut file = open(source, pace).unwrap();
-                assert_eq!(check(&mut file), (lengths().len(), None), "{pace:?} by {size}");
+                let file = open(source, pace).unwrap();
+                assert_eq!(check(file), (lengths().len(), None), "{pace:?} by {size}");
             }
         }
     }
@@ -158,7 +158,7 @@ fn large_compressed_files_are_read_as_they_are() {
     let zstd = ruzstd::encoding::compress_to_vec(&pcapng()[..], ruzstd::encoding::CompressionLevel::Fastest);
     for bytes in [gzip.finish().unwrap(), zstd] {
         let (source, _) = Source::new(bytes, 1000, || Ok(0));
-        assert_eq!(check(&mut open(source, Pace::Eager).unwrap()), (lengths().len(), None));
+        assert_eq!(check(open(source, Pace::Eager).unwrap()), (lengths().len(), None));
     }
 }
 
@@ -167,7 +167,7 @@ fn an_error_comes_after_the_packets_before_it() {
     for bytes in [pcap(), packed(&pcap())] {
         for pace in [Pace::Ahead, Pace::Eager, Pace::AsItComes] {
             let (source, _) = Source::new(bytes.clone(), 1000, || Err(io::Error::other("the disk is gone")));
-            let got = check(&mut open(source, pace).unwrap());
+            let got = check(open(source, pace).unwrap());
             assert_eq!(got, (lengths().len(), Some("the disk is gone".into())));
         }
     }
@@ -179,7 +179,7 @@ fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
     let cut = &whole[..whole.len() - 1];
     for (bytes, pace) in [(cut.to_vec(), Pace::Ahead), (cut.to_vec(), Pace::Eager), (packed(cut), Pace::Eager)] {
         let (source, _) = Source::new(bytes, usize::MAX, || Ok(0));
-        let (packets, problem) = check(&mut open(source, pace).unwrap());
+        let (packets, problem) = check(open(source, pace).unwrap());
         assert_eq!((packets, problem), (lengths().len() - 1, Some(Problem::Truncated.to_string())));
     }
 }
@@ -188,17 +188,18 @@ fn a_file_cut_in_its_last_block_gives_what_is_before_the_cut() {
 #[should_panic(expected = "a bug of a decoder")]
 fn a_panic_of_the_thread_that_reads_ahead_is_no_end_of_file() {
     let (source, _) = Source::new(packed(&pcap()), usize::MAX, || panic!("a bug of a decoder"));
-    check(&mut open(source, Pace::Eager).unwrap());
+    check(open(source, Pace::Ahead).unwrap());
 }
 
 #[test]
 fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
-    for (bytes, pace) in [(pcap(), Pace::Ahead), (packed(&pcap()), Pace::Eager)] {
+    for bytes in [pcap(), packed(&pcap())] {
         let (source, given) = Source::new(bytes, usize::MAX, || Ok(0));
-        let mut file = open(source, pace).unwrap();
+        let mut file = InOrder::new(open(source, Pace::Ahead).unwrap());
         let mut used = 0;
         while used < 2 * BLOCK_SIZE {
-            used += 16 + file.next_record().unwrap().unwrap().data.len();
+            assert_eq!(file.refill(false, true).unwrap(), Reach::Here);
+            file.give(Timestamp(i64::MAX), true, 10, |given| used += 16 + given.data.len());
             assert!(given.load(Ordering::Relaxed) <= used + (BLOCKS + 2) * BLOCK_SIZE);
         }
         drop(file);

@@ -1,7 +1,9 @@
 //! Bytes of the file that were not used yet, in one piece.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::blocks::depot::Depot;
 use super::blocks::{Block, Blocks, HEADROOM, Lease, Next};
 use super::{MAX_RECORD, Problem, Reach};
 
@@ -24,6 +26,16 @@ impl Input {
     /// More comes without waiting.
     pub fn is_ready(&self) -> bool {
         self.blocks.is_ready()
+    }
+
+    /// See [`Blocks::is_worth_a_thread`].
+    pub fn is_worth_a_thread(&self) -> bool {
+        self.blocks.is_worth_a_thread()
+    }
+
+    /// See [`Blocks::depot`].
+    pub fn depot(&self) -> Arc<Depot> {
+        self.blocks.depot()
     }
 
     /// See [`Blocks::part_since`].

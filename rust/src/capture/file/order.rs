@@ -10,28 +10,15 @@ use std::mem::swap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{CaptureFile, FileInterface, Lease, Location, Missing, Problem, Reach};
-use crate::pipeline::packet::{SECOND, Timestamp};
+use super::pages::{Pages, Place};
+use super::{CaptureFile, FileInterface, Lease, Missing, Problem, Reach};
+use crate::capture::prefetch::prefetch;
+use crate::pipeline::packet::Timestamp;
 
-/// A packet this much older than one before it was not written late: its clock is another. What an interface got is handed
-/// over a second later by tcpdump, at the latest.
-const MAX_LATE: i64 = 3 * SECOND;
-
-/// A packet that was looked at, and where its bytes are.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    ts: Timestamp,
-    at: u32,
-    len: u32,
-    wire_len: u32,
-    interface: u16,
-    /// Which of the two blocks at hand it lies in.
-    block: bool,
-    /// A run begins with it.
-    begins: bool,
-}
-
-const _: () = assert!(size_of::<Place>() == 24);
+/// Packets ahead of the one at hand that are asked for: they were looked at a block ago, perhaps elsewhere.
+const PREFETCH: usize = 4;
+/// Bytes of them that are nearly always looked at: headers, and the beginning of a head.
+const TOP: usize = 192;
 
 /// A packet, and the block in which it begins `at` there.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +39,10 @@ pub struct Given<'a> {
 
 /// A file whose packets are given in order of time.
 pub struct InOrder {
-    file: CaptureFile,
+    pages: Pages,
+    interfaces: Vec<FileInterface>,
+    /// Not taken yet.
+    missing: Missing,
     /// The two newest blocks. Those of packets waiting are among them.
     blocks: [Option<Arc<Lease>>; 2],
     /// Which of the blocks is the newest.
@@ -77,7 +67,9 @@ impl InOrder {
     /// The packets of a file of which none was read.
     pub fn new(file: CaptureFile) -> Self {
         Self {
-            file,
+            pages: Pages::new(file),
+            interfaces: Vec::new(),
+            missing: Missing::default(),
             blocks: [None, None],
             newest: false,
             waiting: Vec::new(),
@@ -93,12 +85,12 @@ impl InOrder {
 
     /// The interfaces of all packets that may be given.
     pub fn interfaces(&self) -> &[FileInterface] {
-        self.file.interfaces()
+        &self.interfaces
     }
 
-    /// See [`CaptureFile::take_missing`].
+    /// Takes what is missing as far as the file told since the last call.
     pub fn take_missing(&mut self) -> Missing {
-        self.file.take_missing()
+        std::mem::take(&mut self.missing)
     }
 
     /// Packets looked at, and not given yet.
@@ -133,12 +125,12 @@ impl InOrder {
 
     /// The next block can be looked at without waiting.
     pub fn is_ready(&self) -> bool {
-        self.is_over || self.file.is_ready()
+        self.is_over || self.pages.is_ready()
     }
 
     /// See [`CaptureFile::part_since`].
     pub fn part_since(&self) -> Option<Instant> {
-        self.file.part_since()
+        self.pages.part_since()
     }
 
     /// When the next packet was captured, for comparing with other files. A single packet whose clock was far ahead holds
@@ -157,7 +149,11 @@ impl InOrder {
     pub fn give(&mut self, limit: Timestamp, includes: bool, most: usize, mut take: impl FnMut(Given<'_>)) {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
         let places = &self.waiting[self.next..end];
-        for &Place { ts, at, len, wire_len, interface, block, .. } in places {
+        for (number, &Place { ts, at, len, wire_len, interface, block, .. }) in places.iter().enumerate() {
+            if let Some(coming) = places.get(number + PREFETCH) {
+                let data = self.data(coming);
+                prefetch(&data[..data.len().min(TOP)]);
+            }
             if let Some(block) = &self.blocks[usize::from(block)]
                 && let Some(data) = block.get(at as usize..(at + len) as usize)
             {
@@ -165,6 +161,11 @@ impl InOrder {
             }
         }
         self.next = end;
+    }
+
+    fn data(&self, place: &Place) -> &[u8] {
+        let block = self.blocks[usize::from(place.block)].as_ref();
+        block.and_then(|lease| lease.get(place.at as usize..(place.at + place.len) as usize)).unwrap_or_default()
     }
 
     fn end_before(&self, limit: Timestamp, includes: bool, most: usize) -> usize {
@@ -189,7 +190,7 @@ impl InOrder {
                 }
             } else if self.lies_alone() {
                 self.release();
-            } else if !may_wait && !self.file.is_ready() || self.look_through(hurry) == Reach::Pending {
+            } else if !may_wait && !self.pages.is_ready() || self.look_through(hurry) == Reach::Pending {
                 return Ok(Reach::Pending);
             }
         }
@@ -214,7 +215,7 @@ impl InOrder {
 
     /// Why there is no packet and no interface either.
     pub fn failed_to_begin(&mut self) -> Option<Problem> {
-        self.problem.take_if(|_| self.file.interfaces().is_empty())
+        self.problem.take_if(|_| self.interfaces.is_empty())
     }
 
     /// When the first packet was captured, once [`InOrder::begin`] has found it.
@@ -242,54 +243,22 @@ impl InOrder {
         self.blocks[usize::from(self.newest)].as_ref().is_some_and(|block| block.is_large())
     }
 
-    /// Looks through the next block.
+    /// Takes the next page.
     fn look_through(&mut self, hurry: bool) -> Reach {
-        let reach = self.file.next_block(hurry).unwrap_or_else(|problem| {
-            self.fail(problem);
-            Reach::End
-        });
-        if reach == Reach::Here {
-            let is_in_order = self.look_at_packets();
-            let block = self.file.release();
-            if !self.coming.is_empty() {
-                self.newest = !self.newest;
-                self.blocks[usize::from(self.newest)] = Some(Arc::new(block));
-                self.settle(is_in_order);
-            }
-        }
-        self.is_over |= reach == Reach::End;
-        reach
-    }
-
-    /// Nothing more can be read. What is not read is a packet at least.
-    fn fail(&mut self, problem: Problem) {
-        let told = &mut self.file.told;
-        told.lose(told.cut);
-        self.is_over = true;
-        self.problem = Some(problem);
-    }
-
-    /// Notes the packets of a block. True if none of them is earlier than one before it in the same run.
-    fn look_at_packets(&mut self) -> bool {
-        let block = !self.newest;
-        let Self { file, coming, front, .. } = self;
-        let (mut latest, mut is_in_order) = (*front, true);
-        let result = file.look_through(|Location { interface, ts, wire_len, at, len }| {
-            let mut begins = false;
-            if ts < latest {
-                begins = ts.plus(MAX_LATE) < latest;
-                is_in_order &= begins;
-            }
-            latest = if begins { ts } else { ts.max(latest) };
-            let (at, len, interface) = (at as u32, len as u32, interface as u16);
-            coming.push(Place { ts, at, len, wire_len: wire_len.max(len), interface, block, begins });
-        });
-        *front = latest;
-        if let Err(problem) = result {
-            self.fail(problem);
-        }
+        let page = self.pages.next(hurry, std::mem::take(&mut self.coming));
+        self.interfaces.extend(page.interfaces);
+        self.missing.add(page.missing);
+        self.coming = page.places;
         self.count += self.coming.len() as u64;
-        is_in_order
+        if let (Some(place), Some(block)) = (self.coming.first(), page.block) {
+            self.newest = place.block;
+            self.front = page.front;
+            self.blocks[usize::from(self.newest)] = Some(Arc::new(block));
+            self.settle(page.is_in_order);
+        }
+        self.is_over |= page.reach == Reach::End;
+        self.problem = self.problem.take().or(page.problem);
+        page.reach
     }
 
     /// Packets of the newest block go where their times belong. What is waiting may be given up to the last packet of the

@@ -65,14 +65,13 @@ struct State {
 pub struct Depot {
     state: Mutex<State>,
     came_back: Condvar,
-    came: Condvar,
     /// Never more blocks than this.
     most: usize,
 }
 
 impl Depot {
     pub fn new(most: usize) -> Self {
-        Self { state: Mutex::default(), came_back: Condvar::new(), came: Condvar::new(), most }
+        Self { state: Mutex::default(), came_back: Condvar::new(), most }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,6 +86,7 @@ impl Depot {
                 return None;
             }
             if self.may_fill(&state) {
+                state.user_sleeps = false;
                 if let Some(bytes) = state.empty.pop() {
                     return Some(bytes);
                 }
@@ -114,6 +114,11 @@ impl Depot {
         state.large == 0 && !state.full.is_empty()
     }
 
+    /// A record larger than a block is lent out.
+    pub fn lacks_large(&self) -> bool {
+        self.lock().large > 0
+    }
+
     /// Takes back what a block was read into.
     fn give_back(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
@@ -135,11 +140,18 @@ impl Depot {
         }
     }
 
+    /// Somebody waits for what is read next: whoever reads is woken as soon as there is a block.
+    pub fn hurry(&self) {
+        let mut state = self.lock();
+        state.user_sleeps = true;
+        if !state.empty.is_empty() {
+            self.wake_reader(&mut state);
+        }
+    }
+
     /// Puts in what was read.
     pub fn put(&self, outcome: Outcome) {
-        let mut state = self.lock();
-        state.full.push_back(outcome);
-        self.wake_user(&mut state);
+        self.lock().full.push_back(outcome);
     }
 
     /// Adds bytes of a pipe to the block that it is filling, waiting for a place. False when nobody wants them.
@@ -175,7 +187,7 @@ impl Depot {
     }
 
     /// What was read next, when it is there; the block that is being filled, when somebody is in a hurry.
-    pub fn take_there(&self, hurry: bool) -> Stock {
+    pub fn take(&self, hurry: bool) -> Stock {
         let mut state = self.lock();
         if let Some(outcome) = state.full.pop_front() {
             return Stock::Full(outcome);
@@ -197,35 +209,9 @@ impl Depot {
         self.lock().is_over
     }
 
-    fn wake_user(&self, state: &mut State) {
-        if std::mem::take(&mut state.user_sleeps) {
-            self.came.notify_one();
-        }
-    }
-
-    /// What was read next, when it is there; `None` when nobody reads any more.
-    pub fn take(&self) -> Option<Outcome> {
-        let mut state = self.lock();
-        loop {
-            if let Some(outcome) = state.full.pop_front() {
-                return Some(outcome);
-            }
-            if state.is_over {
-                return None;
-            }
-            state.user_sleeps = true;
-            if !state.empty.is_empty() {
-                self.wake_reader(&mut state);
-            }
-            state = self.came.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
     /// Nobody reads any more.
     pub fn finish(&self) {
-        let mut state = self.lock();
-        state.is_over = true;
-        self.wake_user(&mut state);
+        self.lock().is_over = true;
     }
 
     /// Nobody wants more.
