@@ -312,9 +312,14 @@ impl<S: Sink> Turn<'_, S> {
 
     /// The answer is over; `ended` when its last byte was seen.
     fn end_answer(&mut self, ended: Option<Timestamp>) {
-        let Some(answer) = self.dialogue.answer.take().filter(|answer| answer.is_final) else { return };
-        let Some(asked) = self.dialogue.line.remove(0) else { return };
-        self.tell(&asked, Some(&answer), ended);
+        if let Some(answer) = self.dialogue.answer.as_ref().filter(|answer| answer.is_final)
+            && let Some(asked) = self.dialogue.line.first()
+        {
+            let client = self.dialogue.client.unwrap_or(self.direction);
+            tell(self.flow, client, asked, Some(answer), ended, self.sink);
+            self.dialogue.line.remove(0);
+        }
+        self.dialogue.answer = None;
     }
 
     fn gap(&mut self, mark: Mark) {
@@ -358,29 +363,36 @@ impl<S: Sink> Turn<'_, S> {
             let at = usize::from(self.dialogue.answer.as_ref().is_some_and(|answer| answer.is_final));
             let Some(asked) = self.dialogue.line.remove(at) else { return };
             self.sink.note(Note::Unanswered);
-            self.tell(&asked, None, None);
+            let client = self.dialogue.client.unwrap_or(self.direction);
+            tell(self.flow, client, &asked, None, None, self.sink);
         }
     }
+}
 
-    fn tell(&mut self, asked: &Waiting<S::Ticket>, answer: Option<&Answer<S::Ticket>>, ended: Option<Timestamp>) {
-        let duration = ended.map(|ts| ts.since(asked.since));
-        let client = self.dialogue.client.unwrap_or(self.direction);
-        let flow = self.flow;
-        self.sink.exchange(asked.ticket, duration, || Exchange {
-            ts: asked.since,
-            client: flow.key.sender(client),
-            server: flow.key.sender(client.reverse()),
-            interface: flow.interface,
-            method: asked.method,
-            status: answer.and_then(|answer| answer.status),
-            request_bytes: asked.bytes,
-            response_bytes: answer.map_or(0, |answer| answer.bytes),
-            latency: answer.and_then(|answer| answer.latency),
-            duration,
-            connect: flow.opening.handshake().filter(|_| asked.is_first),
-            request_time: asked.ended.map(|ended| ended.since(asked.since)),
-            transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
-            retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
-        });
-    }
+/// An exchange is over.
+fn tell<S: Sink>(
+    flow: &FlowInfo,
+    client: Direction,
+    asked: &Waiting<S::Ticket>,
+    answer: Option<&Answer<S::Ticket>>,
+    ended: Option<Timestamp>,
+    sink: &mut S,
+) {
+    let duration = ended.map(|ts| ts.since(asked.since));
+    sink.exchange(asked.ticket, duration, || Exchange {
+        ts: asked.since,
+        client: flow.key.sender(client),
+        server: flow.key.sender(client.reverse()),
+        interface: flow.interface,
+        method: asked.method,
+        status: answer.and_then(|answer| answer.status),
+        request_bytes: asked.bytes,
+        response_bytes: answer.map_or(0, |answer| answer.bytes),
+        latency: answer.and_then(|answer| answer.latency),
+        duration,
+        connect: flow.opening.handshake().filter(|_| asked.is_first),
+        request_time: asked.ended.map(|ended| ended.since(asked.since)),
+        transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
+        retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+    });
 }

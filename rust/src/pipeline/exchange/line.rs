@@ -133,6 +133,8 @@ impl<K> Line<K> {
         if self.waiting.is_empty() {
             // Whatever the client has received, nobody waits for it.
             self.done = request.ack;
+            // The place of the one before is used again, which is in a cache.
+            self.waiting.clear();
         }
         self.asked = request.ack;
         self.waiting.push_back(request);

@@ -301,7 +301,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads a line that may be of one of the fields.
-    #[inline]
+    #[inline(always)]
     fn line(&mut self, line: &'a [u8]) {
         match line[0] {
             b' ' | b'\t' => self.ambiguities.add(Ambiguity::Fold),
