@@ -24,7 +24,7 @@ use super::Error;
 use super::wait::Bell;
 use crate::pipeline::packet::{LinkType, Timestamp};
 use blocks::depot::Depot;
-use blocks::{Blocks, Patient, Pipe};
+use blocks::{Blocks, Patient, Pipe, Reader};
 pub use blocks::{Lease, Pace};
 use input::Input;
 pub use order::{Given, InOrder};
@@ -255,9 +255,9 @@ impl CaptureFile {
         std::mem::take(&mut self.told.missing)
     }
 
-    /// There is so much of it that another thread should look through it.
-    fn is_worth_a_thread(&self) -> bool {
-        self.input.is_worth_a_thread()
+    /// Who reads it, for another thread to do, if there is much more of it.
+    fn take_reader(&mut self) -> Option<Reader> {
+        self.input.take_reader()
     }
 
     /// Where its blocks lie.

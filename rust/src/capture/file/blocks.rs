@@ -76,7 +76,7 @@ pub struct Reader {
 
 impl Reader {
     /// The next block; `None` at the end.
-    fn next(&mut self) -> Outcome {
+    pub fn next(&mut self) -> Outcome {
         if let Some(error) = self.failed.take() {
             self.is_over = true;
             return Err(error);
@@ -182,6 +182,8 @@ enum From {
     Here(Reader),
     /// Read when the pipe has some.
     Piped(Follower),
+    /// Read by somebody else, who puts them in the depot.
+    Depot,
 }
 
 /// The blocks of a file, in order.
@@ -209,19 +211,33 @@ impl Blocks {
         Ok(Self { from, depot, is_long: false, is_all_there: false })
     }
 
-    /// The next block. Only that of a pipe may be pending; who is in a hurry takes what there is of it.
+    /// The next block. One that somebody else reads may be pending; who is in a hurry takes what there is of a pipe's.
     pub fn next(&mut self, hurry: bool) -> io::Result<Next> {
         let block = match &mut self.from {
             From::Here(reader) => reader.next()?,
             From::Piped(follower) => return follower.next(hurry),
+            From::Depot => match self.depot.take(false) {
+                Stock::Full(outcome) => outcome?,
+                Stock::Pending => return Ok(Next::Pending),
+                Stock::Over => None,
+            },
         };
         self.is_long = block.as_ref().is_some_and(|block| block.end == block.bytes.len());
         Ok(block.map_or(Next::End, Next::Block))
     }
 
-    /// There may be many more, for another thread to read.
-    pub fn is_worth_a_thread(&self) -> bool {
-        self.is_all_there && self.is_long
+    /// Who reads them, for another thread to do, if there may be many more. What is read is put in the depot.
+    pub fn take_reader(&mut self) -> Option<Reader> {
+        if !self.is_all_there || !self.is_long {
+            return None;
+        }
+        match std::mem::replace(&mut self.from, From::Depot) {
+            From::Here(reader) => Some(reader),
+            other => {
+                self.from = other;
+                None
+            }
+        }
     }
 
     /// Where they lie.
@@ -233,7 +249,7 @@ impl Blocks {
     pub fn is_ready(&self) -> bool {
         match &self.from {
             From::Here(reader) => reader.pace != Pace::AsItComes && self.depot.has_empty(),
-            From::Piped(_) => self.depot.has_full() || self.depot.is_over(),
+            From::Piped(_) | From::Depot => self.depot.has_full() || self.depot.is_over(),
         }
     }
 

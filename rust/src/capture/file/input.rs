@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::blocks::depot::Depot;
-use super::blocks::{Block, Blocks, HEADROOM, Lease, Next};
+use super::blocks::{Block, Blocks, HEADROOM, Lease, Next, Reader};
 use super::{MAX_RECORD, Problem, Reach};
 
 /// The block being read. When the record at its end is cut, the next block is completed by what there is of it, copied
@@ -28,9 +28,9 @@ impl Input {
         self.blocks.is_ready()
     }
 
-    /// See [`Blocks::is_worth_a_thread`].
-    pub fn is_worth_a_thread(&self) -> bool {
-        self.blocks.is_worth_a_thread()
+    /// See [`Blocks::take_reader`].
+    pub fn take_reader(&mut self) -> Option<Reader> {
+        self.blocks.take_reader()
     }
 
     /// See [`Blocks::depot`].

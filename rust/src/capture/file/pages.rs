@@ -1,14 +1,13 @@
-//! Blocks that were looked through: where their packets are. A large file is looked through by a thread of its own, while
-//! the packets before are worked on.
+//! Blocks that were looked through: where their packets are. A large file is read ahead by a thread of its own; whoever has
+//! time looks through it, that thread or the one that works on the packets.
 
-use std::collections::VecDeque;
-use std::io;
-use std::panic::resume_unwind;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+mod ahead;
+
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::blocks::depot::Depot;
+use ahead::{Ahead, Shared};
+
 use super::{CaptureFile, FileInterface, Lease, Location, Missing, Problem, Reach};
 use crate::pipeline::packet::{SECOND, Timestamp};
 
@@ -49,6 +48,22 @@ pub struct Page {
     pub problem: Option<Problem>,
 }
 
+impl Page {
+    /// There are no more pages.
+    fn ended(problem: Option<Problem>) -> Self {
+        Self {
+            reach: Reach::End,
+            places: Vec::new(),
+            is_in_order: true,
+            front: Timestamp(i64::MIN),
+            block: None,
+            interfaces: Vec::new(),
+            missing: Missing::default(),
+            problem,
+        }
+    }
+}
+
 /// Looks through a file, block by block.
 struct Scanner {
     file: CaptureFile,
@@ -61,18 +76,10 @@ struct Scanner {
 }
 
 impl Scanner {
-    /// The next block that has packets. Of a pipe, what there is; who is in a hurry has also what is less than a block.
+    /// The next block that has packets. Of what somebody else reads, what there is; who is in a hurry has of a pipe also what
+    /// is less than a block.
     fn next(&mut self, hurry: bool, places: Vec<Place>) -> Page {
-        let mut page = Page {
-            reach: Reach::Here,
-            places,
-            is_in_order: true,
-            front: self.front,
-            block: None,
-            interfaces: Vec::new(),
-            missing: Missing::default(),
-            problem: None,
-        };
+        let mut page = Page { reach: Reach::Here, places, front: self.front, ..Page::ended(None) };
         page.places.clear();
         while page.places.is_empty() && page.reach == Reach::Here {
             match self.file.next_block(hurry).and_then(|reach| self.look_through(reach, &mut page)) {
@@ -80,9 +87,12 @@ impl Scanner {
                 Err(problem) => self.fail(problem, &mut page),
             }
         }
-        page.interfaces = self.file.interfaces()[self.told..].to_vec();
-        self.told = self.file.interfaces().len();
-        page.missing = self.file.take_missing();
+        // News of a pipe that has no packets is news all the same.
+        if page.reach != Reach::Pending || self.file.is_pipe() {
+            page.interfaces = self.file.interfaces()[self.told..].to_vec();
+            self.told += page.interfaces.len();
+            page.missing = self.file.take_missing();
+        }
         page
     }
 
@@ -121,175 +131,39 @@ impl Scanner {
 
 /// The pages of a file, in order.
 pub struct Pages {
-    from: From,
-}
-
-enum From {
-    /// Looked through when they are asked for.
-    Here(Box<Scanner>),
-    /// Looked through before.
-    Ahead(Ahead),
-    /// Nowhere any more.
-    Nowhere,
+    shared: Arc<Shared>,
+    /// Who reads it ahead.
+    ahead: Option<Ahead>,
 }
 
 impl Pages {
     pub fn new(file: CaptureFile) -> Self {
         let scanner = Scanner { file, front: Timestamp(i64::MIN), block: false, told: 0 };
-        Self { from: From::Here(Box::new(scanner)) }
+        Self { shared: Arc::new(Shared::new(scanner)), ahead: None }
     }
 
     /// The next page, made of places that nobody uses any more. A file of one block is never worth a thread.
     pub fn next(&mut self, hurry: bool, places: Vec<Place>) -> Page {
-        if let From::Here(scanner) = &mut self.from {
-            if !scanner.file.is_worth_a_thread() {
-                return scanner.next(hurry, places);
-            }
-            if let From::Here(scanner) = std::mem::replace(&mut self.from, From::Nowhere) {
-                match Ahead::start(*scanner) {
-                    Ok(ahead) => self.from = From::Ahead(ahead),
-                    Err(error) => return ended(Some(error.into())),
-                }
+        if self.ahead.is_none() {
+            let mut scanner = self.shared.scanner();
+            let Some(reader) = scanner.file.take_reader() else { return scanner.next(hurry, places) };
+            let depot = scanner.file.depot();
+            drop(scanner);
+            match Ahead::start(self.shared.clone(), depot, reader) {
+                Ok(ahead) => self.ahead = Some(ahead),
+                Err(error) => return Page::ended(Some(error.into())),
             }
         }
-        match &mut self.from {
-            From::Ahead(ahead) => ahead.next(places).unwrap_or_else(|| ended(None)),
-            From::Here(_) | From::Nowhere => ended(None),
-        }
+        self.ahead.as_mut().map_or_else(|| Page::ended(None), |ahead| ahead.next(places))
     }
 
     /// The next page comes without waiting, for the file or for those who look at blocks before.
     pub fn is_ready(&self) -> bool {
-        match &self.from {
-            From::Here(scanner) => scanner.file.is_ready(),
-            From::Ahead(ahead) => ahead.is_ready(),
-            From::Nowhere => true,
-        }
+        self.ahead.as_ref().map_or_else(|| self.shared.scanner().file.is_ready(), Ahead::is_ready)
     }
 
     /// See [`CaptureFile::part_since`].
     pub fn part_since(&self) -> Option<Instant> {
-        if let From::Here(scanner) = &self.from { scanner.file.part_since() } else { None }
-    }
-}
-
-/// There are no more pages.
-fn ended(problem: Option<Problem>) -> Page {
-    Page {
-        reach: Reach::End,
-        places: Vec::new(),
-        is_in_order: true,
-        front: Timestamp(i64::MIN),
-        block: None,
-        interfaces: Vec::new(),
-        missing: Missing::default(),
-        problem,
-    }
-}
-
-/// Pages between the thread that makes them and the one that asks; as many as there are blocks.
-#[derive(Default)]
-struct Shelf {
-    pages: VecDeque<Page>,
-    /// Places of pages before.
-    spare: Vec<Vec<Place>>,
-    user_sleeps: bool,
-    /// Nobody makes any more.
-    is_over: bool,
-}
-
-#[derive(Default)]
-struct Shared {
-    shelf: Mutex<Shelf>,
-    came: Condvar,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, page: Page) {
-        let mut shelf = self.lock();
-        shelf.pages.push_back(page);
-        self.wake(&mut shelf);
-    }
-
-    fn wake(&self, shelf: &mut Shelf) {
-        if std::mem::take(&mut shelf.user_sleeps) {
-            self.came.notify_one();
-        }
-    }
-}
-
-/// A thread that makes pages until there are no more, or nobody wants them.
-struct Ahead {
-    shared: Arc<Shared>,
-    depot: Arc<Depot>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ahead {
-    fn start(mut scanner: Scanner) -> io::Result<Self> {
-        let (shared, depot) = (Arc::<Shared>::default(), scanner.file.depot());
-        let leaving = Leaving(shared.clone());
-        let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
-            loop {
-                let places = leaving.0.lock().spare.pop().unwrap_or_default();
-                let page = scanner.next(false, places);
-                let is_last = page.reach != Reach::Here;
-                leaving.0.put(page);
-                if is_last {
-                    return;
-                }
-            }
-        })?;
-        Ok(Self { shared, depot, thread: Some(thread) })
-    }
-
-    /// The next page; `None` when nobody makes any more.
-    fn next(&mut self, places: Vec<Place>) -> Option<Page> {
-        let mut shelf = self.shared.lock();
-        shelf.spare.push(places);
-        loop {
-            if let Some(page) = shelf.pages.pop_front() {
-                return Some(page);
-            }
-            if shelf.is_over {
-                drop(shelf);
-                if let Some(Err(panic)) = self.thread.take().map(JoinHandle::join) {
-                    resume_unwind(panic);
-                }
-                return None;
-            }
-            shelf.user_sleeps = true;
-            self.depot.hurry();
-            shelf = self.shared.came.wait(shelf).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-
-    fn is_ready(&self) -> bool {
-        !self.shared.lock().pages.is_empty() && !self.depot.lacks_large()
-    }
-}
-
-impl Drop for Ahead {
-    fn drop(&mut self) {
-        self.depot.abandon();
-        if let Some(thread) = self.thread.take() {
-            // Nobody is left to whom a panic would matter.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// The thread ends, even by a panic: nobody waits for it any more.
-struct Leaving(Arc<Shared>);
-
-impl Drop for Leaving {
-    fn drop(&mut self) {
-        let mut shelf = self.0.lock();
-        shelf.is_over = true;
-        self.0.wake(&mut shelf);
+        if self.ahead.is_some() { None } else { self.shared.scanner().file.part_since() }
     }
 }

@@ -302,6 +302,7 @@ impl<'a> Fields<'a> {
 
     /// Reads a line that may be of one of the fields.
     #[inline(always)]
+    #[allow(clippy::inline_always, reason = "a call for each of these lines costs a twentieth of reading heads")]
     fn line(&mut self, line: &'a [u8]) {
         match line[0] {
             b' ' | b'\t' => self.ambiguities.add(Ambiguity::Fold),

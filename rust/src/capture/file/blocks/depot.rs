@@ -119,6 +119,11 @@ impl Depot {
         self.lock().large > 0
     }
 
+    /// Blocks that were read.
+    pub fn stock(&self) -> usize {
+        self.lock().full.len()
+    }
+
     /// Takes back what a block was read into.
     fn give_back(&self, bytes: Vec<u8>) {
         let mut state = self.lock();

@@ -1,0 +1,168 @@
+//! A thread that reads a file ahead, and looks through what it has read while somebody else is busy with the packets before.
+
+use std::collections::VecDeque;
+use std::io;
+use std::panic::resume_unwind;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::{Page, Place, Scanner};
+use crate::capture::file::Reach;
+use crate::capture::file::blocks::Reader;
+use crate::capture::file::blocks::depot::Depot;
+
+/// Blocks that wait for somebody to look through them when the thread does so: one fewer, and it would keep from reading
+/// somebody who waits for it.
+const BACKLOG: usize = 2;
+
+/// Pages that wait for somebody to work on them, as many as there are blocks.
+#[derive(Default)]
+struct Shelf {
+    pages: VecDeque<Page>,
+    /// Places of pages before.
+    spare: Vec<Vec<Place>>,
+    user_sleeps: bool,
+}
+
+/// What the thread that reads ahead and the one that asks have in common.
+pub struct Shared {
+    /// Whoever holds it makes the next page, and puts it on the shelf or takes it for itself.
+    scanner: Mutex<Scanner>,
+    shelf: Mutex<Shelf>,
+    came: Condvar,
+}
+
+impl Shared {
+    pub fn new(scanner: Scanner) -> Self {
+        Self { scanner: Mutex::new(scanner), shelf: Mutex::default(), came: Condvar::new() }
+    }
+
+    pub fn scanner(&self) -> MutexGuard<'_, Scanner> {
+        self.scanner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a page, if nobody else is about to.
+    fn look_ahead(&self) {
+        let Ok(mut scanner) = self.scanner.try_lock() else { return };
+        let places = self.shelf().spare.pop().unwrap_or_default();
+        let page = scanner.next(false, places);
+        self.shelf().pages.push_back(page);
+    }
+
+    /// Takes a page in exchange for places that nobody uses any more.
+    fn take(&self, places: &mut Vec<Place>) -> Option<Page> {
+        let mut shelf = self.shelf();
+        let page = shelf.pages.pop_front()?;
+        shelf.spare.push(std::mem::take(places));
+        Some(page)
+    }
+
+    /// Tells who waits that something was read.
+    fn wake(&self) {
+        if std::mem::take(&mut self.shelf().user_sleeps) {
+            self.came.notify_one();
+        }
+    }
+}
+
+/// A thread that reads a file until its end, or until nobody wants more.
+pub struct Ahead {
+    shared: Arc<Shared>,
+    depot: Arc<Depot>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    pub fn start(shared: Arc<Shared>, depot: Arc<Depot>, mut reader: Reader) -> io::Result<Self> {
+        let leaving = Leaving { shared: shared.clone(), depot: depot.clone() };
+        let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
+            let Leaving { shared, depot } = &leaving;
+            loop {
+                let outcome = reader.next();
+                let is_last = !matches!(outcome, Ok(Some(_)));
+                depot.put(outcome);
+                if is_last {
+                    return;
+                }
+                if depot.stock() >= BACKLOG {
+                    shared.look_ahead();
+                }
+                shared.wake();
+            }
+        })?;
+        Ok(Self { shared, depot, thread: Some(thread) })
+    }
+
+    /// The next page, made of places that nobody uses any more.
+    pub fn next(&mut self, mut places: Vec<Place>) -> Page {
+        loop {
+            if let Some(page) = self.shared.take(&mut places) {
+                return page;
+            }
+            let mut scanner = self.shared.scanner();
+            // There may be one since.
+            if let Some(page) = self.shared.take(&mut places) {
+                return page;
+            }
+            let page = scanner.next(false, places);
+            drop(scanner);
+            if page.reach != Reach::Pending {
+                self.end_with_panic();
+                return page;
+            }
+            places = page.places;
+            self.wait();
+        }
+    }
+
+    /// Waits until something was read.
+    fn wait(&self) {
+        let mut shelf = self.shared.shelf();
+        while shelf.pages.is_empty() && self.depot.stock() == 0 && !self.depot.is_over() {
+            shelf.user_sleeps = true;
+            self.depot.hurry();
+            shelf = self.shared.came.wait(shelf).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A panic of the thread is no end of the file.
+    fn end_with_panic(&mut self) {
+        if self.depot.is_over()
+            && let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
+        {
+            resume_unwind(panic);
+        }
+    }
+
+    pub fn is_ready(&self) -> bool {
+        let has_some = !self.shared.shelf().pages.is_empty() || self.depot.stock() > 0;
+        has_some && !self.depot.lacks_large() || self.depot.is_over()
+    }
+}
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.depot.abandon();
+        if let Some(thread) = self.thread.take() {
+            // Nobody is left to whom a panic would matter.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread ends, even by a panic: nobody waits for it any more.
+struct Leaving {
+    shared: Arc<Shared>,
+    depot: Arc<Depot>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.depot.finish();
+        self.shared.wake();
+    }
+}
