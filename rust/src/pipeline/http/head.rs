@@ -327,6 +327,8 @@ impl<'a> Fields<'a> {
     }
 
     /// The value of the field in this line, if it is the one of that name, given in lower case.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the same")]
     fn value<const N: usize>(&mut self, line: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
         let (start, rest) = line.split_first_chunk::<N>()?;
         let colon = match rest.first()? {
@@ -351,6 +353,8 @@ impl<'a> Fields<'a> {
 
     /// RFC 9112 §6.3: several identical values, in one field or more, are one. Of different ones the least is taken:
     /// what an attacker hides behind it is counted as well.
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "the same")]
     fn content_length(&mut self, value: &[u8]) {
         if let ([b'1'..=b'9', ..], None) = (value, self.length)
             && value.len() <= SAFE_DIGITS

@@ -3,7 +3,7 @@
 //! Such a line is believed only with more of a sign than its version: a registered method, or a path.
 
 use super::method::Method;
-use super::start_line::{MAX_METHOD, StartLine, VERSION, is_h2_preface, is_version, token_len};
+use super::start_line::{MAX_METHOD, StartLine, VERSION, is_h2_preface, is_version, number, token_len};
 
 /// A status line of Shoutcast begins like this.
 pub const SHOUTCAST: &[u8] = b"ICY ";
@@ -11,8 +11,11 @@ pub const SHOUTCAST: &[u8] = b"ICY ";
 /// Reads a line without its line end.
 #[cold]
 pub fn read(text: &[u8]) -> Option<StartLine<'_>> {
-    if let Some(response) = StartLine::response(text) {
-        return Some(response);
+    if let Some(digits) = status_digits(text) {
+        return Some(response(text, digits));
+    }
+    if text.starts_with(VERSION) {
+        return None;
     }
     let token = token_len(text);
     if token == 0 || token > MAX_METHOD || is_h2_preface(text) {
@@ -32,6 +35,10 @@ pub fn read(text: &[u8]) -> Option<StartLine<'_>> {
     is_plausible.then_some(StartLine::Request { method, target, is_1_0, is_vague })
 }
 
+fn response<'a>(text: &[u8], digits: &[u8]) -> StartLine<'a> {
+    StartLine::Response { status: number(digits), is_1_0: text.starts_with(b"HTTP/1.0") }
+}
+
 /// RFC 1945 §4.1: a request of HTTP/0.9.
 fn simple(line: &[u8]) -> Option<StartLine<'_>> {
     let target = trim(line.strip_prefix(b"GET ")?);
@@ -42,7 +49,7 @@ fn simple(line: &[u8]) -> Option<StartLine<'_>> {
 /// beginning of its path. Tells as well whether the target may go on.
 pub fn read_cut(text: &[u8]) -> Option<(StartLine<'_>, bool)> {
     if let Some(digits) = status_digits(text) {
-        return StartLine::response(text).filter(|_| digits.len() == 3).map(|response| (response, false));
+        return (digits.len() == 3).then(|| (response(text, digits), false));
     }
     let (method, rest) = text.split_at(token_len(text));
     let method = Method::from_bytes(method);
@@ -62,7 +69,7 @@ pub fn read_cut(text: &[u8]) -> Option<(StartLine<'_>, bool)> {
 
 /// The digits of a status code: three, whatever follows (`200OK`). In HTTP/1 fewer are a broken server's, but a response
 /// all the same, and the space before three may be missing.
-pub fn status_digits(line: &[u8]) -> Option<&[u8]> {
+fn status_digits(line: &[u8]) -> Option<&[u8]> {
     let is_usual = line.first_chunk().copied().is_some_and(is_version);
     let version = if line.starts_with(SHOUTCAST) { SHOUTCAST.len() - 1 } else { version_len(line) };
     if version == 0 {

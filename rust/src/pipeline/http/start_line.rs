@@ -142,8 +142,8 @@ impl<'a> StartLine<'a> {
     /// Reads a line up to its line feed, that is with the carriage return it should end in.
     pub fn read(line: &'a [u8]) -> Option<Self> {
         let text = line.strip_suffix(b"\r").unwrap_or(line);
-        if text.starts_with(VERSION) {
-            return Self::response(text);
+        if let Some(status) = usual_status(text) {
+            return Some(Self::Response { status, is_1_0: text[7] == b'0' });
         }
         // RFC 9112 §3: `method SP request-target SP HTTP-version`.
         let token = if text.starts_with(b"GET ") { 3 } else { token_len(text) };
@@ -159,12 +159,6 @@ impl<'a> StartLine<'a> {
             return Some(Self::Request { method, target: target.trim_ascii(), is_1_0: version[7] == b'0', is_vague });
         }
         odd_line::read(text)
-    }
-
-    /// Reads a status line.
-    #[inline]
-    pub fn response(text: &[u8]) -> Option<Self> {
-        status_code(text).map(|status| Self::Response { status, is_1_0: text.starts_with(b"HTTP/1.0") })
     }
 
     /// Prose may read like this: it is a message only where one has to start.
@@ -223,18 +217,20 @@ pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
     line.filter(|&at| is_likely_start(&bytes[at..])).or_else(|| behind_broken_framing(bytes))
 }
 
-/// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`; the last space is often left out.
+/// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`. Nearly every status line is written so.
 #[inline]
-fn status_code(line: &[u8]) -> Option<u16> {
-    let number = |digits: &[u8]| digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'));
-    if let Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ .., b' ']) =
-        line.first_chunk::<13>()
-        && code.iter().all(u8::is_ascii_digit)
-    {
-        // Nearly every one.
-        return Some(number(code));
+fn usual_status(line: &[u8]) -> Option<u16> {
+    match line.first_chunk::<13>() {
+        Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ .., b' ']) => {
+            code.iter().all(u8::is_ascii_digit).then(|| number(code))
+        }
+        _ => None,
     }
-    odd_line::status_digits(line).map(number)
+}
+
+/// Decimal digits, three at most, as a number.
+pub fn number(digits: &[u8]) -> u16 {
+    digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'))
 }
 
 pub fn is_version(text: [u8; 8]) -> bool {
