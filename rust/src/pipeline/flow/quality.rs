@@ -43,6 +43,8 @@ impl Signs {
     pub const HANDSHAKE: Self = Self(1 << 10);
     /// The same bytes again on another interface or under another tag: counted in traffic only.
     pub const COPY: Self = Self(1 << 11);
+    /// Carries data behind all that came before where it is counted.
+    pub const ONWARD: Self = Self(1 << 12);
 
     /// All of `other` are in the set.
     pub fn has(self, other: Self) -> bool {
@@ -247,6 +249,7 @@ impl Half {
         }
         if !self.knows(known::SENT) || !self.sent.is_after(segment.seq) {
             self.reach(end, segment);
+            observation.signs.add_if(segment.payload_wire_len > 0, Signs::ONWARD);
             if self.learn(known::TIMED) {
                 (self.timed_end, self.timed_at) = (end, Instant(segment.ts));
             }
