@@ -151,7 +151,7 @@ def routed(offload):
         _set_up(server, "s0", f"{SERVER}/24", offload=offload)
         server.ip("route", "add", "default", "via", INSIDE)
         client.ip("route", "add", "default", "via", OUTSIDE)
-        router.run("sysctl", "-qw", "net.ipv4.ip_forward=1")
+        router.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
         router.run("nft", "-f", "-", input=TRANSLATION)
         yield server, router, client
 
