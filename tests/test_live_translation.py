@@ -1,7 +1,7 @@
 """A host that translates addresses, watched on both of its sides: published ports, masquerading, and a proxy.
 
-Real translation by nftables in a network of the test's own; nginx's access log is the truth. Skipped by name without the
-right to make one.
+Real translation by nftables in a network of the test's own; nginx's access log is the truth. Skipped by name without
+the right to make one.
 """
 
 import os
@@ -43,7 +43,7 @@ def network(request):
 
 
 def load(client, address):
-    """Many requests in a connection, one in each of many connections, several at a time, uploads and large responses."""
+    """Many requests in a connection, one in each of many connections, all at once; uploads and large responses."""
     each = ["curl", "-sS", "-o", os.devnull]
     kinds = [
         ["-H", "Host: keep.example", f"http://{address}/api/[1-150]"],
