@@ -17,6 +17,8 @@ use super::packet::{InterfaceId, SECOND, Timestamp};
 
 /// Segments remembered, the newest of each place: as many as a busy machine's interfaces bring between two looks at them.
 const RECENT: usize = 1 << 14;
+/// Of these so many are SYNs, with places of their own: a download displaces none.
+const SYNS: usize = RECENT / 2;
 /// Translated connections remembered: as many as Linux tracks on a small machine, some 10 MB.
 const TRANSLATED: usize = 65_536;
 /// Translation takes microseconds; a delayed softirq takes milliseconds.
@@ -95,8 +97,8 @@ impl Table {
     fn look_up(&mut self, segment: &mut Segment<'_>, known: Option<Translated>) -> bool {
         let Segment { key: own, direction, interface, ts, .. } = *segment;
         let mark = self.mark(segment);
-        let place = mark as usize % RECENT;
         let is_syn = segment.flags.has(Flags::SYN);
+        let place = if is_syn { mark as usize % SYNS } else { SYNS + mark as usize % (RECENT - SYNS) };
         let seen = self.recent[place].filter(|seen| seen.mark == mark);
         if let Some(original) = seen.filter(|seen| seen.is_original_of(segment)) {
             let (key, is_parallel, downstream) = (original.key, original.direction == direction, direction);

@@ -89,6 +89,20 @@ fn copies_are_counted_whichever_interface_is_read_first() {
 }
 
 #[test]
+fn a_translation_is_found_though_a_download_was_read_in_between() {
+    let behind = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
+    let frames = both_sides(Wire::default(), behind, 8_000);
+    let [outside, inside] = [0, 1].map(|side| frames.iter().skip(side).step_by(2).cloned().collect::<Vec<_>>());
+    let mut download = Forge::new(Wire { client_port: 50_001, isn: [7, 7], segment: 10, ..Wire::default() });
+    download.handshake();
+    download.say(1, &[b'x'; 1_000_000]);
+    let meanwhile = download.frames.into_iter().map(|frame| Frame { ts: outside[0].ts, ..frame }).collect();
+    let (requests, responses, opened, _) =
+        figures(&counted(&[outside, meanwhile, inside].concat(), Some(nat::Nat::default())));
+    assert_eq!((requests, responses, opened), (3, 4, 2));
+}
+
+#[test]
 fn what_differs_in_numbers_time_or_interface_is_no_translation() {
     let other = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
     let table = [
