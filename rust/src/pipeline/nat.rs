@@ -15,10 +15,12 @@ use hashbrown::HashMap;
 use super::decode::{Direction, Endpoint, Flags, FlowKey, Segment};
 use super::packet::{InterfaceId, SECOND, Timestamp};
 
-/// Segments remembered, the newest of each place: as many as a busy machine's interfaces bring between two looks at them.
+/// Segments remembered, the newest: as many as a busy machine's interfaces bring between two looks at them.
 const RECENT: usize = 1 << 14;
 /// Of these so many are SYNs, with places of their own: a download displaces none.
 const SYNS: usize = RECENT / 2;
+/// Places of which each segment takes one, that of the oldest: so a few that fall on the same one displace nothing.
+const WAYS: usize = 4;
 /// Translated connections remembered: as many as Linux tracks on a small machine, some 10 MB.
 const TRANSLATED: usize = 65_536;
 /// Translation takes microseconds; a delayed softirq takes milliseconds.
@@ -99,7 +101,8 @@ impl Table {
         let mark = self.mark(segment);
         let is_syn = segment.flags.has(Flags::SYN);
         let place = if is_syn { mark as usize % SYNS } else { SYNS + mark as usize % (RECENT - SYNS) };
-        let seen = self.recent[place].filter(|seen| seen.mark == mark);
+        let places = place / WAYS * WAYS..(place / WAYS + 1) * WAYS;
+        let seen = self.recent[places.clone()].iter().flatten().find(|seen| seen.mark == mark).copied();
         if let Some(original) = seen.filter(|seen| seen.is_original_of(segment)) {
             let (key, is_parallel, downstream) = (original.key, original.direction == direction, direction);
             let translated = Translated { key, is_parallel, downstream, is_sure: !is_syn, doubted: None };
@@ -129,7 +132,10 @@ impl Table {
             None => self.translated.remove(&own).is_some(),
         };
         let Segment { key, direction, .. } = *segment;
-        self.recent[place] = Some(Seen { mark, own, key, direction, interface, ts });
+        let age = |place: &&mut Option<Seen>| place.filter(|seen| seen.mark != mark).map(|seen| seen.ts);
+        if let Some(place) = self.recent[places].iter_mut().min_by_key(age) {
+            *place = Some(Seen { mark, own, key, direction, interface, ts });
+        }
         known.is_some()
     }
 
