@@ -95,7 +95,7 @@ fn a_translation_is_found_though_a_download_was_read_in_between() {
     let [outside, inside] = [0, 1].map(|side| frames.iter().skip(side).step_by(2).cloned().collect::<Vec<_>>());
     let mut download = Forge::new(Wire { client_port: 50_001, isn: [7, 7], segment: 10, ..Wire::default() });
     download.handshake();
-    download.say(1, &[b'x'; 1_000_000]);
+    download.say(1, &vec![b'x'; 1_000_000]);
     let meanwhile = download.frames.into_iter().map(|frame| Frame { ts: outside[0].ts, ..frame }).collect();
     let (requests, responses, opened, _) =
         figures(&counted(&[outside, meanwhile, inside].concat(), Some(nat::Nat::default())));
