@@ -8,7 +8,7 @@ use super::fanout::{Group, shut};
 use super::{
     DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks,
 };
-use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
+use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 
 /// How to open interfaces.
 #[derive(Clone, Debug)]
@@ -28,9 +28,6 @@ pub struct Settings {
 /// After this long the kernel hands over a block that is not full. It delays packets, and is no read time-out.
 pub const BLOCK_TIMEOUT_MS: i32 = 50;
 
-/// A packet this much older than the start of the capture was not waiting for it: the clock was set back.
-const MAX_WAIT: u64 = 10 * SECOND as u64;
-
 /// A handle on an interface being captured from.
 pub struct Interface {
     /// As the system calls it.
@@ -39,8 +36,9 @@ pub struct Interface {
     pub id: InterfaceId,
     /// Which opening of an interface this handle belongs to.
     pub opening: u32,
-    /// Earlier packets came before the handles of the interface divided them; until the first later one is seen.
-    since: Option<Timestamp>,
+    /// When, by the steady clock, the handles of the interface began to divide its packets; until the first later one is
+    /// seen.
+    since: Option<i64>,
     capture: Capture<Active>,
     link_type: LinkType,
     /// Kernel and interface drops as last read; they wrap.
@@ -112,14 +110,20 @@ impl Interface {
         set.map_err(|error| Error::Filter(words(&error)))
     }
 
-    /// Hands over the packets that are there, `max` at the most. Returns how many.
-    pub fn dispatch(&mut self, max: usize, mut take: impl FnMut(&Packet<'_>)) -> Result<usize, Error> {
+    /// Hands over the packets that are there, `max` at the most. Returns how many. What was stamped before some time of the
+    /// steady clock is told by `is_before`.
+    pub fn dispatch(
+        &mut self,
+        max: usize,
+        is_before: impl Fn(Timestamp, i64) -> bool,
+        mut take: impl FnMut(&Packet<'_>),
+    ) -> Result<usize, Error> {
         let Self { id, link_type, ref mut since, .. } = *self;
         let handler = |packet: pcap::Packet<'_>| {
             let header = packet.header;
             // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
             let ts = Timestamp::new(header.ts.tv_sec, header.ts.tv_usec);
-            if since.is_some_and(|since| (1..MAX_WAIT).contains(&since.since(ts))) {
+            if since.is_some_and(|since| is_before(ts, since)) {
                 return;
             }
             *since = None;
@@ -144,9 +148,9 @@ impl AsFd for Interface {
     }
 }
 
-/// Makes a group of the handles, and tells when that was done. While it is being made no packet comes in: it would be
-/// everybody's or nobody's.
-fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
+/// Makes a group of the handles, and tells when that was done, by the steady clock. While it is being made no packet comes
+/// in: it would be everybody's or nobody's.
+fn join(handles: &[Interface]) -> std::io::Result<i64> {
     for handle in handles {
         shut(handle.as_fd())?;
     }
@@ -154,7 +158,7 @@ fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
     for handle in handles {
         group.join(handle.as_fd())?;
     }
-    Ok(clocks::read().wall)
+    Ok(clocks::read().steady)
 }
 
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for

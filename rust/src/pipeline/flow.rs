@@ -281,7 +281,8 @@ impl<T: Default> Flows<T> {
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
-        if !observation.signs.has(Signs::COUNTED) {
+        // Of two packets the later one is the copy, though it be the one whose link is judged.
+        if !observation.signs.has(Signs::COUNTED) || observation.signs.has(Signs::ONWARD) {
             observation.signs.add_if(flow.has_seen(segment), Signs::COPY);
         }
         let is_again = observation.signs.has(Signs::RETRANSMITTED);

@@ -8,6 +8,7 @@
 //! Not done here: which request a response answers (`exchange`), and so whether a response has a body: that is asked.
 
 mod body;
+mod grammar;
 mod head;
 mod lines;
 mod message;

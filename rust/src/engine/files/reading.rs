@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::filters::Filters;
+use super::filters::{Filters, Sieve};
 use super::points::Points;
-use super::stream::{Known, Now, Sieve, Stream};
+use super::stream::{Known, Now, Stream};
 use super::turns::Turn;
 use super::{MAX_OPEN, Unopened, Workers, open, pace};
 use crate::capture::Error;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::filters::Sieve;
 use super::points::{Point, Points};
-use super::turns::Standing;
 use crate::capture::file::{FileInterface, InOrder, Missing, Problem, Reach};
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
@@ -66,17 +66,6 @@ impl Pipe {
     }
 }
 
-/// What becomes of the packets of an interface.
-#[derive(Clone, Copy, Debug)]
-pub enum Sieve {
-    /// All are meant.
-    Open,
-    /// Those that match the filter of this number.
-    Filter(usize),
-    /// The filter means nothing on such a link: they cannot be read.
-    Shut,
-}
-
 /// An interface of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
@@ -85,6 +74,17 @@ pub struct Known {
     /// `LINKTYPE_` number.
     pub number: u32,
     pub sieve: Sieve,
+}
+
+/// What is known of an input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// When its next packet was captured, when that is at hand.
+    pub head: Option<Timestamp>,
+    /// No packet comes from before, where none is at hand.
+    pub floor: Option<Timestamp>,
+    /// Live packets from before have all come.
+    pub settled: Option<Timestamp>,
 }
 
 /// One input.

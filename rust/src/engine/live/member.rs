@@ -132,10 +132,10 @@ impl Member {
     /// Takes a batch from every interface. Returns whether one of them has more.
     fn take_packets(&mut self) -> bool {
         self.look();
-        let mut open = std::mem::take(&mut self.open);
+        let (mut open, time) = (std::mem::take(&mut self.open), self.time);
         let mut is_busy = false;
         for interface in &mut open {
-            match interface.dispatch(BATCH, |packet| self.push(packet)) {
+            match interface.dispatch(BATCH, |stamp, steady| time.is_before(stamp, steady), |packet| self.push(packet)) {
                 Ok(taken) => is_busy |= taken == BATCH,
                 Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
             }
