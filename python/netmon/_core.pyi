@@ -420,7 +420,7 @@ class Snapshot(_Counts):
     def without_exchanges(self) -> Snapshot:
         """The same counts, with no `exchanges`."""
     def silence(self, length: float) -> Snapshot:
-        """The empty interval of `length` seconds that follows: interfaces and connections tracked stay as they were."""
+        """The silence of `length` seconds that follows: interfaces and connections tracked stay as they were."""
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
         """The snapshot of them all. Associative and commutative, with the interpreter released."""
@@ -609,4 +609,4 @@ class Engine:
     def interfaces(self) -> list[str]:
         """The names being captured from now; files by their path."""
     def log(self) -> list[tuple[str, str]]:
-        """Takes what the capture had to say since last asked, as (level, message); bounded."""
+        """Takes what the capture had to say since last asked, as (level, message), safe to show; bounded."""

@@ -118,10 +118,10 @@ class _Watch:
         start, end = _micros(snapshot.start), _micros(snapshot.end)
         if end > start:
             self._interval = min(self._interval or end - start, end - start)
-        events = self._pass_gap(until=start)
+        count: int = getattr(snapshot, self._rule.metric)
+        events = self._pass_gap(until=start if count else end)  # an empty snapshot may stand for many intervals
         self._now = max(self._now, end)  # packet time may jump backwards; what was decided stays
         self._forget()
-        count: int = getattr(snapshot, self._rule.metric)
         if count:
             self._counts.append((self._now, count))
             self._sum += count

@@ -28,8 +28,9 @@ examples:
   sudo netmon --once --json            the next 10 seconds as one JSON document
   sudo netmon --demo                   something to look at: traffic of its own on loopback
 
-exit codes: 0 ended, 1 failed while running, 2 wrong usage or configuration, 3 not permitted to capture,
-            4 no usable interface or file, 5 --fail-on-alert and an alert fired
+exit codes: 0 ended, 1 failed while running, or a compressed file was not read whole,
+            2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
+            5 --fail-on-alert and an alert fired
 """
 
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
@@ -98,7 +99,10 @@ def _run(arguments: list[str]) -> int:
         with demo.traffic() as port:
             fired = session.run(settings, filter=demo.filter_for(port), demo=True)
     else:
-        fired = session.run(settings, once=flags.once)
+        try:
+            fired = session.run(settings, once=flags.once)
+        except session.IncompleteError:  # told already
+            return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
 
 
@@ -145,9 +149,18 @@ def _filters(flags: argparse.Namespace) -> str | None:
     return given[0] if given else None
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats what was typed, or what a shell made of ``*``, without what a terminal would obey."""
+
+    def error(self, message: str) -> NoReturn:
+        from netmon import format as fmt  # noqa: PLC0415  as above
+
+        super().error(fmt.sanitize(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, made from the table of options; flags that are not given leave no trace."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="netmon",
         usage="netmon [OPTIONS] [BPF EXPRESSION...]",
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
@@ -218,13 +231,15 @@ def _reader(name: str) -> Callable[[str], Any]:
 
 def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    text = fmt.sanitize((error.strerror if isinstance(error, OSError) else None) or str(error))
     if isinstance(error, PermissionError) and error.filename is None:
         from netmon import advice  # noqa: PLC0415  as above
 
         return NOT_PERMITTED, advice.not_permitted(text, arguments)
     if isinstance(error, OSError) and error.filename:
-        text = f"{error.filename}: {text}"
+        text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         from netmon import advice  # noqa: PLC0415  as above
 
@@ -232,7 +247,7 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
             return code, f"netmon: {words}{text}"
-    return FAILED, f"netmon: internal error, please report it: {error!r}"
+    return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
 
 
 def _files_taken_for_filter(arguments: list[str]) -> list[str]:

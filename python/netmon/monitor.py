@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Protocol, Self, TypeAlias
 
 from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon.format import sanitize
 from netmon.pace import Schedule
 
 STEP = 0.1
@@ -111,8 +112,11 @@ class Monitor:
         self._engine.close()
 
     def log(self) -> list[tuple[str, str]]:
-        """Takes what the capture had to say since last asked: (level, message)."""
-        return self._engine.log()
+        """Takes what the capture had to say since last asked: (level, message), safe to show.
+
+        An ``"error"`` says that a compressed file was not read whole; the others are ``"warning"`` and ``"info"``.
+        """
+        return [(level, sanitize(message)) for level, message in self._engine.log()]
 
     def snapshots(self) -> Generator[Snapshot]:
         """One snapshot per interval until the end; the capture is closed when the iterator ends or is dropped."""

@@ -32,6 +32,10 @@ NOTES = 100
 """Messages of the capture kept while the screen is up; the newest tell most."""
 
 
+class IncompleteError(Exception):
+    """All outputs are written, and not all that was to be read is in them. The log says what is missing."""
+
+
 def run(
     settings: Settings,
     *,
@@ -41,7 +45,7 @@ def run(
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
-    """Runs until the end, and tells whether an alert fired.
+    """Runs until the end, and tells whether an alert fired. Raises IncompleteError last, if a file was not read whole.
 
     `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
     first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
@@ -59,6 +63,8 @@ def run(
         else:
             session.sinks.append(_stdout(settings, console))
             session.run()
+    if session.is_incomplete:
+        raise IncompleteError
     return session.frame is not None and session.frame.tally.fired > 0
 
 
@@ -76,6 +82,7 @@ class Session:
     ) -> None:
         self.sinks: list[Sink] = []
         self.frame: Frame | None = None
+        self.is_incomplete = False
         self._settings = settings
         self._monitor = monitor
         self._console = console
@@ -214,7 +221,9 @@ class Session:
         """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""
         levels = ("error", "warning", "info", "debug")
         heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
-        lines = [f"netmon: {level}: {message}\n" for level, message in self._monitor.log() if level in heard]
+        log = self._monitor.log()
+        self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in log)
+        lines = [f"netmon: {level}: {message}\n" for level, message in log if level in heard]
         if self._notes is not None:
             self._notes.extend(lines)
             if lines and self._note is not None:
@@ -266,4 +275,5 @@ def _stdout(settings: Settings, console: Console) -> Sink:
     from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
 
     color = console.wants_color(settings.color)
-    return Plain(console.stdout, window=settings.window, top=settings.top, color=color)
+    plays = bool(settings.read) and settings.speed is not None
+    return Plain(console.stdout, window=settings.window, top=settings.top, color=color, plays=plays)

@@ -58,6 +58,8 @@ pub const MAX_WORKERS: usize = 64;
 /// How grave a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
+    /// Something that was asked for was not done whole.
+    Error,
     /// Good to know.
     Info,
     /// Something is not seen that could be.
@@ -80,6 +82,9 @@ impl Shared {
     fn log(&self, level: Level, message: String) {
         let mut log = lock(&self.log);
         if log.len() < MAX_LOG {
+            log.push((level, message));
+        } else if level == Level::Error && log.len() < 2 * MAX_LOG {
+            // An error is told however many warnings there are.
             log.push((level, message));
         }
     }

@@ -5,6 +5,7 @@
 
 mod engine;
 mod held;
+mod legible;
 mod ranking;
 mod rows;
 mod snapshot;
@@ -22,7 +23,7 @@ create_exception!(netmon, FilterError, PyValueError, "The BPF expression does no
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
-        let words = error.to_string();
+        let words = legible::legible(&error.to_string());
         match error {
             Error::NotPermitted { .. } => PyPermissionError::new_err(words),
             Error::NoInterface(_) | Error::File { .. } | Error::LinkType { .. } => SourceError::new_err(words),

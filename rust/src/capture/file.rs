@@ -4,6 +4,7 @@
 //! read is counted. A file that is damaged from somewhere on is read up to there, and says so.
 
 mod blocks;
+mod described;
 mod input;
 mod order;
 mod pages;
@@ -16,6 +17,7 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rustix::fs::OFlags;
@@ -28,7 +30,7 @@ use blocks::{Blocks, Patient, Pipe, Reader};
 pub use blocks::{Lease, Pace};
 use input::Input;
 pub use order::{Given, InOrder};
-use unpack::Unpacked;
+use unpack::{Fault, Unpacked};
 
 /// No record is larger: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
@@ -44,7 +46,7 @@ pub struct Record<'a> {
     /// Its length on the wire.
     pub wire_len: u32,
     /// Which of [`CaptureFile::interfaces`] it came from.
-    pub interface: usize,
+    pub interface: u16,
     /// What was captured of it.
     pub data: &'a [u8],
 }
@@ -58,10 +60,10 @@ pub struct FileInterface {
     pub link_type: Option<LinkType>,
     /// `LINKTYPE_` number.
     pub number: u32,
-    /// Which section of the file describes it.
-    pub section: u32,
-    /// Its number in that section.
+    /// Its number in its section.
     pub place: u32,
+    /// It stands for interfaces that are too many to be told apart.
+    pub is_rest: bool,
 }
 
 /// Packets that were on the link, or are in the file, and are not handed over.
@@ -118,6 +120,8 @@ pub enum Problem {
     Truncated,
     /// It is no capture, or not any more.
     Malformed(String),
+    /// It is compressed and was not read to its end, or is other than what was compressed.
+    Packed(String),
     /// The system failed to read.
     Io(io::Error),
 }
@@ -126,7 +130,7 @@ impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Truncated => f.write_str("ends in the middle of a packet; what is before it was read"),
-            Self::Malformed(what) => f.write_str(what),
+            Self::Malformed(what) | Self::Packed(what) => f.write_str(what),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -134,11 +138,10 @@ impl std::fmt::Display for Problem {
 
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Truncated,
-            io::ErrorKind::InvalidData => Self::Malformed(format!("cannot be decompressed any further: {error}")),
-            _ => Self::Io(error),
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Fault>) {
+            return Self::Packed(error.to_string());
         }
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Truncated } else { Self::Io(error) }
     }
 }
 
@@ -167,7 +170,7 @@ pub enum Reach {
 /// A packet in the input's buffer.
 #[derive(Clone, Copy)]
 struct Location {
-    interface: usize,
+    interface: u16,
     ts: Timestamp,
     wire_len: u32,
     at: usize,
@@ -189,6 +192,7 @@ pub struct CaptureFile {
     /// Bytes it takes to go on, at the end of a block; `None` while there may be packets in it.
     needs: Option<usize>,
     is_pipe: bool,
+    is_packed: Arc<AtomicBool>,
 }
 
 impl CaptureFile {
@@ -211,8 +215,9 @@ impl CaptureFile {
         }
         let stop = Bell::new()?;
         let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone() }));
+        let is_packed = source.packedness();
         let blocks = Blocks::of_pipe(Pipe { source: Box::new(source), stop }, news.clone())?;
-        Ok(Self { is_pipe: true, ..Self::of(blocks) })
+        Ok(Self { is_pipe: true, ..Self::of(blocks, is_packed) })
     }
 
     /// Reads a capture from anywhere.
@@ -223,12 +228,14 @@ impl CaptureFile {
     }
 
     fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        Self::of(Blocks::new(Box::new(Unpacked::new(source)), pace))
+        let source = Unpacked::new(source);
+        let is_packed = source.packedness();
+        Self::of(Blocks::new(Box::new(source), pace), is_packed)
     }
 
-    fn of(blocks: Blocks) -> Self {
+    fn of(blocks: Blocks, is_packed: Arc<AtomicBool>) -> Self {
         let input = Input::new(blocks);
-        Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false }
+        Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false, is_packed }
     }
 
     /// Reads up to the first interface, so that a link type nobody can decode is known at once.
@@ -268,6 +275,17 @@ impl CaptureFile {
     /// It can be read once only, and may say nothing for long.
     pub fn is_pipe(&self) -> bool {
         self.is_pipe
+    }
+
+    /// What stopped it, for a packed file: what was packed was whole, so that something of it is missing is no habit of
+    /// those who write captures.
+    fn judge(&self, problem: Problem) -> Problem {
+        match problem {
+            Problem::Truncated | Problem::Malformed(_) if self.is_packed.load(Ordering::Relaxed) => {
+                Problem::Packed(problem.to_string())
+            }
+            other => other,
+        }
     }
 
     /// The next packet, in the order of the file; `None` at the end.

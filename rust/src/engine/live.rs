@@ -5,6 +5,7 @@
 
 mod clocks;
 mod member;
+mod numbers;
 mod post;
 mod timeline;
 
@@ -22,6 +23,7 @@ use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
 use clocks::Clocks;
 use member::Member;
+use numbers::Numbers;
 use post::{Mail, Post};
 
 /// How often interfaces are looked for that came up or went away.
@@ -47,7 +49,7 @@ impl Live {
             post,
             selection,
             settings,
-            names: Vec::new(),
+            numbers: Numbers::default(),
             refused: Vec::new(),
             openings: 0,
             next_scan: Instant::now() + RESCAN,
@@ -87,8 +89,7 @@ pub struct Coordinator {
     post: Arc<Post>,
     selection: Selection,
     settings: Settings,
-    /// Every name seen so far, at the place of its number; a name that comes back keeps its number.
-    names: Vec<String>,
+    numbers: Numbers,
     /// Names that could not be opened: said once.
     refused: Vec<String>,
     /// Interfaces opened so far.
@@ -127,7 +128,7 @@ impl Coordinator {
         for (id, opening, reason) in std::mem::take(&mut first.failed) {
             // Another worker may tell of one that is given up, or open again, already.
             if first.open.iter().any(|interface| interface.opening == opening) {
-                self.lose(first, id, &reason);
+                self.lose(first, id, opening, &reason);
             }
         }
         if Instant::now() >= self.next_scan {
@@ -137,13 +138,9 @@ impl Coordinator {
     }
 
     fn add(&mut self, first: &mut Member, name: &str, state: InterfaceState) -> Result<(), Error> {
-        let number = self.names.iter().position(|known| known == name).unwrap_or(self.names.len());
-        let id = InterfaceId(number as u16);
+        let id = self.numbers.give(name, first.open.iter().map(|interface| interface.id));
         self.openings += 1;
         let handles = Interface::open(name, id, self.openings, self.job.workers, &self.settings)?;
-        if number == self.names.len() {
-            self.names.push(name.to_owned());
-        }
         for (to, handle) in handles.into_iter().enumerate() {
             if to == 0 {
                 first.open.push(handle);
@@ -156,6 +153,9 @@ impl Coordinator {
     }
 
     fn refuse(&mut self, name: &str, error: &Error) {
+        if self.refused.len() >= InterfaceId::MOST {
+            self.refused.clear();
+        }
         if !self.refused.iter().any(|refused| refused == name) {
             self.refused.push(name.to_owned());
             self.job.shared.log(Level::Warning, format!("not capturing on {name}: {error}"));
@@ -170,9 +170,9 @@ impl Coordinator {
         self.next_scan = Instant::now() + RESCAN;
         let Ok(there) = interfaces::list() else { return };
         let is_up = |name: &str| there.iter().any(|info| info.name == name && info.up);
-        let gone = first.open.iter().filter(|interface| !is_up(&interface.name)).map(|interface| interface.id);
-        for id in gone.collect::<Vec<_>>() {
-            self.lose(first, id, "went down");
+        let gone = first.open.iter().filter(|interface| !is_up(&interface.name));
+        for (id, opening) in gone.map(|interface| (interface.id, interface.opening)).collect::<Vec<_>>() {
+            self.lose(first, id, opening, "went down");
         }
         for name in self.selection.select(&there) {
             if is_up(&name) && !first.open.iter().any(|interface| interface.name == name) {
@@ -184,17 +184,19 @@ impl Coordinator {
         }
         // Who asked for an interface by name is told again and again that it is down.
         for name in self.selection.exact().filter(|name| !first.open.iter().any(|open| open.name == **name)) {
-            if let Some(number) = self.names.iter().position(|known| known == name) {
-                first.pipeline.set_interface(InterfaceId(number as u16), name, InterfaceState::Down);
+            if let Some(id) = self.numbers.find(name) {
+                first.pipeline.set_interface(id, name, InterfaceState::Down);
             }
         }
         self.publish_names(first);
     }
 
-    fn lose(&mut self, first: &mut Member, id: InterfaceId, reason: &str) {
-        let name = &self.names[usize::from(id.0)];
-        first.open.retain(|interface| interface.id != id);
-        first.pipeline.set_interface(id, name, InterfaceState::Down);
+    fn lose(&mut self, first: &mut Member, id: InterfaceId, opening: u32, reason: &str) {
+        let Some(at) = first.open.iter().position(|interface| interface.opening == opening) else { return };
+        let name = first.open.remove(at).name;
+        if id != InterfaceId::OTHER {
+            first.pipeline.set_interface(id, &name, InterfaceState::Down);
+        }
         self.post.send_others(|| Mail::Lose(id, name.clone()));
         self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
         self.publish_names(first);

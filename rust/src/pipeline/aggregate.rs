@@ -22,6 +22,9 @@ use super::snapshot::{self, Capture, Interface, InterfaceState, ServerName, Snap
 use rows::Rows;
 pub use rows::Ticket;
 
+/// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
+const ROLL_CALL: usize = 128;
+
 /// What to aggregate.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -63,6 +66,10 @@ impl Port {
             by_protocol: Default::default(),
             tcp: Tcp::default(),
         }
+    }
+
+    fn has_counted(&self) -> bool {
+        self.traffic.packets > 0 || self.tcp != Tcp::default()
     }
 
     fn take_traffic(&mut self) -> Traffic {
@@ -110,16 +117,34 @@ impl Aggregate {
 
     /// Says how an interface is called and how it is. Numbers may be given in any order. Under another name it counts anew.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
-        let at = usize::from(id.0);
+        let at = usize::from(id.min(InterfaceId::OTHER).0);
         while self.ports.len() <= at {
             self.ports.push(Port::new());
         }
         let port = &mut self.ports[at];
-        let name: Arc<str> = name::clean(name, name::MAX_PATH).into();
+        let name: Arc<str> =
+            if id < InterfaceId::OTHER { name::clean(name, name::MAX_PATH) } else { snapshot::OTHER.into() }.into();
         if port.name != name && (port.traffic != Traffic::default() || port.tcp != Tcp::default()) {
-            self.renamed.push(std::mem::replace(port, Port::new()));
+            let mut before = std::mem::replace(port, Port::new());
+            if self.renamed.len() >= InterfaceId::MOST {
+                before.name = snapshot::OTHER.into();
+            }
+            self.rename(before);
         }
+        let port = &mut self.ports[at];
         (port.name, port.state, port.is_news) = (name, state, true);
+    }
+
+    /// Keeps what was counted under a name that is given up. Names that are too many are one.
+    fn rename(&mut self, mut before: Port) {
+        let is_full = self.renamed.len() > InterfaceId::MOST;
+        match self.renamed.last_mut().filter(|_| is_full) {
+            Some(other) => {
+                other.traffic.merge(&before.take_traffic());
+                other.tcp.merge(&before.tcp);
+            }
+            None => self.renamed.push(before),
+        }
     }
 
     /// Counts a packet, with what its connection speaks.
@@ -142,10 +167,11 @@ impl Aggregate {
 
     fn port(&mut self, interface: InterfaceId) -> &mut Port {
         let at = usize::from(interface.0);
-        if at >= self.ports.len() {
-            self.set_unnamed_interface(interface);
+        if at < self.ports.len() {
+            return &mut self.ports[at];
         }
-        &mut self.ports[at]
+        self.set_unnamed_interface(interface.min(InterfaceId::OTHER));
+        &mut self.ports[at.min(InterfaceId::MOST)]
     }
 
     #[cold]
@@ -183,7 +209,7 @@ impl Aggregate {
         let ports = &mut self.ports;
         let hosts = self.rows.take(&mut capture, |interface, tcp| {
             // One is made for every interface that a packet came from.
-            if let Some(port) = ports.get_mut(usize::from(interface.0)) {
+            if let Some(port) = ports.get_mut(usize::from(interface.0).min(InterfaceId::MOST)) {
                 port.tcp.merge(tcp);
             }
         });
@@ -212,11 +238,12 @@ impl Aggregate {
     }
 
     fn take_interfaces(&mut self, end: Timestamp) -> Vec<Interface> {
+        let is_listed = self.ports.len() <= ROLL_CALL;
         let mut interfaces: Vec<Interface> = self
             .renamed
             .iter_mut()
             .chain(&mut self.ports)
-            .filter(|port| port.state != InterfaceState::Down || port.is_news || port.traffic != Traffic::default())
+            .filter(|port| port.is_news || port.state != InterfaceState::Down && is_listed || port.has_counted())
             .map(|port| Interface {
                 name: port.name.clone(),
                 traffic: port.take_traffic(),
@@ -271,7 +298,7 @@ impl Aggregate {
             return;
         }
         let (host, section) = self.rows.names(ticket);
-        let interface = self.ports.get(usize::from(exchange.interface.0));
+        let interface = self.ports.get(usize::from(exchange.interface.0).min(InterfaceId::MOST));
         self.exchanges.push(snapshot::Exchange {
             ts: exchange.ts,
             client: exchange.client,
@@ -395,11 +422,14 @@ impl Sink for Aggregate {
         if signs == Signs::default() {
             return;
         }
-        let tcp = match ticket {
-            Some(ticket) => self.rows.tcp(ticket, segment.interface),
-            None => &mut self.port(segment.interface).tcp,
-        };
-        count(tcp, signs, rtt.map(Sample::new), from_client);
+        if let Some(ticket) = ticket {
+            let (tcp, is_at_home) = self.rows.tcp(ticket, segment.interface);
+            count(tcp, signs, rtt.map(Sample::new), from_client);
+            if is_at_home {
+                return;
+            }
+        }
+        count(&mut self.port(segment.interface).tcp, signs, rtt.map(Sample::new), from_client);
     }
 
     fn server_name(&mut self, name: &[u8]) {

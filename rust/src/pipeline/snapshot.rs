@@ -436,7 +436,7 @@ impl Snapshot {
     /// How many rows it has in all its tables: what its memory grows with.
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
-        self.hosts.len() + sections + self.server_names.len() + self.exchanges.len()
+        self.hosts.len() + sections + self.interfaces.len() + self.server_names.len() + self.exchanges.len()
     }
 
     /// Position of the host of this name.

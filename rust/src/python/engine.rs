@@ -7,6 +7,7 @@ use pyo3::exceptions::{PyEOFError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::CaptureError;
+use super::legible::legible;
 use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN};
@@ -132,7 +133,7 @@ impl Engine {
                 Next::Nothing if left.is_zero() => return Ok(None),
                 Next::Nothing => py.check_signals()?,
                 Next::End => return Err(PyEOFError::new_err("the capture has ended")),
-                Next::Failed(reason) => return Err(CaptureError::new_err(reason)),
+                Next::Failed(reason) => return Err(CaptureError::new_err(legible(&reason))),
             }
         }
     }
@@ -153,7 +154,7 @@ impl Engine {
 
     fn log(&self) -> Vec<(&'static str, String)> {
         let log = self.running.get().map(engine::Engine::take_log).unwrap_or_default();
-        log.into_iter().map(|(level, message)| (level_name(level), message)).collect()
+        log.into_iter().map(|(level, message)| (level_name(level), legible(&message))).collect()
     }
 }
 
@@ -168,6 +169,7 @@ impl Engine {
 
 fn level_name(level: Level) -> &'static str {
     match level {
+        Level::Error => "error",
         Level::Info => "info",
         Level::Warning => "warning",
     }

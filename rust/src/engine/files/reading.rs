@@ -12,6 +12,8 @@ use crate::capture::file::{FileInterface, Missing, Problem, Reach};
 use crate::capture::wait::Bell;
 use crate::engine::intervals::Intervals;
 use crate::engine::{Job, Level};
+use crate::pipeline::packet::InterfaceId;
+use crate::pipeline::snapshot::OTHER;
 
 /// All inputs, being read.
 pub struct Reading<'a> {
@@ -113,6 +115,7 @@ impl Reading<'_> {
             Some(Problem::Io(error)) => return Err(Error::Failed { name: path, reason: error.to_string() }),
             // The wait for a pipe was ended.
             Some(_) if shared.bell.is_rung() => {}
+            Some(problem @ Problem::Packed(_)) => shared.log(Level::Error, format!("{path}: {problem}")),
             Some(problem) => shared.log(Level::Warning, format!("{path}: {problem}")),
             None => {}
         }
@@ -150,7 +153,7 @@ impl Reading<'_> {
         let Some(stream) = self.open.get_mut(at) else { return Ok(()) };
         for (FileInterface { name, link_type, number, .. }, id) in stream.learn(&mut self.points) {
             let path = &stream.path;
-            let name = name.as_deref().unwrap_or(path);
+            let name = if id == InterfaceId::OTHER { OTHER } else { name.as_deref().unwrap_or(path) };
             workers.set_interface(id, name);
             let sieve = if link_type.is_some() { self.filters.find(number)? } else { Sieve::Open };
             let trouble = match (link_type, sieve) {

@@ -93,9 +93,8 @@ pub struct Stream {
     pub packets: InOrder,
     /// The interfaces of its packets.
     pub known: Vec<Known>,
-    /// Those of the newest section.
+    /// Where they were captured.
     points: Vec<Point>,
-    section: u32,
     /// Set for what can be read once only.
     pub pipe: Option<Pipe>,
     /// Packets that could not be read.
@@ -104,7 +103,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn new(path: String, packets: InOrder, pipe: Option<Pipe>) -> Self {
-        Self { path, packets, known: Vec::new(), points: Vec::new(), section: 0, pipe, unread: 0 }
+        Self { path, packets, known: Vec::new(), points: Vec::new(), pipe, unread: 0 }
     }
 
     /// Reads on when there is nothing to give. Who is in a hurry takes all that a pipe has said.
@@ -153,11 +152,6 @@ impl Stream {
         let new = self.packets.interfaces().get(self.known.len()..).unwrap_or_default().to_vec();
         let mut learnt = Vec::with_capacity(new.len());
         for interface in new {
-            if interface.section != self.section {
-                // A section comes after the one before.
-                self.leave(points);
-                self.section = interface.section;
-            }
             let point = points.take(&interface, &self.path);
             learnt.push((interface, point.id));
             self.points.push(point);

@@ -121,8 +121,10 @@ impl Member {
                 }
                 Mail::Lose(id, name) => {
                     // The handle may have failed here before, and be gone.
-                    self.open.retain(|interface| interface.id != id);
-                    self.pipeline.set_interface(id, &name, InterfaceState::Down);
+                    self.open.retain(|interface| interface.name != name);
+                    if id != InterfaceId::OTHER {
+                        self.pipeline.set_interface(id, &name, InterfaceState::Down);
+                    }
                 }
                 Mail::Failed(id, opening, reason) => self.failed.push((id, opening, reason)),
             }

@@ -38,25 +38,16 @@ struct HostRow {
     /// What the row may have missed before it came in.
     missed: u64,
     addresses: Vec<Ipv6Addr>,
-    /// Health of its connections, by where it was observed. Nearly always that is one interface.
-    health: Vec<(InterfaceId, Tcp)>,
-    /// Of these connections before they were its own: counted at their interfaces already.
-    openings: Tcp,
+    /// Where its connections were first observed in this interval. Nearly always that is the only interface.
+    home: Option<InterfaceId>,
+    /// Health of its connections there.
+    health: Tcp,
+    /// Health that was counted at its interface already: on other interfaces, and before the connections were its own.
+    elsewhere: Tcp,
     sections: Vec<u32>,
     /// The section for those that did not fit.
     rest: Option<u32>,
     lightest: Lightest,
-}
-
-impl HostRow {
-    fn health_at(&mut self, interface: InterfaceId) -> &mut Tcp {
-        let known = self.health.iter().position(|(known, _)| *known == interface);
-        let at = known.unwrap_or_else(|| {
-            self.health.push((interface, Tcp::default()));
-            self.health.len() - 1
-        });
-        &mut self.health[at].1
-    }
 }
 
 #[derive(Debug)]
@@ -86,6 +77,8 @@ pub struct Rows {
     hosts_folded: u64,
     sections_folded: u64,
     hits_error: u64,
+    /// Health of hosts that were folded, at the place of the number of their interface.
+    folded: Vec<Tcp>,
 }
 
 /// The slot of the host that stands for those that did not fit.
@@ -108,6 +101,7 @@ impl Rows {
             hosts_folded: 0,
             sections_folded: 0,
             hits_error: 0,
+            folded: Vec::new(),
         };
         let rest = rows.add_host(OTHER, 0);
         debug_assert_eq!(rest, REST);
@@ -141,16 +135,19 @@ impl Rows {
         &mut self.sections[section as usize].counts
     }
 
-    /// Connection health of the row's host, as observed at an interface.
-    pub fn tcp(&mut self, ticket: Ticket, interface: InterfaceId) -> &mut Tcp {
+    /// Connection health of the row's host for what is observed at an interface. False if it is to be counted at the interface
+    /// as well.
+    pub fn tcp(&mut self, ticket: Ticket, interface: InterfaceId) -> (&mut Tcp, bool) {
         let host = self.resolve_host(ticket);
-        self.hosts[host as usize].health_at(interface)
+        let row = &mut self.hosts[host as usize];
+        let is_at_home = *row.home.get_or_insert(interface) == interface;
+        (if is_at_home { &mut row.health } else { &mut row.elsewhere }, is_at_home)
     }
 
     /// Health of the same connections before they belonged to the row's host.
     pub fn openings(&mut self, ticket: Ticket) -> &mut Tcp {
         let host = self.resolve_host(ticket);
-        &mut self.hosts[host as usize].openings
+        &mut self.hosts[host as usize].elsewhere
     }
 
     /// Names of the row.
@@ -182,15 +179,18 @@ impl Rows {
         capture.hosts_folded += std::mem::take(&mut self.hosts_folded);
         capture.sections_folded += std::mem::take(&mut self.sections_folded);
         capture.hits_error += std::mem::take(&mut self.hits_error);
+        for (number, tcp) in self.folded.drain(..).enumerate() {
+            observed(InterfaceId(number as u16), &tcp);
+        }
         let mut hosts: Vec<Host> = Vec::new();
         for row in &mut self.hosts {
             let sections = take_sections(row, &mut self.sections);
             (row.hits, row.missed) = (0, 0);
             row.lightest.reset();
-            let mut tcp = std::mem::take(&mut row.openings);
-            for (interface, part) in &mut row.health {
-                let part = std::mem::take(part);
-                observed(*interface, &part);
+            let mut tcp = std::mem::take(&mut row.elsewhere);
+            if let Some(home) = row.home.take() {
+                let part = std::mem::take(&mut row.health);
+                observed(home, &part);
                 tcp.merge(&part);
             }
             let addresses = std::mem::take(&mut row.addresses);
@@ -253,8 +253,9 @@ impl Rows {
             hits: 0,
             missed,
             addresses: Vec::new(),
-            health: Vec::new(),
-            openings: Tcp::default(),
+            home: None,
+            health: Tcp::default(),
+            elsewhere: Tcp::default(),
             sections: Vec::new(),
             rest: None,
             lightest: Lightest::default(),
@@ -347,7 +348,13 @@ impl Rows {
         let row = &mut self.hosts[slot as usize];
         row.generation = row.generation.wrapping_add(1);
         let (hits, weight) = (row.hits, row.hits + row.missed);
-        let (health, openings) = (std::mem::take(&mut row.health), std::mem::take(&mut row.openings));
+        let (health, elsewhere) = (std::mem::take(&mut row.health), std::mem::take(&mut row.elsewhere));
+        if let Some(home) = row.home.take() {
+            let at = usize::from(home.min(InterfaceId::OTHER).0);
+            self.folded.resize_with(self.folded.len().max(at + 1), Tcp::default);
+            self.folded[at].merge(&health);
+        }
+        let row = &mut self.hosts[slot as usize];
         let addresses = std::mem::take(&mut row.addresses);
         let hash = self.hasher.hash_one(self.hosts[slot as usize].name.as_bytes());
         if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
@@ -356,8 +363,8 @@ impl Rows {
         self.free_hosts.push(slot);
         let other = &mut self.hosts[REST as usize];
         other.hits += hits;
-        health.iter().for_each(|(interface, tcp)| other.health_at(*interface).merge(tcp));
-        other.openings.merge(&openings);
+        other.elsewhere.merge(&health);
+        other.elsewhere.merge(&elsewhere);
         let ticket = Ticket { host: self.host_place(REST), section: self.section_place(rest) };
         addresses.into_iter().for_each(|address| self.add_address(ticket, address));
         self.hosts_folded += u64::from(hits > 0);

@@ -54,8 +54,8 @@ impl Snapshot {
         });
         let mut interfaces: Vec<Passed> = passed.collect();
         for exchange in &self.exchanges {
-            if let Some(passed) = interfaces.iter_mut().find(|passed| passed.name == exchange.interface) {
-                passed.exchanges += 1;
+            if let Ok(at) = interfaces.binary_search_by(|passed| passed.name.cmp(&exchange.interface)) {
+                interfaces[at].exchanges += 1;
             }
         }
         let mut heaviest = self.top_hosts(HEAVIEST);

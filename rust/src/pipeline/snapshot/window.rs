@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::sum::Sum;
 use super::{Limits, Snapshot};
-use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 
 /// Nanoseconds of snapshots that are there when the window is made longer: what a terminal shows of the past.
 pub const KEPT: i64 = 60 * SECOND;
@@ -269,6 +269,7 @@ fn is_large(sum: &Snapshot, most: &Limits) -> bool {
     sum.hosts.len() > 2 * most.hosts
         || sections > 2 * most.sections
         || sum.server_names.len() > 2 * most.hosts
+        || sum.interfaces.len() > 2 * InterfaceId::MOST
         || sum.exchanges.len() > 2 * most.exchanges
 }
 
