@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from math import inf
 from typing import Protocol, Self, TypeAlias
 
 from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
@@ -76,6 +77,7 @@ class Monitor:
             raise ValueError(f"speed is above 0 and needs a file to read, not {speed} of {read}")
         self._opened = self._closed = False
         self._schedule, self._clock, self._sleep = Schedule(speed, interval), _clock, _sleep
+        self._timeout, self._deadline = timeout, inf
         self._engine = _engine or Engine(
             interfaces=_names(interfaces),
             exclude_interfaces=_names(exclude_interfaces),
@@ -104,6 +106,13 @@ class Monitor:
         if not self._opened:
             self._engine.start()
             self._opened = True
+            if self._timeout is not None:
+                self._deadline = self._clock() + self._timeout
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether a step that is not due yet is not waited for any more: the engine ends when it has read all."""
+        return self._closed or self._clock() >= self._deadline
 
     def close(self) -> None:
         """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
@@ -124,7 +133,7 @@ class Monitor:
             while True:
                 snapshot = self._engine.next(STEP)
                 for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
-                    while (left := due - self._clock()) > 0 and not self._closed:
+                    while (left := due - self._clock()) > 0 and not self._is_over:
                         self._sleep(min(left, STEP))
                     if left > 0:
                         return
@@ -143,7 +152,7 @@ class Monitor:
             while True:
                 snapshot = await asyncio.to_thread(self._engine.next, STEP)
                 for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
-                    while (left := due - self._clock()) > 0 and not self._closed:
+                    while (left := due - self._clock()) > 0 and not self._is_over:
                         await asyncio.to_thread(self._sleep, min(left, STEP))
                     if left > 0:
                         return
