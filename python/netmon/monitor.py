@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from math import inf
 from typing import Protocol, Self, TypeAlias
 
-from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
 from netmon.pace import Schedule
 
 STEP = 0.1
@@ -39,7 +39,8 @@ class Monitor:
     and `read` wins. Several files are merged by time, in whatever order they are given. A pipe is followed: while it
     says nothing, its packets being of about now, the clock closes intervals. `speed` plays files at that many times
     real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read at once and empty
-    intervals are skipped. `interval` and `timeout` are seconds.
+    intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each interface, in
+    bytes; without it all share `BUFFER_BUDGET` by their traffic.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
@@ -62,7 +63,7 @@ class Monitor:
         exclude_interfaces: Names = (),
         section_depth: int = 1,
         snaplen: int = DEFAULT_SNAPLEN,
-        buffer_size: int = DEFAULT_BUFFER_SIZE,
+        buffer_size: int | None = None,
         promiscuous: bool = True,
         exchanges: bool = False,
         decode_tunnels: bool = False,

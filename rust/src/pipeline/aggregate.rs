@@ -44,6 +44,7 @@ impl Default for Settings {
 struct Port {
     name: Arc<str>,
     state: InterfaceState,
+    since: Option<Timestamp>,
     /// The state was set in this interval.
     is_news: bool,
     traffic: Traffic,
@@ -58,6 +59,7 @@ impl Port {
         Self {
             name: "".into(),
             state: InterfaceState::Up,
+            since: None,
             is_news: false,
             traffic: Traffic::default(),
             by_protocol: Default::default(),
@@ -120,6 +122,11 @@ impl Aggregate {
             self.renamed.push(std::mem::replace(port, Port::new()));
         }
         (port.name, port.state, port.is_news) = (name, state, true);
+    }
+
+    /// Says since when an interface is watched that was not there at the start.
+    pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
+        self.port(id).since = since;
     }
 
     /// Counts a packet, with what its connection speaks.
@@ -222,6 +229,7 @@ impl Aggregate {
                 traffic: port.take_traffic(),
                 tcp: std::mem::take(&mut port.tcp),
                 state: port.state,
+                since: port.since,
                 at: end,
             })
             .collect();
