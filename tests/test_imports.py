@@ -11,7 +11,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core"},
-    {"pace"},
+    {"pace", "outlet", "safe_file"},
     {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
     {"frames", "reading", "advice"},
     {"losses"},

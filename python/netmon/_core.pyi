@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 __all__ = [
-    "DEFAULT_BUFFER_SIZE",
+    "BUFFER_BUDGET",
     "DEFAULT_FILTER",
     "DEFAULT_SNAPLEN",
     "MAX_WORKERS",
@@ -52,7 +52,8 @@ those of its host). Rows without a value come last. Ties go by name; reversing a
 DEFAULT_FILTER: str
 """The kernel filter used when none is given: TCP behind any tags of VLANs and switches, and later IP fragments."""
 DEFAULT_SNAPLEN: int
-DEFAULT_BUFFER_SIZE: int
+BUFFER_BUDGET: int
+"""Bytes of kernel buffers that all interfaces together have, shared out by traffic, when `buffer_size` is None."""
 MAX_WORKERS: int
 
 class CaptureError(OSError):
@@ -179,6 +180,9 @@ class Interface:
     @property
     def state(self) -> str:
         """``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot)."""
+    @property
+    def since(self) -> float | None:
+        """Since when it is watched, if it came up after the capture began: what passed before was not seen."""
 
 @final
 class Tcp:
@@ -406,6 +410,9 @@ class Snapshot(_Counts):
     def interfaces(self) -> list[Interface]:
         """By name."""
     @property
+    def late(self) -> list[tuple[str, float]]:
+        """Name and `Interface.since` of the interfaces that have one."""
+    @property
     def tcp(self) -> Tcp: ...
     @property
     def capture(self) -> Capture: ...
@@ -570,7 +577,7 @@ class Engine:
         read: Sequence[str] = ...,
         filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         snaplen: int = ...,
-        buffer_size: int = ...,
+        buffer_size: int | None = None,
         promiscuous: bool = True,
         interval: float = 1.0,
         section_depth: int = 1,

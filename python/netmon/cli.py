@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of SIGINT."""
 
 EXAMPLES = """\
 examples:
@@ -54,13 +56,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse: --help, --version, wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         _silence(sys.stdout)
         return OK
     except Exception as error:  # the last resort: one clear message, never a traceback
+        from netmon.console import Console  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+
         code, message = _explain(error, arguments)
-        print(message, file=sys.stderr)
+        Console.of_process().say(message + "\n")
         return code
 
 
@@ -72,6 +76,8 @@ def process() -> NoReturn:
     code = main()
     try:
         sys.stdout.flush()
+    except KeyboardInterrupt:  # what prints a text, and nothing else, waits for its reader
+        code = INTERRUPTED
     except BrokenPipeError:  # the reader has had enough
         pass
     except OSError as error:

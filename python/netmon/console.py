@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
+
+from netmon import outlet
+from netmon.outlet import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 1.0
 """Seconds that a terminal which does not read is waited for."""
+
+LAST = 0.5
+"""Seconds that standard error is waited for when nothing else is left to do."""
 
 
 class Console(NamedTuple):
@@ -45,25 +50,35 @@ class Console(NamedTuple):
     def speaks_unicode(self) -> bool:
         return "utf" in (self.stdout.encoding or "").lower()
 
-    def say(self, text: str) -> None:
-        """Writes to standard error; a terminal that hung up or does not read has nobody to tell."""
+    def say(self, text: str, patience: Patience | None = None) -> None:
+        """Writes to standard error, waiting no longer than there is patience; one that does not read is not told."""
         with suppress(OSError):
-            if self._is_heard:
+            self.stderr.flush()
+            fd = fileno(self.stderr)
+            if fd is None:
                 self.stderr.write(text)
-                self.stderr.flush()
+                return
+            said = outlet.of_stream(fd, "standard error", patience or Patience(LAST - outlet.GRACE), ours=False)
+            said.write(text.encode(self.stderr.encoding or "utf-8", "replace"))
+            said.close()
 
-    @property
-    def _is_heard(self) -> bool:
-        """Whether writing to standard error will not wait for ever."""
-        if not self.stderr.isatty():
-            return True
-        ready = select.poll()
-        ready.register(self.stderr, select.POLLOUT)
-        return bool(ready.poll(PATIENCE * 1000))
+    def stdout_outlet(self, patience: Patience) -> outlet.Outlet | None:
+        """Standard output, waited for no longer than there is patience; None where it is no descriptor."""
+        self.stdout.flush()
+        fd = fileno(self.stdout)
+        return None if fd is None else outlet.of_stream(fd, "standard output", patience)
 
     @property
     def _can_draw(self) -> bool:
         return self.environment.get("TERM", "dumb") != "dumb"
+
+
+def fileno(stream: TextIO) -> int | None:
+    """The descriptor of a stream, if it has one."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 @contextmanager

@@ -28,6 +28,10 @@ POINTS = 6000
 """Points at the most: as many as there are of the shortest interval; a clock that was set back forgets none."""
 
 
+LATE = 100
+"""Interfaces remembered that came up later: containers come and go."""
+
+
 class Tally(NamedTuple):
     """The few totals that are looked at all the time, kept as numbers since a merge of everything would cost more."""
 
@@ -42,6 +46,8 @@ class Tally(NamedTuple):
     """Heads of messages that could not be read for it."""
     undecoded: Mapping[str, int] = MappingProxyType({})
     """Packets that were not decoded by what they are, most frequent first."""
+    late: Mapping[str, float] = MappingProxyType({})
+    """Interfaces that came up after the capture began, with the time since when each is watched; `LATE` at the most."""
     hits: int = 0
     requests: int = 0
     responses: int = 0
@@ -62,6 +68,7 @@ class Tally(NamedTuple):
             truncated=self.truncated + capture.truncated,
             truncated_heads=self.truncated_heads + capture.truncated_heads,
             undecoded=_sum(self.undecoded, capture.undecoded),
+            late=_late(self.late, snapshot),
             hits=self.hits + snapshot.hits,
             requests=self.requests + snapshot.requests,
             responses=self.responses + snapshot.responses,
@@ -81,6 +88,15 @@ def _sum(known: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]
         return known
     both = {kind: known.get(kind, 0) + more.get(kind, 0) for kind in (*known, *more)}
     return MappingProxyType(dict(sorted(both.items(), key=lambda entry: -entry[1])))
+
+
+def _late(known: Mapping[str, float], snapshot: Snapshot) -> Mapping[str, float]:
+    """What is known of interfaces that came up later, with the newest last."""
+    found = dict(snapshot.late)
+    if all(known.get(name) == since for name, since in found.items()):
+        return known
+    both = sorted({**known, **found}.items(), key=lambda entry: entry[1])
+    return MappingProxyType(dict(both[-LATE:]))
 
 
 class Frame(NamedTuple):

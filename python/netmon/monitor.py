@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from math import inf
 from typing import Protocol, Self, TypeAlias
 
-from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
 from netmon.format import sanitize
 from netmon.pace import Schedule
 
@@ -39,7 +40,8 @@ class Monitor:
     and `read` wins. Several files are merged by time, in whatever order they are given. A pipe is followed: while it
     says nothing, its packets being of about now, the clock closes intervals. `speed` plays files at that many times
     real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read at once and empty
-    intervals are skipped. `interval` and `timeout` are seconds.
+    intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each interface, in
+    bytes; without it all share `BUFFER_BUDGET` by their traffic.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
@@ -62,7 +64,7 @@ class Monitor:
         exclude_interfaces: Names = (),
         section_depth: int = 1,
         snaplen: int = DEFAULT_SNAPLEN,
-        buffer_size: int = DEFAULT_BUFFER_SIZE,
+        buffer_size: int | None = None,
         promiscuous: bool = True,
         exchanges: bool = False,
         decode_tunnels: bool = False,
@@ -77,6 +79,7 @@ class Monitor:
             raise ValueError(f"speed is above 0 and needs a file to read, not {speed} of {read}")
         self._opened = self._closed = False
         self._schedule, self._clock, self._sleep = Schedule(speed, interval), _clock, _sleep
+        self._timeout, self._deadline = timeout, inf
         self._engine = _engine or Engine(
             interfaces=_names(interfaces),
             exclude_interfaces=_names(exclude_interfaces),
@@ -105,6 +108,13 @@ class Monitor:
         if not self._opened:
             self._engine.start()
             self._opened = True
+            if self._timeout is not None:
+                self._deadline = self._clock() + self._timeout
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether a step that is not due yet is not waited for any more: the engine ends when it has read all."""
+        return self._closed or self._clock() >= self._deadline
 
     def close(self) -> None:
         """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
@@ -128,7 +138,7 @@ class Monitor:
             while True:
                 snapshot = self._engine.next(STEP)
                 for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
-                    while (left := due - self._clock()) > 0 and not self._closed:
+                    while (left := due - self._clock()) > 0 and not self._is_over:
                         self._sleep(min(left, STEP))
                     if left > 0:
                         return
@@ -147,7 +157,7 @@ class Monitor:
             while True:
                 snapshot = await asyncio.to_thread(self._engine.next, STEP)
                 for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
-                    while (left := due - self._clock()) > 0 and not self._closed:
+                    while (left := due - self._clock()) > 0 and not self._is_over:
                         await asyncio.to_thread(self._sleep, min(left, STEP))
                     if left > 0:
                         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, MAX_WORKERS
+from netmon._core import BUFFER_BUDGET, DEFAULT_SNAPLEN, MAX_WORKERS
 
 if TYPE_CHECKING:
     from msgspec import Meta
@@ -67,7 +67,7 @@ class Settings(NamedTuple):
     speed: Speed | None = None
     filter: str | None = None
     snaplen: Annotated[int, Meta(ge=1)] = DEFAULT_SNAPLEN
-    buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
+    buffer_size: Size | None = None
     promiscuous: bool = True
     decode_tunnels: bool = False
     count_copies: bool = False
@@ -119,7 +119,11 @@ OPTIONS = (
     Option("filter", CAPTURE, "-f --filter", "BPF", "capture only what it matches, as in tcpdump"),
     Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),
     Option(
-        "buffer_size", CAPTURE, "-B --buffer-size", "SIZE", "capture buffer per interface: KiB, or with a unit: 16MiB"
+        "buffer_size",
+        CAPTURE,
+        "-B --buffer-size",
+        "SIZE",
+        f"capture buffer of each interface: KiB, or 16MiB; default: all share {BUFFER_BUDGET >> 20}MiB by traffic",
     ),
     Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
     Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GTP-U and other tunnels"),

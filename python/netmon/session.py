@@ -10,10 +10,12 @@ from collections import deque
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from netmon import safe_file
 from netmon.alerts import Rule
 from netmon.console import Console, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
+from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.sinks.document import Document
 from netmon.sinks.ndjson import Ndjson
 from netmon.sinks.summary import summary
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from netmon.display.terminal import Terminal
     from netmon.options import Settings
     from netmon.player import Player
-    from netmon.sinks import Sink
+    from netmon.sinks import Sink, Stream, Text
 
 NOTES = 100
 """Messages of the capture kept while the screen is up; the newest tell most."""
@@ -53,15 +55,16 @@ def run(
     console = console or Console.of_process()
     on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
     monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
-    with ExitStack() as files:
-        session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
-        files.callback(monitor.close)
+    with ExitStack() as closing:
+        closing.callback(monitor.close)
         monitor.open()
-        session.sinks += _outputs(settings, files)
+        session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
+        closing.push(session.close_outlets)
+        session.open_outputs()
         if on_screen:
             session.run_screen()
         else:
-            session.sinks.append(_stdout(settings, console))
+            session.open_stdout()
             session.run()
     if session.is_incomplete:
         raise IncompleteError
@@ -83,6 +86,8 @@ class Session:
         self.sinks: list[Sink] = []
         self.frame: Frame | None = None
         self.is_incomplete = False
+        self._outlets: list[Outlet] = []
+        self._patience = Patience(settings.timeout)
         self._settings = settings
         self._monitor = monitor
         self._console = console
@@ -105,8 +110,42 @@ class Session:
         self._take_log()
         return frame
 
+    def open_outputs(self) -> None:
+        """The sinks of ``--output``, by the extension of the file."""
+        for name in self._settings.output:
+            outlet = Outlet(safe_file.create(name), name, self._patience, path=name)
+            self._outlets.append(outlet)
+            self.sinks.append(Ndjson(outlet) if name.endswith(".ndjson") else Document(outlet))
+
+    def open_stdout(self) -> None:
+        """The sink for standard output."""
+        stdout = self._console.stdout
+        outlet = self._console.stdout_outlet(self._patience)
+        if outlet is None:
+            self.sinks.append(_stdout(self._settings, self._console, stdout, stdout.buffer))
+        else:
+            self._outlets.append(outlet)
+            text = TextOutlet(outlet, stdout.encoding or "utf-8")
+            self.sinks.append(_stdout(self._settings, self._console, text, outlet))
+
+    def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        """Raises what the first of them has to tell; where something else is raised already, it is only said."""
+        for outlet in self._outlets:
+            if isinstance(error, KeyboardInterrupt):
+                outlet.abandon()
+            try:
+                outlet.close()
+            except OSError as problem:
+                if error is None:
+                    error = problem
+                elif not isinstance(problem, BrokenPipeError):
+                    self._say(f"netmon: {problem.filename}: {problem.strerror}\n")
+        self._outlets.clear()
+        if error is not None:
+            raise error
+
     def run(self) -> None:
-        with stopping(self._monitor.close), self._ending():
+        with stopping(self._stop), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
                     break
@@ -128,6 +167,7 @@ class Session:
         def stop() -> None:
             nonlocal is_stopped
             is_stopped = True
+            self._patience.end()
             if display is not None:
                 display.stop()
 
@@ -142,6 +182,13 @@ class Session:
                 display.run(player.moments(), player.stop)
             else:
                 display.run(self._frames_as_they_come(), self._monitor.close)
+
+    def _stop(self) -> None:
+        self._patience.end()
+        self._monitor.close()
+
+    def _say(self, text: str) -> None:
+        self._console.say(text, self._patience if self._patience.is_ending else None)
 
     @property
     def _plain_glyphs(self) -> bool:
@@ -215,22 +262,23 @@ class Session:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)
-            self._console.say("".join(self._notes or ()) + summary(self.frame, color=color))
+            self._say("".join(self._notes or ()) + summary(self.frame, color=color))
 
     def _take_log(self) -> None:
         """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""
         levels = ("error", "warning", "info", "debug")
         heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
-        log = self._monitor.log()
-        self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in log)
-        lines = [f"netmon: {level}: {message}\n" for level, message in log if level in heard]
+        told = self._monitor.log()
+        self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in told)
+        told += [("error", news) for outlet in self._outlets for news in outlet.news()]
+        lines = [f"netmon: {level}: {message}\n" for level, message in told if level in heard]
         if self._notes is not None:
             self._notes.extend(lines)
             if lines and self._note is not None:
                 more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
                 self._note(lines[-1].strip().removeprefix("netmon: ") + more)
         elif lines:
-            self._console.say("".join(lines))
+            self._say("".join(lines))
 
 
 def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
@@ -255,25 +303,18 @@ def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exc
     )
 
 
-def _outputs(settings: Settings, files: ExitStack) -> Iterator[Sink]:
-    """The sinks of ``--output``, by the extension of the file."""
-    for name in settings.output:
-        stream = files.enter_context(open(name, "wb"))  # noqa: SIM115  closed with the others
-        yield Ndjson(stream) if name.endswith(".ndjson") else Document(stream)
-
-
-def _stdout(settings: Settings, console: Console) -> Sink:
-    """The sink for standard output."""
+def _stdout(settings: Settings, console: Console, text: Text, stream: Stream) -> Sink:
+    """The sink for standard output, as text or as it is."""
     if settings.requests:
         from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
 
-        return Requests(console.stdout, as_json=settings.format in ("ndjson", "json"))
+        return Requests(text, as_json=settings.format in ("ndjson", "json"))
     if settings.format == "ndjson":
-        return Ndjson(console.stdout.buffer)
+        return Ndjson(stream)
     if settings.format == "json":
-        return Document(console.stdout.buffer)
+        return Document(stream)
     from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
 
     color = console.wants_color(settings.color)
     plays = bool(settings.read) and settings.speed is not None
-    return Plain(console.stdout, window=settings.window, top=settings.top, color=color, plays=plays)
+    return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)

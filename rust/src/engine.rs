@@ -15,6 +15,7 @@ mod live;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -100,10 +101,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Engine {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    opened: Mutex<Receiver<Result<(), Error>>>,
+}
+
+/// Who waits until the source is open, or cannot be opened.
+#[derive(Debug)]
+pub struct Opened(SyncSender<Result<(), Error>>);
+
+impl Opened {
+    /// Tells what came of it, once.
+    fn tell(&self, result: Result<(), Error>) {
+        // Nobody may wait any more.
+        let _ = self.0.try_send(result);
+    }
 }
 
 impl Engine {
-    /// Opens the source and begins to capture.
+    /// Begins to open the source, and then to capture, in a thread of its own: see [`Engine::wait_until_open`].
     pub fn start(settings: Settings) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             queue: Queue::default(),
@@ -119,15 +133,11 @@ impl Engine {
             workers: workers.clamp(1, MAX_WORKERS),
             deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
         };
-        let run: Box<dyn FnOnce() -> Result<(), Error> + Send> = match source {
-            Source::Live(selection) => {
-                let live = live::Live::open(job, selection, capture)?;
-                Box::new(move || live.run())
-            }
-            Source::Files(paths) => {
-                let files = files::Files::open(job, paths, capture.filter, capture.snaplen)?;
-                Box::new(move || files.run())
-            }
+        let (sender, opened) = sync_channel(1);
+        let told = Opened(sender);
+        let run = move || match source {
+            Source::Live(selection) => live::run(job, selection, capture, &told),
+            Source::Files(paths) => files::run(job, paths, capture.filter, capture.snaplen, &told),
         };
         let queue = shared.clone();
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
@@ -137,7 +147,17 @@ impl Engine {
                 Err(panic) => Err(format!("internal error: {}", panic_words(&*panic))),
             });
         })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened) })
+    }
+
+    /// Whether the source is open or cannot be opened, waiting for it at most so long; `None` if neither is known yet.
+    pub fn wait_until_open(&self, timeout: Duration) -> Option<Result<(), Error>> {
+        match lock(&self.opened).recv_timeout(timeout) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            // Told before, or what happened instead is told by the queue.
+            Err(RecvTimeoutError::Disconnected) => Some(Ok(())),
+        }
     }
 
     /// The next snapshot, waiting for it at most so long.
@@ -189,6 +209,11 @@ struct Job {
 }
 
 impl Job {
+    /// It is over, or somebody wants it to be.
+    fn is_ending(&self) -> bool {
+        self.is_over() || self.shared.bell.is_rung()
+    }
+
     fn is_over(&self) -> bool {
         self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }

@@ -108,6 +108,11 @@ impl Pipeline {
         self.intake.add_interface(id);
     }
 
+    /// Says since when an interface is watched that was not there at the start.
+    pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
+        self.stages.aggregate.set_watched_since(id, since);
+    }
+
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
         if let Some(now) = self.clock.follow(packet.ts) {

@@ -62,7 +62,7 @@ mod _core {
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;
-        module.add("DEFAULT_BUFFER_SIZE", crate::capture::DEFAULT_BUFFER_SIZE)?;
+        module.add("BUFFER_BUDGET", crate::capture::BUFFER_BUDGET)?;
         Ok(())
     }
 }

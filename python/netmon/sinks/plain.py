@@ -6,7 +6,7 @@ that lasts a window or longer is one line. Escape codes only when colour was ask
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from netmon.alerts import Alert, Gauge
     from netmon.frames import Frame
+    from netmon.sinks import Text
 
 SECTIONS = 5
 """Sections shown of each host; the rest is counted on a line of its own."""
@@ -27,7 +28,7 @@ RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 class Plain:
-    def __init__(self, stream: TextIO, *, window: float, top: int, color: bool = False, plays: bool = False) -> None:
+    def __init__(self, stream: Text, *, window: float, top: int, color: bool = False, plays: bool = False) -> None:
         self._stream = stream
         self._window = window
         self._top = top

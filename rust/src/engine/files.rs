@@ -21,7 +21,7 @@ use super::collector::Collector;
 use super::crew::Crew;
 use super::intervals::Intervals;
 use super::queue::Overflow;
-use super::{Job, lock};
+use super::{Job, Opened, lock};
 use crate::capture::file::{CaptureFile, InOrder, Lease, Missing, Pace, Problem, Reach};
 use crate::capture::wait::{Bell, wait};
 use crate::capture::{DEFAULT_SNAPLEN, Error, KNOWN_LINK_TYPES};
@@ -77,6 +77,20 @@ pub struct Files {
     news: Bell,
 }
 
+/// Reads files until their end; `opened` is told when all were looked at.
+pub fn run(job: Job, paths: Vec<String>, filter: Option<String>, snaplen: u32, opened: &Opened) -> Result<(), Error> {
+    match Files::open(job, paths, filter, snaplen) {
+        Ok(files) => {
+            opened.tell(Ok(()));
+            files.run()
+        }
+        Err(error) => {
+            opened.tell(Err(error));
+            Ok(())
+        }
+    }
+}
+
 impl Files {
     /// Looks at all of them, so that what is wrong with one is known at once.
     pub fn open(job: Job, paths: Vec<String>, filter: Option<String>, snaplen: u32) -> Result<Self, Error> {
@@ -95,6 +109,9 @@ impl Files {
         lock(&files.job.shared.names).clone_from(&paths);
         let is_only = paths.len() == 1;
         for path in paths {
+            if files.job.is_ending() {
+                break;
+            }
             files.look_at(path, is_only)?;
         }
         files.unopened.make_contiguous().sort_by_key(|unopened| unopened.first);
@@ -126,7 +143,8 @@ impl Files {
         loop {
             let waited = began.elapsed();
             let hurry = stream.packets.part_since().is_some_and(|since| since.elapsed() >= PATIENCE);
-            if stream.packets.begin(hurry) != Reach::Pending || waited >= 2 * PATIENCE {
+            let is_over = waited >= 2 * PATIENCE || self.job.is_ending();
+            if stream.packets.begin(hurry) != Reach::Pending || is_over {
                 return stream.packets.failed_to_begin().map_or(Ok(()), |problem| Err(failed(problem)));
             }
             wait(&[self.news.as_fd()], &self.job.shared.bell, PATIENCE / 8)?;

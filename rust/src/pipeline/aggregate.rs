@@ -47,6 +47,7 @@ impl Default for Settings {
 struct Port {
     name: Arc<str>,
     state: InterfaceState,
+    since: Option<Timestamp>,
     /// The state was set in this interval.
     is_news: bool,
     traffic: Traffic,
@@ -61,6 +62,7 @@ impl Port {
         Self {
             name: "".into(),
             state: InterfaceState::Up,
+            since: None,
             is_news: false,
             traffic: Traffic::default(),
             by_protocol: Default::default(),
@@ -145,6 +147,11 @@ impl Aggregate {
             }
             None => self.renamed.push(before),
         }
+    }
+
+    /// Says since when an interface is watched that was not there at the start.
+    pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
+        self.port(id).since = since;
     }
 
     /// Counts a packet, with what its connection speaks.
@@ -249,6 +256,7 @@ impl Aggregate {
                 traffic: port.take_traffic(),
                 tcp: std::mem::take(&mut port.tcp),
                 state: port.state,
+                since: port.since,
                 at: end,
             })
             .collect();

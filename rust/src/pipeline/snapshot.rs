@@ -302,6 +302,9 @@ pub struct Interface {
     pub tcp: Tcp,
     /// As of `at`.
     pub state: InterfaceState,
+    /// Since when it is watched, if it came up after the capture began. As of `at`.
+    #[serde(with = "json::maybe_time", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// When the state was looked at; of two, the later one holds.
     #[serde(skip)]
     pub at: Timestamp,

@@ -10,7 +10,7 @@ use super::CaptureError;
 use super::legible::legible;
 use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
-use crate::capture::{self, DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN};
+use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
 use crate::pipeline::{self, aggregate};
 
@@ -61,7 +61,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], filter = None,
-        snaplen = DEFAULT_SNAPLEN, buffer_size = DEFAULT_BUFFER_SIZE, promiscuous = true,
+        snaplen = DEFAULT_SNAPLEN, buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
         response_timeout = 3600.0, workers = 1,
     ))]
@@ -72,7 +72,7 @@ impl Engine {
         read: Vec<String>,
         filter: Option<String>,
         snaplen: u32,
-        buffer_size: u32,
+        buffer_size: Option<u32>,
         promiscuous: bool,
         interval: f64,
         section_depth: usize,
@@ -86,7 +86,10 @@ impl Engine {
         if !(1..=MAX_WORKERS).contains(&workers) {
             return Err(PyValueError::new_err(format!("workers must be 1 to {MAX_WORKERS}, not {workers}")));
         }
-        if snaplen == 0 || snaplen > i32::MAX as u32 || buffer_size > i32::MAX as u32 {
+        if snaplen == 0
+            || snaplen > i32::MAX as u32
+            || buffer_size.is_some_and(|size| size == 0 || size > i32::MAX as u32)
+        {
             return Err(PyValueError::new_err("snaplen and buffer_size must be positive and below 2 GiB"));
         }
         let source = if read.is_empty() {
@@ -118,9 +121,14 @@ impl Engine {
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture was started before"))?;
-        let running = py.detach(|| engine::Engine::start(settings))?;
-        let _ = self.running.set(running);
-        Ok(())
+        let started = engine::Engine::start(settings)?;
+        let running = self.running.get_or_init(|| started);
+        loop {
+            match py.detach(|| running.wait_until_open(STEP)) {
+                Some(result) => return Ok(result?),
+                None => py.check_signals().inspect_err(|_| py.detach(|| running.close()))?,
+            }
+        }
     }
 
     fn next(&self, py: Python<'_>, timeout: f64) -> PyResult<Option<Snapshot>> {

@@ -254,6 +254,10 @@ impl Interface {
             InterfaceState::Down => "down",
         }
     }
+    #[getter]
+    fn since(&self) -> Option<f64> {
+        self.0.since.map(unix)
+    }
 }
 
 #[pyclass(frozen, module = "netmon._core")]

@@ -122,6 +122,11 @@ counted!(Snapshot {
         self.0.interfaces.iter().cloned().map(Interface).collect()
     }
     #[getter]
+    fn late(&self) -> Vec<(&str, f64)> {
+        let since = |interface: &'_ snapshot::Interface| interface.since.map(unix);
+        self.0.interfaces.iter().filter_map(|interface| Some((&*interface.name, since(interface)?))).collect()
+    }
+    #[getter]
     fn tcp(&self) -> Tcp {
         Tcp(self.0.tcp.clone())
     }

@@ -8,12 +8,11 @@ use super::super::batch::{Batch, Event};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
 use super::super::{Job, worker_of};
-use super::Coordinator;
 use super::clocks::Clocks;
 use super::post::{Mail, Post};
 use super::timeline::Timeline;
 use crate::capture::Error;
-use crate::capture::live::{BLOCK_TIMEOUT_MS, Interface};
+use crate::capture::live::{self, BLOCK_TIMEOUT_MS, Interface};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
@@ -28,6 +27,16 @@ const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
 const MAX_CATCH_UP: u32 = 300;
 /// How long the end of a capture may take for what the kernel still holds, and then for what other workers send.
 const DRAINING: Duration = Duration::from_millis(80);
+/// One block time-out: after it, everything captured until now has been handed over.
+const SETTLING: Duration = Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10);
+
+/// A handle that is given up when all that was captured has been handed over.
+struct Parting {
+    interface: Interface,
+    until: Instant,
+    /// It failed, so it is not waited for: what it still holds can be read all the same.
+    has_failed: bool,
+}
 
 /// A worker.
 pub struct Member {
@@ -41,13 +50,14 @@ pub struct Member {
     clock: Clock,
     pub pipeline: Pipeline,
     pub intervals: Intervals,
-    pub open: Vec<Interface>,
+    open: Vec<Interface>,
+    parting: Vec<Parting>,
     /// Packets for other workers.
     outgoing: Vec<Batch>,
     /// Packets of its own, put off while there are many connections: libpcap lends each only while it is handled.
     ahead: Batch,
-    /// Handles that failed, and why.
-    pub failed: Vec<(InterfaceId, u32, String)>,
+    /// Openings whose handle failed, and why.
+    failed: Vec<(u32, String)>,
     /// End of the interval in which drops were read last.
     drops_read: Option<Timestamp>,
 }
@@ -71,6 +81,7 @@ impl Member {
             pipeline: Pipeline::new(job.pipeline.share(post.workers())),
             intervals: Intervals::new(job.interval),
             open: Vec::new(),
+            parting: Vec::new(),
             outgoing: (0..post.workers()).map(|_| Batch::default()).collect(),
             ahead: Batch::default(),
             failed: Vec::new(),
@@ -85,18 +96,16 @@ impl Member {
     }
 
     /// Captures until the end. When this worker ends, for whatever reason, all do.
-    pub fn run(mut self, mut coordinator: Option<Coordinator>) -> Result<(), Error> {
+    pub fn run(mut self) -> Result<(), Error> {
         let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
         loop {
             self.read_mail();
             let is_busy = self.take_packets();
             self.keep_time();
-            let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(&mut self));
-            if next_scan.is_none() {
-                self.report_failures();
-            }
-            let pause = if is_busy { Duration::ZERO } else { self.pause(next_scan) };
-            let handles = self.open.iter().map(AsFd::as_fd);
+            self.report_failures();
+            let pause = if is_busy { Duration::ZERO } else { self.pause() };
+            let parting = self.parting.iter().filter(|parting| !parting.has_failed).map(|parting| &parting.interface);
+            let handles = self.open.iter().chain(parting).map(AsFd::as_fd);
             let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
                 break;
@@ -105,6 +114,8 @@ impl Member {
         self.drain();
         self.pipeline.finish();
         self.close_interval();
+        self.parting.drain(..).for_each(|parting| self.open.push(parting.interface));
+        live::close(std::mem::take(&mut self.open));
         Ok(())
     }
 
@@ -115,18 +126,28 @@ impl Member {
                     batch.play(&mut self.pipeline, |_, _, _| {});
                     self.post.give_back(batch);
                 }
-                Mail::Add(interface) => {
-                    self.pipeline.set_interface(interface.id, &interface.name, InterfaceState::Up);
+                Mail::Add(interface, state, since) => {
+                    let since = since.map(|since| {
+                        let since = self.place(since);
+                        self.time.label(since)
+                    });
+                    self.pipeline.set_interface(interface.id, &interface.name, state);
+                    self.pipeline.set_watched_since(interface.id, since);
                     self.open.push(interface);
                 }
-                Mail::Lose(id, name) => {
-                    // The handle may have failed here before, and be gone.
-                    self.open.retain(|interface| interface.name != name);
+                Mail::Replace(opening, interface, turn) => {
+                    self.part(opening, turn);
+                    self.open.push(interface);
+                }
+                Mail::Lose(id, opening, name, until) => {
+                    self.part(opening, until);
                     if id != InterfaceId::OTHER {
                         self.pipeline.set_interface(id, &name, InterfaceState::Down);
                     }
                 }
-                Mail::Failed(id, opening, reason) => self.failed.push((id, opening, reason)),
+                Mail::Down(id, name) => self.pipeline.set_interface(id, &name, InterfaceState::Down),
+                // These are for the scout.
+                Mail::Failed(..) | Mail::Spent(_) => {}
             }
         }
     }
@@ -139,13 +160,43 @@ impl Member {
         for interface in &mut open {
             match interface.dispatch(BATCH, |stamp, steady| time.is_before(stamp, steady), |packet| self.push(packet)) {
                 Ok(taken) => is_busy |= taken == BATCH,
-                Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
+                Err(error) => self.failed.push((interface.opening, error.to_string())),
             }
         }
         self.open = open;
+        is_busy |= self.take_last_packets();
         self.catch_up();
         (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
         is_busy
+    }
+
+    /// What the handles that are given up still hold. One that fails tells so once, and then hands over the rest.
+    fn take_last_packets(&mut self) -> bool {
+        let mut parting = std::mem::take(&mut self.parting);
+        let (mut is_busy, now, time) = (false, Instant::now(), self.time);
+        for Parting { interface, .. } in &mut parting {
+            let is_before = |stamp, steady| time.is_before(stamp, steady);
+            let taken = interface.dispatch(BATCH, is_before, |packet| self.push(packet)).unwrap_or_default();
+            is_busy |= taken == BATCH;
+        }
+        let (over, parting): (Vec<_>, Vec<_>) =
+            parting.into_iter().partition(|parting| !is_busy && now >= parting.until);
+        for Parting { mut interface, .. } in over {
+            self.add_drops(&mut interface);
+            self.post.send_scout(Mail::Spent(interface));
+        }
+        self.parting = parting;
+        is_busy
+    }
+
+    /// The handle of this opening hands over what was captured until then, and is given up.
+    fn part(&mut self, opening: u32, until: i64) {
+        // It may have failed here before, and be gone already.
+        if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
+            let mut interface = self.open.remove(at);
+            interface.end_at(until);
+            self.parting.push(Parting { interface, until: Instant::now() + SETTLING, has_failed: false });
+        }
     }
 
     /// Takes a packet that the kernel stamped by the wall clock.
@@ -197,11 +248,14 @@ impl Member {
         }
     }
 
-    /// The first worker decides what becomes of an interface; until then the kernel shares it among the other handles.
+    /// The scout decides what becomes of an interface; until then the kernel shares it among the other handles.
     fn report_failures(&mut self) {
-        for (id, opening, reason) in std::mem::take(&mut self.failed) {
-            self.open.retain(|interface| interface.opening != opening);
-            self.post.send(0, Mail::Failed(id, opening, reason));
+        for (opening, reason) in std::mem::take(&mut self.failed) {
+            if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
+                let interface = self.open.remove(at);
+                self.parting.push(Parting { interface, until: Instant::now() + SETTLING, has_failed: true });
+            }
+            self.post.send_scout(Mail::Failed(opening, reason));
         }
     }
 
@@ -246,17 +300,21 @@ impl Member {
     }
 
     fn read_drops(&mut self) {
-        for interface in &mut self.open {
-            let (kernel, device) = interface.take_drops();
-            // Each handle has drops of its own; what the interface dropped all of them tell.
-            self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
-        }
+        let mut open = std::mem::take(&mut self.open);
+        open.iter_mut().for_each(|interface| self.add_drops(interface));
+        self.open = open;
+    }
+
+    fn add_drops(&mut self, interface: &mut Interface) {
+        let (kernel, device) = interface.take_drops();
+        // Each handle has drops of its own; what the interface dropped all of them tell.
+        self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
     }
 
     /// How long nothing needs to be done if no packet comes.
-    fn pause(&mut self, next_scan: Option<Instant>) -> Duration {
+    fn pause(&mut self) -> Duration {
         self.look();
-        let deadlines = [next_scan, self.job.deadline].into_iter().flatten();
+        let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline);
         let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
         let now = self.time.label(self.time.now);
         let end = self.intervals.end().map_or(now, |end| end.plus(GRACE));
@@ -266,13 +324,15 @@ impl Member {
 
     /// What the kernel still holds was captured before the end, and counts.
     fn drain(&mut self) {
-        // One block time-out: after it, everything captured until now has been handed over.
-        std::thread::sleep(Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10));
+        std::thread::sleep(SETTLING);
         let deadline = Instant::now() + DRAINING;
         while self.take_packets() && Instant::now() < deadline {}
         self.post.wait_for_all(DRAINING);
         self.read_mail();
         self.read_drops();
+        let mut parting = std::mem::take(&mut self.parting);
+        parting.iter_mut().for_each(|parting| self.add_drops(&mut parting.interface));
+        self.parting = parting;
     }
 
     fn close_interval(&mut self) {

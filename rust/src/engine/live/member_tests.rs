@@ -11,7 +11,7 @@ use super::*;
 use crate::capture::clocks::Reading;
 use crate::capture::wait::Bell;
 use crate::pipeline::aggregate;
-use crate::pipeline::packet::SECOND;
+use crate::pipeline::packet::{InterfaceId, SECOND};
 use crate::pipeline::snapshot::Snapshot;
 use crate::pipeline::tests::forge::{Forge, Wire};
 

@@ -248,6 +248,25 @@ pub mod time {
     }
 }
 
+/// Instants, when there is one.
+pub mod maybe_time {
+    use super::{Deserialize, Deserializer, Serializer, Timestamp, time};
+
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(ts: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match ts {
+            Some(ts) => time::serialize(ts, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        #[derive(Deserialize)]
+        struct Told(#[serde(with = "time")] Timestamp);
+        Ok(Option::<Told>::deserialize(deserializer)?.map(|Told(ts)| ts))
+    }
+}
+
 /// Durations, when there is one.
 pub mod seconds {
     use super::{Deserialize, Deserializer, Serialize, Serializer, from_seconds, to_seconds};
