@@ -15,6 +15,7 @@ use hashbrown::HashTable;
 
 use super::Limits;
 use super::lightest::{Hand, Lightest};
+use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name::as_text;
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Capture, Counts, Host, MAX_ADDRESSES, OTHER, Section, Tcp};
@@ -188,6 +189,18 @@ impl Rows {
         {
             addresses.insert(at, address);
             addresses.truncate(MAX_ADDRESSES);
+        }
+    }
+
+    /// Every histogram of the interval.
+    pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
+        for &slot in &self.touched {
+            let HostRow { openings, health, touched, .. } = &mut self.hosts[slot as usize];
+            let observed = health.iter_mut().map(|(_, tcp)| tcp).chain([openings]);
+            observed.flat_map(Tcp::histograms_mut).for_each(&mut *look);
+            for &section in &*touched {
+                self.sections[section as usize].counts.histograms_mut().into_iter().for_each(&mut *look);
+            }
         }
     }
 
