@@ -53,8 +53,8 @@ fuzz: | build-packages ## each fuzzer for an hour, FUZZ_SECONDS of them (needs a
 
 SOAK_MINUTES ?= 70
 
-soak: $(VENV)/.netmon | test-packages ## memory of a long live run with the screen open, which must be flat (asks for sudo)
-	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/soak.py --minutes $(SOAK_MINUTES)
+soak: $(VENV)/.netmon ## memory of a long run with the screen open, played in some ten minutes, which must be flat
+	$(BIN)/python scripts/soak.py --minutes $(SOAK_MINUTES)
 
 # Captures are made once, by real servers and clients; remove the folder to have others.
 CAPTURES := target/captures

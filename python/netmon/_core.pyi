@@ -572,6 +572,11 @@ class InterfaceInfo:
 def list_interfaces() -> list[InterfaceInfo]:
     """Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included."""
 
+def limit_allocator() -> bool:
+    """Keeps the memory of a process that runs for days from growing by holes: one arena for all threads of the C library's
+    allocator, and fixed sizes from which on blocks are mapped and given back. For a process that does little else, before
+    it starts threads; the command does so. False where the allocator cannot be told."""
+
 def libpcap_version() -> str: ...
 
 @final
