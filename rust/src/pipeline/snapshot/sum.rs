@@ -82,13 +82,15 @@ impl Sum {
             Some(made) => vec![Arc::new(made.clone().into())],
             None => self.terms.clone(),
         };
-        let mut newest = Arc::new(Self::from(snapshot));
+        let mut newest = Self::from(snapshot);
         // Each term keeps more than twice the rows of the one behind it, so there are few, and a row is seldom merged.
         while let Some(last) = terms.pop_if(|last| last.rows() <= 2 * newest.rows()) {
-            let both = Self::of(vec![last, newest]);
-            newest = Arc::new(both.settled());
+            newest = Self::of(vec![last, Arc::new(newest)]).settled();
         }
-        terms.push(newest);
+        if terms.is_empty() {
+            return newest;
+        }
+        terms.push(Arc::new(newest));
         Self::of(terms)
     }
 
@@ -99,15 +101,23 @@ impl Sum {
         self
     }
 
-    /// Rows that would be merged to make it; none when it is made.
+    /// Rows that would be merged into those of its first term to make it; none when it is made.
     pub fn pending(&self) -> usize {
-        if self.made().is_some() { 0 } else { self.rows() }
+        let merged = if self.made().is_some() { &[] } else { self.terms.get(1..).unwrap_or_default() };
+        merged.iter().map(|term| term.rows()).sum()
     }
 
     /// How many snapshots would be merged to make it.
     #[cfg(test)]
     pub fn terms(&self) -> usize {
         self.terms.len()
+    }
+
+    /// Rows that nobody else holds on to: what freeing it costs. Of a snapshot that is shared none are.
+    pub fn rows_of_its_own(&self) -> usize {
+        let own = |term: &Arc<Self>| if Arc::strong_count(term) == 1 { term.rows_of_its_own() } else { 0 };
+        let made = self.made().filter(|value| Arc::strong_count(value) == 1);
+        made.map_or(0, |value| value.rows()) + self.terms.iter().map(own).sum::<usize>()
     }
 
     /// Rows it holds on to.
