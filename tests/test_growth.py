@@ -1,4 +1,4 @@
-"""Nothing grows with the length of a run: objects are counted, which no allocator blurs, while hours of snapshots pass."""
+"""Nothing grows with the length of a run: objects are counted, which no allocator blurs, while an hour passes."""
 
 import gc
 import json

@@ -396,7 +396,8 @@ class Snapshot(_Counts):
     @property
     def rows(self) -> int:
         """Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
-        snapshot grows with."""
+        snapshot grows with.
+        """
     def top(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Host]:
@@ -575,7 +576,8 @@ def list_interfaces() -> list[InterfaceInfo]:
 def limit_allocator() -> bool:
     """Keeps the memory of a process that runs for days from growing by holes: one arena for all threads of the C library's
     allocator, and fixed sizes from which on blocks are mapped and given back. For a process that does little else, before
-    it starts threads; the command does so. False where the allocator cannot be told."""
+    it starts threads; the command does so. False where the allocator cannot be told.
+    """
 
 def libpcap_version() -> str: ...
 

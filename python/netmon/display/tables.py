@@ -183,7 +183,10 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     """When, what, how much; what does not fit whole is left out."""
     rule, at = alert.rule, fmt.clock(alert.at)
     if alert.state == "recovered":
-        items: list[Line] = [[("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")], *_repeated(alert)]
+        items: list[Line] = [
+            [("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")],
+            *_repeated(alert),
+        ]
     else:
         items = [
             [("class:warn" if acknowledged else "class:bad", "ALERT    ")],

@@ -134,6 +134,11 @@ impl Buckets {
         1 + usize::from(self.is_wide)
     }
 
+    /// True if nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
     /// How many buckets there are.
     pub fn len(&self) -> usize {
         self.words.len() / self.width()

@@ -10,7 +10,7 @@ pub struct Sizes([usize; MAX_HALVINGS as usize + 1]);
 impl Sizes {
     /// Adds a histogram.
     pub fn add(&mut self, histogram: &Histogram) {
-        if histogram.buckets.len() > 0 {
+        if !histogram.buckets.is_empty() {
             (0..=MAX_HALVINGS).for_each(|by| self.0[usize::from(by)] += histogram.buckets.len_at(by));
         }
     }

@@ -56,7 +56,7 @@ impl Host {
 }
 
 fn is_finer(histogram: &Histogram, halvings: u8) -> bool {
-    histogram.buckets().len() > 0 && histogram.buckets().halvings() < halvings
+    !histogram.buckets().is_empty() && histogram.buckets().halvings() < halvings
 }
 
 impl Snapshot {
