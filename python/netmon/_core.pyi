@@ -85,7 +85,7 @@ class Histogram:
         """4, or less: a doubling has 2**scale buckets."""
     @property
     def offset(self) -> int:
-        """Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds, b being 2**(2**-scale)."""
+        """Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds; b is 2**(2**-scale)."""
     @property
     def buckets(self) -> list[int]: ...
     @property
@@ -309,9 +309,9 @@ class Capture:
     def exchanges_dropped(self) -> int: ...
     @property
     def histogram_halvings(self) -> int:
-        """How often the scale of the coarsest histogram was halved, since all buckets together share a budget; 0: never.
+        """How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
 
-        Of merged snapshots the most. The error of its quantiles is 2.2 % the first time, and doubles each time: 4.4 % after 1.
+        Of merged snapshots the most. The error of its quantiles is 2.2 % at 0, and doubles each time: 4.4 % at 1.
         """
     @property
     def clock_steps(self) -> int:
@@ -548,7 +548,7 @@ class Point:
     def hosts(self) -> dict[str, int]:
         """Hits of the 200 hosts that had most."""
     def plus(self, other: Point) -> Point:
-        """This interval and `other` as one."""
+        """The interval that this one and `other` make together."""
     def hits_of(self, host: str) -> int:
         """0 also when the host was not among the heaviest."""
     def packets_of(self, interface: str) -> int: ...
@@ -574,9 +574,11 @@ def list_interfaces() -> list[InterfaceInfo]:
     """Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included."""
 
 def limit_allocator() -> bool:
-    """Keeps the memory of a process that runs for days from growing by holes: one arena for all threads of the C library's
-    allocator, and fixed sizes from which on blocks are mapped and given back. For a process that does little else, before
-    it starts threads; the command does so. False where the allocator cannot be told.
+    """Keeps the memory of a process that runs for days from growing by holes.
+
+    One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
+    back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
+    allocator cannot be told.
     """
 
 def libpcap_version() -> str: ...

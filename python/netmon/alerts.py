@@ -49,7 +49,7 @@ class Rule(_Rule):
 class Alert(NamedTuple):
     """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired.
 
-    With `times` above 1 it stands for so many firings within a minute, and is the last of what happened (`flapping.py`).
+    With `times` above 1 it stands for so many firings within a minute, and is the last that happened (`flapping.py`).
     """
 
     rule: Rule
