@@ -165,7 +165,7 @@ def test_an_export_never_overwrites(tmp_path, monkeypatch):
     ("keys", "titles"),
     [
         ("5", ["method", "host", "section", "client", "server", "interface", "status", "answer"]),
-        ("6", ["state", "at", "metric", "value", "threshold", "lasted"]),
+        ("6", ["state", "at", "metric", "value", "threshold", "lasted", "times"]),
         ("3", ["name", "bits", "packets", "HTTP", "bytes"]),
     ],
 )

@@ -67,7 +67,11 @@ class FilterError(ValueError):
 
 @final
 class Histogram:
-    """OpenTelemetry's exponential histogram at scale 4 over seconds: relative error of a quantile at most 2.2 %."""
+    """OpenTelemetry's exponential histogram over seconds: relative error of a quantile at most 2.2 %.
+
+    That is at scale 4. A snapshot has four million buckets at the most; where that is too few, scales are lowered, and
+    each step doubles the error: `Capture.histogram_halvings`. Histograms of different scales merge at the lower one.
+    """
 
     @property
     def count(self) -> int: ...
@@ -78,8 +82,11 @@ class Histogram:
     @property
     def max(self) -> float | None: ...
     @property
+    def scale(self) -> int:
+        """4, or less: a doubling has 2**scale buckets."""
+    @property
     def offset(self) -> int:
-        """Index of the first of `buckets`: bucket i holds values in (2**(i/16), 2**((i+1)/16)] seconds."""
+        """Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds; b is 2**(2**-scale)."""
     @property
     def buckets(self) -> list[int]: ...
     @property
@@ -305,6 +312,12 @@ class Capture:
     @property
     def exchanges_dropped(self) -> int: ...
     @property
+    def histogram_halvings(self) -> int:
+        """How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
+
+        Of merged snapshots the most. The error of its quantiles is 2.2 % at 0, and doubles each time: 4.4 % at 1.
+        """
+    @property
     def clock_steps(self) -> int:
         """How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
 
@@ -386,7 +399,9 @@ class Snapshot(_Counts):
         """Sections of all hosts."""
     @property
     def rows(self) -> int:
-        """Rows of all tables, exchanges included: what the memory of a snapshot grows with."""
+        """Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
+        snapshot grows with.
+        """
     def top(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Host]:
@@ -539,6 +554,8 @@ class Point:
     @property
     def hosts(self) -> dict[str, int]:
         """Hits of the 200 hosts that had most."""
+    def plus(self, other: Point) -> Point:
+        """The interval that this one and `other` make together."""
     def hits_of(self, host: str) -> int:
         """0 also when the host was not among the heaviest."""
     def packets_of(self, interface: str) -> int: ...
@@ -562,6 +579,14 @@ class InterfaceInfo:
 
 def list_interfaces() -> list[InterfaceInfo]:
     """Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included."""
+
+def limit_allocator() -> bool:
+    """Keeps the memory of a process that runs for days from growing by holes.
+
+    One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
+    back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
+    allocator cannot be told.
+    """
 
 def libpcap_version() -> str: ...
 

@@ -47,13 +47,17 @@ class Rule(_Rule):
 
 
 class Alert(NamedTuple):
-    """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired."""
+    """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired.
+
+    With `times` above 1 it stands for so many firings within a minute, and is the last that happened (`flapping.py`).
+    """
 
     rule: Rule
     state: Literal["fired", "recovered"]
     at: float
     value: int
     since: float
+    times: int = 1
 
     @property
     def duration(self) -> float:

@@ -98,6 +98,9 @@ def _run(arguments: list[str]) -> int:
         print(config.to_toml(settings), end="")
         return OK
     from netmon import session  # noqa: PLC0415  all that runs, which --version, --help and --print-config do without
+    from netmon._core import limit_allocator  # noqa: PLC0415  as above
+
+    limit_allocator()  # a process of our own: before it has threads
 
     if flags.demo:
         from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for

@@ -18,7 +18,7 @@ use crate::pipeline::{Pipeline, Settings};
 
 /// Limits so tight that every way to overflow is taken.
 fn tight() -> Settings {
-    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2 };
+    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2, buckets: 20 };
     Settings {
         aggregate: aggregate::Settings { section_depth: 1, exchanges: true, limits },
         flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },

@@ -3,6 +3,7 @@
 //! One Python object per snapshot; rows are made when asked for, as views into it. Whatever takes time runs with the
 //! interpreter released, and errors become exceptions here and nowhere else.
 
+mod allocator;
 mod engine;
 mod held;
 mod legible;
@@ -52,7 +53,7 @@ mod _core {
     #[pymodule_export]
     use super::window::{Point, Window};
     #[pymodule_export]
-    use super::{CaptureError, FilterError, SourceError, libpcap_version, list_interfaces};
+    use super::{CaptureError, FilterError, SourceError, libpcap_version, limit_allocator, list_interfaces};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -65,6 +66,11 @@ mod _core {
         module.add("BUFFER_BUDGET", crate::capture::BUFFER_BUDGET)?;
         Ok(())
     }
+}
+
+#[pyfunction]
+fn limit_allocator() -> bool {
+    allocator::limit()
 }
 
 #[pyfunction]

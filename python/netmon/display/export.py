@@ -43,6 +43,7 @@ NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
         ("value", lambda alert: alert.value),
         ("threshold", lambda alert: alert.rule.threshold),
         ("lasted", lambda alert: alert.duration),
+        ("times", lambda alert: alert.times),
     ),
 }
 """What a row is called, where that is more than its name."""

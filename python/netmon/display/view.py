@@ -161,7 +161,12 @@ class View(NamedTuple):
 
     @property
     def newest_alerts(self) -> list[Alert]:
-        return list(reversed(self.alerts))
+        return list(reversed(self.told))
+
+    @property
+    def told(self) -> tuple[Alert, ...]:
+        """The log of alerts, oldest first; those that are held have a line that is still written on."""
+        return (*self.alerts, *(self.newest.held if self.newest else ()))
 
     @property
     def typed(self) -> str:
@@ -210,7 +215,7 @@ class View(NamedTuple):
         return self._replace(helps=not self.helps, help_row=0)
 
     def with_acknowledged(self) -> View:
-        last = max((alert.at for alert in self.alerts), default=self.acknowledged)
+        last = max((alert.at for alert in self.told), default=self.acknowledged)
         return self._replace(acknowledged=max(last, self.acknowledged))
 
     def with_mouse(self) -> View:

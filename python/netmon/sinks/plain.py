@@ -57,6 +57,8 @@ class Plain:
 
     def close(self) -> None:
         self._report()
+        if self._frame and (held := self._frame.held):
+            self._write(list(map(alert_line, held)))
 
     def _report(self) -> None:
         if self._held and self._frame:
@@ -149,7 +151,7 @@ def no_http(window: Snapshot) -> str:
 
 
 def alert_line(alert: Alert) -> str:
-    at = fmt.time(alert.at, digits=3)
+    at = fmt.time(alert.at, digits=3) + (f", {repeated}" if (repeated := fmt.times(alert.times)) else "")
     if alert.state == "fired":
         return f"ALERT      {alert.rule.metric} = {alert.value} at {at}"
     return f"RECOVERED  after {fmt.duration(alert.duration)} at {at}"

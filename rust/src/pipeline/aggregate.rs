@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use super::decode::{Direction, Endpoint, Undecoded};
 use super::exchange::{Exchange, Note, Request, Response, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs};
-use super::histogram::Sample;
+use super::histogram::{Histogram, Sample, Sizes};
 use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
@@ -90,6 +90,8 @@ impl Port {
 pub struct Aggregate {
     settings: Settings,
     rows: Rows,
+    /// Buckets of all histograms, at the most: those of folded rows count until all are counted anew.
+    buckets: usize,
     ports: Vec<Port>,
     /// What was counted in this interval on interfaces that are called something else since.
     renamed: Vec<Port>,
@@ -107,6 +109,7 @@ impl Aggregate {
         Self {
             settings,
             rows: Rows::new(settings.limits),
+            buckets: 0,
             ports: Vec::new(),
             renamed: Vec::new(),
             capture: Capture::default(),
@@ -209,6 +212,7 @@ impl Aggregate {
     /// Closes the interval `[start, end)`: everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
         let mut capture = std::mem::take(&mut self.capture);
+        self.buckets = 0;
         capture.gaps += losses.gaps;
         capture.gap_bytes += losses.gap_bytes;
         capture.flows_evicted += losses.flows_evicted;
@@ -233,10 +237,43 @@ impl Aggregate {
         snapshot.interfaces.iter().for_each(|interface| snapshot.tcp.merge(&interface.tcp));
         snapshot.hosts = hosts.into_iter().map(Arc::new).collect();
         snapshot.exchanges.sort();
+        // Sums have buckets as well.
+        snapshot.coarsen(self.settings.limits.buckets);
         snapshot
     }
 
+    /// Histograms have so many buckets more. Beyond the budget for all of them their scale is halved.
+    fn grew(&mut self, buckets: usize) {
+        self.buckets += buckets;
+        if self.buckets > self.settings.limits.buckets {
+            self.coarsen();
+        }
+    }
+
+    /// Leaves half the budget, so that it is seldom done.
+    #[cold]
+    fn coarsen(&mut self) {
+        let mut sizes = Sizes::default();
+        self.each_histogram(|histogram| sizes.add(histogram));
+        let halvings = sizes.halvings_within(self.settings.limits.buckets / 2);
+        self.buckets = sizes.at(halvings);
+        if halvings > 0 {
+            self.each_histogram(|histogram| histogram.coarsen(halvings));
+            self.capture.histogram_halvings.merge(&snapshot::Halvings(halvings));
+        }
+    }
+
+    fn each_histogram(&mut self, mut look: impl FnMut(&mut Histogram)) {
+        self.rows.each_histogram(&mut look);
+        let ports = self.ports.iter_mut().chain(&mut self.renamed);
+        ports.flat_map(|port| port.tcp.histograms_mut()).for_each(look);
+    }
+
     fn take_server_names(&mut self) -> Vec<ServerName> {
+        if self.server_names.is_empty() {
+            // Draining clears the table, which stays as large as it ever was.
+            return Vec::new();
+        }
         let names = self.server_names.drain();
         let mut names: Vec<_> =
             names.map(|(name, connections)| ServerName { name: name.into(), connections }).collect();
@@ -343,7 +380,8 @@ const COUNTED_AS: [(Signs, Counter); 9] = [
     (Signs::ZERO_WINDOW, |tcp| &mut tcp.zero_window),
 ];
 
-fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) {
+/// Returns how many buckets that makes more.
+fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) -> usize {
     tcp.segments += u64::from(signs.has(Signs::COUNTED));
     if signs != Signs::COUNTED {
         // Hardly ever any.
@@ -351,15 +389,15 @@ fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) {
             *counter(tcp) += u64::from(signs.has(sign));
         }
     }
-    if let Some(rtt) = rtt {
+    rtt.map_or(0, |rtt| {
         let histogram = match (from_client, signs.has(Signs::HANDSHAKE)) {
             (true, true) => &mut tcp.client_handshake_rtt,
             (true, false) => &mut tcp.client_rtt,
             (false, true) => &mut tcp.server_handshake_rtt,
             (false, false) => &mut tcp.server_rtt,
         };
-        histogram.record(rtt);
-    }
+        histogram.record(rtt)
+    })
 }
 
 impl Sink for Aggregate {
@@ -383,12 +421,14 @@ impl Sink for Aggregate {
         tcp.opened += u64::from(opening.opened);
         tcp.segments += u64::from(opening.segments);
         tcp.retransmitted += u64::from(opening.retransmitted);
+        let mut grown = 0;
         let halves = [(client, &mut tcp.client_handshake_rtt), (client.reverse(), &mut tcp.server_handshake_rtt)];
         for (sender, histogram) in halves {
             if let Some(rtt) = opening.rtt(sender) {
-                histogram.record(Sample::new(rtt));
+                grown += histogram.record(Sample::new(rtt));
             }
         }
+        self.grew(grown);
     }
 
     fn unasked(&mut self, server: Endpoint) -> Ticket {
@@ -406,7 +446,8 @@ impl Sink for Aggregate {
         counts.statuses.add(status, 1);
         counts.errors += u64::from(status >= 500);
         if let Some(latency) = latency {
-            counts.latency.record(Sample::new(latency));
+            let grown = counts.latency.record(Sample::new(latency));
+            self.grew(grown);
         }
     }
 
@@ -417,7 +458,8 @@ impl Sink for Aggregate {
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
         if let Some(duration) = duration {
-            self.rows.counts(ticket).duration.record(Sample::new(duration));
+            let grown = self.rows.counts(ticket).duration.record(Sample::new(duration));
+            self.grew(grown);
         }
         if self.settings.exchanges {
             self.list(ticket, &tell());
@@ -430,14 +472,19 @@ impl Sink for Aggregate {
         if signs == Signs::default() {
             return;
         }
+        let mut grown = 0;
+        let mut is_counted = false;
         if let Some(ticket) = ticket {
             let (tcp, is_at_home) = self.rows.tcp(ticket, segment.interface);
-            count(tcp, signs, rtt.map(Sample::new), from_client);
-            if is_at_home {
-                return;
-            }
+            grown += count(tcp, signs, rtt.map(Sample::new), from_client);
+            is_counted = is_at_home;
         }
-        count(&mut self.port(segment.interface).tcp, signs, rtt.map(Sample::new), from_client);
+        if !is_counted {
+            grown += count(&mut self.port(segment.interface).tcp, signs, rtt.map(Sample::new), from_client);
+        }
+        if grown > 0 {
+            self.grew(grown);
+        }
     }
 
     fn server_name(&mut self, name: &[u8]) {

@@ -10,6 +10,7 @@ mod point;
 mod rank;
 mod rows;
 mod sample;
+mod scale;
 mod sum;
 mod tally;
 mod window;
@@ -51,11 +52,14 @@ pub struct Limits {
     pub sections: usize,
     /// Exchanges listed, when they are asked for.
     pub exchanges: usize,
+    /// Buckets of all histograms: 16 MB of counts, and 20 for each histogram of as many sections as there can be.
+    /// Beyond, the scale of histograms is halved.
+    pub buckets: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000 }
+        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000, buckets: 1 << 22 }
     }
 }
 
@@ -197,12 +201,25 @@ counters! {
     } and {
         /// Connections being tracked.
         flows: Gauge,
+        /// How often the scale of the coarsest histogram was halved, for the budget of [`Limits::buckets`].
+        histogram_halvings: Halvings,
         /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
         undecoded: Tally<Undecoded>,
         /// Connections recognised, by protocol.
         protocols: Tally<Protocol>,
         /// Messages that two readers could frame differently, by kind.
         ambiguous_framing: Tally<Ambiguity>,
+    }
+}
+
+/// How often a scale was halved: the most holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halvings(pub u8);
+
+impl Halvings {
+    /// Takes the greater one.
+    pub fn merge(&mut self, other: &Self) {
+        self.0 = self.0.max(other.0);
     }
 }
 

@@ -118,6 +118,10 @@ impl Histogram {
         self.0.extremes().map(|(_, max)| seconds(max))
     }
     #[getter]
+    fn scale(&self) -> i32 {
+        self.0.scale()
+    }
+    #[getter]
     fn offset(&self) -> i32 {
         self.0.buckets().offset()
     }
@@ -179,6 +183,10 @@ counters!(Capture(
     unanswered, parse_errors, resyncs, encapsulated, copies, flows_evicted, hosts_folded, sections_folded, hits_error,
     exchanges_dropped, clock_steps
 ) of snapshot::Capture {
+    #[getter]
+    fn histogram_halvings(&self) -> u8 {
+        self.0.histogram_halvings.0
+    }
     #[getter]
     fn flows(&self) -> u64 {
         self.0.flows.value

@@ -76,8 +76,8 @@ counted!(Snapshot {
         self.0.hosts.iter().map(|host| host.sections.len()).sum()
     }
     #[getter]
-    fn rows(&self) -> usize {
-        self.0.rows()
+    fn rows(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.0.weight())
     }
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
     fn top(

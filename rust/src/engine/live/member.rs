@@ -25,6 +25,8 @@ const BATCH: usize = 4096;
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
 /// At most so many empty intervals are made up for a time in which nothing ran: the machine slept, or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
+/// On a silent link intervals shorter than this are closed several at once: waking up costs more than closing them.
+const IDLE: i64 = 100_000_000;
 /// How long the end of a capture may take for what the kernel still holds, and then for what other workers send.
 const DRAINING: Duration = Duration::from_millis(80);
 /// One block time-out: after it, everything captured until now has been handed over.
@@ -317,7 +319,7 @@ impl Member {
         let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline);
         let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
         let now = self.time.label(self.time.now);
-        let end = self.intervals.end().map_or(now, |end| end.plus(GRACE));
+        let end = self.intervals.end().map_or(now, |end| end.plus(GRACE + until_several_end(self.job.interval)));
         let until_end = Duration::from_nanos(end.since(now));
         until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
     }
@@ -356,6 +358,11 @@ impl Member {
         self.close_interval();
         self.intervals.open_at(ts);
     }
+}
+
+/// Nanoseconds from the end of an interval until so many have ended as are closed at once.
+fn until_several_end(interval: i64) -> i64 {
+    (IDLE / interval.max(1) - 1).max(0).saturating_mul(interval)
 }
 
 /// A worker ends, even by a panic: nobody waits for its part any more, and the others end too.

@@ -191,3 +191,13 @@ fn after_sleep_of_the_machine_some_empty_intervals_are_made_up_and_no_step_is_to
     let covered: u64 = spans.map(|(start, end)| end.since(start) / SECOND as u64).sum();
     assert!((u64::from(MAX_CATCH_UP)..).contains(&covered) && covered < 310, "{covered} s");
 }
+
+#[test]
+fn on_a_silent_link_only_intervals_below_a_tenth_of_a_second_wait_for_others() {
+    const MS: i64 = 1_000_000;
+    for (interval, wait) in
+        [(10 * MS, 90 * MS), (30 * MS, 60 * MS), (50 * MS, 50 * MS), (100 * MS, 0), (1000 * MS, 0), (i64::MAX, 0)]
+    {
+        assert_eq!(until_several_end(interval), wait, "{interval}");
+    }
+}

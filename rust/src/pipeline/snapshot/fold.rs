@@ -28,6 +28,7 @@ impl Snapshot {
         let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
         self.exchanges.truncate(limits.exchanges);
         self.capture.exchanges_dropped += dropped as u64;
+        self.coarsen(limits.buckets);
     }
 
     /// How many sections each host may keep: with too many in all, every host gives up half, and again.
