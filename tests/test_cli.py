@@ -81,7 +81,7 @@ def test_flags(ran, arguments, settings):
 
 def test_once_is_passed_on(ran):
     cli.main(["--once"])
-    assert ran.how == {"once": True}
+    assert ran.how == {"once": True, "must_be_whole": True}
 
 
 @pytest.mark.parametrize(

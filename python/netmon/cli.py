@@ -109,7 +109,7 @@ def _run(arguments: list[str]) -> int:
             fired = session.run(settings, filter=demo.filter_for(port), demo=True)
     else:
         try:
-            fired = session.run(settings, once=flags.once)
+            fired = session.run(settings, once=flags.once, must_be_whole=True)
         except session.IncompleteError:  # told already
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK

@@ -13,7 +13,6 @@ from math import inf
 from typing import Protocol, Self, TypeAlias
 
 from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
-from netmon.format import sanitize
 from netmon.pace import Schedule
 
 STEP = 0.1
@@ -126,7 +125,7 @@ class Monitor:
 
         An ``"error"`` says that a compressed file was not read whole; the others are ``"warning"`` and ``"info"``.
         """
-        return [(level, sanitize(message)) for level, message in self._engine.log()]
+        return self._engine.log()
 
     def snapshots(self) -> Generator[Snapshot]:
         """One snapshot per interval until the end; the capture is closed when the iterator ends or is dropped."""

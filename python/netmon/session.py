@@ -10,6 +10,7 @@ from collections import deque
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
+from netmon import format as fmt
 from netmon import safe_file
 from netmon.alerts import Rule
 from netmon.console import Console, stopping
@@ -44,10 +45,11 @@ def run(
     filter: str | None = None,  # noqa: A002  the name of the setting everywhere
     once: bool = False,
     demo: bool = False,
+    must_be_whole: bool = False,
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
-    """Runs until the end, and tells whether an alert fired. Raises IncompleteError last, if a file was not read whole.
+    """Runs until the end, and tells whether an alert fired. `must_be_whole` raises IncompleteError last, if need be.
 
     `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
     first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
@@ -66,7 +68,7 @@ def run(
         else:
             session.open_stdout()
             session.run()
-    if session.is_incomplete:
+    if must_be_whole and session.is_incomplete:
         raise IncompleteError
     return session.frame is not None and session.frame.tally.fired > 0
 
@@ -268,9 +270,9 @@ class Session:
         """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""
         levels = ("error", "warning", "info", "debug")
         heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
-        told = self._monitor.log()
+        told = [(level, fmt.sanitize(message)) for level, message in self._monitor.log()]
         self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in told)
-        told += [("error", news) for outlet in self._outlets for news in outlet.news()]
+        told += [("error", fmt.sanitize(news)) for outlet in self._outlets for news in outlet.news()]
         lines = [f"netmon: {level}: {message}\n" for level, message in told if level in heard]
         if self._notes is not None:
             self._notes.extend(lines)
