@@ -355,11 +355,23 @@ def is_stuck(child):
     while time.monotonic() < deadline:
         with open(f"/proc/{child.pid}/io") as io:
             now = io.read()
-        if now == used and "wchar: 0" not in now:
+        if now == used:
             return
         used = now
         time.sleep(0.4)
     raise AssertionError("it goes on")
+
+
+def is_listening(child):
+    """Waits until the process handles SIGTERM."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with open(f"/proc/{child.pid}/status") as status:
+            caught = next(int(line.split()[1], 16) for line in status if line.startswith("SigCgt"))
+        if caught >> signal.SIGTERM - 1 & 1:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it does not handle signals")
 
 
 def arguments_for(number):
@@ -397,7 +409,7 @@ def test_a_named_pipe_that_nobody_reads_keeps_nothing_from_ending(capture, tmp_p
         if number and is_open:
             is_stuck(child)
         elif number:
-            time.sleep(1)
+            is_listening(child)
         assert ends_in_time(child, number) < (2 if number else 8)
         said = child.stderr.read().decode()
     assert "all.ndjson" in said.splitlines()[-1]
@@ -414,7 +426,8 @@ def test_a_terminal_after_control_s_keeps_nothing_from_ending(capture, number):
     command = [*NETMON, "-r", capture, "--plain", *arguments_for(number)]
     with subprocess.Popen(command, stdin=written, stdout=written, stderr=subprocess.PIPE) as child:
         if number:
-            time.sleep(1.5)
+            is_listening(child)
+            is_stuck(child)
         assert ends_in_time(child, number) < (2 if number else 8)
         said = child.stderr.read().decode()
     assert "standard output" in said.splitlines()[-1]

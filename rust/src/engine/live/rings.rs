@@ -2,7 +2,7 @@
 
 use crate::capture::{BUFFER_BUDGET, LARGEST_BUFFER};
 
-/// No handle gets less: two of the blocks in which the kernel hands packets over.
+/// No handle gets less: two of the blocks of 256 KiB in which the kernel hands packets over.
 pub const LEAST_BUFFER: u64 = 512 << 10;
 
 /// Left over for buffers that are taken turns with: the old and the new one of an interface are there at the same time.
@@ -46,7 +46,13 @@ pub fn share_out(traffic: &[u64], least: u64) -> Vec<u64> {
             }
         }
     }
-    shares
+    shares.into_iter().map(|share| whole(share, least)).collect()
+}
+
+/// Whole blocks: libpcap rounds up what is none, and all together would exceed the budget.
+pub fn whole(bytes: u64, least: u64) -> u64 {
+    let blocks = (least / 2).max(1);
+    (bytes / blocks * blocks).max(least)
 }
 
 /// Traffic as it counts now: the newest, or what is left of that before.
@@ -82,6 +88,7 @@ mod tests {
                 let sum: u64 = shares.iter().sum();
                 assert!(sum <= BUFFER_BUDGET - SPARE, "{count} {busy}: {} MiB", sum / MIB);
                 assert!(shares.iter().all(|share| (LEAST_BUFFER..=LARGEST_BUFFER).contains(share)));
+                assert!(shares.iter().all(|share| share % (LEAST_BUFFER / 2) == 0));
                 assert!(count > 300 || sum > (BUFFER_BUDGET - SPARE) * 9 / 10 || sum == LARGEST_BUFFER * count as u64);
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::super::{Job, Level, Opened, lock};
 use super::numbers::Numbers;
 use super::post::{Mail, Post};
-use super::rings::{LEAST_BUFFER, is_small, share_out, weigh};
+use super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};
 use crate::capture::interfaces::{self, Info, Selection};
 use crate::capture::links::Links;
 use crate::capture::live::{self, Interface, Settings};
@@ -186,7 +186,7 @@ impl Scout {
                 Some(size) => u64::from(size),
                 None if is_first => share,
                 // Never all that is left: there may be more, and some is needed to make others smaller.
-                None => share.min(free / 2).max(self.least()),
+                None => whole(share.min(free / 2), self.least()),
             };
             let has_room = self.settings.buffer_size.is_some() || buffer <= free;
             if !has_room {
