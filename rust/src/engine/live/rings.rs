@@ -89,7 +89,9 @@ mod tests {
                 assert!(sum <= BUFFER_BUDGET - SPARE, "{count} {busy}: {} MiB", sum / MIB);
                 assert!(shares.iter().all(|share| (LEAST_BUFFER..=LARGEST_BUFFER).contains(share)));
                 assert!(shares.iter().all(|share| share % (LEAST_BUFFER / 2) == 0));
-                assert!(count > 300 || sum > (BUFFER_BUDGET - SPARE) * 9 / 10 || sum == LARGEST_BUFFER * count as u64);
+                // All is given away, but for the block that rounding takes from each.
+                let given = sum + LEAST_BUFFER / 2 * count as u64;
+                assert!(given >= (BUFFER_BUDGET - SPARE).min(LARGEST_BUFFER * count as u64) * 9 / 10);
             }
         }
     }
