@@ -22,6 +22,7 @@ pub mod nat;
 pub mod packet;
 pub mod reassembly;
 pub mod snapshot;
+mod steps;
 pub mod tls;
 
 use aggregate::{Aggregate, Ticket};

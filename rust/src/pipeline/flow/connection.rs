@@ -115,7 +115,7 @@ impl<T> Flow<T> {
         let own = apart(segment.seq, self.stream(segment.direction).next());
         let ack = Some(segment.ack).filter(|_| segment.flags.has(Flags::ACK));
         let peer = ack.map_or(0, |ack| apart(ack, self.stream(segment.direction.reverse()).next()));
-        (own.max(peer) <= NEAR).then_some(own + peer)
+        (own.max(peer) <= NEAR).then(|| own + peer)
     }
 
     /// A segment acknowledges the SYN of the other side.
