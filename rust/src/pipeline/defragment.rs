@@ -99,6 +99,12 @@ impl Defragmenter {
         std::mem::take(&mut self.dropped)
     }
 
+    /// Forgets the datagrams that wait for parts, and counts them as dropped.
+    pub fn restart(&mut self) {
+        let lost = self.partials.values().filter(|partial| !partial.is_poisoned).count();
+        *self = Self { dropped: self.dropped + lost as u64, ..Self::new(self.limits) };
+    }
+
     /// Takes a fragment; gives the whole datagram when this was its last missing part.
     pub fn push(&mut self, fragment: &Datagram<'_>, part: FragmentPart, ts: Timestamp) -> Option<Datagram<'_>> {
         self.expire(ts);

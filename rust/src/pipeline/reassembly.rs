@@ -115,6 +115,12 @@ impl Budget {
 }
 
 impl Budget {
+    /// The same bounds and losses, and nothing held: all streams are forgotten.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        Self { held: 0, ..*self }
+    }
+
     fn is_exceeded_by(&self, waiting: &Waiting) -> bool {
         self.held > self.total_bytes
             || waiting.bytes > self.stream_bytes

@@ -14,7 +14,6 @@ pub fn add(count: usize) {
 }
 
 #[cfg(test)]
-#[expect(missing_docs, reason = "tests")]
 pub mod tests {
     use std::cell::Cell;
 
@@ -33,7 +32,7 @@ pub mod tests {
     pub fn are_in_proportion(what: &str, size: usize, each: usize, mut work: impl FnMut(usize)) {
         let (once, twice) = (taken(|| work(size)), taken(|| work(2 * size)));
         assert!(once > 0, "{what}: no step is counted");
-        assert!(twice <= once * 21 / 10, "{what}: {once} steps for {size}, {twice} for twice as much");
+        assert!(twice <= once * 22 / 10, "{what}: {once} steps for {size}, {twice} for twice as much");
         assert!(twice <= each * 2 * size, "{what}: {twice} steps for {}", 2 * size);
     }
 }

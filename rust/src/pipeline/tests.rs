@@ -1,5 +1,6 @@
 //! Whole captures through all stages. Most tests need no known answer: a capture and its disguise must count the same.
 
+mod blind;
 mod copies;
 pub mod forge;
 

@@ -1,12 +1,14 @@
 //! One worker of a live capture: it polls its handle on every interface, and counts the connections that are its own.
 
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::batch::{Batch, Event};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
+use super::super::sturdy::Sturdy;
 use super::super::{Job, worker_of};
 use super::Coordinator;
 use super::clocks::Clocks;
@@ -39,7 +41,7 @@ pub struct Member {
     /// As of the last look at the clocks.
     time: Timeline,
     clock: Clock,
-    pub pipeline: Pipeline,
+    pub pipeline: Sturdy,
     pub intervals: Intervals,
     pub open: Vec<Interface>,
     /// Packets for other workers.
@@ -68,7 +70,7 @@ impl Member {
             clocks: clocks.clone(),
             time: clocks.look(&job.shared),
             clock: Clock::default(),
-            pipeline: Pipeline::new(job.pipeline.share(post.workers())),
+            pipeline: Sturdy::new(Pipeline::new(job.pipeline.share(post.workers())), &job.shared),
             intervals: Intervals::new(job.interval),
             open: Vec::new(),
             outgoing: (0..post.workers()).map(|_| Batch::default()).collect(),
@@ -87,11 +89,34 @@ impl Member {
     /// Captures until the end. When this worker ends, for whatever reason, all do.
     pub fn run(mut self, mut coordinator: Option<Coordinator>) -> Result<(), Error> {
         let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
+        let result = self.going_on(|member| member.capture(coordinator.as_mut()));
+        let result = result.and_then(|result| {
+            result?;
+            self.going_on(Self::drain)?;
+            self.going_on(|member| member.pipeline.finish())
+        });
+        self.close_interval();
+        result
+    }
+
+    /// Does some work. After the first panic the work is called again, to go on where it left off.
+    fn going_on<R>(&mut self, mut work: impl FnMut(&mut Self) -> R) -> Result<R, Error> {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| work(self))) {
+                Ok(result) => return Ok(result),
+                Err(panic) => self.pipeline.mend(&panic)?,
+            }
+            self.pipeline.add_unread(1);
+        }
+    }
+
+    /// Captures until the bell rings, or time is over.
+    fn capture(&mut self, mut coordinator: Option<&mut Coordinator>) -> Result<(), Error> {
         loop {
             self.read_mail();
             let is_busy = self.take_packets();
             self.keep_time();
-            let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(&mut self));
+            let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(self));
             if next_scan.is_none() {
                 self.report_failures();
             }
@@ -99,13 +124,9 @@ impl Member {
             let handles = self.open.iter().map(AsFd::as_fd);
             let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
-                break;
+                return Ok(());
             }
         }
-        self.drain();
-        self.pipeline.finish();
-        self.close_interval();
-        Ok(())
     }
 
     fn read_mail(&mut self) {
@@ -133,16 +154,23 @@ impl Member {
     fn take_packets(&mut self) -> bool {
         self.look();
         let mut open = std::mem::take(&mut self.open);
+        let taken = catch_unwind(AssertUnwindSafe(|| self.take_from(&mut open)));
+        // The handles stay open whatever came of it.
+        self.open = open;
+        let is_busy = taken.unwrap_or_else(|panic| resume_unwind(panic));
+        self.catch_up();
+        (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
+        is_busy
+    }
+
+    fn take_from(&mut self, open: &mut [Interface]) -> bool {
         let mut is_busy = false;
-        for interface in &mut open {
+        for interface in open {
             match interface.dispatch(BATCH, |packet| self.push(packet)) {
                 Ok(taken) => is_busy |= taken == BATCH,
                 Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
             }
         }
-        self.open = open;
-        self.catch_up();
-        (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
         is_busy
     }
 
