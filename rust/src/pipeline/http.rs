@@ -96,6 +96,10 @@ pub struct Parser {
     in_sync: bool,
     /// It was, and was not any more.
     was_lost: bool,
+    /// The current message, or the one before, was found by a search: it may be a part of another one.
+    is_found: bool,
+    /// The message that begins here was.
+    will_be_found: bool,
     /// Chunks in which a message is still looked for; `None` for all of them.
     tries: Option<u8>,
     /// Where the reader stands, and what the segment at hand acknowledges.
@@ -120,6 +124,8 @@ impl Parser {
             from_start: false,
             in_sync: false,
             was_lost: false,
+            is_found: false,
+            will_be_found: false,
             tries: None,
             seq: SeqNumber(0),
             ack: None,
@@ -273,7 +279,7 @@ impl Parser {
         if let Some(at) = start
             && (!behind_hole || handler.may_begin(is_request, self.mark(ts)))
         {
-            self.state = State::Start;
+            (self.state, self.will_be_found) = (State::Start, true);
             return &bytes[at..];
         }
         if let Some(tries) = &mut self.tries {
@@ -438,7 +444,8 @@ impl Parser {
             self.state = State::Body { body: Body::UntilClose, doubt: false, expects: false };
             return;
         }
-        self.state = State::Lost { behind_hole: false };
+        // Nothing follows a message so: what was found by a search was none.
+        self.state = State::Lost { behind_hole: self.in_sync && self.is_found };
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
             handler.event(Event::Malformed, mark);
@@ -472,6 +479,7 @@ impl Parser {
     /// Tells of a head, and decides what follows it.
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
+        self.is_found = std::mem::take(&mut self.will_be_found);
         if std::mem::take(&mut self.was_lost) {
             handler.event(Event::Resync, self.mark(ts));
         }

@@ -3,6 +3,7 @@
 mod blind;
 mod copies;
 pub mod forge;
+mod secrets;
 
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};

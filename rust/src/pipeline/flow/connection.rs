@@ -118,6 +118,12 @@ impl<T> Flow<T> {
         (own.max(peer) <= NEAR).then(|| own + peer)
     }
 
+    /// A segment acknowledges no more than was seen of the other side.
+    pub fn acknowledges_nothing_new(&self, segment: &Segment<'_>) -> bool {
+        let reached = self.stream(segment.direction.reverse()).reached();
+        segment.flags.has(Flags::ACK) && reached.is_some_and(|reached| !segment.ack.is_after(reached))
+    }
+
     /// A segment acknowledges the SYN of the other side.
     pub fn is_acknowledged_by(&self, segment: &Segment<'_>) -> bool {
         let isn = self.stream(segment.direction.reverse()).isn();

@@ -49,6 +49,39 @@ fn a_connection_in_the_last_lane_is_not_given_up_for_a_blind_syn() {
     }
 }
 
+/// The head of an upload is lost, and segments of its body look like requests.
+#[test]
+fn a_body_whose_head_was_lost_is_no_row_of_requests() {
+    let fake = format!("GET /fake HTTP/1.1\r\nHost: fake.example\r\n\r\n{}", "{\"a\":1}".repeat(6));
+    for opened in [true, false] {
+        for asked_before in [false, true] {
+            // Of a connection of which nothing else was seen, the first one may be a request.
+            let most = u64::from(!opened && !asked_before);
+            let mut forge = Forge::new(Wire::default());
+            if opened {
+                forge.handshake();
+            }
+            if asked_before {
+                forge.say(0, TURNS[0].as_bytes());
+                forge.say(1, TURNS[1].as_bytes());
+            }
+            let lost = forge.frames.len();
+            forge.say(0, b"POST /up HTTP/1.1\r\nHost: real\r\nContent-Length: 450\r\n\r\n");
+            forge.frames.truncate(lost);
+            (0..5).for_each(|_| forge.say(0, fake.as_bytes()));
+            forge.say(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+            let before = u64::from(asked_before);
+            // What follows the answer is a request again.
+            forge.say(0, TURNS[4].as_bytes());
+            forge.finish();
+            let told = count(&forge.frames);
+            let fakes = told.host("fake.example").map_or(0, |host| host.counts.requests);
+            assert!(fakes <= most, "{opened} {asked_before}: {fakes}");
+            assert_eq!(told.counts.requests, before + fakes + 1, "{opened} {asked_before}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
