@@ -35,9 +35,9 @@ impl Default for Limits {
 
 /// Payload of the largest datagram.
 const MAX_DATAGRAM: usize = 65_535;
-/// Parts of a datagram: the largest one in parts of 256 bytes, which is less than any link asks for. A datagram of more
-/// parts is dropped.
-const MAX_PARTS: usize = 256;
+/// Parts of a datagram: the largest one over a link of 68 bytes, the least that may be (RFC 791 §3.2), of which 20 are a
+/// header. A datagram of more parts is dropped.
+const MAX_PARTS: usize = MAX_DATAGRAM.div_ceil(68 - 20);
 /// What a part costs beside its bytes: its place in a tree whose nodes may be half empty.
 const PART_COST: usize = 2 * (size_of::<usize>() + size_of::<Part>());
 
@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn a_fragment_takes_the_same_work_whatever_came_before_it() {
-        let orders: [(&str, fn(usize) -> usize); 4] = [
+        type Place = fn(usize) -> usize;
+        let orders: [(&str, Place); 4] = [
             ("in order", |at| at % MAX_PARTS),
             ("backwards", |at| MAX_PARTS - 1 - at % MAX_PARTS),
             ("the last one again and again", |at| at.min(MAX_PARTS - 2)),

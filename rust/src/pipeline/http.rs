@@ -26,6 +26,7 @@ pub use start_line::Protocol;
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
+use crate::pipeline::steps;
 use body::{Body, Progress};
 use proxy::ProxyHeader;
 use start_line::{FirstLine, Likeness};
@@ -246,6 +247,7 @@ impl Parser {
     fn read(&mut self, bytes: &[u8], end: SeqNumber, ts: Timestamp, handler: &mut impl Handler) {
         let mut rest = bytes;
         while !rest.is_empty() {
+            steps::add(1);
             self.seq = end.plus((rest.len() as u32).wrapping_neg());
             rest = match self.state {
                 State::Start => self.start(rest, ts, handler),
@@ -270,6 +272,7 @@ impl Parser {
     /// Does a message start here? Behind a head whose framing is broken it may also start further on.
     fn search<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Lost { behind_hole } = self.state else { return bytes };
+        steps::add(bytes.len());
         let start = if self.in_sync && !behind_hole {
             start_line::behind_broken_framing(bytes)
         } else {
@@ -393,6 +396,7 @@ impl Parser {
         let before = self.buffer.len();
         let taken = bytes.len().min(self.max_head as usize - before);
         self.buffer.extend_from_slice(&bytes[..taken]);
+        steps::add(self.buffer.len() - scanned);
         let line = if confirmed { FirstLine::Head } else { self.first_line(&self.buffer, scanned) };
         let length = match line {
             FirstLine::Foreign | FirstLine::Vague => {

@@ -416,7 +416,7 @@ impl Waiting {
     fn extend_range(&mut self, at: usize, piece: Piece<'_>) -> bool {
         match at.checked_sub(1).and_then(|at| self.segments.get_mut(at)) {
             Some(last) if piece.bytes.is_empty() && last.bytes.is_empty() && last.end() == piece.seq => {
-                let joined = last.len.checked_add(piece.len).filter(|&len| len <= i32::MAX as u32);
+                let joined = last.len.checked_add(piece.len).filter(|&len| i32::try_from(len).is_ok());
                 last.len = joined.unwrap_or(last.len);
                 joined.is_some()
             }

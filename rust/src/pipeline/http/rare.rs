@@ -5,6 +5,7 @@ use super::proxy::Step;
 use super::start_line::{self, FirstLine};
 use super::{Parser, State, head};
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::steps;
 
 /// Bytes in which a request of a refused client must show: more than its method and the scheme of its target have.
 const MAX_UNDECIDED: usize = 2 * start_line::MAX_METHOD;
@@ -76,6 +77,7 @@ impl Parser {
             return bytes;
         }
         self.buffer.extend_from_slice(bytes);
+        steps::add(self.buffer.len());
         match start_line::is_next_request(&self.buffer) {
             None if self.buffer.len() < MAX_UNDECIDED => {}
             None | Some(false) => self.expect_nothing(ts, handler),
