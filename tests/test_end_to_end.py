@@ -37,6 +37,36 @@ def run(*arguments, **how):
     return subprocess.run(command, capture_output=True, timeout=30, check=False, env=environment, **how)
 
 
+def test_no_output_of_the_command_has_a_secret(tmp_path):
+    secret = "s3cr3t"
+    lines = [
+        "/login;jsessionid=X",
+        "u:X@h/p",
+        "http://u:X/X@h/p",
+        "http://u:X?X@h/p",
+        "/a?X",
+        "/a/X",
+        "/a X",
+        "//u:X@h/p",
+    ]
+    hosts = ["h", "h?X", "h/X", "u:X@h", "u:X/X@h", "u:X?X@h", "h;X", "h X"]
+    talks = []
+    for number, (line, host) in enumerate((line, host) for line in lines for host in hosts):
+        talk = forge.Conversation(4000 + number, NOON + number / 10)
+        head = f"GET {line} HTTP/1.1\r\nHost: {host}\r\nCookie: X\r\nAuthorization: Basic X\r\n\r\n"
+        talk.send(NOON + number / 10, 0, forge.ACK, head.replace("X", secret).encode())
+        answer = f"HTTP/1.1 200 {secret}\r\nSet-Cookie: {secret}\r\nContent-Length: 6\r\n\r\n{secret}"
+        talks.append(talk)
+        talk.send(NOON + number / 10, 1, forge.ACK, answer.encode())
+    path = tmp_path / "secrets.pcap"
+    path.write_bytes(forge.pcap(*talks))
+    for flags in (["--json"], ["--ndjson"], ["--plain"], ["--ndjson", "--requests"], ["--plain", "--requests"]):
+        done = run("-r", path, *flags)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout
+        assert secret.encode() not in done.stdout + done.stderr, flags
+
+
 def test_a_file_gives_its_counts(capture):
     done = run("-r", capture, "--json")
     assert done.returncode == 0

@@ -254,7 +254,7 @@ class Capture:
     def interface_dropped(self) -> int: ...
     @property
     def unread(self) -> int:
-        """Packets of a file that could not be read.
+        """Packets of a file that could not be read, and those that a fault of netmon left out.
 
         Of a file that is damaged from somewhere on one is counted, however many there were.
         """

@@ -116,6 +116,9 @@ pub enum Error {
         /// libpcap's or the system's words.
         reason: String,
     },
+    /// A stage panicked, and again when it was begun anew.
+    #[error("internal error, twice: {0}; this is a fault of netmon, and what it had counted until then is told")]
+    Internal(String),
     /// The system refused something basic.
     #[error(transparent)]
     System(#[from] io::Error),

@@ -13,6 +13,7 @@ mod files;
 mod intervals;
 mod live;
 mod queue;
+mod sturdy;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -26,6 +27,8 @@ use crate::capture::{self, Error, fanout};
 use crate::pipeline::decode::Folded;
 use queue::Queue;
 pub use queue::{Next, Overflow};
+pub use sturdy::keep_panics_quiet;
+use sturdy::panic_words;
 
 /// Where packets come from.
 #[derive(Clone, Debug)]
@@ -190,11 +193,6 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-fn panic_words(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
 /// What both kinds of source need to know.

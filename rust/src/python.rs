@@ -29,7 +29,7 @@ impl From<Error> for PyErr {
             Error::NotPermitted { .. } => PyPermissionError::new_err(words),
             Error::NoInterface(_) | Error::File { .. } | Error::LinkType { .. } => SourceError::new_err(words),
             Error::Filter(_) => FilterError::new_err(words),
-            Error::Failed { .. } | Error::System(_) => CaptureError::new_err(words),
+            Error::Failed { .. } | Error::Internal(_) | Error::System(_) => CaptureError::new_err(words),
         }
     }
 }
@@ -57,6 +57,7 @@ mod _core {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::engine::keep_panics_quiet();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OTHER", crate::pipeline::snapshot::OTHER)?;
         module.add("SORT_KEYS", PyTuple::new(module.py(), Key::ALL.map(|(name, _)| name))?)?;

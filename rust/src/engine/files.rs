@@ -186,9 +186,9 @@ impl Files {
         };
         let result = if count == 1 {
             let mut alone = Alone::new(Pipeline::new(settings.share(1)), &collector, &shared);
-            reading.read_all(&mut alone)
+            alone.read(&mut reading)
         } else {
-            Crew::new(reading, settings, count).run(&collector, &shared)
+            Crew::new(reading, settings, count, &shared).run(&collector)
         };
         (0..count).for_each(|worker| collector.finish(worker, &shared.queue));
         result

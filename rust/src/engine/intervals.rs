@@ -43,6 +43,11 @@ impl Intervals {
         }
     }
 
+    /// The open interval.
+    pub fn open(&self) -> Option<(Timestamp, Timestamp)> {
+        self.open
+    }
+
     /// The end of the open interval.
     pub fn end(&self) -> Option<Timestamp> {
         self.open.map(|(_, end)| end)

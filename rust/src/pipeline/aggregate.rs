@@ -209,6 +209,11 @@ impl Aggregate {
         &mut self.capture
     }
 
+    /// Packets counted in the open interval.
+    pub fn received(&self) -> u64 {
+        self.capture.received
+    }
+
     /// Closes the interval `[start, end)`: everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
         let mut capture = std::mem::take(&mut self.capture);

@@ -139,6 +139,13 @@ impl<T: Default> Flows<T> {
         self.len() == 0
     }
 
+    /// Forgets all connections without a word to their consumer, and counts them as evicted.
+    pub fn restart(&mut self) {
+        let evicted = self.evicted + self.len() as u64;
+        let fresh = Self::new(self.table.limits(), self.budget.restarted());
+        *self = Self { evicted, now: self.now, ..fresh };
+    }
+
     /// Takes the losses counted since the last call.
     pub fn take_losses(&mut self) -> Losses {
         Losses {

@@ -1,7 +1,9 @@
 //! Whole captures through all stages. Most tests need no known answer: a capture and its disguise must count the same.
 
+mod blind;
 mod copies;
 pub mod forge;
+mod secrets;
 
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};

@@ -1,12 +1,14 @@
 //! One worker of a live capture: it polls its handle on every interface, and counts the connections that are its own.
 
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::batch::{Batch, Event};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
+use super::super::sturdy::Sturdy;
 use super::super::{Job, worker_of};
 use super::clocks::Clocks;
 use super::post::{Mail, Post};
@@ -50,7 +52,7 @@ pub struct Member {
     /// As of the last look at the clocks.
     time: Timeline,
     clock: Clock,
-    pub pipeline: Pipeline,
+    pub pipeline: Sturdy,
     pub intervals: Intervals,
     open: Vec<Interface>,
     parting: Vec<Parting>,
@@ -80,7 +82,7 @@ impl Member {
             clocks: clocks.clone(),
             time: clocks.look(&job.shared),
             clock: Clock::default(),
-            pipeline: Pipeline::new(job.pipeline.share(post.workers())),
+            pipeline: Sturdy::new(Pipeline::new(job.pipeline.share(post.workers())), &job.shared),
             intervals: Intervals::new(job.interval),
             open: Vec::new(),
             parting: Vec::new(),
@@ -100,6 +102,31 @@ impl Member {
     /// Captures until the end. When this worker ends, for whatever reason, all do.
     pub fn run(mut self) -> Result<(), Error> {
         let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
+        let result = self.going_on(Self::capture);
+        let result = result.and_then(|result| {
+            result?;
+            self.going_on(Self::drain)?;
+            self.going_on(|member| member.pipeline.finish())
+        });
+        self.close_interval();
+        self.parting.drain(..).for_each(|parting| self.open.push(parting.interface));
+        live::close(std::mem::take(&mut self.open));
+        result
+    }
+
+    /// Does some work. After the first panic the work is called again, to go on where it left off.
+    fn going_on<R>(&mut self, mut work: impl FnMut(&mut Self) -> R) -> Result<R, Error> {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| work(self))) {
+                Ok(result) => return Ok(result),
+                Err(panic) => self.pipeline.mend(&panic)?,
+            }
+            self.pipeline.add_unread(1);
+        }
+    }
+
+    /// Captures until the bell rings, or time is over.
+    fn capture(&mut self) -> Result<(), Error> {
         loop {
             self.read_mail();
             let is_busy = self.take_packets();
@@ -110,15 +137,9 @@ impl Member {
             let handles = self.open.iter().chain(parting).map(AsFd::as_fd);
             let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
-                break;
+                return Ok(());
             }
         }
-        self.drain();
-        self.pipeline.finish();
-        self.close_interval();
-        self.parting.drain(..).for_each(|parting| self.open.push(parting.interface));
-        live::close(std::mem::take(&mut self.open));
-        Ok(())
     }
 
     fn read_mail(&mut self) {
@@ -157,38 +178,51 @@ impl Member {
     /// Takes a batch from every interface. Returns whether one of them has more.
     fn take_packets(&mut self) -> bool {
         self.look();
-        let (mut open, time) = (std::mem::take(&mut self.open), self.time);
-        let mut is_busy = false;
-        for interface in &mut open {
+        let (mut open, mut parting) = (std::mem::take(&mut self.open), std::mem::take(&mut self.parting));
+        let taken = catch_unwind(AssertUnwindSafe(|| (self.take_from(&mut open), self.take_last(&mut parting))));
+        // The handles stay open whatever came of it.
+        (self.open, self.parting) = (open, parting);
+        let (is_busy, is_parting_busy) = taken.unwrap_or_else(|panic| resume_unwind(panic));
+        if !is_parting_busy {
+            self.let_go();
+        }
+        self.catch_up();
+        (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
+        is_busy || is_parting_busy
+    }
+
+    fn take_from(&mut self, open: &mut [Interface]) -> bool {
+        let (mut is_busy, time) = (false, self.time);
+        for interface in open {
             match interface.dispatch(BATCH, |stamp, steady| time.is_before(stamp, steady), |packet| self.push(packet)) {
                 Ok(taken) => is_busy |= taken == BATCH,
                 Err(error) => self.failed.push((interface.opening, error.to_string())),
             }
         }
-        self.open = open;
-        is_busy |= self.take_last_packets();
-        self.catch_up();
-        (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
         is_busy
     }
 
     /// What the handles that are given up still hold. One that fails tells so once, and then hands over the rest.
-    fn take_last_packets(&mut self) -> bool {
-        let mut parting = std::mem::take(&mut self.parting);
-        let (mut is_busy, now, time) = (false, Instant::now(), self.time);
-        for Parting { interface, .. } in &mut parting {
+    fn take_last(&mut self, parting: &mut [Parting]) -> bool {
+        let (mut is_busy, time) = (false, self.time);
+        for Parting { interface, .. } in parting {
             let is_before = |stamp, steady| time.is_before(stamp, steady);
             let taken = interface.dispatch(BATCH, is_before, |packet| self.push(packet)).unwrap_or_default();
             is_busy |= taken == BATCH;
         }
+        is_busy
+    }
+
+    /// Handles that are given up and have nothing more go to the scout, which closes them.
+    fn let_go(&mut self) {
+        let now = Instant::now();
         let (over, parting): (Vec<_>, Vec<_>) =
-            parting.into_iter().partition(|parting| !is_busy && now >= parting.until);
+            std::mem::take(&mut self.parting).into_iter().partition(|parting| now >= parting.until);
+        self.parting = parting;
         for Parting { mut interface, .. } in over {
             self.add_drops(&mut interface);
             self.post.send_scout(Mail::Spent(interface));
         }
-        self.parting = parting;
-        is_busy
     }
 
     /// The handle of this opening hands over what was captured until then, and is given up.
