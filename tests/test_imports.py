@@ -13,6 +13,7 @@ ORDER = [
     {"_core"},
     {"pace"},
     {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
+    {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
     {"absence"},
