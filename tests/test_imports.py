@@ -13,6 +13,7 @@ ORDER = [
     {"_core"},
     {"pace", "outlet", "safe_file"},
     {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
+    {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
     {"absence"},

@@ -36,6 +36,7 @@ __all__ = [
     "Window",
     "__version__",
     "libpcap_version",
+    "limit_allocator",
     "list_interfaces",
 ]
 

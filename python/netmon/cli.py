@@ -100,7 +100,8 @@ def _run(arguments: list[str]) -> int:
     from netmon import session  # noqa: PLC0415  all that runs, which --version, --help and --print-config do without
     from netmon._core import limit_allocator  # noqa: PLC0415  as above
 
-    limit_allocator()  # a process of our own: before it has threads
+    if not settings.read or settings.speed or "-" in settings.read:
+        limit_allocator()  # a process of our own, which may run for days; files are read sooner with an arena a thread
 
     if flags.demo:
         from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for

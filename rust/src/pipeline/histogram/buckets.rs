@@ -97,10 +97,13 @@ impl Buckets {
 
     #[cold]
     fn merge_coarsened(&mut self, other: &Self) {
-        let mut other = other.clone();
-        other.coarsen(self.halvings);
         self.coarsen(other.halvings);
-        self.merge(&other);
+        let by = self.halvings - other.halvings;
+        let first = other.offset >> by;
+        self.cover(first, first + other.len_at(self.halvings) as i32 - 1);
+        for (at, count) in other.iter().enumerate() {
+            self.add((((other.offset + at as i32) >> by) - self.offset) as usize, count);
+        }
     }
 
     /// Makes neighbours one until that happened so often. Does nothing where it did already.
