@@ -296,7 +296,7 @@ mod tests {
             ("one too many", |at| at),
         ];
         for (what, place) in orders {
-            are_in_proportion(what, 4000, 32, |size| {
+            are_in_proportion(what, 40_000, 32, |size| {
                 let mut all = Defragmenter::new(Limits::default());
                 for at in 0..size {
                     push(&mut all, b"abcdefgh", part(7, 8 * place(at) as u32, true), 0);

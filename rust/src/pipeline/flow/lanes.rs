@@ -27,7 +27,8 @@ impl<T: Default> Flows<T> {
     pub(super) fn choose(&mut self, segment: &Segment<'_>, first: Option<FlowId>) -> Option<FlowId> {
         let is_syn = segment.flags.has(Flags::SYN);
         let is_next = |id: &FlowId| {
-            self.table.get(*id).is_some_and(|flow| flow.tag == Tag::of(segment) && flow.distance(segment) == Some(0))
+            let fits = |flow: &Flow<T>| flow.tag == Tag::of(segment) && flow.distance(segment) == Some(0);
+            self.is_answered(*id) && self.table.get(*id).is_some_and(fits)
         };
         if let Some(first) = first.filter(is_next) {
             // Nearly every one, also while a few have twins.
@@ -43,7 +44,9 @@ impl<T: Default> Flows<T> {
             fits.map(|distance| (flow.tag != Tag::of(segment), !is_its_own, distance))
         };
         let best = there.iter().filter_map(|lane| Some((fits(lane)?, lane.1))).min_by_key(|&(rank, _)| rank);
-        let chosen = best.map(|(_, id)| id).or(first).or_else(|| there.first().map(|&(_, id)| id));
+        let mut others = there.iter().map(|&(_, id)| id);
+        let answered = || others.clone().find(|&id| self.is_answered(id));
+        let chosen = best.map(|(_, id)| id).or_else(answered).or(first).or_else(|| others.next());
         chosen.filter(|&id| self.table.touch(id))
     }
 

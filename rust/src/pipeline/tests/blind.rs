@@ -83,7 +83,7 @@ fn a_body_whose_head_was_lost_is_no_row_of_requests() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn a_conversation_counts_the_same_with_blind_syns_anywhere(
