@@ -15,6 +15,7 @@ mod live;
 mod queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ pub enum Source {
     /// Interfaces.
     Live(Selection),
     /// Capture files, merged by time; `-` is standard input.
-    Files(Vec<String>),
+    Files(Vec<PathBuf>),
 }
 
 /// What to run.
