@@ -5,6 +5,7 @@ import time
 from collections import Counter
 
 from netmon import Monitor, Snapshot
+from patience import PATIENCE
 
 
 class Watch:
@@ -33,10 +34,14 @@ class Watch:
                 self.arrivals.append(time.time())
             self._news.notify_all()
 
-    def until(self, condition, timeout=10):
+    def until(self, condition, timeout=PATIENCE):
         """Waits until the condition holds of the snapshots."""
         with self._news:
             assert self._news.wait_for(lambda: condition(self.snapshots), timeout), self.snapshots[-3:]
+
+    def until_quiet(self):
+        """Waits until two intervals in a row saw no packet."""
+        self.until(lambda snapshots: not any(snapshot.capture.received for snapshot in snapshots[-2:]))
 
     def until_host(self, name):
         self.until(lambda snapshots: any(snapshot.host(name) for snapshot in snapshots))
@@ -45,7 +50,7 @@ class Watch:
         """Ends the capture; everything counted."""
         self.monitor.close()
         with self._news:
-            assert self._news.wait_for(lambda: self.ended, 5), "the iterator ends after close()"
+            assert self._news.wait_for(lambda: self.ended, PATIENCE), "the iterator ends after close()"
         return Snapshot.merge(self.snapshots)
 
     def __enter__(self):

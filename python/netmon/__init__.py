@@ -18,9 +18,11 @@ file gives the numbers and the alerts that the live link gave; what was lost is 
         print(snapshot.hits, [host.name for host in snapshot.top(3)])
 """
 
-from netmon._core import CaptureError, FilterError, Snapshot, SourceError, __version__
-from netmon.alerts import Alert, AlertPolicy, Rule
-from netmon.monitor import Monitor
+TYPE_CHECKING = False  # `typing` takes longer to import than this package
+if TYPE_CHECKING:
+    from netmon._core import CaptureError, FilterError, Snapshot, SourceError, __version__
+    from netmon.alerts import Alert, AlertPolicy, Rule
+    from netmon.monitor import Monitor
 
 __all__ = [
     "Alert",
@@ -33,3 +35,26 @@ __all__ = [
     "SourceError",
     "__version__",
 ]
+
+_MODULES = {
+    "_core": ("CaptureError", "FilterError", "Snapshot", "SourceError", "__version__"),
+    "alerts": ("Alert", "AlertPolicy", "Rule"),
+    "monitor": ("Monitor",),
+}
+"""Where the public names are. They load when they are asked for, so that the command runs before all else loads."""
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415  as above
+
+    for module, names in _MODULES.items():
+        if name == module:
+            return import_module(f"netmon.{module}")
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"netmon.{module}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -7,6 +7,7 @@ between threads, and a row is made only when it is asked for.
 """
 
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Any, final
 
 __all__ = [
@@ -600,7 +601,7 @@ class Engine:
         *,
         interfaces: Sequence[str] = ...,
         exclude_interfaces: Sequence[str] = ...,
-        read: Sequence[str] = ...,
+        read: Sequence[str | PathLike[str]] = ...,
         filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         snaplen: int = ...,
         buffer_size: int | None = None,

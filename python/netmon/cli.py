@@ -7,6 +7,7 @@ says what to type next, on standard error, and an exit code. Imports late, so th
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -43,7 +44,7 @@ ERRORS = (
     (CaptureError, FAILED, "the capture failed: "),
     (OSError, FAILED, ""),
     (FilterError, USAGE, "the filter does not compile: "),
-    (ValueError, USAGE, ""),
+    (config.ConfigError, USAGE, ""),
 )
 """What went wrong, the exit code for it, and the words before its message; the first that fits."""
 
@@ -64,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from netmon.console import Console  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
 
         code, message = _explain(error, arguments)
-        Console.of_process().say(message + "\n")
+        Console.of_process().say(_shown(message) + "\n")
         return code
 
 
@@ -73,6 +74,8 @@ def process() -> NoReturn:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell: >&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that is no text is shown all the same
     code = main()
     try:
         sys.stdout.flush()
@@ -153,6 +156,8 @@ def _filters(flags: argparse.Namespace) -> str | None:
                 ways.append(file.read().strip())
         except OSError as error:
             raise config.ConfigError(f"-F {flags.filter_file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise config.ConfigError(f"-F {flags.filter_file}: is no text") from error
     given = [way for way in ways if way is not None]
     if len(given) > 1:
         raise config.ConfigError("give the filter once: as -f, as -F, or at the end of the command")
@@ -264,6 +269,11 @@ def _files_taken_for_filter(arguments: list[str]) -> list[str]:
     """Words of the filter that are files: a shell puts all names of ``-r dump*`` behind one ``-r``."""
     words = parser().parse_intermixed_args(arguments).expression
     return [word for word in words if os.path.isfile(word)]
+
+
+def _shown(text: str) -> str:
+    """A message as it can be written: what is no text in the name of a file is told byte by byte."""
+    return "".join(f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in text)
 
 
 def _silence(stream: Any) -> None:

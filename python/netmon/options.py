@@ -88,7 +88,7 @@ class Settings(NamedTuple):
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
     color: Literal["auto", "always", "never"] = "auto"
-    theme: Literal["dark", "light", "none"] = "dark"
+    theme: Literal["auto", "dark", "light", "palette", "none"] = "auto"
     ascii: bool = False
     quiet: bool = False
     verbose: Annotated[int, Meta(ge=0)] = 0
@@ -154,7 +154,13 @@ OPTIONS = (
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
-    Option("theme", OUTPUT, "--theme", "NAME", "colours of the screen: dark, light or none"),
+    Option(
+        "theme",
+        OUTPUT,
+        "--theme",
+        "NAME",
+        "colours of the screen: auto, dark, light, none, or palette, the terminal's own",
+    ),
     Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
     Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
     Option("verbose", OUTPUT, "-v --verbose", "", "say more on standard error; -vv says all"),

@@ -7,13 +7,14 @@ is flushed, then the summary is the last thing written. Errors of the capture pa
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
 from netmon import safe_file
 from netmon.alerts import Rule
-from netmon.console import Console, stopping
+from netmon.config import ConfigError
+from netmon.console import Console, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
 from netmon.outlet import Outlet, Patience, TextOutlet
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from netmon._core import Snapshot
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
+    from netmon.display.themes import Glyphs
     from netmon.options import Settings
     from netmon.player import Player
     from netmon.sinks import Sink, Stream, Text
@@ -52,19 +54,24 @@ def run(
     """Runs until the end, and tells whether an alert fired. `must_be_whole` raises IncompleteError last, if need be.
 
     `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
-    first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
+    first recovery. `monitor` and `console` take the place of a real capture and the process's streams. What failed
+    without stopping the rest is raised at the very end.
     """
     console = console or Console.of_process()
-    on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
-    monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
+    wants_screen = settings.format == "auto" and not settings.requests and not once
     with ExitStack() as closing:
+        keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
+        keys = closing.enter_context(keyboard)
+        on_screen = keys is not None
+        monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
+        session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
+        closing.push(session.tell)
         closing.callback(monitor.close)
         monitor.open()
-        session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
         closing.push(session.close_outlets)
         session.open_outputs()
-        if on_screen:
-            session.run_screen()
+        if keys is not None:
+            session.run_screen(keys)
         else:
             session.open_stdout()
             session.run()
@@ -86,6 +93,10 @@ class Session:
         until_recovery: bool = False,
     ) -> None:
         self.sinks: list[Sink] = []
+        self.names: dict[Sink, str] = {}
+        """What the sinks that are files are called."""
+        self.failure: Exception | None = None
+        """The first of what failed without stopping the rest."""
         self.frame: Frame | None = None
         self.is_incomplete = False
         self._outlets: list[Outlet] = []
@@ -107,8 +118,16 @@ class Session:
     def deliver(self, frame: Frame) -> Frame:
         """Hands a frame to all outputs."""
         self.frame = frame
-        for sink in self.sinks:
-            sink.update(frame)
+        for sink in self.sinks[:]:
+            try:
+                sink.update(frame)
+            except Exception as error:  # of one output; the capture and the others go on
+                name = self.names.get(sink, "standard output")
+                is_last = self._notes is None and len(self.sinks) == 1
+                if is_last or (isinstance(error, BrokenPipeError) and sink not in self.names):
+                    raise
+                self.sinks.remove(sink)
+                self._fail(error, name)
         self._take_log()
         return frame
 
@@ -117,7 +136,9 @@ class Session:
         for name in self._settings.output:
             outlet = Outlet(safe_file.create(name), name, self._patience, path=name)
             self._outlets.append(outlet)
-            self.sinks.append(Ndjson(outlet) if name.endswith(".ndjson") else Document(outlet))
+            sink = Ndjson(outlet) if name.endswith(".ndjson") else Document(outlet)
+            self.sinks.append(sink)
+            self.names[sink] = name
 
     def open_stdout(self) -> None:
         """The sink for standard output."""
@@ -146,6 +167,19 @@ class Session:
         if error is not None:
             raise error
 
+    def _fail(self, error: Exception, what: str) -> None:
+        """Tells of something that failed and stops nothing else."""
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = what
+        self.failure = self.failure or error
+        reason = (error.strerror if isinstance(error, OSError) else None) or repr(error)
+        self._report([f"netmon: error: {what}: {reason}; the rest goes on\n"])
+
+    def tell(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Raises what failed without stopping the rest, once all is closed; a file that failed may fail again then."""
+        if self.failure is not None and (error is None or type(error) is type(self.failure)):
+            raise self.failure
+
     def run(self) -> None:
         with stopping(self._stop), self._ending():
             for snapshot in self._monitor.snapshots():
@@ -155,7 +189,8 @@ class Session:
                 if self._is_over(snapshot.end):
                     break
 
-    def run_screen(self) -> None:
+    def run_screen(self, keys: TextIO) -> None:
+        """The loop with a screen, and `keys` from a terminal."""
         from netmon.display.terminal import Terminal  # noqa: PLC0415  only the screen needs it
 
         settings = self._settings
@@ -173,10 +208,10 @@ class Session:
             if display is not None:
                 display.stop()
 
-        with stopping(stop), self._ending(), Terminal(self._console.stdout) as terminal:
+        with stopping(stop), self._ending(), Terminal(self._console.stdout) as terminal, restoring(terminal.close):
             terminal.enter(self._first_frame(*terminal.size))
             player = self._player() if settings.read and not whole_file else None
-            display = self._display(terminal, player, stays=whole_file)
+            display = self._display(terminal, keys, player, stays=whole_file)
             self._note = display.note
             if is_stopped:
                 display.stop()
@@ -193,25 +228,35 @@ class Session:
         self._console.say(text, self._patience if self._patience.is_ending else None)
 
     @property
-    def _plain_glyphs(self) -> bool:
-        return self._settings.ascii or not self._console.speaks_unicode
+    def _glyphs(self) -> Glyphs:
+        from netmon.display.themes import ASCII, CONSOLE, UNICODE  # noqa: PLC0415  as above
+
+        if self._settings.ascii or not self._console.speaks_unicode:
+            return ASCII
+        return CONSOLE if self._console.environment.get("TERM", "").startswith("linux") else UNICODE
 
     def _first_frame(self, width: int, height: int) -> list[str]:
         """What there is before the first interval has ended, in no colours."""
         from netmon.display.layout import screen  # noqa: PLC0415  as above
         from netmon.display.view import View  # noqa: PLC0415  as above
 
-        lines = screen(View(plain_glyphs=self._plain_glyphs), width, height)
+        lines = screen(View(glyphs=self._glyphs), width, height)
         return ["".join(text for _, text in line) for line in lines]
 
-    def _display(self, terminal: Terminal, player: Player | None, *, stays: bool) -> Display:
+    def _display(self, terminal: Terminal, keys: TextIO, player: Player | None, *, stays: bool) -> Display:
+        from netmon.display import themes  # noqa: PLC0415  as above
         from netmon.display.app import Display  # noqa: PLC0415  takes longer than all the rest, which is on the screen
+        from netmon.display.keyboard import Keyboard  # noqa: PLC0415  as above
 
+        settings, environment = self._settings, self._console.environment
+        has_color = self._console.wants_color(settings.color)
         return Display(
-            color=self._console.wants_color(self._settings.color),
-            plain_glyphs=self._plain_glyphs,
+            colors=themes.depth(environment) if has_color else themes.MONOCHROME,
+            glyphs=self._glyphs,
             stays=stays,
-            theme=self._settings.theme,
+            theme=themes.theme_for(environment) if settings.theme == "auto" else settings.theme,
+            input=Keyboard(keys),
+            on_failure=lambda error: self._fail(error, "the screen"),
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
@@ -273,7 +318,9 @@ class Session:
         told = [(level, fmt.sanitize(message)) for level, message in self._monitor.log()]
         self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in told)
         told += [("error", fmt.sanitize(news)) for outlet in self._outlets for news in outlet.news()]
-        lines = [f"netmon: {level}: {message}\n" for level, message in told if level in heard]
+        self._report([f"netmon: {level}: {message}\n" for level, message in told if level in heard])
+
+    def _report(self, lines: list[str]) -> None:
         if self._notes is not None:
             self._notes.extend(lines)
             if lines and self._note is not None:
@@ -285,6 +332,15 @@ class Session:
 
 def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
     """The capture; on the screen a player sees to the speed of a file, and live there is none."""
+    try:
+        return _made(settings, default_filter, plays=plays, exchanges=exchanges)
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{error.object}: is no text; only the names of files need be none") from error
+    except ValueError as error:  # from here on, none is a matter of usage
+        raise ConfigError(str(error)) from error
+
+
+def _made(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
     return Monitor(
         settings.interfaces,
         read=settings.read,

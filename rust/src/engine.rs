@@ -16,6 +16,7 @@ mod queue;
 mod sturdy;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -36,7 +37,7 @@ pub enum Source {
     /// Interfaces.
     Live(Selection),
     /// Capture files, merged by time; `-` is standard input.
-    Files(Vec<String>),
+    Files(Vec<PathBuf>),
 }
 
 /// What to run.

@@ -15,7 +15,9 @@ mod unpack;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -198,8 +200,8 @@ pub struct CaptureFile {
 impl CaptureFile {
     /// Opens a file; `-` is standard input. What is no file with an end is read by a thread of its own, which rings `news`
     /// when there is some: see [`CaptureFile::begin`].
-    pub fn open(path: &str, pace: Pace, news: &Bell) -> Result<Self, Error> {
-        let failed = |reason: String| Error::File { path: path.to_owned(), reason };
+    pub fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Self, Error> {
+        let failed = |reason: String| Error::File { path: name_of(path), reason };
         let file = open(path).map_err(|error| failed(words(&error)))?;
         let metadata = file.metadata().map_err(|error| failed(words(&error)))?;
         if metadata.is_dir() {
@@ -407,9 +409,19 @@ impl Format {
     }
 }
 
+/// A path as text. A byte that belongs to no character is written as `\xff`.
+pub fn name_of(path: &Path) -> String {
+    let mut name = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        name.push_str(chunk.valid());
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    name
+}
+
 /// Opens a path for reading. A named pipe is not waited for until somebody writes to it.
-fn open(path: &str) -> io::Result<File> {
-    if path == "-" {
+fn open(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
     }
     let is_fifo = std::fs::metadata(path)?.file_type().is_fifo();

@@ -13,6 +13,7 @@ mod turns;
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,7 +23,7 @@ use super::crew::Crew;
 use super::intervals::Intervals;
 use super::queue::Overflow;
 use super::{Job, Opened, lock};
-use crate::capture::file::{CaptureFile, InOrder, Lease, Missing, Pace, Problem, Reach};
+use crate::capture::file::{CaptureFile, InOrder, Lease, Missing, Pace, Problem, Reach, name_of};
 use crate::capture::wait::{Bell, wait};
 use crate::capture::{DEFAULT_SNAPLEN, Error, KNOWN_LINK_TYPES};
 use crate::pipeline::Pipeline;
@@ -60,7 +61,7 @@ pub trait Workers {
 
 /// A file that was looked at and waits for its turn.
 pub struct Unopened {
-    path: String,
+    path: PathBuf,
     /// When its first packet was captured.
     first: Timestamp,
 }
@@ -78,7 +79,7 @@ pub struct Files {
 }
 
 /// Reads files until their end; `opened` is told when all were looked at.
-pub fn run(job: Job, paths: Vec<String>, filter: Option<String>, snaplen: u32, opened: &Opened) -> Result<(), Error> {
+pub fn run(job: Job, paths: Vec<PathBuf>, filter: Option<String>, snaplen: u32, opened: &Opened) -> Result<(), Error> {
     match Files::open(job, paths, filter, snaplen) {
         Ok(files) => {
             opened.tell(Ok(()));
@@ -93,7 +94,7 @@ pub fn run(job: Job, paths: Vec<String>, filter: Option<String>, snaplen: u32, o
 
 impl Files {
     /// Looks at all of them, so that what is wrong with one is known at once.
-    pub fn open(job: Job, paths: Vec<String>, filter: Option<String>, snaplen: u32) -> Result<Self, Error> {
+    pub fn open(job: Job, paths: Vec<PathBuf>, filter: Option<String>, snaplen: u32) -> Result<Self, Error> {
         if paths.is_empty() {
             return Err(Error::NoInterface("no file to read".into()));
         }
@@ -106,7 +107,7 @@ impl Files {
             news: Bell::new()?,
             job,
         };
-        lock(&files.job.shared.names).clone_from(&paths);
+        *lock(&files.job.shared.names) = paths.iter().map(|path| name_of(path)).collect();
         let is_only = paths.len() == 1;
         for path in paths {
             if files.job.is_ending() {
@@ -118,7 +119,7 @@ impl Files {
         Ok(files)
     }
 
-    fn look_at(&mut self, path: String, is_only: bool) -> Result<(), Error> {
+    fn look_at(&mut self, path: PathBuf, is_only: bool) -> Result<(), Error> {
         let mut stream = open(&path, pace(is_only, self.job.workers), &self.news)?;
         if stream.pipe.is_some() {
             self.listen_to(&mut stream)?;
@@ -126,7 +127,7 @@ impl Files {
             stream.packets.begin(false);
         }
         self.check(&stream)?;
-        if stream.pipe.is_some() || is_only || path == "-" {
+        if stream.pipe.is_some() || is_only || path == Path::new("-") {
             self.open.push(stream);
         } else {
             // What is wrong with a file without packets is told first.
@@ -204,8 +205,8 @@ fn pace(is_only: bool, workers: usize) -> Pace {
     }
 }
 
-fn open(path: &str, pace: Pace, news: &Bell) -> Result<Stream, Error> {
+fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Stream, Error> {
     let file = CaptureFile::open(path, pace, news)?;
     let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
-    Ok(Stream::new(path.to_owned(), InOrder::new(file), pipe))
+    Ok(Stream::new(name_of(path), InOrder::new(file), pipe))
 }

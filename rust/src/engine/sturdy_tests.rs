@@ -63,7 +63,7 @@ fn write(name: &str, frames: &[Frame]) -> PathBuf {
 fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, Option<String>) {
     let path = write(&format!("{name}-{workers}"), frames);
     let engine = Engine::start(Settings {
-        source: Source::Files(vec![path.to_str().unwrap().to_owned()]),
+        source: Source::Files(vec![path.clone()]),
         capture: live::Settings {
             filter: None,
             tunnels: true,

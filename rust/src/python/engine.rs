@@ -1,5 +1,6 @@
 //! `Engine`: a capture as Python drives it.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -69,7 +70,7 @@ impl Engine {
     fn new(
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
-        read: Vec<String>,
+        read: Vec<PathBuf>,
         filter: Option<String>,
         snaplen: u32,
         buffer_size: Option<u32>,

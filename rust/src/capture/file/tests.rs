@@ -172,6 +172,16 @@ fn what_is_no_capture_says_so() {
     }
 }
 
+#[test]
+fn a_name_that_is_no_text_is_told_byte_by_byte() {
+    use std::ffi::OsStr;
+    for (path, name) in
+        [(&b"caf\xc3\xa9.pcap"[..], "caf\u{e9}.pcap"), (b"caf\xe9.pcap", "caf\\xe9.pcap"), (b"\xff\xc3", "\\xff\\xc3")]
+    {
+        assert_eq!(name_of(Path::new(OsStr::from_bytes(path))), name);
+    }
+}
+
 proptest! {
     #[test]
     fn damage_never_panics_and_never_grows(at in any::<prop::sample::Index>(), which in 0usize..8, with in any::<u32>()) {

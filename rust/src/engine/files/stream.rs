@@ -176,6 +176,7 @@ impl Stream {
 mod tests {
     use std::io::{PipeWriter, Write, pipe};
     use std::os::fd::AsRawFd;
+    use std::path::Path;
 
     use super::*;
     use crate::capture::file::{CaptureFile, Pace};
@@ -194,7 +195,8 @@ mod tests {
     fn say(bytes: &[u8]) -> (Stream, PipeWriter, Instant) {
         let (end, mut writer) = pipe().unwrap();
         let news = Bell::new().unwrap();
-        let file = CaptureFile::open(&format!("/proc/self/fd/{}", end.as_raw_fd()), Pace::Eager, &news).unwrap();
+        let file =
+            CaptureFile::open(Path::new(&format!("/proc/self/fd/{}", end.as_raw_fd())), Pace::Eager, &news).unwrap();
         // The first bytes, which tell of packing, are passed on by themselves.
         for part in [&bytes[..4], &bytes[4..]] {
             writer.write_all(part).unwrap();
