@@ -175,6 +175,7 @@ impl Aggregate {
 
     /// Closes the interval `[start, end)`: everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
+        self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, self.settings.limits.exchanges);
         let mut capture = std::mem::take(&mut self.capture);
         capture.gaps += losses.gaps;
         capture.gap_bytes += losses.gap_bytes;
@@ -266,9 +267,10 @@ impl Aggregate {
 
     /// Lists an exchange.
     fn list(&mut self, ticket: Ticket, exchange: &Exchange) {
-        if self.exchanges.len() >= self.settings.limits.exchanges {
-            self.capture.exchanges_dropped += 1;
-            return;
+        let most = self.settings.limits.exchanges;
+        if self.exchanges.len() >= 2 * most {
+            // Now and then, since it looks at all of them.
+            self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.rows.names(ticket);
         let interface = self.ports.get(usize::from(exchange.interface.0));

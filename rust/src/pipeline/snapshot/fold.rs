@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::remarkable;
 use super::rows::Row;
 use super::{Host, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
 use crate::pipeline::decode::Undecoded;
@@ -23,9 +24,7 @@ impl Snapshot {
         self.capture.hits_error += error.max(lost.heaviest);
         fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
-        let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
-        self.exchanges.truncate(limits.exchanges);
-        self.capture.exchanges_dropped += dropped as u64;
+        self.capture.exchanges_dropped += remarkable::keep(&mut self.exchanges, limits.exchanges);
     }
 
     /// How many sections each host may keep: with too many in all, every host gives up half, and again.
