@@ -439,8 +439,12 @@ class Snapshot(_Counts):
     @property
     def exchanges(self) -> list[Exchange]:
         """By time; empty unless asked for with `exchanges`."""
-    def remarkable_exchanges(self, newest: int, slowest: int) -> list[Exchange]:
-        """The `newest` last exchanges and the `slowest` slowest to be answered, each once, by time."""
+    def remarkable_exchanges(self, most: int, before: Iterable[Exchange] | None = None) -> list[Exchange]:
+        """At most `most` of `before` and `exchanges`, in that order: those that somebody would look at.
+
+        Responses with a status of 500 and above, those from 400 on, requests without a response and the slowest have a
+        share each, divided fairly among sections; the newest have the rest.
+        """
     def without_exchanges(self) -> Snapshot:
         """The same counts, with no `exchanges`."""
     def silence(self, length: float) -> Snapshot:
@@ -452,7 +456,8 @@ class Snapshot(_Counts):
         """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
 
         None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
-        (each host then keeps fewer) and 10,000 exchanges; what is left out is counted in `capture`.
+        (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out is counted in
+        `capture`.
         """
     def to_dict(self) -> dict[str, Any]:
         """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""

@@ -216,6 +216,7 @@ impl Aggregate {
 
     /// Closes the interval `[start, end)`: everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
+        self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, self.settings.limits.exchanges);
         let mut capture = std::mem::take(&mut self.capture);
         self.buckets = 0;
         capture.gaps += losses.gaps;
@@ -343,9 +344,10 @@ impl Aggregate {
 
     /// Lists an exchange.
     fn list(&mut self, ticket: Ticket, exchange: &Exchange) {
-        if self.exchanges.len() >= self.settings.limits.exchanges {
-            self.capture.exchanges_dropped += 1;
-            return;
+        let most = self.settings.limits.exchanges;
+        if self.exchanges.len() >= 2 * most {
+            // Now and then, since it looks at all of them.
+            self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.rows.names(ticket);
         let interface = self.ports.get(usize::from(exchange.interface.0).min(InterfaceId::MOST));

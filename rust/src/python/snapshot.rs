@@ -152,9 +152,24 @@ counted!(Snapshot {
     fn exchanges(&self) -> Vec<Exchange> {
         self.0.exchanges.iter().cloned().map(Exchange).collect()
     }
-    fn remarkable_exchanges(&self, py: Python<'_>, newest: usize, slowest: usize) -> Vec<Exchange> {
-        let found = py.detach(|| self.0.remarkable(newest, slowest));
-        found.into_iter().map(|at| Exchange(self.0.exchanges[at].clone())).collect()
+    #[pyo3(signature = (most, before = None))]
+    fn remarkable_exchanges(
+        &self,
+        py: Python<'_>,
+        most: usize,
+        before: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<Py<Exchange>>> {
+        let mut older: Vec<Py<Exchange>> = Vec::new();
+        for item in before.map(PyIterator::from_object).transpose()?.into_iter().flatten() {
+            older.push(item?.cast_into::<Exchange>()?.unbind());
+        }
+        let all: Vec<_> = older.iter().map(|one| &one.get().0).chain(&self.0.exchanges).collect();
+        let found = py.detach(|| snapshot::remarkable(&all, most));
+        let one = |at: usize| match older.get(at) {
+            Some(one) => Ok(one.clone_ref(py)),
+            None => Py::new(py, Exchange(all[at].clone())),
+        };
+        found.into_iter().map(one).collect()
     }
     fn without_exchanges(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.without_exchanges()).into()

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::remarkable;
 use super::rows::Row;
 use super::{Host, Interface, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
 use crate::pipeline::decode::Undecoded;
@@ -25,9 +26,7 @@ impl Snapshot {
         fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
         fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
-        let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
-        self.exchanges.truncate(limits.exchanges);
-        self.capture.exchanges_dropped += dropped as u64;
+        self.capture.exchanges_dropped += remarkable::keep(&mut self.exchanges, limits.exchanges);
         self.coarsen(limits.buckets);
     }
 
