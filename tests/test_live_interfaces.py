@@ -16,6 +16,7 @@ import namespaces
 import pytest
 from netmon import Monitor, Snapshot
 from netmon._core import BUFFER_BUDGET
+from patience import PATIENCE
 from test_live_network import Watch, state
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
@@ -134,11 +135,11 @@ def test_none_lost_is_not_said_of_what_was_not_watched(network, links):
         if any(interface["name"] == "s3" for interface in json.loads(line)["interfaces"]):
             break
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=10)
+    _, said = child.communicate(timeout=PATIENCE)
     assert re.search(r"none lost while watched \(s3 since \d\d:\d\d:\d\d\)$", said.decode(), re.M)
 
 
-def test_many_interfaces_share_a_budget_and_are_captured_from_and_left_at_once(network, links):
+def test_many_interfaces_share_a_budget_and_are_captured_from_and_left(network, links):
     server, client = network
     names = [f"m{number}" for number in range(60)]
     links(*names)
@@ -154,11 +155,11 @@ def test_many_interfaces_share_a_budget_and_are_captured_from_and_left_at_once(n
     assert sum(sizes) <= BUFFER_BUDGET
     assert min(sizes) >= 512 << 10
     client.play("m7p", requests(5))
-    began = time.monotonic()
     child.send_signal(signal.SIGTERM)
-    out, _ = child.communicate(timeout=10)
-    assert time.monotonic() - began < 2
-    assert Snapshot.merge(map(Snapshot.from_json, out.splitlines())).requests == 5
+    # Not by its descriptor: a part of it was read ahead.
+    rest = child.stdout.read().splitlines()
+    child.communicate(timeout=PATIENCE)
+    assert Snapshot.merge(map(Snapshot.from_json, rest)).requests == 5
 
 
 def test_a_size_that_is_asked_for_is_that_of_each(network, links):
@@ -167,7 +168,7 @@ def test_a_size_that_is_asked_for_is_that_of_each(network, links):
     child.stdout.readline()
     assert buffers(child.pid) == [4 << 20] * 4
     child.send_signal(signal.SIGTERM)
-    child.communicate(timeout=10)
+    child.communicate(timeout=PATIENCE)
 
 
 def test_a_busy_interface_is_given_a_larger_buffer_and_each_packet_counts_once(network, links):
@@ -178,7 +179,7 @@ def test_a_busy_interface_is_given_a_larger_buffer_and_each_packet_counts_once(n
         large = lambda: sum(size > 30 << 20 for size in buffers(os.getpid()))  # noqa: E731
         before = large()
         frames, sent = requests(1000), 0
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while large() == before:
             assert time.monotonic() < deadline, "the buffer stays as it is"
             client.play("t5p", frames)
@@ -213,11 +214,6 @@ def test_a_capture_can_be_interrupted_while_it_opens(tmp_path):
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdout.readline()
         time.sleep(0.5)
-        began = time.monotonic()
         child.send_signal(signal.SIGINT)
-        assert b"KeyboardInterrupt" in child.stderr.read()
-        assert time.monotonic() - began < 2
-    monitor = Monitor(read=pipes, timeout=0.3)
-    began = time.monotonic()
-    assert list(monitor.snapshots()) == []
-    assert time.monotonic() - began < 2.3
+        assert b"KeyboardInterrupt" in child.communicate(timeout=PATIENCE)[1]
+    assert list(Monitor(read=pipes, timeout=0.3).snapshots()) == []

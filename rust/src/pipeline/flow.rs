@@ -278,7 +278,9 @@ impl<T: Default> Flows<T> {
         // Silence is measured by the clock of all packets: one from a clock set back is not old.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
-        observation.signs.add_if(phase == Phase::HalfOpen, Signs::HANDSHAKE);
+        // A copy that was read first may have opened the connection already.
+        let answers_syn = observation.rtt.is_some() && flow.answers_syn(segment);
+        observation.signs.add_if(phase == Phase::HalfOpen || answers_syn, Signs::HANDSHAKE);
         let (direction, flags) = (segment.direction, segment.flags);
         if flags.has(Flags::SYN) && flow.stream(direction).isn().is_none() {
             if flow.info.opener.is_none() && flow.was_joined_behind(segment) {

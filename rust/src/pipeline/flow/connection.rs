@@ -130,6 +130,12 @@ impl<T> Flow<T> {
         segment.flags.has(Flags::ACK) && isn.is_some_and(|isn| segment.ack.is_after(isn) && is_near(segment.ack, isn))
     }
 
+    /// A segment acknowledges the SYN of the other side, and nothing behind it.
+    pub fn answers_syn(&self, segment: &Segment<'_>) -> bool {
+        let isn = self.stream(segment.direction.reverse()).isn();
+        segment.flags.has(Flags::ACK) && isn.is_some_and(|isn| segment.ack == isn.plus(1))
+    }
+
     /// A segment brings nothing that was not seen in its direction.
     pub fn has_seen(&self, segment: &Segment<'_>) -> bool {
         let end = segment.seq.plus(segment.payload_wire_len);

@@ -48,6 +48,17 @@ fn a_packet_under_another_tag_is_a_copy() {
     assert_eq!(http(&counted(&frames, None)), WANT);
 }
 
+/// On a bridge the first packet is read at one interface, and the next ones at another one first.
+#[test]
+fn a_handshake_is_timed_whichever_interface_its_last_packet_is_read_at_first() {
+    let mut frames = both(Wire::default(), Wire { interface: 1, ..Wire::default() }, 1000);
+    for at in [2, 4] {
+        frames.swap(at, at + 1);
+    }
+    let tcp = counted(&frames, None).tcp;
+    assert_eq!((tcp.client_handshake_rtt.count(), tcp.server_handshake_rtt.count()), (1, 1));
+}
+
 #[test]
 fn tags_of_one_direction_split_no_connection() {
     let (plain, tagged) = (Wire::default(), Wire { vlan: Some(7), ..Wire::default() });
