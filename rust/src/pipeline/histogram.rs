@@ -120,9 +120,10 @@ impl Histogram {
         }
         self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
-        self.count += other.count;
-        self.sum += other.sum;
-        self.zero_count += other.zero_count;
+        // What another machine wrote may be near the end of the numbers.
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.zero_count = self.zero_count.saturating_add(other.zero_count);
         self.buckets.merge(&other.buckets);
     }
 
@@ -138,7 +139,7 @@ impl Histogram {
         }
         let mut seen = self.zero_count;
         let at = self.buckets.iter().position(|bucket| {
-            seen += bucket;
+            seen = seen.saturating_add(bucket);
             seen >= rank
         })?;
         let middle = (f64::from(self.buckets.offset()) + at as f64 + 0.5) / PER_DOUBLING;

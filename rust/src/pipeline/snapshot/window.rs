@@ -246,7 +246,7 @@ impl Part {
 }
 
 /// A sum, made now if it holds on to too much.
-fn settled(sum: Sum) -> Arc<Sum> {
+pub fn settled(sum: Sum) -> Arc<Sum> {
     let (terms, rows) = sum.pending();
     if terms > MAX_PENDING.0 || rows > MAX_PENDING.1 {
         sum.get();
