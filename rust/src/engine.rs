@@ -14,8 +14,9 @@ mod intervals;
 mod live;
 mod queue;
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,8 +32,8 @@ pub use queue::{Next, Overflow};
 pub enum Source {
     /// Interfaces.
     Live(Selection),
-    /// Capture files, merged by time; `-` is standard input.
-    Files(Vec<String>),
+    /// Capture files, merged by time; `-` is standard input. The names are what some of them are called instead of their path.
+    Files(Vec<String>, HashMap<String, String>),
 }
 
 /// What to run.
@@ -112,15 +113,16 @@ impl Engine {
             pipeline,
             interval: interval.as_nanos().try_into().unwrap_or(i64::MAX),
             workers: workers.clamp(1, MAX_WORKERS),
-            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            timeout,
+            began: OnceLock::new(),
         };
         let run: Box<dyn FnOnce() -> Result<(), Error> + Send> = match source {
             Source::Live(selection) => {
                 let live = live::Live::open(job, selection, capture)?;
                 Box::new(move || live.run())
             }
-            Source::Files(paths) => {
-                let files = files::Files::open(job, paths, capture.filter, capture.snaplen)?;
+            Source::Files(paths, names) => {
+                let files = files::Files::open(job, paths, names, capture.filter, capture.snaplen)?;
                 Box::new(move || files.run())
             }
         };
@@ -180,12 +182,28 @@ struct Job {
     /// Length of an interval in nanoseconds.
     interval: i64,
     workers: usize,
-    deadline: Option<Instant>,
+    timeout: Option<Duration>,
+    /// When the time-out began to run.
+    began: OnceLock<Instant>,
 }
 
 impl Job {
+    /// The time-out runs from now on: what comes before is opening sources.
+    fn begin(&self) {
+        let _ = self.began.set(Instant::now());
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.began.get().zip(self.timeout).and_then(|(began, timeout)| began.checked_add(timeout))
+    }
+
     fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How long ago the time was up; nothing when it is not.
+    fn overtime(&self) -> Duration {
+        self.deadline().map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline))
     }
 }
 

@@ -11,7 +11,7 @@ mod silence;
 mod stream;
 mod turns;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Instant;
@@ -75,14 +75,23 @@ pub struct Files {
     filters: Filters,
     snaplen: usize,
     news: Bell,
+    /// What some paths are called.
+    names: HashMap<String, String>,
 }
 
 impl Files {
     /// Looks at all of them, so that what is wrong with one is known at once.
-    pub fn open(job: Job, paths: Vec<String>, filter: Option<String>, snaplen: u32) -> Result<Self, Error> {
+    pub fn open(
+        job: Job,
+        paths: Vec<String>,
+        names: HashMap<String, String>,
+        filter: Option<String>,
+        snaplen: u32,
+    ) -> Result<Self, Error> {
         if paths.is_empty() {
             return Err(Error::NoInterface("no file to read".into()));
         }
+        job.begin();
         let mut files = Self {
             unopened: VecDeque::new(),
             open: Vec::new(),
@@ -90,9 +99,10 @@ impl Files {
             // The largest that there is cuts nothing of what somebody captured with a larger one.
             snaplen: if snaplen < DEFAULT_SNAPLEN { snaplen as usize } else { usize::MAX },
             news: Bell::new()?,
+            names,
             job,
         };
-        lock(&files.job.shared.names).clone_from(&paths);
+        *lock(&files.job.shared.names) = paths.iter().map(|path| called(path, &files.names).to_owned()).collect();
         let is_only = paths.len() == 1;
         for path in paths {
             files.look_at(path, is_only)?;
@@ -102,7 +112,7 @@ impl Files {
     }
 
     fn look_at(&mut self, path: String, is_only: bool) -> Result<(), Error> {
-        let mut stream = open(&path, pace(is_only, self.job.workers), &self.news)?;
+        let mut stream = open(&path, &self.names, pace(is_only, self.job.workers), &self.news)?;
         if stream.pipe.is_some() {
             self.listen_to(&mut stream)?;
         } else {
@@ -148,7 +158,7 @@ impl Files {
     pub fn run(self) -> Result<(), Error> {
         let (count, shared) = (self.job.workers, self.job.shared.clone());
         let collector = Collector::new(count, Overflow::Wait);
-        let Self { job, unopened, open, filters, snaplen, news } = self;
+        let Self { job, unopened, open, filters, snaplen, news, names } = self;
         let settings = &job.pipeline;
         let intervals = Intervals::new(job.interval);
         let points = Points::default();
@@ -162,6 +172,7 @@ impl Files {
             filters,
             snaplen,
             news,
+            names,
             missing,
             is_overdue: false,
             is_crowded: false,
@@ -186,8 +197,17 @@ fn pace(is_only: bool, workers: usize) -> Pace {
     }
 }
 
-fn open(path: &str, pace: Pace, news: &Bell) -> Result<Stream, Error> {
-    let file = CaptureFile::open(path, pace, news)?;
+fn open(path: &str, names: &HashMap<String, String>, pace: Pace, news: &Bell) -> Result<Stream, Error> {
+    let name = called(path, names).to_owned();
+    let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
+        Error::File { reason, .. } => Error::File { path: name.clone(), reason },
+        other => other,
+    })?;
     let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
-    Ok(Stream::new(path.to_owned(), InOrder::new(file), pipe))
+    Ok(Stream::new(name, InOrder::new(file), pipe))
+}
+
+/// What a file is called: by its path, unless it was given another name.
+fn called<'a>(path: &'a str, names: &'a HashMap<String, String>) -> &'a str {
+    names.get(path).map_or(path, String::as_str)
 }

@@ -17,7 +17,7 @@ use super::queue::Overflow;
 use super::{Job, Level, lock};
 use crate::capture::interfaces::{self, Selection};
 use crate::capture::live::{Interface, Settings};
-use crate::capture::{Error, KNOWN_LINK_TYPES, clocks as machine};
+use crate::capture::{Error, clocks as machine};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
 use clocks::Clocks;
@@ -58,7 +58,9 @@ impl Live {
 
     pub fn run(self) -> Result<(), Error> {
         let Self { job, coordinator, mut members } = self;
-        members.iter_mut().for_each(Member::begin);
+        job.begin();
+        let start = members[0].now();
+        members.iter_mut().for_each(|member| member.begin(start));
         let first = members.remove(0);
         std::thread::scope(|scope| {
             let mut threads = Vec::new();
@@ -99,13 +101,9 @@ pub struct Coordinator {
 impl Coordinator {
     fn open_all(&mut self, first: &mut Member) -> Result<(), Error> {
         let there = interfaces::list()?;
-        for name in self.selection.exact() {
-            if !there.iter().any(|info| info.name == *name) {
-                let names: Vec<&str> = there.iter().map(|info| info.name.as_str()).collect();
-                return Err(Error::NoInterface(format!("no interface {name} (there are: {})", names.join(" "))));
-            }
-        }
-        for name in self.selection.select(&there) {
+        let meant = self.selection.find(&there).map_err(Error::NoInterface)?;
+        let mut refusal = None;
+        for name in meant {
             if let Err(error) = self.add(first, &name, InterfaceState::Up) {
                 // One of many may be unfit; what was asked for by name may not, and a missing right is everybody's.
                 let is_named = self.selection.exact().any(|exact| *exact == name);
@@ -113,10 +111,11 @@ impl Coordinator {
                     return Err(error);
                 }
                 self.refuse(&name, &error);
+                refusal.get_or_insert_with(|| format!("{name}: {error}"));
             }
         }
-        if first.open.is_empty() {
-            return Err(Error::NoInterface(format!("no interface to capture from ({KNOWN_LINK_TYPES})")));
+        if let Some(refusal) = refusal.filter(|_| first.open.is_empty()) {
+            return Err(Error::NoInterface(format!("no interface to capture from ({refusal})")));
         }
         self.publish_names(first);
         Ok(())

@@ -78,10 +78,16 @@ impl Member {
         }
     }
 
-    /// Opens the first interval.
-    pub fn begin(&mut self) {
+    /// The time in snapshots.
+    pub fn now(&mut self) -> Timestamp {
         self.look();
-        self.intervals.open_at(self.time.label(self.time.now));
+        self.time.label(self.time.now)
+    }
+
+    /// Opens the first interval, which begins at the same time for all workers: now.
+    pub fn begin(&mut self, start: Timestamp) {
+        self.look();
+        self.intervals.begin_at(start);
     }
 
     /// Captures until the end. When this worker ends, for whatever reason, all do.
@@ -102,9 +108,7 @@ impl Member {
                 break;
             }
         }
-        self.drain();
-        self.pipeline.finish();
-        self.close_interval();
+        self.finish();
         Ok(())
     }
 
@@ -131,11 +135,19 @@ impl Member {
 
     /// Takes a batch from every interface. Returns whether one of them has more.
     fn take_packets(&mut self) -> bool {
+        self.take_packets_that(|_| true)
+    }
+
+    fn take_packets_that(&mut self, is_meant: impl Fn(&Packet<'_>) -> bool) -> bool {
         self.look();
         let mut open = std::mem::take(&mut self.open);
         let mut is_busy = false;
         for interface in &mut open {
-            match interface.dispatch(BATCH, |packet| self.push(packet)) {
+            match interface.dispatch(BATCH, |packet| {
+                if is_meant(packet) {
+                    self.push(packet);
+                }
+            }) {
                 Ok(taken) => is_busy |= taken == BATCH,
                 Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
             }
@@ -254,7 +266,7 @@ impl Member {
     /// How long nothing needs to be done if no packet comes.
     fn pause(&mut self, next_scan: Option<Instant>) -> Duration {
         self.look();
-        let deadlines = [next_scan, self.job.deadline].into_iter().flatten();
+        let deadlines = [next_scan, self.job.deadline()].into_iter().flatten();
         let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
         let now = self.time.label(self.time.now);
         let end = self.intervals.end().map_or(now, |end| end.plus(GRACE));
@@ -262,12 +274,28 @@ impl Member {
         until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
     }
 
-    /// What the kernel still holds was captured before the end, and counts.
-    fn drain(&mut self) {
+    /// The capture ends now, or ended when its time was up: what was captured until then counts, and the last interval
+    /// ends there.
+    fn finish(&mut self) {
+        let overtime = -i64::try_from(self.job.overtime().as_nanos()).unwrap_or(i64::MAX);
+        let end = self.now().plus(overtime);
+        self.drain(self.time.wall.plus(overtime));
+        self.finish_at(end);
+    }
+
+    fn finish_at(&mut self, end: Timestamp) {
+        self.close_through(end);
+        self.pipeline.finish();
+        self.intervals.end_at(end);
+        self.close_interval();
+    }
+
+    /// Takes what the kernel still holds and was stamped until then.
+    fn drain(&mut self, until: Timestamp) {
         // One block time-out: after it, everything captured until now has been handed over.
         std::thread::sleep(Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10));
         let deadline = Instant::now() + DRAINING;
-        while self.take_packets() && Instant::now() < deadline {}
+        while self.take_packets_that(|packet| packet.ts <= until) && Instant::now() < deadline {}
         self.post.wait_for_all(DRAINING);
         self.read_mail();
         self.read_drops();
