@@ -6,9 +6,10 @@ is flushed, then the summary is the last thing written. Errors of the capture pa
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from netmon.alerts import Rule
 from netmon.console import Console, stopping
@@ -48,7 +49,9 @@ def run(
     """
     console = console or Console.of_process()
     on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
-    monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
+    monitor = monitor or _monitor(
+        settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen, once=once
+    )
     with ExitStack() as files:
         session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
         files.callback(monitor.close)
@@ -224,14 +227,19 @@ class Session:
             self._console.say("".join(lines))
 
 
-def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
-    """The capture; on the screen a player sees to the speed of a file, and live there is none."""
+def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, once: bool) -> Monitor:
+    """The capture; on the screen a player sees to the speed of a file, and live there is none.
+
+    Live, one window ends by the clock, in the middle of an interval; of a file by packet time.
+    """
+    limits = (settings.timeout, settings.window if once and not settings.read else None)
+    timeout = min((limit for limit in limits if limit is not None), default=None)
     return Monitor(
         settings.interfaces,
         read=settings.read,
         speed=settings.speed if plays and settings.read else None,
         interval=settings.interval,
-        timeout=settings.timeout,
+        timeout=timeout,
         filter=settings.filter or default_filter,
         exclude_interfaces=settings.exclude_interfaces,
         section_depth=settings.section_depth,
@@ -249,8 +257,15 @@ def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exc
 def _outputs(settings: Settings, files: ExitStack) -> Iterator[Sink]:
     """The sinks of ``--output``, by the extension of the file."""
     for name in settings.output:
-        stream = files.enter_context(open(name, "wb"))  # noqa: SIM115  closed with the others
+        stream = files.enter_context(open(name, _mode(settings, name)))  # noqa: SIM115  closed with the others
         yield Ndjson(stream) if name.endswith(".ndjson") else Document(stream)
+
+
+def _mode(settings: Settings, name: str) -> Literal["ab", "wb", "xb"]:
+    """How an output is opened. What is there is never replaced unasked; a pipe has nothing to replace."""
+    if settings.append:
+        return "ab"
+    return "wb" if settings.force or (os.path.exists(name) and not os.path.isfile(name)) else "xb"
 
 
 def _stdout(settings: Settings, console: Console) -> Sink:
