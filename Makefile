@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens test lint rust-test python-test bench bench-live wheel dev clean \
+.PHONY: help demo screens test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
   build-packages wheel-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
@@ -30,6 +30,7 @@ lint: $(VENV)/.tools $(VENV)/.netmon ## formatters and linters, as checks
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	MYPYPATH=python $(BIN)/stubtest netmon._core
+	scripts/deny.sh
 
 rust-test: | build-packages ## the tests of the core, without Python
 	if command -v cargo-nextest >/dev/null; then cargo nextest run --locked; else cargo test -q --locked --all-targets; fi
@@ -37,6 +38,24 @@ rust-test: | build-packages ## the tests of the core, without Python
 
 python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## the tests of the application; live ones are skipped but for root
 	$(BIN)/pytest
+
+deny: ## licences, sources, duplicates and advisories of crates, with cargo-deny, which is installed
+	command -v cargo-deny >/dev/null || cargo install -q --locked --root target/tools cargo-deny
+	scripts/deny.sh
+
+sanitize: | build-packages ## the code around `unsafe` with AddressSanitizer (needs a nightly compiler)
+	scripts/sanitize.sh
+
+FUZZ_SECONDS ?= 3600
+FUZZ_JOBS ?= 1
+
+fuzz: | build-packages ## each fuzzer for an hour, FUZZ_SECONDS of them (needs a nightly compiler)
+	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_JOBS)
+
+SOAK_MINUTES ?= 70
+
+soak: $(VENV)/.netmon ## memory of a long run with the screen open, played in some ten minutes, which must be flat
+	$(BIN)/python scripts/soak.py --minutes $(SOAK_MINUTES)
 
 # Captures are made once, by real servers and clients; remove the folder to have others.
 CAPTURES := target/captures

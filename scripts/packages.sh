@@ -25,6 +25,7 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients, in n
   need tcpdump have tcpdump
   need iproute2 have ip
   need ethtool have ethtool
+  need nftables have nft
   need zstd have zstd
   need tshark have editcap # brings editcap
 fi

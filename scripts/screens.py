@@ -85,9 +85,10 @@ INTRODUCTION = """\
 checks that it is up to date.
 
 The capture line stands in the second line at all times, red above 0.1 % lost. Colours never speak alone: words and
-signs stand beside them, so `--theme none`, `NO_COLOR` and `--ascii` lose nothing. `--theme light` is for a light
-background. From 120x30 on panels stand side by side, from 80x24 on one above the other, from 40x10 on there is one
-table; below that one line, and what fits of the table. A file played with `--speed` has keys of its own.
+signs stand beside them, so `--theme none`, `NO_COLOR` and `--ascii` lose nothing. The theme suits the background that
+the terminal tells of (COLORFGBG); `--theme light` and `dark` say which it is, `--theme palette` has the colours of
+the terminal alone. From 120x30 on panels stand side by side, from 80x24 on one above the other, from 40x10 on there
+is one table; below that one line, and what fits of the table. A file played with `--speed` has keys of its own.
 """
 
 COST = """\

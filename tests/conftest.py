@@ -10,6 +10,8 @@ import forge
 import pytest
 from netmon import Monitor, Snapshot
 
+pytest.register_assert_rewrite("watching")
+
 
 @pytest.fixture(autouse=True)
 def _neutral_machine(monkeypatch, tmp_path):

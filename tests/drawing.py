@@ -8,6 +8,7 @@ from fakes import snapshot
 from netmon import Rule
 from netmon.display import moves
 from netmon.display.keys import KEYS, TYPING
+from netmon.display.themes import ASCII
 from netmon.display.view import View
 from netmon.frames import Frames
 
@@ -125,7 +126,7 @@ STATES = {
     "paused": at("p"),
     "notice": at(notice="warning: eth1: the interface is gone"),
     "help": at("?"),
-    "ascii": at(plain_glyphs=True),
+    "ascii": at(glyphs=ASCII),
     "start": View,
     "silence": cache(lambda: view_of([QUIET])),
     "sealed": cache(lambda: view_of([SEALED])),

@@ -18,14 +18,28 @@ from pathlib import Path
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 TOOLS = ("ip", "ethtool", "nginx", "wrk", "curl", "tcpdump")
 SERVER, SERVER6, CLIENT, CLIENT6 = "10.77.0.1", "fd77::1", "10.77.0.2", "fd77::2"
+INSIDE, OUTSIDE, VISITOR = "10.77.0.9", "10.78.0.9", "10.78.0.2"
+"""The router's addresses on the server's side and on the client's, and the client's there."""
+TRANSLATION = f"""
+table ip translation {{
+  chain before {{
+    type nat hook prerouting priority dstnat;
+    ip daddr {OUTSIDE} tcp dport 8080 dnat to {SERVER}:80
+  }}
+  chain behind {{
+    type nat hook postrouting priority srcnat;
+    oifname "in" ct original ip daddr {SERVER} masquerade
+  }}
+}}
+"""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = count()
 
 
-def why_not():
-    """Why namespaces cannot be had here, or an empty string."""
-    if missing := [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]:
+def why_not(*more):
+    """Why namespaces, or other tools, cannot be had here, or an empty string."""
+    if missing := [tool for tool in (*TOOLS, *more) if shutil.which(tool, path=PATH) is None]:
         return f"needs {' '.join(missing)}"
     try:
         Namespace(f"netmon{os.getpid()}").delete()
@@ -86,24 +100,60 @@ def _enter(namespace):
 
 
 @contextmanager
-def pair():
-    """(server, client): `s0` in the one is joined to `c0` in the other; frames are as on a wire, not offloaded."""
+def _made(sides):
+    """A namespace for each letter; they go with all that is in them."""
     prefix = f"nm{os.getpid()}n{next(_numbers)}"
     made = []
     try:
-        for side in "sc":
+        for side in sides:
             made.append(Namespace(prefix + side))
-        server, client = made
-        ip("link", "add", "s0", "netns", server.name, "type", "veth", "peer", "name", "c0", "netns", client.name)
-        for namespace, link, address, address6 in ((server, "s0", SERVER, SERVER6), (client, "c0", CLIENT, CLIENT6)):
-            namespace.ip("addr", "add", f"{address}/24", "dev", link)
-            namespace.ip("addr", "add", f"{address6}/64", "dev", link, "nodad")
-            namespace.ip("link", "set", link, "up")
-            namespace.offload(link, "off")
-        yield server, client
+        yield made
     finally:
         for namespace in made:
             namespace.delete()
+
+
+def _join(one, link, other, other_link):
+    ip("link", "add", link, "netns", one.name, "type", "veth", "peer", "name", other_link, "netns", other.name)
+
+
+def _set_up(namespace, link, *addresses, offload="off"):
+    for address in addresses:
+        namespace.ip("addr", "add", address, "dev", link, *(("nodad",) if ":" in address else ()))
+    namespace.ip("link", "set", link, "up")
+    namespace.offload(link, offload)
+
+
+@contextmanager
+def pair():
+    """(server, client): `s0` in the one is joined to `c0` in the other; frames are as on a wire, not offloaded."""
+    with _made("sc") as (server, client):
+        _join(server, "s0", client, "c0")
+        _set_up(server, "s0", f"{SERVER}/24", f"{SERVER6}/64")
+        _set_up(client, "c0", f"{CLIENT}/24", f"{CLIENT6}/64")
+        yield server, client
+
+
+@contextmanager
+def routed(offload):
+    """(server, router, client): the router's `out` is joined to the client's `c0`, its `in` to the server's `s0`.
+
+    It translates as a host with containers does: its port 8080 is published for the server, and who goes out to the
+    client's side, or from there to the server's port 8080, gets its address. The server knows no way to the client's
+    side but through it; the client has none to the server's for its own address.
+    """
+    with _made("src") as (server, router, client):
+        _join(router, "out", client, "c0")
+        _join(router, "in", server, "s0")
+        _set_up(router, "out", f"{OUTSIDE}/24", offload=offload)
+        _set_up(router, "in", f"{INSIDE}/24", offload=offload)
+        _set_up(client, "c0", f"{VISITOR}/24", offload=offload)
+        _set_up(server, "s0", f"{SERVER}/24", offload=offload)
+        server.ip("route", "add", "default", "via", INSIDE)
+        client.ip("route", "add", "default", "via", OUTSIDE)
+        router.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        router.run("nft", "-f", "-", input=TRANSLATION)
+        yield server, router, client
 
 
 def ip(*arguments):
@@ -161,7 +211,31 @@ delay = function() return os.time() >= over and 3600000 or 0 end
 """
 
 
-class Nginx:
+class Daemon:
+    """An nginx of that configuration, which writes its number at `pid` when it serves."""
+
+    def __init__(self, namespace, conf, pid, stderr):
+        self._stderr = stderr
+        self._errors = stderr.open("w")
+        command = ["nginx", "-e", conf.with_suffix(".error.log"), "-c", conf]
+        self._process = namespace.start(*command, stderr=self._errors)
+        self._await(pid)
+
+    def _await(self, path):
+        until = time.monotonic() + 10
+        while not path.exists():
+            assert self._process.poll() is None, self._stderr.read_text()
+            assert time.monotonic() < until, "nginx does not start"
+            time.sleep(0.02)
+
+    def stop(self):
+        """Ends it, after all answers were sent and logged."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(10)
+        self._errors.close()
+
+
+class Nginx(Daemon):
     """A real server with an access log, the truth of these tests."""
 
     def __init__(self, namespace, folder):
@@ -172,26 +246,11 @@ class Nginx:
         self.page("wrk.lua", WRK)
         conf = self._folder / "nginx.conf"
         conf.write_text(NGINX.format(folder=folder))
-        self._errors = (self._folder / "stderr").open("w+")
-        self._process = namespace.start("nginx", "-e", self._folder / "error.log", "-c", conf, stderr=self._errors)
-        self._await(self._folder / "nginx.pid")
-
-    def _await(self, path):
-        until = time.monotonic() + 10
-        while not path.exists():
-            assert self._process.poll() is None, (self._folder / "stderr").read_text()
-            assert time.monotonic() < until, "nginx does not start"
-            time.sleep(0.02)
+        super().__init__(namespace, conf, self._folder / "nginx.pid", self._folder / "stderr")
 
     def page(self, path, text):
         """Puts a page at the path."""
         (self._folder / path).write_text(text)
-
-    def stop(self):
-        """Ends it, after all answers were sent and logged."""
-        self._process.send_signal(signal.SIGQUIT)
-        self._process.wait(10)
-        self._errors.close()
 
     def requests(self):
         """(host, method, section, status) of every request, counted."""
@@ -201,10 +260,10 @@ class Nginx:
             total[host, method, "/" + uri.split("?")[0].split("/")[1], int(status)] += 1
         return total
 
-    def wrk(self, client, seconds, connections=32):
+    def wrk(self, client, seconds, connections=32, to=f"{SERVER}:80"):
         """Asks at full speed; nothing is left unanswered at the end."""
         script = self._folder / "wrk.lua"
-        load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{SERVER}:80/", "--", seconds]
+        load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{to}/", "--", seconds]
         return client.run("wrk", *load)
 
 

@@ -8,26 +8,30 @@ from contextlib import suppress
 
 import pexpect
 import pyte
+from patience import PATIENCE
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
-PATIENCE = 20
 
 CURSOR, ALTERNATE, PASTING = 25, 1049, 2004
-MOUSE = {1000, 1002, 1003, 1006}
+MOUSE = {1000, 1002, 1003, 1006, 1015}
 
 
 class Terminal:
     """netmon, or another command, on a terminal of its own."""
 
-    def __init__(self, *arguments, command=NETMON, width=120, height=30):
+    def __init__(self, *arguments, command=NETMON, width=120, height=30, **how):
         self.screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self.screen)
         self.child = pexpect.spawn(
             command[0], [*command[1:], *map(str, arguments)], dimensions=(height, width), timeout=PATIENCE,
-            env=os.environ | {"TERM": "xterm-256color", "TZ": "UTC"},
+            env=os.environ | {"TERM": "xterm-256color", "TZ": "UTC"} | how.pop("environment", {}), **how,
         )  # fmt: skip
-        self._line = os.dup(self.child.child_fd)
-        self._written = b""
+        self.child.delaybeforesend = None
+        self._before = termios.tcgetattr(self.child.child_fd)
+        self.line = os.dup(self.child.child_fd)
+        self.seen = b""
+        """All that was written."""
+        self._left = 0
 
     @property
     def text(self):
@@ -46,16 +50,16 @@ class Terminal:
         """Reads what comes, waiting at most so long for it."""
         with suppress(pexpect.TIMEOUT):
             read = self.child.read_nonblocking(1 << 16, timeout=seconds)
-            self._written += read
+            self.seen += read
             self._stream.feed(read)
 
     def leaves(self, mode):
         """Waits until a private mode is reset, for however short a time, since this was last asked."""
         deadline = time.monotonic() + PATIENCE
-        while (code := f"\x1b[?{mode}l".encode()) not in self._written:
+        while (at := self.seen.find(f"\x1b[?{mode}l".encode(), self._left)) < 0:
             assert time.monotonic() < deadline, f"mode {mode} is not left"
             self.look(0.5)
-        self._written = self._written.partition(code)[2]
+        self._left = at + 1
 
     def type(self, keys):
         self.child.send(keys)
@@ -73,7 +77,7 @@ class Terminal:
 
     def hang_up(self):
         os.close(self.child.child_fd)
-        os.close(self._line)
+        os.close(self.line)
 
     def is_on(self, mode):
         """Whether a private mode is set."""
@@ -81,10 +85,16 @@ class Terminal:
 
     @property
     def is_whole(self):
-        """Whether a shell could go on here: its screen, a cursor, no mouse, lines that are edited and echoed."""
-        local = termios.tcgetattr(self._line)[3]
+        """Whether a shell could go on here: its screen, a cursor, no mouse, a line as it was before."""
         modes = {mode for mode in (ALTERNATE, PASTING, *MOUSE) if self.is_on(mode)}
-        return not modes and self.is_on(CURSOR) and bool(local & termios.ECHO and local & termios.ICANON)
+        return not modes and self.is_on(CURSOR) and termios.tcgetattr(self.line) == self._before
+
+    def becomes_raw(self):
+        """Waits, without reading anything, until keys come one by one and unseen."""
+        deadline = time.monotonic() + PATIENCE
+        while termios.tcgetattr(self.line)[3] & (termios.ICANON | termios.ISIG):
+            assert time.monotonic() < deadline, "keys are not taken"
+            time.sleep(0.02)
 
     @property
     def state(self):

@@ -30,6 +30,10 @@ def file(intervals):
     return [interval for interval in intervals if interval[2]]
 
 
+def test_an_empty_snapshot_of_years_recovers_at_the_instant_at_which_empty_seconds_do():
+    assert talk(FIVE, (100, 101, 5), (101, 10_000_000, 0)) == talk(FIVE, *live(5, 0, 0, 0))
+
+
 CONVERSATIONS = {
     "nothing_seen_is_no_alert": (live(0, 0, 0), []),
     "one_below_the_threshold_is_no_alert": (live(4), []),

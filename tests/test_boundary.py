@@ -179,8 +179,12 @@ def test_what_takes_long_lets_others_run(large):
         "to_json": one.to_json,
     }
     for name, work in works.items():
-        longest, took = min(stall(work) for _ in range(2))
-        assert longest < max(0.02, took / 4), f"{name} held the interpreter for {longest:.3f} s of {took:.3f} s"
+        for _ in range(20):  # others may hold up the thread that looks; what holds the interpreter does so always
+            longest, took = stall(work)
+            if longest < max(0.02, took / 4):
+                break
+        else:
+            pytest.fail(f"{name} held the interpreter for {longest:.3f} s of {took:.3f} s")
 
 
 def test_the_last_reference_to_a_large_snapshot_goes_at_once(large):

@@ -100,7 +100,7 @@ def crossed(request, tmp_path_factory):
             for _ in range(ASKED):
                 curl(client, "bridge.example")
             watch.until(lambda snapshots: Snapshot.merge(snapshots).responses == ASKED)
-            time.sleep(0.5)
+            watch.until_quiet()
             total = watch.total()
         nginx.stop()
         logged = sum(count for (host, *_), count in nginx.requests().items() if host == "bridge.example")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from netmon import CaptureError, FilterError, SourceError, __version__, cli
+from netmon import CaptureError, FilterError, SourceError, __version__, cli, config
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_flags(ran, arguments, settings):
 
 def test_once_is_passed_on(ran):
     cli.main(["--once"])
-    assert ran.how == {"once": True}
+    assert ran.how == {"once": True, "must_be_whole": True}
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,8 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(ran, capsys, arguments,
         (CaptureError("eth0 went down"), 1, "netmon: the capture failed: eth0 went down\n"),
         (PermissionError(13, "Permission denied", "/root/x.json"), 1, "netmon: /root/x.json: Permission denied\n"),
         (OSError(28, "No space left on device"), 1, "netmon: No space left on device\n"),
-        (ValueError("snaplen is at most 262144"), 2, "netmon: snaplen is at most 262144\n"),
+        (config.ConfigError("snaplen is at most 262144"), 2, "netmon: snaplen is at most 262144\n"),
+        (ValueError("of the test"), 1, "netmon: internal error, please report it: ValueError('of the test')\n"),
         (ZeroDivisionError("oops"), 1, "netmon: internal error, please report it: ZeroDivisionError('oops')\n"),
         (BrokenPipeError(), 0, ""),
         (KeyboardInterrupt(), 130, ""),
@@ -326,3 +327,19 @@ def test_without_libpcap_one_sentence_says_what_to_install(tmp_path, started):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].removeprefix("ImportError: ") == said
     assert (len(done.stderr.splitlines()) == 1) == (started[0] != "-c")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["-r", "caf\udce9.pcap"], 4, "netmon: caf\\xe9.pcap: no such file\n"),
+        (["-F", "caf\udce9"], 2, "netmon: -F caf\\xe9: No such file or directory\n"),
+        (["-F", "binary"], 2, "netmon: -F binary: is no text\n"),
+        (["-i", "caf\udce9"], 2, "netmon: caf\\xe9: is no text; only the names of files need be none\n"),
+    ],
+)
+def test_a_name_that_is_no_text_is_told_byte_by_byte(arguments, code, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    assert cli.main(["--no-config", *arguments]) == code
+    assert capsys.readouterr().err == message

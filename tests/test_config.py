@@ -238,7 +238,8 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     names = set(Settings._fields)
     assert {option.name for option in OPTIONS} == names
     assert {action.dest for action in cli.parser()._actions} >= names
-    keys = tomllib.loads(config.to_toml(Settings(filter="tcp", timeout=Duration(1), speed=Speed(1))))
+    given = Settings(filter="tcp", buffer_size=Size(1), timeout=Duration(1), speed=Speed(1))
+    keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
     assert set(
         config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color", "theme"}})

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from netmon import demo
 from netmon.cli import DEMO
+from patience import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -72,8 +73,8 @@ def test_it_listens_on_loopback_only(port):
 
 
 def gone(port):
-    """Whether nobody listens there any more, within a second."""
-    for _ in range(100):
+    """Whether nobody listens there any more, in time."""
+    for _ in range(100 * PATIENCE):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
                 return True

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 import pytest
 from drawing import busy
 from fakes import snapshot
-from netmon.display import export
+from netmon.display import export, themes
 from netmon.display.app import Display
-from netmon.display.control import clicked
+from netmon.display.control import clicked, undrawn
+from netmon.display.keys import KEYS, Key
 from netmon.display.view import Page, Panel, View
 from netmon.frames import Frames
 from prompt_toolkit.application import create_app_session
@@ -165,7 +166,7 @@ def test_an_export_never_overwrites(tmp_path, monkeypatch):
     ("keys", "titles"),
     [
         ("5", ["method", "host", "section", "client", "server", "interface", "status", "answer"]),
-        ("6", ["state", "at", "metric", "value", "threshold", "lasted"]),
+        ("6", ["state", "at", "metric", "value", "threshold", "lasted", "times"]),
         ("3", ["name", "bits", "packets", "HTTP", "bytes"]),
     ],
 )
@@ -229,31 +230,35 @@ def test_a_failure_of_the_capture_leaves_the_screen_and_is_raised():
         Display().run(failing(), lambda: None)
 
 
-@pytest.mark.parametrize("broken_at", ["control.screen", "app.warm"])
-def test_a_failure_of_drawing_leaves_the_screen_and_is_raised(broken_at, monkeypatch):
-    def broken(*_):
-        raise ZeroDivisionError
+def broken(*_):
+    raise ZeroDivisionError("of the test")
 
-    async def forever():
-        while True:
-            await asyncio.sleep(0.01)
-            yield of_hosts(a=1)
-            if closed:
-                return
 
-    closed = []
+@pytest.mark.parametrize("broken_at", ["control.screen", "app.warm", "control.moves.entered"])
+def test_a_failure_of_drawing_or_of_a_key_is_told_once_and_frames_and_keys_go_on(broken_at, monkeypatch):
+    told = []
     monkeypatch.setattr(f"netmon.display.{broken_at}", broken)
-    with no_terminal(), pytest.raises(ZeroDivisionError):
-        Display().run(forever(), lambda: closed.append(True))
+    monkeypatch.setattr("netmon.display.control.KEYS", (*KEYS, Key(("x",), "", lambda view: broken(), "")))
+    frames = [of_hosts(a=n, b=1) for n in range(2, 6)]
+    view = pressed("x", "x", "j", frames=frames, on_failure=told.append)
+    assert (view.frame.window.top(1)[0].hits, at(view, Panel.HOSTS)) == (5, "b")
+    assert list(map(repr, told)) == ["ZeroDivisionError('of the test')"]
 
 
-def test_a_failure_of_what_was_asked_for_is_raised():
+def test_a_failure_of_what_was_asked_for_is_told():
     class Broken:
-        def resize(self, window):
-            raise ZeroDivisionError
+        resize = broken
 
-    with pytest.raises(ZeroDivisionError):
-        pressed("w", controls=Broken())
+    told = []
+    pressed("w", controls=Broken(), on_failure=told.append)
+    assert list(map(type, told)) == [ZeroDivisionError]
+
+
+def test_the_screen_that_cannot_be_drawn_says_so():
+    lines = undrawn(ZeroDivisionError("\x1b[31m"), 40, 5)
+    assert len(lines) == 5
+    assert "".join(text for line in lines for _, text in line).isprintable()
+    assert undrawn(ZeroDivisionError(), 0, 0) == []
 
 
 def test_stopping_before_it_runs_draws_nothing():
@@ -267,20 +272,46 @@ def test_stopping_before_it_runs_draws_nothing():
         display.run(none(), lambda: None)
 
 
+TRUE = {"COLORTERM": "truecolor"}
+
+
 @pytest.mark.parametrize(
-    ("environment", "color", "theme", "bits"),
+    ("environment", "bits"),
     [
-        ({"COLORTERM": "truecolor"}, True, "dark", 24),
-        ({"TERM": "xterm-256color"}, True, "light", 8),
-        ({"TERM": "linux"}, True, "dark", 4),
-        ({"COLORTERM": "truecolor"}, True, "none", 1),
-        ({"COLORTERM": "truecolor"}, False, "dark", 1),
+        (TRUE, 24),
+        ({"TERM": "xterm-256color"}, 8),
+        ({"TERM": "xterm-256color"} | TRUE, 24),
+        ({"TERM": "tmux-256color"} | TRUE, 24),
+        ({"TERM": "xterm-direct"}, 24),
+        *(({"TERM": term} | TRUE, 8) for term in ("screen", "screen-256color", "screen.xterm-256color")),
+        *(({"TERM": term} | TRUE, 4) for term in ("linux", "linux-basic", "ansi", "xterm-16color")),
+        *(({"TERM": term} | TRUE, 1) for term in ("vt100", "vt220", "xterm-mono")),
     ],
 )
-def test_colours_are_as_many_as_the_terminal_has(environment, color, theme, bits, monkeypatch):
-    monkeypatch.delenv("COLORTERM", raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+def test_colours_are_as_many_as_the_terminal_has(environment, bits):
+    """COLORTERM is inherited by what runs inside of screen, which knows no more than 256."""
+    assert themes.depth(environment) == bits
+
+
+@pytest.mark.parametrize(
+    ("colors", "theme", "bits"), [(24, "dark", 24), (4, "palette", 4), (24, "none", 1), (1, "dark", 1)]
+)
+def test_without_a_theme_there_are_no_colours(colors, theme, bits):
     with no_terminal():
-        depth = Display(color=color, theme=theme)._app.color_depth
-    assert depth.value == f"DEPTH_{bits}_BIT"
+        assert Display(colors=colors, theme=theme)._app.color_depth.value == f"DEPTH_{bits}_BIT"
+
+
+@pytest.mark.parametrize(
+    ("environment", "theme"),
+    [
+        ({}, "dark"),
+        *(
+            ({"COLORFGBG": value}, "dark")
+            for value in ("15;0", "7;0", "15;8", "12;default;0", "", ";", "x", "0;x", "0;99")
+        ),
+        *(({"COLORFGBG": value}, "light") for value in ("0;15", "0;7", "0;default;15", "8;11")),
+        ({"TERM": "linux", "COLORFGBG": "0;15"}, "palette"),
+    ],
+)
+def test_the_theme_suits_the_background_that_the_terminal_tells_of(environment, theme):
+    assert themes.theme_for(environment) == theme

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from string import printable
 
 import pyte
 import pytest
@@ -18,7 +19,7 @@ from netmon import Rule
 from netmon.display import canvas
 from netmon.display.app import Display
 from netmon.display.layout import screen
-from netmon.display.themes import DARK, LIGHT, NONE, THEMES
+from netmon.display.themes import ASCII, CONSOLE, DARK, LIGHT, NONE, PALETTE, THEMES
 from netmon.frames import Frames
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.input import create_pipe_input
@@ -96,21 +97,30 @@ def test_every_style_that_is_used_has_a_colour_or_is_plain_without():
     assert used - {""} <= set(DARK)
     assert set(LIGHT) == set(DARK)
     assert set(NONE) <= set(DARK)
+    assert set(PALETTE) <= set(DARK)
+
+
+def test_the_palette_has_colours_that_a_person_chose_and_none_of_ours():
+    """Text and background are the terminal's own, unless both are told."""
+    assert not any("#" in look for look in PALETTE.values())
+    assert all("bg:" not in look or len(look.split()) > 1 for look in PALETTE.values())
+    assert not any("bright" in look or "gray" in look for look in PALETTE.values())
 
 
 def test_colours_are_never_all_there_is():
     """Each role that says good or bad stands on words or figures: the text is the same in every theme."""
     assert not any("#" in look for look in NONE.values())
-    assert set(THEMES) == {"dark", "light", "none"}
+    assert set(THEMES) == {"dark", "light", "palette", "none"}
 
 
-def test_without_unicode_everything_of_ours_is_ascii():
+@pytest.mark.parametrize(("glyphs", "beyond"), [(ASCII, ""), (CONSOLE, "·░▒█▶▼▲↑↓→")])
+def test_with_few_glyphs_everything_of_ours_has_one(glyphs, beyond):
     hits = {"hits": 4, "sections": [{"path": "/", "hits": 4}]}
     frames = [Frames(10.0, [Rule(1)]).push(snapshot(100, hits=4, hosts=[{"name": "a.example", **hits}]))]
     for keys in ("1", "2", "3", "4", "5", "6", "?", "/", ["enter"], ["enter", "enter"]):
         for width, height in SIZES:
-            view = view_of(frames, keys, plain_glyphs=True)
-            assert all(line.isascii() for line in text(screen(view, width, height)))
+            view = view_of(frames, keys, glyphs=glyphs)
+            assert all(set(line) <= {*printable, *beyond} for line in text(screen(view, width, height)))
 
 
 def test_wide_characters_keep_the_columns_aligned():

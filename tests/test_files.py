@@ -18,6 +18,7 @@ import forge
 import pytest
 from captures import make as captures
 from netmon import FilterError, Monitor, Snapshot, SourceError
+from patience import PATIENCE
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
@@ -131,7 +132,7 @@ def test_a_pipe_that_says_nothing_can_be_closed(tmp_path):
     monitor.open()
     began = time.monotonic()
     monitor.close()
-    assert time.monotonic() - began < 0.3
+    assert time.monotonic() - began < PATIENCE
     os.close(held)
 
 
@@ -147,7 +148,7 @@ def test_a_file_cut_off_is_read_up_to_there_and_says_so(form, write):
     found = Snapshot.merge(snapshots)
     assert 0 < found.capture.received < whole.capture.received
     assert found.requests == whole.requests or form == "gzip"
-    assert [level for level, _ in log] == ["warning"]
+    assert [level for level, _ in log] == ["error" if form == "gzip" else "warning"]
     assert "capture.pcap: " in log[0][1]
 
 

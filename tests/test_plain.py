@@ -44,15 +44,25 @@ Top host:        www.legislation.gov.uk   191 hits   200 (103)  301 (9)  303 (4)
 """
 
 
-def play(*snapshots, rule=None, window=10.0, top=10, color=False):
+def play(*snapshots, rule=None, window=10.0, top=10, color=False, plays=False):
     """What the plain report writes for these snapshots."""
     stream = io.StringIO()
-    sink = Plain(stream, window=window, top=top, color=color)
+    sink = Plain(stream, window=window, top=top, color=color, plays=plays)
     frames = Frames(window, [rule or Rule()])
     for each in snapshots:
         sink.update(frames.push(each))
     sink.close()
     return stream.getvalue()
+
+
+def test_a_silence_of_a_played_file_is_one_line_and_a_short_one_is_within_its_report():
+    after = snapshot(NOON + 90_000, NOON + 90_001, hits=1, capture={"received": 1})
+    text = play(BUSY, BUSY.silence(90_000), after, plays=True)
+    assert text.startswith(REPORT + "Silence:         no packet for 1 d 1 h, until 2026-11-23 13:00:00 +00:00\nnetmon")
+    assert text.count("netmon  refresh") == 2
+    one, other = (snapshot(NOON + at, NOON + at + 1, capture={"received": 1}) for at in (0, 9))
+    assert play(one, one.silence(8), other, plays=True).count("Silence") == 0
+    assert "Silence" not in play(BUSY, BUSY.silence(90_000)), "of a live capture intervals are reported"
 
 
 def test_the_report_shows_what_gonetmon_shows_in_its_order():

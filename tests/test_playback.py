@@ -22,6 +22,9 @@ def second(i, hits=1, interface="eth0"):
 FILE = [second(i, 9 if i in (10, 11, 12, 40) else 1) for i in (*range(15), *range(30, 60))]
 """A minute with a quarter of it silent; the rule fires and recovers in it."""
 
+TOLD = [*range(1, 16), *range(30, 61)]
+"""Ends of what outputs are told: each second, and the silence as one."""
+
 
 def playback(snapshots=FILE, *, speed=1.0, now=0.0, window=5.0, ends=True, **how):
     """All of the snapshots read at clock 0."""
@@ -118,7 +121,7 @@ def test_each_frame_is_told_once_and_none_is_left_out():
     made.seek(-10)
     play(made, 20.0)
     play(made, 1e9)
-    assert told == list(range(1, 61))
+    assert told == TOLD
 
 
 # Keys
@@ -372,16 +375,53 @@ def test_without_a_speed_everything_is_due_at_once_and_silence_is_skipped():
 
 def test_with_a_speed_each_is_due_at_its_end_silence_included():
     found = due([second(0), second(3)], 2.0)
-    assert found == [(i, pytest.approx(50.0 + (i + 1) / 2)) for i in range(4)]
+    assert found == [(0, pytest.approx(50.5)), (1, pytest.approx(51.5)), (3, pytest.approx(52.0))]
 
 
 def test_at_the_highest_speed_silence_is_there_and_nothing_waits():
     assert due([second(0), second(2)], inf) == [(0, 50.0), (1, 50.0), (2, 50.0)]
 
 
-def test_a_schedule_cuts_silence_as_playback_does():
+def test_a_schedule_waits_an_hour_of_a_longer_silence_as_playback_does():
     found = due([second(0), second(90_000)], 1.0)
-    assert found[-2:] == [(SILENCE, pytest.approx(50.0 + 1 + SILENCE)), (90_000, pytest.approx(50.0 + 2 + SILENCE))]
+    assert found == [
+        (0, pytest.approx(51.0)),
+        (1, pytest.approx(51.0 + SILENCE)),
+        (90_000, pytest.approx(52.0 + SILENCE)),
+    ]
+
+
+YEARS = 3 * 365 * 86_400
+
+
+@pytest.mark.parametrize("interval", [0.01, 1.0, 60.0])
+@pytest.mark.parametrize("speed", [0.5, 1.0, 1000.0, inf])
+def test_a_silence_of_any_length_is_one_snapshot_at_any_interval_and_speed(interval, speed):
+    first, last = snapshot(START, START + interval), snapshot(START + YEARS, START + YEARS + interval)
+    schedule = Schedule(speed, interval)
+    list(schedule.push(first, 0.0))
+    [(silent, _), (after, _)] = schedule.push(last, 0.0)
+    assert (silent.start, silent.end) == (first.end, pytest.approx(last.start))
+    assert (silent.hits, after) == (0, last)
+
+
+@pytest.mark.parametrize("interval", [0.01, 1.0, 60.0])
+@pytest.mark.parametrize("speed", [0.5, 1.0, 1000.0, inf])
+def test_outputs_beside_a_screen_are_told_of_a_silence_once_and_whole(interval, speed):
+    told = []
+    made = Playback(Frames(10.0), interval=interval, speed=speed, on_new=lambda frame: told.append(frame.snapshot))
+    received = {"capture": {"received": 1}}
+    for at in (0, YEARS):
+        made.add(snapshot(START + at, START + at + interval, **received), 0.0)
+    made.end()
+    made.seek(1_000_000)
+    for _ in range(100):
+        made.advance(0.0)
+    assert [(each.start - START, each.end - START) for each in told] == [
+        (0, pytest.approx(interval)),
+        (pytest.approx(interval), pytest.approx(YEARS)),
+        (YEARS, pytest.approx(YEARS + interval)),
+    ]
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0, 0.5])

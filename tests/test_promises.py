@@ -4,6 +4,7 @@ import re
 
 import test_promises_files  # noqa: F401  each ties its tests to the rows
 import test_promises_health  # noqa: F401
+import test_promises_hostile  # noqa: F401
 import test_promises_http  # noqa: F401
 import test_promises_ip  # noqa: F401
 import test_promises_limits  # noqa: F401

@@ -314,6 +314,12 @@ SECRET = "s3cr3t"
         ("http://u:X/X@h/p", "h", "h", "/"),
         ("http://u:X?X@h/p", "h", "h", "/"),
         ("http://u:X@X@h/p", "other", "h", "/p"),
+        ("/login;jsessionid=X", "h", "h", "/login"),
+        ("/a X", "h", "h", "/a"),
+        ("/a", "h X", "h", "/a"),
+        ("/a", "h\\X", "h", "/a"),
+        ("/a", "h @X", "10.0.0.2:80", "/a"),
+        ("/a", "u:X?X@h", "10.0.0.2:80", "/a"),
     ],
 )
 def test_secrets_of_targets_and_hosts_are_in_no_name(read, target, host, name, path):

@@ -3,8 +3,10 @@
 Each test forges its packets and reads them as a capture file; see `promises`.
 """
 
+import forge
 import pytest
 from forge import SYN
+from netmon import Monitor, Snapshot
 from promises import CHUNKED, GET, OK, Wire, crowd, get, heads, ok, promise, resident
 
 
@@ -109,3 +111,51 @@ def test_the_largest_sizes_that_there_are_allocate_nothing(read):
     total = read(Wire().say(GET, CHUNKED + b"ffffffffffffffff\r\nx").close(), Wire(4001).say(GET, largest).close())
     assert total.statuses == {200: 2}
     assert resident() - before < 20e6
+
+
+@promise(3)
+def test_an_interval_tells_only_what_happened_in_it_however_much_was_seen_before(tmp_path):
+    flood = Wire()
+    for first in range(0, 20_000, 100):
+        flood.now = 0.1 + first / 1e5
+        flood.send(0, b"".join(get(f"/{n % 7}", f"h{n // 10}.example") for n in range(first, first + 100)))
+    later = [Wire(5000 + n, now=2.0 + n).say(get("/late", f"h{n}.example"), OK).close() for n in range(50)]
+    path = tmp_path / "capture.pcap"
+    path.write_bytes(forge.pcap(flood, *later))
+    first, *rest = Monitor(read=path).snapshots()
+    assert (first.requests, first.host_count) == (20_000, 2000)
+    assert [(one.requests, one.host_count, one.section_count) for one in rest] == [(1, 1, 1)] * 50
+    assert all(len(one.to_json()) < 10_000 for one in rest)
+
+
+@promise(3)
+def test_buckets_of_many_sections_keep_to_a_budget_and_counts_stay_exact(read):
+    wires = []
+    for number in range(300):
+        wire = Wire(2000 + number, now=0.001)
+        for path in range(20):
+            wire.say(get(f"/{path}", f"h{number}.example"))
+            wire.now += 1e-6 * 2 ** ((number + path) % 25)
+            wire.say(b"", ok(b""))
+        wires.append(wire.close())
+    several = [read(*wires[part::3], interval=3600) for part in range(3)]
+    total = Snapshot.merge(several)
+    assert (total.responses, total.latency.count) == (6000, 6000)
+    assert total.capture.histogram_halvings == 0
+    wide = "[" + ",".join(["1"] * 1000) + "]"
+    histogram = f'{{"min":1e-9,"max":9e8,"sum":1,"offset":-470,"buckets":{wide}}}'
+    section = f'{{"path":"/PATH","responses":1000,"latency":{histogram},"duration":{histogram}}}'
+    hosts = []
+    for number in range(100):
+        sections = ",".join(section.replace("PATH", str(path)) for path in range(30))
+        hosts.append(f'{{"name":"h{number}","sections":[{sections}]}}')
+    wider = Snapshot.from_json(f'{{"hosts":[{",".join(hosts)}]}}')
+    folded = wider.folded()
+    halvings = folded.capture.histogram_halvings
+    assert halvings == 1
+    assert sum(s.latency.count for h in folded.hosts for s in h.sections) == 3_000_000
+    assert {s.latency.scale for h in folded.hosts for s in h.sections} == {3}
+    assert len(folded.to_json()) < len(wider.to_json()) * 0.6
+    merged = Snapshot.merge([wider, folded])
+    assert {s.latency.scale for h in merged.hosts for s in h.sections} == {3}
+    assert Snapshot.from_json(folded.to_json()).hosts[0].sections[0].latency.scale == 3

@@ -1,5 +1,6 @@
 """The loop: what ends it, and what it leaves behind, with a fake capture and fake streams."""
 
+import errno
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import signal
 import pytest
 from fakes import Pipe, console, monitor, snapshot
 from netmon import CaptureError, session
-from netmon.console import Console
+from netmon.console import Console, can_draw
 from netmon.options import Duration, Settings
 
 QUIET = {"quiet": True}
@@ -96,6 +97,20 @@ def test_signal_handlers_are_put_back():
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] == before
 
 
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_hangup_that_was_ignored_stays_so(ignored):
+    watch, engine = monitor(SECONDS[0], lambda: os.kill(os.getpid(), signal.SIGHUP), SECONDS[1])
+    engine.next, given = lambda timeout, step=engine.next: given.append(len(engine.calls)) or step(timeout), []
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        session.run(Settings(), monitor=watch, console=console())
+        assert signal.getsignal(signal.SIGHUP) is (signal.SIG_IGN if ignored else signal.SIG_DFL)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert engine.calls.index("close") == 1
+    assert (given[2] == 1) is ignored, "closed by the signal, or not before the end"
+
+
 def test_a_failing_capture_still_writes_what_it_had():
     watch, _ = monitor(SECONDS[1], CaptureError("eth0 went away"))
     world = console()
@@ -124,6 +139,66 @@ def test_a_closed_pipe_ends_it_without_a_word(format_):
         session.run(Settings(format=format_), monitor=watch, console=world)
     assert world.stderr.text == ""
     assert engine.calls[-1] == "close"
+
+
+class Broken:
+    """An output that fails from its second frame on."""
+
+    def __init__(self, error):
+        self.error, self.frames, self.is_closed = error, 0, False
+
+    def update(self, frame):
+        self.frames += 1
+        if self.frames > 1:
+            raise self.error
+
+    def close(self):
+        self.is_closed = True
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "Broken pipe"),
+        (ZeroDivisionError("of the test"), "ZeroDivisionError('of the test')"),
+    ],
+)
+def test_an_output_that_fails_stops_neither_the_capture_nor_the_others(error, reason, tmp_path, monkeypatch):
+    """It is told at once, and raised at the very end."""
+    broken, whole = Broken(error), tmp_path / "whole.ndjson"
+    ndjson = session.Ndjson
+
+    def made(stream):
+        return broken if getattr(stream, "name", "").endswith("full.ndjson") else ndjson(stream)
+
+    monkeypatch.setattr(session, "Ndjson", made)
+    watch, _ = monitor(*SECONDS[:5])
+    world = console()
+    settings = Settings(format="ndjson", output=(str(tmp_path / "full.ndjson"), str(whole)))
+    with pytest.raises(type(error)):
+        session.run(settings, monitor=watch, console=world)
+    assert [line["hits"] for line in lines(whole.read_text())] == [0, 1, 2, 3, 4]
+    assert (broken.frames, broken.is_closed) == (2, False)
+    assert world.stderr.text.count(reason) == 1
+    assert "full.ndjson" in world.stderr.text
+
+
+class Full(Pipe):
+    """A standard output on a disk that is full."""
+
+    def write(self, text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(("output", "taken"), [((), 1), (("all.ndjson",), 30)])
+def test_a_standard_output_that_fails_ends_it_only_where_there_is_no_other(output, taken, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    watch, engine = monitor(*SECONDS)
+    world = Console(stdin=Pipe(), stdout=Full(), stderr=Pipe(), environment={})
+    with pytest.raises(OSError, match="No space left"):
+        session.run(Settings(output=output, window=Duration(1)), monitor=watch, console=world)
+    assert len(SECONDS) - len(engine.script) == taken
 
 
 def test_files_are_written_beside_the_report(tmp_path):
@@ -160,15 +235,64 @@ def test_what_the_capture_says_is_passed_on_by_level(settings, heard):
 
 @pytest.mark.parametrize(
     ("environment", "color"),
-    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "NO_COLOR": "1"}, False)],
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        *(({"TERM": term}, False) for term in ("", "dumb", "unknown", "no-such-terminal")),
+        ({}, False),
+    ],
 )
 def test_colour_follows_the_terminal_unless_it_is_told(environment, color):
-    class Terminal(Pipe):
-        def isatty(self):
-            return True
-
     world = Console(stdin=Terminal(), stdout=Terminal(), stderr=Pipe(), environment=environment)
     assert world.wants_color("auto") is color
     assert world.wants_color("always") is True
     assert world.wants_color("never") is False
-    assert world.is_terminal is (environment["TERM"] != "dumb")
+
+
+class Terminal(Pipe):
+    """A stream that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("term", "is_drawn_on"),
+    [
+        *((term, False) for term in ("", "dumb", "unknown", "no-such-terminal", "xterm/../dumb", "x" * 5000)),
+        *((term, True) for term in ("xterm", "xterm-256color", "xterm-ghostty", "screen", "screen.xterm-256color")),
+        *((term, True) for term in ("tmux-256color", "linux", "vt100", "rxvt-unicode-256color", "st-256color", "foot")),
+    ],
+)
+def test_a_screen_is_drawn_on_a_terminal_that_is_known(term, is_drawn_on):
+    assert can_draw(term) is is_drawn_on
+
+
+@pytest.mark.parametrize(
+    ("stdin", "stdout", "stdin_is_read", "keys"),
+    [
+        (Terminal, Terminal, False, "stdin"),
+        (Terminal, Terminal, True, "stdin"),
+        (Pipe, Terminal, True, "tty"),
+        (Pipe, Terminal, False, None),
+        (Terminal, Pipe, False, None),
+        (Pipe, Pipe, True, None),
+    ],
+)
+def test_keys_come_from_the_terminal_while_a_capture_comes_through_standard_input(
+    stdin, stdout, stdin_is_read, keys, tmp_path
+):
+    tty = tmp_path / "tty"
+    tty.touch()
+    world = Console(stdin(), stdout(), Pipe(), {"TERM": "xterm"}, str(tty))
+    with world.keyboard(stdin_is_read=stdin_is_read) as found:
+        assert found is (world.stdin if keys == "stdin" else found)
+        assert (found is None) is (keys is None)
+        assert keys != "tty" or found.name == str(tty)
+    assert keys != "tty" or found.closed
+
+
+def test_without_a_terminal_of_its_own_there_is_no_screen(tmp_path):
+    world = Console(Pipe(), Terminal(), Pipe(), {"TERM": "xterm"}, str(tmp_path / "none"))
+    with world.keyboard(stdin_is_read=True) as found:
+        assert found is None

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import forge
+import netmon
 import pytest
 
 SCREEN = {"prompt_toolkit", "wcwidth", "asyncio", "ssl", "netmon.display"}
@@ -83,3 +84,17 @@ def test_the_first_frame_is_drawn_before_what_is_heavy_is_loaded():
 def test_the_screen_loads_nothing_that_is_seldom_used():
     ours = {"tomllib", "netmon.advice", "netmon.demo", "netmon.cli"}
     assert loaded("import netmon.display.app, netmon.session") & ours == set()
+
+
+def test_the_command_runs_before_anything_that_takes_time_is_loaded():
+    """An interrupt in the middle of an import would be a traceback; see `netmon.start`."""
+    code = "import sys\nbefore = set(sys.modules)\nimport netmon.start\nprint('loaded', *set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"loaded", "netmon", "netmon.start"}
+
+
+def test_every_public_name_loads_when_it_is_asked_for():
+    code = "import netmon\nassert set(netmon.__all__) <= set(dir(netmon))\nfrom netmon import *\nnetmon.alerts.Rule"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        netmon.nothing  # noqa: B018

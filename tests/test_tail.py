@@ -7,8 +7,8 @@ from netmon.frames import Frames
 from netmon.tail import Tail
 
 
-def second(at, latencies, **capture):
-    """One interval with an exchange for each latency in seconds, a millisecond apart; None was never answered."""
+def second(at, latencies, status=200, **capture):
+    """One interval with an exchange for each latency in seconds, a millisecond apart."""
     rows = [
         {
             "ts": iso(at + number / 1000),
@@ -18,7 +18,7 @@ def second(at, latencies, **capture):
             "host": "a",
             "section": "/",
             "method": "GET",
-            "status": 200,
+            "status": status,
             "request_bytes": 1,
             "response_bytes": 1,
             "duration": None,
@@ -35,26 +35,25 @@ def latencies(exchanges):
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(tail, "NEWEST", 3)
-    monkeypatch.setattr(tail, "SLOWEST", 2)
+    monkeypatch.setattr(tail, "KEPT", 4)
+    monkeypatch.setattr(tail, "NEWEST", 2)
     monkeypatch.setattr(tail, "MEMORY", 10.0)
 
 
-def test_the_newest_come_last_first_and_the_slowest_slowest_first():
-    kept = Tail().plus(second(0, [9, 1, 2, 3, None])).plus(second(1, [5]))
-    assert latencies(kept.newest) == [5, None, 3]
-    assert latencies(kept.slowest) == [9, 5]
+def test_the_newest_and_the_slowest_are_kept_once_each_the_newest_first():
+    kept = Tail().plus(second(0, [1, 9, 1, 2, 3])).plus(second(1, [5]))
+    assert latencies(kept.exchanges) == [5, 3, 2, 9]
 
 
-def test_all_has_each_once_by_time():
-    kept = Tail().plus(second(0, [9, 1, 2, 3])).plus(second(1, [5]))
-    assert latencies(kept.all) == [5, 3, 2, 9]
+def test_an_error_stays_among_thousands():
+    kept = Tail().plus(second(0, [1, 1, 1, 1], status=500)).plus(second(1, [2] * 50)).plus(second(2, [2] * 50))
+    assert [each.status for each in kept.exchanges].count(500) == 1
 
 
 def test_a_slow_one_gives_way_after_some_time():
-    kept = Tail().plus(second(0, [9])).plus(second(9, [1]))
-    assert latencies(kept.slowest) == [9, 1]
-    assert latencies(kept.plus(second(10, [2])).slowest) == [2, 1]
+    kept = Tail().plus(second(0, [9, 1, 1, 1])).plus(second(9, [1, 1]))
+    assert 9 in latencies(kept.exchanges)
+    assert 9 not in latencies(kept.plus(second(10, [2])).exchanges)
 
 
 def test_what_was_not_told_is_counted():
@@ -64,9 +63,9 @@ def test_what_was_not_told_is_counted():
 
 def test_with_a_tail_no_snapshot_of_a_frame_carries_exchanges():
     frame = Frames(keeps_exchanges=True).push(second(0, [1, 2]))
-    assert (frame.snapshot.exchanges, frame.window.exchanges, len(frame.tail.newest)) == ([], [], 2)
+    assert (frame.snapshot.exchanges, frame.window.exchanges, len(frame.tail.exchanges)) == ([], [], 2)
 
 
 def test_without_a_tail_exchanges_stay_where_they_are():
     frame = Frames().push(second(0, [1, 2]))
-    assert (len(frame.snapshot.exchanges), frame.tail.newest) == (2, ())
+    assert (len(frame.snapshot.exchanges), frame.tail.exchanges) == (2, ())

@@ -4,11 +4,15 @@ Snapshots come from an engine of the test's own where the capture is not what ma
 loopback.
 """
 
+import fcntl
 import os
+import random
 import re
+import resource
 import signal
 import subprocess
 import sys
+import termios
 import threading
 import time
 import tty
@@ -22,6 +26,7 @@ import pytest
 from netmon import Snapshot
 from netmon.display.terminal import RESTORE
 from netmon.display.terminal import Terminal as Writer
+from patience import PATIENCE, eventually
 from terminal import ALTERNATE, NETMON, Terminal
 from test_live import may_capture, server
 
@@ -77,7 +82,7 @@ def test_a_frame_fits_the_new_size_at_once():
     for width, height in ((80, 24), (200, 50), (40, 10), (20, 5), (120, 30)):
         terminal.screen.reset()
         terminal.resize(width, height)
-        assert terminal.shows("q quit" if height >= 24 else "hits/s") < 1.0
+        terminal.shows("q quit" if height >= 24 else "hits/s")
         assert len(terminal.screen.display[0].rstrip()) <= width
     terminal.type("q")
     assert terminal.end()[1] == 0
@@ -102,20 +107,22 @@ def test_a_file_is_played_paused_stepped_and_sought(tmp_path):
     path.write_bytes(tenths(600))
     terminal = Terminal("-r", path, "--speed", 10, "--interval", 0.1, *RULE)
     terminal.shows("PLAY 10x")
-    terminal.shows("12:00:03")
     terminal.type("p")
     terminal.shows("PAUSED")
     paused = re.search(r"running (.*?) s", terminal.text)[1]
     terminal.look(0.5)
-    terminal.look(0.5)
     assert re.search(r"running (.*?) s", terminal.text)[1] == paused
     terminal.type("0")
-    terminal.shows("12:00:00")
+    terminal.shows("12:00:00 +")
     terminal.type(">>>>>>")
-    terminal.shows("12:00:06")
+    terminal.shows("12:00:06 +")
     terminal.shows("ALERT 20 hits")
+    terminal.type("." * 10)
+    terminal.shows("12:00:07 +")
+    terminal.type("<" * 2)
+    terminal.shows("12:00:05 +")
     terminal.type("0p")
-    terminal.shows("END", patience=15)
+    terminal.shows("END")
     terminal.shows("of 12:01:00")
     terminal.type("q")
     rest, code = terminal.end()
@@ -136,7 +143,6 @@ def test_a_pipe_that_grows_is_played_as_it_comes(tmp_path):
         terminal.look(0.3)
         assert "END" not in terminal.text
         pipe.write(records[len(records) // 2 :])
-        terminal.shows("12:00:03")
     terminal.shows("END")
     terminal.type("q")
     rest, code = terminal.end()
@@ -146,16 +152,17 @@ def test_a_pipe_that_grows_is_played_as_it_comes(tmp_path):
 def test_without_a_screen_a_speed_takes_its_time_and_a_signal_ends_it(tmp_path):
     path = tmp_path / "a.pcap"
     path.write_bytes(tenths(600))
-    command = [*NETMON, "-r", str(path), "--speed", "10", "--interval", "0.1", "--ndjson"]
+    command = [*NETMON, "-r", str(path), "--speed", "1", "--interval", "0.1", "--ndjson"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         start = time.monotonic()
-        for _ in range(100):
+        for _ in range(10):
             assert process.stdout.readline()
-        assert 0.8 < time.monotonic() - start < 3
+        assert time.monotonic() - start > 0.8
         process.send_signal(signal.SIGTERM)
         lines = process.stdout.read().splitlines()
-        assert process.wait(2) == 0
-    assert len(lines) < 400, "what was not due is not written"
+        assert process.wait(PATIENCE) == 0
+        most = 10 * (time.monotonic() - start) + 1
+    assert 10 + len(lines) <= most, "what was not due is not written"
 
 
 # Stopped and continued
@@ -186,9 +193,8 @@ def shell(command, **environment):
 
 def of_shell(terminal):
     """What `stty` says, run in the shell."""
-    terminal.type("stty -a | tr ' ' '\\n' | grep -cxE 'echo|icanon|isig|opost'\n")
-    terminal.shows("icanon|isig|opost'")
-    terminal.look(1.0)
+    terminal.type("stty -a | tr ' ' '\\n' | grep -cxE 'echo|icanon|isig|opost'; echo $((6 * 7))nd\n")
+    terminal.shows("42nd")
     return terminal.text
 
 
@@ -226,10 +232,8 @@ def test_it_ends_at_once_and_the_terminal_is_whole(how):
     terminal = ticking()
     terminal.shows("a.example")
     assert not terminal.is_whole
-    start = time.monotonic()
     terminal.type(how) if isinstance(how, str) else terminal.child.kill(how)
     rest, code = terminal.end()
-    assert time.monotonic() - start < 2
     assert code == 0
     assert terminal.is_whole
     assert rest.splitlines()[-1].startswith("  alerts: ")
@@ -250,10 +254,8 @@ def test_a_second_interrupt_ends_what_does_not_end():
     terminal.child.kill(signal.SIGINT)
     terminal.leaves(ALTERNATE)
     assert terminal.state != "Z"
-    start = time.monotonic()
     terminal.child.kill(signal.SIGINT)
     _, code = terminal.end()
-    assert time.monotonic() - start < 2
     assert code == 130
     assert terminal.is_whole
 
@@ -285,21 +287,54 @@ control.screen = lambda *of: 1 / 0
 """
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (PANIC, "netmon: the capture failed: worker 1 panicked: index out of bounds"),
-        (BROKEN_DRAWING, "netmon: internal error, please report it: ZeroDivisionError('of the test')"),
-        (BROKEN_FROM_THE_START, "netmon: internal error, please report it: ZeroDivisionError"),
-    ],
-)
-def test_what_breaks_is_told_on_a_whole_terminal(more, message):
-    terminal = ticking(more=more)
+BROKEN_WRITING = """
+from prompt_toolkit.renderer import Renderer
+rendered = Renderer.render
+def broken(self, *of, **how):
+    if engine.made > 5:
+        raise ZeroDivisionError("of the test")
+    return rendered(self, *of, **how)
+Renderer.render = broken
+"""
+
+
+def test_a_capture_that_breaks_is_told_on_a_whole_terminal():
+    terminal = ticking(more=PANIC)
     rest, code = terminal.end()
     assert code == 1
     assert terminal.is_whole
-    assert message in rest.splitlines()[-1]
+    assert "netmon: the capture failed: worker 1 panicked: index out of bounds" in rest.splitlines()[-1]
     assert "Traceback" not in rest
+
+
+@pytest.mark.parametrize("more", [BROKEN_DRAWING, BROKEN_FROM_THE_START, BROKEN_WRITING])
+def test_a_screen_that_cannot_be_drawn_stops_neither_the_capture_nor_the_outputs(more, tmp_path):
+    written = tmp_path / "all.ndjson"
+    terminal = ticking("-o", written, more=more)
+    if more is not BROKEN_WRITING:
+        terminal.shows("the screen cannot be drawn")
+    eventually(lambda: terminal.look(0.1) or (written.exists() and written.read_bytes().count(b"\n") > 10))
+    terminal.type("q")
+    rest, code = terminal.end()
+    assert code == 1, "the end tells that something failed"
+    assert terminal.is_whole
+    assert "netmon: error: the screen: ZeroDivisionError" in rest
+    assert "netmon: internal error, please report it: ZeroDivisionError" in rest.splitlines()[-1]
+    assert "Traceback" not in rest
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_file_that_cannot_be_written_is_told_on_the_screen_and_stops_nothing_else(tmp_path):
+    full, whole = tmp_path / "full.ndjson", tmp_path / "whole.ndjson"
+    full.symlink_to("/dev/full")
+    terminal = ticking("-o", full, "-o", whole)
+    terminal.shows("full.ndjson: No space left on device")
+    at = whole.read_bytes().count(b"\n")
+    eventually(lambda: terminal.look(0.1) or whole.read_bytes().count(b"\n") > at + 5)
+    terminal.type("q")
+    rest, code = terminal.end()
+    assert code == 1
+    assert "full.ndjson: No space left on device" in rest.splitlines()[-1]
 
 
 # A terminal that does not read
@@ -332,8 +367,7 @@ def test_a_terminal_that_does_not_read_stops_neither_capture_nor_outputs(tmp_pat
                 urlopen(f"http://127.0.0.1:{port}/stuck").close()
             flood(terminal, 0.4)
         at = written.stat().st_size
-        flood(terminal, 0.5)
-        assert written.stat().st_size > at, "snapshots are written while the screen is stuck"
+        eventually(lambda: flood(terminal, 0.1) or written.stat().st_size > at)  # though the screen is stuck
         assert memory(terminal.child.pid) - before < 30 << 20
         urlopen(f"http://127.0.0.1:{port}/again").close()
         terminal.resize(200, 60)
@@ -352,7 +386,7 @@ def test_a_terminal_that_does_not_read_keeps_nothing_from_ending(number):
     terminal.shows("a.example")
     flood(terminal, 1.0)
     terminal.child.kill(number)
-    assert terminal.becomes("Z") < 5
+    terminal.becomes("Z")
     terminal.end()
     assert terminal.is_whole, "what it reads when it reads again"
 
@@ -409,7 +443,7 @@ def test_leaving_a_terminal_that_reads_in_crumbs_takes_no_longer_than_one_that_d
     took = time.monotonic() - start
     is_over.set()
     reader.join()
-    assert 0.9 < took < 1.5
+    assert 0.9 < took < PATIENCE, "and not the 75 s that all of it would take"
 
 
 def test_leaving_a_terminal_that_does_not_read_takes_a_second_and_takes_back_what_it_did_not_read(line):
@@ -418,7 +452,7 @@ def test_leaving_a_terminal_that_does_not_read_takes_a_second_and_takes_back_wha
     with Writer(stream) as terminal:
         terminal.write("x" * 1_000_000)
         terminal.flush()
-    assert 0.9 < time.monotonic() - start < 2
+    assert 0.9 < time.monotonic() - start < PATIENCE
     seen = everything(shows)
     assert seen.endswith(RESTORE)
     assert len(seen) < 100_000
@@ -438,6 +472,240 @@ def test_a_terminal_that_went_away_ends_it(tmp_path):
     terminal = ticking("-o", written)
     terminal.shows("a.example")
     terminal.hang_up()
-    assert terminal.becomes("Z") < 5
+    terminal.becomes("Z")
     assert Snapshot.from_json(written.read_bytes()).hits > 0
     os.waitpid(terminal.child.pid, 0)
+
+
+# A terminal that takes the first frame late
+
+
+def test_a_terminal_that_takes_its_first_frame_late_gets_the_next_one_too():
+    """The first frame is written before there is an event loop, and is more than the line holds."""
+    terminal = ticking(width=383, height=105)
+    terminal.becomes_raw()
+    terminal.shows("a.example")
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+    assert terminal.is_whole
+
+
+def test_a_terminal_that_was_stopped_by_control_s_goes_on_by_itself():
+    terminal = ticking()
+    terminal.type("\x13")
+    terminal.shows("a.example")
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+
+
+# Signals
+
+
+INTERRUPTED = """
+import os, signal, sys
+from netmon.start import command
+
+imported = 0
+
+def interrupt(event, _):
+    global imported
+    imported += event == "import"
+    if event == "import" and imported == {number}:
+        os.kill(os.getpid(), signal.SIGINT)
+
+sys.addaudithook(interrupt)
+command()
+"""
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 10, 20, 40, 60, 80, 100, 110, 120, 130])
+def test_an_interrupt_while_the_command_loads_ends_it_without_a_traceback(number, tmp_path):
+    """It comes at the nth import, wherever in the start that is; or never, where there are fewer."""
+    path = tmp_path / "a.pcap"
+    path.write_bytes(tenths(30))
+    command = [sys.executable, "-c", INTERRUPTED.format(number=number), "-r", str(path), "--plain", "--no-config"]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode in (0, -signal.SIGINT)
+    assert b"Traceback" not in done.stderr
+    assert (b"alerts: none" in done.stderr) is (done.returncode == 0)
+
+
+@pytest.mark.parametrize("number", [100, 150, 200, 300, 400])
+def test_an_interrupt_while_the_screen_loads_ends_it_on_a_whole_terminal(number, tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(tenths(30))
+    code = INTERRUPTED.format(number=number)
+    terminal = Terminal("-r", path, "--no-config", command=[sys.executable, "-c", code])
+    terminal.type("q")  # where it comes too late
+    rest, code = terminal.end()
+    assert code == 0 or terminal.child.signalstatus == signal.SIGINT
+    assert "Traceback" not in rest
+    assert terminal.is_whole
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGABRT])
+def test_a_signal_that_dumps_core_does_so_on_a_whole_terminal(number):
+    terminal = ticking(preexec_fn=without_core)
+    terminal.shows("a.example")
+    terminal.child.kill(number)
+    terminal.end()
+    assert terminal.child.signalstatus == number
+    assert terminal.is_whole
+
+
+def without_core():
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def test_a_hangup_that_was_ignored_is_ignored():
+    terminal = ticking(ignore_sighup=True)
+    terminal.shows("a.example")
+    terminal.child.kill(signal.SIGHUP)
+    seconds = re.search(r"running (\d+)", terminal.text)[1]
+    terminal.shows(f"running {int(seconds) + 2}")
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+
+
+# What a terminal sends that nobody typed
+
+
+def test_reports_of_the_mouse_that_come_late_are_not_left_to_the_shell():
+    terminal = ticking()
+    terminal.shows("a.example")
+    terminal.type("m")
+    terminal.shows("mouse on")
+    terminal.type("q" + "\x1b[<35;10;10M" * 200)
+    rest, code = terminal.end()
+    assert code == 0
+    assert "35;10" not in rest
+    assert terminal.is_whole
+    left = fcntl.ioctl(terminal.line, termios.FIONREAD, b"\0" * 4)
+    assert int.from_bytes(left, sys.byteorder) == 0
+
+
+STRINGS = [b"\x1b]%s\x07", b"\x1b]%s\x1b\\", b"\x1bP%s\x1b\\", b"\x1b_%s\x1b\\", b"\x1b^%s\x1b\\", b"\x1bX%s\x1b\\"]
+LETHAL = b"qe\x03\x1a"
+"""Keys that end or stop the program, or write a file. They come inside of strings and sequences only."""
+
+
+def noise(count, seed=14):
+    """Byte strings that a terminal might send and nobody types: noise, strings, sequences, reports, some cut short."""
+    choose = random.Random(seed)
+    printable = bytes(range(0x20, 0x7F))
+
+    def some(of, most):
+        return bytes(choose.choices(of, k=choose.randrange(most)))
+
+    for _ in range(count):
+        kind = choose.randrange(5)
+        if kind == 0:
+            yield some(bytes(set(range(256)) - set(LETHAL)), 24)
+        elif kind == 1:
+            yield choose.choice(STRINGS) % some(printable, 60)
+        elif kind == 2:
+            yield b"\x1b[" + some(b"0123456789;:<=>?!$ ", 12) + bytes(choose.choices(range(0x40, 0x7F)))
+        elif kind == 3:
+            yield b"\x1b[M" + bytes(choose.randrange(0x20, 256) for _ in range(3))
+        else:
+            whole = choose.choice([b"\x1b[<0;12;5M", b"\x1b[31m", b"\x1b]11;rgb:0/0/0\x07", b"\x1bP>|x(1)\x1b\\"])
+            yield whole[: choose.randrange(1, len(whole))]
+
+
+def test_a_thousand_random_byte_strings_leave_the_program_running_and_the_terminal_intact(tmp_path):
+    terminal = ticking(cwd=tmp_path)
+    terminal.shows("a.example")
+    for bytes_ in noise(1000):
+        terminal.child.send(bytes_)
+        terminal.look()
+    assert terminal.child.isalive()
+    terminal.type("\x03")
+    rest, code = terminal.end()
+    assert code == 0, rest[-2000:]
+    assert "netmon: error" not in rest
+    assert re.search(r"(\d+) hits?:", rest), "it counted until the end"
+    assert terminal.is_whole
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x1b[31m",
+        b"\x1b[0m",
+        b"\x1b[<0;10M",
+        b"\x1b]11;rgb:qqqq/eeee/5555\x07",
+        b"\x1bP>|qe5(370)\x1b\\",
+        b"\x1b[5;1R",
+    ],
+)
+def test_what_nobody_typed_changes_nothing(sent, tmp_path):
+    terminal = ticking(cwd=tmp_path)
+    terminal.shows("a.example")
+    terminal.type(sent + b"?")
+    terminal.shows("Shift+Tab")
+    terminal.type(b"?q")
+    rest, code = terminal.end()
+    assert (code, list(tmp_path.iterdir())) == (0, [])
+    assert "netmon: error" not in rest
+
+
+# A capture through standard input
+
+
+def test_a_capture_through_standard_input_is_shown_and_keys_come_from_the_terminal(tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(tenths(30))
+    command = ["sh", "-c", f"cat {path} | {' '.join(NETMON)} -r -"]
+    terminal = Terminal(command=command)
+    terminal.shows("a.example")
+    terminal.type("?")
+    terminal.shows("Shift+Tab")
+    terminal.type("?q")
+    rest, code = terminal.end()
+    assert (code, hits(rest)) == (0, 60)
+    assert terminal.is_whole
+
+
+def test_a_file_whose_name_is_no_text_is_read_and_shown(tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.pcap")
+    Path(name).write_bytes(tenths(30))
+    terminal = Terminal("-r", name)
+    terminal.shows("caf\\xe9.pcap")
+    terminal.shows("a.example")
+    terminal.type("q")
+    rest, code = terminal.end()
+    assert (code, hits(rest)) == (0, 60)
+    with subprocess.Popen([*NETMON, "-r", name, "--json"], stdout=subprocess.PIPE) as process:
+        assert b"caf\\\\xe9.pcap" in process.stdout.read()
+    missing = subprocess.run([*NETMON, "-r", name + "\udcff"], capture_output=True, check=False)
+    assert missing.returncode == 4
+    assert b"caf\\xe9.pcap\\xff: no such file" in missing.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "has", "has_not"),
+    [
+        ({"TERM": "linux"}, "\x1b[", "38;"),
+        ({"TERM": "screen", "COLORTERM": "truecolor"}, "38;5;", "38;2;"),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, "38;2;", "38;5;"),
+        ({"TERM": "xterm-256color", "COLORFGBG": "0;15", "COLORTERM": "truecolor"}, "38;2;5;80;174", "38;2;88;166;255"),
+    ],
+)
+def test_colours_are_those_of_the_terminal(environment, has, has_not):
+    terminal = ticking(environment={"COLORTERM": "", "COLORFGBG": ""} | environment)
+    terminal.shows("a.example")
+    seen = terminal.seen.decode()
+    assert has in seen
+    assert has_not not in seen
+    terminal.type("q")
+    terminal.end()
+
+
+@pytest.mark.parametrize("term", ["", "dumb", "unknown", "no-such-terminal"])
+def test_on_a_terminal_that_nobody_knows_there_is_the_plain_report(term):
+    terminal = ticking("--window", "0.5s", environment={"TERM": term})
+    terminal.shows("Top host:")
+    assert b"\x1b" not in terminal.seen
+    terminal.child.kill(signal.SIGINT)
+    assert terminal.end()[1] == 0

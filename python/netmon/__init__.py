@@ -19,7 +19,8 @@ file gives the numbers and the alerts that the live link gave; what was lost is 
         print(snapshot.hits, [host.name for host in snapshot.top(3)])
 """
 
-try:
+TYPE_CHECKING = False  # `typing` takes longer to import than this package
+if TYPE_CHECKING:
     from netmon._core import (
         CaptureError,
         Exchange,
@@ -33,12 +34,8 @@ try:
         __version__,
         list_interfaces,
     )
-except ImportError as error:
-    from netmon.missing import explain
-
-    raise explain(error) from None
-from netmon.alerts import Alert, AlertPolicy, Rule
-from netmon.monitor import Monitor
+    from netmon.alerts import Alert, AlertPolicy, Rule
+    from netmon.monitor import Monitor
 
 __all__ = [
     "Alert",
@@ -57,3 +54,43 @@ __all__ = [
     "__version__",
     "list_interfaces",
 ]
+
+_MODULES = {
+    "_core": (
+        "CaptureError",
+        "Exchange",
+        "FilterError",
+        "Histogram",
+        "Host",
+        "Section",
+        "Snapshot",
+        "SourceError",
+        "Window",
+        "__version__",
+        "list_interfaces",
+    ),
+    "alerts": ("Alert", "AlertPolicy", "Rule"),
+    "monitor": ("Monitor",),
+}
+"""Where the public names are. They load when they are asked for, so that the command runs before all else loads."""
+
+
+def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415  as above
+
+    for module, names in _MODULES.items():
+        if name != module and name not in names:
+            continue
+        try:
+            loaded = import_module(f"netmon.{module}")
+        except ImportError as error:
+            from netmon.missing import explain  # noqa: PLC0415  as above
+
+            raise explain(error) from None
+        value = globals()[name] = loaded if name == module else getattr(loaded, name)
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -1,5 +1,5 @@
 """``python -m netmon`` is the command ``netmon``."""
 
-from netmon.cli import process
+from netmon.start import command
 
-process()
+command()

@@ -11,10 +11,11 @@ The texts in this file are the runtime's docstrings too; a test compares them.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from os import PathLike
 from typing import Any, Literal, Self, final
 
 __all__ = [
-    "DEFAULT_BUFFER_SIZE",
+    "BUFFER_BUDGET",
     "DEFAULT_FILTER",
     "DEFAULT_SNAPLEN",
     "MAX_WORKERS",
@@ -41,6 +42,7 @@ __all__ = [
     "__version__",
     "_restore",
     "libpcap_version",
+    "limit_allocator",
     "list_interfaces",
 ]
 
@@ -57,7 +59,8 @@ those of its host). Rows without a value come last. Ties go by name; reversing a
 DEFAULT_FILTER: str
 """The kernel filter used when none is given: TCP behind any tags of VLANs and switches, and later IP fragments."""
 DEFAULT_SNAPLEN: int
-DEFAULT_BUFFER_SIZE: int
+BUFFER_BUDGET: int
+"""Bytes of kernel buffers that all interfaces together have, shared out by traffic, when `buffer_size` is None."""
 MAX_WORKERS: int
 
 class CaptureError(OSError):
@@ -71,7 +74,11 @@ class FilterError(ValueError):
 
 @final
 class Histogram:
-    """OpenTelemetry's exponential histogram at scale 4 over seconds: relative error of a quantile at most 2.2 %."""
+    """OpenTelemetry's exponential histogram over seconds: relative error of a quantile at most 2.2 %.
+
+    That is at scale 4. A snapshot has four million buckets at the most; where that is too few, scales are lowered, and
+    each step doubles the error: `Capture.histogram_halvings`. Histograms of different scales merge at the lower one.
+    """
 
     @property
     def count(self) -> int:
@@ -86,8 +93,11 @@ class Histogram:
     def max(self) -> float | None:
         """The greatest value in seconds; None when empty."""
     @property
+    def scale(self) -> int:
+        """4, or less: a doubling has 2**scale buckets."""
+    @property
     def offset(self) -> int:
-        """Index of the first of `buckets`: bucket i holds values in (2**(i/16), 2**((i+1)/16)] seconds."""
+        """Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds; b is 2**(2**-scale)."""
     @property
     def buckets(self) -> list[int]:
         """Counts by bucket, from `offset` on; the first and the last are not zero."""
@@ -211,6 +221,9 @@ class Interface:
     @property
     def state(self) -> str:
         """``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot)."""
+    @property
+    def since(self) -> float | None:
+        """Since when it is watched, if it came up after the capture began: what passed before was not seen."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -296,7 +309,7 @@ class Capture:
         """Packets that the interface or its driver dropped."""
     @property
     def unread(self) -> int:
-        """Packets of a file that could not be read.
+        """Packets of a file that could not be read, and those that a fault of netmon left out.
 
         Of a file that is damaged from somewhere on one is counted, however many there were.
         """
@@ -361,6 +374,12 @@ class Capture:
     @property
     def exchanges_dropped(self) -> int:
         """Exchanges that did not fit in `Snapshot.exchanges`."""
+    @property
+    def histogram_halvings(self) -> int:
+        """How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
+
+        Of merged snapshots the most. The error of its quantiles is 2.2 % at 0, and doubles each time: 4.4 % at 1.
+        """
     @property
     def clock_steps(self) -> int:
         """How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
@@ -470,7 +489,9 @@ class Snapshot(_Counts):
         """Sections of all hosts."""
     @property
     def row_count(self) -> int:
-        """Rows of all tables, exchanges included: what the memory of a snapshot grows with."""
+        """Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
+        snapshot grows with.
+        """
     def rows(self) -> list[dict[str, Any]]:
         """Flat records, one per host and section, with the same keys in the same order in each: for
         ``polars.DataFrame``, ``pandas.DataFrame`` and ``csv.DictWriter``.
@@ -503,6 +524,9 @@ class Snapshot(_Counts):
     def interfaces(self) -> list[Interface]:
         """By name."""
     @property
+    def late(self) -> list[tuple[str, float]]:
+        """Name and `Interface.since` of the interfaces that have one."""
+    @property
     def tcp(self) -> Tcp:
         """Health of all connections."""
     @property
@@ -514,12 +538,16 @@ class Snapshot(_Counts):
     @property
     def exchanges(self) -> list[Exchange]:
         """By time; empty unless asked for with `exchanges`."""
-    def remarkable_exchanges(self, newest: int, slowest: int) -> list[Exchange]:
-        """The `newest` last exchanges and the `slowest` slowest to be answered, each once, by time."""
+    def remarkable_exchanges(self, most: int, before: Iterable[Exchange] | None = None) -> list[Exchange]:
+        """At most `most` of `before` and `exchanges`, in that order: those that somebody would look at.
+
+        Responses with a status of 500 and above, those from 400 on, requests without a response and the slowest have a
+        share each, divided fairly among sections; the newest have the rest.
+        """
     def without_exchanges(self) -> Snapshot:
         """The same counts, with no `exchanges`."""
     def silence(self, length: float) -> Snapshot:
-        """The empty interval of `length` seconds that follows: interfaces and connections tracked stay as they were."""
+        """The silence of `length` seconds that follows: interfaces and connections tracked stay as they were."""
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
         """The snapshot of them all. Associative and commutative, with the interpreter released."""
@@ -527,7 +555,8 @@ class Snapshot(_Counts):
         """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
 
         None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
-        (each host then keeps fewer) and 10,000 exchanges; what is left out is counted in `capture`.
+        (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out is counted in
+        `capture`.
         """
     def to_dict(self) -> dict[str, Any]:
         """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""
@@ -656,6 +685,8 @@ class Point:
     @property
     def hosts(self) -> dict[str, int]:
         """Hits of the 200 hosts that had most."""
+    def plus(self, other: Point) -> Point:
+        """The interval that this one and `other` make together."""
     def hits_of(self, host: str) -> int:
         """0 also when the host was not among the heaviest."""
     def packets_of(self, interface: str) -> int:
@@ -693,6 +724,14 @@ def list_interfaces() -> list[InterfaceInfo]:
 def _restore(class_: str, data: bytes | bytearray, /) -> Any:
     """What unpickling calls: an object of this class again."""
 
+def limit_allocator() -> bool:
+    """Keeps the memory of a process that runs for days from growing by holes.
+
+    One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
+    back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
+    allocator cannot be told.
+    """
+
 def libpcap_version() -> str:
     """The version of libpcap in its own words."""
 
@@ -705,11 +744,11 @@ class Engine:
         *,
         interfaces: Sequence[str] = ...,
         exclude_interfaces: Sequence[str] = ...,
-        read: Sequence[str] = ...,
+        read: Sequence[str | PathLike[str]] = ...,
         names: Mapping[str, str] = ...,
         filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         snaplen: int = ...,
-        buffer_size: int = ...,
+        buffer_size: int | None = None,
         promiscuous: bool = True,
         interval: float = 1.0,
         section_depth: int = ...,
@@ -749,4 +788,4 @@ class Engine:
     def interfaces(self) -> list[str]:
         """The names being captured from now; files by their path."""
     def log(self) -> list[tuple[str, str]]:
-        """Takes what the capture had to say since last asked, as (level, message); bounded."""
+        """Takes what the capture had to say since last asked, as (level, message), safe to show; bounded."""

@@ -1,4 +1,7 @@
-"""What to type next: the texts that follow an error, with real paths, and the list of interfaces. Prints nothing."""
+"""What to type next: the texts that follow an error, with real paths, and the list of interfaces. Prints nothing.
+
+Whatever a system, a file or a command line calls something is sanitized.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netmon import format as fmt
 from netmon._core import list_interfaces
 
 if TYPE_CHECKING:
@@ -31,8 +35,8 @@ def command() -> str:
 
 def not_permitted(cause: str, arguments: Sequence[str]) -> str:
     """The cause, then three ways on."""
-    this = command()
-    again = shlex.join(arguments)
+    this = fmt.sanitize(command())
+    again = fmt.sanitize(shlex.join(arguments))
     user, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
     grant = f"setpriv --reuid={user} --regid={group} --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw"
     return "\n".join(
@@ -50,13 +54,14 @@ def interfaces() -> Iterator[str]:
     for interface in list_interfaces():
         words = ("up" if interface.up else "down", "loopback" if interface.loopback else "")
         about = "  ".join(filter(None, (" ".join(interface.addresses), interface.description)))
-        yield f"{interface.name:<16} {' '.join(filter(None, words)):<14} {about}".rstrip()
+        name = fmt.sanitize(interface.name)
+        yield f"{name:<16} {' '.join(filter(None, words)):<14} {fmt.sanitize(about)}".rstrip()
 
 
 def files_are_no_filter(files: Sequence[str]) -> str:
     """What to type when files were given where the filter is."""
-    given = " ".join(f"-r {shlex.quote(path)}" for path in files[:FILES])
+    given = fmt.sanitize(" ".join(f"-r {shlex.quote(path)}" for path in files[:FILES]))
     more = " ..." if len(files) > FILES else ""
     are = "is" if len(files) == 1 else "are"
-    named = ", ".join(files[:FILES])
+    named = fmt.sanitize(", ".join(files[:FILES]))
     return f"{named}{more} {are} no filter, and a file to read needs a -r of its own: {given}{more}"

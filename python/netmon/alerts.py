@@ -47,13 +47,17 @@ class Rule(_Rule):
 
 
 class Alert(NamedTuple):
-    """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired."""
+    """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired.
+
+    With `times` above 1 it stands for so many firings within a minute, and is the last that happened (`flapping.py`).
+    """
 
     rule: Rule
     state: Literal["fired", "recovered"]
     at: float
     value: int
     since: float
+    times: int = 1
 
     @property
     def duration(self) -> float:
@@ -118,10 +122,10 @@ class _Watch:
         start, end = _micros(snapshot.start), _micros(snapshot.end)
         if end > start:
             self._interval = min(self._interval or end - start, end - start)
-        events = self._pass_gap(until=start)
+        count: int = getattr(snapshot, self._rule.metric)
+        events = self._pass_gap(until=start if count else end)  # an empty snapshot may stand for many intervals
         self._now = max(self._now, end)  # packet time may jump backwards; what was decided stays
         self._forget()
-        count: int = getattr(snapshot, self._rule.metric)
         if count:
             self._counts.append((self._now, count))
             self._sum += count

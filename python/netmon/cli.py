@@ -7,6 +7,7 @@ says what to type next, on standard error, and an exit code. Imports late, so th
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
+INTERRUPTED = 130
+"""As shells have it: 128 and the number of SIGINT."""
 
 EXAMPLES = """\
 examples:
@@ -28,8 +31,9 @@ examples:
   sudo netmon --once --json            the next 10 seconds as one JSON document
   sudo netmon --demo                   something to look at: traffic of its own on loopback
 
-exit codes: 0 ended, 1 failed while running, 2 wrong usage or configuration, 3 not permitted to capture,
-            4 no usable interface or file, 5 --fail-on-alert and an alert fired
+exit codes: 0 ended, 1 failed while running, or a compressed file was not read whole,
+            2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
+            5 --fail-on-alert and an alert fired
 """
 
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
@@ -48,7 +52,7 @@ ERRORS = (
     (OSError, FAILED, ""),
     (FilterError, USAGE, "the filter does not compile: "),
     (OverflowError, USAGE, "a number is too large: "),
-    (ValueError, USAGE, ""),
+    (config.ConfigError, USAGE, ""),
 )
 """What went wrong, the exit code for it, and the words before its message; the first that fits."""
 
@@ -61,13 +65,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # argparse: --help, --version, wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         _silence(sys.stdout)
         return OK
     except Exception as error:  # the last resort: one clear message, never a traceback
+        from netmon.console import Console  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+
         code, message = _explain(error, arguments)
-        print(message, file=sys.stderr)
+        Console.of_process().say(_shown(message) + "\n")
         return code
 
 
@@ -76,9 +82,13 @@ def process() -> NoReturn:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell: >&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that is no text is shown all the same
     code = main()
     try:
         sys.stdout.flush()
+    except KeyboardInterrupt:  # what prints a text, and nothing else, waits for its reader
+        code = INTERRUPTED
     except BrokenPipeError:  # the reader has had enough
         pass
     except OSError as error:
@@ -102,6 +112,10 @@ def _run(arguments: list[str]) -> int:
         print(config.to_toml(settings), end="")
         return OK
     from netmon import session  # noqa: PLC0415  all that runs, which --version, --help and --print-config do without
+    from netmon._core import limit_allocator  # noqa: PLC0415  as above
+
+    if not settings.read or settings.speed or "-" in settings.read:
+        limit_allocator()  # a process of our own, which may run for days; files are read sooner with an arena a thread
 
     if flags.demo:
         from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for
@@ -109,7 +123,10 @@ def _run(arguments: list[str]) -> int:
         with demo.traffic() as port:
             fired = session.run(settings, filter=demo.filter_for(port), demo=True)
     else:
-        fired = session.run(settings, once=flags.once)
+        try:
+            fired = session.run(settings, once=flags.once, must_be_whole=True)
+        except session.IncompleteError:  # told already
+            return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
 
 
@@ -161,6 +178,8 @@ def _filters(flags: argparse.Namespace) -> str | None:
                 ways.append(file.read().strip())
         except OSError as error:
             raise config.ConfigError(f"-F {flags.filter_file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise config.ConfigError(f"-F {flags.filter_file}: is no text") from error
     given = [way for way in ways if way is not None]
     if len(given) > 1:
         raise config.ConfigError("give the filter once: as -f, as -F, or at the end of the command")
@@ -183,9 +202,18 @@ def _is_capture(path: str) -> bool:
         return False
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats what was typed, or what a shell made of ``*``, without what a terminal would obey."""
+
+    def error(self, message: str) -> NoReturn:
+        from netmon import format as fmt  # noqa: PLC0415  as above
+
+        super().error(fmt.sanitize(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line, made from the table of options; flags that are not given leave no trace."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog="netmon",
         usage="netmon [OPTIONS] [BPF EXPRESSION...]",
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
@@ -256,13 +284,15 @@ def _reader(name: str) -> Callable[[str], Any]:
 
 def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
-    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    text = fmt.sanitize((error.strerror if isinstance(error, OSError) else None) or str(error))
     if isinstance(error, PermissionError) and error.filename is None:
         from netmon import advice  # noqa: PLC0415  as above
 
         return NOT_PERMITTED, advice.not_permitted(text, arguments)
     if isinstance(error, OSError) and error.filename:
-        text = f"{error.filename}: {text}"
+        text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         from netmon import advice  # noqa: PLC0415  as above
 
@@ -270,13 +300,18 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
             return code, f"netmon: {words}{text}"
-    return FAILED, f"netmon: internal error, please report it: {error!r}"
+    return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
 
 
 def _files_taken_for_filter(arguments: list[str]) -> list[str]:
     """Words of the filter that are files: a shell puts all names of ``-r dump*`` behind one ``-r``."""
     words = parser().parse_intermixed_args(arguments).expression
     return [word for word in words if os.path.isfile(word)]
+
+
+def _shown(text: str) -> str:
+    """A message as it can be written: what is no text in the name of a file is told byte by byte."""
+    return "".join(f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in text)
 
 
 def _silence(stream: Any) -> None:

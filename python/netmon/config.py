@@ -184,6 +184,10 @@ def _toml(value: object) -> str:
 
 def _quoted(text: str) -> str:
     import json  # noqa: PLC0415  only who prints a configuration needs it
+    import unicodedata  # noqa: PLC0415  as above
 
-    # JSON's strings are TOML's, but for one character that TOML wants escaped
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    from netmon.format import HIDDEN  # noqa: PLC0415  as above
+
+    # JSON's strings are TOML's, but for characters that TOML or a terminal wants escaped
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(f"\\U{ord(char):08x}" if unicodedata.category(char) in HIDDEN else char for char in quoted)

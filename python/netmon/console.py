@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-import select
+import re
 import signal
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, Self, TextIO
+
+from netmon import outlet
+from netmon.outlet import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +20,17 @@ if TYPE_CHECKING:
 PATIENCE = 1.0
 """Seconds that a terminal which does not read is waited for."""
 
+LAST = 0.5
+"""Seconds that standard error is waited for when nothing else is left to do."""
+
+
+DRAWING = re.compile(
+    r"(xterm|screen|tmux|rxvt|linux|vt[1-5]\d\d|ansi|alacritty|foot|kitty|wezterm|ghostty|konsole|gnome|vte|st|mintty|putty"
+    r"|iterm2?|contour|rio|eterm|mlterm|cygwin|teraterm|nsterm|hterm|cons25|wsvt25|interix|sun)([-.+].*)?",
+    re.IGNORECASE,
+)
+"""Terminals that a screen can be drawn on, by TERM; of others the terminfo of this machine is asked."""
+
 
 class Console(NamedTuple):
     """Where a person or a pipe is."""
@@ -25,15 +39,30 @@ class Console(NamedTuple):
     stdout: TextIO
     stderr: TextIO
     environment: Mapping[str, str]
+    tty: str = "/dev/tty"
 
     @classmethod
     def of_process(cls) -> Self:
         return cls(sys.stdin, sys.stdout, sys.stderr, os.environ)
 
-    @property
-    def is_terminal(self) -> bool:
-        """Whether a screen can be drawn and keys read."""
-        return self._can_draw and self.stdout.isatty() and self.stdin.isatty()
+    @contextmanager
+    def keyboard(self, *, stdin_is_read: bool) -> Iterator[TextIO | None]:
+        """Where keys come from, or nothing if no screen can be drawn or no key read.
+
+        While a capture comes through standard input, keys come from the terminal that this process belongs to.
+        """
+        if not (self._can_draw and self.stdout.isatty()):
+            yield None
+        elif self.stdin.isatty():
+            yield self.stdin
+        elif not stdin_is_read:
+            yield None
+        else:
+            with ExitStack() as closing:
+                keys = None
+                with suppress(OSError):
+                    keys = closing.enter_context(open(self.tty, encoding=self.stdout.encoding))
+                yield keys
 
     def wants_color(self, when: str, stream: TextIO | None = None) -> bool:
         """Whether colour is right on stdout or another stream, for ``--color always``, ``never`` or ``auto``."""
@@ -45,39 +74,93 @@ class Console(NamedTuple):
     def speaks_unicode(self) -> bool:
         return "utf" in (self.stdout.encoding or "").lower()
 
-    def say(self, text: str) -> None:
-        """Writes to standard error; a terminal that hung up or does not read has nobody to tell."""
+    def say(self, text: str, patience: Patience | None = None) -> None:
+        """Writes to standard error, waiting no longer than there is patience; one that does not read is not told."""
         with suppress(OSError):
-            if self._is_heard:
+            self.stderr.flush()
+            fd = fileno(self.stderr)
+            if fd is None:
                 self.stderr.write(text)
-                self.stderr.flush()
+                return
+            said = outlet.of_stream(fd, "standard error", patience or Patience(LAST - outlet.GRACE), ours=False)
+            said.write(text.encode(self.stderr.encoding or "utf-8", "replace"))
+            said.close()
 
-    @property
-    def _is_heard(self) -> bool:
-        """Whether writing to standard error will not wait for ever."""
-        if not self.stderr.isatty():
-            return True
-        ready = select.poll()
-        ready.register(self.stderr, select.POLLOUT)
-        return bool(ready.poll(PATIENCE * 1000))
+    def stdout_outlet(self, patience: Patience) -> outlet.Outlet | None:
+        """Standard output, waited for no longer than there is patience; None where it is no descriptor."""
+        self.stdout.flush()
+        fd = fileno(self.stdout)
+        return None if fd is None else outlet.of_stream(fd, "standard output", patience)
 
     @property
     def _can_draw(self) -> bool:
-        return self.environment.get("TERM", "dumb") != "dumb"
+        return can_draw(self.environment.get("TERM", ""))
+
+
+def can_draw(term: str) -> bool:
+    """Whether a screen can be drawn on a terminal of this name; an unknown one is as good as a dumb one."""
+    return bool(DRAWING.fullmatch(term)) or _is_in_terminfo(term)
+
+
+def _is_in_terminfo(term: str) -> bool:
+    """Whether this machine knows how the terminal moves its cursor."""
+    if not term:
+        return False
+    try:
+        import curses  # noqa: PLC0415  few terminals have a name that is not in the table
+    except ImportError:
+        return False
+    try:
+        with open(os.devnull) as nowhere:
+            curses.setupterm(term, nowhere.fileno())
+        return curses.tigetstr("cup") is not None
+    except curses.error:
+        return False
+
+
+def fileno(stream: TextIO) -> int | None:
+    """The descriptor of a stream, if it has one."""
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 @contextmanager
 def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Signals stop gently; a second SIGINT is a KeyboardInterrupt, which ends at once."""
+    """Signals stop gently; a second SIGINT is a KeyboardInterrupt, which ends at once.
+
+    SIGHUP stays ignored where it was, as ``nohup`` has it.
+    """
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         stop()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, on_signal) for number in numbers}
+    ignored = {number for number in (signal.SIGHUP,) if signal.getsignal(number) is signal.SIG_IGN}
+    with _handling({signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored, on_signal):
+        yield
+
+
+@contextmanager
+def restoring(restore: Callable[[], None]) -> Iterator[None]:
+    """Signals that end the process with a core dump do so on a terminal that is whole."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    deadly = {signal.SIGQUIT, signal.SIGABRT}
+    with _handling({number for number in deadly if signal.getsignal(number) is signal.SIG_DFL}, on_signal):
+        yield
+
+
+@contextmanager
+def _handling(numbers: set[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in before.items():
+            signal.signal(number, old)

@@ -100,6 +100,11 @@ def plural(n: int, noun: str) -> str:
     return f"{count(n)} {noun}" + ("" if n == 1 else "s")
 
 
+def times(n: int) -> str:
+    """``12 times in the last minute``; nothing of what happened once."""
+    return f"{count(n)} times in the last minute" if n > 1 else ""
+
+
 def tops(counts: Mapping[str, int] | Mapping[int, int], n: int = 8) -> str:
     """``200 (103)  303 (4)``: the first `n` of a table that is sorted."""
     return "  ".join(f"{key} ({value})" for key, value in list(counts.items())[:n])

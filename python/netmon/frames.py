@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
+from netmon.flapping import Flapping
 from netmon.tail import Tail
 
 if TYPE_CHECKING:
@@ -24,8 +25,18 @@ if TYPE_CHECKING:
 HISTORY = 60.0
 """Seconds of points a frame carries for sparklines."""
 
-POINTS = 6000
-"""Points at the most: as many as there are of the shortest interval; a clock that was set back forgets none."""
+SHORTEST = 0.25
+"""Seconds that shorter points are joined to: a quarter of what a column of a trend stands for at the least."""
+
+POINTS = 480
+"""Points at the most: twice as many as there are of the shortest; a clock that was set back forgets none."""
+
+EXACT = 1e-6
+"""Times are multiples of the interval in floats."""
+
+
+LATE = 100
+"""Interfaces remembered that came up later: containers come and go."""
 
 
 class Tally(NamedTuple):
@@ -42,6 +53,8 @@ class Tally(NamedTuple):
     """Heads of messages that could not be read for it."""
     undecoded: Mapping[str, int] = MappingProxyType({})
     """Packets that were not decoded by what they are, most frequent first."""
+    late: Mapping[str, float] = MappingProxyType({})
+    """Interfaces that came up after the capture began, with the time since when each is watched; `LATE` at the most."""
     hits: int = 0
     requests: int = 0
     responses: int = 0
@@ -62,6 +75,7 @@ class Tally(NamedTuple):
             truncated=self.truncated + capture.truncated,
             truncated_heads=self.truncated_heads + capture.truncated_heads,
             undecoded=_sum(self.undecoded, capture.undecoded),
+            late=_late(self.late, snapshot),
             hits=self.hits + snapshot.hits,
             requests=self.requests + snapshot.requests,
             responses=self.responses + snapshot.responses,
@@ -83,6 +97,15 @@ def _sum(known: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]
     return MappingProxyType(dict(sorted(both.items(), key=lambda entry: -entry[1])))
 
 
+def _late(known: Mapping[str, float], snapshot: Snapshot) -> Mapping[str, float]:
+    """What is known of interfaces that came up later, with the newest last."""
+    found = dict(snapshot.late)
+    if all(known.get(name) == since for name, since in found.items()):
+        return known
+    both = sorted({**known, **found}.items(), key=lambda entry: entry[1])
+    return MappingProxyType(dict(both[-LATE:]))
+
+
 class Frame(NamedTuple):
     """Everything an output may show; immutable, compared by identity."""
 
@@ -90,6 +113,7 @@ class Frame(NamedTuple):
     history: Sequence[Point]
     """The intervals of the last minute in a few numbers each, oldest first."""
     alerts: Sequence[Alert]
+    """What is to be told since the frame before; those of a rule that flaps are held, and told together."""
     gauges: Sequence[Gauge]
     tally: Tally
     """Since the start."""
@@ -104,6 +128,8 @@ class Frame(NamedTuple):
     """The merge of what was counted before a person cleared the totals."""
     tail: Tail = Tail()
     """Exchanges; empty unless `Frames` was asked to keep some."""
+    held: Sequence[Alert] = ()
+    """What is to be told of alerts that are held, if the capture ends here."""
     serial: int = 0
     """Frames by age: a later one has all of an earlier one, but for its alerts."""
 
@@ -138,6 +164,7 @@ class Frames:
 
     def __init__(self, window: float = 10.0, rules: Iterable[Rule] = (), *, keeps_exchanges: bool = False) -> None:
         self._policy = AlertPolicy(rules)
+        self._flapping = Flapping()
         self._window = Window(window)
         self._history: deque[Point] = deque(maxlen=POINTS)
         self._tally = self._shown = Tally()
@@ -157,7 +184,7 @@ class Frames:
                 self._tail = self._tail.plus(snapshot)
                 snapshot = snapshot.without_exchanges()
             self._window.push(snapshot)
-            return self._made(snapshot, alerts)
+            return self._made(snapshot, self._flapping.update(alerts, snapshot.end))
 
     def resize(self, window: float) -> Frame | None:
         """Another length of the window from now on; the newest frame with it, made of what is still there.
@@ -192,6 +219,7 @@ class Frames:
             counted=self._window.total,
             cleared=self._cleared,
             tail=self._tail or Tail(),
+            held=self._flapping.held,
             serial=self._serial,
         )
         return self._newest
@@ -202,7 +230,7 @@ class Frames:
 
         twin = copy(self)
         twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
-        twin._lock = Lock()
+        twin._flapping, twin._lock = self._flapping.copy(), Lock()
         return twin
 
     @property
@@ -212,8 +240,14 @@ class Frames:
 
 
 def _slide(points: deque[Point], newest: Point, length: float) -> None:
-    """Appends, and drops what ended `length` seconds or more before the newest end."""
+    """Appends, and drops what ended `length` seconds or more before the newest end.
+
+    Points shorter than a trend shows become one: what a frame costs depends on no interval.
+    """
+    last = points[-1] if points else None
+    if last and 0 <= newest.start - last.end < EXACT and newest.end - last.start <= SHORTEST + EXACT:
+        newest = points.pop().plus(newest)
     points.append(newest)
-    horizon = newest.end - length + 1e-6  # ends are multiples of the interval in floats
+    horizon = newest.end - length + EXACT
     while points[0].end <= horizon:
         points.popleft()

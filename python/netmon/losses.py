@@ -47,7 +47,7 @@ def text(tally: Tally, columns: int | None = None) -> str:
 
 def line(tally: Tally) -> str:
     """The same in figures alone, for outputs that tell the rest below it."""
-    return ", ".join((_packets(tally.packets), *(_figures(tally) or ("none lost",))))
+    return ", ".join((_packets(tally.packets), *(_figures(tally) or (_none_lost(tally),))))
 
 
 def truncated(tally: Tally) -> str:
@@ -82,7 +82,7 @@ def is_bad(tally: Tally) -> bool:
 
 def is_whole(tally: Tally) -> bool:
     """Whether all that was there was seen."""
-    return not _figures(tally)
+    return not _figures(tally) and not tally.late
 
 
 def worst(tally: Tally) -> str:
@@ -93,7 +93,9 @@ def worst(tally: Tally) -> str:
 def _ways(tally: Tally) -> Iterator[str]:
     figures, packets = _figures(tally), _packets(tally.packets)
     if not figures:
-        yield f"{packets}, none lost"
+        yield f"{packets}, {_none_lost(tally)}"
+        if tally.late:
+            yield f"{packets}, {_none_lost(tally, brief=True)}"
         return
     for brief in (False, True):
         phrases = list(_phrases(tally, brief=brief))
@@ -111,6 +113,17 @@ def _phrases(tally: Tally, *, brief: bool) -> Iterator[str]:
     if tally.truncated:
         yield f"{_cut(tally)}: raise -s" if brief else f"{truncated(tally)} truncated: {MORE_BYTES}"
     yield from kinds(tally.undecoded, brief=brief)
+
+
+def _none_lost(tally: Tally, *, brief: bool = False) -> str:
+    """What came before an interface was found may be missing."""
+    if not tally.late:
+        return "none lost"
+    name, since = list(tally.late.items())[-1]
+    others = f", {len(tally.late) - 1} before it" if len(tally.late) > 1 else ""
+    if brief:
+        return f"none lost since {fmt.clock(since)}"
+    return f"none lost while watched ({fmt.source(name)} since {fmt.clock(since)}{others})"
 
 
 def _packets(count: int) -> str:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
+from math import inf
 from typing import Protocol, Self, TypeAlias
 
-from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
 from netmon.given import Files, Readable
 from netmon.pace import Schedule
 
@@ -45,7 +46,8 @@ class Monitor:
     read on from where it is and not closed. Several files are merged by time, in whatever order they are given. A pipe
     is followed: while it says nothing, its packets being of about now, the clock closes intervals. `speed` plays files
     at that many times real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read
-    at once and empty intervals are skipped. `interval` and `timeout` are seconds.
+    at once and empty intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each
+    interface, in bytes; without it all share `BUFFER_BUDGET` by their traffic.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
@@ -69,7 +71,7 @@ class Monitor:
         exclude_interfaces: Names = (),
         section_depth: int = 1,
         snaplen: int = DEFAULT_SNAPLEN,
-        buffer_size: int = DEFAULT_BUFFER_SIZE,
+        buffer_size: int | None = None,
         promiscuous: bool = True,
         exchanges: bool = False,
         decode_tunnels: bool = False,
@@ -98,7 +100,7 @@ class Monitor:
             response_timeout=response_timeout,
             workers=workers,
         )
-        self._set_up(engine, files, Schedule(speed, interval), time.monotonic, time.sleep)
+        self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
 
     @classmethod
     def _of(
@@ -106,12 +108,13 @@ class Monitor:
         engine: Source,
         *,
         speed: float | None = None,
+        timeout: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
         """A monitor of another engine, by another clock: what tests bring."""
         made = cls.__new__(cls)
-        made._set_up(engine, Files(None), Schedule(speed, 1.0), clock, sleep)
+        made._set_up(engine, Files(None), Schedule(speed, 1.0), timeout=timeout, clock=clock, sleep=sleep)
         return made
 
     def _set_up(
@@ -119,11 +122,14 @@ class Monitor:
         engine: Source,
         files: Files,
         schedule: Schedule,
+        *,
+        timeout: float | None,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
         self._opened = self._closed = self._is_taken = False
         self._engine, self._files, self._schedule, self._clock, self._sleep = engine, files, schedule, clock, sleep
+        self._timeout, self._deadline = timeout, inf
 
     @property
     def interfaces(self) -> list[str]:
@@ -136,6 +142,13 @@ class Monitor:
             with self._files.opening():
                 self._engine.start()
             self._opened = True
+            if self._timeout is not None:
+                self._deadline = self._clock() + self._timeout
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether a step that is not due yet is not waited for any more: the engine ends when it has read all."""
+        return self._closed or self._clock() >= self._deadline
 
     def close(self) -> None:
         """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
@@ -144,7 +157,10 @@ class Monitor:
         self._files.close()
 
     def log(self) -> list[tuple[str, str]]:
-        """Takes what the capture had to say since last asked: (level, message)."""
+        """Takes what the capture had to say since last asked: (level, message), safe to show.
+
+        An ``"error"`` says that a compressed file was not read whole; the others are ``"warning"`` and ``"info"``.
+        """
         return self._engine.log()
 
     def snapshots(self) -> Generator[Snapshot]:
@@ -166,7 +182,7 @@ class Monitor:
             while True:
                 snapshot = self._engine.next(STEP)
                 for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
-                    while (left := due - self._clock()) > 0 and not self._closed:
+                    while (left := due - self._clock()) > 0 and not self._is_over:
                         self._sleep(min(left, STEP))
                     if left > 0:
                         return
@@ -191,7 +207,7 @@ class Monitor:
             while True:
                 snapshot = await asyncio.to_thread(self._engine.next, STEP)
                 for step, due in self._schedule.push(snapshot, self._clock()) if snapshot else ():
-                    while (left := due - self._clock()) > 0 and not self._closed:
+                    while (left := due - self._clock()) > 0 and not self._is_over:
                         await asyncio.to_thread(self._sleep, min(left, STEP))
                     if left > 0:
                         return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-from netmon._core import DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN, MAX_WORKERS
+from netmon._core import BUFFER_BUDGET, DEFAULT_SNAPLEN, MAX_WORKERS
 
 if TYPE_CHECKING:
     from msgspec import Meta
@@ -75,7 +75,7 @@ class Settings(NamedTuple):
     speed: Speed | None = None
     filter: str | None = None
     snaplen: Annotated[int, Meta(ge=1)] = DEFAULT_SNAPLEN
-    buffer_size: Size = Size(DEFAULT_BUFFER_SIZE)
+    buffer_size: Size | None = None
     promiscuous: bool = True
     decode_tunnels: bool = False
     count_copies: bool = False
@@ -98,7 +98,7 @@ class Settings(NamedTuple):
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
     color: Literal["auto", "always", "never"] = "auto"
-    theme: Literal["dark", "light", "none"] = "dark"
+    theme: Literal["auto", "dark", "light", "palette", "none"] = "auto"
     ascii: bool = False
     quiet: bool = False
     verbose: Annotated[int, Meta(ge=0)] = 0
@@ -132,7 +132,11 @@ OPTIONS = (
     Option("filter", CAPTURE, "-f --filter", "BPF", "capture only what it matches, as in tcpdump"),
     Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),
     Option(
-        "buffer_size", CAPTURE, "-B --buffer-size", "SIZE", "capture buffer per interface: KiB, or with a unit: 16MiB"
+        "buffer_size",
+        CAPTURE,
+        "-B --buffer-size",
+        "SIZE",
+        f"capture buffer of each interface: KiB, or 16MiB; default: all share {BUFFER_BUDGET >> 20}MiB by traffic",
     ),
     Option(
         "promiscuous",
@@ -172,7 +176,13 @@ OPTIONS = (
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
-    Option("theme", OUTPUT, "--theme", "NAME", "colours of the screen: dark, light or none"),
+    Option(
+        "theme",
+        OUTPUT,
+        "--theme",
+        "NAME",
+        "colours of the screen: auto, dark, light, none, or palette, the terminal's own",
+    ),
     Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
     Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
     Option("verbose", OUTPUT, "-v --verbose", "", "say more on standard error; -vv says all"),

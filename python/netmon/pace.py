@@ -1,12 +1,12 @@
 """How packet time passes while a capture file is played: a straight line over a clock, and silence between packets.
 
-Snapshots and values of a clock go in; when each is due, and the empty intervals between them, come out. Pure: nothing
-here looks at a clock or waits.
+Snapshots and values of a clock go in; when each is due, and the silence between them, come out. A silence is one
+snapshot however long it is: so a capture costs what its packets cost. Pure: nothing here looks at a clock or waits.
 """
 
 from __future__ import annotations
 
-from math import inf, isinf
+from math import floor, inf, isinf
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from netmon._core import Snapshot
 
 SILENCE = 3600.0
-"""Seconds of silence that are played; a longer one, between captures of different days, is cut to this."""
+"""Seconds of silence that are waited for; of a longer one, as between captures of two days, the rest is passed over."""
+
+GLIMPSE = 0.1
+"""Seconds of the clock between two looks at a silence on the screen."""
+
+GLIMPSES = 3600
+"""Looks at one silence: more would take longer to make than to see."""
 
 EXACT = 1e-6
 """Seconds by which instants may differ and be the same: times are floats."""
@@ -53,18 +59,37 @@ class Pace(NamedTuple):
         return self._replace(since=now, stands=False)
 
 
+def is_silent(snapshot: Snapshot) -> bool:
+    """Whether no packet came, and none was missed."""
+    capture = snapshot.capture
+    return not (snapshot.hits or capture.received or capture.unread or capture.kernel_dropped)
+
+
 def silence(before: Snapshot | None, after: Snapshot, interval: float) -> Iterator[Snapshot]:
-    """The empty intervals between two snapshots of a file, as a live capture would have given them."""
+    """The silence between two snapshots of a file, in whole intervals: one snapshot, or none."""
+    if before is not None and (intervals := _intervals(after.start - before.end, interval)):
+        yield before.silence(intervals * interval)
+
+
+def glimpses(before: Snapshot | None, after: Snapshot, interval: float, speed: float) -> Iterator[Snapshot]:
+    """The silence as a screen shows it: in steps that take a moment of the clock, as far as it is waited for."""
     if before is None:
         return
-    horizon = min(after.start, before.end + SILENCE) - interval + EXACT
-    while before.end <= horizon:
-        before = before.silence(interval)
+    left = _intervals(min(after.start - before.end, SILENCE), interval)
+    step = left if isinf(speed) else max(1, round(GLIMPSE * speed / interval), -(-left // GLIMPSES))
+    while left > 0:
+        before = before.silence(min(step, left) * interval)
+        left -= step
         yield before
 
 
+def _intervals(seconds: float, interval: float) -> int:
+    """Whole intervals in a time."""
+    return max(0, floor((seconds + EXACT) / interval))
+
+
 class Schedule:
-    """When each snapshot of a file is due. Without a speed at once, and without the silence between them."""
+    """When each snapshot of a file is due, silence at its end. Without a speed at once, and without the silence."""
 
     def __init__(self, speed: float | None, interval: float) -> None:
         self._speed, self._interval = speed, interval
@@ -78,8 +103,8 @@ class Schedule:
             return
         self._pace = self._pace or Pace(self._speed, snapshot.start, now)
         for step in (*silence(self._before, snapshot, self._interval), snapshot):
-            if self._before is not None and step.start - self._before.end > EXACT:
-                # Silence that was cut short: time goes on where it ended.
-                self._pace = self._pace.moved(step.start, now + self._pace.wait(self._before.end, now))
+            if step.end - step.start > max(SILENCE, self._interval):
+                # The rest of a long silence is passed over.
+                self._pace = self._pace.moved(step.end - SILENCE, now + self._pace.wait(step.start, now))
             self._before = step
             yield step, now + self._pace.wait(step.end, now)

@@ -11,7 +11,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
-from netmon.pace import EXACT, Pace, silence
+from netmon.pace import EXACT, Pace, glimpses, is_silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ class _State:
 
 
 class Playback:
-    """One caller at a time. `on_new` is given each frame once, when it is first played."""
+    """One caller at a time. `on_new` is given each frame once, when it is first played, and a silence as one frame."""
 
     def __init__(
         self, frames: Frames, *, interval: float, speed: float, on_new: Callable[[Frame], object] = lambda _: None
@@ -101,6 +101,8 @@ class Playback:
         self._goal: int | None = None  # steps to have played, as fast as it goes
         self._frame: Frame | None = None
         self._is_news = False
+        self._told: Snapshot | None = None  # the newest that `on_new` was given
+        self._silent: list[Frame] = []  # played since, and not told yet
 
     # What is read
 
@@ -114,7 +116,7 @@ class Playback:
         if self._pace is None:
             self._pace = Pace(self._speed, snapshot.start, now)
         before = self._steps[-1] if self._steps else None
-        for step in (*silence(before, snapshot, self._interval), snapshot):
+        for step in (*glimpses(before, snapshot, self._interval, self._speed), snapshot):
             self._steps.append(step)
             self._rows += step.row_count + STEP_ROWS
         self._forget()
@@ -220,10 +222,23 @@ class Playback:
         self._position += 1
         if self._position > self._furthest:
             self._furthest = self._position
-            self._on_new(frame)
+            self._tell(frame)
         cleared = self._state.frames.clear() if self._position in self._cleared else None
         self._frame = cleared or frame
         self._is_news = self._is_news or self._goal is None or self._position == self._furthest
+
+    def _tell(self, frame: Frame) -> None:
+        """Hands on what was played; silence when it is over, from its beginning to its end."""
+        if is_silent(frame.snapshot) and self._told is not None:
+            self._silent.append(frame)
+            return
+        if self._silent and self._told is not None:
+            whole = self._told.silence(frame.snapshot.start - self._told.end)
+            alerts = tuple(alert for silent in self._silent for alert in silent.alerts)
+            self._on_new(self._silent[-1]._replace(snapshot=whole, alerts=alerts))
+            self._silent.clear()
+        self._told = frame.snapshot
+        self._on_new(frame)
 
     def _arrive(self, now: float, leaps: bool = False) -> None:
         """Where one wanted to be, or behind a leap, time goes on from the step that was played."""

@@ -6,15 +6,18 @@ is flushed, then the summary is the last thing written. Errors of the capture pa
 
 from __future__ import annotations
 
-import os
 from collections import deque
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Literal
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, TextIO
 
+from netmon import format as fmt
+from netmon import safe_file
 from netmon.alerts import Rule
-from netmon.console import Console, stopping
+from netmon.config import ConfigError
+from netmon.console import Console, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
+from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.sinks.document import Document
 from netmon.sinks.ndjson import Ndjson
 from netmon.sinks.summary import summary
@@ -25,12 +28,17 @@ if TYPE_CHECKING:
     from netmon._core import Snapshot
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
+    from netmon.display.themes import Glyphs
     from netmon.options import Settings
     from netmon.player import Player
-    from netmon.sinks import Sink
+    from netmon.sinks import Sink, Stream, Text
 
 NOTES = 100
 """Messages of the capture kept while the screen is up; the newest tell most."""
+
+
+class IncompleteError(Exception):
+    """All outputs are written, and not all that was to be read is in them. The log says what is missing."""
 
 
 def run(
@@ -39,29 +47,38 @@ def run(
     filter: str | None = None,  # noqa: A002  the name of the setting everywhere
     once: bool = False,
     demo: bool = False,
+    must_be_whole: bool = False,
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
-    """Runs until the end, and tells whether an alert fired.
+    """Runs until the end, and tells whether an alert fired. `must_be_whole` raises IncompleteError last, if need be.
 
     `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
-    first recovery. `monitor` and `console` take the place of a real capture and the process's streams.
+    first recovery. `monitor` and `console` take the place of a real capture and the process's streams. What failed
+    without stopping the rest is raised at the very end.
     """
     console = console or Console.of_process()
-    on_screen = settings.format == "auto" and not settings.requests and not once and console.is_terminal
-    monitor = monitor or _monitor(
-        settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen, once=once
-    )
-    with ExitStack() as files:
+    wants_screen = settings.format == "auto" and not settings.requests and not once
+    with ExitStack() as closing:
+        keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
+        keys = closing.enter_context(keyboard)
+        on_screen = keys is not None
+        monitor = monitor or _monitor(
+            settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen, once=once
+        )
         session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
-        files.callback(monitor.close)
+        closing.push(session.tell)
+        closing.callback(monitor.close)
         monitor.open()
-        session.sinks += _outputs(settings, files)
-        if on_screen:
-            session.run_screen()
+        closing.push(session.close_outlets)
+        session.open_outputs()
+        if keys is not None:
+            session.run_screen(keys)
         else:
-            session.sinks.append(_stdout(settings, console))
+            session.open_stdout()
             session.run()
+    if must_be_whole and session.is_incomplete:
+        raise IncompleteError
     return session.frame is not None and session.frame.tally.fired > 0
 
 
@@ -78,7 +95,14 @@ class Session:
         until_recovery: bool = False,
     ) -> None:
         self.sinks: list[Sink] = []
+        self.names: dict[Sink, str] = {}
+        """What the sinks that are files are called."""
+        self.failure: Exception | None = None
+        """The first of what failed without stopping the rest."""
         self.frame: Frame | None = None
+        self.is_incomplete = False
+        self._outlets: list[Outlet] = []
+        self._patience = Patience(settings.timeout)
         self._settings = settings
         self._monitor = monitor
         self._console = console
@@ -96,13 +120,75 @@ class Session:
     def deliver(self, frame: Frame) -> Frame:
         """Hands a frame to all outputs."""
         self.frame = frame
-        for sink in self.sinks:
-            sink.update(frame)
+        for sink in self.sinks[:]:
+            try:
+                sink.update(frame)
+            except Exception as error:  # of one output; the capture and the others go on
+                name = self.names.get(sink, "standard output")
+                is_last = self._notes is None and len(self.sinks) == 1
+                if is_last or (isinstance(error, BrokenPipeError) and sink not in self.names):
+                    raise
+                self.sinks.remove(sink)
+                self._fail(error, name)
         self._take_log()
         return frame
 
+    def open_outputs(self) -> None:
+        """The sinks of ``--output``, by the extension of the file."""
+        for name in self._settings.output:
+            outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
+            self._outlets.append(outlet)
+            sink = Ndjson(outlet) if name.endswith(".ndjson") else Document(outlet)
+            self.sinks.append(sink)
+            self.names[sink] = name
+
+    @property
+    def _mode(self) -> safe_file.Mode:
+        """What becomes of a file that is there: nothing is replaced unasked."""
+        return "append" if self._settings.append else "replace" if self._settings.force else "new"
+
+    def open_stdout(self) -> None:
+        """The sink for standard output."""
+        stdout = self._console.stdout
+        outlet = self._console.stdout_outlet(self._patience)
+        if outlet is None:
+            self.sinks.append(_stdout(self._settings, self._console, stdout, stdout.buffer))
+        else:
+            self._outlets.append(outlet)
+            text = TextOutlet(outlet, stdout.encoding or "utf-8")
+            self.sinks.append(_stdout(self._settings, self._console, text, outlet))
+
+    def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
+        """Raises what the first of them has to tell; where something else is raised already, it is only said."""
+        for outlet in self._outlets:
+            if isinstance(error, KeyboardInterrupt):
+                outlet.abandon()
+            try:
+                outlet.close()
+            except OSError as problem:
+                if error is None:
+                    error = problem
+                elif not isinstance(problem, BrokenPipeError):
+                    self._say(f"netmon: {problem.filename}: {problem.strerror}\n")
+        self._outlets.clear()
+        if error is not None:
+            raise error
+
+    def _fail(self, error: Exception, what: str) -> None:
+        """Tells of something that failed and stops nothing else."""
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = what
+        self.failure = self.failure or error
+        reason = (error.strerror if isinstance(error, OSError) else None) or repr(error)
+        self._report([f"netmon: error: {what}: {reason}; the rest goes on\n"])
+
+    def tell(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        """Raises what failed without stopping the rest, once all is closed; a file that failed may fail again then."""
+        if self.failure is not None and (error is None or type(error) is type(self.failure)):
+            raise self.failure
+
     def run(self) -> None:
-        with stopping(self._monitor.close), self._ending():
+        with stopping(self._stop), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
                     break
@@ -110,7 +196,8 @@ class Session:
                 if self._is_over(snapshot.end):
                     break
 
-    def run_screen(self) -> None:
+    def run_screen(self, keys: TextIO) -> None:
+        """The loop with a screen, and `keys` from a terminal."""
         from netmon.display.terminal import Terminal  # noqa: PLC0415  only the screen needs it
 
         settings = self._settings
@@ -124,13 +211,14 @@ class Session:
         def stop() -> None:
             nonlocal is_stopped
             is_stopped = True
+            self._patience.end()
             if display is not None:
                 display.stop()
 
-        with stopping(stop), self._ending(), Terminal(self._console.stdout) as terminal:
+        with stopping(stop), self._ending(), Terminal(self._console.stdout) as terminal, restoring(terminal.close):
             terminal.enter(self._first_frame(*terminal.size))
             player = self._player() if settings.read and not whole_file else None
-            display = self._display(terminal, player, stays=whole_file)
+            display = self._display(terminal, keys, player, stays=whole_file)
             self._note = display.note
             if is_stopped:
                 display.stop()
@@ -139,26 +227,43 @@ class Session:
             else:
                 display.run(self._frames_as_they_come(), self._monitor.close)
 
+    def _stop(self) -> None:
+        self._patience.end()
+        self._monitor.close()
+
+    def _say(self, text: str) -> None:
+        self._console.say(text, self._patience if self._patience.is_ending else None)
+
     @property
-    def _plain_glyphs(self) -> bool:
-        return self._settings.ascii or not self._console.speaks_unicode
+    def _glyphs(self) -> Glyphs:
+        from netmon.display.themes import ASCII, CONSOLE, UNICODE  # noqa: PLC0415  as above
+
+        if self._settings.ascii or not self._console.speaks_unicode:
+            return ASCII
+        return CONSOLE if self._console.environment.get("TERM", "").startswith("linux") else UNICODE
 
     def _first_frame(self, width: int, height: int) -> list[str]:
         """What there is before the first interval has ended, in no colours."""
         from netmon.display.layout import screen  # noqa: PLC0415  as above
         from netmon.display.view import View  # noqa: PLC0415  as above
 
-        lines = screen(View(plain_glyphs=self._plain_glyphs), width, height)
+        lines = screen(View(glyphs=self._glyphs), width, height)
         return ["".join(text for _, text in line) for line in lines]
 
-    def _display(self, terminal: Terminal, player: Player | None, *, stays: bool) -> Display:
+    def _display(self, terminal: Terminal, keys: TextIO, player: Player | None, *, stays: bool) -> Display:
+        from netmon.display import themes  # noqa: PLC0415  as above
         from netmon.display.app import Display  # noqa: PLC0415  takes longer than all the rest, which is on the screen
+        from netmon.display.keyboard import Keyboard  # noqa: PLC0415  as above
 
+        settings, environment = self._settings, self._console.environment
+        has_color = self._console.wants_color(settings.color)
         return Display(
-            color=self._console.wants_color(self._settings.color),
-            plain_glyphs=self._plain_glyphs,
+            colors=themes.depth(environment) if has_color else themes.MONOCHROME,
+            glyphs=self._glyphs,
             stays=stays,
-            theme=self._settings.theme,
+            theme=themes.theme_for(environment) if settings.theme == "auto" else settings.theme,
+            input=Keyboard(keys),
+            on_failure=lambda error: self._fail(error, "the screen"),
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
@@ -211,20 +316,25 @@ class Session:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)
-            self._console.say("".join(self._notes or ()) + summary(self.frame, color=color))
+            self._say("".join(self._notes or ()) + summary(self.frame, color=color))
 
     def _take_log(self) -> None:
         """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""
         levels = ("error", "warning", "info", "debug")
         heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
-        lines = [f"netmon: {level}: {message}\n" for level, message in self._monitor.log() if level in heard]
+        told = [(level, fmt.sanitize(message)) for level, message in self._monitor.log()]
+        self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in told)
+        told += [("error", fmt.sanitize(news)) for outlet in self._outlets for news in outlet.news()]
+        self._report([f"netmon: {level}: {message}\n" for level, message in told if level in heard])
+
+    def _report(self, lines: list[str]) -> None:
         if self._notes is not None:
             self._notes.extend(lines)
             if lines and self._note is not None:
                 more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
                 self._note(lines[-1].strip().removeprefix("netmon: ") + more)
         elif lines:
-            self._console.say("".join(lines))
+            self._say("".join(lines))
 
 
 def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, once: bool) -> Monitor:
@@ -234,6 +344,17 @@ def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exc
     """
     limits = (settings.timeout, settings.window if once and not settings.read else None)
     timeout = min((limit for limit in limits if limit is not None), default=None)
+    try:
+        return _made(settings, default_filter, plays=plays, exchanges=exchanges, timeout=timeout)
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{error.object}: is no text; only the names of files need be none") from error
+    except ValueError as error:  # from here on, none is a matter of usage
+        raise ConfigError(str(error)) from error
+
+
+def _made(
+    settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, timeout: float | None
+) -> Monitor:
     return Monitor(
         settings.interfaces,
         read=settings.read,
@@ -254,31 +375,18 @@ def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exc
     )
 
 
-def _outputs(settings: Settings, files: ExitStack) -> Iterator[Sink]:
-    """The sinks of ``--output``, by the extension of the file."""
-    for name in settings.output:
-        stream = files.enter_context(open(name, _mode(settings, name)))  # noqa: SIM115  closed with the others
-        yield Ndjson(stream) if name.endswith(".ndjson") else Document(stream)
-
-
-def _mode(settings: Settings, name: str) -> Literal["ab", "wb", "xb"]:
-    """How an output is opened. What is there is never replaced unasked; a pipe has nothing to replace."""
-    if settings.append:
-        return "ab"
-    return "wb" if settings.force or (os.path.exists(name) and not os.path.isfile(name)) else "xb"
-
-
-def _stdout(settings: Settings, console: Console) -> Sink:
-    """The sink for standard output."""
+def _stdout(settings: Settings, console: Console, text: Text, stream: Stream) -> Sink:
+    """The sink for standard output, as text or as it is."""
     if settings.requests:
         from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
 
-        return Requests(console.stdout, as_json=settings.format in ("ndjson", "json"))
+        return Requests(text, as_json=settings.format in ("ndjson", "json"))
     if settings.format == "ndjson":
-        return Ndjson(console.stdout.buffer)
+        return Ndjson(stream)
     if settings.format == "json":
-        return Document(console.stdout.buffer)
+        return Document(stream)
     from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
 
     color = console.wants_color(settings.color)
-    return Plain(console.stdout, window=settings.window, top=settings.top, color=color)
+    plays = bool(settings.read) and settings.speed is not None
+    return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)

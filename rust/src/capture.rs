@@ -1,7 +1,7 @@
 //! The edge where packets come in: the only code that knows libpcap and capture files.
 //!
 //! [`live`] opens interfaces, [`file`] reads captures, [`filter`] picks packets out of them, [`interfaces`] says which
-//! there are, [`clocks`] reads the clocks, [`wait`] sleeps until something happens. All of them hand over
+//! there are, [`links`] when they change, [`traffic`] how busy they are, [`clocks`] reads the clocks, [`wait`] sleeps until something happens. All of them hand over
 //! [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they carry.
 
 pub mod clocks;
@@ -9,8 +9,10 @@ pub mod fanout;
 pub mod file;
 pub mod filter;
 pub mod interfaces;
+pub mod links;
 pub mod live;
 pub mod prefetch;
+pub mod traffic;
 pub mod wait;
 
 use std::io;
@@ -67,9 +69,11 @@ pub const UNTAGGED_TUNNELS_FILTER: &str = without_tags!(concat!(tunnels!(), plai
 
 /// libpcap's `MAXIMUM_SNAPLEN`: offloads hand over frames far beyond any MTU.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
-/// Kernel buffer per interface: 32 MiB hold a fifth of a second of 1.3 Gbit/s while the interpreter is busy elsewhere;
-/// libpcap's own 2 MiB hold a hundredth.
-pub const DEFAULT_BUFFER_SIZE: u32 = 32 * 1024 * 1024;
+/// Kernel buffers of all interfaces together, unless each is given a size: eight of the largest.
+pub const BUFFER_BUDGET: u64 = 256 << 20;
+/// The largest kernel buffer that an interface gets of them: it holds a fifth of a second of 1.3 Gbit/s while the
+/// interpreter is busy elsewhere; libpcap's own 2 MiB hold a hundredth.
+pub const LARGEST_BUFFER: u64 = 32 << 20;
 
 /// Why a capture cannot begin or go on.
 #[derive(Debug, thiserror::Error)]
@@ -112,6 +116,9 @@ pub enum Error {
         /// libpcap's or the system's words.
         reason: String,
     },
+    /// A stage panicked, and again when it was begun anew.
+    #[error("internal error, twice: {0}; this is a fault of netmon, and what it had counted until then is told")]
+    Internal(String),
     /// The system refused something basic.
     #[error(transparent)]
     System(#[from] io::Error),

@@ -13,9 +13,12 @@ mod files;
 mod intervals;
 mod live;
 mod queue;
+mod sturdy;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -26,6 +29,8 @@ use crate::capture::{self, Error, fanout};
 use crate::pipeline::decode::Folded;
 use queue::Queue;
 pub use queue::{Next, Overflow};
+pub use sturdy::keep_panics_quiet;
+use sturdy::panic_words;
 
 /// Where packets come from.
 #[derive(Clone, Debug)]
@@ -33,7 +38,7 @@ pub enum Source {
     /// Interfaces.
     Live(Selection),
     /// Capture files, merged by time; `-` is standard input. The names are what some of them are called instead of their path.
-    Files(Vec<String>, HashMap<String, String>),
+    Files(Vec<PathBuf>, HashMap<PathBuf, String>),
 }
 
 /// What to run.
@@ -59,6 +64,8 @@ pub const MAX_WORKERS: usize = 64;
 /// How grave a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
+    /// Something that was asked for was not done whole.
+    Error,
     /// Good to know.
     Info,
     /// Something is not seen that could be.
@@ -82,6 +89,9 @@ impl Shared {
         let mut log = lock(&self.log);
         if log.len() < MAX_LOG {
             log.push((level, message));
+        } else if level == Level::Error && log.len() < 2 * MAX_LOG {
+            // An error is told however many warnings there are.
+            log.push((level, message));
         }
     }
 }
@@ -96,10 +106,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Engine {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    opened: Mutex<Receiver<Result<(), Error>>>,
+}
+
+/// Who waits until the source is open, or cannot be opened.
+#[derive(Debug)]
+pub struct Opened(SyncSender<Result<(), Error>>);
+
+impl Opened {
+    /// Tells what came of it, once.
+    fn tell(&self, result: Result<(), Error>) {
+        // Nobody may wait any more.
+        let _ = self.0.try_send(result);
+    }
 }
 
 impl Engine {
-    /// Opens the source and begins to capture.
+    /// Begins to open the source, and then to capture, in a thread of its own: see [`Engine::wait_until_open`].
     pub fn start(settings: Settings) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             queue: Queue::default(),
@@ -116,15 +139,11 @@ impl Engine {
             timeout,
             began: OnceLock::new(),
         };
-        let run: Box<dyn FnOnce() -> Result<(), Error> + Send> = match source {
-            Source::Live(selection) => {
-                let live = live::Live::open(job, selection, capture)?;
-                Box::new(move || live.run())
-            }
-            Source::Files(paths, names) => {
-                let files = files::Files::open(job, paths, names, capture.filter, capture.snaplen)?;
-                Box::new(move || files.run())
-            }
+        let (sender, opened) = sync_channel(1);
+        let told = Opened(sender);
+        let run = move || match source {
+            Source::Live(selection) => live::run(job, selection, capture, &told),
+            Source::Files(paths, names) => files::run(job, paths, names, capture.filter, capture.snaplen, &told),
         };
         let queue = shared.clone();
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
@@ -134,7 +153,17 @@ impl Engine {
                 Err(panic) => Err(format!("internal error: {}", panic_words(&*panic))),
             });
         })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened) })
+    }
+
+    /// Whether the source is open or cannot be opened, waiting for it at most so long; `None` if neither is known yet.
+    pub fn wait_until_open(&self, timeout: Duration) -> Option<Result<(), Error>> {
+        match lock(&self.opened).recv_timeout(timeout) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => None,
+            // Told before, or what happened instead is told by the queue.
+            Err(RecvTimeoutError::Disconnected) => Some(Ok(())),
+        }
     }
 
     /// The next snapshot, waiting for it at most so long.
@@ -169,11 +198,6 @@ impl Drop for Engine {
     }
 }
 
-fn panic_words(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
 /// What both kinds of source need to know.
 #[derive(Debug)]
 struct Job {
@@ -195,6 +219,11 @@ impl Job {
 
     fn deadline(&self) -> Option<Instant> {
         self.began.get().zip(self.timeout).and_then(|(began, timeout)| began.checked_add(timeout))
+    }
+
+    /// It is over, or somebody wants it to be.
+    fn is_ending(&self) -> bool {
+        self.is_over() || self.shared.bell.is_rung()
     }
 
     fn is_over(&self) -> bool {

@@ -22,6 +22,7 @@ pub mod nat;
 pub mod packet;
 pub mod reassembly;
 pub mod snapshot;
+mod steps;
 pub mod tls;
 
 use aggregate::{Aggregate, Ticket};
@@ -108,6 +109,11 @@ impl Pipeline {
         self.intake.add_interface(id);
     }
 
+    /// Says since when an interface is watched that was not there at the start.
+    pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
+        self.stages.aggregate.set_watched_since(id, since);
+    }
+
     /// Takes a packet.
     pub fn push(&mut self, packet: &Packet<'_>) {
         if let Some(now) = self.clock.follow(packet.ts) {
@@ -162,6 +168,19 @@ impl Pipeline {
         self.stages.aggregate.capture().unread += packets;
     }
 
+    /// After a panic in a stage: connections and fragments are forgotten, since nobody knows in what state they are. What the
+    /// interval has counted stays, and they are counted as evicted and incomplete.
+    pub fn restart(&mut self) {
+        self.intake.restart();
+        self.stages.flows.restart();
+        self.stages.exchanges = Shared::default();
+    }
+
+    /// Packets counted in the open interval.
+    pub fn received(&self) -> u64 {
+        self.stages.aggregate.received()
+    }
+
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
@@ -195,6 +214,8 @@ impl Stages {
     /// Counts the packet of a segment, and follows the segment through the stages.
     fn take_segment(&mut self, segment: &Segment<'_>, place: Place, wire_len: u32, is_truncated: bool) {
         let Self { flows, exchanges, aggregate } = self;
+        #[cfg(test)]
+        assert!(!segment.payload.starts_with(FAULT), "a fault injected by a test");
         let protocol = flows.push(segment, place, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten();
         aggregate.packet(segment.interface, wire_len, is_truncated, protocol);
     }
@@ -203,6 +224,10 @@ impl Stages {
         self.flows.tick(now, &mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
     }
 }
+
+/// A segment that begins so makes a stage panic, in tests.
+#[cfg(test)]
+pub(crate) const FAULT: &[u8] = b"\0fault\0";
 
 #[cfg(test)]
 pub(crate) mod tests;

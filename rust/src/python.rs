@@ -6,9 +6,11 @@
 
 #![allow(clippy::doc_markdown, reason = "docstrings are not Markdown")]
 
+mod allocator;
 mod engine;
 mod held;
 mod kept;
+mod legible;
 mod ranking;
 mod records;
 mod rows;
@@ -38,12 +40,12 @@ create_exception!(netmon, FilterError, PyValueError, "The BPF expression does no
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
-        let words = error.to_string();
+        let words = legible::legible(&error.to_string());
         match error {
             Error::NotPermitted { .. } => PyPermissionError::new_err(words),
             Error::NoInterface(_) | Error::File { .. } | Error::LinkType { .. } => SourceError::new_err(words),
             Error::Filter(_) => FilterError::new_err(words),
-            Error::Failed { .. } | Error::System(_) => CaptureError::new_err(words),
+            Error::Failed { .. } | Error::Internal(_) | Error::System(_) => CaptureError::new_err(words),
         }
     }
 }
@@ -69,19 +71,30 @@ mod _core {
     #[pymodule_export]
     use super::window::{Point, Window};
     #[pymodule_export]
-    use super::{CaptureError, FilterError, SourceError, libpcap_version, list_interfaces};
+    use super::{CaptureError, FilterError, SourceError, libpcap_version, limit_allocator, list_interfaces};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::engine::keep_panics_quiet();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OTHER", crate::pipeline::snapshot::OTHER)?;
         module.add("SORT_KEYS", PyTuple::new(module.py(), Key::ALL.map(|(name, _)| name))?)?;
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;
-        module.add("DEFAULT_BUFFER_SIZE", crate::capture::DEFAULT_BUFFER_SIZE)?;
+        module.add("BUFFER_BUDGET", crate::capture::BUFFER_BUDGET)?;
         Ok(())
     }
+}
+
+/// Keeps the memory of a process that runs for days from growing by holes.
+///
+/// One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
+/// back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
+/// allocator cannot be told.
+#[pyfunction]
+fn limit_allocator() -> bool {
+    allocator::limit()
 }
 
 /// The version of libpcap in its own words.

@@ -1,7 +1,7 @@
 """The terminal: frames and keys go in, the view they make is drawn, at most ten times a second.
 
 One window with one control, which draws what `layout.screen` gives for the view of the moment. Waits for nothing and
-knows nothing of captures; however it ends, the terminal is as it was.
+knows nothing of captures; however it ends, the terminal is as it was. A failure to draw ends nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from netmon.display import export
 from netmon.display.control import Canvas, bindings
 from netmon.display.keys import LEAP, Action
 from netmon.display.rows import warm
-from netmon.display.themes import THEMES
+from netmon.display.themes import ALL, MONOCHROME, THEMES, UNICODE, Glyphs
 from netmon.display.view import View
 from netmon.frames import Frame
 
@@ -59,14 +59,14 @@ class Display:
     """The screen. `stop` and `note` may be called from anywhere, signal handlers included.
 
     With `stays`, the end of the capture leaves the screen up until a key quits. Without `controls`, the keys that need
-    them do nothing.
+    them do nothing. `colors` is the bits of a colour. `on_failure` is told what went wrong in drawing or in a key.
     """
 
     def __init__(
         self,
         *,
-        color: bool = True,
-        plain_glyphs: bool = False,
+        colors: int = ALL,
+        glyphs: Glyphs = UNICODE,
         stays: bool = False,
         theme: str = "dark",
         controls: Controls | None = None,
@@ -74,8 +74,9 @@ class Display:
         input: Input | None = None,  # noqa: A002  prompt_toolkit's word
         output: Output | None = None,
         terminal: Terminal | None = None,
+        on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
-        self.view = View(plain_glyphs=plain_glyphs)
+        self.view = View(glyphs=glyphs)
         self.commands: dict[str, Callable[[], None]] = {
             "quit": self.stop,
             "suspend": self.suspend,
@@ -93,17 +94,20 @@ class Display:
         self._controls = controls
         self.player = player
         self._is_stopped = False
-        self._failure: BaseException | None = None
+        self._on_failure = on_failure
+        self._failed = ""
         self._notice: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Lock()
         self._terminal = terminal
+        has_colors = colors > MONOCHROME and theme != "none"
         self._app = _Application(
             terminal,
+            self.fail,
             layout=Layout(Window(Canvas(self), always_hide_cursor=True)),
             key_bindings=bindings(self),
-            style=Style.from_dict(THEMES[theme if color else "none"]),
-            color_depth=_depth(color and theme != "none"),
+            style=Style.from_dict(THEMES[theme if has_colors else "none"]),
+            color_depth=ColorDepth(f"DEPTH_{colors if has_colors else MONOCHROME}_BIT"),
             mouse_support=Condition(lambda: self.view.has_mouse),
             full_screen=True,
             min_redraw_interval=REDRAW,
@@ -116,12 +120,14 @@ class Display:
         """Draws `frames` until `stop`, a key that quits, or their end.
 
         `close` is called when the screen is left; the frames that still come then are taken, and not drawn. Raises
-        what taking or drawing them raised.
+        what taking them raised.
         """
         asyncio.run(self._run(frames, close))
 
     async def _run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
-        asyncio.get_running_loop().set_exception_handler(self._fail)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: self.fail(_error_of(context)))
+        if self._terminal is not None:
+            self._terminal.flush()  # the rest of the first frame, which was written before there was a loop
         feed = asyncio.create_task(self._feed(frames))
         is_interrupted = False
         try:
@@ -137,14 +143,14 @@ class Display:
             if self._terminal is not None:
                 self._terminal.close()
             await asyncio.gather(feed, *self._tasks, return_exceptions=is_interrupted)
-        if self._failure is not None:
-            raise self._failure
 
     async def _feed(self, frames: AsyncIterator[Frame | Moment]) -> None:
         try:
             async for frame in frames:
-                await asyncio.to_thread(warm, _with(self.view, frame))  # ranking must not hold up the keys
-                self.show(frame)
+                with self._failing():
+                    await asyncio.to_thread(warm, _with(self.view, frame))  # ranking must not hold up the keys
+                with self._failing():
+                    self.show(frame)
             self._end()
         except BaseException:
             self.stop()
@@ -199,7 +205,11 @@ class Display:
             self.change(lambda view: view.with_changed(frame))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        async def guarded() -> None:
+            with self._failing():
+                await work
+
+        task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -218,6 +228,8 @@ class Display:
 
     def _switch_mouse(self) -> None:
         self.change(lambda view: view.with_mouse())
+        if self._terminal is not None:
+            self._terminal.has_mouse = True
         self._note("mouse on: click a row, twice opens it" if self.view.has_mouse else "mouse off")
 
     def after_drawing(self, call: Callable[[], None]) -> None:
@@ -239,11 +251,14 @@ class Display:
         def stop() -> None:
             if self._terminal is not None:
                 self._terminal.drain()
+                self._terminal.lend()
             before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does it
             signal.signal(signal.SIGTSTP, before)
 
         if self._app.is_running and self._app.context is not None:
+            if self._terminal is not None:
+                self._terminal.hush()
             self._app.context.copy().run(run_in_terminal, stop)
 
     def _started(self) -> None:
@@ -254,10 +269,25 @@ class Display:
         if self._app.is_running and self._app.future and not self._app.future.done():
             self._app.exit()
 
-    def _fail(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Drawing failed: leave the screen first, then let the caller know."""
-        self._failure = self._failure or context.get("exception") or RuntimeError(context["message"])
-        self._leave()
+    def fail(self, error: Exception) -> None:
+        """Something of the screen failed, which stops nothing else: tells of it, once if it goes on."""
+        if repr(error) != self._failed:
+            self._failed = repr(error)
+            self._on_failure(error)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """What fails here is told of, and no more."""
+        try:
+            yield
+        except Exception as error:  # whatever it is, the capture and the outputs go on
+            self.fail(error)
+
+
+def _error_of(context: dict[str, Any]) -> Exception:
+    """What the event loop has to tell of."""
+    error = context.get("exception")
+    return error if isinstance(error, Exception) else RuntimeError(context["message"])
 
 
 def _with(view: View, shown: Frame | Moment) -> View:
@@ -265,17 +295,21 @@ def _with(view: View, shown: Frame | Moment) -> View:
 
 
 class _Application(Application[None]):
-    """Draws nothing while the terminal is behind; what there is then, once it is not."""
+    """Draws nothing while the terminal is behind; what there is then, once it is not. Drawing raises nothing."""
 
-    def __init__(self, terminal: Terminal | None, **how: Any) -> None:
+    def __init__(self, terminal: Terminal | None, fail: Callable[[Exception], None], **how: Any) -> None:
         super().__init__(**how)
         self._terminal = terminal
+        self._fail = fail
         if terminal is not None:
             terminal.on_ready = self.invalidate
 
     def _redraw(self, render_as_done: bool = False) -> None:
         if render_as_done or self._terminal is None or not self._terminal.is_behind:
-            super()._redraw(render_as_done)
+            try:
+                super()._redraw(render_as_done)
+            except Exception as error:  # as in `Display._failing`
+                self._fail(error)
 
 
 def _output(terminal: Terminal) -> Output:
@@ -294,11 +328,3 @@ def _signals(suspend: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         loop.remove_signal_handler(signal.SIGTSTP)
-
-
-def _depth(color: bool) -> ColorDepth:
-    if not color:
-        return ColorDepth.DEPTH_1_BIT
-    if os.environ.get("COLORTERM") in ("truecolor", "24bit"):
-        return ColorDepth.DEPTH_24_BIT
-    return ColorDepth.DEPTH_4_BIT if os.environ.get("TERM") == "linux" else ColorDepth.DEPTH_8_BIT

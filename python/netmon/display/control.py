@@ -13,6 +13,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEventType
 
+from netmon import format as fmt
 from netmon.display import moves, tables
 from netmon.display.keys import KEYS, TYPING, Key
 from netmon.display.layout import boxes, screen
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.mouse_events import MouseEvent
 
     from netmon.display.app import Display
+    from netmon.display.canvas import Line
     from netmon.display.view import View
 
 WHEEL = 3
@@ -38,7 +40,11 @@ class Canvas(UIControl):
 
     def create_content(self, width: int, height: int) -> UIContent:
         self._size = (width, height)
-        lines = screen(self._display.view, width, height)
+        try:
+            lines = screen(self._display.view, width, height)
+        except Exception as error:  # the capture and the outputs go on, and keys still work
+            self._display.fail(error)
+            lines = undrawn(error, width, height)
         return UIContent(get_line=lambda row: list(lines[row]), line_count=len(lines), show_cursor=False)
 
     def is_focusable(self) -> bool:
@@ -52,6 +58,17 @@ class Canvas(UIControl):
         elif kind is MouseEventType.MOUSE_UP:
             where = mouse_event.position
             self._display.change(lambda view: clicked(view, self._size, where.x, where.y))
+
+
+def undrawn(error: Exception, width: int, height: int) -> list[Line]:
+    """The screen when there is none."""
+    said = (
+        "the screen cannot be drawn",
+        repr(error),
+        "the capture and the outputs go on; other views may work, q quits",
+    )
+    lines: list[Line] = [[("class:bad", fmt.sanitize(text)[:width])] for text in said]
+    return [*lines, *([] for _ in range(height))][:height]
 
 
 def clicked(view: View, size: tuple[int, int], x: int, y: int) -> View:

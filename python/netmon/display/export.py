@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
+from netmon import safe_file
 from netmon.display.rows import rows_of
 from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
@@ -42,6 +43,7 @@ NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
         ("value", lambda alert: alert.value),
         ("threshold", lambda alert: alert.rule.threshold),
         ("lasted", lambda alert: alert.duration),
+        ("times", lambda alert: alert.times),
     ),
 }
 """What a row is called, where that is more than its name."""
@@ -67,8 +69,7 @@ def write(view: View, panel: Panel) -> str:
     for number in range(1, 1000):
         path = Path(f"{stem}.csv" if number == 1 else f"{stem}-{number}.csv")
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(text)
+            safe_file.write_new(str(path), text.encode())
         except FileExistsError:
             continue
         return path.name

@@ -181,7 +181,7 @@ def _interface_hosts(view: View, frame: Frame, sort: Sort, matching: str) -> Row
 @lru_cache(maxsize=2)
 def _seen_on(frame: Frame, interface: str, sort: Sort, matching: str) -> Rows:
     """The hosts of which exchanges are kept that passed an interface."""
-    names = {each.host for each in frame.tail.all if each.interface == interface and admits(each.host, matching)}
+    names = {each.host for each in frame.tail.exchanges if each.interface == interface and admits(each.host, matching)}
     found = (frame.window.host(name) for name in sorted(names)[:HOSTS_OF_INTERFACE])
     hosts = _sorted([host for host in found if host is not None], Panel.INTERFACE_HOSTS, sort)
     return listed(hosts, lambda host: host.name)
@@ -209,7 +209,7 @@ def _kept(frame: Frame, off: frozenset[str], about: Place, matching: str, ordere
             and (not matching or admits(_words(exchange, about), matching))
         )
 
-    found = [exchange for exchange in frame.tail.all if is_meant(exchange)]
+    found = [exchange for exchange in frame.tail.exchanges if is_meant(exchange)]
     return listed(_sorted(found, *ordered), lambda exchange: exchange)
 
 

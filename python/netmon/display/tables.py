@@ -160,12 +160,12 @@ def _marked(view: View, panel: Panel, line: Line, selected: bool, width: int) ->
 
 def alerts(view: View, width: int, height: int) -> list[Line]:
     """The log of alerts, the newest first."""
-    waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.alerts)
-    said = f"ALERTS {len(view.alerts)}" if view.alerts else "ALERTS"
+    waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.told)
+    said = f"ALERTS {len(view.told)}" if view.told else "ALERTS"
     said += f", {waiting} not acknowledged" if waiting and width >= 34 else ""
     style = "class:heading.focus" if view.focus is Panel.ALERTS else "class:heading.title"
     lines = [canvas.fit([(style, f" {said} ")], width, "class:heading")]
-    if not view.alerts:
+    if not view.told:
         lines.append(canvas.fit([("class:dim", "   none so far")], width))
         return lines[:height]
     rows = rows_of(view, Panel.ALERTS)
@@ -183,15 +183,23 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     """When, what, how much; what does not fit whole is left out."""
     rule, at = alert.rule, fmt.clock(alert.at)
     if alert.state == "recovered":
-        items: list[Line] = [[("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")]]
+        items: list[Line] = [
+            [("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")],
+            *_repeated(alert),
+        ]
     else:
         items = [
             [("class:warn" if acknowledged else "class:bad", "ALERT    ")],
             [("", f"  {fmt.count(alert.value)} {rule.metric}")],
             [("", f" in {fmt.duration(rule.span)}")],
+            *_repeated(alert),
             [("class:dim", "  acknowledged" if acknowledged else "  a acknowledges")],
         ]
     when: Line = [("class:dim", f"{at}  ")]
     if room < len("00:00:00  RECOVERED"):
         return canvas.fit([fragment for item in items for fragment in item], room)
     return canvas.whole([when, *items], room)
+
+
+def _repeated(alert: Alert) -> list[Line]:
+    return [[("class:warn", f"  {fmt.times(alert.times)}")]] if alert.times > 1 else []

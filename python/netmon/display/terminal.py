@@ -12,7 +12,7 @@ import select
 import termios
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from netmon.console import PATIENCE
 
@@ -22,8 +22,19 @@ if TYPE_CHECKING:
 
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 
+NO_MOUSE = b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"
+
 # Ends what may have been cut in the middle, then: colours, alternate screen, cursor, mouse, pasting as they were.
-RESTORE = b"\x18\x1b[0m\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\r"
+RESTORE = b"\x18\x1b[0m\x1b[?1049l\x1b[?25h" + NO_MOUSE + b"\x1b[?2004l\r"
+
+QUIET = 0.05
+"""Seconds without a report after which a mouse that was told to be quiet is; one in motion reports more often."""
+
+PATIENCE_WITH_MOUSE = 0.5
+"""Seconds that is waited for at the most."""
+
+LOCAL, CHARACTERS = 3, 6
+"""Where the attributes of a terminal have the modes of its line and the special characters."""
 
 
 class Terminal:
@@ -36,6 +47,9 @@ class Terminal:
         self._fd = _open(self._tty)
         self._pending = bytearray()
         self._is_entered = False
+        self._attributes: list[Any] | None = None
+        self.has_mouse = False
+        """Whether reports of the mouse were asked for, and some may still be on their way."""
         self._watched: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> Self:
@@ -53,10 +67,46 @@ class Terminal:
         return 80, 24
 
     def enter(self, lines: Iterable[str]) -> None:
-        """The first frame, before what draws the others is loaded; `close` leaves it, whatever happens meanwhile."""
+        """The first frame, before what draws the others is loaded; `close` leaves it, whatever happens meanwhile.
+
+        From here on nothing that is typed is echoed, stops the output or the process, or waits for the end of a line.
+        """
+        self._enter_line()
         self._is_entered = True
         self.write(ENTER + "\r\n".join(lines) + "\x1b[H")
         self.flush()
+
+    def _enter_line(self) -> None:
+        with suppress(OSError, termios.error):
+            attributes = termios.tcgetattr(self._tty)
+            self._attributes = [*attributes[:CHARACTERS], attributes[CHARACTERS][:]]
+            attributes[0] &= ~termios.IXON
+            attributes[LOCAL] &= ~(termios.ECHO | termios.ICANON)
+            for which, value in ((termios.VMIN, 1), (termios.VTIME, 0), (termios.VSUSP, b"\0")):
+                attributes[CHARACTERS][which] = value
+            termios.tcsetattr(self._tty, termios.TCSANOW, attributes)
+
+    def lend(self) -> None:
+        """Leaves the modes of the line as they were, for whoever has the terminal next."""
+        if self._attributes is not None:
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(self._tty, termios.TCSANOW, self._attributes)
+
+    def hush(self) -> None:
+        """Has the mouse be quiet, and throws away what it said meanwhile, which a shell would take for a command."""
+        if self.has_mouse:
+            self._pending += NO_MOUSE
+            self.drain()
+            self._discard()
+
+    def _discard(self) -> None:
+        waited = select.poll()
+        waited.register(self._tty, select.POLLIN)
+        until = time.monotonic() + PATIENCE_WITH_MOUSE
+        with suppress(OSError, termios.error):
+            termios.tcflush(self._tty, termios.TCIFLUSH)
+            while time.monotonic() < until and waited.poll(QUIET * 1000):
+                termios.tcflush(self._tty, termios.TCIFLUSH)
 
     def fileno(self) -> int:
         return self._tty
@@ -106,6 +156,9 @@ class Terminal:
                 termios.tcflush(self._fd, termios.TCOFLUSH)
                 self._pending[:] = RESTORE
                 self._push()
+        elif self.has_mouse:
+            self._discard()
+        self.lend()
         self._pending.clear()
         os.close(self._fd)
         self._fd = -1

@@ -1,4 +1,4 @@
-"""Colours by role, in three themes, and the characters to draw with.
+"""Colours by role, in four themes, and the characters to draw with.
 
 Every colour has a word or a sign beside it on the screen, so that nothing is lost without colours. Terminals of 256 and
 16 colours get the nearest ones.
@@ -6,7 +6,11 @@ Every colour has a word or a sign beside it on the screen, so that nothing is lo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DARK = {
     "brand": "bold #58a6ff",
@@ -69,7 +73,59 @@ NONE = {
     "key": "bold",
 }
 
-THEMES = {"dark": DARK, "light": LIGHT, "none": NONE}
+PALETTE = {
+    "brand": "bold ansicyan",
+    "heading": "underline",
+    "heading.title": "underline bold",
+    "heading.focus": "bg:ansiblue ansiwhite bold",
+    "heading.sort": "underline bold",
+    "cursor": "reverse",
+    "strong": "bold",
+    "ok": "ansigreen",
+    "warn": "ansiyellow",
+    "bad": "ansired bold",
+    "alert": "bg:ansired ansiwhite bold",
+    "notice": "bg:ansiyellow ansiblack bold",
+    "tab.here": "bg:ansiblue ansiwhite bold",
+    "spark": "ansicyan",
+    "spark.second": "ansimagenta",
+    "key": "ansicyan bold",
+}
+"""The eight colours that a person chose for the terminal, and its own for text. Grey is not among them: some palettes
+have the background there."""
+
+THEMES = {"dark": DARK, "light": LIGHT, "palette": PALETTE, "none": NONE}
+
+MONOCHROME, SIXTEEN, MANY, ALL = 1, 4, 8, 24
+"""Bits of a colour."""
+
+DEPTHS = (
+    (re.compile(r"vt\d.*|.*-(m|mono)"), MONOCHROME),
+    (re.compile(r"linux.*|ansi.*|cons25.*|wsvt25.*|cygwin|eterm-color|.*-16color"), SIXTEEN),
+    (re.compile(r"screen([-.].*)?"), MANY),
+)
+"""What terminals have, by TERM, whatever COLORTERM says: it is inherited by what runs inside, as screen does."""
+
+LIGHT_COLOURS = {7, *range(9, 16)}
+"""Those of the sixteen that a background is light in."""
+
+
+def depth(environment: Mapping[str, str]) -> int:
+    """How many colours a terminal has, as bits of a colour."""
+    term = environment.get("TERM", "")
+    for pattern, bits in DEPTHS:
+        if pattern.fullmatch(term):
+            return bits
+    is_whole = environment.get("COLORTERM") in ("truecolor", "24bit") or term.endswith("-direct")
+    return ALL if is_whole else MANY
+
+
+def theme_for(environment: Mapping[str, str]) -> str:
+    """The theme that suits a terminal: by how many colours it has, and what COLORFGBG says of its background."""
+    if depth(environment) == SIXTEEN:
+        return "palette"
+    background = environment.get("COLORFGBG", "").rpartition(";")[2]
+    return "light" if background.isdecimal() and int(background) in LIGHT_COLOURS else "dark"
 
 
 class Glyphs(NamedTuple):
@@ -90,4 +146,7 @@ class Glyphs(NamedTuple):
 
 
 UNICODE = Glyphs("▁▂▃▄▅▆▇█", "█", "░", "▸", "▼", "▲", "·", "…", " · ", "↑↓", "→", "▏")
+CONSOLE = Glyphs("·░▒█", "█", "░", "▶", "▼", "▲", "·", "~", " · ", "↑↓", "→", "_")
+"""What the kernel's own font for the Linux console and each of Debian's have."""
+
 ASCII = Glyphs("_.-=+*%#", "#", ".", ">", "v", "^", ".", "~", " | ", "j k", "->", "_")

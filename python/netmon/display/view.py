@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netmon.display.themes import ASCII, UNICODE, Glyphs
+from netmon.display.themes import UNICODE, Glyphs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +134,7 @@ class View(NamedTuple):
     first_length: float | None = None
     """The length of the window that was set."""
     has_mouse: bool = False
-    plain_glyphs: bool = False
+    glyphs: Glyphs = UNICODE
     progress: Progress | None = None
     """Where in a file that is played one is."""
 
@@ -142,10 +142,6 @@ class View(NamedTuple):
     def frame(self) -> Frame | None:
         """The frame to draw: the newest, or the one held by a pause."""
         return self.held or self.newest
-
-    @property
-    def glyphs(self) -> Glyphs:
-        return ASCII if self.plain_glyphs else UNICODE
 
     @property
     def is_paused(self) -> bool:
@@ -161,7 +157,12 @@ class View(NamedTuple):
 
     @property
     def newest_alerts(self) -> list[Alert]:
-        return list(reversed(self.alerts))
+        return list(reversed(self.told))
+
+    @property
+    def told(self) -> tuple[Alert, ...]:
+        """The log of alerts, oldest first; those that are held have a line that is still written on."""
+        return (*self.alerts, *(self.newest.held if self.newest else ()))
 
     @property
     def typed(self) -> str:
@@ -210,7 +211,7 @@ class View(NamedTuple):
         return self._replace(helps=not self.helps, help_row=0)
 
     def with_acknowledged(self) -> View:
-        last = max((alert.at for alert in self.alerts), default=self.acknowledged)
+        last = max((alert.at for alert in self.told), default=self.acknowledged)
         return self._replace(acknowledged=max(last, self.acknowledged))
 
     def with_mouse(self) -> View:

@@ -3,14 +3,13 @@
 Nothing seen gives the empty snapshot.
 """
 
-from typing import BinaryIO
-
 from netmon._core import Snapshot
 from netmon.frames import Frame
+from netmon.sinks import Stream
 
 
 class Document:
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._frame: Frame | None = None
 

@@ -1,12 +1,11 @@
 """Newline-delimited JSON: one snapshot a line, as the native core writes it. Flushed line by line, never delayed."""
 
-from typing import BinaryIO
-
 from netmon.frames import Frame
+from netmon.sinks import Stream
 
 
 class Ndjson:
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
 
     def update(self, frame: Frame) -> None:

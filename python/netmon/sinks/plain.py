@@ -1,23 +1,25 @@
 """The plain report: once per window on a stream that is no terminal, and each alert at the moment it happens.
 
-Reports do not overlap: every snapshot is in exactly one, also where a file skips time. Escape codes only when colour
-was asked for; text from the wire is sanitized.
+Reports do not overlap: every snapshot is in exactly one, also where a file skips time. A silence of a played file
+that lasts a window or longer is one line. Escape codes only when colour was asked for; text from the wire is sanitized.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
 from netmon._core import Host, Interface, Section, Snapshot
 from netmon.absence import reasons
+from netmon.pace import is_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from netmon.alerts import Alert, Gauge
     from netmon.frames import Frame
+    from netmon.sinks import Text
 
 SECTIONS = 5
 """Sections shown of each host; the rest is counted on a line of its own."""
@@ -26,11 +28,12 @@ RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 class Plain:
-    def __init__(self, stream: TextIO, *, window: float, top: int, color: bool = False) -> None:
+    def __init__(self, stream: Text, *, window: float, top: int, color: bool = False, plays: bool = False) -> None:
         self._stream = stream
         self._window = window
         self._top = top
         self._color = color
+        self._plays = plays
         self._held: list[Snapshot] = []
         self._frame: Frame | None = None
         self._due = 0.0
@@ -39,6 +42,10 @@ class Plain:
         snapshot = frame.snapshot
         if self._held and snapshot.start >= self._due:  # a file skipped the rest of the window
             self._report()
+        if self._plays and snapshot.end - snapshot.start >= self._window and is_silent(snapshot):
+            self._report()
+            self._write([silence_line(snapshot), *map(alert_line, frame.alerts)])
+            return
         if not self._held:
             self._due = snapshot.start + self._window - 1e-6  # ends are multiples of the interval in floats
         self._held.append(snapshot)
@@ -50,6 +57,8 @@ class Plain:
 
     def close(self) -> None:
         self._report()
+        if self._frame and (held := self._frame.held):
+            self._write(list(map(alert_line, held)))
 
     def _report(self) -> None:
         if self._held and self._frame:
@@ -86,6 +95,12 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
     elif window.host_count > len(hosts):
         yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
     yield ""
+
+
+def silence_line(snapshot: Snapshot) -> str:
+    return (
+        f"Silence:         no packet for {fmt.duration(snapshot.end - snapshot.start)}, until {fmt.time(snapshot.end)}"
+    )
 
 
 def gauge_text(gauge: Gauge) -> str:
@@ -136,7 +151,7 @@ def no_http(window: Snapshot) -> str:
 
 
 def alert_line(alert: Alert) -> str:
-    at = fmt.time(alert.at, digits=3)
+    at = fmt.time(alert.at, digits=3) + (f", {repeated}" if (repeated := fmt.times(alert.times)) else "")
     if alert.state == "fired":
         return f"ALERT      {alert.rule.metric} = {alert.value} at {at}"
     return f"RECOVERED  after {fmt.duration(alert.duration)} at {at}"

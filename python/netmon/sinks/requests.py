@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 
 if TYPE_CHECKING:
     from netmon._core import Exchange
     from netmon.frames import Frame
+    from netmon.sinks import Text
 
 FIELDS = (
     *("client", "server", "interface", "host", "section", "method", "status"),
@@ -20,7 +21,7 @@ FIELDS = (
 
 
 class Requests:
-    def __init__(self, stream: TextIO, *, as_json: bool = False) -> None:
+    def __init__(self, stream: Text, *, as_json: bool = False) -> None:
         self._stream = stream
         self._line = as_object if as_json else as_text
 

@@ -4,6 +4,7 @@
 //! read is counted. A file that is damaged from somewhere on is read up to there, and says so.
 
 mod blocks;
+mod described;
 mod input;
 mod order;
 mod pages;
@@ -14,8 +15,11 @@ mod unpack;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rustix::fs::OFlags;
@@ -28,7 +32,7 @@ use blocks::{Blocks, Patient, Pipe, Reader};
 pub use blocks::{Lease, Pace};
 use input::Input;
 pub use order::{Given, InOrder};
-use unpack::Unpacked;
+use unpack::{Fault, Unpacked};
 
 /// No record is larger: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
@@ -44,7 +48,7 @@ pub struct Record<'a> {
     /// Its length on the wire.
     pub wire_len: u32,
     /// Which of [`CaptureFile::interfaces`] it came from.
-    pub interface: usize,
+    pub interface: u16,
     /// What was captured of it.
     pub data: &'a [u8],
 }
@@ -58,10 +62,10 @@ pub struct FileInterface {
     pub link_type: Option<LinkType>,
     /// `LINKTYPE_` number.
     pub number: u32,
-    /// Which section of the file describes it.
-    pub section: u32,
-    /// Its number in that section.
+    /// Its number in its section.
     pub place: u32,
+    /// It stands for interfaces that are too many to be told apart.
+    pub is_rest: bool,
 }
 
 /// Packets that were on the link, or are in the file, and are not handed over.
@@ -118,6 +122,8 @@ pub enum Problem {
     Truncated,
     /// It is no capture, or not any more.
     Malformed(String),
+    /// It is compressed and was not read to its end, or is other than what was compressed.
+    Packed(String),
     /// The system failed to read.
     Io(io::Error),
 }
@@ -126,7 +132,7 @@ impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Truncated => f.write_str("ends in the middle of a packet; what is before it was read"),
-            Self::Malformed(what) => f.write_str(what),
+            Self::Malformed(what) | Self::Packed(what) => f.write_str(what),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -134,11 +140,10 @@ impl std::fmt::Display for Problem {
 
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof => Self::Truncated,
-            io::ErrorKind::InvalidData => Self::Malformed(format!("cannot be decompressed any further: {error}")),
-            _ => Self::Io(error),
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Fault>) {
+            return Self::Packed(error.to_string());
         }
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Truncated } else { Self::Io(error) }
     }
 }
 
@@ -167,7 +172,7 @@ pub enum Reach {
 /// A packet in the input's buffer.
 #[derive(Clone, Copy)]
 struct Location {
-    interface: usize,
+    interface: u16,
     ts: Timestamp,
     wire_len: u32,
     at: usize,
@@ -189,13 +194,14 @@ pub struct CaptureFile {
     /// Bytes it takes to go on, at the end of a block; `None` while there may be packets in it.
     needs: Option<usize>,
     is_pipe: bool,
+    is_packed: Arc<AtomicBool>,
 }
 
 impl CaptureFile {
     /// Opens a file; `-` is standard input. What is no file with an end is read by a thread of its own, which rings `news`
     /// when there is some: see [`CaptureFile::begin`].
-    pub fn open(path: &str, pace: Pace, news: &Bell) -> Result<Self, Error> {
-        let failed = |reason: String| Error::File { path: path.to_owned(), reason };
+    pub fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Self, Error> {
+        let failed = |reason: String| Error::File { path: name_of(path), reason };
         let file = open(path).map_err(|error| failed(words(&error)))?;
         let metadata = file.metadata().map_err(|error| failed(words(&error)))?;
         if metadata.is_dir() {
@@ -211,8 +217,9 @@ impl CaptureFile {
         }
         let stop = Bell::new()?;
         let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone() }));
+        let is_packed = source.packedness();
         let blocks = Blocks::of_pipe(Pipe { source: Box::new(source), stop }, news.clone())?;
-        Ok(Self { is_pipe: true, ..Self::of(blocks) })
+        Ok(Self { is_pipe: true, ..Self::of(blocks, is_packed) })
     }
 
     /// Reads a capture from anywhere.
@@ -223,12 +230,14 @@ impl CaptureFile {
     }
 
     fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        Self::of(Blocks::new(Box::new(Unpacked::new(source)), pace))
+        let source = Unpacked::new(source);
+        let is_packed = source.packedness();
+        Self::of(Blocks::new(Box::new(source), pace), is_packed)
     }
 
-    fn of(blocks: Blocks) -> Self {
+    fn of(blocks: Blocks, is_packed: Arc<AtomicBool>) -> Self {
         let input = Input::new(blocks);
-        Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false }
+        Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false, is_packed }
     }
 
     /// Reads up to the first interface, so that a link type nobody can decode is known at once.
@@ -268,6 +277,17 @@ impl CaptureFile {
     /// It can be read once only, and may say nothing for long.
     pub fn is_pipe(&self) -> bool {
         self.is_pipe
+    }
+
+    /// What stopped it, for a packed file: what was packed was whole, so that something of it is missing is no habit of
+    /// those who write captures.
+    fn judge(&self, problem: Problem) -> Problem {
+        match problem {
+            Problem::Truncated | Problem::Malformed(_) if self.is_packed.load(Ordering::Relaxed) => {
+                Problem::Packed(problem.to_string())
+            }
+            other => other,
+        }
     }
 
     /// The next packet, in the order of the file; `None` at the end.
@@ -389,9 +409,19 @@ impl Format {
     }
 }
 
+/// A path as text. A byte that belongs to no character is written as `\xff`.
+pub fn name_of(path: &Path) -> String {
+    let mut name = String::new();
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        name.push_str(chunk.valid());
+        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
+    }
+    name
+}
+
 /// Opens a path for reading. A named pipe is not waited for until somebody writes to it.
-fn open(path: &str) -> io::Result<File> {
-    if path == "-" {
+fn open(path: &Path) -> io::Result<File> {
+    if path == Path::new("-") {
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
     }
     let is_fifo = std::fs::metadata(path)?.file_type().is_fifo();

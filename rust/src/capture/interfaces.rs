@@ -1,6 +1,7 @@
 //! Which interfaces there are, and which of them are meant.
 
-use pcap::Device;
+mod list;
+
 use wildmatch::WildMatch;
 
 use super::Error;
@@ -8,8 +9,10 @@ use super::Error;
 /// An interface that can be captured from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// As the system calls it.
+    /// As the system calls it; bytes that are not UTF-8 are written as `\xff`.
     pub name: String,
+    /// The name is UTF-8; libpcap's binding can open no other.
+    pub is_utf8: bool,
     /// libpcap's description.
     pub description: Option<String>,
     /// Its addresses as text.
@@ -22,17 +25,7 @@ pub struct Info {
 
 /// Every interface that can be captured from, in libpcap's order.
 pub fn list() -> Result<Vec<Info>, Error> {
-    let devices = Device::list().map_err(|error| Error::NoInterface(error.to_string()))?;
-    Ok(devices
-        .into_iter()
-        .map(|device| Info {
-            addresses: device.addresses.iter().map(|address| address.addr.to_string()).collect(),
-            up: device.flags.is_up(),
-            loopback: device.flags.is_loopback(),
-            description: device.desc,
-            name: device.name,
-        })
-        .collect())
+    list::list().map_err(Error::NoInterface)
 }
 
 /// Which interfaces to capture from.
@@ -113,6 +106,7 @@ mod tests {
             .into_iter()
             .map(|(name, up)| Info {
                 name: name.into(),
+                is_utf8: true,
                 description: None,
                 addresses: vec![],
                 up,

@@ -1,6 +1,7 @@
 //! One interface, captured from through libpcap without ever blocking.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, PoisonError};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
@@ -19,8 +20,8 @@ pub struct Settings {
     pub tunnels: bool,
     /// Bytes kept of each packet.
     pub snaplen: u32,
-    /// Kernel buffer, divided among the handles of an interface.
-    pub buffer_size: u32,
+    /// Kernel buffer of each interface; `None` for a share of [`BUFFER_BUDGET`](super::BUFFER_BUDGET).
+    pub buffer_size: Option<u32>,
     /// Ask the interface for what is not addressed to it as well.
     pub promiscuous: bool,
 }
@@ -28,8 +29,30 @@ pub struct Settings {
 /// After this long the kernel hands over a block that is not full. It delays packets, and is no read time-out.
 pub const BLOCK_TIMEOUT_MS: i32 = 50;
 
-/// A packet this much older than the start of the capture was not waiting for it: the clock was set back.
-const MAX_WAIT: u64 = 10 * SECOND as u64;
+/// Packets of several processors are captured in the order of their stamps, but for so much.
+const DISORDER: i64 = SECOND / 5;
+
+/// Handles closed at the same time: the kernel takes 30 ms for one, and waits for several at once.
+const CLOSERS: usize = 32;
+
+/// Which packets a handle hands over, by the steady clock; the others are those of another handle on the same interface.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    since: i64,
+    until: Option<i64>,
+}
+
+impl Bounds {
+    /// `is_before` tells whether the packet came before some time of the steady clock.
+    fn has(self, is_before: impl Fn(i64) -> bool) -> bool {
+        !is_before(self.since) && self.until.is_none_or(is_before)
+    }
+
+    /// No packet can come any more that it does not have.
+    fn are_over(self, is_before: impl Fn(i64) -> bool) -> bool {
+        self.until.is_none() && !is_before(self.since.saturating_add(DISORDER))
+    }
+}
 
 /// A handle on an interface being captured from.
 pub struct Interface {
@@ -39,8 +62,9 @@ pub struct Interface {
     pub id: InterfaceId,
     /// Which opening of an interface this handle belongs to.
     pub opening: u32,
-    /// Earlier packets came before the handles of the interface divided them; until the first later one is seen.
-    since: Option<Timestamp>,
+    /// Bytes of its kernel buffer.
+    pub buffer_size: u32,
+    bounds: Option<Bounds>,
     capture: Capture<Active>,
     link_type: LinkType,
     /// Kernel and interface drops as last read; they wrap.
@@ -48,23 +72,24 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// Opens an interface `count` times; each packet is handed over by one of the handles, and the handle's place is the
-    /// worker that [`share`](super::fanout::share) tells.
+    /// Opens an interface `count` times, with `buffer_size` bytes for all its handles; each packet is handed over by one
+    /// of them, and the handle's place is the worker that [`share`](super::fanout::share) tells.
     pub fn open(
         name: &str,
         id: InterfaceId,
         opening: u32,
         count: usize,
+        buffer_size: u32,
         settings: &Settings,
     ) -> Result<Vec<Self>, Error> {
-        let handle = |_| Self::open_one(name, id, opening, settings.buffer_size / count as u32, settings);
+        let handle = |_| Self::open_one(name, id, opening, buffer_size / count as u32, settings);
         let mut handles: Vec<Self> = (0..count).map(handle).collect::<Result<_, _>>()?;
         if count > 1 {
             let joined = join(&handles).map_err(|error| Error::Failed {
                 name: name.to_owned(),
                 reason: format!("cannot be shared by {count} workers: {error}"),
             })?;
-            handles.iter_mut().for_each(|handle| handle.since = Some(joined));
+            handles.iter_mut().for_each(|handle| handle.begin_at(joined));
         }
         for handle in &mut handles {
             handle.set_filter(settings)?;
@@ -95,7 +120,19 @@ impl Interface {
             number,
             known: KNOWN_LINK_TYPES,
         })?;
-        Ok(Self { name: name.to_owned(), id, opening, since: None, capture, link_type, dropped: (0, 0) })
+        let name = name.to_owned();
+        Ok(Self { name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
+    }
+
+    /// Packets from before this time of the steady clock are another handle's, or came before the handles of the interface divided them.
+    pub fn begin_at(&mut self, since: i64) {
+        self.bounds = Some(Bounds { since, until: None });
+    }
+
+    /// Packets from then on are another handle's, or nobody's.
+    pub fn end_at(&mut self, until: i64) {
+        let since = self.bounds.map_or(i64::MIN, |bounds| bounds.since);
+        self.bounds = Some(Bounds { since, until: Some(until) });
     }
 
     fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
@@ -112,17 +149,26 @@ impl Interface {
         set.map_err(|error| Error::Filter(words(&error)))
     }
 
-    /// Hands over the packets that are there, `max` at the most. Returns how many.
-    pub fn dispatch(&mut self, max: usize, mut take: impl FnMut(&Packet<'_>)) -> Result<usize, Error> {
-        let Self { id, link_type, ref mut since, .. } = *self;
+    /// Hands over the packets that are there, `max` at the most. Returns how many. What was stamped before some time of the
+    /// steady clock is told by `is_before`.
+    pub fn dispatch(
+        &mut self,
+        max: usize,
+        is_before: impl Fn(Timestamp, i64) -> bool,
+        mut take: impl FnMut(&Packet<'_>),
+    ) -> Result<usize, Error> {
+        let Self { id, link_type, ref mut bounds, .. } = *self;
         let handler = |packet: pcap::Packet<'_>| {
             let header = packet.header;
             // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
             let ts = Timestamp::new(header.ts.tv_sec, header.ts.tv_usec);
-            if since.is_some_and(|since| (1..MAX_WAIT).contains(&since.since(ts))) {
-                return;
+            if let Some(limits) = *bounds {
+                let is_before = |steady| is_before(ts, steady);
+                if !limits.has(is_before) {
+                    return;
+                }
+                *bounds = (!limits.are_over(is_before)).then_some(limits);
             }
-            *since = None;
             take(&Packet { ts, wire_len: header.len, interface: id, link_type, data: packet.data });
         };
         self.capture.dispatch(Some(max), handler).map_err(|error| failed(&self.name, &error))
@@ -144,9 +190,23 @@ impl AsFd for Interface {
     }
 }
 
-/// Makes a group of the handles, and tells when that was done. While it is being made no packet comes in: it would be
-/// everybody's or nobody's.
-fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
+/// Closes handles. Of many, the kernel is made to wait for several at once.
+pub fn close(handles: Vec<Interface>) {
+    let handles = Mutex::new(handles);
+    let next = || handles.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    let count = handles.lock().unwrap_or_else(PoisonError::into_inner).len();
+    std::thread::scope(|scope| {
+        for _ in 1..count.min(CLOSERS) {
+            // Where there is no thread to be had, those that there are do it.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || while next().is_some() {});
+        }
+        while next().is_some() {}
+    });
+}
+
+/// Makes a group of the handles, and tells when that was done, by the steady clock. While it is being made no packet comes
+/// in: it would be everybody's or nobody's.
+fn join(handles: &[Interface]) -> std::io::Result<i64> {
     for handle in handles {
         shut(handle.as_fd())?;
     }
@@ -154,7 +214,7 @@ fn join(handles: &[Interface]) -> std::io::Result<Timestamp> {
     for handle in handles {
         group.join(handle.as_fd())?;
     }
-    Ok(clocks::read().wall)
+    Ok(clocks::read().steady)
 }
 
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for
@@ -198,5 +258,22 @@ fn words(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(words) => words.clone(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_handles_in_turn_each_packet_is_handed_over_by_one() {
+        let at = |millis: i64| millis * 1_000_000;
+        let before = |millis: i64| move |steady: i64| at(millis) < steady;
+        let first = Bounds { since: i64::MIN, until: Some(at(500)) };
+        let second = Bounds { since: at(500), until: None };
+        for (millis, whose) in [(0, [true, false]), (499, [true, false]), (500, [false, true]), (700, [false, true])] {
+            assert_eq!([first, second].map(|bounds| bounds.has(before(millis))), whose, "{millis}");
+        }
+        assert!(!second.are_over(before(600)) && second.are_over(before(701)) && !first.are_over(before(900)));
     }
 }

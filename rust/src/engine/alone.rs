@@ -1,11 +1,14 @@
 //! One worker for the packets of files, in the thread that reads them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::Shared;
 use super::batch::{Batch, Event};
 use super::collector::Collector;
-use super::files::Workers;
+use super::files::{Reading, Workers};
+use super::sturdy::Sturdy;
+use crate::capture::Error;
 use crate::capture::file::{Lease, Missing};
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
@@ -16,7 +19,7 @@ use crate::pipeline::snapshot::InterfaceState;
 /// A pipeline. While there are many connections it puts packets off, so that it can look ahead.
 pub struct Alone<'a> {
     clock: Clock,
-    pipeline: Pipeline,
+    pipeline: Sturdy,
     /// What is put off until there is more of it.
     ahead: Batch,
     collector: &'a Collector,
@@ -24,8 +27,27 @@ pub struct Alone<'a> {
 }
 
 impl<'a> Alone<'a> {
-    pub fn new(pipeline: Pipeline, collector: &'a Collector, shared: &'a Shared) -> Self {
+    pub fn new(pipeline: Pipeline, collector: &'a Collector, shared: &'a Arc<Shared>) -> Self {
+        let pipeline = Sturdy::new(pipeline, shared);
         Self { clock: Clock::default(), pipeline, ahead: Batch::default(), collector, shared }
+    }
+
+    /// Reads to the end. A packet that makes a stage panic is passed over, once.
+    pub fn read(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
+        loop {
+            let panic = match catch_unwind(AssertUnwindSafe(|| reading.read_all(self))) {
+                Ok(result) => return result,
+                Err(panic) => panic,
+            };
+            let goes_on = self.pipeline.mend(&panic);
+            self.pipeline.add_unread(1);
+            if goes_on.is_err() {
+                if let Some((start, end)) = reading.intervals.take() {
+                    self.collector.deliver(0, self.pipeline.close(start, end), &self.shared.queue);
+                }
+                return goes_on;
+            }
+        }
     }
 
     fn tell(&mut self, event: Event) {

@@ -7,6 +7,7 @@ use std::iter::repeat;
 use std::mem::discriminant;
 use std::sync::Arc;
 
+use super::sturdy::Sturdy;
 use crate::capture::file::{Lease, Missing};
 use crate::capture::prefetch::prefetch;
 use crate::pipeline::Pipeline;
@@ -149,8 +150,9 @@ impl Batch {
         self.entries.push(Entry::Event);
     }
 
-    /// Empties it into a pipeline, telling of the end of intervals.
-    pub fn play(&mut self, pipeline: &mut Pipeline, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
+    /// Empties it into a pipeline, telling of the end of intervals. Packets that a panic in between leaves out are counted as
+    /// unread.
+    pub fn play(&mut self, pipeline: &mut Sturdy, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
         let mut blocks = self.blocks.iter();
         let mut block = &[][..];
         let mut payloads = &self.payloads[..];
@@ -163,10 +165,17 @@ impl Batch {
         for run in self.entries.chunk_by(|before, next| discriminant(before) == discriminant(next)) {
             match run[0] {
                 Entry::Block => block = blocks.nth(run.len() - 1).map_or(&[][..], |lease| &lease[..]),
-                Entry::There(_) => pipeline.push_all(packets(run, block)),
-                Entry::Copied => pipeline.take_all(copied.by_ref().take(run.len())),
+                Entry::There(_) => {
+                    let mut packets = packets(run, block);
+                    take(pipeline, run.len(), |pipeline| pipeline.push_all(packets.by_ref()));
+                }
+                Entry::Copied => {
+                    let mut copied = copied.by_ref().take(run.len());
+                    take(pipeline, run.len(), |pipeline| pipeline.take_all(copied.by_ref()));
+                }
                 Entry::Event => {
-                    events.by_ref().take(run.len()).for_each(|event| event.happen(pipeline, &mut close));
+                    let mut events = events.by_ref().take(run.len());
+                    pipeline.run(|pipeline| events.by_ref().for_each(|event| event.happen(pipeline, &mut close)));
                 }
             }
         }
@@ -175,6 +184,14 @@ impl Batch {
         self.blocks.clear();
         self.payloads.clear();
     }
+}
+
+/// Takes so many packets.
+fn take(pipeline: &mut Sturdy, packets: usize, work: impl FnMut(&mut Pipeline)) {
+    let before = pipeline.received();
+    pipeline.run(work);
+    let lost = packets as u64 - (pipeline.received() - before).min(packets as u64);
+    pipeline.add_unread(lost);
 }
 
 /// The packets in a block, each asked for a little before its turn.

@@ -5,12 +5,13 @@
 //! workers counts the same, and none waits while there is something to do.
 
 use std::collections::VecDeque;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::batch::{Batch, Event};
 use super::collector::Collector;
 use super::files::{Reading, Workers};
+use super::sturdy::{Patience, Sturdy};
 use super::{Shared, lock, worker_of};
 use crate::capture::Error;
 use crate::capture::file::{Lease, Missing};
@@ -41,6 +42,8 @@ struct Hall<'a> {
     /// Nobody reads any more.
     is_over: bool,
     failure: Option<Error>,
+    /// The interval that was open when the desk was given back last.
+    interval: Option<(Timestamp, Timestamp)>,
     sleepers: usize,
 }
 
@@ -48,6 +51,19 @@ struct Hall<'a> {
 struct Desk<'a> {
     reading: Reading<'a>,
     dealer: Dealer,
+    patience: Patience,
+}
+
+impl Desk<'_> {
+    /// Reads on. A packet that makes the dealer panic is passed over, once.
+    fn read(&mut self, may_wait: bool) -> Result<bool, Error> {
+        let Self { reading, dealer, patience } = self;
+        catch_unwind(AssertUnwindSafe(|| reading.read_some(dealer, may_wait))).unwrap_or_else(|panic| {
+            dealer.intake.restart();
+            dealer.hands[0].note(Event::Missing(Missing { unread: 1, ..Missing::default() }));
+            patience.bear(&panic).map(|()| true)
+        })
+    }
 }
 
 impl<'a> Hall<'a> {
@@ -62,6 +78,7 @@ impl<'a> Hall<'a> {
             let next = lane.empty.pop().unwrap_or_default();
             lane.waiting.push_back(std::mem::replace(hand, next));
         }
+        self.interval = desk.reading.intervals.open();
         match goes_on {
             Ok(true) if !self.is_over => self.desk = Some(desk),
             Ok(_) => self.is_over = true,
@@ -72,6 +89,7 @@ impl<'a> Hall<'a> {
 
 /// Several pipelines, and what they read.
 pub struct Crew<'a> {
+    shared: &'a Arc<Shared>,
     settings: &'a Settings,
     count: usize,
     hall: Mutex<Hall<'a>>,
@@ -80,21 +98,23 @@ pub struct Crew<'a> {
 
 impl<'a> Crew<'a> {
     /// A crew of `count`.
-    pub fn new(reading: Reading<'a>, settings: &'a Settings, count: usize) -> Self {
-        let desk = Some(Box::new(Desk { reading, dealer: Dealer::new(settings, count) }));
+    pub fn new(reading: Reading<'a>, settings: &'a Settings, count: usize, shared: &'a Arc<Shared>) -> Self {
+        let (dealer, patience) = (Dealer::new(settings, count), Patience::new(shared));
+        let desk = Some(Box::new(Desk { reading, dealer, patience }));
         let lanes = (0..count).map(|_| Lane::default()).collect();
-        let hall = Mutex::new(Hall { lanes, desk, is_over: false, failure: None, sleepers: 0 });
-        Self { settings, count, hall, news: Condvar::new() }
+        let hall = Mutex::new(Hall { lanes, desk, is_over: false, failure: None, interval: None, sleepers: 0 });
+        Self { shared, settings, count, hall, news: Condvar::new() }
     }
 
-    /// Works until all is read, the first worker in this thread. A panic of another goes on here.
-    pub fn run(self, collector: &Collector, shared: &Shared) -> Result<(), Error> {
+    /// Works until all is read, the first worker in this thread.
+    pub fn run(self, collector: &Collector) -> Result<(), Error> {
+        let queue = &self.shared.queue;
         std::thread::scope(|scope| {
             let worker = |number| {
                 let (crew, leaving) = (&self, Leaving { crew: &self, number });
                 move || {
                     let _leaving = leaving;
-                    crew.work(number, |part| collector.deliver(number, part, &shared.queue));
+                    crew.work(number, |part| collector.deliver(number, part, queue));
                 }
             };
             // All are made before one is started: if that fails, those that were wait for nobody.
@@ -114,10 +134,35 @@ impl<'a> Crew<'a> {
 
     fn work(&self, number: usize, deliver: impl Fn(Snapshot)) {
         // The dealer has done that for all.
-        let mut pipeline = Pipeline::new(Settings { nat: None, ..self.settings.share(self.count) });
+        let pipeline = Pipeline::new(Settings { nat: None, ..self.settings.share(self.count) });
+        let mut pipeline = Sturdy::new(pipeline, self.shared);
         while let Some(mut batch) = self.next(number) {
-            batch.play(&mut pipeline, |pipeline, start, end| deliver(pipeline.close(start, end)));
+            let close = |pipeline: &mut Pipeline, start, end| deliver(pipeline.close(start, end));
+            let played = catch_unwind(AssertUnwindSafe(|| batch.play(&mut pipeline, close)));
+            if let Err(error) = played.or_else(|panic| pipeline.mend(&panic)) {
+                self.fail(error);
+                break;
+            }
             lock(&self.hall).lanes[number].empty.push(batch);
+        }
+        self.leave_open(&mut pipeline, deliver);
+    }
+
+    /// Nobody reads any more, for this reason.
+    fn fail(&self, error: Error) {
+        let mut hall = lock(&self.hall);
+        (hall.is_over, hall.desk) = (true, None);
+        hall.failure.get_or_insert(error);
+        self.wake(&hall);
+    }
+
+    /// After a failure the interval that is open ends where it is: what it has counted is told.
+    fn leave_open(&self, pipeline: &mut Pipeline, deliver: impl Fn(Snapshot)) {
+        let hall = lock(&self.hall);
+        let interval = hall.interval.filter(|_| hall.failure.is_some());
+        drop(hall);
+        if let Some((start, end)) = interval {
+            deliver(pipeline.close(start, end));
         }
     }
 
@@ -128,7 +173,7 @@ impl<'a> Crew<'a> {
             let waiting = hall.lanes[number].waiting.len();
             if let Some(mut desk) = hall.take_desk(waiting) {
                 drop(hall);
-                let goes_on = desk.reading.read_some(&mut desk.dealer, waiting == 0);
+                let goes_on = desk.read(waiting == 0);
                 hall = lock(&self.hall);
                 hall.give_back(desk, goes_on);
                 self.wake(&hall);

@@ -13,6 +13,7 @@ mod turns;
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,8 +22,8 @@ use super::collector::Collector;
 use super::crew::Crew;
 use super::intervals::Intervals;
 use super::queue::Overflow;
-use super::{Job, lock};
-use crate::capture::file::{CaptureFile, InOrder, Lease, Missing, Pace, Problem, Reach};
+use super::{Job, Opened, lock};
+use crate::capture::file::{CaptureFile, InOrder, Lease, Missing, Pace, Problem, Reach, name_of};
 use crate::capture::wait::{Bell, wait};
 use crate::capture::{DEFAULT_SNAPLEN, Error, KNOWN_LINK_TYPES};
 use crate::pipeline::Pipeline;
@@ -60,7 +61,7 @@ pub trait Workers {
 
 /// A file that was looked at and waits for its turn.
 pub struct Unopened {
-    path: String,
+    path: PathBuf,
     /// When its first packet was captured.
     first: Timestamp,
 }
@@ -76,15 +77,36 @@ pub struct Files {
     snaplen: usize,
     news: Bell,
     /// What some paths are called.
-    names: HashMap<String, String>,
+    names: HashMap<PathBuf, String>,
+}
+
+/// Reads files until their end; `opened` is told when all were looked at.
+pub fn run(
+    job: Job,
+    paths: Vec<PathBuf>,
+    names: HashMap<PathBuf, String>,
+    filter: Option<String>,
+    snaplen: u32,
+    opened: &Opened,
+) -> Result<(), Error> {
+    match Files::open(job, paths, names, filter, snaplen) {
+        Ok(files) => {
+            opened.tell(Ok(()));
+            files.run()
+        }
+        Err(error) => {
+            opened.tell(Err(error));
+            Ok(())
+        }
+    }
 }
 
 impl Files {
     /// Looks at all of them, so that what is wrong with one is known at once.
     pub fn open(
         job: Job,
-        paths: Vec<String>,
-        names: HashMap<String, String>,
+        paths: Vec<PathBuf>,
+        names: HashMap<PathBuf, String>,
         filter: Option<String>,
         snaplen: u32,
     ) -> Result<Self, Error> {
@@ -102,16 +124,19 @@ impl Files {
             names,
             job,
         };
-        *lock(&files.job.shared.names) = paths.iter().map(|path| called(path, &files.names).to_owned()).collect();
+        *lock(&files.job.shared.names) = paths.iter().map(|path| called(path, &files.names)).collect();
         let is_only = paths.len() == 1;
         for path in paths {
+            if files.job.is_ending() {
+                break;
+            }
             files.look_at(path, is_only)?;
         }
         files.unopened.make_contiguous().sort_by_key(|unopened| unopened.first);
         Ok(files)
     }
 
-    fn look_at(&mut self, path: String, is_only: bool) -> Result<(), Error> {
+    fn look_at(&mut self, path: PathBuf, is_only: bool) -> Result<(), Error> {
         let mut stream = open(&path, &self.names, pace(is_only, self.job.workers), &self.news)?;
         if stream.pipe.is_some() {
             self.listen_to(&mut stream)?;
@@ -119,7 +144,7 @@ impl Files {
             stream.packets.begin(false);
         }
         self.check(&stream)?;
-        if stream.pipe.is_some() || is_only || path == "-" {
+        if stream.pipe.is_some() || is_only || path == Path::new("-") {
             self.open.push(stream);
         } else {
             // What is wrong with a file without packets is told first.
@@ -136,7 +161,8 @@ impl Files {
         loop {
             let waited = began.elapsed();
             let hurry = stream.packets.part_since().is_some_and(|since| since.elapsed() >= PATIENCE);
-            if stream.packets.begin(hurry) != Reach::Pending || waited >= 2 * PATIENCE {
+            let is_over = waited >= 2 * PATIENCE || self.job.is_ending();
+            if stream.packets.begin(hurry) != Reach::Pending || is_over {
                 return stream.packets.failed_to_begin().map_or(Ok(()), |problem| Err(failed(problem)));
             }
             wait(&[self.news.as_fd()], &self.job.shared.bell, PATIENCE / 8)?;
@@ -179,9 +205,9 @@ impl Files {
         };
         let result = if count == 1 {
             let mut alone = Alone::new(Pipeline::new(settings.share(1)), &collector, &shared);
-            reading.read_all(&mut alone)
+            alone.read(&mut reading)
         } else {
-            Crew::new(reading, settings, count).run(&collector, &shared)
+            Crew::new(reading, settings, count, &shared).run(&collector)
         };
         (0..count).for_each(|worker| collector.finish(worker, &shared.queue));
         result
@@ -197,8 +223,8 @@ fn pace(is_only: bool, workers: usize) -> Pace {
     }
 }
 
-fn open(path: &str, names: &HashMap<String, String>, pace: Pace, news: &Bell) -> Result<Stream, Error> {
-    let name = called(path, names).to_owned();
+fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<Stream, Error> {
+    let name = called(path, names);
     let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
         Error::File { reason, .. } => Error::File { path: name.clone(), reason },
         other => other,
@@ -208,6 +234,6 @@ fn open(path: &str, names: &HashMap<String, String>, pace: Pace, news: &Bell) ->
 }
 
 /// What a file is called: by its path, unless it was given another name.
-fn called<'a>(path: &'a str, names: &'a HashMap<String, String>) -> &'a str {
-    names.get(path).map_or(path, String::as_str)
+fn called(path: &Path, names: &HashMap<PathBuf, String>) -> String {
+    names.get(path).cloned().unwrap_or_else(|| name_of(path))
 }

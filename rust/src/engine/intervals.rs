@@ -54,6 +54,11 @@ impl Intervals {
         self.open = self.open.map(|(start, end)| (start, ts.min(end).max(start.plus(1))));
     }
 
+    /// The open interval.
+    pub fn open(&self) -> Option<(Timestamp, Timestamp)> {
+        self.open
+    }
+
     /// The end of the open interval.
     pub fn end(&self) -> Option<Timestamp> {
         self.open.map(|(_, end)| end)

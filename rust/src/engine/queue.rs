@@ -37,7 +37,7 @@ pub enum Next {
 
 #[derive(Debug, Default)]
 struct State {
-    /// With their rows.
+    /// With their weights, rows for the most part.
     snapshots: VecDeque<(Snapshot, usize)>,
     /// Rows of all of them.
     rows: usize,
@@ -65,7 +65,7 @@ impl State {
         let (Some(mut merged), Some(second)) = (self.pop(), self.pop()) else { return false };
         merged.merge(&second);
         merged.fold(&Limits::default());
-        let rows = merged.rows();
+        let rows = merged.weight();
         self.rows += rows;
         self.snapshots.push_front((merged, rows));
         true
@@ -88,7 +88,7 @@ impl Queue {
             state = self.went.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         while state.is_full() && state.merge_oldest() {}
-        let rows = snapshot.rows();
+        let rows = snapshot.weight();
         state.rows += rows;
         state.snapshots.push_back((snapshot, rows));
         self.came.notify_one();

@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 use super::decode::{Direction, Endpoint, Undecoded};
 use super::exchange::{Exchange, Note, Request, Response, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs};
-use super::histogram::Sample;
+use super::histogram::{Histogram, Sample, Sizes};
 use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
@@ -21,6 +21,9 @@ pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
 use rows::Rows;
 pub use rows::Ticket;
+
+/// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
+const ROLL_CALL: usize = 128;
 
 /// What to aggregate.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +47,7 @@ impl Default for Settings {
 struct Port {
     name: Arc<str>,
     state: InterfaceState,
+    since: Option<Timestamp>,
     /// The state was set in this interval.
     is_news: bool,
     traffic: Traffic,
@@ -58,11 +62,16 @@ impl Port {
         Self {
             name: "".into(),
             state: InterfaceState::Up,
+            since: None,
             is_news: false,
             traffic: Traffic::default(),
             by_protocol: Default::default(),
             tcp: Tcp::default(),
         }
+    }
+
+    fn has_counted(&self) -> bool {
+        self.traffic.packets > 0 || self.tcp != Tcp::default()
     }
 
     fn take_traffic(&mut self) -> Traffic {
@@ -81,6 +90,8 @@ impl Port {
 pub struct Aggregate {
     settings: Settings,
     rows: Rows,
+    /// Buckets of all histograms, at the most: those of folded rows count until all are counted anew.
+    buckets: usize,
     ports: Vec<Port>,
     /// What was counted in this interval on interfaces that are called something else since.
     renamed: Vec<Port>,
@@ -98,6 +109,7 @@ impl Aggregate {
         Self {
             settings,
             rows: Rows::new(settings.limits),
+            buckets: 0,
             ports: Vec::new(),
             renamed: Vec::new(),
             capture: Capture::default(),
@@ -110,16 +122,39 @@ impl Aggregate {
 
     /// Says how an interface is called and how it is. Numbers may be given in any order. Under another name it counts anew.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
-        let at = usize::from(id.0);
+        let at = usize::from(id.min(InterfaceId::OTHER).0);
         while self.ports.len() <= at {
             self.ports.push(Port::new());
         }
         let port = &mut self.ports[at];
-        let name: Arc<str> = name::clean(name, name::MAX_PATH).into();
+        let name: Arc<str> =
+            if id < InterfaceId::OTHER { name::clean(name, name::MAX_PATH) } else { snapshot::OTHER.into() }.into();
         if port.name != name && (port.traffic != Traffic::default() || port.tcp != Tcp::default()) {
-            self.renamed.push(std::mem::replace(port, Port::new()));
+            let mut before = std::mem::replace(port, Port::new());
+            if self.renamed.len() >= InterfaceId::MOST {
+                before.name = snapshot::OTHER.into();
+            }
+            self.rename(before);
         }
+        let port = &mut self.ports[at];
         (port.name, port.state, port.is_news) = (name, state, true);
+    }
+
+    /// Keeps what was counted under a name that is given up. Names that are too many are one.
+    fn rename(&mut self, mut before: Port) {
+        let is_full = self.renamed.len() > InterfaceId::MOST;
+        match self.renamed.last_mut().filter(|_| is_full) {
+            Some(other) => {
+                other.traffic.merge(&before.take_traffic());
+                other.tcp.merge(&before.tcp);
+            }
+            None => self.renamed.push(before),
+        }
+    }
+
+    /// Says since when an interface is watched that was not there at the start.
+    pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
+        self.port(id).since = since;
     }
 
     /// Counts a packet, with what its connection speaks.
@@ -142,10 +177,11 @@ impl Aggregate {
 
     fn port(&mut self, interface: InterfaceId) -> &mut Port {
         let at = usize::from(interface.0);
-        if at >= self.ports.len() {
-            self.set_unnamed_interface(interface);
+        if at < self.ports.len() {
+            return &mut self.ports[at];
         }
-        &mut self.ports[at]
+        self.set_unnamed_interface(interface.min(InterfaceId::OTHER));
+        &mut self.ports[at.min(InterfaceId::MOST)]
     }
 
     #[cold]
@@ -173,9 +209,16 @@ impl Aggregate {
         &mut self.capture
     }
 
+    /// Packets counted in the open interval.
+    pub fn received(&self) -> u64 {
+        self.capture.received
+    }
+
     /// Closes the interval `[start, end)`: everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
+        self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, self.settings.limits.exchanges);
         let mut capture = std::mem::take(&mut self.capture);
+        self.buckets = 0;
         capture.gaps += losses.gaps;
         capture.gap_bytes += losses.gap_bytes;
         capture.flows_evicted += losses.flows_evicted;
@@ -183,7 +226,7 @@ impl Aggregate {
         let ports = &mut self.ports;
         let hosts = self.rows.take(&mut capture, |interface, tcp| {
             // One is made for every interface that a packet came from.
-            if let Some(port) = ports.get_mut(usize::from(interface.0)) {
+            if let Some(port) = ports.get_mut(usize::from(interface.0).min(InterfaceId::MOST)) {
                 port.tcp.merge(tcp);
             }
         });
@@ -200,10 +243,43 @@ impl Aggregate {
         snapshot.interfaces.iter().for_each(|interface| snapshot.tcp.merge(&interface.tcp));
         snapshot.hosts = hosts.into_iter().map(Arc::new).collect();
         snapshot.exchanges.sort();
+        // Sums have buckets as well.
+        snapshot.coarsen(self.settings.limits.buckets);
         snapshot
     }
 
+    /// Histograms have so many buckets more. Beyond the budget for all of them their scale is halved.
+    fn grew(&mut self, buckets: usize) {
+        self.buckets += buckets;
+        if self.buckets > self.settings.limits.buckets {
+            self.coarsen();
+        }
+    }
+
+    /// Leaves half the budget, so that it is seldom done.
+    #[cold]
+    fn coarsen(&mut self) {
+        let mut sizes = Sizes::default();
+        self.each_histogram(|histogram| sizes.add(histogram));
+        let halvings = sizes.halvings_within(self.settings.limits.buckets / 2);
+        self.buckets = sizes.at(halvings);
+        if halvings > 0 {
+            self.each_histogram(|histogram| histogram.coarsen(halvings));
+            self.capture.histogram_halvings.merge(&snapshot::Halvings(halvings));
+        }
+    }
+
+    fn each_histogram(&mut self, mut look: impl FnMut(&mut Histogram)) {
+        self.rows.each_histogram(&mut look);
+        let ports = self.ports.iter_mut().chain(&mut self.renamed);
+        ports.flat_map(|port| port.tcp.histograms_mut()).for_each(look);
+    }
+
     fn take_server_names(&mut self) -> Vec<ServerName> {
+        if self.server_names.is_empty() {
+            // Draining clears the table, which stays as large as it ever was.
+            return Vec::new();
+        }
         let names = self.server_names.drain();
         let mut names: Vec<_> =
             names.map(|(name, connections)| ServerName { name: name.into(), connections }).collect();
@@ -212,16 +288,18 @@ impl Aggregate {
     }
 
     fn take_interfaces(&mut self, end: Timestamp) -> Vec<Interface> {
+        let is_listed = self.ports.len() <= ROLL_CALL;
         let mut interfaces: Vec<Interface> = self
             .renamed
             .iter_mut()
             .chain(&mut self.ports)
-            .filter(|port| port.state != InterfaceState::Down || port.is_news || port.traffic != Traffic::default())
+            .filter(|port| port.is_news || port.state != InterfaceState::Down && is_listed || port.has_counted())
             .map(|port| Interface {
                 name: port.name.clone(),
                 traffic: port.take_traffic(),
                 tcp: std::mem::take(&mut port.tcp),
                 state: port.state,
+                since: port.since,
                 at: end,
             })
             .collect();
@@ -266,12 +344,13 @@ impl Aggregate {
 
     /// Lists an exchange.
     fn list(&mut self, ticket: Ticket, exchange: &Exchange) {
-        if self.exchanges.len() >= self.settings.limits.exchanges {
-            self.capture.exchanges_dropped += 1;
-            return;
+        let most = self.settings.limits.exchanges;
+        if self.exchanges.len() >= 2 * most {
+            // Now and then, since it looks at all of them.
+            self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.rows.names(ticket);
-        let interface = self.ports.get(usize::from(exchange.interface.0));
+        let interface = self.ports.get(usize::from(exchange.interface.0).min(InterfaceId::MOST));
         self.exchanges.push(snapshot::Exchange {
             ts: exchange.ts,
             client: exchange.client,
@@ -308,7 +387,8 @@ const COUNTED_AS: [(Signs, Counter); 9] = [
     (Signs::ZERO_WINDOW, |tcp| &mut tcp.zero_window),
 ];
 
-fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) {
+/// Returns how many buckets that makes more.
+fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) -> usize {
     tcp.segments += u64::from(signs.has(Signs::COUNTED));
     if signs != Signs::COUNTED {
         // Hardly ever any.
@@ -316,15 +396,15 @@ fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) {
             *counter(tcp) += u64::from(signs.has(sign));
         }
     }
-    if let Some(rtt) = rtt {
+    rtt.map_or(0, |rtt| {
         let histogram = match (from_client, signs.has(Signs::HANDSHAKE)) {
             (true, true) => &mut tcp.client_handshake_rtt,
             (true, false) => &mut tcp.client_rtt,
             (false, true) => &mut tcp.server_handshake_rtt,
             (false, false) => &mut tcp.server_rtt,
         };
-        histogram.record(rtt);
-    }
+        histogram.record(rtt)
+    })
 }
 
 impl Sink for Aggregate {
@@ -348,12 +428,14 @@ impl Sink for Aggregate {
         tcp.opened += u64::from(opening.opened);
         tcp.segments += u64::from(opening.segments);
         tcp.retransmitted += u64::from(opening.retransmitted);
+        let mut grown = 0;
         let halves = [(client, &mut tcp.client_handshake_rtt), (client.reverse(), &mut tcp.server_handshake_rtt)];
         for (sender, histogram) in halves {
             if let Some(rtt) = opening.rtt(sender) {
-                histogram.record(Sample::new(rtt));
+                grown += histogram.record(Sample::new(rtt));
             }
         }
+        self.grew(grown);
     }
 
     fn unasked(&mut self, server: Endpoint) -> Ticket {
@@ -371,7 +453,8 @@ impl Sink for Aggregate {
         counts.statuses.add(status, 1);
         counts.errors += u64::from(status >= 500);
         if let Some(latency) = latency {
-            counts.latency.record(Sample::new(latency));
+            let grown = counts.latency.record(Sample::new(latency));
+            self.grew(grown);
         }
     }
 
@@ -382,7 +465,8 @@ impl Sink for Aggregate {
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
         if let Some(duration) = duration {
-            self.rows.counts(ticket).duration.record(Sample::new(duration));
+            let grown = self.rows.counts(ticket).duration.record(Sample::new(duration));
+            self.grew(grown);
         }
         if self.settings.exchanges {
             self.list(ticket, &tell());
@@ -395,11 +479,19 @@ impl Sink for Aggregate {
         if signs == Signs::default() {
             return;
         }
-        let tcp = match ticket {
-            Some(ticket) => self.rows.tcp(ticket, segment.interface),
-            None => &mut self.port(segment.interface).tcp,
-        };
-        count(tcp, signs, rtt.map(Sample::new), from_client);
+        let mut grown = 0;
+        let mut is_counted = false;
+        if let Some(ticket) = ticket {
+            let (tcp, is_at_home) = self.rows.tcp(ticket, segment.interface);
+            grown += count(tcp, signs, rtt.map(Sample::new), from_client);
+            is_counted = is_at_home;
+        }
+        if !is_counted {
+            grown += count(&mut self.port(segment.interface).tcp, signs, rtt.map(Sample::new), from_client);
+        }
+        if grown > 0 {
+            self.grew(grown);
+        }
     }
 
     fn server_name(&mut self, name: &[u8]) {

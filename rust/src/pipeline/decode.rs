@@ -12,7 +12,7 @@ mod tunnel;
 mod undecoded;
 mod wifi;
 
-pub use ip::{AUTHENTICATION, Datagram, FragmentPart, TCP, extensions};
+pub use ip::{AUTHENTICATION, Datagram, FragmentPart, MAX_OFFLOADED, TCP, extensions};
 pub use tags::MAX_TAGS;
 pub use tcp::{Direction, Endpoint, Flags, FlowKey, Folded, Segment, SeqNumber, segment};
 pub use tunnel::{Outer, outer};

@@ -3,14 +3,18 @@
 //! Parts may come in any order and twice. A datagram whose parts overlap with different bytes is dropped whole, and so
 //! are parts of it that follow (RFC 5722): a sender has no reason, an attacker has. What was cut by the snapshot length
 //! ends the reassembled payload there; its length on the wire is still known.
+//!
+//! A fragment takes the same work whatever came before it: its place is looked up among [`MAX_PARTS`] at the most, and
+//! sums say when a datagram is whole.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv6Addr;
 
 use hashbrown::HashMap;
 
 use crate::pipeline::decode::{Datagram, FragmentPart, extensions};
 use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::steps;
 
 /// Bounds; the oldest datagram goes first.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,11 @@ impl Default for Limits {
 
 /// Payload of the largest datagram.
 const MAX_DATAGRAM: usize = 65_535;
+/// Parts of a datagram: the largest one over a link of 68 bytes, the least that may be (RFC 791 §3.2), of which 20 are a
+/// header. A datagram of more parts is dropped.
+const MAX_PARTS: usize = MAX_DATAGRAM.div_ceil(68 - 20);
+/// What a part costs beside its bytes: its place in a tree whose nodes may be half empty.
+const PART_COST: usize = 2 * (size_of::<usize>() + size_of::<Part>());
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Key {
@@ -42,7 +51,6 @@ struct Key {
 
 #[derive(Debug)]
 struct Part {
-    offset: usize,
     len: usize,
     /// Shorter than `len` when cut by the snapshot length.
     bytes: Box<[u8]>,
@@ -53,8 +61,12 @@ struct Part {
 struct Partial {
     /// Tells it from others of the same key.
     number: u64,
-    /// Sorted, without overlaps. Empty with `is_poisoned`.
-    parts: Vec<Part>,
+    /// By offset, without overlaps. Empty with `is_poisoned`.
+    parts: BTreeMap<usize, Part>,
+    /// Bytes of the datagram that the parts are.
+    covered: usize,
+    /// Memory that the parts take.
+    held: usize,
     /// Known with the last part.
     total: Option<usize>,
     /// Of the first part: the others may say anything.
@@ -87,6 +99,12 @@ impl Defragmenter {
         std::mem::take(&mut self.dropped)
     }
 
+    /// Forgets the datagrams that wait for parts, and counts them as dropped.
+    pub fn restart(&mut self) {
+        let lost = self.partials.values().filter(|partial| !partial.is_poisoned).count();
+        *self = Self { dropped: self.dropped + lost as u64, ..Self::new(self.limits) };
+    }
+
     /// Takes a fragment; gives the whole datagram when this was its last missing part.
     pub fn push(&mut self, fragment: &Datagram<'_>, part: FragmentPart, ts: Timestamp) -> Option<Datagram<'_>> {
         self.expire(ts);
@@ -95,8 +113,7 @@ impl Defragmenter {
         let partial = self.partials.entry(key).or_insert_with(|| {
             *number += 1;
             order.push_back((key, *number, ts));
-            let protocol = fragment.protocol;
-            Partial { number: *number, parts: Vec::new(), total: None, protocol, is_poisoned: false }
+            Partial::new(*number, fragment.protocol)
         });
         if partial.is_poisoned {
             return None;
@@ -104,23 +121,24 @@ impl Defragmenter {
         if part.offset == 0 {
             partial.protocol = fragment.protocol;
         }
-        let before: usize = partial.held();
+        let before = partial.held;
         if !partial.insert(fragment, part) {
             partial.poison();
             self.dropped += 1;
         }
-        self.bytes = self.bytes + partial.held() - before;
+        self.bytes = self.bytes + partial.held - before;
         if !partial.is_whole() {
             return None;
         }
         let partial = self.partials.remove(&key)?;
-        self.bytes -= partial.held();
+        self.bytes -= partial.held;
         self.assemble(&partial, fragment)
     }
 
     fn assemble(&mut self, partial: &Partial, fragment: &Datagram<'_>) -> Option<Datagram<'_>> {
         self.whole.clear();
-        for part in &partial.parts {
+        for part in partial.parts.values() {
+            steps::add(1);
             self.whole.extend_from_slice(&part.bytes);
             if part.bytes.len() < part.len {
                 break;
@@ -143,6 +161,7 @@ impl Defragmenter {
         // Those that became whole behind one that does not are forgotten before they are many.
         if self.order.len() > 2 * self.limits.datagrams {
             let partials = &self.partials;
+            steps::add(self.order.len());
             self.order.retain(|(key, number, _)| partials.get(key).is_some_and(|partial| partial.number == *number));
         }
         while let Some(&(key, number, since)) = self.order.front() {
@@ -153,7 +172,7 @@ impl Defragmenter {
             }
             self.order.pop_front();
             if !is_gone && let Some(partial) = self.partials.remove(&key) {
-                self.bytes -= partial.held();
+                self.bytes -= partial.held;
                 self.dropped += u64::from(!partial.is_poisoned);
             }
         }
@@ -161,15 +180,16 @@ impl Defragmenter {
 }
 
 impl Partial {
-    fn held(&self) -> usize {
-        self.parts.iter().map(|part| part.bytes.len() + size_of::<Part>()).sum()
+    fn new(number: u64, protocol: u8) -> Self {
+        let (parts, covered, held) = (BTreeMap::new(), 0, 0);
+        Self { number, parts, covered, held, total: None, protocol, is_poisoned: false }
     }
 
     fn poison(&mut self) {
-        (self.is_poisoned, self.parts) = (true, Vec::new());
+        *self = Self { is_poisoned: true, ..Self::new(self.number, self.protocol) };
     }
 
-    /// Puts a part in its place. False when it contradicts the others.
+    /// Puts a part in its place. False when it contradicts the others, or is one too many.
     fn insert(&mut self, fragment: &Datagram<'_>, part: FragmentPart) -> bool {
         let (offset, len) = (part.offset as usize, fragment.wire_len);
         let end = offset + len;
@@ -177,36 +197,37 @@ impl Partial {
         if end > MAX_DATAGRAM || self.total.is_some_and(|total| end > total || !part.more && end != total) {
             return false;
         }
-        let at = self.parts.partition_point(|other| other.offset < offset);
-        if let Some(same) = self.parts.get(at).filter(|other| other.offset == offset) {
+        steps::add(self.parts.len().checked_ilog2().unwrap_or(0) as usize + 1);
+        if let Some(same) = self.parts.get(&offset) {
+            steps::add(len);
             return same.len == len && *same.bytes == *bytes;
         }
-        let overlaps_before = at > 0 && self.parts[at - 1].offset + self.parts[at - 1].len > offset;
-        let overlaps_after = self.parts.get(at).is_some_and(|next| end > next.offset);
-        if overlaps_before || overlaps_after || !part.more && at < self.parts.len() {
+        let before = self.parts.range(..offset).next_back();
+        let overlaps_before = before.is_some_and(|(at, before)| at + before.len > offset);
+        let next = self.parts.range(offset..).next();
+        let overlaps_after = next.is_some_and(|(&at, _)| end > at || !part.more);
+        if overlaps_before || overlaps_after || self.parts.len() >= MAX_PARTS {
             return false;
         }
         if !part.more {
             self.total = Some(end);
         }
-        self.parts.insert(at, Part { offset, len, bytes: bytes.into() });
+        self.covered += len;
+        self.held += bytes.len() + PART_COST;
+        self.parts.insert(offset, Part { len, bytes: bytes.into() });
         true
     }
 
+    /// The parts do not overlap, so they are the whole when they have as many bytes.
     fn is_whole(&self) -> bool {
-        let mut end = 0;
-        let contiguous = self.parts.iter().all(|part| {
-            let follows = part.offset == end;
-            end = part.offset + part.len;
-            follows
-        });
-        contiguous && self.total == Some(end)
+        self.total == Some(self.covered)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::steps::tests::are_in_proportion;
 
     fn fragment(payload: &'static [u8]) -> Datagram<'static> {
         Datagram {
@@ -263,6 +284,53 @@ mod tests {
             assert!(all.partials.len() <= 1 && all.order.len() <= 2);
         }
         assert_eq!(all.take_dropped(), 99);
+    }
+
+    #[test]
+    fn a_fragment_takes_the_same_work_whatever_came_before_it() {
+        type Place = fn(usize) -> usize;
+        let orders: [(&str, Place); 4] = [
+            ("in order", |at| at % MAX_PARTS),
+            ("backwards", |at| MAX_PARTS - 1 - at % MAX_PARTS),
+            ("the last one again and again", |at| at.min(MAX_PARTS - 2)),
+            ("one too many", |at| at),
+        ];
+        for (what, place) in orders {
+            are_in_proportion(what, 40_000, 32, |size| {
+                let mut all = Defragmenter::new(Limits::default());
+                for at in 0..size {
+                    push(&mut all, b"abcdefgh", part(7, 8 * place(at) as u32, true), 0);
+                    assert!(all.partials.values().all(|partial| partial.parts.len() <= MAX_PARTS));
+                }
+            });
+        }
+        are_in_proportion("datagrams that become whole behind one that does not", 4000, 32, |size| {
+            let mut all = Defragmenter::new(Limits::default());
+            push(&mut all, b"abcdefgh", part(0, 0, true), 0);
+            for id in 1..size as u32 {
+                push(&mut all, b"abcdefgh", part(id, 0, true), 0);
+                assert!(push(&mut all, b"ij", part(id, 8, false), 0).is_some());
+            }
+        });
+    }
+
+    #[test]
+    fn a_datagram_of_more_parts_than_any_link_asks_for_is_dropped_and_counted_once() {
+        let mut all = Defragmenter::new(Limits::default());
+        for at in 0..2 * MAX_PARTS as u32 {
+            assert_eq!(push(&mut all, b"abcdefgh", part(7, 8 * at, true), 0), None);
+        }
+        assert_eq!((all.take_dropped(), all.bytes), (1, 0));
+    }
+
+    #[test]
+    fn what_is_held_is_added_up_and_given_back() {
+        let mut all = Defragmenter::new(Limits::default());
+        push(&mut all, b"abcdefgh", part(7, 0, true), 0);
+        push(&mut all, b"abcdefgh", part(7, 0, true), 0);
+        assert_eq!(all.bytes, 8 + PART_COST);
+        assert!(push(&mut all, b"ij", part(7, 8, false), 0).is_some());
+        assert_eq!(all.bytes, 0);
     }
 
     #[test]

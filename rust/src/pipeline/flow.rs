@@ -139,6 +139,13 @@ impl<T: Default> Flows<T> {
         self.len() == 0
     }
 
+    /// Forgets all connections without a word to their consumer, and counts them as evicted.
+    pub fn restart(&mut self) {
+        let evicted = self.evicted + self.len() as u64;
+        let fresh = Self::new(self.table.limits(), self.budget.restarted());
+        *self = Self { evicted, now: self.now, ..fresh };
+    }
+
     /// Takes the losses counted since the last call.
     pub fn take_losses(&mut self) -> Losses {
         Losses {
@@ -281,7 +288,8 @@ impl<T: Default> Flows<T> {
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
-        if !observation.signs.has(Signs::COUNTED) {
+        // Of two packets the later one is the copy, though it be the one whose link is judged.
+        if !observation.signs.has(Signs::COUNTED) || observation.signs.has(Signs::ONWARD) {
             observation.signs.add_if(flow.has_seen(segment), Signs::COPY);
         }
         let is_again = observation.signs.has(Signs::RETRANSMITTED);

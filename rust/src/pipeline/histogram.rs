@@ -3,18 +3,26 @@
 //! Bucket `i` holds values in `(2^(i/16), 2^((i+1)/16)]` seconds; any value is at most 2.2 % from the middle of its
 //! bucket. Edges are fixed, so merging is addition, in any order, and loses nothing. Values are kept in nanoseconds:
 //! integers add exactly.
+//! Where the buckets of many histograms are too many, the scale of each is lowered: a step doubles the width of buckets
+//! and that distance. Histograms of different scales merge at the lower one.
 //! <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 
 mod buckets;
+mod sizes;
 
 use std::sync::LazyLock;
 
 pub use buckets::Buckets;
+pub use buckets::MAX_HALVINGS;
+pub use sizes::Sizes;
 
 use crate::pipeline::packet::SECOND;
 
-/// Buckets to a doubling.
+/// Buckets to a doubling, at the finest scale.
 const PER_DOUBLING: f64 = 16.0;
+
+/// The finest scale: there are two to the power of it buckets to a doubling.
+pub const SCALE: i32 = 4;
 
 /// The bucket of a nanosecond, and of the longest duration that 64 bits hold.
 const BUCKETS: std::ops::RangeInclusive<i32> = -479..=545;
@@ -89,26 +97,39 @@ impl Histogram {
         sum: u128,
         extremes: Option<(u64, u64)>,
         zero_count: u64,
+        scale: i32,
         offset: i32,
         buckets: &[u64],
     ) -> Option<Self> {
+        let halvings = u8::try_from(SCALE.checked_sub(scale)?).ok().filter(|&halvings| halvings <= MAX_HALVINGS)?;
         let count = buckets.iter().try_fold(zero_count, |count, &bucket| count.checked_add(bucket))?;
         let (min, max) = extremes.unwrap_or_default();
         let trimmed = buckets.first() != Some(&0) && buckets.last() != Some(&0);
         // What 64 bits of nanoseconds can reach: 2^-30 s to 2^35 s.
         let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
         let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
-        consistent.then(|| Self { count, sum, min, max, zero_count, buckets: Buckets::new(offset, buckets) })
+        consistent.then(|| Self {
+            count,
+            sum,
+            min,
+            max,
+            zero_count,
+            buckets: Buckets::halved(halvings, offset, buckets),
+        })
     }
 
-    /// Counts one duration.
-    pub fn record(&mut self, sample: Sample) {
+    /// Counts one duration. Returns how many buckets that makes more.
+    #[inline]
+    pub fn record(&mut self, sample: Sample) -> usize {
         self.min = if self.count == 0 { sample.nanos } else { self.min.min(sample.nanos) };
         self.max = self.max.max(sample.nanos);
         self.count += 1;
         self.sum += u128::from(sample.nanos);
         match sample.bucket {
-            None => self.zero_count += 1,
+            None => {
+                self.zero_count += 1;
+                0
+            }
             Some(bucket) => self.buckets.count(bucket),
         }
     }
@@ -142,8 +163,19 @@ impl Histogram {
             seen = seen.saturating_add(bucket);
             seen >= rank
         })?;
-        let middle = (f64::from(self.buckets.offset()) + at as f64 + 0.5) / PER_DOUBLING;
+        let width = f64::from(1_u16 << self.buckets.halvings());
+        let middle = (f64::from(self.buckets.offset()) + at as f64 + 0.5) * width / PER_DOUBLING;
         Some(((middle.exp2() * SECOND as f64).round() as u64).clamp(self.min, self.max))
+    }
+
+    /// Lowers the scale by so many steps from the finest, if it is not as low already.
+    pub fn coarsen(&mut self, halvings: u8) {
+        self.buckets.coarsen(halvings);
+    }
+
+    /// OpenTelemetry's scale: there are two to the power of it buckets to a doubling.
+    pub fn scale(&self) -> i32 {
+        SCALE - i32::from(self.buckets.halvings())
     }
 
     /// How many values.
@@ -179,7 +211,9 @@ mod tests {
 
     fn of(values: &[u64]) -> Histogram {
         let mut histogram = Histogram::default();
-        values.iter().for_each(|&value| histogram.record(Sample::new(value)));
+        for &value in values {
+            histogram.record(Sample::new(value));
+        }
         histogram
     }
 
@@ -233,6 +267,20 @@ mod tests {
         }
 
         #[test]
+        fn quantiles_of_a_lower_scale_are_within_the_error_of_its_buckets(
+            values in prop::collection::vec(1u64..1 << 45, 1..200), q in 0.0f64..=1.0, halvings in 0..=MAX_HALVINGS,
+        ) {
+            let mut sorted = values.clone();
+            sorted.sort_unstable();
+            let exact = sorted[((q * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len()) - 1] as f64;
+            let mut coarse = of(&values);
+            coarse.coarsen(halvings);
+            let told = coarse.quantile(q).unwrap() as f64;
+            let half_a_bucket = f64::from(1_u16 << halvings) / PER_DOUBLING / 2.0 + 1e-9;
+            prop_assert!((told.log2() - exact.log2()).abs() <= half_a_bucket + 1.0 / exact, "{told} for {exact}");
+        }
+
+        #[test]
         fn merging_is_recording_both(a in prop::collection::vec(0u64..1 << 40, 0..50), b in prop::collection::vec(0u64..1 << 40, 0..50)) {
             let mut merged = of(&a);
             merged.merge(&of(&b));
@@ -241,9 +289,10 @@ mod tests {
         }
 
         #[test]
-        fn parts_make_the_same_histogram_again(values in prop::collection::vec(0u64..1 << 40, 0..50)) {
-            let h = of(&values);
-            let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.buckets().offset(), &h.buckets().iter().collect::<Vec<_>>());
+        fn parts_make_the_same_histogram_again(values in prop::collection::vec(0u64..1 << 40, 0..50), halvings in 0..=MAX_HALVINGS) {
+            let mut h = of(&values);
+            h.coarsen(halvings);
+            let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.scale(), h.buckets().offset(), &h.buckets().iter().collect::<Vec<_>>());
             prop_assert_eq!(again, Some(h));
         }
     }

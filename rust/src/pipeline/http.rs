@@ -8,6 +8,7 @@
 //! Not done here: which request a response answers (`exchange`), and so whether a response has a body: that is asked.
 
 mod body;
+mod grammar;
 mod head;
 mod lines;
 mod message;
@@ -26,6 +27,7 @@ pub use start_line::Protocol;
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
+use crate::pipeline::steps;
 use body::{Body, Progress};
 use proxy::ProxyHeader;
 use start_line::{FirstLine, Likeness};
@@ -96,6 +98,10 @@ pub struct Parser {
     in_sync: bool,
     /// It was, and was not any more.
     was_lost: bool,
+    /// The current message, or the one before, was found by a search: it may be a part of another one.
+    is_found: bool,
+    /// The message that begins here was.
+    will_be_found: bool,
     /// Chunks in which a message is still looked for; `None` for all of them.
     tries: Option<u8>,
     /// Where the reader stands, and what the segment at hand acknowledges.
@@ -120,6 +126,8 @@ impl Parser {
             from_start: false,
             in_sync: false,
             was_lost: false,
+            is_found: false,
+            will_be_found: false,
             tries: None,
             seq: SeqNumber(0),
             ack: None,
@@ -240,6 +248,7 @@ impl Parser {
     fn read(&mut self, bytes: &[u8], end: SeqNumber, ts: Timestamp, handler: &mut impl Handler) {
         let mut rest = bytes;
         while !rest.is_empty() {
+            steps::add(1);
             self.seq = end.plus((rest.len() as u32).wrapping_neg());
             rest = match self.state {
                 State::Start => self.start(rest, ts, handler),
@@ -264,6 +273,7 @@ impl Parser {
     /// Does a message start here? Behind a head whose framing is broken it may also start further on.
     fn search<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Lost { behind_hole } = self.state else { return bytes };
+        steps::add(bytes.len());
         let start = if self.in_sync && !behind_hole {
             start_line::behind_broken_framing(bytes)
         } else {
@@ -273,7 +283,7 @@ impl Parser {
         if let Some(at) = start
             && (!behind_hole || handler.may_begin(is_request, self.mark(ts)))
         {
-            self.state = State::Start;
+            (self.state, self.will_be_found) = (State::Start, true);
             return &bytes[at..];
         }
         if let Some(tries) = &mut self.tries {
@@ -387,6 +397,7 @@ impl Parser {
         let before = self.buffer.len();
         let taken = bytes.len().min(self.max_head as usize - before);
         self.buffer.extend_from_slice(&bytes[..taken]);
+        steps::add(self.buffer.len() - scanned);
         let line = if confirmed { FirstLine::Head } else { self.first_line(&self.buffer, scanned) };
         let length = match line {
             FirstLine::Foreign | FirstLine::Vague => {
@@ -438,7 +449,8 @@ impl Parser {
             self.state = State::Body { body: Body::UntilClose, doubt: false, expects: false };
             return;
         }
-        self.state = State::Lost { behind_hole: false };
+        // Nothing follows a message so: what was found by a search was none.
+        self.state = State::Lost { behind_hole: self.in_sync && self.is_found };
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
             handler.event(Event::Malformed, mark);
@@ -472,6 +484,7 @@ impl Parser {
     /// Tells of a head, and decides what follows it.
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
+        self.is_found = std::mem::take(&mut self.will_be_found);
         if std::mem::take(&mut self.was_lost) {
             handler.event(Event::Resync, self.mark(ts));
         }

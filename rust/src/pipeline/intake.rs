@@ -152,6 +152,11 @@ impl Intake {
         decode::segment(&datagram, packet.ts, packet.interface).ok()
     }
 
+    /// Forgets the fragments that wait for others.
+    pub fn restart(&mut self) {
+        self.fragments.iter_mut().for_each(Defragmenter::restart);
+    }
+
     /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
@@ -166,6 +171,8 @@ fn unwrap<'a>(
     mut datagram: Datagram<'a>,
     packet: &Packet<'a>,
 ) -> (Result<Content<'a>, NotTcp>, bool) {
+    #[cfg(test)]
+    assert!(!datagram.payload.starts_with(super::FAULT), "a fault injected by a test");
     let [outermost, within] = fragments;
     let (mut outermost, mut within) = (Some(outermost), Some(within));
     let mut is_assembled = false;

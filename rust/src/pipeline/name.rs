@@ -6,6 +6,7 @@
 use smallvec::SmallVec;
 
 use super::decode::Endpoint;
+use super::steps;
 
 /// Longest host name: that of the domain name system.
 pub const MAX_HOST: usize = 255;
@@ -90,10 +91,11 @@ pub fn host_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Opti
     }
 }
 
-/// What ends an authority (RFC 3986 §3.2).
-const ENDS_AUTHORITY: &[u8] = b"/?#";
+/// What ends an authority (RFC 3986 §3.2), or may end it: some recipients read a backslash as a slash, and no authority
+/// has white space.
+const ENDS_AUTHORITY: &[u8] = b"/?#\\ \t\n\x0b\x0c\r";
 /// What no host has, though RFC 3986 allows some of it: parameters that someone put behind one.
-const ENDS_HOST: &[u8] = b";&=, ";
+const ENDS_HOST: &[u8] = b";&=,\0";
 
 /// The host in an authority, or in what stands where one should: without userinfo, and without what follows. `None` when
 /// it cannot be told from a secret.
@@ -149,6 +151,11 @@ fn has_at(bytes: &[u8]) -> bool {
     (0..bytes.len()).any(|at| decoded(bytes, at) == b'@')
 }
 
+/// White space, at any of which some recipients divide a request line (RFC 9112 §3): a target ends there.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ')
+}
+
 /// Writes the section of a request target: its first `depth` path segments, without their parameters, query and fragment.
 pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, depth: usize) {
     if is_connect || target == b"*" {
@@ -191,8 +198,9 @@ fn end_of_segments(path: &[u8], depth: usize) -> Option<usize> {
     let mut left = depth;
     // Up to the slash behind segment number `depth`.
     let is_end = |byte: u8| {
+        steps::add(1);
         left -= usize::from(byte == b'/' && left > 0);
-        matches!(byte, b'?' | b'#') || left == 0
+        matches!(byte, b'?' | b'#') || is_space(byte) || left == 0
     };
     if depth == 0 { Some(0) } else { path.iter().copied().position(is_end) }
 }
@@ -238,7 +246,7 @@ pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -
 /// What ends a segment, or makes a closer look necessary.
 const MARKS: [bool; 256] = {
     let mut table = [false; 256];
-    let marks = b"/?#;%@";
+    let marks = b"/?#;%@ \t\n\x0b\x0c\r";
     let mut at = 0;
     while at < marks.len() {
         table[marks[at] as usize] = true;

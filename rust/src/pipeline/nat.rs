@@ -15,14 +15,21 @@ use hashbrown::HashMap;
 use super::decode::{Direction, Endpoint, Flags, FlowKey, Segment};
 use super::packet::{InterfaceId, SECOND, Timestamp};
 
-/// Segments remembered, the newest of each place: as many as a busy machine's interfaces bring between two looks at them.
+/// Segments remembered, the newest: as many as a busy machine's interfaces bring between two looks at them.
 const RECENT: usize = 1 << 14;
+/// Of these so many are SYNs, with places of their own: a download displaces none.
+const SYNS: usize = RECENT / 2;
+/// Places of which each segment takes one, that of the oldest: so a few that fall on the same one displace nothing.
+const WAYS: usize = 4;
 /// Translated connections remembered: as many as Linux tracks on a small machine, some 10 MB.
 const TRANSLATED: usize = 65_536;
 /// Translation takes microseconds; a delayed softirq takes milliseconds.
 const SOON: u64 = SECOND as u64 / 50;
 /// Bytes of a segment that are compared.
 const COMPARED: usize = 64;
+/// How much later one interface may be read than another: a block of the kernel's buffer, and a worker that is held up. So
+/// long a SYN that matched is believed though data does not match.
+const PATIENCE: u64 = SECOND as u64 / 2;
 /// A segment this long may have been cut or joined by an offload on the way, and need not be found whole.
 const OFFLOADED: u32 = 1400;
 
@@ -30,6 +37,9 @@ const OFFLOADED: u32 = 1400;
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     mark: u64,
+    /// As on the wire.
+    own: FlowKey,
+    /// As translated.
     key: FlowKey,
     direction: Direction,
     interface: InterfaceId,
@@ -46,6 +56,8 @@ struct Translated {
     downstream: Direction,
     /// Bytes agreed, beside the SYN.
     is_sure: bool,
+    /// When bytes came that did not agree: the original may not have been read yet.
+    doubted: Option<Timestamp>,
 }
 
 /// Finds translated connections; shared by all who see packets of one capture.
@@ -85,26 +97,45 @@ impl Table {
 
     /// A SYN, or data of a connection that is not known well.
     fn look_up(&mut self, segment: &mut Segment<'_>, known: Option<Translated>) -> bool {
+        let Segment { key: own, direction, interface, ts, .. } = *segment;
         let mark = self.mark(segment);
-        let place = mark as usize % RECENT;
         let is_syn = segment.flags.has(Flags::SYN);
-        let original = self.recent[place].filter(|seen| seen.mark == mark && seen.is_original_of(segment));
-        if let Some(Seen { key, direction, .. }) = original {
-            let (is_parallel, downstream) = (direction == segment.direction, segment.direction);
-            let translated = Translated { key, is_parallel, downstream, is_sure: !is_syn };
+        let place = if is_syn { mark as usize % SYNS } else { SYNS + mark as usize % (RECENT - SYNS) };
+        let places = place / WAYS * WAYS..(place / WAYS + 1) * WAYS;
+        let seen = self.recent[places.clone()].iter().flatten().find(|seen| seen.mark == mark).copied();
+        if let Some(original) = seen.filter(|seen| seen.is_original_of(segment)) {
+            let (key, is_parallel, downstream) = (original.key, original.direction == direction, direction);
+            let translated = Translated { key, is_parallel, downstream, is_sure: !is_syn, doubted: None };
             self.remember(segment.key, translated);
             return apply(segment, translated);
         }
+        // The translation may have been read before what it is of.
+        if let Some(copy) = seen.filter(|seen| seen.own != own && seen.key == own && seen.interface != interface)
+            && let Some(translated) = self.translated.get_mut(&copy.own)
+        {
+            translated.is_sure |= !is_syn;
+        }
         // What is seen here first says nothing, nor does data that an offload may have cut or joined.
-        let is_first_here = |known: &Translated| known.downstream != segment.direction;
+        let is_first_here = |known: &Translated| known.downstream != direction;
         let is_vague = !is_syn && segment.payload_wire_len >= OFFLOADED;
-        let known = known.filter(|known| is_first_here(known) || is_vague);
+        let is_soon = |known: &Translated| known.doubted.is_none_or(|since| since.0.abs_diff(ts.0) <= PATIENCE);
+        let known = known.filter(|known| is_first_here(known) || is_vague || !is_syn && is_soon(known));
         match known {
-            Some(known) => apply(segment, known),
-            None => self.translated.remove(&segment.key).is_some(),
+            Some(known) => {
+                if !is_first_here(&known)
+                    && let Some(translated) = self.translated.get_mut(&own)
+                {
+                    translated.doubted.get_or_insert(ts);
+                }
+                apply(segment, known)
+            }
+            None => self.translated.remove(&own).is_some(),
         };
-        let Segment { key, direction, interface, ts, .. } = *segment;
-        self.recent[place] = Some(Seen { mark, key, direction, interface, ts });
+        let Segment { key, direction, .. } = *segment;
+        let age = |place: &&mut Option<Seen>| place.filter(|seen| seen.mark != mark).map(|seen| seen.ts);
+        if let Some(place) = self.recent[places].iter_mut().min_by_key(age) {
+            *place = Some(Seen { mark, own, key, direction, interface, ts });
+        }
         known.is_some()
     }
 

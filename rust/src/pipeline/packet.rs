@@ -29,6 +29,13 @@ impl Timestamp {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InterfaceId(pub u16);
 
+impl InterfaceId {
+    /// Interfaces told apart: more than a busy host of containers has, few enough to be listed and merged in an instant.
+    pub const MOST: usize = 1024;
+    /// All further ones together.
+    pub const OTHER: Self = Self(Self::MOST as u16);
+}
+
 /// How a frame starts. The link types netmon decodes, out of <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkType {

@@ -12,6 +12,7 @@ use std::collections::VecDeque;
 
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::steps;
 
 /// A piece of the stream, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,12 @@ impl Budget {
 }
 
 impl Budget {
+    /// The same bounds and losses, and nothing held: all streams are forgotten.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        Self { held: 0, ..*self }
+    }
+
     fn is_exceeded_by(&self, waiting: &Waiting) -> bool {
         self.held > self.total_bytes
             || waiting.bytes > self.stream_bytes
@@ -376,16 +383,18 @@ impl Waiting {
 
     /// Puts the new parts of a piece between those that are held.
     fn insert(&mut self, mut piece: Piece<'_>) {
-        // From the back, where new data nearly always belongs: behind the last held segment that starts no later.
-        let mut at = self.segments.len();
-        while at > 0 && self.segments[at - 1].seq.is_after(piece.seq) {
-            at -= 1;
+        // Behind the last held segment that starts no later.
+        let mut at = self.segments.partition_point(|held| {
+            steps::add(1);
+            !held.seq.is_after(piece.seq)
+        });
+        if let Some(before) = at.checked_sub(1).and_then(|at| self.segments.get(at)) {
+            let known = before.end().distance(piece.seq).max(0) as u32;
+            piece = piece.after(known.min(piece.len));
         }
-        if at > 0 {
-            let known = self.segments[at - 1].end().distance(piece.seq).clamp(0, piece.len as i32);
-            piece = piece.after(known as u32);
-        }
+        // Each held segment has a byte or more, so a piece meets no more of them than it is long.
         while piece.len > 0 {
+            steps::add(1);
             // Up to the next held segment it is new; that one was here first.
             let (room, held) = match self.segments.get(at) {
                 Some(held) => (held.seq.distance(piece.seq).max(0) as u32, held.len),
@@ -407,8 +416,9 @@ impl Waiting {
     fn extend_range(&mut self, at: usize, piece: Piece<'_>) -> bool {
         match at.checked_sub(1).and_then(|at| self.segments.get_mut(at)) {
             Some(last) if piece.bytes.is_empty() && last.bytes.is_empty() && last.end() == piece.seq => {
-                last.len += piece.len;
-                true
+                let joined = last.len.checked_add(piece.len).filter(|&len| i32::try_from(len).is_ok());
+                last.len = joined.unwrap_or(last.len);
+                joined.is_some()
             }
             _ => false,
         }

@@ -9,8 +9,9 @@ mod fold;
 mod json;
 mod point;
 mod rank;
+mod remarkable;
 mod rows;
-mod sample;
+mod scale;
 mod sum;
 mod tally;
 mod window;
@@ -27,6 +28,7 @@ use super::packet::Timestamp;
 pub use binary::{Field, Unreadable, pack, unpack};
 pub use point::Point;
 pub use rank::{Key, Matching, Ranking};
+pub use remarkable::{keep, remarkable};
 use rows::merge_rows;
 pub use rows::sort_rows;
 pub use sum::Sum;
@@ -53,11 +55,14 @@ pub struct Limits {
     pub sections: usize,
     /// Exchanges listed, when they are asked for.
     pub exchanges: usize,
+    /// Buckets of all histograms: 16 MB of counts, and 20 for each histogram of as many sections as there can be.
+    /// Beyond, the scale of histograms is halved.
+    pub buckets: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000 }
+        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000, buckets: 1 << 22 }
     }
 }
 
@@ -199,12 +204,25 @@ counters! {
     } and {
         /// Connections being tracked.
         flows: Gauge,
+        /// How often the scale of the coarsest histogram was halved, for the budget of [`Limits::buckets`].
+        histogram_halvings: Halvings,
         /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
         undecoded: Tally<Undecoded>,
         /// Connections recognised, by protocol.
         protocols: Tally<Protocol>,
         /// Messages that two readers could frame differently, by kind.
         ambiguous_framing: Tally<Ambiguity>,
+    }
+}
+
+/// How often a scale was halved: the most holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halvings(pub u8);
+
+impl Halvings {
+    /// Takes the greater one.
+    pub fn merge(&mut self, other: &Self) {
+        self.0 = self.0.max(other.0);
     }
 }
 
@@ -304,6 +322,9 @@ pub struct Interface {
     pub tcp: Tcp,
     /// As of `at`.
     pub state: InterfaceState,
+    /// Since when it is watched, if it came up after the capture began. As of `at`.
+    #[serde(with = "json::maybe_time", skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// When the state was looked at; of two, the later one holds.
     #[serde(skip)]
     pub at: Timestamp,
@@ -438,7 +459,7 @@ impl Snapshot {
     /// How many rows it has in all its tables: what its memory grows with.
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
-        self.hosts.len() + sections + self.server_names.len() + self.exchanges.len()
+        self.hosts.len() + sections + self.interfaces.len() + self.server_names.len() + self.exchanges.len()
     }
 
     /// Position of the host of this name.

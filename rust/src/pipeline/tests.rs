@@ -1,7 +1,9 @@
 //! Whole captures through all stages. Most tests need no known answer: a capture and its disguise must count the same.
 
+mod blind;
 mod copies;
 pub mod forge;
+mod secrets;
 
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};
@@ -247,7 +249,7 @@ proptest! {
             forge.say(0, format!("GET /{path} HTTP/1.1\r\nHost: h{host}\r\n\r\n").as_bytes());
             forge.say(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         }
-        let limits = aggregate::Limits { hosts: max_hosts, sections_per_host: per_host, sections, exchanges: 1 };
+        let limits = aggregate::Limits { hosts: max_hosts, sections_per_host: per_host, sections, exchanges: 1, ..aggregate::Limits::default() };
         let settings = Settings { aggregate: aggregate::Settings { limits, exchanges: true, ..Default::default() }, ..Settings::default() };
         let snapshot = count_with(&forge.frames, settings);
         prop_assert_eq!(snapshot.counts.requests, hosts.len() as u64);
@@ -285,6 +287,35 @@ fn a_busy_host_survives_a_flood_of_invented_names() {
     assert!(busy.counts.requests + snapshot.capture.hits_error >= 100);
     assert_eq!(snapshot.hosts[snapshot.top_hosts(2)[1]].name.as_ref(), "busy.example", "after ~other");
     assert!(snapshot.capture.hosts_folded > 300);
+}
+
+/// An interval of so many sections, each with a few answers that took between a microsecond and hours.
+fn slow_and_fast(limits: aggregate::Limits) -> snapshot::Snapshot {
+    let mut forge = Forge::new(Wire::default());
+    forge.handshake();
+    for at in 0..400_i64 {
+        forge.say(0, format!("GET /{} HTTP/1.1\r\nHost: h{}\r\n\r\n", at % 20, at % 5).as_bytes());
+        forge.wait(1_000 << (at % 30));
+        forge.say(1, b"HTTP/1.1 204 No Content\r\n\r\n");
+    }
+    count_with(
+        &forge.frames,
+        Settings { aggregate: aggregate::Settings { limits, ..Default::default() }, ..Settings::default() },
+    )
+}
+
+#[test]
+fn buckets_of_an_interval_share_a_budget_while_they_are_counted() {
+    let whole = slow_and_fast(aggregate::Limits::default());
+    assert!(whole.buckets() > 5_000 && whole.capture.histogram_halvings.0 == 0, "{}", whole.buckets());
+    let coarse = slow_and_fast(aggregate::Limits { buckets: 2_000, ..Default::default() });
+    assert!(coarse.buckets() <= 2_000, "{}", coarse.buckets());
+    assert!(coarse.capture.histogram_halvings.0 > 0);
+    let counted = |snapshot: &snapshot::Snapshot| {
+        let latency = &snapshot.counts.latency;
+        (latency.count(), latency.sum(), latency.extremes(), snapshot.counts.responses)
+    };
+    assert_eq!(counted(&coarse), counted(&whole));
 }
 
 #[test]
@@ -346,7 +377,13 @@ fn every_limit_at_one_still_counts_and_never_panics() {
         flows: flow::Limits { flows: 1, half_open: 1, ..Default::default() },
         reassembly: Budget::new(1, 1, 1),
         aggregate: aggregate::Settings {
-            limits: aggregate::Limits { hosts: 1, sections_per_host: 1, sections: 1, exchanges: 1 },
+            limits: aggregate::Limits {
+                hosts: 1,
+                sections_per_host: 1,
+                sections: 1,
+                exchanges: 1,
+                ..aggregate::Limits::default()
+            },
             ..Default::default()
         },
         defragment: defragment::Limits { datagrams: 1, bytes: 1, patience: 1 },

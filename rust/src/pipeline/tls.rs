@@ -1,5 +1,8 @@
 //! The server's name out of a TLS `ClientHello` (RFC 8446 §4.1.2, RFC 6066 §3): the one thing an encrypted connection
-//! says of where it goes. Bytes in, a name out; the hello may be cut anywhere, over any number of records.
+//! says of where it goes. Bytes in, a name out; the hello may be cut anywhere, over any number of records. Each byte is
+//! looked at once, and only those of the hello are kept.
+
+use crate::pipeline::steps;
 
 /// Bytes of a hello that are waited for: post-quantum key shares make them 2 KiB, a record holds 16.
 const MAX_HELLO: usize = 16 * 1024;
@@ -13,73 +16,90 @@ pub enum Progress {
     Done(Option<Vec<u8>>),
 }
 
+/// Type, version and length of a record.
+const RECORD_HEADER: usize = 5;
+/// Type and length of a message.
+const MESSAGE_HEADER: usize = 4;
+
 /// A hello being read.
 #[derive(Debug, Default)]
 pub struct ClientHello {
-    records: Vec<u8>,
-    parsed_at: usize,
+    /// What was seen of the header of the record at hand.
+    header: [u8; RECORD_HEADER],
+    header_seen: usize,
+    /// Bytes of that record that are still to come.
+    left: usize,
+    /// The message so far, without the headers of its records.
+    message: Vec<u8>,
 }
 
 impl ClientHello {
     /// Bytes kept.
     pub fn held(&self) -> usize {
-        self.records.capacity()
+        self.message.capacity()
     }
 
     /// Takes the next bytes of the stream.
-    pub fn push(&mut self, bytes: &[u8]) -> Progress {
-        let room = MAX_HELLO - self.records.len();
-        self.records.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        // Looked at again only when there is a good deal more, so that crumbs cost no more than a loaf.
-        let is_full = self.records.len() == MAX_HELLO;
-        if self.records.len() < self.parsed_at && !is_full {
-            return Progress::More;
-        }
-        match server_name(&self.records) {
-            Err(Cut { needed }) if !is_full => {
-                self.parsed_at = needed;
-                Progress::More
+    pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
+        while !bytes.is_empty() {
+            steps::add(1);
+            if self.left > 0 {
+                let (taken, rest) = bytes.split_at(bytes.len().min(self.left).min(self.wanted()));
+                steps::add(taken.len());
+                self.message.extend_from_slice(taken);
+                self.left -= taken.len();
+                bytes = rest;
+            } else {
+                let (taken, rest) = bytes.split_at(bytes.len().min(RECORD_HEADER - self.header_seen));
+                self.header[self.header_seen..][..taken.len()].copy_from_slice(taken);
+                self.header_seen += taken.len();
+                bytes = rest;
+                if !self.begin_record() {
+                    return Progress::Done(None);
+                }
             }
-            Err(_) => Progress::Done(None),
-            Ok(name) => Progress::Done(name),
+            match self.length() {
+                Some(Ok(length)) if self.message.len() >= length => {
+                    return Progress::Done(name_in(&self.message[MESSAGE_HEADER..length]));
+                }
+                Some(Err(NotHello)) => return Progress::Done(None),
+                Some(Ok(_)) | None => {}
+            }
         }
+        Progress::More
+    }
+
+    /// Reads the header of a record, once it is whole. False when no hello has such a record: RFC 8446 §5.1 forbids
+    /// empty ones.
+    fn begin_record(&mut self) -> bool {
+        const HANDSHAKE: u8 = 22;
+        if self.header_seen < RECORD_HEADER {
+            return true;
+        }
+        let [kind, version, _, high, low] = self.header;
+        self.header_seen = 0;
+        self.left = usize::from(u16::from_be_bytes([high, low]));
+        kind == HANDSHAKE && version == 3 && self.left > 0
+    }
+
+    /// Bytes of the message with its header, once that is there.
+    fn length(&self) -> Option<Result<usize, NotHello>> {
+        const CLIENT_HELLO: u8 = 1;
+        let [kind, a, b, c] = *self.message.first_chunk()?;
+        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+        let is_hello = kind == CLIENT_HELLO && length <= MAX_HELLO;
+        Some(if is_hello { Ok(MESSAGE_HEADER + length) } else { Err(NotHello) })
+    }
+
+    /// Bytes of the message that are still to come, as far as is known: what follows it is not kept.
+    fn wanted(&self) -> usize {
+        let known = self.length().and_then(Result::ok).unwrap_or(MESSAGE_HEADER);
+        known.saturating_sub(self.message.len())
     }
 }
 
-/// The hello goes on behind what is there; it will not be whole before so many bytes of the stream.
-struct Cut {
-    needed: usize,
-}
-
-/// The name in a stream that starts with a hello.
-fn server_name(stream: &[u8]) -> Result<Option<Vec<u8>>, Cut> {
-    const HANDSHAKE: u8 = 22;
-    const CLIENT_HELLO: u8 = 1;
-    let mut message = Vec::new();
-    let mut rest = stream;
-    let mut used = 0;
-    loop {
-        let [kind, 3, _, high, low, body @ ..] = rest else {
-            return if rest.len() < 5 { Err(Cut { needed: used + 5 }) } else { Ok(None) };
-        };
-        if *kind != HANDSHAKE {
-            return Ok(None);
-        }
-        let length = usize::from(u16::from_be_bytes([*high, *low]));
-        used += 5 + length;
-        let Some((fragment, next)) = body.split_at_checked(length) else { return Err(Cut { needed: used }) };
-        message.extend_from_slice(fragment);
-        rest = next;
-        let [kind, a, b, c, hello @ ..] = &message[..] else { continue };
-        if *kind != CLIENT_HELLO {
-            return Ok(None);
-        }
-        let length = usize::from(*a) << 16 | usize::from(*b) << 8 | usize::from(*c);
-        if let Some(hello) = hello.get(..length) {
-            return Ok(name_in(hello));
-        }
-    }
-}
+/// The message is another one, or longer than any hello.
+struct NotHello;
 
 /// The name in the body of a hello; `None` also when its lengths contradict each other.
 fn name_in(hello: &[u8]) -> Option<Vec<u8>> {
@@ -114,6 +134,7 @@ fn vector(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
 #[expect(missing_docs, reason = "tests")]
 pub mod tests {
     use super::*;
+    use crate::pipeline::steps::tests::are_in_proportion;
     use proptest::prelude::*;
 
     /// A hello for `name`, its handshake message in records of at most `record` bytes.
@@ -162,8 +183,31 @@ pub mod tests {
         assert_eq!(ClientHello::default().push(b"\x17\x03\x03\x00\x05hello"), Progress::Done(None));
         let mut endless = ClientHello::default();
         let record = [&[22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff][..], &[0; 0x3ffc]].concat();
-        while endless.push(&record) == Progress::More {}
-        assert!(endless.records.capacity() <= 2 * MAX_HELLO);
+        assert_eq!(endless.push(&record), Progress::Done(None), "it is longer than any hello");
+    }
+
+    #[test]
+    fn a_hello_has_no_empty_records() {
+        assert_eq!(ClientHello::default().push(b"\x16\x03\x01\x00\x00"), Progress::Done(None));
+        let mut late = hello(Some("example.org"), 100);
+        late.splice(105..105, *b"\x16\x03\x01\x00\x00");
+        assert_eq!(ClientHello::default().push(&late), Progress::Done(None));
+    }
+
+    #[test]
+    fn each_byte_is_visited_a_constant_number_of_times() {
+        for (record, piece) in [(1, 1), (1, 6), (1, usize::MAX), (2, 7), (5000, 1)] {
+            are_in_proportion(&format!("records of {record} in pieces of {piece}"), 4000, 8, |size| {
+                let message = [&[1, 0, 0x3f, 0xff][..], &vec![0; size]].concat();
+                let of = |part: &[u8]| [&[22, 3, 1][..], &(part.len() as u16).to_be_bytes(), part].concat();
+                let stream: Vec<u8> = message.chunks(record).flat_map(of).collect();
+                let mut reading = ClientHello::default();
+                for piece in stream.chunks(piece) {
+                    assert_eq!(reading.push(piece), Progress::More);
+                    assert!(reading.held() <= 2 * MAX_HELLO);
+                }
+            });
+        }
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! `Engine`: a capture as Python drives it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,9 +9,10 @@ use pyo3::exceptions::{PyEOFError, PyOverflowError, PyRuntimeError, PyValueError
 use pyo3::prelude::*;
 
 use super::CaptureError;
+use super::legible::legible;
 use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
-use crate::capture::{self, DEFAULT_BUFFER_SIZE, DEFAULT_SNAPLEN};
+use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
 use crate::pipeline::{self, aggregate};
 
@@ -101,7 +103,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
-        snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = Whole(DEFAULT_BUFFER_SIZE.into()), promiscuous = true,
+        snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
         response_timeout = 3600.0, workers = Whole(1),
     ))]
@@ -109,11 +111,11 @@ impl Engine {
     fn new(
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
-        read: Vec<String>,
-        names: HashMap<String, String>,
+        read: Vec<PathBuf>,
+        names: HashMap<PathBuf, String>,
         filter: Option<String>,
         snaplen: Whole,
-        buffer_size: Whole,
+        buffer_size: Option<Whole>,
         promiscuous: bool,
         interval: f64,
         section_depth: Whole,
@@ -126,7 +128,7 @@ impl Engine {
     ) -> PyResult<Self> {
         let workers = workers.within("workers", 1, MAX_WORKERS as u32)? as usize;
         let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
-        let buffer_size = buffer_size.within("buffer_size", 1, MAX_BYTES)?;
+        let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
         let section_depth = section_depth.within("section_depth", 1, u32::MAX)? as usize;
         let source = if read.is_empty() {
             Source::Live(Selection { wanted: interfaces, excluded: exclude_interfaces })
@@ -160,9 +162,14 @@ impl Engine {
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture was started before"))?;
-        let running = py.detach(|| engine::Engine::start(settings))?;
-        let _ = self.running.set(running);
-        Ok(())
+        let started = engine::Engine::start(settings)?;
+        let running = self.running.get_or_init(|| started);
+        loop {
+            match py.detach(|| running.wait_until_open(STEP)) {
+                Some(result) => return Ok(result?),
+                None => py.check_signals().inspect_err(|_| py.detach(|| running.close()))?,
+            }
+        }
     }
 
     /// The next snapshot, waiting at most `timeout` seconds with the interpreter released; None if none came.
@@ -178,7 +185,7 @@ impl Engine {
                 Next::Nothing if left.is_zero() => return Ok(None),
                 Next::Nothing => py.check_signals()?,
                 Next::End => return Err(PyEOFError::new_err("the capture has ended")),
-                Next::Failed(reason) => return Err(CaptureError::new_err(reason)),
+                Next::Failed(reason) => return Err(CaptureError::new_err(legible(&reason))),
             }
         }
     }
@@ -204,7 +211,7 @@ impl Engine {
     /// Takes what the capture had to say since last asked, as (level, message); bounded.
     fn log(&self) -> Vec<(&'static str, String)> {
         let log = self.running.get().map(engine::Engine::take_log).unwrap_or_default();
-        log.into_iter().map(|(level, message)| (level_name(level), message)).collect()
+        log.into_iter().map(|(level, message)| (level_name(level), legible(&message))).collect()
     }
 }
 
@@ -219,6 +226,7 @@ impl Engine {
 
 fn level_name(level: Level) -> &'static str {
     match level {
+        Level::Error => "error",
         Level::Info => "info",
         Level::Warning => "warning",
     }

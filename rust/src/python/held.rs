@@ -60,7 +60,7 @@ impl Deref for Held {
 impl Drop for Held {
     fn drop(&mut self) {
         if let Some(last) = self.0.take().and_then(Arc::into_inner)
-            && last.rows() > FEW
+            && last.rows_of_its_own() > FEW
             && let Some(freeing) = freeing()
         {
             // What does not fit comes back, and is freed here.

@@ -172,6 +172,10 @@ impl Histogram {
     }
     /// Index of the first of `buckets`: bucket i holds values in (2**(i/16), 2**((i+1)/16)] seconds.
     #[getter]
+    fn scale(&self) -> i32 {
+        self.0.scale()
+    }
+    #[getter]
     fn offset(&self) -> i32 {
         self.0.buckets().offset()
     }
@@ -331,6 +335,10 @@ counters!(
 ) of snapshot::Capture {
     /// Connections being tracked at the end of the snapshot (the largest of a merge).
     #[getter]
+    fn histogram_halvings(&self) -> u8 {
+        self.0.histogram_halvings.0
+    }
+    #[getter]
     fn flows(&self) -> u64 {
         self.0.flows.value
     }
@@ -424,6 +432,11 @@ impl Interface {
             InterfaceState::New => "new",
             InterfaceState::Down => "down",
         }
+    }
+    /// Since when it is watched, if it came up after the capture began: what passed before was not seen.
+    #[getter]
+    fn since(&self) -> Option<f64> {
+        self.0.since.map(unix)
     }
     /// The same object: it never changes.
     fn __copy__(slf: Py<Self>) -> Py<Self> {

@@ -100,10 +100,11 @@ counted!(Snapshot {
     fn section_count(&self) -> usize {
         self.0.hosts.iter().map(|host| host.sections.len()).sum()
     }
-    /// Rows of all tables, exchanges included: what the memory of a snapshot grows with.
+    /// Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
+    /// snapshot grows with.
     #[getter]
-    fn row_count(&self) -> usize {
-        self.0.rows()
+    fn row_count(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.0.weight())
     }
     /// Flat records, one per host and section, with the same keys in the same order in each: for
     /// ``polars.DataFrame``, ``pandas.DataFrame`` and ``csv.DictWriter``.
@@ -166,6 +167,12 @@ counted!(Snapshot {
     fn interfaces(&self) -> Vec<Interface> {
         self.0.interfaces.iter().cloned().map(Interface).collect()
     }
+    /// Name and `Interface.since` of the interfaces that have one.
+    #[getter]
+    fn late(&self) -> Vec<(&str, f64)> {
+        let since = |interface: &'_ snapshot::Interface| interface.since.map(unix);
+        self.0.interfaces.iter().filter_map(|interface| Some((&*interface.name, since(interface)?))).collect()
+    }
     /// Health of all connections.
     #[getter]
     fn tcp(&self) -> Tcp {
@@ -197,10 +204,24 @@ counted!(Snapshot {
     fn exchanges(&self) -> Vec<Exchange> {
         self.0.exchanges.iter().cloned().map(Exchange).collect()
     }
-    /// The `newest` last exchanges and the `slowest` slowest to be answered, each once, by time.
-    fn remarkable_exchanges(&self, py: Python<'_>, newest: usize, slowest: usize) -> Vec<Exchange> {
-        let found = py.detach(|| self.0.remarkable(newest, slowest));
-        found.into_iter().map(|at| Exchange(self.0.exchanges[at].clone())).collect()
+    #[pyo3(signature = (most, before = None))]
+    fn remarkable_exchanges(
+        &self,
+        py: Python<'_>,
+        most: usize,
+        before: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<Py<Exchange>>> {
+        let mut older: Vec<Py<Exchange>> = Vec::new();
+        for item in before.map(PyIterator::from_object).transpose()?.into_iter().flatten() {
+            older.push(item?.cast_into::<Exchange>()?.unbind());
+        }
+        let all: Vec<_> = older.iter().map(|one| &one.get().0).chain(&self.0.exchanges).collect();
+        let found = py.detach(|| snapshot::remarkable(&all, most));
+        let one = |at: usize| match older.get(at) {
+            Some(one) => Ok(one.clone_ref(py)),
+            None => Py::new(py, Exchange(all[at].clone())),
+        };
+        found.into_iter().map(one).collect()
     }
     /// The same counts, with no `exchanges`.
     fn without_exchanges(&self, py: Python<'_>) -> Self {

@@ -130,6 +130,9 @@ impl Point {
     fn hosts(&self) -> HashMap<&str, u64> {
         self.0.hosts.iter().map(|(name, hits)| (&**name, *hits)).collect()
     }
+    fn plus(&self, other: &Self) -> Self {
+        Self(self.0.plus(&other.0))
+    }
     /// 0 also when the host was not among the heaviest.
     fn hits_of(&self, host: &str) -> u64 {
         self.0.host(host).unwrap_or(0)

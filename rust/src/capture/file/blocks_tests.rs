@@ -213,7 +213,7 @@ fn pipe() -> (InOrder, io::PipeWriter, Bell) {
     let (stop, news) = (Bell::new().unwrap(), Bell::new().unwrap());
     let patient = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: stop.clone() };
     let blocks = Blocks::of_pipe(Pipe { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
-    (InOrder::new(CaptureFile::of(blocks.unwrap())), writer, news)
+    (InOrder::new(CaptureFile::of(blocks.unwrap(), Arc::default())), writer, news)
 }
 
 /// Waits until the pipe has said something.

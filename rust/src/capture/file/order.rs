@@ -148,24 +148,22 @@ impl InOrder {
     /// Gives the packets that come before `limit`, and those of that very instant if it `includes` them, at most so many.
     pub fn give(&mut self, limit: Timestamp, includes: bool, most: usize, mut take: impl FnMut(Given<'_>)) {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
-        let places = &self.waiting[self.next..end];
-        for (number, &Place { ts, at, len, wire_len, interface, block, .. }) in places.iter().enumerate() {
+        let Self { waiting, blocks, next, .. } = self;
+        let places = &waiting[*next..end];
+        for (number, place) in places.iter().enumerate() {
             if let Some(coming) = places.get(number + PREFETCH) {
-                let data = self.data(coming);
+                let data = data(blocks, coming);
                 prefetch(&data[..data.len().min(TOP)]);
             }
-            if let Some(block) = &self.blocks[usize::from(block)]
+            // Who takes it may panic, and is not given it again.
+            *next += 1;
+            let &Place { ts, at, len, wire_len, interface, block, .. } = place;
+            if let Some(block) = &blocks[usize::from(block)]
                 && let Some(data) = block.get(at as usize..(at + len) as usize)
             {
                 take(Given { ts, wire_len, interface, data, block, at: at as usize });
             }
         }
-        self.next = end;
-    }
-
-    fn data(&self, place: &Place) -> &[u8] {
-        let block = self.blocks[usize::from(place.block)].as_ref();
-        block.and_then(|lease| lease.get(place.at as usize..(place.at + place.len) as usize)).unwrap_or_default()
     }
 
     fn end_before(&self, limit: Timestamp, includes: bool, most: usize) -> usize {
@@ -277,6 +275,11 @@ impl InOrder {
         let newest = self.newest;
         self.until = self.waiting.iter().rposition(|place| place.block != newest).map_or(0, |at| at + 1);
     }
+}
+
+fn data<'a>(blocks: &'a [Option<Arc<Lease>>; 2], place: &Place) -> &'a [u8] {
+    let block = blocks[usize::from(place.block)].as_ref();
+    block.and_then(|lease| lease.get(place.at as usize..(place.at + place.len) as usize)).unwrap_or_default()
 }
 
 /// Sorts each run by time; packets of one instant stay as they are.

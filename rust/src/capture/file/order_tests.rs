@@ -217,14 +217,15 @@ fn what_is_damaged_from_somewhere_on_counts_as_a_packet_and_is_told() {
 }
 
 #[test]
-fn more_interfaces_than_there_are_numbers_for_take_no_memory() {
+fn packets_of_more_interfaces_than_are_told_apart_are_read() {
     let mut out = Vec::new();
     section(&mut out);
     (0..70_000).for_each(|_| interface(&mut out));
     packet(&mut out, 65_535, 1, 4, &[]);
     packet(&mut out, 65_536, 2, 4, &[]);
+    packet(&mut out, 70_000, 3, 4, &[]);
     let (times, missing, _) = read(out);
-    assert_eq!((times, missing.unread), (vec![1], 1));
+    assert_eq!((times, missing.unread), (vec![1, 2], 1), "only the third was not described");
 }
 
 proptest! {

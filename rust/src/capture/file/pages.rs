@@ -108,7 +108,7 @@ impl Scanner {
                 is_in_order &= begins;
             }
             front = if begins { ts } else { ts.max(front) };
-            let (at, len, interface) = (at as u32, len as u32, interface as u16);
+            let (at, len) = (at as u32, len as u32);
             page.places.push(Place { ts, at, len, wire_len: wire_len.max(len), interface, block, begins });
         });
         let lease = self.file.release();
@@ -125,7 +125,7 @@ impl Scanner {
     fn fail(&mut self, problem: Problem, page: &mut Page) {
         let told = &mut self.file.told;
         told.lose(told.cut);
-        (page.reach, page.problem) = (Reach::End, Some(problem));
+        (page.reach, page.problem) = (Reach::End, Some(self.file.judge(problem)));
     }
 }
 

@@ -42,7 +42,7 @@ impl Format {
         // The upper bits tell of a frame check sequence.
         let number = order.u32(header, 20) & 0x03ff_ffff;
         let link_type = LinkType::from_number(number);
-        told.interfaces.push(FileInterface { name: None, link_type, number, section: 0, place: 0 });
+        told.interfaces.push(FileInterface { name: None, link_type, number, place: 0, is_rest: false });
         Self { order, unit, units, header: record }
     }
 

@@ -3,8 +3,9 @@
 //!
 //! A packet that cannot be read is counted, and the block behind it is read.
 
-use super::{FileInterface, Input, Location, Order, Problem, Step, Told};
-use crate::pipeline::packet::{LinkType, SECOND, Timestamp};
+use super::described::{Described, Interfaces};
+use super::{Input, Location, Order, Problem, Step, Told};
+use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// Reads the same in both byte orders.
 pub const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -28,12 +29,9 @@ const OPTION_KERNEL_DROPPED: u16 = 7;
 /// Drops of an obsolete packet that nobody counted.
 const UNKNOWN_DROPS: u16 = 0xffff;
 
-/// Interfaces of a file, as many as [`InterfaceId`](crate::pipeline::packet::InterfaceId)s. Packets of further ones are unread.
-const MAX_INTERFACES: usize = 1 << 16;
-
 /// The clock of an interface.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
+pub struct Clock {
     /// Units to a second.
     units: u64,
     /// Seconds to add.
@@ -55,23 +53,11 @@ impl Clock {
     }
 }
 
-/// What the section says of an interface.
-#[derive(Debug)]
-struct Described {
-    clock: Clock,
-    snaplen: u32,
-    /// Packets that the capturing kernel and the interface dropped, as far as was told.
-    kernel_dropped: u64,
-    interface_dropped: u64,
-}
-
-/// Interfaces of the current section begin at `base` in the list of all.
+/// A file of this format.
 #[derive(Default)]
 pub struct Format {
     order: Order,
-    sections: u32,
-    base: usize,
-    described: Vec<Described>,
+    interfaces: Interfaces,
     latest: Timestamp,
 }
 
@@ -116,9 +102,8 @@ impl Format {
     fn other(&mut self, kind: u32, body: &[u8], told: &mut Told) {
         if kind == u32::from_le_bytes(SECTION_HEADER) {
             // Interfaces are numbered anew in each section.
-            (self.base, self.described) = (told.interfaces.len(), Vec::new());
-            self.sections += 1;
-        } else if kind == INTERFACE_DESCRIPTION && told.interfaces.len() < MAX_INTERFACES {
+            self.interfaces.begin_section();
+        } else if kind == INTERFACE_DESCRIPTION {
             self.interface(body, told);
         } else if kind == INTERFACE_STATISTICS {
             self.statistics(body, told);
@@ -130,15 +115,12 @@ impl Format {
         let number = u32::from(order.u16(body, 0));
         let (mut clock, mut name) = (Clock::default(), None);
         options(order, body, 8, |code, value| match (code, value) {
-            (OPTION_NAME, _) => name = Some(String::from_utf8_lossy(value).into_owned()),
+            (OPTION_NAME, _) => name = Some(value),
             (OPTION_RESOLUTION, &[resolution, ..]) => clock.units = units(resolution),
             (OPTION_OFFSET, value) if value.len() == 8 => clock.offset = order.u64(value) as i64,
             _ => {}
         });
-        let (link_type, section, place) = (LinkType::from_number(number), self.sections, self.described.len() as u32);
-        told.interfaces.push(FileInterface { name, link_type, number, section, place });
-        let snaplen = order.u32(body, 4);
-        self.described.push(Described { clock, snaplen, kernel_dropped: 0, interface_dropped: 0 });
+        self.interfaces.describe(number, name, clock, order.u32(body, 4), &mut told.interfaces);
     }
 
     /// An enhanced packet, or its older form: interface, time, captured length, length, data. Its place is that in `body`.
@@ -146,21 +128,20 @@ impl Format {
     fn packet(&mut self, body: &[u8], interface: u32, told: &mut Told) -> Option<Location> {
         const DATA: usize = 20;
         let order = self.order;
-        let described = self.described.get(interface as usize);
+        let described = self.interfaces.get(interface);
         let clock = described.map_or_else(Clock::default, |described| described.clock);
         let ts = clock.read(order.u32(body, 4), order.u32(body, 8));
         let len = order.u32(body, 12) as usize;
         let end = DATA + len;
-        if described.is_none() || end > body.len() {
+        let Some(number) = described.map(|described| described.number).filter(|_| end <= body.len()) else {
             told.lose(ts);
             return None;
-        }
+        };
         self.latest = ts;
         if end.next_multiple_of(4) < body.len() {
             self.options_of_packet(body, end.next_multiple_of(4), interface, told);
         }
-        let interface = self.base + interface as usize;
-        Some(Location { interface, ts, wire_len: order.u32(body, 16), at: DATA, len })
+        Some(Location { interface: number, ts, wire_len: order.u32(body, 16), at: DATA, len })
     }
 
     fn obsolete(&mut self, body: &[u8], told: &mut Told) -> Option<Location> {
@@ -174,14 +155,14 @@ impl Format {
 
     /// A simple packet has no time of its own: the one before it gives it.
     fn simple(&self, body: &[u8], told: &mut Told) -> Option<Location> {
-        let Some(&Described { snaplen, .. }) = self.described.first() else {
+        let Some(&Described { snaplen, number, .. }) = self.interfaces.get(0) else {
             told.lose(self.latest);
             return None;
         };
         let wire_len = self.order.u32(body, 0);
         let limit = if snaplen == 0 { u32::MAX } else { snaplen };
         let len = (wire_len.min(limit) as usize).min(body.len().saturating_sub(4));
-        Some(Location { interface: self.base, ts: self.latest, wire_len, at: 4, len })
+        Some(Location { interface: number, ts: self.latest, wire_len, at: 4, len })
     }
 
     #[cold]
@@ -197,7 +178,7 @@ impl Format {
 
     /// Packets were lost since the one before.
     fn add_drops(&mut self, interface: u32, drops: u64, told: &mut Told) {
-        if let Some(described) = self.described.get_mut(interface as usize).filter(|_| drops != u64::MAX) {
+        if let Some(described) = self.interfaces.get_mut(interface).filter(|_| drops != u64::MAX) {
             described.kernel_dropped = described.kernel_dropped.saturating_add(drops);
             told.missing.kernel_dropped = told.missing.kernel_dropped.saturating_add(drops);
         }
@@ -206,7 +187,7 @@ impl Format {
     /// Statistics count since the start, and may count again what packets told of.
     fn statistics(&mut self, body: &[u8], told: &mut Told) {
         let order = self.order;
-        let Some(described) = self.described.get_mut(order.u32(body, 0) as usize) else { return };
+        let Some(described) = self.interfaces.get_mut(order.u32(body, 0)) else { return };
         let (mut by_kernel, mut by_interface) = (0, 0);
         options(order, body, 12, |code, value| {
             let count = if value.len() == 8 { order.u64(value) } else { u64::MAX };
@@ -236,7 +217,7 @@ fn byte_order(head: &[u8]) -> Result<Order, Problem> {
 }
 
 /// The options of a block from there on.
-fn options(order: Order, body: &[u8], at: usize, mut take: impl FnMut(u16, &[u8])) {
+fn options<'a>(order: Order, body: &'a [u8], at: usize, mut take: impl FnMut(u16, &'a [u8])) {
     let mut options = body.get(at..).unwrap_or_default();
     while options.len() >= 4 {
         let (code, length) = (order.u16(options, 0), usize::from(order.u16(options, 2)));

@@ -142,19 +142,19 @@ fn a_file_cut_anywhere_gives_what_is_before_the_cut() {
 fn interfaces_of_pcapng_have_their_names() {
     let file = CaptureFile::from_reader(Box::new(io::Cursor::new(pcapng(false, 6)))).unwrap();
     let name = Some("eth7".into());
-    let want = FileInterface { name, link_type: Some(LinkType::Ethernet), number: 1, section: 1, place: 0 };
+    let want = FileInterface { name, link_type: Some(LinkType::Ethernet), number: 1, place: 0, is_rest: false };
     assert_eq!(file.interfaces(), [want]);
 }
 
 #[test]
-fn each_section_numbers_its_interfaces_anew() {
+fn an_interface_described_again_by_the_next_section_is_the_same_with_another_clock() {
     let twice = [pcapng(false, 6), pcapng(true, 9)].concat();
     let mut file = CaptureFile::from_reader(Box::new(io::Cursor::new(twice))).unwrap();
     let mut seen = Vec::new();
     while let Some(record) = file.next_record().unwrap() {
         seen.push((record.interface, record.ts.0));
     }
-    let want: Vec<_> = [0, 1].into_iter().flat_map(|at| PACKETS.map(|(ts, ..)| (at, ts as i64))).collect();
+    let want: Vec<_> = [0, 0].into_iter().flat_map(|at| PACKETS.map(|(ts, ..)| (at, ts as i64))).collect();
     assert_eq!(seen, want);
 }
 
@@ -169,6 +169,16 @@ fn what_is_no_capture_says_so() {
     ] {
         let (packets, problem) = read(bytes.to_vec(), usize::MAX);
         assert!(packets.is_empty() && problem.is_some(), "{bytes:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_text_is_told_byte_by_byte() {
+    use std::ffi::OsStr;
+    for (path, name) in
+        [(&b"caf\xc3\xa9.pcap"[..], "caf\u{e9}.pcap"), (b"caf\xe9.pcap", "caf\\xe9.pcap"), (b"\xff\xc3", "\\xff\\xc3")]
+    {
+        assert_eq!(name_of(Path::new(OsStr::from_bytes(path))), name);
     }
 }
 

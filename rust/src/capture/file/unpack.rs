@@ -1,183 +1,262 @@
 //! Reads through gzip and zstd, when a source starts like one of them.
 //!
-//! A decoder's complaint is an error of kind `InvalidData`, or `UnexpectedEof` where the source ends too early; an error
-//! of the source stays what it is.
+//! A packed source is a sequence of parts: members of gzip (RFC 1952), frames of zstd (RFC 8878), skippable frames and
+//! padding of zeros, in any order. Every part that can be read is read, and its checksum and length are verified. A part
+//! whose checksum is wrong is handed over all the same; the [`Fault`] is told at the end of the source. A part that is cut
+//! or damaged is handed over up to there, and is the last one, since what follows it cannot be lined up with the capture.
 
-use std::error::Error;
-use std::io::{self, Chain, Cursor, ErrorKind, Read};
+mod gzip;
+mod packed;
+mod zstd;
 
-use flate2::read::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+use std::fmt;
+use std::io::{self, ErrorKind, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use gzip::Gzip;
+use packed::Packed;
+use zstd::Zstd;
+
+/// RFC 1952, section 2.3.1.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// RFC 8878, section 3.1.1.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// RFC 8878, section 3.1.2: sixteen numbers begin a frame that is to be skipped. pzstd begins a file with one.
+const SKIPPABLE: u32 = 0x184d_2a50;
 
 /// Bytes that tell how a source is packed.
 pub const MAGIC: usize = 4;
 
-/// True if a source that begins with `start` is packed.
-pub fn is_packed(start: &[u8]) -> bool {
-    start.starts_with(&GZIP) || start.starts_with(&ZSTD)
+/// How a part begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Gzip,
+    Zstd,
+    Skippable,
 }
 
-type Source = Box<dyn Read + Send>;
-/// The source from its first byte on.
-type Whole = Chain<Cursor<Vec<u8>>, Source>;
+impl Kind {
+    fn of(start: &[u8]) -> Option<Self> {
+        let number = start.first_chunk().map(|chunk| u32::from_le_bytes(*chunk) & !0xf);
+        match number {
+            _ if start.starts_with(&GZIP) => Some(Self::Gzip),
+            _ if start.starts_with(&ZSTD) => Some(Self::Zstd),
+            Some(SKIPPABLE) => Some(Self::Skippable),
+            _ => None,
+        }
+    }
+}
+
+/// True if a source that begins with `start` is packed.
+pub fn is_packed(start: &[u8]) -> bool {
+    Kind::of(start).is_some()
+}
+
+/// What is wrong with a packed source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    wrong: Wrong,
+    /// Bytes of the source before the fault, as far as the decoder tells.
+    at: u64,
+    /// Bytes that were unpacked before it, all of which were handed over.
+    unpacked: u64,
+    /// Further checksums that are wrong.
+    more: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Wrong {
+    /// The source ends within a part.
+    Cut,
+    /// A part cannot be decoded any further, for this reason.
+    Damaged(String),
+    /// The checksum or the length of a part, unpacked from this byte on, is another.
+    Checksum(u64),
+    /// Neither a part nor padding.
+    Foreign,
+}
+
+impl Fault {
+    fn error(self) -> io::Error {
+        let kind = if self.wrong == Wrong::Cut { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData };
+        io::Error::new(kind, self)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wrong, at, unpacked, more } = self;
+        match wrong {
+            Wrong::Cut => write!(
+                f,
+                "ends after {at} bytes in the middle of compressed data; the {unpacked} bytes unpacked before were read"
+            ),
+            Wrong::Damaged(reason) => write!(
+                f,
+                "cannot be decompressed from about byte {at} on ({reason}); the {unpacked} bytes unpacked before were read"
+            ),
+            Wrong::Checksum(start) => write!(
+                f,
+                "has a wrong checksum: what was read from bytes {start} to {unpacked}, unpacked, may be wrong"
+            ),
+            Wrong::Foreign => write!(f, "has something that is not compressed from byte {at} on, which was not read"),
+        }?;
+        if *more > 0 { write!(f, "; {more} checksums before are wrong too") } else { Ok(()) }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Why a part gives no more bytes.
+enum Stop {
+    /// The source failed.
+    Source(io::Error),
+    Wrong(Wrong),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == ErrorKind::UnexpectedEof { Self::Wrong(Wrong::Cut) } else { Self::Source(error) }
+    }
+}
+
+/// What a part gave.
+enum Gave {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// It is over; true if its checksum and its length are right.
+    End(bool),
+}
+
+enum State {
+    /// Nothing was read yet.
+    Unread,
+    /// Not packed.
+    Plain,
+    /// Before a part, or the end.
+    Between,
+    /// In a part that began when so many bytes were unpacked.
+    Within(Kind, u64),
+    Over,
+}
 
 /// The bytes of a source, unpacked.
-pub enum Unpacked {
-    /// Nothing was read yet.
-    Unread(Source),
-    /// Not packed.
-    Plain(Whole),
-    /// One or several members of gzip.
-    Gzip(MultiGzDecoder<Whole>),
-    /// Frames of zstd.
-    Zstd(Box<Zstd>),
+pub struct Unpacked {
+    packed: Packed,
+    state: State,
+    /// Decoders are kept from part to part.
+    gzip: Option<Gzip>,
+    zstd: Option<Zstd>,
+    /// Bytes that were handed over.
+    count: u64,
+    /// The newest part whose checksum is wrong, told at the end.
+    fault: Option<Fault>,
+    is_packed: Arc<AtomicBool>,
 }
 
 impl Unpacked {
     /// Looks at the source when it is first read.
-    pub fn new(source: Source) -> Self {
-        Self::Unread(source)
+    pub fn new(source: Box<dyn Read + Send>) -> Self {
+        Self {
+            packed: Packed::new(source),
+            state: State::Unread,
+            gzip: None,
+            zstd: None,
+            count: 0,
+            fault: None,
+            is_packed: Arc::default(),
+        }
     }
 
-    /// Reads the first bytes, which tell how to go on.
-    fn begin(&mut self) -> io::Result<()> {
-        if let Self::Unread(source) = self {
-            let mut source = std::mem::replace(source, Box::new(io::empty()));
-            let mut start = Vec::with_capacity(MAGIC);
-            source.by_ref().take(MAGIC as u64).read_to_end(&mut start)?;
-            let (is_gzip, is_zstd) = (start.starts_with(&GZIP), start.starts_with(&ZSTD));
-            let whole = Cursor::new(start).chain(source);
-            *self = match (is_gzip, is_zstd) {
-                (true, _) => Self::Gzip(MultiGzDecoder::new(whole)),
-                (_, true) => Self::Zstd(Box::new(Zstd { decoder: FrameDecoder::new(), source: whole })),
-                _ => Self::Plain(whole),
-            };
+    /// Becomes true when the source turns out to be packed.
+    pub fn packedness(&self) -> Arc<AtomicBool> {
+        self.is_packed.clone()
+    }
+
+    /// Goes to the next part. `None` at the end of the source.
+    fn begin(&mut self) -> Result<Option<Kind>, Stop> {
+        loop {
+            let start = self.packed.peek(MAGIC)?;
+            let Some(&first) = start.first() else { return Ok(None) };
+            let kind = Kind::of(start);
+            let is_cut = start.len() < MAGIC && (GZIP.starts_with(start) || ZSTD.starts_with(start));
+            match kind {
+                Some(Kind::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
+                Some(Kind::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
+                Some(Kind::Skippable) => zstd::skip(&mut self.packed)?,
+                // Tapes and disks are written in blocks, and gzip passes over what fills the last one.
+                None if first == 0 => self.packed.skip_zeros()?,
+                None => return Err(Stop::Wrong(if is_cut { Wrong::Cut } else { Wrong::Foreign })),
+            }
+            if matches!(kind, Some(Kind::Gzip | Kind::Zstd)) {
+                return Ok(kind);
+            }
         }
-        Ok(())
+    }
+
+    /// Unpacks some bytes of the part at hand.
+    fn unpack(&mut self, kind: Kind, into: &mut [u8]) -> Result<Gave, Stop> {
+        match kind {
+            Kind::Gzip => self.gzip.get_or_insert_default().read(&mut self.packed, into),
+            Kind::Zstd | Kind::Skippable => self.zstd.get_or_insert_default().read(&mut self.packed, into),
+        }
+    }
+
+    /// Makes one step. `None` while there may be more without bytes to show for it.
+    fn step(&mut self, into: &mut [u8]) -> Result<Option<usize>, Stop> {
+        match self.state {
+            State::Unread => {
+                let is_packed = is_packed(self.packed.peek(MAGIC)?);
+                self.is_packed.store(is_packed, Ordering::Relaxed);
+                self.state = if is_packed { State::Between } else { State::Plain };
+            }
+            State::Plain => return Ok(Some(self.packed.read(into)?)),
+            State::Between => {
+                self.state = self.begin()?.map_or(State::Over, |kind| State::Within(kind, self.count));
+            }
+            State::Within(kind, start) => match self.unpack(kind, into)? {
+                Gave::Bytes(count) => {
+                    self.count += count as u64;
+                    return Ok(Some(count));
+                }
+                Gave::End(is_right) => {
+                    self.state = State::Between;
+                    if !is_right {
+                        self.note(Wrong::Checksum(start));
+                    }
+                }
+            },
+            State::Over => return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error()))),
+        }
+        Ok(None)
+    }
+
+    /// Keeps what is wrong until the bytes before it were handed over.
+    fn note(&mut self, wrong: Wrong) {
+        let more = self.fault.take().map_or(0, |before| before.more + 1);
+        self.fault = Some(Fault { wrong, at: self.packed.passed(), unpacked: self.count, more });
     }
 }
 
 impl Read for Unpacked {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.begin()?;
-        match self {
-            Self::Unread(_) => Ok(0),
-            Self::Plain(whole) => whole.read(into),
-            Self::Gzip(decoder) => decoder.read(into).map_err(|error| match error.kind() {
-                ErrorKind::InvalidInput => io::Error::new(ErrorKind::InvalidData, error),
-                _ => error,
-            }),
-            Self::Zstd(decoder) => decoder.read(into),
+        if into.is_empty() {
+            return Ok(0);
         }
-    }
-}
-
-/// Decodes frame after frame, also those that hold nothing.
-pub struct Zstd {
-    decoder: FrameDecoder,
-    source: Whole,
-}
-
-impl Zstd {
-    /// Begins the next frame; false at the end of the source.
-    fn begin_frame(&mut self) -> Result<bool, FrameDecoderError> {
-        let mut first = [0];
-        while self.source.read(&mut first).map_err(FrameDecoderError::FailedToDrainDecodebuffer)? > 0 {
-            match self.decoder.init((&first[..]).chain(&mut self.source)) {
-                // RFC 8878, section 3.1.2: what it holds is for others.
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
-                    let mut skipped = self.source.by_ref().take(u64::from(length));
-                    io::copy(&mut skipped, &mut io::sink()).map_err(FrameDecoderError::FailedToDrainDecodebuffer)?;
+        loop {
+            match self.step(into) {
+                Ok(Some(count)) => return Ok(count),
+                Ok(None) => {}
+                Err(Stop::Source(error)) => return Err(error),
+                Err(Stop::Wrong(wrong)) => {
+                    self.note(wrong);
+                    self.state = State::Over;
                 }
-                other => return other.map(|()| true),
             }
         }
-        Ok(false)
     }
-}
-
-impl Read for Zstd {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        while self.decoder.can_collect() == 0 {
-            if !self.decoder.is_finished() {
-                let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.source, one).map_err(|error| cause(&error))?;
-            } else if !self.begin_frame().map_err(|error| cause(&error))? {
-                return Ok(0);
-            }
-        }
-        self.decoder.read(into)
-    }
-}
-
-/// The error of the source that stopped the decoder, or else the decoder's own.
-fn cause(error: &FrameDecoderError) -> io::Error {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        if let Some(source) = error.downcast_ref::<io::Error>() {
-            let number = source.raw_os_error().map(io::Error::from_raw_os_error);
-            return number.unwrap_or_else(|| io::Error::new(source.kind(), source.to_string()));
-        }
-        next = error.source();
-    }
-    // Some of its errors do not tell of their source.
-    let words = error.to_string();
-    let is_cut = words.contains("UnexpectedEof") || words.contains("failed to fill whole buffer");
-    io::Error::new(if is_cut { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData }, words)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        io::Write::write_all(&mut encoder, bytes).unwrap();
-        encoder.finish().unwrap()
-    }
-
-    fn zstd(bytes: &[u8]) -> Vec<u8> {
-        compress_to_vec(bytes, CompressionLevel::Fastest)
-    }
-
-    fn unpack(bytes: Vec<u8>) -> (Vec<u8>, Option<ErrorKind>) {
-        let mut got = Vec::new();
-        let result = Unpacked::new(Box::new(Cursor::new(bytes))).read_to_end(&mut got);
-        (got, result.err().map(|error| error.kind()))
-    }
-
-    #[test]
-    fn several_members_and_frames_one_behind_the_other_are_one_source() {
-        let (first, second) = (vec![7; 300_000], b"second".to_vec());
-        let whole = [&first[..], &second].concat();
-        let skipped = [&0x184d_2a53_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), b"abc"].concat();
-        let packed = [
-            whole.clone(),
-            [gzip(&first), gzip(&second)].concat(),
-            [zstd(&first), zstd(&second)].concat(),
-            [zstd(&first), skipped, zstd(b""), zstd(&second)].concat(),
-        ];
-        for bytes in packed {
-            assert_eq!(unpack(bytes), (whole.clone(), None));
-        }
-        assert_eq!(unpack(b"ab".to_vec()), (b"ab".to_vec(), None));
-    }
-
-    #[test]
-    fn what_is_cut_or_damaged_is_told_apart_from_an_error_of_the_source() {
-        let bytes: Vec<u8> = (0..100_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
-        for packed in [gzip(&bytes), zstd(&bytes)] {
-            for cut in [6, packed.len() / 2, packed.len() - 1] {
-                assert_eq!(unpack(packed[..cut].to_vec()).1, Some(ErrorKind::UnexpectedEof), "{cut}");
-            }
-            let mut damaged = packed.clone();
-            damaged.extend(b"something else");
-            assert_eq!(unpack(damaged), (bytes.clone(), Some(ErrorKind::InvalidData)));
-        }
-    }
-}
+mod tests;

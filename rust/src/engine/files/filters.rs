@@ -1,8 +1,18 @@
 //! The filter, compiled once for each link type that comes.
 
-use super::stream::Sieve;
 use crate::capture::Error;
 use crate::capture::filter::Filter;
+
+/// What becomes of the packets of an interface.
+#[derive(Clone, Copy, Debug)]
+pub enum Sieve {
+    /// All are meant.
+    Open,
+    /// Those that match the filter of this number.
+    Filter(usize),
+    /// The filter means nothing on such a link: they cannot be read.
+    Shut,
+}
 
 /// One expression, or none, for packets of any link.
 pub struct Filters {

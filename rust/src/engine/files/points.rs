@@ -44,10 +44,13 @@ pub struct Points {
 }
 
 impl Points {
-    /// The point of an interface: one that is free, best of a file named alike, or else another. Beyond as many as there are
-    /// numbers, several share the last.
+    /// The point of an interface: one that is free, best of a file named alike, or else another. Those that are too many share
+    /// one.
     pub fn take(&mut self, interface: &FileInterface, path: &str) -> Point {
         let kind = Kind::of(interface);
+        if interface.is_rest {
+            return Point { id: InterfaceId::OTHER, kind, stem: String::new() };
+        }
         let stem: String = path.chars().filter(|character| !character.is_ascii_digit()).collect();
         if let Some(free) = self.free.get_mut(&kind)
             && let Some(last) = free.len().checked_sub(1)
@@ -56,13 +59,16 @@ impl Points {
             let alike = free[newest..].iter().rposition(|point| point.stem == stem);
             return Point { stem, ..free.remove(alike.map_or(last, |at| newest + at)) };
         }
-        let id = InterfaceId(self.count);
+        let id = InterfaceId(self.count).min(InterfaceId::OTHER);
         self.count = self.count.saturating_add(1);
         Point { id, kind, stem }
     }
 
     /// The file that had a point in use has no more packets from there.
     pub fn give_back(&mut self, point: Point) {
+        if point.id == InterfaceId::OTHER {
+            return;
+        }
         self.free.entry(point.kind.clone()).or_default().push(point);
     }
 }
@@ -74,7 +80,7 @@ mod tests {
 
     fn interface(name: Option<&str>, place: u32) -> FileInterface {
         let name = name.map(str::to_owned);
-        FileInterface { name, link_type: Some(LinkType::Ethernet), number: 1, section: 0, place }
+        FileInterface { name, link_type: Some(LinkType::Ethernet), number: 1, place, is_rest: false }
     }
 
     #[test]
@@ -108,9 +114,15 @@ mod tests {
     }
 
     #[test]
-    fn more_points_than_numbers_share_the_last() {
+    fn points_that_are_too_many_share_one_which_nobody_has_for_himself() {
         let mut points = Points::default();
-        let last = (0..70_000).map(|place| points.take(&interface(None, place), "a").id.0).last();
-        assert_eq!(last, Some(u16::MAX));
+        let taken: Vec<_> = (0..70_000).map(|place| points.take(&interface(None, place), "a")).collect();
+        let own = InterfaceId::MOST;
+        assert!(taken[..own].iter().enumerate().all(|(at, point)| usize::from(point.id.0) == at));
+        assert!(taken[own..].iter().all(|point| point.id == InterfaceId::OTHER));
+        taken.into_iter().for_each(|point| points.give_back(point));
+        let rest = FileInterface { is_rest: true, ..interface(None, 0) };
+        assert_eq!(points.take(&rest, "b").id, InterfaceId::OTHER);
+        assert_eq!(points.take(&interface(None, 70_000), "b").id, InterfaceId::OTHER);
     }
 }

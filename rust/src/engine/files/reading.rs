@@ -1,10 +1,11 @@
 //! The inputs, being read: each is opened when its time has come, refilled while it has more, and closed at its end.
 
 use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 
-use super::filters::Filters;
+use super::filters::{Filters, Sieve};
 use super::points::Points;
-use super::stream::{Known, Now, Sieve, Stream};
+use super::stream::{Known, Now, Stream};
 use super::turns::Turn;
 use super::{MAX_OPEN, Unopened, Workers, open, pace};
 use crate::capture::Error;
@@ -12,6 +13,8 @@ use crate::capture::file::{FileInterface, Missing, Problem, Reach};
 use crate::capture::wait::Bell;
 use crate::engine::intervals::Intervals;
 use crate::engine::{Job, Level};
+use crate::pipeline::packet::InterfaceId;
+use crate::pipeline::snapshot::OTHER;
 
 /// All inputs, being read.
 pub struct Reading<'a> {
@@ -25,7 +28,7 @@ pub struct Reading<'a> {
     /// Rung by pipes that have something to say.
     pub news: Bell,
     /// What some paths are called.
-    pub names: HashMap<String, String>,
+    pub names: HashMap<PathBuf, String>,
     /// Not handed over yet, for want of an interval.
     pub missing: Missing,
     /// The next file's time has come, and too many are open.
@@ -115,6 +118,7 @@ impl Reading<'_> {
             Some(Problem::Io(error)) => return Err(Error::Failed { name: path, reason: error.to_string() }),
             // The wait for a pipe was ended.
             Some(_) if shared.bell.is_rung() => {}
+            Some(problem @ Problem::Packed(_)) => shared.log(Level::Error, format!("{path}: {problem}")),
             Some(problem) => shared.log(Level::Warning, format!("{path}: {problem}")),
             None => {}
         }
@@ -152,7 +156,7 @@ impl Reading<'_> {
         let Some(stream) = self.open.get_mut(at) else { return Ok(()) };
         for (FileInterface { name, link_type, number, .. }, id) in stream.learn(&mut self.points) {
             let path = &stream.path;
-            let name = name.as_deref().unwrap_or(path);
+            let name = if id == InterfaceId::OTHER { OTHER } else { name.as_deref().unwrap_or(path) };
             workers.set_interface(id, name);
             let sieve = if link_type.is_some() { self.filters.find(number)? } else { Sieve::Open };
             let trouble = match (link_type, sieve) {

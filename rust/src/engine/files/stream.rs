@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::filters::Sieve;
 use super::points::{Point, Points};
-use super::turns::Standing;
 use crate::capture::file::{FileInterface, InOrder, Missing, Problem, Reach};
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
@@ -66,17 +66,6 @@ impl Pipe {
     }
 }
 
-/// What becomes of the packets of an interface.
-#[derive(Clone, Copy, Debug)]
-pub enum Sieve {
-    /// All are meant.
-    Open,
-    /// Those that match the filter of this number.
-    Filter(usize),
-    /// The filter means nothing on such a link: they cannot be read.
-    Shut,
-}
-
 /// An interface of the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
@@ -87,15 +76,25 @@ pub struct Known {
     pub sieve: Sieve,
 }
 
+/// What is known of an input.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Standing {
+    /// When its next packet was captured, when that is at hand.
+    pub head: Option<Timestamp>,
+    /// No packet comes from before, where none is at hand.
+    pub floor: Option<Timestamp>,
+    /// Live packets from before have all come.
+    pub settled: Option<Timestamp>,
+}
+
 /// One input.
 pub struct Stream {
     pub path: String,
     pub packets: InOrder,
     /// The interfaces of its packets.
     pub known: Vec<Known>,
-    /// Those of the newest section.
+    /// Where they were captured.
     points: Vec<Point>,
-    section: u32,
     /// Set for what can be read once only.
     pub pipe: Option<Pipe>,
     /// Packets that could not be read.
@@ -104,7 +103,7 @@ pub struct Stream {
 
 impl Stream {
     pub fn new(path: String, packets: InOrder, pipe: Option<Pipe>) -> Self {
-        Self { path, packets, known: Vec::new(), points: Vec::new(), section: 0, pipe, unread: 0 }
+        Self { path, packets, known: Vec::new(), points: Vec::new(), pipe, unread: 0 }
     }
 
     /// Reads on when there is nothing to give. Who is in a hurry takes all that a pipe has said.
@@ -153,11 +152,6 @@ impl Stream {
         let new = self.packets.interfaces().get(self.known.len()..).unwrap_or_default().to_vec();
         let mut learnt = Vec::with_capacity(new.len());
         for interface in new {
-            if interface.section != self.section {
-                // A section comes after the one before.
-                self.leave(points);
-                self.section = interface.section;
-            }
             let point = points.take(&interface, &self.path);
             learnt.push((interface, point.id));
             self.points.push(point);
@@ -182,6 +176,7 @@ impl Stream {
 mod tests {
     use std::io::{PipeWriter, Write, pipe};
     use std::os::fd::AsRawFd;
+    use std::path::Path;
 
     use super::*;
     use crate::capture::file::{CaptureFile, Pace};
@@ -200,7 +195,8 @@ mod tests {
     fn say(bytes: &[u8]) -> (Stream, PipeWriter, Instant) {
         let (end, mut writer) = pipe().unwrap();
         let news = Bell::new().unwrap();
-        let file = CaptureFile::open(&format!("/proc/self/fd/{}", end.as_raw_fd()), Pace::Eager, &news).unwrap();
+        let file =
+            CaptureFile::open(Path::new(&format!("/proc/self/fd/{}", end.as_raw_fd())), Pace::Eager, &news).unwrap();
         // The first bytes, which tell of packing, are passed on by themselves.
         for part in [&bytes[..4], &bytes[4..]] {
             writer.write_all(part).unwrap();

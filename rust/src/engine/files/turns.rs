@@ -1,7 +1,7 @@
 //! Whose packets come next: the merge of inputs by time.
 
-use super::filters::Filters;
-use super::stream::{Known, Now, Sieve, Stream};
+use super::filters::{Filters, Sieve};
+use super::stream::{Known, Now, Standing, Stream};
 use super::{NEVER, Reading, Workers};
 use crate::capture::file::Given;
 use crate::engine::intervals::Intervals;
@@ -19,17 +19,6 @@ pub enum Turn {
     Unclear,
     /// Nobody's.
     Quiet,
-}
-
-/// What is known of an input.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
-    /// When its next packet was captured, when that is at hand.
-    pub head: Option<Timestamp>,
-    /// No packet comes from before, where none is at hand.
-    pub floor: Option<Timestamp>,
-    /// Live packets from before have all come.
-    pub settled: Option<Timestamp>,
 }
 
 /// The earliest packet at hand comes next, unless a pipe may bring an earlier one; of two from one instant, that of the input

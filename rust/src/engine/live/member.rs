@@ -1,19 +1,20 @@
 //! One worker of a live capture: it polls its handle on every interface, and counts the connections that are its own.
 
 use std::os::fd::AsFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::super::batch::{Batch, Event};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
+use super::super::sturdy::Sturdy;
 use super::super::{Job, worker_of};
-use super::Coordinator;
 use super::clocks::Clocks;
 use super::post::{Mail, Post};
 use super::timeline::Timeline;
 use crate::capture::Error;
-use crate::capture::live::{BLOCK_TIMEOUT_MS, Interface};
+use crate::capture::live::{self, BLOCK_TIMEOUT_MS, Interface};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
@@ -26,8 +27,20 @@ const BATCH: usize = 4096;
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
 /// At most so many empty intervals are made up for a time in which nothing ran: the machine slept, or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
+/// On a silent link intervals shorter than this are closed several at once: waking up costs more than closing them.
+const IDLE: i64 = 100_000_000;
 /// How long the end of a capture may take for what the kernel still holds, and then for what other workers send.
 const DRAINING: Duration = Duration::from_millis(80);
+/// One block time-out: after it, everything captured until now has been handed over.
+const SETTLING: Duration = Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10);
+
+/// A handle that is given up when all that was captured has been handed over.
+struct Parting {
+    interface: Interface,
+    until: Instant,
+    /// It failed, so it is not waited for: what it still holds can be read all the same.
+    has_failed: bool,
+}
 
 /// A worker.
 pub struct Member {
@@ -39,15 +52,16 @@ pub struct Member {
     /// As of the last look at the clocks.
     time: Timeline,
     clock: Clock,
-    pub pipeline: Pipeline,
+    pub pipeline: Sturdy,
     pub intervals: Intervals,
-    pub open: Vec<Interface>,
+    open: Vec<Interface>,
+    parting: Vec<Parting>,
     /// Packets for other workers.
     outgoing: Vec<Batch>,
     /// Packets of its own, put off while there are many connections: libpcap lends each only while it is handled.
     ahead: Batch,
-    /// Handles that failed, and why.
-    pub failed: Vec<(InterfaceId, u32, String)>,
+    /// Openings whose handle failed, and why.
+    failed: Vec<(u32, String)>,
     /// End of the interval in which drops were read last.
     drops_read: Option<Timestamp>,
 }
@@ -68,9 +82,10 @@ impl Member {
             clocks: clocks.clone(),
             time: clocks.look(&job.shared),
             clock: Clock::default(),
-            pipeline: Pipeline::new(job.pipeline.share(post.workers())),
+            pipeline: Sturdy::new(Pipeline::new(job.pipeline.share(post.workers())), &job.shared),
             intervals: Intervals::new(job.interval),
             open: Vec::new(),
+            parting: Vec::new(),
             outgoing: (0..post.workers()).map(|_| Batch::default()).collect(),
             ahead: Batch::default(),
             failed: Vec::new(),
@@ -91,25 +106,48 @@ impl Member {
     }
 
     /// Captures until the end. When this worker ends, for whatever reason, all do.
-    pub fn run(mut self, mut coordinator: Option<Coordinator>) -> Result<(), Error> {
+    pub fn run(mut self) -> Result<(), Error> {
         let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
+        let result = self.going_on(Self::capture);
+        let (end, until) = self.end();
+        let result = result.and_then(|result| {
+            result?;
+            self.going_on(|member| member.drain(until))?;
+            self.going_on(|member| member.finish_at(end))
+        });
+        // Where it failed, there is one left.
+        self.close_last(end);
+        self.parting.drain(..).for_each(|parting| self.open.push(parting.interface));
+        live::close(std::mem::take(&mut self.open));
+        result
+    }
+
+    /// Does some work. After the first panic the work is called again, to go on where it left off.
+    fn going_on<R>(&mut self, mut work: impl FnMut(&mut Self) -> R) -> Result<R, Error> {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| work(self))) {
+                Ok(result) => return Ok(result),
+                Err(panic) => self.pipeline.mend(&panic)?,
+            }
+            self.pipeline.add_unread(1);
+        }
+    }
+
+    /// Captures until the bell rings, or time is over.
+    fn capture(&mut self) -> Result<(), Error> {
         loop {
             self.read_mail();
             let is_busy = self.take_packets();
             self.keep_time();
-            let next_scan = coordinator.as_mut().map(|coordinator| coordinator.look_after(&mut self));
-            if next_scan.is_none() {
-                self.report_failures();
-            }
-            let pause = if is_busy { Duration::ZERO } else { self.pause(next_scan) };
-            let handles = self.open.iter().map(AsFd::as_fd);
+            self.report_failures();
+            let pause = if is_busy { Duration::ZERO } else { self.pause() };
+            let parting = self.parting.iter().filter(|parting| !parting.has_failed).map(|parting| &parting.interface);
+            let handles = self.open.iter().chain(parting).map(AsFd::as_fd);
             let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
-                break;
+                return Ok(());
             }
         }
-        self.finish();
-        Ok(())
     }
 
     fn read_mail(&mut self) {
@@ -119,16 +157,28 @@ impl Member {
                     batch.play(&mut self.pipeline, |_, _, _| {});
                     self.post.give_back(batch);
                 }
-                Mail::Add(interface) => {
-                    self.pipeline.set_interface(interface.id, &interface.name, InterfaceState::Up);
+                Mail::Add(interface, state, since) => {
+                    let since = since.map(|since| {
+                        let since = self.place(since);
+                        self.time.label(since)
+                    });
+                    self.pipeline.set_interface(interface.id, &interface.name, state);
+                    self.pipeline.set_watched_since(interface.id, since);
                     self.open.push(interface);
                 }
-                Mail::Lose(id, name) => {
-                    // The handle may have failed here before, and be gone.
-                    self.open.retain(|interface| interface.id != id);
-                    self.pipeline.set_interface(id, &name, InterfaceState::Down);
+                Mail::Replace(opening, interface, turn) => {
+                    self.part(opening, turn);
+                    self.open.push(interface);
                 }
-                Mail::Failed(id, opening, reason) => self.failed.push((id, opening, reason)),
+                Mail::Lose(id, opening, name, until) => {
+                    self.part(opening, until);
+                    if id != InterfaceId::OTHER {
+                        self.pipeline.set_interface(id, &name, InterfaceState::Down);
+                    }
+                }
+                Mail::Down(id, name) => self.pipeline.set_interface(id, &name, InterfaceState::Down),
+                // These are for the scout.
+                Mail::Failed(..) | Mail::Spent(_) => {}
             }
         }
     }
@@ -140,22 +190,70 @@ impl Member {
 
     fn take_packets_that(&mut self, is_meant: impl Fn(&Packet<'_>) -> bool) -> bool {
         self.look();
-        let mut open = std::mem::take(&mut self.open);
-        let mut is_busy = false;
-        for interface in &mut open {
-            match interface.dispatch(BATCH, |packet| {
-                if is_meant(packet) {
-                    self.push(packet);
-                }
-            }) {
-                Ok(taken) => is_busy |= taken == BATCH,
-                Err(error) => self.failed.push((interface.id, interface.opening, error.to_string())),
-            }
+        let (mut open, mut parting) = (std::mem::take(&mut self.open), std::mem::take(&mut self.parting));
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            (self.take_from(&mut open, &is_meant), self.take_last(&mut parting, &is_meant))
+        }));
+        // The handles stay open whatever came of it.
+        (self.open, self.parting) = (open, parting);
+        let (is_busy, is_parting_busy) = taken.unwrap_or_else(|panic| resume_unwind(panic));
+        if !is_parting_busy {
+            self.let_go();
         }
-        self.open = open;
         self.catch_up();
         (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
+        is_busy || is_parting_busy
+    }
+
+    fn take_from(&mut self, open: &mut [Interface], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
+        let (mut is_busy, time) = (false, self.time);
+        for interface in open {
+            let is_before = |stamp, steady| time.is_before(stamp, steady);
+            match interface.dispatch(BATCH, is_before, |packet| self.push_if(packet, is_meant)) {
+                Ok(taken) => is_busy |= taken == BATCH,
+                Err(error) => self.failed.push((interface.opening, error.to_string())),
+            }
+        }
         is_busy
+    }
+
+    /// What the handles that are given up still hold. One that fails tells so once, and then hands over the rest.
+    fn take_last(&mut self, parting: &mut [Parting], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
+        let (mut is_busy, time) = (false, self.time);
+        for Parting { interface, .. } in parting {
+            let is_before = |stamp, steady| time.is_before(stamp, steady);
+            let taken = interface.dispatch(BATCH, is_before, |packet| self.push_if(packet, is_meant));
+            is_busy |= taken.unwrap_or_default() == BATCH;
+        }
+        is_busy
+    }
+
+    /// Handles that are given up and have nothing more go to the scout, which closes them.
+    fn let_go(&mut self) {
+        let now = Instant::now();
+        let (over, parting): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.parting).into_iter().partition(|parting| now >= parting.until);
+        self.parting = parting;
+        for Parting { mut interface, .. } in over {
+            self.add_drops(&mut interface);
+            self.post.send_scout(Mail::Spent(interface));
+        }
+    }
+
+    /// The handle of this opening hands over what was captured until then, and is given up.
+    fn part(&mut self, opening: u32, until: i64) {
+        // It may have failed here before, and be gone already.
+        if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
+            let mut interface = self.open.remove(at);
+            interface.end_at(until);
+            self.parting.push(Parting { interface, until: Instant::now() + SETTLING, has_failed: false });
+        }
+    }
+
+    fn push_if(&mut self, packet: &Packet<'_>, is_meant: &impl Fn(&Packet<'_>) -> bool) {
+        if is_meant(packet) {
+            self.push(packet);
+        }
     }
 
     /// Takes a packet that the kernel stamped by the wall clock.
@@ -207,11 +305,14 @@ impl Member {
         }
     }
 
-    /// The first worker decides what becomes of an interface; until then the kernel shares it among the other handles.
+    /// The scout decides what becomes of an interface; until then the kernel shares it among the other handles.
     fn report_failures(&mut self) {
-        for (id, opening, reason) in std::mem::take(&mut self.failed) {
-            self.open.retain(|interface| interface.opening != opening);
-            self.post.send(0, Mail::Failed(id, opening, reason));
+        for (opening, reason) in std::mem::take(&mut self.failed) {
+            if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
+                let interface = self.open.remove(at);
+                self.parting.push(Parting { interface, until: Instant::now() + SETTLING, has_failed: true });
+            }
+            self.post.send_scout(Mail::Failed(opening, reason));
         }
     }
 
@@ -256,49 +357,58 @@ impl Member {
     }
 
     fn read_drops(&mut self) {
-        for interface in &mut self.open {
-            let (kernel, device) = interface.take_drops();
-            // Each handle has drops of its own; what the interface dropped all of them tell.
-            self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
-        }
+        let mut open = std::mem::take(&mut self.open);
+        open.iter_mut().for_each(|interface| self.add_drops(interface));
+        self.open = open;
+    }
+
+    fn add_drops(&mut self, interface: &mut Interface) {
+        let (kernel, device) = interface.take_drops();
+        // Each handle has drops of its own; what the interface dropped all of them tell.
+        self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
     }
 
     /// How long nothing needs to be done if no packet comes.
-    fn pause(&mut self, next_scan: Option<Instant>) -> Duration {
+    fn pause(&mut self) -> Duration {
         self.look();
-        let deadlines = [next_scan, self.job.deadline()].into_iter().flatten();
+        let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline());
         let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
         let now = self.time.label(self.time.now);
-        let end = self.intervals.end().map_or(now, |end| end.plus(GRACE));
+        let end = self.intervals.end().map_or(now, |end| end.plus(GRACE + until_several_end(self.job.interval)));
         let until_end = Duration::from_nanos(end.since(now));
         until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
     }
 
-    /// The capture ends now, or ended when its time was up: what was captured until then counts, and the last interval
-    /// ends there.
-    fn finish(&mut self) {
+    /// When the capture ends, in the time of snapshots and by the wall clock: now, or when its time was up.
+    fn end(&mut self) -> (Timestamp, Timestamp) {
         let overtime = -i64::try_from(self.job.overtime().as_nanos()).unwrap_or(i64::MAX);
         let end = self.now().plus(overtime);
-        self.drain(self.time.wall.plus(overtime));
-        self.finish_at(end);
+        (end, self.time.wall.plus(overtime))
     }
 
+    /// What was captured until the end counts, and the last interval ends there.
     fn finish_at(&mut self, end: Timestamp) {
         self.close_through(end);
         self.pipeline.finish();
+        self.close_last(end);
+    }
+
+    fn close_last(&mut self, end: Timestamp) {
         self.intervals.end_at(end);
         self.close_interval();
     }
 
     /// Takes what the kernel still holds and was stamped until then.
     fn drain(&mut self, until: Timestamp) {
-        // One block time-out: after it, everything captured until now has been handed over.
-        std::thread::sleep(Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10));
+        std::thread::sleep(SETTLING);
         let deadline = Instant::now() + DRAINING;
         while self.take_packets_that(|packet| packet.ts <= until) && Instant::now() < deadline {}
         self.post.wait_for_all(DRAINING);
         self.read_mail();
         self.read_drops();
+        let mut parting = std::mem::take(&mut self.parting);
+        parting.iter_mut().for_each(|parting| self.add_drops(&mut parting.interface));
+        self.parting = parting;
     }
 
     fn close_interval(&mut self) {
@@ -322,6 +432,11 @@ impl Member {
         self.close_interval();
         self.intervals.open_at(ts);
     }
+}
+
+/// Nanoseconds from the end of an interval until so many have ended as are closed at once.
+fn until_several_end(interval: i64) -> i64 {
+    (IDLE / interval.max(1) - 1).max(0).saturating_mul(interval)
 }
 
 /// A worker ends, even by a panic: nobody waits for its part any more, and the others end too.

@@ -11,7 +11,7 @@ use super::*;
 use crate::capture::clocks::Reading;
 use crate::capture::wait::Bell;
 use crate::pipeline::aggregate;
-use crate::pipeline::packet::SECOND;
+use crate::pipeline::packet::{InterfaceId, SECOND};
 use crate::pipeline::snapshot::Snapshot;
 use crate::pipeline::tests::forge::{Forge, Wire};
 
@@ -222,5 +222,15 @@ fn the_first_and_the_last_interval_cover_what_was_captured_and_no_more() {
         assert_eq!(lengths, [600, 1000, 1000, 700]);
         assert!(spans.windows(2).all(|pair| pair[0].1 == pair[1].0));
         assert_eq!(machine.got.last().map(|snapshot| snapshot.counts.requests), Some(1));
+    }
+}
+
+#[test]
+fn on_a_silent_link_only_intervals_below_a_tenth_of_a_second_wait_for_others() {
+    const MS: i64 = 1_000_000;
+    for (interval, wait) in
+        [(10 * MS, 90 * MS), (30 * MS, 60 * MS), (50 * MS, 50 * MS), (100 * MS, 0), (1000 * MS, 0), (i64::MAX, 0)]
+    {
+        assert_eq!(until_several_end(interval), wait, "{interval}");
     }
 }

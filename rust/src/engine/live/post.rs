@@ -10,7 +10,8 @@ use super::super::lock;
 use crate::capture::Error;
 use crate::capture::live::Interface;
 use crate::capture::wait::Bell;
-use crate::pipeline::packet::InterfaceId;
+use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::snapshot::InterfaceState;
 
 /// Batches of packets waiting for a worker: as many bytes as the kernel holds for it.
 const MAX_WAITING: usize = 256;
@@ -19,12 +20,18 @@ const MAX_WAITING: usize = 256;
 pub enum Mail {
     /// Packets of its connections.
     Packets(Batch),
-    /// Its handle on an interface.
-    Add(Interface),
-    /// The interface of this name is not captured from any more.
-    Lose(InterfaceId, String),
-    /// To the first worker: somebody's handle failed, for this reason.
-    Failed(InterfaceId, u32, String),
+    /// Its handle on an interface, what that is, and since when it is watched, if not from the start.
+    Add(Interface, InterfaceState, Option<Timestamp>),
+    /// Another handle in place of that of this opening, from this time of the steady clock on.
+    Replace(u32, Interface, i64),
+    /// The interface of this name is not captured from any more since this time of the steady clock.
+    Lose(InterfaceId, u32, String, i64),
+    /// An interface is still down.
+    Down(InterfaceId, String),
+    /// To the scout: a handle of this opening failed, for this reason.
+    Failed(u32, String),
+    /// To the scout: a handle to be closed.
+    Spent(Interface),
 }
 
 struct Letterbox {
@@ -34,9 +41,26 @@ struct Letterbox {
     waiting: AtomicUsize,
 }
 
-/// The letter-boxes of all workers.
+impl Letterbox {
+    fn new() -> Result<Self, Error> {
+        Ok(Self { mail: Mutex::default(), bell: Bell::new()?, waiting: AtomicUsize::new(0) })
+    }
+
+    fn put(&self, mail: Mail) {
+        lock(&self.mail).push(mail);
+        self.bell.ring();
+    }
+
+    fn take(&self) -> Vec<Mail> {
+        self.bell.hush();
+        std::mem::take(&mut *lock(&self.mail))
+    }
+}
+
+/// The letter-boxes of all workers, and of the scout.
 pub struct Post {
     boxes: Vec<Letterbox>,
+    scout: Letterbox,
     spare: Mutex<Vec<Batch>>,
     /// Workers that send no more packets.
     done: AtomicUsize,
@@ -45,9 +69,8 @@ pub struct Post {
 impl Post {
     /// Letter-boxes for so many.
     pub fn new(workers: usize) -> Result<Self, Error> {
-        let one = |_| Ok(Letterbox { mail: Mutex::default(), bell: Bell::new()?, waiting: AtomicUsize::new(0) });
-        let boxes = (0..workers).map(one).collect::<Result<_, Error>>()?;
-        Ok(Self { boxes, spare: Mutex::default(), done: AtomicUsize::new(0) })
+        let boxes = (0..workers).map(|_| Letterbox::new()).collect::<Result<_, Error>>()?;
+        Ok(Self { boxes, scout: Letterbox::new()?, spare: Mutex::default(), done: AtomicUsize::new(0) })
     }
 
     /// How many workers there are.
@@ -62,13 +85,27 @@ impl Post {
 
     /// Sends a message.
     pub fn send(&self, to: usize, mail: Mail) {
-        lock(&self.boxes[to].mail).push(mail);
-        self.boxes[to].bell.ring();
+        self.boxes[to].put(mail);
     }
 
-    /// Sends a message to everyone but the first.
-    pub fn send_others(&self, mail: impl Fn() -> Mail) {
-        (1..self.workers()).for_each(|to| self.send(to, mail()));
+    /// Sends a message to every worker.
+    pub fn send_all(&self, mail: impl Fn() -> Mail) {
+        self.boxes.iter().for_each(|letterbox| letterbox.put(mail()));
+    }
+
+    /// Sends a message to the scout.
+    pub fn send_scout(&self, mail: Mail) {
+        self.scout.put(mail);
+    }
+
+    /// Readable when there is mail for the scout.
+    pub fn news_of_scout(&self) -> BorrowedFd<'_> {
+        self.scout.bell.as_fd()
+    }
+
+    /// Takes the mail of the scout.
+    pub fn take_of_scout(&self) -> Vec<Mail> {
+        self.scout.take()
     }
 
     /// Sends packets. Returns how many were dropped because too many wait.
@@ -87,8 +124,7 @@ impl Post {
     /// Takes the mail of a worker.
     pub fn take(&self, worker: usize) -> Vec<Mail> {
         let letterbox = &self.boxes[worker];
-        letterbox.bell.hush();
-        let mail = std::mem::take(&mut *lock(&letterbox.mail));
+        let mail = letterbox.take();
         let batches = mail.iter().filter(|mail| matches!(mail, Mail::Packets(_))).count();
         letterbox.waiting.fetch_sub(batches, Ordering::Relaxed);
         mail

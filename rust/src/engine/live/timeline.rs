@@ -97,6 +97,12 @@ impl Timeline {
         (self.now.since(ts) <= MAX_AGE).then_some(ts)
     }
 
+    /// A packet with this stamp came before this time of the steady clock. One whose stamp fits nowhere did not wait to be
+    /// read since then.
+    pub fn is_before(&self, stamp: Timestamp, steady: i64) -> bool {
+        self.place(stamp).is_some_and(|ts| ts.0 < steady.saturating_add(self.origin))
+    }
+
     /// The time of a packet with a stamp that fits nowhere, right after a look: that of an old one is its own.
     pub fn place_anyhow(&self, stamp: Timestamp) -> Timestamp {
         self.place(stamp).unwrap_or_else(|| Timestamp(stamp.0.saturating_sub(self.offset)).min(self.now))
@@ -186,6 +192,23 @@ mod tests {
                 let meant = meant.map(|meant| Timestamp(nanos(1002.0 + meant)));
                 assert_eq!(time.place(Timestamp(nanos(1002.0 + stamp))), meant, "{by} {stamp}");
             }
+        }
+    }
+
+    #[test]
+    fn what_came_before_a_time_is_told_though_the_clock_was_set_since() {
+        for by in [0.0, -5.0, -3600.0, 3600.0] {
+            let mut time = Timeline::new(reading(0.0, 1000.0));
+            let is_before = |time: &Timeline, stamp| time.is_before(Timestamp(nanos(stamp)), nanos(2.0));
+            time.follow(reading(2.5, 1002.5));
+            assert!(is_before(&time, 1001.9) && !is_before(&time, 1002.1));
+            time.follow(reading(3.0, 1003.0 + by));
+            time.follow(reading(4.0, 1004.0 + by));
+            assert!(!is_before(&time, 1003.9 + by), "{by}");
+            assert!(is_before(&time, 1001.9), "{by}");
+            // The wall clock may show again what it showed before that time.
+            time.follow(reading(9.0, 1009.0 + by));
+            assert!(!is_before(&time, 1008.9 + by), "{by}");
         }
     }
 

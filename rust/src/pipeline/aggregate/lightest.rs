@@ -44,6 +44,33 @@ impl Lightest {
     }
 }
 
+/// Goes around a table, once an interval, to find rows in which nothing was counted: the lightest there are. So finding
+/// one costs a step for each row that was counted in.
+#[derive(Debug, Default)]
+pub struct Hand {
+    at: usize,
+    steps: usize,
+}
+
+impl Hand {
+    /// An interval begins: rows that were counted in are idle again.
+    pub fn reset(&mut self) {
+        self.steps = 0;
+    }
+
+    /// The next idle one of `len` rows, if there is one left.
+    pub fn next(&mut self, len: usize, is_idle: impl Fn(u32) -> bool) -> Option<u32> {
+        while self.steps < len {
+            self.steps += 1;
+            self.at = (self.at + 1) % len;
+            if is_idle(self.at as u32) {
+                return Some(self.at as u32);
+            }
+        }
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,5 +86,16 @@ mod tests {
         assert_eq!(lightest.take(0..3, |row| Some(weights[row as usize])), Some(0));
         assert_eq!(lightest.take(0..3, |row| Some(weights[row as usize])), Some(1));
         assert_eq!(lightest.take(0..3, |row| (row != 2).then_some(0)), None);
+    }
+
+    #[test]
+    fn a_hand_goes_around_once_and_gives_each_idle_row() {
+        let mut hand = Hand::default();
+        let found = |hand: &mut Hand| std::iter::from_fn(|| hand.next(6, |row| row % 2 == 1)).collect::<Vec<_>>();
+        assert_eq!(found(&mut hand), [1, 3, 5]);
+        assert!(found(&mut hand).is_empty());
+        hand.reset();
+        assert_eq!(hand.next(6, |row| row > 3), Some(4));
+        assert_eq!(Hand::default().next(0, |_| true), None);
     }
 }

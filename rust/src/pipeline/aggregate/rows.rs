@@ -3,6 +3,9 @@
 //! Rows outlive their interval, so that a busy host costs no allocation. When a table is full its lightest row makes
 //! room (space-saving: Metwally, Agrawal, El Abbadi 2005): its counts go to `~other`, and the row that takes its place
 //! may be too low by as much as the lost one had. So a flood of invented names cannot hide a busy host.
+//!
+//! A row that is counted in is listed, once an interval. Closing an interval walks these lists alone, so rows of the past
+//! cost nothing until one of them makes room.
 
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
@@ -11,7 +14,8 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::Limits;
-use super::lightest::Lightest;
+use super::lightest::{Hand, Lightest};
+use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name::as_text;
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Capture, Counts, Host, MAX_ADDRESSES, OTHER, Section, Tcp};
@@ -38,25 +42,20 @@ struct HostRow {
     /// What the row may have missed before it came in.
     missed: u64,
     addresses: Vec<Ipv6Addr>,
-    /// Health of its connections, by where it was observed. Nearly always that is one interface.
-    health: Vec<(InterfaceId, Tcp)>,
-    /// Of these connections before they were its own: counted at their interfaces already.
-    openings: Tcp,
+    /// Where its connections were first observed in this interval. Nearly always that is the only interface.
+    home: Option<InterfaceId>,
+    /// Health of its connections there.
+    health: Tcp,
+    /// Health that was counted at its interface already: on other interfaces, and before the connections were its own.
+    elsewhere: Tcp,
     sections: Vec<u32>,
     /// The section for those that did not fit.
     rest: Option<u32>,
     lightest: Lightest,
-}
-
-impl HostRow {
-    fn health_at(&mut self, interface: InterfaceId) -> &mut Tcp {
-        let known = self.health.iter().position(|(known, _)| *known == interface);
-        let at = known.unwrap_or_else(|| {
-            self.health.push((interface, Tcp::default()));
-            self.health.len() - 1
-        });
-        &mut self.health[at].1
-    }
+    /// Listed in [`Rows::touched`].
+    is_touched: bool,
+    /// Sections that were counted in since the interval began.
+    touched: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -67,6 +66,8 @@ struct SectionRow {
     missed: u64,
     is_rest: bool,
     is_free: bool,
+    /// Listed in [`HostRow::touched`] of its host, and its host in [`Rows::touched`].
+    is_touched: bool,
     counts: Counts,
 }
 
@@ -83,9 +84,15 @@ pub struct Rows {
     free_sections: Vec<u32>,
     lightest_hosts: Lightest,
     lightest_sections: Lightest,
+    /// Hosts that were counted in since the interval began.
+    touched: Vec<u32>,
+    idle_hosts: Hand,
+    idle_sections: Hand,
     hosts_folded: u64,
     sections_folded: u64,
     hits_error: u64,
+    /// Health of hosts that were folded, at the place of the number of their interface.
+    folded: Vec<Tcp>,
 }
 
 /// The slot of the host that stands for those that did not fit.
@@ -105,9 +112,13 @@ impl Rows {
             free_sections: Vec::new(),
             lightest_hosts: Lightest::default(),
             lightest_sections: Lightest::default(),
+            touched: Vec::new(),
+            idle_hosts: Hand::default(),
+            idle_sections: Hand::default(),
             hosts_folded: 0,
             sections_folded: 0,
             hits_error: 0,
+            folded: Vec::new(),
         };
         let rest = rows.add_host(OTHER, 0);
         debug_assert_eq!(rest, REST);
@@ -132,25 +143,28 @@ impl Rows {
     pub fn hit(&mut self, ticket: Ticket) -> &mut Counts {
         let section = self.resolve(ticket);
         self.hosts[self.sections[section as usize].host as usize].hits += 1;
-        &mut self.sections[section as usize].counts
+        self.touched_counts(section)
     }
 
     /// Counts of a row.
     pub fn counts(&mut self, ticket: Ticket) -> &mut Counts {
         let section = self.resolve(ticket);
-        &mut self.sections[section as usize].counts
+        self.touched_counts(section)
     }
 
-    /// Connection health of the row's host, as observed at an interface.
-    pub fn tcp(&mut self, ticket: Ticket, interface: InterfaceId) -> &mut Tcp {
+    /// Connection health of the row's host for what is observed at an interface. False if it is to be counted at the interface
+    /// as well.
+    pub fn tcp(&mut self, ticket: Ticket, interface: InterfaceId) -> (&mut Tcp, bool) {
         let host = self.resolve_host(ticket);
-        self.hosts[host as usize].health_at(interface)
+        let row = self.touched_host(host);
+        let is_at_home = *row.home.get_or_insert(interface) == interface;
+        (if is_at_home { &mut row.health } else { &mut row.elsewhere }, is_at_home)
     }
 
     /// Health of the same connections before they belonged to the row's host.
     pub fn openings(&mut self, ticket: Ticket) -> &mut Tcp {
         let host = self.resolve_host(ticket);
-        &mut self.hosts[host as usize].openings
+        &mut self.touched_host(host).elsewhere
     }
 
     /// Names of the row.
@@ -163,10 +177,10 @@ impl Rows {
     /// A server of the row's host.
     pub fn add_address(&mut self, ticket: Ticket, address: Ipv6Addr) {
         let host = self.resolve_host(ticket);
-        let addresses = &mut self.hosts[host as usize].addresses;
-        if addresses.contains(&address) {
+        if self.hosts[host as usize].addresses.contains(&address) {
             return;
         }
+        let addresses = &mut self.touched_host(host).addresses;
         if let Err(at) = addresses.binary_search(&address)
             && at < MAX_ADDRESSES
         {
@@ -175,22 +189,40 @@ impl Rows {
         }
     }
 
+    /// Every histogram of the interval.
+    pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
+        for &slot in &self.touched {
+            let HostRow { elsewhere, health, touched, .. } = &mut self.hosts[slot as usize];
+            let observed = [health, elsewhere].into_iter();
+            observed.flat_map(Tcp::histograms_mut).for_each(&mut *look);
+            for &section in &*touched {
+                self.sections[section as usize].counts.histograms_mut().into_iter().for_each(&mut *look);
+            }
+        }
+    }
+
     /// Takes all counts; the rows stay. `observed` is told the health of each host, and where it was observed.
     pub fn take(&mut self, capture: &mut Capture, mut observed: impl FnMut(InterfaceId, &Tcp)) -> Vec<Host> {
         self.lightest_hosts.reset();
         self.lightest_sections.reset();
+        self.idle_hosts.reset();
+        self.idle_sections.reset();
         capture.hosts_folded += std::mem::take(&mut self.hosts_folded);
         capture.sections_folded += std::mem::take(&mut self.sections_folded);
         capture.hits_error += std::mem::take(&mut self.hits_error);
+        for (number, tcp) in self.folded.drain(..).enumerate() {
+            observed(InterfaceId(number as u16), &tcp);
+        }
         let mut hosts: Vec<Host> = Vec::new();
-        for row in &mut self.hosts {
+        for slot in self.touched.drain(..) {
+            let row = &mut self.hosts[slot as usize];
             let sections = take_sections(row, &mut self.sections);
-            (row.hits, row.missed) = (0, 0);
+            (row.hits, row.missed, row.is_touched) = (0, 0, false);
             row.lightest.reset();
-            let mut tcp = std::mem::take(&mut row.openings);
-            for (interface, part) in &mut row.health {
-                let part = std::mem::take(part);
-                observed(*interface, &part);
+            let mut tcp = std::mem::take(&mut row.elsewhere);
+            if let Some(home) = row.home.take() {
+                let part = std::mem::take(&mut row.health);
+                observed(home, &part);
                 tcp.merge(&part);
             }
             let addresses = std::mem::take(&mut row.addresses);
@@ -203,6 +235,38 @@ impl Rows {
         }
         hosts.sort_by(|a, b| a.name.cmp(&b.name));
         hosts
+    }
+
+    /// Counts of a section, which is listed for the end of the interval.
+    #[inline]
+    fn touched_counts(&mut self, slot: u32) -> &mut Counts {
+        if !self.sections[slot as usize].is_touched {
+            self.list_section(slot);
+        }
+        &mut self.sections[slot as usize].counts
+    }
+
+    /// A host, which is listed for the end of the interval.
+    #[inline]
+    fn touched_host(&mut self, slot: u32) -> &mut HostRow {
+        if !self.hosts[slot as usize].is_touched {
+            self.list_host(slot);
+        }
+        &mut self.hosts[slot as usize]
+    }
+
+    #[cold]
+    fn list_section(&mut self, slot: u32) {
+        let row = &mut self.sections[slot as usize];
+        row.is_touched = true;
+        let host = row.host;
+        self.touched_host(host).touched.push(slot);
+    }
+
+    #[cold]
+    fn list_host(&mut self, slot: u32) {
+        self.hosts[slot as usize].is_touched = true;
+        self.touched.push(slot);
     }
 
     fn resolve(&mut self, ticket: Ticket) -> u32 {
@@ -253,15 +317,19 @@ impl Rows {
             hits: 0,
             missed,
             addresses: Vec::new(),
-            health: Vec::new(),
-            openings: Tcp::default(),
+            home: None,
+            health: Tcp::default(),
+            elsewhere: Tcp::default(),
             sections: Vec::new(),
             rest: None,
             lightest: Lightest::default(),
+            is_touched: false,
+            touched: Vec::new(),
         };
         let slot = if let Some(slot) = self.free_hosts.pop() {
-            let generation = self.hosts[slot as usize].generation;
-            self.hosts[slot as usize] = HostRow { generation, ..row };
+            // A slot is listed once, whichever rows have it.
+            let HostRow { generation, is_touched, .. } = self.hosts[slot as usize];
+            self.hosts[slot as usize] = HostRow { generation, is_touched, ..row };
             slot
         } else {
             self.hosts.push(row);
@@ -271,6 +339,7 @@ impl Rows {
         let hash = hasher.hash_one(name.as_bytes());
         self.host_index.insert_unique(hash, slot, |&slot| hasher.hash_one(hosts[slot as usize].name.as_bytes()));
         self.lightest_hosts.push(slot, missed);
+        self.touched_host(slot);
         slot
     }
 
@@ -319,45 +388,56 @@ impl Rows {
             missed,
             is_rest,
             is_free: false,
+            is_touched: false,
             counts: Counts::default(),
         };
-        if let Some(slot) = self.free_sections.pop() {
+        let slot = if let Some(slot) = self.free_sections.pop() {
             let generation = self.sections[slot as usize].generation;
             self.sections[slot as usize] = SectionRow { generation, ..row };
             slot
         } else {
             self.sections.push(row);
             (self.sections.len() - 1) as u32
-        }
+        };
+        self.list_section(slot);
+        slot
     }
 
     /// Makes room for a host. Returns how much the lost row weighed.
     fn fold_host(&mut self) -> u64 {
         let hosts = &self.hosts;
+        let idle = self.idle_hosts.next(hosts.len(), |slot| slot != REST && !hosts[slot as usize].is_touched);
         let rows = self.host_index.iter().copied();
         let weight = |slot: u32| (slot != REST).then(|| hosts[slot as usize].hits + hosts[slot as usize].missed);
-        let Some(slot) = self.lightest_hosts.take(rows, weight) else { return 0 };
+        let Some(slot) = idle.or_else(|| self.lightest_hosts.take(rows, weight)) else { return 0 };
         let rest = self.rest_of(REST);
         let mut sections = std::mem::take(&mut self.hosts[slot as usize].sections);
         sections.extend(self.hosts[slot as usize].rest.take());
         for section in sections {
             let counts = self.remove_section(section);
-            self.sections[rest as usize].counts.merge(&counts);
+            self.touched_counts(rest).merge(&counts);
         }
         let row = &mut self.hosts[slot as usize];
+        row.touched.clear();
         row.generation = row.generation.wrapping_add(1);
         let (hits, weight) = (row.hits, row.hits + row.missed);
-        let (health, openings) = (std::mem::take(&mut row.health), std::mem::take(&mut row.openings));
+        let (health, elsewhere) = (std::mem::take(&mut row.health), std::mem::take(&mut row.elsewhere));
+        if let Some(home) = row.home.take() {
+            let at = usize::from(home.min(InterfaceId::OTHER).0);
+            self.folded.resize_with(self.folded.len().max(at + 1), Tcp::default);
+            self.folded[at].merge(&health);
+        }
+        let row = &mut self.hosts[slot as usize];
         let addresses = std::mem::take(&mut row.addresses);
         let hash = self.hasher.hash_one(self.hosts[slot as usize].name.as_bytes());
         if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
             entry.remove();
         }
         self.free_hosts.push(slot);
-        let other = &mut self.hosts[REST as usize];
+        let other = self.touched_host(REST);
         other.hits += hits;
-        health.iter().for_each(|(interface, tcp)| other.health_at(*interface).merge(tcp));
-        other.openings.merge(&openings);
+        other.elsewhere.merge(&health);
+        other.elsewhere.merge(&elsewhere);
         let ticket = Ticket { host: self.host_place(REST), section: self.section_place(rest) };
         addresses.into_iter().for_each(|address| self.add_address(ticket, address));
         self.hosts_folded += u64::from(hits > 0);
@@ -375,8 +455,11 @@ impl Rows {
 
     fn fold_any_section(&mut self) -> u64 {
         let sections = &self.sections;
+        let is_idle = |slot: u32| !sections[slot as usize].is_touched && may_go(&sections[slot as usize]);
+        let idle = self.idle_sections.next(sections.len(), is_idle);
         let all = self.section_index.iter().copied();
-        let taken = self.lightest_sections.take(all, |slot| weight_of(&sections[slot as usize], None));
+        let weight = |slot: u32| weight_of(&sections[slot as usize], None);
+        let taken = idle.or_else(|| self.lightest_sections.take(all, weight));
         taken.map_or(0, |slot| self.fold_section(slot))
     }
 
@@ -384,10 +467,12 @@ impl Rows {
     fn fold_section(&mut self, slot: u32) -> u64 {
         let row = &self.sections[slot as usize];
         let (host, hits, weight) = (row.host, row.counts.hits(), row.counts.hits() + row.missed);
-        self.hosts[host as usize].sections.retain(|&other| other != slot);
+        let lists = &mut self.hosts[host as usize];
+        lists.sections.retain(|&other| other != slot);
+        lists.touched.retain(|&other| other != slot);
         let counts = self.remove_section(slot);
         let rest = self.rest_of(host);
-        self.sections[rest as usize].counts.merge(&counts);
+        self.touched_counts(rest).merge(&counts);
         self.sections_folded += u64::from(hits > 0);
         self.hits_error = self.hits_error.max(weight);
         weight
@@ -408,17 +493,22 @@ impl Rows {
     }
 }
 
+/// A section that may be folded.
+fn may_go(row: &SectionRow) -> bool {
+    !row.is_free && !row.is_rest
+}
+
 /// Weight of a section that may be folded; `host` when only its sections are meant.
 fn weight_of(row: &SectionRow, host: Option<u32>) -> Option<u64> {
-    let is_meant = !row.is_free && !row.is_rest && host.is_none_or(|host| host == row.host);
+    let is_meant = may_go(row) && host.is_none_or(|host| host == row.host);
     is_meant.then(|| row.counts.hits() + row.missed)
 }
 
-fn take_sections(host: &HostRow, rows: &mut [SectionRow]) -> Vec<Arc<Section>> {
+fn take_sections(host: &mut HostRow, rows: &mut [SectionRow]) -> Vec<Arc<Section>> {
     let mut sections: Vec<Arc<Section>> = Vec::new();
-    for &slot in host.sections.iter().chain(&host.rest) {
+    for slot in host.touched.drain(..) {
         let row = &mut rows[slot as usize];
-        row.missed = 0;
+        (row.missed, row.is_touched) = (0, false);
         if row.counts != Counts::default() {
             let counts = std::mem::take(&mut row.counts);
             sections.push(Arc::new(Section { path: row.path.clone(), counts }));
@@ -427,3 +517,7 @@ fn take_sections(host: &HostRow, rows: &mut [SectionRow]) -> Vec<Arc<Section>> {
     sections.sort_by(|a, b| a.path.cmp(&b.path));
     sections
 }
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;

@@ -13,6 +13,10 @@ pub const AUTHENTICATION: u8 = 51;
 /// IPv6 extension headers in a row; real traffic has one or two, evasion tools a thousand.
 const MAX_EXTENSIONS: usize = 8;
 
+/// The longest packet without a length in its header. Linux hands over up to 512 KiB (BIG TCP: eight times 65,535 bytes);
+/// a record that claims more contradicts its packet.
+pub const MAX_OFFLOADED: usize = 1 << 20;
+
 /// The payload of one IP packet, or of one fragment.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
@@ -30,7 +34,7 @@ pub struct Datagram<'a> {
     pub fragment: Option<FragmentPart>,
     /// As captured.
     pub payload: &'a [u8],
-    /// Length of the payload by the IP header.
+    /// Length of the payload by the IP header; at most [`MAX_OFFLOADED`].
     pub wire_len: usize,
     /// Its end is the end of an Ethernet frame of the least size, see [`fills_frame`].
     pub fills_frame: bool,
@@ -76,7 +80,7 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let header_len = usize::from(header[0] & 0x0f) * 4;
     let total = match u16::from_be_bytes([header[2], header[3]]) {
         // Segmentation offload hands over packets longer than the field can say, with 0 in it.
-        0 => frame.wire_len,
+        0 => offloaded(frame)?,
         total => usize::from(total),
     };
     if header_len < 20 || total < header_len {
@@ -96,6 +100,12 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
         wire_len: total - header_len,
         fills_frame: total <= MIN_FRAME && fills_frame(frame, total),
     })
+}
+
+/// The length of a packet whose header has none: that of its frame.
+#[cold]
+fn offloaded(frame: &Frame<'_>) -> Result<usize, NotTcp> {
+    if frame.wire_len <= MAX_OFFLOADED { Ok(frame.wire_len) } else { Err(NotTcp::Malformed) }
 }
 
 /// Least payload of an Ethernet frame; one of less is padded with zeros (IEEE 802.3 §3.2.8).
@@ -123,7 +133,7 @@ fn v6<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let ip = frame.ip;
     let total = match u16_at(ip, 4)? {
         // Jumbo payloads and BIG TCP have 0 here.
-        0 => frame.wire_len,
+        0 => offloaded(frame)?,
         length => 40 + usize::from(length),
     };
     let address = |at: usize| -> Result<Ipv6Addr, NotTcp> {

@@ -166,7 +166,7 @@ pub struct Segment<'a> {
     pub ip_id: u16,
     /// Payload as captured.
     pub payload: &'a [u8],
-    /// Payload length on the wire.
+    /// Payload length on the wire; at most [`super::MAX_OFFLOADED`].
     pub payload_wire_len: u32,
     /// When it was captured.
     pub ts: Timestamp,

@@ -96,6 +96,23 @@ fn lengths_come_from_the_ip_header_not_from_what_was_captured() {
 }
 
 #[test]
+fn a_packet_without_a_length_is_no_longer_than_any_offload_makes_one() {
+    let mut v4 = ip(b"hello");
+    v4[2..4].fill(0);
+    let mut v6 = Vec::new();
+    PacketBuilder::ipv6([1; 16], [2; 16], 64).tcp(1234, 80, 7, 9).write(&mut v6, b"hello").unwrap();
+    v6[4..6].fill(0);
+    for bytes in [v4, v6] {
+        for (wire_len, is_read) in
+            [(1 << 19, true), (1 << 20, true), ((1 << 20) + 1, false), (1 << 31, false), (u32::MAX, false)]
+        {
+            let packet = Packet { wire_len, ..packet(LinkType::Ip, &bytes) };
+            assert_eq!(datagram(&packet).is_ok(), is_read, "{wire_len}");
+        }
+    }
+}
+
+#[test]
 fn ipv6_extension_headers_are_walked_up_to_eight() {
     let build = |headers: &[u8], count: usize| {
         let mut bytes = vec![0x60, 0, 0, 0];

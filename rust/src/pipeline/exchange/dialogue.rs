@@ -218,9 +218,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
 
     fn end(&mut self, mark: Mark) {
         if self.is_client() {
-            if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
-                (asking.ended, asking.end) = (Some(mark.ts), mark.seq);
-            }
+            self.end_request(mark);
         } else {
             self.end_answer(Some(mark.ts));
             self.dialogue.line.finish(mark);
@@ -310,6 +308,13 @@ impl<S: Sink> Turn<'_, S> {
         self.dialogue.then = Some(Then::Stop);
     }
 
+    /// The newest request is over before `mark`.
+    fn end_request(&mut self, mark: Mark) {
+        if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
+            (asking.ended, asking.end) = (Some(mark.ts), mark.seq);
+        }
+    }
+
     /// The answer is over; `ended` when its last byte was seen.
     fn end_answer(&mut self, ended: Option<Timestamp>) {
         if let Some(answer) = self.dialogue.answer.as_ref().filter(|answer| answer.is_final)
@@ -323,8 +328,9 @@ impl<S: Sink> Turn<'_, S> {
     }
 
     fn gap(&mut self, mark: Mark) {
-        if self.is_client() {
-            self.end(mark);
+        // Before the first message whoever opened the connection is the client.
+        if self.dialogue.client.or(self.flow.opener) == Some(self.direction) {
+            self.end_request(mark);
         } else {
             self.end_answer(None);
             self.dialogue.line.lose(mark);

@@ -115,7 +115,13 @@ impl<T> Flow<T> {
         let own = apart(segment.seq, self.stream(segment.direction).next());
         let ack = Some(segment.ack).filter(|_| segment.flags.has(Flags::ACK));
         let peer = ack.map_or(0, |ack| apart(ack, self.stream(segment.direction.reverse()).next()));
-        (own.max(peer) <= NEAR).then_some(own + peer)
+        (own.max(peer) <= NEAR).then(|| own + peer)
+    }
+
+    /// A segment acknowledges no more than was seen of the other side.
+    pub fn acknowledges_nothing_new(&self, segment: &Segment<'_>) -> bool {
+        let reached = self.stream(segment.direction.reverse()).reached();
+        segment.flags.has(Flags::ACK) && reached.is_some_and(|reached| !segment.ack.is_after(reached))
     }
 
     /// A segment acknowledges the SYN of the other side.

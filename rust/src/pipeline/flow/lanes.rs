@@ -7,13 +7,19 @@
 
 use smallvec::SmallVec;
 
+use super::connection::Flow;
 use super::quality::Tag;
 use super::table::{FlowId, Phase};
 use super::{Consumer, Flows};
 use crate::pipeline::decode::{Flags, FlowKey, Segment};
+use crate::pipeline::packet::SECOND;
 
 /// Lanes of one pair of addresses and ports: more than anybody uses by accident.
 const LANES: u8 = 8;
+
+/// A SYN that was not answered for this long will not be: a sender that begins anew with another number waits as long
+/// (RFC 6298 §2). Before, the new one may be forged.
+const RETRY: u64 = SECOND as u64;
 
 impl<T: Default> Flows<T> {
     /// The connection that a segment belongs to, where there may be several; `first` is that of the first lane.
@@ -21,7 +27,8 @@ impl<T: Default> Flows<T> {
     pub(super) fn choose(&mut self, segment: &Segment<'_>, first: Option<FlowId>) -> Option<FlowId> {
         let is_syn = segment.flags.has(Flags::SYN);
         let is_next = |id: &FlowId| {
-            self.table.get(*id).is_some_and(|flow| flow.tag == Tag::of(segment) && flow.distance(segment) == Some(0))
+            let fits = |flow: &Flow<T>| flow.tag == Tag::of(segment) && flow.distance(segment) == Some(0);
+            self.is_answered(*id) && self.table.get(*id).is_some_and(fits)
         };
         if let Some(first) = first.filter(is_next) {
             // Nearly every one, also while a few have twins.
@@ -30,12 +37,24 @@ impl<T: Default> Flows<T> {
         let there = self.lanes(&segment.key);
         let fits = |&(_, id): &(u8, FlowId)| {
             let flow = self.table.get(id)?;
-            let fits = if is_syn { flow.takes_syn(segment).then_some(0) } else { flow.distance(segment) };
-            fits.map(|distance| (flow.tag != Tag::of(segment), distance))
+            let distance = flow.distance(segment);
+            let fits = if is_syn { flow.takes_syn(segment).then(|| distance.unwrap_or(u32::MAX)) } else { distance };
+            // What acknowledges something of a connection that was answered does not belong to one that somebody made up.
+            let is_its_own = self.is_answered(id) && flow.acknowledges_nothing_new(segment);
+            fits.map(|distance| (flow.tag != Tag::of(segment), !is_its_own, distance))
         };
         let best = there.iter().filter_map(|lane| Some((fits(lane)?, lane.1))).min_by_key(|&(rank, _)| rank);
-        let chosen = best.map(|(_, id)| id).or(first).or_else(|| there.first().map(|&(_, id)| id));
+        let mut others = there.iter().map(|&(_, id)| id);
+        let answered = || others.clone().find(|&id| self.is_answered(id));
+        let chosen = best.map(|(_, id)| id).or_else(answered).or(first).or_else(|| others.next());
         chosen.filter(|&id| self.table.touch(id))
+    }
+
+    /// Both sides have said something.
+    fn is_answered(&self, id: FlowId) -> bool {
+        let phase = self.table.phase(id);
+        let has_begun = |flow: &Flow<T>| flow.streams.iter().all(|stream| stream.next().is_some());
+        phase != Phase::Candidate && (phase != Phase::HalfOpen || self.table.get(id).is_some_and(has_begun))
     }
 
     /// The connections of a pair of addresses and ports, with their lanes.
@@ -57,12 +76,12 @@ impl<T: Default> Flows<T> {
         consumer: &mut C,
     ) -> Option<FlowId> {
         let flow = self.table.get(id)?;
-        let is_answered = flow.stream(syn.direction.reverse()).next().is_some();
+        let is_old = syn.ts.since(flow.last_seen) >= RETRY;
         let is_over = flow.tag == Tag::of(syn)
             && match self.table.phase(id) {
                 Phase::Closing => true,
-                Phase::HalfOpen | Phase::Candidate => !is_answered,
-                Phase::Open | Phase::Waiting => false,
+                Phase::HalfOpen => is_old && !self.is_answered(id),
+                Phase::Candidate | Phase::Open | Phase::Waiting => false,
             };
         if is_over {
             self.end(id, consumer);
@@ -72,7 +91,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// The first lane that is free, as a key and its hash; `hash` is that of the first lane, which is free for all but a
-    /// candidate where there are no twins. When none is free, the last one is given up.
+    /// candidate where there are no twins. When none is free, one is given up, a candidate if there is one.
     pub(super) fn free_lane<C: Consumer<State = T>>(
         &mut self,
         hash: u64,
@@ -86,10 +105,12 @@ impl<T: Default> Flows<T> {
         let there = self.lanes(key);
         let is_free = |lane: &u8| there.iter().all(|(taken, _)| taken != lane);
         let lane = (0..LANES).find(is_free).unwrap_or_else(|| {
-            if let Some(&(_, last)) = there.last() {
-                self.end(last, consumer);
-            }
-            LANES - 1
+            let is_candidate = |&&(_, id): &&(u8, FlowId)| self.table.phase(id) == Phase::Candidate;
+            let given_up = there.iter().rev().find(is_candidate).or_else(|| there.last());
+            given_up.map_or(0, |&(lane, id)| {
+                self.end(id, consumer);
+                lane
+            })
         });
         self.twins += usize::from(lane > 0);
         let key = FlowKey { lane, ..*key };

@@ -43,6 +43,8 @@ impl Signs {
     pub const HANDSHAKE: Self = Self(1 << 10);
     /// The same bytes again on another interface or under another tag: counted in traffic only.
     pub const COPY: Self = Self(1 << 11);
+    /// Carries data behind all that came before where it is counted, of a direction that was seen elsewhere as well.
+    pub const ONWARD: Self = Self(1 << 12);
 
     /// All of `other` are in the set.
     pub fn has(self, other: Self) -> bool {
@@ -132,6 +134,7 @@ mod known {
     pub const TIMED: u8 = 1 << 4;
     pub const LAST: u8 = 1 << 5;
     pub const FINISH_TOLD: u8 = 1 << 6;
+    pub const ELSEWHERE: u8 = 1 << 7;
 }
 
 /// One direction: what its sender sent and its receiver acknowledged, at the interface where it was first seen. There
@@ -199,6 +202,8 @@ impl Quality {
                     other.receive(segment, may_be_duplicate, &mut observation);
                 }
             }
+        } else {
+            half.known |= known::ELSEWHERE;
         }
         if acknowledges {
             self.halves[segment.direction.reverse() as usize].acknowledge(segment.ack);
@@ -247,6 +252,7 @@ impl Half {
         }
         if !self.knows(known::SENT) || !self.sent.is_after(segment.seq) {
             self.reach(end, segment);
+            observation.signs.add_if(segment.payload_wire_len > 0 && self.knows(known::ELSEWHERE), Signs::ONWARD);
             if self.learn(known::TIMED) {
                 (self.timed_end, self.timed_at) = (end, Instant(segment.ts));
             }

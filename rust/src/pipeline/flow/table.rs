@@ -138,6 +138,10 @@ impl<F: Entry> Table<F> {
         }
     }
 
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     pub fn len(&self) -> usize {
         self.index.len()
     }

@@ -1,6 +1,9 @@
 //! Counts by bucket, without zeros at either end: 32 bits each, until one of them needs 64.
 //!
 //! Most never do, and buckets are touched at random: a processor's cache holds twice as many of them.
+//!
+//! Where too many buckets are counted in all, neighbours become one: the scale is halved, as OpenTelemetry does it. A
+//! bucket of a coarser scale is two whole ones of the finer, so whatever is merged, counts stay exact.
 
 use smallvec::SmallVec;
 
@@ -13,7 +16,12 @@ pub struct Buckets {
     /// Index of the first bucket.
     offset: i32,
     is_wide: bool,
+    /// How often neighbours became one. None of these if there are no buckets.
+    halvings: u8,
 }
+
+/// Halvings after which all durations there are share two buckets.
+pub const MAX_HALVINGS: u8 = 10;
 
 impl Buckets {
     /// Counts from the bucket `offset` on.
@@ -23,6 +31,17 @@ impl Buckets {
         buckets.words.resize(counts.len(), 0);
         counts.iter().enumerate().for_each(|(at, &count)| buckets.add(at, count));
         buckets
+    }
+
+    /// The same, where neighbours became one so often.
+    pub fn halved(halvings: u8, offset: i32, counts: &[u64]) -> Self {
+        let halvings = if counts.is_empty() { 0 } else { halvings };
+        Self { halvings, ..Self::new(offset, counts) }
+    }
+
+    /// How often neighbours became one.
+    pub fn halvings(&self) -> u8 {
+        self.halvings
     }
 
     /// Index of the first bucket.
@@ -36,22 +55,36 @@ impl Buckets {
         self.words.chunks_exact(self.width()).map(count)
     }
 
-    /// Counts one more in a bucket.
+    /// Counts one more in a bucket of the finest scale. Returns how many buckets that makes more.
     #[inline]
-    pub fn count(&mut self, bucket: i32) {
+    pub fn count(&mut self, bucket: i32) -> usize {
         let at = bucket.wrapping_sub(self.offset) as usize;
         match self.words.get_mut(at) {
-            Some(count) if !self.is_wide && *count < u32::MAX => *count += 1,
-            _ => {
-                self.cover(bucket, bucket);
-                self.add((bucket - self.offset) as usize, 1);
+            Some(count) if u8::from(self.is_wide) | self.halvings == 0 && *count < u32::MAX => {
+                *count += 1;
+                0
             }
+            _ => self.count_anywhere(bucket >> self.halvings),
         }
     }
 
-    /// Adds what `other` counted.
+    fn count_anywhere(&mut self, bucket: i32) -> usize {
+        let before = self.len();
+        self.cover(bucket, bucket);
+        self.add((bucket - self.offset) as usize, 1);
+        self.len() - before
+    }
+
+    /// Adds what `other` counted. The coarser scale of both holds.
     pub fn merge(&mut self, other: &Self) {
         let Some(last) = other.len().checked_sub(1) else { return };
+        if self.words.is_empty() {
+            self.clone_from(other);
+            return;
+        }
+        if self.halvings != other.halvings {
+            return self.merge_coarsened(other);
+        }
         self.cover(other.offset, other.offset + last as i32);
         let from = (other.offset - self.offset) as usize;
         if self.is_wide || other.is_wide || !self.fits(from, other) {
@@ -60,6 +93,39 @@ impl Buckets {
         for (mine, theirs) in self.words[from..].iter_mut().zip(&other.words) {
             *mine += theirs;
         }
+    }
+
+    #[cold]
+    fn merge_coarsened(&mut self, other: &Self) {
+        self.coarsen(other.halvings);
+        let by = self.halvings - other.halvings;
+        let first = other.offset >> by;
+        self.cover(first, first + other.len_at(self.halvings) as i32 - 1);
+        for (at, count) in other.iter().enumerate() {
+            self.add((((other.offset + at as i32) >> by) - self.offset) as usize, count);
+        }
+    }
+
+    /// Makes neighbours one until that happened so often. Does nothing where it did already.
+    pub fn coarsen(&mut self, halvings: u8) {
+        if halvings <= self.halvings || self.words.is_empty() {
+            return;
+        }
+        let by = halvings - self.halvings;
+        let first = self.offset >> by;
+        let mut counts = vec![0_u64; self.len_at(halvings)];
+        for (at, count) in self.iter().enumerate() {
+            let sum = &mut counts[(((self.offset + at as i32) >> by) - first) as usize];
+            *sum = sum.saturating_add(count);
+        }
+        *self = Self::halved(halvings, first, &counts);
+    }
+
+    /// How many buckets there are, or would be once neighbours became one so often.
+    pub fn len_at(&self, halvings: u8) -> usize {
+        let by = halvings.saturating_sub(self.halvings);
+        let last = self.offset + self.len() as i32 - 1;
+        ((last >> by) - (self.offset >> by) + 1) as usize
     }
 
     /// Neither is wide, nor is their sum.
@@ -71,7 +137,13 @@ impl Buckets {
         1 + usize::from(self.is_wide)
     }
 
-    fn len(&self) -> usize {
+    /// True if nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    /// How many buckets there are.
+    pub fn len(&self) -> usize {
         self.words.len() / self.width()
     }
 
@@ -146,6 +218,42 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_halved_scale_counts_the_same_in_pairs_of_buckets_whenever_it_was_halved(
+            values in prop::collection::vec(-479i32..546, 1..40),
+            more in prop::collection::vec(-479i32..546, 1..40),
+            (early, late) in (0..=MAX_HALVINGS, 0..=MAX_HALVINGS),
+        ) {
+            let of = |values: &mut dyn Iterator<Item = &i32>| {
+                let mut buckets = Buckets::default();
+                let grown: usize = values.map(|&value| buckets.count(value)).sum();
+                assert_eq!(grown, buckets.len());
+                buckets
+            };
+            let mut wanted = of(&mut values.iter().chain(&more));
+            prop_assert_eq!(wanted.len_at(0), wanted.len());
+            let predicted = wanted.len_at(early.max(late));
+            wanted.coarsen(early.max(late));
+            prop_assert_eq!((wanted.len(), wanted.halvings()), (predicted, early.max(late)));
+            // Counted on after the scale was halved.
+            let mut counted = of(&mut values.iter());
+            counted.coarsen(early);
+            more.iter().for_each(|&value| { counted.count(value); });
+            counted.coarsen(late);
+            prop_assert_eq!(&counted, &wanted);
+            // Merged with another scale, in either order.
+            let (mut a, mut b) = (of(&mut values.iter()), of(&mut more.iter()));
+            a.coarsen(early);
+            b.coarsen(late);
+            let (mut forth, mut back) = (a.clone(), b.clone());
+            forth.merge(&b);
+            back.merge(&a);
+            prop_assert_eq!(&forth, &wanted);
+            prop_assert_eq!(&back, &wanted);
+            wanted.coarsen(MAX_HALVINGS);
+            prop_assert!(wanted.len() <= 2);
+        }
+
         #[test]
         fn parts_add_up_in_any_order_whatever_their_width(
             parts in prop::collection::vec(

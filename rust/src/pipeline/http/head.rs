@@ -3,10 +3,11 @@
 //! One pass over the lines, no limit on their number, nothing copied. Tolerant as the servers and clients on the wire
 //! are; what two readers could read differently is noted in [`Ambiguities`].
 
+use super::grammar::StartLine;
 use super::lines::Lines;
 use super::method::Method;
 use super::odd_line;
-use super::start_line::{StartLine, is_all};
+use super::start_line::is_all;
 
 /// Something in a message that two readers could frame differently: the raw material of request smuggling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

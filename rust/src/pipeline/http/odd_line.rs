@@ -2,11 +2,11 @@
 //!
 //! Such a line is believed only with more of a sign than its version: a registered method, or a path.
 
+use super::grammar::{
+    MAX_METHOD, SHOUTCAST, StartLine, VERSION, behind_scheme, is_h2_preface, is_path, is_space, is_version, number,
+    token_len, trim_start,
+};
 use super::method::Method;
-use super::start_line::{MAX_METHOD, StartLine, VERSION, is_h2_preface, is_version, number, token_len};
-
-/// A status line of Shoutcast begins like this.
-pub const SHOUTCAST: &[u8] = b"ICY ";
 
 /// Reads a line without its line end.
 #[cold]
@@ -107,31 +107,12 @@ fn version_len(text: &[u8]) -> usize {
     VERSION.len() + number.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.')).count()
 }
 
-/// It starts like a path, or like an absolute target.
-pub fn is_path(target: &[u8]) -> bool {
-    target.starts_with(b"/") || behind_scheme(target).is_some()
-}
-
-fn behind_scheme(target: &[u8]) -> Option<&[u8]> {
-    target.strip_prefix(b"http://").or_else(|| target.strip_prefix(b"https://"))
-}
-
 fn has_whole_authority(target: &[u8]) -> bool {
     behind_scheme(target).is_none_or(|rest| rest.contains(&b'/'))
 }
 
-/// RFC 9112 §3: some recipients divide a request line at any of these.
-pub fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
-}
-
 fn starts_with_space(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|&byte| is_space(byte))
-}
-
-pub fn trim_start(bytes: &[u8]) -> &[u8] {
-    let spaces = bytes.iter().take_while(|&&byte| is_space(byte)).count();
-    &bytes[spaces..]
 }
 
 fn trim(bytes: &[u8]) -> &[u8] {

@@ -3,8 +3,12 @@
 use super::message::{Event, Handler, Mark};
 use super::proxy::Step;
 use super::start_line::{self, FirstLine};
-use super::{Parser, State, head};
+use super::{Parser, State, grammar, head};
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::steps;
+
+/// Bytes in which a request of a refused client must show: more than its method and the scheme of its target have.
+const MAX_UNDECIDED: usize = 2 * grammar::MAX_METHOD;
 
 impl Parser {
     /// The snapshot length cut off what follows: of a head that is not whole a first line may be enough that is not.
@@ -73,9 +77,10 @@ impl Parser {
             return bytes;
         }
         self.buffer.extend_from_slice(bytes);
+        steps::add(self.buffer.len());
         match start_line::is_next_request(&self.buffer) {
-            None => {}
-            Some(false) => self.expect_nothing(ts, handler),
+            None if self.buffer.len() < MAX_UNDECIDED => {}
+            None | Some(false) => self.expect_nothing(ts, handler),
             Some(true) => {
                 let request = std::mem::take(&mut self.buffer);
                 let end = self.seq.plus(bytes.len() as u32);

@@ -1,7 +1,11 @@
 //! Is this HTTP? Told from the first bytes, on any port, and confirmed when the first line is whole.
 
+use super::grammar::{
+    MAX_METHOD, SHOUTCAST, StartLine, VERSION, is_h2_preface, is_path, is_space, is_version, number, token_len,
+    trim_start,
+};
 use super::method::Method;
-use super::odd_line::{self, SHOUTCAST, is_path, is_space, trim_start};
+use super::odd_line;
 
 /// What the first bytes of a message look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +49,6 @@ impl Protocol {
         ["http1", "tls", "h2c", "websocket", "tunnel", "ssh", "other"][self as usize]
     }
 }
-
-/// The longest method that is believed. The longest registered one has 17 letters; servers pass on any, for applications
-/// to define.
-pub const MAX_METHOD: usize = 256;
-
-pub const VERSION: &[u8] = b"HTTP/";
 
 /// Looks at the first bytes only; the line need not be whole.
 pub fn likeness(bytes: &[u8]) -> Likeness {
@@ -108,34 +106,6 @@ pub fn first_line(bytes: &[u8], from: usize) -> FirstLine {
 /// request that lacks its version.
 pub fn is_all(line: &[u8], bytes: &[u8]) -> bool {
     line.ends_with(b"\r") || line.len() + 1 == bytes.len()
-}
-
-/// What a first line says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StartLine<'a> {
-    /// A request; its target may hold spaces that should not be there.
-    Request {
-        /// Method.
-        method: Method,
-        /// Request target as on the wire.
-        target: &'a [u8],
-        /// It is of HTTP/1.0.
-        is_1_0: bool,
-        /// Prose may read like this.
-        is_vague: bool,
-    },
-    /// A request of HTTP/0.9: `GET SP path`, and nothing else. Only the first line of a connection may be one.
-    Simple {
-        /// Request target as on the wire.
-        target: &'a [u8],
-    },
-    /// A response.
-    Response {
-        /// Status code.
-        status: u16,
-        /// It is of HTTP/1.0.
-        is_1_0: bool,
-    },
 }
 
 impl<'a> StartLine<'a> {
@@ -228,37 +198,6 @@ fn usual_status(line: &[u8]) -> Option<u16> {
     }
 }
 
-/// Decimal digits, three at most, as a number.
-pub fn number(digits: &[u8]) -> u16 {
-    digits.iter().fold(0, |code, digit| code * 10 + u16::from(digit - b'0'))
-}
-
-pub fn is_version(text: [u8; 8]) -> bool {
-    matches!(text, [b'H', b'T', b'T', b'P', b'/', b'0' | b'1', b'.', b'0'..=b'9'])
-}
-
-/// RFC 9110 §5.6.2: tchar.
-const TOKEN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = (byte as u8).is_ascii_alphanumeric();
-        byte += 1;
-    }
-    let marks = b"!#$%&'*+-.^_`|~";
-    let mut at = 0;
-    while at < marks.len() {
-        table[marks[at] as usize] = true;
-        at += 1;
-    }
-    table
-};
-
-/// How many bytes at the start are a token's; one more than [`MAX_METHOD`] at the most.
-pub fn token_len(bytes: &[u8]) -> usize {
-    bytes.iter().take(MAX_METHOD + 1).take_while(|&&byte| TOKEN[usize::from(byte)]).count()
-}
-
 /// What a stream speaks that does not start like HTTP/1; `None` when its bytes give no sure sign.
 pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
     match bytes {
@@ -269,11 +208,6 @@ pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
         _ if bytes.starts_with(b"SSH-2.0-") || bytes.starts_with(b"SSH-1.") => Some(Protocol::Ssh),
         _ => None,
     }
-}
-
-/// RFC 9113 §3.4: the connection preface of a client; its first line reads like a request of HTTP/1.
-pub fn is_h2_preface(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PRI * HTTP/2.0")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod noise;
 
 use super::*;
+use crate::pipeline::steps::tests::are_in_proportion;
 use proptest::prelude::*;
 
 /// What was told, as text. The sizes told in parts are added up.
@@ -399,36 +400,38 @@ fn a_head_without_end_is_counted_once_and_passed_over() {
     assert_eq!(told.events.join(", "), "malformed, GET / a, end 39027, GET /2 -, end 19");
 }
 
-/// Of this thread: what else the machine does makes no difference.
-fn cpu_seconds() -> f64 {
-    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
-}
-
-/// Seconds to the byte for a head of `length` bytes in one-byte pieces: the best of three.
-fn cost(length: usize) -> f64 {
-    let mut stream = b"GET / HTTP/1.1\r\nX: ".to_vec();
-    stream.resize(length, b'x');
-    let attempts = (0..3).map(|_| {
-        let mut parser = Parser::new(1 << 21);
-        let mut told = Told::default();
-        let began = cpu_seconds();
-        for (at, piece) in stream.chunks(1).enumerate() {
-            parser.push(chunk(piece, at == 0), &mut told);
-        }
-        let spent = cpu_seconds() - began;
-        parser.push(chunk(b"\r\n\r\n", false), &mut told);
-        assert_eq!(told.events.join(", "), format!("GET / -, end {}", length + 4));
-        spent / length as f64
-    });
-    attempts.fold(f64::MAX, f64::min)
-}
-
 #[test]
 fn each_byte_is_visited_a_constant_number_of_times() {
-    // Were the head looked through again with each piece, sixteen times the length would cost sixteen times as much to the byte.
-    let (short, long) = (cost(1 << 16), cost(1 << 20));
-    assert!(long < 3.0 * short, "{long} s to the byte of a mebibyte, {short} of a sixteenth");
+    type Stream = fn(usize) -> Vec<u8>;
+    let streams: [(&str, Stream); 8] = [
+        ("a head of one field", |size| [&b"GET / HTTP/1.1\r\nX: "[..], &vec![b'x'; size]].concat()),
+        ("a head of many fields", |size| [&b"GET / HTTP/1.1\r\n"[..], &b"a: b\r\n".repeat(size / 6)].concat()),
+        ("a target without end", |size| [&b"GET /"[..], &vec![b'/'; size]].concat()),
+        ("empty lines", |size| b"\r\n".repeat(size / 2)),
+        ("requests", |size| b"GET / HTTP/1.1\r\n\r\n".repeat(size / 18)),
+        ("chunks of a byte", |size| {
+            [&b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"[..], &b"1\r\nx\r\n".repeat(size / 6)].concat()
+        }),
+        ("broken chunks", |size| {
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n0\r\n\r\n".repeat(size / 64)
+        }),
+        ("what a refused client sends instead of a body", |size| {
+            let asks = b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 999999\r\n\r\nGET";
+            [&asks[..], &vec![b' '; size]].concat()
+        }),
+    ];
+    for (what, stream) in streams {
+        for size_of_piece in [1, 7, 1400] {
+            are_in_proportion(what, 20_000, 200, |size| {
+                let mut told = Told { refuses: true, ..Told::default() };
+                let mut parser = Parser::default();
+                for (at, piece) in stream(size).chunks(size_of_piece).enumerate() {
+                    parser.push(chunk(piece, at == 0), &mut told);
+                    assert!(parser.held() <= 2 * MAX_HEAD);
+                }
+            });
+        }
+    }
 }
 
 #[test]

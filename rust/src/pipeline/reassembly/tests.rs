@@ -1,6 +1,7 @@
 //! Segments in, stream out, against a model too simple to be wrong.
 
 use super::*;
+use crate::pipeline::steps::tests::are_in_proportion;
 use proptest::prelude::*;
 
 /// What a sink saw: bytes by their offset in the stream, and the skips.
@@ -178,5 +179,51 @@ proptest! {
         prop_assert_eq!(&seen.bytes, &want);
         prop_assert_eq!(budget.held, 0);
         prop_assert_eq!(budget.gap_bytes as usize, want.iter().filter(|byte| byte.is_none()).count());
+    }
+}
+
+#[test]
+fn a_segment_takes_the_same_work_in_whatever_order_segments_come() {
+    type Place = fn(u32) -> (u32, &'static str);
+    let orders: [(&str, Place); 4] = [
+        ("backwards, with a hole between any two", |at| (1_000_000 - 2 * at, "x")),
+        ("forwards, with a hole between any two", |at| (1 + 2 * at, "x")),
+        ("here and there", |at| (1 + at.wrapping_mul(7919) % 4096, "x")),
+        ("long ones over short ones", |at| if at < 1000 { (1 + at, "x") } else { (1 + at % 900, "0123456789abcdef") }),
+    ];
+    for (what, place) in orders {
+        are_in_proportion(what, 4000, 64, |size| {
+            let (mut stream, mut budget) = (Stream::default(), Budget::default());
+            stream.open(SeqNumber(0));
+            for at in 0..size as u32 {
+                let (offset, text) = place(at);
+                let next = piece(SeqNumber(1 + offset), text.as_bytes());
+                stream.push(next, None, &mut budget, &mut |_: Chunk<'_>| 0);
+            }
+        });
+    }
+}
+
+#[test]
+fn lengths_and_numbers_of_any_size_break_nothing() {
+    let lengths = [0, 1, 10, 1 << 20, i32::MAX as u32, 1 << 31, (1 << 31) + 1, u32::MAX];
+    let numbers = [0, 1, 101, 1 << 20, i32::MAX as u32, 1 << 31, (1 << 31) + 1, u32::MAX];
+    for unwanted in [0, u64::MAX] {
+        for first in lengths {
+            for second in lengths {
+                for number in numbers {
+                    let (mut stream, mut budget) = (Stream::default(), Budget::new(1 << 20, 1 << 20, 3));
+                    stream.open(SeqNumber(0));
+                    let mut sink = |_: Chunk<'_>| unwanted;
+                    for (seq, len) in [(101, first), (number, second), (201, first), (number / 2, second), (1, 1)] {
+                        let bytes: &[u8] = if len < 9 { b"" } else { b"captured" };
+                        let long = Piece { len, ..piece(SeqNumber(seq), bytes) };
+                        stream.push(long, Some(SeqNumber(7)), &mut budget, &mut sink);
+                    }
+                    stream.flush(&mut budget, &mut sink);
+                    assert_eq!(budget.held, 0);
+                }
+            }
+        }
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use super::rows::Row;
 use super::tally::Key;
 use super::{
-    Capture, Counts, Exchange, Gauge, Host, Interface, InterfaceState, MAX_ADDRESSES, Section, ServerName, Snapshot,
-    Tally, Tcp, Traffic,
+    Capture, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section, ServerName,
+    Snapshot, Tally, Tcp, Traffic,
 };
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::histogram::Histogram;
+use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
 use crate::pipeline::http::Method;
 use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
@@ -122,6 +122,16 @@ impl Field for u128 {
     fn get(from: &mut &[u8]) -> Option<Self> {
         let low = u64::get(from)?;
         Some(u128::from(low) | u128::from(u64::get(from)?) << 64)
+    }
+}
+
+impl Field for Halvings {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(self.0).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let halvings = u64::get(from)?.try_into().ok()?;
+        (halvings <= MAX_HALVINGS).then_some(Self(halvings))
     }
 }
 
@@ -264,6 +274,7 @@ impl Field for Histogram {
         self.sum().put(out);
         extremes.put(out);
         self.zero_count().put(out);
+        i64::from(self.scale()).put(out);
         i64::from(buckets.offset()).put(out);
         buckets.iter().for_each(|count| count.put(out));
     }
@@ -273,9 +284,9 @@ impl Field for Histogram {
             return None;
         }
         let (sum, extremes, zero_count) = (u128::get(from)?, Field::get(from)?, u64::get(from)?);
-        let offset = i64::get(from)?.try_into().ok()?;
+        let (scale, offset) = (i64::get(from)?.try_into().ok()?, i64::get(from)?.try_into().ok()?);
         let buckets: Vec<u64> = (0..len).map(|_| u64::get(from)).collect::<Option<_>>()?;
-        Self::from_parts(sum, Some(extremes), zero_count, offset, &buckets)
+        Self::from_parts(sum, Some(extremes), zero_count, scale, offset, &buckets)
     }
 }
 
@@ -349,6 +360,7 @@ fields!(Capture {
     hits_error,
     exchanges_dropped,
     clock_steps,
+    histogram_halvings,
     flows,
     undecoded,
     protocols,
@@ -357,7 +369,7 @@ fields!(Capture {
 fields!(Traffic { packets, bytes, http_packets, http_bytes, protocols });
 fields!(Section { path, counts });
 fields!(Host { name, addresses, counts, sections, tcp } is_sound_host);
-fields!(Interface { name, traffic, tcp, state, at });
+fields!(Interface { name, traffic, tcp, state, at, since });
 fields!(ServerName { name, connections });
 fields!(Exchange {
     ts,

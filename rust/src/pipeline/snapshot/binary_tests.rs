@@ -2,6 +2,7 @@
 
 use super::super::tests::snapshot;
 use super::*;
+use crate::pipeline::histogram::SCALE;
 use crate::pipeline::http::{Ambiguity, Protocol};
 use proptest::prelude::*;
 
@@ -49,7 +50,12 @@ fn full() -> Snapshot {
         span: Some((Timestamp(-1), Timestamp::new(9, 0))),
         counts,
         hosts: vec![Arc::new(host)],
-        interfaces: vec![Interface { name: "lo".into(), state: InterfaceState::Down, ..Interface::default() }],
+        interfaces: vec![Interface {
+            name: "lo".into(),
+            state: InterfaceState::Down,
+            since: Some(Timestamp(7)),
+            ..Interface::default()
+        }],
         tcp: Tcp { segments: 9, ..Tcp::default() },
         capture,
         server_names: vec![ServerName { name: "b".into(), connections: 2 }],
@@ -136,7 +142,7 @@ fn names_from_elsewhere_are_made_safe() {
 
 #[test]
 fn sums_of_the_largest_numbers_stay_the_largest() {
-    let largest = Histogram::from_parts(u128::MAX, Some((1, 1)), 0, -480, &[u64::MAX]).unwrap();
+    let largest = Histogram::from_parts(u128::MAX, Some((1, 1)), 0, SCALE, -480, &[u64::MAX]).unwrap();
     let mut merged = largest.clone();
     merged.merge(&largest);
     assert_eq!((merged.count(), merged.sum()), (u64::MAX, u128::MAX));

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use super::remarkable;
 use super::rows::Row;
-use super::{Host, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
+use super::{Host, Interface, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
 use crate::pipeline::decode::Undecoded;
+use crate::pipeline::packet::InterfaceId;
 
 impl Snapshot {
     /// The heaviest rows within the limits, the rest in `~other`, which is not counted as a row.
@@ -22,10 +24,10 @@ impl Snapshot {
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
         fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
+        fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
-        let dropped = self.exchanges.len().saturating_sub(limits.exchanges);
-        self.exchanges.truncate(limits.exchanges);
-        self.capture.exchanges_dropped += dropped as u64;
+        self.capture.exchanges_dropped += remarkable::keep(&mut self.exchanges, limits.exchanges);
+        self.coarsen(limits.buckets);
     }
 
     /// How many sections each host may keep: with too many in all, every host gives up half, and again.
@@ -93,6 +95,15 @@ impl Weighed for Section {
     }
     fn named(name: &str) -> Self {
         Self { path: name.into(), ..Self::default() }
+    }
+}
+
+impl Weighed for Interface {
+    fn hits(&self) -> u64 {
+        self.traffic.packets
+    }
+    fn named(name: &str) -> Self {
+        Self { name: name.into(), ..Self::default() }
     }
 }
 

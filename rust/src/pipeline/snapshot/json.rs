@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::rows::sort_rows;
 use super::tally::Key;
 use super::{Capture, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
-use crate::pipeline::histogram::{Buckets, Histogram};
+use crate::pipeline::histogram::{Buckets, Histogram, SCALE};
 use crate::pipeline::name;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
@@ -189,6 +189,7 @@ impl Serialize for Histogram {
             map.serialize_entry(name, &self.quantile(q).map(to_seconds))?;
         }
         map.serialize_entry("zero_count", &self.zero_count())?;
+        map.serialize_entry("scale", &self.scale())?;
         map.serialize_entry("offset", &self.buckets().offset())?;
         map.serialize_entry("buckets", self.buckets())?;
         map.end()
@@ -203,20 +204,26 @@ impl Serialize for Buckets {
 
 impl<'de> Deserialize<'de> for Histogram {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Default, Deserialize)]
+        #[derive(Deserialize)]
         #[serde(default)]
         struct Parts {
             sum: f64,
             min: Option<f64>,
             max: Option<f64>,
             zero_count: u64,
+            scale: i32,
             offset: i32,
             buckets: Vec<u64>,
+        }
+        impl Default for Parts {
+            fn default() -> Self {
+                Self { sum: 0.0, min: None, max: None, zero_count: 0, scale: SCALE, offset: 0, buckets: Vec::new() }
+            }
         }
         let parts = Parts::deserialize(deserializer)?;
         let extremes = parts.min.zip(parts.max).map(|(min, max)| (from_seconds(min), from_seconds(max)));
         let sum = (parts.sum * SECOND as f64).round() as u128;
-        Self::from_parts(sum, extremes, parts.zero_count, parts.offset, &parts.buckets)
+        Self::from_parts(sum, extremes, parts.zero_count, parts.scale, parts.offset, &parts.buckets)
             .ok_or_else(|| D::Error::custom("a histogram whose parts do not fit together"))
     }
 }
@@ -245,6 +252,25 @@ pub mod time {
         let instant = humantime::parse_rfc3339(&text).map_err(D::Error::custom)?;
         let since = instant.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Ok(Timestamp::new(since.as_secs() as i64, i64::from(since.subsec_nanos())))
+    }
+}
+
+/// Instants, when there is one.
+pub mod maybe_time {
+    use super::{Deserialize, Deserializer, Serializer, Timestamp, time};
+
+    #[expect(clippy::ref_option, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(ts: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match ts {
+            Some(ts) => time::serialize(ts, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        #[derive(Deserialize)]
+        struct Told(#[serde(with = "time")] Timestamp);
+        Ok(Option::<Told>::deserialize(deserializer)?.map(|Told(ts)| ts))
     }
 }
 

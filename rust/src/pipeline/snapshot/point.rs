@@ -54,8 +54,8 @@ impl Snapshot {
         });
         let mut interfaces: Vec<Passed> = passed.collect();
         for exchange in &self.exchanges {
-            if let Some(passed) = interfaces.iter_mut().find(|passed| passed.name == exchange.interface) {
-                passed.exchanges += 1;
+            if let Ok(at) = interfaces.binary_search_by(|passed| passed.name.cmp(&exchange.interface)) {
+                interfaces[at].exchanges += 1;
             }
         }
         let mut heaviest = self.top_hosts(HEAVIEST);
@@ -75,6 +75,32 @@ impl Snapshot {
 }
 
 impl Point {
+    /// This and what followed, as one interval; of the hosts of both the [`HEAVIEST`] stay.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let mut interfaces = self.interfaces.clone();
+        for more in &other.interfaces {
+            match interfaces.binary_search_by(|known| known.name.cmp(&more.name)) {
+                Ok(at) => interfaces[at].add(more),
+                Err(at) => interfaces.insert(at, more.clone()),
+            }
+        }
+        let span = match (self.span, other.span) {
+            (Some((start, end)), Some((other_start, other_end))) => Some((start.min(other_start), end.max(other_end))),
+            (mine, theirs) => mine.or(theirs),
+        };
+        Self {
+            span,
+            hits: self.hits + other.hits,
+            requests: self.requests + other.requests,
+            errors: self.errors + other.errors,
+            packets: self.packets + other.packets,
+            bytes: self.bytes + other.bytes,
+            interfaces,
+            hosts: heaviest(&self.hosts, &other.hosts),
+        }
+    }
+
     /// What passed the interface of this name.
     pub fn interface(&self, name: &str) -> Option<&Passed> {
         self.interfaces.iter().find(|passed| &*passed.name == name)
@@ -95,6 +121,32 @@ impl Point {
         let at = self.hosts.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
         Some(self.hosts[at].1)
     }
+}
+
+impl Passed {
+    fn add(&mut self, more: &Self) {
+        self.packets += more.packets;
+        self.bytes += more.bytes;
+        self.http_bytes += more.http_bytes;
+        self.exchanges += more.exchanges;
+    }
+}
+
+/// The heaviest hosts of two tables that are sorted by name.
+fn heaviest(a: &[(Arc<str>, u64)], b: &[(Arc<str>, u64)]) -> Vec<(Arc<str>, u64)> {
+    let mut both = [a, b].concat();
+    both.sort_by(|(a, _), (b, _)| a.cmp(b));
+    both.dedup_by(|(name, hits), (kept, sum)| {
+        let is_same = name == kept;
+        *sum += if is_same { *hits } else { 0 };
+        is_same
+    });
+    if both.len() > HEAVIEST {
+        both.select_nth_unstable_by_key(HEAVIEST, |(_, hits)| std::cmp::Reverse(*hits));
+        both.truncate(HEAVIEST);
+        both.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+    both
 }
 
 #[cfg(test)]
@@ -124,6 +176,35 @@ mod tests {
         assert_eq!((point.requests_of("lo"), point.requests_of("eth1")), (0, 0), "no HTTP, no requests");
         assert_eq!(point.hosts.len(), HEAVIEST);
         assert_eq!((point.host("h0999"), point.host("h0800"), point.host("h0799")), (Some(999), Some(800), None));
+    }
+
+    #[test]
+    fn two_intervals_make_one_with_the_heaviest_hosts_of_both() {
+        let named = |name: String, hits| (Arc::from(name), hits);
+        let passed = |name: &str, bytes| Passed { name: name.into(), bytes, ..Passed::default() };
+        let first = Point {
+            span: Some((Timestamp(0), Timestamp(10))),
+            hits: 5,
+            interfaces: vec![passed("a", 1), passed("c", 2)],
+            hosts: (0..HEAVIEST).map(|at| named(format!("h{at:03}"), 10)).collect(),
+            ..Point::default()
+        };
+        let second = Point {
+            span: Some((Timestamp(10), Timestamp(20))),
+            hits: 7,
+            interfaces: vec![passed("b", 4), passed("c", 8)],
+            hosts: vec![named("h000".into(), 1), named("light".into(), 1), named("z".into(), 99)],
+            ..Point::default()
+        };
+        let both = first.plus(&second);
+        assert_eq!((both.span, both.hits), (Some((Timestamp(0), Timestamp(20))), 12));
+        let bytes: Vec<_> = both.interfaces.iter().map(|passed| (&*passed.name, passed.bytes)).collect();
+        assert_eq!(bytes, [("a", 1), ("b", 4), ("c", 10)]);
+        assert_eq!(
+            (both.hosts.len(), both.host("h000"), both.host("z"), both.host("light")),
+            (HEAVIEST, Some(11), Some(99), None)
+        );
+        assert_eq!(first.plus(&Point::default()), first);
     }
 
     #[test]

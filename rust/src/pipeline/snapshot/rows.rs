@@ -66,7 +66,8 @@ impl Row for Interface {
     fn absorb(&mut self, other: &Self) {
         self.traffic.merge(&other.traffic);
         self.tcp.merge(&other.tcp);
-        (self.at, self.state) = (self.at, self.state).max((other.at, other.state));
+        let latest = (self.at, self.state, self.since).max((other.at, other.state, other.since));
+        (self.at, self.state, self.since) = latest;
     }
 }
 

@@ -20,7 +20,9 @@ fn counts() -> impl Strategy<Value = Counts> {
                 counts.methods.add(Method::from_bytes([b"GET", b"PUT", b"FOO", b"ACL", b"get"][usize::from(at)]), 1);
             });
             statuses.iter().for_each(|&status| counts.statuses.add(status, 2));
-            times.iter().for_each(|&time| counts.latency.record(Sample::new(time)));
+            for time in times {
+                counts.latency.record(Sample::new(time));
+            }
             counts
         })
 }
@@ -54,6 +56,7 @@ fn host() -> impl Strategy<Value = Arc<Host>> {
 
 fn interface() -> impl Strategy<Value = Interface> {
     ("[a-c]", 0u64..9, 0i64..5, 0usize..3).prop_map(|(name, packets, at, state)| Interface {
+        since: (packets % 2 == 1).then(|| Timestamp::new(packets as i64, 0)),
         name: name.into(),
         traffic: Traffic { packets, ..Traffic::default() },
         tcp: Tcp { opened: packets, ..Tcp::default() },
@@ -93,7 +96,7 @@ proptest! {
 
     #[test]
     fn sums_stay_sums_under_merge_and_fold(a in snapshot(), b in snapshot(), hosts in 0usize..4, sections in 0usize..3) {
-        let limits = Limits { hosts, sections_per_host: sections, sections: 4, exchanges: 0 };
+        let limits = Limits { hosts, sections_per_host: sections, sections: 4, exchanges: 0, ..Limits::default() };
         for snapshot in [merged(&a, &b), merged(&a, &b).folded(&limits)] {
             let mut total = Counts::default();
             for host in &snapshot.hosts {
@@ -171,7 +174,7 @@ fn top_rows_are_the_heaviest_ties_by_name() {
 
 #[test]
 fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
-    let limits = Limits { hosts: 3, sections_per_host: 4, sections: 6, exchanges: 2 };
+    let limits = Limits { hosts: 3, sections_per_host: 4, sections: 6, exchanges: 2, ..Limits::default() };
     let mut total = Snapshot::default();
     for at in 0..200u64 {
         let counts = Counts { requests: 1, ..Counts::default() };
@@ -237,4 +240,103 @@ fn silence_begins_where_the_interval_ends_and_counts_nothing() {
     assert_eq!((silence.capture.received, silence.capture.flows.value), (0, 2));
     let merged = Snapshot::merge_all([&before, &silence]);
     assert_eq!((merged.capture.received, merged.interfaces[0].traffic.packets), (7, 3));
+}
+
+/// A snapshot of so many sections whose latencies are far apart.
+fn wide(sections: u64) -> Snapshot {
+    let section = |at: u64| {
+        let mut counts = Counts { responses: 20, ..Counts::default() };
+        for step in 0..20 {
+            counts.latency.record(Sample::new((at + 1) << step));
+        }
+        Arc::new(Section { path: format!("/{at:06}").into(), counts })
+    };
+    let sections: Vec<_> = (0..sections).map(section).collect();
+    let mut counts = Counts::default();
+    sections.iter().for_each(|section| counts.merge(&section.counts));
+    let host = Host { name: "a".into(), counts: counts.clone(), sections, ..Host::default() };
+    Snapshot { counts, hosts: vec![Arc::new(host)], ..Snapshot::default() }
+}
+
+#[test]
+fn buckets_share_a_budget_and_beyond_it_scales_are_halved_and_that_is_told() {
+    let whole = wide(50);
+    assert!(whole.buckets() > 15_000);
+    for (budget, halvings) in [(20_000, 0), (9_000, 1), (2_000, 4), (1, 10)] {
+        let mut coarse = whole.clone();
+        coarse.coarsen(budget);
+        assert!(coarse.buckets() <= budget.max(2 * 52), "{} of {budget}", coarse.buckets());
+        assert_eq!(coarse.capture.histogram_halvings, Halvings(halvings));
+        assert_eq!((coarse.counts.latency.count(), coarse.counts.latency.sum()), (1000, whole.counts.latency.sum()));
+        assert_eq!(coarse.counts.latency.scale(), 4 - i32::from(halvings));
+        let again = Snapshot::from_json(&coarse.to_json().unwrap()).unwrap();
+        assert_eq!(again.hosts, coarse.hosts);
+        let (mut forth, mut back) = (coarse.clone(), whole.clone());
+        forth.merge(&whole);
+        back.merge(&coarse);
+        assert_eq!(forth, back, "merged at the lower scale, whichever comes first");
+        assert_eq!(forth.capture.histogram_halvings, Halvings(halvings));
+    }
+}
+
+#[test]
+fn json_without_a_scale_has_the_finest_and_one_that_cannot_be_is_refused() {
+    let read = |scale: &str| {
+        let line = format!(r#"{{"latency":{{"min":1,"max":1,"buckets":[3],"offset":-1{scale}}}}}"#);
+        Snapshot::from_json(line.as_bytes()).ok().map(|snapshot| snapshot.counts.latency.scale())
+    };
+    assert_eq!(read(""), Some(4));
+    assert_eq!(read(r#","scale":2"#), Some(2));
+    assert_eq!((read(r#","scale":5"#), read(r#","scale":-7"#), read(r#","scale":-2147483648"#)), (None, None, None));
+}
+
+#[test]
+fn a_sum_that_is_counted_on_for_long_keeps_to_the_budget_of_buckets() {
+    let mut sum = Sum::default();
+    let wide = Arc::new(wide(3_000));
+    for at in 0..40 {
+        // The same sections, whose latencies move away.
+        let mut moved = Snapshot::clone(&wide);
+        for section in &mut Arc::make_mut(&mut moved.hosts[0]).sections {
+            Arc::make_mut(section).counts.latency.record(Sample::new(1 << (at + 20)));
+            Arc::make_mut(section).counts.duration.record(Sample::new(1 << at));
+        }
+        sum = sum.plus(Arc::new(moved));
+        sum.get();
+    }
+    assert!(sum.get().buckets() <= Limits::default().buckets, "{} buckets", sum.get().buckets());
+    assert!(wide.buckets() * 40 > Limits::default().buckets);
+}
+
+#[test]
+fn silence_is_added_to_a_large_sum_without_making_it() {
+    let interval = |hosts: u64| {
+        let host = |at| Arc::new(Host { name: format!("h{at}").into(), ..Host::default() });
+        Arc::new(Snapshot { hosts: (0..hosts).map(host).collect(), ..Snapshot::default() })
+    };
+    let mut sum = Sum::default().plus(interval(5_000));
+    for _ in 0..10_000 {
+        sum = sum.plus(interval(0));
+        assert!(sum.terms() <= 2 && sum.pending() == 0, "{} terms", sum.terms());
+    }
+    assert_eq!(sum.get().hosts.len(), 5_000);
+    for at in 0..1_000 {
+        sum = sum.plus(interval(at % 50));
+        assert!(sum.terms() <= 14, "{} terms", sum.terms());
+    }
+}
+
+#[test]
+fn freeing_a_sum_of_shared_terms_costs_none_of_their_rows() {
+    let host = |at| Arc::new(Host { name: format!("h{at}").into(), ..Host::default() });
+    let large = Arc::new(Snapshot { hosts: (0..5_000).map(host).collect(), ..Snapshot::default() });
+    let sum = Sum::default().plus(large.clone());
+    let next = sum.plus(Arc::default());
+    assert_eq!((next.rows(), next.rows_of_its_own()), (5_000, 0));
+    drop(sum);
+    assert_eq!(next.rows_of_its_own(), 0, "the snapshot is held");
+    drop(large);
+    assert_eq!(next.rows_of_its_own(), 5_000);
+    next.get();
+    assert_eq!(next.rows_of_its_own(), 10_000, "the sum and its term");
 }

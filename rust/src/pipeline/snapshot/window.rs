@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::sum::Sum;
 use super::{Limits, Snapshot};
-use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 
 /// Nanoseconds of snapshots that are there when the window is made longer: what a terminal shows of the past.
 pub const KEPT: i64 = 60 * SECOND;
@@ -22,8 +22,8 @@ const PARTS: i64 = 60;
 /// gets its share; in one with more, the lightest rows are folded.
 pub const ROWS: usize = 400_000;
 
-/// Snapshots and rows of a sum that nobody looks at; with more it is made all the same, so that they can go.
-const MAX_PENDING: (usize, usize) = (60, ROWS / 4);
+/// Rows of a sum that nobody looks at; with more it is made all the same, so that they can go.
+const MAX_PENDING: usize = ROWS / 4;
 
 /// The merge of the last `length` nanoseconds, and of everything. A clone shares the rows.
 #[derive(Clone, Debug)]
@@ -132,12 +132,13 @@ impl Window {
     fn share(&self, snapshot: Arc<Snapshot>, span: i64) -> Arc<Snapshot> {
         let parts = self.length.unwrap_or(KEPT) / span.max(self.slot()).max(1);
         let share = ROWS / (parts.clamp(1, PARTS) as usize);
-        if snapshot.rows() <= share {
+        if snapshot.weight() <= share {
             return snapshot;
         }
         let most = Limits::default();
         // Each host may keep one section more, for its rest.
-        let limits = Limits { hosts: share / 4, sections: share / 2, exchanges: share / 4, ..most };
+        let limits =
+            Limits { hosts: share / 4, sections: share / 2, exchanges: share / 4, buckets: share * 16, ..most };
         Arc::new(snapshot.folded(&limits))
     }
 
@@ -247,8 +248,7 @@ impl Part {
 
 /// A sum, made now if it holds on to too much.
 pub fn settled(sum: Sum) -> Arc<Sum> {
-    let (terms, rows) = sum.pending();
-    if terms > MAX_PENDING.0 || rows > MAX_PENDING.1 {
+    if sum.pending() > MAX_PENDING {
         sum.get();
     }
     Arc::new(sum)
@@ -269,6 +269,7 @@ fn is_large(sum: &Snapshot, most: &Limits) -> bool {
     sum.hosts.len() > 2 * most.hosts
         || sections > 2 * most.sections
         || sum.server_names.len() > 2 * most.hosts
+        || sum.interfaces.len() > 2 * InterfaceId::MOST
         || sum.exchanges.len() > 2 * most.exchanges
 }
 

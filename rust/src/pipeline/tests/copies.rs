@@ -71,6 +71,37 @@ fn a_connection_behind_a_translation_is_a_copy_unless_that_is_switched_off() {
     assert_eq!(figures(&counted(&frames, None)), (6, 8, 2, 0));
 }
 
+/// A kernel hands over the packets of an interface in blocks: those of one may be read before or behind those of another.
+#[test]
+fn copies_are_counted_whichever_interface_is_read_first() {
+    let behind = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
+    let frames = both_sides(Wire::default(), behind, 8_000);
+    for size in 1..8 {
+        let mut read = Vec::new();
+        for (number, block) in frames.chunks(2 * size).enumerate() {
+            let from = |interface: usize| block.iter().skip(interface).step_by(2).cloned();
+            read.extend(from(number % 2).chain(from(1 - number % 2)));
+        }
+        let counted = counted(&read, Some(nat::Nat::default()));
+        assert_eq!(figures(&counted), (3, 4, 1, frames.len() as u64 / 2), "blocks of {size}");
+        assert_eq!(http(&counted), WANT);
+    }
+}
+
+#[test]
+fn a_translation_is_found_though_a_download_was_read_in_between() {
+    let behind = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
+    let frames = both_sides(Wire::default(), behind, 8_000);
+    let [outside, inside] = [0, 1].map(|side| frames.iter().skip(side).step_by(2).cloned().collect::<Vec<_>>());
+    let mut download = Forge::new(Wire { client_port: 50_001, isn: [7, 7], segment: 10, ..Wire::default() });
+    download.handshake();
+    download.say(1, &vec![b'x'; 1_000_000]);
+    let meanwhile = download.frames.into_iter().map(|frame| Frame { ts: outside[0].ts, ..frame }).collect();
+    let (requests, responses, opened, _) =
+        figures(&counted(&[outside, meanwhile, inside].concat(), Some(nat::Nat::default())));
+    assert_eq!((requests, responses, opened), (3, 4, 2));
+}
+
 #[test]
 fn what_differs_in_numbers_time_or_interface_is_no_translation() {
     let other = Wire { client_port: 50_000, interface: 1, ..Wire::default() };

@@ -81,6 +81,11 @@ impl Forge {
         forge.frames
     }
 
+    /// Time passes before the next frame.
+    pub fn wait(&mut self, nanos: i64) {
+        self.wire.start += nanos;
+    }
+
     pub fn handshake(&mut self) {
         self.send(0, SYN, b"");
         self.send(1, SYN | ACK, b"");

@@ -1,0 +1,277 @@
+"""An output as a descriptor: records in, whole records out, and no wait that cannot be ended.
+
+A record is what was written between two calls of `flush`: a line, or a document. What a file or a pipe does not take is
+held and tried again; a record of which only a part was taken is taken back. While netmon runs, a reader is waited for;
+once it is to end, `Patience` says for how long. Never decides when to end, never prints.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import math
+import os
+import select
+import socket
+import stat
+import termios
+import time
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GRACE = 1.0
+"""Seconds that all outputs together are waited for once netmon is to end."""
+
+STEP = 0.1
+"""Seconds of one wait: a signal may be handled by another thread than the one that waits."""
+
+HELD = 16 << 20
+"""Bytes held for a file or a pipe that takes nothing; beyond, the oldest records are dropped and counted."""
+
+CHUNK = 1 << 16
+"""Bytes written at once: as many as Linux keeps in a pipe."""
+
+
+class Patience:
+    """How long outputs are waited for: for ever, until `end` is called or the timeout is over, and then for `GRACE`."""
+
+    def __init__(self, timeout: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = math.inf if timeout is None else clock() + timeout
+
+    def end(self) -> None:
+        """Netmon is to end now."""
+        self._end = min(self._end, self._clock())
+
+    @property
+    def left(self) -> float:
+        """Seconds; never below 0."""
+        return max(0.0, self._end + GRACE - self._clock())
+
+    @property
+    def is_ending(self) -> bool:
+        return self._clock() >= self._end
+
+
+class Outlet:
+    """Writes records to a descriptor that is its own. `name` is what messages call it.
+
+    A named pipe is given by its `path` and opened when somebody reads it. Where others write to the same terminal,
+    what it has not shown is not `ours` to take back.
+    """
+
+    def __init__(self, fd: int, name: str, patience: Patience, *, path: str | None = None, ours: bool = True) -> None:
+        self.name = name
+        self.dropped = 0
+        self._fd, self._path, self._ours = fd, path, ours
+        self._patience = patience
+        self._open: list[bytes] = []
+        self._held: deque[bytes] = deque()
+        self._size = 0
+        self._done = 0
+        self._trouble: OSError | None = None
+        self._news: list[str] = []
+        self._send: Callable[[int, memoryview | bytes], int] = os.write
+        self._is_file = self._blocks = False
+        if fd >= 0:
+            self._learn()
+
+    def write(self, data: bytes) -> int:
+        """Adds to the record."""
+        self._open.append(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Ends the record, and writes what is held as far as that goes. Raises BrokenPipeError."""
+        if record := b"".join(self._open):
+            self._held.append(record)
+            self._size += len(record)
+        self._open.clear()
+        self._push()
+        while self._size > HELD and len(self._held) > 1 and not self._done:
+            self._size -= len(self._held.popleft())
+            self.dropped += 1
+
+    def news(self) -> list[str]:
+        """Takes what a person should know of this output."""
+        news, self._news = self._news, []
+        return news
+
+    def close(self) -> None:
+        """Tries for as long as there is patience, then closes. Raises OSError if something is missing in the output."""
+        self.flush()
+        until = time.monotonic() + GRACE
+        while self._held and self._patience.left > 0 and time.monotonic() < until:
+            time.sleep(STEP)
+            self._push()
+        trouble = self._trouble if self._held else None
+        self.dropped += len(self._held)
+        self.abandon()
+        try:
+            if self._fd >= 0:
+                os.close(self._fd)
+        except OSError as error:  # some file systems tell of a full disk only here
+            trouble = trouble or error
+        if self._fd >= 0:
+            self._fd = -1
+        if trouble is not None or self.dropped:
+            number = trouble.errno if trouble is not None and trouble.errno else errno.EIO
+            words = trouble.strerror if trouble is not None else "was full for some time"
+            raise OSError(number, f"{words}{self._missing}", self.name)
+
+    def abandon(self) -> None:
+        """Drops what is held."""
+        self._open.clear()
+        self._held.clear()
+        self._size = self._done = 0
+
+    @property
+    def _missing(self) -> str:
+        if not self.dropped:
+            return ""
+        return f" ({self.dropped} {'record is' if self.dropped == 1 else 'records are'} missing)"
+
+    def _learn(self) -> None:
+        """How this kind of descriptor is written to."""
+        mode = os.fstat(self._fd).st_mode
+        self._is_file = stat.S_ISREG(mode)
+        if stat.S_ISSOCK(mode):
+            line = socket.socket(fileno=os.dup(self._fd))
+            self._send = lambda _, data: line.send(data, socket.MSG_DONTWAIT)
+        elif not self._is_file:
+            self._blocks = os.get_blocking(self._fd)
+
+    def _push(self) -> None:
+        """Writes records until none is left, or nothing more is taken."""
+        try:
+            while self._held and self._is_there():
+                self._put(self._held[0])
+                self._size -= len(self._held.popleft())
+                self._done = 0
+        except BrokenPipeError:
+            if self._path is None:
+                raise
+            self._hang_up()
+        except TimeoutError as error:
+            self._trouble = error
+        except OSError as error:
+            self._note(error)
+            if self._is_file:
+                self._retract()
+        else:
+            if not self._held and self._trouble is not None:
+                self._trouble = None
+                self._news.append(f"{self.name}: written again{self._missing}")
+
+    def _put(self, record: bytes) -> None:
+        with memoryview(record) as view:
+            while self._done < len(view):
+                try:
+                    if self._blocks:
+                        self._wait()
+                    self._done += self._send(self._fd, view[self._done : self._done + self._chunk])
+                except BlockingIOError:
+                    self._wait()
+
+    @property
+    def _chunk(self) -> int:
+        """A pipe that can be written to takes `PIPE_BUF` bytes without blocking."""
+        return select.PIPE_BUF if self._blocks else CHUNK
+
+    def _wait(self) -> None:
+        """Waits until more is taken. Raises TimeoutError when patience is over, after taking back what is no record."""
+        ready = select.poll()
+        ready.register(self._fd, select.POLLOUT)
+        while not ready.poll(min(self._patience.left, STEP) * 1000):
+            if not self._patience.left:
+                self._take_back()
+                raise TimeoutError(errno.ETIMEDOUT, "is not read")
+
+    def _is_there(self) -> bool:
+        """Opens a named pipe, waiting for its first reader; one that has lost its reader is only looked at."""
+        while self._fd < 0 and self._path is not None:
+            try:
+                self._fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+                self._learn()
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                if self._trouble is None and self._patience.left > 0:
+                    time.sleep(min(self._patience.left, STEP / 2))
+                    continue
+                self._note(OSError(errno.ENXIO, "has no reader"))
+                return False
+        return self._fd >= 0
+
+    def _hang_up(self) -> None:
+        """The reader of a named pipe is gone; another one gets whole records."""
+        os.close(self._fd)
+        self._fd, self._done = -1, 0
+        self._note(OSError(errno.ENXIO, "has no reader any more"))
+
+    def _note(self, error: OSError) -> None:
+        if self._trouble is None or self._trouble.errno != error.errno:
+            self._news.append(f"{self.name}: {error.strerror or error}, trying again")
+        self._trouble = error
+
+    def _retract(self) -> None:
+        """Takes the part of a record out of a file, unless somebody else has written behind it."""
+        if not self._done:
+            return
+        with suppress(OSError):
+            at = os.lseek(self._fd, 0, os.SEEK_CUR)
+            if at == os.fstat(self._fd).st_size:
+                os.ftruncate(self._fd, at - self._done)
+                os.lseek(self._fd, at - self._done, os.SEEK_SET)
+                self._done = 0
+
+    def _take_back(self) -> None:
+        """Takes the part of a record out of a pipe that nobody reads; out of a terminal, all that it has not shown."""
+        if not self._done or not self._ours:
+            return
+        with suppress(OSError, termios.error):
+            if os.isatty(self._fd):
+                termios.tcflush(self._fd, termios.TCOFLUSH)
+                self._send(self._fd, b"\n")
+            else:
+                self._drain()
+            self._done = 0
+
+    def _drain(self) -> None:
+        """One read takes all there is, so its order stays; whole records are put back."""
+        capacity = fcntl.fcntl(self._fd, fcntl.F_GETPIPE_SZ)
+        reader = os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            data = os.read(reader, capacity)
+            self._send(self._fd, data[: -self._done] if len(data) >= self._done else data)
+        finally:
+            os.close(reader)
+
+
+class TextOutlet:
+    """An outlet for text, in the encoding of the stream that it takes the place of."""
+
+    def __init__(self, outlet: Outlet, encoding: str) -> None:
+        self._outlet = outlet
+        self._encoding = encoding
+
+    def write(self, text: str) -> int:
+        self._outlet.write(text.encode(self._encoding, "replace"))
+        return len(text)
+
+    def flush(self) -> None:
+        self._outlet.flush()
+
+
+def of_stream(fd: int, name: str, patience: Patience, *, ours: bool = True) -> Outlet:
+    """An outlet beside a standard stream: opened once more where that can be, so that not to block is its own."""
+    mode = os.fstat(fd).st_mode
+    mine = -1
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        with suppress(OSError):
+            mine = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    return Outlet(os.dup(fd) if mine < 0 else mine, name, patience, ours=ours)

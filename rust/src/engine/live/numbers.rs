@@ -1,0 +1,61 @@
+//! The numbers of live interfaces. A name that comes back has its number again; there are few, whatever comes and goes.
+
+use std::collections::HashMap;
+
+use crate::pipeline::packet::InterfaceId;
+
+/// Which interface has which number.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    names: Vec<String>,
+    known: HashMap<String, InterfaceId>,
+}
+
+impl Numbers {
+    /// The number that a name has.
+    pub fn find(&self, name: &str) -> Option<InterfaceId> {
+        self.known.get(name).copied()
+    }
+
+    /// The number of an interface: that of its name, or one nobody had, or that of a name not `open` any more. Of more
+    /// interfaces than there are numbers those beyond share one.
+    pub fn give(&mut self, name: &str, open: impl Iterator<Item = InterfaceId>) -> InterfaceId {
+        if let Some(id) = self.find(name) {
+            return id;
+        }
+        let at = if self.names.len() < InterfaceId::MOST {
+            self.names.push(name.to_owned());
+            self.names.len() - 1
+        } else {
+            let mut is_open = vec![false; InterfaceId::MOST + 1];
+            open.for_each(|id| is_open[usize::from(id.min(InterfaceId::OTHER).0)] = true);
+            let Some(at) = is_open[..InterfaceId::MOST].iter().position(|is_open| !is_open) else {
+                return InterfaceId::OTHER;
+            };
+            let before = std::mem::replace(&mut self.names[at], name.to_owned());
+            self.known.remove(&before);
+            at
+        };
+        let id = InterfaceId(at as u16);
+        self.known.insert(name.to_owned(), id);
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_come_and_go_take_turns_with_the_numbers_and_those_beyond_share_one() {
+        let mut numbers = Numbers::default();
+        let all: Vec<_> = (0..2000).map(|at| numbers.give(&format!("veth{at}"), std::iter::empty())).collect();
+        assert!(all.iter().all(|id| *id < InterfaceId::OTHER));
+        assert_eq!(numbers.give("veth1999", std::iter::empty()), all[1999], "a name keeps its number");
+        let open = || (0..InterfaceId::MOST as u16).map(InterfaceId);
+        assert_eq!(numbers.give("one more", open()), InterfaceId::OTHER);
+        let but_one = open().filter(|id| id.0 != 7);
+        assert_eq!(numbers.give("another", but_one), InterfaceId(7));
+        assert_eq!((numbers.names.len(), numbers.known.len()), (InterfaceId::MOST, InterfaceId::MOST));
+    }
+}

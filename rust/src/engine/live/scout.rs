@@ -1,0 +1,369 @@
+//! Looks for interfaces and opens them for all workers, in a thread of its own: no worker waits for the kernel, which takes
+//! long to open and to close them.
+
+use std::collections::HashMap;
+use std::os::fd::AsFd;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::super::{Job, Level, Opened, lock};
+use super::numbers::Numbers;
+use super::post::{Mail, Post};
+use super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};
+use crate::capture::interfaces::{self, Info, Selection};
+use crate::capture::links::Links;
+use crate::capture::live::{self, Interface, Settings};
+use crate::capture::wait::wait;
+use crate::capture::{BUFFER_BUDGET, Error, clocks, traffic};
+use crate::pipeline::packet::InterfaceId;
+use crate::pipeline::snapshot::InterfaceState;
+
+/// How often interfaces are looked for that came up or went away, beside when the kernel tells of one.
+const RESCAN: Duration = Duration::from_secs(2);
+/// No look comes sooner after the one before: interfaces may come and go by the thousand.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+/// Interfaces opened at the same time: the kernel takes 20 ms for one, and waits for several at once.
+const OPENERS: usize = 8;
+/// Names whose failure was told; beyond, it is not told.
+const MAX_REFUSED: usize = 1000;
+/// Buffers changed at one look.
+const MAX_TURNS: usize = 8;
+/// How long after that it is looked again: the buffers that were given up are closed by then.
+const TURN: Duration = Duration::from_millis(300);
+
+/// An interface being captured from.
+struct Watched {
+    name: String,
+    id: InterfaceId,
+    opening: u32,
+    /// Bytes of all its handles.
+    buffer: u64,
+    /// Its traffic, as it counts for its share.
+    weight: u64,
+}
+
+/// An interface to open.
+struct Wanted {
+    name: String,
+    id: InterfaceId,
+    opening: u32,
+    buffer: u64,
+}
+
+/// Knows which interfaces there are.
+pub struct Scout {
+    job: Arc<Job>,
+    post: Arc<Post>,
+    selection: Selection,
+    settings: Settings,
+    numbers: Numbers,
+    /// Names that could not be opened: said once.
+    refused: Vec<String>,
+    /// Interfaces opened so far.
+    openings: u32,
+    open: Vec<Watched>,
+    /// Bytes of buffers that are given up and not closed yet.
+    spent: u64,
+    /// Bytes that went over each interface until the last look.
+    passed: HashMap<String, u64>,
+    next_scan: Instant,
+    /// Where the kernel tells of interfaces that come up and go down.
+    links: Option<Links>,
+}
+
+impl Scout {
+    pub fn new(job: Arc<Job>, post: Arc<Post>, selection: Selection, settings: Settings) -> Self {
+        Self {
+            job,
+            post,
+            selection,
+            settings,
+            numbers: Numbers::default(),
+            refused: Vec::new(),
+            openings: 0,
+            open: Vec::new(),
+            spent: 0,
+            passed: traffic::read(),
+            next_scan: Instant::now() + RESCAN,
+            links: None,
+        }
+    }
+
+    /// Opens what there is, tells whether that went well, and returns it.
+    pub fn open(&mut self, opened: &Opened) -> bool {
+        // Listened to first, so that what comes up meanwhile is not missed. Where that cannot be, looks are fewer.
+        self.links = Links::listen().ok();
+        let result = self.open_all();
+        let is_open = result.is_ok();
+        opened.tell(result);
+        is_open
+    }
+
+    /// Looks after what is open until the end.
+    pub fn run(mut self) -> Result<(), Error> {
+        loop {
+            let pause = self.next_scan.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            let news = self.links.iter().map(AsFd::as_fd);
+            let sources: Vec<_> = news.chain([self.post.news_of_scout()]).collect();
+            if wait(&sources, &self.job.shared.bell, pause)? {
+                return Ok(());
+            }
+            if self.links.as_ref().is_some_and(Links::hush) {
+                self.next_scan = self.next_scan.min(Instant::now() + LEAST_PAUSE);
+            }
+            self.read_mail();
+            if Instant::now() >= self.next_scan {
+                let is_busy = self.rescan();
+                self.next_scan = Instant::now() + if is_busy { TURN } else { RESCAN };
+            }
+        }
+    }
+
+    fn open_all(&mut self) -> Result<(), Error> {
+        let there = interfaces::list()?;
+        self.selection.find(&there).map_err(Error::NoInterface)?;
+        let names = self.meant(&there);
+        let (wanted, crowded) = self.plan(names);
+        let mut refusal = None;
+        for (name, result) in self.add(wanted, InterfaceState::Up) {
+            let Err(error) = result else { continue };
+            // One of many may be unfit; what was asked for by name may not, and a missing right is everybody's.
+            let is_named = self.selection.exact().any(|exact| *exact == name);
+            if is_named || matches!(error, Error::NotPermitted { .. } | Error::Filter(_)) {
+                return Err(error);
+            }
+            self.refuse(&name, &error.to_string());
+            refusal.get_or_insert_with(|| format!("{name}: {error}"));
+        }
+        crowded.iter().for_each(|name| self.refuse(name, &crowd()));
+        if self.open.is_empty() && !self.job.shared.bell.is_rung() {
+            let crowd = || crowded.first().map(|name| format!("{name}: {}", crowd()));
+            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no name is UTF-8".into());
+            return Err(Error::NoInterface(format!("no interface to capture from ({reason})")));
+        }
+        self.publish_names();
+        Ok(())
+    }
+
+    /// The names meant that can be opened; of the others it is said once that they cannot.
+    fn meant(&mut self, there: &[Info]) -> Vec<String> {
+        let mut names = self.selection.select(there);
+        for info in there.iter().filter(|info| !info.is_utf8) {
+            if names.contains(&info.name) {
+                names.retain(|name| *name != info.name);
+                self.refuse(&info.name, "its name is not UTF-8");
+            }
+        }
+        names
+    }
+
+    /// Opens interfaces and hands them to the workers. Tells for each what came of it.
+    fn add(&mut self, wanted: Vec<Wanted>, state: InterfaceState) -> Vec<(String, Result<(), Error>)> {
+        let mut told = Vec::with_capacity(wanted.len());
+        for (Wanted { name, id, opening, buffer }, result) in self.open_together(wanted) {
+            let result = result.map(|handles| {
+                // Nothing that came before is missed where the capture began with it.
+                let since = (state == InterfaceState::New).then(|| clocks::read().wall);
+                for (to, handle) in handles.into_iter().enumerate() {
+                    let state = if to == 0 { state } else { InterfaceState::Up };
+                    self.post.send(to, Mail::Add(handle, state, since));
+                }
+                let weight = self.passed.get(&name).copied().unwrap_or_default();
+                self.open.push(Watched { name: name.clone(), id, opening, buffer, weight });
+            });
+            told.push((name, result));
+        }
+        told
+    }
+
+    /// How large the buffer of each becomes; and the names for which there is no room.
+    fn plan(&mut self, names: Vec<String>) -> (Vec<Wanted>, Vec<String>) {
+        let mut weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
+        weights.extend(names.iter().map(|name| self.passed.get(name).copied().unwrap_or_default()));
+        let shares = share_out(&weights, self.least());
+        let (mut wanted, mut crowded, mut used) = (Vec::new(), Vec::new(), self.used());
+        let is_first = self.open.is_empty();
+        for (name, share) in names.into_iter().zip(shares.into_iter().skip(self.open.len())) {
+            let free = BUFFER_BUDGET.saturating_sub(used);
+            let buffer = match self.settings.buffer_size {
+                Some(size) => u64::from(size),
+                None if is_first => share,
+                // Never all that is left: there may be more, and some is needed to make others smaller.
+                None => whole(share.min(free / 2), self.least()),
+            };
+            let has_room = self.settings.buffer_size.is_some() || buffer <= free;
+            if !has_room {
+                crowded.push(name);
+                continue;
+            }
+            let id = self.number(&name, &wanted);
+            used += buffer;
+            self.openings += 1;
+            wanted.push(Wanted { name, id, opening: self.openings, buffer });
+        }
+        (wanted, crowded)
+    }
+
+    /// The number of a name.
+    fn number(&mut self, name: &str, taken: &[Wanted]) -> InterfaceId {
+        let open = self.open.iter().map(|open| open.id);
+        self.numbers.give(name, open.chain(taken.iter().map(|wanted| wanted.id)))
+    }
+
+    /// The least that all handles of an interface need.
+    fn least(&self) -> u64 {
+        LEAST_BUFFER * self.job.workers as u64
+    }
+
+    /// Bytes of all buffers that there are.
+    fn used(&self) -> u64 {
+        self.spent + self.open.iter().map(|open| open.buffer).sum::<u64>()
+    }
+
+    /// Opens interfaces, several at once; when the capture is closed meanwhile, none more.
+    fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<Interface>, Error>)> {
+        let count = wanted.len();
+        let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
+        let work = || {
+            while let Some(next) = { lock(&todo).next() }.filter(|_| !self.job.shared.bell.is_rung()) {
+                let Wanted { name, id, opening, buffer } = &next;
+                let size = u32::try_from(*buffer).unwrap_or(u32::MAX);
+                let result = Interface::open(name, *id, *opening, self.job.workers, size, &self.settings);
+                lock(&done).push((next, result));
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..count.min(OPENERS) {
+                // Where there is no thread to be had, those that there are do it.
+                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+            }
+            work();
+        });
+        let mut done = std::mem::take(&mut *lock(&done));
+        done.sort_by_key(|(wanted, _)| wanted.opening);
+        done
+    }
+
+    fn refuse(&mut self, name: &str, reason: &str) {
+        if self.refused.len() < MAX_REFUSED && !self.refused.iter().any(|refused| refused == name) {
+            self.refused.push(name.to_owned());
+            self.job.shared.log(Level::Warning, format!("not capturing on {name}: {reason}"));
+        }
+    }
+
+    fn publish_names(&self) {
+        *lock(&self.job.shared.names) = self.open.iter().map(|open| open.name.clone()).collect();
+    }
+
+    fn read_mail(&mut self) {
+        let mut spent = Vec::new();
+        for mail in self.post.take_of_scout() {
+            match mail {
+                Mail::Failed(opening, reason) => {
+                    // Another worker may tell of one that is given up, or open again, already.
+                    if let Some(at) = self.open.iter().position(|open| open.opening == opening) {
+                        self.lose(at, &reason);
+                    }
+                }
+                Mail::Spent(handle) => spent.push(handle),
+                _ => {}
+            }
+        }
+        self.spent = spent.iter().fold(self.spent, |all, handle| all.saturating_sub(u64::from(handle.buffer_size)));
+        live::close(spent);
+    }
+
+    /// Looks for what came and went. True if it is to be looked again soon.
+    fn rescan(&mut self) -> bool {
+        let Ok(there) = interfaces::list() else { return false };
+        let is_up = |name: &str| there.iter().any(|info| info.name == name && info.up);
+        while let Some(at) = self.open.iter().position(|open| !is_up(&open.name)) {
+            self.lose(at, "went down");
+        }
+        self.count_traffic();
+        let mut names = self.meant(&there);
+        names.retain(|name| is_up(name) && !self.open.iter().any(|open| open.name == *name));
+        let (wanted, crowded) = self.plan(names);
+        for (name, result) in self.add(wanted, InterfaceState::New) {
+            match result {
+                Ok(()) => self.job.shared.log(Level::Info, format!("capturing on {name}")),
+                Err(error) => self.refuse(&name, &error.to_string()),
+            }
+        }
+        // Who asked for an interface by name is told again and again that it is down.
+        for name in self.selection.exact().filter(|name| !self.open.iter().any(|open| open.name == **name)) {
+            if let Some(id) = self.numbers.find(name) {
+                self.post.send(0, Mail::Down(id, name.clone()));
+            }
+        }
+        self.publish_names();
+        let takes_turns = self.settings.buffer_size.is_none() && self.take_turns(!crowded.is_empty());
+        if !takes_turns {
+            crowded.iter().for_each(|name| self.refuse(name, &crowd()));
+        }
+        takes_turns
+    }
+
+    /// Takes note of the traffic since the last look.
+    fn count_traffic(&mut self) {
+        let now = traffic::read();
+        for open in &mut self.open {
+            let bytes = |counts: &HashMap<String, u64>| counts.get(&open.name).copied().unwrap_or_default();
+            open.weight = weigh(open.weight, bytes(&now).saturating_sub(bytes(&self.passed)));
+        }
+        self.passed = now;
+    }
+
+    /// Gives busy interfaces whose buffer is small a larger one. Where there is no room, makes others smaller first. True if
+    /// some were changed.
+    fn take_turns(&mut self, is_crowded: bool) -> bool {
+        let weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
+        let shares: Vec<_> = share_out(&weights, self.least()).into_iter().enumerate().collect();
+        let is_small = |&(at, share): &(usize, u64)| is_small(self.open[at].buffer, share, self.open[at].weight);
+        let mut turns: Vec<_> = shares.iter().copied().filter(is_small).collect();
+        let room = BUFFER_BUDGET.saturating_sub(self.used());
+        if is_crowded || turns.iter().any(|&(_, share)| share > room) {
+            turns = shares.into_iter().filter(|&(at, share)| share < self.open[at].buffer).collect();
+            turns.sort_by_key(|&(at, share)| (share, at));
+        }
+        turns.into_iter().take(MAX_TURNS).fold(false, |changed, (at, buffer)| self.take_turn(at, buffer) || changed)
+    }
+
+    /// Opens an interface once more with another buffer. From then on the new handles hand over its packets.
+    fn take_turn(&mut self, at: usize, buffer: u64) -> bool {
+        if self.used() + buffer > BUFFER_BUDGET {
+            return false;
+        }
+        self.openings += 1;
+        let Watched { name, id, .. } = &self.open[at];
+        let size = u32::try_from(buffer).unwrap_or(u32::MAX);
+        // One that went away meanwhile is told of by the handles it has.
+        let opened = Interface::open(name, *id, self.openings, self.job.workers, size, &self.settings);
+        let Ok(handles) = opened else { return false };
+        let turn = clocks::read().steady;
+        let open = &mut self.open[at];
+        self.spent += open.buffer;
+        open.buffer = buffer;
+        let before = std::mem::replace(&mut open.opening, self.openings);
+        for (to, mut handle) in handles.into_iter().enumerate() {
+            handle.begin_at(turn);
+            self.post.send(to, Mail::Replace(before, handle, turn));
+        }
+        true
+    }
+
+    fn lose(&mut self, at: usize, reason: &str) {
+        let Watched { name, id, opening, buffer, .. } = self.open.remove(at);
+        self.spent += buffer;
+        let until = clocks::read().steady;
+        self.post.send_all(|| Mail::Lose(id, opening, name.clone(), until));
+        self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
+        self.publish_names();
+    }
+}
+
+/// Why there is no room for one more.
+fn crowd() -> String {
+    let budget = BUFFER_BUDGET >> 20;
+    format!("the capture buffers of the others take {budget} MiB; -B sets the size of each")
+}

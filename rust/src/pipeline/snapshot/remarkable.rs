@@ -1,0 +1,161 @@
+//! Which exchanges are kept where there is no place for all: those that somebody would look at.
+//!
+//! Errors, requests without a response and the slowest have a share of the places each, divided fairly among sections, so
+//! that a few errors of one section are found beneath thousands of another. The newest have the rest.
+
+use std::cmp::Reverse;
+
+use super::{Exchange, Snapshot};
+
+/// What makes an exchange remarkable. `weight` tells how much, if at all.
+struct Class {
+    weight: fn(&Exchange) -> Option<i64>,
+    /// One of so many places is theirs.
+    share: usize,
+}
+
+const CLASSES: [Class; 4] = [
+    Class { weight: |exchange| exchange.status.filter(|status| *status >= 500).map(|_| exchange.ts.0), share: 4 },
+    Class {
+        weight: |exchange| exchange.status.filter(|status| matches!(status, 400..=499)).map(|_| exchange.ts.0),
+        share: 8,
+    },
+    Class { weight: |exchange| exchange.status.is_none().then_some(exchange.ts.0), share: 8 },
+    Class { weight: |exchange| exchange.latency.map(|latency| latency as i64), share: 4 },
+];
+
+/// Positions of at most so many of the exchanges, in their order.
+pub fn remarkable(exchanges: &[&Exchange], most: usize) -> Vec<usize> {
+    let mut left = most;
+    if exchanges.len() <= left {
+        return (0..exchanges.len()).collect();
+    }
+    let mut is_kept = vec![false; exchanges.len()];
+    for Class { weight, share } in CLASSES {
+        let found = (0..exchanges.len()).filter(|&at| !is_kept[at]);
+        let found: Vec<_> = found.filter_map(|at| weight(exchanges[at]).map(|weight| (at, weight))).collect();
+        for at in fairly(exchanges, found).take(most.div_ceil(share).min(left)) {
+            is_kept[at] = true;
+            left -= 1;
+        }
+    }
+    let mut rest: Vec<usize> = (0..exchanges.len()).filter(|&at| !is_kept[at]).collect();
+    rest.sort_unstable_by_key(|&at| (Reverse(exchanges[at].ts), Reverse(at)));
+    rest.iter().take(left).for_each(|&at| is_kept[at] = true);
+    (0..exchanges.len()).filter(|&at| is_kept[at]).collect()
+}
+
+/// The heaviest of each section, then the next heaviest of each, and so on.
+fn fairly(exchanges: &[&Exchange], mut found: Vec<(usize, i64)>) -> impl Iterator<Item = usize> {
+    let section = |at: usize| (&*exchanges[at].host, &*exchanges[at].section);
+    found.sort_unstable_by_key(|&(at, weight)| (section(at), Reverse(weight), at));
+    let mut ranked: Vec<(usize, Reverse<i64>, usize)> = Vec::with_capacity(found.len());
+    for part in found.chunk_by(|&(one, _), &(other, _)| section(one) == section(other)) {
+        ranked.extend(part.iter().enumerate().map(|(rank, &(at, weight))| (rank, Reverse(weight), at)));
+    }
+    ranked.sort_unstable();
+    ranked.into_iter().map(|(_, _, at)| at)
+}
+
+/// Keeps at most so many of them, in their order. Returns how many had no place.
+pub fn keep(exchanges: &mut Vec<Exchange>, most: usize) -> u64 {
+    let before = exchanges.len();
+    let kept = remarkable(&exchanges.iter().collect::<Vec<_>>(), most);
+    let mut kept = kept.into_iter().peekable();
+    let mut at = 0;
+    exchanges.retain(|_| {
+        at += 1;
+        kept.next_if_eq(&(at - 1)).is_some()
+    });
+    (before - exchanges.len()) as u64
+}
+
+impl Snapshot {
+    /// The same counts, without a row for each exchange.
+    #[must_use]
+    pub fn without_exchanges(&self) -> Self {
+        let Self { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges: _ } = self;
+        Self {
+            span: *span,
+            counts: counts.clone(),
+            hosts: hosts.clone(),
+            interfaces: interfaces.clone(),
+            tcp: tcp.clone(),
+            capture: capture.clone(),
+            server_names: server_names.clone(),
+            exchanges: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Exchanges a second apart: section, status (0: no response), latency in milliseconds.
+    fn of(rows: &[(&str, u16, u64)]) -> Snapshot {
+        let rows: Vec<String> = rows.iter().enumerate().map(|(second, (section, status, ms))| {
+            let (status, latency) = match status {
+                0 => ("null".to_owned(), "null".to_owned()),
+                _ => (status.to_string(), format!("{:.3}", *ms as f64 / 1000.0)),
+            };
+            format!(
+                r#"{{"ts":"2026-11-22T12:{:02}:{:02}Z","client":"10.0.0.1:9","server":"10.0.0.2:80","interface":"lo","host":"h","section":"{section}","method":"GET","status":{status},"request_bytes":1,"response_bytes":1,"latency":{latency},"duration":null}}"#,
+                second / 60,
+                second % 60,
+            )
+        }).collect();
+        Snapshot::from_json(format!(r#"{{"schema":1,"exchanges":[{}]}}"#, rows.join(",")).as_bytes()).unwrap()
+    }
+
+    fn kept(rows: &[(&str, u16, u64)], most: usize) -> Vec<usize> {
+        remarkable(&of(rows).exchanges.iter().collect::<Vec<_>>(), most)
+    }
+
+    #[test]
+    fn where_all_have_a_place_all_are_kept() {
+        assert_eq!(kept(&[], 0), [0; 0]);
+        assert_eq!(kept(&[("/", 200, 1), ("/", 500, 2)], 2), [0, 1]);
+    }
+
+    #[test]
+    fn errors_lost_requests_and_the_slowest_are_kept_before_the_newest() {
+        let mut rows = vec![("/", 200, 1); 40];
+        (rows[3], rows[5], rows[7], rows[9]) = (("/", 503, 1), ("/", 404, 1), ("/", 0, 0), ("/", 200, 900));
+        // Of 8 places 2 are for errors, 1 each for 4xx and lost requests, 2 for the slowest.
+        assert_eq!(kept(&rows, 8), [0, 3, 5, 7, 9, 37, 38, 39]);
+    }
+
+    #[test]
+    fn a_busy_section_leaves_places_for_the_errors_of_a_quiet_one() {
+        let mut rows = vec![("/busy", 500, 1); 58];
+        (rows[2], rows[4]) = (("/quiet", 500, 1), ("/quiet", 500, 1));
+        let kept = kept(&rows, 16);
+        assert_eq!(kept.len(), 16);
+        assert!(kept.contains(&2) && kept.contains(&4), "{kept:?}");
+    }
+
+    #[test]
+    fn keeping_in_steps_keeps_the_errors_of_a_quiet_section() {
+        let mut kept: Vec<Exchange> = Vec::new();
+        let mut lost = 0;
+        for step in 0..10 {
+            let mut rows = vec![("/busy", 500, 1); 59];
+            if step == 0 {
+                rows[0] = ("/quiet", 500, 1);
+            }
+            kept.extend(of(&rows).exchanges);
+            lost += keep(&mut kept, 16);
+        }
+        assert_eq!((kept.len(), lost), (16, 590 - 16));
+        assert!(kept.iter().any(|exchange| &*exchange.section == "/quiet"));
+    }
+
+    #[test]
+    fn without_its_exchanges_a_snapshot_counts_the_same() {
+        let snapshot = of(&[("/", 200, 5), ("/", 200, 9)]);
+        let bare = snapshot.without_exchanges();
+        assert!(bare.exchanges.is_empty());
+        assert_eq!(Snapshot { exchanges: snapshot.exchanges.clone(), ..bare }, snapshot);
+    }
+}

@@ -1,0 +1,93 @@
+//! A budget for the buckets of all histograms: beyond it the scale of those that are finer is halved, as often as it takes.
+
+use std::sync::Arc;
+
+use super::{Counts, Host, Section, Snapshot, Tcp};
+use crate::pipeline::histogram::{Histogram, Sizes};
+
+/// Buckets that weigh as much as a row.
+const BUCKETS_OF_A_ROW: usize = 64;
+
+impl Counts {
+    /// All histograms.
+    pub fn histograms(&self) -> [&Histogram; 2] {
+        [&self.latency, &self.duration]
+    }
+
+    /// All histograms, to change them.
+    pub fn histograms_mut(&mut self) -> [&mut Histogram; 2] {
+        [&mut self.latency, &mut self.duration]
+    }
+}
+
+impl Tcp {
+    /// All histograms.
+    pub fn histograms(&self) -> [&Histogram; 4] {
+        [&self.client_handshake_rtt, &self.server_handshake_rtt, &self.client_rtt, &self.server_rtt]
+    }
+
+    /// All histograms, to change them.
+    pub fn histograms_mut(&mut self) -> [&mut Histogram; 4] {
+        [&mut self.client_handshake_rtt, &mut self.server_handshake_rtt, &mut self.client_rtt, &mut self.server_rtt]
+    }
+}
+
+impl Host {
+    /// All histograms, those of its sections included.
+    fn histograms(&self) -> impl Iterator<Item = &Histogram> {
+        let sections = self.sections.iter().flat_map(|section| section.counts.histograms());
+        self.counts.histograms().into_iter().chain(self.tcp.histograms()).chain(sections)
+    }
+
+    fn coarsen(self: &mut Arc<Self>, halvings: u8) {
+        if !self.histograms().any(|histogram| is_finer(histogram, halvings)) {
+            return;
+        }
+        let Self { counts, tcp, sections, .. } = Arc::make_mut(self);
+        counts.histograms_mut().into_iter().chain(tcp.histograms_mut()).for_each(|each| each.coarsen(halvings));
+        let is_meant = |section: &&mut Arc<Section>| {
+            section.counts.histograms().into_iter().any(|histogram| is_finer(histogram, halvings))
+        };
+        for section in sections.iter_mut().filter(is_meant) {
+            let histograms = Arc::make_mut(section).counts.histograms_mut();
+            histograms.into_iter().for_each(|each| each.coarsen(halvings));
+        }
+    }
+}
+
+fn is_finer(histogram: &Histogram, halvings: u8) -> bool {
+    !histogram.buckets().is_empty() && histogram.buckets().halvings() < halvings
+}
+
+impl Snapshot {
+    fn histograms(&self) -> impl Iterator<Item = &Histogram> {
+        let hosts = self.hosts.iter().flat_map(|host| host.histograms());
+        let interfaces = self.interfaces.iter().flat_map(|interface| interface.tcp.histograms());
+        self.counts.histograms().into_iter().chain(self.tcp.histograms()).chain(hosts).chain(interfaces)
+    }
+
+    /// Buckets of all histograms.
+    pub fn buckets(&self) -> usize {
+        self.histograms().map(|histogram| histogram.buckets().len()).sum()
+    }
+
+    /// What its memory grows with: rows, and buckets in units of a row. Walks all rows.
+    pub fn weight(&self) -> usize {
+        self.rows() + self.buckets() / BUCKETS_OF_A_ROW
+    }
+
+    /// Halves the scale of the finest histograms until there are `most` buckets, and says so.
+    pub fn coarsen(&mut self, most: usize) {
+        if self.buckets() <= most {
+            return;
+        }
+        let mut sizes = Sizes::default();
+        self.histograms().for_each(|histogram| sizes.add(histogram));
+        let halvings = sizes.halvings_within(most);
+        let mine = self.counts.histograms_mut().into_iter().chain(self.tcp.histograms_mut());
+        let interfaces = self.interfaces.iter_mut().flat_map(|interface| interface.tcp.histograms_mut());
+        mine.chain(interfaces).for_each(|each| each.coarsen(halvings));
+        self.hosts.iter_mut().for_each(|host| host.coarsen(halvings));
+        self.capture.histogram_halvings.merge(&super::Halvings(halvings));
+    }
+}
