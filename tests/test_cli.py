@@ -309,7 +309,7 @@ def test_numbers_beyond_all_bounds_are_wrong_usage(ran, capsys):
     assert capsys.readouterr().err == "netmon: a number is too large: int too big to convert\n"
 
 
-@pytest.mark.parametrize("started", [["-m", "netmon", "-V"], ["netmon", "-V"], ["-c", "import netmon"]])
+@pytest.mark.parametrize("started", [["-m", "netmon", "-V"], ["netmon", "-V"], ["-c", "from netmon import Monitor"]])
 def test_without_libpcap_one_sentence_says_what_to_install(tmp_path, started):
     package = tmp_path / "netmon"
     package.mkdir()
@@ -318,7 +318,7 @@ def test_without_libpcap_one_sentence_says_what_to_install(tmp_path, started):
     words = "libpcap.so.0.8: cannot open shared object file: No such file or directory"
     (package / "_core.py").write_text(f"raise ImportError({words!r})")
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "netmon").write_text("from netmon.cli import process\nprocess()")
+    (tmp_path / "bin" / "netmon").write_text("from netmon.start import command\ncommand()")
     command = [str(tmp_path / "bin" / "netmon"), "-V"] if started[0] == "netmon" else started
     environment = os.environ | {"PYTHONPATH": str(tmp_path)}
     run = [sys.executable, *command]

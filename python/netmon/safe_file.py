@@ -33,7 +33,11 @@ def create(path: str, mode: Mode = "new") -> int:
         if (pipe := _pipe(name, folder)) is not None:
             _refuse_others(path, pipe, os.fstat(folder))
             return -1
-        fd = _open(path, name, folder, FLAGS | MODES[mode])
+        try:
+            fd = _open(path, name, folder, FLAGS | MODES[mode])
+        except FileExistsError:
+            _refuse_what_is_there(path, name, folder)
+            raise
         try:
             _refuse_others(path, os.fstat(fd), os.fstat(folder))
             if mode == "replace":
@@ -44,6 +48,15 @@ def create(path: str, mode: Mode = "new") -> int:
         return fd
     finally:
         os.close(folder)
+
+
+def _refuse_what_is_there(path: str, name: str, folder: int) -> None:
+    """Raises what is wrong with it beside that it is there."""
+    fd = _open(path, name, folder, FLAGS & ~os.O_CREAT)
+    try:
+        _refuse_others(path, os.fstat(fd), os.fstat(folder))
+    finally:
+        os.close(fd)
 
 
 def write_new(path: str, data: bytes) -> None:

@@ -208,7 +208,7 @@ impl Engine {
         self.running.get().map(engine::Engine::interfaces).unwrap_or_default()
     }
 
-    /// Takes what the capture had to say since last asked, as (level, message); bounded.
+    /// Takes what the capture had to say since last asked, as (level, message), safe to show; bounded.
     fn log(&self) -> Vec<(&'static str, String)> {
         let log = self.running.get().map(engine::Engine::take_log).unwrap_or_default();
         log.into_iter().map(|(level, message)| (level_name(level), legible(&message))).collect()

@@ -144,7 +144,10 @@ macro_rules! counted {
 
 pub(super) use counted;
 
-/// OpenTelemetry's exponential histogram at scale 4 over seconds: relative error of a quantile at most 2.2 %.
+/// OpenTelemetry's exponential histogram over seconds: relative error of a quantile at most 2.2 %.
+///
+/// That is at scale 4. A snapshot has four million buckets at the most; where that is too few, scales are lowered, and
+/// each step doubles the error: `Capture.histogram_halvings`. Histograms of different scales merge at the lower one.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Histogram(pub histogram::Histogram);
 
@@ -170,11 +173,12 @@ impl Histogram {
     fn max(&self) -> Option<f64> {
         self.0.extremes().map(|(_, max)| seconds(max))
     }
-    /// Index of the first of `buckets`: bucket i holds values in (2**(i/16), 2**((i+1)/16)] seconds.
+    /// 4, or less: a doubling has 2**scale buckets.
     #[getter]
     fn scale(&self) -> i32 {
         self.0.scale()
     }
+    /// Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds; b is 2**(2**-scale).
     #[getter]
     fn offset(&self) -> i32 {
         self.0.buckets().offset()
@@ -291,7 +295,7 @@ counters!(
         kernel_dropped,
         /// Packets that the interface or its driver dropped.
         interface_dropped,
-        /// Packets of a file that could not be read.
+        /// Packets of a file that could not be read, and those that a fault of netmon left out.
         ///
         /// Of a file that is damaged from somewhere on one is counted, however many there were.
         unread,
@@ -333,11 +337,14 @@ counters!(
         /// between; after one back they go on as before, ahead of the clock. The log says by how much.
         clock_steps,
 ) of snapshot::Capture {
-    /// Connections being tracked at the end of the snapshot (the largest of a merge).
+    /// How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
+    ///
+    /// Of merged snapshots the most. The error of its quantiles is 2.2 % at 0, and doubles each time: 4.4 % at 1.
     #[getter]
     fn histogram_halvings(&self) -> u8 {
         self.0.histogram_halvings.0
     }
+    /// Connections being tracked at the end of the snapshot (the largest of a merge).
     #[getter]
     fn flows(&self) -> u64 {
         self.0.flows.value

@@ -194,7 +194,7 @@ counted!(Snapshot {
         }
         Ok(dict)
     }
-    /// The empty interval of `length` seconds that follows: interfaces and connections tracked stay as they were.
+    /// The silence of `length` seconds that follows: interfaces and connections tracked stay as they were.
     fn silence(&self, length: f64) -> PyResult<Self> {
         let nanos = nanos(length)?.ok_or_else(|| PyValueError::new_err("an interval ends"))?;
         Ok(self.0.silence(nanos).into())
@@ -204,6 +204,10 @@ counted!(Snapshot {
     fn exchanges(&self) -> Vec<Exchange> {
         self.0.exchanges.iter().cloned().map(Exchange).collect()
     }
+    /// At most `most` of `before` and `exchanges`, in that order: those that somebody would look at.
+    ///
+    /// Responses with a status of 500 and above, those from 400 on, requests without a response and the slowest have a
+    /// share each, divided fairly among sections; the newest have the rest.
     #[pyo3(signature = (most, before = None))]
     fn remarkable_exchanges(
         &self,
@@ -243,7 +247,8 @@ counted!(Snapshot {
     /// The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
     ///
     /// None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
-    /// (each host then keeps fewer) and 10,000 exchanges; what is left out is counted in `capture`.
+    /// (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out is counted in
+    /// `capture`.
     #[pyo3(signature = (max_hosts = None, max_sections = None))]
     fn folded(&self, py: Python<'_>, max_hosts: Option<usize>, max_sections: Option<usize>) -> Self {
         let most = Limits::default();

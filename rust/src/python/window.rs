@@ -130,6 +130,7 @@ impl Point {
     fn hosts(&self) -> HashMap<&str, u64> {
         self.0.hosts.iter().map(|(name, hits)| (&**name, *hits)).collect()
     }
+    /// The interval that this one and `other` make together.
     fn plus(&self, other: &Self) -> Self {
         Self(self.0.plus(&other.0))
     }
