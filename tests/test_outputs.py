@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import forge
 import pytest
+from disks import small_disk
 from netmon import Snapshot, outlet, safe_file
 from netmon.outlet import Outlet, Patience
 
@@ -46,20 +47,6 @@ def pipe():
     for fd in (reader, writer):
         with suppress(OSError):
             os.close(fd)
-
-
-@contextmanager
-def small_disk(folder, size):
-    """A file system of so many bytes."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"needs the right to mount: {done.stderr}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
 
 
 # How long is waited

@@ -23,6 +23,7 @@ from urllib.request import urlopen
 import forge
 import pexpect
 import pytest
+from disks import small_disk
 from netmon import Snapshot
 from netmon.display.terminal import RESTORE
 from netmon.display.terminal import Terminal as Writer
@@ -325,14 +326,15 @@ def test_a_screen_that_cannot_be_drawn_stops_neither_the_capture_nor_the_outputs
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 def test_a_file_that_cannot_be_written_is_told_on_the_screen_and_stops_nothing_else(tmp_path):
-    full, whole = tmp_path / "full.ndjson", tmp_path / "whole.ndjson"
-    full.symlink_to("/dev/full")
-    terminal = ticking("-o", full, "-o", whole)
-    terminal.shows("full.ndjson: No space left on device")
-    at = whole.read_bytes().count(b"\n")
-    eventually(lambda: terminal.look(0.1) or whole.read_bytes().count(b"\n") > at + 5)
-    terminal.type("q")
-    rest, code = terminal.end()
+    whole = tmp_path / "whole.ndjson"
+    with small_disk(tmp_path / "disk", "8k") as disk:
+        (disk / "ballast").write_bytes(bytes(8192))
+        terminal = ticking("-o", disk / "full.ndjson", "-o", whole)
+        terminal.shows("full.ndjson: No space left on device")
+        at = whole.read_bytes().count(b"\n")
+        eventually(lambda: terminal.look(0.1) or whole.read_bytes().count(b"\n") > at + 5)
+        terminal.type("q")
+        rest, code = terminal.end()
     assert code == 1
     assert "full.ndjson: No space left on device" in rest.splitlines()[-1]
 

@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from netmon.console import Console  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
 
         code, message = _explain(error, arguments)
-        Console.of_process().say(_shown(message) + "\n")
+        Console.of_process().say(message + "\n")
         return code
 
 
@@ -307,11 +307,6 @@ def _files_taken_for_filter(arguments: list[str]) -> list[str]:
     """Words of the filter that are files: a shell puts all names of ``-r dump*`` behind one ``-r``."""
     words = parser().parse_intermixed_args(arguments).expression
     return [word for word in words if os.path.isfile(word)]
-
-
-def _shown(text: str) -> str:
-    """A message as it can be written: what is no text in the name of a file is told byte by byte."""
-    return "".join(f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else char for char in text)
 
 
 def _silence(stream: Any) -> None:

@@ -116,7 +116,10 @@ def classes(statuses: Mapping[int, int]) -> list[int]:
 
 
 def sanitize(text: str) -> str:
-    r"""Text from the wire, safe to show: what could move, reorder or hide becomes ``\xNN`` or ``\uNNNN``."""
+    r"""Text from the wire, safe to show: what could move, reorder or hide becomes ``\xNN`` or ``\uNNNN``.
+
+    Bytes of a file name that are no text are shown as bytes.
+    """
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escape(char) if unicodedata.category(char) in HIDDEN else char for char in text)
@@ -124,6 +127,8 @@ def sanitize(text: str) -> str:
 
 def _escape(char: str) -> str:
     code = ord(char)
+    if "\udc80" <= char <= "\udcff":
+        code -= 0xDC00
     if code < 0x100:
         return f"\\x{code:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -98,7 +98,7 @@ def kept(view: View, width: int, height: int) -> list[Line]:
     if view.frame is None or not height:
         return []
     tail = view.frame.tail
-    seen = fmt.plural(tail.seen, "answer")
-    said = f"  {seen} so far; kept: the newest; errors and the slowest of {fmt.duration(MEMORY)}"
+    chosen = f"kept: the newest; errors and the slowest of {fmt.duration(MEMORY)}"
+    said = f"  {fmt.plural(tail.seen, 'answer')} so far; {chosen}"
     untold = f", {fmt.count(tail.untold)} did not fit" if tail.untold else ""
     return [canvas.fit([("class:dim", said), ("class:warn", untold)], width)]
