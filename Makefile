@@ -6,11 +6,12 @@ BIN := $(VENV)/bin
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-RUST := Cargo.toml Cargo.lock $(shell find rust/src -name '*.rs')
+RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean build-packages test-packages bench-packages
+.PHONY: help demo screens test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
+  build-packages wheel-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -59,13 +60,13 @@ soak: $(VENV)/.netmon ## memory of a long run with the screen open, played in so
 # Captures are made once, by real servers and clients; remove the folder to have others.
 CAPTURES := target/captures
 
-bench: $(VENV)/.netmon $(CAPTURES)/api.pcap | bench-packages ## speed and memory: stages, pipeline, floods at full size, other tools (asks for sudo; 20 minutes)
+bench: $(VENV)/.fast $(CAPTURES)/api.pcap | bench-packages ## speed and memory: stages, pipeline, floods at full size, other tools (asks for sudo; 20 minutes)
 	cargo bench --locked
 	NETMON_FULL=1 cargo test -q --release --locked --test memory --test footprint --test common_bounds -- --nocapture --test-threads=1
 	cargo build -q --release --locked --example floor
 	$(BIN)/python scripts/compare.py $(CAPTURES)
 
-bench-live: $(VENV)/.netmon $(CAPTURES)/api.pcap | bench-packages ## the same tools on live traffic at several rates (asks for sudo)
+bench-live: $(VENV)/.fast $(CAPTURES)/api.pcap | bench-packages ## the same tools on live traffic at several rates (asks for sudo)
 	cargo build -q --release --locked --example floor
 	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/compare.py $(CAPTURES) --live
 
@@ -76,7 +77,7 @@ screens: $(VENV)/.tools $(VENV)/.netmon ## docs/screen.md and the picture in the
 	$(BIN)/python scripts/screens.py
 	$(BIN)/python scripts/picture.py
 
-wheel: $(VENV)/.wheel ## dist/netmon_http-*.whl, one for every Python from 3.11
+wheel: $(VENV)/.wheel ## dist/netmon_http-*.whl, one for every Python from 3.11, built by a profile
 	@ls dist/*.whl
 
 dev: $(VENV)/.tools ## netmon in .venv, its Python files used in place
@@ -89,6 +90,9 @@ clean: ## remove all that was built
 
 build-packages:
 	@scripts/packages.sh build
+
+wheel-packages:
+	@scripts/packages.sh wheel
 
 test-packages:
 	@scripts/packages.sh test
@@ -110,12 +114,25 @@ $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	$(PIP) install --group tools
 	touch $@
 
-$(VENV)/.wheel: $(RUST) $(PACKAGE) scripts/wheel.sh scripts/training.py $(BIN)/maturin
-	scripts/wheel.sh $(BIN)/python
+$(VENV)/.wheel: $(RUST) $(PACKAGE) scripts/wheel.sh scripts/training.py $(BIN)/maturin | wheel-packages
+	scripts/wheel.sh $(BIN)/python dist
 	touch $@
 
-# Forced, since the version number stays the same while one works; a second step brings the dependencies.
-$(VENV)/.netmon: $(VENV)/.wheel
-	$(PIP) install --no-deps --force-reinstall dist/*.whl
-	$(PIP) install dist/*.whl
+# To try netmon and to test it, a build without a profile does, in half the time and without the compiler's tools.
+PLAIN := target/plain
+
+$(VENV)/.netmon: $(RUST) $(PACKAGE) scripts/wheel.sh $(BIN)/maturin
+	MATURIN_PGO=0 scripts/wheel.sh $(BIN)/python $(PLAIN)
+	$(call install,$(PLAIN))
 	touch $@
+
+# What is measured is what is given away.
+$(VENV)/.fast: $(VENV)/.wheel
+	$(call install,dist)
+	touch $@ $(VENV)/.netmon
+
+# Forced, since the version number stays the same while one works; a second step brings the dependencies.
+define install
+	$(PIP) install --no-deps --force-reinstall $(1)/*.whl
+	$(PIP) install $(1)/*.whl
+endef

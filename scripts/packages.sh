@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: packages.sh build|test|bench
+# Installs the Debian packages that are missing: packages.sh build|wheel|test|bench
 # Says nothing, and needs neither network nor root, when all are there.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -18,7 +18,7 @@ need gcc have cc
 need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
-if [ "$1" != build ]; then # real servers and clients, in network namespaces
+if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients, in network namespaces
   need nginx-light have nginx
   need wrk have wrk
   need curl have curl
@@ -36,11 +36,12 @@ if [ "$1" = bench ]; then # what netmon is compared with, and what replays captu
   need tcpreplay have tcpreplay
 fi
 
-# A build is faster for what this reads; a system that does not offer it does without (see wheel.sh).
+# The wheel is faster for what this reads; a system that does not offer it does without (see wheel.sh).
+case $1 in wheel | bench) wants_profile=yes ;; *) wants_profile= ;; esac
 llvm=$(rustc -vV 2>/dev/null | sed -n 's/^LLVM version: \([0-9]*\).*/llvm-\1/p' || true)
 is_offered() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[0-9]* ]]; }
 need_profdata() {
-  if [ -n "$llvm" ] && ! compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/llvm-profdata" >/dev/null && is_offered "$llvm"; then
+  if [ -n "$wants_profile" ] && [ -n "$llvm" ] && ! compgen -G "$(rustc --print sysroot)/lib/rustlib/*/bin/llvm-profdata" >/dev/null && is_offered "$llvm"; then
     need "$llvm" test -x "/usr/lib/$llvm/bin/llvm-profdata"
   fi
 }

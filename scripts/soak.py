@@ -96,7 +96,7 @@ async def watch(name):
             if minutes % 10 == 0:
                 size, objects = resident(), len(gc.get_objects())
                 sizes.append((minutes, size))
-                rows = f"{frame.window.rows} and {frame.counted.rows} rows"
+                rows = f"{frame.window.row_count} and {frame.counted.row_count} rows"
                 took = time.monotonic() - begin
                 print(f"{minutes:4.0f} min  {size:6.1f} MiB  {objects} objects  {rows}  after {took:.0f} s", flush=True)
     return sizes

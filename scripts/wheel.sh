@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds dist/netmon_http-*.whl with the maturin beside the given Python: wheel.sh PYTHON
+# Builds FOLDER/netmon_http-*.whl with the maturin beside the given Python: wheel.sh PYTHON FOLDER
 # Where there is an llvm-profdata of the compiler's own LLVM (rustup's llvm-tools, or Debian's), the compiler first
 # learns from scripts/training.py what to make fast; MATURIN_PGO=0 leaves that out, for a build in half the time.
 set -euo pipefail
@@ -14,8 +14,10 @@ if [ -z "${MATURIN_PGO-}" ]; then
   fi
 fi
 
-rm -rf dist
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
-PATH=$llvm:$PATH "$(dirname "$1")/maturin" build -q --release --locked --compatibility linux --interpreter "$1" --out dist \
-  >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+# The compiler's own lines are the progress: it takes minutes.
+case ${MATURIN_PGO-0} in
+  0) echo "building netmon: a few minutes the first time" ;;
+  *) echo "building netmon twice, the second time by the profile of the first: several minutes" ;;
+esac
+rm -rf "$2"
+PATH=$llvm:$PATH "$(dirname "$1")/maturin" build --release --locked --compatibility linux --interpreter "$1" --out "$2"

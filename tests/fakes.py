@@ -75,7 +75,7 @@ class FakeEngine:
 
 def monitor(*script, **kinds):
     engine = FakeEngine(script, **kinds)
-    return Monitor(_engine=engine), engine
+    return Monitor._of(engine), engine
 
 
 class Pipe(io.TextIOWrapper):

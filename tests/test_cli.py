@@ -4,6 +4,7 @@ import getpass
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from netmon import CaptureError, FilterError, SourceError, __version__, cli, config
@@ -102,10 +103,18 @@ def test_a_filter_may_come_from_a_file(ran, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--top", "0"], "argument --top: Expected `int` >= 1"),
-        (["--top", "x"], "argument --top: Expected `int`, got `str`"),
+        (["--top", "0"], "argument --top: '0' is not a whole number of 1 or more"),
+        (["--top", "x"], "argument --top: 'x' is not a whole number of 1 or more"),
+        (["--workers", "65"], "argument --workers: '65' is not a whole number of 1 to 64"),
+        (["-B", "10GiB"], "argument -B/--buffer-size: '10GiB' is above 2047MiB, the most that libpcap takes"),
+        (["-B", "9" * 5000], "is above 2047MiB"),
+        (["--theme", "foo"], "argument --theme: 'foo' is not one of "),
+        (["--format", "xml"], "argument --format: 'xml' is not one of auto, plain, ndjson, json"),
+        (["-o", "a.json", "--append", "--force"], "netmon: --append adds to a file and --force replaces it"),
+        (["t.pcap"], "netmon: t.pcap is no filter, and a file to read needs a -r of its own: -r t.pcap"),
+        (["-r", "a", "d0.pcapng", "d1.pcap.gz"], "needs a -r of its own: -r d0.pcapng -r d1.pcap.gz"),
         (["-t", "soon"], "'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
-        (["--color", "blue"], "argument --color: Invalid enum value 'blue'"),
+        (["--color", "blue"], "argument --color: 'blue' is not one of auto, always, never"),
         (["--tmeout", "3"], "unrecognized arguments: --tmeout"),
         (["--plain", "--json"], "not allowed with argument --plain"),
         (["-o", "report.csv"], "netmon: -o report.csv: only .ndjson and .json can be written"),
@@ -152,11 +161,11 @@ def test_what_went_wrong_gives_its_exit_code(ran, capsys, monkeypatch, error, co
     [
         (
             ["a b.pcap"],
-            "netmon: a b.pcap is a file and no filter: each needs a -r of its own, -r 'a b.pcap'\n",
+            "netmon: a b.pcap is no filter, and a file to read needs a -r of its own: -r 'a b.pcap'\n",
         ),
         (
             ["d0", "d1", "d2", "d3"],
-            "netmon: d0, d1, d2 ... are files and no filter: each needs a -r of its own, -r d0 -r d1 -r d2 ...\n",
+            "netmon: d0, d1, d2 ... are no filter, and a file to read needs a -r of its own: -r d0 -r d1 -r d2 ...\n",
         ),
     ],
 )
@@ -206,10 +215,9 @@ def test_no_config_reads_no_file(ran, tmp_path, monkeypatch):
     assert ran.settings.top == 10
 
 
-@pytest.mark.parametrize("home", ["none", "file", "closed"])
+@pytest.mark.parametrize("home", ["none", "file"])
 def test_a_usual_file_that_cannot_be_there_is_not_missed(ran, tmp_path, monkeypatch, home):
     (tmp_path / "file").write_text("no folder")
-    (tmp_path / "closed").mkdir(mode=0)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / home))
     assert cli.main([]) == 0
     assert ran.settings.top == 10
@@ -244,6 +252,81 @@ def test_a_reader_that_is_gone_at_the_end_is_no_error():
         command = [sys.executable, "-m", "netmon", "-V"]
         done = subprocess.run(command, stdout=out, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_usual_file_that_cannot_be_read_is_a_warning(ran, capsys, tmp_path, monkeypatch):
+    (tmp_path / "netmon" / "config.toml").mkdir(parents=True)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert cli.main([]) == 0
+    assert ran.settings.top == 10
+    path = f"{tmp_path}/netmon/config.toml"
+    assert capsys.readouterr().err == f"netmon: warning: {path} is not read: it is no file\n"
+
+
+def test_variables_that_are_no_settings_are_warned_of(ran, capsys, monkeypatch):
+    monkeypatch.setenv("NETMON_TPO", "3")
+    monkeypatch.setenv("NETMON_XYZZY", "3")
+    assert cli.main([]) == 0
+    assert capsys.readouterr().err == (
+        "netmon: warning: NETMON_TPO is no setting, did you mean NETMON_TOP?\n"
+        "netmon: warning: NETMON_XYZZY is no setting\n"
+    )
+    assert cli.main(["-q"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("words", ["host files.cap", "src host a.pcap or dst host b.pcap", "tcp port 80"])
+def test_names_of_hosts_are_no_files(ran, words):
+    assert cli.main(words.split()) == 0
+    assert ran.settings.filter == words
+
+
+def test_a_capture_without_an_extension_is_told_from_a_filter(ran, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dump0").write_bytes(bytes.fromhex("d4c3b2a1") + bytes(20))
+    (tmp_path / "tcp").write_text("a file of that name")
+    assert cli.main(["tcp", "port", "80"]) == 0
+    assert cli.main(["tcp", "dump0"]) == 2
+    assert capsys.readouterr().err.endswith("dump0 is no filter, and a file to read needs a -r of its own: -r dump0\n")
+
+
+@pytest.mark.parametrize("name", ["out.ndjson", "out.json"])
+def test_a_file_that_is_there_is_neither_replaced_nor_added_to_unasked(ran, capsys, tmp_path, name):
+    path = tmp_path / name
+    path.write_text("kept")
+    assert cli.main(["-o", str(path)]) == 2
+    assert (
+        capsys.readouterr().err == f"netmon: -o {path}: it is there already; --append adds to it, --force replaces it\n"
+    )
+    assert (path.read_text(), ran.settings) == ("kept", None)
+    assert cli.main(["-o", str(path), "--append"]) == 0
+    assert cli.main(["-o", str(path), "--force"]) == 0
+
+
+def test_numbers_beyond_all_bounds_are_wrong_usage(ran, capsys):
+    ran.raises = OverflowError("int too big to convert")
+    assert cli.main([]) == 2
+    assert capsys.readouterr().err == "netmon: a number is too large: int too big to convert\n"
+
+
+@pytest.mark.parametrize("started", [["-m", "netmon", "-V"], ["netmon", "-V"], ["-c", "from netmon import Monitor"]])
+def test_without_libpcap_one_sentence_says_what_to_install(tmp_path, started):
+    package = tmp_path / "netmon"
+    package.mkdir()
+    for path in Path(cli.__file__).parent.glob("*.py"):
+        (package / path.name).write_text(path.read_text())
+    words = "libpcap.so.0.8: cannot open shared object file: No such file or directory"
+    (package / "_core.py").write_text(f"raise ImportError({words!r})")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "netmon").write_text("from netmon.start import command\ncommand()")
+    command = [str(tmp_path / "bin" / "netmon"), "-V"] if started[0] == "netmon" else started
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    run = [sys.executable, *command]
+    done = subprocess.run(run, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    said = "netmon needs libpcap: install libpcap0.8 (Debian, Ubuntu) or libpcap (Fedora, Arch, Alpine)"
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].removeprefix("ImportError: ") == said
+    assert (len(done.stderr.splitlines()) == 1) == (started[0] != "-c")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Settings: what each source gives, which one wins, and how errors name the place they come from."""
 
+import os
+import pwd
 import tomllib
 from math import inf
 
@@ -92,21 +94,99 @@ def test_lists_of_a_later_source_replace_those_of_an_earlier(tmp_path):
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ('top = "many"', "Expected `int`, got `str` - at `$.top`"),
-        ("top = 0", "Expected `int` >= 1 - at `$.top`"),
-        ("colour = 1", "unknown field `colour`"),
-        ('interval = "soon"', "'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h - at `$.interval`"),
-        ('interfaces = ["a", 3]', "Expected `str`, got `int` - at `$.interfaces[1]`"),
-        ("promiscuous = 1", "Expected `bool`, got `int` - at `$.promiscuous`"),
-        ('color = "blue"', "Invalid enum value 'blue' - at `$.color`"),
-        ("top =", "Invalid value (at end of document)"),
+        ('top = "many"', "1: top: 'many' is not a whole number of 1 or more"),
+        ("window = 5\ntop = 0", "2: top: 0 is not a whole number of 1 or more"),
+        ("colour = 1", "1: colour: unknown setting, did you mean color?"),
+        ("top = 1\nsection-depth = 2", "2: section-depth: unknown setting, did you mean section_depth?"),
+        ("[alerts]\nthreshold = 3", "1: alerts: unknown setting, did you mean alert_span?"),
+        ('"tpo" = 1', "1: tpo: unknown setting, did you mean top?"),
+        ('interval = "soon"', "1: interval: 'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
+        ('buffer_size = "10GiB"', "1: buffer_size: '10GiB' is above 2047MiB, the most that libpcap takes"),
+        ("timeout = []", "1: timeout: [] is not a duration such as 90, 90s, 500ms, 5m or 1h"),
+        ('interfaces = ["a", 3]', "1: interfaces: ['a', 3] is not a list of texts"),
+        ("filter = 80", "1: filter: 80 is not text in quotes"),
+        ("promiscuous = 1", "1: promiscuous: 1 is not true or false"),
+        ('color = "blue"', "1: color: 'blue' is not one of auto, always, never"),
+        ("top =", "1: Invalid value"),
+        ("top = 1\n\nwindow = = 2", "3: Invalid value"),
+        ("top = 1\ntop = 2", "2: Cannot overwrite a value"),
     ],
 )
-def test_errors_in_the_file_name_it_and_the_key(tmp_path, toml, message):
+def test_errors_in_the_file_name_it_the_line_and_the_key(tmp_path, toml, message):
     with pytest.raises(config.ConfigError) as error:
         settings_of(tmp_path, toml)
-    assert str(error.value).startswith(f"{tmp_path}/config.toml: ")
-    assert message in str(error.value)
+    assert str(error.value) == f"{tmp_path}/config.toml:{message}"
+
+
+def test_a_mark_of_byte_order_is_ignored(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_bytes(b"\xef\xbb\xbftop = 3")
+    assert config.read_file(path) == {"top": 3}
+
+
+def test_what_is_written_about_promiscuous_is_what_true_means():
+    line = next(line for line in config.to_toml(Settings()).splitlines() if line.startswith("promiscuous"))
+    assert line.endswith(" # packets to and from other machines as well")
+
+
+class Users:
+    """Who owns the usual file, and who may write it."""
+
+    def __init__(self, home):
+        self.path = home / ".config" / "netmon" / "config.toml"
+        self.path.parent.mkdir(parents=True)
+        self.path.write_text("top = 3")
+        self.path.chmod(0o644)
+        self.warnings = []
+
+    def read(self, environment, effective=0):
+        self.warnings.clear()
+        return config.read_usual(environment, effective, self.warnings.append)
+
+
+@pytest.fixture
+def sudo(tmp_path, monkeypatch):
+    """The usual file of somebody who called sudo, which gives us root's home."""
+    users = Users(tmp_path / "me")
+    account = pwd.struct_passwd(("me", "x", os.getuid() or 1000, 1000, "", str(tmp_path / "me"), "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda number: account)
+    users.environment = {"SUDO_UID": str(account.pw_uid), "HOME": str(tmp_path / "root")}
+    if not os.getuid():
+        os.chown(users.path, account.pw_uid, 1000)
+    return users
+
+
+def test_under_sudo_the_file_of_the_user_who_called_it_holds(sudo):
+    assert (sudo.read(sudo.environment), sudo.warnings) == ({"top": 3}, [])
+    assert sudo.read(sudo.environment, effective=1000) == {}, "sudo made us somebody else"
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_under_sudo_a_file_that_others_can_write_is_not_read(sudo, mode):
+    sudo.path.chmod(mode)
+    assert sudo.read(sudo.environment) == {}
+    assert sudo.warnings == [f"{sudo.path} is not read: under sudo nobody but you may be able to write it (chmod go-w)"]
+
+
+def test_under_sudo_a_file_of_somebody_else_is_not_read(sudo):
+    elsewhere = sudo.environment | {"SUDO_UID": "54321"}
+    if os.getuid():
+        pytest.skip("needs root, to give a file away")
+    assert sudo.read(elsewhere) == {}
+    assert sudo.warnings == [f"{sudo.path} is not read: under sudo it has to belong to you"]
+
+
+@pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30, "\u0663"])
+def test_a_number_of_a_user_that_is_none_is_ignored(sudo, number):
+    assert sudo.read(sudo.environment | {"SUDO_UID": number}) == {}
+
+
+def test_a_pipe_in_the_place_of_the_usual_file_is_not_waited_for(tmp_path):
+    (tmp_path / "netmon").mkdir()
+    os.mkfifo(tmp_path / "netmon" / "config.toml")
+    warnings = []
+    assert config.read_usual({"XDG_CONFIG_HOME": str(tmp_path)}, 1000, warnings.append) == {}
+    assert warnings == [f"{tmp_path}/netmon/config.toml is not read: it is no file"]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
@@ -117,7 +197,7 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
 def test_a_file_that_is_not_text_is_named(tmp_path):
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(config.ConfigError, match=r"config\.toml: "):
+    with pytest.raises(config.ConfigError, match=r"config\.toml:1: this is not UTF-8 text"):
         config.read_file(path)
 
 
@@ -177,5 +257,5 @@ def test_defaults_of_the_command_are_those_of_monitor(name):
 
 
 def test_the_usual_file_is_where_xdg_says():
-    assert str(config.default_path({"XDG_CONFIG_HOME": "/x"})) == "/x/netmon/config.toml"
-    assert str(config.default_path({"HOME": "/home/me"})) == "/home/me/.config/netmon/config.toml"
+    assert list(config.default_paths({"XDG_CONFIG_HOME": "/x"})) == ["/x/netmon/config.toml"]
+    assert list(config.default_paths({"HOME": "/home/me"})) == ["/home/me/.config/netmon/config.toml"]

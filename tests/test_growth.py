@@ -42,7 +42,9 @@ def test_with_the_screen_open_an_hour_leaves_as_many_objects_as_ten_minutes():
             screen(view, 120, 40)
         if number in {600, 3590}:
             counts.append(objects())
-            rows.append([frame.counted.host_count, frame.counted.section_count, frame.window.rows, len(frame.history)])
+            rows.append(
+                [frame.counted.host_count, frame.counted.section_count, frame.window.row_count, len(frame.history)]
+            )
             assert len(frame.tail.exchanges) <= 3000
     assert rows[1] == rows[0]
     grown = {name: n - counts[0][name] for name, n in counts[1].items() if n > counts[0][name] + 100}

@@ -10,8 +10,8 @@ FILES = sorted(path for path in ROOT.rglob("*.py") if path.name != "_core.py")
 NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
 
 ORDER = [
-    {"_core"},
-    {"pace", "outlet", "safe_file"},
+    {"_core", "missing"},
+    {"pace", "given", "outlet", "safe_file"},
     {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},

@@ -76,6 +76,59 @@ def test_every_request_is_counted_once(port):
     assert total.capture.kernel_dropped == 0
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_time_out_covers_the_time_asked_for_in_whole_and_partial_intervals(port, workers):
+    settings = {"interval": 0.5, "timeout": 1.25, "workers": workers}
+    spans = [(each.start, each.end) for each in Monitor("lo", filter=f"tcp port {port}", **settings)]
+    assert spans[-1][1] - spans[0][0] == pytest.approx(1.25, abs=0.2)
+    assert all(before[1] == after[0] for before, after in pairwise(spans))
+    assert all((end / 0.5).is_integer() for _, end in spans[:-1]), "all but the last end where every capture's do"
+
+
+def test_what_comes_after_the_time_is_up_is_not_counted(port):
+    """The kernel's buffer is read once more at the end, and what it got meanwhile belongs to nobody's interval."""
+    monitor = Monitor("lo", filter=f"tcp port {port}", interval=0.2, exchanges=True)
+    over = threading.Event()
+
+    def ask():
+        while not over.is_set():
+            urlopen(f"http://127.0.0.1:{port}/").close()
+
+    thread = threading.Thread(target=ask)
+    with monitor:
+        thread.start()
+        time.sleep(0.5)
+        monitor.close()
+    over.set()
+    thread.join()
+    snapshots = list(monitor)
+    assert snapshots[-1].requests or snapshots[-2].requests, "there was something to count"
+    assert all(each.ts < snapshots[-1].end + 0.001 for snapshot in snapshots for each in snapshot.exchanges)
+
+
+def test_one_window_is_as_long_as_was_asked_for(port):
+    command = [*NETMON, "-i", "lo", "--once", "--window", "1.5s", "--ndjson", f"tcp port {port}"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    total = Snapshot.merge(map(Snapshot.from_json, done.stdout.splitlines()))
+    assert total.end - total.start == pytest.approx(1.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["nosuch*"], "netmon: no interface like nosuch* is up (there are: "),
+        (["nosuch0"], "netmon: no interface nosuch0 (there are: "),
+        (["lo", "nosuch?", "nosuch1"], "netmon: no interface nosuch1 (there are: "),
+    ],
+)
+def test_interfaces_that_are_not_there_are_answered_with_those_that_are(names, message):
+    flags = [word for name in names for word in ("-i", name)]
+    done = subprocess.run([*NETMON, *flags, "-t", "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert done.stderr.startswith(message)
+    assert "lo" in done.stderr
+
+
 def test_a_silent_link_gives_its_snapshots_on_time(port):
     monitor = quiet(port)
     snapshots = []

@@ -215,6 +215,18 @@ def test_an_interface_that_comes_up_later_is_captured_and_one_that_goes_is_down(
         assert sorted(watch.monitor.interfaces) == ["lo", "s0"]
 
 
+def test_an_interface_that_is_down_at_the_start_is_named_with_what_to_do(served, second_link):
+    server, _ = served
+    second_link()
+    server.ip("link", "set", "s1", "down")
+    with server.inside():
+        done = subprocess.run([*NETMON, "-i", "s0", "-i", "s1", "-t", "1"], capture_output=True, text=True, check=False)
+    message = "netmon: interface s1 is down: bring it up with 'ip link set s1 up'\n"
+    assert (done.returncode, done.stderr) == (4, message)
+    with server.inside(), pytest.raises(SourceError, match=r"like s1\* is up \(there are: .*s1 \(down\)"):
+        Monitor("s1*").open()
+
+
 def test_an_interface_named_but_set_down_and_up_again_is_captured_again(served, second_link):
     server, client = served
     second_link()

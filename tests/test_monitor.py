@@ -24,6 +24,50 @@ def test_the_async_iterator_gives_the_same():
     assert asyncio.run(collect(watch.asnapshots())) == [ONE, TWO]
 
 
+def test_a_monitor_is_what_its_iterators_are():
+    watch, engine = monitor(None, ONE, TWO)
+    assert engine.calls == []
+    assert list(watch) == [ONE, TWO]
+    watch, _ = monitor(None, ONE, TWO)
+    assert asyncio.run(collect(watch)) == [ONE, TWO]
+
+
+@pytest.mark.parametrize("first", [Monitor.snapshots, Monitor.asnapshots, iter, Monitor.__aiter__])
+@pytest.mark.parametrize("second", [Monitor.snapshots, Monitor.asnapshots, iter, Monitor.__aiter__])
+def test_snapshots_come_once_and_who_asks_again_is_told(first, second):
+    watch, engine = monitor(ONE, TWO)
+    running = first(watch)
+    with pytest.raises(RuntimeError, match=r"each comes once: keep them in a list .* or make another Monitor"):
+        second(watch)
+    if first is iter:
+        assert list(running) == [ONE, TWO]
+    assert engine.calls.count("start") == 1
+
+
+def test_a_monitor_that_could_not_be_opened_may_be_asked_again():
+    engine = FakeEngine([ONE], on_start=PermissionError("no"))
+    watch = Monitor._of(engine)
+    with pytest.raises(PermissionError):
+        watch.snapshots()
+    engine.on_start = None
+    assert list(watch) == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("snaplen", 0),
+        ("buffer_size", 10 << 30),
+        ("buffer_size", -1),
+        ("section_depth", 1 << 70),
+        ("workers", -(1 << 70)),
+    ],
+)
+def test_whole_numbers_out_of_range_are_value_errors_however_large(name, number):
+    with pytest.raises(ValueError, match=f"{name} must be 1 to "):
+        Monitor(**{name: number})
+
+
 def test_nothing_is_opened_before_it_is_asked_for():
     watch, engine = monitor(ONE)
     assert engine.calls == []
@@ -91,7 +135,7 @@ def test_ctrl_c_passes_through_and_closes():
 @pytest.mark.parametrize("error", [PermissionError("no"), SourceError("no"), FilterError("no")])
 def test_errors_of_opening_pass_unchanged(error):
     for open_it in (Monitor.open, Monitor.snapshots, Monitor.__enter__):
-        watch = Monitor(_engine=FakeEngine(on_start=error))
+        watch = Monitor._of(FakeEngine(on_start=error))
         with pytest.raises(type(error)) as caught:
             open_it(watch)
         assert caught.value is error
@@ -142,7 +186,7 @@ class Clock:
 
 def fake(speed, *script):
     clock = Clock()
-    watch = Monitor(read="a", speed=speed, _engine=FakeEngine(script), _clock=lambda: clock.now, _sleep=clock.sleep)
+    watch = Monitor._of(FakeEngine(script), speed=speed, clock=lambda: clock.now, sleep=clock.sleep)
     return watch, clock
 
 

@@ -240,11 +240,22 @@ def test_a_file_is_its_owners_alone(tmp_path):
     assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600, 0o600]
 
 
-def test_a_file_that_is_there_is_written_over(tmp_path):
+def test_a_file_that_is_there_is_written_over_or_added_to_as_asked(tmp_path):
     path = tmp_path / "all.json"
     path.write_text("long ago")
-    os.close(safe_file.create(str(path)))
+    assert refused(path) == "File exists"
+    added = safe_file.create(str(path), "append")
+    os.write(added, b", and now")
+    os.close(added)
+    assert path.read_text() == "long ago, and now"
+    os.close(safe_file.create(str(path), "replace"))
     assert path.read_text() == ""
+    for mode in ("append", "replace"):
+        (tmp_path / f"link-{mode}").symlink_to(path)
+        with pytest.raises(OSError, match="symbolic link"):
+            safe_file.create(str(tmp_path / f"link-{mode}"), mode)
+        os.close(safe_file.create(str(tmp_path / mode), mode))
+        assert stat.S_IMODE((tmp_path / mode).stat().st_mode) == 0o600
 
 
 def refused(path):
@@ -278,7 +289,7 @@ def test_a_sticky_directory_is_good_for_what_this_user_makes(tmp_path):
     folder.mkdir()
     folder.chmod(0o1777)
     os.close(safe_file.create(str(folder / "all.json")))
-    os.close(safe_file.create(str(folder / "all.json")))
+    os.close(safe_file.create(str(folder / "all.json"), "replace"))
     os.link(folder / "all.json", folder / "twice.json")
     assert refused(folder / "twice.json") == "was made by somebody else"
     if os.geteuid() == 0:

@@ -57,7 +57,7 @@ class Ticking:
         return snapshot(1000 + self.made, hits=1, hosts=hosts, capture={{"received": 1}})
 
 engine = Ticking()
-session._monitor = lambda *_, **__: Monitor(_engine=engine)
+session._monitor = lambda *_, **__: Monitor._of(engine)
 {more}
 sys.exit(cli.main(["--no-config", *sys.argv[1:]]))
 """

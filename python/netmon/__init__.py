@@ -3,6 +3,7 @@
 The flow, one module a step, each knowing only those before it:
 
     _core      capture, reassembly, HTTP and counting, in Rust: one immutable `Snapshot` per interval
+    given      what a monitor is given to read: paths, bytes, file objects
     monitor    `Monitor`: an iterator, plain or async, over those snapshots
     alerts     `AlertPolicy`: snapshots in, alerts fired and recovered out; no clock of its own
     frames     what there is to show after each snapshot: the window, the totals, the alerts
@@ -14,13 +15,25 @@ file gives the numbers and the alerts that the live link gave; what was lost is 
 
     import netmon
 
-    for snapshot in netmon.Monitor("eth0").snapshots():
+    for snapshot in netmon.Monitor("eth0"):
         print(snapshot.hits, [host.name for host in snapshot.top(3)])
 """
 
 TYPE_CHECKING = False  # `typing` takes longer to import than this package
 if TYPE_CHECKING:
-    from netmon._core import CaptureError, FilterError, Snapshot, SourceError, __version__
+    from netmon._core import (
+        CaptureError,
+        Exchange,
+        FilterError,
+        Histogram,
+        Host,
+        Section,
+        Snapshot,
+        SourceError,
+        Window,
+        __version__,
+        list_interfaces,
+    )
     from netmon.alerts import Alert, AlertPolicy, Rule
     from netmon.monitor import Monitor
 
@@ -28,16 +41,34 @@ __all__ = [
     "Alert",
     "AlertPolicy",
     "CaptureError",
+    "Exchange",
     "FilterError",
+    "Histogram",
+    "Host",
     "Monitor",
     "Rule",
+    "Section",
     "Snapshot",
     "SourceError",
+    "Window",
     "__version__",
+    "list_interfaces",
 ]
 
 _MODULES = {
-    "_core": ("CaptureError", "FilterError", "Snapshot", "SourceError", "__version__"),
+    "_core": (
+        "CaptureError",
+        "Exchange",
+        "FilterError",
+        "Histogram",
+        "Host",
+        "Section",
+        "Snapshot",
+        "SourceError",
+        "Window",
+        "__version__",
+        "list_interfaces",
+    ),
     "alerts": ("Alert", "AlertPolicy", "Rule"),
     "monitor": ("Monitor",),
 }
@@ -48,11 +79,16 @@ def __getattr__(name: str) -> object:
     from importlib import import_module  # noqa: PLC0415  as above
 
     for module, names in _MODULES.items():
-        if name == module:
-            return import_module(f"netmon.{module}")
-        if name in names:
-            value = globals()[name] = getattr(import_module(f"netmon.{module}"), name)
-            return value
+        if name != module and name not in names:
+            continue
+        try:
+            loaded = import_module(f"netmon.{module}")
+        except ImportError as error:
+            from netmon.missing import explain  # noqa: PLC0415  as above
+
+            raise explain(error) from None
+        value = globals()[name] = loaded if name == module else getattr(loaded, name)
+        return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

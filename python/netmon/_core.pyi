@@ -3,12 +3,16 @@
 This stub is the manual of the module, checked against it by ``mypy.stubtest``. Unless said otherwise: times are unix
 seconds as ``float``, durations are seconds as ``float``, sizes are bytes as ``int``, rates are never given (divide a
 count by ``end - start``). All snapshot classes are immutable views into memory owned by Rust; they may be shared
-between threads, and a row is made only when it is asked for.
+between threads, and a row is made only when it is asked for. Snapshots and their rows can be copied, which gives the
+same object, and pickled. In a notebook they are tables.
+
+The texts in this file are the runtime's docstrings too; a test compares them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from os import PathLike
-from typing import Any, final
+from typing import Any, Literal, Self, final
 
 __all__ = [
     "BUFFER_BUDGET",
@@ -36,6 +40,7 @@ __all__ = [
     "Tcp",
     "Window",
     "__version__",
+    "_restore",
     "libpcap_version",
     "limit_allocator",
     "list_interfaces",
@@ -76,13 +81,17 @@ class Histogram:
     """
 
     @property
-    def count(self) -> int: ...
+    def count(self) -> int:
+        """How many values."""
     @property
-    def sum(self) -> float: ...
+    def sum(self) -> float:
+        """Their sum in seconds."""
     @property
-    def min(self) -> float | None: ...
+    def min(self) -> float | None:
+        """The least value in seconds; None when empty."""
     @property
-    def max(self) -> float | None: ...
+    def max(self) -> float | None:
+        """The greatest value in seconds; None when empty."""
     @property
     def scale(self) -> int:
         """4, or less: a doubling has 2**scale buckets."""
@@ -90,12 +99,17 @@ class Histogram:
     def offset(self) -> int:
         """Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds; b is 2**(2**-scale)."""
     @property
-    def buckets(self) -> list[int]: ...
+    def buckets(self) -> list[int]:
+        """Counts by bucket, from `offset` on; the first and the last are not zero."""
     @property
     def zero_count(self) -> int:
         """Values of exactly zero, which no bucket holds."""
     def quantile(self, q: float) -> float | None:
         """The value at quantile `q` of 0..1; None when empty. ValueError outside 0..1."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 class _Counts:
     """What the total, a host and a section have in common."""
@@ -104,9 +118,11 @@ class _Counts:
     def hits(self) -> int:
         """Message heads seen: requests + responses, interim (1xx) responses included."""
     @property
-    def requests(self) -> int: ...
+    def requests(self) -> int:
+        """Request heads."""
     @property
-    def responses(self) -> int: ...
+    def responses(self) -> int:
+        """Response heads, interim (1xx) ones included."""
     @property
     def errors(self) -> int:
         """Responses with a status of 500 and above."""
@@ -120,16 +136,23 @@ class _Counts:
     def request_bytes(self) -> int:
         """HTTP bytes of requests, heads and bodies, in the interval in which they passed."""
     @property
-    def response_bytes(self) -> int: ...
+    def response_bytes(self) -> int:
+        """HTTP bytes of responses, heads and bodies, in the interval in which they passed."""
     @property
     def latency(self) -> Histogram:
         """Request's last byte to response's first byte."""
     @property
     def duration(self) -> Histogram:
         """Request's first byte to response's last byte."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 @final
 class Section(_Counts):
+    """One section of a host: all its paths that begin with the same segments."""
+
     @property
     def path(self) -> str:
         """``/`` plus the first path segment(s), ``*`` for ``OPTIONS *``, or `OTHER`.
@@ -142,6 +165,8 @@ class Section(_Counts):
 
 @final
 class Host(_Counts):
+    """One host: what clients asked for, whatever address served it."""
+
     @property
     def name(self) -> str:
         """Authority in lower case, default port dropped; ``address:port`` of the server without one; or `OTHER`."""
@@ -152,8 +177,10 @@ class Host(_Counts):
     def sections(self) -> list[Section]:
         """All sections, most hits first."""
     @property
-    def section_count(self) -> int: ...
-    def section(self, path: str) -> Section | None: ...
+    def section_count(self) -> int:
+        """How many sections it has."""
+    def section(self, path: str) -> Section | None:
+        """The section of this path; None when there is none."""
     def top_sections(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Section]:
@@ -168,10 +195,14 @@ class Host(_Counts):
 
 @final
 class Interface:
+    """One interface, or one capture file, in the interval."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As the system calls it; of a file, its path."""
     @property
-    def packets(self) -> int: ...
+    def packets(self) -> int:
+        """Packets that passed the filter."""
     @property
     def bytes(self) -> int:
         """Bytes on the wire of all packets that passed the filter."""
@@ -179,7 +210,8 @@ class Interface:
     def http_packets(self) -> int:
         """Packets of connections that carry HTTP."""
     @property
-    def http_bytes(self) -> int: ...
+    def http_bytes(self) -> int:
+        """Their bytes on the wire."""
     @property
     def protocols(self) -> dict[str, int]:
         """Bytes on the wire by what their connection speaks, once that is known; keys as in `Capture.protocols`."""
@@ -192,31 +224,45 @@ class Interface:
     @property
     def since(self) -> float | None:
         """Since when it is watched, if it came up after the capture began: what passed before was not seen."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 @final
 class Tcp:
+    """Health of connections, each counted once however many interfaces it crosses."""
+
     @property
-    def opened(self) -> int: ...
+    def opened(self) -> int:
+        """SYNs that began a connection."""
     @property
-    def closed(self) -> int: ...
+    def closed(self) -> int:
+        """Connections that both sides finished."""
     @property
-    def reset(self) -> int: ...
+    def reset(self) -> int:
+        """Connections that were reset."""
     @property
     def refused(self) -> int:
         """SYNs answered with a reset."""
     @property
-    def segments(self) -> int: ...
+    def segments(self) -> int:
+        """Segments seen."""
     @property
-    def retransmitted(self) -> int: ...
+    def retransmitted(self) -> int:
+        """Segments with data that was sent before."""
     @property
     def duplicates(self) -> int:
         """The same packet again within a millisecond: a copy made by the capture or the network, no retransmission."""
     @property
-    def out_of_order(self) -> int: ...
+    def out_of_order(self) -> int:
+        """Segments overtaken by a later one."""
     @property
-    def duplicate_acks(self) -> int: ...
+    def duplicate_acks(self) -> int:
+        """Acknowledgements of nothing new."""
     @property
-    def zero_window(self) -> int: ...
+    def zero_window(self) -> int:
+        """Segments whose sender cannot take more."""
     @property
     def rtt(self) -> float | None:
         """From client to server and back: `to_client` and `to_server`, or one of them where only one is known."""
@@ -226,7 +272,8 @@ class Tcp:
         took; the rest waited for an application, or for a delayed acknowledgement.
         """
     @property
-    def to_server(self) -> float | None: ...
+    def to_server(self) -> float | None:
+        """From here to the server and back, as `to_client`."""
     @property
     def retransmitted_share(self) -> float:
         """Of all segments, the share that was sent again: 0..1."""
@@ -240,7 +287,12 @@ class Tcp:
     def client_rtt(self) -> Histogram:
         """From the capture point to the client and back: data to its acknowledgement, delayed ones included."""
     @property
-    def server_rtt(self) -> Histogram: ...
+    def server_rtt(self) -> Histogram:
+        """From the capture point to the server and back: data to its acknowledgement, delayed ones included."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 @final
 class Capture:
@@ -253,7 +305,8 @@ class Capture:
     def kernel_dropped(self) -> int:
         """Packets the kernel dropped since its buffer was full; of a file, that of the machine that made it."""
     @property
-    def interface_dropped(self) -> int: ...
+    def interface_dropped(self) -> int:
+        """Packets that the interface or its driver dropped."""
     @property
     def unread(self) -> int:
         """Packets of a file that could not be read, and those that a fault of netmon left out.
@@ -289,13 +342,17 @@ class Capture:
     def gaps(self) -> int:
         """Holes in streams that were given up."""
     @property
-    def gap_bytes(self) -> int: ...
+    def gap_bytes(self) -> int:
+        """Bytes in these holes."""
     @property
-    def orphan_responses(self) -> int: ...
+    def orphan_responses(self) -> int:
+        """Responses without a request."""
     @property
-    def unanswered(self) -> int: ...
+    def unanswered(self) -> int:
+        """Requests without a response."""
     @property
-    def parse_errors(self) -> int: ...
+    def parse_errors(self) -> int:
+        """Streams that stopped making sense."""
     @property
     def resyncs(self) -> int:
         """Streams in which the next message was found after a hole or nonsense."""
@@ -303,16 +360,20 @@ class Capture:
     def flows(self) -> int:
         """Connections being tracked at the end of the snapshot (the largest of a merge)."""
     @property
-    def flows_evicted(self) -> int: ...
+    def flows_evicted(self) -> int:
+        """Connections dropped from the full table."""
     @property
-    def hosts_folded(self) -> int: ...
+    def hosts_folded(self) -> int:
+        """Hosts folded into `OTHER`."""
     @property
-    def sections_folded(self) -> int: ...
+    def sections_folded(self) -> int:
+        """Sections folded into `OTHER`."""
     @property
     def hits_error(self) -> int:
         """By how many hits any one row may be too low since rows were folded into `OTHER`; 0 when none was."""
     @property
-    def exchanges_dropped(self) -> int: ...
+    def exchanges_dropped(self) -> int:
+        """Exchanges that did not fit in `Snapshot.exchanges`."""
     @property
     def histogram_halvings(self) -> int:
         """How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
@@ -335,35 +396,51 @@ class Capture:
     @property
     def ambiguous_framing(self) -> dict[str, int]:
         """Messages that two readers could frame differently, by kind (see `docs/accuracy.md`)."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 @final
 class Exchange:
     """A request and its final response."""
 
     @property
-    def ts(self) -> float: ...
+    def ts(self) -> float:
+        """First byte of the request."""
+    @property
+    def time(self) -> datetime:
+        """`ts` as a time in UTC, exact to the microsecond."""
     @property
     def client(self) -> str:
         """``address:port``, IPv6 addresses in brackets."""
     @property
-    def server(self) -> str: ...
+    def server(self) -> str:
+        """``address:port``, as `client`."""
     @property
-    def interface(self) -> str: ...
+    def interface(self) -> str:
+        """Where its connection was first seen."""
     @property
-    def host(self) -> str: ...
+    def host(self) -> str:
+        """As `Host.name`."""
     @property
-    def section(self) -> str: ...
+    def section(self) -> str:
+        """As `Section.path`."""
     @property
-    def method(self) -> str: ...
+    def method(self) -> str:
+        """As in `Section.methods`."""
     @property
     def status(self) -> int | None:
         """None when no response was seen."""
     @property
-    def request_bytes(self) -> int: ...
+    def request_bytes(self) -> int:
+        """HTTP bytes of the request, head and body."""
     @property
-    def response_bytes(self) -> int: ...
+    def response_bytes(self) -> int:
+        """HTTP bytes of the response, head and body."""
     @property
-    def latency(self) -> float | None: ...
+    def latency(self) -> float | None:
+        """Request's last byte to response's first; None when no response was seen."""
     @property
     def duration(self) -> float | None:
         """Request's first byte to response's last: `request_time`, `latency` and `transfer` together."""
@@ -379,6 +456,10 @@ class Exchange:
     @property
     def retransmitted(self) -> int:
         """Segments of the connection that were sent again while the exchange lasted."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 @final
 class Snapshot(_Counts):
@@ -392,17 +473,32 @@ class Snapshot(_Counts):
     def end(self) -> float:
         """Exclusive."""
     @property
+    def start_time(self) -> datetime:
+        """`start` as a time in UTC, exact to the microsecond."""
+    @property
+    def end_time(self) -> datetime:
+        """`end` as a time in UTC, exact to the microsecond."""
+    @property
     def hosts(self) -> list[Host]:
         """All hosts, most hits first, ties by name."""
     @property
-    def host_count(self) -> int: ...
+    def host_count(self) -> int:
+        """How many hosts it has."""
     @property
     def section_count(self) -> int:
         """Sections of all hosts."""
     @property
-    def rows(self) -> int:
+    def row_count(self) -> int:
         """Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
         snapshot grows with.
+        """
+    def rows(self) -> list[dict[str, Any]]:
+        """Flat records, one per host and section, with the same keys in the same order in each: for
+        ``polars.DataFrame``, ``pandas.DataFrame`` and ``csv.DictWriter``.
+
+        Keys are attribute names of `Snapshot` and `Section`; ``status_1xx`` to ``status_5xx`` are responses by class
+        of status, ``latency_p50``, ``latency_p95`` and ``latency_p99`` quantiles in seconds, or None. Hosts and their
+        sections come most hits first. ``section`` is None for a host that has no sections, as foreign JSON may have it.
         """
     def top(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
@@ -422,7 +518,8 @@ class Snapshot(_Counts):
         """The sections of all hosts whose name matches, as `ranked`."""
     def point(self) -> Point:
         """The snapshot in a few numbers."""
-    def host(self, name: str) -> Host | None: ...
+    def host(self, name: str) -> Host | None:
+        """The host of this name; None when there is none."""
     @property
     def interfaces(self) -> list[Interface]:
         """By name."""
@@ -430,9 +527,11 @@ class Snapshot(_Counts):
     def late(self) -> list[tuple[str, float]]:
         """Name and `Interface.since` of the interfaces that have one."""
     @property
-    def tcp(self) -> Tcp: ...
+    def tcp(self) -> Tcp:
+        """Health of all connections."""
     @property
-    def capture(self) -> Capture: ...
+    def capture(self) -> Capture:
+        """What was seen, and what could not be seen."""
     @property
     def server_names(self) -> dict[str, int]:
         """TLS connections by the server that the client named (SNI), most frequent first."""
@@ -475,6 +574,19 @@ class Snapshot(_Counts):
 
         Raises ValueError for anything that is not such a document.
         """
+    def to_bytes(self) -> bytes:
+        """The whole snapshot, exactly and in a tenth of the space of JSON: what pickling stores."""
+    @staticmethod
+    def from_bytes(data: bytes | bytearray) -> Snapshot:
+        """The inverse of `to_bytes`. Data from anywhere may be given: nothing in it runs, and the snapshot takes memory
+        in proportion to the length of the data. (Unpickling is never safe for data from anywhere.)
+
+        Raises ValueError for anything else, and for what a version of netmon with another format wrote.
+        """
+    def __add__(self, other: Snapshot, /) -> Snapshot:
+        """The merge of both, made when somebody looks at it."""
+    def __radd__(self, other: Literal[0], /) -> Snapshot:
+        """Lets ``sum(snapshots)`` begin with 0."""
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
@@ -497,17 +609,23 @@ class HostRanking:
 class SectionRanking:
     """The sections of all hosts of a snapshot in some order, as `HostRanking`; `Section.host` says whose it is."""
 
-    def __len__(self) -> int: ...
-    def page(self, offset: int, n: int) -> list[Section]: ...
-    def position(self, host: str, path: str) -> int | None: ...
+    def __len__(self) -> int:
+        """How many sections match."""
+    def page(self, offset: int, n: int) -> list[Section]:
+        """At most `n` sections after the first `offset`."""
+    def position(self, host: str, path: str) -> int | None:
+        """How many sections come before this one; None when it is not among them."""
 
 @final
 class PathRanking:
     """The sections of one host in some order, as `HostRanking`."""
 
-    def __len__(self) -> int: ...
-    def page(self, offset: int, n: int) -> list[Section]: ...
-    def position(self, path: str) -> int | None: ...
+    def __len__(self) -> int:
+        """How many sections match."""
+    def page(self, offset: int, n: int) -> list[Section]:
+        """At most `n` sections after the first `offset`."""
+    def position(self, path: str) -> int | None:
+        """How many sections come before the one of this path; None when it is not among them."""
 
 @final
 class Window:
@@ -530,7 +648,8 @@ class Window:
     def resize(self, length: float) -> None:
         """Makes the window longer or shorter at once, with what is there: the last 60 s at least, in a flood fewer."""
     @property
-    def length(self) -> float: ...
+    def length(self) -> float:
+        """Seconds; infinite when nothing leaves the window."""
     @property
     def merged(self) -> Snapshot:
         """The window as it is now; later snapshots do not change it."""
@@ -543,15 +662,20 @@ class Point:
     """One interval in a few numbers, to draw trends from without keeping snapshots."""
 
     @property
-    def start(self) -> float: ...
+    def start(self) -> float:
+        """Inclusive."""
     @property
-    def end(self) -> float: ...
+    def end(self) -> float:
+        """Exclusive."""
     @property
-    def hits(self) -> int: ...
+    def hits(self) -> int:
+        """As `Snapshot.hits`."""
     @property
-    def requests(self) -> int: ...
+    def requests(self) -> int:
+        """As `Snapshot.requests`."""
     @property
-    def errors(self) -> int: ...
+    def errors(self) -> int:
+        """As `Snapshot.errors`."""
     @property
     def packets(self) -> int:
         """Packets of all interfaces."""
@@ -565,27 +689,40 @@ class Point:
         """The interval that this one and `other` make together."""
     def hits_of(self, host: str) -> int:
         """0 also when the host was not among the heaviest."""
-    def packets_of(self, interface: str) -> int: ...
-    def bytes_of(self, interface: str) -> int: ...
+    def packets_of(self, interface: str) -> int:
+        """Packets of one interface."""
+    def bytes_of(self, interface: str) -> int:
+        """Bytes on the wire of one interface."""
     def requests_of(self, interface: str) -> int:
         """The requests of the interval, divided among interfaces as its exchanges are, or else as bytes of HTTP are."""
-    def http_bytes_of(self, interface: str) -> int: ...
+    def http_bytes_of(self, interface: str) -> int:
+        """Bytes on the wire of connections that carry HTTP, of one interface."""
 
 @final
 class InterfaceInfo:
+    """An interface that can be captured from."""
+
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """As the system calls it."""
     @property
-    def description(self) -> str | None: ...
+    def description(self) -> str | None:
+        """What libpcap says it is."""
     @property
-    def addresses(self) -> list[str]: ...
+    def addresses(self) -> list[str]:
+        """Its addresses."""
     @property
-    def up(self) -> bool: ...
+    def up(self) -> bool:
+        """It is up."""
     @property
-    def loopback(self) -> bool: ...
+    def loopback(self) -> bool:
+        """It is a loopback."""
 
 def list_interfaces() -> list[InterfaceInfo]:
     """Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included."""
+
+def _restore(class_: str, data: bytes | bytearray, /) -> Any:
+    """What unpickling calls: an object of this class again."""
 
 def limit_allocator() -> bool:
     """Keeps the memory of a process that runs for days from growing by holes.
@@ -595,7 +732,8 @@ def limit_allocator() -> bool:
     allocator cannot be told.
     """
 
-def libpcap_version() -> str: ...
+def libpcap_version() -> str:
+    """The version of libpcap in its own words."""
 
 @final
 class Engine:
@@ -607,21 +745,23 @@ class Engine:
         interfaces: Sequence[str] = ...,
         exclude_interfaces: Sequence[str] = ...,
         read: Sequence[str | PathLike[str]] = ...,
+        names: Mapping[str, str] = ...,
         filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         snaplen: int = ...,
         buffer_size: int | None = None,
         promiscuous: bool = True,
         interval: float = 1.0,
-        section_depth: int = 1,
+        section_depth: int = ...,
         timeout: float | None = None,
         exchanges: bool = False,
         decode_tunnels: bool = False,
         count_copies: bool = False,
         response_timeout: float = 3600.0,
-        workers: int = 1,
+        workers: int = ...,
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces: files and
-        pipes, merged by time. `snaplen` cuts packets of files too, unless it is the largest there is, the default.
+        pipes, merged by time. `names` says how some of these paths are called where they are shown. `snaplen` cuts
+        packets of files too, unless it is the largest there is, the default.
         `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
         NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
         `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,

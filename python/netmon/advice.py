@@ -62,6 +62,6 @@ def files_are_no_filter(files: Sequence[str]) -> str:
     """What to type when files were given where the filter is."""
     given = fmt.sanitize(" ".join(f"-r {shlex.quote(path)}" for path in files[:FILES]))
     more = " ..." if len(files) > FILES else ""
-    what = "is a file" if len(files) == 1 else "are files"
+    are = "is" if len(files) == 1 else "are"
     named = fmt.sanitize(", ".join(files[:FILES]))
-    return f"netmon: {named}{more} {what} and no filter: each needs a -r of its own, {given}{more}"
+    return f"{named}{more} {are} no filter, and a file to read needs a -r of its own: {given}{more}"

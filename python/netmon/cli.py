@@ -39,11 +39,19 @@ exit codes: 0 ended, 1 failed while running, or a compressed file was not read w
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
 """Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
 
+BEFORE_NAMES = ("host", "src", "dst", "net", "gateway")
+"""Words of a filter that a name follows, which may look like a file's."""
+
+CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst")
+MAGIC = tuple(map(bytes.fromhex, ("d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a", "1f8b", "28b52ffd")))
+"""How captures are called, and how they begin: pcap in either byte order, pcapng, gzip, zstd."""
+
 ERRORS = (
     (SourceError, NO_SOURCE, ""),
     (CaptureError, FAILED, "the capture failed: "),
     (OSError, FAILED, ""),
     (FilterError, USAGE, "the filter does not compile: "),
+    (OverflowError, USAGE, "a number is too large: "),
     (config.ConfigError, USAGE, ""),
 )
 """What went wrong, the exit code for it, and the words before its message; the first that fits."""
@@ -96,7 +104,10 @@ def _run(arguments: list[str]) -> int:
 
         print("\n".join(advice.interfaces()))
         return OK
-    settings = settings_from(flags, os.environ)
+    warnings: list[str] = []
+    settings = settings_from(flags, os.environ, warnings.append)
+    if not settings.quiet:
+        sys.stderr.write("".join(f"netmon: warning: {warning}\n" for warning in warnings))
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
@@ -119,36 +130,47 @@ def _run(arguments: list[str]) -> int:
     return ALERTED if fired and settings.fail_on_alert else OK
 
 
-def settings_from(flags: argparse.Namespace, environment: Mapping[str, str]) -> Settings:
+def settings_from(
+    flags: argparse.Namespace, environment: Mapping[str, str], warn: Callable[[str], None] = lambda _: None
+) -> Settings:
     given = {name: value for name, value in vars(flags).items() if name in DEFAULTS}
     given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     if expressions := _filters(flags):
         given["filter"] = expressions
     settings = config.settle(
         DEMO if flags.demo else {},
-        _file(flags, environment),
+        _file(flags, environment, warn),
         config.read_environment(environment),
         given,
     )
+    for warning in config.unknown_variables(environment):
+        warn(warning)
     if "speed" in given and not settings.read:
         raise config.ConfigError("--speed plays a capture file, and there is none: name it with -r FILE")
     for path in settings.output:
         if os.path.splitext(path)[1] not in (".ndjson", ".json"):
             raise config.ConfigError(f"-o {path}: only .ndjson and .json can be written")
+        if os.path.isfile(path) and not (settings.append or settings.force):
+            raise config.ConfigError(f"-o {path}: it is there already; --append adds to it, --force replaces it")
+    if settings.append and settings.force:
+        raise config.ConfigError("--append adds to a file and --force replaces it: give one of them")
     return settings
 
 
-def _file(flags: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, Any]:
+def _file(flags: argparse.Namespace, environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, Any]:
     if flags.no_config:
         return {}
     if flags.config is not None:
         return config.read_file(flags.config)
-    path = config.default_path(environment)
-    return config.read_file(path) if os.path.exists(path) else {}
+    return config.read_usual(environment, os.geteuid(), warn)
 
 
 def _filters(flags: argparse.Namespace) -> str | None:
     """The capture filter, which may be given in one of three ways."""
+    if captures := _captures(flags.expression):
+        from netmon import advice  # noqa: PLC0415  as above
+
+        raise config.ConfigError(advice.files_are_no_filter(captures))
     ways = [vars(flags).get("filter"), " ".join(flags.expression) or None]
     if flags.filter_file is not None:
         try:
@@ -162,6 +184,22 @@ def _filters(flags: argparse.Namespace) -> str | None:
     if len(given) > 1:
         raise config.ConfigError("give the filter once: as -f, as -F, or at the end of the command")
     return given[0] if given else None
+
+
+def _captures(words: Sequence[str]) -> list[str]:
+    """Words of a filter that name captures, by their extension or by how the file begins."""
+    named = [word for word, before in zip(words, ["", *words], strict=False) if before not in BEFORE_NAMES]
+    return [word for word in named if word.endswith(CAPTURES) or _is_capture(word)]
+
+
+def _is_capture(path: str) -> bool:
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return file.read(4).startswith(MAGIC)
+    except OSError:
+        return False
 
 
 class _Parser(argparse.ArgumentParser):
@@ -258,7 +296,7 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         from netmon import advice  # noqa: PLC0415  as above
 
-        return USAGE, advice.files_are_no_filter(files)
+        return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
             return code, f"netmon: {words}{text}"

@@ -7,37 +7,117 @@ from. Reads the one file it is told of; never guesses what was meant.
 from __future__ import annotations
 
 import os
+import re
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from netmon.options import DEFAULTS, OPTIONS, Duration, Settings, Size, Speed
+from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Size, Speed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+BOM = b"\xef\xbb\xbf"
+"""What some editors write before UTF-8."""
 
 
 class ConfigError(ValueError):
     """A setting that cannot be; the message names its source and its key."""
 
 
-def default_path(environment: Mapping[str, str]) -> str:
-    """``$XDG_CONFIG_HOME/netmon/config.toml``, whether it exists or not."""
+def default_paths(environment: Mapping[str, str], user: int | None = None) -> Iterator[str]:
+    """Where the usual file may be, whether it is there or not; of several the first that is.
+
+    ``$XDG_CONFIG_HOME/netmon/config.toml``; under sudo, which sets its own environment, before that the file of `user`.
+    """
+    if user is not None and not environment.get("XDG_CONFIG_HOME"):
+        import pwd  # noqa: PLC0415  only sudo needs it
+
+        with suppress(KeyError):
+            yield os.path.join(pwd.getpwuid(user).pw_dir, ".config", "netmon", "config.toml")
     home = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", "/"), ".config")
-    return os.path.join(home, "netmon", "config.toml")
+    yield os.path.join(home, "netmon", "config.toml")
+
+
+def invoking_user(environment: Mapping[str, str], effective: int) -> int | None:
+    """Who called sudo, when it made us root."""
+    number = environment.get("SUDO_UID", "")
+    return int(number) if effective == 0 and number.isascii() and number.isdigit() and len(number) < DIGITS else None
+
+
+def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[str], None]) -> dict[str, Any]:
+    """The settings of the usual file, when there is one that can be read.
+
+    Under sudo whoever may write the file tells root what to do. So it has to belong to root or to the user who called
+    sudo, and nobody else may write it.
+    """
+    user = invoking_user(environment, effective)
+    for path in default_paths(environment, user):
+        try:
+            # A pipe in the place of the file is not waited for.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            warn(f"{path} is not read: {error.strerror}")
+            continue
+        if trouble := _distrust(os.fstat(descriptor), user):
+            os.close(descriptor)
+            warn(f"{path} is not read: {trouble}")
+            continue
+        with open(descriptor, "rb") as file:
+            return _read(path, file.read())
+    return {}
+
+
+def _distrust(status: os.stat_result, user: int | None) -> str:
+    """Why a usual file is not read; nothing when it is."""
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no file"
+    if user is None:
+        return ""
+    if status.st_uid not in (0, user):
+        return "under sudo it has to belong to you"
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return "under sudo nobody but you may be able to write it (chmod go-w)"
+    return ""
 
 
 def read_file(path: str) -> dict[str, Any]:
     """The settings a TOML file gives."""
+    try:
+        with open(path, "rb") as file:
+            return _read(path, file.read())
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+
+
+def _read(path: str, content: bytes) -> dict[str, Any]:
+    """The settings of a document; an error names the file, the line and the key."""
     import tomllib  # noqa: PLC0415  its patterns take as long as all of this package, and few have a file
 
     from netmon import reading  # noqa: PLC0415  as above
 
+    text = ""
     try:
-        with open(path, "rb") as file:
-            return reading.from_document(tomllib.load(file))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        text = content.removeprefix(BOM).decode()
+        return reading.from_document(tomllib.loads(text))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: this is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        words, _, place = str(error).partition(" (at ")
+        number = re.match(r"line (\d+)", place)
+        at = number[1] if number else text.count("\n") + 1
+        raise ConfigError(f"{path}:{at}: {words}") from error
+    except reading.SettingError as error:
+        raise ConfigError(f"{path}:{_line_of(error.key, text)} {error.key}: {error}") from error
+
+
+def _line_of(key: str, text: str) -> str:
+    """``3:`` when the key stands there as one would write it, else nothing."""
+    found = re.search(rf"""^[ \t\[]*["']?{re.escape(key)}["']?[ \t]*[=.\]]""", text, re.MULTILINE)
+    return f"{text.count(chr(10), 0, found.start()) + 1}:" if found else ""
 
 
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -51,6 +131,17 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             except ValueError as error:
                 raise ConfigError(f"{variable}: {error}") from error
     return given
+
+
+def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """What to say of NETMON_* variables that are no settings: most are mistyped."""
+    for variable in sorted(environment):
+        prefix, _, name = variable.partition("_")
+        if prefix == "NETMON" and (name != name.upper() or name.lower() not in DEFAULTS):
+            from netmon import reading  # noqa: PLC0415  as above
+
+            near = reading.nearest(name.lower())
+            yield f"{variable} is no setting" + (f", did you mean NETMON_{near.upper()}?" if near else "")
 
 
 def parse(name: str, text: str) -> Any:
@@ -71,7 +162,7 @@ def to_toml(settings: Settings) -> str:
     for option in OPTIONS:
         value = getattr(settings, option.name)
         assignment = f"{option.name} = {_toml(value)}" if value is not None else f"# {option.name} ="
-        lines.append(f"{assignment:<34} # {option.help}")
+        lines.append(f"{assignment:<34} # {option.about or option.help}")
     return "\n".join(lines) + "\n"
 
 

@@ -236,7 +236,7 @@ class Frames:
     @property
     def rows(self) -> int:
         """Rows of the newest window and of the total: what the memory of a copy grows with."""
-        return self._newest.window.rows + self._newest.counted.rows if self._newest else 0
+        return self._newest.window.row_count + self._newest.counted.row_count if self._newest else 0
 
 
 def _slide(points: deque[Point], newest: Point, length: float) -> None:

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from math import inf
 from typing import Protocol, Self, TypeAlias
 
 from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon.given import Files, Readable
 from netmon.pace import Schedule
 
 STEP = 0.1
 """Seconds of one wait for the engine: how long Ctrl-C or a cancellation may have to wait."""
 
 Names: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+Read: TypeAlias = Readable | Sequence[Readable] | None
+
+TAKEN = """\
+the snapshots of this Monitor were asked for before, and each comes once: keep them in a list to look at them again, \
+or make another Monitor to capture again"""
 
 
 class Source(Protocol):
@@ -35,27 +41,29 @@ class Source(Protocol):
 class Monitor:
     """Watches interfaces, or reads capture files.
 
-    `interfaces` and `read` take one name or several; interfaces may be globs, none means every interface that is up,
-    and `read` wins. Several files are merged by time, in whatever order they are given. A pipe is followed: while it
-    says nothing, its packets being of about now, the clock closes intervals. `speed` plays files at that many times
-    real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read at once and empty
-    intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each interface, in
-    bytes; without it all share `BUFFER_BUDGET` by their traffic.
+    `interfaces` and `read` take one or several; interfaces may be globs, none means every interface that is up,
+    and `read` wins. What is read is a path, the bytes of a capture, or a file object open for reading bytes, which is
+    read on from where it is and not closed. Several files are merged by time, in whatever order they are given. A pipe
+    is followed: while it says nothing, its packets being of about now, the clock closes intervals. `speed` plays files
+    at that many times real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read
+    at once and empty intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each
+    interface, in bytes; without it all share `BUFFER_BUDGET` by their traffic.
     `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
     `workers` is the number of threads that share
     the connections, 1 to 64; the counts are the same.
 
-    Nothing is opened before `open`, ``with`` or the first call of `snapshots`; these raise PermissionError,
-    SourceError (nothing to capture from) and FilterError.
+    Nothing is opened before `open`, ``with`` or a call of `snapshots` or `asnapshots`; these raise PermissionError,
+    SourceError (nothing to capture from) and FilterError. ``for`` and ``async for`` over the monitor itself do the
+    same. Each snapshot comes once, so a second call raises RuntimeError.
     """
 
     def __init__(
         self,
         interfaces: Names = None,
         *,
-        read: Names = None,
+        read: Read = None,
         speed: float | None = None,
         interval: float = 1.0,
         timeout: float | None = None,
@@ -70,19 +78,15 @@ class Monitor:
         count_copies: bool = False,
         response_timeout: float = 3600.0,
         workers: int = 1,
-        _engine: Source | None = None,
-        _clock: Callable[[], float] = time.monotonic,
-        _sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if speed is not None and not (speed > 0 and _names(read)):
-            raise ValueError(f"speed is above 0 and needs a file to read, not {speed} of {read}")
-        self._opened = self._closed = False
-        self._schedule, self._clock, self._sleep = Schedule(speed, interval), _clock, _sleep
-        self._timeout, self._deadline = timeout, inf
-        self._engine = _engine or Engine(
+        files = Files(read)
+        if speed is not None and not (speed > 0 and files.paths):
+            raise ValueError(f"speed is above 0 and needs a file to read, not {speed}")
+        engine = Engine(
             interfaces=_names(interfaces),
             exclude_interfaces=_names(exclude_interfaces),
-            read=_names(read),
+            read=files.paths,
+            names=files.names,
             filter=filter,
             snaplen=snaplen,
             buffer_size=buffer_size,
@@ -96,6 +100,36 @@ class Monitor:
             response_timeout=response_timeout,
             workers=workers,
         )
+        self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
+
+    @classmethod
+    def _of(
+        cls,
+        engine: Source,
+        *,
+        speed: float | None = None,
+        timeout: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Self:
+        """A monitor of another engine, by another clock: what tests bring."""
+        made = cls.__new__(cls)
+        made._set_up(engine, Files(None), Schedule(speed, 1.0), timeout=timeout, clock=clock, sleep=sleep)
+        return made
+
+    def _set_up(
+        self,
+        engine: Source,
+        files: Files,
+        schedule: Schedule,
+        *,
+        timeout: float | None,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._opened = self._closed = self._is_taken = False
+        self._engine, self._files, self._schedule, self._clock, self._sleep = engine, files, schedule, clock, sleep
+        self._timeout, self._deadline = timeout, inf
 
     @property
     def interfaces(self) -> list[str]:
@@ -105,7 +139,8 @@ class Monitor:
     def open(self) -> None:
         """Starts the capture, once."""
         if not self._opened:
-            self._engine.start()
+            with self._files.opening():
+                self._engine.start()
             self._opened = True
             if self._timeout is not None:
                 self._deadline = self._clock() + self._timeout
@@ -119,6 +154,7 @@ class Monitor:
         """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
         self._closed = True
         self._engine.close()
+        self._files.close()
 
     def log(self) -> list[tuple[str, str]]:
         """Takes what the capture had to say since last asked: (level, message), safe to show.
@@ -129,8 +165,17 @@ class Monitor:
 
     def snapshots(self) -> Generator[Snapshot]:
         """One snapshot per interval until the end; the capture is closed when the iterator ends or is dropped."""
-        self.open()
+        self._take()
         return self._snapshots()
+
+    def __iter__(self) -> Iterator[Snapshot]:
+        return self.snapshots()
+
+    def _take(self) -> None:
+        if self._is_taken:
+            raise RuntimeError(TAKEN)
+        self.open()
+        self._is_taken = True
 
     def _snapshots(self) -> Generator[Snapshot]:
         try:
@@ -143,15 +188,21 @@ class Monitor:
                         return
                     yield step
         except EOFError:
-            return
+            self._files.check()
         finally:
             self.close()
 
-    async def asnapshots(self) -> AsyncGenerator[Snapshot]:
+    def asnapshots(self) -> AsyncGenerator[Snapshot]:
         """`snapshots` for asyncio. Cancelling the task that waits ends the iterator and closes the capture."""
+        self._take()
+        return self._asnapshots()
+
+    def __aiter__(self) -> AsyncIterator[Snapshot]:
+        return self.asnapshots()
+
+    async def _asnapshots(self) -> AsyncGenerator[Snapshot]:
         import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and the plain iterator needs none
 
-        self.open()
         try:
             while True:
                 snapshot = await asyncio.to_thread(self._engine.next, STEP)
@@ -162,7 +213,7 @@ class Monitor:
                         return
                     yield step
         except EOFError:
-            return
+            self._files.check()
         finally:
             self.close()
 

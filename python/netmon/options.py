@@ -32,17 +32,25 @@ class Duration(float):
         return cls(seconds)
 
 
+DIGITS = 18
+"""Digits of a whole number that is not absurd."""
+
+
 class Size(int):
     """Bytes, written as a number of KiB, as tcpdump has it, or with a unit: ``16MiB``, ``512KiB``, ``1GiB``."""
 
     UNITS: ClassVar = {"": 1 << 10, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
+    MOST: ClassVar = 2047 << 20  # libpcap takes 31 bits
 
     @classmethod
     def parse(cls, value: object) -> Self:
         found = re.fullmatch(r"(\d+)\s*([a-z]*)", str(value).strip().lower())
-        if isinstance(value, bool) or not found or found[2] not in cls.UNITS or not int(found[1]):
+        if isinstance(value, bool) or not found or found[2] not in cls.UNITS or not found[1].strip("0"):
             raise ValueError(f"{value!r} is not a size such as 4096 (KiB) or 16MiB")
-        return cls(int(found[1]) * cls.UNITS[found[2]])
+        size = int(found[1][:DIGITS]) * cls.UNITS[found[2]]
+        if len(found[1]) > DIGITS or size > cls.MOST:
+            raise ValueError(f"{value!r} is above 2047MiB, the most that libpcap takes")
+        return cls(size)
 
 
 class Speed(float):
@@ -85,6 +93,8 @@ class Settings(NamedTuple):
     fail_on_alert: bool = False
 
     output: tuple[str, ...] = ()
+    append: bool = False
+    force: bool = False
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
     color: Literal["auto", "always", "never"] = "auto"
@@ -105,6 +115,9 @@ class Option(NamedTuple):
     flags: str
     metavar: str
     help: str
+    """What the flag does."""
+    about: str = ""
+    """What the setting means in a file, where a flag turns it off."""
 
 
 CAPTURE, COUNTING, ALERTS, OUTPUT = "capture", "counting", "alerts", "output"
@@ -125,7 +138,14 @@ OPTIONS = (
         "SIZE",
         f"capture buffer of each interface: KiB, or 16MiB; default: all share {BUFFER_BUDGET >> 20}MiB by traffic",
     ),
-    Option("promiscuous", CAPTURE, "-p --no-promiscuous", "", "only packets to and from this machine"),
+    Option(
+        "promiscuous",
+        CAPTURE,
+        "-p --no-promiscuous",
+        "",
+        "only packets to and from this machine",
+        "packets to and from other machines as well",
+    ),
     Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GTP-U and other tunnels"),
     Option(
         "count_copies",
@@ -151,6 +171,8 @@ OPTIONS = (
     Option("alert_span", ALERTS, "--alert-span", "DURATION", "were seen within this time"),
     Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with 5 when an alert fired"),
     Option("output", OUTPUT, "-o --output", "FILE", "write to a file as well: .ndjson or .json; repeatable"),
+    Option("append", OUTPUT, "--append", "", "add to a file of -o that is there already"),
+    Option("force", OUTPUT, "--force", "", "replace a file of -o that is there already"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),

@@ -118,7 +118,7 @@ class Playback:
         before = self._steps[-1] if self._steps else None
         for step in (*glimpses(before, snapshot, self._interval, self._speed), snapshot):
             self._steps.append(step)
-            self._rows += step.rows + STEP_ROWS
+            self._rows += step.row_count + STEP_ROWS
         self._forget()
 
     def end(self) -> None:
@@ -294,6 +294,6 @@ class Playback:
             self._first += 1
             if self._first in self._cleared:
                 self._base.frames.clear()
-            self._rows -= step.rows + STEP_ROWS
+            self._rows -= step.row_count + STEP_ROWS
         for number in [number for number in self._checkpoints if number < self._first]:
             del self._checkpoints[number]

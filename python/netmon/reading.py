@@ -1,12 +1,13 @@
 """Values of settings from what people write: text, or a TOML document. msgspec checks them against `Settings`.
 
-A value that cannot be is a ValueError that says what was expected, and in a document where. Loaded when there is a
-value to read: msgspec takes as long to load as all of this package, and most commands name a file or an interface.
+A value that cannot be is a ValueError that says what was expected; in a document it knows its key. Loaded when there is
+a value to read: msgspec takes as long to load as all of this package, and most commands name a file or an interface.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_type_hints
+from types import NoneType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 
 KINDS = get_type_hints(Settings, localns={"Meta": msgspec.Meta}, include_extras=True)
 TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+NAMES = {str: "text in quotes", tuple[str, ...]: "a list of texts", bool: "true or false", int: "a whole number"}
 
-Document = msgspec.defstruct(
-    "Document", [(name, kind, DEFAULTS[name]) for name, kind in KINDS.items()], forbid_unknown_fields=True
-)
+
+class SettingError(ValueError):
+    """A key of a document that is no setting, or whose value cannot be; the message is for a person."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def from_text(name: str, text: str) -> Any:
@@ -31,13 +37,50 @@ def from_text(name: str, text: str) -> Any:
         value = tuple(part.strip() for part in text.split(",") if part.strip())
     elif kind is bool:
         value = TRUTH.get(text.strip().lower(), text)
-    return msgspec.convert(value, kind, strict=False, dec_hook=_decode)
+    return _convert(value, kind, strict=False)
 
 
 def from_document(document: Mapping[str, object]) -> dict[str, Any]:
     """The settings a document gives, and no others."""
-    read = msgspec.convert(document, Document, dec_hook=_decode)
-    return {name: getattr(read, name) for name in document}
+    read = {}
+    for key, value in document.items():
+        if key not in DEFAULTS:
+            near = nearest(key)
+            raise SettingError(key, "unknown setting" + (f", did you mean {near}?" if near else ""))
+        try:
+            read[key] = _convert(value, KINDS[key], strict=True)
+        except ValueError as error:
+            raise SettingError(key, str(error)) from error
+    return read
+
+
+def nearest(name: str) -> str | None:
+    """The setting that was meant, if one is spelt alike."""
+    from difflib import get_close_matches  # noqa: PLC0415  only who mistyped needs it
+
+    return next(iter(get_close_matches(name.replace("-", "_"), DEFAULTS, n=1)), None)
+
+
+def _convert(value: object, kind: Any, *, strict: bool) -> Any:
+    try:
+        return msgspec.convert(value, kind, strict=strict, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, ValueError):  # of ours, which says it best
+            raise error.__cause__ from None
+        raise ValueError(f"{value!r} is not {_expected(kind)}") from None
+
+
+def _expected(kind: Any) -> str:
+    """What a value of this kind is, for a person."""
+    arguments = get_args(kind)
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(arguments)}"
+    if get_origin(kind) is Annotated:
+        least, most = arguments[1].ge, arguments[1].le
+        return f"{_expected(arguments[0])} of {least} " + ("or more" if most is None else f"to {most}")
+    if NoneType in arguments:
+        return _expected(arguments[0])
+    return NAMES.get(kind) or f"a {kind.__name__.lower()}"
 
 
 def _decode(kind: type, value: object) -> object:

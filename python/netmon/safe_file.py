@@ -9,34 +9,54 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from typing import Literal, TypeAlias
 
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 """Not to block is for a named pipe; a file does not know it."""
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
+Mode: TypeAlias = Literal["new", "replace", "append"]
+"""What becomes of a file that is there; one that is to be new must not be."""
+
+MODES: dict[Mode, int] = {"new": os.O_EXCL, "replace": 0, "append": os.O_APPEND}
+
 PRIVATE = 0o600
 """What is captured is nobody else's business."""
 
 
-def create(path: str) -> int:
-    """An empty file to write to; one that is there is written over and keeps its mode. -1 for a named pipe."""
+def create(path: str, mode: Mode = "new") -> int:
+    """A file to write to; one that is there keeps its mode, and its text if it is added to. -1 for a named pipe."""
     folder = _folder(path)
     try:
         name = os.path.basename(path)
         if (pipe := _pipe(name, folder)) is not None:
             _refuse_others(path, pipe, os.fstat(folder))
             return -1
-        fd = _open(path, name, folder, FLAGS)
+        try:
+            fd = _open(path, name, folder, FLAGS | MODES[mode])
+        except FileExistsError:
+            _refuse_what_is_there(path, name, folder)
+            raise
         try:
             _refuse_others(path, os.fstat(fd), os.fstat(folder))
-            os.ftruncate(fd, 0)
+            if mode == "replace":
+                os.ftruncate(fd, 0)
         except OSError:
             os.close(fd)
             raise
         return fd
     finally:
         os.close(folder)
+
+
+def _refuse_what_is_there(path: str, name: str, folder: int) -> None:
+    """Raises what is wrong with it beside that it is there."""
+    fd = _open(path, name, folder, FLAGS & ~os.O_CREAT)
+    try:
+        _refuse_others(path, os.fstat(fd), os.fstat(folder))
+    finally:
+        os.close(fd)
 
 
 def write_new(path: str, data: bytes) -> None:

@@ -63,7 +63,9 @@ def run(
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
         on_screen = keys is not None
-        monitor = monitor or _monitor(settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen)
+        monitor = monitor or _monitor(
+            settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen, once=once
+        )
         session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
         closing.push(session.tell)
         closing.callback(monitor.close)
@@ -134,11 +136,16 @@ class Session:
     def open_outputs(self) -> None:
         """The sinks of ``--output``, by the extension of the file."""
         for name in self._settings.output:
-            outlet = Outlet(safe_file.create(name), name, self._patience, path=name)
+            outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
             self._outlets.append(outlet)
             sink = Ndjson(outlet) if name.endswith(".ndjson") else Document(outlet)
             self.sinks.append(sink)
             self.names[sink] = name
+
+    @property
+    def _mode(self) -> safe_file.Mode:
+        """What becomes of a file that is there: nothing is replaced unasked."""
+        return "append" if self._settings.append else "replace" if self._settings.force else "new"
 
     def open_stdout(self) -> None:
         """The sink for standard output."""
@@ -330,23 +337,30 @@ class Session:
             self._say("".join(lines))
 
 
-def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
-    """The capture; on the screen a player sees to the speed of a file, and live there is none."""
+def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, once: bool) -> Monitor:
+    """The capture; on the screen a player sees to the speed of a file, and live there is none.
+
+    Live, one window ends by the clock, in the middle of an interval; of a file by packet time.
+    """
+    limits = (settings.timeout, settings.window if once and not settings.read else None)
+    timeout = min((limit for limit in limits if limit is not None), default=None)
     try:
-        return _made(settings, default_filter, plays=plays, exchanges=exchanges)
+        return _made(settings, default_filter, plays=plays, exchanges=exchanges, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is no text; only the names of files need be none") from error
     except ValueError as error:  # from here on, none is a matter of usage
         raise ConfigError(str(error)) from error
 
 
-def _made(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool) -> Monitor:
+def _made(
+    settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, timeout: float | None
+) -> Monitor:
     return Monitor(
         settings.interfaces,
         read=settings.read,
         speed=settings.speed if plays and settings.read else None,
         interval=settings.interval,
-        timeout=settings.timeout,
+        timeout=timeout,
         filter=settings.filter or default_filter,
         exclude_interfaces=settings.exclude_interfaces,
         section_depth=settings.section_depth,

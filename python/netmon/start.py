@@ -11,6 +11,14 @@ def command() -> None:
     """Runs the command ``netmon`` and ends the process."""
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
-    from netmon.cli import process  # noqa: PLC0415  loads all that the command needs
+    try:
+        from netmon.cli import process  # noqa: PLC0415  loads all that the command needs
+    except ImportError as error:
+        from netmon.missing import explain  # noqa: PLC0415  as above
+
+        explained = explain(error)
+        if explained is error:
+            raise
+        raise SystemExit(str(explained)) from None
 
     process()

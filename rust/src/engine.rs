@@ -15,10 +15,11 @@ mod live;
 mod queue;
 mod sturdy;
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -36,8 +37,8 @@ use sturdy::panic_words;
 pub enum Source {
     /// Interfaces.
     Live(Selection),
-    /// Capture files, merged by time; `-` is standard input.
-    Files(Vec<PathBuf>),
+    /// Capture files, merged by time; `-` is standard input. The names are what some of them are called instead of their path.
+    Files(Vec<PathBuf>, HashMap<PathBuf, String>),
 }
 
 /// What to run.
@@ -135,13 +136,14 @@ impl Engine {
             pipeline,
             interval: interval.as_nanos().try_into().unwrap_or(i64::MAX),
             workers: workers.clamp(1, MAX_WORKERS),
-            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            timeout,
+            began: OnceLock::new(),
         };
         let (sender, opened) = sync_channel(1);
         let told = Opened(sender);
         let run = move || match source {
             Source::Live(selection) => live::run(job, selection, capture, &told),
-            Source::Files(paths) => files::run(job, paths, capture.filter, capture.snaplen, &told),
+            Source::Files(paths, names) => files::run(job, paths, names, capture.filter, capture.snaplen, &told),
         };
         let queue = shared.clone();
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
@@ -204,17 +206,33 @@ struct Job {
     /// Length of an interval in nanoseconds.
     interval: i64,
     workers: usize,
-    deadline: Option<Instant>,
+    timeout: Option<Duration>,
+    /// When the time-out began to run.
+    began: OnceLock<Instant>,
 }
 
 impl Job {
+    /// The time-out runs from now on: what comes before is opening sources.
+    fn begin(&self) {
+        let _ = self.began.set(Instant::now());
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.began.get().zip(self.timeout).and_then(|(began, timeout)| began.checked_add(timeout))
+    }
+
     /// It is over, or somebody wants it to be.
     fn is_ending(&self) -> bool {
         self.is_over() || self.shared.bell.is_rung()
     }
 
     fn is_over(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    /// How long ago the time was up; nothing when it is not.
+    fn overtime(&self) -> Duration {
+        self.deadline().map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline))
     }
 }
 

@@ -1,14 +1,20 @@
 //! The edge where snapshots go out: the only code that knows Python. `_core.pyi` is its manual.
 //!
 //! One Python object per snapshot; rows are made when asked for, as views into it. Whatever takes time runs with the
-//! interpreter released, and errors become exceptions here and nowhere else.
+//! interpreter released, and errors become exceptions here and nowhere else. Docs of classes and their methods are Python's
+//! docstrings: those of the stub, to the letter.
+
+#![allow(clippy::doc_markdown, reason = "docstrings are not Markdown")]
 
 mod allocator;
 mod engine;
 mod held;
+mod kept;
 mod legible;
 mod ranking;
+mod records;
 mod rows;
+mod shown;
 mod snapshot;
 mod window;
 
@@ -18,9 +24,19 @@ use pyo3::prelude::*;
 
 use crate::capture::Error;
 
-create_exception!(netmon, CaptureError, PyOSError, "A capture that was running failed.");
-create_exception!(netmon, SourceError, CaptureError, "There is nothing to capture from.");
-create_exception!(netmon, FilterError, PyValueError, "The BPF expression does not compile.");
+create_exception!(
+    netmon,
+    CaptureError,
+    PyOSError,
+    "A capture that was running failed: an interface or a file could not be read further."
+);
+create_exception!(
+    netmon,
+    SourceError,
+    CaptureError,
+    "There is nothing to capture from: no such interface, no such file, not a capture file, an unknown link type."
+);
+create_exception!(netmon, FilterError, PyValueError, "The BPF expression does not compile; the message is libpcap's.");
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
@@ -44,6 +60,8 @@ mod _core {
 
     #[pymodule_export]
     use super::engine::{Engine, InterfaceInfo};
+    #[pymodule_export]
+    use super::kept::_restore;
     #[pymodule_export]
     use super::ranking::{HostRanking, PathRanking, SectionRanking};
     #[pymodule_export]
@@ -69,16 +87,23 @@ mod _core {
     }
 }
 
+/// Keeps the memory of a process that runs for days from growing by holes.
+///
+/// One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
+/// back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
+/// allocator cannot be told.
 #[pyfunction]
 fn limit_allocator() -> bool {
     allocator::limit()
 }
 
+/// The version of libpcap in its own words.
 #[pyfunction]
 fn libpcap_version() -> String {
     crate::capture::libpcap_version()
 }
 
+/// Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included.
 #[pyfunction]
 fn list_interfaces(py: Python<'_>) -> PyResult<Vec<engine::InterfaceInfo>> {
     let infos = py.detach(crate::capture::interfaces::list)?;

@@ -46,6 +46,28 @@ impl Selection {
         there.iter().filter(|info| self.means(info)).map(|info| info.name.clone()).collect()
     }
 
+    /// The names meant at the start, of which there is at least one; or why there is none, with what to do.
+    pub fn find(&self, there: &[Info]) -> Result<Vec<String>, String> {
+        for name in self.exact() {
+            match there.iter().find(|info| info.name == *name) {
+                None => return Err(format!("no interface {name} ({})", listed(there))),
+                Some(info) if !info.up && !is_pseudo(info) => {
+                    return Err(format!("interface {name} is down: bring it up with 'ip link set {name} up'"));
+                }
+                Some(_) => {}
+            }
+        }
+        let meant = self.select(there);
+        if !meant.is_empty() {
+            return Ok(meant);
+        }
+        let globs = self.wanted.join(" or ");
+        let which = if globs.is_empty() { String::new() } else { format!(" like {globs}") };
+        let but =
+            if self.excluded.is_empty() { String::new() } else { format!(" but {}", self.excluded.join(" and ")) };
+        Err(format!("no interface{which}{but} is up ({})", listed(there)))
+    }
+
     /// Given by name, without wildcards: these have to be there.
     pub fn exact(&self) -> impl Iterator<Item = &String> {
         self.wanted.iter().filter(|name| !name.contains(['*', '?']))
@@ -59,9 +81,20 @@ impl Selection {
         if self.exact().any(|name| *name == info.name) {
             return true;
         }
-        let is_pseudo = PSEUDO.iter().any(|glob| WildMatch::new(glob).matches(&info.name));
-        info.up && !is_pseudo && (self.wanted.is_empty() || matches(&self.wanted))
+        info.up && !is_pseudo(info) && (self.wanted.is_empty() || matches(&self.wanted))
     }
+}
+
+fn is_pseudo(info: &Info) -> bool {
+    PSEUDO.iter().any(|glob| WildMatch::new(glob).matches(&info.name))
+}
+
+/// The network interfaces that there are, as part of a sentence.
+fn listed(there: &[Info]) -> String {
+    let network = there.iter().filter(|info| !is_pseudo(info));
+    let names: Vec<_> =
+        network.map(|Info { name, up, .. }| format!("{name}{}", if *up { "" } else { " (down)" })).collect();
+    if names.is_empty() { "there is none".into() } else { format!("there are: {}", names.join(", ")) }
 }
 
 #[cfg(test)]
@@ -98,5 +131,24 @@ mod tests {
             let selection = Selection { wanted: owned(wanted), excluded: owned(excluded) };
             assert_eq!(selection.select(&there()), owned(want), "{wanted:?} without {excluded:?}");
         }
+    }
+
+    #[test]
+    fn a_selection_of_nothing_says_what_there_is() {
+        let listed = "(there are: eth0, eth1 (down), lo, docker0)";
+        let table: &[(&[&str], &[&str], String)] = &[
+            (&["wlan0"], &[], format!("no interface wlan0 {listed}")),
+            (&["nosuch*"], &[], format!("no interface like nosuch* is up {listed}")),
+            (&["eth1*", "x?"], &[], format!("no interface like eth1* or x? is up {listed}")),
+            (&[], &["*"], format!("no interface but * is up {listed}")),
+            (&["lo", "eth1"], &[], "interface eth1 is down: bring it up with 'ip link set eth1 up'".into()),
+        ];
+        let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        for (wanted, excluded, want) in table {
+            let selection = Selection { wanted: owned(wanted), excluded: owned(excluded) };
+            assert_eq!(selection.find(&there()).unwrap_err(), *want);
+        }
+        let found = Selection { wanted: owned(&["any", "nosuch*"]), excluded: vec![] }.find(&there());
+        assert_eq!(found, Ok(vec!["any".to_owned()]));
     }
 }

@@ -11,7 +11,7 @@ mod silence;
 mod stream;
 mod turns;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,11 +76,20 @@ pub struct Files {
     filters: Filters,
     snaplen: usize,
     news: Bell,
+    /// What some paths are called.
+    names: HashMap<PathBuf, String>,
 }
 
 /// Reads files until their end; `opened` is told when all were looked at.
-pub fn run(job: Job, paths: Vec<PathBuf>, filter: Option<String>, snaplen: u32, opened: &Opened) -> Result<(), Error> {
-    match Files::open(job, paths, filter, snaplen) {
+pub fn run(
+    job: Job,
+    paths: Vec<PathBuf>,
+    names: HashMap<PathBuf, String>,
+    filter: Option<String>,
+    snaplen: u32,
+    opened: &Opened,
+) -> Result<(), Error> {
+    match Files::open(job, paths, names, filter, snaplen) {
         Ok(files) => {
             opened.tell(Ok(()));
             files.run()
@@ -94,10 +103,17 @@ pub fn run(job: Job, paths: Vec<PathBuf>, filter: Option<String>, snaplen: u32, 
 
 impl Files {
     /// Looks at all of them, so that what is wrong with one is known at once.
-    pub fn open(job: Job, paths: Vec<PathBuf>, filter: Option<String>, snaplen: u32) -> Result<Self, Error> {
+    pub fn open(
+        job: Job,
+        paths: Vec<PathBuf>,
+        names: HashMap<PathBuf, String>,
+        filter: Option<String>,
+        snaplen: u32,
+    ) -> Result<Self, Error> {
         if paths.is_empty() {
             return Err(Error::NoInterface("no file to read".into()));
         }
+        job.begin();
         let mut files = Self {
             unopened: VecDeque::new(),
             open: Vec::new(),
@@ -105,9 +121,10 @@ impl Files {
             // The largest that there is cuts nothing of what somebody captured with a larger one.
             snaplen: if snaplen < DEFAULT_SNAPLEN { snaplen as usize } else { usize::MAX },
             news: Bell::new()?,
+            names,
             job,
         };
-        *lock(&files.job.shared.names) = paths.iter().map(|path| name_of(path)).collect();
+        *lock(&files.job.shared.names) = paths.iter().map(|path| called(path, &files.names)).collect();
         let is_only = paths.len() == 1;
         for path in paths {
             if files.job.is_ending() {
@@ -120,7 +137,7 @@ impl Files {
     }
 
     fn look_at(&mut self, path: PathBuf, is_only: bool) -> Result<(), Error> {
-        let mut stream = open(&path, pace(is_only, self.job.workers), &self.news)?;
+        let mut stream = open(&path, &self.names, pace(is_only, self.job.workers), &self.news)?;
         if stream.pipe.is_some() {
             self.listen_to(&mut stream)?;
         } else {
@@ -167,7 +184,7 @@ impl Files {
     pub fn run(self) -> Result<(), Error> {
         let (count, shared) = (self.job.workers, self.job.shared.clone());
         let collector = Collector::new(count, Overflow::Wait);
-        let Self { job, unopened, open, filters, snaplen, news } = self;
+        let Self { job, unopened, open, filters, snaplen, news, names } = self;
         let settings = &job.pipeline;
         let intervals = Intervals::new(job.interval);
         let points = Points::default();
@@ -181,6 +198,7 @@ impl Files {
             filters,
             snaplen,
             news,
+            names,
             missing,
             is_overdue: false,
             is_crowded: false,
@@ -205,8 +223,17 @@ fn pace(is_only: bool, workers: usize) -> Pace {
     }
 }
 
-fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Stream, Error> {
-    let file = CaptureFile::open(path, pace, news)?;
+fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<Stream, Error> {
+    let name = called(path, names);
+    let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
+        Error::File { reason, .. } => Error::File { path: name.clone(), reason },
+        other => other,
+    })?;
     let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
-    Ok(Stream::new(name_of(path), InOrder::new(file), pipe))
+    Ok(Stream::new(name, InOrder::new(file), pipe))
+}
+
+/// What a file is called: by its path, unless it was given another name.
+fn called(path: &Path, names: &HashMap<PathBuf, String>) -> String {
+    names.get(path).cloned().unwrap_or_else(|| name_of(path))
 }

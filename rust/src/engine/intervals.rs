@@ -43,6 +43,17 @@ impl Intervals {
         }
     }
 
+    /// Opens the first interval, which begins at `ts` and ends where an aligned one does.
+    pub fn begin_at(&mut self, ts: Timestamp) {
+        self.open_at(ts);
+        self.open = self.open.map(|(_, end)| (ts, end));
+    }
+
+    /// The open interval ends early, at `ts`. None is without any length.
+    pub fn end_at(&mut self, ts: Timestamp) {
+        self.open = self.open.map(|(start, end)| (start, ts.min(end).max(start.plus(1))));
+    }
+
     /// The open interval.
     pub fn open(&self) -> Option<(Timestamp, Timestamp)> {
         self.open
@@ -80,6 +91,21 @@ mod tests {
         assert_eq!(intervals.take(), Some((at(1_230), at(1_240))));
         intervals.open_at(at(-1));
         assert_eq!(intervals.take(), Some((at(-10), at(0))));
+    }
+
+    #[test]
+    fn the_first_interval_begins_and_the_last_one_ends_when_it_does() {
+        let mut intervals = Intervals::new(10 * SECOND);
+        intervals.begin_at(at(1_234));
+        assert_eq!(intervals.take(), Some((at(1_234), at(1_240))));
+        intervals.open_at(at(1_240));
+        intervals.end_at(at(1_243));
+        assert_eq!(intervals.take(), Some((at(1_240), at(1_243))));
+        for (end, want) in [(at(1_260), at(1_260)), (at(1_250), at(1_250).plus(1)), (at(1_300), at(1_260))] {
+            intervals.open_at(at(1_250));
+            intervals.end_at(end);
+            assert_eq!(intervals.take(), Some((at(1_250), want)));
+        }
     }
 
     #[test]

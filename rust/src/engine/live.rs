@@ -33,8 +33,14 @@ pub fn run(job: Job, selection: Selection, settings: Settings, opened: &Opened) 
     let clocks = Arc::new(Clocks::new(machine::read));
     let member = |number| Member::new(number, &job, &collector, &post, &clocks);
     let mut members: Vec<_> = (0..job.workers).map(member).collect();
-    members.iter_mut().for_each(Member::begin);
-    let scout = Scout::new(job.clone(), post, selection, settings);
+    let mut scout = Scout::new(job.clone(), post, selection, settings);
+    if !scout.open(opened) {
+        return Ok(());
+    }
+    // The capture begins now: until here the sources were opened.
+    job.begin();
+    let start = members[0].now();
+    members.iter_mut().for_each(|member| member.begin(start));
     let first = members.remove(0);
     std::thread::scope(|scope| {
         // When one cannot be started, those that were end as well.
@@ -43,7 +49,7 @@ pub fn run(job: Job, selection: Selection, settings: Settings, opened: &Opened) 
             job.shared.bell.ring();
             Error::from(error)
         };
-        let scouting = start("netmon-scout".into()).spawn_scoped(scope, move || scout.run(opened)).map_err(stop)?;
+        let scouting = start("netmon-scout".into()).spawn_scoped(scope, move || scout.run()).map_err(stop)?;
         let mut threads = vec![scouting];
         for (at, member) in (1..).zip(members) {
             let worker = start(format!("netmon-worker-{at}")).spawn_scoped(scope, move || member.run());

@@ -1,6 +1,7 @@
 //! Captures with packets that make a stage panic: one is passed over, the next one ends the capture, and neither takes
 //! away what was counted.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ fn write(name: &str, frames: &[Frame]) -> PathBuf {
 fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, Option<String>) {
     let path = write(&format!("{name}-{workers}"), frames);
     let engine = Engine::start(Settings {
-        source: Source::Files(vec![path.clone()]),
+        source: Source::Files(vec![path.clone()], HashMap::new()),
         capture: live::Settings {
             filter: None,
             tunnels: true,

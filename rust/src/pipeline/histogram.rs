@@ -13,7 +13,7 @@ mod sizes;
 use std::sync::LazyLock;
 
 pub use buckets::Buckets;
-use buckets::MAX_HALVINGS;
+pub use buckets::MAX_HALVINGS;
 pub use sizes::Sizes;
 
 use crate::pipeline::packet::SECOND;
@@ -141,9 +141,10 @@ impl Histogram {
         }
         self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
-        self.count += other.count;
-        self.sum += other.sum;
-        self.zero_count += other.zero_count;
+        // What another machine wrote may be near the end of the numbers.
+        self.count = self.count.saturating_add(other.count);
+        self.sum = self.sum.saturating_add(other.sum);
+        self.zero_count = self.zero_count.saturating_add(other.zero_count);
         self.buckets.merge(&other.buckets);
     }
 
@@ -159,7 +160,7 @@ impl Histogram {
         }
         let mut seen = self.zero_count;
         let at = self.buckets.iter().position(|bucket| {
-            seen += bucket;
+            seen = seen.saturating_add(bucket);
             seen >= rank
         })?;
         let width = f64::from(1_u16 << self.buckets.halvings());

@@ -4,6 +4,7 @@
 //! Rows are kept sorted by their key, so equal contents are equal values. Merging never drops a row;
 //! [`Snapshot::folded`] does, and says so.
 
+mod binary;
 mod fold;
 mod json;
 mod point;
@@ -24,6 +25,7 @@ use super::decode::{Endpoint, Undecoded};
 use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
+pub use binary::{Field, Unreadable, pack, unpack};
 pub use point::Point;
 pub use rank::{Key, Matching, Ranking};
 pub use remarkable::{keep, remarkable};
@@ -31,7 +33,7 @@ use rows::merge_rows;
 pub use rows::sort_rows;
 pub use sum::Sum;
 pub use tally::Tally;
-pub use window::Window;
+pub use window::{Window, settled};
 
 /// The row for what did not fit under the caps on hosts and sections.
 pub const OTHER: &str = "~other";

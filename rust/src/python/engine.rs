@@ -1,10 +1,11 @@
 //! `Engine`: a capture as Python drives it.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::{PyEOFError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyEOFError, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::CaptureError;
@@ -15,40 +16,80 @@ use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
 use crate::pipeline::{self, aggregate};
 
+/// libpcap takes sizes as 32 bits with a sign.
+const MAX_BYTES: u32 = i32::MAX as u32;
+
+/// A whole number of Python, however large; one beyond 64 bits is the nearest that there is.
+#[derive(Clone, Copy)]
+struct Whole(i64);
+
+impl<'py> FromPyObject<'_, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(number: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let py = number.py();
+        match number.extract::<i64>() {
+            Err(error) if error.is_instance_of::<PyOverflowError>(py) => {
+                Ok(Self(if number.lt(0)? { i64::MIN } else { i64::MAX }))
+            }
+            whole => whole.map(Self),
+        }
+    }
+}
+
+impl Whole {
+    fn within(self, name: &str, least: u32, most: u32) -> PyResult<u32> {
+        let fits = u32::try_from(self.0).ok().filter(|number| (least..=most).contains(number));
+        fits.ok_or_else(|| PyValueError::new_err(format!("{name} must be {least} to {most}, not {}", self.0)))
+    }
+}
+
 /// Signals are looked at this often while waiting.
 const STEP: Duration = Duration::from_millis(100);
 
+/// An interface that can be captured from.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct InterfaceInfo(pub Info);
 
 #[pymethods]
 impl InterfaceInfo {
+    /// As the system calls it.
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
     }
 
+    /// What libpcap says it is.
     #[getter]
     fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
     }
 
+    /// Its addresses.
     #[getter]
     fn addresses(&self) -> Vec<String> {
         self.0.addresses.clone()
     }
 
+    /// It is up.
     #[getter]
     fn up(&self) -> bool {
         self.0.up
     }
 
+    /// It is a loopback.
     #[getter]
     fn loopback(&self) -> bool {
         self.0.loopback
     }
+
+    fn __repr__(&self) -> String {
+        let state = if self.0.up { "up" } else { "down" };
+        format!("<InterfaceInfo {} {state}: {}>", self.0.name, self.0.addresses.join(" "))
+    }
 }
 
+/// A running capture. Made stopped; `start` opens the sources.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Engine {
     settings: Mutex<Option<Settings>>,
@@ -61,42 +102,38 @@ pub struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (
-        *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], filter = None,
-        snaplen = DEFAULT_SNAPLEN, buffer_size = None, promiscuous = true,
-        interval = 1.0, section_depth = 1, timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
-        response_timeout = 3600.0, workers = 1,
+        *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
+        snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
+        interval = 1.0, section_depth = Whole(1), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
+        response_timeout = 3600.0, workers = Whole(1),
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
         read: Vec<PathBuf>,
+        names: HashMap<PathBuf, String>,
         filter: Option<String>,
-        snaplen: u32,
-        buffer_size: Option<u32>,
+        snaplen: Whole,
+        buffer_size: Option<Whole>,
         promiscuous: bool,
         interval: f64,
-        section_depth: usize,
+        section_depth: Whole,
         timeout: Option<f64>,
         exchanges: bool,
         decode_tunnels: bool,
         count_copies: bool,
         response_timeout: f64,
-        workers: usize,
+        workers: Whole,
     ) -> PyResult<Self> {
-        if !(1..=MAX_WORKERS).contains(&workers) {
-            return Err(PyValueError::new_err(format!("workers must be 1 to {MAX_WORKERS}, not {workers}")));
-        }
-        if snaplen == 0
-            || snaplen > i32::MAX as u32
-            || buffer_size.is_some_and(|size| size == 0 || size > i32::MAX as u32)
-        {
-            return Err(PyValueError::new_err("snaplen and buffer_size must be positive and below 2 GiB"));
-        }
+        let workers = workers.within("workers", 1, MAX_WORKERS as u32)? as usize;
+        let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
+        let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
+        let section_depth = section_depth.within("section_depth", 1, u32::MAX)? as usize;
         let source = if read.is_empty() {
             Source::Live(Selection { wanted: interfaces, excluded: exclude_interfaces })
         } else {
-            Source::Files(read)
+            Source::Files(read, names)
         };
         let aggregate = aggregate::Settings { section_depth, exchanges, ..aggregate::Settings::default() };
         let waiting_idle = duration("response_timeout", response_timeout, 0.0)?;
@@ -119,6 +156,9 @@ impl Engine {
         Ok(Self { settings: Mutex::new(Some(settings)), running: OnceLock::new(), pid: std::process::id() })
     }
 
+    /// Opens the sources and starts the capture threads.
+    ///
+    /// Raises PermissionError, SourceError, FilterError.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture was started before"))?;
@@ -132,6 +172,9 @@ impl Engine {
         }
     }
 
+    /// The next snapshot, waiting at most `timeout` seconds with the interpreter released; None if none came.
+    ///
+    /// Raises StopIteration's place-holder EOFError at the end, CaptureError when the capture failed.
     fn next(&self, py: Python<'_>, timeout: f64) -> PyResult<Option<Snapshot>> {
         let running = self.running()?;
         let deadline = Instant::now() + duration("timeout", timeout, 0.0)?;
@@ -147,6 +190,9 @@ impl Engine {
         }
     }
 
+    /// Stops and joins. Idempotent, returns within 0.3 s, safe from any thread.
+    ///
+    /// What was counted until now can still be read with `next`.
     fn close(&self, py: Python<'_>) {
         if let Some(running) = self.running.get() {
             // In a forked child there is no thread to wait for.
@@ -156,11 +202,13 @@ impl Engine {
         }
     }
 
+    /// The names being captured from now; files by their path.
     #[getter]
     fn interfaces(&self) -> Vec<String> {
         self.running.get().map(engine::Engine::interfaces).unwrap_or_default()
     }
 
+    /// Takes what the capture had to say since last asked, as (level, message), safe to show; bounded.
     fn log(&self) -> Vec<(&'static str, String)> {
         let log = self.running.get().map(engine::Engine::take_log).unwrap_or_default();
         log.into_iter().map(|(level, message)| (level_name(level), legible(&message))).collect()

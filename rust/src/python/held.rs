@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::Python;
 
-use crate::pipeline::snapshot::{Snapshot, Sum};
+use crate::pipeline::snapshot::{self, Snapshot, Sum};
 
 /// Rows that are freed where they are: less than a thread is worth.
 const FEW: usize = 1_000;
@@ -26,6 +26,11 @@ impl Held {
 
     pub fn share(&self) -> Arc<Snapshot> {
         self.made().clone()
+    }
+
+    /// The sum of both, made when somebody looks at it. It holds on to a few snapshots at the most.
+    pub fn plus(&self, other: Arc<Snapshot>) -> Self {
+        Self::new(snapshot::settled(self.sum().plus(other)))
     }
 
     fn made(&self) -> &Arc<Snapshot> {

@@ -24,6 +24,7 @@ impl Wanted {
     }
 }
 
+/// The hosts of a snapshot in some order. Ranks are computed once, pages are selected: no call sorts all rows.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct HostRanking {
     snapshot: Held,
@@ -39,26 +40,30 @@ impl HostRanking {
 
 #[pymethods]
 impl HostRanking {
+    /// How many hosts match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
+    /// At most `n` hosts after the first `offset`.
     pub fn page(&self, py: Python<'_>, offset: usize, n: usize) -> Vec<Host> {
         let page = py.detach(|| self.ranking.page(offset, n));
         page.into_iter().map(|at| Host(self.snapshot.hosts[at].clone())).collect()
     }
 
+    /// Hits of all that match.
     #[getter]
     fn hits(&self) -> u64 {
-        self.ranking.positions().map(|at| self.snapshot.hosts[at].counts.hits()).sum()
+        self.ranking.positions().map(|at| self.snapshot.hosts[at].counts.hits()).fold(0, u64::saturating_add)
     }
 
+    /// How many hosts come before the one of this name; None when it is not among them.
     fn position(&self, name: &str) -> Option<usize> {
         self.snapshot.position(name).and_then(|at| self.ranking.rank(at))
     }
 }
 
-/// Sections of one host, or of all.
+/// The sections of all hosts of a snapshot in some order, as `HostRanking`; `Section.host` says whose it is.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct SectionRanking {
     snapshot: Held,
@@ -74,15 +79,18 @@ impl SectionRanking {
 
 #[pymethods]
 impl SectionRanking {
+    /// How many sections match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
+    /// At most `n` sections after the first `offset`.
     pub fn page(&self, py: Python<'_>, offset: usize, n: usize) -> Vec<Section> {
         let page = py.detach(|| self.ranking.page(offset, n));
         page.into_iter().map(|(host, at)| Section::new(&self.snapshot.hosts[host], at)).collect()
     }
 
+    /// How many sections come before this one; None when it is not among them.
     fn position(&self, host: &str, path: &str) -> Option<usize> {
         let at = self.snapshot.position(host)?;
         let section = self.snapshot.hosts[at].position(path)?;
@@ -90,7 +98,7 @@ impl SectionRanking {
     }
 }
 
-/// Sections of one host.
+/// The sections of one host in some order, as `HostRanking`.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct PathRanking {
     host: std::sync::Arc<crate::pipeline::snapshot::Host>,
@@ -106,14 +114,17 @@ impl PathRanking {
 
 #[pymethods]
 impl PathRanking {
+    /// How many sections match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
+    /// At most `n` sections after the first `offset`.
     pub fn page(&self, offset: usize, n: usize) -> Vec<Section> {
         self.ranking.page(offset, n).into_iter().map(|at| Section::new(&self.host, at)).collect()
     }
 
+    /// How many sections come before the one of this path; None when it is not among them.
     fn position(&self, path: &str) -> Option<usize> {
         self.host.position(path).and_then(|at| self.ranking.rank(at))
     }

@@ -1,6 +1,7 @@
 //! The inputs, being read: each is opened when its time has come, refilled while it has more, and closed at its end.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
 
 use super::filters::{Filters, Sieve};
 use super::points::Points;
@@ -26,6 +27,8 @@ pub struct Reading<'a> {
     pub snaplen: usize,
     /// Rung by pipes that have something to say.
     pub news: Bell,
+    /// What some paths are called.
+    pub names: HashMap<PathBuf, String>,
     /// Not handed over yet, for want of an interval.
     pub missing: Missing,
     /// The next file's time has come, and too many are open.
@@ -144,7 +147,7 @@ impl Reading<'_> {
         // A packet or two that were written late make no overlap.
         self.open.iter_mut().filter(|stream| stream.packets.is_ending()).for_each(|stream| stream.leave(points));
         let pace = pace(self.open.is_empty(), self.job.workers);
-        self.open.push(open(&path, pace, &self.news)?);
+        self.open.push(open(&path, &self.names, pace, &self.news)?);
         Ok(true)
     }
 

@@ -61,7 +61,7 @@ impl Reading<'_> {
             Turn::Of { .. } | Turn::Quiet => until_end.map(|nanos| now.instant + Duration::from_nanos(nanos)),
         };
         let again = self.open.iter().filter_map(|stream| stream.look_again(now.instant));
-        let until = again.chain(due).chain(self.job.deadline).min();
+        let until = again.chain(due).chain(self.job.deadline()).min();
         let pause = until.map_or(LONG, |until| until.saturating_duration_since(now.instant));
         wait(&[self.news.as_fd()], &self.job.shared.bell, pause + Duration::from_millis(1))?;
         self.news.hush();

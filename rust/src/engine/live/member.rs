@@ -93,22 +93,30 @@ impl Member {
         }
     }
 
-    /// Opens the first interval.
-    pub fn begin(&mut self) {
+    /// The time in snapshots.
+    pub fn now(&mut self) -> Timestamp {
         self.look();
-        self.intervals.open_at(self.time.label(self.time.now));
+        self.time.label(self.time.now)
+    }
+
+    /// Opens the first interval, which begins at the same time for all workers: now.
+    pub fn begin(&mut self, start: Timestamp) {
+        self.look();
+        self.intervals.begin_at(start);
     }
 
     /// Captures until the end. When this worker ends, for whatever reason, all do.
     pub fn run(mut self) -> Result<(), Error> {
         let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
         let result = self.going_on(Self::capture);
+        let (end, until) = self.end();
         let result = result.and_then(|result| {
             result?;
-            self.going_on(Self::drain)?;
-            self.going_on(|member| member.pipeline.finish())
+            self.going_on(|member| member.drain(until))?;
+            self.going_on(|member| member.finish_at(end))
         });
-        self.close_interval();
+        // Where it failed, there is one left.
+        self.close_last(end);
         self.parting.drain(..).for_each(|parting| self.open.push(parting.interface));
         live::close(std::mem::take(&mut self.open));
         result
@@ -177,9 +185,15 @@ impl Member {
 
     /// Takes a batch from every interface. Returns whether one of them has more.
     fn take_packets(&mut self) -> bool {
+        self.take_packets_that(|_| true)
+    }
+
+    fn take_packets_that(&mut self, is_meant: impl Fn(&Packet<'_>) -> bool) -> bool {
         self.look();
         let (mut open, mut parting) = (std::mem::take(&mut self.open), std::mem::take(&mut self.parting));
-        let taken = catch_unwind(AssertUnwindSafe(|| (self.take_from(&mut open), self.take_last(&mut parting))));
+        let taken = catch_unwind(AssertUnwindSafe(|| {
+            (self.take_from(&mut open, &is_meant), self.take_last(&mut parting, &is_meant))
+        }));
         // The handles stay open whatever came of it.
         (self.open, self.parting) = (open, parting);
         let (is_busy, is_parting_busy) = taken.unwrap_or_else(|panic| resume_unwind(panic));
@@ -191,10 +205,11 @@ impl Member {
         is_busy || is_parting_busy
     }
 
-    fn take_from(&mut self, open: &mut [Interface]) -> bool {
+    fn take_from(&mut self, open: &mut [Interface], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
         let (mut is_busy, time) = (false, self.time);
         for interface in open {
-            match interface.dispatch(BATCH, |stamp, steady| time.is_before(stamp, steady), |packet| self.push(packet)) {
+            let is_before = |stamp, steady| time.is_before(stamp, steady);
+            match interface.dispatch(BATCH, is_before, |packet| self.push_if(packet, is_meant)) {
                 Ok(taken) => is_busy |= taken == BATCH,
                 Err(error) => self.failed.push((interface.opening, error.to_string())),
             }
@@ -203,12 +218,12 @@ impl Member {
     }
 
     /// What the handles that are given up still hold. One that fails tells so once, and then hands over the rest.
-    fn take_last(&mut self, parting: &mut [Parting]) -> bool {
+    fn take_last(&mut self, parting: &mut [Parting], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
         let (mut is_busy, time) = (false, self.time);
         for Parting { interface, .. } in parting {
             let is_before = |stamp, steady| time.is_before(stamp, steady);
-            let taken = interface.dispatch(BATCH, is_before, |packet| self.push(packet)).unwrap_or_default();
-            is_busy |= taken == BATCH;
+            let taken = interface.dispatch(BATCH, is_before, |packet| self.push_if(packet, is_meant));
+            is_busy |= taken.unwrap_or_default() == BATCH;
         }
         is_busy
     }
@@ -232,6 +247,12 @@ impl Member {
             let mut interface = self.open.remove(at);
             interface.end_at(until);
             self.parting.push(Parting { interface, until: Instant::now() + SETTLING, has_failed: false });
+        }
+    }
+
+    fn push_if(&mut self, packet: &Packet<'_>, is_meant: &impl Fn(&Packet<'_>) -> bool) {
+        if is_meant(packet) {
+            self.push(packet);
         }
     }
 
@@ -350,7 +371,7 @@ impl Member {
     /// How long nothing needs to be done if no packet comes.
     fn pause(&mut self) -> Duration {
         self.look();
-        let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline);
+        let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline());
         let until_deadline = deadlines.map(|deadline| deadline.saturating_duration_since(Instant::now())).min();
         let now = self.time.label(self.time.now);
         let end = self.intervals.end().map_or(now, |end| end.plus(GRACE + until_several_end(self.job.interval)));
@@ -358,11 +379,30 @@ impl Member {
         until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
     }
 
-    /// What the kernel still holds was captured before the end, and counts.
-    fn drain(&mut self) {
+    /// When the capture ends, in the time of snapshots and by the wall clock: now, or when its time was up.
+    fn end(&mut self) -> (Timestamp, Timestamp) {
+        let overtime = -i64::try_from(self.job.overtime().as_nanos()).unwrap_or(i64::MAX);
+        let end = self.now().plus(overtime);
+        (end, self.time.wall.plus(overtime))
+    }
+
+    /// What was captured until the end counts, and the last interval ends there.
+    fn finish_at(&mut self, end: Timestamp) {
+        self.close_through(end);
+        self.pipeline.finish();
+        self.close_last(end);
+    }
+
+    fn close_last(&mut self, end: Timestamp) {
+        self.intervals.end_at(end);
+        self.close_interval();
+    }
+
+    /// Takes what the kernel still holds and was stamped until then.
+    fn drain(&mut self, until: Timestamp) {
         std::thread::sleep(SETTLING);
         let deadline = Instant::now() + DRAINING;
-        while self.take_packets() && Instant::now() < deadline {}
+        while self.take_packets_that(|packet| packet.ts <= until) && Instant::now() < deadline {}
         self.post.wait_for_all(DRAINING);
         self.read_mail();
         self.read_drops();

@@ -1,8 +1,8 @@
 //! Workers without interfaces, on clocks that a test moves: what becomes of intervals, connections and exchanges when the
 //! wall clock is set.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use super::super::super::queue::{Next, Overflow, Queue};
@@ -33,7 +33,11 @@ struct Machine {
 
 impl Machine {
     fn new(workers: usize) -> Self {
-        let (passed, set_by) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(START)));
+        Self::new_at(workers, START)
+    }
+
+    fn new_at(workers: usize, start: i64) -> Self {
+        let (passed, set_by) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicI64::new(start)));
         let (passes, is_set) = (passed.clone(), set_by.clone());
         let clocks = Arc::new(Clocks::new(move || {
             let steady = passes.load(Ordering::Relaxed);
@@ -43,12 +47,13 @@ impl Machine {
         let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names });
         let aggregate = aggregate::Settings { exchanges: true, ..Default::default() };
         let pipeline = crate::pipeline::Settings { aggregate, ..Default::default() };
-        let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, deadline: None });
+        let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, timeout: None, began: OnceLock::new() });
         let collector = Arc::new(Collector::new(workers, Overflow::Merge));
         let post = Arc::new(Post::new(workers).unwrap());
         let mut members: Vec<_> =
             (0..workers).map(|number| Member::new(number, &job, &collector, &post, &clocks)).collect();
-        members.iter_mut().for_each(Member::begin);
+        let start = members[0].now();
+        members.iter_mut().for_each(|member| member.begin(start));
         let talk = |number: u16| (Forge::new(Wire { client_port: 40_000 + number, ..Wire::default() }), 0);
         Self { passed, set_by, job, members, talks: (0..8).map(talk).collect(), got: Vec::new() }
     }
@@ -70,9 +75,22 @@ impl Machine {
             member.read_mail();
             member.keep_time();
         }
+        self.collect();
+    }
+
+    fn collect(&mut self) {
         while let Next::Snapshot(snapshot) = self.job.shared.queue.pop(Duration::ZERO) {
             self.got.push(*snapshot);
         }
+    }
+
+    /// The capture ends.
+    fn finish(&mut self) {
+        for member in &mut self.members {
+            let end = member.now();
+            member.finish_at(end);
+        }
+        self.collect();
     }
 
     /// What a side says on a connection now, stamped by the wall clock; the kernel hands it over when it is taken.
@@ -190,6 +208,21 @@ fn after_sleep_of_the_machine_some_empty_intervals_are_made_up_and_no_step_is_to
     let spans = machine.got.iter().filter_map(|snapshot| snapshot.span);
     let covered: u64 = spans.map(|(start, end)| end.since(start) / SECOND as u64).sum();
     assert!((u64::from(MAX_CATCH_UP)..).contains(&covered) && covered < 310, "{covered} s");
+}
+
+#[test]
+fn the_first_and_the_last_interval_cover_what_was_captured_and_no_more() {
+    for workers in [1, 3] {
+        let mut machine = Machine::new_at(workers, START + 2 * SECOND / 5);
+        (0..66).for_each(|_| machine.pass(STEP));
+        machine.tell(0, 0, REQUEST);
+        machine.finish();
+        let spans: Vec<_> = machine.got.iter().filter_map(|snapshot| snapshot.span).collect();
+        let lengths: Vec<_> = spans.iter().map(|(start, end)| end.since(*start) / 1_000_000).collect();
+        assert_eq!(lengths, [600, 1000, 1000, 700]);
+        assert!(spans.windows(2).all(|pair| pair[0].1 == pair[1].0));
+        assert_eq!(machine.got.last().map(|snapshot| snapshot.counts.requests), Some(1));
+    }
 }
 
 #[test]

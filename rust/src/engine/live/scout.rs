@@ -14,7 +14,7 @@ use crate::capture::interfaces::{self, Info, Selection};
 use crate::capture::links::Links;
 use crate::capture::live::{self, Interface, Settings};
 use crate::capture::wait::wait;
-use crate::capture::{BUFFER_BUDGET, Error, KNOWN_LINK_TYPES, clocks, traffic};
+use crate::capture::{BUFFER_BUDGET, Error, clocks, traffic};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
 
@@ -67,6 +67,8 @@ pub struct Scout {
     /// Bytes that went over each interface until the last look.
     passed: HashMap<String, u64>,
     next_scan: Instant,
+    /// Where the kernel tells of interfaces that come up and go down.
+    links: Option<Links>,
 }
 
 impl Scout {
@@ -83,28 +85,30 @@ impl Scout {
             spent: 0,
             passed: traffic::read(),
             next_scan: Instant::now() + RESCAN,
+            links: None,
         }
     }
 
-    /// Opens what there is, tells whether that went well, and looks after it until the end.
-    pub fn run(mut self, opened: &Opened) -> Result<(), Error> {
+    /// Opens what there is, tells whether that went well, and returns it.
+    pub fn open(&mut self, opened: &Opened) -> bool {
         // Listened to first, so that what comes up meanwhile is not missed. Where that cannot be, looks are fewer.
-        let links = Links::listen().ok();
+        self.links = Links::listen().ok();
         let result = self.open_all();
-        let failed = result.is_err();
+        let is_open = result.is_ok();
         opened.tell(result);
-        if failed {
-            self.job.shared.bell.ring();
-            return Ok(());
-        }
+        is_open
+    }
+
+    /// Looks after what is open until the end.
+    pub fn run(mut self) -> Result<(), Error> {
         loop {
             let pause = self.next_scan.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-            let news = links.iter().map(AsFd::as_fd);
+            let news = self.links.iter().map(AsFd::as_fd);
             let sources: Vec<_> = news.chain([self.post.news_of_scout()]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? {
                 return Ok(());
             }
-            if links.as_ref().is_some_and(Links::hush) {
+            if self.links.as_ref().is_some_and(Links::hush) {
                 self.next_scan = self.next_scan.min(Instant::now() + LEAST_PAUSE);
             }
             self.read_mail();
@@ -117,15 +121,11 @@ impl Scout {
 
     fn open_all(&mut self) -> Result<(), Error> {
         let there = interfaces::list()?;
-        for name in self.selection.exact() {
-            if !there.iter().any(|info| info.name == *name) {
-                let names: Vec<&str> = there.iter().map(|info| info.name.as_str()).collect();
-                return Err(Error::NoInterface(format!("no interface {name} (there are: {})", names.join(" "))));
-            }
-        }
+        self.selection.find(&there).map_err(Error::NoInterface)?;
         let names = self.meant(&there);
         let (wanted, crowded) = self.plan(names);
-        for (name, result) in self.open(wanted, InterfaceState::Up) {
+        let mut refusal = None;
+        for (name, result) in self.add(wanted, InterfaceState::Up) {
             let Err(error) = result else { continue };
             // One of many may be unfit; what was asked for by name may not, and a missing right is everybody's.
             let is_named = self.selection.exact().any(|exact| *exact == name);
@@ -133,10 +133,13 @@ impl Scout {
                 return Err(error);
             }
             self.refuse(&name, &error.to_string());
+            refusal.get_or_insert_with(|| format!("{name}: {error}"));
         }
         crowded.iter().for_each(|name| self.refuse(name, &crowd()));
         if self.open.is_empty() && !self.job.shared.bell.is_rung() {
-            return Err(Error::NoInterface(format!("no interface to capture from ({KNOWN_LINK_TYPES})")));
+            let crowd = || crowded.first().map(|name| format!("{name}: {}", crowd()));
+            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no name is UTF-8".into());
+            return Err(Error::NoInterface(format!("no interface to capture from ({reason})")));
         }
         self.publish_names();
         Ok(())
@@ -155,7 +158,7 @@ impl Scout {
     }
 
     /// Opens interfaces and hands them to the workers. Tells for each what came of it.
-    fn open(&mut self, wanted: Vec<Wanted>, state: InterfaceState) -> Vec<(String, Result<(), Error>)> {
+    fn add(&mut self, wanted: Vec<Wanted>, state: InterfaceState) -> Vec<(String, Result<(), Error>)> {
         let mut told = Vec::with_capacity(wanted.len());
         for (Wanted { name, id, opening, buffer }, result) in self.open_together(wanted) {
             let result = result.map(|handles| {
@@ -281,7 +284,7 @@ impl Scout {
         let mut names = self.meant(&there);
         names.retain(|name| is_up(name) && !self.open.iter().any(|open| open.name == *name));
         let (wanted, crowded) = self.plan(names);
-        for (name, result) in self.open(wanted, InterfaceState::New) {
+        for (name, result) in self.add(wanted, InterfaceState::New) {
             match result {
                 Ok(()) => self.job.shared.log(Level::Info, format!("capturing on {name}")),
                 Err(error) => self.refuse(&name, &error.to_string()),

@@ -28,6 +28,8 @@ pub struct Step {
 pub struct Timeline {
     /// Now, in the time of packets and connections.
     pub now: Timestamp,
+    /// The same by the wall clock, which stamps packets.
+    pub wall: Timestamp,
     /// How far ahead of that the time of snapshots is.
     pub lead: i64,
     /// Steps of the wall clock so far.
@@ -45,12 +47,22 @@ impl Timeline {
     /// Time begins at the wall clock's.
     pub fn new(reading: Reading) -> Self {
         let origin = reading.wall.0.saturating_sub(reading.steady);
-        Self { now: reading.wall, lead: 0, steps: 0, origin, offset: 0, before: 0, stepped: reading.wall }
+        Self {
+            now: reading.wall,
+            wall: reading.wall,
+            lead: 0,
+            steps: 0,
+            origin,
+            offset: 0,
+            before: 0,
+            stepped: reading.wall,
+        }
     }
 
     /// Time passes. Tells when the wall clock was set meanwhile.
     pub fn follow(&mut self, reading: Reading) -> Option<Step> {
         self.now = Timestamp(reading.steady.saturating_add(self.origin));
+        self.wall = reading.wall;
         if self.now.since(self.stepped) > MAX_AGE {
             self.before = self.offset;
         }

@@ -118,12 +118,17 @@ impl<K: Key> Tally<K> {
 
     /// Of all keys that are meant.
     pub fn sum(&self, is_meant: impl Fn(K) -> bool) -> u64 {
-        self.0.iter().filter(|&&(key, _)| is_meant(key)).map(|&(_, count)| count).sum()
+        self.iter().filter(|&(key, _)| is_meant(key)).fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.0.iter().map(|&(_, count)| count).sum()
+        self.sum(|_| true)
+    }
+
+    /// In the order of the keys.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (K, u64)> + '_ {
+        self.0.iter().copied()
     }
 
     /// Most frequent first, ties by key.

@@ -65,7 +65,7 @@ fn interface() -> impl Strategy<Value = Interface> {
     })
 }
 
-fn snapshot() -> impl Strategy<Value = Snapshot> {
+pub fn snapshot() -> impl Strategy<Value = Snapshot> {
     (0i64..50, prop::collection::vec(host(), 0..5), prop::collection::vec(interface(), 0..4), 0u64..9).prop_map(
         |(start, hosts, interfaces, flows)| {
             let hosts = sorted(&hosts);

@@ -247,7 +247,7 @@ impl Part {
 }
 
 /// A sum, made now if it holds on to too much.
-fn settled(sum: Sum) -> Arc<Sum> {
+pub fn settled(sum: Sum) -> Arc<Sum> {
     if sum.pending() > MAX_PENDING {
         sum.get();
     }

@@ -1,0 +1,150 @@
+//! Bytes there and back, and bytes from anywhere.
+
+use super::super::tests::snapshot;
+use super::*;
+use crate::pipeline::histogram::SCALE;
+use crate::pipeline::http::{Ambiguity, Protocol};
+use proptest::prelude::*;
+
+fn exchange(second: i64) -> Exchange {
+    let side = |port| Endpoint { address: Ipv6Addr::LOCALHOST, port };
+    Exchange {
+        ts: Timestamp::new(second, 0),
+        client: side(50_000),
+        server: side(80),
+        interface: "lo".into(),
+        host: "a".into(),
+        section: "/x".into(),
+        method: Method::from_bytes(b"GET"),
+        status: Some(200),
+        request_bytes: 70,
+        response_bytes: 7_000,
+        latency: Some(12_000_000),
+        duration: Some(13_000_000),
+        connect: None,
+        request_time: Some(0),
+        transfer: Some(1_000_000),
+        retransmitted: 1,
+    }
+}
+
+/// A snapshot in which no table is empty.
+fn full() -> Snapshot {
+    let mut counts = Counts { requests: 3, responses: 300, ..Counts::default() };
+    counts.methods.add(Method::from_bytes(b"GET"), 3);
+    counts.statuses.add(200, 300);
+    counts.latency.record(crate::pipeline::histogram::Sample::new(12_000_000));
+    let section = Section { path: "/x".into(), counts: counts.clone() };
+    let host = Host {
+        name: "a".into(),
+        addresses: vec![Ipv6Addr::LOCALHOST],
+        counts: counts.clone(),
+        sections: vec![Arc::new(section)],
+        tcp: Tcp { opened: 1, ..Tcp::default() },
+    };
+    let mut capture = Capture { received: 1 << 40, ..Capture::default() };
+    capture.flows = Gauge { at: Timestamp(5), value: 6 };
+    capture.protocols.add(Protocol::Tls, 1);
+    capture.ambiguous_framing.add(Ambiguity::Fold, 2);
+    Snapshot {
+        span: Some((Timestamp(-1), Timestamp::new(9, 0))),
+        counts,
+        hosts: vec![Arc::new(host)],
+        interfaces: vec![Interface {
+            name: "lo".into(),
+            state: InterfaceState::Down,
+            since: Some(Timestamp(7)),
+            ..Interface::default()
+        }],
+        tcp: Tcp { segments: 9, ..Tcp::default() },
+        capture,
+        server_names: vec![ServerName { name: "b".into(), connections: 2 }],
+        exchanges: vec![exchange(1), exchange(2)],
+    }
+}
+
+proptest! {
+    #[test]
+    fn bytes_there_and_back_are_the_same(snapshot in snapshot()) {
+        prop_assert_eq!(unpack(&pack(&snapshot)), Ok(snapshot));
+    }
+
+    #[test]
+    fn every_number_comes_back(number in any::<u64>(), signed in any::<i64>(), wide in any::<u128>()) {
+        let packed = pack(&(number, (signed, wide)));
+        prop_assert_eq!(unpack(&packed), Ok((number, (signed, wide))));
+    }
+
+    #[test]
+    fn bytes_from_anywhere_are_read_or_refused(at in 0usize..2_000, byte in any::<u8>(), noise in prop::collection::vec(any::<u8>(), 0..200)) {
+        let mut damaged = pack(&full());
+        let at = at % damaged.len();
+        damaged[at] = byte;
+        let _ = unpack::<Snapshot>(&damaged);
+        let _ = unpack::<Snapshot>(&[&MAGIC[..], &[VERSION], &noise].concat());
+    }
+}
+
+#[test]
+fn each_table_of_a_snapshot_comes_back() {
+    assert_eq!(unpack(&pack(&full())), Ok(full()));
+    assert_eq!(unpack(&pack(&Snapshot::default())), Ok(Snapshot::default()));
+}
+
+/// A change of the layout needs another [`VERSION`]; then the numbers here are those of the new layout.
+#[test]
+fn the_layout_of_this_version_stays() {
+    let packed = pack(&full());
+    let sum = packed.iter().fold(0u64, |sum, &byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    assert_eq!((VERSION, packed.len(), sum), (1, 412, 14_477_357_790_859_216_725));
+}
+
+#[test]
+fn what_is_cut_anywhere_or_too_long_is_refused() {
+    let packed = pack(&full());
+    for len in 0..packed.len() {
+        assert!(unpack::<Snapshot>(&packed[..len]).is_err(), "{len}");
+    }
+    assert_eq!(unpack::<Snapshot>(&[&packed[..], &[0]].concat()), Err(Unreadable::Damaged));
+}
+
+#[test]
+fn other_versions_and_other_formats_are_named() {
+    let mut packed = pack(&full());
+    packed[MAGIC.len()] = 9;
+    assert_eq!(unpack::<Snapshot>(&packed), Err(Unreadable::Version(9)));
+    assert_eq!(unpack::<Snapshot>(b"{\"schema\": 1}"), Err(Unreadable::Foreign));
+}
+
+#[test]
+fn a_table_that_promises_more_rows_than_there_are_bytes_takes_no_memory() {
+    let mut promised = [&MAGIC[..], &[VERSION]].concat();
+    u64::MAX.put(&mut promised);
+    assert_eq!(unpack::<Vec<u64>>(&promised), Err(Unreadable::Damaged));
+}
+
+#[test]
+fn tables_out_of_order_are_refused() {
+    let reversed = |mut snapshot: Snapshot| {
+        snapshot.exchanges.reverse();
+        snapshot
+    };
+    assert_eq!(unpack::<Snapshot>(&pack(&reversed(full()))), Err(Unreadable::Damaged));
+    let twice = Snapshot { server_names: [full().server_names, full().server_names].concat(), ..full() };
+    assert_eq!(unpack::<Snapshot>(&pack(&twice)), Err(Unreadable::Damaged));
+}
+
+#[test]
+fn names_from_elsewhere_are_made_safe() {
+    let evil: Arc<str> = "evil\x1b[2J\u{202e}".into();
+    assert_eq!(unpack::<Arc<str>>(&pack(&evil)), Ok(Arc::from("evil\\x1b[2J\\xe2\\x80\\xae")));
+}
+
+#[test]
+fn sums_of_the_largest_numbers_stay_the_largest() {
+    let largest = Histogram::from_parts(u128::MAX, Some((1, 1)), 0, SCALE, -480, &[u64::MAX]).unwrap();
+    let mut merged = largest.clone();
+    merged.merge(&largest);
+    assert_eq!((merged.count(), merged.sum()), (u64::MAX, u128::MAX));
+    assert!(merged.quantile(0.5).is_some());
+}

@@ -1,0 +1,70 @@
+"""What ``help`` says: of the native module what its stub says, to the letter; of all else something, never private."""
+
+import ast
+import inspect
+import pydoc
+from pathlib import Path
+
+import netmon
+import pytest
+from netmon import Monitor, _core
+
+STUB = ast.parse((Path(netmon.__file__).parent / "_core.pyi").read_text())
+CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
+FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
+MADE = {"__new__", "__eq__", "__ne__", "__len__", "__add__", "__radd__"}
+"""Methods that Python documents itself."""
+
+
+def members(node):
+    """The methods of a class and of the classes it is made of."""
+    for base in node.bases:
+        if base.id in CLASSES:
+            yield from members(CLASSES[base.id])
+    yield from (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name not in MADE)
+
+
+TEXTS = {
+    **{name: ast.get_docstring(node) for name, node in (CLASSES | FUNCTIONS).items() if not name.startswith("_C")},
+    **{
+        f"{name}.{member.name}": ast.get_docstring(member)
+        for name, node in CLASSES.items()
+        if not name.startswith("_")
+        for member in members(node)
+    },
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_docstring_is_that_of_the_stub(name):
+    found = _core
+    for part in name.split("."):
+        found = inspect.getattr_static(found, part)
+    told = getattr(found, "__func__", found).__doc__
+    assert TEXTS[name], "the stub says what it is"
+    assert inspect.cleandoc(told or "") == TEXTS[name]
+
+
+def test_the_stub_names_every_member_that_is_public():
+    for name, node in CLASSES.items():
+        if not name.startswith("_"):
+            public = {member for member in vars(getattr(_core, name)) if not member.startswith("_")}
+            assert public <= {member.name for member in members(node)}, name
+
+
+@pytest.mark.parametrize("name", [name for name in netmon.__all__ if name != "__version__"])
+def test_every_public_name_has_a_docstring(name):
+    assert inspect.getdoc(getattr(netmon, name))
+
+
+@pytest.mark.parametrize("kind", [Monitor, netmon.AlertPolicy, netmon.Rule, netmon.Alert])
+def test_every_public_method_has_a_docstring(kind):
+    for name, member in vars(kind).items():
+        if not name.startswith("_") and callable(member):
+            assert inspect.getdoc(member), name
+
+
+def test_help_shows_nothing_private():
+    text = pydoc.plain(pydoc.render_doc(Monitor))
+    assert "_engine" not in text
+    assert not [name for name in inspect.signature(Monitor).parameters if name.startswith("_")]
