@@ -16,7 +16,8 @@ import namespaces
 import pytest
 from namespaces import CLIENT, SERVER
 from netmon import Monitor, Snapshot
-from test_live_network import Watch, curl
+from test_live_network import curl
+from watching import Watch
 
 WHY_NOT = namespaces.why_not()
 live = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")

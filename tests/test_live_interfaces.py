@@ -17,7 +17,8 @@ import pytest
 from netmon import Monitor, Snapshot
 from netmon._core import BUFFER_BUDGET
 from patience import PATIENCE
-from test_live_network import Watch, state
+from test_live_network import state
+from watching import Watch
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 WHY_NOT = namespaces.why_not()

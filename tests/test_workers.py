@@ -14,8 +14,9 @@ from netmon import FilterError, Monitor, Snapshot
 from patience import PATIENCE
 from promises import CHUNKED, GET, OK, Wire, ok
 from test_bridge import kernel_bridge, three
-from test_live_network import Watch, compare, curl
+from test_live_network import curl
 from test_promises_ip import TUNNELS, in_fragments
+from watching import Watch, compare
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[1] / "shared" / "corpus"

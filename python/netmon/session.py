@@ -169,7 +169,7 @@ class Session:
                 if error is None:
                     error = problem
                 elif not isinstance(problem, BrokenPipeError):
-                    self._say(f"netmon: {problem.filename}: {problem.strerror}\n")
+                    self._say(f"netmon: {fmt.sanitize(str(problem.filename))}: {problem.strerror}\n")
         self._outlets.clear()
         if error is not None:
             raise error
@@ -180,7 +180,7 @@ class Session:
             error.filename = what
         self.failure = self.failure or error
         reason = (error.strerror if isinstance(error, OSError) else None) or repr(error)
-        self._report([f"netmon: error: {what}: {reason}; the rest goes on\n"])
+        self._report([f"netmon: error: {fmt.sanitize(what)}: {fmt.sanitize(reason)}; the rest goes on\n"])
 
     def tell(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         """Raises what failed without stopping the rest, once all is closed; a file that failed may fail again then."""
