@@ -301,6 +301,8 @@ def test_silence_of_days_is_a_line_in_every_output_at_any_interval_and_speed(tmp
     said = run(*how, "--plain", check=0).stdout.decode().splitlines()
     assert sum(line.startswith("Silence: ") for line in said) == 19
     assert sum(line.startswith("netmon  refresh") for line in said) == 20
+    listed = run(*how, "--requests", "--plain", check=0).stdout.decode().splitlines()
+    assert [line.startswith("(no packet for 2") for line in listed] == [True] * 19
     run(*how, "--plain", "-o", tmp_path / "b.ndjson", check=0)
     assert len((tmp_path / "b.ndjson").read_bytes().splitlines()) == 39
 

@@ -669,6 +669,15 @@ def test_a_capture_through_standard_input_is_shown_and_keys_come_from_the_termin
     assert terminal.is_whole
 
 
+@pytest.mark.parametrize("how", [[], ["--speed", "1"], ["--speed", "max"]])
+def test_a_file_on_the_screen_ends_when_the_time_is_up(how, tmp_path):
+    path = tmp_path / "a.pcap"
+    path.write_bytes(tenths(600))
+    terminal = Terminal("-q", "-r", path, *how, "-t", 1)
+    assert terminal.end()[1] == 0
+    assert terminal.is_whole
+
+
 def test_a_file_whose_name_is_no_text_is_read_and_shown(tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.pcap")
     Path(name).write_bytes(tenths(30))

@@ -143,6 +143,22 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
+def after(seconds: float | None, stop: Callable[[], None]) -> Iterator[None]:
+    """Stops gently after a time, if there is one, unless it has ended before."""
+    if seconds is None:
+        yield
+        return
+    import threading  # noqa: PLC0415  few captures on a screen have an end by the clock
+
+    timer = threading.Timer(seconds, stop)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
 def restoring(restore: Callable[[], None]) -> Iterator[None]:
     """Signals that end the process with a core dump do so on a terminal that is whole."""
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
+    from netmon._core import Snapshot
+
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
 
@@ -80,6 +82,11 @@ def duration(seconds: float) -> str:
         if amount:
             parts.append(f"{amount} {unit}")
     return " ".join(parts[:2]) or "0 s"
+
+
+def silence(snapshot: Snapshot) -> str:
+    """What a played file says of a time without packets."""
+    return f"no packet for {duration(snapshot.end - snapshot.start)}, until {time(snapshot.end)}"
 
 
 def time(at: float, *, zone: tzinfo | None = None, digits: int = 0) -> str:

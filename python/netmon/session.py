@@ -14,7 +14,7 @@ from netmon import format as fmt
 from netmon import safe_file
 from netmon.alerts import Rule
 from netmon.config import ConfigError
-from netmon.console import Console, restoring, stopping
+from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
 from netmon.outlet import Outlet, Patience, TextOutlet
@@ -215,7 +215,14 @@ class Session:
             if display is not None:
                 display.stop()
 
-        with stopping(stop), self._ending(), Terminal(self._console.stdout) as terminal, restoring(terminal.close):
+        ends = settings.timeout if settings.read else None  # a live capture ends by itself
+        with (
+            stopping(stop),
+            self._ending(),
+            Terminal(self._console.stdout) as terminal,
+            restoring(terminal.close),
+            after(ends, stop),
+        ):
             terminal.enter(self._first_frame(*terminal.size))
             player = self._player() if settings.read and not whole_file else None
             display = self._display(terminal, keys, player, stays=whole_file)
@@ -377,10 +384,11 @@ def _made(
 
 def _stdout(settings: Settings, console: Console, text: Text, stream: Stream) -> Sink:
     """The sink for standard output, as text or as it is."""
+    plays = bool(settings.read) and settings.speed is not None
     if settings.requests:
         from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
 
-        return Requests(text, as_json=settings.format in ("ndjson", "json"))
+        return Requests(text, as_json=settings.format in ("ndjson", "json"), plays=plays)
     if settings.format == "ndjson":
         return Ndjson(stream)
     if settings.format == "json":
@@ -388,5 +396,4 @@ def _stdout(settings: Settings, console: Console, text: Text, stream: Stream) ->
     from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
 
     color = console.wants_color(settings.color)
-    plays = bool(settings.read) and settings.speed is not None
     return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)

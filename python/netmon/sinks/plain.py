@@ -44,7 +44,7 @@ class Plain:
             self._report()
         if self._plays and snapshot.end - snapshot.start >= self._window and is_silent(snapshot):
             self._report()
-            self._write([silence_line(snapshot), *map(alert_line, frame.alerts)])
+            self._write([f"Silence:         {fmt.silence(snapshot)}", *map(alert_line, frame.alerts)])
             return
         if not self._held:
             self._due = snapshot.start + self._window - 1e-6  # ends are multiples of the interval in floats
@@ -95,12 +95,6 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
     elif window.host_count > len(hosts):
         yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
     yield ""
-
-
-def silence_line(snapshot: Snapshot) -> str:
-    return (
-        f"Silence:         no packet for {fmt.duration(snapshot.end - snapshot.start)}, until {fmt.time(snapshot.end)}"
-    )
 
 
 def gauge_text(gauge: Gauge) -> str:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon.pace import is_silent
 
 if TYPE_CHECKING:
     from netmon._core import Exchange
@@ -21,15 +22,21 @@ FIELDS = (
 
 
 class Requests:
-    def __init__(self, stream: Text, *, as_json: bool = False) -> None:
+    """With `plays`, a silence of the file is a line of its own in the text; JSON has the times of exchanges."""
+
+    def __init__(self, stream: Text, *, as_json: bool = False, plays: bool = False) -> None:
         self._stream = stream
+        self._plays = plays
         self._line = as_object if as_json else as_text
 
     def update(self, frame: Frame) -> None:
-        lines = [self._line(exchange) for exchange in frame.snapshot.exchanges]
-        dropped = frame.snapshot.capture.exchanges_dropped
+        snapshot = frame.snapshot
+        lines = [self._line(exchange) for exchange in snapshot.exchanges]
+        dropped = snapshot.capture.exchanges_dropped
         if dropped and self._line is as_text:
             lines.append(f"({fmt.plural(dropped, 'exchange')} more in this interval)")
+        if self._plays and self._line is as_text and is_silent(snapshot):
+            lines.append(f"({fmt.silence(snapshot)})")
         if lines:
             self._stream.write("\n".join(lines) + "\n")
             self._stream.flush()

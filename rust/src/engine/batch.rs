@@ -5,6 +5,7 @@
 
 use std::iter::repeat;
 use std::mem::discriminant;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::sturdy::Sturdy;
@@ -151,7 +152,7 @@ impl Batch {
     }
 
     /// Empties it into a pipeline, telling of the end of intervals. Packets that a panic in between leaves out are counted as
-    /// unread.
+    /// unread; after a second one those are all, and the panic goes on at the end.
     pub fn play(&mut self, pipeline: &mut Sturdy, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
         let mut blocks = self.blocks.iter();
         let mut block = &[][..];
@@ -175,7 +176,8 @@ impl Batch {
                 }
                 Entry::Event => {
                     let mut events = events.by_ref().take(run.len());
-                    pipeline.run(|pipeline| events.by_ref().for_each(|event| event.happen(pipeline, &mut close)));
+                    pipeline
+                        .run_always(|pipeline| events.by_ref().for_each(|event| event.happen(pipeline, &mut close)));
                 }
             }
         }
@@ -183,6 +185,9 @@ impl Batch {
         self.entries.clear();
         self.blocks.clear();
         self.payloads.clear();
+        if let Some(panic) = pipeline.take_panic() {
+            resume_unwind(panic);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::{Level, Shared};
@@ -45,22 +45,44 @@ impl Patience {
 pub struct Sturdy {
     pipeline: Pipeline,
     patience: Patience,
+    is_broken: bool,
+    second: Option<Panic>,
 }
 
 impl Sturdy {
     pub fn new(pipeline: Pipeline, shared: &Arc<Shared>) -> Self {
-        Self { pipeline, patience: Patience::new(shared) }
+        Self { pipeline, patience: Patience::new(shared), is_broken: false, second: None }
     }
 
-    /// Does some work. After the first panic the work is called again, to go on where it left off; a second one goes on.
-    pub fn run<R>(&mut self, mut work: impl FnMut(&mut Pipeline) -> R) -> R {
-        loop {
-            match catch_unwind(AssertUnwindSafe(|| work(&mut self.pipeline))) {
-                Ok(result) => return result,
-                Err(panic) if self.patience.is_over => resume_unwind(panic),
-                Err(panic) => drop(self.mend(&panic)),
-            }
+    /// Does some work. After the first panic the work is called again, to go on where it left off; after the second one
+    /// it is not, and neither is any other.
+    pub fn run(&mut self, mut work: impl FnMut(&mut Pipeline)) {
+        while !self.is_broken && !self.try_to(&mut work) {}
+    }
+
+    /// Does what is still done after the second panic, on a pipeline without connections. A third one goes on.
+    pub fn run_always(&mut self, mut work: impl FnMut(&mut Pipeline)) {
+        self.run(&mut work);
+        if self.is_broken {
+            work(&mut self.pipeline);
         }
+    }
+
+    /// The second panic, told once.
+    pub fn take_panic(&mut self) -> Option<Panic> {
+        self.second.take()
+    }
+
+    /// Returns whether the work is done.
+    fn try_to(&mut self, work: &mut impl FnMut(&mut Pipeline)) -> bool {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&mut self.pipeline))) else { return true };
+        if self.patience.is_over {
+            self.pipeline.restart();
+            (self.is_broken, self.second) = (true, Some(panic));
+        } else {
+            drop(self.mend(&panic));
+        }
+        false
     }
 
     /// Begins anew after a panic; an error after the second one. Either way the interval can be closed.

@@ -10,10 +10,10 @@ use super::super::super::{Level, Shared, lock};
 use super::*;
 use crate::capture::clocks::Reading;
 use crate::capture::wait::Bell;
-use crate::pipeline::aggregate;
 use crate::pipeline::packet::{InterfaceId, SECOND};
 use crate::pipeline::snapshot::Snapshot;
 use crate::pipeline::tests::forge::{Forge, Wire};
+use crate::pipeline::{FAULT, aggregate};
 
 const START: i64 = 1_700_000_000 * SECOND;
 const STEP: i64 = SECOND / 20;
@@ -223,6 +223,30 @@ fn the_first_and_the_last_interval_cover_what_was_captured_and_no_more() {
         assert!(spans.windows(2).all(|pair| pair[0].1 == pair[1].0));
         assert_eq!(machine.got.last().map(|snapshot| snapshot.counts.requests), Some(1));
     }
+}
+
+#[test]
+fn a_worker_goes_on_after_one_panic_with_all_it_had_counted_and_ends_after_the_second() {
+    let mut machine = Machine::new(1);
+    let meets = |machine: &mut Machine, number: usize| {
+        let fault = machine.say(number, 0, FAULT);
+        let mut frames = fault.into_iter();
+        machine.members[0].going_on(|member| {
+            for (ts, data) in frames.by_ref() {
+                let (interface, link_type) = (InterfaceId(0), crate::pipeline::packet::LinkType::Ethernet);
+                member.push(&Packet { ts, wire_len: data.len() as u32, interface, link_type, data: &data });
+            }
+        })
+    };
+    machine.exchange(0, 0);
+    assert!(meets(&mut machine, 1).is_ok());
+    machine.exchange(2, 0);
+    let second = meets(&mut machine, 3).unwrap_err().to_string();
+    assert!(second.starts_with("internal error, twice: a fault injected by a test"), "{second}");
+    machine.finish();
+    let total = Snapshot::merge_all(&machine.got);
+    assert_eq!((total.counts.requests, total.counts.responses, total.capture.unread), (2, 2, 1));
+    assert!(machine.log()[0].starts_with("Warning internal error: a fault injected by a test"), "{:?}", machine.log());
 }
 
 #[test]
