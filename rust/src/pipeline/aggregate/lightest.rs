@@ -11,7 +11,14 @@ use std::collections::BinaryHeap;
 pub struct Lightest {
     heap: BinaryHeap<Reverse<(u64, u32)>>,
     is_built: bool,
+    /// More entries than this, and most are of rows that are gone.
+    limit: usize,
 }
+
+/// Entries that are kept for each row when rows go without being taken here: few, and seldom sorted out.
+const ENTRIES: usize = 2;
+/// Entries that are kept for any number of rows.
+const FEW: usize = 64;
 
 impl Lightest {
     /// Forgets all: weights have been reset.
@@ -25,6 +32,9 @@ impl Lightest {
         if self.is_built {
             self.heap.push(Reverse((weight, row)));
         }
+        if self.heap.len() > self.limit {
+            self.reset();
+        }
     }
 
     /// Takes out the lightest row. `weight` is `None` for a row that is gone or may not be taken.
@@ -32,6 +42,7 @@ impl Lightest {
         if !self.is_built {
             self.heap = rows.filter_map(|row| Some(Reverse((weight(row)?, row)))).collect();
             self.is_built = true;
+            self.limit = (self.heap.len() * ENTRIES).max(FEW);
         }
         while let Some(Reverse((believed, row))) = self.heap.pop() {
             match weight(row) {
@@ -86,6 +97,20 @@ mod tests {
         assert_eq!(lightest.take(0..3, |row| Some(weights[row as usize])), Some(0));
         assert_eq!(lightest.take(0..3, |row| Some(weights[row as usize])), Some(1));
         assert_eq!(lightest.take(0..3, |row| (row != 2).then_some(0)), None);
+    }
+
+    #[test]
+    fn rows_that_go_elsewhere_leave_no_more_than_some_entries_each() {
+        let mut lightest = Lightest::default();
+        let weight = |row: u32| (row < 1000).then_some(7);
+        assert!(lightest.take(0..1000, weight).is_some());
+        for _ in 0..1_000_000 {
+            lightest.push(5, 7);
+            assert!(lightest.heap.len() <= 2000);
+        }
+        let mut taken: Vec<_> = std::iter::from_fn(|| lightest.take(0..1000, weight)).collect();
+        taken.dedup();
+        assert_eq!(taken.len(), 1000);
     }
 
     #[test]
