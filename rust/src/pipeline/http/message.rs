@@ -4,6 +4,7 @@ use super::head::{Ambiguity, RequestHead, ResponseHead};
 use super::start_line::Protocol;
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
+use std::net::Ipv6Addr;
 
 /// What happens in a stream beside messages that come as they should.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub enum Event<'a> {
     Resync,
     /// The snapshot length cut off a head: of it only the beginning is known, and nothing of what follows it at once.
     TruncatedHead,
+    /// A load balancer said on whose behalf it opened the connection, if it is for anybody whose address it knows.
+    Proxied(Option<Ipv6Addr>),
     /// This is no HTTP/1; the stream so far.
     Foreign(Protocol, &'a [u8]),
 }
