@@ -27,6 +27,8 @@ from netmon.display.layout import screen  # noqa: E402
 PAGE = ROOT / "docs" / "screen.md"
 SIZES = ((120, 30), (80, 24), (40, 10))
 
+LARGE = (200, 60)
+
 ABOUT = {
     "hosts": ("1 Hosts", "The busiest hosts; below them the sections of the selected one, and the log of alerts."),
     "sections": (
@@ -87,8 +89,12 @@ checks that it is up to date.
 The capture line stands in the second line at all times, red above 0.1 % lost. Colours never speak alone: words and
 signs stand beside them, so `--theme none`, `NO_COLOR` and `--ascii` lose nothing. The theme suits the background that
 the terminal tells of (COLORFGBG); `--theme light` and `dark` say which it is, `--theme palette` has the colours of
-the terminal alone. From 120x30 on panels stand side by side, from 80x24 on one above the other, from 40x10 on there
-is one table; below that one line, and what fits of the table. A file played with `--speed` has keys of its own.
+the terminal alone. A file played with `--speed` has keys of its own.
+
+With less room the screen shrinks step by step: a row or a column less makes one panel shorter, or takes the least
+important one away, and never more than one. At 80x18 all panels of the first view are there, at 40x10 rates, alert,
+capture line and the table that has the focus, at 20x5 one line and that table. With more room panels stand side by side
+(from 120 columns on), and statuses over time (from 35 rows on) and the sections of all hosts (from 42 rows on) join.
 """
 
 COST = """\

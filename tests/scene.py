@@ -1,5 +1,7 @@
 """One busy minute, made up: what the screen is drawn from in its tests. Always the same."""
 
+from collections import Counter
+
 from fakes import histogram, iso, snapshot
 from netmon import Rule
 from netmon.frames import Frames
@@ -119,6 +121,7 @@ def second(i, *, lost=0, state="up", missed=None):
     factor = 8 if 20 <= i < 30 else 1
     hosts = [host(name, factor) for name in HOSTS]
     hits = sum(each["hits"] for each in hosts)
+    statuses = sum((Counter(each["statuses"]) for each in hosts), Counter())
     interfaces = [
         {
             "name": "eth0",
@@ -137,6 +140,7 @@ def second(i, *, lost=0, state="up", missed=None):
         NOON + i,
         requests=hits // 2,
         responses=hits // 2,
+        statuses=statuses,
         hosts=hosts,
         interfaces=interfaces,
         capture=capture,

@@ -26,7 +26,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 APPROVED = Path(__file__).parent / "frames"
-SIZES = [(200, 60), (120, 30), (80, 24), (40, 10), (20, 5)]
+SIZES = [(200, 60), (120, 30), (80, 24), (80, 23), (60, 20), (40, 10), (20, 5)]
 
 
 def drawn(view, width, height):

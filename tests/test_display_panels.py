@@ -42,7 +42,7 @@ def test_the_alert_bar_has_a_word_beside_its_colour(hits, word):
 def test_an_alert_that_lasts_says_for_how_long_and_whether_it_was_acknowledged():
     made = Frames(10.0, [Rule(5, 10)])
     view = view_of([made.push(snapshot(i, hits=5)) for i in range(4)])
-    assert "20 / 5 hits in 10 s, for 3 s" in text([header.alert_bar(view, 120)])[0]
+    assert "20 / 5 hits (requests + responses) in 10 s, for 3 s" in text([header.alert_bar(view, 120)])[0]
     assert text([header.alert_bar(view.with_acknowledged(), 120)])[0].endswith("for 3 s  acknowledged")
 
 
@@ -51,7 +51,7 @@ def test_acknowledging_is_for_the_alerts_there_are_not_for_the_next():
     frames = [made.push(snapshot(i, hits=n)) for i, n in enumerate([5, 0, 5])]
     view = view_of(frames[:2]).with_acknowledged().with_frame(frames[2])
     assert text(tables.alerts(view, 80, 5)) == [
-        " ALERTS 3, 1 not acknowledged",
+        " ALERTS  2 fired, 1 recovered, 1 not acknowledged",
         "   00:00:03  ALERT      5 hits in 1 s  a acknowledges",
         "   00:00:02  RECOVERED  after 1 s",
         "   00:00:01  ALERT      5 hits in 1 s  acknowledged",
@@ -88,7 +88,7 @@ def test_an_interface_that_is_off_is_in_no_rate_and_none_of_its_requests_is_list
     view = view_of(busy(15))
     off = view._replace(off=frozenset({"eth0"}))
     assert "3.6 Mbit/s" in text([header.rates_line(view, 120)])[0]
-    assert text([header.rates_line(off, 120)])[0].startswith(" 174 hits/s   0 bit/s   0 packets/s")
+    assert text([header.rates_line(off, 120)])[0].startswith(" 87.0 requests/s   0 bit/s   0 packets/s")
     assert len(text(tables.table(view_of(busy(15), "5"), Panel.REQUESTS, 120, 9))) == 9
     assert "No exchange kept" in "".join(text(tables.table(off._replace(place=view.place), Panel.REQUESTS, 120, 9)))
 
@@ -96,10 +96,10 @@ def test_an_interface_that_is_off_is_in_no_rate_and_none_of_its_requests_is_list
 @pytest.mark.parametrize(
     ("width", "titles"),
     [
-        (119, ["hits", "req/s", "2xx", "3xx", "4xx", "5xx", "p50", "p95", "p99", "bytes", "RTT", "retr"]),
-        (79, ["hits", "req/s", "2xx", "4xx", "5xx", "p95", "bytes", "retr"]),
-        (60, ["hits", "req/s", "2xx", "4xx", "5xx", "p95"]),
-        (39, ["hits", "5xx"]),
+        (119, ["req/s", "2xx", "3xx", "4xx", "5xx", "p50", "p95", "p99", "bytes", "RTT", "retr"]),
+        (79, ["req/s", "2xx", "4xx", "5xx", "p50", "p95", "bytes", "retr"]),
+        (60, ["req/s", "2xx", "4xx", "5xx", "p95"]),
+        (39, ["req/s", "5xx"]),
         (10, []),
     ],
 )
@@ -277,4 +277,4 @@ def test_exchanges_are_filtered_as_the_core_filters_hosts(text_, pattern, meant)
 
 def test_how_many_exchanges_did_not_fit_is_said():
     frame = Frames(keeps_exchanges=True).push(snapshot(0, responses=9, capture={"exchanges_dropped": 4}))
-    assert text(about.kept(view_of([frame]), 120, 1))[0].endswith("4 did not fit")
+    assert "9 answers so far, 4 did not fit" in text([about.kept(view_of([frame]), 120)])[0]

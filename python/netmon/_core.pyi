@@ -676,6 +676,8 @@ class Point:
     @property
     def errors(self) -> int:
         """As `Snapshot.errors`."""
+    def responses_of(self, first: int) -> int:
+        """Response heads with a status that begins with this digit; 0 for a digit that none begins with."""
     @property
     def packets(self) -> int:
         """Packets of all interfaces."""

@@ -83,8 +83,7 @@ def _traffic(row: Host | Section) -> Value:
 
 
 SECTION = (
-    Column("hits", 7, 0, lambda row: row.hits, style="class:strong"),
-    Column("req/s", 5, 4, lambda row: row.requests, _rate, per_second=True, key="requests"),
+    Column("req/s", 7, 0, lambda row: row.requests, _rate, "class:strong", per_second=True, key="requests"),
     Column("2xx", 5, 5, _statuses(2), style="class:ok"),
     Column("3xx", 5, 9, _statuses(3), style="class:dim"),
     Column("4xx", 5, 3, _statuses(4), style="class:warn"),
@@ -93,6 +92,7 @@ SECTION = (
     Column("p95", 7, 2, _quantile(0.95), _time),
     Column("p99", 7, 10, _quantile(0.99), _time),
     Column("bytes", 8, 6, _traffic, _bytes, style="class:dim"),
+    Column("hits", 7, 12, lambda row: row.hits, is_hidden=True),
 )
 
 HOST = (

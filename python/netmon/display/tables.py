@@ -12,8 +12,8 @@ from netmon import format as fmt
 from netmon.display import canvas, columns
 from netmon.display.absent import nothing
 from netmon.display.rows import Rows, host_of, in_sight, row_number, rows_of, scope_of
-from netmon.display.specs import SPECS
-from netmon.display.view import Page, Panel, View
+from netmon.display.specs import SPECS, Behind, Spec
+from netmon.display.view import Page, Panel, Sort, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 BEHIND = 20
 """Columns from which there is something behind the figures."""
+
+FIRST, BOTH = 24, 44
+"""Columns of the first of two things behind the figures, and from how many on there are two."""
 
 STAMP = 14
 """Columns of a time of day before a name, and the width from which it is shown."""
@@ -42,7 +45,7 @@ class _Plan:
         self.figures: Sequence[Column]
         room = min(width - 1, spec.narrow) if shares_page else width - 1
         least = (
-            10 if width < 30 else 22 if width < 50 and spec.stamp else 12 if width < 50 else 26 if shares_page else 20
+            10 if width < 30 else 22 if width < 50 and spec.stamp else 12 if width < 50 else 20 if width < 70 else 26
         )
         least += STAMP * self.stamped
         self.figures, self.name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
@@ -65,7 +68,7 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
     plan, rows = _Plan(view, panel, width), rows_of(view, panel)
     lines = [_heading(plan, rows)]
     if not rows.total:
-        return lines + [canvas.fit(line, width) for line in nothing(view, panel, height - 1)]
+        return lines + [canvas.fit(line, width) for line in nothing(view, panel, width, height - 1)]
     selected = row_number(view, panel, rows)
     first, count = in_sight(selected, rows.total, height - 1)
     for number, row in enumerate(rows.page(first, count), first):
@@ -86,40 +89,85 @@ def row_at(view: View, panel: Panel, height: int, line: int) -> Any:
 def _heading(plan: _Plan, rows: Rows) -> Line:
     view, panel, spec, width = plan.view, plan.panel, plan.spec, plan.width
     sort = view.sort_of(panel)
-    said = title(view, panel, rows)
-    if sort.title not in [column.title for column in plan.figures]:
-        said += f" by {sort.title}" + (", reversed" if sort.is_reversed else "")
     style = "class:heading.focus" if view.focus is panel else "class:heading.title"
     room = plan.name + 1
-    name = fmt.fit(f" {said} ", min(room, fmt.width(said) + 2), dots=view.glyphs.dots)
-    line = canvas.fit([(style, name)], room, "class:heading")
+    is_seen = sort.title in [column.title for column in plan.figures]
+    said = title(view, panel, rows, room - 2, "" if is_seen else _sorted_by(sort))
+    line = canvas.fit([(style, fmt.fit(f" {said} ", min(room, fmt.width(said) + 2), dots=""))], room, "class:heading")
     line += columns.heading(plan.figures, sort.title, view.glyphs.up if sort.is_reversed else view.glyphs.down)
     for label in spec.trend_titles[: plan.trends]:
         shown = label if plan.trend > 10 else label[: plan.trend]
         line.append(("class:heading", fmt.fit(f"  {shown}", plan.trend + (2 if plan.trends > 1 else 1))))
-    if spec.behind and width - canvas.width(line) > BEHIND:
-        line.append(("class:heading", f"   {spec.behind_title}"))
+    for behind, columns_of_it in _behind(spec, width - canvas.width(line)):
+        line.append(("class:heading", fmt.fit(f"   {behind.title}", columns_of_it)))
     return canvas.fit(line, width, "class:heading")
 
 
-def title(view: View, panel: Panel, rows: Rows) -> str:
-    """What a table shows, and how much of it."""
-    spec, frame = SPECS[panel], view.frame
-    count = fmt.count(rows.total)
-    if panel in (Panel.HOSTS, Panel.HOST_QUALITY) and frame and view.filter:
-        return f"HOSTS {count} of {fmt.count(frame.window.host_count)}"
-    if panel is Panel.ALL_SECTIONS and frame and view.filter:
-        return f"SECTIONS {count} of {fmt.count(frame.window.section_count)}"
-    if panel is Panel.SECTIONS and view.page is Page.HOSTS:
+def _sorted_by(sort: Sort) -> str:
+    """The order, where no heading tells it."""
+    return f" by {sort.title}" + (", reversed" if sort.is_reversed else "")
+
+
+def title(view: View, panel: Panel, rows: Rows, room: int = 200, order: str = "") -> str:
+    """What a table shows, how much of it, and since when; with little room, less of that."""
+    what, name, count = _subject(view, panel, rows)
+    since = _since(view, panel)
+    for about in (f"{count}{since}{order}", f"{count}{since}", since, f"{count}{order}", count, ""):
+        left = room - fmt.width(what) - fmt.width(about)
+        if name and left >= min(fmt.width(name), SHORTEST_NAME) + len(" of "):
+            return f"{what} of {fmt.shorten(name, left - len(' of '), view.glyphs.dots)}{about}"
+        if left >= 0 and not name:
+            return f"{what}{about}"
+    return fmt.fit(what, min(room, fmt.width(what)), dots=view.glyphs.dots)
+
+
+SHORTEST_NAME = 12
+"""Columns of a name in a heading that the rest of the heading leaves."""
+
+
+def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
+    """What the rows are, of which host or section, and how many."""
+    what, count = SPECS[panel].title, f" {fmt.count(rows.total)}" if rows.total else ""
+    all_rows = _all_rows(view, panel)
+    if all_rows is not None and view.filter:
+        return what, "", f" {fmt.count(rows.total)} of {fmt.count(all_rows)}"
+    if view.page is Page.HOSTS and panel is Panel.ALL_SECTIONS:
+        return f"{what} of all hosts", "", count
+    if view.page is Page.HOSTS and panel is Panel.SECTIONS:
         host = host_of(view)
-        return "SECTIONS" if host is None else f"SECTIONS of {fmt.sanitize(host.name)}"
-    if panel is Panel.INTERFACE_HOSTS:
-        return f"HOSTS seen on it {count}" if rows.total else "HOSTS seen on it"
-    if panel is Panel.SLOWEST:
+        return what, "" if host is None else fmt.sanitize(host.name), ""
+    if view.page is Page.SECTIONS and panel is Panel.SLOWEST:
         scope = scope_of(view)
-        about = f" of {fmt.sanitize(scope.host)}{fmt.sanitize(scope.section or '')}" if scope.host else ""
-        return f"REQUESTS{about}" if view.page is Page.SECTIONS else f"REQUESTS {count}"
-    return f"{spec.title} {count}" if rows.total else spec.title
+        return what, fmt.sanitize(f"{scope.host}{scope.section or ''}") if scope.host else "", ""
+    return f"{what} seen on it" if panel is Panel.INTERFACE_HOSTS else what, "", count
+
+
+def _all_rows(view: View, panel: Panel) -> int | None:
+    """How many rows there are without a filter, of tables that a filter of hosts holds for."""
+    if view.frame is None:
+        return None
+    if panel is Panel.ALL_SECTIONS:
+        return view.frame.window.section_count
+    return view.frame.window.host_count if panel in (Panel.HOSTS, Panel.HOST_QUALITY) else None
+
+
+def _since(view: View, panel: Panel) -> str:
+    """From when on exchanges are listed."""
+    if panel not in (Panel.REQUESTS, Panel.SLOWEST) or view.frame is None or not view.frame.tail.exchanges:
+        return ""
+    oldest, now = view.frame.tail.exchanges[-1].ts, view.frame.tally.end
+    return f" since {fmt.clock(oldest) if now - oldest < DAY else fmt.time(oldest)[:19]}"
+
+
+DAY = 86_400.0
+
+
+def _behind(spec: Spec, room: int) -> list[tuple[Behind, int]]:
+    """What stands behind the figures, each with its columns."""
+    if not spec.behind or room <= BEHIND:
+        return []
+    *others, last = spec.behind if room >= BOTH else spec.behind[-1:]
+    return [*((other, FIRST) for other in others), (last, room - FIRST * len(others))]
 
 
 def _row(plan: _Plan, row: Any, selected: bool) -> Line:
@@ -130,23 +178,27 @@ def _row(plan: _Plan, row: Any, selected: bool) -> Line:
     if plan.stamped and spec.stamp:
         line.append(("class:dim", fmt.time(spec.stamp(row), digits=3)[11:23] + "  "))
         room -= STAMP
+    if spec.lead:
+        lead = spec.lead(row)
+        line.append(("", lead))
+        room -= fmt.width(lead)
     state = getattr(row, "state", "")
     if state:
         state = "off" if row.name in view.off else state
-        name = fmt.fit(name, max(room - 5, 1), dots=marks.dots)
+        name = fmt.fit(fmt.shorten(name, max(room - 5, 1), marks.dots), max(room - 5, 1))
         shown = fmt.fit(f" {state}", 5)
         line += [("", name), ("class:ok" if state == "up" else "class:warn", shown if room > 5 else "")]
     else:
-        line.append(("", fmt.fit(name, room, dots=marks.dots)))
+        line.append(("", fmt.shorten(name, max(room, 0), marks.dots)))
     line = canvas.fit(line, plan.name + 1)
     line += columns.cells(row, plan.figures, frame, marks)
     for number, trend in enumerate(spec.trends[: plan.trends]):
         values = canvas.series(frame.history if frame else (), trend(row), plan.trend)
         style = "class:spark.second" if number else "class:spark"
         line += [("", "  " if plan.trends > 1 else " "), (style, canvas.sparkline(values, marks))]
-    room = width - canvas.width(line)
-    if spec.behind and room > BEHIND:
-        line += [("", " "), *canvas.whole(spec.behind(row), room - 1)]
+    for behind, room_of_it in _behind(spec, width - canvas.width(line)):
+        items = canvas.joined(behind.items(row), room_of_it - 3, marks.between)
+        line += canvas.fit([("", "   "), *items], room_of_it)
     return line
 
 
@@ -160,9 +212,7 @@ def _marked(view: View, panel: Panel, line: Line, selected: bool, width: int) ->
 
 def alerts(view: View, width: int, height: int) -> list[Line]:
     """The log of alerts, the newest first."""
-    waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.told)
-    said = f"ALERTS {len(view.told)}" if view.told else "ALERTS"
-    said += f", {waiting} not acknowledged" if waiting and width >= 34 else ""
+    said = alerts_title(view, width - 2)
     style = "class:heading.focus" if view.focus is Panel.ALERTS else "class:heading.title"
     lines = [canvas.fit([(style, f" {said} ")], width, "class:heading")]
     if not view.told:
@@ -179,12 +229,26 @@ def alerts(view: View, width: int, height: int) -> list[Line]:
     return lines[:height]
 
 
+def alerts_title(view: View, room: int) -> str:
+    """How many alerts and recoveries there were, and how many wait for somebody."""
+    tally = view.newest.tally if view.newest else None
+    if tally is None or not tally.fired:
+        return "ALERTS"
+    waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.told)
+    counts = f"{fmt.count(tally.fired)} fired, {fmt.count(tally.recovered)} recovered"
+    seen = f", {fmt.count(waiting)} not acknowledged" if waiting else ""
+    brief = f"{fmt.short(tally.fired)} fired"
+    ways = (f"ALERTS  {counts}{seen}", f"ALERTS  {counts}", f"ALERTS {counts}", f"ALERTS {brief}", "ALERTS")
+    return next((way for way in ways if len(way) <= room), ways[-1])
+
+
 def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     """When, what, how much; what does not fit whole is left out."""
     rule, at = alert.rule, fmt.clock(alert.at)
     if alert.state == "recovered":
         items: list[Line] = [
-            [("class:ok", "RECOVERED"), ("", f"  after {fmt.duration(alert.duration)}")],
+            [("class:ok", "RECOVERED")],
+            [("", f"  after {fmt.duration(alert.duration)}")],
             *_repeated(alert),
         ]
     else:
@@ -197,7 +261,7 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
         ]
     when: Line = [("class:dim", f"{at}  ")]
     if room < len("00:00:00  RECOVERED"):
-        return canvas.fit([fragment for item in items for fragment in item], room)
+        return canvas.whole(items, room)
     return canvas.whole([when, *items], room)
 
 

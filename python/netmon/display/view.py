@@ -106,7 +106,7 @@ SORTS: Mapping[Panel, Sort] = {
     Panel.REQUESTS: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
-"""The order to begin with, where it is not by hits: what is slow or ill first."""
+"""The order to begin with, where it is not by requests: what is slow or ill first."""
 
 
 class View(NamedTuple):
@@ -170,7 +170,7 @@ class View(NamedTuple):
         return self.place.inner if self.place.host else self.filter
 
     def sort_of(self, panel: Panel) -> Sort:
-        return self.sorts.get(panel) or SORTS.get(panel) or Sort("hits")
+        return self.sorts.get(panel) or SORTS.get(panel) or Sort("req/s")
 
     @property
     def next_length(self) -> float:
