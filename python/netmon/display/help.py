@@ -36,15 +36,26 @@ def help_page(view: View, width: int, height: int) -> list[Line]:
     if width >= WIDE:
         half = -(-len(keys) // 2)
         keys = canvas.beside(keys[:half], keys[half:], width // 2)
-    body = [*keys, [], *words]
+    body = [part for line in [*keys, [], *words] for part in _wrapped(line, width)]
     title: Line = [("class:brand", " netmon"), ("class:dim", "  keys and words")]
     room = max(height - 2, 0)
     first = max(0, min(view.help_row, len(body) - room))
     more = len(body) - first - room
-    rest = f"  {more} more lines, {view.glyphs.arrows} to see them; " if more > 0 else "  "
-    foot: Line = [("class:dim", rest), ("class:key", "Esc"), ("class:dim", " goes back")]
+    rest = f"  {fmt.plural(more, 'more line')}, {view.glyphs.arrows} to see them; " if more > 0 else "  "
+    rest = rest if fmt.width(rest) + len("Esc goes back") <= width else f"  {more} more; " if more > 0 else ""
+    foot = canvas.whole([[("class:dim", rest), ("class:key", "Esc")], [("class:dim", " goes back")]], width)
     seen = body[first : first + room]
     return [title, *seen, *([[]] * (room - len(seen))), foot]
+
+
+def _wrapped(line: Line, width: int) -> list[Line]:
+    """A line that is too long goes on below its text, or below the key where there is little room."""
+    if canvas.width(line) <= width:
+        return [line]
+    if len(line) != 2 or width < 2 * COLUMN:
+        return canvas.wrapped(line, width)
+    first, *others = canvas.wrapped([("", " " * COLUMN), line[1]], width)
+    return [[line[0], *first[1:]], *others]
 
 
 def _keys() -> list[Line]:

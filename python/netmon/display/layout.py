@@ -169,12 +169,11 @@ def status_line(view: View, width: int) -> Line:
         return canvas.fit([("class:dim", "netmon waits")], width)
     fired = any(gauge.alert for gauge in frame.gauges)
     word = ("class:alert", "ALERT") if fired else ("class:ok", "OK")
-    worst = losses.worst(frame.shown)
     paused = [("class:notice", "PAUSED"), ("", " ")] if view.is_paused else []
-    rate = fmt.rate(frame.window.requests / (frame.seconds or 1))
-    items: list[Line] = [
-        [*paused, word],
-        [("class:bad", f" {worst}")] if worst else [],
-        [("class:strong", f" {rate} req/s")],
-    ]
-    return canvas.fit(canvas.whole(items, width), width)
+    worst = losses.worst(frame.shown)
+    lost = [("class:bad", f" {worst}")] if worst else []
+    brief = [("class:bad", f" {worst.lstrip('0123456789 ')}")] if worst else []
+    rate = [("class:strong", f" {fmt.rate(frame.window.requests / (frame.seconds or 1))} req/s")]
+    ways: tuple[Line, ...] = ([*paused, word, *lost, *rate], [*paused, word, *brief, *rate], [*paused, word, *lost])
+    ways = (*ways, [*paused, word, *brief], [*paused, word])
+    return canvas.fit(next((way for way in ways if canvas.width(way) <= width), ways[-1]), width)

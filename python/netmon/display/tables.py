@@ -44,9 +44,7 @@ class _Plan:
         trend = 0 if not spec.trends or width < 100 else 8 if width < 140 else 20
         self.figures: Sequence[Column]
         room = min(width - 1, spec.narrow) if shares_page else width - 1
-        least = (
-            10 if width < 30 else 22 if width < 50 and spec.stamp else 12 if width < 50 else 20 if width < 70 else 26
-        )
+        least = _least(width, shares_page=bool(shares_page), stamps=spec.stamp is not None)
         least += STAMP * self.stamped
         self.figures, self.name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
         if panel is Panel.INTERFACES:  # few of them, so their past gets all the room there is
@@ -57,6 +55,18 @@ class _Plan:
         else:
             self.trends = len(spec.trends) if trend else 0
         self.trend = trend
+
+
+LEAST = ((70, 26, 26), (50, 20, 20), (30, 22, 12), (1, 10, 10))
+"""Columns that a name has before figures of little importance are shown, by the width from which: of requests, of
+others."""
+
+
+def _least(width: int, *, shares_page: bool, stamps: bool) -> int:
+    of_requests, of_others = next(row[1:] for row in LEAST if width >= row[0] or row is LEAST[-1])
+    if shares_page and width >= 50:
+        return LEAST[0][2]
+    return of_requests if stamps else of_others
 
 
 def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
