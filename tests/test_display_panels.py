@@ -150,7 +150,7 @@ def test_the_only_line_of_traffic_is_the_busiest_interface():
     ("width", "said"),
     [
         (120, "20 / 5 hits (requests + responses) in 10 s, for 3 s"),
-        (68, "20 / 5 hits (requests+responses) in 10 s, for 3 s"),
+        (74, "20 / 5 hits (requests+responses) in 10 s, for 3 s"),
         (60, "20 / 5 hits in 10 s, for 3 s"),
         (38, "20 / 5 hits"),
         (32, "20 / 5 hits"),

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from netmon import format as fmt
 from netmon.display import canvas
 from netmon.display.header import state
-from netmon.display.rows import host_of
+from netmon.display.rows import client_of, host_of
 from netmon.display.specs import methods, protocols, statuses
 from netmon.tail import MEMORY, NEWEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netmon._core import Host, Section, Tcp
+    from netmon._core import Client, Host, Section, Tcp
     from netmon.display.canvas import Line
     from netmon.display.view import View
 
@@ -43,6 +43,15 @@ def about_section(view: View, width: int, height: int) -> list[Line]:
     return [name, _times(view, section, width), _answers(view, section, width)][:height]
 
 
+def about_client(view: View, width: int, height: int) -> list[Line]:
+    """The client of the place, in the window."""
+    client = client_of(view)
+    if client is None:
+        return [_name(view, view.place.client or "", ["not in this window"], width)]
+    name = _name(view, client.address, [], width)
+    return [name, _times(view, client, width), _answers(view, client, width)][:height]
+
+
 def about_interface(view: View, width: int, height: int) -> list[Line]:
     """The interface of the place: state, what its connections speak, how they fare."""
     frame, name = view.frame, view.place.interface or ""
@@ -63,7 +72,7 @@ def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:
     return [*line, ("", "   "), *more] if more else line
 
 
-def _times(view: View, row: Host | Section, width: int) -> Line:
+def _times(view: View, row: Client | Host | Section, width: int) -> Line:
     seconds = (view.frame.seconds if view.frame else 0) or 1.0
     figures = [(fmt.rate(row.requests / seconds), "req/s")]
     figures += [

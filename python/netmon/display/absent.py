@@ -29,7 +29,9 @@ def _why(view: View, panel: Panel) -> list[Line]:
     if has_hosts and view.typed and (panel is not Panel.SECTIONS or view.place.host):
         again: Line = [("class:dim", "   Esc shows all again.")]
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
-    if panel in (Panel.HOSTS, Panel.ALL_SECTIONS, Panel.HOST_QUALITY) or (panel is Panel.REQUESTS and not has_hosts):
+    if panel in (Panel.HOSTS, Panel.ALL_SECTIONS, Panel.HOST_QUALITY, Panel.CLIENTS) or (
+        panel is Panel.REQUESTS and not has_hosts
+    ):
         return no_http(frame)
     words = _words(panel, frame) if frame is not None and (panel is not Panel.SECTIONS or view.place.host) else ""
     return [[], [("class:dim", f"   {words}")]] if words else []
@@ -46,6 +48,7 @@ LONGER = "; w makes it longer"
 _WORDS = {
     Panel.REQUESTS: "No exchange kept: none was answered lately.",
     Panel.SLOWEST: "No exchange kept: none was answered lately, or slower ones took its place.",
+    Panel.OF_CLIENT: "No exchange of this client kept: none was answered lately.",
     Panel.INTERFACE_HOSTS: "No exchange seen on it lately.",
     Panel.SECTIONS: "No request for this host in this window",
 }

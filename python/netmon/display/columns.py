@@ -44,6 +44,8 @@ class Column(NamedTuple):
     style: str = ""
     per_second: bool = False
     shows_zero: bool = False
+    is_share: bool = False
+    """Of all requests of the window."""
     is_hidden: bool = False
     """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
     key: str = ""
@@ -99,6 +101,13 @@ HOST = (
     *SECTION,
     Column("RTT", 7, 11, lambda row: row.tcp.rtt, _time, key="rtt"),
     Column("retr", 6, 7, lambda row: row.tcp.retransmitted_share, _percent, "class:warn", key="retransmitted"),
+)
+
+
+CLIENT = (
+    SECTION[0],
+    Column("share", 6, 3, lambda row: row.requests, _percent, is_share=True, key="requests"),
+    *SECTION[1:],
 )
 
 
@@ -202,6 +211,8 @@ def cells(row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Gl
         value = column.value(row)
         if value is not None and column.per_second and seconds:
             value /= seconds
+        if value is not None and column.is_share:
+            value /= max(1, frame.window.requests) if frame else 1
         if value is None:
             text, style = "", ""
         elif value or column.shows_zero:

@@ -34,7 +34,7 @@ NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
             (name, lambda row, name=name: getattr(row, name))  # type: ignore[misc]
             for name in ("method", "host", "section", "client", "server", "interface")
         )
-        for panel in (Panel.REQUESTS, Panel.SLOWEST)
+        for panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT)
     },
     Panel.ALERTS: (
         ("state", lambda alert: alert.state),
@@ -55,9 +55,10 @@ def document(view: View, panel: Panel) -> str:
     writer = csv.writer(text, lineterminator="\n")
     spec = SPECS[panel]
     names = NAMES.get(panel, (("name", spec.name),))
-    writer.writerow([*(title for title, _ in names), *(_header(column.title) for column in spec.columns)])
+    columns = [column for column in spec.columns if not column.is_share]
+    writer.writerow([*(title for title, _ in names), *(_header(column.title) for column in columns)])
     for row in _every(view, panel):
-        writer.writerow([*(_safe(value(row)) for _, value in names), *(column.value(row) for column in spec.columns)])
+        writer.writerow([*(_safe(value(row)) for _, value in names), *(column.value(row) for column in columns)])
     return text.getvalue()
 
 

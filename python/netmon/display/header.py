@@ -250,12 +250,24 @@ def tabs(view: View, width: int) -> Line:
     right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
-    line: Line = []
-    for number, page in enumerate(VIEWS, 1):
-        is_here = page is view.page
-        name = f" {page.value}" if width - canvas.width(right) >= 78 or is_here else ""
-        line.append(("class:tab.here" if is_here else "class:tab", f" {number}{name} "))
+    line = [fragment for tab in _tabs(view, width - canvas.width(right)) for fragment in tab]
     return canvas.spread(line, right, width)
+
+
+def _tabs(view: View, width: int) -> list[Line]:
+    """One for each view: with all names, with these closer together, or with the name of the view at hand alone."""
+    for pad, names_all in ((" ", True), ("", True), (" ", False)):
+        tabs = [_tab(view, number, page, pad, names_all=names_all) for number, page in enumerate(VIEWS, 1)]
+        if sum(map(canvas.width, tabs)) <= width:
+            break
+    return tabs
+
+
+def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> Line:
+    is_here = page is view.page
+    name = f" {page.value}" if names_all or is_here else ""
+    style = "class:tab.here" if is_here else "class:tab"
+    return [(style, f" {number}{name} ")] if pad else [("", " "), (style, f"{number}{name}")]
 
 
 def filters(view: View) -> Line:
@@ -292,6 +304,7 @@ def _name(place: Place, before: Sequence[Place]) -> str:
     names = {
         Page.INTERFACE: fmt.source(place.interface or ""),
         Page.HOST: place.host or "",
+        Page.CLIENT: place.client or "",
         Page.SECTION: (place.section or "") if in_host else f"{place.host}{place.section}",
         Page.EXCHANGE: place.exchange.method if place.exchange else "",
     }

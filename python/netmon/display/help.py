@@ -19,7 +19,9 @@ WIDE = 150
 """Columns from which the keys stand in two columns."""
 
 WORDS = (
-    ("hits", "requests and responses together; a dot is zero"),
+    ("req/s", "requests per second, over the window; a dot is zero"),
+    ("hits", "requests and responses together: what rules count"),
+    ("share", "of all requests of the window"),
     ("p95", "95 of 100 answers began within this time"),
     ("answer", "from the request's last byte to the response's first"),
     ("whole", "from the request's first byte to the response's last"),

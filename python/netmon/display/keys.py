@@ -94,14 +94,16 @@ LAST = (("Tab", "panel"), ("s", "sort"), ("r", "reverse"), ("w", "window"), ("p"
 INSIDE = (("Esc", "back"),)
 
 OF_PAGE = {
-    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-6", "views")),
+    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-7", "views")),
     Page.SECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.INTERFACES: (("Enter", "open"), ("i", "on/off"), *LAST),
     Page.CONNECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.REQUESTS: (("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.ALERTS: (("a", "acknowledge"), ("e", "export")),
+    Page.CLIENTS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.INTERFACE: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST[1:]),
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
+    Page.CLIENT: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.EXCHANGE: (*INSIDE, ("arrows", "other requests"), *LAST[1:]),
 }

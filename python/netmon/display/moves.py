@@ -58,7 +58,7 @@ def focused(view: View, step: int) -> View:
 
 
 def to_view(view: View, number: int) -> View:
-    """One of the six views."""
+    """One of the views."""
     return view.at(Place.of(VIEWS[number - 1]))
 
 
@@ -84,7 +84,9 @@ def _inside(view: View, panel: Panel, row: Any) -> Place | None:
         return Place(Page.HOST, Panel.SECTIONS, here.interface, row.name)
     if panel in (Panel.SECTIONS, Panel.ALL_SECTIONS):
         return Place(Page.SECTION, Panel.SLOWEST, here.interface, row.host, row.path)
-    if panel in (Panel.REQUESTS, Panel.SLOWEST) and view.page is not Page.EXCHANGE:
+    if panel is Panel.CLIENTS:
+        return Place(Page.CLIENT, Panel.OF_CLIENT, client=row.address)
+    if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT) and view.page is not Page.EXCHANGE:
         return Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
     return None
 

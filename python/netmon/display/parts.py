@@ -72,6 +72,7 @@ def _rows(n: int) -> Callable[[View], int]:
 TITLE, RATES, CAPTURE, ALERT, TRAFFIC, TABS, FOOTER = "title", "rates", "capture", "alert", "traffic", "tabs", "footer"
 RULES, KEPT, STATUSES, TIMELINE = "rules", "kept", "statuses", "timeline"
 ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "about section"
+ABOUT_CLIENT = "about client"
 
 AIR = "air"
 """Blank lines between parts; no part itself."""
@@ -95,6 +96,7 @@ PARTS: Mapping[str, Part] = {
     ABOUT_INTERFACE: Part(about.about_interface, most=_rows(3), columns=24),
     ABOUT_HOST: Part(about.about_host, most=_rows(4), columns=24),
     ABOUT_SECTION: Part(about.about_section, most=_rows(3), columns=24),
+    ABOUT_CLIENT: Part(about.about_client, most=_rows(3), columns=24),
     Panel.HOSTS.value: _table(Panel.HOSTS, 55),
     Panel.SECTIONS.value: _table(Panel.SECTIONS, 45),
     Panel.ALL_SECTIONS.value: _table(Panel.ALL_SECTIONS, 60),
@@ -104,6 +106,8 @@ PARTS: Mapping[str, Part] = {
     Panel.HOST_QUALITY.value: _table(Panel.HOST_QUALITY, 50),
     Panel.REQUESTS.value: _table(Panel.REQUESTS, 50),
     Panel.SLOWEST.value: _table(Panel.SLOWEST, 50),
+    Panel.CLIENTS.value: _table(Panel.CLIENTS, 45),
+    Panel.OF_CLIENT.value: _table(Panel.OF_CLIENT, 50),
     Panel.ALERTS.value: _table(Panel.ALERTS, 6),
 }
 
@@ -138,6 +142,7 @@ STEPS: Mapping[Page, Steps] = {
         (AIR, 5),
         _of(Panel.HOSTS, 9),
         (STATUSES, 5),
+        _of(Panel.CLIENTS, 6),
         _of(Panel.ALL_SECTIONS, 7),
         (AIR, 8),
     ),
@@ -146,6 +151,7 @@ STEPS: Mapping[Page, Steps] = {
     Page.CONNECTIONS: (_of(Panel.HOST_QUALITY, 2), _of(Panel.INTERFACE_QUALITY, 2), *LAST, (AIR, 5)),
     Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
     Page.ALERTS: ((RULES, 1), *LAST, (RULES, 8), (AIR, 5)),
+    Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
     Page.INTERFACE: ((ABOUT_INTERFACE, 1), *LAST, (ABOUT_INTERFACE, 3), (AIR, 5)),
     Page.HOST: (
         _of(Panel.SECTIONS, 3),
@@ -155,6 +161,7 @@ STEPS: Mapping[Page, Steps] = {
         _of(Panel.SLOWEST, 5),
         (AIR, 5),
     ),
+    Page.CLIENT: ((ABOUT_CLIENT, 3), *LAST, (AIR, 5)),
     Page.SECTION: ((ABOUT_SECTION, 3), *LAST, (AIR, 5)),
     Page.EXCHANGE: ((TIMELINE, 14), _of(Panel.SLOWEST, 3), (TITLE, 1), (AIR, 5)),
 }
@@ -175,7 +182,7 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
             (
                 *_stack(Panel.HOSTS),
                 (_of(Panel.SECTIONS, 49), (STATUSES, 25), _of(Panel.ALERTS, 26)),
-                (_of(Panel.ALL_SECTIONS, 1),),
+                (_of(Panel.ALL_SECTIONS, 50), _of(Panel.CLIENTS, 50)),
             ),
         ),
         (
@@ -183,18 +190,21 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
             (
                 *_stack(Panel.HOSTS),
                 (_of(Panel.SECTIONS, 66), _of(Panel.ALERTS, 34)),
-                (_of(Panel.ALL_SECTIONS, 66), (STATUSES, 34)),
+                (_of(Panel.CLIENTS, 66), (STATUSES, 34)),
+                (_of(Panel.ALL_SECTIONS, 1),),
             ),
         ),
-        (1, _stack(Panel.HOSTS, Panel.SECTIONS, Panel.ALL_SECTIONS, STATUSES, Panel.ALERTS)),
+        (1, _stack(Panel.HOSTS, Panel.SECTIONS, Panel.CLIENTS, Panel.ALL_SECTIONS, STATUSES, Panel.ALERTS)),
     ),
     Page.SECTIONS: ((1, _stack(Panel.ALL_SECTIONS, Panel.SLOWEST)),),
     Page.INTERFACES: ((1, _stack(Panel.INTERFACES, Panel.INTERFACE_HOSTS)),),
     Page.CONNECTIONS: ((1, _stack(Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY)),),
     Page.REQUESTS: ((1, _stack(Panel.REQUESTS, KEPT)),),
     Page.ALERTS: ((1, _stack(RULES, Panel.ALERTS)),),
+    Page.CLIENTS: ((1, _stack(Panel.CLIENTS, Panel.OF_CLIENT)),),
     Page.INTERFACE: ((1, _stack(ABOUT_INTERFACE, Panel.INTERFACE_HOSTS)),),
     Page.HOST: ((1, _stack(ABOUT_HOST, Panel.SECTIONS, Panel.SLOWEST)),),
+    Page.CLIENT: ((1, _stack(ABOUT_CLIENT, Panel.OF_CLIENT)),),
     Page.SECTION: ((1, _stack(ABOUT_SECTION, Panel.SLOWEST)),),
     Page.EXCHANGE: ((1, _stack(TIMELINE, Panel.SLOWEST)),),
 }

@@ -16,7 +16,7 @@ from netmon.display.view import PANELS, Page, Panel, Place, Sort, View
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
-    from netmon._core import Exchange, Host
+    from netmon._core import Client, Exchange, Host
     from netmon.frames import Frame
 
 HOSTS_OF_INTERFACE = 500
@@ -161,6 +161,44 @@ def _sorted_hosts(frame: Frame, sort: Sort, matching: str) -> Rows:
     return listed(_sorted(hosts, Panel.HOST_QUALITY, sort), lambda host: host.name)
 
 
+def _clients(_view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
+    return _ranked_clients(frame, specs.order(Panel.CLIENTS, sort), sort.is_reversed, matching)
+
+
+@lru_cache(maxsize=2)
+def _ranked_clients(frame: Frame, order: str, is_reversed: bool, matching: str) -> Rows:
+    ranking = frame.window.ranked_clients(order, reverse=is_reversed, matching=matching)
+    return Rows(len(ranking), ranking.page, ranking.position, lambda client: client.address)
+
+
+def client_of(view: View) -> Client | None:
+    """The client that the place is about, or the one selected."""
+    if view.place.client is not None:
+        return view.frame.window.client(view.place.client) if view.frame else None
+    row = selected_row(view, Panel.CLIENTS)
+    return row if row is not None else None
+
+
+def _of_client(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
+    client = client_of(view)
+    return NOTHING if client is None else _asked_by(frame, client.address, view.off, _inner(view, matching), sort)
+
+
+@lru_cache(maxsize=2)
+def _asked_by(frame: Frame, address: str, off: frozenset[str], matching: str, sort: Sort) -> Rows:
+    """The exchanges of a tail that a client asked in."""
+    client = frame.window.client(address)
+    found = [
+        exchange
+        for exchange in frame.tail.exchanges
+        if client is not None
+        and exchange.interface not in off
+        and client.has(exchange)
+        and (not matching or admits(f"{exchange.host} {_words(exchange, Place(host=exchange.host))}", matching))
+    ]
+    return listed(_sorted(found, Panel.OF_CLIENT, sort), lambda exchange: exchange)
+
+
 def _interfaces(_view: View, frame: Frame, sort: Sort, _matching: str, panel: Panel = Panel.INTERFACES) -> Rows:
     every = frame.window.interfaces or frame.snapshot.interfaces
     return listed(_sorted(every, panel, sort), lambda interface: interface.name)
@@ -241,4 +279,6 @@ _MAKERS: dict[Panel, Callable[[View, Frame, Sort, str], Rows]] = {
     Panel.HOST_QUALITY: _host_quality,
     Panel.REQUESTS: _requests,
     Panel.SLOWEST: _slowest,
+    Panel.CLIENTS: _clients,
+    Panel.OF_CLIENT: _of_client,
 }

@@ -118,6 +118,8 @@ SPECS = {
     Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
     Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method),
     Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _section, _CLIENT, stamp=_at, lead=_method),
+    Panel.CLIENTS: Spec("CLIENTS", columns.CLIENT, lambda row: row.address, _ANSWERS),
+    Panel.OF_CLIENT: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method),
     Panel.ALERTS: Spec("ALERTS", (), _alerted),
 }
 

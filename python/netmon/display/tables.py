@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netmon import format as fmt
 from netmon.display import canvas, columns
 from netmon.display.absent import nothing
-from netmon.display.rows import Rows, host_of, in_sight, row_number, rows_of, scope_of
+from netmon.display.rows import Rows, client_of, host_of, in_sight, row_number, rows_of, scope_of
 from netmon.display.specs import SPECS, Behind, Spec
 from netmon.display.view import Page, Panel, Sort, View
 
@@ -146,6 +146,9 @@ def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
     if view.page is Page.HOSTS and panel is Panel.SECTIONS:
         host = host_of(view)
         return what, "" if host is None else fmt.sanitize(host.name), ""
+    if view.page is Page.CLIENTS and panel is Panel.OF_CLIENT:
+        client = client_of(view)
+        return what, "" if client is None else client.address, ""
     if view.page is Page.SECTIONS and panel is Panel.SLOWEST:
         scope = scope_of(view)
         return what, fmt.sanitize(f"{scope.host}{scope.section or ''}") if scope.host else "", ""
@@ -158,12 +161,18 @@ def _all_rows(view: View, panel: Panel) -> int | None:
         return None
     if panel is Panel.ALL_SECTIONS:
         return view.frame.window.section_count
+    if panel is Panel.CLIENTS:
+        return view.frame.window.client_count
     return view.frame.window.host_count if panel in (Panel.HOSTS, Panel.HOST_QUALITY) else None
 
 
 def _since(view: View, panel: Panel) -> str:
     """From when on exchanges are listed."""
-    if panel not in (Panel.REQUESTS, Panel.SLOWEST) or view.frame is None or not view.frame.tail.exchanges:
+    if (
+        panel not in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT)
+        or view.frame is None
+        or not view.frame.tail.exchanges
+    ):
         return ""
     oldest, now = view.frame.tail.exchanges[-1].ts, view.frame.tally.end
     return f" since {fmt.clock(oldest) if now - oldest < DAY else fmt.time(oldest)[:19]}"

@@ -28,7 +28,7 @@ LENGTHS = (1.0, 10.0, 60.0, float("inf"))
 
 
 class Page(Enum):
-    """The six views, and what is inside of their rows. The value is the title."""
+    """The views, and what is inside of their rows. The value is the title."""
 
     HOSTS = "Hosts"
     SECTIONS = "Sections"
@@ -36,13 +36,15 @@ class Page(Enum):
     CONNECTIONS = "Connections"
     REQUESTS = "Requests"
     ALERTS = "Alerts"
+    CLIENTS = "Clients"
     INTERFACE = "Interface"
     HOST = "Host"
+    CLIENT = "Client"
     SECTION = "Section"
     EXCHANGE = "Request"
 
 
-VIEWS = tuple(Page)[:6]
+VIEWS = tuple(Page)[:7]
 """The pages that have a number key, in its order."""
 
 
@@ -58,6 +60,8 @@ class Panel(Enum):
     HOST_QUALITY = "host-connections"
     REQUESTS = "requests"
     SLOWEST = "slowest"
+    CLIENTS = "clients"
+    OF_CLIENT = "client-requests"
     ALERTS = "alerts"
 
 
@@ -68,8 +72,10 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.CONNECTIONS: (Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY),
     Page.REQUESTS: (Panel.REQUESTS,),
     Page.ALERTS: (Panel.ALERTS,),
+    Page.CLIENTS: (Panel.CLIENTS, Panel.OF_CLIENT),
     Page.INTERFACE: (Panel.INTERFACE_HOSTS,),
     Page.HOST: (Panel.SECTIONS, Panel.SLOWEST),
+    Page.CLIENT: (Panel.OF_CLIENT,),
     Page.SECTION: (Panel.SLOWEST,),
     Page.EXCHANGE: (Panel.SLOWEST,),
 }
@@ -77,7 +83,7 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
 
 
 class Place(NamedTuple):
-    """A page and what it is about: the way down is interface, host, section, exchange."""
+    """A page and what it is about: the way down is interface, host or client, section, exchange."""
 
     page: Page = Page.HOSTS
     focus: Panel | None = Panel.HOSTS
@@ -85,6 +91,7 @@ class Place(NamedTuple):
     host: str | None = None
     section: str | None = None
     exchange: Exchange | None = None
+    client: str | None = None
     inner: str = ""
     """What its rows are filtered by, where it is about one host."""
 
@@ -104,6 +111,7 @@ SORTS: Mapping[Panel, Sort] = {
     Panel.INTERFACE_QUALITY: Sort("retr"),
     Panel.HOST_QUALITY: Sort("retr"),
     Panel.REQUESTS: Sort("time"),
+    Panel.OF_CLIENT: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
 """The order to begin with, where it is not by requests: what is slow or ill first."""
