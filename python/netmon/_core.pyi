@@ -23,6 +23,8 @@ __all__ = [
     "SORT_KEYS",
     "Capture",
     "CaptureError",
+    "Client",
+    "ClientRanking",
     "Engine",
     "Exchange",
     "FilterError",
@@ -48,7 +50,7 @@ __all__ = [
 
 __version__: str
 OTHER: str
-"""``"~other"``: the name of the row that holds what did not fit under the caps on hosts and sections."""
+"""``"~other"``: the name of the row that holds what did not fit under the caps on hosts, sections and clients."""
 SORT_KEYS: tuple[str, ...]
 """What rows can be ranked by, most first: ``hits requests responses errors 1xx 2xx 3xx 4xx 5xx p50 p95 p99 bytes rtt
 retransmitted``, and ``name`` from A to Z.
@@ -112,7 +114,7 @@ class Histogram:
         """The same object: it never changes."""
 
 class _Counts:
-    """What the total, a host and a section have in common."""
+    """What the total, a host, a section and a client have in common."""
 
     @property
     def hits(self) -> int:
@@ -192,6 +194,19 @@ class Host(_Counts):
         """Health of its connections, from a request to it until one to another host. Of those whose first request it
         had also how they were opened, counted with that request.
         """
+
+@final
+class Client(_Counts):
+    """One client: all that was asked from an address, or from an IPv6 prefix where clients are grouped by one."""
+
+    @property
+    def address(self) -> str:
+        """``192.0.2.1``, ``2001:db8::1``, ``2001:db8:1:2::/64`` with `client_ipv6_prefix`, or `OTHER`.
+
+        That of the connection, or what a proxy told with `client_from`.
+        """
+    def has(self, exchange: Exchange) -> bool:
+        """Whether this client asked in `exchange`; False for `OTHER`."""
 
 @final
 class Interface:
@@ -370,7 +385,13 @@ class Capture:
         """Sections folded into `OTHER`."""
     @property
     def hits_error(self) -> int:
-        """By how many hits any one row may be too low since rows were folded into `OTHER`; 0 when none was."""
+        """By how many hits the row of any one host or section may be too low since rows were folded into `OTHER`."""
+    @property
+    def clients_folded(self) -> int:
+        """Clients folded into `OTHER`."""
+    @property
+    def client_hits_error(self) -> int:
+        """By how many hits the row of any one client may be too low since clients were folded into `OTHER`."""
     @property
     def exchanges_dropped(self) -> int:
         """Exchanges that did not fit in `Snapshot.exchanges`."""
@@ -413,7 +434,14 @@ class Exchange:
         """`ts` as a time in UTC, exact to the microsecond."""
     @property
     def client(self) -> str:
-        """``address:port``, IPv6 addresses in brackets."""
+        """``address:port`` of the connection, IPv6 addresses in brackets.
+
+        With `client_from`, where a proxy told it, the address alone: that of its group with `client_ipv6_prefix`, and
+        `OTHER` when its row was folded meanwhile.
+        """
+    @property
+    def client_address(self) -> str:
+        """The address in `client`, as `Client.address` has it when IPv6 clients are not grouped."""
     @property
     def server(self) -> str:
         """``address:port``, as `client`."""
@@ -482,6 +510,12 @@ class Snapshot(_Counts):
     def hosts(self) -> list[Host]:
         """All hosts, most hits first, ties by name."""
     @property
+    def clients(self) -> list[Client]:
+        """All clients, most hits first, ties by address. Their counts add up to those of the snapshot."""
+    @property
+    def client_count(self) -> int:
+        """How many clients it has."""
+    @property
     def host_count(self) -> int:
         """How many hosts it has."""
     @property
@@ -516,10 +550,18 @@ class Snapshot(_Counts):
         """
     def ranked_sections(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> SectionRanking:
         """The sections of all hosts whose name matches, as `ranked`."""
+    def top_clients(
+        self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
+    ) -> list[Client]:
+        """A page of `ranked_clients`."""
+    def ranked_clients(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> ClientRanking:
+        """The clients whose address matches, as `ranked`. ``rtt`` and ``retransmitted`` are not known of clients."""
     def point(self) -> Point:
         """The snapshot in a few numbers."""
     def host(self, name: str) -> Host | None:
         """The host of this name; None when there is none."""
+    def client(self, address: str) -> Client | None:
+        """The client of this address, as `Client.address` has it; None when there is none."""
     @property
     def interfaces(self) -> list[Interface]:
         """By name."""
@@ -551,12 +593,15 @@ class Snapshot(_Counts):
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
         """The snapshot of them all. Associative and commutative, with the interpreter released."""
-    def folded(self, max_hosts: int | None = None, max_sections: int | None = None) -> Snapshot:
-        """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
+    def folded(
+        self, max_hosts: int | None = None, max_sections: int | None = None, max_clients: int | None = None
+    ) -> Snapshot:
+        """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each, and at most `max_clients`
+        clients; the rest in `OTHER`.
 
-        None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
-        (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out is counted in
-        `capture`.
+        None is the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all there are never more than
+        100,000 sections (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out
+        is counted in `capture`.
         """
     def to_dict(self) -> dict[str, Any]:
         """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""
@@ -604,6 +649,20 @@ class HostRanking:
         """At most `n` hosts after the first `offset`."""
     def position(self, name: str) -> int | None:
         """How many hosts come before the one of this name; None when it is not among them."""
+
+@final
+class ClientRanking:
+    """The clients of a snapshot in some order, as `HostRanking`."""
+
+    def __len__(self) -> int:
+        """How many clients match."""
+    @property
+    def hits(self) -> int:
+        """Hits of all that match."""
+    def page(self, offset: int, n: int) -> list[Client]:
+        """At most `n` clients after the first `offset`."""
+    def position(self, address: str) -> int | None:
+        """How many clients come before the one of this address; None when it is not among them."""
 
 @final
 class SectionRanking:
@@ -754,6 +813,9 @@ class Engine:
         promiscuous: bool = True,
         interval: float = 1.0,
         section_depth: int = ...,
+        client_from: str | None = None,
+        trusted_proxies: int = ...,
+        client_ipv6_prefix: int = ...,
         timeout: float | None = None,
         exchanges: bool = False,
         decode_tunnels: bool = False,
@@ -767,7 +829,9 @@ class Engine:
         `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
         NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
         `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
-        share the connections.
+        share the connections. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any
+        case: who asks is the entry there that is `trusted_proxies` from the right, else the address of the connection.
+        IPv6 clients are counted by their first `client_ipv6_prefix` bits.
 
         Raises ValueError for a setting outside its range.
         """

@@ -54,6 +54,12 @@ class Monitor:
     `workers` is the number of threads that share
     the connections, 1 to 64; the counts are the same.
 
+    Clients are the addresses of connections. Behind a proxy `client_from` says where it tells whom it asks for:
+    ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY protocol. Of a list the entry counts
+    that is `trusted_proxies` from the right, or the first one where there are fewer; the rest can be written by
+    anybody. Without an address there, it is that of the connection. `client_ipv6_prefix` counts IPv6 clients by
+    that many of their first bits.
+
     Nothing is opened before `open`, ``with`` or a call of `snapshots` or `asnapshots`; these raise PermissionError,
     SourceError (nothing to capture from) and FilterError. ``for`` and ``async for`` over the monitor itself do the
     same. Each snapshot comes once, so a second call raises RuntimeError.
@@ -70,6 +76,9 @@ class Monitor:
         filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         exclude_interfaces: Names = (),
         section_depth: int = 1,
+        client_from: str | None = None,
+        trusted_proxies: int = 1,
+        client_ipv6_prefix: int = 128,
         snaplen: int = DEFAULT_SNAPLEN,
         buffer_size: int | None = None,
         promiscuous: bool = True,
@@ -93,6 +102,9 @@ class Monitor:
             promiscuous=promiscuous,
             interval=interval,
             section_depth=section_depth,
+            client_from=client_from,
+            trusted_proxies=trusted_proxies,
+            client_ipv6_prefix=client_ipv6_prefix,
             timeout=timeout,
             exchanges=exchanges,
             decode_tunnels=decode_tunnels,

@@ -66,6 +66,20 @@ class Speed(float):
         return cls(speed)
 
 
+class ClientFrom(str):
+    """Where proxies tell whom they ask for: a field of the request, or the PROXY protocol."""
+
+    __slots__ = ()
+    NAMES: ClassVar = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "PROXY")
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        for name in cls.NAMES:
+            if str(value).strip().lower() == name.lower():
+                return cls(name)
+        raise ValueError(f"{value!r} is not one of {', '.join(cls.NAMES)}")
+
+
 class Settings(NamedTuple):
     """Everything that can be set, with its default. Types and limits are for `reading`, which evaluates them."""
 
@@ -86,6 +100,9 @@ class Settings(NamedTuple):
     interval: Duration = Duration(1)
     window: Duration = Duration(10)
     section_depth: Annotated[int, Meta(ge=1)] = 1
+    client_from: ClientFrom | None = None
+    trusted_proxies: Annotated[int, Meta(ge=1)] = 1
+    client_ipv6_prefix: Annotated[int, Meta(ge=1, le=128)] = 128
     top: Annotated[int, Meta(ge=1)] = 10
 
     alert_threshold: Annotated[int, Meta(ge=1)] = 7000
@@ -166,6 +183,17 @@ OPTIONS = (
     Option("interval", COUNTING, "--interval", "DURATION", "one snapshot each"),
     Option("window", COUNTING, "--window", "DURATION", "how far back screen and report look"),
     Option("section_depth", COUNTING, "--section-depth", "N", "path segments that make a section"),
+    Option(
+        "client_from",
+        COUNTING,
+        "--client-from",
+        "NAME",
+        "clients as a proxy tells them: X-Forwarded-For, Forwarded, X-Real-IP or PROXY",
+    ),
+    Option(
+        "trusted_proxies", COUNTING, "--trusted-proxies", "N", "proxies whose word is believed: the Nth entry from the right"
+    ),
+    Option("client_ipv6_prefix", COUNTING, "--client-ipv6-prefix", "BITS", "count IPv6 clients by prefix, such as 64"),
     Option("top", COUNTING, "--top", "N", "hosts in the plain report"),
     Option("alert_threshold", ALERTS, "--alert-threshold", "HITS", "alert when this many hits"),
     Option("alert_span", ALERTS, "--alert-span", "DURATION", "were seen within this time"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 import msgspec
 
-from netmon.options import DEFAULTS, Duration, Settings, Size, Speed
+from netmon.options import DEFAULTS, ClientFrom, Duration, Settings, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -84,6 +84,6 @@ def _expected(kind: Any) -> str:
 
 
 def _decode(kind: type, value: object) -> object:
-    if issubclass(kind, (Duration, Size, Speed)):
+    if issubclass(kind, (ClientFrom, Duration, Size, Speed)):
         return kind.parse(value)
     raise NotImplementedError(kind)

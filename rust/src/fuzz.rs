@@ -18,9 +18,9 @@ use crate::pipeline::{Pipeline, Settings};
 
 /// Limits so tight that every way to overflow is taken.
 fn tight() -> Settings {
-    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2, buckets: 20 };
+    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, clients: 2, exchanges: 2, buckets: 20 };
     Settings {
-        aggregate: aggregate::Settings { section_depth: 1, exchanges: true, limits },
+        aggregate: aggregate::Settings { exchanges: true, client_ipv6_prefix: 64, limits, ..Default::default() },
         flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
@@ -39,6 +39,10 @@ fn check(snapshot: &Snapshot) {
         total.merge(&host.counts);
     }
     assert_eq!(total, snapshot.counts, "hosts");
+    let mut of_clients = Counts::default();
+    snapshot.clients.iter().for_each(|client| of_clients.merge(&client.counts));
+    // What is too much for the budget is coarsened where it is, so histograms are those of the total by their sums.
+    assert_eq!(of_clients, snapshot.counts, "clients");
     assert_eq!(snapshot.counts.statuses.total(), snapshot.counts.responses);
     assert_eq!(snapshot.counts.methods.total(), snapshot.counts.requests);
     let json = snapshot.to_json().expect("a snapshot can be written");

@@ -63,9 +63,9 @@ mod _core {
     #[pymodule_export]
     use super::kept::_restore;
     #[pymodule_export]
-    use super::ranking::{HostRanking, PathRanking, SectionRanking};
+    use super::ranking::{ClientRanking, HostRanking, PathRanking, SectionRanking};
     #[pymodule_export]
-    use super::rows::{Capture, Exchange, Histogram, Host, Interface, Section, Tcp};
+    use super::rows::{Capture, Client, Exchange, Histogram, Host, Interface, Section, Tcp};
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
-from netmon._core import Host, Interface, Section, Snapshot
+from netmon._core import Client, Host, Interface, Section, Snapshot
 from netmon.absence import reasons
 from netmon.pace import is_silent
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SECTIONS = 5
 """Sections shown of each host; the rest is counted on a line of its own."""
+
+CLIENTS = 3
+"""Clients on one line; the rest is counted there."""
 
 RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
@@ -95,6 +98,8 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
         yield f"Top host:        {no_http(window)}"
     elif window.host_count > len(hosts):
         yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
+    if window.client_count:
+        yield f"Top clients:     {clients_text(window)}"
     yield ""
 
 
@@ -135,6 +140,20 @@ def host_text(host: Host) -> str:
         p50, p95 = (fmt.latency(host.latency.quantile(q)) for q in (0.5, 0.95))
         parts.append(f" p50 {p50}  p95 {p95}")
     return "  ".join(parts)
+
+
+def clients_text(window: Snapshot) -> str:
+    """``10.0.0.1 120 requests, 3 errors; 10.0.0.2 7 requests; and 2 more clients``."""
+    clients = window.top_clients(CLIENTS)
+    said = list(map(client_text, clients))
+    if window.client_count > len(clients):
+        said.append(f"and {fmt.plural(window.client_count - len(clients), 'more client')}")
+    return "; ".join(said)
+
+
+def client_text(client: Client) -> str:
+    errors = f", {fmt.plural(client.errors, 'error')}" if client.errors else ""
+    return f"{fmt.sanitize(client.address)} {fmt.plural(client.requests, 'request')}{errors}"
 
 
 def section_lines(host: Host) -> Iterator[str]:

@@ -1,26 +1,30 @@
 //! Events of one worker counted into the open interval, and handed over as a [`Snapshot`] when it is closed.
 //!
-//! Each event is counted in one place, the row of its section; hosts and totals are sums, made when the interval is
-//! closed. So conservation holds by construction, and a request costs one hash of its host and one of its section.
+//! Each event is counted in two places, the row of its section and that of its client; hosts and totals are sums, made when
+//! the interval is closed. So conservation holds by construction, and a request costs one hash of its host and one of its
+//! section. The client of a connection is looked up once.
 
+mod clients;
 mod lightest;
 mod rows;
 
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::decode::{Direction, Endpoint, Undecoded};
-use super::exchange::{Exchange, Note, Request, Response, Sink};
+use super::decode::{Direction, Endpoint, FlowKey, Undecoded};
+use super::exchange::{Exchange, Note, Request, Response, Sides, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs};
 use super::histogram::{Histogram, Sample, Sizes};
+use super::http::forwarded::Field;
 use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
-use super::snapshot::{self, Capture, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
+use super::snapshot::{self, Capture, Counts, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
+use clients::{Clients, Group};
 use rows::Rows;
-pub use rows::Ticket;
 
 /// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
 const ROLL_CALL: usize = 128;
@@ -32,14 +36,45 @@ pub struct Settings {
     pub section_depth: usize,
     /// List exchanges.
     pub exchanges: bool,
+    /// Who asks.
+    pub client_from: ClientFrom,
+    /// Proxies before the server whose word on their own client is believed.
+    pub trusted_proxies: usize,
+    /// Bits of an IPv6 address that make a client.
+    pub client_ipv6_prefix: u8,
     /// Bounds.
     pub limits: Limits,
 }
 
+/// What tells who asks. Where that tells nothing, it is the address of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientFrom {
+    /// The address of the connection.
+    Connection,
+    /// A field of the request.
+    Field(Field),
+    /// The PROXY protocol, before the first request of a connection.
+    Proxy,
+}
+
 impl Default for Settings {
     fn default() -> Self {
-        Self { section_depth: 1, exchanges: false, limits: Limits::default() }
+        Self {
+            section_depth: 1,
+            exchanges: false,
+            client_from: ClientFrom::Connection,
+            trusted_proxies: 1,
+            client_ipv6_prefix: 128,
+            limits: Limits::default(),
+        }
     }
+}
+
+/// Names the rows of a request: that of its section and that of its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    row: rows::Ticket,
+    client: clients::Place,
 }
 
 /// What an edge knows of an interface.
@@ -90,6 +125,9 @@ impl Port {
 pub struct Aggregate {
     settings: Settings,
     rows: Rows,
+    clients: Clients,
+    /// On whose behalf connections were opened, of those that are tracked.
+    proxied: HashMap<FlowKey, Ipv6Addr>,
     /// Buckets of all histograms, at the most: those of folded rows count until all are counted anew.
     buckets: usize,
     ports: Vec<Port>,
@@ -109,6 +147,8 @@ impl Aggregate {
         Self {
             settings,
             rows: Rows::new(settings.limits),
+            clients: Clients::new(settings.limits.clients, Group::new(settings.client_ipv6_prefix)),
+            proxied: HashMap::new(),
             buckets: 0,
             ports: Vec::new(),
             renamed: Vec::new(),
@@ -230,8 +270,10 @@ impl Aggregate {
                 port.tcp.merge(tcp);
             }
         });
+        let clients = self.clients.take(&mut capture);
         let mut snapshot = Snapshot {
             span: Some((start, end)),
+            clients: clients.into_iter().map(Arc::new).collect(),
             interfaces: self.take_interfaces(end),
             capture,
             server_names: self.take_server_names(),
@@ -271,6 +313,7 @@ impl Aggregate {
 
     fn each_histogram(&mut self, mut look: impl FnMut(&mut Histogram)) {
         self.rows.each_histogram(&mut look);
+        self.clients.each_histogram(&mut look);
         let ports = self.ports.iter_mut().chain(&mut self.renamed);
         ports.flat_map(|port| port.tcp.histograms_mut()).for_each(look);
     }
@@ -318,21 +361,21 @@ impl Aggregate {
 
 impl Aggregate {
     /// The row of a request, where one is called as the request has it. Nearly always one is.
-    fn known(&self, request: &Request<'_>) -> Option<Ticket> {
+    fn known(&self, request: &Request<'_>) -> Option<rows::Ticket> {
         let is_connect = request.method == Method::CONNECT;
         let written = name::as_written(request.target, request.host, self.settings.section_depth);
         written.filter(|_| !is_connect).and_then(|(host, section)| self.rows.find(host, section))
     }
 
     /// The row of a request, by names that are made plain.
-    fn named(&mut self, request: &Request<'_>) -> Ticket {
+    fn named(&mut self, request: &Request<'_>) -> rows::Ticket {
         let is_connect = request.method == Method::CONNECT;
         let depth = self.settings.section_depth;
         // Of an absolute target that is cut, an authority may be a userinfo whose end is missing.
         let has_path = request.target.starts_with(b"/") || request.host.is_some() || !request.is_cut;
         let target = if has_path { request.target } else { b"" };
         self.host.clear();
-        name::host_into(&mut self.host, target, is_connect, request.host, request.server);
+        name::host_into(&mut self.host, target, is_connect, request.host, request.sides.server);
         self.path.clear();
         if request.is_cut && !name::has_whole_section(target, depth) {
             self.path.extend_from_slice(snapshot::UNKNOWN.as_bytes());
@@ -342,6 +385,41 @@ impl Aggregate {
         self.rows.ticket(&self.host, &self.path)
     }
 
+    /// The address of whoever asks, where the connection does not tell.
+    #[cold]
+    fn told_client(&self, connection: &FlowKey, fields: &[u8]) -> Option<Ipv6Addr> {
+        match self.settings.client_from {
+            ClientFrom::Connection => None,
+            ClientFrom::Field(field) => field.client(fields, self.settings.trusted_proxies),
+            ClientFrom::Proxy => self.proxied.get(connection).copied(),
+        }
+    }
+
+    /// The row of whoever asks.
+    #[inline]
+    fn client(&mut self, sides: &Sides<'_>, fields: &[u8], before: Option<Ticket>) -> clients::Place {
+        let mut address = sides.client.address;
+        if self.settings.client_from != ClientFrom::Connection {
+            address = self.told_client(sides.connection, fields).unwrap_or(address);
+        }
+        self.clients.place(address, before.map(|ticket| ticket.client))
+    }
+
+    /// The connections that were tracked are forgotten.
+    pub fn forget_connections(&mut self) {
+        self.proxied.clear();
+    }
+
+    /// The client of an exchange as it is listed: an address that was told has no port. A row that made room is nobody's.
+    fn listed_client(&self, ticket: Ticket, connection: Endpoint) -> Endpoint {
+        if self.settings.client_from == ClientFrom::Connection {
+            return connection;
+        }
+        let address = self.clients.address(ticket.client);
+        let is_of_connection = address == Some(self.clients.group(connection.address));
+        if is_of_connection { connection } else { snapshot::portless(address) }
+    }
+
     /// Lists an exchange.
     fn list(&mut self, ticket: Ticket, exchange: &Exchange) {
         let most = self.settings.limits.exchanges;
@@ -349,11 +427,12 @@ impl Aggregate {
             // Now and then, since it looks at all of them.
             self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
-        let (host, section) = self.rows.names(ticket);
+        let (host, section) = self.rows.names(ticket.row);
+        let client = self.listed_client(ticket, exchange.client);
         let interface = self.ports.get(usize::from(exchange.interface.0).min(InterfaceId::MOST));
         self.exchanges.push(snapshot::Exchange {
             ts: exchange.ts,
-            client: exchange.client,
+            client,
             server: exchange.server,
             interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
             host,
@@ -410,21 +489,37 @@ fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) ->
 impl Sink for Aggregate {
     type Ticket = Ticket;
 
-    fn request(&mut self, request: &Request<'_>) -> Ticket {
-        let ticket = self.known(request).unwrap_or_else(|| self.named(request));
-        self.rows.add_address(ticket, request.server.address);
-        let counts = self.rows.hit(ticket);
-        counts.requests += 1;
-        counts.request_bytes += request.bytes;
-        counts.methods.add(request.method, 1);
-        ticket
+    fn proxied(&mut self, connection: &FlowKey, client: Ipv6Addr) {
+        if self.settings.client_from == ClientFrom::Proxy {
+            self.proxied.insert(*connection, client);
+        }
+    }
+
+    fn ended(&mut self, connection: &FlowKey) {
+        if !self.proxied.is_empty() {
+            self.proxied.remove(connection);
+        }
+    }
+
+    fn request(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
+        let row = self.known(request).unwrap_or_else(|| self.named(request));
+        self.rows.add_address(row, request.sides.server.address);
+        let client = self.client(&request.sides, request.fields, before);
+        let count = |counts: &mut Counts| {
+            counts.requests += 1;
+            counts.request_bytes += request.bytes;
+            counts.methods.add(request.method, 1);
+        };
+        count(self.rows.hit(row));
+        count(self.clients.counts(client));
+        Ticket { row, client }
     }
 
     fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {
         if *opening == Opening::default() {
             return;
         }
-        let tcp = self.rows.openings(ticket);
+        let tcp = self.rows.openings(ticket.row);
         tcp.opened += u64::from(opening.opened);
         tcp.segments += u64::from(opening.segments);
         tcp.retransmitted += u64::from(opening.retransmitted);
@@ -438,34 +533,38 @@ impl Sink for Aggregate {
         self.grew(grown);
     }
 
-    fn unasked(&mut self, server: Endpoint) -> Ticket {
+    fn unasked(&mut self, sides: &Sides<'_>) -> Ticket {
         self.host.clear();
-        name::host_into(&mut self.host, b"", false, None, server);
-        let ticket = self.rows.ticket(&self.host, snapshot::OTHER.as_bytes());
-        self.rows.add_address(ticket, server.address);
-        ticket
+        name::host_into(&mut self.host, b"", false, None, sides.server);
+        let row = self.rows.ticket(&self.host, snapshot::OTHER.as_bytes());
+        self.rows.add_address(row, sides.server.address);
+        Ticket { row, client: self.client(sides, b"", None) }
     }
 
     fn response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {
-        let counts = self.rows.hit(ticket);
-        counts.responses += 1;
-        counts.response_bytes += bytes;
-        counts.statuses.add(status, 1);
-        counts.errors += u64::from(status >= 500);
-        if let Some(latency) = latency {
-            let grown = counts.latency.record(Sample::new(latency));
-            self.grew(grown);
-        }
+        let sample = latency.map(Sample::new);
+        let count = |counts: &mut Counts| {
+            counts.responses += 1;
+            counts.response_bytes += bytes;
+            counts.statuses.add(status, 1);
+            counts.errors += u64::from(status >= 500);
+            sample.map_or(0, |sample| counts.latency.record(sample))
+        };
+        let grown = count(self.rows.hit(ticket.row)) + count(self.clients.counts(ticket.client));
+        self.grew(grown);
     }
 
     fn bytes(&mut self, ticket: Ticket, of_request: bool, count: u64) {
-        let counts = self.rows.counts(ticket);
-        *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
+        for counts in [self.rows.counts(ticket.row), self.clients.counts(ticket.client)] {
+            *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
+        }
     }
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
         if let Some(duration) = duration {
-            let grown = self.rows.counts(ticket).duration.record(Sample::new(duration));
+            let sample = Sample::new(duration);
+            let [row, client] = [self.rows.counts(ticket.row), self.clients.counts(ticket.client)];
+            let grown = row.duration.record(sample) + client.duration.record(sample);
             self.grew(grown);
         }
         if self.settings.exchanges {
@@ -482,7 +581,7 @@ impl Sink for Aggregate {
         let mut grown = 0;
         let mut is_counted = false;
         if let Some(ticket) = ticket {
-            let (tcp, is_at_home) = self.rows.tcp(ticket, segment.interface);
+            let (tcp, is_at_home) = self.rows.tcp(ticket.row, segment.interface);
             grown += count(tcp, signs, rtt.map(Sample::new), from_client);
             is_counted = is_at_home;
         }

@@ -9,7 +9,9 @@ mod dialogue;
 mod line;
 mod talk;
 
-use crate::pipeline::decode::{Direction, Endpoint};
+use std::net::Ipv6Addr;
+
+use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
 use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening};
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
@@ -31,10 +33,23 @@ pub struct Request<'a> {
     pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
-    /// Who was asked.
-    pub server: Endpoint,
+    /// Lines of the head behind the first one; empty when some may be missing.
+    pub fields: &'a [u8],
+    /// Between whom.
+    pub sides: Sides<'a>,
     /// Bytes of the head.
     pub bytes: u64,
+}
+
+/// Both ends of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Sides<'a> {
+    /// The connection.
+    pub connection: &'a FlowKey,
+    /// The end that asks.
+    pub client: Endpoint,
+    /// The end that is asked.
+    pub server: Endpoint,
 }
 
 /// A response as its head told, when it was seen.
@@ -105,12 +120,16 @@ pub trait Sink {
     /// Names the host and section of a request.
     type Ticket: Copy + PartialEq + std::fmt::Debug;
 
-    /// A request's head was seen.
-    fn request(&mut self, request: &Request<'_>) -> Self::Ticket;
+    /// A load balancer said on whose behalf it opened the connection.
+    fn proxied(&mut self, connection: &FlowKey, client: Ipv6Addr);
+    /// The connection is over.
+    fn ended(&mut self, connection: &FlowKey);
+    /// A request's head was seen; `before` is the ticket of the one before it on the same connection.
+    fn request(&mut self, request: &Request<'_>, before: Option<Self::Ticket>) -> Self::Ticket;
     /// That request was the first of its connection, of which this had been observed before.
     fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
-    /// Where to count what `server` sends without having been asked.
-    fn unasked(&mut self, server: Endpoint) -> Self::Ticket;
+    /// Where to count what a server sends without having been asked.
+    fn unasked(&mut self, sides: &Sides<'_>) -> Self::Ticket;
     /// A response's head was seen.
     fn response(&mut self, ticket: Self::Ticket, response: Response);
     /// HTTP bytes behind a head passed.
@@ -188,10 +207,11 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
         let mut open = match state {
             Talk::Open(open) => open,
             Talk::Asked(_) => self.shared.open(state),
-            Talk::Silent | Talk::Idle { .. } | Talk::Opaque(_) => return,
+            Talk::Silent | Talk::Idle { .. } | Talk::Opaque(_) => return self.sink.ended(&flow.key),
         };
         self.shared.watch(&mut open, |open| open.give_up(flow, self.sink));
         self.shared.put_back(open);
+        self.sink.ended(&flow.key);
     }
 }
 

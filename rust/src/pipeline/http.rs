@@ -8,6 +8,7 @@
 //! Not done here: which request a response answers (`exchange`), and so whether a response has a body: that is asked.
 
 mod body;
+pub mod forwarded;
 mod grammar;
 mod head;
 mod lines;
@@ -252,7 +253,7 @@ impl Parser {
             self.seq = end.plus((rest.len() as u32).wrapping_neg());
             rest = match self.state {
                 State::Start => self.start(rest, ts, handler),
-                State::Proxy { .. } => self.proxy(rest),
+                State::Proxy { .. } => self.proxy(rest, ts, handler),
                 State::Head { .. } => self.head(rest, ts, handler),
                 State::HeadTail { .. } => self.head_tail(rest, ts, handler),
                 State::Body { .. } => self.body(rest, ts, handler),
@@ -313,7 +314,7 @@ impl Parser {
             && header.skip(count)
         {
             if header.is_done() {
-                self.state = State::Start;
+                self.end_proxy_header(b"", ts, handler);
             }
             return;
         }

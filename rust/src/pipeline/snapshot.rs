@@ -16,7 +16,7 @@ mod sum;
 mod tally;
 mod window;
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub use sum::Sum;
 pub use tally::Tally;
 pub use window::{Window, settled};
 
-/// The row for what did not fit under the caps on hosts and sections.
+/// The row for what did not fit under the caps on hosts, sections and clients.
 pub const OTHER: &str = "~other";
 /// The section of requests whose path the snapshot length cut off.
 pub const UNKNOWN: &str = "~unknown";
@@ -53,6 +53,8 @@ pub struct Limits {
     pub sections_per_host: usize,
     /// Sections of all hosts.
     pub sections: usize,
+    /// Clients: more than anybody reads; each interval has a row for each that it saw.
+    pub clients: usize,
     /// Exchanges listed, when they are asked for.
     pub exchanges: usize,
     /// Buckets of all histograms: 16 MB of counts, and 20 for each histogram of as many sections as there can be.
@@ -62,7 +64,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000, buckets: 1 << 22 }
+        Self {
+            hosts: 10_000,
+            sections_per_host: 200,
+            sections: 100_000,
+            clients: 5_000,
+            exchanges: 10_000,
+            buckets: 1 << 22,
+        }
     }
 }
 
@@ -88,7 +97,7 @@ macro_rules! counters {
 }
 
 counters! {
-    /// What the total, a host and a section have in common.
+    /// What the total, a host, a section and a client have in common.
     Counts {
         /// Request heads.
         requests,
@@ -195,8 +204,12 @@ counters! {
         hosts_folded,
         /// Sections folded into [`OTHER`].
         sections_folded,
-        /// By how many hits any one row may be too low because of that.
+        /// By how many hits any one of these rows may be too low because of that.
         hits_error,
+        /// Clients folded into [`OTHER`].
+        clients_folded,
+        /// By how many hits the row of any one client may be too low because of that.
+        client_hits_error,
         /// Exchanges that did not fit.
         exchanges_dropped,
         /// How often the wall clock was set while a live capture ran.
@@ -277,6 +290,18 @@ pub struct Host {
     pub tcp: Tcp,
 }
 
+/// One client, or all clients of one IPv6 prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Client {
+    /// Address, with the length of the prefix where clients are grouped by one.
+    #[serde(deserialize_with = "json::name")]
+    pub address: Arc<str>,
+    /// Its counts.
+    #[serde(flatten)]
+    pub counts: Counts,
+}
+
 /// What an interface is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -347,8 +372,8 @@ pub struct Exchange {
     /// First byte of the request.
     #[serde(with = "json::time")]
     pub ts: Timestamp,
-    /// Who asked.
-    #[serde(with = "json::endpoint")]
+    /// Who asked; without a port where a proxy told, see [`portless`].
+    #[serde(with = "json::client")]
     pub client: Endpoint,
     /// Who was asked.
     #[serde(with = "json::endpoint")]
@@ -400,6 +425,8 @@ pub struct Snapshot {
     pub counts: Counts,
     /// By name. Shared with every snapshot that has them unchanged.
     pub hosts: Vec<Arc<Host>>,
+    /// By address, as text. Their sum is that of the hosts.
+    pub clients: Vec<Arc<Client>>,
     /// By name.
     pub interfaces: Vec<Interface>,
     /// All connections.
@@ -412,6 +439,37 @@ pub struct Snapshot {
     pub exchanges: Vec<Exchange>,
 }
 
+/// An address that was told without a port. That of a client whose row was folded is not known any more.
+pub fn portless(address: Option<Ipv6Addr>) -> Endpoint {
+    Endpoint { address: address.unwrap_or(Ipv6Addr::UNSPECIFIED), port: 0 }
+}
+
+/// `address:port` of a connection; the address alone where a proxy told it; [`OTHER`] where its row was folded.
+pub fn client_name(client: Endpoint) -> String {
+    match client {
+        Endpoint { address, port: 0 } if address.is_unspecified() => OTHER.into(),
+        Endpoint { address, port: 0 } => address.to_canonical().to_string(),
+        connection => connection.to_string(),
+    }
+}
+
+impl Client {
+    /// The row is that of this address.
+    pub fn has(&self, address: Ipv6Addr) -> bool {
+        let (first, length) = self.address.split_once('/').unwrap_or((&self.address, "128"));
+        let (Ok(first), Ok(length)) = (first.parse(), length.parse()) else { return false };
+        let first = match first {
+            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+            IpAddr::V6(v6) => v6,
+        };
+        // Addresses of IPv4 are not grouped.
+        let length: u32 = if first.to_ipv4_mapped().is_some() { 128 } else { length };
+        let differs = first.to_bits() ^ address.to_bits();
+        differs.checked_shr(128_u32.saturating_sub(length)).unwrap_or(0) == 0
+            && first.to_ipv4_mapped().is_some() == address.to_ipv4_mapped().is_some()
+    }
+}
+
 impl Snapshot {
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: &Self) {
@@ -421,6 +479,7 @@ impl Snapshot {
         };
         self.counts.merge(&other.counts);
         merge_rows(&mut self.hosts, &other.hosts);
+        merge_rows(&mut self.clients, &other.clients);
         merge_rows(&mut self.interfaces, &other.interfaces);
         merge_rows(&mut self.server_names, &other.server_names);
         self.tcp.merge(&other.tcp);
@@ -459,7 +518,8 @@ impl Snapshot {
     /// How many rows it has in all its tables: what its memory grows with.
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
-        self.hosts.len() + sections + self.interfaces.len() + self.server_names.len() + self.exchanges.len()
+        let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
+        tables + self.server_names.len() + self.exchanges.len()
     }
 
     /// Position of the host of this name.
@@ -470,6 +530,16 @@ impl Snapshot {
     /// The host of this name.
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.position(name).map(|at| &*self.hosts[at])
+    }
+
+    /// Position of the client of this address.
+    pub fn client_position(&self, address: &str) -> Option<usize> {
+        self.clients.binary_search_by(|client| client.address.as_ref().cmp(address)).ok()
+    }
+
+    /// Positions of the `n` clients with most hits; ties by address.
+    pub fn top_clients(&self, n: usize) -> Vec<usize> {
+        top(self.clients.len(), n, |at| self.clients[at].counts.hits())
     }
 
     /// Positions of the `n` hosts with most hits; ties by name.

@@ -14,7 +14,9 @@ use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
-use crate::pipeline::{self, aggregate};
+use crate::pipeline::aggregate::{self, ClientFrom};
+use crate::pipeline::http::forwarded::Field;
+use crate::pipeline;
 
 /// libpcap takes sizes as 32 bits with a sign.
 const MAX_BYTES: u32 = i32::MAX as u32;
@@ -104,7 +106,8 @@ impl Engine {
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
-        interval = 1.0, section_depth = Whole(1), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
+        interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
+        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
         response_timeout = 3600.0, workers = Whole(1),
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
@@ -119,6 +122,9 @@ impl Engine {
         promiscuous: bool,
         interval: f64,
         section_depth: Whole,
+        client_from: Option<&str>,
+        trusted_proxies: Whole,
+        client_ipv6_prefix: Whole,
         timeout: Option<f64>,
         exchanges: bool,
         decode_tunnels: bool,
@@ -135,7 +141,14 @@ impl Engine {
         } else {
             Source::Files(read, names)
         };
-        let aggregate = aggregate::Settings { section_depth, exchanges, ..aggregate::Settings::default() };
+        let aggregate = aggregate::Settings {
+            section_depth,
+            exchanges,
+            client_from: client_from.map_or(Ok(ClientFrom::Connection), parse_client_from)?,
+            trusted_proxies: trusted_proxies.within("trusted_proxies", 1, u32::MAX)? as usize,
+            client_ipv6_prefix: client_ipv6_prefix.within("client_ipv6_prefix", 1, 128)? as u8,
+            ..aggregate::Settings::default()
+        };
         let waiting_idle = duration("response_timeout", response_timeout, 0.0)?;
         let waiting_idle = waiting_idle.as_nanos().try_into().unwrap_or(i64::MAX);
         let flows = pipeline::flow::Limits { waiting_idle, ..pipeline::flow::Limits::default() };
@@ -222,6 +235,22 @@ impl Engine {
         }
         self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture was not started"))
     }
+}
+
+/// Where proxies tell whom they ask for, by name.
+const CLIENT_FROM: [(&str, ClientFrom); 4] = [
+    ("X-Forwarded-For", ClientFrom::Field(Field::XForwardedFor)),
+    ("Forwarded", ClientFrom::Field(Field::Forwarded)),
+    ("X-Real-IP", ClientFrom::Field(Field::XRealIp)),
+    ("PROXY", ClientFrom::Proxy),
+];
+
+fn parse_client_from(name: &str) -> PyResult<ClientFrom> {
+    let found = CLIENT_FROM.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, from)| from).ok_or_else(|| {
+        let known = CLIENT_FROM.map(|(known, _)| known).join(", ");
+        PyValueError::new_err(format!("client_from must be one of {known}, not {name:?}"))
+    })
 }
 
 fn level_name(level: Level) -> &'static str {

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::rows::{Capture, Exchange, Histogram, Host, Interface, Section, Tcp};
+use super::rows::{Capture, Client, Exchange, Histogram, Host, Interface, Section, Tcp};
 use super::snapshot::Snapshot;
 use crate::pipeline::snapshot::{self, Field};
 
@@ -34,6 +34,7 @@ pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<P
         "Snapshot" => Py::new(py, Snapshot::from(unpack::<snapshot::Snapshot>(py, data)?))?.into_any(),
         "Host" => Py::new(py, Host(unpack(py, data)?))?.into_any(),
         "Section" => Py::new(py, Section(unpack(py, data)?))?.into_any(),
+        "Client" => Py::new(py, Client(unpack(py, data)?))?.into_any(),
         "Histogram" => Py::new(py, Histogram(unpack(py, data)?))?.into_any(),
         "Interface" => Py::new(py, Interface(unpack(py, data)?))?.into_any(),
         "Tcp" => Py::new(py, Tcp(unpack(py, data)?))?.into_any(),

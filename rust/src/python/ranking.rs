@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::held::Held;
-use super::rows::{Host, Section};
+use super::rows::{Client, Host, Section};
 use crate::pipeline::snapshot::{Key, Matching, Ranking};
 
 /// What somebody wants to see.
@@ -60,6 +60,45 @@ impl HostRanking {
     /// How many hosts come before the one of this name; None when it is not among them.
     fn position(&self, name: &str) -> Option<usize> {
         self.snapshot.position(name).and_then(|at| self.ranking.rank(at))
+    }
+}
+
+/// The clients of a snapshot in some order, as `HostRanking`.
+#[pyclass(frozen, module = "netmon._core")]
+pub struct ClientRanking {
+    snapshot: Held,
+    ranking: Ranking<usize>,
+}
+
+impl ClientRanking {
+    pub fn new(py: Python<'_>, snapshot: Held, wanted: &Wanted) -> Self {
+        let ranking = py.detach(|| snapshot.ranked_clients(wanted.by, wanted.is_reversed, &wanted.matching));
+        Self { snapshot, ranking }
+    }
+}
+
+#[pymethods]
+impl ClientRanking {
+    /// How many clients match.
+    fn __len__(&self) -> usize {
+        self.ranking.len()
+    }
+
+    /// At most `n` clients after the first `offset`.
+    pub fn page(&self, py: Python<'_>, offset: usize, n: usize) -> Vec<Client> {
+        let page = py.detach(|| self.ranking.page(offset, n));
+        page.into_iter().map(|at| Client(self.snapshot.clients[at].clone())).collect()
+    }
+
+    /// Hits of all that match.
+    #[getter]
+    fn hits(&self) -> u64 {
+        self.ranking.positions().map(|at| self.snapshot.clients[at].counts.hits()).fold(0, u64::saturating_add)
+    }
+
+    /// How many clients come before the one of this address; None when it is not among them.
+    fn position(&self, address: &str) -> Option<usize> {
+        self.snapshot.client_position(address).and_then(|at| self.ranking.rank(at))
     }
 }
 

@@ -327,8 +327,12 @@ counters!(
         hosts_folded,
         /// Sections folded into `OTHER`.
         sections_folded,
-        /// By how many hits any one row may be too low since rows were folded into `OTHER`; 0 when none was.
+        /// By how many hits the row of any one host or section may be too low since rows were folded into `OTHER`.
         hits_error,
+        /// Clients folded into `OTHER`.
+        clients_folded,
+        /// By how many hits the row of any one client may be too low since clients were folded into `OTHER`.
+        client_hits_error,
         /// Exchanges that did not fit in `Snapshot.exchanges`.
         exchanges_dropped,
         /// How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
@@ -478,10 +482,18 @@ impl Exchange {
     fn time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
         utc(py, self.0.ts)
     }
-    /// ``address:port``, IPv6 addresses in brackets.
+    /// ``address:port`` of the connection, IPv6 addresses in brackets.
+    ///
+    /// With `client_from`, where a proxy told it, the address alone: that of its group with `client_ipv6_prefix`, and
+    /// `OTHER` when its row was folded meanwhile.
     #[getter]
     fn client(&self) -> String {
-        self.0.client.to_string()
+        snapshot::client_name(self.0.client)
+    }
+    /// The address in `client`, as `Client.address` has it when IPv6 clients are not grouped.
+    #[getter]
+    fn client_address(&self) -> String {
+        snapshot::client_name(snapshot::portless(Some(self.0.client.address)))
     }
     /// ``address:port``, as `client`.
     #[getter]
@@ -571,6 +583,39 @@ impl Exchange {
         shown::exchange_table(&self.0)
     }
 }
+
+/// One client: all that was asked from an address, or from an IPv6 prefix where clients are grouped by one.
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Client(pub Arc<snapshot::Client>);
+
+impl Client {
+    fn counts(&self) -> &Counts {
+        &self.0.counts
+    }
+    fn parts(&self) -> &Arc<snapshot::Client> {
+        &self.0
+    }
+}
+
+counted!(Client {
+    /// ``192.0.2.1``, ``2001:db8::1``, ``2001:db8:1:2::/64`` with `client_ipv6_prefix`, or `OTHER`.
+    ///
+    /// That of the connection, or what a proxy told with `client_from`.
+    #[getter]
+    fn address(&self) -> &str {
+        &self.0.address
+    }
+    /// Whether this client asked in `exchange`; False for `OTHER`.
+    fn has(&self, exchange: &Exchange) -> bool {
+        self.0.has(exchange.0.client.address)
+    }
+    fn __repr__(&self) -> String {
+        shown::client(&self.0)
+    }
+    fn _repr_html_(&self) -> String {
+        shown::client_table(&self.0)
+    }
+});
 
 /// One section of a host: all its paths that begin with the same segments.
 #[pyclass(frozen, module = "netmon._core")]

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{Counts, Exchange, Host, Section, Snapshot};
+use crate::pipeline::snapshot::{Client, Counts, Exchange, Host, Section, Snapshot, client_name};
 
 /// Rows of a table: what fits a screen. The others are told by their number.
 const ROWS: usize = 20;
@@ -39,6 +39,15 @@ pub fn host_table(host: &Host) -> String {
     let rows = rows.map(|section| row(&section.path, &section.counts)).collect();
     let caption = format!("Host {}: {}", host.name, brief(&host.counts));
     table(&caption, &headings("section"), rows, host.sections.len())
+}
+
+pub fn client(client: &Client) -> String {
+    format!("<Client {}: {}>", client.address, brief(&client.counts))
+}
+
+pub fn client_table(client: &Client) -> String {
+    let caption = format!("Client {}: {}", client.address, brief(&client.counts));
+    table(&caption, &headings("client"), vec![row(&client.address, &client.counts)], 1)
 }
 
 pub fn section(host: &str, section: &Section) -> String {
@@ -82,7 +91,7 @@ pub fn exchange_table(exchange: &Exchange) -> String {
     let some = |nanos: Option<u64>| nanos.map_or_else(|| "-".into(), duration);
     let row = vec![
         time(exchange.ts),
-        exchange.client.to_string(),
+        client_name(exchange.client),
         exchange.method.name().to_owned(),
         format!("{}{}", exchange.host, exchange.section),
         exchange.status.map_or_else(|| "-".into(), |status| status.to_string()),

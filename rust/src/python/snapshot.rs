@@ -8,8 +8,8 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDateTime, PyDict, PyIterator, PyList};
 
 use super::held::Held;
-use super::ranking::{HostRanking, SectionRanking, Wanted};
-use super::rows::{Capture, Exchange, Host, Interface, Section, Tcp, counted, unix, utc};
+use super::ranking::{ClientRanking, HostRanking, SectionRanking, Wanted};
+use super::rows::{Capture, Client, Exchange, Host, Interface, Section, Tcp, counted, unix, utc};
 use super::window::{Point, nanos};
 use super::{kept, records, shown};
 use crate::pipeline::packet::Timestamp;
@@ -90,6 +90,17 @@ counted!(Snapshot {
         let order = py.detach(|| self.0.top_hosts(usize::MAX));
         order.into_iter().map(|at| self.make_host(at)).collect()
     }
+    /// All clients, most hits first, ties by address. Their counts add up to those of the snapshot.
+    #[getter]
+    fn clients(&self, py: Python<'_>) -> Vec<Client> {
+        let order = py.detach(|| self.0.top_clients(usize::MAX));
+        order.into_iter().map(|at| Client(self.0.clients[at].clone())).collect()
+    }
+    /// How many clients it has.
+    #[getter]
+    fn client_count(&self) -> usize {
+        self.0.clients.len()
+    }
     /// How many hosts it has.
     #[getter]
     fn host_count(&self) -> usize {
@@ -154,6 +165,24 @@ counted!(Snapshot {
     fn ranked_sections(&self, py: Python<'_>, by: &str, reverse: bool, matching: &str) -> PyResult<SectionRanking> {
         Ok(SectionRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching)?))
     }
+    /// A page of `ranked_clients`.
+    #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
+    fn top_clients(
+        &self,
+        py: Python<'_>,
+        n: usize,
+        by: &str,
+        reverse: bool,
+        offset: usize,
+        matching: &str,
+    ) -> PyResult<Vec<Client>> {
+        Ok(self.ranked_clients(py, by, reverse, matching)?.page(py, offset, n))
+    }
+    /// The clients whose address matches, as `ranked`. ``rtt`` and ``retransmitted`` are not known of clients.
+    #[pyo3(signature = (by = "hits", *, reverse = false, matching = ""))]
+    fn ranked_clients(&self, py: Python<'_>, by: &str, reverse: bool, matching: &str) -> PyResult<ClientRanking> {
+        Ok(ClientRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching)?))
+    }
     /// The snapshot in a few numbers.
     fn point(&self, py: Python<'_>) -> Point {
         Point(py.detach(|| self.0.point()))
@@ -161,6 +190,10 @@ counted!(Snapshot {
     /// The host of this name; None when there is none.
     fn host(&self, name: &str) -> Option<Host> {
         self.0.position(name).map(|at| self.make_host(at))
+    }
+    /// The client of this address, as `Client.address` has it; None when there is none.
+    fn client(&self, address: &str) -> Option<Client> {
+        self.0.client_position(address).map(|at| Client(self.0.clients[at].clone()))
     }
     /// By name.
     #[getter]
@@ -244,17 +277,25 @@ counted!(Snapshot {
             merged
         }).into())
     }
-    /// The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
+    /// The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each, and at most `max_clients`
+    /// clients; the rest in `OTHER`.
     ///
-    /// None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
-    /// (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out is counted in
-    /// `capture`.
-    #[pyo3(signature = (max_hosts = None, max_sections = None))]
-    fn folded(&self, py: Python<'_>, max_hosts: Option<usize>, max_sections: Option<usize>) -> Self {
+    /// None is the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all there are never more than
+    /// 100,000 sections (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out
+    /// is counted in `capture`.
+    #[pyo3(signature = (max_hosts = None, max_sections = None, max_clients = None))]
+    fn folded(
+        &self,
+        py: Python<'_>,
+        max_hosts: Option<usize>,
+        max_sections: Option<usize>,
+        max_clients: Option<usize>,
+    ) -> Self {
         let most = Limits::default();
         let limits = Limits {
             hosts: max_hosts.unwrap_or(most.hosts),
             sections_per_host: max_sections.unwrap_or(most.sections_per_host),
+            clients: max_clients.unwrap_or(most.clients),
             ..most
         };
         py.detach(|| self.0.folded(&limits)).into()

@@ -1,8 +1,10 @@
 //! What both directions of a connection say to each other: which request a response answers.
 
+use std::net::Ipv6Addr;
+
 use super::line::{Line, Verdict, Waiting};
-use super::{Exchange, MAX_WAITING, Note, Request, Response, Sink};
-use crate::pipeline::decode::{Direction, Endpoint};
+use super::{Exchange, MAX_WAITING, Note, Request, Response, Sides, Sink};
+use crate::pipeline::decode::Direction;
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Protocol, RequestHead, ResponseHead};
 use crate::pipeline::packet::Timestamp;
@@ -136,8 +138,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, .. } = *head;
-        let ticket = self.sink.request(&Request { method, target, is_cut, host, server: self.server(), bytes });
+        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, fields, .. } = *head;
+        let request = Request { method, target, is_cut, host, fields, sides: self.sides(), bytes };
+        let ticket = self.sink.request(&request, self.dialogue.ticket);
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
         if is_first {
@@ -232,6 +235,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             Event::Ambiguous(ambiguity) => self.sink.note(Note::Ambiguous(ambiguity)),
             Event::Resync => self.sink.note(Note::Resync),
             Event::TruncatedHead => self.sink.note(Note::TruncatedHead),
+            Event::Proxied(client) => self.proxied(client),
             Event::Foreign(protocol, bytes) => self.foreign(protocol, bytes, mark),
         }
     }
@@ -254,7 +258,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
     }
 }
 
-impl<S: Sink> Turn<'_, S> {
+impl<'a, S: Sink> Turn<'a, S> {
     fn is_client(&self) -> bool {
         self.dialogue.client == Some(self.direction)
     }
@@ -279,13 +283,22 @@ impl<S: Sink> Turn<'_, S> {
         agrees
     }
 
-    fn server(&self) -> Endpoint {
+    fn sides(&self) -> Sides<'a> {
+        let connection = &self.flow.key;
         let client = self.dialogue.client.unwrap_or(self.direction);
-        self.flow.key.sender(client.reverse())
+        Sides { connection, client: connection.sender(client), server: connection.sender(client.reverse()) }
+    }
+
+    /// What opens a connection on behalf of another speaks first, and asks.
+    fn proxied(&mut self, client: Ipv6Addr) {
+        let asks = self.dialogue.client.or(self.flow.opener).is_none_or(|asks| asks == self.direction);
+        if asks {
+            self.sink.proxied(&self.flow.key, client);
+        }
     }
 
     fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64, since: Timestamp) -> Follows {
-        let ticket = self.sink.unasked(self.server());
+        let ticket = self.sink.unasked(&self.sides());
         self.sink.note(Note::Orphan);
         let (status, latency) = (head.status, None);
         self.sink.response(ticket, Response { status, latency, bytes });

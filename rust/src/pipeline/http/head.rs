@@ -107,6 +107,8 @@ pub struct RequestHead<'a> {
     pub expects_continue: bool,
     /// What is odd about it.
     pub ambiguities: Ambiguities,
+    /// All lines behind the first one; empty when some may be missing.
+    pub fields: &'a [u8],
 }
 
 impl<'a> RequestHead<'a> {
@@ -121,6 +123,7 @@ impl<'a> RequestHead<'a> {
             is_cut: false,
             expects_continue: false,
             ambiguities: Ambiguities::default(),
+            fields: b"",
         }
     }
 }
@@ -209,7 +212,8 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
             let Fields { host, expects_continue, ambiguities, .. } = fields;
             let bare = RequestHead::bare(method, target);
-            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, ..bare })
+            let fields = length.map_or(&b""[..], |length| &bytes[first.len() + 1..length]);
+            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, fields, ..bare })
         }
         StartLine::Simple { .. } => return None,
     };

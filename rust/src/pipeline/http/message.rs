@@ -2,6 +2,7 @@
 
 use super::head::{Ambiguity, RequestHead, ResponseHead};
 use super::start_line::Protocol;
+use std::net::Ipv6Addr;
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 
@@ -18,6 +19,8 @@ pub enum Event<'a> {
     Resync,
     /// The snapshot length cut off a head: of it only the beginning is known, and nothing of what follows it at once.
     TruncatedHead,
+    /// A load balancer said on whose behalf it opened the connection.
+    Proxied(Ipv6Addr),
     /// This is no HTTP/1; the stream so far.
     Foreign(Protocol, &'a [u8]),
 }

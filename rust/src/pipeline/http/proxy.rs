@@ -1,6 +1,8 @@
 //! What a load balancer says of its client before the first byte of a connection: the PROXY protocol, versions 1 and 2
-//! (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>). It may come in any number of segments; it is passed
-//! over, never kept.
+//! (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>). It may come in any number of segments; of it the address
+//! of the client is read, and the rest is passed over.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// How version 1 begins: the family follows, `TCP4`, `TCP6` or `UNKNOWN`.
 const LINE: &[u8] = b"PROXY ";
@@ -10,6 +12,13 @@ const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 const MAX_LINE: u32 = 107;
 /// Of version 2 what stands before the addresses: signature, command, family, length (section 2.2).
 const FIXED: u32 = 16;
+/// Of version 2 what is needed to know the client: up to the end of the first IPv6 address.
+const NEEDED: u32 = FIXED + 16;
+/// Version 2, on behalf of somebody else (section 2.2); the proxy's own connections are `0x20`.
+const PROXY: u8 = 0x21;
+/// Families of version 2 with a transport that is a stream.
+const TCP4: u8 = 0x11;
+const TCP6: u8 = 0x21;
 
 /// Where in such a header we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +28,8 @@ pub struct ProxyHeader {
     seen: u32,
     /// What version 2 says of the bytes behind [`FIXED`], as far as it is read.
     length: u16,
+    /// Bytes of the address were not seen.
+    has_hole: bool,
 }
 
 /// What came of some bytes.
@@ -37,18 +48,29 @@ impl ProxyHeader {
     pub fn at(bytes: &[u8]) -> Option<Self> {
         let begins = |known: &[u8]| bytes.iter().zip(known).all(|(byte, wanted)| byte == wanted);
         let is_line = begins(LINE);
-        (is_line || begins(SIGNATURE)).then_some(Self { is_line, seen: 0, length: 0 })
+        (is_line || begins(SIGNATURE)).then_some(Self { is_line, seen: 0, length: 0, has_hole: false })
     }
 
     /// Bytes that follow and need not be seen.
     pub fn unwanted(self) -> u32 {
+        if self.seen < NEEDED { 0 } else { self.left() }
+    }
+
+    /// Bytes that follow and tell who the client is, or may.
+    pub fn wanted(self) -> usize {
+        (if self.is_line { MAX_LINE } else { NEEDED }).saturating_sub(self.seen) as usize
+    }
+
+    /// Version 2: bytes that follow, once that is known.
+    fn left(self) -> u32 {
         if self.is_line || self.seen < FIXED { 0 } else { FIXED + u32::from(self.length) - self.seen }
     }
 
     /// Takes bytes that cannot be seen. Returns false when it is not known any more where we are.
     pub fn skip(&mut self, count: u64) -> bool {
-        let is_within = count <= u64::from(self.unwanted());
+        let is_within = count <= u64::from(self.left());
         if is_within {
+            self.has_hole |= self.seen < NEEDED;
             self.seen += count as u32;
         }
         is_within
@@ -56,7 +78,16 @@ impl ProxyHeader {
 
     /// Version 2: the last byte was seen, or skipped.
     pub fn is_done(self) -> bool {
-        !self.is_line && self.seen >= FIXED && self.unwanted() == 0
+        !self.is_line && self.seen >= FIXED && self.left() == 0
+    }
+
+    /// The address of the client by the header, of which all bytes that were wanted are given.
+    pub fn source(self, header: &[u8]) -> Option<Ipv6Addr> {
+        if self.has_hole {
+            return None;
+        }
+        let source = if self.is_line { source_of_line(header) } else { source_of_block(header, self.length) };
+        source.map(to_ipv6)
     }
 
     /// What was read, if it turned out to be none; empty lines are left out.
@@ -68,7 +99,7 @@ impl ProxyHeader {
     pub fn push(&mut self, bytes: &[u8]) -> Step {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
-            let left = self.unwanted() as usize;
+            let left = self.left() as usize;
             if left > 0 {
                 let taken = left.min(bytes.len() - at);
                 self.seen += taken as u32;
@@ -99,6 +130,36 @@ impl ProxyHeader {
             self.length = self.length << 8 | u16::from(byte);
         }
         true
+    }
+}
+
+/// `PROXY TCP4 192.0.2.1 192.0.2.2 50000 80` (section 2.1). `UNKNOWN` tells nothing.
+fn source_of_line(line: &[u8]) -> Option<IpAddr> {
+    let line = std::str::from_utf8(line.strip_suffix(b"\r\n")?).ok()?;
+    let mut words = line.split(' ').skip(1);
+    let (family, source, destination) = (words.next()?, words.next()?, words.next()?);
+    let (from, to): (IpAddr, IpAddr) = (source.parse().ok()?, destination.parse().ok()?);
+    let _ports: (u16, u16) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    let is_v4 = family == "TCP4";
+    let is_meant = (is_v4 || family == "TCP6") && from.is_ipv4() == is_v4 && to.is_ipv4() == is_v4;
+    (is_meant && words.next().is_none()).then_some(from)
+}
+
+/// Both addresses and ports follow the fixed part (section 2.2).
+fn source_of_block(header: &[u8], length: u16) -> Option<IpAddr> {
+    let (fixed, addresses) = header.split_first_chunk::<{ FIXED as usize }>()?;
+    match (fixed[12], fixed[13], length) {
+        (PROXY, TCP4, 12..) => addresses.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
+        (PROXY, TCP6, 36..) => addresses.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into()),
+        _ => None,
+    }
+}
+
+/// As everywhere behind the edge: IPv4 addresses are mapped into IPv6.
+pub fn to_ipv6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
     }
 }
 
@@ -142,6 +203,64 @@ mod tests {
                 assert_eq!(header(&stream, size), Some(header_bytes.len()), "in pieces of {size}");
             }
         }
+    }
+
+    /// The client of a header that comes in pieces of a size, with a hole if one is said.
+    fn client(stream: &[u8], size: usize) -> Option<String> {
+        let mut header = ProxyHeader::at(stream)?;
+        let mut kept = Vec::new();
+        for piece in stream.chunks(size) {
+            kept.extend_from_slice(&piece[..header.wanted().min(piece.len())]);
+            if let Step::Done(_) = header.push(piece) {
+                return header.source(&kept).map(|source| source.to_canonical().to_string());
+            }
+        }
+        None
+    }
+
+    #[test]
+    fn the_client_is_told_by_the_header_in_any_pieces() {
+        let block = |family: u8, command: u8, addresses: &[u8]| {
+            [SIGNATURE, &[command, family], &(addresses.len() as u16).to_be_bytes(), addresses].concat()
+        };
+        let v4 = [203, 0, 113, 7, 192, 0, 2, 1, 0x30, 0x39, 0, 80];
+        let mut v6 = [0; 36];
+        (v6[0], v6[1], v6[15]) = (0x20, 1, 7);
+        let with_more = [&v4[..], &[3, 0, 1, 0]].concat();
+        let table: &[(&[u8], Option<&str>)] = &[
+            (b"PROXY TCP4 203.0.113.7 192.0.2.1 12345 80\r\n", Some("203.0.113.7")),
+            (b"PROXY TCP6 2001:db8::7 2001:db8::1 12345 80\r\n", Some("2001:db8::7")),
+            (b"PROXY TCP6 ::ffff:203.0.113.7 ::1 12345 80\r\n", Some("203.0.113.7")),
+            (b"PROXY UNKNOWN\r\n", None),
+            (b"PROXY UNKNOWN 203.0.113.7 192.0.2.1 1 2\r\n", None),
+            (b"PROXY TCP4 2001:db8::7 192.0.2.1 1 2\r\n", None),
+            (b"PROXY TCP4 203.0.113.7 192.0.2.1 1 65536\r\n", None),
+            (b"PROXY TCP4 203.0.113.7 192.0.2.1 1\r\n", None),
+            (b"PROXY TCP4 203.0.113.7 192.0.2.1 1 2 3\r\n", None),
+            (b"PROXY TCP4  203.0.113.7 192.0.2.1 1 2\r\n", None),
+            (&block(TCP4, PROXY, &v4), Some("203.0.113.7")),
+            (&block(TCP4, PROXY, &with_more), Some("203.0.113.7")),
+            (&block(TCP6, PROXY, &v6), Some("2001::7")),
+            (&block(TCP4, 0x20, &v4), None),
+            (&block(0x12, PROXY, &v4), None),
+            (&block(TCP4, PROXY, &v4[..11]), None),
+            (&block(TCP6, PROXY, &v6[..35]), None),
+            (&block(0, 0x20, &[]), None),
+        ];
+        for (header, wanted) in table {
+            for size in [1, 3, 17, usize::MAX] {
+                assert_eq!(client(header, size).as_deref(), *wanted, "{} in pieces of {size}", header.escape_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn an_address_with_a_hole_is_none() {
+        let mut header = ProxyHeader::at(SIGNATURE).unwrap();
+        let bytes = [SIGNATURE, b"\x21\x11\0\x0c"].concat();
+        assert_eq!(header.push(&bytes), Step::More);
+        assert!(header.skip(12) && header.is_done());
+        assert_eq!(header.source(&bytes), None);
     }
 
     #[test]

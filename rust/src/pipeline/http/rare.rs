@@ -29,17 +29,42 @@ impl Parser {
     }
 
     /// Goes on with what a load balancer says, or what began like it.
-    pub(super) fn proxy<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+    pub(super) fn proxy<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Proxy { header, since } = &mut self.state else { return bytes };
-        let (taken, before) = match header.push(bytes) {
-            Step::More => return &[],
-            Step::Done(taken) => (taken, &b""[..]),
-            Step::Other(taken) => (taken, header.read_before()),
+        let wanted = header.wanted().min(bytes.len());
+        match header.push(bytes) {
+            Step::More => {
+                self.buffer.extend_from_slice(&bytes[..wanted]);
+                &[]
+            }
+            Step::Done(taken) => {
+                self.end_proxy_header(&bytes[..wanted.min(taken)], ts, handler);
+                &bytes[taken..]
+            }
+            Step::Other(taken) => {
+                let before = header.read_before();
+                let head = State::Head { scanned: 0, confirmed: false, since: *since };
+                self.state = if before.is_empty() { State::Start } else { head };
+                self.buffer.clear();
+                self.buffer.extend_from_slice(before);
+                &bytes[taken..]
+            }
+        }
+    }
+
+    /// Behind what a load balancer says, whose last bytes are these; those before are in the buffer.
+    pub(super) fn end_proxy_header(&mut self, last: &[u8], ts: Timestamp, handler: &mut impl Handler) {
+        let State::Proxy { header, .. } = std::mem::replace(&mut self.state, State::Start) else { return };
+        let mut begun = std::mem::take(&mut self.buffer);
+        let source = if begun.is_empty() {
+            header.source(last)
+        } else {
+            begun.extend_from_slice(last);
+            header.source(&begun)
         };
-        self.buffer.extend_from_slice(before);
-        self.state =
-            if before.is_empty() { State::Start } else { State::Head { scanned: 0, confirmed: false, since: *since } };
-        &bytes[taken..]
+        if let Some(source) = source {
+            handler.event(Event::Proxied(source), self.mark(ts));
+        }
     }
 
     /// A head without end: what it says so far is believed, the rest is passed over.

@@ -48,6 +48,7 @@ impl Handler for Told {
             Event::Resync => return,
             Event::TruncatedHead => "cut".into(),
             Event::Ambiguous(ambiguity) => ambiguity.name().into(),
+            Event::Proxied(client) => format!("for {}", client.to_canonical()),
             Event::Foreign(protocol, _) => format!("foreign {}", protocol.name()),
         });
     }
@@ -104,7 +105,7 @@ fn requests() {
         ("GET / HTTP/1.1\r\nX: a\r\n b\r\nHost: a\r\n\r\n", "GET / a, fold, end 37"),
         ("GET /old\r\n", "GET /old -, end 10"),
         ("GET /old\n", "GET /old -, end 9"),
-        ("PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\n\r\n", "GET / -, end 18"),
+        ("PROXY TCP4 192.0.2.1 192.0.2.2 1 80\r\nGET / HTTP/1.1\r\n\r\n", "for 192.0.2.1, GET / -, end 18"),
         ("PROXY /p HTTP/1.1\r\n\r\n", "OTHER /p -, end 21"),
         ("PROPFIND / HTTP/1.1\r\n\r\n", "PROPFIND / -, end 23"),
         ("GET HTTP/1.1\r\nHost: a\r\n\r\n", "GET  a, end 25"),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::rows::Row;
 use super::tally::Key;
 use super::{
-    Capture, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section, ServerName,
+    Capture, Client, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section, ServerName,
     Snapshot, Tally, Tcp, Traffic,
 };
 use crate::pipeline::decode::Endpoint;
@@ -21,7 +21,7 @@ use crate::pipeline::packet::Timestamp;
 /// What all of it begins with.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Raised whenever a struct has other fields than before.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Buckets of a histogram: more than there are for 64 bits of nanoseconds.
 const MAX_BUCKETS: u64 = 1024;
 
@@ -315,8 +315,8 @@ fn is_sound_host(host: &Host) -> bool {
 }
 
 fn is_sound(snapshot: &Snapshot) -> bool {
-    let Snapshot { hosts, interfaces, server_names, exchanges, .. } = snapshot;
-    is_table(hosts) && is_table(interfaces) && is_table(server_names) && exchanges.is_sorted()
+    let Snapshot { hosts, clients, interfaces, server_names, exchanges, .. } = snapshot;
+    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(server_names) && exchanges.is_sorted()
 }
 
 fields!(Gauge { at, value });
@@ -358,6 +358,8 @@ fields!(Capture {
     hosts_folded,
     sections_folded,
     hits_error,
+    clients_folded,
+    client_hits_error,
     exchanges_dropped,
     clock_steps,
     histogram_halvings,
@@ -368,6 +370,7 @@ fields!(Capture {
 });
 fields!(Traffic { packets, bytes, http_packets, http_bytes, protocols });
 fields!(Section { path, counts });
+fields!(Client { address, counts });
 fields!(Host { name, addresses, counts, sections, tcp } is_sound_host);
 fields!(Interface { name, traffic, tcp, state, at, since });
 fields!(ServerName { name, connections });
@@ -389,7 +392,7 @@ fields!(Exchange {
     transfer,
     retransmitted,
 });
-fields!(Snapshot { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges } is_sound);
+fields!(Snapshot { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges } is_sound);
 
 #[cfg(test)]
 #[path = "binary_tests.rs"]

@@ -46,7 +46,9 @@ fn full() -> Snapshot {
     capture.flows = Gauge { at: Timestamp(5), value: 6 };
     capture.protocols.add(Protocol::Tls, 1);
     capture.ambiguous_framing.add(Ambiguity::Fold, 2);
+    let client = Client { address: "192.0.2.1".into(), counts: counts.clone() };
     Snapshot {
+        clients: vec![Arc::new(client)],
         span: Some((Timestamp(-1), Timestamp::new(9, 0))),
         counts,
         hosts: vec![Arc::new(host)],

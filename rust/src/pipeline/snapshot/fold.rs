@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::remarkable;
 use super::rows::Row;
-use super::{Host, Interface, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
+use super::{Client, Host, Interface, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
 use crate::pipeline::decode::Undecoded;
 use crate::pipeline::packet::InterfaceId;
 
@@ -23,6 +23,9 @@ impl Snapshot {
         let lost = fold_rows(&mut self.hosts, limits.hosts, absorb_host);
         self.capture.hosts_folded += lost.rows;
         self.capture.hits_error += error.max(lost.heaviest);
+        let lost = fold_rows(&mut self.clients, limits.clients, Arc::<Client>::absorb);
+        self.capture.clients_folded += lost.rows;
+        self.capture.client_hits_error += lost.heaviest;
         fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
         fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
@@ -95,6 +98,15 @@ impl Weighed for Section {
     }
     fn named(name: &str) -> Self {
         Self { path: name.into(), ..Self::default() }
+    }
+}
+
+impl Weighed for Client {
+    fn hits(&self) -> u64 {
+        self.counts.hits()
+    }
+    fn named(name: &str) -> Self {
+        Self { address: name.into(), ..Self::default() }
     }
 }
 

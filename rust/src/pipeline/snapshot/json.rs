@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::rows::sort_rows;
 use super::tally::Key;
-use super::{Capture, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
+use super::{Capture, Client, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
 use crate::pipeline::histogram::{Buckets, Histogram, SCALE};
 use crate::pipeline::name;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -33,6 +33,7 @@ struct Written<'a> {
     #[serde(flatten)]
     counts: &'a Counts,
     hosts: &'a [Arc<Host>],
+    clients: &'a [Arc<Client>],
     interfaces: &'a [Interface],
     tcp: &'a Tcp,
     capture: &'a Capture,
@@ -51,6 +52,7 @@ struct Read {
     #[serde(flatten)]
     counts: Counts,
     hosts: Vec<Arc<Host>>,
+    clients: Vec<Arc<Client>>,
     interfaces: Vec<Interface>,
     tcp: Tcp,
     capture: Capture,
@@ -62,13 +64,14 @@ impl Snapshot {
     /// One line of ASCII, without its end.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let (start, end) = self.span.unwrap_or_default();
-        let Self { counts, hosts, interfaces, tcp, capture, server_names, exchanges, .. } = self;
+        let Self { counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, .. } = self;
         serde_json::to_vec(&Written {
             schema: SCHEMA,
             start,
             end,
             counts,
             hosts,
+            clients,
             interfaces,
             tcp,
             capture,
@@ -87,6 +90,7 @@ impl Snapshot {
             span: (read.start != read.end).then_some((read.start, read.end)),
             counts: read.counts,
             hosts: read.hosts,
+            clients: read.clients,
             interfaces: read.interfaces,
             tcp: read.tcp,
             capture: read.capture,
@@ -105,6 +109,7 @@ impl Snapshot {
             sort_rows(&mut Arc::make_mut(host).sections);
         }
         sort_rows(&mut self.hosts);
+        sort_rows(&mut self.clients);
         sort_rows(&mut self.interfaces);
         sort_rows(&mut self.server_names);
         self.exchanges.sort();
@@ -322,6 +327,33 @@ pub mod endpoint {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
         let socket: SocketAddr = String::deserialize(deserializer)?.parse().map_err(D::Error::custom)?;
         Ok(Endpoint { address: to_v6(socket.ip()), port: socket.port() })
+    }
+}
+
+/// Endpoints, or addresses that were told without a port.
+pub mod client {
+    use super::{Deserialize, Deserializer, Serializer, addresses::to_v6};
+    use crate::pipeline::decode::Endpoint;
+    use crate::pipeline::snapshot::{OTHER, client_name, portless};
+    use serde::de::Error as _;
+    use std::net::{IpAddr, SocketAddr};
+
+    pub fn serialize<S: Serializer>(client: &Endpoint, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&client_name(*client))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Endpoint, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == OTHER {
+            return Ok(portless(None));
+        }
+        match text.parse::<SocketAddr>() {
+            Ok(socket) => Ok(Endpoint { address: to_v6(socket.ip()), port: socket.port() }),
+            Err(error) => match text.parse::<IpAddr>() {
+                Ok(address) => Ok(portless(Some(to_v6(address)))),
+                Err(_) => Err(D::Error::custom(error)),
+            },
+        }
     }
 }
 

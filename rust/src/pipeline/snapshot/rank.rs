@@ -197,6 +197,13 @@ impl Snapshot {
         Ranking::new(hosts.map(|(at, host)| (by.weight(&host.counts, &host.tcp), at)), is_reversed)
     }
 
+    /// The clients whose address matches. They have no connections of their own.
+    pub fn ranked_clients(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
+        let clients = self.clients.iter().enumerate().filter(|(_, client)| matching.admits(&client.address));
+        let tcp = Tcp::default();
+        Ranking::new(clients.map(|(at, client)| (by.weight(&client.counts, &tcp), at)), is_reversed)
+    }
+
     /// The sections of the hosts whose name matches; positions are of the host, and of the section in it.
     pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<(usize, usize)> {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits(&host.name));

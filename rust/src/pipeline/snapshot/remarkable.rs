@@ -74,11 +74,12 @@ impl Snapshot {
     /// The same counts, without a row for each exchange.
     #[must_use]
     pub fn without_exchanges(&self) -> Self {
-        let Self { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges: _ } = self;
+        let Self { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges: _ } = self;
         Self {
             span: *span,
             counts: counts.clone(),
             hosts: hosts.clone(),
+            clients: clients.clone(),
             interfaces: interfaces.clone(),
             tcp: tcp.clone(),
             capture: capture.clone(),

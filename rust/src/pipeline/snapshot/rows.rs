@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::{Host, Interface, MAX_ADDRESSES, Section, ServerName};
+use super::{Client, Host, Interface, MAX_ADDRESSES, Section, ServerName};
 
 /// A row of a table that merges by key.
 pub trait Row: Clone {
@@ -47,6 +47,15 @@ impl Row for Host {
             self.addresses.dedup();
             self.addresses.truncate(MAX_ADDRESSES);
         }
+    }
+}
+
+impl Row for Client {
+    fn key(&self) -> &Arc<str> {
+        &self.address
+    }
+    fn absorb(&mut self, other: &Self) {
+        self.counts.merge(&other.counts);
     }
 }
 

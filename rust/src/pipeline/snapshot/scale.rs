@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Counts, Host, Section, Snapshot, Tcp};
+use super::{Client, Counts, Host, Section, Snapshot, Tcp};
 use crate::pipeline::histogram::{Histogram, Sizes};
 
 /// Buckets that weigh as much as a row.
@@ -55,6 +55,15 @@ impl Host {
     }
 }
 
+impl Client {
+    fn coarsen(self: &mut Arc<Self>, halvings: u8) {
+        if self.counts.histograms().into_iter().any(|histogram| is_finer(histogram, halvings)) {
+            let histograms = Arc::make_mut(self).counts.histograms_mut();
+            histograms.into_iter().for_each(|each| each.coarsen(halvings));
+        }
+    }
+}
+
 fn is_finer(histogram: &Histogram, halvings: u8) -> bool {
     !histogram.buckets().is_empty() && histogram.buckets().halvings() < halvings
 }
@@ -63,7 +72,9 @@ impl Snapshot {
     fn histograms(&self) -> impl Iterator<Item = &Histogram> {
         let hosts = self.hosts.iter().flat_map(|host| host.histograms());
         let interfaces = self.interfaces.iter().flat_map(|interface| interface.tcp.histograms());
-        self.counts.histograms().into_iter().chain(self.tcp.histograms()).chain(hosts).chain(interfaces)
+        let clients = self.clients.iter().flat_map(|client| client.counts.histograms());
+        let totals = self.counts.histograms().into_iter().chain(self.tcp.histograms());
+        totals.chain(hosts).chain(clients).chain(interfaces)
     }
 
     /// Buckets of all histograms.
@@ -88,6 +99,7 @@ impl Snapshot {
         let interfaces = self.interfaces.iter_mut().flat_map(|interface| interface.tcp.histograms_mut());
         mine.chain(interfaces).for_each(|each| each.coarsen(halvings));
         self.hosts.iter_mut().for_each(|host| host.coarsen(halvings));
+        self.clients.iter_mut().for_each(|client| client.coarsen(halvings));
         self.capture.histogram_halvings.merge(&super::Halvings(halvings));
     }
 }

@@ -137,8 +137,14 @@ impl Window {
         }
         let most = Limits::default();
         // Each host may keep one section more, for its rest.
-        let limits =
-            Limits { hosts: share / 4, sections: share / 2, exchanges: share / 4, buckets: share * 16, ..most };
+        let limits = Limits {
+            hosts: share / 4,
+            sections: share / 8 * 3,
+            clients: most.clients.min(share / 8),
+            exchanges: share / 4,
+            buckets: share * 16,
+            ..most
+        };
         Arc::new(snapshot.folded(&limits))
     }
 
@@ -268,6 +274,7 @@ fn is_large(sum: &Snapshot, most: &Limits) -> bool {
     let sections: usize = sum.hosts.iter().map(|host| host.sections.len()).sum();
     sum.hosts.len() > 2 * most.hosts
         || sections > 2 * most.sections
+        || sum.clients.len() > 2 * most.clients
         || sum.server_names.len() > 2 * most.hosts
         || sum.interfaces.len() > 2 * InterfaceId::MOST
         || sum.exchanges.len() > 2 * most.exchanges

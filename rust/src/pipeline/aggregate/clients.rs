@@ -1,0 +1,232 @@
+//! The clients being counted: a row for each address, bounded in number as hosts are (`rows.rs`).
+//!
+//! Rows outlive their interval, and a full table makes room by space-saving: the counts of the lightest row go to `~other`.
+//! A connection keeps the place of its client's row, so that an address is looked up once for each connection rather than for
+//! each request.
+
+use std::hash::BuildHasher;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use super::lightest::{Hand, Lightest};
+use crate::pipeline::histogram::Histogram;
+use crate::pipeline::snapshot::{Capture, Client, Counts, OTHER};
+
+/// Which addresses make a client: those of IPv6 with the same first bits.
+#[derive(Clone, Copy, Debug)]
+pub struct Group {
+    mask: u128,
+    prefix: u8,
+}
+
+impl Group {
+    pub fn new(prefix: u8) -> Self {
+        let prefix = prefix.clamp(1, 128);
+        Self { mask: u128::MAX << (128 - prefix), prefix }
+    }
+
+    /// The first address of the group. One of IPv4 is alone.
+    #[inline]
+    fn of(self, address: Ipv6Addr) -> Ipv6Addr {
+        if self.prefix == 128 || address.to_ipv4_mapped().is_some() {
+            return address;
+        }
+        Ipv6Addr::from_bits(address.to_bits() & self.mask)
+    }
+
+    /// `192.0.2.1`, `2001:db8::1`, or `2001:db8:1:2::/64`.
+    fn name(self, first: Ipv6Addr) -> String {
+        let address = first.to_canonical();
+        if self.prefix == 128 || address.is_ipv4() { address.to_string() } else { format!("{address}/{}", self.prefix) }
+    }
+}
+
+/// A slot, as long as it is used for the same client. A connection keeps one, so it is small: generations of a slot repeat
+/// after 65,536 clients, in which time no request of the first one waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    slot: u16,
+    generation: u16,
+}
+
+/// The row of the clients that did not fit.
+const REST: u16 = 0;
+
+#[derive(Debug)]
+struct Row {
+    address: Ipv6Addr,
+    /// Made when it is first told.
+    name: Option<Arc<str>>,
+    generation: u16,
+    /// Listed in [`Clients::touched`].
+    is_touched: bool,
+    /// What the row may have missed before it came in.
+    missed: u64,
+    counts: Counts,
+}
+
+impl Row {
+    fn new(address: Ipv6Addr) -> Self {
+        Self { address, name: None, generation: 0, is_touched: false, missed: 0, counts: Counts::default() }
+    }
+
+    fn weight(&self) -> u64 {
+        self.counts.hits() + self.missed
+    }
+}
+
+/// All clients.
+#[derive(Debug)]
+pub struct Clients {
+    most: usize,
+    group: Group,
+    hasher: foldhash::fast::RandomState,
+    index: HashTable<u16>,
+    rows: Vec<Row>,
+    /// Rows that were counted in since the interval began.
+    touched: Vec<u16>,
+    idle: Hand,
+    lightest: Lightest,
+    folded: u64,
+    hits_error: u64,
+}
+
+impl Clients {
+    pub fn new(most: usize, group: Group) -> Self {
+        let mut rest = Row::new(Ipv6Addr::UNSPECIFIED);
+        rest.name = Some(OTHER.into());
+        Self {
+            // The row for the rest comes on top.
+            most: most.clamp(1, usize::from(u16::MAX) - 1),
+            group,
+            // Addresses are chosen by strangers.
+            hasher: foldhash::fast::RandomState::default(),
+            index: HashTable::new(),
+            rows: vec![rest],
+            touched: Vec::new(),
+            idle: Hand::default(),
+            lightest: Lightest::default(),
+            folded: 0,
+            hits_error: 0,
+        }
+    }
+
+    /// The row of an address, made if it is not there. `before` is where the same connection counted last.
+    #[inline]
+    pub fn place(&mut self, address: Ipv6Addr, before: Option<Place>) -> Place {
+        let address = self.group.of(address);
+        if let Some(place) = before.filter(|before| self.address(*before) == Some(address)) {
+            return place;
+        }
+        let hash = self.hasher.hash_one(address.to_bits());
+        let found = self.index.find(hash, |&slot| self.rows[usize::from(slot)].address == address).copied();
+        let slot = found.unwrap_or_else(|| self.add(hash, address));
+        Place { slot, generation: self.rows[usize::from(slot)].generation }
+    }
+
+    /// The first address of its group.
+    pub fn group(&self, address: Ipv6Addr) -> Ipv6Addr {
+        self.group.of(address)
+    }
+
+    /// The address of a row; `None` when it made room for another.
+    #[inline]
+    pub fn address(&self, place: Place) -> Option<Ipv6Addr> {
+        let row = &self.rows[usize::from(place.slot)];
+        (row.generation == place.generation && place.slot != REST).then_some(row.address)
+    }
+
+    /// Counts of a row, or of the rest where the row made room for another.
+    #[inline]
+    pub fn counts(&mut self, place: Place) -> &mut Counts {
+        let is_there = self.rows[usize::from(place.slot)].generation == place.generation;
+        self.touched_counts(if is_there { place.slot } else { REST })
+    }
+
+    /// Every histogram of the interval.
+    pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
+        for &slot in &self.touched {
+            self.rows[usize::from(slot)].counts.histograms_mut().into_iter().for_each(&mut *look);
+        }
+    }
+
+    /// Takes all counts; the rows stay.
+    pub fn take(&mut self, capture: &mut Capture) -> Vec<Client> {
+        self.idle.reset();
+        self.lightest.reset();
+        capture.clients_folded += std::mem::take(&mut self.folded);
+        capture.client_hits_error += std::mem::take(&mut self.hits_error);
+        let (rows, group) = (&mut self.rows, self.group);
+        let mut clients: Vec<Client> = Vec::with_capacity(self.touched.len());
+        for slot in self.touched.drain(..) {
+            let row = &mut rows[usize::from(slot)];
+            (row.missed, row.is_touched) = (0, false);
+            if row.counts != Counts::default() {
+                let name = row.name.get_or_insert_with(|| group.name(row.address).into());
+                clients.push(Client { address: name.clone(), counts: std::mem::take(&mut row.counts) });
+            }
+        }
+        clients.sort_unstable_by(|a, b| a.address.cmp(&b.address));
+        clients
+    }
+
+    /// Counts of a row, which is listed for the end of the interval.
+    #[inline]
+    fn touched_counts(&mut self, slot: u16) -> &mut Counts {
+        if !self.rows[usize::from(slot)].is_touched {
+            self.list(slot);
+        }
+        &mut self.rows[usize::from(slot)].counts
+    }
+
+    #[cold]
+    fn list(&mut self, slot: u16) {
+        self.rows[usize::from(slot)].is_touched = true;
+        self.touched.push(slot);
+    }
+
+    #[cold]
+    fn add(&mut self, hash: u64, address: Ipv6Addr) -> u16 {
+        let slot = if self.rows.len() > self.most {
+            let Some(slot) = self.fold(address) else { return REST };
+            slot
+        } else {
+            self.rows.push(Row::new(address));
+            (self.rows.len() - 1) as u16
+        };
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.index.insert_unique(hash, slot, |&slot| hasher.hash_one(rows[usize::from(slot)].address.to_bits()));
+        self.lightest.push(u32::from(slot), self.rows[usize::from(slot)].missed);
+        slot
+    }
+
+    /// Gives the slot of the lightest row to another client.
+    fn fold(&mut self, address: Ipv6Addr) -> Option<u16> {
+        let rows = &self.rows;
+        let is_idle = |slot: u32| slot != u32::from(REST) && !rows[slot as usize].is_touched;
+        let weight = |slot: u32| (slot != u32::from(REST)).then(|| rows[slot as usize].weight());
+        let idle = self.idle.next(rows.len(), is_idle);
+        let slot = idle.or_else(|| self.lightest.take(0..rows.len() as u32, weight))? as u16;
+        let row = &mut self.rows[usize::from(slot)];
+        let (hash, hits, weight) = (self.hasher.hash_one(row.address.to_bits()), row.counts.hits(), row.weight());
+        let counts = std::mem::take(&mut row.counts);
+        // A slot is listed once, whichever clients have it.
+        let (generation, is_touched) = (row.generation.wrapping_add(1), row.is_touched);
+        *row = Row { generation, is_touched, missed: weight, ..Row::new(address) };
+        if let Ok(entry) = self.index.find_entry(hash, |&other| other == slot) {
+            entry.remove();
+        }
+        if counts != Counts::default() {
+            self.touched_counts(REST).merge(&counts);
+        }
+        self.folded += u64::from(hits > 0);
+        self.hits_error = self.hits_error.max(weight);
+        Some(slot)
+    }
+}
+
+#[cfg(test)]
+#[path = "clients_tests.rs"]
+mod tests;
