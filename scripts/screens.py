@@ -63,11 +63,19 @@ ABOUT = {
         ),
     ),
     "alerts": ("6 Alerts", "Where each rule stands, and what happened. `a` acknowledges."),
+    "clients": (
+        "7 Clients",
+        (
+            "Who asks: the busiest addresses, each with its share of all requests, and the newest requests of the "
+            "selected one."
+        ),
+    ),
     "interface": ("Into an interface", "Enter on an interface: what it carries, and the hosts seen on it."),
     "host": (
         "Into a host",
         "Enter on a host: its addresses, times and connections, its sections, its slowest requests.",
     ),
+    "client": ("Into a client", "Enter on a client: its methods and statuses, and its requests, the newest first."),
     "section": ("Into a section", "Enter on a section: its requests, the slowest first."),
     "request": (
         "Into a request",
@@ -94,7 +102,8 @@ the terminal alone. A file played with `--speed` has keys of its own.
 With less room the screen shrinks step by step: a row or a column less makes one panel shorter, or takes the least
 important one away, and never more than one. At 80x18 all panels of the first view are there, at 40x10 rates, alert,
 capture line and the table that has the focus, at 20x5 one line and that table. With more room panels stand side by side
-(from 120 columns on), and statuses over time (from 35 rows on) and the sections of all hosts (from 42 rows on) join.
+(from 120 columns on), and statuses over time (from 36 rows on), clients (from 42 rows on) and the sections of all hosts
+(from 49 rows on) join.
 """
 
 COST = """\

@@ -101,12 +101,14 @@ VIEWS = {
     "connections": at("4"),
     "requests": at("5"),
     "alerts": at("6", seconds=50),
+    "clients": at("7"),
 }
-"""The six views, in a storm."""
+"""The views, in a storm."""
 
 INSIDE = {
     "interface": at("3", "enter"),
     "host": at("enter"),
+    "client": at("7", "enter"),
     "section": at("2", "enter"),
     "request": at("2", "j", "j", "j", "enter", "enter"),
 }

@@ -45,6 +45,21 @@ def counts(requests, statuses, factor, latencies):
     }
 
 
+CLIENTS = {"10.0.0.7": 0.55, "10.0.0.8": 0.25, "10.0.0.9": 0.15, "2001:db8::10": 0.05}
+"""Clients, each with its share of what is asked of any host; the first has all errors."""
+
+
+def clients(requests, statuses):
+    """One row each; the shares add up to what hosts have."""
+    rows, left, rest = [], requests, Counter({int(status): n for status, n in statuses.items()})
+    for number, (address, share) in enumerate(reversed(CLIENTS.items()), 1):
+        n = left if number == len(CLIENTS) else min(round(requests * share), rest[200])
+        given = rest if number == len(CLIENTS) else Counter({200: n})
+        left, rest = left - n, rest - given
+        rows.append({"address": address, **counts(n, given, 1, [(0.01 * number, n)])})
+    return rows
+
+
 def spread(latencies):
     """One histogram of several values, each so often."""
     parts = [histogram(at=at, count=count) for at, count in latencies]
@@ -141,6 +156,7 @@ def second(i, *, lost=0, state="up", missed=None):
         requests=hits // 2,
         responses=hits // 2,
         statuses=statuses,
+        clients=clients(hits // 2, statuses),
         hosts=hosts,
         interfaces=interfaces,
         capture=capture,

@@ -87,6 +87,14 @@ def test_a_large_screen_is_used():
     assert names >= {"hosts", "sections", "all-sections", "statuses", "alerts", "traffic", "title", "footer"}
 
 
+def test_tables_of_other_views_show_their_first_rows_and_nothing_is_selected_there():
+    shown = text(screen(at("7", "j", "j", "1")(), 200, 60))
+    found = [box for box in boxes(at()(), 200, 60) if box.name in ("clients", "all-sections")]
+    assert [box.panel for box in found] == [None, None]
+    assert any("CLIENTS 4, see 7" in line for line in shown)
+    assert sum("▸" in line for line in shown) == 2
+
+
 def test_every_part_of_a_page_has_a_step_and_a_place():
     top = {name for band in (*parts.TOP, *parts.BOTTOM) for name, _ in band}
     for page in Page:

@@ -150,7 +150,7 @@ def test_the_only_line_of_traffic_is_the_busiest_interface():
     ("width", "said"),
     [
         (120, "20 / 5 hits (requests + responses) in 10 s, for 3 s"),
-        (74, "20 / 5 hits (requests+responses) in 10 s, for 3 s"),
+        (72, "20 / 5 hits (requests+responses) in 10 s, for 3 s"),
         (60, "20 / 5 hits in 10 s, for 3 s"),
         (38, "20 / 5 hits"),
         (32, "20 / 5 hits"),
@@ -299,7 +299,7 @@ def test_the_help_page_and_the_footer_are_made_from_the_table_of_keys():
     for key in KEYS:
         assert key.shown in shown
         assert key.meaning.removeprefix("view: ") in shown
-    known = {word for key in KEYS for word in key.shown.split()} | {"arrows", "1-6"}
+    known = {word for key in KEYS for word in key.shown.split()} | {"arrows", "1-7"}
     assert {key for hints in [*OF_PAGE.values(), FIRST] for key, _ in hints} <= known
     assert set(OF_PAGE) == set(Page)
 

@@ -191,7 +191,11 @@ OPTIONS = (
         "clients as a proxy tells them: X-Forwarded-For, Forwarded, X-Real-IP or PROXY",
     ),
     Option(
-        "trusted_proxies", COUNTING, "--trusted-proxies", "N", "proxies whose word is believed: the Nth entry from the right"
+        "trusted_proxies",
+        COUNTING,
+        "--trusted-proxies",
+        "N",
+        "proxies whose word is believed: the Nth entry from the right",
     ),
     Option("client_ipv6_prefix", COUNTING, "--client-ipv6-prefix", "BITS", "count IPv6 clients by prefix, such as 64"),
     Option("top", COUNTING, "--top", "N", "hosts in the plain report"),

@@ -13,8 +13,8 @@ from netmon import format as fmt
 from netmon import losses
 from netmon.display import canvas, header, parts
 from netmon.display.help import footer, help_page
-from netmon.display.parts import AIR, ALERT, CAPTURE, FOOTER, MAIN, PARTS, RATES, TABS, TITLE, Band
-from netmon.display.view import Page, Panel, View
+from netmon.display.parts import AIR, ALERT, CAPTURE, FOOTER, MAIN, PARTS, RATES, TABS, TITLE, Band, Part
+from netmon.display.view import PANELS, Page, Panel, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -141,8 +141,13 @@ def _beside(view: View, band: Band, rows: Mapping[str, int], where: tuple[int, i
         part = PARTS[name]
         width = room * share // shares if number < len(band) else columns - left
         draw = _rates(rows) if name == RATES else part.draw
-        yield Box(name, top, left, width, min(height, part.most(view)), draw, part.panel)
+        yield Box(name, top, left, width, min(height, part.most(view)), draw, _panel(view, part))
         left += width + GAP
+
+
+def _panel(view: View, part: Part) -> Panel | None:
+    """The table that keys and the mouse find there: none of another view."""
+    return part.panel if part.panel in PANELS[view.page] else None
 
 
 def _rates(rows: Mapping[str, int]) -> Callable[[View, int, int], list[Line]]:

@@ -13,7 +13,7 @@ from netmon.display import canvas, columns
 from netmon.display.absent import nothing
 from netmon.display.rows import Rows, client_of, host_of, in_sight, row_number, rows_of, scope_of
 from netmon.display.specs import SPECS, Behind, Spec
-from netmon.display.view import Page, Panel, Sort, View
+from netmon.display.view import PANELS, VIEWS, Page, Panel, Sort, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +31,10 @@ FIRST, BOTH = 24, 44
 STAMP = 14
 """Columns of a time of day before a name, and the width from which it is shown."""
 STAMP_FROM = 64
+
+
+NONE = -1
+"""The selected row of a table that keys do not reach: it shows the first ones."""
 
 
 class _Plan:
@@ -79,7 +83,7 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
     lines = [_heading(plan, rows)]
     if not rows.total:
         return lines + [canvas.fit(line, width) for line in nothing(view, panel, width, height - 1)]
-    selected = row_number(view, panel, rows)
+    selected = row_number(view, panel, rows) if panel in PANELS[view.page] else NONE
     first, count = in_sight(selected, rows.total, height - 1)
     for number, row in enumerate(rows.page(first, count), first):
         line = _row(plan, row, number == selected)
@@ -141,8 +145,9 @@ def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
     all_rows = _all_rows(view, panel)
     if all_rows is not None and view.filter:
         return what, "", f" {fmt.count(rows.total)} of {fmt.count(all_rows)}"
-    if view.page is Page.HOSTS and panel is Panel.ALL_SECTIONS:
-        return f"{what} of all hosts", "", count
+    if panel not in PANELS[view.page]:
+        of = " of all hosts" if panel is Panel.ALL_SECTIONS else ""
+        return f"{what}{of}", "", f"{count}, see {_view_of(panel)}"
     if view.page is Page.HOSTS and panel is Panel.SECTIONS:
         host = host_of(view)
         return what, "" if host is None else fmt.sanitize(host.name), ""
@@ -153,6 +158,11 @@ def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
         scope = scope_of(view)
         return what, fmt.sanitize(f"{scope.host}{scope.section or ''}") if scope.host else "", ""
     return f"{what} seen on it" if panel is Panel.INTERFACE_HOSTS else what, "", count
+
+
+def _view_of(panel: Panel) -> int:
+    """The number of the view that a table is in."""
+    return next(number for number, page in enumerate(VIEWS, 1) if panel in PANELS[page])
 
 
 def _all_rows(view: View, panel: Panel) -> int | None:

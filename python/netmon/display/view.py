@@ -79,7 +79,7 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.SECTION: (Panel.SLOWEST,),
     Page.EXCHANGE: (Panel.SLOWEST,),
 }
-"""What a page shows, in the order of Tab."""
+"""What a page shows, in the order of Tab; large screens show tables of other views beside it."""
 
 
 class Place(NamedTuple):

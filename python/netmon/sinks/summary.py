@@ -35,16 +35,16 @@ def summary(frame: Frame | None, *, color: bool = False) -> str:
     hosts = [f"{fmt.sanitize(host.name)} {fmt.count(host.requests)}" for host in frame.total.top(HOSTS, "requests")]
     if hosts:
         lines.append(f"  top hosts by requests: {', '.join(hosts)}")
-    clients = [_client(client) for client in frame.total.top_clients(CLIENTS)]
+    clients = [_client(client) for client in frame.total.top_clients(CLIENTS, "requests")]
     if clients:
-        lines.append(f"  top clients: {', '.join(clients)}")
+        lines.append(f"  top clients by requests: {', '.join(clients)}")
     lines.append(f"  alerts: {_alerts(frame)}")
     return "\n".join(lines) + "\n"
 
 
 def _client(client: Client) -> str:
     errors = f" ({fmt.plural(client.errors, 'error')})" if client.errors else ""
-    return f"{fmt.sanitize(client.address)} {fmt.count(client.hits)}{errors}"
+    return f"{fmt.sanitize(client.address)} {fmt.count(client.requests)}{errors}"
 
 
 def _missed(tally: Tally, *, color: bool) -> Iterator[str]:
