@@ -6,9 +6,8 @@ import pickle
 import struct
 
 import forge
-import pytest
-
 import netmon
+import pytest
 from netmon import Monitor, Snapshot
 from netmon._core import OTHER
 
@@ -67,7 +66,7 @@ def test_clients_are_ranked_filtered_and_paged():
     snapshot = read(*talks)
     assert [client.address for client in snapshot.top_clients(2)] == ["10.0.0.3", "10.0.0.1"]
     assert [client.address for client in snapshot.top_clients(1, "errors")] == ["10.0.0.2"]
-    assert [client.address for client in snapshot.top_clients(9, "name", reverse=True)][0] == "10.0.0.3"
+    assert snapshot.top_clients(9, "name", reverse=True)[0].address == "10.0.0.3"
     ranking = snapshot.ranked_clients(matching="!.3")
     assert (len(ranking), ranking.hits, ranking.position("10.0.0.2"), ranking.position("10.0.0.3")) == (2, 4, 1, None)
     assert [client.address for client in ranking.page(1, 5)] == ["10.0.0.2"]

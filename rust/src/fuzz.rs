@@ -5,11 +5,12 @@ use std::io::Cursor;
 use std::net::Ipv4Addr;
 
 use crate::capture::file::{CaptureFile, Given, InOrder, Reach};
-use crate::pipeline::aggregate;
+use crate::pipeline::aggregate::{self, ClientFrom};
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::defragment;
 use crate::pipeline::exchange::{Exchanges, Shared, Talk};
 use crate::pipeline::flow::{self, Consumer, FlowInfo};
+use crate::pipeline::http::forwarded::Field;
 use crate::pipeline::nat::Nat;
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
@@ -20,7 +21,13 @@ use crate::pipeline::{Pipeline, Settings};
 fn tight() -> Settings {
     let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, clients: 2, exchanges: 2, buckets: 20 };
     Settings {
-        aggregate: aggregate::Settings { exchanges: true, client_ipv6_prefix: 64, limits, ..Default::default() },
+        aggregate: aggregate::Settings {
+            exchanges: true,
+            client_from: ClientFrom::Proxy,
+            client_ipv6_prefix: 64,
+            limits,
+            ..Default::default()
+        },
         flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
@@ -41,7 +48,6 @@ fn check(snapshot: &Snapshot) {
     assert_eq!(total, snapshot.counts, "hosts");
     let mut of_clients = Counts::default();
     snapshot.clients.iter().for_each(|client| of_clients.merge(&client.counts));
-    // What is too much for the budget is coarsened where it is, so histograms are those of the total by their sums.
     assert_eq!(of_clients, snapshot.counts, "clients");
     assert_eq!(snapshot.counts.statuses.total(), snapshot.counts.responses);
     assert_eq!(snapshot.counts.methods.total(), snapshot.counts.requests);
@@ -96,6 +102,10 @@ pub fn file(data: &[u8]) {
 
 /// Pieces of both directions: a byte for direction, loss and start, a length, bytes; and so on.
 pub fn stream(mut data: &[u8]) {
+    for field in [Field::XForwardedFor, Field::Forwarded, Field::XRealIp] {
+        let found = (1..4).filter_map(|hops| field.client(data, hops));
+        found.for_each(|client| assert!(!client.is_unspecified(), "an address of somebody"));
+    }
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
     let key = FlowKey { low: end(1, 1), high: end(2, 80), lane: 0 };
     let flow = FlowInfo::new(key, InterfaceId(0), None);

@@ -4,6 +4,8 @@
 mod siege;
 mod wire;
 
+use _core::pipeline::aggregate::ClientFrom;
+use _core::pipeline::http::forwarded::Field;
 use _core::pipeline::snapshot::Snapshot;
 use _core::pipeline::{Pipeline, Settings};
 use siege::{MIB, Siege, is_inside, size};
@@ -98,6 +100,30 @@ fn invented_sections_of_one_host_are_folded() {
     assert_eq!(snapshot.hosts.len(), 1);
     assert!(snapshot.hosts[0].sections.len() <= 201);
     assert!(snapshot.capture.sections_folded >= u64::from(n) - 201);
+}
+
+#[test]
+fn invented_clients_are_folded() {
+    if !is_inside("invented_clients_are_folded", 300 * MIB) {
+        return;
+    }
+    let n = size(200_000, 1_000_000);
+    let mut siege = Siege::new(1_000);
+    let mut settings = Settings::default();
+    settings.aggregate.client_from = ClientFrom::Field(Field::XForwardedFor);
+    siege.pipeline = Pipeline::new(settings);
+    let mut connection = Connection::new(1);
+    siege.handshake(&mut connection);
+    siege.stays_flat(n, |siege, at| {
+        let address = std::net::Ipv4Addr::from(0x0b00_0000 + at);
+        let request = format!("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: {address}\r\n\r\n");
+        siege.say(&mut connection, CLIENT, request.as_bytes());
+        siege.say(&mut connection, SERVER, b"HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    let snapshot = siege.close();
+    assert!(snapshot.clients.len() <= 5_001);
+    assert!(snapshot.capture.clients_folded >= u64::from(n) - 5_001);
+    assert_eq!(snapshot.clients.iter().map(|client| client.counts.requests).sum::<u64>(), u64::from(n));
 }
 
 #[test]
