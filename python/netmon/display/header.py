@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from netmon.frames import Frame
     from netmon.playback import Progress
 
+NARROWEST = 12
+"""Columns of the capture filter at the least; fewer say nothing."""
+
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
 
@@ -39,6 +42,7 @@ def title_line(view: View, width: int) -> Line:
             ("", fmt.source(interface.name)),
             *state(view, interface),
         ]
+    left += capture_filter(view, max(width // 4, NARROWEST))
     whole = frame.window_length == float("inf")
     times = [
         "everything" if whole else f"last {fmt.duration(frame.seconds)}",
@@ -48,6 +52,16 @@ def title_line(view: View, width: int) -> Line:
     while times and fmt.width(marks.between.join(times)) > width - canvas.width(left) - 2:
         del times[0]
     return canvas.spread(left, [("class:dim", marks.between.join(times))], width)
+
+
+def capture_filter(view: View, columns: int) -> Line:
+    """What a person captures only, shortened; nothing where that is everything."""
+    if not view.capture_filter or columns < NARROWEST:
+        return []
+    text = fmt.sanitize(" ".join(view.capture_filter.split()))
+    marks = view.glyphs
+    shown = fmt.fit(text, min(fmt.width(text), columns), dots=marks.dots)
+    return [("class:dim", f"{marks.between}filter "), ("class:warn", shown)]
 
 
 def state(view: View, interface: Interface) -> Line:
@@ -203,17 +217,34 @@ def tabs(view: View, width: int) -> Line:
     right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
-    line: Line = []
+    line = [fragment for tab in _tabs(view, width - canvas.width(right)) for fragment in tab]
+    return canvas.spread(line, right, width)
+
+
+def _tabs(view: View, width: int) -> list[Line]:
+    line: list[Line] = []
     for number, page in enumerate(VIEWS, 1):
         is_here = page is view.page
-        name = f" {page.value}" if width - canvas.width(right) >= 78 or is_here else ""
-        line.append(("class:tab.here" if is_here else "class:tab", f" {number}{name} "))
-    return canvas.spread(line, right, width)
+        name = f" {page.value}" if width >= 78 or is_here else ""
+        line.append([("class:tab.here" if is_here else "class:tab", f" {number}{name} ")])
+    return line
+
+
+def tab_at(view: View, width: int, x: int) -> int | None:
+    """The number of the view whose tab is drawn there; inside of one, 0 for the way back."""
+    if view.trail:
+        return 0
+    at = 0
+    for number, tab in enumerate(_tabs(view, width - canvas.width(filters(view))), 1):
+        at += canvas.width(tab)
+        if x < at:
+            return number
+    return None
 
 
 def filters(view: View) -> Line:
     """What rows are left out, if any are."""
-    words = [f"host {view.filter}"] if view.filter else []
+    words = [view.filter] if view.filter else []
     words += [f"within {view.place.inner}"] if view.place.inner else []
     return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
 

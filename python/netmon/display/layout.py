@@ -36,6 +36,8 @@ class Box(NamedTuple):
     height: int
     draw: Callable[[View, int, int], list[Line]]
     panel: Panel | None = None
+    has_tabs: bool = False
+    """The mouse goes to another view there."""
 
 
 def screen(view: View, width: int, height: int) -> list[Line]:
@@ -83,7 +85,7 @@ def _large(view: View, width: int, height: int) -> list[Box]:
         top.append(Box(at, 0, width, rows_of_traffic, header.traffic))
         at += rows_of_traffic
     at += is_full
-    top.append(Box(at, 0, width, 1, _line(header.tabs)))
+    top.append(Box(at, 0, width, 1, _line(header.tabs), has_tabs=True))
     body = _body(view, width, height - at - 2 - is_full, full=is_full)
     below = [box._replace(top=box.top + at + 1) for box in body]
     return [*top, *below, Box(height - 1, 0, width, 1, _line(footer))]
@@ -151,14 +153,14 @@ def _hosts(width: int, height: int, *, full: bool) -> list[Box]:
 def _strip(view: View, width: int, height: int) -> list[Box]:
     if view.frame is None:
         return [Box(0, 0, width, 1, _line(header.title_line))]
-    has_last = view.is_typing or bool(view.notice)
+    has_last = view.is_typing or view.is_ordering or bool(view.notice)
     top = [
         Box(0, 0, width, 1, _line(_badge_and_rates)),
         Box(1, 0, width, 1, _line(header.alert_bar)),
         Box(2, 0, width, 1, _line(_capture)),
     ]
     if view.trail:
-        top.append(Box(3, 0, width, 1, _line(header.tabs)))
+        top.append(Box(3, 0, width, 1, _line(header.tabs), has_tabs=True))
     last = [Box(height - 1, 0, width, 1, _line(footer))] if has_last else []
     return [*top, _main(view, len(top), width, height - len(top) - has_last), *last]
 
@@ -177,7 +179,8 @@ def _badge_and_rates(view: View, width: int) -> Line:
 
 
 def _capture(view: View, width: int) -> Line:
-    return [("", " "), *(header.capture_text(view.frame, width - 1) if view.frame else [])]
+    line = [("", " "), *(header.capture_text(view.frame, width - 1) if view.frame else [])]
+    return [*line, *header.capture_filter(view, width - canvas.width(line) - len(" . filter "))]
 
 
 def _smallest(view: View, width: int, height: int) -> list[Box]:
@@ -190,7 +193,7 @@ def _smallest(view: View, width: int, height: int) -> list[Box]:
 def status_line(view: View, width: int) -> Line:
     """All that fits in one line, the most important first."""
     frame = view.frame
-    if view.is_typing or view.notice:
+    if view.is_typing or view.is_ordering or view.notice:
         return footer(view, width)
     if frame is None:
         return canvas.fit([("class:dim", "netmon waits")], width)
