@@ -30,7 +30,9 @@ def view_of(frames, keys=(), **fields):
 def pressed(view, keys):
     """The view after these keys, by prompt_toolkit's names, of those that need nothing but a view."""
     for key in keys:
-        if not view.is_typing:
+        if view.is_ordering:
+            view = moves.ordered(view, key)
+        elif not view.is_typing:
             view = ACTIONS[key](view)
         elif key in WHILE_TYPING:
             view = WHILE_TYPING[key](view)

@@ -269,6 +269,7 @@ class Session:
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
+            capture_filter=settings.filter or "",
         )
 
     def _player(self) -> Player:

@@ -19,7 +19,8 @@ use crate::pipeline::{Pipeline, Settings};
 
 /// Limits so tight that every way to overflow is taken.
 fn tight() -> Settings {
-    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, clients: 2, exchanges: 2, buckets: 20 };
+    let limits =
+        aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, clients: 2, exchanges: 2, buckets: 20 };
     Settings {
         aggregate: aggregate::Settings {
             exchanges: true,

@@ -26,7 +26,8 @@ def nothing(view: View, panel: Panel, width: int, height: int) -> list[Line]:
 def _why(view: View, panel: Panel) -> list[Line]:
     frame = view.frame
     has_hosts = frame is not None and frame.window.host_count > 0
-    if has_hosts and view.typed and (panel is not Panel.SECTIONS or view.place.host):
+    has_rows = has_hosts or panel in (Panel.ALERTS, Panel.INTERFACES, Panel.INTERFACE_QUALITY)
+    if has_rows and view.typed and (panel is not Panel.SECTIONS or view.place.host):
         again: Line = [("class:dim", "   Esc shows all again.")]
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
     if panel in (Panel.HOSTS, Panel.ALL_SECTIONS, Panel.HOST_QUALITY, Panel.CLIENTS) or (

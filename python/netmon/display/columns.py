@@ -203,12 +203,19 @@ def heading(chosen: Sequence[Column], sort: str, arrow: str) -> Line:
     return line
 
 
-def cells(row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Glyphs) -> Line:
-    """The figures of one row; zero is a faint dot, so that what is not zero stands out, and unknown is nothing."""
+def cells(
+    row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Glyphs, *, is_quiet: bool = False
+) -> Line:
+    """The figures of one row; zero is a faint dot, so that what is not zero stands out, and unknown is nothing.
+
+    Those of a row that is quiet are zero.
+    """
     line: Line = []
     seconds = frame.seconds if frame else 0.0
     for column in chosen:
         value = column.value(row)
+        if is_quiet and value is not None:
+            value = 0
         if value is not None and column.per_second and seconds:
             value /= seconds
         if value is not None and column.is_share:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon import safe_file
-from netmon.display.rows import rows_of
+from netmon.display.rows import present
 from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
 
@@ -78,7 +78,7 @@ def write(view: View, panel: Panel) -> str:
 
 
 def _every(view: View, panel: Panel) -> Iterator[Any]:
-    rows = rows_of(view, panel)
+    rows = present(view, panel)
     for offset in range(0, min(rows.total, MOST), STEP):
         yield from rows.page(offset, min(STEP, MOST - offset))
 

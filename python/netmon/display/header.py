@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from netmon.frames import Frame
     from netmon.playback import Progress
 
+NARROWEST = 12
+"""Columns of the capture filter at the least; fewer say nothing."""
+
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
 
@@ -39,6 +42,7 @@ def title_line(view: View, width: int) -> Line:
             ("", fmt.source(interface.name)),
             *state(view, interface),
         ]
+    left += capture_filter(view, max(width // 4, NARROWEST))
     room = width - canvas.width(left) - 3
     ways = [marks.between.join(way) for way in _times(view, frame)]
     times = next((way for way in ways if fmt.width(way) <= room), "")
@@ -55,6 +59,16 @@ def _times(view: View, frame: Frame) -> Iterator[list[str]]:
     yield [window, fmt.clock(frame.tally.end) + until]
     yield [window, fmt.clock(frame.tally.end)]
     yield [window]
+
+
+def capture_filter(view: View, columns: int) -> Line:
+    """What a person captures only, shortened; nothing where that is everything."""
+    if not view.capture_filter or columns < NARROWEST:
+        return []
+    text = fmt.sanitize(" ".join(view.capture_filter.split()))
+    marks = view.glyphs
+    shown = fmt.shorten(text, columns, marks.dots)
+    return [("class:dim", f"{marks.between}filter "), ("class:warn", shown)]
 
 
 def state(view: View, interface: Interface) -> Line:
@@ -107,7 +121,8 @@ def rates_line(view: View, width: int, said: Line | None = None, *, has_capture:
 
 def capture_line(view: View, width: int) -> Line:
     """What was captured, in a line of its own."""
-    return canvas.fit([("", " "), *(capture_text(view.frame, width - 1) if view.frame else [])], width)
+    line: Line = [("", " "), *(capture_text(view.frame, width - 1) if view.frame else [])]
+    return canvas.fit([*line, *capture_filter(view, width - canvas.width(line) - len(" . filter "))], width)
 
 
 def rates(view: View, frame: Frame, width: int = 60) -> Line:
@@ -254,6 +269,18 @@ def tabs(view: View, width: int) -> Line:
     return canvas.spread(line, right, width)
 
 
+def tab_at(view: View, width: int, x: int) -> int | None:
+    """The number of the view whose tab is drawn there; inside of one, 0 for the way back."""
+    if view.trail:
+        return 0
+    at = 0
+    for number, tab in enumerate(_tabs(view, width - canvas.width(filters(view))), 1):
+        at += canvas.width(tab)
+        if x < at:
+            return number
+    return None
+
+
 def _tabs(view: View, width: int) -> list[Line]:
     """One for each view: with all names, with these closer together, or with the name of the view at hand alone."""
     for pad, names_all in ((" ", True), ("", True), (" ", False)):
@@ -272,7 +299,7 @@ def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> L
 
 def filters(view: View) -> Line:
     """What rows are left out, if any are."""
-    words = [f"host {view.filter}"] if view.filter else []
+    words = [view.filter] if view.filter else []
     words += [f"within {view.place.inner}"] if view.place.inner else []
     return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
 

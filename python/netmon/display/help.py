@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
-from netmon.display import canvas
-from netmon.display.keys import FIRST, KEYS, OF_PAGE, TYPING, VIEW
+from netmon.display import canvas, moves
+from netmon.display.keys import FIRST, KEYS, OF_PAGE, ORDERING, PLAYING, TYPING, VIEW
+from netmon.display.specs import letters
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netmon.display.canvas import Line
     from netmon.display.view import View
 
@@ -17,6 +20,15 @@ COLUMN = 20
 
 WIDE = 150
 """Columns from which the keys stand in two columns."""
+
+FINDING = (
+    ("/text", "rows that show it: host, section, method, status, client, interface"),
+    ("/field:text", "that show it there: host section path method status client interface"),
+    ("/status:5xx", "500 to 599; status:404 is one status, status:none no answer"),
+    ("/!text /a b", "rows without it; rows with both, as in !static method:post"),
+    ("", "a host shows its sections, methods and statuses, and by field its clients"),
+)
+"""What may be typed after ``/``."""
 
 WORDS = (
     ("req/s", "requests per second, over the window; a dot is zero"),
@@ -34,7 +46,7 @@ WORDS = (
 
 def help_page(view: View, width: int, height: int) -> list[Line]:
     """The keys, and what the figures mean, from the row scrolled to; beside each other where there is room."""
-    keys, words = _keys(), _words()
+    keys, words = _keys(), [*_words(FINDING), [], *_words(WORDS)]
     if width >= WIDE:
         half = -(-len(keys) // 2)
         keys = canvas.beside(keys[:half], keys[half:], width // 2)
@@ -68,17 +80,19 @@ def _keys() -> list[Line]:
     return lines + [[("class:key", fmt.fit(f" {key.shown}", COLUMN)), ("", key.meaning)] for key in others]
 
 
-def _words() -> list[Line]:
-    return [[("class:key", fmt.fit(f" {word}", COLUMN)), ("class:dim", meaning)] for word, meaning in WORDS]
+def _words(words: Sequence[tuple[str, str]]) -> list[Line]:
+    return [[("class:key", fmt.fit(f" {word}", COLUMN)), ("class:dim", meaning)] for word, meaning in words]
 
 
 def footer(view: View, width: int) -> Line:
     """A message, the filter that is being typed, or the keys of the page, as many as fit."""
     if view.is_typing:
         return prompt(view, width)
+    if view.is_ordering:
+        return columns(view, width)
     if view.notice:
         return canvas.fit([("class:notice", f" {fmt.sanitize(view.notice)} ")], width)
-    hints = (*OF_PAGE[view.page], *FIRST) if view.trail else (*FIRST, *OF_PAGE[view.page])
+    hints = _hints(view)
     arrows = view.glyphs.arrows
     items: list[Line] = [
         [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{word} ")] for key, word in hints
@@ -86,11 +100,32 @@ def footer(view: View, width: int) -> Line:
     return canvas.whole(items, width)
 
 
+def _hints(view: View) -> Sequence[tuple[str, str]]:
+    """The keys by use: those of a file that is played before those of the page, which any page names."""
+    of_page = OF_PAGE[view.page]
+    playing: tuple[tuple[str, str], ...] = ()
+    if view.progress is not None:
+        playing = (("p", "play" if view.is_paused else "pause"), *PLAYING)
+        of_page = tuple(hint for hint in of_page if hint[0] != "p")
+    return (*of_page[:2], *playing, *of_page[2:], *FIRST) if view.trail else (*FIRST, *playing, *of_page)
+
+
+def columns(view: View, width: int) -> Line:
+    """The letters of the columns that are on the screen."""
+    panel = view.focus
+    shown = moves.columns(view, panel) if panel else ()
+    named = {title: letter for letter, title in letters(panel).items()} if panel else {}
+    items: list[Line] = [[("class:key", " sort by")]]
+    items += [[("class:key", f"  {named[title]}"), ("class:dim", f" {title}")] for title in shown if title in named]
+    items += [[("class:key", f"  {key.shown}"), ("class:dim", f" {key.meaning}")] for key in ORDERING[:1]]
+    return canvas.fit(canvas.whole(items, width), width)
+
+
 def prompt(view: View, width: int) -> Line:
     """The filter as it is typed."""
-    about = "within " if view.place.host else "host "
+    about = "within " if view.place.is_within else ""
     line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
     line.append(("class:strong", view.glyphs.cursor))
-    hints = (("!", "negates"), *((key.shown, key.meaning) for key in TYPING[:2]))
+    hints = (("!", "negates"), ("status:5xx", "one field"), *((key.shown, key.meaning) for key in TYPING[:2]))
     items: list[Line] = [[("class:key", f"  {key} "), ("class:dim", word)] for key, word in hints]
     return canvas.fit([*line, *canvas.whole(items, width - canvas.width(line) - 1)], width)

@@ -41,6 +41,8 @@ class Box(NamedTuple):
     height: int
     draw: Callable[[View, int, int], list[Line]]
     panel: Panel | None = None
+    has_tabs: bool = False
+    """The mouse goes to another view there."""
 
 
 def screen(view: View, width: int, height: int) -> list[Line]:
@@ -93,7 +95,7 @@ def rows_of_parts(view: View, width: int, height: int) -> dict[str, int]:
 def _steps(view: View, width: int) -> Iterator[tuple[str, int]]:
     """The steps of a view, with the names of parts."""
     main = main_part(view)
-    says = view.is_typing or bool(view.notice)
+    says = view.is_typing or view.is_ordering or bool(view.notice)
     first = (parts.TYPING if says else ()) + (parts.INSIDE if view.trail else ()) + parts.FIRST
     for name, rows in first + parts.STEPS[view.page]:
         if name != CAPTURE or width < WIDE:
@@ -141,7 +143,7 @@ def _beside(view: View, band: Band, rows: Mapping[str, int], where: tuple[int, i
         part = PARTS[name]
         width = room * share // shares if number < len(band) else columns - left
         draw = _rates(rows) if name == RATES else part.draw
-        yield Box(name, top, left, width, min(height, part.most(view)), draw, _panel(view, part))
+        yield Box(name, top, left, width, min(height, part.most(view)), draw, _panel(view, part), name == TABS)
         left += width + GAP
 
 
@@ -156,7 +158,7 @@ def _rates(rows: Mapping[str, int]) -> Callable[[View, int, int], list[Line]]:
     def draw(view: View, width: int, _height: int) -> list[Line]:
         if view.frame is None and TITLE not in rows:
             return [header.title_line(view, width) if width >= PARTS[TITLE].columns else status_line(view, width)]
-        if FOOTER not in rows and (view.is_typing or view.notice):
+        if FOOTER not in rows and (view.is_typing or view.is_ordering or view.notice):
             return [footer(view, width)]
         if ALERT not in rows:
             return [status_line(view, width)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
@@ -10,7 +11,7 @@ from netmon.display.columns import Column, status_style
 from netmon.display.view import Panel, Sort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from netmon._core import Exchange, Interface, Point
     from netmon.alerts import Alert
@@ -35,7 +36,7 @@ class Spec(NamedTuple):
     trends: tuple[Callable[[Any], Callable[[Point], float]], ...] = ()
     trend_titles: tuple[str, ...] = ()
     stamp: Callable[[Any], float] | None = None
-    """The time of day before the name."""
+    """The time of day before the name: a row is something that happened, and its figures stay."""
     lead: Callable[[Any], str] | None = None
     """What stands before the name, and is never cut."""
     narrow: int = 0
@@ -127,6 +128,18 @@ SPECS = {
 def titles(panel: Panel) -> tuple[str, ...]:
     """What a table can be sorted by, in the order of the key that goes through it."""
     return tuple(column.title for column in SPECS[panel].columns)
+
+
+@cache
+def letters(panel: Panel) -> Mapping[str, str]:
+    """The letter of each column, on the screen or not: the first of its title that is free, else a capital."""
+    chosen: dict[str, str] = {}
+    for title in titles(panel):
+        own = [char for char in title.lower() if char.isalnum()]
+        free = next((char for char in (*own, *map(str.upper, own)) if char not in chosen), "")
+        if free:
+            chosen[free] = title
+    return chosen
 
 
 def column(panel: Panel, sort: Sort) -> Column | None:

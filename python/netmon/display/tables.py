@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netmon import format as fmt
 from netmon.display import canvas, columns
 from netmon.display.absent import nothing
-from netmon.display.rows import Rows, client_of, host_of, in_sight, row_number, rows_of, scope_of
+from netmon.display.rows import client_of, host_of, in_sight, row_number, rows_of, scope_of
 from netmon.display.specs import SPECS, Behind, Spec
 from netmon.display.view import PANELS, VIEWS, Page, Panel, Sort, View
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netmon.alerts import Alert
     from netmon.display.canvas import Line
     from netmon.display.columns import Column
+    from netmon.display.ranked import Rows
 
 BEHIND = 20
 """Columns from which there is something behind the figures."""
@@ -86,18 +87,42 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
     selected = row_number(view, panel, rows) if panel in PANELS[view.page] else NONE
     first, count = in_sight(selected, rows.total, height - 1)
     for number, row in enumerate(rows.page(first, count), first):
-        line = _row(plan, row, number == selected)
-        lines.append(_marked(view, panel, line, number == selected, width))
+        is_quiet = rows.quiet is not None and rows.key(row) == rows.quiet
+        line = _row(plan, row, number == selected, is_quiet)
+        look = "" if number != selected else "class:cursor.quiet" if is_quiet else "class:cursor"
+        lines.append(_marked(line, look if view.focus is panel else "class:dim" if is_quiet else "", width))
     return lines
 
 
-def row_at(view: View, panel: Panel, height: int, line: int) -> Any:
-    """What selects the row that is drawn on a line of a table; None for none."""
+def row_at(view: View, panel: Panel, height: int, line: int) -> int | None:
+    """The number of the row that is drawn on a line of a table; None for none."""
     rows = rows_of(view, panel)
     first, count = in_sight(row_number(view, panel, rows), rows.total, height - 1)
     if not 1 <= line <= count or first + line - 1 >= rows.total:
         return None
-    return rows.key(rows.row(first + line - 1))
+    return first + line - 1
+
+
+def titles(view: View, panel: Panel, width: int) -> list[str]:
+    """The columns that are drawn, from left to right, and with the times of day the order in which rows came."""
+    spec = SPECS[panel]
+    if not spec.columns:
+        return []
+    hidden = [column.title for column in spec.columns if column.title == "time" and spec.stamp]
+    return [*(column.title for column in _Plan(view, panel, width).figures), *hidden]
+
+
+def title_at(view: View, panel: Panel, width: int, x: int) -> str | None:
+    """The column whose heading is drawn there."""
+    if not SPECS[panel].columns:
+        return None
+    plan = _Plan(view, panel, width)
+    at = plan.name + 1
+    for column in plan.figures:
+        if at <= x < at + column.width + 1:
+            return column.title
+        at += column.width + 1
+    return None
 
 
 def _heading(plan: _Plan, rows: Rows) -> Line:
@@ -199,9 +224,10 @@ def _behind(spec: Spec, room: int) -> list[tuple[Behind, int]]:
     return [*((other, FIRST) for other in others), (last, room - FIRST * len(others))]
 
 
-def _row(plan: _Plan, row: Any, selected: bool) -> Line:
+def _row(plan: _Plan, row: Any, selected: bool, is_quiet: bool = False) -> Line:
     view, spec, width = plan.view, plan.spec, plan.width
     marks, frame = view.glyphs, view.frame
+    is_quiet = is_quiet and not spec.stamp
     name, room = fmt.sanitize(spec.name(row)), plan.name - 2
     line: Line = [("", f" {marks.mark if selected else ' '} ")]
     if plan.stamped and spec.stamp:
@@ -220,23 +246,21 @@ def _row(plan: _Plan, row: Any, selected: bool) -> Line:
     else:
         line.append(("", fmt.shorten(name, max(room, 0), marks.dots)))
     line = canvas.fit(line, plan.name + 1)
-    line += columns.cells(row, plan.figures, frame, marks)
+    line += columns.cells(row, plan.figures, frame, marks, is_quiet=is_quiet)
     for number, trend in enumerate(spec.trends[: plan.trends]):
         values = canvas.series(frame.history if frame else (), trend(row), plan.trend)
         style = "class:spark.second" if number else "class:spark"
         line += [("", "  " if plan.trends > 1 else " "), (style, canvas.sparkline(values, marks))]
-    for behind, room_of_it in _behind(spec, width - canvas.width(line)):
+    for behind, room_of_it in [] if is_quiet else _behind(spec, width - canvas.width(line)):
         items = canvas.joined(behind.items(row), room_of_it - 3, marks.between)
         line += canvas.fit([("", "   "), *items], room_of_it)
     return line
 
 
-def _marked(view: View, panel: Panel, line: Line, selected: bool, width: int) -> Line:
-    """The selected row stands out where the keys go, and faintly elsewhere."""
+def _marked(line: Line, look: str, width: int) -> Line:
+    """A row that stands out, or is fainter than others, all in one style."""
     line = canvas.fit(line, width)
-    if not selected:
-        return line
-    return canvas.restyle(line, "class:cursor") if view.focus is panel else line
+    return canvas.restyle(line, look) if look else line
 
 
 def alerts(view: View, width: int, height: int) -> list[Line]:
@@ -248,13 +272,15 @@ def alerts(view: View, width: int, height: int) -> list[Line]:
         lines.append(canvas.fit([("class:dim", "   none so far")], width))
         return lines[:height]
     rows = rows_of(view, Panel.ALERTS)
+    if not rows.total:
+        return [*lines, *(canvas.fit(line, width) for line in nothing(view, Panel.ALERTS, width, height - 1))][:height]
     at = row_number(view, Panel.ALERTS, rows)
     first, count = in_sight(at, rows.total, height - 1)
     for number, alert in enumerate(rows.page(first, count), first):
         is_here = number == at and view.focus is Panel.ALERTS
         mark = view.glyphs.mark if is_here else " "
         line = [("", f" {mark} "), *alert_text(alert, alert.at <= view.acknowledged, width - 3)]
-        lines.append(_marked(view, Panel.ALERTS, line, is_here, width))
+        lines.append(_marked(line, "class:cursor" if is_here else "", width))
     return lines[:height]
 
 
@@ -264,7 +290,9 @@ def alerts_title(view: View, room: int) -> str:
     if tally is None or not tally.fired:
         return "ALERTS"
     waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.told)
-    counts = f"{fmt.count(tally.fired)} fired, {fmt.count(tally.recovered)} recovered"
+    is_filtered = view.filter and view.page is Page.ALERTS
+    found = f"{rows_of(view, Panel.ALERTS).total} of {len(view.told)}: " if is_filtered else ""
+    counts = f"{found}{fmt.count(tally.fired)} fired, {fmt.count(tally.recovered)} recovered"
     seen = f", {fmt.count(waiting)} not acknowledged" if waiting else ""
     brief = f"{fmt.short(tally.fired)} fired"
     ways = (f"ALERTS  {counts}{seen}", f"ALERTS  {counts}", f"ALERTS {counts}", f"ALERTS {brief}", "ALERTS")

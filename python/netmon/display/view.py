@@ -2,7 +2,7 @@
 
 A key, a new frame, a message or the end of the capture makes a new view of the old one. Pure: nothing here draws, waits
 or looks at a clock. Rows are selected by what they are, not by where they are, so that a selection stays on its host
-while the order changes around it.
+while the order changes around it, and while the host is quiet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netmon.display.themes import UNICODE, Glyphs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netmon._core import Exchange
+    from netmon._core import Exchange, Standing
     from netmon.alerts import Alert
     from netmon.frames import Frame
     from netmon.playback import Moment, Progress
@@ -95,6 +95,11 @@ class Place(NamedTuple):
     inner: str = ""
     """What its rows are filtered by, where it is about one host."""
 
+    @property
+    def is_within(self) -> bool:
+        """It is about one host or client, and has a filter of its own."""
+        return self.host is not None or self.client is not None
+
     @classmethod
     def of(cls, page: Page) -> Place:
         return cls(page, next(iter(PANELS[page]), None))
@@ -117,6 +122,27 @@ SORTS: Mapping[Panel, Sort] = {
 """The order to begin with, where it is not by requests: what is slow or ill first."""
 
 
+class Stood(NamedTuple):
+    """How the rows of a table stood in the frame before, and what that is comparable with."""
+
+    standing: Standing
+    at: float
+    counted: tuple[str, float, float]
+    """The column, the length of the window, and since when it is counted."""
+
+
+class Last(NamedTuple):
+    """A selected row when it was last there, so that it stays while it is quiet."""
+
+    key: Any
+    row: Any
+    number: int
+    scope: Any
+    """What the table was about: the same key may be of another host."""
+    pattern: str
+    """What its rows were filtered by."""
+
+
 class View(NamedTuple):
     newest: Frame | None = None
     held: Frame | None = None
@@ -130,7 +156,16 @@ class View(NamedTuple):
     trail: tuple[Place, ...] = ()
     """The places one came through, to go back to."""
     selected: Mapping[Panel, Any] = {}
+    last: Mapping[Panel, Last] = {}
+    """The selected rows as they were last seen."""
+    seen: Mapping[Panel, Last] = {}
+    """The rows that stood out when the screen was last drawn."""
+    columns: Mapping[Panel, tuple[str, ...]] = {}
+    """The columns that were drawn."""
+    stood: Mapping[Panel, Stood] = {}
     sorts: Mapping[Panel, Sort] = {}
+    is_ordering: bool = False
+    """The next key is the letter of a column to sort by."""
     filter: str = ""
     pattern: str = ""
     """What was looked for last."""
@@ -143,6 +178,8 @@ class View(NamedTuple):
     """The length of the window that was set."""
     has_mouse: bool = False
     glyphs: Glyphs = UNICODE
+    capture_filter: str = ""
+    """What a person captures only."""
     progress: Progress | None = None
     """Where in a file that is played one is."""
 
@@ -175,7 +212,7 @@ class View(NamedTuple):
     @property
     def typed(self) -> str:
         """The filter that the place at hand has, and that typing changes."""
-        return self.place.inner if self.place.host else self.filter
+        return self.place.inner if self.place.is_within else self.filter
 
     def sort_of(self, panel: Panel) -> Sort:
         return self.sorts.get(panel) or SORTS.get(panel) or Sort("req/s")
@@ -227,7 +264,7 @@ class View(NamedTuple):
 
     def at(self, place: Place) -> View:
         """At `place`, with nothing to go back to."""
-        return self._replace(place=place, trail=(), helps=False, is_typing=False)
+        return self._replace(place=place, trail=(), helps=False, is_typing=False, is_ordering=False)
 
     def into(self, place: Place) -> View:
         """At `place`, from which one comes back."""
@@ -236,10 +273,16 @@ class View(NamedTuple):
     def with_selected(self, panel: Panel, key: Any) -> View:
         return self._replace(selected={**self.selected, panel: key})
 
+    def with_last(self, panel: Panel, last: Last) -> View:
+        """Another row is selected."""
+        return self._replace(selected={**self.selected, panel: last.key}, last={**self.last, panel: last})
+
     def with_sort(self, panel: Panel, sort: Sort) -> View:
-        return self._replace(sorts={**self.sorts, panel: sort})
+        """In another order at once: how rows stood before does not count."""
+        stood = {other: each for other, each in self.stood.items() if other is not panel}
+        return self._replace(sorts={**self.sorts, panel: sort}, stood=stood, is_ordering=False)
 
     def with_typed(self, text: str) -> View:
-        if self.place.host:
+        if self.place.is_within:
             return self._replace(place=self.place._replace(inner=text), pattern=text or self.pattern)
         return self._replace(filter=text, pattern=text or self.pattern)

@@ -14,9 +14,9 @@ use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
+use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom};
 use crate::pipeline::http::forwarded::Field;
-use crate::pipeline;
 
 /// libpcap takes sizes as 32 bits with a sign.
 const MAX_BYTES: u32 = i32::MAX as u32;

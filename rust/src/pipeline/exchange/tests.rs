@@ -21,7 +21,8 @@ impl Sink for Script {
     fn ended(&mut self, _: &FlowKey) {}
     fn request(&mut self, request: &Request<'_>, _: Option<usize>) -> usize {
         self.requests += 1;
-        let line = format!("{} {} at {}", request.method.name(), request.target.escape_ascii(), request.sides.server.port);
+        let line =
+            format!("{} {} at {}", request.method.name(), request.target.escape_ascii(), request.sides.server.port);
         self.lines.push(line);
         self.requests
     }

@@ -2,9 +2,9 @@
 
 use super::head::{Ambiguity, RequestHead, ResponseHead};
 use super::start_line::Protocol;
-use std::net::Ipv6Addr;
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
+use std::net::Ipv6Addr;
 
 /// What happens in a stream beside messages that come as they should.
 #[derive(Clone, Copy, Debug)]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use super::rows::Row;
 use super::tally::Key;
 use super::{
-    Capture, Client, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section, ServerName,
-    Snapshot, Tally, Tcp, Traffic,
+    Capture, Client, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section,
+    ServerName, Snapshot, Tally, Tcp, Traffic,
 };
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};

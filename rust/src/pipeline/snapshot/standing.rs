@@ -1,0 +1,173 @@
+//! What rows are ranked by so that a table holds still while figures jitter: averages of the last seconds.
+//!
+//! A row keeps the weight it stands by until its average has left that by more than figures jitter. At times all rows
+//! take their averages, so that no two stand the wrong way round for long. A row that is new stands by its own weight.
+//! Pure: the time that passed is an argument.
+
+use std::sync::Arc;
+
+/// Seconds in which an average covers two thirds of the way to a new value: long enough that every second value of a
+/// row may be twice the other.
+const SETTLES: f64 = 5.0;
+
+/// Share of a weight that its average may be off.
+const BAND: f64 = 0.125;
+
+/// How many standard deviations a count may be off besides; that of `n` events is the root of `n`.
+const DEVIATIONS: f64 = 2.0;
+
+/// Seconds after which every row stands by its average.
+const AFRESH: f64 = 30.0;
+
+/// Seconds after which what was is no longer compared with what is.
+const FORGETS: f64 = 60.0;
+
+/// Host, and path where a row is a section.
+pub type Place = (Arc<str>, Arc<str>);
+
+/// The weights that rows stand by, by the place of the row.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    rows: Vec<Row>,
+    /// Seconds since all rows took their averages.
+    age: f64,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    place: Place,
+    average: f64,
+    stands_by: f64,
+}
+
+impl Standing {
+    /// The standing `seconds` later, of rows sorted by place, each once, with what they weigh then.
+    pub fn then(&self, rows: impl Iterator<Item = (Place, f64)>, seconds: f64, is_count: bool) -> Self {
+        let is_known = (0.0..=FORGETS).contains(&seconds);
+        let is_afresh = self.age + seconds >= AFRESH;
+        let gain = 1.0 - (-seconds / SETTLES).exp();
+        let mut known = if is_known { self.rows.as_slice() } else { &[] };
+        let rows = rows.map(|(place, weight)| {
+            while known.first().is_some_and(|row| row.place != place && row.place < place) {
+                known = &known[1..];
+            }
+            match known.first().filter(|row| row.place == place) {
+                Some(row) => row.then(place, weight, gain, is_count, is_afresh),
+                None => Row { place, average: weight, stands_by: weight },
+            }
+        });
+        Self { rows: rows.collect(), age: if is_afresh || !is_known { 0.0 } else { self.age + seconds } }
+    }
+
+    /// The weights, in the order of the rows.
+    pub fn weights(&self) -> impl Iterator<Item = f64> + '_ {
+        self.rows.iter().map(|row| row.stands_by)
+    }
+
+    /// Place and weight of each row.
+    pub fn rows(&self) -> impl Iterator<Item = (&Place, f64)> + '_ {
+        self.rows.iter().map(|row| (&row.place, row.stands_by))
+    }
+}
+
+impl Row {
+    fn then(&self, place: Place, weight: f64, gain: f64, is_count: bool, is_afresh: bool) -> Self {
+        let average = self.average + gain * (weight - self.average);
+        let noise = if is_count { DEVIATIONS * self.stands_by.sqrt() } else { 0.0 };
+        // What is shown as nothing stands above nothing for a moment only.
+        let moves = weight == 0.0 || is_afresh || (average - self.stands_by).abs() > noise.max(BAND * self.stands_by);
+        Self { place, average, stands_by: if moves { average } else { self.stands_by } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The order of rows after each second, by name.
+    fn orders(seconds: usize, is_count: bool, weights: impl Fn(usize) -> Vec<(&'static str, f64)>) -> Vec<String> {
+        let mut standing = Standing::default();
+        (0..seconds)
+            .map(|second| {
+                let rows = weights(second).into_iter().map(|(name, weight)| ((name.into(), "".into()), weight));
+                standing = standing.then(rows, 1.0, is_count);
+                let mut rows: Vec<_> = standing.rows().collect();
+                rows.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(b.0)));
+                rows.into_iter().map(|(place, _)| &*place.0).collect()
+            })
+            .collect()
+    }
+
+    fn changes(orders: &[String]) -> usize {
+        orders.windows(2).filter(|pair| pair[0] != pair[1]).count()
+    }
+
+    #[test]
+    fn rows_whose_weights_jitter_around_the_same_value_do_not_swap() {
+        let alternating = |low: f64, high: f64| {
+            move |second: usize| {
+                let (a, b) = if second % 2 == 0 { (high, low) } else { (low, high) };
+                vec![("a", a), ("b", b), ("c", 1.0)]
+            }
+        };
+        for (low, high) in [(99.0, 100.0), (80.0, 120.0), (10.0, 20.0), (1.0, 3.0), (1e6, 1.2e6)] {
+            for is_count in [true, false] {
+                let found = orders(120, is_count, alternating(low, high));
+                assert!(changes(&found) <= 3, "{low} and {high}: {} of 120", changes(&found));
+            }
+        }
+    }
+
+    #[test]
+    fn counts_of_rare_events_do_not_swap_each_time() {
+        // Ten hits in ten seconds, give or take three: as random as requests are.
+        let mut state = 1u64;
+        let mut random = move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / f64::from(1u32 << 31)
+        };
+        let drawn: Vec<[f64; 4]> = (0..200).map(|_| [(); 4].map(|()| 7.0 + (random() * 7.0).floor())).collect();
+        let names = ["a", "b", "c", "d"];
+        let found = orders(200, true, |second| names.into_iter().zip(drawn[second]).collect());
+        assert!(changes(&found) <= 12, "{} of 200", changes(&found));
+    }
+
+    #[test]
+    fn what_grows_tenfold_is_first_within_seconds() {
+        let found =
+            orders(30, true, |second| vec![("calm", 1000.0), ("storm", if second < 10 { 300.0 } else { 3000.0 })]);
+        assert_eq!(found[9], "calmstorm");
+        assert_eq!(found[12], "stormcalm");
+    }
+
+    #[test]
+    fn no_two_rows_stand_the_wrong_way_round_for_long() {
+        let found = orders(60, false, |second| vec![("a", if second == 0 { 110.0 } else { 100.0 }), ("b", 105.0)]);
+        assert_eq!((found[1].as_str(), found[40].as_str()), ("ab", "ba"));
+    }
+
+    #[test]
+    fn what_is_nothing_now_soon_stands_below_what_is_something() {
+        let found = orders(9, true, |second| vec![("a", if second == 0 { 4.0 } else { 0.0 }), ("b", 3.0)]);
+        assert_eq!(found[4], "ba");
+    }
+
+    #[test]
+    fn time_that_runs_backwards_or_leaps_begins_anew() {
+        let place: Place = ("a".into(), "".into());
+        let standing = Standing::default().then([(place.clone(), 9.0)].into_iter(), 0.0, false);
+        for (seconds, weight) in [(-1.0, 1.0), (FORGETS + 1.0, 1.0), (f64::NAN, 1.0), (0.0, 9.0)] {
+            let then = standing.then([(place.clone(), 1.0)].into_iter(), seconds, false);
+            assert_eq!(then.weights().collect::<Vec<_>>(), [weight], "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_left_and_comes_back_is_new() {
+        let at = |name: &str| -> Place { (name.into(), "".into()) };
+        let first = Standing::default().then([(at("a"), 9.0), (at("b"), 5.0)].into_iter(), 0.0, false);
+        let second = first.then([(at("b"), 5.0), (at("c"), 4.0)].into_iter(), 1.0, false);
+        let third = second.then([(at("a"), 1.0), (at("b"), 5.0)].into_iter(), 1.0, false);
+        assert_eq!(third.weights().collect::<Vec<_>>(), [1.0, 5.0]);
+    }
+}
