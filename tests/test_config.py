@@ -7,7 +7,7 @@ from math import inf
 
 import pytest
 from netmon import Monitor, cli, config
-from netmon.options import OPTIONS, Duration, Settings, Size, Speed
+from netmon.options import OPTIONS, ClientFrom, Duration, Settings, Size, Speed
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,13 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     names = set(Settings._fields)
     assert {option.name for option in OPTIONS} == names
     assert {action.dest for action in cli.parser()._actions} >= names
-    given = Settings(filter="tcp", buffer_size=Size(1), timeout=Duration(1), speed=Speed(1))
+    given = Settings(
+        filter="tcp", buffer_size=Size(1), timeout=Duration(1), speed=Speed(1), client_from=ClientFrom.parse("proxy")
+    )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
-    assert set(
-        config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color", "theme"}})
-    ) == (names - {"format", "color", "theme"})
+    spelt = {"format", "color", "theme", "client_from"}
+    assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - spelt})) == names - spelt
 
 
 def test_capture_settings_are_keywords_of_monitor():
@@ -251,7 +252,20 @@ def test_capture_settings_are_keywords_of_monitor():
     assert {option.name for option in OPTIONS if option.group == "capture"} <= set(keywords)
 
 
-@pytest.mark.parametrize("name", ["interval", "section_depth", "snaplen", "buffer_size", "promiscuous", "timeout"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "interval",
+        "section_depth",
+        "client_from",
+        "trusted_proxies",
+        "client_ipv6_prefix",
+        "snaplen",
+        "buffer_size",
+        "promiscuous",
+        "timeout",
+    ],
+)
 def test_defaults_of_the_command_are_those_of_monitor(name):
     assert getattr(Settings(), name) == Monitor.__init__.__kwdefaults__[name]
 

@@ -70,6 +70,20 @@ def test_the_report_shows_what_gonetmon_shows_in_its_order():
     assert play(BUSY) == REPORT
 
 
+def test_the_busiest_clients_are_a_line_of_the_report_and_of_the_summary():
+    rows = [("10.0.0.1", 120, 3), ("10.0.0.2", 7, 0), ("2001:db8::/64", 9, 1), ("~other", 1, 0)]
+    clients = [{"address": address, "requests": n, "errors": errors} for address, n, errors in rows]
+    busy = snapshot(NOON, hits=137, clients=clients)
+    (line,) = [line for line in play(busy).splitlines() if line.startswith("Top clients:")]
+    assert line == (
+        "Top clients:     10.0.0.1 120 requests, 3 errors; 2001:db8::/64 9 requests, 1 error; 10.0.0.2 7 requests; "
+        "and 1 more client"
+    )
+    assert "  top clients: 10.0.0.1 120 (3 errors), 2001:db8::/64 9 (1 error), 10.0.0.2 7\n" in summary(
+        Frames(10, [Rule()]).push(busy)
+    )
+
+
 def test_one_report_per_window_and_the_rest_at_the_end():
     text = play(*(snapshot(NOON + i, hits=1, hosts=[{"name": "a", "hits": 1}]) for i in range(23)))
     assert [line.split()[-3:-1] for line in text.splitlines() if line.startswith("netmon")] == [

@@ -280,7 +280,8 @@ fn a_long_proxy_header_need_not_be_seen() {
     let mut told = Told::default();
     let mut parser = Parser::default();
     parser.push(chunk(&stream[..1000], true), &mut told);
-    assert_eq!((parser.unwanted(), parser.held()), (4016, 0));
+    // Up to the end of the first address.
+    assert_eq!((parser.unwanted(), parser.held()), (4016, 32));
     parser.push(Chunk { skipped: 4016, ..chunk(&stream[5016..], false) }, &mut told);
     assert_eq!(told.events.join(", "), "GET / -, end 18");
 }
