@@ -59,8 +59,8 @@ class Display:
     """The screen. `stop` and `note` may be called from anywhere, signal handlers included.
 
     With `stays`, the end of the capture leaves the screen up until a key quits. Without `controls`, the keys that need
-    them do nothing. `colors` is the bits of a colour, `capture_filter` what a person captures only. `on_failure` is told
-    what went wrong in drawing or in a key.
+    them do nothing. `colors` is the bits of a colour, `capture_filter` what a person captures only. `on_failure` is
+    told what went wrong in drawing or in a key.
     """
 
     def __init__(

@@ -147,10 +147,11 @@ counted!(Snapshot {
     /// `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
     /// all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
     ///
-    /// With `after`, the standing of a ranking by the same key `seconds` before, rows hold still while figures jitter.
+    /// With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
+    /// `seconds` are those that passed since, and those of the snapshot.
     #[pyo3(
-        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = 0.0),
-        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=0.0)"
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
     )]
     fn ranked(
         &self,
@@ -159,15 +160,15 @@ counted!(Snapshot {
         reverse: bool,
         matching: Pattern<'_>,
         after: Option<&Standing>,
-        seconds: f64,
+        seconds: (f64, f64),
     ) -> PyResult<HostRanking> {
         let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
         Ok(HostRanking::new(py, self.0.clone(), &wanted))
     }
     /// The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host.
     #[pyo3(
-        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = 0.0),
-        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=0.0)"
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
     )]
     fn ranked_sections(
         &self,
@@ -176,7 +177,7 @@ counted!(Snapshot {
         reverse: bool,
         matching: Pattern<'_>,
         after: Option<&Standing>,
-        seconds: f64,
+        seconds: (f64, f64),
     ) -> PyResult<SectionRanking> {
         let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
         Ok(SectionRanking::new(py, self.0.clone(), &wanted))
