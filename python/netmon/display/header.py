@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netmon.frames import Frame
     from netmon.playback import Progress
 
-NARROWEST = 12
+NARROWEST = 8
 """Columns of the capture filter at the least; fewer say nothing."""
 
 INTERFACES = 6
@@ -42,13 +42,14 @@ def title_line(view: View, width: int) -> Line:
             ("", fmt.source(interface.name)),
             *state(view, interface),
         ]
-    left += capture_filter(view, max(width // 4, NARROWEST))
     whole = frame.window_length == float("inf")
     times = [
         "everything" if whole else f"last {fmt.duration(frame.seconds)}",
         f"running {fmt.duration(frame.tally.seconds)}",
         f"{fmt.time(frame.tally.end)}{_until(view)} ",
     ]
+    room = width - canvas.width(left) - fmt.width(times[-1]) - len(" | filter ") - 2
+    left += capture_filter(view, max(min(room, width // 4), NARROWEST))
     while times and fmt.width(marks.between.join(times)) > width - canvas.width(left) - 2:
         del times[0]
     return canvas.spread(left, [("class:dim", marks.between.join(times))], width)

@@ -180,7 +180,7 @@ def _badge_and_rates(view: View, width: int) -> Line:
 
 def _capture(view: View, width: int) -> Line:
     line = [("", " "), *(header.capture_text(view.frame, width - 1) if view.frame else [])]
-    return [*line, *header.capture_filter(view, width - canvas.width(line) - len(" . filter "))]
+    return [*line, *header.capture_filter(view, width - canvas.width(line) - len(" | filter "))]
 
 
 def _smallest(view: View, width: int, height: int) -> list[Box]:

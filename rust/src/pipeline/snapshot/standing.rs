@@ -17,7 +17,7 @@ const BAND: f64 = 0.125;
 const DEVIATIONS: f64 = 2.0;
 
 /// Seconds after which every row stands by its average.
-const AFRESH: f64 = 30.0;
+const AFRESH: f64 = 15.0;
 
 /// Seconds after which what was is no longer compared with what is.
 const FORGETS: f64 = 60.0;
