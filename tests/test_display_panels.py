@@ -9,7 +9,7 @@ from netmon.display import about, absent, canvas, charts, columns, header, specs
 from netmon.display.help import help_page
 from netmon.display.keys import FIRST, KEYS, OF_PAGE, TYPING
 from netmon.display.layout import screen
-from netmon.display.rows import admits, rows_of
+from netmon.display.rows import rows_of
 from netmon.display.themes import ASCII, UNICODE
 from netmon.display.view import Page, Panel, Sort, View
 from netmon.frames import Frames
@@ -348,22 +348,6 @@ def test_sparkline(values, line):
 def test_series_puts_snapshots_where_they_belong_in_time(intervals, series):
     history = [snapshot(start, end, hits=hits) for start, end, hits in intervals]
     assert canvas.series(history, lambda each: each.hits, 4) == series
-
-
-@pytest.mark.parametrize(
-    ("text_", "pattern", "meant"),
-    [
-        ("www.shop.example", "SHOP", True),
-        ("www.shop.example", "!shop", False),
-        ("api.example", "!shop", True),
-        ("any", "", True),
-        ("any", "!", True),
-    ],
-)
-def test_exchanges_are_filtered_as_the_core_filters_hosts(text_, pattern, meant):
-    assert admits(text_, pattern) is meant
-    hosts = Frames().push(snapshot(0, hosts=[{"name": text_, "hits": 1}])).window.ranked(matching=pattern)
-    assert (len(hosts) == 1) is meant
 
 
 def test_how_many_exchanges_did_not_fit_is_said():

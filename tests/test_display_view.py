@@ -3,7 +3,7 @@
 import pytest
 from drawing import ACTIONS, busy, pressed, view_of
 from fakes import snapshot
-from netmon.display import rows
+from netmon.display import ranked
 from netmon.display.rows import in_sight, rows_of, selected_row
 from netmon.display.view import LENGTHS, PANELS, VIEWS, Page, Panel, Sort, View
 from netmon.frames import Frames
@@ -36,11 +36,9 @@ def test_without_a_selection_the_busiest_host_is_shown():
     assert selected(view.with_frame(of_hosts(made, b=90))) == "b"
 
 
-def test_a_host_that_left_the_window_gives_way_and_comes_back():
-    both, one = of_hosts(a=3, b=2), of_hosts(a=3)
-    view = view_of([both], ["j"])
-    assert selected(view._replace(newest=one)) == "a"
-    assert selected(view) == "b"
+def test_without_the_row_selected_elsewhere_the_first_one_is():
+    view = view_of([of_hosts(a=3, b=2)]).with_selected(Panel.HOSTS, "gone")
+    assert selected(view) == "a"
 
 
 @pytest.mark.parametrize(
@@ -342,8 +340,8 @@ def test_only_rows_in_sight_are_made():
 
 
 def test_a_frame_is_ranked_once():
-    rows._ranked_hosts.cache_clear()
+    ranked.hosts.cache_clear()
     view = view_of([of_hosts(a=2, b=1)])
     for keys in ("", "j", "k", "?"):
         rows_of(pressed(view, keys), Panel.HOSTS)
-    assert rows._ranked_hosts.cache_info().misses == 1
+    assert ranked.hosts.cache_info().misses == 1

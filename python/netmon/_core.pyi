@@ -196,7 +196,7 @@ class Host(_Counts):
         reverse: bool = False,
         matching: str | Matching = "",
         after: Standing | None = None,
-        seconds: float = 0.0,
+        seconds: tuple[float, float] = (0.0, 1.0),
     ) -> PathRanking:
         """The sections whose path matches, by one of `SORT_KEYS`; the rest as `Snapshot.ranked`."""
     @property
@@ -559,14 +559,15 @@ class Snapshot(_Counts):
         reverse: bool = False,
         matching: str | Matching = "",
         after: Standing | None = None,
-        seconds: float = 0.0,
+        seconds: tuple[float, float] = (0.0, 1.0),
     ) -> HostRanking:
         """The hosts that match, by one of `SORT_KEYS`; ValueError for another.
 
         `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
         all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
 
-        With `after`, the standing of a ranking by the same key `seconds` before, rows hold still while figures jitter.
+        With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
+        `seconds` are those that passed since, and those of the snapshot.
         """
     def ranked_sections(
         self,
@@ -575,7 +576,7 @@ class Snapshot(_Counts):
         reverse: bool = False,
         matching: str | Matching = "",
         after: Standing | None = None,
-        seconds: float = 0.0,
+        seconds: tuple[float, float] = (0.0, 1.0),
     ) -> SectionRanking:
         """The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host."""
     def top_clients(
@@ -589,7 +590,7 @@ class Snapshot(_Counts):
         reverse: bool = False,
         matching: str | Matching = "",
         after: Standing | None = None,
-        seconds: float = 0.0,
+        seconds: tuple[float, float] = (0.0, 1.0),
     ) -> ClientRanking:
         """The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted``
         are not known of clients.
@@ -701,10 +702,10 @@ class Standing:
     """
 
     def __new__(cls) -> Standing: ...
-    def then(self, rows: Sequence[tuple[str, float]], seconds: float, *, is_count: bool = False) -> Standing:
+    def then(self, rows: Sequence[tuple[str, float]], seconds: float, covered: float | None = None) -> Standing:
         """The standing `seconds` later, of rows with what they weigh then: for tables that no ranking puts in order.
 
-        With `is_count`, a weight says how often something happened, which jitters by its root.
+        With `covered`, weights say how often something happened in so many seconds, which jitters by its root.
         """
     @property
     def weights(self) -> dict[str, float]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netmon.frames import Frame
     from netmon.playback import Progress
 
-NARROWEST = 12
+NARROWEST = 8
 """Columns of the capture filter at the least; fewer say nothing."""
 
 INTERFACES = 6
@@ -42,9 +42,10 @@ def title_line(view: View, width: int) -> Line:
             ("", fmt.source(interface.name)),
             *state(view, interface),
         ]
-    left += capture_filter(view, max(width // 4, NARROWEST))
-    room = width - canvas.width(left) - 3
     ways = [marks.between.join(way) for way in _times(view, frame)]
+    room = width - canvas.width(left) - fmt.width(ways[1]) - len(" | filter ") - 3
+    left += capture_filter(view, max(min(room, width // 4), NARROWEST))
+    room = width - canvas.width(left) - 3
     times = next((way for way in ways if fmt.width(way) <= room), "")
     return canvas.spread(left, [("class:dim", f"{times} ")], width)
 
@@ -122,7 +123,7 @@ def rates_line(view: View, width: int, said: Line | None = None, *, has_capture:
 def capture_line(view: View, width: int) -> Line:
     """What was captured, in a line of its own."""
     line: Line = [("", " "), *(capture_text(view.frame, width - 1) if view.frame else [])]
-    return canvas.fit([*line, *capture_filter(view, width - canvas.width(line) - len(" . filter "))], width)
+    return canvas.fit([*line, *capture_filter(view, width - canvas.width(line) - len(" | filter "))], width)
 
 
 def rates(view: View, frame: Frame, width: int = 60) -> Line:

@@ -22,11 +22,11 @@ WIDE = 150
 """Columns from which the keys stand in two columns."""
 
 FINDING = (
-    ("/text", "rows that show it: host, section, method, status, client, interface"),
-    ("/field:text", "that show it there: host section path method status client interface"),
-    ("/status:5xx", "500 to 599; status:404 is one status, status:none no answer"),
-    ("/!text /a b", "rows without it; rows with both, as in !static method:post"),
-    ("", "a host shows its sections, methods and statuses, and by field its clients"),
+    ("/text", "rows with it: host, section, method, status, client ..."),
+    ("/status:5xx", "rows with it there; or status:404, status:none"),
+    ("  other fields", "host: section: path: method: client: interface:"),
+    ("/!text", "rows without it; /!static method:post is both"),
+    ("  of a host", "also its sections, methods, statuses; client: by field"),
 )
 """What may be typed after ``/``."""
 

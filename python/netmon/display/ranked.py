@@ -69,11 +69,12 @@ class Rows(NamedTuple):
 
 
 class Ordered(NamedTuple):
-    """An order, and what rows stood by so many seconds before, so that they hold still."""
+    """An order, and what rows stood by before, so that they hold still."""
 
     sort: Sort
     before: Standing
-    seconds: float
+    seconds: tuple[float, float]
+    """Those since then, and those of the window."""
 
 
 def listed(rows: Iterable[Any], key: Callable[[Any], Hashable], standing: Standing | None = None) -> Rows:
@@ -200,7 +201,9 @@ def _sorted(rows: Sequence[Any], panel: Panel, order: Ordered) -> Rows:
     if column is None:
         return listed(rows, name_of)
     valued = [(row.name, float(value)) for row in rows if (value := column.value(row)) is not None]
-    standing = order.before.then(valued, order.seconds, is_count=column.show is columns.counted)
+    passed, covered = order.seconds
+    grows = column.per_second or column.show is columns.counted
+    standing = order.before.then(valued, passed, covered if grows else None)
     by_name = sorted(rows, key=name_of, reverse=order.sort.is_reversed)
     return listed(_by_weight(by_name, standing.weights, name_of, order.sort), name_of, standing)
 

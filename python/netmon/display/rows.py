@@ -127,11 +127,11 @@ def _order(view: View, frame: Frame, panel: Panel) -> Ordered:
     """The order of a table, with what its rows stood by in the frame before, where that counted the same."""
     sort, stood = view.sort_of(panel), view.stood.get(panel)
     if stood is None or stood.counted != _counted(view, frame, panel):
-        return Ordered(sort, NEW, 0.0)
+        return Ordered(sort, NEW, (0.0, frame.seconds))
     passed = frame.snapshot.end - stood.at
     if view.progress is not None and passed > 0:  # what somebody sees passes by the clock on the wall
         passed = max(passed / view.progress.speed, DRAWN)
-    return Ordered(sort, stood.standing, passed)
+    return Ordered(sort, stood.standing, (passed, frame.seconds))
 
 
 def _scope(view: View, panel: Panel) -> Any:

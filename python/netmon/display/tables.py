@@ -33,6 +33,9 @@ STAMP = 14
 """Columns of a time of day before a name, and the width from which it is shown."""
 STAMP_FROM = 64
 
+TIME = "time"
+"""The column of the time of day, which is no figure."""
+
 
 NONE = -1
 """The selected row of a table that keys do not reach: it shows the first ones."""
@@ -108,8 +111,7 @@ def titles(view: View, panel: Panel, width: int) -> list[str]:
     spec = SPECS[panel]
     if not spec.columns:
         return []
-    hidden = [column.title for column in spec.columns if column.title == "time" and spec.stamp]
-    return [*(column.title for column in _Plan(view, panel, width).figures), *hidden]
+    return [*(column.title for column in _Plan(view, panel, width).figures), *([TIME] if spec.stamp else [])]
 
 
 def title_at(view: View, panel: Panel, width: int, x: int) -> str | None:

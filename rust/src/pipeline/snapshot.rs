@@ -34,7 +34,7 @@ pub use rank::{Key, Ranking};
 pub use remarkable::{keep, remarkable};
 use rows::merge_rows;
 pub use rows::sort_rows;
-pub use standing::{Place, Standing};
+pub use standing::{Kind, Place, Standing, Weighing};
 pub use sum::Sum;
 pub use tally::Tally;
 pub use window::{Window, settled};

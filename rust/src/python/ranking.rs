@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::held::Held;
 use super::matching::Pattern;
 use super::rows::{Client, Host, Section};
-use crate::pipeline::snapshot::{self, Key, Place, Ranking};
+use crate::pipeline::snapshot::{self, Key, Kind, Place, Ranking, Weighing};
 
 /// The path of what is no section.
 static NOWHERE: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
@@ -30,14 +30,16 @@ impl Standing {
 
     /// The standing `seconds` later, of rows with what they weigh then: for tables that no ranking puts in order.
     ///
-    /// With `is_count`, a weight says how often something happened, which jitters by its root.
-    #[pyo3(signature = (rows, seconds, *, is_count = false))]
-    fn then(&self, rows: Vec<(String, f64)>, seconds: f64, is_count: bool) -> Self {
+    /// With `covered`, weights say how often something happened in so many seconds, which jitters by its root.
+    #[pyo3(signature = (rows, seconds, covered = None))]
+    fn then(&self, rows: Vec<(String, f64)>, seconds: f64, covered: Option<f64>) -> Self {
+        let kind = if covered.is_some() { Kind::Count } else { Kind::Level };
+        let weighing = Weighing { kind, passed: seconds, covered: covered.unwrap_or(1.0) };
         let mut rows: Vec<(Place, f64)> =
             rows.into_iter().map(|(name, weight)| ((name.into(), NOWHERE.clone()), weight)).collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0));
         rows.dedup_by(|a, b| a.0 == b.0);
-        Self(Arc::new(self.0.then(rows.into_iter(), seconds, is_count)))
+        Self(Arc::new(self.0.then(rows.into_iter(), weighing)))
     }
 
     /// What each row stands by, by name; sections of several hosts are left out.
@@ -54,8 +56,8 @@ pub struct Wanted {
     is_reversed: bool,
     matching: snapshot::Matching,
     before: Arc<snapshot::Standing>,
-    /// None where rows are ranked by what they weigh now.
-    seconds: Option<f64>,
+    /// Since then, and those of the window; None where rows are ranked by what they weigh now.
+    seconds: Option<(f64, f64)>,
 }
 
 impl Wanted {
@@ -67,8 +69,8 @@ impl Wanted {
         Ok(Self { by: key, is_reversed, matching: matching.into(), before: Arc::default(), seconds: None })
     }
 
-    /// Goes by how rows stood `seconds` before, where that is known.
-    pub fn after(self, before: Option<&Standing>, seconds: f64) -> Self {
+    /// Goes by how rows stood so many seconds before, where that is known.
+    pub fn after(self, before: Option<&Standing>, seconds: (f64, f64)) -> Self {
         match before {
             Some(before) => Self { before: before.0.clone(), seconds: Some(seconds), ..self },
             None => self,
@@ -77,7 +79,7 @@ impl Wanted {
 
     fn standing<P: Copy + Ord>(&self, ranking: &mut Ranking<P>, place: impl Fn(P) -> Place) -> Arc<snapshot::Standing> {
         match self.seconds {
-            Some(seconds) => Arc::new(ranking.standing(&self.before, seconds, self.by, place)),
+            Some(seconds) => Arc::new(ranking.stand(&self.before, self.by, seconds, place)),
             None => Arc::default(),
         }
     }

@@ -700,8 +700,8 @@ counted!(Host {
     }
     /// The sections whose path matches, by one of `SORT_KEYS`; the rest as `Snapshot.ranked`.
     #[pyo3(
-        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = 0.0),
-        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=0.0)"
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
     )]
     fn ranked_sections(
         &self,
@@ -709,7 +709,7 @@ counted!(Host {
         reverse: bool,
         matching: Pattern<'_>,
         after: Option<&Standing>,
-        seconds: f64,
+        seconds: (f64, f64),
     ) -> PyResult<PathRanking> {
         Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching)?.after(after, seconds)))
     }

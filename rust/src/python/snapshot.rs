@@ -158,10 +158,11 @@ counted!(Snapshot {
     /// `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
     /// all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
     ///
-    /// With `after`, the standing of a ranking by the same key `seconds` before, rows hold still while figures jitter.
+    /// With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
+    /// `seconds` are those that passed since, and those of the snapshot.
     #[pyo3(
-        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = 0.0),
-        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=0.0)"
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
     )]
     fn ranked(
         &self,
@@ -170,15 +171,15 @@ counted!(Snapshot {
         reverse: bool,
         matching: Pattern<'_>,
         after: Option<&Standing>,
-        seconds: f64,
+        seconds: (f64, f64),
     ) -> PyResult<HostRanking> {
         let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
         Ok(HostRanking::new(py, self.0.clone(), &wanted))
     }
     /// The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host.
     #[pyo3(
-        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = 0.0),
-        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=0.0)"
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
     )]
     fn ranked_sections(
         &self,
@@ -187,7 +188,7 @@ counted!(Snapshot {
         reverse: bool,
         matching: Pattern<'_>,
         after: Option<&Standing>,
-        seconds: f64,
+        seconds: (f64, f64),
     ) -> PyResult<SectionRanking> {
         let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
         Ok(SectionRanking::new(py, self.0.clone(), &wanted))
@@ -208,8 +209,8 @@ counted!(Snapshot {
     /// The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted`` are
     /// not known of clients.
     #[pyo3(
-        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = 0.0),
-        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=0.0)"
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
     )]
     fn ranked_clients(
         &self,
@@ -218,7 +219,7 @@ counted!(Snapshot {
         reverse: bool,
         matching: Pattern<'_>,
         after: Option<&Standing>,
-        seconds: f64,
+        seconds: (f64, f64),
     ) -> PyResult<ClientRanking> {
         let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
         Ok(ClientRanking::new(py, self.0.clone(), &wanted))

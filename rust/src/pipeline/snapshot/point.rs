@@ -168,7 +168,9 @@ mod tests {
         let interface =
             |name: &str, bytes| Interface { name: name.into(), traffic: traffic(bytes), ..Interface::default() };
         let mut counts = Counts { requests: 7, errors: 2, ..Counts::default() };
-        [(200, 3), (204, 1), (404, 2), (503, 1)].map(|(status, n)| counts.statuses.add(status, n));
+        for (status, n) in [(200, 3), (204, 1), (404, 2), (503, 1)] {
+            counts.statuses.add(status, n);
+        }
         let snapshot = Snapshot {
             counts,
             hosts: (0..1000).map(host).collect(),

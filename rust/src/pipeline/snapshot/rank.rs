@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use super::matching::Matching;
-use super::standing::{Place, Standing};
+use super::standing::{Kind, Place, Standing, Weighing};
 use super::{Counts, Host, Section, Snapshot, Tcp};
 use crate::pipeline::histogram::Histogram;
 
@@ -78,9 +78,13 @@ impl Key {
         count as f64
     }
 
-    /// Whether rows are ranked by how often something happened, which jitters by its root.
-    pub fn is_count(self) -> bool {
-        !matches!(self, Self::Latency(_) | Self::Bytes | Self::Rtt | Self::Retransmitted)
+    /// What its weights are.
+    fn kind(self) -> Kind {
+        match self {
+            Self::Bytes => Kind::Sum,
+            Self::Name | Self::Latency(_) | Self::Rtt | Self::Retransmitted => Kind::Level,
+            Self::Hits | Self::Requests | Self::Responses | Self::Errors | Self::Class(_) => Kind::Count,
+        }
     }
 }
 
@@ -131,10 +135,18 @@ impl<P: Copy + Ord> Ranking<P> {
         Self { rows: rows.map(|(weight, at)| (!weight.to_bits(), at)).collect(), is_reversed }
     }
 
-    /// The same rows in the order of what they stand by `seconds` after `before`, and how they stand now.
-    pub fn standing(&mut self, before: &Standing, seconds: f64, by: Key, place: impl Fn(P) -> Place) -> Standing {
+    /// Puts the rows in the order of what they stand by `passed` seconds after `before`, and says how they stand now.
+    ///
+    /// What they weigh was gathered over `covered` seconds.
+    pub fn stand(
+        &mut self,
+        before: &Standing,
+        by: Key,
+        (passed, covered): (f64, f64),
+        place: impl Fn(P) -> Place,
+    ) -> Standing {
         let rows = self.rows.iter().map(|&(weight, at)| (place(at), f64::from_bits(!weight)));
-        let now = before.then(rows, seconds, by.is_count());
+        let now = before.then(rows, Weighing { kind: by.kind(), passed, covered });
         for (row, weight) in self.rows.iter_mut().zip(now.weights()) {
             row.0 = !weight.to_bits();
         }
@@ -287,7 +299,7 @@ mod tests {
             let snapshot = of(&[(100 + jitters, 1), (101 - jitters, 2), (500, 3)]);
             let exact = snapshot.ranked(Key::Hits, false, &Matching::default());
             let mut steady = exact.clone();
-            standing = steady.standing(&standing, 1.0, Key::Hits, place);
+            standing = steady.stand(&standing, Key::Hits, (1.0, 1.0), place);
             assert_eq!(steady.page(0, 3), [2, 0, 1]);
             assert_eq!(steady.rank(1), Some(2));
             assert_eq!(exact.page(0, 3), if jitters == 1 { [2, 0, 1] } else { [2, 1, 0] });
