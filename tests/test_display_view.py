@@ -345,3 +345,35 @@ def test_a_frame_is_ranked_once():
     for keys in ("", "j", "k", "?"):
         rows_of(pressed(view, keys), Panel.HOSTS)
     assert ranked.hosts.cache_info().misses == 1
+
+
+# Clients
+
+
+def test_enter_on_a_client_shows_what_it_asked_for_the_newest_first():
+    view = view_of(busy(), ["7", "j", "enter"])
+    assert (view.page, view.place.client) == (Page.CLIENT, "10.0.0.8")
+    found = rows_of(view, Panel.OF_CLIENT).page(0, 1000)
+    assert found
+    assert all(exchange.client.startswith("10.0.0.8:") for exchange in found)
+    assert [exchange.ts for exchange in found] == sorted((exchange.ts for exchange in found), reverse=True)
+    inside = pressed(view, ["enter"])
+    assert (inside.page, inside.place.exchange) == (Page.EXCHANGE, found[0])
+    assert pressed(inside, ["escape", "escape"]).page is Page.CLIENTS
+
+
+def test_clients_are_found_by_address_method_and_status():
+    for typed, addresses in (("0.8", ["10.0.0.8"]), ("client:db8", ["2001:db8::10"]), ("status:5xx", ["10.0.0.7"])):
+        view = view_of(busy(), ["7", "/", *typed])
+        assert [row.address for row in rows_of(view, Panel.CLIENTS).page(0, 9)] == addresses
+
+
+def test_a_filter_within_a_client_is_about_its_requests():
+    view = view_of(busy(), ["7", "enter", "/", *"static"])
+    assert {exchange.host for exchange in rows_of(view, Panel.OF_CLIENT).page(0, 1000)} == {"static.example"}
+    assert not view.filter
+
+
+def test_the_shares_of_clients_add_up_to_all_requests():
+    rows = rows_of(view_of(busy(), ["7"]), Panel.CLIENTS).page(0, 9)
+    assert sum(row.requests for row in rows) == busy()[-1].window.requests
