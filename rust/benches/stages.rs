@@ -10,7 +10,7 @@ use std::hint::black_box;
 use _core::capture::file::CaptureFile;
 use _core::pipeline::aggregate::{self, Aggregate};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
-use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sink, Talk};
+use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sides, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
 use _core::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
@@ -170,13 +170,15 @@ fn heads(criterion: &mut Criterion) {
 impl Sink for Deaf {
     type Ticket = ();
 
-    fn request(&mut self, request: &Request<'_>) {
+    fn proxied(&mut self, _: &FlowKey, _: std::net::Ipv6Addr) {}
+    fn ended(&mut self, _: &FlowKey) {}
+    fn request(&mut self, request: &Request<'_>, _: Option<()>) {
         black_box(request);
     }
     fn opening(&mut self, (): (), opening: &Opening, _: Direction) {
         black_box(opening);
     }
-    fn unasked(&mut self, _: Endpoint) {}
+    fn unasked(&mut self, _: &Sides<'_>) {}
     fn response(&mut self, (): (), response: Response) {
         black_box(response);
     }
@@ -216,6 +218,9 @@ fn exchanges(criterion: &mut Criterion) {
 }
 
 fn aggregation(criterion: &mut Criterion) {
+    let key = FlowKey { low: server(1), high: server(2), lane: 0 };
+    let sides = Sides { connection: &key, client: server(2), server: server(1) };
+    let mut before = None;
     let hosts: Vec<_> = (0..200).map(|n| format!("host{n:03}.example.test")).collect();
     let mut aggregate = Aggregate::new(aggregate::Settings::default());
     let mut group = criterion.benchmark_group("aggregate");
@@ -231,10 +236,12 @@ fn aggregation(criterion: &mut Criterion) {
                 target,
                 is_cut: false,
                 host,
-                server: server(1),
+                fields: b"",
+                sides,
                 bytes: 200,
             };
-            let ticket = aggregate.request(&request);
+            let ticket = aggregate.request(&request, before);
+            before = Some(ticket);
             let latency = Some(1_000_000 + n as u64 % 1000);
             aggregate.response(ticket, Response { status: 200, latency, bytes: 200 });
             aggregate.bytes(ticket, false, 300);
@@ -247,7 +254,8 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    aggregate.request(&Request { method, target, is_cut: false, host, server: server(1), bytes: 200 });
+                    let request = Request { method, target, is_cut: false, host, fields: b"", sides, bytes: 200 };
+                    aggregate.request(&request, None);
                 }
                 aggregate
             },
