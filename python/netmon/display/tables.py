@@ -77,6 +77,8 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
         line = _row(plan, row, number == selected, is_quiet)
         look = "" if number != selected else "class:cursor.quiet" if is_quiet else "class:cursor"
         lines.append(_marked(line, look if view.focus is panel else "class:dim" if is_quiet else "", width))
+    if not rows.counted:
+        lines += [canvas.fit(line, width) for line in nothing(view, panel, height - len(lines))]
     return lines
 
 
@@ -132,7 +134,7 @@ def _heading(plan: _Plan, rows: Rows) -> Line:
 def title(view: View, panel: Panel, rows: Rows) -> str:
     """What a table shows, and how much of it."""
     spec, frame = SPECS[panel], view.frame
-    count = fmt.count(rows.total)
+    count = fmt.count(rows.counted)
     if panel in (Panel.HOSTS, Panel.HOST_QUALITY) and frame and view.filter:
         return f"HOSTS {count} of {fmt.count(frame.window.host_count)}"
     if panel is Panel.ALL_SECTIONS and frame and view.filter:
@@ -141,12 +143,12 @@ def title(view: View, panel: Panel, rows: Rows) -> str:
         host = host_of(view)
         return "SECTIONS" if host is None else f"SECTIONS of {fmt.sanitize(host.name)}"
     if panel is Panel.INTERFACE_HOSTS:
-        return f"HOSTS seen on it {count}" if rows.total else "HOSTS seen on it"
+        return f"HOSTS seen on it {count}" if rows.counted else "HOSTS seen on it"
     if panel is Panel.SLOWEST:
         scope = scope_of(view)
         about = f" of {fmt.sanitize(scope.host)}{fmt.sanitize(scope.section or '')}" if scope.host else ""
         return f"REQUESTS{about}" if view.page is Page.SECTIONS else f"REQUESTS {count}"
-    return f"{spec.title} {count}" if rows.total else spec.title
+    return f"{spec.title} {count}" if rows.counted else spec.title
 
 
 def _row(plan: _Plan, row: Any, selected: bool, is_quiet: bool = False) -> Line:
