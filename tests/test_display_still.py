@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from drawing import busy, pressed, text, view_of
 from fakes import snapshot
+from netmon import Rule
 from netmon.display.control import clicked, seen
 from netmon.display.export import document
 from netmon.display.layout import screen
@@ -153,6 +154,31 @@ def test_a_quiet_row_is_dim_and_has_zeros():
     said = "".join(part for _, part in row).split()
     assert said[:2] == ["▸", "b"]
     assert set(said[2:7]) == {"·"}
+
+
+def test_a_quiet_row_is_not_counted_and_alone_it_does_not_hide_why_there_are_no_others():
+    view = quiet()
+    assert "HOSTS 3 " in text(table(view, Panel.HOSTS, 118, 6))[0]
+    empty = Frames(1.0).push(snapshot(NOON + 2))._replace(serial=9)
+    lines = text(table(carried(view, empty).with_frame(empty), Panel.HOSTS, 118, 12))
+    assert lines[0].startswith(" HOSTS  ")
+    assert lines[1].startswith(" ▸ b")
+    assert "No HTTP seen in this window" in lines[3]
+
+
+def test_an_alert_that_is_written_on_is_there_once():
+    made = Frames(1.0, [Rule(5, 1)])
+    frames = [made.push(snapshot(NOON + at, hits=9 * (at % 2))) for at in range(12)]
+    view = view_of(frames[:8], "6j")
+    for frame in frames[8:]:
+        view = carried(view, frame).with_frame(frame)
+        assert rows_of(view, Panel.ALERTS).total == len(view.told)
+
+
+def test_a_request_of_an_interface_that_is_switched_off_does_not_stay():
+    view = view_of(busy(15), ["5", "j"])
+    view = view._replace(off=frozenset({"eth0", "lo"}))
+    assert names(view, Panel.REQUESTS) == []
 
 
 def test_a_quiet_row_comes_back_with_its_figures():

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 NARROWEST = 8
 """Columns of the capture filter at the least; fewer say nothing."""
 
+LONGEST_SOURCE = 24
+"""Columns of the name of an interface or a file in the title line at the most."""
+
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
 
@@ -36,12 +39,11 @@ def title_line(view: View, width: int) -> Line:
     left: Line = [("class:brand", " netmon  "), *badge(view)]
     if frame is None:
         return canvas.fit([*left, ("class:dim", "waiting for the first interval")], width)
+    items: list[Line] = []
     for number, interface in enumerate(busiest(frame)[:INTERFACES]):
-        left += [
-            ("class:dim", marks.between if number else ""),
-            ("", fmt.source(interface.name)),
-            *state(view, interface),
-        ]
+        name = fmt.shorten(fmt.source(interface.name), LONGEST_SOURCE, marks.dots)
+        items.append([("class:dim", marks.between if number else ""), ("", name), *state(view, interface)])
+    left += canvas.whole(items, width - canvas.width(left) - len(" last 10 s "))
     ways = [marks.between.join(way) for way in _times(view, frame)]
     room = width - canvas.width(left) - fmt.width(ways[1]) - len(" | filter ") - 3
     left += capture_filter(view, max(min(room, width // 4), NARROWEST))

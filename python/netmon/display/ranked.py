@@ -40,6 +40,11 @@ class Rows(NamedTuple):
     quiet: Any = None
     """The key of a row that is only there because it is selected."""
 
+    @property
+    def counted(self) -> int:
+        """How many are there without it."""
+        return self.total - (self.quiet is not None)
+
     def row(self, number: int) -> Any:
         """The row of this number, or the nearest there is; None when there is none."""
         found = self.page(max(0, min(number, self.total - 1)), 1) if self.total else ()

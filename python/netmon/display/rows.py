@@ -30,12 +30,19 @@ def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
     """The rows of a table, with the selected one though it is quiet; `pattern` takes the place of the filter."""
     there = present(view, panel, pattern)
     last = view.last.get(panel)
-    if pattern is not None or last is None or last.key != view.selected.get(panel):
+    if pattern is not None or last is None or last.key != view.selected.get(panel) or not _may_stay(view, panel, last):
         return there
     if there.position(last.key) is not None or (last.scope, last.pattern) != (_scope(view, panel), view.typed):
         return there
     now = _now(view, panel, last)
     return there.with_guest(last.row if now is None else now, last.number, is_quiet=now is None)
+
+
+def _may_stay(view: View, panel: Panel, last: Last) -> bool:
+    """An alert that is held is written on, and what passed an interface that is off is not listed."""
+    if panel in (Panel.REQUESTS, Panel.SLOWEST):
+        return last.row.interface not in view.off
+    return panel is not Panel.ALERTS
 
 
 def present(view: View, panel: Panel, pattern: str | None = None) -> Rows:

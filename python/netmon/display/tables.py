@@ -94,6 +94,8 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
         line = _row(plan, row, number == selected, is_quiet)
         look = "" if number != selected else "class:cursor.quiet" if is_quiet else "class:cursor"
         lines.append(_marked(line, look if view.focus is panel else "class:dim" if is_quiet else "", width))
+    if not rows.counted:
+        lines += [canvas.fit(line, width) for line in nothing(view, panel, width, height - len(lines))]
     return lines
 
 
@@ -168,10 +170,10 @@ SHORTEST_NAME = 12
 
 def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
     """What the rows are, of which host or section, and how many."""
-    what, count = SPECS[panel].title, f" {fmt.count(rows.total)}" if rows.total else ""
+    what, count = SPECS[panel].title, f" {fmt.count(rows.counted)}" if rows.counted else ""
     all_rows = _all_rows(view, panel)
     if all_rows is not None and view.filter:
-        return what, "", f" {fmt.count(rows.total)} of {fmt.count(all_rows)}"
+        return what, "", f" {fmt.count(rows.counted)} of {fmt.count(all_rows)}"
     if panel not in PANELS[view.page]:
         of = " of all hosts" if panel is Panel.ALL_SECTIONS else ""
         return f"{what}{of}", "", f"{count}, see {_view_of(panel)}"
@@ -293,7 +295,7 @@ def alerts_title(view: View, room: int) -> str:
         return "ALERTS"
     waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.told)
     is_filtered = view.filter and view.page is Page.ALERTS
-    found = f"{rows_of(view, Panel.ALERTS).total} of {len(view.told)}: " if is_filtered else ""
+    found = f"{rows_of(view, Panel.ALERTS).counted} of {len(view.told)}: " if is_filtered else ""
     counts = f"{found}{fmt.count(tally.fired)} fired, {fmt.count(tally.recovered)} recovered"
     seen = f", {fmt.count(waiting)} not acknowledged" if waiting else ""
     brief = f"{fmt.short(tally.fired)} fired"
