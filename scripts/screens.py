@@ -132,6 +132,7 @@ def page():
         title, about = ABOUT[name]
         parts += [f"### {title}\n", f"{about}\n"]
         sizes = SIZES if name in VIEWS or name in INSIDE else SIZES[1:2]
+        sizes = (*sizes, LARGE) if name == "hosts" else sizes
         parts += [frame((VIEWS | INSIDE | STATES)[name](), *size) for size in sizes]
     return "\n".join([*parts, COST])
 
