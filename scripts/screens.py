@@ -20,12 +20,14 @@ os.environ["TZ"] = "UTC"
 time.tzset()
 
 from drawing import INSIDE, STATES, VIEWS, text  # noqa: E402  after the time zone is set
-from netmon.display.help import WORDS  # noqa: E402
+from netmon.display.help import FINDING, WORDS  # noqa: E402
 from netmon.display.keys import KEYS, TYPING  # noqa: E402
 from netmon.display.layout import screen  # noqa: E402
 
 PAGE = ROOT / "docs" / "screen.md"
 SIZES = ((120, 30), (80, 24), (40, 10))
+
+LARGE = (200, 60)
 
 ABOUT = {
     "hosts": ("1 Hosts", "The busiest hosts; below them the sections of the selected one, and the log of alerts."),
@@ -61,11 +63,19 @@ ABOUT = {
         ),
     ),
     "alerts": ("6 Alerts", "Where each rule stands, and what happened. `a` acknowledges."),
+    "clients": (
+        "7 Clients",
+        (
+            "Who asks: the busiest addresses, each with its share of all requests, and the newest requests of the "
+            "selected one."
+        ),
+    ),
     "interface": ("Into an interface", "Enter on an interface: what it carries, and the hosts seen on it."),
     "host": (
         "Into a host",
         "Enter on a host: its addresses, times and connections, its sections, its slowest requests.",
     ),
+    "client": ("Into a client", "Enter on a client: its methods and statuses, and its requests, the newest first."),
     "section": ("Into a section", "Enter on a section: its requests, the slowest first."),
     "request": (
         "Into a request",
@@ -75,7 +85,10 @@ ABOUT = {
         ),
     ),
     "sealed": ("Without HTTP", "When there is nothing to show, the screen says why, and what to type."),
-    "filter": ("While a filter is typed", "It works with every letter, on every view."),
+    "filter": (
+        "While a filter is typed",
+        "It works with every letter, in every view, on what rows show; of several words all hold.",
+    ),
 }
 
 INTRODUCTION = """\
@@ -87,8 +100,18 @@ checks that it is up to date.
 The capture line stands in the second line at all times, red above 0.1 % lost. Colours never speak alone: words and
 signs stand beside them, so `--theme none`, `NO_COLOR` and `--ascii` lose nothing. The theme suits the background that
 the terminal tells of (COLORFGBG); `--theme light` and `dark` say which it is, `--theme palette` has the colours of
-the terminal alone. From 120x30 on panels stand side by side, from 80x24 on one above the other, from 40x10 on there
-is one table; below that one line, and what fits of the table. A file played with `--speed` has keys of its own.
+the terminal alone. A file played with `--speed` has keys of its own, which
+the footer names while it plays. What is captured only (`-f`) stands in the first line.
+
+With less room the screen shrinks step by step: a row or a column less makes one panel shorter, or takes the least
+important one away, and never more than one. At 80x19 all panels of the first view are there, at 40x10 rates, alert,
+capture line and the table that has the focus, at 20x5 one line and that table. With more room panels stand side by side
+(from 120 columns on), and statuses over time (from 36 rows on), clients (from 42 rows on) and the sections of all hosts
+(from 49 rows on) join.
+
+Rows hold still: their order is that of an average of the last seconds, and the selected row stays, dim and with zeros,
+while it is quiet. `o` and a letter, or a click on a heading, sort by a column; the same again reverses. With the mouse
+(`m`) a click on a view goes there, and one on the selected row opens it.
 """
 
 COST = """\
@@ -104,11 +127,12 @@ ms. On a silent link the program takes 0.8 % of a core (`scripts/start.py`). Mea
 def page():
     """The whole page."""
     parts = [INTRODUCTION, "## Keys\n", keys(), "While a filter is typed:\n", table(TYPING), "## Words\n", words()]
-    parts += ["## The views\n"]
+    parts += ["## Finding\n", finding(), "## The views\n"]
     for name in (*VIEWS, *INSIDE, "sealed", "filter"):
         title, about = ABOUT[name]
         parts += [f"### {title}\n", f"{about}\n"]
         sizes = SIZES if name in VIEWS or name in INSIDE else SIZES[1:2]
+        sizes = (*sizes, LARGE) if name == "hosts" else sizes
         parts += [frame((VIEWS | INSIDE | STATES)[name](), *size) for size in sizes]
     return "\n".join([*parts, COST])
 
@@ -126,6 +150,11 @@ def words():
     return (
         "\n".join(["| word | what it means |", "|---|---|", *(f"| {word} | {said} |" for word, said in WORDS)]) + "\n"
     )
+
+
+def finding():
+    rows = [f"| {f'`{typed}`' if typed.startswith('/') else typed.strip()} | {said} |" for typed, said in FINDING]
+    return "\n".join(["| typed | what it finds |", "|---|---|", *rows]) + "\n"
 
 
 def frame(view, width, height):

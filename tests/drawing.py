@@ -30,7 +30,9 @@ def view_of(frames, keys=(), **fields):
 def pressed(view, keys):
     """The view after these keys, by prompt_toolkit's names, of those that need nothing but a view."""
     for key in keys:
-        if not view.is_typing:
+        if view.is_ordering:
+            view = moves.ordered(view, key)
+        elif not view.is_typing:
             view = ACTIONS[key](view)
         elif key in WHILE_TYPING:
             view = WHILE_TYPING[key](view)
@@ -101,12 +103,14 @@ VIEWS = {
     "connections": at("4"),
     "requests": at("5"),
     "alerts": at("6", seconds=50),
+    "clients": at("7"),
 }
-"""The six views, in a storm."""
+"""The views, in a storm."""
 
 INSIDE = {
     "interface": at("3", "enter"),
     "host": at("enter"),
+    "client": at("7", "enter"),
     "section": at("2", "enter"),
     "request": at("2", "j", "j", "j", "enter", "enter"),
 }

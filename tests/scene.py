@@ -1,5 +1,7 @@
 """One busy minute, made up: what the screen is drawn from in its tests. Always the same."""
 
+from collections import Counter
+
 from fakes import histogram, iso, snapshot
 from netmon import Rule
 from netmon.frames import Frames
@@ -41,6 +43,21 @@ def counts(requests, statuses, factor, latencies):
         "response_bytes": 5_000 * requests,
         "latency": spread(latencies),
     }
+
+
+CLIENTS = {"10.0.0.7": 0.55, "10.0.0.8": 0.25, "10.0.0.9": 0.15, "2001:db8::10": 0.05}
+"""Clients, each with its share of what is asked of any host; the first has all errors."""
+
+
+def clients(requests, statuses):
+    """One row each; the shares add up to what hosts have."""
+    rows, left, rest = [], requests, Counter({int(status): n for status, n in statuses.items()})
+    for number, (address, share) in enumerate(reversed(CLIENTS.items()), 1):
+        n = left if number == len(CLIENTS) else min(round(requests * share), rest[200])
+        given = rest if number == len(CLIENTS) else Counter({200: n})
+        left, rest = left - n, rest - given
+        rows.append({"address": address, **counts(n, given, 1, [(0.01 * number, n)])})
+    return rows
 
 
 def spread(latencies):
@@ -119,6 +136,7 @@ def second(i, *, lost=0, state="up", missed=None):
     factor = 8 if 20 <= i < 30 else 1
     hosts = [host(name, factor) for name in HOSTS]
     hits = sum(each["hits"] for each in hosts)
+    statuses = sum((Counter(each["statuses"]) for each in hosts), Counter())
     interfaces = [
         {
             "name": "eth0",
@@ -137,6 +155,8 @@ def second(i, *, lost=0, state="up", missed=None):
         NOON + i,
         requests=hits // 2,
         responses=hits // 2,
+        statuses=statuses,
+        clients=clients(hits // 2, statuses),
         hosts=hosts,
         interfaces=interfaces,
         capture=capture,

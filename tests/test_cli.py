@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from netmon import CaptureError, FilterError, SourceError, __version__, cli, config
+from netmon import CaptureError, FilterError, SourceError, __version__, advice, cli, config
 
 
 @pytest.fixture
@@ -183,7 +183,14 @@ def test_files_taken_for_a_filter_are_named_with_what_to_type(ran, capsys, monke
     assert capsys.readouterr().err == message
 
 
+def test_root_without_the_right_to_capture_is_not_told_to_become_root():
+    said = advice.not_permitted("cause", [], is_root=True)
+    assert "sudo" not in said
+    assert "--cap-add=NET_RAW" in said
+
+
 def test_without_the_right_to_capture_it_says_what_to_type(ran, capsys, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(sys, "argv", ["/opt/my tools/bin/netmon"])
     ran.raises = PermissionError("not permitted to capture on eth0 (needs CAP_NET_RAW)")
     assert cli.main(["-i", "eth0", "tcp port 80"]) == 3

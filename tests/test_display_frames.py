@@ -26,7 +26,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output.vt100 import Vt100_Output
 
 APPROVED = Path(__file__).parent / "frames"
-SIZES = [(200, 60), (120, 30), (80, 24), (40, 10), (20, 5)]
+SIZES = [(200, 60), (120, 30), (80, 24), (80, 23), (60, 20), (40, 10), (20, 5)]
 
 
 def drawn(view, width, height):
@@ -117,7 +117,7 @@ def test_colours_are_never_all_there_is():
 def test_with_few_glyphs_everything_of_ours_has_one(glyphs, beyond):
     hits = {"hits": 4, "sections": [{"path": "/", "hits": 4}]}
     frames = [Frames(10.0, [Rule(1)]).push(snapshot(100, hits=4, hosts=[{"name": "a.example", **hits}]))]
-    for keys in ("1", "2", "3", "4", "5", "6", "?", "/", ["enter"], ["enter", "enter"]):
+    for keys in ("1", "2", "3", "4", "5", "6", "7", "?", "/", ["enter"], ["enter", "enter"]):
         for width, height in SIZES:
             view = view_of(frames, keys, glyphs=glyphs)
             assert all(set(line) <= {*printable, *beyond} for line in text(screen(view, width, height)))

@@ -3,7 +3,7 @@
 import pytest
 from drawing import ACTIONS, busy, pressed, view_of
 from fakes import snapshot
-from netmon.display import rows
+from netmon.display import ranked
 from netmon.display.rows import in_sight, rows_of, selected_row
 from netmon.display.view import LENGTHS, PANELS, VIEWS, Page, Panel, Sort, View
 from netmon.frames import Frames
@@ -36,11 +36,9 @@ def test_without_a_selection_the_busiest_host_is_shown():
     assert selected(view.with_frame(of_hosts(made, b=90))) == "b"
 
 
-def test_a_host_that_left_the_window_gives_way_and_comes_back():
-    both, one = of_hosts(a=3, b=2), of_hosts(a=3)
-    view = view_of([both], ["j"])
-    assert selected(view._replace(newest=one)) == "a"
-    assert selected(view) == "b"
+def test_without_the_row_selected_elsewhere_the_first_one_is():
+    view = view_of([of_hosts(a=3, b=2)]).with_selected(Panel.HOSTS, "gone")
+    assert selected(view) == "a"
 
 
 @pytest.mark.parametrize(
@@ -224,14 +222,14 @@ def test_sorting_goes_through_all_columns_and_back():
     while (title := view.sort_of(Panel.HOSTS).title) not in seen:
         seen.append(title)
         view = pressed(view, "s")
-    assert seen[:2] == ["hits", "req/s"]
+    assert seen[:2] == ["req/s", "2xx"]
     assert len(seen) == 12
     assert pressed(view, "S").sort_of(Panel.HOSTS).title == seen[-1]
 
 
 def test_each_panel_has_its_own_order():
     view = view_of(busy(), ["s", "2", "r"])
-    assert view.sort_of(Panel.HOSTS) == Sort("req/s")
+    assert view.sort_of(Panel.HOSTS) == Sort("2xx")
     assert view.sort_of(Panel.ALL_SECTIONS) == Sort("p95", is_reversed=True)
 
 
@@ -342,8 +340,40 @@ def test_only_rows_in_sight_are_made():
 
 
 def test_a_frame_is_ranked_once():
-    rows._ranked_hosts.cache_clear()
+    ranked.hosts.cache_clear()
     view = view_of([of_hosts(a=2, b=1)])
     for keys in ("", "j", "k", "?"):
         rows_of(pressed(view, keys), Panel.HOSTS)
-    assert rows._ranked_hosts.cache_info().misses == 1
+    assert ranked.hosts.cache_info().misses == 1
+
+
+# Clients
+
+
+def test_enter_on_a_client_shows_what_it_asked_for_the_newest_first():
+    view = view_of(busy(), ["7", "j", "enter"])
+    assert (view.page, view.place.client) == (Page.CLIENT, "10.0.0.8")
+    found = rows_of(view, Panel.OF_CLIENT).page(0, 1000)
+    assert found
+    assert all(exchange.client.startswith("10.0.0.8:") for exchange in found)
+    assert [exchange.ts for exchange in found] == sorted((exchange.ts for exchange in found), reverse=True)
+    inside = pressed(view, ["enter"])
+    assert (inside.page, inside.place.exchange) == (Page.EXCHANGE, found[0])
+    assert pressed(inside, ["escape", "escape"]).page is Page.CLIENTS
+
+
+def test_clients_are_found_by_address_method_and_status():
+    for typed, addresses in (("0.8", ["10.0.0.8"]), ("client:db8", ["2001:db8::10"]), ("status:5xx", ["10.0.0.7"])):
+        view = view_of(busy(), ["7", "/", *typed])
+        assert [row.address for row in rows_of(view, Panel.CLIENTS).page(0, 9)] == addresses
+
+
+def test_a_filter_within_a_client_is_about_its_requests():
+    view = view_of(busy(), ["7", "enter", "/", *"static"])
+    assert {exchange.host for exchange in rows_of(view, Panel.OF_CLIENT).page(0, 1000)} == {"static.example"}
+    assert not view.filter
+
+
+def test_the_shares_of_clients_add_up_to_all_requests():
+    rows = rows_of(view_of(busy(), ["7"]), Panel.CLIENTS).page(0, 9)
+    assert sum(row.requests for row in rows) == busy()[-1].window.requests

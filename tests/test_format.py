@@ -44,7 +44,7 @@ TABLE = [
     (fmt.duration, 3_700, "1 h 1 min"),
     (fmt.duration, 90_000, "1 d 1 h"),
     (fmt.classes, {200: 5, 201: 1, 304: 2, 404: 3, 500: 4, 503: 1, 101: 9}, [6, 2, 3, 5]),
-    (fmt.tops, {200: 103, 303: 4}, "200 (103)  303 (4)"),
+    (fmt.tops, {200: 103, 303: 4}, "200: 103, 303: 4"),
     (fmt.tops, {}, ""),
 ]
 
@@ -52,6 +52,30 @@ TABLE = [
 @pytest.mark.parametrize(("write", "value", "text"), TABLE)
 def test_table(write, value, text):
     assert write(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "text"),
+    [
+        ("shop.example/checkout", 21, "shop.example/checkout"),
+        ("shop.example/checkout", 20, "shop.example/che~out"),
+        ("shop.example/checkout", 14, "shop.example/~"),
+        ("shop.example/checkout", 13, "shop~ple/c~ut"),
+        ("api.example.com", 9, "api.~.com"),
+        ("/checkout/pay", 9, "/che~/pay"),
+        ("\u4f8b\u3048\u4f8b\u3048", 5, "\u4f8b~\u3048"),
+        ("shop", 1, "~"),
+        ("shop", 0, ""),
+    ],
+)
+def test_names_are_cut_in_the_middle_and_hosts_stay_whole_where_they_fit(name, columns, text):
+    assert fmt.shorten(name, columns) == text
+
+
+def test_a_name_that_is_cut_never_takes_more_than_its_columns():
+    for name in ("a-long.host.example/path/to/some", "/画像/画像/画像", "例え例え.example/画像", "plain", "a/", ""):
+        for columns in range(40):
+            assert fmt.width(fmt.shorten(name, columns)) <= columns
 
 
 @pytest.mark.parametrize(

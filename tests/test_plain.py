@@ -34,12 +34,13 @@ BUSY = snapshot(
 
 REPORT = """\
 netmon  refresh 10 s  alert 7000 hits / 120 s  updated 2026-11-22 12:00:00 +00:00
-Alert watchdog:  191 / 7000 hits over the past 120 s  OK
+Requests:        19.1 requests/s (191 requests, 0 responses, 0 errors)
+Alert watchdog:  191 / 7000 hits (requests + responses) over the past 120 s  OK
 HTTP traffic:    enp0s3  690.1 kbit/s (6.9 Mbit)   lo new  0 bit/s
 Capture:         48 210 packets, none lost
-Top host:        www.legislation.gov.uk   191 hits   200 (103)  301 (9)  303 (4)   p50 12 ms  p95 12 ms
-  > /cy       60 hits   GET (60)
-  > /apni     12 hits   GET (8)  POST (4)
+Top host:        www.legislation.gov.uk   191 hits   statuses 200: 103, 301: 9, 303: 4   p50 12 ms  p95 12 ms
+  > /cy       60 hits   methods GET: 60
+  > /apni     12 hits   methods GET: 8, POST: 4
 
 """
 
@@ -107,8 +108,8 @@ def test_alerts_are_told_at_once_and_the_watchdog_says_so():
     words = ("Alert", "ALERT", "RECOVERED")
     assert [line for line in lines if line.startswith(words)] == [
         "ALERT      hits = 9 at 2026-11-22 12:00:01.000 +00:00",
-        "Alert watchdog:  9 / 5 hits over the past 3 s  ALERT",
-        "Alert watchdog:  0 / 5 hits over the past 3 s  OK",
+        "Alert watchdog:  9 / 5 hits (requests + responses) over the past 3 s  ALERT",
+        "Alert watchdog:  0 / 5 hits (requests + responses) over the past 3 s  OK",
         "RECOVERED  after 3 s at 2026-11-22 12:00:04.000 +00:00",
     ]
 
@@ -247,8 +248,8 @@ def test_the_summary_is_a_few_lines_about_all_of_it():
     again = snapshot(NOON + 129, hits=5, requests=5, hosts=[{"name": "api.example", "hits": 5}])
     assert summary(frames_of(first, again)[-1]) == (
         "netmon: 2 min 10 s, 48 000 packets, 480 lost (1.0 %)\n"
-        "  12 hits: 9 requests, 3 responses, 1 error\n"
-        "  top hosts: api.example 7, shop.example 5\n"
+        "  0.1 requests/s: 9 requests, 3 responses, 1 error\n"
+        "  top hosts by requests: api.example 7, shop.example 5\n"
         "  alerts: 2 fired, 1 recovered, 1 still lasting\n"
     )
 

@@ -720,3 +720,50 @@ def test_on_a_terminal_that_nobody_knows_there_is_the_plain_report(term):
     assert b"\x1b" not in terminal.seen
     terminal.child.kill(signal.SIGINT)
     assert terminal.end()[1] == 0
+
+
+def test_tabs_headings_and_rows_answer_to_the_mouse():
+    terminal = ticking()
+    terminal.shows("a.example")
+    terminal.type("m")
+    terminal.shows("mouse on")
+
+    def click(words):
+        row = next(row for row, line in enumerate(terminal.screen.display) if words in line)
+        column = terminal.screen.display[row].index(words) + 2
+        terminal.type(f"\x1b[<0;{column};{row + 1}M\x1b[<0;{column};{row + 1}m")
+
+    click("req/s")
+    terminal.shows("▼req/s")
+    click("▼req/s")
+    terminal.shows("▲req/s")
+    click("2 Sections")
+    terminal.shows("SECTIONS 1")
+    click("a.example/")
+    terminal.shows("Esc goes back")
+    click("Esc goes back")
+    terminal.shows("SECTIONS 1")
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+    assert terminal.is_whole
+
+
+def test_the_row_that_was_selected_is_opened_though_its_host_is_quiet_by_then():
+    """One host is there for the first second alone, then another; the window is as short."""
+    more = """
+fast = engine.next
+def next(timeout):
+    each, name = fast(timeout), "quiet.example" if engine.made < 12 else "busy.example"
+    hosts = [{"name": name, "hits": 2, "sections": [{"path": "/", "hits": 2}]}]
+    return snapshot(1000 + engine.made, hits=2, hosts=hosts, capture={"received": 1})
+engine.next = next
+"""
+    terminal = ticking("--window", 1, more=more)
+    terminal.shows("quiet.example")
+    terminal.type("g")
+    terminal.shows("busy.example")
+    terminal.shows("▸ quiet.example")
+    terminal.type("\r")
+    terminal.shows("quiet.example not in this window")
+    terminal.type("q")
+    assert terminal.end()[1] == 0

@@ -33,12 +33,14 @@ __all__ = [
     "HostRanking",
     "Interface",
     "InterfaceInfo",
+    "Matching",
     "PathRanking",
     "Point",
     "Section",
     "SectionRanking",
     "Snapshot",
     "SourceError",
+    "Standing",
     "Tcp",
     "Window",
     "__version__",
@@ -187,8 +189,16 @@ class Host(_Counts):
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Section]:
         """A page of `ranked_sections`: the `n` sections with most hits, unless said otherwise."""
-    def ranked_sections(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> PathRanking:
-        """The sections whose path matches (see `Snapshot.ranked`), by one of `SORT_KEYS`; ValueError for another."""
+    def ranked_sections(
+        self,
+        by: str = "hits",
+        *,
+        reverse: bool = False,
+        matching: str | Matching = "",
+        after: Standing | None = None,
+        seconds: tuple[float, float] = (0.0, 1.0),
+    ) -> PathRanking:
+        """The sections whose path matches, by one of `SORT_KEYS`; the rest as `Snapshot.ranked`."""
     @property
     def tcp(self) -> Tcp:
         """Health of its connections, from a request to it until one to another host. Of those whose first request it
@@ -542,20 +552,49 @@ class Snapshot(_Counts):
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Section]:
         """A page of `ranked_sections`."""
-    def ranked(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> HostRanking:
-        """The hosts whose name matches, by one of `SORT_KEYS`; ValueError for another.
+    def ranked(
+        self,
+        by: str = "hits",
+        *,
+        reverse: bool = False,
+        matching: str | Matching = "",
+        after: Standing | None = None,
+        seconds: tuple[float, float] = (0.0, 1.0),
+    ) -> HostRanking:
+        """The hosts that match, by one of `SORT_KEYS`; ValueError for another.
 
         `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
-        all. Names are compared as they are kept, in printable ASCII.
+        all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
+
+        With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
+        `seconds` are those that passed since, and those of the snapshot.
         """
-    def ranked_sections(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> SectionRanking:
-        """The sections of all hosts whose name matches, as `ranked`."""
+    def ranked_sections(
+        self,
+        by: str = "hits",
+        *,
+        reverse: bool = False,
+        matching: str | Matching = "",
+        after: Standing | None = None,
+        seconds: tuple[float, float] = (0.0, 1.0),
+    ) -> SectionRanking:
+        """The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host."""
     def top_clients(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Client]:
         """A page of `ranked_clients`."""
-    def ranked_clients(self, by: str = "hits", *, reverse: bool = False, matching: str = "") -> ClientRanking:
-        """The clients whose address matches, as `ranked`. ``rtt`` and ``retransmitted`` are not known of clients."""
+    def ranked_clients(
+        self,
+        by: str = "hits",
+        *,
+        reverse: bool = False,
+        matching: str | Matching = "",
+        after: Standing | None = None,
+        seconds: tuple[float, float] = (0.0, 1.0),
+    ) -> ClientRanking:
+        """The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted``
+        are not known of clients.
+        """
     def point(self) -> Point:
         """The snapshot in a few numbers."""
     def host(self, name: str) -> Host | None:
@@ -637,11 +676,50 @@ class Snapshot(_Counts):
     __hash__: None  # type: ignore[assignment]
 
 @final
+class Matching:
+    """Which rows somebody wants to see: terms parted by blanks, all of which hold.
+
+    A term is a text, which any shown field contains in any case, or ``field:text`` of ``host section path method status
+    client interface``, which that field contains; a status begins with it, and ``x`` is any digit of one (``5xx``).
+    ``!`` before a term inverts it. A host or section matches by one of its sections, methods or statuses, and by a
+    client or an interface where one of `exchanges` is that matches.
+    """
+
+    def __new__(cls, pattern: str, exchanges: Sequence[Exchange] = ...) -> Matching: ...
+    def exchanges(self, exchanges: Sequence[Exchange], *, within: bool = False) -> list[Exchange]:
+        """Those of `exchanges` that match; `within` a host or section, its name is only looked at by ``host:``."""
+    def hosts(self, hosts: Sequence[Host]) -> list[Host]:
+        """Those of `hosts` that match."""
+    def admits(self, fields: dict[str, str]) -> bool:
+        """Whether another row matches, by its fields; terms without a field look at all of them."""
+
+@final
+class Standing:
+    """How rows stand on average, so that a table holds still while figures jitter: what the next ranking goes by.
+    ``Standing()`` knows no row.
+
+    A row keeps its weight until the average of the last seconds has left it by more than figures jitter.
+    """
+
+    def __new__(cls) -> Standing: ...
+    def then(self, rows: Sequence[tuple[str, float]], seconds: float, covered: float | None = None) -> Standing:
+        """The standing `seconds` later, of rows with what they weigh then: for tables that no ranking puts in order.
+
+        With `covered`, weights say how often something happened in so many seconds, which jitters by its root.
+        """
+    @property
+    def weights(self) -> dict[str, float]:
+        """What each row stands by, by name; sections of several hosts are left out."""
+
+@final
 class HostRanking:
     """The hosts of a snapshot in some order. Ranks are computed once, pages are selected: no call sorts all rows."""
 
     def __len__(self) -> int:
         """How many hosts match."""
+    @property
+    def standing(self) -> Standing:
+        """How its rows stand; knows no row where it was ranked without `after`."""
     @property
     def hits(self) -> int:
         """Hits of all that match."""
@@ -657,6 +735,9 @@ class ClientRanking:
     def __len__(self) -> int:
         """How many clients match."""
     @property
+    def standing(self) -> Standing:
+        """How its rows stand; knows no row where it was ranked without `after`."""
+    @property
     def hits(self) -> int:
         """Hits of all that match."""
     def page(self, offset: int, n: int) -> list[Client]:
@@ -670,6 +751,9 @@ class SectionRanking:
 
     def __len__(self) -> int:
         """How many sections match."""
+    @property
+    def standing(self) -> Standing:
+        """How its rows stand; knows no row where it was ranked without `after`."""
     def page(self, offset: int, n: int) -> list[Section]:
         """At most `n` sections after the first `offset`."""
     def position(self, host: str, path: str) -> int | None:
@@ -681,6 +765,9 @@ class PathRanking:
 
     def __len__(self) -> int:
         """How many sections match."""
+    @property
+    def standing(self) -> Standing:
+        """How its rows stand; knows no row where it was ranked without `after`."""
     def page(self, offset: int, n: int) -> list[Section]:
         """At most `n` sections after the first `offset`."""
     def position(self, path: str) -> int | None:
@@ -735,6 +822,8 @@ class Point:
     @property
     def errors(self) -> int:
         """As `Snapshot.errors`."""
+    def responses_of(self, first: int) -> int:
+        """Response heads with a status that begins with this digit; 0 for a digit that none begins with."""
     @property
     def packets(self) -> int:
         """Packets of all interfaces."""

@@ -33,20 +33,25 @@ def command() -> str:
     return shlex.quote(str(Path(found or started).absolute()))
 
 
-def not_permitted(cause: str, arguments: Sequence[str]) -> str:
-    """The cause, then three ways on."""
+def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None = None) -> str:
+    """The cause, then the ways on; `sudo` is none for root, who lacks the right all the same, as in containers."""
     this = fmt.sanitize(command())
-    again = fmt.sanitize(shlex.join(arguments))
-    user, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
-    grant = f"setpriv --reuid={user} --regid={group} --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw"
-    return "\n".join(
-        (
-            f"netmon: {cause}",
+    read = f"  or read a file:     {this} -r capture.pcap"
+    if os.geteuid() == 0 if is_root is None else is_root:
+        ways: tuple[str, ...] = (
+            "  root has no such right here; a container gets it so: docker run --cap-add=NET_RAW ...",
+            read,
+        )
+    else:
+        again = fmt.sanitize(shlex.join(arguments))
+        user, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
+        grant = f"setpriv --reuid={user} --regid={group} --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw"
+        ways = (
             f"  run it once:        {f'sudo {this} {again}'.rstrip()}        (sudo does not keep your PATH)",
-            f"  or read a file:     {this} -r capture.pcap",
+            read,
             f"  or grant the right: {f'sudo {grant} {this} {again}'.rstrip()}",
         )
-    )
+    return "\n".join((f"netmon: {cause}", *ways))
 
 
 def interfaces() -> Iterator[str]:

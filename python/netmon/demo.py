@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
     from collections.abc import Iterator
 
-CLIENTS = 8
+CLIENTS = ("127.0.0.2",) * 3 + ("127.0.0.3",) * 2 + ("127.0.0.4", "127.0.0.5", "127.0.0.6")
+"""Where the clients ask from; all of 127.0.0.0/8 is this machine. Some addresses ask more often than others."""
+
 HEAD_START = 1.0
 """Seconds before the first request, so that the capture runs by then and sees every connection from its beginning."""
 
@@ -138,17 +140,17 @@ def _response(page: Page) -> bytes:
     return f"{head}\r\n".encode() + b"x" * page.size
 
 
-async def ask(port: int, started: float) -> None:
+async def ask(port: int, started: float, address: str) -> None:
     """One client: asks over one connection, at its part of the rate of the moment, and starts anew when that breaks."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(HEAD_START)
     while True:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
         for _ in range(random.randint(20, 60)):  # noqa: S311  clients come and go
             page = random.choices(PAGES, [page.share for page in PAGES])[0]  # noqa: S311
             writer.write(_request(page))
             await _skip_response(reader, page)
-            rate = rate_at(loop.time() - started) / CLIENTS
+            rate = rate_at(loop.time() - started) / len(CLIENTS)
             await asyncio.sleep(random.uniform(0.5, 1.5) / rate - page.delay / 1000)  # noqa: S311
         writer.close()
 
@@ -171,7 +173,7 @@ async def _main() -> None:
     port = server.sockets[0].getsockname()[1]
     print(port, flush=True)
     loop = asyncio.get_running_loop()
-    clients = [asyncio.create_task(ask(port, loop.time())) for _ in range(CLIENTS)]
+    clients = [asyncio.create_task(ask(port, loop.time(), address)) for address in CLIENTS]
     ended = asyncio.create_task(_until_parent_ends())
     await asyncio.wait([ended, *clients], return_when=asyncio.FIRST_COMPLETED)
 

@@ -113,8 +113,8 @@ def times(n: int) -> str:
 
 
 def tops(counts: Mapping[str, int] | Mapping[int, int], n: int = 8) -> str:
-    """``200 (103)  303 (4)``: the first `n` of a table that is sorted."""
-    return "  ".join(f"{key} ({value})" for key, value in list(counts.items())[:n])
+    """``200: 103, 303: 4``: the first `n` of a table that is sorted. A colon tells a count from a status beside it."""
+    return ", ".join(f"{key}: {value}" for key, value in list(counts.items())[:n])
 
 
 def classes(statuses: Mapping[int, int]) -> list[int]:
@@ -166,3 +166,33 @@ def fit(text: str, columns: int, *, right: bool = False, dots: str = "~") -> str
         text = text[:keep] + (dots if columns >= width(dots) else "")
     padding = " " * (columns - width(text))
     return padding + text if right else text + padding
+
+
+def shorten(name: str, columns: int, dots: str = "~") -> str:
+    """A name in `columns` at the most, cut in the middle: ``api.example.com/check~/pay``.
+
+    Of host and path, the host stays whole where it fits; else it has the larger part.
+    """
+    if width(name) <= columns:
+        return name
+    host, slash, rest = name.partition("/")
+    path = slash + rest
+    if not host or not path:
+        return _middle(name, columns, dots)
+    if width(host) + width(slash + dots) > columns:
+        host = _middle(host, columns - min(width(path), columns * 2 // 5), dots)
+    return host + _middle(path, columns - width(host), dots)
+
+
+def _middle(text: str, columns: int, dots: str) -> str:
+    """Beginning and end, as much of each."""
+    if width(text) <= columns:
+        return text
+    room = columns - width(dots)
+    if room < 1:
+        return dots if room == 0 else ""
+    first = fit(text, (room + 1) // 2, dots="").rstrip()
+    start = len(text)
+    while start and width(text[start - 1 :]) <= room - width(first):
+        start -= 1
+    return first + dots + text[start:]

@@ -130,6 +130,8 @@ class Frame(NamedTuple):
     """Exchanges; empty unless `Frames` was asked to keep some."""
     held: Sequence[Alert] = ()
     """What is to be told of alerts that are held, if the capture ends here."""
+    already: frozenset[str] = frozenset()
+    """What is so already, and which no advice must advise: ``demo``, ``read``."""
     serial: int = 0
     """Frames by age: a later one has all of an earlier one, but for its alerts."""
 
@@ -162,9 +164,17 @@ class Frames:
     With `keeps_exchanges`, exchanges go into the tail of a frame, and its snapshots have none.
     """
 
-    def __init__(self, window: float = 10.0, rules: Iterable[Rule] = (), *, keeps_exchanges: bool = False) -> None:
+    def __init__(
+        self,
+        window: float = 10.0,
+        rules: Iterable[Rule] = (),
+        *,
+        keeps_exchanges: bool = False,
+        already: Iterable[str] = (),
+    ) -> None:
         self._policy = AlertPolicy(rules)
         self._flapping = Flapping()
+        self._already = frozenset(already)
         self._window = Window(window)
         self._history: deque[Point] = deque(maxlen=POINTS)
         self._tally = self._shown = Tally()
@@ -220,6 +230,7 @@ class Frames:
             cleared=self._cleared,
             tail=self._tail or Tail(),
             held=self._flapping.held,
+            already=self._already,
             serial=self._serial,
         )
         return self._newest

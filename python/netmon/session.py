@@ -66,7 +66,7 @@ def run(
         monitor = monitor or _monitor(
             settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen, once=once
         )
-        session = Session(settings, monitor, console, once=once, until_recovery=demo and not on_screen)
+        session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         closing.push(session.tell)
         closing.callback(monitor.close)
         monitor.open()
@@ -92,6 +92,7 @@ class Session:
         console: Console,
         *,
         once: bool = False,
+        demo: bool = False,
         until_recovery: bool = False,
     ) -> None:
         self.sinks: list[Sink] = []
@@ -111,7 +112,8 @@ class Session:
         self._notes: deque[str] | None = None
         self._note: Callable[[str], None] | None = None
         self._rules = [Rule(settings.alert_threshold, settings.alert_span)]
-        self._frames = Frames(settings.window, self._rules)
+        self._already = [name for name, is_so in (("demo", demo), ("read", bool(settings.read))) if is_so]
+        self._frames = Frames(settings.window, self._rules, already=self._already)
 
     def push(self, snapshot: Snapshot) -> Frame:
         """Takes one snapshot through the flow."""
@@ -203,7 +205,7 @@ class Session:
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
         window = float("inf") if whole_file else float(settings.window)
-        self._frames = Frames(window, self._rules, keeps_exchanges=True)
+        self._frames = Frames(window, self._rules, keeps_exchanges=True, already=self._already)
         self._notes = deque(maxlen=NOTES)
         display: Display | None = None
         is_stopped = False
@@ -274,6 +276,7 @@ class Session:
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
+            capture_filter=settings.filter or "",
         )
 
     def _player(self) -> Player:

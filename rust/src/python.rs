@@ -11,6 +11,7 @@ mod engine;
 mod held;
 mod kept;
 mod legible;
+mod matching;
 mod ranking;
 mod records;
 mod rows;
@@ -63,7 +64,9 @@ mod _core {
     #[pymodule_export]
     use super::kept::_restore;
     #[pymodule_export]
-    use super::ranking::{ClientRanking, HostRanking, PathRanking, SectionRanking};
+    use super::matching::Matching;
+    #[pymodule_export]
+    use super::ranking::{ClientRanking, HostRanking, PathRanking, SectionRanking, Standing};
     #[pymodule_export]
     use super::rows::{Capture, Client, Exchange, Histogram, Host, Interface, Section, Tcp};
     #[pymodule_export]

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from netmon import format as fmt
 from netmon.display import canvas
 from netmon.display.header import state
-from netmon.display.rows import host_of
-from netmon.display.specs import answers, protocols
-from netmon.tail import MEMORY
+from netmon.display.rows import client_of, host_of
+from netmon.display.specs import methods, protocols, statuses
+from netmon.tail import MEMORY, NEWEST
 
 if TYPE_CHECKING:
-    from netmon._core import Host, Section, Tcp
+    from collections.abc import Sequence
+
+    from netmon._core import Client, Host, Section, Tcp
     from netmon.display.canvas import Line
     from netmon.display.view import View
 
@@ -24,9 +26,9 @@ def about_host(view: View, width: int, height: int) -> list[Line]:
     """The host of the place: addresses, times, connections, answers."""
     host = host_of(view)
     if host is None:
-        return [[("class:strong", f"  {fmt.sanitize(view.place.host or '')}"), ("class:dim", "   not in this window")]]
-    name: Line = [("class:strong", f"  {fmt.sanitize(host.name)}"), ("class:dim", f"   {', '.join(host.addresses)}")]
-    return [name, _times(view, host, width), _health(host.tcp, width), _answers(host, width)][:height]
+        return [_name(view, view.place.host or "", ["not in this window"], width)]
+    name = _name(view, host.name, host.addresses, width)
+    return [name, _times(view, host, width), _health(host.tcp, width), _answers(view, host, width)][:height]
 
 
 def about_section(view: View, width: int, height: int) -> list[Line]:
@@ -34,10 +36,20 @@ def about_section(view: View, width: int, height: int) -> list[Line]:
     host = host_of(view)
     path = view.place.section or ""
     section = host.section(path) if host else None
-    name: Line = [("class:strong", f"  {fmt.sanitize(f'{view.place.host}{path}')}")]
+    named = f"{view.place.host}{path}"
     if section is None:
-        return [[*name, ("class:dim", "   not in this window")]]
-    return [name, _times(view, section, width), _answers(section, width)][:height]
+        return [_name(view, named, ["not in this window"], width)]
+    name = _name(view, named, [], width)
+    return [name, _times(view, section, width), _answers(view, section, width)][:height]
+
+
+def about_client(view: View, width: int, height: int) -> list[Line]:
+    """The client of the place, in the window."""
+    client = client_of(view)
+    if client is None:
+        return [_name(view, view.place.client or "", ["not in this window"], width)]
+    name = _name(view, client.address, [], width)
+    return [name, _times(view, client, width), _answers(view, client, width)][:height]
 
 
 def about_interface(view: View, width: int, height: int) -> list[Line]:
@@ -47,12 +59,20 @@ def about_interface(view: View, width: int, height: int) -> list[Line]:
     title: Line = [("class:strong", f"  {fmt.source(name)}")]
     if not found:
         return [[*title, ("class:dim", "   not in this window")]]
-    spoken = canvas.whole([[("class:dim", "  "), *item] for item in protocols(found[0])], width - 20)
-    note: Line = [("class:dim", "  figures of a host count all interfaces")]
-    return [[*title, *state(view, found[0]), *spoken], _health(found[0].tcp, width), note][:height]
+    spoken = canvas.joined(protocols(found[0]), width - canvas.width(title) - 12, view.glyphs.between)
+    note = canvas.whole([[("class:dim", "  figures of a host count all interfaces")]], width)
+    return [[*title, *state(view, found[0]), ("", "   "), *spoken], _health(found[0].tcp, width), note][:height]
 
 
-def _times(view: View, row: Host | Section, width: int) -> Line:
+def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:
+    """The name, whole where it fits, and as many remarks as there is room for."""
+    line: Line = [("class:strong", f"  {fmt.shorten(fmt.sanitize(name), width - 3, view.glyphs.dots)}")]
+    items: list[Line] = [[("class:dim", remark)] for remark in remarks]
+    more = canvas.joined(items, width - canvas.width(line) - 4, ", ")
+    return [*line, ("", "   "), *more] if more else line
+
+
+def _times(view: View, row: Client | Host | Section, width: int) -> Line:
     seconds = (view.frame.seconds if view.frame else 0) or 1.0
     figures = [(fmt.rate(row.requests / seconds), "req/s")]
     figures += [
@@ -78,8 +98,17 @@ def _figure(n: int, word: str, style: str = "") -> Line:
     return [(style if n else "", f"  {fmt.count(n)}"), ("class:dim", f" {word}")]
 
 
-def _answers(row: Any, width: int) -> Line:
-    return canvas.whole(answers(row), width)
+def _answers(view: View, row: Any, width: int) -> Line:
+    """Methods, and statuses in a column of their own."""
+    label, between = [("class:dim", "  methods ")], view.glyphs.between
+    asked: Line = [*label, *canvas.joined(methods(row), METHODS, between)]
+    line = canvas.fit(asked, max(canvas.width(asked), canvas.width(label) + METHODS)) if width >= WIDE else asked
+    given = canvas.joined(statuses(row), width - canvas.width(line) - len("   statuses "), between)
+    return [*line, ("class:dim", "   statuses "), *given] if given else line
+
+
+METHODS, WIDE = 24, 80
+"""Columns of the methods, and the width from which there are so many."""
 
 
 def rules(view: View, width: int, height: int) -> list[Line]:
@@ -89,16 +118,20 @@ def rules(view: View, width: int, height: int) -> list[Line]:
         bad = gauge.alert is not None
         word = ("class:bad", "  ALERT  ") if bad else ("class:ok", "  OK     ")
         said = f"{fmt.count(gauge.value)} of {fmt.count(gauge.rule.threshold)} {gauge.rule.metric}"
-        lines.append([word, ("class:strong", said), ("class:dim", f" in {fmt.duration(gauge.rule.span)}, all hosts")])
+        more = (f" in {fmt.duration(gauge.rule.span)}", ", all hosts")
+        lines.append(canvas.whole([[word, ("class:strong", said)], *([("class:dim", part)] for part in more)], width))
     return [canvas.fit(line, width) for line in lines[:height]]
 
 
-def kept(view: View, width: int, height: int) -> list[Line]:
+def kept(view: View, width: int) -> Line:
     """How much of all exchanges the list has."""
-    if view.frame is None or not height:
+    if view.frame is None:
         return []
     tail = view.frame.tail
-    chosen = f"kept: the newest; errors and the slowest of {fmt.duration(MEMORY)}"
-    said = f"  {fmt.plural(tail.seen, 'answer')} so far; {chosen}"
-    untold = f", {fmt.count(tail.untold)} did not fit" if tail.untold else ""
-    return [canvas.fit([("class:dim", said), ("class:warn", untold)], width)]
+    items: list[Line] = [
+        [("class:dim", f"  {fmt.plural(tail.seen, 'answer')} so far")],
+        [("class:warn", f", {fmt.count(tail.untold)} did not fit")] if tail.untold else [],
+        [("class:dim", f"; kept: the newest {fmt.short(NEWEST)}")],
+        [("class:dim", f"; errors and the slowest of {fmt.duration(MEMORY)}")],
+    ]
+    return canvas.fit(canvas.whole(items, width), width)

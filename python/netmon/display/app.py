@@ -23,7 +23,7 @@ from prompt_toolkit.styles import Style
 from netmon.display import export
 from netmon.display.control import Canvas, bindings
 from netmon.display.keys import LEAP, Action
-from netmon.display.rows import warm
+from netmon.display.rows import carried, warm
 from netmon.display.themes import ALL, MONOCHROME, THEMES, UNICODE, Glyphs
 from netmon.display.view import View
 from netmon.frames import Frame
@@ -59,7 +59,8 @@ class Display:
     """The screen. `stop` and `note` may be called from anywhere, signal handlers included.
 
     With `stays`, the end of the capture leaves the screen up until a key quits. Without `controls`, the keys that need
-    them do nothing. `colors` is the bits of a colour. `on_failure` is told what went wrong in drawing or in a key.
+    them do nothing. `colors` is the bits of a colour, `capture_filter` what a person captures only. `on_failure` is
+    told what went wrong in drawing or in a key.
     """
 
     def __init__(
@@ -74,9 +75,10 @@ class Display:
         input: Input | None = None,  # noqa: A002  prompt_toolkit's word
         output: Output | None = None,
         terminal: Terminal | None = None,
+        capture_filter: str = "",
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
-        self.view = View(glyphs=glyphs)
+        self.view = View(glyphs=glyphs, capture_filter=capture_filter)
         self.commands: dict[str, Callable[[], None]] = {
             "quit": self.stop,
             "suspend": self.suspend,
@@ -101,10 +103,11 @@ class Display:
         self._asking = asyncio.Lock()
         self._terminal = terminal
         has_colors = colors > MONOCHROME and theme != "none"
+        self._canvas = Canvas(self)
         self._app = _Application(
             terminal,
             self.fail,
-            layout=Layout(Window(Canvas(self), always_hide_cursor=True)),
+            layout=Layout(Window(self._canvas, always_hide_cursor=True)),
             key_bindings=bindings(self),
             style=Style.from_dict(THEMES[theme if has_colors else "none"]),
             color_depth=ColorDepth(f"DEPTH_{colors if has_colors else MONOCHROME}_BIT"),
@@ -176,6 +179,11 @@ class Display:
         self.view = action(self.view)
         self._app.invalidate()
 
+    def press(self, action: Action) -> None:
+        """Does what a key or the mouse means, with what a person sees."""
+        self.view = self._canvas.shown
+        self.change(action)
+
     def note(self, message: str) -> None:
         """Shows a message for a while."""
         if self._app.loop is not None and not self._is_stopped:
@@ -202,7 +210,8 @@ class Display:
     async def _asked(self, ask: Callable[[], Frame | None]) -> None:
         async with self._asking:
             frame = await asyncio.to_thread(ask)
-            self.change(lambda view: view.with_changed(frame))
+            if frame is not None:
+                self.change(lambda view: carried(view, frame).with_changed(frame))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         async def guarded() -> None:
@@ -230,7 +239,11 @@ class Display:
         self.change(lambda view: view.with_mouse())
         if self._terminal is not None:
             self._terminal.has_mouse = True
-        self._note("mouse on: click a row, twice opens it" if self.view.has_mouse else "mouse off")
+        self._note(
+            "mouse on: click a row, again opens it; a heading sorts, again reverses; a view"
+            if self.view.has_mouse
+            else "mouse off"
+        )
 
     def after_drawing(self, call: Callable[[], None]) -> None:
         """Calls back whenever the screen was drawn."""
@@ -291,7 +304,9 @@ def _error_of(context: dict[str, Any]) -> Exception:
 
 
 def _with(view: View, shown: Frame | Moment) -> View:
-    return view.with_frame(shown) if isinstance(shown, Frame) else view.with_moment(shown)
+    if isinstance(shown, Frame):
+        return carried(view, shown).with_frame(shown)
+    return carried(view, shown.frame).with_moment(shown)
 
 
 class _Application(Application[None]):

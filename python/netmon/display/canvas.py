@@ -56,6 +56,32 @@ def whole(items: Iterable[Line], columns: int) -> Line:
     return line
 
 
+def joined(items: Iterable[Line], columns: int, between: str) -> Line:
+    """As many items, from the first on, as fit without being cut, with `between` them."""
+    line: Line = []
+    for item in items:
+        longer: Line = [*line, ("class:dim", between), *item] if line else item
+        if width(longer) > columns:
+            break
+        line = longer
+    return line
+
+
+def wrapped(line: Line, columns: int) -> list[Line]:
+    """A line of words as several, each no wider than `columns`, that begin as far to the right as the first."""
+    text = "".join(part for _, part in line)
+    indent = " " * min(len(text) - len(text.lstrip()), columns // 2)
+    lines: list[Line] = [[("", indent)]]
+    for look, part in line:
+        for number, word in enumerate(part.split(" ")):
+            blank = [("", " ")] if number and lines[-1][1:] else []
+            if lines[-1][1:] and width([*lines[-1], *blank, (look, word)]) > columns:
+                lines.append([("", indent)])
+                blank = []
+            lines[-1] += [*blank, (look, word)] if word else blank
+    return lines
+
+
 def beside(left: Sequence[Line], right: Sequence[Line], columns: int, gap: int = 2) -> list[Line]:
     """Two blocks side by side; the left one is `columns` wide."""
     rows = max(len(left), len(right))

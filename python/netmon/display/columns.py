@@ -44,6 +44,8 @@ class Column(NamedTuple):
     style: str = ""
     per_second: bool = False
     shows_zero: bool = False
+    is_share: bool = False
+    """Of all requests of the window."""
     is_hidden: bool = False
     """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
     key: str = ""
@@ -83,8 +85,7 @@ def _traffic(row: Host | Section) -> Value:
 
 
 SECTION = (
-    Column("hits", 7, 0, lambda row: row.hits, style="class:strong"),
-    Column("req/s", 5, 4, lambda row: row.requests, _rate, per_second=True, key="requests"),
+    Column("req/s", 7, 0, lambda row: row.requests, _rate, "class:strong", per_second=True, key="requests"),
     Column("2xx", 5, 5, _statuses(2), style="class:ok"),
     Column("3xx", 5, 9, _statuses(3), style="class:dim"),
     Column("4xx", 5, 3, _statuses(4), style="class:warn"),
@@ -93,12 +94,20 @@ SECTION = (
     Column("p95", 7, 2, _quantile(0.95), _time),
     Column("p99", 7, 10, _quantile(0.99), _time),
     Column("bytes", 8, 6, _traffic, _bytes, style="class:dim"),
+    Column("hits", 7, 12, lambda row: row.hits, is_hidden=True),
 )
 
 HOST = (
     *SECTION,
     Column("RTT", 7, 11, lambda row: row.tcp.rtt, _time, key="rtt"),
     Column("retr", 6, 7, lambda row: row.tcp.retransmitted_share, _percent, "class:warn", key="retransmitted"),
+)
+
+
+CLIENT = (
+    SECTION[0],
+    Column("share", 6, 3, lambda row: row.requests, _percent, is_share=True, key="requests"),
+    *SECTION[1:],
 )
 
 
@@ -194,14 +203,23 @@ def heading(chosen: Sequence[Column], sort: str, arrow: str) -> Line:
     return line
 
 
-def cells(row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Glyphs) -> Line:
-    """The figures of one row; zero is a faint dot, so that what is not zero stands out, and unknown is nothing."""
+def cells(
+    row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Glyphs, *, is_quiet: bool = False
+) -> Line:
+    """The figures of one row; zero is a faint dot, so that what is not zero stands out, and unknown is nothing.
+
+    Those of a row that is quiet are zero.
+    """
     line: Line = []
     seconds = frame.seconds if frame else 0.0
     for column in chosen:
         value = column.value(row)
+        if is_quiet and value is not None:
+            value = 0
         if value is not None and column.per_second and seconds:
             value /= seconds
+        if value is not None and column.is_share:
+            value /= max(1, frame.window.requests) if frame else 1
         if value is None:
             text, style = "", ""
         elif value or column.shows_zero:

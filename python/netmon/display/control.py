@@ -14,10 +14,11 @@ from prompt_toolkit.layout.controls import UIContent, UIControl
 from prompt_toolkit.mouse_events import MouseEventType
 
 from netmon import format as fmt
-from netmon.display import moves, tables
-from netmon.display.keys import KEYS, TYPING, Key
+from netmon.display import header, moves, tables
+from netmon.display.keys import KEYS, ORDERING, TYPING, Key
 from netmon.display.layout import boxes, screen
-from netmon.display.rows import row_number, rows_of
+from netmon.display.rows import last_of, row_number
+from netmon.display.view import PANELS
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPressEvent
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from netmon.display.app import Display
     from netmon.display.canvas import Line
+    from netmon.display.layout import Box
     from netmon.display.view import View
 
 WHEEL = 3
@@ -37,11 +39,21 @@ class Canvas(UIControl):
     def __init__(self, display: Display) -> None:
         self._display = display
         self._size = (0, 0)
+        self._drawn = display.view
+
+    @property
+    def shown(self) -> View:
+        """The view at hand, with what of it a person sees: a key is about that, and not about a frame still to draw."""
+        try:
+            return seen(self._display.view, self._drawn, self._size)
+        except Exception as error:  # as in drawing: keys still work
+            self._display.fail(error)
+            return self._display.view
 
     def create_content(self, width: int, height: int) -> UIContent:
-        self._size = (width, height)
+        self._size, self._drawn = (width, height), self._display.view
         try:
-            lines = screen(self._display.view, width, height)
+            lines = screen(self._drawn, width, height)
         except Exception as error:  # the capture and the outputs go on, and keys still work
             self._display.fail(error)
             lines = undrawn(error, width, height)
@@ -51,13 +63,13 @@ class Canvas(UIControl):
         return True
 
     def mouse_handler(self, mouse_event: MouseEvent) -> None:
-        kind = mouse_event.event_type
+        kind, size, drawn = mouse_event.event_type, self._size, self._drawn
         if kind in (MouseEventType.SCROLL_UP, MouseEventType.SCROLL_DOWN):
             by = WHEEL if kind is MouseEventType.SCROLL_DOWN else -WHEEL
-            self._display.change(lambda view: moves.moved(view, by))
+            self._display.press(lambda view: moves.moved(view, by))
         elif kind is MouseEventType.MOUSE_UP:
             where = mouse_event.position
-            self._display.change(lambda view: clicked(view, self._size, where.x, where.y))
+            self._display.press(lambda view: clicked(view, size, where.x, where.y, drawn))
 
 
 def undrawn(error: Exception, width: int, height: int) -> list[Line]:
@@ -71,24 +83,64 @@ def undrawn(error: Exception, width: int, height: int) -> list[Line]:
     return [*lines, *([] for _ in range(height))][:height]
 
 
-def clicked(view: View, size: tuple[int, int], x: int, y: int) -> View:
-    """The row under the mouse is selected; when it was, it is opened."""
-    for box in boxes(view, *size):
-        if box.panel is None or not (box.left <= x < box.left + box.width and box.top <= y < box.top + box.height):
+def seen(view: View, drawn: View, size: tuple[int, int]) -> View:
+    """`view` with the columns and the row that stand out in what was drawn, of the same page."""
+    if (
+        drawn.place._replace(exchange=None, inner="") != view.place._replace(exchange=None, inner="")
+        or drawn.helps
+        or not all(size)
+    ):
+        return view
+    there = [box for box in boxes(drawn, *size) if box.panel is not None]
+    columns = {box.panel: tuple(tables.titles(drawn, box.panel, box.width)) for box in there if box.panel}
+    last = last_of(drawn, view.focus) if view.focus else None
+    return view._replace(columns=columns, seen={view.focus: last} if view.focus and last else {})
+
+
+def clicked(view: View, size: tuple[int, int], x: int, y: int, drawn: View | None = None) -> View:
+    """What is under the mouse in what was drawn: a row is selected, and opened when it was; a heading sorts; a tab is
+    its view.
+    """
+    drawn = drawn or view
+    for box in boxes(drawn, *size):
+        if not (box.left <= x < box.left + box.width and box.top <= y < box.top + box.height):
             continue
-        key = tables.row_at(view, box.panel, box.height, y - box.top)
-        if key is None:
-            return view
-        was_here = view.focus is box.panel and rows_of(view, box.panel).position(key) == row_number(view, box.panel)
-        return moves.entered(view) if was_here else moves.selected(view, box.panel, key)
+        if box.has_tabs:
+            return _on_tab(view, header.tab_at(drawn, box.width, x - box.left))
+        if box.panel is not None:
+            return _on_table(view, drawn, box, x - box.left, y - box.top)
     return view
 
 
+def _on_tab(view: View, number: int | None) -> View:
+    if number is None:
+        return view
+    return moves.to_view(view, number) if number else moves.left(view)
+
+
+def _on_table(view: View, drawn: View, box: Box, x: int, y: int) -> View:
+    panel = box.panel
+    if panel is None or panel not in PANELS[view.page]:
+        return view
+    if y == 0:
+        focused = view._replace(place=view.place._replace(focus=panel))
+        title = tables.title_at(drawn, panel, box.width, x)
+        return focused if title is None else moves.sorted_on(focused, panel, title)
+    number = tables.row_at(drawn, panel, box.height, y)
+    last = None if number is None else last_of(drawn, panel, number)
+    if last is None:
+        return view
+    was_here = drawn.focus is panel and number == row_number(drawn, panel)
+    there = moves.selected(view, panel, last)
+    return moves.entered(there) if was_here else there
+
+
 def bindings(display: Display) -> KeyBindings:
-    """The tables of keys, bound; while a filter is typed, all other keys are its text."""
+    """The tables of keys, bound; while a filter is typed, all other keys are its text, after `o` letters."""
     made = KeyBindings()
     is_typing = Condition(lambda: display.view.is_typing)
-    for keys, when in ((KEYS, ~is_typing), (TYPING, is_typing)):
+    is_ordering = Condition(lambda: display.view.is_ordering and not display.view.is_typing)
+    for keys, when in ((KEYS, ~is_typing & ~is_ordering), (TYPING, is_typing), (ORDERING, is_ordering)):
         for key in keys:
             for name in key.names:
                 made.add(name, eager=True, filter=when)(_handler(display, key))
@@ -98,6 +150,10 @@ def bindings(display: Display) -> KeyBindings:
     def typed(event: KeyPressEvent) -> None:
         display.change(lambda view: moves.with_text(view, event.data))
 
+    @made.add(Keys.Any, filter=is_ordering)
+    def ordered(event: KeyPressEvent) -> None:
+        display.press(lambda view: moves.ordered(view, event.data))
+
     return made
 
 
@@ -106,6 +162,6 @@ def _handler(display: Display, key: Key) -> Any:
         if isinstance(key.action, str):
             display.commands.get(key.action, lambda: None)()
         else:
-            display.change(key.action)
+            display.press(key.action)
 
     return handle

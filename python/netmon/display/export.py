@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon import safe_file
-from netmon.display.rows import rows_of
+from netmon.display.rows import present
 from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
 
@@ -34,7 +34,7 @@ NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
             (name, lambda row, name=name: getattr(row, name))  # type: ignore[misc]
             for name in ("method", "host", "section", "client", "server", "interface")
         )
-        for panel in (Panel.REQUESTS, Panel.SLOWEST)
+        for panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT)
     },
     Panel.ALERTS: (
         ("state", lambda alert: alert.state),
@@ -55,9 +55,10 @@ def document(view: View, panel: Panel) -> str:
     writer = csv.writer(text, lineterminator="\n")
     spec = SPECS[panel]
     names = NAMES.get(panel, (("name", spec.name),))
-    writer.writerow([*(title for title, _ in names), *(_header(column.title) for column in spec.columns)])
+    columns = [column for column in spec.columns if not column.is_share]
+    writer.writerow([*(title for title, _ in names), *(_header(column.title) for column in columns)])
     for row in _every(view, panel):
-        writer.writerow([*(_safe(value(row)) for _, value in names), *(column.value(row) for column in spec.columns)])
+        writer.writerow([*(_safe(value(row)) for _, value in names), *(column.value(row) for column in columns)])
     return text.getvalue()
 
 
@@ -77,7 +78,7 @@ def write(view: View, panel: Panel) -> str:
 
 
 def _every(view: View, panel: Panel) -> Iterator[Any]:
-    rows = rows_of(view, panel)
+    rows = present(view, panel)
     for offset in range(0, min(rows.total, MOST), STEP):
         yield from rows.page(offset, min(STEP, MOST - offset))
 

@@ -14,7 +14,7 @@ from netmon.display import canvas
 from netmon.display.view import VIEWS, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from netmon._core import Interface, Point
     from netmon.alerts import Gauge
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from netmon.display.view import Place, View
     from netmon.frames import Frame
     from netmon.playback import Progress
+
+NARROWEST = 8
+"""Columns of the capture filter at the least; fewer say nothing."""
+
+LONGEST_SOURCE = 24
+"""Columns of the name of an interface or a file in the title line at the most."""
 
 INTERFACES = 6
 """Interfaces named in the title line; the busiest of them."""
@@ -33,21 +39,39 @@ def title_line(view: View, width: int) -> Line:
     left: Line = [("class:brand", " netmon  "), *badge(view)]
     if frame is None:
         return canvas.fit([*left, ("class:dim", "waiting for the first interval")], width)
+    items: list[Line] = []
     for number, interface in enumerate(busiest(frame)[:INTERFACES]):
-        left += [
-            ("class:dim", marks.between if number else ""),
-            ("", fmt.source(interface.name)),
-            *state(view, interface),
-        ]
+        name = fmt.shorten(fmt.source(interface.name), LONGEST_SOURCE, marks.dots)
+        items.append([("class:dim", marks.between if number else ""), ("", name), *state(view, interface)])
+    left += canvas.whole(items, width - canvas.width(left) - len(" last 10 s "))
+    ways = [marks.between.join(way) for way in _times(view, frame)]
+    room = width - canvas.width(left) - fmt.width(ways[1]) - len(" | filter ") - 3
+    left += capture_filter(view, max(min(room, width // 4), NARROWEST))
+    room = width - canvas.width(left) - 3
+    times = next((way for way in ways if fmt.width(way) <= room), "")
+    return canvas.spread(left, [("class:dim", f"{times} ")], width)
+
+
+def _times(view: View, frame: Frame) -> Iterator[list[str]]:
+    """What is said of time, the fullest way first. What all figures are of stays longest: the window."""
     whole = frame.window_length == float("inf")
-    times = [
-        "everything" if whole else f"last {fmt.duration(frame.seconds)}",
-        f"running {fmt.duration(frame.tally.seconds)}",
-        f"{fmt.time(frame.tally.end)}{_until(view)} ",
-    ]
-    while times and fmt.width(marks.between.join(times)) > width - canvas.width(left) - 2:
-        del times[0]
-    return canvas.spread(left, [("class:dim", marks.between.join(times))], width)
+    window = "everything" if whole else f"last {fmt.duration(frame.seconds)}"
+    now, until = fmt.time(frame.tally.end), _until(view)
+    yield [window, f"running {fmt.duration(frame.tally.seconds)}", now + until]
+    yield [window, now + until]
+    yield [window, fmt.clock(frame.tally.end) + until]
+    yield [window, fmt.clock(frame.tally.end)]
+    yield [window]
+
+
+def capture_filter(view: View, columns: int) -> Line:
+    """What a person captures only, shortened; nothing where that is everything."""
+    if not view.capture_filter or columns < NARROWEST:
+        return []
+    text = fmt.sanitize(" ".join(view.capture_filter.split()))
+    marks = view.glyphs
+    shown = fmt.shorten(text, columns, marks.dots)
+    return [("class:dim", f"{marks.between}filter "), ("class:warn", shown)]
 
 
 def state(view: View, interface: Interface) -> Line:
@@ -78,30 +102,41 @@ def _until(view: View) -> str:
     return until + (f", kept from {fmt.clock(progress.earliest)}" if progress.forgets else "")
 
 
-def rates_line(view: View, width: int) -> Line:
-    """The rates of the window on the left, the capture line on the right."""
+def rates_line(view: View, width: int, said: Line | None = None, *, has_capture: bool = True) -> Line:
+    """The rates of the window, behind what is `said`; at the right end, the capture line unless it stands elsewhere."""
     frame = view.frame
     if frame is None:
         return canvas.fit([], width)
+    left: Line = [("", " "), *(said or [])]
+    if not has_capture:
+        return canvas.fit([*left, *rates(view, frame, width - canvas.width(left))], width)
     # What is missing is said in full before all the rates are.
-    least = 0 if losses.is_whole(frame.shown) else width - canvas.width(rates(view, frame, 20)) - 4
+    least = 0 if losses.is_whole(frame.shown) else width - canvas.width([*left, *rates(view, frame, 20)]) - 3
     right = [*capture_text(frame, max(least, 0) or None), ("", " ")]
-    left = [("", " "), *rates(view, frame, min(60, max(20, width - canvas.width(right) - 2)))]
+    room = width - canvas.width(right) - canvas.width(left) - 1
+    left += rates(view, frame, min(60, max(20, room)))
     room = width - canvas.width(left) - canvas.width(right) - 2
     if room >= 10:
-        trend = canvas.series(frame.history, lambda point: point.hits, min(room, 30))
+        trend = canvas.series(frame.history, lambda point: point.requests, min(room, 30))
         left += [("class:spark.second", canvas.sparkline(trend, view.glyphs))]
     return canvas.spread(left, right, width)
 
 
+def capture_line(view: View, width: int) -> Line:
+    """What was captured, in a line of its own."""
+    line: Line = [("", " "), *(capture_text(view.frame, width - 1) if view.frame else [])]
+    return canvas.fit([*line, *capture_filter(view, width - canvas.width(line) - len(" | filter "))], width)
+
+
 def rates(view: View, frame: Frame, width: int = 60) -> Line:
-    """Hits, bits and packets per second, as many of them as fit; of interfaces, those that are not switched off."""
+    """Requests, bits and packets per second, as many of them as fit; of interfaces, those that are not switched off."""
     seconds, window = frame.seconds or 1.0, frame.window
     on = [interface for interface in window.interfaces if interface.name not in view.off]
     packets = sum(interface.packets for interface in on)
     bits = 8 * sum(interface.bytes for interface in on)
     number, unit = fmt.scaled(bits / seconds, "bit/s").rsplit(" ", 1)
-    figures = ((fmt.rate(window.hits / seconds), "hits/s"), (number, unit), (fmt.rate(packets / seconds), "packets/s"))
+    per_second = fmt.rate(window.requests / seconds)
+    figures = ((per_second, "requests/s"), (number, unit), (fmt.rate(packets / seconds), "packets/s"))
     return canvas.whole([[("class:strong", f"{n} "), ("class:dim", f"{words}   ")] for n, words in figures], width)
 
 
@@ -121,39 +156,66 @@ def alert_bar(view: View, width: int) -> Line:
     rule, bad = shown.rule, shown.alert is not None
     seen = shown.alert is not None and shown.alert.at <= view.acknowledged
     word = ("class:notice" if seen else "class:alert", " ALERT ") if bad else ("class:ok", " OK    ")
-    number: Line = [
-        ("class:bad" if bad else "class:strong", f"  {fmt.count(shown.value)}"),
-        ("class:dim", f" / {fmt.count(rule.threshold)}"),
-    ]
-    if width >= 80:
-        number.append(("class:dim", f" {rule.metric} in {fmt.duration(rule.span)}{_lasting(shown, frame)} "))
-    if seen and width >= 110:
-        number.append(("class:dim", " acknowledged "))
-    room = min(60, width - 10 - canvas.width(number))
     style = "class:bad" if bad else "class:ok"
+    measured: Line = [(style if bad else "class:strong", f"  {fmt.count(shown.value)}")]
+    ways = [[*measured, ("class:dim", said)] for said in _against(shown, frame, acknowledged=seen)]
+    number = next((way for way in ways if canvas.width(way) <= width - 9 - SHORTEST_GAUGE), ways[-1])
+    room = min(60, width - 10 - canvas.width(number))
     bar = canvas.gauge(shown.value / rule.threshold, max(0, room), style, view.glyphs)
     return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
+
+
+SHORTEST_GAUGE = 10
+"""Columns of the gauge that are not given up for more words."""
+
+MEASURES = {"hits": ("hits (requests + responses)", "hits (requests+responses)")}
+"""What is counted, explained in place: in full, and in fewer columns."""
+
+
+def _against(gauge: Gauge, frame: Frame, *, acknowledged: bool) -> Iterator[str]:
+    """The threshold of a rule and what it counts, the fullest way first."""
+    rule = gauge.rule
+    threshold, span = f" / {fmt.count(rule.threshold)}", f" in {fmt.duration(rule.span)}"
+    seen = "  acknowledged" if acknowledged else ""
+    for metric in (*MEASURES.get(rule.metric, ()), rule.metric):
+        yield f"{threshold} {metric}{span}{_lasting(gauge, frame)}{seen} "
+    yield f"{threshold} {rule.metric}{span}{_lasting(gauge, frame)} "
+    yield f"{threshold} {rule.metric}{span}"
+    yield f"{threshold} {rule.metric}"
+    yield threshold
 
 
 def _lasting(gauge: Gauge, frame: Frame) -> str:
     return f", for {fmt.duration(frame.snapshot.end - gauge.alert.at)}" if gauge.alert else ""
 
 
+TRENDS = (("bit/s, last 60 s", "class:spark"), ("requests/s, last 60 s", "class:spark.second"))
+
+
 def traffic(view: View, width: int, height: int) -> list[Line]:
     """One row per interface: state, rates, the share of HTTP, and the last minute of bits and of requests."""
     frame = view.frame
     trends, columns = _trends(width)
-    words = f"{'bit/s':>26}{'packets/s':>11}{'HTTP':>7}   "
-    words += "".join(fmt.fit(text, columns + 2) for text in ("bit/s, last 60 s", "requests/s, last 60 s")[:trends])
-    lines = [canvas.fit([("class:heading.title", " TRAFFIC"), ("class:heading", words)], width, "class:heading")]
+    figures = canvas.whole([[("class:heading", f"{title:>{room}}")] for title, room in FIGURES], width - NAMES)
+    shown = busiest(frame) if frame else ()
+    of = f"  1 of {fmt.count(len(shown))}" if height == 2 and len(shown) > 1 else ""
+    title = canvas.fit([("class:heading.title", " TRAFFIC"), ("class:heading", of)], NAMES, "class:heading")
+    words = "   " + "".join(fmt.fit(said, columns + 2) for said, _ in TRENDS[:trends]) if trends else ""
+    lines = [canvas.fit([*title, *figures, ("class:heading", words)], width, "class:heading")]
     if frame is None:
         return lines
-    shown = busiest(frame)
     lines += [canvas.fit(_interface_row(view, frame, each, width), width) for each in shown[: height - 1]]
     hidden = len(shown) - (height - 1)
-    if hidden > 0 and len(lines) > 1:
+    if hidden > 0 and len(lines) > 2:
         lines[-1] = canvas.fit([("class:dim", f"   and {fmt.plural(hidden + 1, 'more interface')}, see 3")], width)
     return lines
+
+
+NAMES = 21
+"""Columns of the name and the state of an interface."""
+
+FIGURES = (("bit/s", 13), ("packets/s", 11), ("HTTP", 7))
+"""Figures of an interface, and their columns."""
 
 
 def _trends(width: int) -> tuple[int, int]:
@@ -161,26 +223,29 @@ def _trends(width: int) -> tuple[int, int]:
     room = width - 57
     if room >= 50:
         return 2, min(60, room // 2 - 2)
-    return 1, max(0, min(60, room))
+    return (1, min(60, room)) if room >= 16 else (0, 0)
 
 
 def _interface_row(view: View, frame: Frame, interface: Interface, width: int) -> Line:
     seconds, marks = frame.seconds or 1.0, view.glyphs
     share = fmt.percent(interface.http_bytes / interface.bytes) if interface.bytes else marks.none
-    line: Line = [
-        ("", f"   {fmt.fit(fmt.source(interface.name), 13, dots=marks.dots)}"),
-        *canvas.fit(state(view, interface), 5),
-    ]
+    name = fmt.shorten(fmt.source(interface.name), 13, marks.dots)
+    line: Line = [("", f"   {fmt.fit(name, 13)}"), *canvas.fit(state(view, interface), 5)]
     if interface.name in view.off:
-        return [*line, ("class:dim", "   not counted here; i in view 3 switches it on")]
-    line += [
-        ("class:strong", f"{fmt.scaled(interface.bytes * 8 / seconds, 'bit/s'):>13}"),
-        ("", f"{fmt.rate(interface.packets / seconds):>11}"),
-        ("class:dim", f"{share:>7}   "),
-    ]
+        return [
+            *line,
+            *canvas.whole(
+                [[("class:dim", "   not counted here;")], [("class:dim", " i in view 3 switches it on")]], width - NAMES
+            ),
+        ]
+    said = (fmt.scaled(interface.bytes * 8 / seconds, "bit/s"), fmt.rate(interface.packets / seconds), share)
+    looks = ("class:strong", "", "class:dim")
+    figures = zip(FIGURES, said, looks, strict=True)
+    line += canvas.whole([[(look, f"{figure:>{room}}")] for (_, room), figure, look in figures], width - NAMES)
     trends, columns = _trends(width)
-    values = (("class:spark", _bytes_of(interface.name)), ("class:spark.second", _requests_of(interface.name)))
-    for style, value in values[:trends]:
+    line += [("", "   ")] if trends else []
+    values = (_bytes_of(interface.name), _requests_of(interface.name))
+    for (_, style), value in zip(TRENDS[:trends], values, strict=False):
         line += [(style, canvas.sparkline(canvas.series(frame.history, value, columns), marks)), ("", "  ")]
     return line
 
@@ -203,19 +268,47 @@ def tabs(view: View, width: int) -> Line:
     right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
-    line: Line = []
-    for number, page in enumerate(VIEWS, 1):
-        is_here = page is view.page
-        name = f" {page.value}" if width - canvas.width(right) >= 78 or is_here else ""
-        line.append(("class:tab.here" if is_here else "class:tab", f" {number}{name} "))
+    line = [fragment for tab in _tabs(view, width - canvas.width(right)) for fragment in tab]
     return canvas.spread(line, right, width)
+
+
+def tab_at(view: View, width: int, x: int) -> int | None:
+    """The number of the view whose tab is drawn there; inside of one, 0 for the way back."""
+    if view.trail:
+        return 0
+    at = 0
+    for number, tab in enumerate(_tabs(view, width - canvas.width(filters(view))), 1):
+        at += canvas.width(tab)
+        if x < at:
+            return number
+    return None
+
+
+def _tabs(view: View, width: int) -> list[Line]:
+    """One for each view: with all names, with these closer together, or with the name of the view at hand alone."""
+    for pad, names_all in ((" ", True), ("", True), (" ", False)):
+        tabs = [_tab(view, number, page, pad, names_all=names_all) for number, page in enumerate(VIEWS, 1)]
+        if sum(map(canvas.width, tabs)) <= width:
+            break
+    return tabs
+
+
+def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> Line:
+    is_here = page is view.page
+    name = f" {page.value}" if names_all or is_here else ""
+    style = "class:tab.here" if is_here else "class:tab"
+    return [(style, f" {number}{name} ")] if pad else [("", " "), (style, f"{number}{name}")]
 
 
 def filters(view: View) -> Line:
     """What rows are left out, if any are."""
-    words = [f"host {view.filter}"] if view.filter else []
+    words = [view.filter] if view.filter else []
     words += [f"within {view.place.inner}"] if view.place.inner else []
     return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
+
+
+LONGEST_STEP = 40
+"""Columns of a step of the way at the most."""
 
 
 def _way(view: View, width: int) -> Line:
@@ -226,7 +319,7 @@ def _way(view: View, width: int) -> Line:
     for number, place in enumerate(places):
         name = fmt.sanitize(_name(place, places[:number]))
         look = "class:tab.here" if place is view.place else "class:tab"
-        steps.append([(look, f" {fmt.fit(name, min(fmt.width(name), 40), dots=marks.dots)} ")])
+        steps.append([(look, f" {fmt.shorten(name, max(1, min(LONGEST_STEP, width - 4)), marks.dots)} ")])
     between = ("class:dim", marks.mark)
     while len(steps) > 1 and sum(canvas.width(step) + 1 for step in steps) > width:
         del steps[0]
@@ -241,6 +334,7 @@ def _name(place: Place, before: Sequence[Place]) -> str:
     names = {
         Page.INTERFACE: fmt.source(place.interface or ""),
         Page.HOST: place.host or "",
+        Page.CLIENT: place.client or "",
         Page.SECTION: (place.section or "") if in_host else f"{place.host}{place.section}",
         Page.EXCHANGE: place.exchange.method if place.exchange else "",
     }

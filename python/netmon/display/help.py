@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
-from netmon.display import canvas
-from netmon.display.keys import FIRST, KEYS, OF_PAGE, TYPING, VIEW
+from netmon.display import canvas, moves
+from netmon.display.keys import FIRST, KEYS, OF_PAGE, ORDERING, PLAYING, TYPING, VIEW
+from netmon.display.specs import letters
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from netmon.display.canvas import Line
     from netmon.display.view import View
 
@@ -18,8 +21,19 @@ COLUMN = 20
 WIDE = 150
 """Columns from which the keys stand in two columns."""
 
+FINDING = (
+    ("/text", "rows with it: host, section, method, status, client ..."),
+    ("/status:5xx", "rows with it there; or status:404, status:none"),
+    ("  other fields", "host: section: path: method: client: interface:"),
+    ("/!text", "rows without it; /!static method:post is both"),
+    ("  of a host", "also its sections, methods, statuses; client: by field"),
+)
+"""What may be typed after ``/``."""
+
 WORDS = (
-    ("hits", "requests and responses together; a dot is zero"),
+    ("req/s", "requests per second, over the window; a dot is zero"),
+    ("hits", "requests and responses together: what rules count"),
+    ("share", "of all requests of the window"),
     ("p95", "95 of 100 answers began within this time"),
     ("answer", "from the request's last byte to the response's first"),
     ("whole", "from the request's first byte to the response's last"),
@@ -32,19 +46,30 @@ WORDS = (
 
 def help_page(view: View, width: int, height: int) -> list[Line]:
     """The keys, and what the figures mean, from the row scrolled to; beside each other where there is room."""
-    keys, words = _keys(), _words()
+    keys, words = _keys(), [*_words(FINDING), [], *_words(WORDS)]
     if width >= WIDE:
         half = -(-len(keys) // 2)
         keys = canvas.beside(keys[:half], keys[half:], width // 2)
-    body = [*keys, [], *words]
+    body = [part for line in [*keys, [], *words] for part in _wrapped(line, width)]
     title: Line = [("class:brand", " netmon"), ("class:dim", "  keys and words")]
     room = max(height - 2, 0)
     first = max(0, min(view.help_row, len(body) - room))
     more = len(body) - first - room
-    rest = f"  {more} more lines, {view.glyphs.arrows} to see them; " if more > 0 else "  "
-    foot: Line = [("class:dim", rest), ("class:key", "Esc"), ("class:dim", " goes back")]
+    rest = f"  {fmt.plural(more, 'more line')}, {view.glyphs.arrows} to see them; " if more > 0 else "  "
+    rest = rest if fmt.width(rest) + len("Esc goes back") <= width else f"  {more} more; " if more > 0 else ""
+    foot = canvas.whole([[("class:dim", rest), ("class:key", "Esc")], [("class:dim", " goes back")]], width)
     seen = body[first : first + room]
     return [title, *seen, *([[]] * (room - len(seen))), foot]
+
+
+def _wrapped(line: Line, width: int) -> list[Line]:
+    """A line that is too long goes on below its text, or below the key where there is little room."""
+    if canvas.width(line) <= width:
+        return [line]
+    if len(line) != 2 or width < 2 * COLUMN:
+        return canvas.wrapped(line, width)
+    first, *others = canvas.wrapped([("", " " * COLUMN), line[1]], width)
+    return [[line[0], *first[1:]], *others]
 
 
 def _keys() -> list[Line]:
@@ -55,17 +80,19 @@ def _keys() -> list[Line]:
     return lines + [[("class:key", fmt.fit(f" {key.shown}", COLUMN)), ("", key.meaning)] for key in others]
 
 
-def _words() -> list[Line]:
-    return [[("class:key", fmt.fit(f" {word}", COLUMN)), ("class:dim", meaning)] for word, meaning in WORDS]
+def _words(words: Sequence[tuple[str, str]]) -> list[Line]:
+    return [[("class:key", fmt.fit(f" {word}", COLUMN)), ("class:dim", meaning)] for word, meaning in words]
 
 
 def footer(view: View, width: int) -> Line:
     """A message, the filter that is being typed, or the keys of the page, as many as fit."""
     if view.is_typing:
         return prompt(view, width)
+    if view.is_ordering:
+        return columns(view, width)
     if view.notice:
         return canvas.fit([("class:notice", f" {fmt.sanitize(view.notice)} ")], width)
-    hints = (*OF_PAGE[view.page], *FIRST) if view.trail else (*FIRST, *OF_PAGE[view.page])
+    hints = _hints(view)
     arrows = view.glyphs.arrows
     items: list[Line] = [
         [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{word} ")] for key, word in hints
@@ -73,11 +100,32 @@ def footer(view: View, width: int) -> Line:
     return canvas.whole(items, width)
 
 
+def _hints(view: View) -> Sequence[tuple[str, str]]:
+    """The keys by use: those of a file that is played before those of the page, which any page names."""
+    of_page = OF_PAGE[view.page]
+    playing: tuple[tuple[str, str], ...] = ()
+    if view.progress is not None:
+        playing = (("p", "play" if view.is_paused else "pause"), *PLAYING)
+        of_page = tuple(hint for hint in of_page if hint[0] != "p")
+    return (*of_page[:2], *playing, *of_page[2:], *FIRST) if view.trail else (*FIRST, *playing, *of_page)
+
+
+def columns(view: View, width: int) -> Line:
+    """The letters of the columns that are on the screen."""
+    panel = view.focus
+    shown = moves.columns(view, panel) if panel else ()
+    named = {title: letter for letter, title in letters(panel).items()} if panel else {}
+    items: list[Line] = [[("class:key", " sort by")]]
+    items += [[("class:key", f"  {named[title]}"), ("class:dim", f" {title}")] for title in shown if title in named]
+    items += [[("class:key", f"  {key.shown}"), ("class:dim", f" {key.meaning}")] for key in ORDERING[:1]]
+    return canvas.fit(canvas.whole(items, width), width)
+
+
 def prompt(view: View, width: int) -> Line:
     """The filter as it is typed."""
-    about = "within " if view.place.host else "host "
+    about = "within " if view.place.is_within else ""
     line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
     line.append(("class:strong", view.glyphs.cursor))
-    hints = (("!", "negates"), *((key.shown, key.meaning) for key in TYPING[:2]))
+    hints = (("!", "negates"), ("status:5xx", "one field"), *((key.shown, key.meaning) for key in TYPING[:2]))
     items: list[Line] = [[("class:key", f"  {key} "), ("class:dim", word)] for key, word in hints]
     return canvas.fit([*line, *canvas.whole(items, width - canvas.width(line) - 1)], width)

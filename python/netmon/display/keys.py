@@ -54,10 +54,11 @@ KEYS = (
     Key(("s-tab",), "Shift+Tab", lambda view: moves.focused(view, -1), "previous panel"),
     Key(("enter", "right"), "Enter Right", moves.entered, "into the row: interface, host, section, request"),
     Key(("escape", "backspace", "left"), "Esc Backspace Left", moves.left, "out again; drops the filter"),
-    Key(("/",), "/", moves.typing, "only rows with this in their name; ! before it: without it"),
+    Key(("/",), "/", moves.typing, "find: only rows that show what is typed; see below"),
     Key(("n",), "n", lambda view: moves.found(view, +1), "next row that matches what was typed"),
     Key(("N",), "N", lambda view: moves.found(view, -1), "previous row that matches"),
-    Key(("s",), "s", lambda view: moves.sorted_by(view, +1), "sort by the next column"),
+    Key(("o",), "o", moves.ordering, "sort by a column: its letter; the same again reverses"),
+    Key(("s",), "s", lambda view: moves.sorted_by(view, +1), "sort by the next column on the screen"),
     Key(("S",), "S", lambda view: moves.sorted_by(view, -1), "sort by the previous column"),
     Key(("r",), "r", moves.reversed_order, "reverse the order"),
     Key(("p", " "), "p Space", "pause", "pause the screen; the capture goes on, a file waits"),
@@ -70,7 +71,7 @@ KEYS = (
     Key(("a",), "a", lambda view: view.with_acknowledged(), "acknowledge alerts"),
     Key(("c",), "c", "clear", "clear totals; outputs and the summary keep them"),
     Key(("e",), "e", "export", "export the table, all its rows, to a CSV file here"),
-    Key(("m",), "m", "mouse", "mouse on and off; off, the terminal selects text"),
+    Key(("m",), "m", "mouse", "mouse on or off; off, the terminal selects text"),
     Key(("?", "h", "f1"), "? h F1", lambda view: view.helped(), "this page, and back"),
     Key(("c-z",), "Ctrl+Z", "suspend", "to the shell; fg comes back"),
     Key(("q", "c-c"), "q Ctrl+C", "quit", "quit"),
@@ -87,21 +88,32 @@ TYPING = (
 )
 """The keys while a filter is typed; all others are its text."""
 
+ORDERING = (
+    Key(("escape",), "Esc", lambda view: view._replace(is_ordering=False), "leaves the order"),
+    Key(("c-c",), "Ctrl+C", "quit", "quit"),
+)
+"""The keys while the letter of a column is waited for; all others are letters."""
+
+PLAYING = ((".", "step"), ("<", "back"), (">", "on"), ("0", "start"))
+"""The keys that matter while a file is played, behind that of the pause."""
+
 FIRST = (("?", "help"), ("q", "quit"))
 """The keys that are named on every page, as (key, word); ``arrows`` is drawn with what the terminal has."""
 
-LAST = (("Tab", "panel"), ("s", "sort"), ("r", "reverse"), ("w", "window"), ("p", "pause"), ("e", "export"))
+LAST = (("Tab", "panel"), ("o", "sort"), ("r", "reverse"), ("w", "window"), ("p", "pause"), ("e", "export"))
 INSIDE = (("Esc", "back"),)
 
 OF_PAGE = {
-    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-6", "views")),
+    Page.HOSTS: (("Enter", "open"), ("/", "filter"), *LAST, ("1-7", "views")),
     Page.SECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
-    Page.INTERFACES: (("Enter", "open"), ("i", "on/off"), *LAST),
+    Page.INTERFACES: (("Enter", "open"), ("/", "filter"), ("i", "on/off"), *LAST),
     Page.CONNECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.REQUESTS: (("Enter", "time line"), ("/", "filter"), *LAST[1:]),
-    Page.ALERTS: (("a", "acknowledge"), ("e", "export")),
+    Page.ALERTS: (("a", "acknowledge"), ("/", "filter"), ("e", "export")),
+    Page.CLIENTS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.INTERFACE: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST[1:]),
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
+    Page.CLIENT: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.EXCHANGE: (*INSIDE, ("arrows", "other requests"), *LAST[1:]),
 }

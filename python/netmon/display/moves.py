@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netmon.display import rows
-from netmon.display.specs import SPECS, titles
-from netmon.display.view import PANELS, VIEWS, Page, Panel, Place, Sort, View
+from netmon.display.specs import SPECS, letters, titles
+from netmon.display.view import PANELS, VIEWS, Last, Page, Panel, Place, Sort, View
+
+if TYPE_CHECKING:
+    from netmon.display.ranked import Rows
 
 PAGE = 10
 """Rows that PgUp and PgDn move."""
@@ -22,29 +25,33 @@ def moved(view: View, by: int) -> View:
     """The selection of the focused panel, so many rows further down; it stops at either end."""
     if view.helps:
         return view._replace(help_row=max(0, min(view.help_row + by, 100)))
+    view = held(view)
     panel = view.focus
     if panel is None:
         return view
-    there = rows.rows_of(view, panel)
-    return _on(view, panel, there.row(rows.row_number(view, panel, there) + by))
+    last = rows.last_of(view, panel, rows.row_number(view, panel) + by)
+    return view if last is None else _on(view, panel, last)
 
 
-def selected(view: View, panel: Panel, key: Any) -> View:
-    """The row of this key, in this panel."""
-    there = rows.rows_of(view, panel)
-    at = there.position(key)
-    view = view._replace(place=view.place._replace(focus=panel))
-    return view if at is None else _on(view, panel, there.row(at))
-
-
-def _on(view: View, panel: Panel, row: Any) -> View:
-    if row is None:
+def held(view: View) -> View:
+    """Without a row selected by hand, the one that stood out on the screen when a key was pressed is selected."""
+    panel = view.focus
+    if panel is None or panel not in view.seen or view.selected.get(panel) is not None:
         return view
-    view = view.with_selected(panel, rows.rows_of(view, panel).key(row))
+    return _on(view, panel, view.seen[panel])
+
+
+def selected(view: View, panel: Panel, last: Last) -> View:
+    """The given row, of the given panel."""
+    return _on(view._replace(place=view.place._replace(focus=panel)), panel, last)
+
+
+def _on(view: View, panel: Panel, last: Last) -> View:
+    view = view.with_last(panel, last)
     if panel is Panel.HOSTS and view.page is Page.HOSTS:
         view = view.with_selected(Panel.SECTIONS, None)
     if view.page is Page.EXCHANGE:
-        view = view._replace(place=view.place._replace(exchange=row))
+        view = view._replace(place=view.place._replace(exchange=last.row))
     return view
 
 
@@ -58,7 +65,7 @@ def focused(view: View, step: int) -> View:
 
 
 def to_view(view: View, number: int) -> View:
-    """One of the six views."""
+    """One of the views."""
     return view.at(Place.of(VIEWS[number - 1]))
 
 
@@ -66,13 +73,18 @@ def entered(view: View) -> View:
     """Into the selected row: interface, host, section, exchange."""
     if view.helps or view.focus is None:
         return view
-    row = rows.selected_row(view, view.focus)
-    place = _inside(view, view.focus, row) if row is not None else None
-    if place is None:
+    view = held(view)
+    panel = view.place.focus
+    last = rows.last_of(view, panel) if panel else None
+    place = _inside(view, panel, last.row) if panel and last else None
+    if panel is None or last is None or place is None:
         return view
-    selected_here = rows.rows_of(view, view.focus).key(row)
-    inside = view.with_selected(view.focus, selected_here).into(place)
-    return inside.with_selected(Panel.SLOWEST, place.exchange)
+    inside = view.with_last(panel, last).into(place)
+    if place.exchange is None:
+        return inside.with_selected(Panel.SLOWEST, None)
+    there = inside.with_selected(Panel.SLOWEST, place.exchange)
+    here = rows.last_of(there, Panel.SLOWEST)
+    return there if here is None or here.row != place.exchange else there.with_last(Panel.SLOWEST, here)
 
 
 def _inside(view: View, panel: Panel, row: Any) -> Place | None:
@@ -84,7 +96,9 @@ def _inside(view: View, panel: Panel, row: Any) -> Place | None:
         return Place(Page.HOST, Panel.SECTIONS, here.interface, row.name)
     if panel in (Panel.SECTIONS, Panel.ALL_SECTIONS):
         return Place(Page.SECTION, Panel.SLOWEST, here.interface, row.host, row.path)
-    if panel in (Panel.REQUESTS, Panel.SLOWEST) and view.page is not Page.EXCHANGE:
+    if panel is Panel.CLIENTS:
+        return Place(Page.CLIENT, Panel.OF_CLIENT, client=row.address)
+    if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT) and view.page is not Page.EXCHANGE:
         return Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
     return None
 
@@ -103,13 +117,41 @@ def left(view: View) -> View:
     return view._replace(place=view.place._replace(focus=first))
 
 
+def columns(view: View, panel: Panel) -> tuple[str, ...]:
+    """The columns that are on the screen; all there are before it was drawn."""
+    return view.columns.get(panel) or titles(panel)
+
+
 def sorted_by(view: View, step: int) -> View:
-    """The next or previous column of the focused panel."""
+    """The next or previous of the columns of the focused panel."""
     panel = view.focus
-    if panel is None or not titles(panel):
+    names = columns(view, panel) if panel else ()
+    if panel is None or not names:
         return view
-    names, now = titles(panel), view.sort_of(panel).title
-    return view.with_sort(panel, Sort(names[(names.index(now) + step) % len(names)]))
+    now = view.sort_of(panel).title
+    first = 0 if step > 0 else -1
+    return view.with_sort(panel, Sort(names[(names.index(now) + step) % len(names) if now in names else first]))
+
+
+def sorted_on(view: View, panel: Panel, title: str) -> View:
+    """By the column of this title; in the reverse order when it is by that already."""
+    if title not in columns(view, panel):
+        return view
+    sort = view.sort_of(panel)
+    return view.with_sort(panel, Sort(title, is_reversed=title == sort.title and not sort.is_reversed))
+
+
+def ordering(view: View) -> View:
+    """The next key is the letter of a column."""
+    has_columns = view.focus is not None and bool(titles(view.focus))
+    return view._replace(is_ordering=has_columns, helps=False)
+
+
+def ordered(view: View, letter: str) -> View:
+    """By the column of a letter; any other key leaves the order as it is."""
+    panel, view = view.focus, view._replace(is_ordering=False)
+    title = letters(panel).get(letter) if panel else None
+    return view if panel is None or title is None else sorted_on(view, panel, title)
 
 
 def reversed_order(view: View) -> View:
@@ -125,15 +167,16 @@ def with_interface_switched(view: View) -> View:
     panel = view.focus
     if panel not in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
         return view.at(Place.of(Page.INTERFACES))
-    row = rows.selected_row(view, panel)
-    if row is None:
+    view = held(view)
+    last = rows.last_of(view, panel)
+    if last is None:
         return view
-    return view._replace(off=view.off ^ {row.name}).with_selected(panel, row.name)
+    return view._replace(off=view.off ^ {last.key}).with_last(panel, last)
 
 
 def typing(view: View) -> View:
     """A filter is typed from now on, from nothing."""
-    return view.with_typed("")._replace(is_typing=True, helps=False)
+    return view.with_typed("")._replace(is_typing=True, is_ordering=False, helps=False)
 
 
 def with_text(view: View, text: str) -> View:
@@ -162,7 +205,7 @@ def found(view: View, step: int) -> View:
     panel = view.focus
     if panel is None or not view.pattern:
         return view
-    every, matching = rows.rows_of(view, panel), rows.rows_of(view, panel, view.pattern)
+    every, matching = rows.rows_of(view, panel), rows.present(view, panel, view.pattern)
     if not matching.total:
         return view
     here = rows.row_number(view, panel, every)
@@ -173,10 +216,13 @@ def found(view: View, step: int) -> View:
         number = behind - 1
         if number >= 0 and every.position(matching.key(matching.row(number))) == here:
             number -= 1
-    return _on(view, panel, matching.row(number % matching.total))
+    row = matching.row(number % matching.total)
+    at = every.position(matching.key(row))
+    last = None if at is None else rows.last_of(view, panel, at)
+    return view if last is None else _on(view, panel, last)
 
 
-def _first_after(every: rows.Rows, matching: rows.Rows, here: int) -> int:
+def _first_after(every: Rows, matching: Rows, here: int) -> int:
     """Which of the matching rows, which are in the same order, is the first behind row `here` of all."""
     low, high = 0, matching.total
     while low < high:

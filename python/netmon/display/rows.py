@@ -1,61 +1,58 @@
-"""What rows a table has for a view: how many, a page of them, where one is.
+"""What rows a table has for a view, which of them is selected, and what of that outlives the frame.
 
-The core ranks, filters and pages hosts and sections, so nothing here walks them; what is walked are the few hundred
-interfaces, alerts and exchanges there may be. Rankings are kept for the frame that is shown, since a key or a resize
-draws the same frame again.
+Rows hold still: they are in the order of an average of the last seconds (`Standing`), and the selected one stays where
+it was while it is quiet. Pure: the time that passed is that of the frames.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from netmon.display import specs
-from netmon.display.view import PANELS, Page, Panel, Place, Sort, View
+from netmon._core import Standing
+from netmon.display import matching, ranked
+from netmon.display.ranked import NOTHING, Ordered, Rows, listed
+from netmon.display.view import PANELS, Last, Page, Panel, Place, Stood, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Sequence
+    from collections.abc import Callable
 
-    from netmon._core import Exchange, Host
+    from netmon._core import Client, Host
     from netmon.frames import Frame
 
-HOSTS_OF_INTERFACE = 500
-"""Hosts listed of one interface: as many are put in order here."""
+NEW = Standing()
+"""Before the first frame no row stands anywhere."""
+
+DRAWN = 0.1
+"""Seconds between two drawings of a file that is played as fast as it goes."""
 
 
-class Rows(NamedTuple):
-    """`key` is what stays the same of a row from frame to frame."""
-
-    total: int
-    page: Callable[[int, int], Sequence[Any]]
-    position: Callable[[Any], int | None]
-    key: Callable[[Any], Hashable]
-
-    def row(self, number: int) -> Any:
-        """The row of this number, or the nearest there is; None when there is none."""
-        found = self.page(max(0, min(number, self.total - 1)), 1) if self.total else ()
-        return found[0] if found else None
+def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
+    """The rows of a table, with the selected one though it is quiet; `pattern` takes the place of the filter."""
+    there = present(view, panel, pattern)
+    last = view.last.get(panel)
+    if pattern is not None or last is None or last.key != view.selected.get(panel) or not _may_stay(view, panel, last):
+        return there
+    if there.position(last.key) is not None or (last.scope, last.pattern) != (_scope(view, panel), view.typed):
+        return there
+    now = _now(view, panel, last)
+    return there.with_guest(last.row if now is None else now, last.number, is_quiet=now is None)
 
 
-def listed(rows: Iterable[Any], key: Callable[[Any], Hashable]) -> Rows:
-    """Rows that are all there."""
-    every = list(rows)
-    places = {key(row): number for number, row in enumerate(every)}
-    return Rows(len(every), lambda offset, n: every[offset : offset + n], places.get, key)
+def _may_stay(view: View, panel: Panel, last: Last) -> bool:
+    """An alert that is held is written on, and what passed an interface that is off is not listed."""
+    if panel in (Panel.REQUESTS, Panel.SLOWEST):
+        return last.row.interface not in view.off
+    return panel is not Panel.ALERTS
 
 
-NOTHING = listed((), id)
-
-
-def rows_of(view: View, panel: Panel, matching: str | None = None) -> Rows:
-    """The rows of a table; `matching` takes the place of the filter."""
-    frame = view.frame
+def present(view: View, panel: Panel, pattern: str | None = None) -> Rows:
+    """The rows that are there in the frame."""
+    pattern = view.typed if pattern is None else pattern
     if panel is Panel.ALERTS:
-        return listed(view.newest_alerts, lambda alert: alert)
-    if frame is None:
-        return NOTHING
-    made = _MAKERS[panel]
-    return made(view, frame, view.sort_of(panel), view.typed if matching is None else matching)
+        told = view.newest_alerts
+        return listed(matching.alerts(pattern, told) if view.page is Page.ALERTS else told, lambda alert: alert)
+    frame = view.frame
+    return NOTHING if frame is None else _MAKERS[panel](view, frame, panel, pattern)
 
 
 def row_number(view: View, panel: Panel, rows: Rows | None = None) -> int:
@@ -68,6 +65,14 @@ def row_number(view: View, panel: Panel, rows: Rows | None = None) -> int:
 def selected_row(view: View, panel: Panel) -> Any:
     rows = rows_of(view, panel)
     return rows.row(row_number(view, panel, rows))
+
+
+def last_of(view: View, panel: Panel, number: int | None = None) -> Last | None:
+    """The selected row as it is now, or that of a number."""
+    rows = rows_of(view, panel)
+    number = row_number(view, panel, rows) if number is None else max(0, min(number, rows.total - 1))
+    row = rows.row(number)
+    return None if row is None else Last(rows.key(row), row, number, _scope(view, panel), view.typed)
 
 
 def in_sight(selected: int, count: int, height: int) -> tuple[int, int]:
@@ -84,6 +89,14 @@ def host_of(view: View) -> Host | None:
     return row if row is not None else None
 
 
+def client_of(view: View) -> Client | None:
+    """The client that the place is about, or the one selected."""
+    if view.place.client is not None:
+        return view.frame.window.client(view.place.client) if view.frame else None
+    row = selected_row(view, Panel.CLIENTS)
+    return row if row is not None else None
+
+
 def scope_of(view: View) -> Place:
     """What the exchanges of a page are about."""
     if view.page is Page.SECTIONS:
@@ -92,10 +105,19 @@ def scope_of(view: View) -> Place:
     return view.place
 
 
-def admits(text: str, pattern: str) -> bool:
-    """As the core matches: part of it in any case, or with ``!`` before it what must not be."""
-    negated, wanted = pattern.startswith("!"), pattern.removeprefix("!").lower()
-    return not wanted or (wanted in text.lower()) is not negated
+def carried(view: View, frame: Frame) -> View:
+    """What the order and the selection of the frame that is shown leave for `frame`, which comes next."""
+    shown = view.frame
+    if shown is None or view.held is not None or frame is shown:
+        return view
+    stood, last = dict(view.stood), dict(view.last)
+    for panel in PANELS[view.page]:
+        rows = rows_of(view, panel)
+        if rows.standing is not None:
+            stood[panel] = Stood(rows.standing, shown.snapshot.end, _counted(view, shown, panel))
+        if panel in last and rows.quiet is None and rows.position(last[panel].key) is not None:
+            last[panel] = last_of(view, panel) or last[panel]
+    return view._replace(stood=stood, last=last)
 
 
 def warm(view: View) -> None:
@@ -104,141 +126,116 @@ def warm(view: View) -> None:
         rows_of(view, panel)
 
 
-def _hosts(_view: View, frame: Frame, sort: Sort, matching: str, panel: Panel = Panel.HOSTS) -> Rows:
-    return _ranked_hosts(frame, specs.order(panel, sort), sort.is_reversed, matching)
+def _counted(view: View, frame: Frame, panel: Panel) -> tuple[str, float, float]:
+    return view.sort_of(panel).title, frame.window_length, frame.shown.start
 
 
-@lru_cache(maxsize=4)
-def _ranked_hosts(frame: Frame, order: str, is_reversed: bool, matching: str) -> Rows:
-    ranking = frame.window.ranked(order, reverse=is_reversed, matching=matching)
-    return Rows(len(ranking), ranking.page, ranking.position, lambda host: host.name)
+def _order(view: View, frame: Frame, panel: Panel) -> Ordered:
+    """The order of a table, with what its rows stood by in the frame before, where that counted the same."""
+    sort, stood = view.sort_of(panel), view.stood.get(panel)
+    if stood is None or stood.counted != _counted(view, frame, panel):
+        return Ordered(sort, NEW, (0.0, frame.seconds))
+    passed = frame.snapshot.end - stood.at
+    if view.progress is not None and passed > 0:  # what somebody sees passes by the clock on the wall
+        passed = max(passed / view.progress.speed, DRAWN)
+    return Ordered(sort, stood.standing, (passed, frame.seconds))
 
 
-def _sections(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
+def _scope(view: View, panel: Panel) -> Any:
+    """What a table is about, where its keys are only of that."""
+    if panel is Panel.SECTIONS:
+        host = host_of(view)
+        return view.place.host or (host.name if host else None)
+    if panel is Panel.SLOWEST:
+        return scope_of(view)[2:5]
+    if panel is Panel.OF_CLIENT:
+        return _client(view)
+    return _interface(view) if panel is Panel.INTERFACE_HOSTS else None
+
+
+def _now(view: View, panel: Panel, last: Last) -> Any:
+    """The row as it is in the frame, though the filter leaves it out; None where it is quiet."""
+    if view.frame is None or panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT, Panel.ALERTS):
+        return None
+    window = view.frame.window
+    if panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
+        return next((each for each in window.interfaces if each.name == last.key), None)
+    if panel in (Panel.SECTIONS, Panel.ALL_SECTIONS):
+        host = window.host(last.row.host)
+        return host.section(last.row.path) if host else None
+    return window.client(last.key) if panel is Panel.CLIENTS else window.host(last.key)
+
+
+def _hosts(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.hosts(frame, panel, _order(view, frame, panel), pattern)
+
+
+def _paths(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     host = host_of(view)
-    if host is None:
+    if host is None and view.place.host is None:
         return NOTHING
-    return _ranked_paths(frame, host.name, specs.order(Panel.SECTIONS, sort), sort.is_reversed, _inner(view, matching))
+    name = view.place.host or (host.name if host else "")
+    # A filter of hosts is none for what is inside of one.
+    return ranked.paths(frame, name, _order(view, frame, panel), pattern if view.place.host else "")
 
 
-@lru_cache(maxsize=2)
-def _ranked_paths(frame: Frame, name: str, order: str, is_reversed: bool, matching: str) -> Rows:
-    host = frame.window.host(name)
-    if host is None:
-        return NOTHING
-    ranking = host.ranked_sections(order, reverse=is_reversed, matching=matching)
-    return Rows(len(ranking), ranking.page, ranking.position, lambda section: section.path)
+def _sections(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.sections(frame, _order(view, frame, panel), pattern)
 
 
-def _inner(view: View, matching: str) -> str:
-    """A filter by host is none for what is inside of one."""
-    return matching if view.place.host else ""
+def _clients(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.clients(frame, _order(view, frame, panel), pattern)
 
 
-def _all_sections(_view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
-    return _ranked_sections(frame, specs.order(Panel.ALL_SECTIONS, sort), sort.is_reversed, matching)
+def _client(view: View) -> str:
+    if view.place.client is not None:
+        return view.place.client
+    row = selected_row(view, Panel.CLIENTS)
+    return row.address if row else ""
 
 
-@lru_cache(maxsize=2)
-def _ranked_sections(frame: Frame, order: str, is_reversed: bool, matching: str) -> Rows:
-    ranking = frame.window.ranked_sections(order, reverse=is_reversed, matching=matching)
-    return Rows(
-        len(ranking), ranking.page, lambda key: ranking.position(*key), lambda section: (section.host, section.path)
-    )
+def _of_client(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    about = Place(client=_client(view))
+    # A filter of clients is none for what one of them asked.
+    pattern = pattern if view.place.is_within else ""
+    return ranked.exchanges(frame, view.off, about, pattern, (panel, view.sort_of(panel)), within=False)
 
 
-def _host_quality(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
-    """By what the core ranks by; the other columns order the busiest hosts."""
-    order = specs.order(Panel.HOST_QUALITY, sort)
-    if order in ("retransmitted", "name", "hits"):
-        return _hosts(view, frame, sort, matching, Panel.HOST_QUALITY)
-    return _sorted_hosts(frame, sort, matching)
+def _interfaces(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.interfaces(frame, panel, _order(view, frame, panel), pattern)
 
 
-@lru_cache(maxsize=2)
-def _sorted_hosts(frame: Frame, sort: Sort, matching: str) -> Rows:
-    hosts = frame.window.top(HOSTS_OF_INTERFACE, matching=matching)
-    return listed(_sorted(hosts, Panel.HOST_QUALITY, sort), lambda host: host.name)
+def _interface(view: View) -> str:
+    if view.place.interface is not None:
+        return view.place.interface
+    row = selected_row(view, Panel.INTERFACES)
+    return row.name if row else ""
 
 
-def _interfaces(_view: View, frame: Frame, sort: Sort, _matching: str, panel: Panel = Panel.INTERFACES) -> Rows:
-    every = frame.window.interfaces or frame.snapshot.interfaces
-    return listed(_sorted(every, panel, sort), lambda interface: interface.name)
+def _interface_hosts(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.seen_on(frame, _interface(view), _order(view, frame, panel), pattern)
 
 
-def _interface_quality(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
-    return _interfaces(view, frame, sort, matching, Panel.INTERFACE_QUALITY)
+def _requests(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.exchanges(frame, view.off, Place(), pattern, (panel, view.sort_of(panel)), within=False)
 
 
-def _interface_hosts(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
-    name = view.place.interface
-    if name is None:
-        row = selected_row(view, Panel.INTERFACES)
-        name = row.name if row else ""
-    return _seen_on(frame, name, sort, matching)
-
-
-@lru_cache(maxsize=2)
-def _seen_on(frame: Frame, interface: str, sort: Sort, matching: str) -> Rows:
-    """The hosts of which exchanges are kept that passed an interface."""
-    names = {each.host for each in frame.tail.exchanges if each.interface == interface and admits(each.host, matching)}
-    found = (frame.window.host(name) for name in sorted(names)[:HOSTS_OF_INTERFACE])
-    hosts = _sorted([host for host in found if host is not None], Panel.INTERFACE_HOSTS, sort)
-    return listed(hosts, lambda host: host.name)
-
-
-def _requests(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
-    return _kept(frame, view.off, Place(), matching, (Panel.REQUESTS, sort))
-
-
-def _slowest(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
-    scope = scope_of(view)
+def _slowest(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    scope, within = scope_of(view), view.place.host is not None
     about = Place(host=scope.host, section=scope.section)
-    return _kept(frame, view.off, about, _inner(view, matching), (Panel.SLOWEST, sort))
+    return ranked.exchanges(frame, view.off, about, pattern, (panel, view.sort_of(panel)), within=within)
 
 
-@lru_cache(maxsize=4)
-def _kept(frame: Frame, off: frozenset[str], about: Place, matching: str, ordered: tuple[Panel, Sort]) -> Rows:
-    """The exchanges of a tail that are about a host or section, in the order of a panel."""
-
-    def is_meant(exchange: Exchange) -> bool:
-        return (
-            (about.host is None or exchange.host == about.host)
-            and (about.section is None or exchange.section == about.section)
-            and exchange.interface not in off
-            and (not matching or admits(_words(exchange, about), matching))
-        )
-
-    found = [exchange for exchange in frame.tail.exchanges if is_meant(exchange)]
-    return listed(_sorted(found, *ordered), lambda exchange: exchange)
-
-
-def _words(exchange: Exchange, about: Place) -> str:
-    """What a filter looks at: the host, and for those of one host all the rest."""
-    if about.host is None:
-        return exchange.host
-    return f"{exchange.method} {exchange.section} {exchange.status or 'none'} {exchange.client}"
-
-
-def _sorted(rows: Sequence[Any], panel: Panel, sort: Sort) -> list[Any]:
-    """By a column, most first; what is unknown comes last either way."""
-    column = specs.column(panel, sort)
-    if column is None:
-        return list(rows)
-    valued = [(value, row) for row in rows if (value := column.value(row)) is not None]
-    unknown = [row for row in rows if column.value(row) is None]
-    valued.sort(key=lambda pair: pair[0], reverse=not sort.is_reversed)
-    return [*(row for _, row in valued), *unknown]
-
-
-_MAKERS: dict[Panel, Callable[[View, Frame, Sort, str], Rows]] = {
+_MAKERS: dict[Panel, Callable[[View, Frame, Panel, str], Rows]] = {
     Panel.HOSTS: _hosts,
-    Panel.SECTIONS: _sections,
-    Panel.ALL_SECTIONS: _all_sections,
+    Panel.SECTIONS: _paths,
+    Panel.ALL_SECTIONS: _sections,
     Panel.INTERFACES: _interfaces,
     Panel.INTERFACE_HOSTS: _interface_hosts,
-    Panel.INTERFACE_QUALITY: _interface_quality,
-    Panel.HOST_QUALITY: _host_quality,
+    Panel.INTERFACE_QUALITY: _interfaces,
+    Panel.HOST_QUALITY: _hosts,
     Panel.REQUESTS: _requests,
     Panel.SLOWEST: _slowest,
+    Panel.CLIENTS: _clients,
+    Panel.OF_CLIENT: _of_client,
 }

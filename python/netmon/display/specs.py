@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
@@ -10,11 +11,18 @@ from netmon.display.columns import Column, status_style
 from netmon.display.view import Panel, Sort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from netmon._core import Exchange, Interface, Point
     from netmon.alerts import Alert
     from netmon.display.canvas import Line
+
+
+class Behind(NamedTuple):
+    """What stands behind the figures: items of which as many are shown as fit."""
+
+    title: str
+    items: Callable[[Any], list[Line]]
 
 
 class Spec(NamedTuple):
@@ -23,32 +31,41 @@ class Spec(NamedTuple):
     title: str
     columns: tuple[Column, ...]
     name: Callable[[Any], str]
-    behind: Callable[[Any], list[Line]] | None = None
-    """Items of which as many are shown as fit."""
-    behind_title: str = ""
+    behind: tuple[Behind, ...] = ()
+    """With little room, the last of them."""
     trends: tuple[Callable[[Any], Callable[[Point], float]], ...] = ()
     trend_titles: tuple[str, ...] = ()
     stamp: Callable[[Any], float] | None = None
-    """The time of day before the name."""
+    """The time of day before the name: a row is something that happened, and its figures stay."""
+    lead: Callable[[Any], str] | None = None
+    """What stands before the name, and is never cut."""
     narrow: int = 0
     """Columns at the most for name and figures while the table shares its page, so that there is room behind."""
 
 
-def answers(row: Any) -> list[Line]:
-    """Methods and statuses with their counts, server errors before other statuses."""
-    statuses = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable: by frequency otherwise
-    words = [("", method, n) for method, n in list(row.methods.items())[:2]]
-    words += [(status_style(status), str(status), n) for status, n in statuses]
-    return [[(style, f"  {word}"), ("class:dim", f" ({fmt.count(n)})")] for style, word, n in words]
+def methods(row: Any) -> list[Line]:
+    """Methods with their counts, most frequent first."""
+    return [_item("", method, n) for method, n in row.methods.items()]
+
+
+def statuses(row: Any) -> list[Line]:
+    """Statuses with their counts, server errors before the others."""
+    found = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable: by frequency otherwise
+    return [_item(status_style(status), str(status), n) for status, n in found]
+
+
+def _item(style: str, what: str, n: int) -> Line:
+    """A colon tells a count from a status beside it."""
+    return [(style, what), ("class:dim", f": {fmt.count(n)}")]
 
 
 def protocols(interface: Interface) -> list[Line]:
     """Bytes by what the connections speak."""
-    return [[("", f"  {name}"), ("class:dim", f" {fmt.scaled(n, 'B')}")] for name, n in interface.protocols.items()]
+    return [[("", name), ("class:dim", f": {fmt.scaled(n, 'B')}")] for name, n in interface.protocols.items()]
 
 
 def client(exchange: Exchange) -> list[Line]:
-    return [[("class:dim", f"  {exchange.client}")], [("class:dim", f"  on {fmt.source(exchange.interface)}")]]
+    return [[("class:dim", exchange.client)], [("class:dim", f"on {fmt.source(exchange.interface)}")]]
 
 
 def _host_hits(row: Any) -> Callable[[Point], float]:
@@ -66,35 +83,44 @@ def _requests(row: Any) -> Callable[[Point], float]:
     return lambda point: point.requests_of(name)
 
 
-def _said(row: Any) -> str:
-    return f"{row.method:<6} {row.section}"
+def _method(row: Any) -> str:
+    return f"{row.method:<6} "
 
 
-def _said_to(row: Any) -> str:
-    return f"{row.method:<6} {row.host}{row.section}"
+def _section(row: Any) -> str:
+    return str(row.section)
+
+
+def _host_and_section(row: Any) -> str:
+    return f"{row.host}{row.section}"
+
+
+def _at(row: Any) -> float:
+    return float(row.ts)
 
 
 def _alerted(alert: Alert) -> str:
     return alert.state
 
 
-_HOSTS = Spec("HOSTS", columns.HOST, lambda row: row.name, answers, "methods and statuses", (_host_hits,), ("trend",))
+_ANSWERS = (Behind("methods", methods), Behind("statuses", statuses))
+_HOSTS = Spec("HOSTS", columns.HOST, lambda row: row.name, _ANSWERS, (_host_hits,), ("trend",))
 _TRAFFIC = ((_bits, _requests), ("bit/s", "requests/s"))
+_PROTOCOLS = (Behind("bytes by protocol", protocols),)
+_CLIENT = (Behind("client", client),)
 
 SPECS = {
     Panel.HOSTS: _HOSTS,
     Panel.INTERFACE_HOSTS: _HOSTS,
-    Panel.SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.path, answers, "methods and statuses", narrow=49),
-    Panel.ALL_SECTIONS: Spec(
-        "SECTIONS", columns.SECTION, lambda row: row.host + row.path, answers, "methods and statuses"
-    ),
-    Panel.INTERFACES: Spec(
-        "INTERFACES", columns.INTERFACE, lambda row: fmt.source(row.name), protocols, "bytes by protocol", *_TRAFFIC
-    ),
+    Panel.SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.path, _ANSWERS, narrow=49),
+    Panel.ALL_SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.host + row.path, _ANSWERS),
+    Panel.INTERFACES: Spec("INTERFACES", columns.INTERFACE, lambda row: fmt.source(row.name), _PROTOCOLS, *_TRAFFIC),
     Panel.INTERFACE_QUALITY: Spec("INTERFACES", columns.INTERFACE_QUALITY, lambda row: fmt.source(row.name)),
     Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
-    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _said_to, client, "client", stamp=lambda row: row.ts),
-    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _said, client, "client", stamp=lambda row: row.ts),
+    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method),
+    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _section, _CLIENT, stamp=_at, lead=_method),
+    Panel.CLIENTS: Spec("CLIENTS", columns.CLIENT, lambda row: row.address, _ANSWERS),
+    Panel.OF_CLIENT: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method),
     Panel.ALERTS: Spec("ALERTS", (), _alerted),
 }
 
@@ -102,6 +128,18 @@ SPECS = {
 def titles(panel: Panel) -> tuple[str, ...]:
     """What a table can be sorted by, in the order of the key that goes through it."""
     return tuple(column.title for column in SPECS[panel].columns)
+
+
+@cache
+def letters(panel: Panel) -> Mapping[str, str]:
+    """The letter of each column, on the screen or not: the first of its title that is free, else a capital."""
+    chosen: dict[str, str] = {}
+    for title in titles(panel):
+        own = [char for char in title.lower() if char.isalnum()]
+        free = next((char for char in (*own, *map(str.upper, own)) if char not in chosen), "")
+        if free:
+            chosen[free] = title
+    return chosen
 
 
 def column(panel: Panel, sort: Sort) -> Column | None:

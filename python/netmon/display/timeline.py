@@ -31,6 +31,10 @@ LEFT = 26
 """Columns before the bars."""
 
 
+SHOWN = 30
+"""Columns of a path in a remark at the most."""
+
+
 class Stage(NamedTuple):
     """`begin` is seconds after the beginning of the line."""
 
@@ -58,8 +62,9 @@ def timeline(view: View, width: int, height: int) -> list[Line]:
     if exchange is None:
         return []
     marks = view.glyphs
-    asked, drawn = _question(exchange, width), bars(exchange, width, marks)
-    where, remarks = [_where(exchange, width, marks), _sizes(exchange)], _remarks(view, exchange, width)
+    asked, drawn = _question(exchange, width, marks.dots), bars(exchange, width, marks)
+    where = [_where(exchange, width, marks), _sizes(exchange)]
+    remarks = [part for line in _remarks(view, exchange, width) for part in canvas.wrapped(line, width)]
     lines: list[Line] = [asked, *where, [], *drawn, [], *remarks]
     if len(lines) > height:
         lines = [asked, *where, *drawn, *remarks]
@@ -68,7 +73,7 @@ def timeline(view: View, width: int, height: int) -> list[Line]:
     return [canvas.fit(line, width) for line in lines[:height]]
 
 
-def _question(exchange: Exchange, width: int) -> Line:
+def _question(exchange: Exchange, width: int, dots: str) -> Line:
     """What was asked, and the status; that is never cut off."""
     status = exchange.status
     code, look = "none" if status is None else str(status), status_style(status)
@@ -76,7 +81,9 @@ def _question(exchange: Exchange, width: int) -> Line:
     asked = f"{exchange.method} {fmt.sanitize(exchange.host + exchange.section)}"
     if fmt.width(asked) + len(phrase) + 5 <= width:
         return [("class:strong", f"  {asked}"), ("", "   "), (look, phrase)]
-    return [(look, f"  {code} "), ("class:strong", asked)]
+    room = width - len(f"  {code} {exchange.method} ") - 1
+    named = fmt.shorten(fmt.sanitize(exchange.host + exchange.section), room, dots)
+    return [(look, f"  {code} "), ("class:strong", f"{exchange.method} {named}")]
 
 
 def _phrase(status: int) -> str:
@@ -107,7 +114,7 @@ def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
     connect = next((stage.seconds for stage in known if stage.name == "connect"), 0.0)
     end = known[-1].begin + known[-1].seconds if known else 0.0
     span = max(end, connect + (exchange.duration or 0.0))
-    room = max(0, min(width - LEFT - 2, 100))
+    room = max(0, min(width - LEFT - 2, 100))  # in the narrowest of terminals, figures alone
     meanings = width >= LEFT + 60 + 44
     room = min(room, width - LEFT - 44) if meanings else room
     if exchange.duration is not None:
@@ -116,7 +123,8 @@ def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
 
 
 def _stage_line(stage: Stage, span: float, room: int, marks: Glyphs, *, meanings: bool) -> Line:
-    line: Line = [("", f"  {stage.name:<12}"), ("class:strong", f"{fmt.latency(stage.seconds):>9}  ")]
+    for_name = 12 if room > 0 else 9
+    line: Line = [("", f"  {stage.name:<{for_name}}"), ("class:strong", f"{fmt.latency(stage.seconds):>9}  ")]
     line += _bar(stage, span, room, marks)
     return [*canvas.fit(line, LEFT + room), ("class:dim", f"  {stage.meaning}")] if meanings else line
 
@@ -145,7 +153,7 @@ def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
     section = host.section(exchange.section) if host else None
     if section is not None and section.latency.count > 1:
         p50, p95 = (fmt.latency(section.latency.quantile(q)) for q in (0.5, 0.95))
-        path = fmt.sanitize(exchange.section)
+        path = fmt.shorten(fmt.sanitize(exchange.section), SHOWN, view.glyphs.dots)
         usual: list[Line] = [
             [("class:dim", f"  usual here: p50 {p50}  p95 {p95}")],
             [("class:dim", f"  (all of {path})")],

@@ -2,7 +2,7 @@
 
 A key, a new frame, a message or the end of the capture makes a new view of the old one. Pure: nothing here draws, waits
 or looks at a clock. Rows are selected by what they are, not by where they are, so that a selection stays on its host
-while the order changes around it.
+while the order changes around it, and while the host is quiet.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from netmon.display.themes import UNICODE, Glyphs
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netmon._core import Exchange
+    from netmon._core import Exchange, Standing
     from netmon.alerts import Alert
     from netmon.frames import Frame
     from netmon.playback import Moment, Progress
@@ -28,7 +28,7 @@ LENGTHS = (1.0, 10.0, 60.0, float("inf"))
 
 
 class Page(Enum):
-    """The six views, and what is inside of their rows. The value is the title."""
+    """The views, and what is inside of their rows. The value is the title."""
 
     HOSTS = "Hosts"
     SECTIONS = "Sections"
@@ -36,13 +36,15 @@ class Page(Enum):
     CONNECTIONS = "Connections"
     REQUESTS = "Requests"
     ALERTS = "Alerts"
+    CLIENTS = "Clients"
     INTERFACE = "Interface"
     HOST = "Host"
+    CLIENT = "Client"
     SECTION = "Section"
     EXCHANGE = "Request"
 
 
-VIEWS = tuple(Page)[:6]
+VIEWS = tuple(Page)[:7]
 """The pages that have a number key, in its order."""
 
 
@@ -58,6 +60,8 @@ class Panel(Enum):
     HOST_QUALITY = "host-connections"
     REQUESTS = "requests"
     SLOWEST = "slowest"
+    CLIENTS = "clients"
+    OF_CLIENT = "client-requests"
     ALERTS = "alerts"
 
 
@@ -68,16 +72,18 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.CONNECTIONS: (Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY),
     Page.REQUESTS: (Panel.REQUESTS,),
     Page.ALERTS: (Panel.ALERTS,),
+    Page.CLIENTS: (Panel.CLIENTS, Panel.OF_CLIENT),
     Page.INTERFACE: (Panel.INTERFACE_HOSTS,),
     Page.HOST: (Panel.SECTIONS, Panel.SLOWEST),
+    Page.CLIENT: (Panel.OF_CLIENT,),
     Page.SECTION: (Panel.SLOWEST,),
     Page.EXCHANGE: (Panel.SLOWEST,),
 }
-"""What a page shows, in the order of Tab."""
+"""What a page shows, in the order of Tab; large screens show tables of other views beside it."""
 
 
 class Place(NamedTuple):
-    """A page and what it is about: the way down is interface, host, section, exchange."""
+    """A page and what it is about: the way down is interface, host or client, section, exchange."""
 
     page: Page = Page.HOSTS
     focus: Panel | None = Panel.HOSTS
@@ -85,8 +91,14 @@ class Place(NamedTuple):
     host: str | None = None
     section: str | None = None
     exchange: Exchange | None = None
+    client: str | None = None
     inner: str = ""
     """What its rows are filtered by, where it is about one host."""
+
+    @property
+    def is_within(self) -> bool:
+        """It is about one host or client, and has a filter of its own."""
+        return self.host is not None or self.client is not None
 
     @classmethod
     def of(cls, page: Page) -> Place:
@@ -104,9 +116,31 @@ SORTS: Mapping[Panel, Sort] = {
     Panel.INTERFACE_QUALITY: Sort("retr"),
     Panel.HOST_QUALITY: Sort("retr"),
     Panel.REQUESTS: Sort("time"),
+    Panel.OF_CLIENT: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
-"""The order to begin with, where it is not by hits: what is slow or ill first."""
+"""The order to begin with, where it is not by requests: what is slow or ill first."""
+
+
+class Stood(NamedTuple):
+    """How the rows of a table stood in the frame before, and what that is comparable with."""
+
+    standing: Standing
+    at: float
+    counted: tuple[str, float, float]
+    """The column, the length of the window, and since when it is counted."""
+
+
+class Last(NamedTuple):
+    """A selected row when it was last there, so that it stays while it is quiet."""
+
+    key: Any
+    row: Any
+    number: int
+    scope: Any
+    """What the table was about: the same key may be of another host."""
+    pattern: str
+    """What its rows were filtered by."""
 
 
 class View(NamedTuple):
@@ -122,7 +156,16 @@ class View(NamedTuple):
     trail: tuple[Place, ...] = ()
     """The places one came through, to go back to."""
     selected: Mapping[Panel, Any] = {}
+    last: Mapping[Panel, Last] = {}
+    """The selected rows as they were last seen."""
+    seen: Mapping[Panel, Last] = {}
+    """The rows that stood out when the screen was last drawn."""
+    columns: Mapping[Panel, tuple[str, ...]] = {}
+    """The columns that were drawn."""
+    stood: Mapping[Panel, Stood] = {}
     sorts: Mapping[Panel, Sort] = {}
+    is_ordering: bool = False
+    """The next key is the letter of a column to sort by."""
     filter: str = ""
     pattern: str = ""
     """What was looked for last."""
@@ -135,6 +178,8 @@ class View(NamedTuple):
     """The length of the window that was set."""
     has_mouse: bool = False
     glyphs: Glyphs = UNICODE
+    capture_filter: str = ""
+    """What a person captures only."""
     progress: Progress | None = None
     """Where in a file that is played one is."""
 
@@ -167,10 +212,10 @@ class View(NamedTuple):
     @property
     def typed(self) -> str:
         """The filter that the place at hand has, and that typing changes."""
-        return self.place.inner if self.place.host else self.filter
+        return self.place.inner if self.place.is_within else self.filter
 
     def sort_of(self, panel: Panel) -> Sort:
-        return self.sorts.get(panel) or SORTS.get(panel) or Sort("hits")
+        return self.sorts.get(panel) or SORTS.get(panel) or Sort("req/s")
 
     @property
     def next_length(self) -> float:
@@ -219,7 +264,7 @@ class View(NamedTuple):
 
     def at(self, place: Place) -> View:
         """At `place`, with nothing to go back to."""
-        return self._replace(place=place, trail=(), helps=False, is_typing=False)
+        return self._replace(place=place, trail=(), helps=False, is_typing=False, is_ordering=False)
 
     def into(self, place: Place) -> View:
         """At `place`, from which one comes back."""
@@ -228,10 +273,16 @@ class View(NamedTuple):
     def with_selected(self, panel: Panel, key: Any) -> View:
         return self._replace(selected={**self.selected, panel: key})
 
+    def with_last(self, panel: Panel, last: Last) -> View:
+        """Another row is selected."""
+        return self._replace(selected={**self.selected, panel: last.key}, last={**self.last, panel: last})
+
     def with_sort(self, panel: Panel, sort: Sort) -> View:
-        return self._replace(sorts={**self.sorts, panel: sort})
+        """In another order at once: how rows stood before does not count."""
+        stood = {other: each for other, each in self.stood.items() if other is not panel}
+        return self._replace(sorts={**self.sorts, panel: sort}, stood=stood, is_ordering=False)
 
     def with_typed(self, text: str) -> View:
-        if self.place.host:
+        if self.place.is_within:
             return self._replace(place=self.place._replace(inner=text), pattern=text or self.pattern)
         return self._replace(filter=text, pattern=text or self.pattern)

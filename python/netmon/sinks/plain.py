@@ -79,6 +79,7 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
     """The lines of one report on `window`."""
     rules = "".join(f"  alert {g.rule.threshold} {g.rule.metric} / {g.rule.span:g} s" for g in frame.gauges)
     yield f"netmon  refresh {length:g} s{rules}  updated {fmt.time(window.end)}"
+    yield f"Requests:        {requests_text(window)}"
     for gauge in frame.gauges:
         yield f"Alert watchdog:  {gauge_text(gauge)}"
     traffic = [interface_text(each, window.end - window.start) for each in window.interfaces]
@@ -102,9 +103,18 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
     yield ""
 
 
+def requests_text(window: Snapshot) -> str:
+    """Requests per second, and what they are made of."""
+    seconds = window.end - window.start
+    counts = ((window.requests, "request"), (window.responses, "response"), (window.errors, "error"))
+    parts = ", ".join(fmt.plural(n, noun) for n, noun in counts)
+    return f"{fmt.rate(window.requests / seconds if seconds else 0)} requests/s ({parts})"
+
+
 def gauge_text(gauge: Gauge) -> str:
     rule, word = gauge.rule, "ALERT" if gauge.alert else "OK"
-    return f"{gauge.value} / {rule.threshold} {rule.metric} over the past {rule.span:g} s  {word}"
+    metric = "hits (requests + responses)" if rule.metric == "hits" else rule.metric
+    return f"{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}"
 
 
 def interface_text(interface: Interface, seconds: float) -> str:
@@ -119,7 +129,7 @@ def interface_text(interface: Interface, seconds: float) -> str:
 def host_text(host: Host) -> str:
     parts = [fmt.sanitize(host.name), f" {fmt.plural(host.hits, 'hit')}"]
     if host.statuses:
-        parts.append(f" {fmt.tops(host.statuses)}")
+        parts.append(f" statuses {fmt.tops(host.statuses)}")
     if host.latency.count:
         p50, p95 = (fmt.latency(host.latency.quantile(q)) for q in (0.5, 0.95))
         parts.append(f" p50 {p50}  p95 {p95}")
@@ -150,8 +160,9 @@ def section_lines(host: Host) -> Iterator[str]:
 
 
 def section_text(section: Section, columns: int) -> str:
-    path = fmt.fit(fmt.sanitize(section.path), columns)
-    return f"  > {path}  {fmt.plural(section.hits, 'hit'):>10}   {fmt.tops(section.methods)}".rstrip()
+    path = fmt.fit(fmt.shorten(fmt.sanitize(section.path), columns), columns)
+    methods = f"   methods {fmt.tops(section.methods)}" if section.methods else ""
+    return f"  > {path}  {fmt.plural(section.hits, 'hit'):>10}{methods}"
 
 
 def no_http(window: Snapshot) -> str:

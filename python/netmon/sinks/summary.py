@@ -24,26 +24,27 @@ def summary(frame: Frame | None, *, color: bool = False) -> str:
     if frame is None:
         return "netmon: nothing was captured\n"
     tally = frame.tally
-    counts = ((tally.hits, "hit"), (tally.requests, "request"), (tally.responses, "response"), (tally.errors, "error"))
-    hits, *rest = (fmt.plural(n, noun) for n, noun in counts)
+    counts = ((tally.requests, "request"), (tally.responses, "response"), (tally.errors, "error"))
+    requests, *rest = (fmt.plural(n, noun) for n, noun in counts)
+    rate = fmt.rate(tally.requests / tally.seconds if tally.seconds else 0)
     lines = [
         f"netmon: {fmt.duration(tally.seconds)}, {losses.line(tally)}",
         *_missed(tally, color=color),
-        f"  {hits}: {', '.join(rest)}",
+        f"  {rate} requests/s: {', '.join((requests, *rest))}",
     ]
-    hosts = [f"{fmt.sanitize(host.name)} {fmt.count(host.hits)}" for host in frame.total.top(HOSTS)]
+    hosts = [f"{fmt.sanitize(host.name)} {fmt.count(host.requests)}" for host in frame.total.top(HOSTS, "requests")]
     if hosts:
-        lines.append(f"  top hosts: {', '.join(hosts)}")
-    clients = [_client(client) for client in frame.total.top_clients(CLIENTS)]
+        lines.append(f"  top hosts by requests: {', '.join(hosts)}")
+    clients = [_client(client) for client in frame.total.top_clients(CLIENTS, "requests")]
     if clients:
-        lines.append(f"  top clients: {', '.join(clients)}")
+        lines.append(f"  top clients by requests: {', '.join(clients)}")
     lines.append(f"  alerts: {_alerts(frame)}")
     return "\n".join(lines) + "\n"
 
 
 def _client(client: Client) -> str:
     errors = f" ({fmt.plural(client.errors, 'error')})" if client.errors else ""
-    return f"{fmt.sanitize(client.address)} {fmt.count(client.hits)}{errors}"
+    return f"{fmt.sanitize(client.address)} {fmt.count(client.requests)}{errors}"
 
 
 def _missed(tally: Tally, *, color: bool) -> Iterator[str]:

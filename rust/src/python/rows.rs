@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDateTime, PyDict, PyTzInfo};
 
 use super::kept::{self, Reduced};
-use super::ranking::{PathRanking, Wanted};
+use super::matching::Pattern;
+use super::ranking::{PathRanking, Standing, Wanted};
 use super::shown;
 use crate::pipeline::histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -695,12 +696,22 @@ counted!(Host {
     /// A page of `ranked_sections`: the `n` sections with most hits, unless said otherwise.
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
     fn top_sections(&self, n: usize, by: &str, reverse: bool, offset: usize, matching: &str) -> PyResult<Vec<Section>> {
-        Ok(self.ranked_sections(by, reverse, matching)?.page(offset, n))
+        Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(offset, n))
     }
-    /// The sections whose path matches (see `Snapshot.ranked`), by one of `SORT_KEYS`; ValueError for another.
-    #[pyo3(signature = (by = "hits", *, reverse = false, matching = ""))]
-    fn ranked_sections(&self, by: &str, reverse: bool, matching: &str) -> PyResult<PathRanking> {
-        Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching)?))
+    /// The sections whose path matches, by one of `SORT_KEYS`; the rest as `Snapshot.ranked`.
+    #[pyo3(
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
+    )]
+    fn ranked_sections(
+        &self,
+        by: &str,
+        reverse: bool,
+        matching: Pattern<'_>,
+        after: Option<&Standing>,
+        seconds: (f64, f64),
+    ) -> PyResult<PathRanking> {
+        Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching)?.after(after, seconds)))
     }
     /// Health of its connections, from a request to it until one to another host. Of those whose first request it
     /// had also how they were opened, counted with that request.

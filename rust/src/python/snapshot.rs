@@ -8,7 +8,8 @@ use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDateTime, PyDict, PyIterator, PyList};
 
 use super::held::Held;
-use super::ranking::{ClientRanking, HostRanking, SectionRanking, Wanted};
+use super::matching::Pattern;
+use super::ranking::{ClientRanking, HostRanking, SectionRanking, Standing, Wanted};
 use super::rows::{Capture, Client, Exchange, Host, Interface, Section, Tcp, counted, unix, utc};
 use super::window::{Point, nanos};
 use super::{kept, records, shown};
@@ -137,7 +138,7 @@ counted!(Snapshot {
         offset: usize,
         matching: &str,
     ) -> PyResult<Vec<Host>> {
-        Ok(self.ranked(py, by, reverse, matching)?.page(py, offset, n))
+        Ok(HostRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(py, offset, n))
     }
     /// A page of `ranked_sections`.
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
@@ -150,20 +151,47 @@ counted!(Snapshot {
         offset: usize,
         matching: &str,
     ) -> PyResult<Vec<Section>> {
-        Ok(self.ranked_sections(py, by, reverse, matching)?.page(py, offset, n))
+        Ok(SectionRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(py, offset, n))
     }
-    /// The hosts whose name matches, by one of `SORT_KEYS`; ValueError for another.
+    /// The hosts that match, by one of `SORT_KEYS`; ValueError for another.
     ///
     /// `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
-    /// all. Names are compared as they are kept, in printable ASCII.
-    #[pyo3(signature = (by = "hits", *, reverse = false, matching = ""))]
-    fn ranked(&self, py: Python<'_>, by: &str, reverse: bool, matching: &str) -> PyResult<HostRanking> {
-        Ok(HostRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching)?))
+    /// all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
+    ///
+    /// With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
+    /// `seconds` are those that passed since, and those of the snapshot.
+    #[pyo3(
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
+    )]
+    fn ranked(
+        &self,
+        py: Python<'_>,
+        by: &str,
+        reverse: bool,
+        matching: Pattern<'_>,
+        after: Option<&Standing>,
+        seconds: (f64, f64),
+    ) -> PyResult<HostRanking> {
+        let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
+        Ok(HostRanking::new(py, self.0.clone(), &wanted))
     }
-    /// The sections of all hosts whose name matches, as `ranked`.
-    #[pyo3(signature = (by = "hits", *, reverse = false, matching = ""))]
-    fn ranked_sections(&self, py: Python<'_>, by: &str, reverse: bool, matching: &str) -> PyResult<SectionRanking> {
-        Ok(SectionRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching)?))
+    /// The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host.
+    #[pyo3(
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
+    )]
+    fn ranked_sections(
+        &self,
+        py: Python<'_>,
+        by: &str,
+        reverse: bool,
+        matching: Pattern<'_>,
+        after: Option<&Standing>,
+        seconds: (f64, f64),
+    ) -> PyResult<SectionRanking> {
+        let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
+        Ok(SectionRanking::new(py, self.0.clone(), &wanted))
     }
     /// A page of `ranked_clients`.
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
@@ -176,12 +204,25 @@ counted!(Snapshot {
         offset: usize,
         matching: &str,
     ) -> PyResult<Vec<Client>> {
-        Ok(self.ranked_clients(py, by, reverse, matching)?.page(py, offset, n))
+        Ok(ClientRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(py, offset, n))
     }
-    /// The clients whose address matches, as `ranked`. ``rtt`` and ``retransmitted`` are not known of clients.
-    #[pyo3(signature = (by = "hits", *, reverse = false, matching = ""))]
-    fn ranked_clients(&self, py: Python<'_>, by: &str, reverse: bool, matching: &str) -> PyResult<ClientRanking> {
-        Ok(ClientRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching)?))
+    /// The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted`` are
+    /// not known of clients.
+    #[pyo3(
+        signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
+        text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
+    )]
+    fn ranked_clients(
+        &self,
+        py: Python<'_>,
+        by: &str,
+        reverse: bool,
+        matching: Pattern<'_>,
+        after: Option<&Standing>,
+        seconds: (f64, f64),
+    ) -> PyResult<ClientRanking> {
+        let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
+        Ok(ClientRanking::new(py, self.0.clone(), &wanted))
     }
     /// The snapshot in a few numbers.
     fn point(&self, py: Python<'_>) -> Point {

@@ -115,6 +115,10 @@ impl Point {
     fn errors(&self) -> u64 {
         self.0.errors
     }
+    /// Response heads with a status that begins with this digit; 0 for a digit that none begins with.
+    fn responses_of(&self, first: usize) -> u64 {
+        first.checked_sub(1).and_then(|at| self.0.classes.get(at)).copied().unwrap_or(0)
+    }
     /// Packets of all interfaces.
     #[getter]
     fn packets(&self) -> u64 {

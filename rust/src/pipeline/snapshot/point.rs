@@ -19,6 +19,8 @@ pub struct Point {
     pub requests: u64,
     /// Responses with a status of 500 and above.
     pub errors: u64,
+    /// Response heads by the first digit of their status, from 1 to 5.
+    pub classes: [u64; 5],
     /// Packets of all interfaces.
     pub packets: u64,
     /// Their bytes on the wire.
@@ -66,6 +68,7 @@ impl Snapshot {
             hits: self.counts.hits(),
             requests: self.counts.requests,
             errors: self.counts.errors,
+            classes: [1, 2, 3, 4, 5].map(|first| self.counts.statuses.sum(|status| status / 100 == first)),
             packets: interfaces.iter().map(|passed| passed.packets).sum(),
             bytes: interfaces.iter().map(|passed| passed.bytes).sum(),
             interfaces,
@@ -94,6 +97,7 @@ impl Point {
             hits: self.hits + other.hits,
             requests: self.requests + other.requests,
             errors: self.errors + other.errors,
+            classes: std::array::from_fn(|at| self.classes[at] + other.classes[at]),
             packets: self.packets + other.packets,
             bytes: self.bytes + other.bytes,
             interfaces,
@@ -163,14 +167,20 @@ mod tests {
         let traffic = |bytes| Traffic { packets: 1, bytes, ..Traffic::default() };
         let interface =
             |name: &str, bytes| Interface { name: name.into(), traffic: traffic(bytes), ..Interface::default() };
+        let mut counts = Counts { requests: 7, errors: 2, ..Counts::default() };
+        for (status, n) in [(200, 3), (204, 1), (404, 2), (503, 1)] {
+            counts.statuses.add(status, n);
+        }
         let snapshot = Snapshot {
-            counts: Counts { requests: 7, errors: 2, ..Counts::default() },
+            counts,
             hosts: (0..1000).map(host).collect(),
             interfaces: vec![interface("eth0", 30), interface("lo", 12)],
             ..Snapshot::default()
         };
         let point = snapshot.point();
         assert_eq!((point.hits, point.requests, point.errors, point.packets, point.bytes), (7, 7, 2, 2, 42));
+        assert_eq!(point.classes, [0, 4, 0, 2, 1]);
+        assert_eq!(point.plus(&point).classes, [0, 8, 0, 4, 2]);
         assert_eq!(point.interface("lo").map(|passed| passed.bytes), Some(12));
         assert_eq!(point.interface("eth1"), None);
         assert_eq!((point.requests_of("lo"), point.requests_of("eth1")), (0, 0), "no HTTP, no requests");

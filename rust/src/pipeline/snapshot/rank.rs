@@ -5,9 +5,10 @@
 
 use std::cmp::Ordering;
 
+use super::matching::Matching;
+use super::standing::{Kind, Place, Standing, Weighing};
 use super::{Counts, Host, Section, Snapshot, Tcp};
 use crate::pipeline::histogram::Histogram;
-use crate::pipeline::name;
 
 /// What rows are ranked by: most first, but names from A to Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,8 @@ impl Key {
     }
 
     /// What a row weighs.
-    fn weight(self, counts: &Counts, tcp: &Tcp) -> u64 {
-        match self {
+    fn weight(self, counts: &Counts, tcp: &Tcp) -> f64 {
+        let count = match self {
             Self::Name => 0,
             Self::Hits => counts.hits(),
             Self::Requests => counts.requests,
@@ -72,8 +73,17 @@ impl Key {
             Self::Latency(percent) => or_none(counts.latency.quantile(f64::from(percent) / 100.0)),
             Self::Bytes => counts.request_bytes.saturating_add(counts.response_bytes),
             Self::Rtt => or_none(tcp.rtt()),
-            // Of two positive floats the greater has the greater bits.
-            Self::Retransmitted => tcp.retransmitted_share().to_bits(),
+            Self::Retransmitted => return tcp.retransmitted_share(),
+        };
+        count as f64
+    }
+
+    /// What its weights are.
+    fn kind(self) -> Kind {
+        match self {
+            Self::Bytes => Kind::Sum,
+            Self::Name | Self::Latency(_) | Self::Rtt | Self::Retransmitted => Kind::Level,
+            Self::Hits | Self::Requests | Self::Responses | Self::Errors | Self::Class(_) => Kind::Count,
         }
     }
 }
@@ -111,27 +121,6 @@ fn shortest(handshake: &Histogram, data: &Histogram) -> Option<u64> {
     handshake.quantile(0.5).or(data.extremes().map(|(least, _)| least))
 }
 
-/// Which names are meant: those that contain a text, in any case; with `!` before it, those that do not.
-#[derive(Clone, Debug, Default)]
-pub struct Matching {
-    text: String,
-    is_negated: bool,
-}
-
-impl Matching {
-    /// An empty text is in every name, and `!` alone is the beginning of something.
-    pub fn new(pattern: &str) -> Self {
-        let (is_negated, text) = pattern.strip_prefix('!').map_or((false, pattern), |rest| (true, rest));
-        // Names are looked at as they are kept: safe, and printable.
-        Self { text: name::clean(text, name::MAX_PATH), is_negated: is_negated && !text.is_empty() }
-    }
-
-    fn admits(&self, name: &str) -> bool {
-        let (name, text) = (name.as_bytes(), self.text.as_bytes());
-        text.is_empty() || name.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text)) != self.is_negated
-    }
-}
-
 /// Rows in some order. `P` is the position of a row in its table.
 #[derive(Clone, Debug)]
 pub struct Ranking<P> {
@@ -141,8 +130,27 @@ pub struct Ranking<P> {
 }
 
 impl<P: Copy + Ord> Ranking<P> {
-    fn new(rows: impl Iterator<Item = (u64, P)>, is_reversed: bool) -> Self {
-        Self { rows: rows.map(|(weight, at)| (!weight, at)).collect(), is_reversed }
+    fn new(rows: impl Iterator<Item = (f64, P)>, is_reversed: bool) -> Self {
+        // Of two floats that are not negative the greater has the greater bits.
+        Self { rows: rows.map(|(weight, at)| (!weight.to_bits(), at)).collect(), is_reversed }
+    }
+
+    /// Puts the rows in the order of what they stand by `passed` seconds after `before`, and says how they stand now.
+    ///
+    /// What they weigh was gathered over `covered` seconds.
+    pub fn stand(
+        &mut self,
+        before: &Standing,
+        by: Key,
+        (passed, covered): (f64, f64),
+        place: impl Fn(P) -> Place,
+    ) -> Standing {
+        let rows = self.rows.iter().map(|&(weight, at)| (place(at), f64::from_bits(!weight)));
+        let now = before.then(rows, Weighing { kind: by.kind(), passed, covered });
+        for (row, weight) in self.rows.iter_mut().zip(now.weights()) {
+            row.0 = !weight.to_bits();
+        }
+        now
     }
 
     /// How many rows.
@@ -191,34 +199,36 @@ impl<P: Copy + Ord> Ranking<P> {
 }
 
 impl Snapshot {
-    /// The hosts whose name matches.
+    /// The hosts that match.
     pub fn ranked(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
-        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits(&host.name));
+        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits_host(host));
         Ranking::new(hosts.map(|(at, host)| (by.weight(&host.counts, &host.tcp), at)), is_reversed)
     }
 
-    /// The clients whose address matches. They have no connections of their own.
+    /// The clients that match. They have no connections of their own.
     pub fn ranked_clients(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
-        let clients = self.clients.iter().enumerate().filter(|(_, client)| matching.admits(&client.address));
+        let clients = self.clients.iter().enumerate().filter(|(_, client)| matching.admits_client(client));
         let tcp = Tcp::default();
         Ranking::new(clients.map(|(at, client)| (by.weight(&client.counts, &tcp), at)), is_reversed)
     }
 
-    /// The sections of the hosts whose name matches; positions are of the host, and of the section in it.
+    /// The sections that match; positions are of the host, and of the section in it.
     pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<(usize, usize)> {
-        let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits(&host.name));
-        let rows = hosts.flat_map(|(at, host)| {
+        let rows = self.hosts.iter().enumerate().flat_map(|(at, host)| {
             let weight = move |section: &Section| by.weight(&section.counts, &host.tcp);
-            host.sections.iter().enumerate().map(move |(section_at, section)| (weight(section), (at, section_at)))
+            let sections = host.sections.iter().enumerate();
+            let meant = sections.filter(|(_, section)| matching.admits_section(host, section, false));
+            meant.map(move |(section_at, section)| (weight(section), (at, section_at)))
         });
         Ranking::new(rows, is_reversed)
     }
 }
 
 impl Host {
-    /// The sections whose path matches.
+    /// The sections that match.
     pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
-        let sections = self.sections.iter().enumerate().filter(|(_, section)| matching.admits(&section.path));
+        let sections = self.sections.iter().enumerate();
+        let sections = sections.filter(|(_, section)| matching.admits_section(self, section, true));
         Ranking::new(sections.map(|(at, section)| (by.weight(&section.counts, &self.tcp), at)), is_reversed)
     }
 
@@ -256,7 +266,7 @@ mod tests {
         ) {
             let (snapshot, by) = (of(&rows), Key::ALL[key].1);
             let mut sorted: Vec<usize> = (0..rows.len()).collect();
-            sorted.sort_by_key(|&at| (std::cmp::Reverse(by.weight(&snapshot.hosts[at].counts, &snapshot.hosts[at].tcp)), at));
+            sorted.sort_by_key(|&at| (std::cmp::Reverse(by.weight(&snapshot.hosts[at].counts, &snapshot.hosts[at].tcp).to_bits()), at));
             if is_reversed {
                 sorted.reverse();
             }
@@ -272,29 +282,28 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_part_of_a_name_in_any_case_and_an_exclamation_mark_negates() {
-        let table = [
-            ("", "any", true),
-            ("!", "any", true),
-            ("SHOP", "www.shop.example", true),
-            ("shop", "WWW.SHOP.EXAMPLE", true),
-            ("!shop", "www.shop.example", false),
-            ("!shop", "api.example", true),
-            ("longer than the name", "short", false),
-            ("é", "caf\\xc3\\xa9", true),
-        ];
-        for (pattern, name, admitted) in table {
-            assert_eq!(Matching::new(pattern).admits(name), admitted, "{pattern:?} of {name:?}");
-        }
-    }
-
-    #[test]
     fn rows_that_do_not_match_have_no_rank() {
         let snapshot = of(&[(1, 1), (2, 2), (3, 3)]);
-        let ranking = snapshot.ranked(Key::Hits, false, &Matching::new("!h001"));
+        let ranking = snapshot.ranked(Key::Hits, false, &Matching::named("!h001"));
         assert_eq!((ranking.len(), ranking.page(0, 9)), (2, vec![2, 0]));
         assert_eq!((ranking.rank(0), ranking.rank(1)), (Some(1), None));
         assert_eq!(ranking.positions().collect::<Vec<_>>(), [0, 2]);
+    }
+
+    #[test]
+    fn rows_hold_still_while_their_weights_jitter_and_a_ranking_without_what_was_is_exact() {
+        let place = |at: usize| -> Place { (format!("h{at:03}").into(), "".into()) };
+        let mut standing = Standing::default();
+        for second in 0..20 {
+            let jitters = u64::from(second % 2 == 0);
+            let snapshot = of(&[(100 + jitters, 1), (101 - jitters, 2), (500, 3)]);
+            let exact = snapshot.ranked(Key::Hits, false, &Matching::default());
+            let mut steady = exact.clone();
+            standing = steady.stand(&standing, Key::Hits, (1.0, 1.0), place);
+            assert_eq!(steady.page(0, 3), [2, 0, 1]);
+            assert_eq!(steady.rank(1), Some(2));
+            assert_eq!(exact.page(0, 3), if jitters == 1 { [2, 0, 1] } else { [2, 1, 0] });
+        }
     }
 
     #[test]

@@ -1,0 +1,42 @@
+"""Charts: what came over the last minute, as a line for each kind. A view and a size in, lines out; pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon import format as fmt
+from netmon.display import canvas
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from netmon._core import Point
+    from netmon.display.canvas import Line
+    from netmon.display.view import View
+
+LEFT = 20
+"""Columns before the chart."""
+
+MOST = 60
+"""Columns of the chart at the most: one for each second of a minute."""
+
+CLASSES = ((2, "class:ok"), (3, "class:dim"), (4, "class:warn"), (5, "class:bad"))
+"""Statuses by their first digit."""
+
+
+def statuses(view: View, width: int, height: int) -> list[Line]:
+    """Responses per second by status, now and over the last minute."""
+    frame = view.frame
+    room = max(0, min(MOST, width - LEFT))
+    words = f"{'per second':>11}   {'last 60 s' if room >= 9 else ''}"
+    lines = [canvas.fit([("class:heading.title", " STATUS"), ("class:heading", words)], width, "class:heading")]
+    for (first, style), n in zip(CLASSES, fmt.classes(frame.window.statuses) if frame else (), strict=False):
+        rate = fmt.rate(n / (frame.seconds or 1.0)) if frame and n else view.glyphs.none
+        trend = canvas.series(frame.history if frame else (), _responses(first), room)
+        line: Line = [(style, f"   {first}xx"), ("class:strong" if n else "class:dim", f"{rate:>12}  ")]
+        lines.append(canvas.fit([*line, (style, canvas.sparkline(trend, view.glyphs))], width))
+    return lines[:height]
+
+
+def _responses(first: int) -> Callable[[Point], float]:
+    return lambda point: point.responses_of(first)

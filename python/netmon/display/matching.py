@@ -1,0 +1,48 @@
+"""What is typed after ``/``, made ready for the rows of a frame: the core compares, and keeps what was made.
+
+A table whose rows the core does not know says here which fields they have.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from netmon import format as fmt
+from netmon._core import Matching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netmon._core import Interface
+    from netmon.alerts import Alert
+    from netmon.frames import Frame
+
+
+@lru_cache(maxsize=4)
+def matching(frame: Frame, pattern: str) -> Matching:
+    """Ready for the rows of this frame; its exchanges tell which hosts a client or an interface has to do with."""
+    return Matching(pattern, frame.tail.exchanges if ":" in pattern else ())
+
+
+def interfaces(frame: Frame, pattern: str, rows: Iterable[Interface]) -> list[Interface]:
+    """Those that match, or that an exchange passed that matches: the hosts seen on them are beside them."""
+    if not pattern:
+        return list(rows)
+    wanted = matching(frame, pattern)
+    crossed = {exchange.interface for exchange in wanted.exchanges(frame.tail.exchanges)}
+    return [row for row in rows if row.name in crossed or wanted.admits(_interface(row))]
+
+
+def alerts(pattern: str, rows: Iterable[Alert]) -> list[Alert]:
+    wanted = Matching(pattern)
+    return [row for row in rows if wanted.admits(_alert(row))]
+
+
+def _interface(row: Interface) -> dict[str, str]:
+    return {"interface": row.name, "": f"{row.state} {' '.join(row.protocols)}"}
+
+
+def _alert(row: Alert) -> dict[str, str]:
+    word = "alert" if row.state == "fired" else row.state
+    return {"": f"{fmt.clock(row.at)} {word} {fmt.count(row.value)} {row.rule.metric}"}

@@ -1,0 +1,217 @@
+"""The parts of the screen, and of which of them a page is made: tables, no branches.
+
+To show more on a page, add a `Part`, put it among the `STEPS` of the page at the place of its importance, and into its
+`BANDS` at the place where it stands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from netmon.display import about, charts, header, tables
+from netmon.display.help import footer
+from netmon.display.timeline import timeline
+from netmon.display.view import Page, Panel, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netmon.display.canvas import Line
+
+INTERFACES = 4
+"""Interfaces in the traffic panel; the busiest of them."""
+
+UNLIMITED = 1_000_000
+"""More rows than a terminal has."""
+
+
+def _any(_view: View) -> int:
+    return UNLIMITED
+
+
+class Part(NamedTuple):
+    """A part of the screen."""
+
+    draw: Callable[[View, int, int], list[Line]]
+    weight: int = 0
+    """Its share of the rows that are left when all steps are taken; 0: it grows by steps alone."""
+    most: Callable[[View], int] = _any
+    """Rows it can use."""
+    columns: int = 1
+    """Columns from which it is shown."""
+    panel: Panel | None = None
+    """The table that keys and the mouse find there."""
+
+
+def _line(draw: Callable[[View, int], Line], columns: int = 1) -> Part:
+    return Part(lambda view, width, _height: [draw(view, width)], most=lambda _view: 1, columns=columns)
+
+
+def _table(panel: Panel, weight: int, most: Callable[[View], int] = _any) -> Part:
+    return Part(
+        lambda view, width, height: tables.table(view, panel, width, height), weight, most, columns=16, panel=panel
+    )
+
+
+def _interfaces(view: View) -> int:
+    return 1 + max(1, len(header.busiest(view.frame)) if view.frame else 0)
+
+
+def _traffic(view: View) -> int:
+    return min(_interfaces(view), 1 + INTERFACES)
+
+
+def _rules(view: View) -> int:
+    return max(1, len(view.frame.gauges) if view.frame else 0)
+
+
+def _rows(n: int) -> Callable[[View], int]:
+    return lambda _view: n
+
+
+TITLE, RATES, CAPTURE, ALERT, TRAFFIC, TABS, FOOTER = "title", "rates", "capture", "alert", "traffic", "tabs", "footer"
+RULES, KEPT, STATUSES, TIMELINE = "rules", "kept", "statuses", "timeline"
+ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "about section"
+ABOUT_CLIENT = "about client"
+
+AIR = "air"
+"""Blank lines between parts; no part itself."""
+
+MAIN = "main"
+"""Among steps: the table that has the focus, or what a page is about."""
+
+PARTS: Mapping[str, Part] = {
+    AIR: Part(lambda _view, _width, _height: []),
+    TITLE: _line(header.title_line, columns=34),
+    RATES: _line(header.rates_line),
+    CAPTURE: _line(header.capture_line, columns=28),
+    ALERT: _line(header.alert_bar, columns=32),
+    TRAFFIC: Part(header.traffic, most=_traffic, columns=38),
+    TABS: _line(header.tabs, columns=26),
+    FOOTER: _line(footer),
+    RULES: Part(about.rules, most=_rules, columns=24),
+    KEPT: _line(about.kept, columns=30),
+    STATUSES: Part(charts.statuses, most=_rows(5), columns=36),
+    TIMELINE: Part(timeline, most=_rows(14), columns=16),
+    ABOUT_INTERFACE: Part(about.about_interface, most=_rows(3), columns=24),
+    ABOUT_HOST: Part(about.about_host, most=_rows(4), columns=24),
+    ABOUT_SECTION: Part(about.about_section, most=_rows(3), columns=24),
+    ABOUT_CLIENT: Part(about.about_client, most=_rows(3), columns=24),
+    Panel.HOSTS.value: _table(Panel.HOSTS, 55),
+    Panel.SECTIONS.value: _table(Panel.SECTIONS, 45),
+    Panel.ALL_SECTIONS.value: _table(Panel.ALL_SECTIONS, 60),
+    Panel.INTERFACES.value: _table(Panel.INTERFACES, 50, _interfaces),
+    Panel.INTERFACE_HOSTS.value: _table(Panel.INTERFACE_HOSTS, 50),
+    Panel.INTERFACE_QUALITY.value: _table(Panel.INTERFACE_QUALITY, 50, _interfaces),
+    Panel.HOST_QUALITY.value: _table(Panel.HOST_QUALITY, 50),
+    Panel.REQUESTS.value: _table(Panel.REQUESTS, 50),
+    Panel.SLOWEST.value: _table(Panel.SLOWEST, 50),
+    Panel.CLIENTS.value: _table(Panel.CLIENTS, 45),
+    Panel.OF_CLIENT.value: _table(Panel.OF_CLIENT, 50),
+    Panel.ALERTS.value: _table(Panel.ALERTS, 6),
+}
+
+Steps = tuple[tuple[str, int], ...]
+
+FIRST: Steps = ((RATES, 1), (MAIN, 3), (ALERT, 1), (CAPTURE, 1), (MAIN, 7), (FOOTER, 1), (TABS, 1))
+"""How the rows of any page are used up: each part grows to so many rows, one step after the other."""
+
+TYPING: Steps = ((RATES, 1), (FOOTER, 1))
+"""These come first while something is typed or said in the last line."""
+
+INSIDE: Steps = ((RATES, 1), (MAIN, 3), (ALERT, 1), (TABS, 1))
+"""These come first inside of something, since the tabs tell of what."""
+
+LAST: Steps = ((TRAFFIC, 2), (TITLE, 1), (TRAFFIC, 1 + INTERFACES))
+
+
+def _of(panel: Panel, rows: int) -> tuple[str, int]:
+    return panel.value, rows
+
+
+STEPS: Mapping[Page, Steps] = {
+    Page.HOSTS: (
+        _of(Panel.HOSTS, 3),
+        _of(Panel.SECTIONS, 3),
+        (TRAFFIC, 2),
+        (TITLE, 1),
+        _of(Panel.ALERTS, 2),
+        (TRAFFIC, 1 + INTERFACES),
+        _of(Panel.ALERTS, 3),
+        _of(Panel.SECTIONS, 6),
+        (AIR, 5),
+        _of(Panel.HOSTS, 9),
+        (STATUSES, 5),
+        _of(Panel.CLIENTS, 6),
+        _of(Panel.ALL_SECTIONS, 7),
+        (AIR, 8),
+    ),
+    Page.SECTIONS: (_of(Panel.ALL_SECTIONS, 3), _of(Panel.SLOWEST, 3), *LAST, _of(Panel.SLOWEST, 5), (AIR, 5)),
+    Page.INTERFACES: (_of(Panel.INTERFACES, 2), _of(Panel.INTERFACE_HOSTS, 2), (TITLE, 1), (AIR, 5)),
+    Page.CONNECTIONS: (_of(Panel.HOST_QUALITY, 2), _of(Panel.INTERFACE_QUALITY, 2), *LAST, (AIR, 5)),
+    Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
+    Page.ALERTS: ((RULES, 1), *LAST, (RULES, 8), (AIR, 5)),
+    Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
+    Page.INTERFACE: ((ABOUT_INTERFACE, 1), *LAST, (ABOUT_INTERFACE, 3), (AIR, 5)),
+    Page.HOST: (
+        _of(Panel.SECTIONS, 3),
+        (ABOUT_HOST, 4),
+        _of(Panel.SLOWEST, 3),
+        *LAST,
+        _of(Panel.SLOWEST, 5),
+        (AIR, 5),
+    ),
+    Page.CLIENT: ((ABOUT_CLIENT, 3), *LAST, (AIR, 5)),
+    Page.SECTION: ((ABOUT_SECTION, 3), *LAST, (AIR, 5)),
+    Page.EXCHANGE: ((TIMELINE, 14), _of(Panel.SLOWEST, 3), (TITLE, 1), (AIR, 5)),
+}
+"""How a page goes on after `FIRST`."""
+
+Band = tuple[tuple[str, int], ...]
+"""Parts side by side, each with its share of the width."""
+
+
+def _stack(*parts: Panel | str) -> tuple[Band, ...]:
+    return tuple(((part.value if isinstance(part, Panel) else part, 1),) for part in parts)
+
+
+BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
+    Page.HOSTS: (
+        (
+            160,
+            (
+                *_stack(Panel.HOSTS),
+                (_of(Panel.SECTIONS, 49), (STATUSES, 25), _of(Panel.ALERTS, 26)),
+                (_of(Panel.ALL_SECTIONS, 50), _of(Panel.CLIENTS, 50)),
+            ),
+        ),
+        (
+            120,
+            (
+                *_stack(Panel.HOSTS),
+                (_of(Panel.SECTIONS, 66), _of(Panel.ALERTS, 34)),
+                (_of(Panel.CLIENTS, 66), (STATUSES, 34)),
+                (_of(Panel.ALL_SECTIONS, 1),),
+            ),
+        ),
+        (1, _stack(Panel.HOSTS, Panel.SECTIONS, Panel.CLIENTS, Panel.ALL_SECTIONS, STATUSES, Panel.ALERTS)),
+    ),
+    Page.SECTIONS: ((1, _stack(Panel.ALL_SECTIONS, Panel.SLOWEST)),),
+    Page.INTERFACES: ((1, _stack(Panel.INTERFACES, Panel.INTERFACE_HOSTS)),),
+    Page.CONNECTIONS: ((1, _stack(Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY)),),
+    Page.REQUESTS: ((1, _stack(Panel.REQUESTS, KEPT)),),
+    Page.ALERTS: ((1, _stack(RULES, Panel.ALERTS)),),
+    Page.CLIENTS: ((1, _stack(Panel.CLIENTS, Panel.OF_CLIENT)),),
+    Page.INTERFACE: ((1, _stack(ABOUT_INTERFACE, Panel.INTERFACE_HOSTS)),),
+    Page.HOST: ((1, _stack(ABOUT_HOST, Panel.SECTIONS, Panel.SLOWEST)),),
+    Page.CLIENT: ((1, _stack(ABOUT_CLIENT, Panel.OF_CLIENT)),),
+    Page.SECTION: ((1, _stack(ABOUT_SECTION, Panel.SLOWEST)),),
+    Page.EXCHANGE: ((1, _stack(TIMELINE, Panel.SLOWEST)),),
+}
+"""The rows of parts of a page from top to bottom, by the width from which they stand so."""
+
+TOP, BOTTOM = _stack(TITLE, RATES, ALERT, CAPTURE, TRAFFIC, TABS), _stack(FOOTER)
+"""What stands above and below the bands of every page."""
+
+BREATHING = (TABS, FOOTER, TRAFFIC)
+"""Above these parts, and between bands, there are blank lines where there is room; these come first."""
