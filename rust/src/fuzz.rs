@@ -18,9 +18,10 @@ use crate::pipeline::{Pipeline, Settings};
 
 /// Limits so tight that every way to overflow is taken.
 fn tight() -> Settings {
-    let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2, buckets: 20 };
+    let limits =
+        aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2, connections: 2, buckets: 20 };
     Settings {
-        aggregate: aggregate::Settings { section_depth: 1, exchanges: true, limits },
+        aggregate: aggregate::Settings { section_depth: 1, exchanges: true, connections: true, limits },
         flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
@@ -125,5 +126,5 @@ pub fn stream(mut data: &[u8]) {
         stage.finished(&flow, &mut connection, direction, ts);
     }
     stage.ended(&flow, connection);
-    check(&aggregate.close(Timestamp(0), Timestamp(SECOND), 0, flow::Losses::default()));
+    check(&aggregate.close(Timestamp(0), Timestamp(SECOND), aggregate::Tracked::default(), flow::Losses::default()));
 }

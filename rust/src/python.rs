@@ -65,7 +65,7 @@ mod _core {
     #[pymodule_export]
     use super::ranking::{HostRanking, PathRanking, SectionRanking};
     #[pymodule_export]
-    use super::rows::{Capture, Exchange, Histogram, Host, Interface, Section, Tcp};
+    use super::rows::{Capture, Connection, Exchange, Histogram, Host, Interface, Section, Tcp};
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]

@@ -5,6 +5,7 @@
 //! [`Snapshot::folded`] does, and says so.
 
 mod binary;
+mod connections;
 mod fold;
 mod json;
 mod point;
@@ -26,6 +27,7 @@ use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
 pub use binary::{Field, Unreadable, pack, unpack};
+pub use connections::{Connection, sort_connections};
 pub use point::Point;
 pub use rank::{Key, Matching, Ranking};
 pub use remarkable::{keep, remarkable};
@@ -55,6 +57,8 @@ pub struct Limits {
     pub sections: usize,
     /// Exchanges listed, when they are asked for.
     pub exchanges: usize,
+    /// Connections listed, when they are asked for: more than anybody looks through.
+    pub connections: usize,
     /// Buckets of all histograms: 16 MB of counts, and 20 for each histogram of as many sections as there can be.
     /// Beyond, the scale of histograms is halved.
     pub buckets: usize,
@@ -62,7 +66,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { hosts: 10_000, sections_per_host: 200, sections: 100_000, exchanges: 10_000, buckets: 1 << 22 }
+        Self {
+            hosts: 10_000,
+            sections_per_host: 200,
+            sections: 100_000,
+            exchanges: 10_000,
+            connections: 1000,
+            buckets: 1 << 22,
+        }
     }
 }
 
@@ -204,6 +215,8 @@ counters! {
     } and {
         /// Connections being tracked.
         flows: Gauge,
+        /// Of these, those in use: neither opening nor over.
+        open_connections: Gauge,
         /// How often the scale of the coarsest histogram was halved, for the budget of [`Limits::buckets`].
         histogram_halvings: Halvings,
         /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
@@ -410,6 +423,8 @@ pub struct Snapshot {
     pub server_names: Vec<ServerName>,
     /// By time.
     pub exchanges: Vec<Exchange>,
+    /// By time of their first segment, each once.
+    pub connections: Vec<Connection>,
 }
 
 impl Snapshot {
@@ -429,6 +444,7 @@ impl Snapshot {
             self.exchanges.extend_from_slice(&other.exchanges);
             self.exchanges.sort();
         }
+        connections::merge_connections(&mut self.connections, &other.connections);
     }
 
     /// The merge of many.
@@ -447,11 +463,12 @@ impl Snapshot {
         let end = start.plus(length);
         let here = self.interfaces.iter().filter(|interface| interface.state != InterfaceState::Down);
         let still = |interface: &Interface| Interface { name: interface.name.clone(), at: end, ..Interface::default() };
-        let flows = Gauge { at: end, value: self.capture.flows.value };
+        let Capture { flows, open_connections, .. } = &self.capture;
+        let [flows, open_connections] = [flows, open_connections].map(|&gauge| Gauge { at: end, ..gauge });
         Self {
             span: Some((start, end)),
             interfaces: here.map(still).collect(),
-            capture: Capture { flows, ..Capture::default() },
+            capture: Capture { flows, open_connections, ..Capture::default() },
             ..Self::default()
         }
     }
@@ -459,7 +476,8 @@ impl Snapshot {
     /// How many rows it has in all its tables: what its memory grows with.
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
-        self.hosts.len() + sections + self.interfaces.len() + self.server_names.len() + self.exchanges.len()
+        let lists = self.exchanges.len() + self.connections.len();
+        self.hosts.len() + sections + self.interfaces.len() + self.server_names.len() + lists
     }
 
     /// Position of the host of this name.

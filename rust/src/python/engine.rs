@@ -104,7 +104,8 @@ impl Engine {
     #[pyo3(signature = (
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
-        interval = 1.0, section_depth = Whole(1), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
+        interval = 1.0, section_depth = Whole(1), timeout = None, exchanges = false, connections = false,
+        decode_tunnels = false, count_copies = false,
         response_timeout = 3600.0, workers = Whole(1),
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
@@ -121,6 +122,7 @@ impl Engine {
         section_depth: Whole,
         timeout: Option<f64>,
         exchanges: bool,
+        connections: bool,
         decode_tunnels: bool,
         count_copies: bool,
         response_timeout: f64,
@@ -135,7 +137,7 @@ impl Engine {
         } else {
             Source::Files(read, names)
         };
-        let aggregate = aggregate::Settings { section_depth, exchanges, ..aggregate::Settings::default() };
+        let aggregate = aggregate::Settings { section_depth, exchanges, connections, ..aggregate::Settings::default() };
         let waiting_idle = duration("response_timeout", response_timeout, 0.0)?;
         let waiting_idle = waiting_idle.as_nanos().try_into().unwrap_or(i64::MAX);
         let flows = pipeline::flow::Limits { waiting_idle, ..pipeline::flow::Limits::default() };

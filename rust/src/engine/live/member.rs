@@ -415,6 +415,7 @@ impl Member {
         if let Some((start, end)) = self.intervals.take() {
             let mut part = self.pipeline.close(start, end);
             part.exchanges.iter_mut().for_each(|exchange| exchange.ts = self.time.label(exchange.ts));
+            part.connections.iter_mut().flat_map(|one| one.times_mut()).for_each(|ts| *ts = self.time.label(*ts));
             self.collector.deliver(self.number, part, &self.job.shared.queue);
         }
     }

@@ -9,19 +9,20 @@ use std::sync::Arc;
 use super::rows::Row;
 use super::tally::Key;
 use super::{
-    Capture, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section, ServerName,
-    Snapshot, Tally, Tcp, Traffic,
+    Capture, Connection, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section,
+    ServerName, Snapshot, Tally, Tcp, Traffic,
 };
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
-use crate::pipeline::http::Method;
+use crate::pipeline::http::{Method, Protocol};
 use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
 
 /// What all of it begins with.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Raised whenever a struct has other fields than before.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Buckets of a histogram: more than there are for 64 bits of nanoseconds.
 const MAX_BUCKETS: u64 = 1024;
 
@@ -265,6 +266,24 @@ impl Field for InterfaceState {
     }
 }
 
+impl Field for Stage {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
+    }
+}
+
+impl Field for Protocol {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(self.name(), out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::from_label(get_text(from)?)
+    }
+}
+
 /// An empty one is a zero.
 impl Field for Histogram {
     fn put(&self, out: &mut Vec<u8>) {
@@ -315,8 +334,9 @@ fn is_sound_host(host: &Host) -> bool {
 }
 
 fn is_sound(snapshot: &Snapshot) -> bool {
-    let Snapshot { hosts, interfaces, server_names, exchanges, .. } = snapshot;
-    is_table(hosts) && is_table(interfaces) && is_table(server_names) && exchanges.is_sorted()
+    let Snapshot { hosts, interfaces, server_names, exchanges, connections, .. } = snapshot;
+    let is_list = connections.is_sorted_by(|one, next| one < next && !one.is_same(next));
+    is_table(hosts) && is_table(interfaces) && is_table(server_names) && exchanges.is_sorted() && is_list
 }
 
 fields!(Gauge { at, value });
@@ -362,6 +382,7 @@ fields!(Capture {
     clock_steps,
     histogram_halvings,
     flows,
+    open_connections,
     undecoded,
     protocols,
     ambiguous_framing,
@@ -389,7 +410,25 @@ fields!(Exchange {
     transfer,
     retransmitted,
 });
-fields!(Snapshot { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges } is_sound);
+fields!(Connection {
+    first_seen,
+    client,
+    server,
+    interface,
+    last_seen,
+    segments,
+    age,
+    opened,
+    state,
+    protocol,
+    host,
+    bytes_to_server,
+    bytes_to_client,
+    retransmitted,
+    requests,
+    rtt,
+});
+fields!(Snapshot { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges, connections } is_sound);
 
 #[cfg(test)]
 #[path = "binary_tests.rs"]

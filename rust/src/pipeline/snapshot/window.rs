@@ -137,8 +137,14 @@ impl Window {
         }
         let most = Limits::default();
         // Each host may keep one section more, for its rest.
-        let limits =
-            Limits { hosts: share / 4, sections: share / 2, exchanges: share / 4, buckets: share * 16, ..most };
+        let limits = Limits {
+            hosts: share / 4,
+            sections: share / 2,
+            exchanges: share / 4,
+            connections: most.connections.min(share / 8),
+            buckets: share * 16,
+            ..most
+        };
         Arc::new(snapshot.folded(&limits))
     }
 
@@ -271,6 +277,7 @@ fn is_large(sum: &Snapshot, most: &Limits) -> bool {
         || sum.server_names.len() > 2 * most.hosts
         || sum.interfaces.len() > 2 * InterfaceId::MOST
         || sum.exchanges.len() > 2 * most.exchanges
+        || sum.connections.len() > 2 * most.connections
 }
 
 #[cfg(test)]
