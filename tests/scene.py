@@ -83,6 +83,42 @@ HEALTH = {
     "a-very-long-name-of-a-host-that-goes-on-and-on.example": tcp(1, rtt=0.4),
 }
 
+TLS = ("login.example", "", "mail.example")
+"""What clients of TLS name: some name nothing."""
+
+
+def connections(i):
+    """Those of second `i`: some last, some come and go, and a few fare badly."""
+    names = [*HOSTS, *TLS]
+    for number in range(34):
+        lasts = number % 3 == 0
+        opened = number % 7 if lasts else i - number % 4
+        if opened > i:
+            continue
+        host, is_tls = names[number % len(names)], number % len(names) >= len(HOSTS)
+        age, closes = i + 1 - opened, not lasts and number % 4 == 3
+        client = f"[2001:db8::7:{number}]" if number % 5 == 2 else f"10.0.0.{7 + number}"
+        server = "[2001:db8::80]" if number % 5 == 2 else "10.1.0.2"
+        yield {
+            "client": f"{client}:{50_000 + opened}",
+            "server": f"{server}:{443 if is_tls else 80}",
+            "interface": "eth0",
+            "protocol": "tls" if is_tls else "http1" if number != 4 else "",
+            "host": host if number != 4 else "",
+            "state": "reset" if number == 7 else "closed" if closes else "opening" if number == 4 else "open",
+            "first_seen": iso(NOON + opened + number / 100),
+            "opened": iso(NOON + opened + number / 100) if number else None,
+            "last_seen": iso(NOON + i + 0.5),
+            "age": float(age),
+            "bytes_to_server": 310 * age * (number != 4),
+            "bytes_to_client": 1_900 * number * age * (number != 4),
+            "segments": 8 * age,
+            "retransmitted": (number % 6 == 3) * (1 + age // 5),
+            "requests": 0 if is_tls or number == 4 else 2 * age,
+            "rtt": None if number == 4 else 0.004 + 0.011 * (number * 5 % 9),
+        }
+
+
 METHODS = {"/cart": "POST", "/checkout": "POST", "/v2": "PUT"}
 
 
@@ -132,6 +168,7 @@ def second(i, *, lost=0, state="up", missed=None):
         {"name": "lo", "state": "down"},
     ]
     capture = {"received": 4 * hits, "kernel_dropped": lost, "protocols": {"http1": 4}} | (missed or {})
+    capture["open_connections"] = 1_204
     told = sorted((each for name in HOSTS for each in exchanges(i, name, factor)), key=lambda each: each["ts"])
     return snapshot(
         NOON + i,
@@ -141,10 +178,11 @@ def second(i, *, lost=0, state="up", missed=None):
         interfaces=interfaces,
         capture=capture,
         exchanges=told,
+        connections=list(connections(i)),
     )
 
 
 def frames(seconds=60, rule=None, window=10.0, **how):
     """The frames of the first seconds of the minute."""
-    made = Frames(window, [rule or Rule(5_000, 10.0)], keeps_exchanges=True)
+    made = Frames(window, [rule or Rule(5_000, 10.0)], keeps_exchanges=True, keeps_connections=True)
     return [made.push(second(i, **how)) for i in range(seconds)]

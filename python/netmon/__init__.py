@@ -23,6 +23,7 @@ TYPE_CHECKING = False  # `typing` takes longer to import than this package
 if TYPE_CHECKING:
     from netmon._core import (
         CaptureError,
+        Connection,
         Exchange,
         FilterError,
         Histogram,
@@ -41,6 +42,7 @@ __all__ = [
     "Alert",
     "AlertPolicy",
     "CaptureError",
+    "Connection",
     "Exchange",
     "FilterError",
     "Histogram",
@@ -58,6 +60,7 @@ __all__ = [
 _MODULES = {
     "_core": (
         "CaptureError",
+        "Connection",
         "Exchange",
         "FilterError",
         "Histogram",

@@ -194,7 +194,7 @@ impl Pipeline {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
         flows.list(end, &mut Exchanges { sink: aggregate, shared: exchanges });
         let losses = flows.take_losses();
-        aggregate.close(start, end, Tracked { all: flows.len(), open: flows.open_count() }, losses)
+        aggregate.close(start, end, Tracked { all: flows.len(), open: flows.take_open() }, losses)
     }
 }
 

@@ -25,7 +25,8 @@ def nothing(view: View, panel: Panel, height: int) -> list[Line]:
 def _why(view: View, panel: Panel) -> list[Line]:
     frame = view.frame
     has_hosts = frame is not None and frame.window.host_count > 0
-    if has_hosts and view.typed and (panel is not Panel.SECTIONS or view.place.host):
+    has_rows = has_hosts or (panel is Panel.CONNECTIONS and frame is not None and bool(frame.connections))
+    if has_rows and view.typed and (panel is not Panel.SECTIONS or view.place.host):
         again: Line = [("class:dim", "   Esc shows all again.")]
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
     if panel in (Panel.HOSTS, Panel.ALL_SECTIONS, Panel.HOST_QUALITY) or (panel is Panel.REQUESTS and not has_hosts):
@@ -35,6 +36,7 @@ def _why(view: View, panel: Panel) -> list[Line]:
 
 
 _WORDS = {
+    Panel.CONNECTIONS: "No connection in this window.",
     Panel.REQUESTS: "No exchange kept: none was answered lately.",
     Panel.SLOWEST: "No exchange kept: none was answered lately, or slower ones took its place.",
     Panel.INTERFACE_HOSTS: "No exchange seen on it lately.",

@@ -93,6 +93,8 @@ def _body(view: View, width: int, height: int, *, full: bool) -> list[Box]:
     """The panels of the page, from row 0 on."""
     if view.page is Page.HOSTS:
         return _hosts(width, height, full=full)
+    if view.page is Page.CONNECTIONS:
+        return _connections(view, width, height, full=full)
     above, share = _ABOVE.get(view.page, (None, 0))
     top = 0
     boxes: list[Box] = []
@@ -146,6 +148,23 @@ def _hosts(width: int, height: int, *, full: bool) -> list[Box]:
     lower, left = height - 1 - upper, width * 66 // 100
     alerts = Box(upper + 1, left + 2, width - left - 2, lower, _table(Panel.ALERTS), Panel.ALERTS)
     return [box(0, upper, Panel.HOSTS), Box(upper + 1, 0, left, lower, _table(Panel.SECTIONS), Panel.SECTIONS), alerts]
+
+
+def _connections(view: View, width: int, height: int, *, full: bool) -> list[Box]:
+    """The list; below it how connections fare by interface and by host, side by side, or else in a line above it.
+
+    With that line, Tab brings these tables in place of the list.
+    """
+    if not full:
+        panel = view.focus or Panel.CONNECTIONS
+        return [Box(0, 0, width, 1, about.health), _box(1, height - 1, panel, width=width)]
+    lower = max(min(2 + rows.rows_of(view, Panel.HOST_QUALITY).total, height * 40 // 100), 4)
+    upper, left = height - 1 - lower, (width - 2) // 2
+    tables_below = [
+        Box(upper + 1, 0, left, lower, _table(Panel.INTERFACE_QUALITY), Panel.INTERFACE_QUALITY),
+        Box(upper + 1, left + 2, width - left - 2, lower, _table(Panel.HOST_QUALITY), Panel.HOST_QUALITY),
+    ]
+    return [_box(0, upper, Panel.CONNECTIONS, width=width), *tables_below]
 
 
 def _strip(view: View, width: int, height: int) -> list[Box]:

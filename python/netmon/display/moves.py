@@ -80,6 +80,10 @@ def _inside(view: View, panel: Panel, row: Any) -> Place | None:
     here = view.place
     if panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
         return Place(Page.INTERFACE, Panel.INTERFACE_HOSTS, interface=row.name)
+    if panel is Panel.CONNECTIONS:
+        # What a TLS client names is no host that requests are counted for.
+        is_counted = view.frame is not None and view.frame.window.host(row.host) is not None
+        return Place(Page.HOST, Panel.SECTIONS, row.interface, row.host) if is_counted else None
     if panel in (Panel.HOSTS, Panel.INTERFACE_HOSTS, Panel.HOST_QUALITY):
         return Place(Page.HOST, Panel.SECTIONS, here.interface, row.name)
     if panel in (Panel.SECTIONS, Panel.ALL_SECTIONS):

@@ -16,7 +16,7 @@ from netmon.display.view import PANELS, Page, Panel, Place, Sort, View
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
-    from netmon._core import Exchange, Host
+    from netmon._core import Connection, Exchange, Host
     from netmon.frames import Frame
 
 HOSTS_OF_INTERFACE = 500
@@ -187,6 +187,27 @@ def _seen_on(frame: Frame, interface: str, sort: Sort, matching: str) -> Rows:
     return listed(hosts, lambda host: host.name)
 
 
+def _connections(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
+    return _listed_connections(frame, view.off, matching, sort)
+
+
+@lru_cache(maxsize=4)
+def _listed_connections(frame: Frame, off: frozenset[str], matching: str, sort: Sort) -> Rows:
+    """The newest first where a column says nothing."""
+
+    def is_meant(connection: Connection) -> bool:
+        return connection.interface not in off and admits(words_of_connection(connection), matching)
+
+    found = [connection for connection in reversed(frame.connections) if is_meant(connection)]
+    return listed(_sorted(found, Panel.CONNECTIONS, sort), lambda one: (one.first_seen, one.client, one.server))
+
+
+def words_of_connection(connection: Connection) -> str:
+    """What a filter looks at."""
+    one = connection
+    return f"{one.client} {one.server} {one.host} {one.protocol} {one.state} {one.interface}"
+
+
 def _requests(view: View, frame: Frame, sort: Sort, matching: str) -> Rows:
     return _kept(frame, view.off, Place(), matching, (Panel.REQUESTS, sort))
 
@@ -237,6 +258,7 @@ _MAKERS: dict[Panel, Callable[[View, Frame, Sort, str], Rows]] = {
     Panel.ALL_SECTIONS: _all_sections,
     Panel.INTERFACES: _interfaces,
     Panel.INTERFACE_HOSTS: _interface_hosts,
+    Panel.CONNECTIONS: _connections,
     Panel.INTERFACE_QUALITY: _interface_quality,
     Panel.HOST_QUALITY: _host_quality,
     Panel.REQUESTS: _requests,

@@ -12,7 +12,7 @@ from netmon.display.view import Panel, Sort
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netmon._core import Exchange, Interface, Point
+    from netmon._core import Connection, Exchange, Interface, Point
     from netmon.alerts import Alert
     from netmon.display.canvas import Line
 
@@ -49,6 +49,21 @@ def protocols(interface: Interface) -> list[Line]:
 
 def client(exchange: Exchange) -> list[Line]:
     return [[("class:dim", f"  {exchange.client}")], [("class:dim", f"  on {fmt.source(exchange.interface)}")]]
+
+
+def _between(connection: Connection) -> str:
+    """Who talks to whom; a name says more than an address."""
+    return f"{connection.client} > {connection.host or connection.server}"
+
+
+def spoken(connection: Connection) -> list[Line]:
+    """What a connection speaks, and over what."""
+    words = [
+        connection.protocol,
+        connection.server if connection.host else "",
+        f"on {fmt.source(connection.interface)}",
+    ]
+    return [[("class:dim", f"  {word}")] for word in words if word]
 
 
 def _host_hits(row: Any) -> Callable[[Point], float]:
@@ -91,6 +106,7 @@ SPECS = {
     Panel.INTERFACES: Spec(
         "INTERFACES", columns.INTERFACE, lambda row: fmt.source(row.name), protocols, "bytes by protocol", *_TRAFFIC
     ),
+    Panel.CONNECTIONS: Spec("CONNECTIONS", columns.CONNECTION, _between, spoken, "protocol and server"),
     Panel.INTERFACE_QUALITY: Spec("INTERFACES", columns.INTERFACE_QUALITY, lambda row: fmt.source(row.name)),
     Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
     Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _said_to, client, "client", stamp=lambda row: row.ts),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netmon.alerts import Alert
     from netmon.display.canvas import Line
     from netmon.display.columns import Column
+    from netmon.frames import Frame
 
 BEHIND = 20
 """Columns from which there is something behind the figures."""
@@ -105,7 +106,7 @@ def _heading(plan: _Plan, rows: Rows) -> Line:
 def title(view: View, panel: Panel, rows: Rows) -> str:
     """What a table shows, and how much of it."""
     spec, frame = SPECS[panel], view.frame
-    count = fmt.count(rows.total)
+    count = _connections(frame, rows) if panel is Panel.CONNECTIONS and frame else fmt.count(rows.total)
     if panel in (Panel.HOSTS, Panel.HOST_QUALITY) and frame and view.filter:
         return f"HOSTS {count} of {fmt.count(frame.window.host_count)}"
     if panel is Panel.ALL_SECTIONS and frame and view.filter:
@@ -122,6 +123,15 @@ def title(view: View, panel: Panel, rows: Rows) -> str:
     return f"{spec.title} {count}" if rows.total else spec.title
 
 
+def _connections(frame: Frame, rows: Rows) -> str:
+    """How many of the open ones are listed, and how many that have ended."""
+    listed = sum(row.state == "open" for row in rows.page(0, rows.total))
+    ended = sum(row.state in ("closed", "reset", "refused") for row in rows.page(0, rows.total))
+    there = max(frame.snapshot.capture.open_connections, listed)
+    of = f" of {fmt.count(there)}" if there > listed else ""
+    return f"{fmt.count(listed)}{of} open, {fmt.count(ended)} ended"
+
+
 def _row(plan: _Plan, row: Any, selected: bool) -> Line:
     view, spec, width = plan.view, plan.spec, plan.width
     marks, frame = view.glyphs, view.frame
@@ -130,7 +140,7 @@ def _row(plan: _Plan, row: Any, selected: bool) -> Line:
     if plan.stamped and spec.stamp:
         line.append(("class:dim", fmt.time(spec.stamp(row), digits=3)[11:23] + "  "))
         room -= STAMP
-    state = getattr(row, "state", "")
+    state = row.state if plan.panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY) else ""
     if state:
         state = "off" if row.name in view.off else state
         name = fmt.fit(name, max(room - 5, 1), dots=marks.dots)

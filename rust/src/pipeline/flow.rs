@@ -114,6 +114,8 @@ pub struct Flows<T> {
     now: Timestamp,
     /// Where somebody asked for a list.
     watch: Option<Box<Watch>>,
+    /// Connections that were in use when the capture ended.
+    left_open: usize,
 }
 
 /// Losses since last asked.
@@ -139,6 +141,7 @@ impl<T: Default> Flows<T> {
             twins: 0,
             now: Timestamp(i64::MIN),
             watch: None,
+            left_open: 0,
         }
     }
 
@@ -152,8 +155,12 @@ impl<T: Default> Flows<T> {
         self.table.len()
     }
 
-    /// Connections in use.
-    pub fn open_count(&self) -> usize {
+    /// Connections in use, and those that were when [`Self::finish`] ended them, once.
+    pub fn take_open(&mut self) -> usize {
+        std::mem::take(&mut self.left_open) + self.open()
+    }
+
+    fn open(&self) -> usize {
         [Phase::Open, Phase::Waiting].into_iter().map(|phase| self.table.count(phase)).sum()
     }
 
@@ -232,7 +239,7 @@ impl<T: Default> Flows<T> {
         }
         if found.is_none() && (is_syn || segment.payload_wire_len > 0) && !self.ended.has(hash, segment) {
             let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
-            let id = self.open(hash, segment, phase, consumer);
+            let id = self.begin(hash, segment, phase, consumer);
             return self.advance(id, is_syn, segment, consumer);
         }
         self.advance(found?, false, segment, consumer)
@@ -282,6 +289,7 @@ impl<T: Default> Flows<T> {
     /// Ends every connection. What comes after that belongs to other ones.
     pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
         self.list(self.now, consumer);
+        self.left_open += self.open();
         if let Some(watch) = &mut self.watch {
             watch.clear();
         }
@@ -294,7 +302,7 @@ impl<T: Default> Flows<T> {
     }
 
     /// Makes a connection, or a candidate for one.
-    fn open<C: Consumer<State = T>>(
+    fn begin<C: Consumer<State = T>>(
         &mut self,
         hash: u64,
         segment: &Segment<'_>,

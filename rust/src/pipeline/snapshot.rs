@@ -469,6 +469,7 @@ impl Snapshot {
             span: Some((start, end)),
             interfaces: here.map(still).collect(),
             capture: Capture { flows, open_connections, ..Capture::default() },
+            connections: self.connections.iter().filter_map(|one| one.still_open(length)).collect(),
             ..Self::default()
         }
     }

@@ -583,7 +583,7 @@ pub struct Connection(pub snapshot::Connection);
 
 #[pymethods]
 impl Connection {
-    /// ``address:port`` of who opened it or asks, IPv6 addresses in brackets. If neither was seen, the higher port.
+    /// ``address:port`` of who opened it or asks, IPv6 addresses in brackets; where nobody did, the higher port.
     #[getter]
     fn client(&self) -> String {
         self.0.client.to_string()
@@ -608,7 +608,7 @@ impl Connection {
     fn host(&self) -> &str {
         &self.0.host
     }
-    /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` (by both sides), ``"reset"`` or ``"refused"``.
+    /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or ``"refused"``.
     #[getter]
     fn state(&self) -> &'static str {
         self.0.state.name()
@@ -663,8 +663,8 @@ impl Connection {
     fn requests(&self) -> u64 {
         self.0.requests
     }
-    /// From the client to the server and back, smoothed as TCP does (RFC 6298); from here to one of them and back while
-    /// only that was measured, None while nothing was.
+    /// From the client to the server and back, smoothed as TCP does (RFC 6298); from here to one of them and back
+    /// while only that was measured, None while nothing was.
     #[getter]
     fn rtt(&self) -> Option<f64> {
         self.0.rtt.map(seconds)

@@ -100,8 +100,8 @@ counted!(Snapshot {
     fn section_count(&self) -> usize {
         self.0.hosts.iter().map(|host| host.sections.len()).sum()
     }
-    /// Rows of all tables, exchanges and connections included, and one more for every 64 buckets of histograms: what the memory of a
-    /// snapshot grows with.
+    /// Rows of all tables, exchanges and connections included, and one more for every 64 buckets of histograms:
+    /// what the memory of a snapshot grows with.
     #[getter]
     fn row_count(&self, py: Python<'_>) -> usize {
         py.detach(|| self.0.weight())
@@ -231,12 +231,12 @@ counted!(Snapshot {
     fn without_exchanges(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.without_exchanges()).into()
     }
-    /// Connections that the interval heard of, and a sample of open ones that were silent, by time of their first segment;
-    /// of a merge the latest sight of each. Empty unless asked for with `connections`.
+    /// Connections that the interval heard of, and a sample of open ones that were silent, by time of their first
+    /// segment; of a merge the latest sight of each. Empty unless asked for with `connections`.
     ///
-    /// 1,000 at the most of an interval and of what is `folded`. Of more, those with most retransmissions, the slowest round
-    /// trips, those reset or refused, the newest and those with most bytes have a share each, divided fairly among hosts;
-    /// a sample of the others has the rest. `capture.open_connections` says how many are open in all.
+    /// 1,000 at the most of an interval and of what is `folded`. Of more, those with most retransmissions, the slowest
+    /// round trips, those reset or refused, the newest and those with most bytes have a share each, divided fairly
+    /// among hosts; a sample of the others has the rest. `capture.open_connections` says how many are open in all.
     #[getter]
     fn connections(&self) -> Vec<Connection> {
         self.0.connections.iter().cloned().map(Connection).collect()
@@ -265,8 +265,8 @@ counted!(Snapshot {
     /// The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each; the rest in `OTHER`.
     ///
     /// None is the limit of one interval: 10,000 hosts, 200 sections. In all there are never more than 100,000 sections
-    /// (each host then keeps fewer), 10,000 exchanges, see `remarkable_exchanges`, and 1,000 `connections`; what is left
-    /// out is counted in `capture`, but for connections, of which others may be left out of each interval.
+    /// (each host then keeps fewer), 10,000 exchanges, see `remarkable_exchanges`, and 1,000 `connections`; what is
+    /// left out is counted in `capture`, but for connections, which are listed anew in each interval.
     #[pyo3(signature = (max_hosts = None, max_sections = None))]
     fn folded(&self, py: Python<'_>, max_hosts: Option<usize>, max_sections: Option<usize>) -> Self {
         let most = Limits::default();

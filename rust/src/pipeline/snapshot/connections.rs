@@ -76,6 +76,12 @@ impl Connection {
         self.bytes_to_server.saturating_add(self.bytes_to_client)
     }
 
+    /// The same after so many nanoseconds in which it was silent, if it is in use.
+    pub fn still_open(&self, nanos: i64) -> Option<Self> {
+        let age = self.age.saturating_add(nanos.max(0).cast_unsigned());
+        (self.state <= Stage::Open).then(|| Self { age, ..self.clone() })
+    }
+
     /// All its times, to change them.
     pub fn times_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
         [&mut self.first_seen, &mut self.last_seen].into_iter().chain(&mut self.opened)

@@ -74,6 +74,7 @@ fn a_connection_is_listed_as_it_was_at_the_end_of_each_interval() {
     // Silent, and still listed; only its age goes on.
     let told = close(&mut pipeline, 3);
     assert_eq!(only(&told), &Connection { age: one.age + SECOND as u64, ..one.clone() });
+    assert_eq!(only(&told.silence(SECOND)).age, one.age + 2 * SECOND as u64);
     push(&mut pipeline, end);
     let told = close(&mut pipeline, 4);
     let last = Timestamp(frames.last().unwrap().ts);
@@ -81,7 +82,7 @@ fn a_connection_is_listed_as_it_was_at_the_end_of_each_interval() {
         (only(&told).state, only(&told).last_seen, only(&told).age),
         (Stage::Closed, last, last.since(one.first_seen))
     );
-    assert_eq!(told.capture.open_connections.value, 0);
+    assert_eq!((told.capture.open_connections.value, told.silence(SECOND).connections), (0, Vec::new()));
     // Over, and told once.
     assert_eq!(close(&mut pipeline, 5).connections, []);
 }
@@ -93,7 +94,9 @@ fn what_is_open_when_the_capture_ends_is_listed_as_open() {
     pipeline.finish();
     let told = close(&mut pipeline, 1);
     assert_eq!(told.connections.iter().map(|one| one.state).collect::<Vec<_>>(), [Stage::Open; 3]);
-    assert_eq!(close(&mut pipeline, 2).connections, []);
+    assert_eq!((told.capture.open_connections.value, told.capture.flows.value), (3, 0));
+    let told = close(&mut pipeline, 2);
+    assert_eq!((told.connections, told.capture.open_connections.value), (Vec::new(), 0));
 }
 
 #[test]
