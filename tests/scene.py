@@ -88,34 +88,36 @@ TLS = ("login.example", "", "mail.example")
 
 
 def connections(i):
-    """Those of second `i`: some last, some come and go, and a few fare badly."""
+    """Those of second `i`: some last, the others come and go within four seconds, and a few fare badly."""
     names = [*HOSTS, *TLS]
     for number in range(34):
-        lasts = number % 3 == 0
-        opened = number % 7 if lasts else i - number % 4
-        if opened > i:
+        lasts, turn = number % 3 == 0, (i + number) % 4
+        opened = number % 7 if lasts else i - turn
+        if not 0 <= opened <= i:
             continue
-        host, is_tls = names[number % len(names)], number % len(names) >= len(HOSTS)
-        age, closes = i + 1 - opened, not lasts and number % 4 == 3
-        client = f"[2001:db8::7:{number}]" if number % 5 == 2 else f"10.0.0.{7 + number}"
-        server = "[2001:db8::80]" if number % 5 == 2 else "10.1.0.2"
+        host, is_tls = names[number * 5 % len(names)], number * 5 % len(names) >= len(HOSTS)
+        ends, is_new = not lasts and turn == 3, number == 4 and turn == 0
+        age = 0.37 + 0.11 * number if ends else i + 1 - opened - number / 100
+        size, is_v6 = number * number % 17 + 1, number % 5 == 2
         yield {
-            "client": f"{client}:{50_000 + opened}",
-            "server": f"{server}:{443 if is_tls else 80}",
+            "client": f"[2001:db8::7:{number}]:{50_000 + opened}"
+            if is_v6
+            else f"10.0.0.{7 + number}:{50_000 + opened}",
+            "server": f"{'[2001:db8::80]' if is_v6 else '10.1.0.2'}:{443 if is_tls else 80}",
             "interface": "eth0",
-            "protocol": "tls" if is_tls else "http1" if number != 4 else "",
-            "host": host if number != 4 else "",
-            "state": "reset" if number == 7 else "closed" if closes else "opening" if number == 4 else "open",
+            "protocol": "" if is_new else "tls" if is_tls else "http1",
+            "host": "" if is_new else host,
+            "state": "opening" if is_new else "open" if not ends else "reset" if number == 7 else "closed",
             "first_seen": iso(NOON + opened + number / 100),
             "opened": iso(NOON + opened + number / 100) if number else None,
             "last_seen": iso(NOON + i + 0.5),
-            "age": float(age),
-            "bytes_to_server": 310 * age * (number != 4),
-            "bytes_to_client": 1_900 * number * age * (number != 4),
-            "segments": 8 * age,
-            "retransmitted": (number % 6 == 3) * (1 + age // 5),
-            "requests": 0 if is_tls or number == 4 else 2 * age,
-            "rtt": None if number == 4 else 0.004 + 0.011 * (number * 5 % 9),
+            "age": round(age, 2),
+            "bytes_to_server": 0 if is_new else round(310 * size * age),
+            "bytes_to_client": 0 if is_new else round(1_900 * size * number * age),
+            "segments": 1 if is_new else 8 * size,
+            "retransmitted": 0 if is_new else (number % 6 == 4) * (1 + size // 5),
+            "requests": 0 if is_tls or is_new else 2 * size,
+            "rtt": None if is_new else round(0.004 + 0.011 * (number * 5 % 9), 3),
         }
 
 
@@ -155,6 +157,7 @@ def second(i, *, lost=0, state="up", missed=None):
     factor = 8 if 20 <= i < 30 else 1
     hosts = [host(name, factor) for name in HOSTS]
     hits = sum(each["hits"] for each in hosts)
+    health = tcp(12, rtt=0.02, retransmitted=5, reset=1, refused=2)
     interfaces = [
         {
             "name": "eth0",
@@ -163,7 +166,7 @@ def second(i, *, lost=0, state="up", missed=None):
             "http_bytes": 2_500 * hits,
             "state": state,
             "protocols": {"http1": 2_500 * hits, "tls": 100 * hits},
-            "tcp": tcp(12, rtt=0.02, retransmitted=5, reset=1, refused=2),
+            "tcp": health,
         },
         {"name": "lo", "state": "down"},
     ]
@@ -176,6 +179,7 @@ def second(i, *, lost=0, state="up", missed=None):
         responses=hits // 2,
         hosts=hosts,
         interfaces=interfaces,
+        tcp=health,
         capture=capture,
         exchanges=told,
         connections=list(connections(i)),

@@ -177,8 +177,9 @@ _STATES, _STATE_STYLES = tuple(STATES), tuple(STATES.values())
 
 
 def _age(seconds: float, width: int) -> str:
+    """The larger one of two units, where both take too much room."""
     text = fmt.duration(seconds)
-    return text if len(text) <= width else text.rpartition(" ")[0].rpartition(" ")[0]
+    return text if len(text) <= width else " ".join(text.split()[:2])
 
 
 CONNECTION = (
@@ -191,7 +192,7 @@ CONNECTION = (
         shows_zero=True,
         style_of=lambda n: _STATE_STYLES[int(n)],
     ),
-    Column("age", 10, 0, lambda c: c.age, _age, shows_zero=True),
+    Column("age", 6, 0, lambda c: c.age, _age, shows_zero=True),
     Column("RTT", 7, 1, lambda c: c.rtt, _time, "class:strong", shows_zero=True),
     Column("resent", 6, 2, lambda c: c.retransmitted, style="class:warn"),
     Column("bytes", 8, 4, lambda c: c.bytes_to_server + c.bytes_to_client, _bytes),

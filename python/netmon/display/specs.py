@@ -30,8 +30,14 @@ class Spec(NamedTuple):
     trend_titles: tuple[str, ...] = ()
     stamp: Callable[[Any], float] | None = None
     """The time of day before the name."""
+    room: int = 20
+    """Columns that the name keeps while there are figures to leave out."""
     narrow: int = 0
     """Columns at the most for name and figures while the table shares its page, so that there is room behind."""
+
+
+BETWEEN = 34
+"""Columns of two sides of a connection, one of them a name."""
 
 
 def answers(row: Any) -> list[Line]:
@@ -106,7 +112,7 @@ SPECS = {
     Panel.INTERFACES: Spec(
         "INTERFACES", columns.INTERFACE, lambda row: fmt.source(row.name), protocols, "bytes by protocol", *_TRAFFIC
     ),
-    Panel.CONNECTIONS: Spec("CONNECTIONS", columns.CONNECTION, _between, spoken, "protocol and server"),
+    Panel.CONNECTIONS: Spec("CONNECTIONS", columns.CONNECTION, _between, spoken, "protocol and server", room=BETWEEN),
     Panel.INTERFACE_QUALITY: Spec("INTERFACES", columns.INTERFACE_QUALITY, lambda row: fmt.source(row.name)),
     Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
     Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _said_to, client, "client", stamp=lambda row: row.ts),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netmon.alerts import Alert
     from netmon.display.canvas import Line
     from netmon.display.columns import Column
+    from netmon.display.specs import Spec
     from netmon.frames import Frame
 
 BEHIND = 20
@@ -42,9 +43,7 @@ class _Plan:
         trend = 0 if not spec.trends or width < 100 else 8 if width < 140 else 20
         self.figures: Sequence[Column]
         room = min(width - 1, spec.narrow) if shares_page else width - 1
-        least = (
-            10 if width < 30 else 22 if width < 50 and spec.stamp else 12 if width < 50 else 26 if shares_page else 20
-        )
+        least = _least(spec, width, shares_page=bool(shares_page))
         least += STAMP * self.stamped
         self.figures, self.name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
         if panel is Panel.INTERFACES:  # few of them, so their past gets all the room there is
@@ -55,6 +54,13 @@ class _Plan:
         else:
             self.trends = len(spec.trends) if trend else 0
         self.trend = trend
+
+
+def _least(spec: Spec, width: int, *, shares_page: bool) -> int:
+    """Columns that the name keeps."""
+    if width < 50:
+        return 10 if width < 30 else 22 if spec.stamp or spec.room > 22 else 12
+    return 26 if shares_page else spec.room
 
 
 def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
