@@ -165,8 +165,8 @@ EXCHANGE = (
 
 
 STATES = {
-    "opening": "class:dim",
     "open": "class:ok",
+    "opening": "class:dim",
     "closed": "class:dim",
     "reset": "class:warn",
     "refused": "class:bad",

@@ -102,13 +102,13 @@ class Sort(NamedTuple):
 SORTS: Mapping[Panel, Sort] = {
     Panel.ALL_SECTIONS: Sort("p95"),
     Panel.INTERFACES: Sort("bit/s"),
-    Panel.CONNECTIONS: Sort("age", is_reversed=True),
+    Panel.CONNECTIONS: Sort("state", is_reversed=True),
     Panel.INTERFACE_QUALITY: Sort("retr"),
     Panel.HOST_QUALITY: Sort("retr"),
     Panel.REQUESTS: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
-"""The order to begin with, where it is not by hits: what is slow or ill first, or new."""
+"""The order to begin with, where it is not by hits: what is slow, ill or open first."""
 
 
 class View(NamedTuple):
