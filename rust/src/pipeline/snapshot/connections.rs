@@ -1,6 +1,6 @@
 //! Connections as a snapshot lists them: which of them where there is no place for all, and how lists merge.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -109,9 +109,9 @@ impl Remarkable for Connection {
 
     /// A sample of those in use, which stays the same from one interval to the next.
     fn rest(&self) -> i64 {
-        let mut hasher = foldhash::fast::FixedState::with_seed(0).build_hasher();
-        (self.client.address.to_bits(), self.client.port, self.server.port, self.first_seen.0).hash(&mut hasher);
-        let order = (hasher.finish() >> 1).cast_signed();
+        let hasher = foldhash::fast::FixedState::with_seed(0);
+        let name = (self.client.address.to_bits(), self.client.port, self.server.port, self.first_seen.0);
+        let order = (hasher.hash_one(name) >> 1).cast_signed();
         if self.state <= Stage::Open { order } else { order.wrapping_sub(i64::MAX) }
     }
 }

@@ -86,7 +86,7 @@ fn of_two_sights_of_a_connection_the_later_one_stays() {
     let again = Connection { first_seen: Timestamp::new(9, 0), ..early.clone() };
     let elsewhere = Connection { interface: "wlan0".into(), ..early.clone() };
     let mut merged = vec![again.clone(), early.clone()];
-    merge_connections(&mut merged, &[elsewhere.clone()]);
+    merge_connections(&mut merged, std::slice::from_ref(&elsewhere));
     assert_eq!(merged, [early, elsewhere, again]);
 }
 
