@@ -519,8 +519,8 @@ class Connection:
         """Heads of requests."""
     @property
     def rtt(self) -> float | None:
-        """From the client to the server and back, smoothed as TCP does (RFC 6298); from here to one of them and back
-        while only that was measured, None while nothing was.
+        """From the client to the server and back, the least that was measured, since the rest waited for an application
+        or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
         """
     def __copy__(self) -> Self:
         """The same object: it never changes."""

@@ -663,8 +663,8 @@ impl Connection {
     fn requests(&self) -> u64 {
         self.0.requests
     }
-    /// From the client to the server and back, smoothed as TCP does (RFC 6298); from here to one of them and back
-    /// while only that was measured, None while nothing was.
+    /// From the client to the server and back, the least that was measured, since the rest waited for an application
+    /// or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
     #[getter]
     fn rtt(&self) -> Option<f64> {
         self.0.rtt.map(seconds)

@@ -1,7 +1,7 @@
 //! What is remembered of each connection where somebody asked for a list of connections; nothing is otherwise.
 //!
-//! Records stand beside the table, so that connections stay as small as they are. The connections that an interval heard of
-//! are noted as they speak, and closing the interval looks at those alone: what that costs is bounded by [`HEARD`] and
+//! Records stand beside the table, so that connections stay as small as they are. The connections that an interval heard
+//! of are noted as they speak, and closing the interval looks at those alone: what that costs is bounded by [`HEARD`] and
 //! [`SILENT`], however many connections are tracked.
 
 use std::cmp::Reverse;
@@ -14,8 +14,8 @@ use crate::pipeline::decode::Segment;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::steps;
 
-/// Connections noted of those that an interval heard of, twice as many at times: more than a list has, and looked through
-/// in a millisecond.
+/// Connections noted of those that an interval heard of, twice as many at times: more than a list has, and looked
+/// through in a millisecond.
 pub const HEARD: usize = 2048;
 
 /// Connections of each phase that were silent and are looked at for a list: those that spoke last.
@@ -62,7 +62,8 @@ pub struct Record {
     pub first_seen: Timestamp,
     /// Payload by its sender, without segments that were sent again.
     pub bytes: [u64; 2],
-    /// Smoothed round trips from here to the sender of each direction, or [`UNKNOWN`].
+    /// The least round trips from here to the sender of each direction, or [`UNKNOWN`]. The others waited for an
+    /// application, or for a delayed acknowledgement.
     rtts: [u64; 2],
     /// Segments, each counted once.
     pub segments: u32,
@@ -79,6 +80,8 @@ pub struct Record {
     /// How it ended, if it did.
     ending: Stage,
 }
+
+const _: () = assert!(size_of::<Record>() == 64);
 
 impl Record {
     /// Nanoseconds from here to the client, to the server and back, as much of it as was measured.
@@ -98,9 +101,8 @@ impl Record {
             }
         }
         if let Some(rtt) = rtt {
-            let smoothed = &mut self.rtts[segment.direction as usize];
-            // RFC 6298 §2: an eighth of the newest one.
-            *smoothed = if *smoothed == UNKNOWN { rtt } else { *smoothed - *smoothed / 8 + rtt / 8 };
+            let least = &mut self.rtts[segment.direction as usize];
+            *least = rtt.min(*least);
         }
         self.is_opened |= signs.has(Signs::OPENED);
         for (sign, ending) in

@@ -55,7 +55,7 @@ pub struct Connection {
     pub retransmitted: u64,
     /// Heads of requests.
     pub requests: u64,
-    /// Smoothed, nanoseconds.
+    /// The least, nanoseconds.
     #[serde(with = "json::seconds")]
     pub rtt: Option<u64>,
 }
