@@ -49,10 +49,13 @@ ABOUT = {
     "connections": (
         "4 Connections",
         (
-            "How connections fare, by interface and by host: opened, closed, reset, refused, round trips between the "
-            "capture and either side, and of the segments those sent again, out of order, acknowledged twice, and "
-            "answered by a window of zero. A connection was opened for the host of its first request; one that was "
-            "refused has none."
+            "The connections of the window, open ones and of these the newest first; `s` sorts by age, round trip, "
+            "segments sent again, bytes or state. Of very many 1 000 are listed, fairly chosen, and the title says "
+            "how many are open in all. Enter leads to the host. Below it how all connections fare, by interface and "
+            "by host: opened, closed, reset, refused, round trips between the capture and either side, and of the "
+            "segments those sent again, out of order, acknowledged twice, and answered by a window of zero. A "
+            "connection was opened for the host of its first request; one that was refused has none. With little room "
+            "these tables are a line, and Tab brings them."
         ),
     ),
     "requests": (

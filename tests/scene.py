@@ -100,6 +100,44 @@ HEALTH = {
     "a-very-long-name-of-a-host-that-goes-on-and-on.example": tcp(1, rtt=0.4),
 }
 
+TLS = ("login.example", "", "mail.example")
+"""What clients of TLS name: some name nothing."""
+
+
+def connections(i):
+    """Those of second `i`: some last, the others come and go within four seconds, and a few fare badly."""
+    names = [*HOSTS, *TLS]
+    for number in range(34):
+        lasts, turn = number % 3 == 0, (i + number) % 4
+        opened = number % 7 if lasts else i - turn
+        if not 0 <= opened <= i:
+            continue
+        host, is_tls = names[number * 5 % len(names)], number * 5 % len(names) >= len(HOSTS)
+        ends, is_new = not lasts and turn == 3, number == 4 and turn == 0
+        age = 0.37 + 0.11 * number if ends else i + 1 - opened - number / 100
+        size, is_v6 = number * number % 17 + 1, number % 5 == 2
+        yield {
+            "client": f"[2001:db8::7:{number}]:{50_000 + opened}"
+            if is_v6
+            else f"10.0.0.{7 + number}:{50_000 + opened}",
+            "server": f"{'[2001:db8::80]' if is_v6 else '10.1.0.2'}:{443 if is_tls else 80}",
+            "interface": "eth0",
+            "protocol": "" if is_new else "tls" if is_tls else "http1",
+            "host": "" if is_new else host,
+            "state": "opening" if is_new else "open" if not ends else "reset" if number == 7 else "closed",
+            "first_seen": iso(NOON + opened + number / 100),
+            "opened": iso(NOON + opened + number / 100) if number else None,
+            "last_seen": iso(NOON + i + 0.5),
+            "age": round(age, 2),
+            "bytes_to_server": 0 if is_new else round(310 * size * age),
+            "bytes_to_client": 0 if is_new else round(1_900 * size * number * age),
+            "segments": 1 if is_new else 8 * size,
+            "retransmitted": 0 if is_new else (number % 6 == 4) * (1 + size // 5),
+            "requests": 0 if is_tls or is_new else 2 * size,
+            "rtt": None if is_new else round(0.004 + 0.011 * (number * 5 % 9), 3),
+        }
+
+
 METHODS = {"/cart": "POST", "/checkout": "POST", "/v2": "PUT"}
 
 
@@ -137,6 +175,7 @@ def second(i, *, lost=0, state="up", missed=None):
     hosts = [host(name, factor) for name in HOSTS]
     hits = sum(each["hits"] for each in hosts)
     statuses = sum((Counter(each["statuses"]) for each in hosts), Counter())
+    health = tcp(12, rtt=0.02, retransmitted=5, reset=1, refused=2)
     interfaces = [
         {
             "name": "eth0",
@@ -145,11 +184,12 @@ def second(i, *, lost=0, state="up", missed=None):
             "http_bytes": 2_500 * hits,
             "state": state,
             "protocols": {"http1": 2_500 * hits, "tls": 100 * hits},
-            "tcp": tcp(12, rtt=0.02, retransmitted=5, reset=1, refused=2),
+            "tcp": health,
         },
         {"name": "lo", "state": "down"},
     ]
     capture = {"received": 4 * hits, "kernel_dropped": lost, "protocols": {"http1": 4}} | (missed or {})
+    capture["open_connections"] = 1_204
     told = sorted((each for name in HOSTS for each in exchanges(i, name, factor)), key=lambda each: each["ts"])
     return snapshot(
         NOON + i,
@@ -159,12 +199,14 @@ def second(i, *, lost=0, state="up", missed=None):
         clients=clients(hits // 2, statuses),
         hosts=hosts,
         interfaces=interfaces,
+        tcp=health,
         capture=capture,
         exchanges=told,
+        connections=list(connections(i)),
     )
 
 
 def frames(seconds=60, rule=None, window=10.0, **how):
     """The frames of the first seconds of the minute."""
-    made = Frames(window, [rule or Rule(5_000, 10.0)], keeps_exchanges=True)
+    made = Frames(window, [rule or Rule(5_000, 10.0)], keeps_exchanges=True, keeps_connections=True)
     return [made.push(second(i, **how)) for i in range(seconds)]

@@ -151,7 +151,7 @@ def test_clearing_counts_anew_and_outputs_keep_the_total():
         (["3", "enter"], Page.INTERFACE, (None, None)),
         (["3", "enter", "enter"], Page.HOST, ("shop.example", None)),
         (["3", "enter", "enter", "enter", "enter"], Page.EXCHANGE, ("shop.example", "/items")),
-        (["4", "tab", "j", "enter"], Page.HOST, ("shop.example", None)),
+        (["4", "tab", "tab", "j", "enter"], Page.HOST, ("shop.example", None)),
         (["5", "enter"], Page.EXCHANGE, ("shop.example", "/checkout")),
         (["6", "enter"], Page.ALERTS, (None, None)),
     ],

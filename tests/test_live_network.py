@@ -275,6 +275,26 @@ def test_ipv6_is_seen(served):
     assert (host.requests, host.responses, host.addresses) == (1, 1, [SERVER6])
 
 
+def test_connections_are_listed_with_what_is_known_of_them(served):
+    server, client = served
+
+    def is_over(snapshots):
+        states = {one.state for snapshot in snapshots for one in snapshot.connections if one.host == "list.example"}
+        return "closed" in states
+
+    with Watch(server, "s0", connections=True, workers=2) as watch:
+        curl(client, "list.example")
+        watch.until(is_over)
+        (one,) = [one for one in watch.total().connections if one.host == "list.example"]
+    assert (one.state, one.protocol, one.interface, one.requests) == ("closed", "http1", "s0", 1)
+    assert one.server == f"{SERVER}:80"
+    assert one.opened == one.first_seen <= one.last_seen
+    assert one.age == pytest.approx(one.last_seen - one.first_seen, abs=1e-5)
+    assert one.bytes_to_server > 50
+    assert one.bytes_to_client > 50
+    assert one.rtt < PATIENCE
+
+
 def test_a_host_header_is_no_must(served):
     server, client = served
     with Watch(server, "s0") as watch:

@@ -20,13 +20,14 @@ def busy(read):
     talk.ask(1_700_000_000.5, "GET", "a.example", "/x/1", 200, body=b"x" * 1500)
     talk.ask(1_700_000_000.75, "POST", "a.example", "/y", 503)
     talk.ask(1_700_000_001, "GET", "b.example", "/<b>&", 404)
-    return read(talk.close(1_700_000_001.5), exchanges=True)
+    return read(talk.close(1_700_000_001.5), exchanges=True, connections=True)
 
 
 def rows(busy):
     """One object of each class of rows."""
     host = busy.hosts[0]
-    return [busy.interfaces[0], busy.tcp, busy.capture, host, host.sections[0], host.latency, busy.exchanges[0]]
+    listed = [busy.exchanges[0], busy.connections[0]]
+    return [busy.interfaces[0], busy.tcp, busy.capture, host, host.sections[0], host.latency, *listed]
 
 
 # Shown

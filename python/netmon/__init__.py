@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netmon._core import (
         CaptureError,
         Client,
+        Connection,
         Exchange,
         FilterError,
         Histogram,
@@ -43,6 +44,7 @@ __all__ = [
     "AlertPolicy",
     "CaptureError",
     "Client",
+    "Connection",
     "Exchange",
     "FilterError",
     "Histogram",
@@ -61,6 +63,7 @@ _MODULES = {
     "_core": (
         "CaptureError",
         "Client",
+        "Connection",
         "Exchange",
         "FilterError",
         "Histogram",

@@ -25,6 +25,7 @@ __all__ = [
     "CaptureError",
     "Client",
     "ClientRanking",
+    "Connection",
     "Engine",
     "Exchange",
     "FilterError",
@@ -385,6 +386,9 @@ class Capture:
     def flows(self) -> int:
         """Connections being tracked at the end of the snapshot (the largest of a merge)."""
     @property
+    def open_connections(self) -> int:
+        """Of `flows` those in use at the end of the snapshot: neither opening nor over."""
+    @property
     def flows_evicted(self) -> int:
         """Connections dropped from the full table."""
     @property
@@ -500,6 +504,68 @@ class Exchange:
         """The same object: it never changes."""
 
 @final
+class Connection:
+    """A connection, as it was at the end of its interval."""
+
+    @property
+    def client(self) -> str:
+        """``address:port`` of who opened it or asks, IPv6 addresses in brackets; where nobody did, the higher port."""
+    @property
+    def server(self) -> str:
+        """``address:port`` of the other side."""
+    @property
+    def interface(self) -> str:
+        """Where it was first seen."""
+    @property
+    def protocol(self) -> str:
+        """What it speaks, as in `Capture.protocols`; empty while that is not known."""
+    @property
+    def host(self) -> str:
+        """The host last asked for on it, as `Host.name`, or the server that a TLS client named; empty for neither."""
+    @property
+    def state(self) -> str:
+        """``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or ``"refused"``."""
+    @property
+    def opened(self) -> float | None:
+        """When it was opened; None when it was joined midway, or when its SYN was not seen."""
+    @property
+    def first_seen(self) -> float:
+        """Its first segment that was seen."""
+    @property
+    def last_seen(self) -> float:
+        """Its last segment."""
+    @property
+    def age(self) -> float:
+        """Seconds from its first segment to the end of the interval; of one that ended, to its last segment."""
+    @property
+    def bytes_to_server(self) -> int:
+        """Payload of TCP, without segments that were sent again."""
+    @property
+    def bytes_to_client(self) -> int:
+        """As `bytes_to_server`."""
+    @property
+    def segments(self) -> int:
+        """Segments, each counted once however many interfaces it crosses."""
+    @property
+    def retransmitted(self) -> int:
+        """Of these, those with data that was sent before."""
+    @property
+    def retransmitted_share(self) -> float:
+        """`retransmitted` by `segments`; 0.0 of none."""
+    @property
+    def requests(self) -> int:
+        """Heads of requests."""
+    @property
+    def rtt(self) -> float | None:
+        """From the client to the server and back, the least that was measured, since the rest waited for an application
+        or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
+        """
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
+
+@final
 class Snapshot(_Counts):
     """Everything counted in one interval, or in several merged. ``Snapshot()`` is empty, the identity of `merge`."""
 
@@ -533,8 +599,8 @@ class Snapshot(_Counts):
         """Sections of all hosts."""
     @property
     def row_count(self) -> int:
-        """Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
-        snapshot grows with.
+        """Rows of all tables, exchanges and connections included, and one more for every 64 buckets of histograms:
+        what the memory of a snapshot grows with.
         """
     def rows(self) -> list[dict[str, Any]]:
         """Flat records, one per host and section, with the same keys in the same order in each: for
@@ -627,6 +693,19 @@ class Snapshot(_Counts):
         """
     def without_exchanges(self) -> Snapshot:
         """The same counts, with no `exchanges`."""
+    @property
+    def connections(self) -> list[Connection]:
+        """Connections that the interval heard of, and a sample of open ones that were silent, by time of their first
+        segment; of a merge the latest sight of each. Empty unless asked for with `connections`.
+
+        1,000 at the most of an interval and of what is `folded`. Of more, those with most retransmissions, the slowest
+        round trips, those reset or refused, the newest and those with most bytes have a share each, divided fairly
+        among hosts; a sample of the others has the rest. `capture.open_connections` says how many are open in all.
+        """
+    def without_connections(self) -> Snapshot:
+        """The same counts, with no `connections`."""
+    def only_connections(self) -> Snapshot:
+        """The `connections` of the same time, with no counts."""
     def silence(self, length: float) -> Snapshot:
         """The silence of `length` seconds that follows: interfaces and connections tracked stay as they were."""
     @staticmethod
@@ -639,8 +718,9 @@ class Snapshot(_Counts):
         clients; the rest in `OTHER`.
 
         None is the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all there are never more than
-        100,000 sections (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out
-        is counted in `capture`.
+        100,000 sections (each host then keeps fewer), 10,000 exchanges, see `remarkable_exchanges`, and 1,000
+        `connections`; what is left out is counted in `capture`, but for connections, which are listed anew in each
+        interval.
         """
     def to_dict(self) -> dict[str, Any]:
         """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""
@@ -905,6 +985,7 @@ class Engine:
         client_ipv6_prefix: int = ...,
         timeout: float | None = None,
         exchanges: bool = False,
+        connections: bool = False,
         decode_tunnels: bool = False,
         count_copies: bool = False,
         response_timeout: float = 3600.0,

@@ -22,6 +22,8 @@ from netmon.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from netmon._core import Connection
+
 HISTORY = 60.0
 """Seconds of points a frame carries for sparklines."""
 
@@ -128,6 +130,8 @@ class Frame(NamedTuple):
     """The merge of what was counted before a person cleared the totals."""
     tail: Tail = Tail()
     """Exchanges; empty unless `Frames` was asked to keep some."""
+    listed: Snapshot | None = None
+    """The connections of the window, where snapshots have none."""
     held: Sequence[Alert] = ()
     """What is to be told of alerts that are held, if the capture ends here."""
     already: frozenset[str] = frozenset()
@@ -150,6 +154,11 @@ class Frame(NamedTuple):
         return self.counted if self.cleared is None else Snapshot.merge([self.cleared, self.counted]).folded()
 
     @property
+    def connections(self) -> list[Connection]:
+        """Those of the window; empty unless the capture lists them."""
+        return (self.listed or self.window).connections
+
+    @property
     def seconds(self) -> float:
         """How long a time `window` stands for: shorter at the beginning, longer when snapshots are coarse."""
         if self.window_length == inf:
@@ -161,7 +170,8 @@ class Frame(NamedTuple):
 class Frames:
     """Turns snapshots into frames; safe from any thread.
 
-    With `keeps_exchanges`, exchanges go into the tail of a frame, and its snapshots have none.
+    With `keeps_exchanges`, exchanges go into the tail of a frame, and its snapshots have none. With
+    `keeps_connections`, connections go into a window of their own, and the snapshots have none.
     """
 
     def __init__(
@@ -171,11 +181,13 @@ class Frames:
         *,
         keeps_exchanges: bool = False,
         already: Iterable[str] = (),
+        keeps_connections: bool = False,
     ) -> None:
         self._policy = AlertPolicy(rules)
         self._flapping = Flapping()
         self._already = frozenset(already)
         self._window = Window(window)
+        self._listed = Window(window) if keeps_connections else None
         self._history: deque[Point] = deque(maxlen=POINTS)
         self._tally = self._shown = Tally()
         self._cleared: Snapshot | None = None
@@ -193,6 +205,9 @@ class Frames:
             if self._tail is not None:
                 self._tail = self._tail.plus(snapshot)
                 snapshot = snapshot.without_exchanges()
+            if self._listed is not None:
+                self._listed.push(snapshot.only_connections())
+                snapshot = snapshot.without_connections()
             self._window.push(snapshot)
             return self._made(snapshot, self._flapping.update(alerts, snapshot.end))
 
@@ -203,6 +218,8 @@ class Frames:
         """
         with self._lock:
             self._window.resize(window)
+            if self._listed is not None:
+                self._listed.resize(window)
             return self._made(self._newest.snapshot) if self._newest else None
 
     def clear(self) -> Frame | None:
@@ -212,6 +229,8 @@ class Frames:
                 return None
             newest, self._cleared = self._newest.snapshot, self._newest.total
             self._window = Window(self._window.length)
+            if self._listed is not None:
+                self._listed = Window(self._window.length)
             self._shown = Tally(start=newest.end, end=newest.end)
             return self._made(newest)
 
@@ -229,6 +248,7 @@ class Frames:
             counted=self._window.total,
             cleared=self._cleared,
             tail=self._tail or Tail(),
+            listed=self._listed.merged if self._listed else None,
             held=self._flapping.held,
             already=self._already,
             serial=self._serial,
@@ -241,6 +261,7 @@ class Frames:
 
         twin = copy(self)
         twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
+        twin._listed = self._listed.copy() if self._listed else None
         twin._flapping, twin._lock = self._flapping.copy(), Lock()
         return twin
 

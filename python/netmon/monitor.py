@@ -48,7 +48,8 @@ class Monitor:
     at that many times real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read
     at once and empty intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each
     interface, in bytes; without it all share `BUFFER_BUDGET` by their traffic.
-    `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot.
+    `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot,
+    `connections` for a row of each connection, 1,000 at the most, see `Snapshot.connections`.
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
     `workers` is the number of threads that share
@@ -83,6 +84,7 @@ class Monitor:
         buffer_size: int | None = None,
         promiscuous: bool = True,
         exchanges: bool = False,
+        connections: bool = False,
         decode_tunnels: bool = False,
         count_copies: bool = False,
         response_timeout: float = 3600.0,
@@ -107,6 +109,7 @@ class Monitor:
             client_ipv6_prefix=client_ipv6_prefix,
             timeout=timeout,
             exchanges=exchanges,
+            connections=connections,
             decode_tunnels=decode_tunnels,
             count_copies=count_copies,
             response_timeout=response_timeout,

@@ -114,6 +114,7 @@ class Settings(NamedTuple):
     force: bool = False
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
+    connections: bool = False
     color: Literal["auto", "always", "never"] = "auto"
     theme: Literal["auto", "dark", "light", "palette", "none"] = "auto"
     ascii: bool = False
@@ -207,6 +208,7 @@ OPTIONS = (
     Option("force", OUTPUT, "--force", "", "replace a file of -o that is there already"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
+    Option("connections", OUTPUT, "--connections", "", "list connections in JSON, 1,000 of an interval at the most"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
     Option(
         "theme",

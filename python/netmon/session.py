@@ -63,9 +63,7 @@ def run(
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
         on_screen = keys is not None
-        monitor = monitor or _monitor(
-            settings, filter, plays=not on_screen, exchanges=settings.requests or on_screen, once=once
-        )
+        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         closing.push(session.tell)
         closing.callback(monitor.close)
@@ -205,7 +203,8 @@ class Session:
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
         window = float("inf") if whole_file else float(settings.window)
-        self._frames = Frames(window, self._rules, keeps_exchanges=True, already=self._already)
+        keeps = {"keeps_exchanges": True, "keeps_connections": not settings.connections}
+        self._frames = Frames(window, self._rules, **keeps, already=self._already)
         self._notes = deque(maxlen=NOTES)
         display: Display | None = None
         is_stopped = False
@@ -347,28 +346,27 @@ class Session:
             self._say("".join(lines))
 
 
-def _monitor(settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, once: bool) -> Monitor:
+def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
     """The capture; on the screen a player sees to the speed of a file, and live there is none.
 
+    A screen has exchanges and connections listed.
     Live, one window ends by the clock, in the middle of an interval; of a file by packet time.
     """
     limits = (settings.timeout, settings.window if once and not settings.read else None)
     timeout = min((limit for limit in limits if limit is not None), default=None)
     try:
-        return _made(settings, default_filter, plays=plays, exchanges=exchanges, timeout=timeout)
+        return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is no text; only the names of files need be none") from error
     except ValueError as error:  # from here on, none is a matter of usage
         raise ConfigError(str(error)) from error
 
 
-def _made(
-    settings: Settings, default_filter: str | None, *, plays: bool, exchanges: bool, timeout: float | None
-) -> Monitor:
+def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
     return Monitor(
         settings.interfaces,
         read=settings.read,
-        speed=settings.speed if plays and settings.read else None,
+        speed=settings.speed if settings.read and not on_screen else None,
         interval=settings.interval,
         timeout=timeout,
         filter=settings.filter or default_filter,
@@ -380,7 +378,8 @@ def _made(
         snaplen=settings.snaplen,
         buffer_size=settings.buffer_size,
         promiscuous=settings.promiscuous,
-        exchanges=exchanges,
+        exchanges=settings.requests or on_screen,
+        connections=settings.connections or on_screen,
         decode_tunnels=settings.decode_tunnels,
         count_copies=settings.count_copies,
         response_timeout=settings.response_timeout,

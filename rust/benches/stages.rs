@@ -8,7 +8,7 @@ mod traffic;
 use std::hint::black_box;
 
 use _core::capture::file::CaptureFile;
-use _core::pipeline::aggregate::{self, Aggregate};
+use _core::pipeline::aggregate::{self, Aggregate, Tracked};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sides, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
@@ -259,7 +259,7 @@ fn aggregation(criterion: &mut Criterion) {
                 }
                 aggregate
             },
-            |mut aggregate| aggregate.close(Timestamp(0), Timestamp(SECOND), 0, Losses::default()),
+            |mut aggregate| aggregate.close(Timestamp(0), Timestamp(SECOND), Tracked::default(), Losses::default()),
             BatchSize::SmallInput,
         );
     });

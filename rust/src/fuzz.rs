@@ -19,11 +19,19 @@ use crate::pipeline::{Pipeline, Settings};
 
 /// Limits so tight that every way to overflow is taken.
 fn tight() -> Settings {
-    let limits =
-        aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, clients: 2, exchanges: 2, buckets: 20 };
+    let limits = aggregate::Limits {
+        hosts: 2,
+        sections_per_host: 2,
+        sections: 3,
+        clients: 2,
+        exchanges: 2,
+        connections: 2,
+        buckets: 20,
+    };
     Settings {
         aggregate: aggregate::Settings {
             exchanges: true,
+            connections: true,
             client_from: ClientFrom::Proxy,
             client_ipv6_prefix: 64,
             limits,
@@ -140,5 +148,5 @@ pub fn stream(mut data: &[u8]) {
         stage.finished(&flow, &mut connection, direction, ts);
     }
     stage.ended(&flow, connection);
-    check(&aggregate.close(Timestamp(0), Timestamp(SECOND), 0, flow::Losses::default()));
+    check(&aggregate.close(Timestamp(0), Timestamp(SECOND), aggregate::Tracked::default(), flow::Losses::default()));
 }

@@ -25,7 +25,7 @@ pub mod snapshot;
 mod steps;
 pub mod tls;
 
-use aggregate::{Aggregate, Ticket};
+use aggregate::{Aggregate, Ticket, Tracked};
 use clock::Clock;
 use decode::{Segment, Undecoded};
 use exchange::{Exchanges, Shared, Talk};
@@ -91,11 +91,11 @@ struct Stages {
 impl Pipeline {
     /// An empty pipeline.
     pub fn new(settings: Settings) -> Self {
-        let stages = Stages {
-            flows: Flows::new(settings.flows, settings.reassembly),
-            exchanges: Shared::default(),
-            aggregate: Aggregate::new(settings.aggregate),
-        };
+        let mut flows = Flows::new(settings.flows, settings.reassembly);
+        if settings.aggregate.connections {
+            flows.watch();
+        }
+        let stages = Stages { flows, exchanges: Shared::default(), aggregate: Aggregate::new(settings.aggregate) };
         Self {
             clock: Clock::default(),
             intake: Intake::new(settings.defragment, settings.tunnels, settings.nat),
@@ -192,8 +192,10 @@ impl Pipeline {
     pub fn close(&mut self, start: Timestamp, end: Timestamp) -> Snapshot {
         let incomplete = self.intake.take_dropped();
         self.add_incomplete(incomplete);
-        let losses = self.stages.flows.take_losses();
-        self.stages.aggregate.close(start, end, self.stages.flows.len(), losses)
+        let Stages { flows, exchanges, aggregate } = &mut self.stages;
+        flows.list(end, &mut Exchanges { sink: aggregate, shared: exchanges });
+        let losses = flows.take_losses();
+        aggregate.close(start, end, Tracked { all: flows.len(), open: flows.take_open() }, losses)
     }
 }
 

@@ -68,7 +68,7 @@ mod _core {
     #[pymodule_export]
     use super::ranking::{ClientRanking, HostRanking, PathRanking, SectionRanking, Standing};
     #[pymodule_export]
-    use super::rows::{Capture, Client, Exchange, Histogram, Host, Interface, Section, Tcp};
+    use super::rows::{Capture, Client, Connection, Exchange, Histogram, Host, Interface, Section, Tcp};
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]

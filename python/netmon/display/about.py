@@ -123,6 +123,11 @@ def rules(view: View, width: int, height: int) -> list[Line]:
     return [canvas.fit(line, width) for line in lines[:height]]
 
 
+def health(view: View, width: int) -> Line:
+    """How the connections of the window fare, all of them, in one line."""
+    return canvas.fit(_health(view.frame.window.tcp, width), width) if view.frame else []
+
+
 def kept(view: View, width: int) -> Line:
     """How much of all exchanges the list has."""
     if view.frame is None:

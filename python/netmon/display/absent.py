@@ -27,6 +27,7 @@ def _why(view: View, panel: Panel) -> list[Line]:
     frame = view.frame
     has_hosts = frame is not None and frame.window.host_count > 0
     has_rows = has_hosts or panel in (Panel.ALERTS, Panel.INTERFACES, Panel.INTERFACE_QUALITY)
+    has_rows = has_rows or (panel is Panel.CONNECTIONS and frame is not None and bool(frame.connections))
     if has_rows and view.typed and (panel is not Panel.SECTIONS or view.place.host):
         again: Line = [("class:dim", "   Esc shows all again.")]
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
@@ -47,6 +48,7 @@ def _words(panel: Panel, frame: Frame) -> str:
 LONGER = "; w makes it longer"
 
 _WORDS = {
+    Panel.CONNECTIONS: "No connection in this window.",
     Panel.REQUESTS: "No exchange kept: none was answered lately.",
     Panel.SLOWEST: "No exchange kept: none was answered lately, or slower ones took its place.",
     Panel.OF_CLIENT: "No exchange of this client kept: none was answered lately.",

@@ -46,6 +46,8 @@ class Column(NamedTuple):
     shows_zero: bool = False
     is_share: bool = False
     """Of all requests of the window."""
+    style_of: Callable[[float], str] | None = None
+    """The style of a value, in place of `style`."""
     is_hidden: bool = False
     """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
     key: str = ""
@@ -171,6 +173,45 @@ EXCHANGE = (
 )
 
 
+STATES = {
+    "open": "class:ok",
+    "opening": "class:dim",
+    "closed": "class:dim",
+    "reset": "class:warn",
+    "refused": "class:bad",
+}
+"""The states of a connection, in the order of their sorting, and their styles."""
+
+_STATES, _STATE_STYLES = tuple(STATES), tuple(STATES.values())
+
+
+def _age(seconds: float, width: int) -> str:
+    """The larger one of two units, where both take too much room."""
+    text = fmt.duration(seconds)
+    return text if len(text) <= width else " ".join(text.split()[:2])
+
+
+CONNECTION = (
+    Column(
+        "state",
+        8,
+        3,
+        lambda connection: _STATES.index(connection.state),
+        lambda n, _: _STATES[int(n)],
+        shows_zero=True,
+        style_of=lambda n: _STATE_STYLES[int(n)],
+    ),
+    Column("age", 6, 0, lambda c: c.age, _age, shows_zero=True),
+    Column("RTT", 7, 1, lambda c: c.rtt, _time, "class:strong", shows_zero=True),
+    Column("resent", 6, 2, lambda c: c.retransmitted, style="class:warn"),
+    Column("bytes", 8, 4, lambda c: c.bytes_to_server + c.bytes_to_client, _bytes),
+    Column("to server", 9, 7, lambda c: c.bytes_to_server, _bytes, "class:dim"),
+    Column("to client", 9, 6, lambda c: c.bytes_to_client, _bytes, "class:dim"),
+    Column("requests", 8, 5, lambda c: c.requests),
+    Column("segments", 8, 8, lambda c: c.segments, style="class:dim", is_hidden=True),
+)
+
+
 WIDEST = 44
 """Columns of a name at the most: further away, a figure is hard to bring together with its row."""
 
@@ -223,7 +264,8 @@ def cells(
         if value is None:
             text, style = "", ""
         elif value or column.shows_zero:
-            text, style = column.show(value, column.width), column.style
+            text = column.show(value, column.width)
+            style = column.style_of(value) if column.style_of else column.style
         else:
             text, style = glyphs.none, "class:dim"
         if column.title == "status":

@@ -36,6 +36,10 @@ NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
         )
         for panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT)
     },
+    Panel.CONNECTIONS: tuple(
+        (name, lambda row, name=name: getattr(row, name))  # type: ignore[misc]
+        for name in ("client", "server", "host", "protocol", "interface", "state", "opened")
+    ),
     Panel.ALERTS: (
         ("state", lambda alert: alert.state),
         ("at", lambda alert: alert.at),
@@ -55,8 +59,9 @@ def document(view: View, panel: Panel) -> str:
     writer = csv.writer(text, lineterminator="\n")
     spec = SPECS[panel]
     names = NAMES.get(panel, (("name", spec.name),))
-    columns = [column for column in spec.columns if not column.is_share]
-    writer.writerow([*(title for title, _ in names), *(_header(column.title) for column in columns)])
+    titles = [title for title, _ in names]
+    columns = [column for column in spec.columns if not column.is_share and column.title not in titles]
+    writer.writerow([*titles, *(_header(column.title) for column in columns)])
     for row in _every(view, panel):
         writer.writerow([*(_safe(value(row)) for _, value in names), *(column.value(row) for column in columns)])
     return text.getvalue()

@@ -14,7 +14,7 @@ from netmon._core import Matching
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netmon._core import Interface
+    from netmon._core import Connection, Interface
     from netmon.alerts import Alert
     from netmon.frames import Frame
 
@@ -37,6 +37,16 @@ def interfaces(frame: Frame, pattern: str, rows: Iterable[Interface]) -> list[In
 def alerts(pattern: str, rows: Iterable[Alert]) -> list[Alert]:
     wanted = Matching(pattern)
     return [row for row in rows if wanted.admits(_alert(row))]
+
+
+def connections(pattern: str, rows: Iterable[Connection]) -> list[Connection]:
+    wanted = Matching(pattern)
+    return [row for row in rows if wanted.admits(_connection(row))] if pattern else list(rows)
+
+
+def _connection(row: Connection) -> dict[str, str]:
+    words = f"{row.server} {row.protocol} {row.state}"
+    return {"client": row.client, "host": row.host, "interface": row.interface, "": words}
 
 
 def _interface(row: Interface) -> dict[str, str]:

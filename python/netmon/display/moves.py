@@ -9,6 +9,8 @@ from netmon.display.specs import SPECS, letters, titles
 from netmon.display.view import PANELS, VIEWS, Last, Page, Panel, Place, Sort, View
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from netmon.display.ranked import Rows
 
 PAGE = 10
@@ -89,18 +91,51 @@ def entered(view: View) -> View:
 
 def _inside(view: View, panel: Panel, row: Any) -> Place | None:
     """Where Enter on a row of a panel leads."""
-    here = view.place
-    if panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
-        return Place(Page.INTERFACE, Panel.INTERFACE_HOSTS, interface=row.name)
-    if panel in (Panel.HOSTS, Panel.INTERFACE_HOSTS, Panel.HOST_QUALITY):
-        return Place(Page.HOST, Panel.SECTIONS, here.interface, row.name)
-    if panel in (Panel.SECTIONS, Panel.ALL_SECTIONS):
-        return Place(Page.SECTION, Panel.SLOWEST, here.interface, row.host, row.path)
-    if panel is Panel.CLIENTS:
-        return Place(Page.CLIENT, Panel.OF_CLIENT, client=row.address)
-    if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT) and view.page is not Page.EXCHANGE:
-        return Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
-    return None
+    way = _WAYS.get(panel)
+    return way(view, row) if way else None
+
+
+def _interface(_view: View, row: Any) -> Place:
+    return Place(Page.INTERFACE, Panel.INTERFACE_HOSTS, interface=row.name)
+
+
+def _host(view: View, row: Any) -> Place:
+    return Place(Page.HOST, Panel.SECTIONS, view.place.interface, row.name)
+
+
+def _section(view: View, row: Any) -> Place:
+    return Place(Page.SECTION, Panel.SLOWEST, view.place.interface, row.host, row.path)
+
+
+def _client(_view: View, row: Any) -> Place:
+    return Place(Page.CLIENT, Panel.OF_CLIENT, client=row.address)
+
+
+def _exchange(view: View, row: Any) -> Place | None:
+    is_there = view.page is Page.EXCHANGE
+    return None if is_there else Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
+
+
+def _connection(view: View, row: Any) -> Place | None:
+    """What a TLS client names is no host that requests are counted for."""
+    is_counted = view.frame is not None and view.frame.window.host(row.host) is not None
+    return Place(Page.HOST, Panel.SECTIONS, row.interface, row.host) if is_counted else None
+
+
+_WAYS: Mapping[Panel, Callable[[View, Any], Place | None]] = {
+    Panel.INTERFACES: _interface,
+    Panel.INTERFACE_QUALITY: _interface,
+    Panel.HOSTS: _host,
+    Panel.INTERFACE_HOSTS: _host,
+    Panel.HOST_QUALITY: _host,
+    Panel.SECTIONS: _section,
+    Panel.ALL_SECTIONS: _section,
+    Panel.CLIENTS: _client,
+    Panel.REQUESTS: _exchange,
+    Panel.SLOWEST: _exchange,
+    Panel.OF_CLIENT: _exchange,
+    Panel.CONNECTIONS: _connection,
+}
 
 
 def left(view: View) -> View:

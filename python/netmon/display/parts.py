@@ -70,7 +70,7 @@ def _rows(n: int) -> Callable[[View], int]:
 
 
 TITLE, RATES, CAPTURE, ALERT, TRAFFIC, TABS, FOOTER = "title", "rates", "capture", "alert", "traffic", "tabs", "footer"
-RULES, KEPT, STATUSES, TIMELINE = "rules", "kept", "statuses", "timeline"
+RULES, KEPT, HEALTH, STATUSES, TIMELINE = "rules", "kept", "health", "statuses", "timeline"
 ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "about section"
 ABOUT_CLIENT = "about client"
 
@@ -91,6 +91,7 @@ PARTS: Mapping[str, Part] = {
     FOOTER: _line(footer),
     RULES: Part(about.rules, most=_rules, columns=24),
     KEPT: _line(about.kept, columns=30),
+    HEALTH: _line(about.health, columns=30),
     STATUSES: Part(charts.statuses, most=_rows(5), columns=36),
     TIMELINE: Part(timeline, most=_rows(14), columns=16),
     ABOUT_INTERFACE: Part(about.about_interface, most=_rows(3), columns=24),
@@ -102,6 +103,7 @@ PARTS: Mapping[str, Part] = {
     Panel.ALL_SECTIONS.value: _table(Panel.ALL_SECTIONS, 60),
     Panel.INTERFACES.value: _table(Panel.INTERFACES, 50, _interfaces),
     Panel.INTERFACE_HOSTS.value: _table(Panel.INTERFACE_HOSTS, 50),
+    Panel.CONNECTIONS.value: _table(Panel.CONNECTIONS, 60),
     Panel.INTERFACE_QUALITY.value: _table(Panel.INTERFACE_QUALITY, 50, _interfaces),
     Panel.HOST_QUALITY.value: _table(Panel.HOST_QUALITY, 50),
     Panel.REQUESTS.value: _table(Panel.REQUESTS, 50),
@@ -148,7 +150,14 @@ STEPS: Mapping[Page, Steps] = {
     ),
     Page.SECTIONS: (_of(Panel.ALL_SECTIONS, 3), _of(Panel.SLOWEST, 3), *LAST, _of(Panel.SLOWEST, 5), (AIR, 5)),
     Page.INTERFACES: (_of(Panel.INTERFACES, 2), _of(Panel.INTERFACE_HOSTS, 2), (TITLE, 1), (AIR, 5)),
-    Page.CONNECTIONS: (_of(Panel.HOST_QUALITY, 2), _of(Panel.INTERFACE_QUALITY, 2), *LAST, (AIR, 5)),
+    Page.CONNECTIONS: (
+        (HEALTH, 1),
+        *LAST,
+        _of(Panel.HOST_QUALITY, 4),
+        _of(Panel.INTERFACE_QUALITY, 3),
+        (AIR, 5),
+        _of(Panel.HOST_QUALITY, 7),
+    ),
     Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
     Page.ALERTS: ((RULES, 1), *LAST, (RULES, 8), (AIR, 5)),
     Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
@@ -198,7 +207,10 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
     ),
     Page.SECTIONS: ((1, _stack(Panel.ALL_SECTIONS, Panel.SLOWEST)),),
     Page.INTERFACES: ((1, _stack(Panel.INTERFACES, Panel.INTERFACE_HOSTS)),),
-    Page.CONNECTIONS: ((1, _stack(Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY)),),
+    Page.CONNECTIONS: (
+        (120, (*_stack(HEALTH, Panel.CONNECTIONS), (_of(Panel.INTERFACE_QUALITY, 50), _of(Panel.HOST_QUALITY, 50)))),
+        (1, _stack(HEALTH, Panel.CONNECTIONS, Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY)),
+    ),
     Page.REQUESTS: ((1, _stack(Panel.REQUESTS, KEPT)),),
     Page.ALERTS: ((1, _stack(RULES, Panel.ALERTS)),),
     Page.CLIENTS: ((1, _stack(Panel.CLIENTS, Panel.OF_CLIENT)),),

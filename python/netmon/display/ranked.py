@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon.display import columns, specs
+from netmon.display.matching import connections as matching_connections
 from netmon.display.matching import interfaces as matching_interfaces
 from netmon.display.matching import matching
 from netmon.display.view import Panel, Place, Sort
@@ -160,6 +161,16 @@ def clients(frame: Frame, order: Ordered, pattern: str) -> Rows:
 def interfaces(frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Rows:
     every = frame.window.interfaces or frame.snapshot.interfaces
     return _sorted(matching_interfaces(frame, pattern, every), panel, order)
+
+
+@lru_cache(maxsize=4)
+def connections(frame: Frame, off: frozenset[str], pattern: str, sort: Sort) -> Rows:
+    """Those that are listed, the newest first where a column says nothing."""
+    found = [one for one in reversed(frame.connections) if one.interface not in off]
+    column = specs.column(Panel.CONNECTIONS, sort)
+    meant = matching_connections(pattern, found)
+    weights = {id(row): value for row in meant if column and (value := column.value(row)) is not None}
+    return listed(_by_weight(meant, weights, id, sort), lambda one: (one.first_seen, one.client, one.server))
 
 
 @lru_cache(maxsize=2)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from netmon._core import Standing
 from netmon.display import matching, ranked
 from netmon.display.ranked import NOTHING, Ordered, Rows, listed
+from netmon.display.specs import SPECS
 from netmon.display.view import PANELS, Last, Page, Panel, Place, Stood, View
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
 
 def _may_stay(view: View, panel: Panel, last: Last) -> bool:
     """An alert that is held is written on, and what passed an interface that is off is not listed."""
-    if panel in (Panel.REQUESTS, Panel.SLOWEST):
+    if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.CONNECTIONS):
         return last.row.interface not in view.off
     return panel is not Panel.ALERTS
 
@@ -155,7 +156,7 @@ def _scope(view: View, panel: Panel) -> Any:
 
 def _now(view: View, panel: Panel, last: Last) -> Any:
     """The row as it is in the frame, though the filter leaves it out; None where it is quiet."""
-    if view.frame is None or panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT, Panel.ALERTS):
+    if view.frame is None or SPECS[panel].keeps:
         return None
     window = view.frame.window
     if panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
@@ -220,6 +221,10 @@ def _requests(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     return ranked.exchanges(frame, view.off, Place(), pattern, (panel, view.sort_of(panel)), within=False)
 
 
+def _connections(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
+    return ranked.connections(frame, view.off, pattern, view.sort_of(panel))
+
+
 def _slowest(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     scope, within = scope_of(view), view.place.host is not None
     about = Place(host=scope.host, section=scope.section)
@@ -232,6 +237,7 @@ _MAKERS: dict[Panel, Callable[[View, Frame, Panel, str], Rows]] = {
     Panel.ALL_SECTIONS: _sections,
     Panel.INTERFACES: _interfaces,
     Panel.INTERFACE_HOSTS: _interface_hosts,
+    Panel.CONNECTIONS: _connections,
     Panel.INTERFACE_QUALITY: _interfaces,
     Panel.HOST_QUALITY: _hosts,
     Panel.REQUESTS: _requests,

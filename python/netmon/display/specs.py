@@ -13,7 +13,7 @@ from netmon.display.view import Panel, Sort
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from netmon._core import Exchange, Interface, Point
+    from netmon._core import Connection, Exchange, Interface, Point
     from netmon.alerts import Alert
     from netmon.display.canvas import Line
 
@@ -36,9 +36,13 @@ class Spec(NamedTuple):
     trends: tuple[Callable[[Any], Callable[[Point], float]], ...] = ()
     trend_titles: tuple[str, ...] = ()
     stamp: Callable[[Any], float] | None = None
-    """The time of day before the name: a row is something that happened, and its figures stay."""
+    """The time of day before the name."""
     lead: Callable[[Any], str] | None = None
     """What stands before the name, and is never cut."""
+    room: int = 0
+    """Columns that the name keeps while there are figures to leave out, where that is more than usual."""
+    keeps: bool = False
+    """A row that is gone keeps its figures: it is something that happened."""
     narrow: int = 0
     """Columns at the most for name and figures while the table shares its page, so that there is room behind."""
 
@@ -59,6 +63,10 @@ def _item(style: str, what: str, n: int) -> Line:
     return [(style, what), ("class:dim", f": {fmt.count(n)}")]
 
 
+BETWEEN = 34
+"""Columns of two sides of a connection, one of them a name."""
+
+
 def protocols(interface: Interface) -> list[Line]:
     """Bytes by what the connections speak."""
     return [[("", name), ("class:dim", f": {fmt.scaled(n, 'B')}")] for name, n in interface.protocols.items()]
@@ -66,6 +74,21 @@ def protocols(interface: Interface) -> list[Line]:
 
 def client(exchange: Exchange) -> list[Line]:
     return [[("class:dim", exchange.client)], [("class:dim", f"on {fmt.source(exchange.interface)}")]]
+
+
+def _between(connection: Connection) -> str:
+    """Who talks to whom; a name says more than an address."""
+    return f"{connection.client} > {connection.host or connection.server}"
+
+
+def spoken(connection: Connection) -> list[Line]:
+    """What a connection speaks, and over what."""
+    words = [
+        connection.protocol,
+        connection.server if connection.host else "",
+        f"on {fmt.source(connection.interface)}",
+    ]
+    return [[("class:dim", word)] for word in words if word]
 
 
 def _host_hits(row: Any) -> Callable[[Point], float]:
@@ -108,6 +131,7 @@ _HOSTS = Spec("HOSTS", columns.HOST, lambda row: row.name, _ANSWERS, (_host_hits
 _TRAFFIC = ((_bits, _requests), ("bit/s", "requests/s"))
 _PROTOCOLS = (Behind("bytes by protocol", protocols),)
 _CLIENT = (Behind("client", client),)
+_SPOKEN = (Behind("protocol and server", spoken),)
 
 SPECS = {
     Panel.HOSTS: _HOSTS,
@@ -115,13 +139,16 @@ SPECS = {
     Panel.SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.path, _ANSWERS, narrow=49),
     Panel.ALL_SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.host + row.path, _ANSWERS),
     Panel.INTERFACES: Spec("INTERFACES", columns.INTERFACE, lambda row: fmt.source(row.name), _PROTOCOLS, *_TRAFFIC),
+    Panel.CONNECTIONS: Spec("CONNECTIONS", columns.CONNECTION, _between, _SPOKEN, room=BETWEEN, keeps=True),
     Panel.INTERFACE_QUALITY: Spec("INTERFACES", columns.INTERFACE_QUALITY, lambda row: fmt.source(row.name)),
     Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
-    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method),
-    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _section, _CLIENT, stamp=_at, lead=_method),
+    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method, keeps=True),
+    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _section, _CLIENT, stamp=_at, lead=_method, keeps=True),
     Panel.CLIENTS: Spec("CLIENTS", columns.CLIENT, lambda row: row.address, _ANSWERS),
-    Panel.OF_CLIENT: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method),
-    Panel.ALERTS: Spec("ALERTS", (), _alerted),
+    Panel.OF_CLIENT: Spec(
+        "REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method, keeps=True
+    ),
+    Panel.ALERTS: Spec("ALERTS", (), _alerted, keeps=True),
 }
 
 

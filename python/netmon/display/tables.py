@@ -52,7 +52,7 @@ class _Plan:
         trend = 0 if not spec.trends or width < 100 else 8 if width < 140 else 20
         self.figures: Sequence[Column]
         room = min(width - 1, spec.narrow) if shares_page else width - 1
-        least = _least(width, shares_page=bool(shares_page), stamps=spec.stamp is not None)
+        least = _least(spec, width, shares_page=bool(shares_page))
         least += STAMP * self.stamped
         self.figures, self.name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
         if panel is Panel.INTERFACES:  # few of them, so their past gets all the room there is
@@ -66,15 +66,17 @@ class _Plan:
 
 
 LEAST = ((70, 26, 26), (50, 20, 20), (30, 22, 12), (1, 10, 10))
-"""Columns that a name has before figures of little importance are shown, by the width from which: of requests, of
-others."""
+"""Columns that a name has before figures of little importance are shown, by the width from which: of what is two names
+or has a time of day before it, of others."""
 
 
-def _least(width: int, *, shares_page: bool, stamps: bool) -> int:
-    of_requests, of_others = next(row[1:] for row in LEAST if width >= row[0] or row is LEAST[-1])
-    if shares_page and width >= 50:
-        return LEAST[0][2]
-    return of_requests if stamps else of_others
+def _least(spec: Spec, width: int, *, shares_page: bool) -> int:
+    of_long, of_others = next(row[1:] for row in LEAST if width >= row[0] or row is LEAST[-1])
+    if width >= 50:
+        if shares_page:
+            return LEAST[0][2]
+        of_others = max(of_others, spec.room)
+    return of_long if spec.stamp or (spec.room and width < 50) else of_others
 
 
 def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
@@ -170,10 +172,7 @@ SHORTEST_NAME = 12
 
 def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
     """What the rows are, of which host or section, and how many."""
-    what, count = SPECS[panel].title, f" {fmt.count(rows.counted)}" if rows.counted else ""
-    all_rows = _all_rows(view, panel)
-    if all_rows is not None and view.filter:
-        return what, "", f" {fmt.count(rows.counted)} of {fmt.count(all_rows)}"
+    what, count = SPECS[panel].title, _counted(view, panel, rows)
     if panel not in PANELS[view.page]:
         of = " of all hosts" if panel is Panel.ALL_SECTIONS else ""
         return f"{what}{of}", "", f"{count}, see {_view_of(panel)}"
@@ -187,6 +186,25 @@ def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
         scope = scope_of(view)
         return what, fmt.sanitize(f"{scope.host}{scope.section or ''}") if scope.host else "", ""
     return f"{what} seen on it" if panel is Panel.INTERFACE_HOSTS else what, "", count
+
+
+def _counted(view: View, panel: Panel, rows: Rows) -> str:
+    """How many rows there are, and of how many a filter leaves them."""
+    if panel is Panel.CONNECTIONS:
+        return f" {_connections(view, rows)}"
+    all_rows = _all_rows(view, panel)
+    if all_rows is not None and view.filter:
+        return f" {fmt.count(rows.counted)} of {fmt.count(all_rows)}"
+    return f" {fmt.count(rows.counted)}" if rows.counted else ""
+
+
+def _connections(view: View, rows: Rows) -> str:
+    """How many of the open ones are listed, and how many that have ended."""
+    states = [row.state for row in rows.page(0, rows.total)]
+    listed, ended = states.count("open"), sum(state not in ("open", "opening") for state in states)
+    there = max(view.frame.snapshot.capture.open_connections if view.frame else 0, listed)
+    of = f" of {fmt.count(there)}" if there > listed else ""
+    return f"{fmt.count(listed)}{of} open, {fmt.count(ended)} ended"
 
 
 def _view_of(panel: Panel) -> int:
@@ -231,7 +249,7 @@ def _behind(spec: Spec, room: int) -> list[tuple[Behind, int]]:
 def _row(plan: _Plan, row: Any, selected: bool, is_quiet: bool = False) -> Line:
     view, spec, width = plan.view, plan.spec, plan.width
     marks, frame = view.glyphs, view.frame
-    is_quiet = is_quiet and not spec.stamp
+    is_quiet = is_quiet and not spec.keeps
     name, room = fmt.sanitize(spec.name(row)), plan.name - 2
     line: Line = [("", f" {marks.mark if selected else ' '} ")]
     if plan.stamped and spec.stamp:
@@ -241,7 +259,7 @@ def _row(plan: _Plan, row: Any, selected: bool, is_quiet: bool = False) -> Line:
         lead = spec.lead(row)
         line.append(("", lead))
         room -= fmt.width(lead)
-    state = getattr(row, "state", "")
+    state = row.state if plan.panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY) else ""
     if state:
         state = "off" if row.name in view.off else state
         name = fmt.fit(fmt.shorten(name, max(room - 5, 1), marks.dots), max(room - 5, 1))

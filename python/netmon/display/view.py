@@ -56,6 +56,7 @@ class Panel(Enum):
     ALL_SECTIONS = "all-sections"
     INTERFACES = "interfaces"
     INTERFACE_HOSTS = "interface-hosts"
+    CONNECTIONS = "connections"
     INTERFACE_QUALITY = "interface-connections"
     HOST_QUALITY = "host-connections"
     REQUESTS = "requests"
@@ -69,7 +70,7 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.HOSTS: (Panel.HOSTS, Panel.SECTIONS, Panel.ALERTS),
     Page.SECTIONS: (Panel.ALL_SECTIONS, Panel.SLOWEST),
     Page.INTERFACES: (Panel.INTERFACES, Panel.INTERFACE_HOSTS),
-    Page.CONNECTIONS: (Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY),
+    Page.CONNECTIONS: (Panel.CONNECTIONS, Panel.INTERFACE_QUALITY, Panel.HOST_QUALITY),
     Page.REQUESTS: (Panel.REQUESTS,),
     Page.ALERTS: (Panel.ALERTS,),
     Page.CLIENTS: (Panel.CLIENTS, Panel.OF_CLIENT),
@@ -113,13 +114,14 @@ class Sort(NamedTuple):
 SORTS: Mapping[Panel, Sort] = {
     Panel.ALL_SECTIONS: Sort("p95"),
     Panel.INTERFACES: Sort("bit/s"),
+    Panel.CONNECTIONS: Sort("state", is_reversed=True),
     Panel.INTERFACE_QUALITY: Sort("retr"),
     Panel.HOST_QUALITY: Sort("retr"),
     Panel.REQUESTS: Sort("time"),
     Panel.OF_CLIENT: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
-"""The order to begin with, where it is not by requests: what is slow or ill first."""
+"""The order to begin with, where it is not by requests: what is slow, ill or open first."""
 
 
 class Stood(NamedTuple):

@@ -14,20 +14,23 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::decode::{Direction, Endpoint, FlowKey, Undecoded};
-use super::exchange::{Exchange, Note, Request, Response, Sides, Sink};
-use super::flow::{Losses, Observation, Observed, Opening, Signs};
+use super::exchange::{Exchange, Listed, Note, Request, Response, Sides, Sink};
+use super::flow::{Losses, Observation, Observed, Opening, Signs, Told};
 use super::histogram::{Histogram, Sample, Sizes};
 use super::http::forwarded::Field;
 use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
-use super::snapshot::{self, Capture, Counts, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
+use super::snapshot::{self, Capture, Counts, Gauge, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
 use clients::{Clients, Group};
 use rows::Rows;
 
 /// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
 const ROLL_CALL: usize = 128;
+
+/// Connections gathered before some are chosen for the list: all that one interval hears of and looks at.
+const CONNECTIONS: usize = 4096;
 
 /// What to aggregate.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +39,8 @@ pub struct Settings {
     pub section_depth: usize,
     /// List exchanges.
     pub exchanges: bool,
+    /// List connections.
+    pub connections: bool,
     /// Who asks.
     pub client_from: ClientFrom,
     /// Proxies before the server whose word on their own client is believed.
@@ -62,6 +67,7 @@ impl Default for Settings {
         Self {
             section_depth: 1,
             exchanges: false,
+            connections: false,
             client_from: ClientFrom::Connection,
             trusted_proxies: 1,
             client_ipv6_prefix: 128,
@@ -75,6 +81,15 @@ impl Default for Settings {
 pub struct Ticket {
     row: rows::Ticket,
     client: clients::Place,
+}
+
+/// How many connections there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tracked {
+    /// Tracked.
+    pub all: usize,
+    /// Of these, those in use.
+    pub open: usize,
 }
 
 /// What an edge knows of an interface.
@@ -135,6 +150,9 @@ pub struct Aggregate {
     renamed: Vec<Port>,
     capture: Capture,
     exchanges: Vec<snapshot::Exchange>,
+    connections: Vec<snapshot::Connection>,
+    /// What was learnt of the connection at hand, where connections are listed.
+    told: Told,
     server_names: HashMap<String, u64>,
     /// The name being looked up; kept for its memory.
     host: Vec<u8>,
@@ -154,6 +172,8 @@ impl Aggregate {
             renamed: Vec::new(),
             capture: Capture::default(),
             exchanges: Vec::new(),
+            connections: Vec::new(),
+            told: Told::default(),
             server_names: HashMap::new(),
             host: Vec::new(),
             path: Vec::new(),
@@ -255,14 +275,15 @@ impl Aggregate {
     }
 
     /// Closes the interval `[start, end)`: everything counted since the last call.
-    pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: usize, losses: Losses) -> Snapshot {
+    pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: Tracked, losses: Losses) -> Snapshot {
         self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, self.settings.limits.exchanges);
         let mut capture = std::mem::take(&mut self.capture);
         self.buckets = 0;
         capture.gaps += losses.gaps;
         capture.gap_bytes += losses.gap_bytes;
         capture.flows_evicted += losses.flows_evicted;
-        (capture.flows.at, capture.flows.value) = (end, flows as u64);
+        capture.flows = Gauge { at: end, value: flows.all as u64 };
+        capture.open_connections = Gauge { at: end, value: flows.open as u64 };
         let ports = &mut self.ports;
         let hosts = self.rows.take(&mut capture, |interface, tcp| {
             // One is made for every interface that a packet came from.
@@ -278,6 +299,7 @@ impl Aggregate {
             capture,
             server_names: self.take_server_names(),
             exchanges: std::mem::take(&mut self.exchanges),
+            connections: self.take_connections(),
             ..Snapshot::default()
         };
         hosts.iter().for_each(|host| snapshot.counts.merge(&host.counts));
@@ -316,6 +338,13 @@ impl Aggregate {
         self.clients.each_histogram(&mut look);
         let ports = self.ports.iter_mut().chain(&mut self.renamed);
         ports.flat_map(|port| port.tcp.histograms_mut()).for_each(look);
+    }
+
+    fn take_connections(&mut self) -> Vec<snapshot::Connection> {
+        let mut connections = std::mem::take(&mut self.connections);
+        snapshot::keep(&mut connections, self.settings.limits.connections);
+        snapshot::sort_connections(&mut connections);
+        connections
     }
 
     fn take_server_names(&mut self) -> Vec<ServerName> {
@@ -512,6 +541,7 @@ impl Sink for Aggregate {
         };
         count(self.rows.hit(row));
         count(self.clients.counts(client));
+        self.told.requests = self.told.requests.wrapping_add(1);
         Ticket { row, client }
     }
 
@@ -601,6 +631,9 @@ impl Sink for Aggregate {
         let is_full = self.server_names.len() >= self.settings.limits.hosts;
         let key = if is_full && !self.server_names.contains_key(&*name) { snapshot::OTHER } else { &name };
         *self.server_names.entry_ref(key).or_default() += 1;
+        if self.settings.connections {
+            self.told.server_name = Some((&*name).into());
+        }
     }
 
     fn note(&mut self, note: Note) {
@@ -614,5 +647,39 @@ impl Sink for Aggregate {
             Note::TruncatedHead => capture.truncated_heads += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
         }
+    }
+
+    fn told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
+    }
+
+    fn connection(&mut self, listed: &Listed<'_, Ticket>) {
+        let most = self.settings.limits.connections;
+        if self.connections.len() >= 2 * most.max(CONNECTIONS) {
+            // Now and then, since it looks at all of them.
+            snapshot::keep(&mut self.connections, most);
+        }
+        let &Listed { interface, ends: [client, server], client: side, protocol, ticket, watched } = listed;
+        let record = watched.record;
+        let interface = self.ports.get(usize::from(interface.0).min(InterfaceId::MOST));
+        let host = ticket.and_then(|ticket| self.rows.host_name(ticket.row));
+        self.connections.push(snapshot::Connection {
+            first_seen: record.first_seen,
+            client,
+            server,
+            interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
+            last_seen: watched.last_seen,
+            segments: record.segments.into(),
+            age: watched.age,
+            opened: record.is_opened.then_some(record.first_seen),
+            state: watched.stage,
+            protocol,
+            host: host.or_else(|| watched.server_name.cloned()).unwrap_or_else(|| "".into()),
+            bytes_to_server: record.bytes[side as usize],
+            bytes_to_client: record.bytes[side.reverse() as usize],
+            retransmitted: record.retransmitted.into(),
+            requests: record.requests.into(),
+            rtt: record.rtt(),
+        });
     }
 }

@@ -12,7 +12,7 @@ mod talk;
 use std::net::Ipv6Addr;
 
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening};
+use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening, Told, Watched};
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
@@ -108,6 +108,23 @@ pub struct Exchange {
     pub retransmitted: u16,
 }
 
+/// A connection for the list of an interval, as far as its messages tell.
+#[derive(Debug)]
+pub struct Listed<'a, K> {
+    /// Where it was first seen.
+    pub interface: InterfaceId,
+    /// The addresses and ports of the client and of the server.
+    pub ends: [Endpoint; 2],
+    /// The direction in which the client sends.
+    pub client: Direction,
+    /// What it speaks, once that is known.
+    pub protocol: Option<Protocol>,
+    /// Of its newest request.
+    pub ticket: Option<K>,
+    /// What its segments told.
+    pub watched: &'a Watched<'a>,
+}
+
 /// Something to count that belongs to no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -154,6 +171,12 @@ pub trait Sink {
     fn server_name(&mut self, name: &[u8]);
     /// Something else to count.
     fn note(&mut self, note: Note);
+    /// What was learnt since last asked of the connection at hand, where connections are watched.
+    fn told(&mut self) -> Told {
+        Told::default()
+    }
+    /// A connection for the list of the interval.
+    fn connection(&mut self, _listed: &Listed<'_, Self::Ticket>) {}
 }
 
 /// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
@@ -205,12 +228,7 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
 
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {
         let Known { protocol, client, ticket } = state.known();
-        let direction = segment.direction;
-        let from_client = match client.or(flow.opener) {
-            Some(client) => direction == client,
-            // Joined midway: servers have the lower port.
-            None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
-        };
+        let from_client = is_client(flow, client, segment.direction);
         self.sink.observe(ticket, segment, from_client);
         protocol
     }
@@ -224,6 +242,27 @@ impl<S: Sink> Consumer for Exchanges<'_, S> {
         self.shared.watch(&mut open, |open| open.give_up(flow, self.sink));
         self.shared.put_back(open);
         self.sink.ended(&flow.key);
+    }
+
+    fn told(&mut self) -> Told {
+        self.sink.told()
+    }
+
+    fn listed(&mut self, flow: &FlowInfo, state: &Self::State, watched: &Watched<'_>) {
+        let Known { protocol, client, ticket } = state.known();
+        let client = if is_client(flow, client, Direction::Up) { Direction::Up } else { Direction::Down };
+        let ends = [client, client.reverse()].map(|side| flow.key.sender(side));
+        self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, watched });
+    }
+}
+
+/// The sender of `direction` is the client, whose requests go in the direction of `client` if that is known.
+#[inline]
+fn is_client(flow: &FlowInfo, client: Option<Direction>, direction: Direction) -> bool {
+    match client.or(flow.opener) {
+        Some(client) => direction == client,
+        // Joined midway: servers have the lower port.
+        None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
     }
 }
 

@@ -11,10 +11,12 @@ mod lanes;
 mod opening;
 mod quality;
 mod table;
+mod watch;
 
 pub use opening::Opening;
 pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};
+pub use watch::{Stage, Told, Watched};
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -22,9 +24,11 @@ use std::hint::black_box;
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
+use crate::pipeline::steps;
 use connection::Flow;
 use ended::Ended;
 use table::{Phase, Table};
+use watch::Watch;
 
 /// How long bytes that the receiver has acknowledged may still come: packets captured late, or by a clock that is behind.
 const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
@@ -48,6 +52,12 @@ pub trait Consumer {
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Self::Verdict;
     /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
     fn ended(&mut self, flow: &FlowInfo, state: Self::State);
+    /// What was learnt of the connection at hand since last asked; asked where connections are watched.
+    fn told(&mut self) -> Told {
+        Told::default()
+    }
+    /// A connection for the list of the interval that is being closed, or that it left.
+    fn listed(&mut self, _flow: &FlowInfo, _state: &Self::State, _watched: &Watched<'_>) {}
 }
 
 /// What identifies a connection to its consumer.
@@ -102,6 +112,10 @@ pub struct Flows<T> {
     /// Connections in other lanes than the first, see `lanes`.
     twins: usize,
     now: Timestamp,
+    /// Where somebody asked for a list.
+    watch: Option<Box<Watch>>,
+    /// Connections that were in use when the capture ended.
+    left_open: usize,
 }
 
 /// Losses since last asked.
@@ -126,12 +140,28 @@ impl<T: Default> Flows<T> {
             ended: Ended::default(),
             twins: 0,
             now: Timestamp(i64::MIN),
+            watch: None,
+            left_open: 0,
         }
+    }
+
+    /// Remembers of each connection what a list says, from now on; see [`Self::list`].
+    pub fn watch(&mut self) {
+        self.watch = Some(Box::default());
     }
 
     /// Connections being tracked.
     pub fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Connections in use, and those that were when [`Self::finish`] ended them, once.
+    pub fn take_open(&mut self) -> usize {
+        std::mem::take(&mut self.left_open) + self.open()
+    }
+
+    fn open(&self) -> usize {
+        [Phase::Open, Phase::Waiting].into_iter().map(|phase| self.table.count(phase)).sum()
     }
 
     /// None is.
@@ -143,7 +173,8 @@ impl<T: Default> Flows<T> {
     pub fn restart(&mut self) {
         let evicted = self.evicted + self.len() as u64;
         let fresh = Self::new(self.table.limits(), self.budget.restarted());
-        *self = Self { evicted, now: self.now, ..fresh };
+        let watch = self.watch.take().map(|_| Box::default());
+        *self = Self { evicted, now: self.now, watch, ..fresh };
     }
 
     /// Takes the losses counted since the last call.
@@ -208,7 +239,7 @@ impl<T: Default> Flows<T> {
         }
         if found.is_none() && (is_syn || segment.payload_wire_len > 0) && !self.ended.has(hash, segment) {
             let phase = if is_syn { Phase::HalfOpen } else { Phase::Open };
-            let id = self.open(hash, segment, phase, consumer);
+            let id = self.begin(hash, segment, phase, consumer);
             return self.advance(id, is_syn, segment, consumer);
         }
         self.advance(found?, false, segment, consumer)
@@ -234,17 +265,44 @@ impl<T: Default> Flows<T> {
         }
     }
 
+    /// Lists the connections that this interval heard of, and of those that were silent the ones that spoke last: each once,
+    /// and bounded in number. The next interval begins.
+    pub fn list<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
+        let Some(mut watch) = self.watch.take() else { return };
+        let heard = watch.take_heard();
+        let silent =
+            [Phase::Open, Phase::Waiting].into_iter().flat_map(|phase| self.table.newest(phase).take(watch::SILENT));
+        let silent = silent.filter(|id| !watch.has_heard(id.slot()));
+        for id in heard.iter().filter_map(|&slot| self.table.at(slot)).chain(silent) {
+            steps::add(1);
+            if let Some(flow) = self.table.get(id)
+                && let Some(stage) = stage(self.table.phase(id))
+            {
+                let watched = watch.watched(id.slot(), stage, flow.last_seen, now);
+                consumer.listed(&flow.info, &flow.state, &watched);
+            }
+        }
+        watch.turn(heard);
+        self.watch = Some(watch);
+    }
+
     /// Ends every connection. What comes after that belongs to other ones.
     pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
+        self.list(self.now, consumer);
+        self.left_open += self.open();
+        if let Some(watch) = &mut self.watch {
+            watch.clear();
+        }
         self.holes.clear();
         self.twins = 0;
         for flow in self.table.take_all() {
             flow.end(&mut self.budget, consumer);
         }
+        consumer.told();
     }
 
     /// Makes a connection, or a candidate for one.
-    fn open<C: Consumer<State = T>>(
+    fn begin<C: Consumer<State = T>>(
         &mut self,
         hash: u64,
         segment: &Segment<'_>,
@@ -258,7 +316,11 @@ impl<T: Default> Flows<T> {
         let (hash, key) = self.free_lane(hash, &segment.key, phase == Phase::Candidate, consumer);
         let info = FlowInfo::new(key, segment.interface, opener(segment));
         let flow = Flow::new(info, segment, segment.ts.max(self.now));
-        self.table.insert(hash, phase, flow)
+        let id = self.table.insert(hash, phase, flow);
+        if let Some(watch) = &mut self.watch {
+            watch.open(id.slot(), segment.ts);
+        }
+        id
     }
 
     /// Takes a segment of a known connection, which it may have opened.
@@ -318,6 +380,9 @@ impl<T: Default> Flows<T> {
         let interface = if observation.signs.has(Signs::COUNTED) { segment.interface } else { flow.info.interface };
         let verdict = consumer.observed(&flow.info, &flow.state, &Observed { direction, interface, observation });
         flow.info.opening.note(direction, observation);
+        if let Some(watch) = &mut self.watch {
+            watch.see(id.slot(), segment, observation, consumer.told());
+        }
         if next != phase {
             self.table.enter(id, next);
         }
@@ -340,6 +405,9 @@ impl<T: Default> Flows<T> {
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, now, consumer);
         }
+        if let Some(watch) = &mut self.watch {
+            watch.learn(id.slot(), consumer.told());
+        }
         flow.is_watched = flow.has_hole();
         if flow.is_watched {
             self.holes.push_back((id, now.plus(ACKNOWLEDGED_PATIENCE)));
@@ -347,14 +415,35 @@ impl<T: Default> Flows<T> {
     }
 
     fn end<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
-        let is_candidate = self.table.phase(id) == Phase::Candidate;
+        let phase = self.table.phase(id);
         let Some(flow) = self.table.remove(id) else { return };
         self.twins -= usize::from(flow.info.key.lane > 0);
         let key = FlowKey { lane: 0, ..flow.info.key };
+        // Of a flood of SYNs nobody wants to see those that are pushed out.
+        if let Some(watch) = &self.watch
+            && let Some(stage) = stage(phase).filter(|&stage| stage != Stage::Opening)
+            && let Some(watched) = watch.parting(id.slot(), stage, flow.last_seen)
+        {
+            consumer.listed(&flow.info, &flow.state, &watched);
+        }
         let streams = flow.end(&mut self.budget, consumer);
-        if !is_candidate {
+        if self.watch.is_some() {
+            // What it held back tells nothing of the next one.
+            consumer.told();
+        }
+        if phase != Phase::Candidate {
             self.ended.remember(self.table.hash(&key), &streams);
         }
+    }
+}
+
+/// How a list says where a connection is. A candidate is no connection.
+fn stage(phase: Phase) -> Option<Stage> {
+    match phase {
+        Phase::Candidate => None,
+        Phase::HalfOpen => Some(Stage::Opening),
+        Phase::Open | Phase::Waiting => Some(Stage::Open),
+        Phase::Closing => Some(Stage::Closed),
     }
 }
 

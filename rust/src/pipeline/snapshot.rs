@@ -5,6 +5,7 @@
 //! [`Snapshot::folded`] does, and says so.
 
 mod binary;
+mod connections;
 mod fold;
 mod json;
 mod matching;
@@ -28,6 +29,7 @@ use super::histogram::Histogram;
 use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
 pub use binary::{Field, Unreadable, pack, unpack};
+pub use connections::{Connection, sort_connections};
 pub use matching::Matching;
 pub use point::Point;
 pub use rank::{Key, Ranking};
@@ -61,6 +63,8 @@ pub struct Limits {
     pub clients: usize,
     /// Exchanges listed, when they are asked for.
     pub exchanges: usize,
+    /// Connections listed, when they are asked for: more than anybody looks through.
+    pub connections: usize,
     /// Buckets of all histograms: 16 MB of counts, and 20 for each histogram of as many sections as there can be.
     /// Beyond, the scale of histograms is halved.
     pub buckets: usize,
@@ -74,6 +78,7 @@ impl Default for Limits {
             sections: 100_000,
             clients: 5_000,
             exchanges: 10_000,
+            connections: 1000,
             buckets: 1 << 22,
         }
     }
@@ -221,6 +226,8 @@ counters! {
     } and {
         /// Connections being tracked.
         flows: Gauge,
+        /// Of these, those in use: neither opening nor over.
+        open_connections: Gauge,
         /// How often the scale of the coarsest histogram was halved, for the budget of [`Limits::buckets`].
         histogram_halvings: Halvings,
         /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
@@ -441,6 +448,8 @@ pub struct Snapshot {
     pub server_names: Vec<ServerName>,
     /// By time.
     pub exchanges: Vec<Exchange>,
+    /// By time of their first segment, each once.
+    pub connections: Vec<Connection>,
 }
 
 /// An address that was told without a port. That of a client whose row was folded is not known any more.
@@ -489,6 +498,7 @@ impl Snapshot {
             self.exchanges.extend_from_slice(&other.exchanges);
             self.exchanges.sort();
         }
+        connections::merge_connections(&mut self.connections, &other.connections);
     }
 
     /// The merge of many.
@@ -507,11 +517,13 @@ impl Snapshot {
         let end = start.plus(length);
         let here = self.interfaces.iter().filter(|interface| interface.state != InterfaceState::Down);
         let still = |interface: &Interface| Interface { name: interface.name.clone(), at: end, ..Interface::default() };
-        let flows = Gauge { at: end, value: self.capture.flows.value };
+        let Capture { flows, open_connections, .. } = &self.capture;
+        let [flows, open_connections] = [flows, open_connections].map(|&gauge| Gauge { at: end, ..gauge });
         Self {
             span: Some((start, end)),
             interfaces: here.map(still).collect(),
-            capture: Capture { flows, ..Capture::default() },
+            capture: Capture { flows, open_connections, ..Capture::default() },
+            connections: self.connections.iter().filter_map(|one| one.still_open(length)).collect(),
             ..Self::default()
         }
     }
@@ -520,7 +532,7 @@ impl Snapshot {
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
         let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
-        tables + self.server_names.len() + self.exchanges.len()
+        tables + self.server_names.len() + self.exchanges.len() + self.connections.len()
     }
 
     /// Position of the host of this name.

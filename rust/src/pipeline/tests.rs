@@ -3,6 +3,7 @@
 mod blind;
 mod copies;
 pub mod forge;
+mod listed;
 mod secrets;
 
 use super::histogram::Histogram;

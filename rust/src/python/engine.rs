@@ -107,7 +107,8 @@ impl Engine {
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
-        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
+        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
+        decode_tunnels = false, count_copies = false,
         response_timeout = 3600.0, workers = Whole(1),
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
@@ -127,6 +128,7 @@ impl Engine {
         client_ipv6_prefix: Whole,
         timeout: Option<f64>,
         exchanges: bool,
+        connections: bool,
         decode_tunnels: bool,
         count_copies: bool,
         response_timeout: f64,
@@ -144,6 +146,7 @@ impl Engine {
         let aggregate = aggregate::Settings {
             section_depth,
             exchanges,
+            connections,
             client_from: client_from.map_or(Ok(ClientFrom::Connection), parse_client_from)?,
             trusted_proxies: trusted_proxies.within("trusted_proxies", 1, u32::MAX)? as usize,
             client_ipv6_prefix: client_ipv6_prefix.within("client_ipv6_prefix", 1, 128)? as u8,

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
-use super::rows::{Capture, Client, Exchange, Histogram, Host, Interface, Section, Tcp};
+use super::rows::{Capture, Client, Connection, Exchange, Histogram, Host, Interface, Section, Tcp};
 use super::snapshot::Snapshot;
 use crate::pipeline::snapshot::{self, Field};
 
@@ -39,6 +39,7 @@ pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<P
         "Interface" => Py::new(py, Interface(unpack(py, data)?))?.into_any(),
         "Tcp" => Py::new(py, Tcp(unpack(py, data)?))?.into_any(),
         "Capture" => Py::new(py, Capture(unpack(py, data)?))?.into_any(),
+        "Connection" => Py::new(py, Connection(unpack(py, data)?))?.into_any(),
         "Exchange" => Py::new(py, Exchange(unpack(py, data)?))?.into_any(),
         _ => return Err(PyValueError::new_err(format!("netmon has no class {class_:?}"))),
     })

@@ -354,6 +354,11 @@ counters!(
     fn flows(&self) -> u64 {
         self.0.flows.value
     }
+    /// Of `flows` those in use at the end of the snapshot: neither opening nor over.
+    #[getter]
+    fn open_connections(&self) -> u64 {
+        self.0.open_connections.value
+    }
     /// Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
     ///
     /// One that is upgraded counts for both.
@@ -617,6 +622,117 @@ counted!(Client {
         shown::client_table(&self.0)
     }
 });
+
+/// A connection, as it was at the end of its interval.
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Connection(pub snapshot::Connection);
+
+#[pymethods]
+impl Connection {
+    /// ``address:port`` of who opened it or asks, IPv6 addresses in brackets; where nobody did, the higher port.
+    #[getter]
+    fn client(&self) -> String {
+        self.0.client.to_string()
+    }
+    /// ``address:port`` of the other side.
+    #[getter]
+    fn server(&self) -> String {
+        self.0.server.to_string()
+    }
+    /// Where it was first seen.
+    #[getter]
+    fn interface(&self) -> &str {
+        &self.0.interface
+    }
+    /// What it speaks, as in `Capture.protocols`; empty while that is not known.
+    #[getter]
+    fn protocol(&self) -> &'static str {
+        self.0.protocol.map_or("", crate::pipeline::http::Protocol::name)
+    }
+    /// The host last asked for on it, as `Host.name`, or the server that a TLS client named; empty for neither.
+    #[getter]
+    fn host(&self) -> &str {
+        &self.0.host
+    }
+    /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or ``"refused"``.
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.0.state.name()
+    }
+    /// When it was opened; None when it was joined midway, or when its SYN was not seen.
+    #[getter]
+    fn opened(&self) -> Option<f64> {
+        self.0.opened.map(unix)
+    }
+    /// Its first segment that was seen.
+    #[getter]
+    fn first_seen(&self) -> f64 {
+        unix(self.0.first_seen)
+    }
+    /// Its last segment.
+    #[getter]
+    fn last_seen(&self) -> f64 {
+        unix(self.0.last_seen)
+    }
+    /// Seconds from its first segment to the end of the interval; of one that ended, to its last segment.
+    #[getter]
+    fn age(&self) -> f64 {
+        seconds(self.0.age)
+    }
+    /// Payload of TCP, without segments that were sent again.
+    #[getter]
+    fn bytes_to_server(&self) -> u64 {
+        self.0.bytes_to_server
+    }
+    /// As `bytes_to_server`.
+    #[getter]
+    fn bytes_to_client(&self) -> u64 {
+        self.0.bytes_to_client
+    }
+    /// Segments, each counted once however many interfaces it crosses.
+    #[getter]
+    fn segments(&self) -> u64 {
+        self.0.segments
+    }
+    /// Of these, those with data that was sent before.
+    #[getter]
+    fn retransmitted(&self) -> u64 {
+        self.0.retransmitted
+    }
+    /// `retransmitted` by `segments`; 0.0 of none.
+    #[getter]
+    fn retransmitted_share(&self) -> f64 {
+        self.0.retransmitted as f64 / self.0.segments.max(1) as f64
+    }
+    /// Heads of requests.
+    #[getter]
+    fn requests(&self) -> u64 {
+        self.0.requests
+    }
+    /// From the client to the server and back, the least that was measured, since the rest waited for an application
+    /// or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
+    #[getter]
+    fn rtt(&self) -> Option<f64> {
+        self.0.rtt.map(seconds)
+    }
+    /// The same object: it never changes.
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+    /// The same object: it never changes.
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'py>> {
+        kept::reduce(py, "Connection", &self.0)
+    }
+    fn __repr__(&self) -> String {
+        shown::connection(&self.0)
+    }
+    fn _repr_html_(&self) -> String {
+        shown::connection_table(&self.0)
+    }
+}
 
 /// One section of a host: all its paths that begin with the same segments.
 #[pyclass(frozen, module = "netmon._core")]

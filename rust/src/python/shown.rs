@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{Client, Counts, Exchange, Host, Section, Snapshot, client_name};
+use crate::pipeline::snapshot::{Client, Connection, Counts, Exchange, Host, Section, Snapshot, client_name};
 
 /// Rows of a table: what fits a screen. The others are told by their number.
 const ROWS: usize = 20;
@@ -102,6 +102,46 @@ pub fn exchange_table(exchange: &Exchange) -> String {
     ];
     let headings = ["time", "client", "method", "section", "status", "latency", "duration", "request", "response"];
     table("Exchange", &headings, vec![row], 1)
+}
+
+pub fn connection(connection: &Connection) -> String {
+    let Connection { client, server, age, host, .. } = connection;
+    let named = if host.is_empty() { String::new() } else { format!(" ({host})") };
+    let spoken = connection.protocol.map_or_else(String::new, |protocol| format!("{}, ", protocol.name()));
+    let (state, bytes) = (connection.state.name(), plural(connection.bytes(), "byte"));
+    format!("<Connection {client} to {server}{named}: {state}, {spoken}{} old, {bytes}>", duration(*age))
+}
+
+pub fn connection_table(connection: &Connection) -> String {
+    let row = vec![
+        connection.client.to_string(),
+        connection.server.to_string(),
+        connection.host.to_string(),
+        connection.protocol.map_or("-", crate::pipeline::http::Protocol::name).to_owned(),
+        connection.state.name().to_owned(),
+        duration(connection.age),
+        grouped(connection.bytes_to_server),
+        grouped(connection.bytes_to_client),
+        connection.rtt.map_or_else(|| "-".into(), duration),
+        grouped(connection.segments),
+        grouped(connection.retransmitted),
+        grouped(connection.requests),
+    ];
+    let headings = [
+        "client",
+        "server",
+        "host",
+        "protocol",
+        "state",
+        "age",
+        "to server",
+        "to client",
+        "RTT",
+        "segments",
+        "retransmitted",
+        "requests",
+    ];
+    table("Connection", &headings, vec![row], 1)
 }
 
 /// Those that are not zero.

@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDateTime, PyDict, PyIterator, PyList};
 use super::held::Held;
 use super::matching::Pattern;
 use super::ranking::{ClientRanking, HostRanking, SectionRanking, Standing, Wanted};
-use super::rows::{Capture, Client, Exchange, Host, Interface, Section, Tcp, counted, unix, utc};
+use super::rows::{Capture, Client, Connection, Exchange, Host, Interface, Section, Tcp, counted, unix, utc};
 use super::window::{Point, nanos};
 use super::{kept, records, shown};
 use crate::pipeline::packet::Timestamp;
@@ -112,8 +112,8 @@ counted!(Snapshot {
     fn section_count(&self) -> usize {
         self.0.hosts.iter().map(|host| host.sections.len()).sum()
     }
-    /// Rows of all tables, exchanges included, and one more for every 64 buckets of histograms: what the memory of a
-    /// snapshot grows with.
+    /// Rows of all tables, exchanges and connections included, and one more for every 64 buckets of histograms:
+    /// what the memory of a snapshot grows with.
     #[getter]
     fn row_count(&self, py: Python<'_>) -> usize {
         py.detach(|| self.0.weight())
@@ -305,6 +305,24 @@ counted!(Snapshot {
     fn without_exchanges(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.without_exchanges()).into()
     }
+    /// Connections that the interval heard of, and a sample of open ones that were silent, by time of their first
+    /// segment; of a merge the latest sight of each. Empty unless asked for with `connections`.
+    ///
+    /// 1,000 at the most of an interval and of what is `folded`. Of more, those with most retransmissions, the slowest
+    /// round trips, those reset or refused, the newest and those with most bytes have a share each, divided fairly
+    /// among hosts; a sample of the others has the rest. `capture.open_connections` says how many are open in all.
+    #[getter]
+    fn connections(&self) -> Vec<Connection> {
+        self.0.connections.iter().cloned().map(Connection).collect()
+    }
+    /// The same counts, with no `connections`.
+    fn without_connections(&self, py: Python<'_>) -> Self {
+        py.detach(|| self.0.without_connections()).into()
+    }
+    /// The `connections` of the same time, with no counts.
+    fn only_connections(&self, py: Python<'_>) -> Self {
+        py.detach(|| self.0.only_connections()).into()
+    }
     /// The snapshot of them all. Associative and commutative, with the interpreter released.
     #[staticmethod]
     fn merge(py: Python<'_>, snapshots: &Bound<'_, PyAny>) -> PyResult<Self> {
@@ -322,8 +340,9 @@ counted!(Snapshot {
     /// clients; the rest in `OTHER`.
     ///
     /// None is the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all there are never more than
-    /// 100,000 sections (each host then keeps fewer) and 10,000 exchanges, see `remarkable_exchanges`; what is left out
-    /// is counted in `capture`.
+    /// 100,000 sections (each host then keeps fewer), 10,000 exchanges, see `remarkable_exchanges`, and 1,000
+    /// `connections`; what is left out is counted in `capture`, but for connections, which are listed anew in each
+    /// interval.
     #[pyo3(signature = (max_hosts = None, max_sections = None, max_clients = None))]
     fn folded(
         &self,

@@ -19,7 +19,7 @@ use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
-use crate::pipeline::snapshot::InterfaceState;
+use crate::pipeline::snapshot::{Connection, InterfaceState};
 
 /// Packets taken from one interface before the next has its turn.
 const BATCH: usize = 4096;
@@ -415,6 +415,7 @@ impl Member {
         if let Some((start, end)) = self.intervals.take() {
             let mut part = self.pipeline.close(start, end);
             part.exchanges.iter_mut().for_each(|exchange| exchange.ts = self.time.label(exchange.ts));
+            part.connections.iter_mut().flat_map(Connection::times_mut).for_each(|ts| *ts = self.time.label(*ts));
             self.collector.deliver(self.number, part, &self.job.shared.queue);
         }
     }

@@ -174,6 +174,13 @@ impl Rows {
         (self.hosts[section.host as usize].name.clone(), section.path.clone())
     }
 
+    /// The name of the row's host, unless the host has made room for another one since.
+    pub fn host_name(&self, ticket: Ticket) -> Option<Arc<str>> {
+        let Place { slot, generation } = ticket.host;
+        let row = self.hosts.get(slot as usize).filter(|row| row.generation == generation)?;
+        Some(row.name.clone())
+    }
+
     /// A server of the row's host.
     pub fn add_address(&mut self, ticket: Ticket, address: Ipv6Addr) {
         let host = self.resolve_host(ticket);

@@ -87,7 +87,7 @@ impl<T: Default> Flows<T> {
             self.end(id, consumer);
             return None;
         }
-        Some(self.open(0, syn, Phase::Candidate, consumer))
+        Some(self.begin(0, syn, Phase::Candidate, consumer))
     }
 
     /// The first lane that is free, as a key and its hash; `hash` is that of the first lane, which is free for all but a

@@ -63,6 +63,13 @@ pub struct FlowId {
     generation: u32,
 }
 
+impl FlowId {
+    /// Where it lies in the table, a small number.
+    pub fn slot(self) -> u32 {
+        self.slot
+    }
+}
+
 const NONE: u32 = u32::MAX;
 
 /// What a table holds.
@@ -170,6 +177,28 @@ impl<F: Entry> Table<F> {
         let is_there = place.generation == id.generation;
         place.is_touched |= is_there;
         is_there
+    }
+
+    /// The connection in a slot.
+    pub fn at(&self, slot: u32) -> Option<FlowId> {
+        let place = self.slots.get(slot as usize).filter(|place| place.value.is_some())?;
+        Some(FlowId { slot, generation: place.generation })
+    }
+
+    /// How many connections are in a phase.
+    pub fn count(&self, phase: Phase) -> usize {
+        self.lines[phase as usize].len
+    }
+
+    /// The connections of a phase, those that joined it or were sent to its tail last before the others.
+    pub fn newest(&self, phase: Phase) -> impl Iterator<Item = FlowId> {
+        let mut slot = self.lines[phase as usize].tail;
+        std::iter::from_fn(move || {
+            let place = self.slots.get(slot as usize)?;
+            let id = FlowId { slot, generation: place.generation };
+            slot = place.before;
+            Some(id)
+        })
     }
 
     pub fn get(&self, id: FlowId) -> Option<&F> {

@@ -9,12 +9,13 @@ use std::sync::Arc;
 use super::rows::Row;
 use super::tally::Key;
 use super::{
-    Capture, Client, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES, Section,
-    ServerName, Snapshot, Tally, Tcp, Traffic,
+    Capture, Client, Connection, Counts, Exchange, Gauge, Halvings, Host, Interface, InterfaceState, MAX_ADDRESSES,
+    Section, ServerName, Snapshot, Tally, Tcp, Traffic,
 };
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
-use crate::pipeline::http::Method;
+use crate::pipeline::http::{Method, Protocol};
 use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
 
@@ -265,6 +266,24 @@ impl Field for InterfaceState {
     }
 }
 
+impl Field for Stage {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
+    }
+}
+
+impl Field for Protocol {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(self.name(), out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::from_label(get_text(from)?)
+    }
+}
+
 /// An empty one is a zero.
 impl Field for Histogram {
     fn put(&self, out: &mut Vec<u8>) {
@@ -315,8 +334,10 @@ fn is_sound_host(host: &Host) -> bool {
 }
 
 fn is_sound(snapshot: &Snapshot) -> bool {
-    let Snapshot { hosts, clients, interfaces, server_names, exchanges, .. } = snapshot;
-    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(server_names) && exchanges.is_sorted()
+    let Snapshot { hosts, clients, interfaces, server_names, exchanges, connections, .. } = snapshot;
+    let is_list = connections.is_sorted_by(|one, next| one < next && !one.is_same(next));
+    let are_lists = exchanges.is_sorted() && is_list;
+    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(server_names) && are_lists
 }
 
 fields!(Gauge { at, value });
@@ -364,6 +385,7 @@ fields!(Capture {
     clock_steps,
     histogram_halvings,
     flows,
+    open_connections,
     undecoded,
     protocols,
     ambiguous_framing,
@@ -392,7 +414,25 @@ fields!(Exchange {
     transfer,
     retransmitted,
 });
-fields!(Snapshot { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges } is_sound);
+fields!(Connection {
+    first_seen,
+    client,
+    server,
+    interface,
+    last_seen,
+    segments,
+    age,
+    opened,
+    state,
+    protocol,
+    host,
+    bytes_to_server,
+    bytes_to_client,
+    retransmitted,
+    requests,
+    rtt,
+});
+fields!(Snapshot { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections } is_sound);
 
 #[cfg(test)]
 #[path = "binary_tests.rs"]

@@ -30,6 +30,7 @@ impl Snapshot {
         fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
         self.capture.exchanges_dropped += remarkable::keep(&mut self.exchanges, limits.exchanges);
+        remarkable::keep(&mut self.connections, limits.connections);
         self.coarsen(limits.buckets);
     }
 

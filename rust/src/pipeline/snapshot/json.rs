@@ -10,9 +10,10 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::connections::sort_connections;
 use super::rows::sort_rows;
 use super::tally::Key;
-use super::{Capture, Client, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
+use super::{Capture, Client, Connection, Counts, Exchange, Gauge, Host, Interface, ServerName, Snapshot, Tally, Tcp};
 use crate::pipeline::histogram::{Buckets, Histogram, SCALE};
 use crate::pipeline::name;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -39,6 +40,7 @@ struct Written<'a> {
     capture: &'a Capture,
     server_names: &'a [ServerName],
     exchanges: &'a [Exchange],
+    connections: &'a [Connection],
 }
 
 #[derive(Default, Deserialize)]
@@ -58,13 +60,14 @@ struct Read {
     capture: Capture,
     server_names: Vec<ServerName>,
     exchanges: Vec<Exchange>,
+    connections: Vec<Connection>,
 }
 
 impl Snapshot {
     /// One line of ASCII, without its end.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let (start, end) = self.span.unwrap_or_default();
-        let Self { counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, .. } = self;
+        let Self { counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections, .. } = self;
         serde_json::to_vec(&Written {
             schema: SCHEMA,
             start,
@@ -77,6 +80,7 @@ impl Snapshot {
             capture,
             server_names,
             exchanges,
+            connections,
         })
     }
 
@@ -96,8 +100,9 @@ impl Snapshot {
             capture: read.capture,
             server_names: read.server_names,
             exchanges: read.exchanges,
+            connections: read.connections,
         };
-        snapshot.capture.flows.at = read.end;
+        (snapshot.capture.flows.at, snapshot.capture.open_connections.at) = (read.end, read.end);
         snapshot.interfaces.iter_mut().for_each(|interface| interface.at = read.end);
         snapshot.sort();
         Ok(snapshot)
@@ -113,6 +118,7 @@ impl Snapshot {
         sort_rows(&mut self.interfaces);
         sort_rows(&mut self.server_names);
         self.exchanges.sort();
+        sort_connections(&mut self.connections);
     }
 }
 
@@ -293,6 +299,20 @@ pub mod seconds {
     }
 }
 
+/// Durations.
+pub mod length {
+    use super::{Deserialize, Deserializer, Serialize, Serializer, from_seconds, to_seconds};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(nanos: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        to_seconds(*nanos).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        f64::deserialize(deserializer).map(from_seconds)
+    }
+}
+
 /// Addresses as text, IPv4 as such.
 pub mod addresses {
     use super::{Deserialize, Deserializer, IpAddr, Ipv6Addr, Serializer};
@@ -369,5 +389,43 @@ pub mod method {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Method, D::Error> {
         Ok(Method::from_bytes(String::deserialize(deserializer)?.as_bytes()))
+    }
+}
+
+/// What a connection speaks, by name; empty while that is not known.
+pub mod protocol {
+    use super::{Deserialize, Deserializer, Key, Serializer};
+    use crate::pipeline::http::Protocol;
+    use serde::de::Error as _;
+
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(protocol: &Option<Protocol>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(protocol.map_or("", Protocol::name))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Protocol>, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match (Protocol::from_label(&name), name.is_empty()) {
+            (None, false) => Err(D::Error::custom(format!("unknown protocol {name:?}"))),
+            (protocol, _) => Ok(protocol),
+        }
+    }
+}
+
+/// Where a connection is in its life, by name.
+pub mod stage {
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::pipeline::flow::Stage;
+    use serde::de::Error as _;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(stage: &Stage, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(stage.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Stage, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Stage::ALL.into_iter().find(|stage| stage.name() == name);
+        found.ok_or_else(|| D::Error::custom(format!("unknown state {name:?}")))
     }
 }

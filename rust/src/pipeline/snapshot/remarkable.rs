@@ -1,56 +1,78 @@
-//! Which exchanges are kept where there is no place for all: those that somebody would look at.
+//! Which rows of a list are kept where there is no place for all: those that somebody would look at.
 //!
-//! Errors, requests without a response and the slowest have a share of the places each, divided fairly among sections, so
-//! that a few errors of one section are found beneath thousands of another. The newest have the rest.
+//! What is remarkable for several reasons has a share of the places for each, divided fairly among groups of rows, so that
+//! a few errors of one section are found beneath thousands of another. What is left of the places is for the rest.
 
 use std::cmp::Reverse;
 
 use super::{Exchange, Snapshot};
 
-/// What makes an exchange remarkable. `weight` tells how much, if at all.
-struct Class {
-    weight: fn(&Exchange) -> Option<i64>,
+/// What makes a row remarkable. `weight` tells how much, if at all.
+pub struct Class<R> {
+    pub weight: fn(&R) -> Option<i64>,
     /// One of so many places is theirs.
-    share: usize,
+    pub share: usize,
 }
 
-const CLASSES: [Class; 4] = [
-    Class { weight: |exchange| exchange.status.filter(|status| *status >= 500).map(|_| exchange.ts.0), share: 4 },
-    Class {
-        weight: |exchange| exchange.status.filter(|status| matches!(status, 400..=499)).map(|_| exchange.ts.0),
-        share: 8,
-    },
-    Class { weight: |exchange| exchange.status.is_none().then_some(exchange.ts.0), share: 8 },
-    Class { weight: |exchange| exchange.latency.map(|latency| latency as i64), share: 4 },
-];
+/// A row of a list that may be too long.
+pub trait Remarkable: Sized + 'static {
+    /// What is remarkable, the first reasons before the others.
+    const CLASSES: &'static [Class<Self>];
+    /// Rows of different groups are treated fairly.
+    fn group(&self) -> (&str, &str);
+    /// Of rows that are not remarkable those with most of it are kept.
+    fn rest(&self) -> i64;
+}
 
-/// Positions of at most so many of the exchanges, in their order.
-pub fn remarkable(exchanges: &[&Exchange], most: usize) -> Vec<usize> {
-    let mut left = most;
-    if exchanges.len() <= left {
-        return (0..exchanges.len()).collect();
+impl Remarkable for Exchange {
+    /// Errors, requests without a response and the slowest.
+    const CLASSES: &'static [Class<Self>] = &[
+        Class { weight: |exchange| exchange.status.filter(|status| *status >= 500).map(|_| exchange.ts.0), share: 4 },
+        Class {
+            weight: |exchange| exchange.status.filter(|status| matches!(status, 400..=499)).map(|_| exchange.ts.0),
+            share: 8,
+        },
+        Class { weight: |exchange| exchange.status.is_none().then_some(exchange.ts.0), share: 8 },
+        Class { weight: |exchange| exchange.latency.map(|latency| latency as i64), share: 4 },
+    ];
+
+    fn group(&self) -> (&str, &str) {
+        (&self.host, &self.section)
     }
-    let mut is_kept = vec![false; exchanges.len()];
-    for Class { weight, share } in CLASSES {
-        let found = (0..exchanges.len()).filter(|&at| !is_kept[at]);
-        let found: Vec<_> = found.filter_map(|at| weight(exchanges[at]).map(|weight| (at, weight))).collect();
-        for at in fairly(exchanges, found).take(most.div_ceil(share).min(left)) {
+
+    /// The newest.
+    fn rest(&self) -> i64 {
+        self.ts.0
+    }
+}
+
+/// Positions of at most so many of the rows, in their order.
+pub fn remarkable<R: Remarkable>(rows: &[&R], most: usize) -> Vec<usize> {
+    let mut left = most;
+    if rows.len() <= left {
+        return (0..rows.len()).collect();
+    }
+    let mut is_kept = vec![false; rows.len()];
+    for Class { weight, share } in R::CLASSES {
+        let found = (0..rows.len()).filter(|&at| !is_kept[at]);
+        let found: Vec<_> = found.filter_map(|at| weight(rows[at]).map(|weight| (at, weight))).collect();
+        for at in fairly(rows, found).take(most.div_ceil(*share).min(left)) {
             is_kept[at] = true;
             left -= 1;
         }
     }
-    let mut rest: Vec<usize> = (0..exchanges.len()).filter(|&at| !is_kept[at]).collect();
-    rest.sort_unstable_by_key(|&at| (Reverse(exchanges[at].ts), Reverse(at)));
+    let mut rest: Vec<usize> = (0..rows.len()).filter(|&at| !is_kept[at]).collect();
+    rest.sort_by_cached_key(|&at| (Reverse(rows[at].rest()), Reverse(at)));
     rest.iter().take(left).for_each(|&at| is_kept[at] = true);
-    (0..exchanges.len()).filter(|&at| is_kept[at]).collect()
+    (0..rows.len()).filter(|&at| is_kept[at]).collect()
 }
 
-/// The heaviest of each section, then the next heaviest of each, and so on.
-fn fairly(exchanges: &[&Exchange], mut found: Vec<(usize, i64)>) -> impl Iterator<Item = usize> {
-    let section = |at: usize| (&*exchanges[at].host, &*exchanges[at].section);
-    found.sort_unstable_by_key(|&(at, weight)| (section(at), Reverse(weight), at));
+/// The heaviest of each group, then the next heaviest of each, and so on.
+fn fairly<R: Remarkable>(rows: &[&R], mut found: Vec<(usize, i64)>) -> impl Iterator<Item = usize> + use<R> {
+    let group = |at: usize| rows[at].group();
+    found.sort_unstable_by_key(|&(at, weight)| (group(at), Reverse(weight), at));
     let mut ranked: Vec<(usize, Reverse<i64>, usize)> = Vec::with_capacity(found.len());
-    for part in found.chunk_by(|&(one, _), &(other, _)| section(one) == section(other)) {
+    for part in found.chunk_by(|&(one, _), &(other, _)| group(one) == group(other)) {
         ranked.extend(part.iter().enumerate().map(|(rank, &(at, weight))| (rank, Reverse(weight), at)));
     }
     ranked.sort_unstable();
@@ -58,23 +80,40 @@ fn fairly(exchanges: &[&Exchange], mut found: Vec<(usize, i64)>) -> impl Iterato
 }
 
 /// Keeps at most so many of them, in their order. Returns how many had no place.
-pub fn keep(exchanges: &mut Vec<Exchange>, most: usize) -> u64 {
-    let before = exchanges.len();
-    let kept = remarkable(&exchanges.iter().collect::<Vec<_>>(), most);
+pub fn keep<R: Remarkable>(rows: &mut Vec<R>, most: usize) -> u64 {
+    let before = rows.len();
+    let kept = remarkable(&rows.iter().collect::<Vec<_>>(), most);
     let mut kept = kept.into_iter().peekable();
     let mut at = 0;
-    exchanges.retain(|_| {
+    rows.retain(|_| {
         at += 1;
         kept.next_if_eq(&(at - 1)).is_some()
     });
-    (before - exchanges.len()) as u64
+    (before - rows.len()) as u64
 }
 
 impl Snapshot {
     /// The same counts, without a row for each exchange.
     #[must_use]
     pub fn without_exchanges(&self) -> Self {
-        let Self { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges: _ } = self;
+        Self { exchanges: Vec::new(), connections: self.connections.clone(), ..self.without_lists() }
+    }
+
+    /// The same counts, without a row for each connection.
+    #[must_use]
+    pub fn without_connections(&self) -> Self {
+        Self { exchanges: self.exchanges.clone(), ..self.without_lists() }
+    }
+
+    /// The rows of connections, and nothing else.
+    #[must_use]
+    pub fn only_connections(&self) -> Self {
+        Self { span: self.span, connections: self.connections.clone(), ..Self::default() }
+    }
+
+    fn without_lists(&self) -> Self {
+        let Self { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges: _, connections: _ } =
+            self;
         Self {
             span: *span,
             counts: counts.clone(),
@@ -85,6 +124,7 @@ impl Snapshot {
             capture: capture.clone(),
             server_names: server_names.clone(),
             exchanges: Vec::new(),
+            connections: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::rows::{Row, sort_rows};
 use super::*;
+use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::snapshot::tally::Key as _;
 use proptest::prelude::*;
@@ -65,9 +66,43 @@ fn interface() -> impl Strategy<Value = Interface> {
     })
 }
 
+/// Few connections, so that two snapshots have sights of the same one.
+fn connection() -> impl Strategy<Value = Connection> {
+    (0i64..3, 0u16..3, 0u64..4, 0usize..5).prop_map(|(second, port, segments, stage)| {
+        let end = |port| crate::pipeline::decode::Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port };
+        let first_seen = Timestamp::new(second, 0);
+        Connection {
+            first_seen,
+            client: end(port),
+            server: end(80),
+            interface: "lo".into(),
+            last_seen: Timestamp::new(second, segments as i64),
+            segments,
+            age: segments * 1_000_000_007,
+            opened: (port > 0).then_some(first_seen),
+            state: Stage::ALL[stage],
+            protocol: (segments > 1).then_some(Protocol::Http1),
+            host: if segments > 2 { "a" } else { "" }.into(),
+            bytes_to_server: segments * 100,
+            bytes_to_client: 0,
+            retransmitted: segments / 3,
+            requests: segments / 2,
+            rtt: (segments > 1).then_some(segments * 1_000_001),
+        }
+    })
+}
+
+fn connections() -> impl Strategy<Value = Vec<Connection>> {
+    prop::collection::vec(connection(), 0..5).prop_map(|mut connections| {
+        sort_connections(&mut connections);
+        connections
+    })
+}
+
 pub fn snapshot() -> impl Strategy<Value = Snapshot> {
-    (0i64..50, prop::collection::vec(host(), 0..5), prop::collection::vec(interface(), 0..4), 0u64..9).prop_map(
-        |(start, hosts, interfaces, flows)| {
+    let hosts = prop::collection::vec(host(), 0..5);
+    (0i64..50, hosts, prop::collection::vec(interface(), 0..4), 0u64..9, connections()).prop_map(
+        |(start, hosts, interfaces, flows, connections)| {
             let hosts = sorted(&hosts);
             let mut counts = Counts::default();
             hosts.iter().for_each(|host| counts.merge(&host.counts));
@@ -77,7 +112,9 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
             capture.protocols.add(Protocol::Tls, 1);
             capture.ambiguous_framing.add(Ambiguity::Fold, 2);
             let span = Some((Timestamp::new(start, 0), end));
-            Snapshot { span, counts, hosts, interfaces: sorted(&interfaces), capture, ..Snapshot::default() }
+            capture.open_connections = Gauge { at: end, value: flows / 2 };
+            let interfaces = sorted(&interfaces);
+            Snapshot { span, counts, hosts, interfaces, capture, connections, ..Snapshot::default() }
         },
     )
 }
@@ -143,6 +180,7 @@ fn what_is_no_snapshot_is_refused() {
         r#"{"statuses":{"x":1}}"#,
         r#"{"latency":{"count":1,"buckets":[0]}}"#,
         r#"{"start":"yesterday"}"#,
+        r#"{"connections":[{}]}"#,
     ] {
         assert!(Snapshot::from_json(json.as_bytes()).is_err(), "{json}");
     }
@@ -153,6 +191,9 @@ fn what_is_no_snapshot_is_refused() {
 fn every_label_names_its_key() {
     for protocol in Protocol::ALL {
         assert_eq!(Protocol::from_label(&protocol.label()), Some(protocol));
+    }
+    for stage in Stage::ALL {
+        assert_eq!(Stage::ALL[stage as usize], stage);
     }
     for ambiguity in Ambiguity::ALL {
         assert_eq!(Ambiguity::from_label(&ambiguity.label()), Some(ambiguity));

@@ -142,6 +142,7 @@ impl Window {
             sections: share / 8 * 3,
             clients: most.clients.min(share / 8),
             exchanges: share / 4,
+            connections: most.connections.min(share / 8),
             buckets: share * 16,
             ..most
         };
@@ -278,6 +279,7 @@ fn is_large(sum: &Snapshot, most: &Limits) -> bool {
         || sum.server_names.len() > 2 * most.hosts
         || sum.interfaces.len() > 2 * InterfaceId::MOST
         || sum.exchanges.len() > 2 * most.exchanges
+        || sum.connections.len() > 2 * most.connections
 }
 
 #[cfg(test)]

@@ -1,0 +1,175 @@
+//! Connections as an interval lists them, and what listing them costs.
+
+use super::*;
+use crate::pipeline::flow::Stage;
+use crate::pipeline::snapshot::Connection;
+use crate::pipeline::steps::tests::taken;
+
+/// A pipeline that lists connections, at most so many.
+fn pipeline(most: usize) -> Pipeline {
+    let mut settings = Settings::default();
+    settings.aggregate.connections = true;
+    settings.aggregate.limits.connections = most;
+    Pipeline::new(settings)
+}
+
+fn wire(port: u16) -> Wire {
+    Wire { client_port: port, start: i64::from(port) * 1000 + 1_700_000_000 * SECOND, ..Wire::default() }
+}
+
+/// So many connections that are open, after their handshake and, if they say something, one exchange.
+fn open(ports: std::ops::Range<u16>, talks: bool) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    for port in ports {
+        let mut forge = Forge::new(wire(port));
+        forge.handshake();
+        if talks {
+            forge.say(0, TURNS[0].as_bytes());
+            forge.say(1, TURNS[1].as_bytes());
+        }
+        frames.extend(forge.frames);
+    }
+    frames
+}
+
+fn push(pipeline: &mut Pipeline, frames: &[Frame]) {
+    frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
+}
+
+/// The end of the interval that is closed so many seconds after the first packet.
+fn close(pipeline: &mut Pipeline, second: i64) -> Snapshot {
+    let at = |second| Timestamp::new(1_700_000_000 + second, 0);
+    pipeline.close(at(second - 1), at(second))
+}
+
+fn only(snapshot: &Snapshot) -> &Connection {
+    assert_eq!(snapshot.connections.len(), 1);
+    &snapshot.connections[0]
+}
+
+#[test]
+fn a_connection_is_listed_as_it_was_at_the_end_of_each_interval() {
+    let frames = Forge::connection(wire(40_000), &TURNS);
+    let (opening, rest) = frames.split_at(1);
+    let (talking, end) = rest.split_at(rest.len() - 3);
+    let mut pipeline = pipeline(10);
+    push(&mut pipeline, opening);
+    let told = close(&mut pipeline, 1);
+    assert_eq!(
+        (only(&told).state, only(&told).protocol, told.capture.open_connections.value),
+        (Stage::Opening, None, 0)
+    );
+    push(&mut pipeline, talking);
+    let told = close(&mut pipeline, 2);
+    let one = only(&told).clone();
+    assert_eq!(
+        (one.state, one.protocol, &*one.host, one.requests),
+        (Stage::Open, Some(Protocol::Http1), "shop.example", 3)
+    );
+    assert_eq!((one.client.port, one.server.port, one.opened), (40_000, 80, Some(one.first_seen)));
+    let sent = |side: usize| TURNS.iter().skip(side).step_by(2).map(|turn| turn.len() as u64).sum::<u64>();
+    assert_eq!((one.bytes_to_server, one.bytes_to_client), (sent(0), sent(1)));
+    assert_eq!((one.segments, one.retransmitted, one.rtt), ((frames.len() - 3) as u64, 0, Some(2_000_000)));
+    assert_eq!(told.capture.open_connections.value, 1);
+    // Silent, and still listed; only its age goes on.
+    let told = close(&mut pipeline, 3);
+    assert_eq!(only(&told), &Connection { age: one.age + SECOND as u64, ..one.clone() });
+    assert_eq!(only(&told.silence(SECOND)).age, one.age + 2 * SECOND as u64);
+    push(&mut pipeline, end);
+    let told = close(&mut pipeline, 4);
+    let last = Timestamp(frames.last().unwrap().ts);
+    assert_eq!(
+        (only(&told).state, only(&told).last_seen, only(&told).age),
+        (Stage::Closed, last, last.since(one.first_seen))
+    );
+    assert_eq!((told.capture.open_connections.value, told.silence(SECOND).connections), (0, Vec::new()));
+    // Over, and told once.
+    assert_eq!(close(&mut pipeline, 5).connections, []);
+}
+
+#[test]
+fn what_is_open_when_the_capture_ends_is_listed_as_open() {
+    let mut pipeline = pipeline(10);
+    push(&mut pipeline, &open(2000..2003, true));
+    pipeline.finish();
+    let told = close(&mut pipeline, 1);
+    assert_eq!(told.connections.iter().map(|one| one.state).collect::<Vec<_>>(), [Stage::Open; 3]);
+    assert_eq!((told.capture.open_connections.value, told.capture.flows.value), (3, 0));
+    let told = close(&mut pipeline, 2);
+    assert_eq!((told.connections, told.capture.open_connections.value), (Vec::new(), 0));
+}
+
+#[test]
+fn nothing_is_listed_unless_it_is_asked_for() {
+    let told = count(&open(2000..2003, true));
+    assert_eq!((told.connections, told.counts.requests), (Vec::new(), 3));
+}
+
+#[test]
+fn after_a_panic_connections_are_listed_again() {
+    let mut pipeline = pipeline(10);
+    push(&mut pipeline, &open(2000..2003, true));
+    pipeline.restart();
+    push(&mut pipeline, &open(2000..2001, true));
+    assert_eq!(close(&mut pipeline, 1).connections.len(), 1);
+}
+
+#[test]
+fn a_list_is_bounded_and_says_of_how_many_it_is() {
+    let mut pipeline = pipeline(50);
+    push(&mut pipeline, &open(2000..3000, true));
+    for second in [1, 2] {
+        let told = close(&mut pipeline, second);
+        assert_eq!((told.connections.len(), told.capture.open_connections.value), (50, 1000));
+    }
+}
+
+#[test]
+fn a_connection_that_loses_packets_is_listed_beneath_thousands_that_came_before_and_after() {
+    let ill = wire(9_999);
+    let mut forge = Forge::new(ill);
+    forge.handshake();
+    forge.say(0, TURNS[0].as_bytes());
+    // The request again, a while later and with another number of its packet.
+    let mut again = forge.frames[3].clone();
+    again.ts += SECOND / 2;
+    let mut pipeline = pipeline(100);
+    push(&mut pipeline, &forge.frames);
+    push(&mut pipeline, &open(20_000..26_000, true));
+    push(&mut pipeline, &[again]);
+    push(&mut pipeline, &open(26_000..32_000, true));
+    let told = close(&mut pipeline, 1);
+    assert_eq!(told.connections.len(), 100);
+    let found = told.connections.iter().find(|one| one.client.port == ill.client_port).unwrap();
+    assert_eq!((found.retransmitted, found.segments, found.bytes_to_server), (1, 6, TURNS[0].len() as u64));
+}
+
+#[test]
+fn listing_costs_no_more_however_many_connections_there_are() {
+    for talks in [true, false] {
+        let steps = |count: u16| {
+            let mut pipeline = pipeline(100);
+            push(&mut pipeline, &open(2000..2000 + count, talks));
+            let heard = taken(|| drop(close(&mut pipeline, 1)));
+            let silent = taken(|| drop(close(&mut pipeline, 2)));
+            (heard, silent)
+        };
+        let (few, many) = (steps(10_000), steps(20_000));
+        assert!(few.0 > 0 && few.1 > 0, "steps are counted");
+        // Both are within the bounds, wherever between them the last thinning left off.
+        assert!(many.0 <= 3 * 2048 && few.0 <= 3 * 2048, "{few:?} {many:?}");
+        assert_eq!(few.1, many.1);
+    }
+}
+
+#[test]
+fn a_slot_that_is_used_again_lists_both_of_its_connections() {
+    let mut pipeline = pipeline(10);
+    let mut frames = Forge::connection(wire(2000), &TURNS[..2]);
+    let later = Wire { start: wire(2000).start + SECOND / 10, isn: [900_000, 700_000], ..wire(2000) };
+    frames.extend(Forge::connection(later, &TURNS[..2]));
+    push(&mut pipeline, &frames);
+    let told = close(&mut pipeline, 1);
+    let listed: Vec<_> = told.connections.iter().map(|one| (one.state, one.requests, one.segments)).collect();
+    assert_eq!(listed, [(Stage::Closed, 1, 10), (Stage::Closed, 1, 10)]);
+}
