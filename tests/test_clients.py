@@ -161,6 +161,8 @@ HEADERS = [
     (b"PROXY TCP4 203.0.113.7 10.0.0.2 5000 80\r\n", "203.0.113.7"),
     (b"PROXY TCP6 2001:db8::7 2001:db8::2 5000 80\r\n", "2001:db8::7"),
     (b"PROXY UNKNOWN\r\n", PROXY),
+    (b"PROXY TCP4 203.0.113.7 10.0.0.2 5000 80\r\nPROXY TCP4 6.6.6.6 10.0.0.2 5000 80\r\n", "203.0.113.7"),
+    (b"PROXY UNKNOWN\r\nPROXY TCP4 6.6.6.6 10.0.0.2 5000 80\r\n", PROXY),
     (b"PROXY TCP4 203.0.113.999 10.0.0.2 5000 80\r\n", PROXY),
     (block("203.0.113.7"), "203.0.113.7"),
     (block("203.0.113.7", command=0x20), PROXY),

@@ -170,7 +170,7 @@ fn heads(criterion: &mut Criterion) {
 impl Sink for Deaf {
     type Ticket = ();
 
-    fn proxied(&mut self, _: &FlowKey, _: std::net::Ipv6Addr) {}
+    fn proxied(&mut self, _: &FlowKey, _: Option<std::net::Ipv6Addr>) {}
     fn ended(&mut self, _: &FlowKey) {}
     fn request(&mut self, request: &Request<'_>, _: Option<()>) {
         black_box(request);
@@ -219,7 +219,7 @@ fn exchanges(criterion: &mut Criterion) {
 
 fn aggregation(criterion: &mut Criterion) {
     let key = FlowKey { low: server(1), high: server(2), lane: 0 };
-    let sides = Sides { connection: &key, client: server(2), server: server(1) };
+    let sides = Sides { connection: &key, asks: Direction::Up };
     let mut before = None;
     let hosts: Vec<_> = (0..200).map(|n| format!("host{n:03}.example.test")).collect();
     let mut aggregate = Aggregate::new(aggregate::Settings::default());

@@ -127,7 +127,7 @@ pub struct Aggregate {
     rows: Rows,
     clients: Clients,
     /// On whose behalf connections were opened, of those that are tracked.
-    proxied: HashMap<FlowKey, Ipv6Addr>,
+    proxied: HashMap<FlowKey, Option<Ipv6Addr>>,
     /// Buckets of all histograms, at the most: those of folded rows count until all are counted anew.
     buckets: usize,
     ports: Vec<Port>,
@@ -375,7 +375,7 @@ impl Aggregate {
         let has_path = request.target.starts_with(b"/") || request.host.is_some() || !request.is_cut;
         let target = if has_path { request.target } else { b"" };
         self.host.clear();
-        name::host_into(&mut self.host, target, is_connect, request.host, request.sides.server);
+        name::host_into(&mut self.host, target, is_connect, request.host, request.sides.server());
         self.path.clear();
         if request.is_cut && !name::has_whole_section(target, depth) {
             self.path.extend_from_slice(snapshot::UNKNOWN.as_bytes());
@@ -391,14 +391,14 @@ impl Aggregate {
         match self.settings.client_from {
             ClientFrom::Connection => None,
             ClientFrom::Field(field) => field.client(fields, self.settings.trusted_proxies),
-            ClientFrom::Proxy => self.proxied.get(connection).copied(),
+            ClientFrom::Proxy => self.proxied.get(connection).copied().flatten(),
         }
     }
 
     /// The row of whoever asks.
     #[inline]
     fn client(&mut self, sides: &Sides<'_>, fields: &[u8], before: Option<Ticket>) -> clients::Place {
-        let mut address = sides.client.address;
+        let mut address = sides.client().address;
         if self.settings.client_from != ClientFrom::Connection {
             address = self.told_client(sides.connection, fields).unwrap_or(address);
         }
@@ -489,9 +489,9 @@ fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) ->
 impl Sink for Aggregate {
     type Ticket = Ticket;
 
-    fn proxied(&mut self, connection: &FlowKey, client: Ipv6Addr) {
+    fn proxied(&mut self, connection: &FlowKey, client: Option<Ipv6Addr>) {
         if self.settings.client_from == ClientFrom::Proxy {
-            self.proxied.insert(*connection, client);
+            self.proxied.entry(*connection).or_insert(client);
         }
     }
 
@@ -503,7 +503,7 @@ impl Sink for Aggregate {
 
     fn request(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
         let row = self.known(request).unwrap_or_else(|| self.named(request));
-        self.rows.add_address(row, request.sides.server.address);
+        self.rows.add_address(row, request.sides.server().address);
         let client = self.client(&request.sides, request.fields, before);
         let count = |counts: &mut Counts| {
             counts.requests += 1;
@@ -535,9 +535,9 @@ impl Sink for Aggregate {
 
     fn unasked(&mut self, sides: &Sides<'_>) -> Ticket {
         self.host.clear();
-        name::host_into(&mut self.host, b"", false, None, sides.server);
+        name::host_into(&mut self.host, b"", false, None, sides.server());
         let row = self.rows.ticket(&self.host, snapshot::OTHER.as_bytes());
-        self.rows.add_address(row, sides.server.address);
+        self.rows.add_address(row, sides.server().address);
         Ticket { row, client: self.client(sides, b"", None) }
     }
 

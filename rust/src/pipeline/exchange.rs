@@ -46,10 +46,22 @@ pub struct Request<'a> {
 pub struct Sides<'a> {
     /// The connection.
     pub connection: &'a FlowKey,
+    /// What the end that asks sends.
+    pub asks: Direction,
+}
+
+impl Sides<'_> {
     /// The end that asks.
-    pub client: Endpoint,
+    #[inline]
+    pub fn client(&self) -> Endpoint {
+        self.connection.sender(self.asks)
+    }
+
     /// The end that is asked.
-    pub server: Endpoint,
+    #[inline]
+    pub fn server(&self) -> Endpoint {
+        self.connection.sender(self.asks.reverse())
+    }
 }
 
 /// A response as its head told, when it was seen.
@@ -120,8 +132,8 @@ pub trait Sink {
     /// Names the host and section of a request.
     type Ticket: Copy + PartialEq + std::fmt::Debug;
 
-    /// A load balancer said on whose behalf it opened the connection.
-    fn proxied(&mut self, connection: &FlowKey, client: Ipv6Addr);
+    /// A load balancer said on whose behalf it opened the connection. Only the first time is it the balancer who says so.
+    fn proxied(&mut self, connection: &FlowKey, client: Option<Ipv6Addr>);
     /// The connection is over.
     fn ended(&mut self, connection: &FlowKey);
     /// A request's head was seen; `before` is the ticket of the one before it on the same connection.

@@ -18,7 +18,7 @@ mod sum;
 mod tally;
 mod window;
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -462,10 +462,7 @@ impl Client {
     pub fn has(&self, address: Ipv6Addr) -> bool {
         let (first, length) = self.address.split_once('/').unwrap_or((&self.address, "128"));
         let (Ok(first), Ok(length)) = (first.parse(), length.parse()) else { return false };
-        let first = match first {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
+        let first = json::addresses::to_v6(first);
         // Addresses of IPv4 are not grouped.
         let length: u32 = if first.to_ipv4_mapped().is_some() { 128 } else { length };
         let differs = first.to_bits() ^ address.to_bits();

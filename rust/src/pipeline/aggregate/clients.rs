@@ -43,6 +43,12 @@ impl Group {
     }
 }
 
+/// An address as a number, whichever is quickest to make: two of them are compared for each request.
+#[inline]
+fn bits(address: Ipv6Addr) -> u128 {
+    u128::from_ne_bytes(address.octets())
+}
+
 /// A slot, as long as it is used for the same client. A connection keeps one, so it is small: generations of a slot repeat
 /// after 65,536 clients, in which time no request of the first one waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +59,7 @@ pub struct Place {
 
 /// The row of the clients that did not fit.
 const REST: u16 = 0;
+const REST_PLACE: Place = Place { slot: REST, generation: 0 };
 
 #[derive(Debug)]
 struct Row {
@@ -60,8 +67,8 @@ struct Row {
     /// Made when it is first told.
     name: Option<Arc<str>>,
     generation: u16,
-    /// Listed in [`Clients::touched`].
-    is_touched: bool,
+    /// The generation once more while the row is listed in [`Clients::touched`], so that one look tells both.
+    listed: Option<u16>,
     /// What the row may have missed before it came in.
     missed: u64,
     counts: Counts,
@@ -69,7 +76,7 @@ struct Row {
 
 impl Row {
     fn new(address: Ipv6Addr) -> Self {
-        Self { address, name: None, generation: 0, is_touched: false, missed: 0, counts: Counts::default() }
+        Self { address, name: None, generation: 0, listed: None, missed: 0, counts: Counts::default() }
     }
 
     fn weight(&self) -> u64 {
@@ -117,11 +124,20 @@ impl Clients {
     #[inline]
     pub fn place(&mut self, address: Ipv6Addr, before: Option<Place>) -> Place {
         let address = self.group.of(address);
-        if let Some(place) = before.filter(|before| self.address(*before) == Some(address)) {
-            return place;
+        if let Some(place) = before {
+            let row = &self.rows[usize::from(place.slot)];
+            // The row of the rest is of no address.
+            if row.generation == place.generation && bits(row.address) == bits(address) && place.slot != REST {
+                return place;
+            }
         }
-        let hash = self.hasher.hash_one(address.to_bits());
-        let found = self.index.find(hash, |&slot| self.rows[usize::from(slot)].address == address).copied();
+        self.find(address)
+    }
+
+    #[inline(never)]
+    fn find(&mut self, address: Ipv6Addr) -> Place {
+        let hash = self.hasher.hash_one(bits(address));
+        let found = self.index.find(hash, |&slot| bits(self.rows[usize::from(slot)].address) == bits(address)).copied();
         let slot = found.unwrap_or_else(|| self.add(hash, address));
         Place { slot, generation: self.rows[usize::from(slot)].generation }
     }
@@ -132,7 +148,6 @@ impl Clients {
     }
 
     /// The address of a row; `None` when it made room for another.
-    #[inline]
     pub fn address(&self, place: Place) -> Option<Ipv6Addr> {
         let row = &self.rows[usize::from(place.slot)];
         (row.generation == place.generation && place.slot != REST).then_some(row.address)
@@ -141,8 +156,11 @@ impl Clients {
     /// Counts of a row, or of the rest where the row made room for another.
     #[inline]
     pub fn counts(&mut self, place: Place) -> &mut Counts {
-        let is_there = self.rows[usize::from(place.slot)].generation == place.generation;
-        self.touched_counts(if is_there { place.slot } else { REST })
+        let mut slot = place.slot;
+        if self.rows[usize::from(slot)].listed != Some(place.generation) {
+            slot = self.list(place);
+        }
+        &mut self.rows[usize::from(slot)].counts
     }
 
     /// Every histogram of the interval.
@@ -162,7 +180,7 @@ impl Clients {
         let mut clients: Vec<Client> = Vec::with_capacity(self.touched.len());
         for slot in self.touched.drain(..) {
             let row = &mut rows[usize::from(slot)];
-            (row.missed, row.is_touched) = (0, false);
+            (row.missed, row.listed) = (0, None);
             if row.counts != Counts::default() {
                 let name = row.name.get_or_insert_with(|| group.name(row.address).into());
                 clients.push(Client { address: name.clone(), counts: std::mem::take(&mut row.counts) });
@@ -172,19 +190,16 @@ impl Clients {
         clients
     }
 
-    /// Counts of a row, which is listed for the end of the interval.
-    #[inline]
-    fn touched_counts(&mut self, slot: u16) -> &mut Counts {
-        if !self.rows[usize::from(slot)].is_touched {
-            self.list(slot);
-        }
-        &mut self.rows[usize::from(slot)].counts
-    }
-
+    /// Lists a row for the end of the interval, or that of the rest where it made room for another.
     #[cold]
-    fn list(&mut self, slot: u16) {
-        self.rows[usize::from(slot)].is_touched = true;
-        self.touched.push(slot);
+    fn list(&mut self, place: Place) -> u16 {
+        let is_there = self.rows[usize::from(place.slot)].generation == place.generation;
+        let slot = if is_there { place.slot } else { REST };
+        let row = &mut self.rows[usize::from(slot)];
+        if row.listed.replace(row.generation).is_none() {
+            self.touched.push(slot);
+        }
+        slot
     }
 
     #[cold]
@@ -197,7 +212,7 @@ impl Clients {
             (self.rows.len() - 1) as u16
         };
         let (rows, hasher) = (&self.rows, &self.hasher);
-        self.index.insert_unique(hash, slot, |&slot| hasher.hash_one(rows[usize::from(slot)].address.to_bits()));
+        self.index.insert_unique(hash, slot, |&slot| hasher.hash_one(bits(rows[usize::from(slot)].address)));
         self.lightest.push(u32::from(slot), self.rows[usize::from(slot)].missed);
         slot
     }
@@ -205,21 +220,22 @@ impl Clients {
     /// Gives the slot of the lightest row to another client.
     fn fold(&mut self, address: Ipv6Addr) -> Option<u16> {
         let rows = &self.rows;
-        let is_idle = |slot: u32| slot != u32::from(REST) && !rows[slot as usize].is_touched;
+        let is_idle = |slot: u32| slot != u32::from(REST) && rows[slot as usize].listed.is_none();
         let weight = |slot: u32| (slot != u32::from(REST)).then(|| rows[slot as usize].weight());
         let idle = self.idle.next(rows.len(), is_idle);
         let slot = idle.or_else(|| self.lightest.take(0..rows.len() as u32, weight))? as u16;
         let row = &mut self.rows[usize::from(slot)];
-        let (hash, hits, weight) = (self.hasher.hash_one(row.address.to_bits()), row.counts.hits(), row.weight());
+        let (hash, hits, weight) = (self.hasher.hash_one(bits(row.address)), row.counts.hits(), row.weight());
         let counts = std::mem::take(&mut row.counts);
         // A slot is listed once, whichever clients have it.
-        let (generation, is_touched) = (row.generation.wrapping_add(1), row.is_touched);
-        *row = Row { generation, is_touched, missed: weight, ..Row::new(address) };
+        let generation = row.generation.wrapping_add(1);
+        let listed = row.listed.map(|_| generation);
+        *row = Row { generation, listed, missed: weight, ..Row::new(address) };
         if let Ok(entry) = self.index.find_entry(hash, |&other| other == slot) {
             entry.remove();
         }
         if counts != Counts::default() {
-            self.touched_counts(REST).merge(&counts);
+            self.counts(REST_PLACE).merge(&counts);
         }
         self.folded += u64::from(hits > 0);
         self.hits_error = self.hits_error.max(weight);

@@ -284,15 +284,13 @@ impl<'a, S: Sink> Turn<'a, S> {
     }
 
     fn sides(&self) -> Sides<'a> {
-        let connection = &self.flow.key;
-        let client = self.dialogue.client.unwrap_or(self.direction);
-        Sides { connection, client: connection.sender(client), server: connection.sender(client.reverse()) }
+        Sides { connection: &self.flow.key, asks: self.dialogue.client.unwrap_or(self.direction) }
     }
 
-    /// What opens a connection on behalf of another speaks first, and asks.
-    fn proxied(&mut self, client: Ipv6Addr) {
-        let asks = self.dialogue.client.or(self.flow.opener).is_none_or(|asks| asks == self.direction);
-        if asks {
+    /// Whoever opens a connection on behalf of another speaks before the first request. Later it is the client that does.
+    fn proxied(&mut self, client: Option<Ipv6Addr>) {
+        let asks = self.flow.opener.is_none_or(|asks| asks == self.direction);
+        if asks && self.dialogue.client.is_none() {
             self.sink.proxied(&self.flow.key, client);
         }
     }

@@ -15,20 +15,20 @@ struct Script {
 impl Sink for Script {
     type Ticket = usize;
 
-    fn proxied(&mut self, _: &FlowKey, client: Ipv6Addr) {
-        self.lines.push(format!("for {client}"));
+    fn proxied(&mut self, _: &FlowKey, client: Option<Ipv6Addr>) {
+        self.lines.push(format!("for {client:?}"));
     }
     fn ended(&mut self, _: &FlowKey) {}
     fn request(&mut self, request: &Request<'_>, _: Option<usize>) -> usize {
         self.requests += 1;
         let line =
-            format!("{} {} at {}", request.method.name(), request.target.escape_ascii(), request.sides.server.port);
+            format!("{} {} at {}", request.method.name(), request.target.escape_ascii(), request.sides.server().port);
         self.lines.push(line);
         self.requests
     }
     fn opening(&mut self, _: usize, _: &Opening, _: Direction) {}
     fn unasked(&mut self, sides: &Sides<'_>) -> usize {
-        self.lines.push(format!("unasked {}", sides.server.port));
+        self.lines.push(format!("unasked {}", sides.server().port));
         0
     }
     fn response(&mut self, ticket: usize, Response { status, latency, .. }: Response) {

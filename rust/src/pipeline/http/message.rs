@@ -19,8 +19,8 @@ pub enum Event<'a> {
     Resync,
     /// The snapshot length cut off a head: of it only the beginning is known, and nothing of what follows it at once.
     TruncatedHead,
-    /// A load balancer said on whose behalf it opened the connection.
-    Proxied(Ipv6Addr),
+    /// A load balancer said on whose behalf it opened the connection, if it is for anybody whose address it knows.
+    Proxied(Option<Ipv6Addr>),
     /// This is no HTTP/1; the stream so far.
     Foreign(Protocol, &'a [u8]),
 }

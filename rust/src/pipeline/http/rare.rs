@@ -62,9 +62,7 @@ impl Parser {
             begun.extend_from_slice(last);
             header.source(&begun)
         };
-        if let Some(source) = source {
-            handler.event(Event::Proxied(source), self.mark(ts));
-        }
+        handler.event(Event::Proxied(source), self.mark(ts));
     }
 
     /// A head without end: what it says so far is believed, the rest is passed over.

@@ -45,10 +45,10 @@ impl Handler for Told {
                 "gap".into()
             }
             Event::Malformed => "malformed".into(),
-            Event::Resync => return,
+            Event::Resync | Event::Proxied(None) => return,
             Event::TruncatedHead => "cut".into(),
             Event::Ambiguous(ambiguity) => ambiguity.name().into(),
-            Event::Proxied(client) => format!("for {}", client.to_canonical()),
+            Event::Proxied(Some(client)) => format!("for {}", client.to_canonical()),
             Event::Foreign(protocol, _) => format!("foreign {}", protocol.name()),
         });
     }

@@ -73,14 +73,17 @@ impl<K> Default for Tally<K> {
 
 impl<K: Key> Tally<K> {
     /// Counts `count` of `key`.
+    #[inline]
     pub fn add(&mut self, key: K, count: u64) {
-        if let Some((known, counted)) = self.0.first_mut()
-            && *known == key
-        {
+        match self.0.first_mut() {
             // Nearly always the only one.
-            *counted = counted.saturating_add(count);
-            return;
+            Some((known, counted)) if *known == key => *counted = counted.saturating_add(count),
+            _ => self.add_anywhere(key, count),
         }
+    }
+
+    #[inline(never)]
+    fn add_anywhere(&mut self, key: K, count: u64) {
         match self.0.binary_search_by_key(&key, |&(known, _)| known) {
             Ok(at) => self.0[at].1 = self.0[at].1.saturating_add(count),
             Err(at) => self.0.insert(at, (key, count)),
