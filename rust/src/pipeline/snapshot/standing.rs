@@ -74,6 +74,7 @@ struct Row {
 
 impl Standing {
     /// The standing of rows sorted by place, each once, with what they weigh now.
+    #[must_use]
     pub fn then(&self, rows: impl Iterator<Item = (Place, f64)>, weighing: Weighing) -> Self {
         let (seconds, scale) = (weighing.passed, weighing.scale());
         let is_known = (0.0..=FORGETS).contains(&seconds);
@@ -145,7 +146,7 @@ mod tests {
     fn rows_whose_weights_jitter_around_the_same_value_do_not_swap() {
         let alternating = |low: f64, high: f64| {
             move |second: usize| {
-                let (a, b) = if second % 2 == 0 { (high, low) } else { (low, high) };
+                let (a, b) = if second.is_multiple_of(2) { (high, low) } else { (low, high) };
                 vec![("a", a), ("b", b), ("c", 1.0)]
             }
         };
