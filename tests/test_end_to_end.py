@@ -184,7 +184,7 @@ def test_the_screen_of_a_file_shows_all_of_it_and_stays(capture):
     terminal.child.send("q")
     rest, code = terminal.end()
     assert code == 0
-    assert "32 hits: 16 requests" in rest
+    assert "requests/s: 16 requests" in rest
 
 
 @pytest.mark.parametrize("how", ["q", "\x03", signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
