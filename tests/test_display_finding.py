@@ -111,7 +111,7 @@ def test_alerts_are_found_in_their_view_and_stay_in_the_others():
     assert [alert.value for alert in found("6", Panel.ALERTS, "7 hits", frames)] == [7]
     assert len(found("1", Panel.ALERTS, "zebra", frames)) == 4
     view = view_of(frames, ["6", "/", *"zebra", "enter"])
-    assert "Nothing here matches zebra" in "".join(text(nothing(view, Panel.ALERTS, 9)))
+    assert "Nothing here matches zebra" in "".join(text(nothing(view, Panel.ALERTS, 80, 9)))
     assert "ALERTS 0 of 4" in "\n".join(text(screen(view, 80, 24)))
 
 

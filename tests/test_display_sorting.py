@@ -36,7 +36,7 @@ def test_a_letter_sorts_and_again_reverses():
     view = shown(view_of(busy(15)), (120, 30))
     view = pressed(view, "o")
     assert view.is_ordering
-    assert text([footer(view, 120)])[0].split("  ")[:4] == [" sort by", "h hits", "r req/s", "2 2xx"]
+    assert text([footer(view, 120)])[0].split("  ")[:4] == [" sort by", "r req/s", "2 2xx", "3 3xx"]
     view = pressed(view, "5")
     assert (view.sort_of(Panel.HOSTS), view.is_ordering) == (Sort("5xx"), False)
     assert pressed(view, "o5").sort_of(Panel.HOSTS) == Sort("5xx", is_reversed=True)
@@ -46,21 +46,21 @@ def test_a_letter_sorts_and_again_reverses():
 @pytest.mark.parametrize("key", ["z", "\x1b[A", "q", "1"])
 def test_any_other_key_leaves_the_order_as_it_is(key):
     view = pressed(shown(view_of(busy(15)), (120, 30)), ["o", key])
-    assert (view.sort_of(Panel.HOSTS), view.is_ordering, view.page) == (Sort("hits"), False, Page.HOSTS)
+    assert (view.sort_of(Panel.HOSTS), view.is_ordering, view.page) == (Sort("req/s"), False, Page.HOSTS)
 
 
 def test_only_columns_on_the_screen_are_sorted_by():
     wide, narrow = shown(view_of(busy(15)), (120, 30)), shown(view_of(busy(15)), (40, 10))
     assert "RTT" in wide.columns[Panel.HOSTS]
-    assert narrow.columns[Panel.HOSTS] == ("hits", "5xx", "p95")
+    assert narrow.columns[Panel.HOSTS] == ("req/s", "5xx", "p95")
     assert pressed(wide, "ot").sort_of(Panel.HOSTS) == Sort("RTT")
-    assert pressed(narrow, "ot").sort_of(Panel.HOSTS) == Sort("hits")
+    assert pressed(narrow, "ot").sort_of(Panel.HOSTS) == Sort("req/s")
     gone = []
     view = narrow
     for _ in range(4):
         view = pressed(shown(view, (40, 10)), "s")
         gone.append(view.sort_of(Panel.HOSTS).title)
-    assert gone == ["5xx", "p95", "hits", "5xx"]
+    assert gone == ["5xx", "p95", "req/s", "5xx"]
     assert pressed(narrow, "S").sort_of(Panel.HOSTS).title == "p95"
 
 
@@ -86,7 +86,7 @@ def test_a_click_on_a_heading_sorts_and_another_reverses(size):
     for title in shown(view, size).columns[Panel.HOSTS]:
         at = line.index(title)
         once = clicked(shown(view, size), size, at, box.top)
-        expected = Sort(title, is_reversed=title == "hits")
+        expected = Sort(title, is_reversed=title == "req/s")
         assert once.sort_of(Panel.HOSTS) == expected
         _, again = heading_of(once, Panel.HOSTS, size)
         twice = clicked(shown(once, size), size, again.index(title), box.top)

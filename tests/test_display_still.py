@@ -76,7 +76,8 @@ def test_rows_do_not_swap_while_their_figures_jitter(panel, window):
     ]
     assert len(still[0]) >= 3
     assert swaps(exact[10:]) > 8
-    assert swaps(still[10:]) <= swaps(exact[10:]) // 5
+    looks = 3  # every 15 seconds less is enough to change the order
+    assert swaps(still[10:]) <= looks + swaps(exact[10:]) // 10
 
 
 def test_what_grows_is_first_within_seconds():

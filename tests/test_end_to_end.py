@@ -75,7 +75,7 @@ def test_a_file_gives_its_counts(capture):
     assert {host["name"]: host["hits"] for host in total["hosts"]} == {"shop.example": 26, "api.example": 6}
     [api] = [host for host in total["hosts"] if host["name"] == "api.example"]
     assert {section["path"]: section["hits"] for section in api["sections"]} == {"/v1": 4, "/v2": 2}
-    assert b"32 hits: 16 requests, 16 responses, 1 error\n" in done.stderr
+    assert b"  0.3 requests/s: 16 requests, 16 responses, 1 error\n" in done.stderr
 
 
 def test_the_plain_report_of_a_file(capture):
@@ -83,8 +83,8 @@ def test_the_plain_report_of_a_file(capture):
     report = done.stdout.decode()
     assert done.returncode == 0
     assert report.count("netmon  refresh 10 s") == 3
-    assert "Top host:        shop.example   20 hits   200 (10)" in report
-    assert "  > /v1      4 hits   POST (2)" in report
+    assert "Top host:        shop.example   20 hits   statuses 200: 10" in report
+    assert "  > /v1      4 hits   methods POST: 2" in report
     assert "\x1b" not in report
     assert "secret" not in report
 
@@ -178,13 +178,13 @@ def test_a_closed_pipe_is_a_quiet_end(capture):
 def test_the_screen_of_a_file_shows_all_of_it_and_stays(capture):
     terminal = Terminal("-r", capture)
     terminal.shows("END")
-    terminal.shows("shop.example 26")
+    terminal.shows("shop.example 0.3")
     terminal.child.send("j\r")
     terminal.shows("10.0.0.3")
     terminal.child.send("q")
     rest, code = terminal.end()
     assert code == 0
-    assert "32 hits: 16 requests" in rest
+    assert "requests/s: 16 requests" in rest
 
 
 @pytest.mark.parametrize("how", ["q", "\x03", signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -79,7 +79,7 @@ def test_the_busiest_clients_are_a_line_of_the_report_and_of_the_summary():
         "Top clients:     10.0.0.1 120 requests, 3 errors; 2001:db8::/64 9 requests, 1 error; 10.0.0.2 7 requests; "
         "and 1 more client"
     )
-    assert "  top clients: 10.0.0.1 120 (3 errors), 2001:db8::/64 9 (1 error), 10.0.0.2 7\n" in summary(
+    assert "  top clients by requests: 10.0.0.1 120 (3 errors), 2001:db8::/64 9 (1 error), 10.0.0.2 7\n" in summary(
         Frames(10, [Rule()]).push(busy)
     )
 

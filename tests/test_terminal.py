@@ -83,7 +83,7 @@ def test_a_frame_fits_the_new_size_at_once():
     for width, height in ((80, 24), (200, 50), (40, 10), (20, 5), (120, 30)):
         terminal.screen.reset()
         terminal.resize(width, height)
-        terminal.shows("q quit" if height >= 24 else "hits/s")
+        terminal.shows("q quit" if height >= 24 else "req")
         assert len(terminal.screen.display[0].rstrip()) <= width
     terminal.type("q")
     assert terminal.end()[1] == 0
@@ -128,7 +128,7 @@ def test_a_file_is_played_paused_stepped_and_sought(tmp_path):
     terminal.type("q")
     rest, code = terminal.end()
     assert code == 0
-    assert "1 200 hits: 600 requests, 600 responses" in rest, "each once, however often it was shown"
+    assert "requests/s: 600 requests, 600 responses" in rest, "each once, however often it was shown"
     assert "alerts: 1 fired" in rest
 
 
@@ -219,7 +219,7 @@ def test_control_z_and_fg_lose_nothing():
         assert terminal.is_on(ALTERNATE)
         terminal.type("q")
         terminal.shows("alerts: none")
-        assert "42 hits: 21 requests, 21 responses" in terminal.text
+        assert "requests/s: 21 requests, 21 responses" in terminal.text
         assert terminal.is_whole or "4" in of_shell(terminal).rsplit("opost'", 1)[1].split()
         terminal.type("exit\n")
         terminal.child.expect(pexpect.EOF)
@@ -251,7 +251,7 @@ engine.next = unhurried  # does not end when it is closed
 
 def test_a_second_interrupt_ends_what_does_not_end():
     terminal = ticking(more=UNHURRIED)
-    terminal.shows("hits/s")
+    terminal.shows("requests/s")
     terminal.child.kill(signal.SIGINT)
     terminal.leaves(ALTERNATE)
     assert terminal.state != "Z"

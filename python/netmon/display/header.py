@@ -45,7 +45,7 @@ def title_line(view: View, width: int) -> Line:
         items.append([("class:dim", marks.between if number else ""), ("", name), *state(view, interface)])
     left += canvas.whole(items, width - canvas.width(left) - len(" last 10 s "))
     ways = [marks.between.join(way) for way in _times(view, frame)]
-    room = width - canvas.width(left) - fmt.width(ways[1]) - len(" | filter ") - 3
+    room = width - canvas.width(left) - fmt.width(ways[2]) - len(" | filter ") - 3
     left += capture_filter(view, max(min(room, width // 4), NARROWEST))
     room = width - canvas.width(left) - 3
     times = next((way for way in ways if fmt.width(way) <= room), "")

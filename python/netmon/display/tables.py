@@ -313,11 +313,10 @@ def alerts_title(view: View, room: int) -> str:
         return "ALERTS"
     waiting = sum(alert.state == "fired" and alert.at > view.acknowledged for alert in view.told)
     is_filtered = view.filter and view.page is Page.ALERTS
-    found = f"{rows_of(view, Panel.ALERTS).counted} of {len(view.told)}: " if is_filtered else ""
-    counts = f"{found}{fmt.count(tally.fired)} fired, {fmt.count(tally.recovered)} recovered"
+    head = f"ALERTS {rows_of(view, Panel.ALERTS).counted} of {len(view.told)}: " if is_filtered else "ALERTS  "
+    counts = f"{fmt.count(tally.fired)} fired, {fmt.count(tally.recovered)} recovered"
     seen = f", {fmt.count(waiting)} not acknowledged" if waiting else ""
-    brief = f"{fmt.short(tally.fired)} fired"
-    ways = (f"ALERTS  {counts}{seen}", f"ALERTS  {counts}", f"ALERTS {counts}", f"ALERTS {brief}", "ALERTS")
+    ways = (head + counts + seen, head + counts, f"ALERTS {counts}", f"ALERTS {fmt.short(tally.fired)} fired", "ALERTS")
     return next((way for way in ways if len(way) <= room), ways[-1])
 
 

@@ -22,7 +22,8 @@ impl Matching {
     #[pyo3(signature = (pattern, exchanges = vec![]))]
     #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn new(pattern: &str, exchanges: Vec<PyRef<'_, Exchange>>) -> Self {
-        Self(snapshot::Matching::new(pattern, exchanges.iter().map(|exchange| &exchange.0)))
+        let exchanges: Vec<_> = exchanges.iter().map(|exchange| &exchange.0).collect();
+        Self(snapshot::Matching::new(pattern, &exchanges))
     }
 
     /// Those of `exchanges` that match; `within` a host or section, its name is only looked at by ``host:``.
@@ -39,7 +40,8 @@ impl Matching {
     /// Whether another row matches, by its fields; terms without a field look at all of them.
     #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn admits(&self, fields: HashMap<String, String>) -> bool {
-        self.0.admits_fields(fields.iter().map(|(field, text)| (field.as_str(), text.as_str())))
+        let fields: Vec<_> = fields.iter().map(|(field, text)| (field.as_str(), text.as_str())).collect();
+        self.0.admits_fields(&fields)
     }
 }
 

@@ -206,8 +206,8 @@ counted!(Snapshot {
     ) -> PyResult<Vec<Client>> {
         Ok(ClientRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(py, offset, n))
     }
-    /// The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted`` are
-    /// not known of clients.
+    /// The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted``
+    /// are not known of clients.
     #[pyo3(
         signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
         text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"

@@ -295,7 +295,7 @@ mod tests {
         let place = |at: usize| -> Place { (format!("h{at:03}").into(), "".into()) };
         let mut standing = Standing::default();
         for second in 0..20 {
-            let jitters = u64::from(second % 2 == 0);
+            let jitters = u64::from(u64::is_multiple_of(second, 2));
             let snapshot = of(&[(100 + jitters, 1), (101 - jitters, 2), (500, 3)]);
             let exact = snapshot.ranked(Key::Hits, false, &Matching::default());
             let mut steady = exact.clone();
