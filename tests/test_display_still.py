@@ -262,7 +262,7 @@ def _screen(view):
     return screen(view, *SIZE)
 
 
-def test_a_hundred_thousand_rows_are_ranked_by_the_core_and_paged():
+def test_many_rows_are_ranked_by_the_core_and_paged():
     many = snapshot(0, hosts=[{"name": f"h{n:05}", "hits": n + 1} for n in range(20_000)])
     *_, view = watched([many, many])
     there = rows_of(view, Panel.HOSTS)
