@@ -153,6 +153,7 @@ STEPS: Mapping[Page, Steps] = {
     Page.CONNECTIONS: (
         (HEALTH, 1),
         *LAST,
+        _of(Panel.CONNECTIONS, 12),
         _of(Panel.HOST_QUALITY, 4),
         _of(Panel.INTERFACE_QUALITY, 3),
         (AIR, 5),
