@@ -97,6 +97,8 @@ class Settings(NamedTuple):
     force: bool = False
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
+    user_agents: bool = False
+    redact: Literal["none", "all"] = "none"
     color: Literal["auto", "always", "never"] = "auto"
     theme: Literal["auto", "dark", "light", "palette", "none"] = "auto"
     ascii: bool = False
@@ -175,6 +177,8 @@ OPTIONS = (
     Option("force", OUTPUT, "--force", "", "replace a file of -o that is there already"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
+    Option("user_agents", OUTPUT, "--user-agents", "", "say which program sent each request"),
+    Option("redact", OUTPUT, "--redact", "WHAT", "none, or all: requests without path and user agent"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
     Option(
         "theme",

@@ -372,6 +372,8 @@ def _made(
         count_copies=settings.count_copies,
         response_timeout=settings.response_timeout,
         workers=settings.workers,
+        user_agents=settings.user_agents,
+        redact=settings.redact,
     )
 
 

@@ -20,7 +20,7 @@ use crate::pipeline::{Pipeline, Settings};
 fn tight() -> Settings {
     let limits = aggregate::Limits { hosts: 2, sections_per_host: 2, sections: 3, exchanges: 2, buckets: 20 };
     Settings {
-        aggregate: aggregate::Settings { section_depth: 1, exchanges: true, limits },
+        aggregate: aggregate::Settings { section_depth: 1, exchanges: true, user_agents: true, redacts: false, limits },
         flows: flow::Limits { flows: 4, half_open: 2, ..flow::Limits::default() },
         reassembly: Budget::new(64, 32, 3),
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },

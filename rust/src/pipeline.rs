@@ -174,6 +174,7 @@ impl Pipeline {
         self.intake.restart();
         self.stages.flows.restart();
         self.stages.exchanges = Shared::default();
+        self.stages.aggregate.forget_waiting();
     }
 
     /// Packets counted in the open interval.

@@ -217,7 +217,8 @@ def _words(exchange: Exchange, about: Place) -> str:
     """What a filter looks at: the host, and for those of one host all the rest."""
     if about.host is None:
         return exchange.host
-    return f"{exchange.method} {exchange.section} {exchange.status or 'none'} {exchange.client}"
+    said = f"{exchange.path or exchange.section} {exchange.user_agent}"
+    return f"{exchange.method} {said} {exchange.status or 'none'} {exchange.client}"
 
 
 def _sorted(rows: Sequence[Any], panel: Panel, sort: Sort) -> list[Any]:

@@ -48,7 +48,8 @@ def protocols(interface: Interface) -> list[Line]:
 
 
 def client(exchange: Exchange) -> list[Line]:
-    return [[("class:dim", f"  {exchange.client}")], [("class:dim", f"  on {fmt.source(exchange.interface)}")]]
+    agent: list[Line] = [[("class:dim", f"  {fmt.sanitize(exchange.user_agent)}")]] if exchange.user_agent else []
+    return [[("class:dim", f"  {exchange.client}")], *agent, [("class:dim", f"  on {fmt.source(exchange.interface)}")]]
 
 
 def _host_hits(row: Any) -> Callable[[Point], float]:
@@ -67,11 +68,11 @@ def _requests(row: Any) -> Callable[[Point], float]:
 
 
 def _said(row: Any) -> str:
-    return f"{row.method:<6} {row.section}"
+    return f"{row.method:<6} {row.path or row.section}"
 
 
 def _said_to(row: Any) -> str:
-    return f"{row.method:<6} {row.host}{row.section}"
+    return f"{row.method:<6} {fmt.target(row)}"
 
 
 def _alerted(alert: Alert) -> str:

@@ -5,13 +5,14 @@
 
 mod lightest;
 mod rows;
+mod words;
 
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
 use super::decode::{Direction, Endpoint, Undecoded};
-use super::exchange::{Exchange, Note, Request, Response, Sink};
+use super::exchange::{Exchange, Kept, Note, Request, Response, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs};
 use super::histogram::{Histogram, Sample, Sizes};
 use super::http::{Method, Protocol};
@@ -21,6 +22,7 @@ pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
 use rows::Rows;
 pub use rows::Ticket;
+use words::{Hoard, Words};
 
 /// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
 const ROLL_CALL: usize = 128;
@@ -32,13 +34,17 @@ pub struct Settings {
     pub section_depth: usize,
     /// List exchanges.
     pub exchanges: bool,
+    /// Exchanges tell what their user agent is called.
+    pub user_agents: bool,
+    /// Exchanges tell neither path nor user agent.
+    pub redacts: bool,
     /// Bounds.
     pub limits: Limits,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { section_depth: 1, exchanges: false, limits: Limits::default() }
+        Self { section_depth: 1, exchanges: false, user_agents: false, redacts: false, limits: Limits::default() }
     }
 }
 
@@ -97,6 +103,7 @@ pub struct Aggregate {
     renamed: Vec<Port>,
     capture: Capture,
     exchanges: Vec<snapshot::Exchange>,
+    hoard: Hoard,
     server_names: HashMap<String, u64>,
     /// The name being looked up; kept for its memory.
     host: Vec<u8>,
@@ -114,6 +121,7 @@ impl Aggregate {
             renamed: Vec::new(),
             capture: Capture::default(),
             exchanges: Vec::new(),
+            hoard: Hoard::default(),
             server_names: HashMap::new(),
             host: Vec::new(),
             path: Vec::new(),
@@ -212,6 +220,11 @@ impl Aggregate {
     /// Packets counted in the open interval.
     pub fn received(&self) -> u64 {
         self.capture.received
+    }
+
+    /// Every connection was forgotten, and with it who waits.
+    pub fn forget_waiting(&mut self) {
+        self.hoard.clear();
     }
 
     /// Closes the interval `[start, end)`: everything counted since the last call.
@@ -350,6 +363,7 @@ impl Aggregate {
             self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.rows.names(ticket);
+        let Words { path, user_agent } = self.words(exchange.kept, &section);
         let interface = self.ports.get(usize::from(exchange.interface.0).min(InterfaceId::MOST));
         self.exchanges.push(snapshot::Exchange {
             ts: exchange.ts,
@@ -358,6 +372,7 @@ impl Aggregate {
             interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
             host,
             section,
+            path,
             method: exchange.method,
             status: exchange.status,
             request_bytes: exchange.request_bytes,
@@ -368,7 +383,19 @@ impl Aggregate {
             request_time: exchange.request_time,
             transfer: exchange.transfer,
             retransmitted: exchange.retransmitted,
+            user_agent,
         });
+    }
+
+    /// What a request said. Of one that had no place for it the section is known.
+    fn words(&mut self, kept: Kept, section: &str) -> Words {
+        if self.settings.redacts {
+            return Words::default();
+        }
+        self.hoard.take(kept).unwrap_or_else(|| {
+            let path = format!("{section}{}", name::as_text(name::CUT)).into();
+            Words { path, ..Words::default() }
+        })
     }
 }
 
@@ -418,6 +445,11 @@ impl Sink for Aggregate {
         counts.request_bytes += request.bytes;
         counts.methods.add(request.method, 1);
         ticket
+    }
+
+    fn keep(&mut self, request: &Request<'_>) -> Kept {
+        let Settings { exchanges, user_agents, redacts, .. } = self.settings;
+        if exchanges && !redacts { self.hoard.keep(request, user_agents) } else { Kept::NOTHING }
     }
 
     fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {

@@ -31,6 +31,8 @@ pub struct Request<'a> {
     pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
+    /// The lines of its fields, see [`field`](crate::pipeline::http::field).
+    pub lines: &'a [u8],
     /// Who was asked.
     pub server: Endpoint,
     /// Bytes of the head.
@@ -46,6 +48,15 @@ pub struct Response {
     pub latency: Option<u64>,
     /// Bytes of the head.
     pub bytes: u64,
+}
+
+/// Names what a sink keeps of a request until its exchange is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept(pub u32);
+
+impl Kept {
+    /// Nothing is kept.
+    pub const NOTHING: Self = Self(u32::MAX);
 }
 
 /// A request and its final response, or the lack of one.
@@ -79,6 +90,8 @@ pub struct Exchange {
     pub transfer: Option<u64>,
     /// Segments of the connection that were sent again meanwhile.
     pub retransmitted: u16,
+    /// What the sink kept of the request.
+    pub kept: Kept,
 }
 
 /// Something to count that belongs to no request.
@@ -107,6 +120,10 @@ pub trait Sink {
 
     /// A request's head was seen.
     fn request(&mut self, request: &Request<'_>) -> Self::Ticket;
+    /// That request waits for its response. What is kept of it comes back with its exchange, exactly once.
+    fn keep(&mut self, _request: &Request<'_>) -> Kept {
+        Kept::NOTHING
+    }
     /// That request was the first of its connection, of which this had been observed before.
     fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
     /// Where to count what `server` sends without having been asked.

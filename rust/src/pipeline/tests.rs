@@ -3,6 +3,7 @@
 mod blind;
 mod copies;
 pub mod forge;
+mod said;
 mod secrets;
 
 use super::histogram::Histogram;

@@ -105,7 +105,7 @@ impl Engine {
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), timeout = None, exchanges = false, decode_tunnels = false, count_copies = false,
-        response_timeout = 3600.0, workers = Whole(1),
+        response_timeout = 3600.0, workers = Whole(1), user_agents = false, redact = "none",
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
@@ -125,6 +125,8 @@ impl Engine {
         count_copies: bool,
         response_timeout: f64,
         workers: Whole,
+        user_agents: bool,
+        redact: &str,
     ) -> PyResult<Self> {
         let workers = workers.within("workers", 1, MAX_WORKERS as u32)? as usize;
         let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
@@ -135,7 +137,13 @@ impl Engine {
         } else {
             Source::Files(read, names)
         };
-        let aggregate = aggregate::Settings { section_depth, exchanges, ..aggregate::Settings::default() };
+        let redacts = match redact {
+            "none" => false,
+            "all" => true,
+            _ => return Err(PyValueError::new_err(format!("redact must be 'none' or 'all', not {redact:?}"))),
+        };
+        let aggregate =
+            aggregate::Settings { section_depth, exchanges, user_agents, redacts, ..aggregate::Settings::default() };
         let waiting_idle = duration("response_timeout", response_timeout, 0.0)?;
         let waiting_idle = waiting_idle.as_nanos().try_into().unwrap_or(i64::MAX);
         let flows = pipeline::flow::Limits { waiting_idle, ..pipeline::flow::Limits::default() };

@@ -136,8 +136,9 @@ impl<S: Sink> Handler for Turn<'_, S> {
         if !self.agree(self.direction) {
             return self.bytes(bytes);
         }
-        let RequestHead { method, target, is_cut, host, is_simple, expects_continue, .. } = *head;
-        let ticket = self.sink.request(&Request { method, target, is_cut, host, server: self.server(), bytes });
+        let RequestHead { method, target, is_cut, host, lines, is_simple, expects_continue, .. } = *head;
+        let request = Request { method, target, is_cut, host, lines, server: self.server(), bytes };
+        let ticket = self.sink.request(&request);
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
         if is_first {
@@ -160,6 +161,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             is_simple,
             expects_continue,
             retransmitted: self.flow.retransmitted,
+            kept: self.sink.keep(&request),
         });
     }
 
@@ -400,5 +402,6 @@ fn tell<S: Sink>(
         request_time: asked.ended.map(|ended| ended.since(asked.since)),
         transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
         retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+        kept: asked.kept,
     });
 }

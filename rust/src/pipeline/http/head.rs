@@ -97,6 +97,8 @@ pub struct RequestHead<'a> {
     pub target: &'a [u8],
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
+    /// The lines behind the first one, as far as they are whole, see [`field`].
+    pub lines: &'a [u8],
     /// Of its body.
     pub framing: Framing,
     /// It is of HTTP/0.9: a line, and nothing else.
@@ -116,6 +118,7 @@ impl<'a> RequestHead<'a> {
             method,
             target,
             host: None,
+            lines: b"",
             framing: Framing::Length(0),
             is_simple: false,
             is_cut: false,
@@ -208,8 +211,9 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             // The same: a request with neither field has no body; one whose last coding is not chunked cannot be framed.
             let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
             let Fields { host, expects_continue, ambiguities, .. } = fields;
+            let lines = &bytes[first.len() + 1..lines.position()];
             let bare = RequestHead::bare(method, target);
-            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, ..bare })
+            Head::Request(RequestHead { host, lines, framing, expects_continue, ambiguities, ..bare })
         }
         StartLine::Simple { .. } => return None,
     };
@@ -228,6 +232,16 @@ pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
         }
         (StartLine::Simple { .. }, _) => None,
     }
+}
+
+/// The value of the first field of that name among the lines of a head. Fields that are asked for seldom are looked for
+/// here, so that nobody else pays for them.
+pub fn field<'a>(lines: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    lines.split(|&byte| byte == b'\n').find_map(|line| {
+        let (found, value) = line.split_at_checked(name.len())?;
+        let value = value.trim_ascii_start().strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name))?;
+        Some(value.trim_ascii())
+    })
 }
 
 /// Decimal digits that 64 bits hold, whatever they are.

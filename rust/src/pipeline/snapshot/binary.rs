@@ -21,7 +21,7 @@ use crate::pipeline::packet::Timestamp;
 /// What all of it begins with.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Raised whenever a struct has other fields than before.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Buckets of a histogram: more than there are for 64 bits of nanoseconds.
 const MAX_BUCKETS: u64 = 1024;
 
@@ -378,6 +378,7 @@ fields!(Exchange {
     interface,
     host,
     section,
+    path,
     method,
     status,
     request_bytes,
@@ -388,6 +389,7 @@ fields!(Exchange {
     request_time,
     transfer,
     retransmitted,
+    user_agent,
 });
 fields!(Snapshot { span, counts, hosts, interfaces, tcp, capture, server_names, exchanges } is_sound);
 
