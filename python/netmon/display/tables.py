@@ -29,6 +29,11 @@ STAMP = 14
 """Columns of a time of day before a name, and the width from which it is shown."""
 STAMP_FROM = 64
 
+PATH = 80
+"""Columns of a request at the most: a path is longer than other names."""
+BESIDE_PATH = 44
+"""Columns that it leaves to the client behind the figures."""
+
 
 class _Plan:
     """How the width of a table is divided: mark and name, figures, trends, what is behind."""
@@ -46,6 +51,9 @@ class _Plan:
         )
         least += STAMP * self.stamped
         self.figures, self.name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
+        if spec.stamp:
+            taken = sum(column.width + 1 for column in self.figures)
+            self.name = max(self.name, min(width - 1 - taken - BESIDE_PATH, PATH))
         if panel is Panel.INTERFACES:  # few of them, so their past gets all the room there is
             self.name = min(self.name, 24)
             left = width - 1 - self.name - sum(column.width + 1 for column in self.figures)

@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn twice_the_path_is_twice_the_work() {
-        for part in ["a", "%", "%25", "25%", ":", "@", ":@", ";", "%253b", "a/", "/;a:@", "%3a%40"] {
+        for part in ["a", "%", "%25", "25%", ":", "@", ":@", ";", "%253b", "a/", "a;a:@/", "%3a%40"] {
             for is_cut in [false, true] {
                 are_in_proportion(part, 500, 30, |size| drop(path(&format!("/{}", part.repeat(size)), is_cut)));
             }
