@@ -231,6 +231,7 @@ fn aggregation(criterion: &mut Criterion) {
                 target,
                 is_cut: false,
                 host,
+                lines: b"",
                 server: server(1),
                 bytes: 200,
             };
@@ -247,7 +248,15 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    aggregate.request(&Request { method, target, is_cut: false, host, server: server(1), bytes: 200 });
+                    aggregate.request(&Request {
+                        method,
+                        target,
+                        is_cut: false,
+                        host,
+                        lines: b"",
+                        server: server(1),
+                        bytes: 200,
+                    });
                 }
                 aggregate
             },

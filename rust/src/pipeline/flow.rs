@@ -22,6 +22,7 @@ use std::hint::black_box;
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 use crate::pipeline::reassembly::{Budget, Chunk};
+use crate::pipeline::steps;
 use connection::Flow;
 use ended::Ended;
 use table::{Phase, Table};
@@ -218,6 +219,7 @@ impl<T: Default> Flows<T> {
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
         while let Some(id) = self.table.next_expired(now) {
+            steps::add(1);
             let is_open = self.table.phase(id) == Phase::Open;
             if is_open && self.table.get(id).is_some_and(|flow| consumer.is_waiting(&flow.state)) {
                 self.table.enter(id, Phase::Waiting);
@@ -252,6 +254,7 @@ impl<T: Default> Flows<T> {
         consumer: &mut C,
     ) -> FlowId {
         while let Some(id) = self.table.victim() {
+            steps::add(1);
             self.evicted += 1;
             self.end(id, consumer);
         }
@@ -326,6 +329,7 @@ impl<T: Default> Flows<T> {
 
     /// Gives up holes whose time has come; looks again later at the others.
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
+        steps::add(1);
         let Some(flow) = self.table.get_mut(id) else { return };
         for direction in [Direction::Up, Direction::Down] {
             while let Some(front) = flow.stream(direction).front() {
@@ -363,3 +367,6 @@ fn opener(segment: &Segment<'_>) -> Option<Direction> {
     let opener = if segment.flags.has(Flags::ACK) { segment.direction.reverse() } else { segment.direction };
     segment.flags.has(Flags::SYN).then_some(opener)
 }
+
+#[cfg(test)]
+mod steps_tests;

@@ -62,7 +62,8 @@ fn redacted_exchanges_tell_neither() {
 
 #[test]
 fn each_of_many_requests_keeps_what_it_said_until_it_is_answered() {
-    let asked: String = (0..9).map(|at| format!("GET /a/{at} HTTP/1.1\r\nUser-Agent: agent{at}/1\r\n\r\n")).collect();
+    let ask = |at| format!("GET /a/{at} HTTP/1.1\r\nUser-Agent: agent{at}/1\r\n\r\n");
+    let asked = (0..9).map(ask).collect::<Vec<_>>().concat();
     let frames = Forge::connection(Wire { segment: 50, ..Wire::default() }, &[&asked, &OK.repeat(7)]);
     let mut told = exchanges(&frames, true, false);
     told.sort();
