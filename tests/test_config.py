@@ -242,7 +242,9 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
     assert set(
-        config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - {"format", "color", "theme", "redact"}})
+        config.read_environment(
+            {f"NETMON_{name.upper()}": "1" for name in names - {"format", "color", "theme", "redact"}}
+        )
     ) == (names - {"format", "color", "theme", "redact"})
 
 

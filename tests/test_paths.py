@@ -1,4 +1,4 @@
-"""What exchanges tell of requests: the path and the user agent; no secret of either, and neither where they are redacted.
+"""What exchanges tell of requests: path and user agent; no secret of either, and neither where they are redacted.
 
 What is looked at is everything that leaves netmon: objects, outputs, each page of the screen, its CSV files, the log.
 """
@@ -152,13 +152,25 @@ def test_pipelined_requests_keep_what_each_said(read):
     assert sorted(told(total)) == sorted((f"/a/{n}", f"agent{n}") for n in range(20))
 
 
-TARGETS = ("/a;X", "/a?X", "/r/u:X/X@h", "/r/u%3aX%40h", "/a/b%253fX", "u:X@h/p", "//u:X@h/p", "http://u:X/X@h/p", "/a X")
+TARGETS = (
+    "/a;X",
+    "/a?X",
+    "/r/u:X/X@h",
+    "/r/u%3aX%40h",
+    "/a/b%253fX",
+    "u:X@h/p",
+    "//u:X@h/p",
+    "http://u:X/X@h/p",
+    "/a X",
+)
 AGENTS = ("curl/X", "Mozilla/5.0 (X) Firefox/X", "u:X@h", "(X)")
 
 
 @promise(24)
 def test_no_output_of_any_kind_has_a_secret_of_a_path_or_a_user_agent(capture):
-    asked = [(f"GET {target} HTTP/1.1", "Host: h", f"User-Agent: {agent}") for target, agent in product(TARGETS, AGENTS)]
+    asked = [
+        (f"GET {target} HTTP/1.1", "Host: h", f"User-Agent: {agent}") for target, agent in product(TARGETS, AGENTS)
+    ]
     path = capture(*talk(*([part.replace("X", SECRET) for part in each] for each in asked)))
     assert {where for where, shown in everything(path).items() if SECRET in shown} == set()
     for flags in FLAGS:
@@ -232,10 +244,12 @@ def test_redact_is_none_or_all(tmp_path, value):
     assert b"redact" in done.stderr
 
 
-def test_rows_of_requests_are_called_by_their_path_and_that_is_what_a_filter_finds(read):
-    total = read(*talk(*((f"GET /a/{n} HTTP/1.1", "User-Agent: curl/8") for n in range(3))), exchanges=True, user_agents=True)
+def test_rows_of_requests_are_called_by_their_path_and_tell_their_user_agent(read):
+    total = read(
+        *talk(*((f"GET /a/{n} HTTP/1.1", "User-Agent: curl/8") for n in range(3))), exchanges=True, user_agents=True
+    )
     view = view_of([Frames(10.0, keeps_exchanges=True).push(total)], "5")
     shown = "\n".join(text(screen(view, 200, 60)))
-    assert all(f"a.example/a/{n}" in shown for n in range(3))
+    assert all(f"a.example/a/{n}" in shown for n in range(3)), shown
     assert "curl" in shown
     assert "path" in document(view, Panel.REQUESTS).splitlines()[0].split(",")

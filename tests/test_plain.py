@@ -212,7 +212,9 @@ EXCHANGE = {
 
 def test_requests_are_a_line_each():
     stream = Pipe()
-    unanswered = EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "z\x1b"} | {"path": "", "user_agent": ""}
+    unanswered = (
+        EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "z\x1b"} | {"path": "", "user_agent": ""}
+    )
     seen = snapshot(NOON, exchanges=[EXCHANGE, unanswered], capture={"exchanges_dropped": 3})
     Requests(stream).update(frames_of(seen)[0])
     assert [" ".join(line.split()) for line in stream.text.splitlines()] == [

@@ -430,9 +430,9 @@ class Exchange:
     def path(self) -> str:
         """The path of its target: without query, fragment, parameters and userinfo, at most 256 printable characters.
 
-        One that is longer ends in ``..#`` and a hash; one of which the end is not known, since the snapshot length cut it
-        off or too many requests waited, in ``..``. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing of it is
-        known, empty with ``redact="all"`` and from documents that have none.
+        One that is longer ends in ``..#`` and a hash. One of which the end is not known ends in ``..``: the snapshot
+        length cut it off, or too many requests waited. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing
+        of it is known, empty with ``redact="all"`` and from documents that have none.
         """
     @property
     def method(self) -> str:
@@ -466,7 +466,7 @@ class Exchange:
         """Segments of the connection that were sent again while the exchange lasted."""
     @property
     def user_agent(self) -> str:
-        """What its user agent is called, such as ``curl`` or ``Firefox``, without version: at most 64 printable characters.
+        """What its user agent is called, such as ``curl`` or ``Firefox``: at most 64 printable characters, no version.
 
         Empty when the request does not say, unless asked for with `user_agents`, and with ``redact="all"``.
         """
@@ -781,8 +781,8 @@ class Engine:
         `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
         NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
         `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
-        share the connections. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"`` exchanges have neither
-        that nor a path.
+        share the connections. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"`` exchanges have
+        neither that nor a path.
 
         Raises ValueError for a setting outside its range.
         """

@@ -505,9 +505,9 @@ impl Exchange {
     }
     /// The path of its target: without query, fragment, parameters and userinfo, at most 256 printable characters.
     ///
-    /// One that is longer ends in ``..#`` and a hash; one of which the end is not known, since the snapshot length cut it
-    /// off or too many requests waited, in ``..``. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing of it is
-    /// known, empty with ``redact="all"`` and from documents that have none.
+    /// One that is longer ends in ``..#`` and a hash. One of which the end is not known ends in ``..``: the snapshot
+    /// length cut it off, or too many requests waited. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing
+    /// of it is known, empty with ``redact="all"`` and from documents that have none.
     #[getter]
     fn path(&self) -> &str {
         &self.0.path
@@ -562,7 +562,7 @@ impl Exchange {
     fn retransmitted(&self) -> u16 {
         self.0.retransmitted
     }
-    /// What its user agent is called, such as ``curl`` or ``Firefox``, without version: at most 64 printable characters.
+    /// What its user agent is called, such as ``curl`` or ``Firefox``: at most 64 printable characters, no version.
     ///
     /// Empty when the request does not say, unless asked for with `user_agents`, and with ``redact="all"``.
     #[getter]
