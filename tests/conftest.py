@@ -7,6 +7,7 @@ import os
 import time
 
 import forge
+import namespaces
 import pytest
 from netmon import Monitor, Snapshot
 
@@ -20,6 +21,13 @@ def _neutral_machine(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Two namespaces with a link between them, (server, client), both silent. Needs the right to make them."""
+    with namespaces.pair() as both:
+        yield both
 
 
 SMALL = 1_000_000

@@ -51,6 +51,7 @@ class Exchange:
     interface: str = "eth0"
     host: str = "shop.example"
     section: str = "/checkout"
+    path: str = "/checkout/orders/4711"
     method: str = "POST"
     status: int | None = 503
     request_bytes: int = 1_300
@@ -61,6 +62,7 @@ class Exchange:
     transfer: float | None = 0.088
     duration: float | None = 0.432
     retransmitted: int = 3
+    user_agent: str = "Firefox"
 
 
 def with_exchange(view):

@@ -156,6 +156,7 @@ def exchanges(i, name, factor):
             "interface": "eth0",
             "host": name,
             "section": path,
+            "path": f"{path.rstrip('/')}/{4_700 + i}" if number % 2 else path,
             "method": METHODS.get(path, "GET"),
             "status": max(statuses) if bad else 200,
             "request_bytes": 300,

@@ -243,7 +243,7 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
-    spelt = {"format", "color", "theme", "client_from"}
+    spelt = {"format", "color", "theme", "client_from", "redact"}
     assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - spelt})) == names - spelt
 
 

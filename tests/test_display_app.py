@@ -165,7 +165,7 @@ def test_an_export_never_overwrites(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "titles"),
     [
-        ("5", ["method", "host", "section", "client", "server", "interface", "status", "answer"]),
+        ("5", ["method", "host", "section", "path", "client", "server", "interface", "user_agent", "status", "answer"]),
         ("6", ["state", "at", "metric", "value", "threshold", "lasted", "times"]),
         ("3", ["name", "bits", "packets", "HTTP", "bytes"]),
     ],

@@ -37,7 +37,9 @@ def run(*arguments, **how):
     return subprocess.run(command, capture_output=True, timeout=30, check=False, env=environment, **how)
 
 
-def test_no_output_of_the_command_has_a_secret(tmp_path):
+@pytest.mark.parametrize("whole_paths", [(), ("/a/X", "/a/X/b")])
+def test_no_output_of_the_command_has_a_secret(tmp_path, whole_paths):
+    """A secret that is the name of a segment is told with the path, unless that is redacted."""
     secret = "s3cr3t"
     lines = [
         "/login;jsessionid=X",
@@ -45,15 +47,15 @@ def test_no_output_of_the_command_has_a_secret(tmp_path):
         "http://u:X/X@h/p",
         "http://u:X?X@h/p",
         "/a?X",
-        "/a/X",
         "/a X",
         "//u:X@h/p",
     ]
     hosts = ["h", "h?X", "h/X", "u:X@h", "u:X/X@h", "u:X?X@h", "h;X", "h X"]
     talks = []
-    for number, (line, host) in enumerate((line, host) for line in lines for host in hosts):
+    for number, (line, host) in enumerate((line, host) for line in (*lines, *whole_paths) for host in hosts):
         talk = forge.Conversation(4000 + number, NOON + number / 10)
-        head = f"GET {line} HTTP/1.1\r\nHost: {host}\r\nCookie: X\r\nAuthorization: Basic X\r\n\r\n"
+        fields = f"Host: {host}\r\nUser-Agent: curl/X (X)\r\nCookie: X\r\nAuthorization: Basic X\r\n\r\n"
+        head = f"GET {line} HTTP/1.1\r\n{fields}"
         talk.send(NOON + number / 10, 0, forge.ACK, head.replace("X", secret).encode())
         answer = f"HTTP/1.1 200 {secret}\r\nSet-Cookie: {secret}\r\nContent-Length: 6\r\n\r\n{secret}"
         talks.append(talk)
@@ -61,7 +63,7 @@ def test_no_output_of_the_command_has_a_secret(tmp_path):
     path = tmp_path / "secrets.pcap"
     path.write_bytes(forge.pcap(*talks))
     for flags in (["--json"], ["--ndjson"], ["--plain"], ["--ndjson", "--requests"], ["--plain", "--requests"]):
-        done = run("-r", path, *flags)
+        done = run("-r", path, "-vv", "--user-agents", "--redact", "all" if whole_paths else "none", *flags)
         assert done.returncode == 0, done.stderr
         assert done.stdout
         assert secret.encode() not in done.stdout + done.stderr, flags

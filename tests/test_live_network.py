@@ -26,13 +26,6 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
 
 
 @pytest.fixture(scope="module")
-def network():
-    """(server, client), both silent."""
-    with namespaces.pair() as both:
-        yield both
-
-
-@pytest.fixture(scope="module")
 def served(network, tmp_path_factory):
     """The same with nginx running."""
     with namespaces.nginx(network[0], tmp_path_factory.mktemp("nginx")):

@@ -48,7 +48,7 @@ def test_each_object_says_in_a_line_what_it_is(busy):
     assert re.fullmatch(r"<Host a\.example: 2 requests, 200 \(1\) 503 \(1\), p95 [\d.]+ .?s, 2 sections>", repr(host))
     assert re.fullmatch(r"<Section a\.example/y: 1 request, 503 \(1\), p95 .*>", repr(host.section("/y")))
     assert re.fullmatch(
-        r"<Exchange 2023-11-14T22:13:20\.500000Z GET a\.example/x 200 after .*>", repr(busy.exchanges[0])
+        r"<Exchange 2023-11-14T22:13:20\.500000Z GET a\.example/x/1 200 after .*>", repr(busy.exchanges[0])
     )
 
 

@@ -210,6 +210,7 @@ EXCHANGE = {
     "interface": "eth0",
     "host": "shop.example",
     "section": "/cart",
+    "path": "/cart/items/7",
     "method": "POST",
     "status": 201,
     "request_bytes": 90,
@@ -220,16 +221,19 @@ EXCHANGE = {
     "request_time": 0.001,
     "transfer": 0.0067,
     "retransmitted": 2,
+    "user_agent": "curl",
 }
 
 
 def test_requests_are_a_line_each():
     stream = Pipe()
-    unanswered = EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "z\x1b"}
+    unanswered = (
+        EXCHANGE | {"status": None, "latency": None, "duration": None, "host": "z\x1b"} | {"path": "", "user_agent": ""}
+    )
     seen = snapshot(NOON, exchanges=[EXCHANGE, unanswered], capture={"exchanges_dropped": 3})
     Requests(stream).update(frames_of(seen)[0])
     assert [" ".join(line.split()) for line in stream.text.splitlines()] == [
-        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST shop.example/cart 201 12 ms 4.2 kB",
+        "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST shop.example/cart/items/7 201 12 ms 4.2 kB curl",
         "2026-11-22 12:00:00.250 +00:00 10.0.0.1:5000 POST z\\x1b/cart none - 4.2 kB",
         "(3 exchanges more in this interval)",
     ]

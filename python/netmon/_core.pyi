@@ -469,6 +469,14 @@ class Exchange:
     def section(self) -> str:
         """As `Section.path`."""
     @property
+    def path(self) -> str:
+        """The path of its target: without query, fragment, parameters and userinfo, at most 256 printable characters.
+
+        One that is longer ends in ``..#`` and a hash. One of which the end is not known ends in ``..``: the snapshot
+        length cut it off, or too many requests waited. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing
+        of it is known, empty with ``redact="all"`` and from documents that have none.
+        """
+    @property
     def method(self) -> str:
         """As in `Section.methods`."""
     @property
@@ -498,6 +506,12 @@ class Exchange:
     @property
     def retransmitted(self) -> int:
         """Segments of the connection that were sent again while the exchange lasted."""
+    @property
+    def user_agent(self) -> str:
+        """What its user agent is called, such as ``curl`` or ``Firefox``: at most 64 printable characters, no version.
+
+        Empty when the request does not say, unless asked for with `user_agents`, and with ``redact="all"``.
+        """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -990,6 +1004,8 @@ class Engine:
         count_copies: bool = False,
         response_timeout: float = 3600.0,
         workers: int = ...,
+        user_agents: bool = False,
+        redact: Literal["none", "all"] = "none",
     ) -> Engine:
         """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces: files and
         pipes, merged by time. `names` says how some of these paths are called where they are shown. `snaplen` cuts
@@ -999,7 +1015,8 @@ class Engine:
         `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
         share the connections. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any
         case: who asks is the entry there that is `trusted_proxies` from the right, else the address of the connection.
-        IPv6 clients are counted by their first `client_ipv6_prefix` bits.
+        IPv6 clients are counted by their first `client_ipv6_prefix` bits. `user_agents` asks for `Exchange.user_agent`;
+        with `redact` ``"all"`` exchanges have neither that nor a path.
 
         Raises ValueError for a setting outside its range.
         """

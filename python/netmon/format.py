@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
-    from netmon._core import Snapshot
+    from netmon._core import Exchange, Snapshot
 
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
@@ -144,6 +144,11 @@ def _escape(char: str) -> str:
 def source(name: str) -> str:
     """The name of an interface, or of a file without its folder."""
     return sanitize(name.rpartition("/")[2] or name)
+
+
+def target(exchange: Exchange) -> str:
+    """What was asked for: the host and the path, or the section where no path is told. Text of the wire."""
+    return exchange.host + (exchange.path or exchange.section)
 
 
 def width(text: str) -> int:

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from math import inf
-from typing import Protocol, Self, TypeAlias
+from typing import Literal, Protocol, Self, TypeAlias
 
 from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
 from netmon.given import Files, Readable
@@ -53,7 +53,8 @@ class Monitor:
     `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
     NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
     `workers` is the number of threads that share
-    the connections, 1 to 64; the counts are the same.
+    the connections, 1 to 64; the counts are the same. `user_agents` asks for what the user agent of each exchange is
+    called; with `redact` ``"all"`` exchanges have neither that nor a path.
 
     Clients are the addresses of connections. Behind a proxy `client_from` says where it tells whom it asks for:
     ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY protocol. Of a list the entry counts
@@ -89,6 +90,8 @@ class Monitor:
         count_copies: bool = False,
         response_timeout: float = 3600.0,
         workers: int = 1,
+        user_agents: bool = False,
+        redact: Literal["none", "all"] = "none",
     ) -> None:
         files = Files(read)
         if speed is not None and not (speed > 0 and files.paths):
@@ -114,6 +117,8 @@ class Monitor:
             count_copies=count_copies,
             response_timeout=response_timeout,
             workers=workers,
+            user_agents=user_agents,
+            redact=redact,
         )
         self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
 

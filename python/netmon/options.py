@@ -115,6 +115,8 @@ class Settings(NamedTuple):
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
     requests: bool = False
     connections: bool = False
+    user_agents: bool = False
+    redact: Literal["none", "all"] = "none"
     color: Literal["auto", "always", "never"] = "auto"
     theme: Literal["auto", "dark", "light", "palette", "none"] = "auto"
     ascii: bool = False
@@ -209,6 +211,8 @@ OPTIONS = (
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
     Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
     Option("connections", OUTPUT, "--connections", "", "list connections in JSON, 1,000 of an interval at the most"),
+    Option("user_agents", OUTPUT, "--user-agents", "", "say which program sent each request"),
+    Option("redact", OUTPUT, "--redact", "WHAT", "none, or all: requests without path and user agent"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
     Option(
         "theme",

@@ -384,6 +384,8 @@ def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, ti
         count_copies=settings.count_copies,
         response_timeout=settings.response_timeout,
         workers=settings.workers,
+        user_agents=settings.user_agents,
+        redact=settings.redact,
     )
 
 

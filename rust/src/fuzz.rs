@@ -31,6 +31,7 @@ fn tight() -> Settings {
     Settings {
         aggregate: aggregate::Settings {
             exchanges: true,
+            user_agents: true,
             connections: true,
             client_from: ClientFrom::Proxy,
             client_ipv6_prefix: 64,

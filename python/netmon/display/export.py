@@ -32,7 +32,7 @@ NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
     **{
         panel: tuple(
             (name, lambda row, name=name: getattr(row, name))  # type: ignore[misc]
-            for name in ("method", "host", "section", "client", "server", "interface")
+            for name in ("method", "host", "section", "path", "client", "server", "interface", "user_agent")
         )
         for panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT)
     },

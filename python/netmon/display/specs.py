@@ -73,7 +73,9 @@ def protocols(interface: Interface) -> list[Line]:
 
 
 def client(exchange: Exchange) -> list[Line]:
-    return [[("class:dim", exchange.client)], [("class:dim", f"on {fmt.source(exchange.interface)}")]]
+    """Who asked, with which program where that is asked for."""
+    words = [exchange.client, fmt.sanitize(exchange.user_agent), f"on {fmt.source(exchange.interface)}"]
+    return [[("class:dim", word)] for word in words if word]
 
 
 def _between(connection: Connection) -> str:
@@ -110,12 +112,8 @@ def _method(row: Any) -> str:
     return f"{row.method:<6} "
 
 
-def _section(row: Any) -> str:
-    return str(row.section)
-
-
-def _host_and_section(row: Any) -> str:
-    return f"{row.host}{row.section}"
+def _path(row: Any) -> str:
+    return str(row.path or row.section)
 
 
 def _at(row: Any) -> float:
@@ -142,11 +140,11 @@ SPECS = {
     Panel.CONNECTIONS: Spec("CONNECTIONS", columns.CONNECTION, _between, _SPOKEN, room=BETWEEN, keeps=True),
     Panel.INTERFACE_QUALITY: Spec("INTERFACES", columns.INTERFACE_QUALITY, lambda row: fmt.source(row.name)),
     Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
-    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method, keeps=True),
-    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _section, _CLIENT, stamp=_at, lead=_method, keeps=True),
+    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True),
+    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _path, _CLIENT, stamp=_at, lead=_method, keeps=True),
     Panel.CLIENTS: Spec("CLIENTS", columns.CLIENT, lambda row: row.address, _ANSWERS),
     Panel.OF_CLIENT: Spec(
-        "REQUESTS", columns.EXCHANGE, _host_and_section, _CLIENT, stamp=_at, lead=_method, keeps=True
+        "REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True
     ),
     Panel.ALERTS: Spec("ALERTS", (), _alerted, keeps=True),
 }

@@ -39,6 +39,10 @@ TIME = "time"
 
 NONE = -1
 """The selected row of a table that keys do not reach: it shows the first ones."""
+LONG = 80
+"""Columns at the most of a name that is two names, or a path: they are longer than others."""
+BESIDE_LONG = 44
+"""Columns that it leaves to what is behind the figures."""
 
 
 class _Plan:
@@ -55,6 +59,9 @@ class _Plan:
         least = _least(spec, width, shares_page=bool(shares_page))
         least += STAMP * self.stamped
         self.figures, self.name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
+        if spec.stamp or spec.room:
+            taken = sum(column.width + 1 for column in self.figures)
+            self.name = max(self.name, min(width - 1 - taken - BESIDE_LONG, LONG))
         if panel is Panel.INTERFACES:  # few of them, so their past gets all the room there is
             self.name = min(self.name, 24)
             left = width - 1 - self.name - sum(column.width + 1 for column in self.figures)

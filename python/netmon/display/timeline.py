@@ -78,7 +78,7 @@ def _question(exchange: Exchange, width: int, dots: str) -> Line:
     status = exchange.status
     code, look = "none" if status is None else str(status), status_style(status)
     phrase = "no response seen" if status is None else f"{status} {_phrase(status)}".rstrip()
-    asked = f"{exchange.method} {fmt.sanitize(exchange.host + exchange.section)}"
+    asked = f"{exchange.method} {fmt.sanitize(fmt.target(exchange))}"
     if fmt.width(asked) + len(phrase) + 5 <= width:
         return [("class:strong", f"  {asked}"), ("", "   "), (look, phrase)]
     room = width - len(f"  {code} {exchange.method} ") - 1
@@ -98,6 +98,7 @@ def _where(exchange: Exchange, width: int, marks: Glyphs) -> Line:
     items: list[Line] = [
         [("class:dim", f"  {when if width >= 80 else when[11:23]}")],
         [("class:dim", f"  {exchange.client} {marks.to} {exchange.server}")],
+        *([[("class:dim", f"  {fmt.sanitize(exchange.user_agent)}")]] if exchange.user_agent else []),
         [("class:dim", f"  on {fmt.source(exchange.interface)}")],
     ]
     return canvas.whole(items, width)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from netmon.sinks import Text
 
 FIELDS = (
-    *("client", "server", "interface", "host", "section", "method", "status"),
+    *("client", "server", "interface", "host", "section", "path", "method", "status"),
     *("request_bytes", "response_bytes", "latency", "duration"),
-    *("connect", "request_time", "transfer", "retransmitted"),
+    *("connect", "request_time", "transfer", "retransmitted", "user_agent"),
 )
 
 
@@ -46,8 +46,8 @@ class Requests:
 
 
 def as_text(exchange: Exchange) -> str:
-    """``2026-11-22 12:00:00.250 +00:00  10.0.0.1:5000  GET  shop.example/cart  200  12 ms  4.2 kB``."""
-    where = fmt.sanitize(exchange.host + exchange.section)
+    """``2026-11-22 12:00:00.250 +00:00  10.0.0.1:5000  GET  shop.example/cart/7  200  12 ms  4.2 kB  curl``."""
+    where = fmt.sanitize(fmt.target(exchange))
     columns = (
         fmt.time(exchange.ts, digits=3),
         f"{exchange.client:<21}",
@@ -57,7 +57,7 @@ def as_text(exchange: Exchange) -> str:
         f"{fmt.latency(exchange.latency):>8}",
         f"{fmt.scaled(exchange.response_bytes, 'B'):>9}",
     )
-    return "  ".join(columns)
+    return "  ".join((*columns, *filter(None, [fmt.sanitize(exchange.user_agent)])))
 
 
 def as_object(exchange: Exchange) -> str:

@@ -7,6 +7,7 @@
 mod clients;
 mod lightest;
 mod rows;
+mod words;
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::decode::{Direction, Endpoint, FlowKey, Undecoded};
-use super::exchange::{Exchange, Listed, Note, Request, Response, Sides, Sink};
+use super::exchange::{Exchange, Kept, Listed, Note, Request, Response, Sides, Sink};
 use super::flow::{Losses, Observation, Observed, Opening, Signs, Told};
 use super::histogram::{Histogram, Sample, Sizes};
 use super::http::forwarded::Field;
@@ -25,6 +26,7 @@ pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Counts, Gauge, Interface, InterfaceState, ServerName, Snapshot, Tcp, Traffic};
 use clients::{Clients, Group};
 use rows::Rows;
+use words::{Hoard, Words};
 
 /// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
 const ROLL_CALL: usize = 128;
@@ -41,6 +43,10 @@ pub struct Settings {
     pub exchanges: bool,
     /// List connections.
     pub connections: bool,
+    /// Exchanges tell what their user agent is called.
+    pub user_agents: bool,
+    /// Exchanges tell neither path nor user agent.
+    pub redacts: bool,
     /// Who asks.
     pub client_from: ClientFrom,
     /// Proxies before the server whose word on their own client is believed.
@@ -68,6 +74,8 @@ impl Default for Settings {
             section_depth: 1,
             exchanges: false,
             connections: false,
+            user_agents: false,
+            redacts: false,
             client_from: ClientFrom::Connection,
             trusted_proxies: 1,
             client_ipv6_prefix: 128,
@@ -153,6 +161,7 @@ pub struct Aggregate {
     connections: Vec<snapshot::Connection>,
     /// What was learnt of the connection at hand, where connections are listed.
     told: Told,
+    hoard: Hoard,
     server_names: HashMap<String, u64>,
     /// The name being looked up; kept for its memory.
     host: Vec<u8>,
@@ -174,6 +183,7 @@ impl Aggregate {
             exchanges: Vec::new(),
             connections: Vec::new(),
             told: Told::default(),
+            hoard: Hoard::default(),
             server_names: HashMap::new(),
             host: Vec::new(),
             path: Vec::new(),
@@ -437,6 +447,7 @@ impl Aggregate {
     /// The connections that were tracked are forgotten.
     pub fn forget_connections(&mut self) {
         self.proxied.clear();
+        self.hoard.clear();
     }
 
     /// The client of an exchange as it is listed: an address that was told has no port. A row that made room is nobody's.
@@ -458,6 +469,7 @@ impl Aggregate {
         }
         let (host, section) = self.rows.names(ticket.row);
         let client = self.listed_client(ticket, exchange.client);
+        let Words { path, user_agent } = self.words(exchange.kept, &section);
         let interface = self.ports.get(usize::from(exchange.interface.0).min(InterfaceId::MOST));
         self.exchanges.push(snapshot::Exchange {
             ts: exchange.ts,
@@ -466,6 +478,7 @@ impl Aggregate {
             interface: interface.map_or_else(|| "".into(), |port| port.name.clone()),
             host,
             section,
+            path,
             method: exchange.method,
             status: exchange.status,
             request_bytes: exchange.request_bytes,
@@ -476,7 +489,19 @@ impl Aggregate {
             request_time: exchange.request_time,
             transfer: exchange.transfer,
             retransmitted: exchange.retransmitted,
+            user_agent,
         });
+    }
+
+    /// What a request said. Of one that had no place for it the section is known.
+    fn words(&mut self, kept: Kept, section: &str) -> Words {
+        if self.settings.redacts {
+            return Words::default();
+        }
+        self.hoard.take(kept).unwrap_or_else(|| {
+            let path = format!("{section}{}", name::as_text(name::CUT)).into();
+            Words { path, ..Words::default() }
+        })
     }
 }
 
@@ -543,6 +568,11 @@ impl Sink for Aggregate {
         count(self.clients.counts(client));
         self.told.requests = self.told.requests.wrapping_add(1);
         Ticket { row, client }
+    }
+
+    fn keep(&mut self, request: &Request<'_>) -> Kept {
+        let Settings { exchanges, user_agents, redacts, .. } = self.settings;
+        if exchanges && !redacts { self.hoard.keep(request, user_agents) } else { Kept::NOTHING }
     }
 
     fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {

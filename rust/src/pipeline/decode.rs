@@ -92,4 +92,6 @@ fn after(bytes: &[u8], at: usize) -> Result<&[u8], NotTcp> {
 #[cfg(test)]
 mod layers_tests;
 #[cfg(test)]
+mod steps_tests;
+#[cfg(test)]
 mod tests;

@@ -33,7 +33,7 @@ pub struct Request<'a> {
     pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
-    /// Lines of the head behind the first one; empty when some may be missing.
+    /// Lines of the head behind the first one, see [`field`](crate::pipeline::http::field); empty when some may be missing.
     pub fields: &'a [u8],
     /// Between whom.
     pub sides: Sides<'a>,
@@ -75,6 +75,15 @@ pub struct Response {
     pub bytes: u64,
 }
 
+/// Names what a sink keeps of a request until its exchange is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept(pub u32);
+
+impl Kept {
+    /// Nothing is kept.
+    pub const NOTHING: Self = Self(u32::MAX);
+}
+
 /// A request and its final response, or the lack of one.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
@@ -106,6 +115,8 @@ pub struct Exchange {
     pub transfer: Option<u64>,
     /// Segments of the connection that were sent again meanwhile.
     pub retransmitted: u16,
+    /// What the sink kept of the request.
+    pub kept: Kept,
 }
 
 /// A connection for the list of an interval, as far as its messages tell.
@@ -155,6 +166,10 @@ pub trait Sink {
     fn ended(&mut self, connection: &FlowKey);
     /// A request's head was seen; `before` is the ticket of the one before it on the same connection.
     fn request(&mut self, request: &Request<'_>, before: Option<Self::Ticket>) -> Self::Ticket;
+    /// That request waits for its response. What is kept of it comes back with its exchange, exactly once.
+    fn keep(&mut self, _request: &Request<'_>) -> Kept {
+        Kept::NOTHING
+    }
     /// That request was the first of its connection, of which this had been observed before.
     fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
     /// Where to count what a server sends without having been asked.

@@ -249,6 +249,7 @@ impl<T: Default> Flows<T> {
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
         while let Some(id) = self.table.next_expired(now) {
+            steps::add(1);
             let is_open = self.table.phase(id) == Phase::Open;
             if is_open && self.table.get(id).is_some_and(|flow| consumer.is_waiting(&flow.state)) {
                 self.table.enter(id, Phase::Waiting);
@@ -310,6 +311,7 @@ impl<T: Default> Flows<T> {
         consumer: &mut C,
     ) -> FlowId {
         while let Some(id) = self.table.victim() {
+            steps::add(1);
             self.evicted += 1;
             self.end(id, consumer);
         }
@@ -391,6 +393,7 @@ impl<T: Default> Flows<T> {
 
     /// Gives up holes whose time has come; looks again later at the others.
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
+        steps::add(1);
         let Some(flow) = self.table.get_mut(id) else { return };
         for direction in [Direction::Up, Direction::Down] {
             while let Some(front) = flow.stream(direction).front() {
@@ -452,3 +455,6 @@ fn opener(segment: &Segment<'_>) -> Option<Direction> {
     let opener = if segment.flags.has(Flags::ACK) { segment.direction.reverse() } else { segment.direction };
     segment.flags.has(Flags::SYN).then_some(opener)
 }
+
+#[cfg(test)]
+mod steps_tests;

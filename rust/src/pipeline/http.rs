@@ -20,7 +20,7 @@ mod rare;
 mod start_line;
 
 use head::Head;
-pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead};
+pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead, field};
 pub use message::{Event, Extent, Follows, Handler, Mark};
 pub use method::Method;
 pub use start_line::Protocol;

@@ -8,6 +8,7 @@ use super::decode::{self, Datagram, FlowKey, FragmentPart, NotTcp, Segment, Unde
 use super::defragment::{self, Defragmenter};
 use super::nat::Nat;
 use super::packet::{InterfaceId, Packet, Timestamp};
+use super::steps;
 
 /// What a packet holds.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +178,7 @@ fn unwrap<'a>(
     let (mut outermost, mut within) = (Some(outermost), Some(within));
     let mut is_assembled = false;
     for entered in 0..=decode::MAX_TUNNELS {
+        steps::add(1);
         if let Some(part) = datagram.fragment {
             if !tunnels && !datagram.may_hold_tcp(part) {
                 return (Err(outside(&datagram, part)), is_assembled);

@@ -3,6 +3,12 @@
 //! Whatever leaves the core is printable ASCII: any other byte is written `\xNN`, so no name can move a cursor, turn
 //! text around or break a line. What is cut for its length keeps a hash, so that long names stay apart.
 
+mod agent;
+mod path;
+
+pub use agent::product_into;
+pub use path::{CUT, MAX_SHOWN, path_into};
+
 use smallvec::SmallVec;
 
 use super::decode::Endpoint;

@@ -398,6 +398,9 @@ pub struct Exchange {
     /// As in [`Section`].
     #[serde(deserialize_with = "json::name")]
     pub section: Arc<str>,
+    /// The path of the request target, of [`name::MAX_SHOWN`](super::name::MAX_SHOWN) bytes at the most. Empty when it is redacted.
+    #[serde(default, deserialize_with = "json::name")]
+    pub path: Arc<str>,
     /// Of the request.
     #[serde(with = "json::method")]
     pub method: Method,
@@ -425,6 +428,9 @@ pub struct Exchange {
     /// Segments of the connection that were sent again meanwhile.
     #[serde(default)]
     pub retransmitted: u16,
+    /// What its user agent is called. Empty when it is not told, not asked for or redacted.
+    #[serde(default, deserialize_with = "json::name")]
+    pub user_agent: Arc<str>,
 }
 
 /// Everything counted in `[start, end)`.

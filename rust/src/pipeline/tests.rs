@@ -4,6 +4,7 @@ mod blind;
 mod copies;
 pub mod forge;
 mod listed;
+mod said;
 mod secrets;
 
 use super::histogram::Histogram;

@@ -108,8 +108,8 @@ impl Engine {
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
-        decode_tunnels = false, count_copies = false,
-        response_timeout = 3600.0, workers = Whole(1),
+        decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
+        user_agents = false, redact = "none",
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
@@ -133,6 +133,8 @@ impl Engine {
         count_copies: bool,
         response_timeout: f64,
         workers: Whole,
+        user_agents: bool,
+        redact: &str,
     ) -> PyResult<Self> {
         let workers = workers.within("workers", 1, MAX_WORKERS as u32)? as usize;
         let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
@@ -143,10 +145,17 @@ impl Engine {
         } else {
             Source::Files(read, names)
         };
+        let redacts = match redact {
+            "none" => false,
+            "all" => true,
+            _ => return Err(PyValueError::new_err(format!("redact must be 'none' or 'all', not {redact:?}"))),
+        };
         let aggregate = aggregate::Settings {
             section_depth,
             exchanges,
             connections,
+            user_agents,
+            redacts,
             client_from: client_from.map_or(Ok(ClientFrom::Connection), parse_client_from)?,
             trusted_proxies: trusted_proxies.within("trusted_proxies", 1, u32::MAX)? as usize,
             client_ipv6_prefix: client_ipv6_prefix.within("client_ipv6_prefix", 1, 128)? as u8,

@@ -521,6 +521,15 @@ impl Exchange {
     fn section(&self) -> &str {
         &self.0.section
     }
+    /// The path of its target: without query, fragment, parameters and userinfo, at most 256 printable characters.
+    ///
+    /// One that is longer ends in ``..#`` and a hash. One of which the end is not known ends in ``..``: the snapshot
+    /// length cut it off, or too many requests waited. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing
+    /// of it is known, empty with ``redact="all"`` and from documents that have none.
+    #[getter]
+    fn path(&self) -> &str {
+        &self.0.path
+    }
     /// As in `Section.methods`.
     #[getter]
     fn method(&self) -> &'static str {
@@ -570,6 +579,13 @@ impl Exchange {
     #[getter]
     fn retransmitted(&self) -> u16 {
         self.0.retransmitted
+    }
+    /// What its user agent is called, such as ``curl`` or ``Firefox``: at most 64 printable characters, no version.
+    ///
+    /// Empty when the request does not say, unless asked for with `user_agents`, and with ``redact="all"``.
+    #[getter]
+    fn user_agent(&self) -> &str {
+        &self.0.user_agent
     }
     /// The same object: it never changes.
     fn __copy__(slf: Py<Self>) -> Py<Self> {

@@ -78,13 +78,19 @@ pub fn histogram_table(histogram: &Histogram) -> String {
 }
 
 pub fn exchange(exchange: &Exchange) -> String {
-    let Exchange { ts, method, host, section, .. } = exchange;
+    let Exchange { ts, method, .. } = exchange;
     let answer = match (exchange.status, exchange.latency) {
         (Some(status), Some(nanos)) => format!("{status} after {}", duration(nanos)),
         (Some(status), None) => status.to_string(),
         (None, _) => "unanswered".into(),
     };
-    format!("<Exchange {} {} {host}{section} {answer}>", time(*ts), method.name())
+    format!("<Exchange {} {} {} {answer}>", time(*ts), method.name(), target(exchange))
+}
+
+/// The host and the path, or the section where no path is told.
+fn target(exchange: &Exchange) -> String {
+    let path = if exchange.path.is_empty() { &exchange.section } else { &exchange.path };
+    format!("{}{path}", exchange.host)
 }
 
 pub fn exchange_table(exchange: &Exchange) -> String {
@@ -93,14 +99,14 @@ pub fn exchange_table(exchange: &Exchange) -> String {
         time(exchange.ts),
         client_name(exchange.client),
         exchange.method.name().to_owned(),
-        format!("{}{}", exchange.host, exchange.section),
+        target(exchange),
         exchange.status.map_or_else(|| "-".into(), |status| status.to_string()),
         some(exchange.latency),
         some(exchange.duration),
         grouped(exchange.request_bytes),
         grouped(exchange.response_bytes),
     ];
-    let headings = ["time", "client", "method", "section", "status", "latency", "duration", "request", "response"];
+    let headings = ["time", "client", "method", "path", "status", "latency", "duration", "request", "response"];
     table("Exchange", &headings, vec![row], 1)
 }
 

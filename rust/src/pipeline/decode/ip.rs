@@ -4,6 +4,7 @@ use std::net::Ipv6Addr;
 
 use super::link::Frame;
 use super::{NotTcp, after, u8_at, u16_at, u32_at};
+use crate::pipeline::steps;
 
 /// Protocol number of TCP.
 pub const TCP: u8 = 6;
@@ -159,6 +160,7 @@ fn v6<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
 /// Walks the IPv6 extension headers to the first one that is none, or to a fragment's.
 pub fn extensions(datagram: &mut Datagram<'_>) -> Result<(), NotTcp> {
     for seen in 0.. {
+        steps::add(1);
         let rest = datagram.payload;
         let length = match datagram.protocol {
             // Hop-by-hop, routing, destination options, mobility, HIP, shim6: length in units of 8, the first not counted.

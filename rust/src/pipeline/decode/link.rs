@@ -4,6 +4,7 @@ use super::tags::{self, Tagged};
 use super::undecoded::Undecoded;
 use super::{NotTcp, after, u16_at, u32_at, wifi};
 use crate::pipeline::packet::{LinkType, Packet};
+use crate::pipeline::steps;
 
 /// An IP packet with what the link told of it.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,7 @@ fn nflog(data: &[u8]) -> Result<&[u8], NotTcp> {
     const PAYLOAD: u16 = 9;
     let mut rest = after(data, 4)?;
     while let Some(&[a, b, c, d]) = rest.get(..4) {
+        steps::add(1);
         let length = usize::from(u16::from_ne_bytes([a, b]));
         if length < 4 {
             return Err(NotTcp::Malformed);

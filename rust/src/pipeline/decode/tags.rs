@@ -3,6 +3,7 @@
 
 use super::undecoded::{Cipher, Undecoded, is_ordinary_ethertype, is_ordinary_ppp};
 use super::{NotTcp, after, u8_at, u16_at, u32_at};
+use crate::pipeline::steps;
 
 /// Tags, labels and frames before one IP header, all taken together: 802.1ad below a port tag and a stack of MPLS labels
 /// with a frame within has a dozen; more is a loop or an attack.
@@ -76,6 +77,7 @@ struct Walk {
 impl Walk {
     fn run<'a>(&mut self, mut next: Next<'a>) -> Result<Tagged<'a>, NotTcp> {
         loop {
+            steps::add(1);
             next = match next {
                 Next::Ip(rest) | Next::Type(IPV4 | IPV6, rest) => return Ok((self.tag, rest)),
                 Next::Type(kind, rest) => self.step(kind, rest)?,
@@ -131,6 +133,7 @@ impl Walk {
     /// pseudowire with or without control word (RFC 4448 §4.6), or the control channel of one (RFC 5586).
     fn mpls<'a>(&mut self, mut rest: &'a [u8]) -> Result<Next<'a>, NotTcp> {
         loop {
+            steps::add(1);
             let entry = u32_at(rest, 0)?;
             self.tag = fold(self.tag, entry >> 12);
             rest = after(rest, 4)?;

@@ -8,6 +8,7 @@ use super::link::Frame;
 use super::tags::{self, BRIDGED, IPV4, IPV6, MPLS, PPP, Tagged};
 use super::undecoded::Tunnel;
 use super::{NotTcp, after, u8_at, u16_at, u32_at, wifi};
+use crate::pipeline::steps;
 
 /// What a tunnel carries, not yet looked at.
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +175,7 @@ fn gre(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
 /// RFC 1701: routing entries of a family, an offset, a length and so many bytes, the last of them empty.
 fn past_routes(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
     loop {
+        steps::add(1);
         let (family, length) = (u16_at(rest, 0)?, usize::from(u8_at(rest, 3)?));
         rest = after(rest, 4 + length)?;
         if family == 0 && length == 0 {
@@ -266,6 +268,7 @@ fn gtp_u(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
         let mut next = u8_at(rest, 3)?;
         rest = after(rest, 4)?;
         while flags & HAS_EXTENSION != 0 && next != 0 {
+            steps::add(1);
             let length = 4 * usize::from(u8_at(rest, 0)?);
             next = u8_at(rest, length.checked_sub(1).ok_or(NotTcp::Malformed)?)?;
             rest = after(rest, length)?;
@@ -325,6 +328,7 @@ fn tzsp(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     };
     let mut rest = after(data, 4)?;
     loop {
+        steps::add(1);
         let length = match u8_at(rest, 0)? {
             0 => 1,
             1 => return Ok(Inside { number: 0, shape, rest: after(rest, 1)? }),

@@ -163,6 +163,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             is_simple,
             expects_continue,
             retransmitted: self.flow.retransmitted,
+            kept: self.sink.keep(&request),
         });
     }
 
@@ -411,5 +412,6 @@ fn tell<S: Sink>(
         request_time: asked.ended.map(|ended| ended.since(asked.since)),
         transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
         retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+        kept: asked.kept,
     });
 }

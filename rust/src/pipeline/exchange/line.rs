@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::Kept;
 use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::http::{Mark, Method};
 use crate::pipeline::packet::Timestamp;
@@ -33,6 +34,8 @@ pub struct Waiting<K> {
     pub expects_continue: bool,
     /// What the connection had sent again before it.
     pub retransmitted: u16,
+    /// What the sink keeps of it.
+    pub kept: Kept,
 }
 
 impl<K> Waiting<K> {

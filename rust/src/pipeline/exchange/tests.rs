@@ -10,6 +10,8 @@ use std::net::Ipv4Addr;
 struct Script {
     lines: Vec<String>,
     requests: usize,
+    /// Requests that wait for their exchange.
+    kept: Vec<Kept>,
 }
 
 impl Sink for Script {
@@ -26,6 +28,11 @@ impl Sink for Script {
         self.lines.push(line);
         self.requests
     }
+    fn keep(&mut self, _: &Request<'_>) -> Kept {
+        let kept = Kept(self.requests as u32);
+        self.kept.push(kept);
+        kept
+    }
     fn opening(&mut self, _: usize, _: &Opening, _: Direction) {}
     fn unasked(&mut self, sides: &Sides<'_>) -> usize {
         self.lines.push(format!("unasked {}", sides.server().port));
@@ -36,8 +43,10 @@ impl Sink for Script {
     }
     fn bytes(&mut self, _: usize, _: bool, _: u64) {}
     fn exchange(&mut self, ticket: usize, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
-        let Exchange { status, request_bytes, response_bytes, latency, duration: told, .. } = tell();
-        assert_eq!(told, duration);
+        let Exchange { status, request_bytes, response_bytes, latency, duration: told, kept, .. } = tell();
+        assert_eq!((told, kept), (duration, Kept(ticket as u32)));
+        let at = self.kept.iter().position(|&waiting| waiting == kept);
+        self.kept.remove(at.expect("what is kept comes back once"));
         self.lines
             .push(format!("exchange {ticket}: {status:?} {request_bytes}+{response_bytes} {latency:?}/{duration:?}"));
     }
@@ -89,6 +98,7 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
         stage.finished(&flow, &mut connection, direction, Timestamp(lines.len() as i64));
     }
     stage.ended(&flow, connection);
+    assert_eq!(script.kept, [], "what is kept comes back");
     script.lines
 }
 

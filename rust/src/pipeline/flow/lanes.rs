@@ -13,6 +13,7 @@ use super::table::{FlowId, Phase};
 use super::{Consumer, Flows};
 use crate::pipeline::decode::{Flags, FlowKey, Segment};
 use crate::pipeline::packet::SECOND;
+use crate::pipeline::steps;
 
 /// Lanes of one pair of addresses and ports: more than anybody uses by accident.
 const LANES: u8 = 8;
@@ -60,6 +61,7 @@ impl<T: Default> Flows<T> {
     /// The connections of a pair of addresses and ports, with their lanes.
     fn lanes(&self, key: &FlowKey) -> SmallVec<[(u8, FlowId); LANES as usize]> {
         let find = |lane| {
+            steps::add(1);
             let key = FlowKey { lane, ..*key };
             Some((lane, self.table.find(self.table.hash(&key), &key)?))
         };

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 
 use crate::pipeline::decode::FlowKey;
 use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::steps;
 
 /// Bounds of the table. What overflows is evicted, half-open connections first.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +165,7 @@ impl<F: Entry> Table<F> {
     pub fn find(&self, hash: u64, key: &FlowKey) -> Option<FlowId> {
         let mark = mark(hash);
         let is_it = |pointer: &Pointer| {
+            steps::add(1);
             let slot = || &self.slots[pointer.slot as usize];
             pointer.mark == mark && slot().value.as_ref().is_some_and(|value| value.key() == key)
         };
@@ -274,6 +276,7 @@ impl<F: Entry> Table<F> {
     fn expired_in(&mut self, phase: Phase, before: Timestamp) -> Option<FlowId> {
         // At most once round the line: a capture whose clock jumps must not go round for ever.
         for _ in 0..self.lines[phase as usize].len {
+            steps::add(1);
             let id = self.head(phase)?;
             let slot = &self.slots[id.slot as usize];
             if slot.value.as_ref().is_none_or(|value| value.last_seen() <= before) {
@@ -302,6 +305,7 @@ impl<F: Entry> Table<F> {
             .into_iter()
             .find(|&phase| self.lines[phase as usize].len > 0)?;
         for _ in 0..CHANCES {
+            steps::add(1);
             let id = self.head(phase)?;
             if !self.was_touched(id) {
                 return Some(id);

@@ -107,7 +107,7 @@ pub struct RequestHead<'a> {
     pub expects_continue: bool,
     /// What is odd about it.
     pub ambiguities: Ambiguities,
-    /// All lines behind the first one; empty when some may be missing.
+    /// All lines behind the first one, see [`field`]; empty when some may be missing.
     pub fields: &'a [u8],
 }
 
@@ -232,6 +232,16 @@ pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
         }
         (StartLine::Simple { .. }, _) => None,
     }
+}
+
+/// The value of the first field of that name among the lines of a head. Fields that are asked for seldom are looked for
+/// here, so that nobody else pays for them.
+pub fn field<'a>(lines: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    lines.split(|&byte| byte == b'\n').find_map(|line| {
+        let (found, value) = line.split_at_checked(name.len())?;
+        let value = value.trim_ascii_start().strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name))?;
+        Some(value.trim_ascii())
+    })
 }
 
 /// Decimal digits that 64 bits hold, whatever they are.

@@ -403,6 +403,7 @@ fields!(Exchange {
     interface,
     host,
     section,
+    path,
     method,
     status,
     request_bytes,
@@ -413,6 +414,7 @@ fields!(Exchange {
     request_time,
     transfer,
     retransmitted,
+    user_agent,
 });
 fields!(Connection {
     first_seen,

@@ -15,6 +15,7 @@ fn exchange(second: i64) -> Exchange {
         interface: "lo".into(),
         host: "a".into(),
         section: "/x".into(),
+        path: "/x/y".into(),
         method: Method::from_bytes(b"GET"),
         status: Some(200),
         request_bytes: 70,
@@ -25,6 +26,7 @@ fn exchange(second: i64) -> Exchange {
         request_time: Some(0),
         transfer: Some(1_000_000),
         retransmitted: 1,
+        user_agent: "curl".into(),
     }
 }
 
@@ -137,8 +139,10 @@ fn what_is_cut_anywhere_or_too_long_is_refused() {
 #[test]
 fn other_versions_and_other_formats_are_named() {
     let mut packed = pack(&full());
-    packed[MAGIC.len()] = 9;
-    assert_eq!(unpack::<Snapshot>(&packed), Err(Unreadable::Version(9)));
+    for version in [1, 9] {
+        packed[MAGIC.len()] = version;
+        assert_eq!(unpack::<Snapshot>(&packed), Err(Unreadable::Version(version)));
+    }
     assert_eq!(unpack::<Snapshot>(b"{\"schema\": 1}"), Err(Unreadable::Foreign));
 }
 

@@ -236,6 +236,7 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             interface: "lo".into(),
             host: "h".into(),
             section: "/".into(),
+            path: "/".into(),
             method: Method::HEAD,
             status: None,
             request_bytes: 0,
@@ -246,6 +247,7 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             request_time: None,
             transfer: None,
             retransmitted: 0,
+            user_agent: "".into(),
         };
         let mut hosts = vec![Arc::new(host)];
         sort_rows(&mut Arc::make_mut(&mut hosts[0]).sections);

@@ -4,8 +4,8 @@ use super::*;
 
 const SECRET: &str = "s3cr3t";
 
-/// Start lines. Their targets have a secret where no name may have it, at a depth of one.
-const LINES: [&str; 34] = [
+/// Start lines. Their targets have a secret where no name and no path may have it.
+const LINES: [&str; 41] = [
     "GET /a?{} HTTP/1.1",
     "GET /a#{} HTTP/1.1",
     "GET /a;{} HTTP/1.1",
@@ -13,8 +13,15 @@ const LINES: [&str; 34] = [
     "GET /a;j={}/b HTTP/1.1",
     "GET /a%3b{} HTTP/1.1",
     "GET /a%3F{} HTTP/1.1",
-    "GET /a/{} HTTP/1.1",
-    "GET /a/{}/b HTTP/1.1",
+    "GET /a/b;{} HTTP/1.1",
+    "GET /a/b;{}/c HTTP/1.1",
+    "GET /a/b%3b{}/c HTTP/1.1",
+    "GET /a/b%253f{} HTTP/1.1",
+    "GET /a/b%2523{}/c HTTP/1.1",
+    "GET /r/u:{}@h HTTP/1.1",
+    "GET /r/u:{}/x@h HTTP/1.1",
+    "GET /r/u%3a{}%40h/p HTTP/1.1",
+    "GET /r/http://u:{}@h/p HTTP/1.1",
     "GET /?{} HTTP/1.1",
     "GET ?{} HTTP/1.1",
     "GET u:{}@h/p HTTP/1.1",
@@ -42,8 +49,11 @@ const LINES: [&str; 34] = [
     "PRI * HTTP/2.0 {}",
 ];
 
+/// The same for all but a whole path: at a depth of one no name has the secret.
+const DEEP_LINES: [&str; 2] = ["GET /a/{} HTTP/1.1", "GET /a/{}/b HTTP/1.1"];
+
 /// Lines of a head.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 27] = [
     "Host: h",
     "Host: h?{}",
     "Host: h/{}",
@@ -63,6 +73,11 @@ const FIELDS: [&str; 22] = [
     "Transfer-Encoding: {}",
     "Transfer-Encoding: chunked",
     "Expect: {}",
+    "User-Agent: curl/{}",
+    "User-Agent: curl {}",
+    "User-Agent: u:{}@h",
+    "User-Agent : Mozilla/5.0 ({}) Firefox/{}",
+    "User-Agent: Mozilla/5.0 (compatible; x/{})",
     "{}: x",
     "{}",
     " {}",
@@ -81,13 +96,16 @@ const RESPONSES: [&str; 7] = [
     "ICY 200 {}\r\n\r\n",
 ];
 
+/// A field whose secret is a word of its own is told as the name of a user agent.
+const AGENTS: [&str; 2] = ["User-Agent: {}", "User-Agent: Mozilla/5.0 (compatible; {})"];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
     fn no_output_has_a_secret_wherever_it_is_planted(
-        line in prop::sample::select(LINES.to_vec()),
-        fields in prop::collection::vec(prop::sample::select(FIELDS.to_vec()), 0..4),
+        line in prop::sample::select([&LINES[..], &DEEP_LINES].concat()),
+        fields in prop::collection::vec(prop::sample::select([&FIELDS[..], &AGENTS].concat()), 0..4),
         body in prop::sample::select(BODIES.to_vec()),
         response in prop::sample::select(RESPONSES.to_vec()),
         end in prop::sample::select(vec!["\r\n", "\n"]),
@@ -97,6 +115,7 @@ proptest! {
         cut in prop::option::of(54usize..200),
         segment in prop_oneof![Just(1460usize), 1usize..60],
     ) {
+        let redacts = DEEP_LINES.contains(&line) || fields.iter().any(|field| AGENTS.contains(field));
         let secret = format!("{}{SECRET}{}", around.0, around.1);
         let fields: String = fields.iter().flat_map(|field| [*field, end]).collect();
         let request = format!("{line}{end}{fields}{end}{body}").replace("{}", &secret);
@@ -106,6 +125,7 @@ proptest! {
         }
         let mut settings = Settings::default();
         settings.aggregate.exchanges = true;
+        (settings.aggregate.user_agents, settings.aggregate.redacts) = (true, redacts);
         let mut pipeline = Pipeline::new(settings);
         for frame in &frames {
             let packet = frame.packet();

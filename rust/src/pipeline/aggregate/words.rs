@@ -1,0 +1,150 @@
+//! What requests say beside what is counted: the path and, where it is asked for, the user agent. Kept from the head of a
+//! request until its exchange is listed.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+
+use crate::pipeline::exchange::{Kept, Request};
+use crate::pipeline::http::{self, Method};
+use crate::pipeline::name;
+use crate::pipeline::snapshot::UNKNOWN;
+
+/// Requests of one worker of which something is kept while they wait: more than wait at once where connections are few
+/// enough to look at. They have some 25 MB at the most.
+const MAX_KEPT: usize = 65_536;
+
+/// Texts that are shared by those who say the same: most requests say what others said.
+const MAX_SHARED: usize = 8_192;
+
+/// What one request says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    pub path: Arc<str>,
+    /// Empty when it is not told, or not asked for.
+    pub user_agent: Arc<str>,
+}
+
+/// Those of all requests that wait.
+#[derive(Debug, Default)]
+pub struct Hoard {
+    kept: Vec<Words>,
+    free: Vec<u32>,
+    shared: HashTable<Arc<str>>,
+    // Paths are chosen by strangers.
+    hasher: foldhash::fast::RandomState,
+    /// The text being looked up; kept for its memory.
+    text: Vec<u8>,
+}
+
+impl Hoard {
+    /// Keeps what a request says, if there is a place for it.
+    pub fn keep(&mut self, request: &Request<'_>, user_agents: bool) -> Kept {
+        if self.free.is_empty() && self.kept.len() >= MAX_KEPT {
+            return Kept::NOTHING;
+        }
+        let words = Words { path: self.path(request), user_agent: self.user_agent(request, user_agents) };
+        let slot = self.free.pop().unwrap_or(self.kept.len() as u32);
+        match self.kept.get_mut(slot as usize) {
+            Some(place) => *place = words,
+            None => self.kept.push(words),
+        }
+        Kept(slot)
+    }
+
+    /// Takes what is kept. `None` when there was no place.
+    pub fn take(&mut self, kept: Kept) -> Option<Words> {
+        let words = std::mem::take(self.kept.get_mut(kept.0 as usize)?);
+        self.free.push(kept.0);
+        Some(words)
+    }
+
+    /// Nobody waits any more.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.free.clear();
+    }
+
+    fn path(&mut self, request: &Request<'_>) -> Arc<str> {
+        let &Request { method, target, is_cut, host, .. } = request;
+        self.text.clear();
+        name::path_into(&mut self.text, target, method == Method::CONNECT, host, is_cut);
+        if self.text.is_empty() {
+            self.text.extend_from_slice(UNKNOWN.as_bytes());
+        }
+        self.share()
+    }
+
+    fn user_agent(&mut self, request: &Request<'_>, is_wanted: bool) -> Arc<str> {
+        self.text.clear();
+        if is_wanted && let Some(value) = http::field(request.fields, b"user-agent") {
+            name::product_into(&mut self.text, value);
+        }
+        self.share()
+    }
+
+    /// The text, which others may have as well.
+    fn share(&mut self) -> Arc<str> {
+        let Self { shared, hasher, text, .. } = self;
+        let hash = hasher.hash_one(&**text);
+        if let Some(known) = shared.find(hash, |known| known.as_bytes() == &**text) {
+            return known.clone();
+        }
+        if shared.len() >= MAX_SHARED {
+            shared.clear();
+        }
+        let made: Arc<str> = name::as_text(text).into();
+        shared.insert_unique(hash, made.clone(), |known| hasher.hash_one(known.as_bytes()));
+        made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
+    use crate::pipeline::exchange::Sides;
+
+    const END: Endpoint = Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port: 80 };
+    const KEY: &FlowKey = &FlowKey { low: END, high: END, lane: 0 };
+
+    fn request(target: &str) -> Request<'_> {
+        let method = Method::from_bytes(b"GET");
+        let fields = b"Host: h\r\nUSER-AGENT : curl/8.5\r\nUser-Agent: other\r\n\r\n";
+        let sides = Sides { connection: KEY, asks: Direction::Up };
+        Request { method, target: target.as_bytes(), is_cut: false, host: Some(b"h"), fields, sides, bytes: 0 }
+    }
+
+    #[test]
+    fn what_is_kept_is_taken_once_and_its_place_is_used_again() {
+        let mut hoard = Hoard::default();
+        let [one, two] = ["/a", "/b"].map(|target| hoard.keep(&request(target), true));
+        assert_eq!(hoard.take(two).unwrap(), Words { path: "/b".into(), user_agent: "curl".into() });
+        let three = hoard.keep(&request("/c"), false);
+        assert_eq!(three, two);
+        assert_eq!(hoard.take(three).unwrap(), Words { path: "/c".into(), user_agent: "".into() });
+        assert_eq!(&*hoard.take(one).unwrap().path, "/a");
+    }
+
+    #[test]
+    fn those_who_say_the_same_share_it() {
+        let mut hoard = Hoard::default();
+        let kept = ["/a", "/a"].map(|target| hoard.keep(&request(target), true));
+        let [one, two] = kept.map(|kept| hoard.take(kept).unwrap());
+        assert!(Arc::ptr_eq(&one.path, &two.path) && Arc::ptr_eq(&one.user_agent, &two.user_agent));
+    }
+
+    #[test]
+    fn what_is_kept_and_what_is_shared_is_bounded() {
+        let mut hoard = Hoard::default();
+        for at in 0..MAX_KEPT {
+            assert_ne!(hoard.keep(&request(&format!("/{at}")), false), Kept::NOTHING);
+            assert!(hoard.shared.len() <= MAX_SHARED);
+        }
+        assert_eq!(hoard.keep(&request("/"), false), Kept::NOTHING);
+        assert_eq!(hoard.take(Kept::NOTHING), None);
+        assert_eq!(&*hoard.take(Kept(7)).unwrap().path, "/7");
+        assert_eq!(hoard.keep(&request("/"), false), Kept(7));
+    }
+}

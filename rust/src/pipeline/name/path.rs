@@ -1,0 +1,252 @@
+//! The whole path of a request target, as an exchange shows it: without query, fragment, parameters and userinfo.
+//!
+//! What a target is, a path or something else, is decided as for sections. Beyond that a path is read more warily: it has
+//! more places where a secret may stand.
+
+use smallvec::SmallVec;
+
+use super::{clean_into, has_at, is_space, is_trusted, split_absolute};
+use crate::pipeline::steps;
+
+/// Longest path that is shown: more than a screen is wide. One that is cut ends in `..#` and a hash of the whole.
+pub const MAX_SHOWN: usize = 256;
+
+/// What stands behind the part of a path that is known, where the rest is not.
+pub const CUT: &[u8] = b"..";
+
+/// Writes the path of a request target. Of one that `is_cut` the whole segments are known; without any nothing is written.
+pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, is_cut: bool) {
+    if is_connect || target == b"*" {
+        out.push(b'*');
+        return;
+    }
+    if is_cut {
+        return cut_path_into(out, target);
+    }
+    let path = match split_absolute(target) {
+        Some((_, path)) => path,
+        // Neither absolute nor a path: perhaps an authority, or an absolute one with a fault.
+        None if has_at(target) && (!target.starts_with(b"/") || target.starts_with(b"//")) => b"",
+        None => target,
+    };
+    let path = &path[..end_of_path(path)];
+    let path = if is_trusted(target, field) { path.strip_prefix(b"/").unwrap_or(path) } else { b"" };
+    out.push(b'/');
+    if memchr::memchr3(b';', b'%', b'@', path).is_none() {
+        return clean_into(out, path, MAX_SHOWN - 1);
+    }
+    let path = without_parameters(&without_userinfo(path));
+    // Parameters may have hidden that it is no path.
+    if !(path.starts_with(b"/") && has_at(&path)) {
+        clean_into(out, &path, MAX_SHOWN - 1);
+    }
+}
+
+/// The segments that are whole. The rest may have an `@` that makes a userinfo of what follows a colon.
+fn cut_path_into(out: &mut Vec<u8>, target: &[u8]) {
+    let Some(path) = target.strip_prefix(b"/").filter(|path| !path.starts_with(b"/")) else { return };
+    if end_of_path(path) < path.len() {
+        return path_into(out, target, false, None, false);
+    }
+    let last = segment_at(path, path.len());
+    let known = find(&path[..last], b":").map_or(last, |(colon, _)| segment_at(path, colon));
+    if known > 0 {
+        out.push(b'/');
+        clean_into(out, &without_parameters(&path[..known]), MAX_SHOWN - 1 - CUT.len());
+        out.extend_from_slice(CUT);
+    }
+}
+
+/// Where the query, the fragment or what is no target begins.
+fn end_of_path(path: &[u8]) -> usize {
+    steps::add(path.len());
+    path.iter().position(|&byte| matches!(byte, b'?' | b'#') || is_space(byte)).unwrap_or(path.len())
+}
+
+/// Where the segment begins in which `at` lies.
+fn segment_at(path: &[u8], at: usize) -> usize {
+    memchr::memrchr(b'/', &path[..at]).map_or(0, |slash| slash + 1)
+}
+
+/// The byte that `path[at..]` begins with once it is decoded, however often it was encoded, and its length as it stands.
+fn decoded(path: &[u8], at: usize) -> (u8, usize) {
+    let hex = |at: usize| path.get(at).and_then(|&digit| char::from(digit).to_digit(16));
+    let mut digits = at + 1;
+    while path[at] == b'%' && path[digits..].starts_with(b"25") {
+        digits += 2;
+    }
+    match hex(digits).zip(hex(digits + 1)) {
+        Some((high, low)) if path[at] == b'%' => ((high << 4 | low) as u8, digits + 2 - at),
+        _ => (path[at], 1),
+    }
+}
+
+/// The first of these bytes, encoded or not, and what follows it.
+fn find(path: &[u8], bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut at = 0;
+    while at < path.len() {
+        steps::add(1);
+        let (byte, len) = decoded(path, at);
+        if bytes.contains(&byte) {
+            return Some((at, at + len));
+        }
+        at += len;
+    }
+    None
+}
+
+/// A path without what stands between a colon and an `@` behind it, from the beginning of the colon's segment on.
+fn without_userinfo(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
+    let Some((colon, mut end)) = find(path, b":") else { return path.into() };
+    let begin = segment_at(path, colon);
+    let mut has_userinfo = false;
+    while let Some((_, behind)) = find(&path[end..], b"@") {
+        (end, has_userinfo) = (end + behind, true);
+    }
+    if has_userinfo { [&path[..begin], &path[end..]].concat().into() } else { path.into() }
+}
+
+/// A path without the parameters of its segments (RFC 3986 §3.3), and up to an encoded query or fragment.
+fn without_parameters(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
+    let mut kept = SmallVec::new();
+    for (number, segment) in path.split(|&byte| byte == b'/').enumerate() {
+        if number > 0 {
+            kept.push(b'/');
+        }
+        let Some((end, _)) = find(segment, b";?#") else {
+            kept.extend_from_slice(segment);
+            continue;
+        };
+        kept.extend_from_slice(&segment[..end]);
+        // What follows an encoded query or fragment is a part of it.
+        if decoded(segment, end).0 != b';' {
+            break;
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::as_text;
+    use super::*;
+    use crate::pipeline::steps::tests::are_in_proportion;
+
+    fn path(target: &str, is_cut: bool) -> String {
+        let mut out = Vec::new();
+        path_into(&mut out, target.as_bytes(), false, Some(b"h"), is_cut);
+        as_text(&out).into_owned()
+    }
+
+    #[test]
+    fn a_path_is_all_of_it_and_nothing_behind_it() {
+        let table = [
+            ("/", "/"),
+            ("/a/b/c", "/a/b/c"),
+            ("/a/b/", "/a/b/"),
+            ("//a//b", "//a//b"),
+            ("/a?X", "/a"),
+            ("/a/?X/b", "/a/"),
+            ("/a#X", "/a"),
+            ("/?X", "/"),
+            ("?X", "/"),
+            ("", "/"),
+            ("a/b", "/a/b"),
+            ("*", "*"),
+            ("*?X", "/*"),
+            ("/a X", "/a"),
+            ("/a\tX", "/a"),
+            ("http://h", "/"),
+            ("http://h/a/b?X", "/a/b"),
+            ("http://h?X", "/"),
+            ("/a\u{e9}\x1b[2J", "/a\\xc3\\xa9\\x1b[2J"),
+            ("/%E4/a%20b%", "/%E4/a%20b%"),
+            ("/a%2", "/a%2"),
+        ];
+        for (target, want) in table {
+            assert_eq!(path(target, false), want, "{target}");
+        }
+        let mut out = Vec::new();
+        path_into(&mut out, b"u:X@h:443", true, None, false);
+        assert_eq!(out, b"*");
+    }
+
+    #[test]
+    fn a_path_has_neither_parameters_nor_an_encoded_query_nor_a_userinfo() {
+        let table = [
+            ("/a;jsessionid=X", "/a"),
+            ("/a;X/b;X/c", "/a/b/c"),
+            ("/;X", "/"),
+            ("/a%3BX/b", "/a/b"),
+            ("/a%3bX", "/a"),
+            ("/a/b%3fX/c", "/a/b"),
+            ("/a/b%23X", "/a/b"),
+            ("/a%253fX", "/a"),
+            ("/a%25253BX/b", "/a/b"),
+            ("/u:X@h/p", "/h/p"),
+            ("/u:X%40h/p", "/h/p"),
+            ("/u%3AX%2540h/p", "/h/p"),
+            ("/r/http://u:X@h/p", "/r/h/p"),
+            ("/r/http://u:X/X@h/p", "/r/h/p"),
+            ("/r/u:X;X@h", "/r/h"),
+            ("/r/u;X:X@h/p@q/r", "/r/q/r"),
+            ("/@scope/name", "/@scope/name"),
+            ("/users/a@b.example", "/users/a@b.example"),
+            ("/a/b:verb", "/a/b:verb"),
+            ("/urn:a:b", "/urn:a:b"),
+            ("u:X@h/p", "/"),
+            ("//u:X@h/p", "/"),
+            ("//X@h/p", "/"),
+            ("/;/X@h", "/"),
+            ("http://u:X/X@h/p", "/"),
+            ("http://u:X@h/p", "/p"),
+        ];
+        for (target, want) in table {
+            assert_eq!(path(target, false), want, "{target}");
+        }
+    }
+
+    #[test]
+    fn of_a_path_that_the_capture_cut_the_whole_segments_are_known() {
+        let table = [
+            ("/a/b/c", "/a/b/.."),
+            ("/a/", "/a/.."),
+            ("/a", ""),
+            ("/", ""),
+            ("", ""),
+            ("/a/b?X", "/a/b"),
+            ("/a?X", "/a"),
+            ("/?X", "/"),
+            ("/a;X/b;X/c", "/a/b/.."),
+            ("/a/u:X/X", "/a/.."),
+            ("/a/u:X?X", "/a/u:X"),
+            ("/u:X/X", ""),
+            ("//u:X/X", ""),
+            ("http://u:X/X", ""),
+        ];
+        for (target, want) in table {
+            assert_eq!(path(target, true), want, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_bounded_and_says_that_it_was_cut() {
+        for is_cut in [false, true] {
+            for byte in ["x", "\u{1}", "%41"] {
+                let long = format!("/{}/", byte.repeat(2 * MAX_SHOWN));
+                let shown = path(&long, is_cut);
+                assert_eq!(shown.len(), MAX_SHOWN, "{shown}");
+                assert!(shown.contains("..#"), "{shown}");
+            }
+        }
+    }
+
+    #[test]
+    fn twice_the_path_is_twice_the_work() {
+        for part in ["a", "%", "%25", "25%", ":", "@", ":@", ";", "%253b", "a/", "a;a:@/", "%3a%40"] {
+            for is_cut in [false, true] {
+                are_in_proportion(part, 500, 30, |size| drop(path(&format!("/{}", part.repeat(size)), is_cut)));
+            }
+        }
+    }
+}
