@@ -143,9 +143,7 @@ SPECS = {
     Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True),
     Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _path, _CLIENT, stamp=_at, lead=_method, keeps=True),
     Panel.CLIENTS: Spec("CLIENTS", columns.CLIENT, lambda row: row.address, _ANSWERS),
-    Panel.OF_CLIENT: Spec(
-        "REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True
-    ),
+    Panel.OF_CLIENT: Spec("REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True),
     Panel.ALERTS: Spec("ALERTS", (), _alerted, keeps=True),
 }
 

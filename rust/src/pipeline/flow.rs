@@ -337,6 +337,9 @@ impl<T: Default> Flows<T> {
             self.confirm(id, consumer);
             opens = true;
         }
+        if self.twins > 0 {
+            self.correct_start(id, segment);
+        }
         let phase = self.table.phase(id);
         let flow = self.table.get_mut(id)?;
         // Silence is measured by the clock of all packets: one from a clock set back is not old.

@@ -194,6 +194,14 @@ impl Stream {
         self.syn_seen = true;
     }
 
+    /// Nothing came behind the SYN yet: the stream starts here instead, since the SYN was not its own.
+    pub fn restart(&mut self, first: SeqNumber) {
+        if self.syn_seen && self.next == self.isn.plus(1) && !self.is_waiting() {
+            self.begin(first);
+            self.syn_seen = false;
+        }
+    }
+
     fn begin(&mut self, first: SeqNumber) {
         (self.isn, self.next, self.begun) = (first.plus(u32::MAX), first, true);
     }

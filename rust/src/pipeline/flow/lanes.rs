@@ -11,7 +11,7 @@ use super::connection::Flow;
 use super::quality::Tag;
 use super::table::{FlowId, Phase};
 use super::{Consumer, Flows};
-use crate::pipeline::decode::{Flags, FlowKey, Segment};
+use crate::pipeline::decode::{Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::SECOND;
 use crate::pipeline::steps;
 
@@ -129,6 +129,19 @@ impl<T: Default> Flows<T> {
         let brings_data = segment.payload_wire_len > 0 && !segment.flags.has(Flags::RST);
         flow.is_acknowledged_by(segment)
             || brings_data && self.lanes(&segment.key).into_iter().all(|(_, id)| is_silent(id))
+    }
+
+    /// Of many forged SYNs one may be nearly right, and stand where the sender's own had no lane left. Data that begin before
+    /// it tell, since nobody acknowledged it. A byte there may be a probe that keeps the connection alive.
+    #[cold]
+    pub(super) fn correct_start(&mut self, id: FlowId, segment: &Segment<'_>) {
+        let Some(flow) = self.table.get_mut(id) else { return };
+        let is_acknowledged =
+            |isn| flow.quality.acknowledged(segment.direction).is_some_and(|ack: SeqNumber| ack.is_after(isn));
+        let start = flow.stream(segment.direction).isn().filter(|&isn| !is_acknowledged(isn)).map(|isn| isn.plus(1));
+        if segment.payload_wire_len > 1 && start.is_some_and(|start| start.is_after(segment.seq)) {
+            flow.streams[segment.direction as usize].restart(segment.seq);
+        }
     }
 
     /// A candidate has become a connection, which ends the one before on the same network.

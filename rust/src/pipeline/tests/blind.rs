@@ -29,6 +29,20 @@ fn no_number_of_blind_syns_takes_the_place_of_a_request_in_progress() {
     }
 }
 
+/// They take all lanes, the sender's own SYN loses its one, and its data lie nearest to a SYN that is a few bytes too late.
+#[test]
+fn blind_syns_that_are_nearly_right_cost_no_byte() {
+    let frames = talk([1000, 5000]);
+    let cases = (0..8).flat_map(|place| (1..10).flat_map(move |last| (5..12).map(move |most| (place, last, most))));
+    for (place, last, most) in cases {
+        let mut mixed = frames.clone();
+        mixed.insert(place, syn(1000 + last, false, frames[place].ts));
+        let before = (1..most).filter(|&number| number != last);
+        before.for_each(|number| mixed.insert(0, syn(1000 + number, false, frames[0].ts)));
+        assert_eq!(http(&count(&mixed)), WANT, "{last} before {place}, {most} in all");
+    }
+}
+
 #[test]
 fn a_connection_in_the_last_lane_is_not_given_up_for_a_blind_syn() {
     let before = talk([90_000_000, 70_000_000]);
