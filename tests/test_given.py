@@ -1,5 +1,6 @@
 """What a monitor reads: paths, bytes and file objects, one or several, and what becomes of them."""
 
+import gc
 import gzip
 import io
 import os
@@ -145,6 +146,7 @@ def test_no_descriptor_is_left(path):
         return len(os.listdir("/proc/self/fd"))
 
     total(DATA)
+    gc.collect()  # what other tests left
     before = count()
     for _ in range(5):
         total([DATA, io.BytesIO(DATA)])

@@ -10,6 +10,7 @@ from fakes import Pipe, console, monitor, snapshot
 from netmon import CaptureError, session
 from netmon.console import Console, can_draw
 from netmon.options import Duration, Settings
+from netmon.sinks import outputs
 
 QUIET = {"quiet": True}
 SECONDS = [snapshot(100 + i, hits=i, capture={"received": 10}) for i in range(30)]
@@ -167,12 +168,12 @@ class Broken:
 def test_an_output_that_fails_stops_neither_the_capture_nor_the_others(error, reason, tmp_path, monkeypatch):
     """It is told at once, and raised at the very end."""
     broken, whole = Broken(error), tmp_path / "whole.ndjson"
-    ndjson = session.Ndjson
+    ndjson = outputs.FILES[".ndjson"]
 
     def made(stream):
         return broken if getattr(stream, "name", "").endswith("full.ndjson") else ndjson(stream)
 
-    monkeypatch.setattr(session, "Ndjson", made)
+    monkeypatch.setitem(outputs.FILES, ".ndjson", made)
     watch, _ = monitor(*SECONDS[:5])
     world = console()
     settings = Settings(format="ndjson", output=(str(tmp_path / "full.ndjson"), str(whole)))

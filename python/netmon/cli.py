@@ -148,8 +148,10 @@ def settings_from(
     if "speed" in given and not settings.read:
         raise config.ConfigError("--speed plays a capture file, and there is none: name it with -r FILE")
     for path in settings.output:
-        if os.path.splitext(path)[1] not in (".ndjson", ".json"):
-            raise config.ConfigError(f"-o {path}: only .ndjson and .json can be written")
+        from netmon.sinks import outputs  # noqa: PLC0415  few write files
+
+        if outputs.extension(path) not in outputs.FILES:
+            raise config.ConfigError(f"-o {path}: only {' and '.join(outputs.FILES)} can be written")
         if os.path.isfile(path) and not (settings.append or settings.force):
             raise config.ConfigError(f"-o {path}: it is there already; --append adds to it, --force replaces it")
     if settings.append and settings.force:

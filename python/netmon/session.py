@@ -18,8 +18,7 @@ from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
 from netmon.outlet import Outlet, Patience, TextOutlet
-from netmon.sinks.document import Document
-from netmon.sinks.ndjson import Ndjson
+from netmon.sinks import outputs
 from netmon.sinks.summary import summary
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from netmon.display.themes import Glyphs
     from netmon.options import Settings
     from netmon.player import Player
-    from netmon.sinks import Sink, Stream, Text
+    from netmon.sinks import Sink
 
 NOTES = 100
 """Messages of the capture kept while the screen is up; the newest tell most."""
@@ -138,7 +137,7 @@ class Session:
         for name in self._settings.output:
             outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
             self._outlets.append(outlet)
-            sink = Ndjson(outlet) if name.endswith(".ndjson") else Document(outlet)
+            sink = outputs.of_file(name, outlet)
             self.sinks.append(sink)
             self.names[sink] = name
 
@@ -150,13 +149,14 @@ class Session:
     def open_stdout(self) -> None:
         """The sink for standard output."""
         stdout = self._console.stdout
+        color = self._console.wants_color(self._settings.color)
         outlet = self._console.stdout_outlet(self._patience)
         if outlet is None:
-            self.sinks.append(_stdout(self._settings, self._console, stdout, stdout.buffer))
+            self.sinks.append(outputs.of_stdout(self._settings, stdout, stdout.buffer, color=color))
         else:
             self._outlets.append(outlet)
             text = TextOutlet(outlet, stdout.encoding or "utf-8")
-            self.sinks.append(_stdout(self._settings, self._console, text, outlet))
+            self.sinks.append(outputs.of_stdout(self._settings, text, outlet, color=color))
 
     def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
         """Raises what the first of them has to tell; where something else is raised already, it is only said."""
@@ -387,20 +387,3 @@ def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, ti
         user_agents=settings.user_agents,
         redact=settings.redact,
     )
-
-
-def _stdout(settings: Settings, console: Console, text: Text, stream: Stream) -> Sink:
-    """The sink for standard output, as text or as it is."""
-    plays = bool(settings.read) and settings.speed is not None
-    if settings.requests:
-        from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
-
-        return Requests(text, as_json=settings.format in ("ndjson", "json"), plays=plays)
-    if settings.format == "ndjson":
-        return Ndjson(stream)
-    if settings.format == "json":
-        return Document(stream)
-    from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
-
-    color = console.wants_color(settings.color)
-    return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)

@@ -1,0 +1,47 @@
+"""Which sink writes an output: by the extension of a file, and by the format of standard output.
+
+To add an output, add a module beside this one and a row to a table here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from netmon.sinks.document import Document
+from netmon.sinks.ndjson import Ndjson
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from netmon.options import Settings
+    from netmon.sinks import Sink, Stream, Text
+
+FILES: Mapping[str, Callable[[Stream], Sink]] = {".ndjson": Ndjson, ".json": Document}
+"""By extension."""
+
+FORMATS: Mapping[str, Callable[[Stream], Sink]] = {"ndjson": Ndjson, "json": Document}
+"""By ``--format``; every other format is text."""
+
+
+def extension(path: str) -> str:
+    """What says how a file is written."""
+    return os.path.splitext(path)[1]
+
+
+def of_file(path: str, stream: Stream) -> Sink:
+    return FILES[extension(path)](stream)
+
+
+def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) -> Sink:
+    """The sink for standard output, as text or as it is."""
+    plays = bool(settings.read) and settings.speed is not None
+    if settings.requests:
+        from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
+
+        return Requests(text, as_json=settings.format in FORMATS, plays=plays)
+    if settings.format in FORMATS:
+        return FORMATS[settings.format](stream)
+    from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
+
+    return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)
