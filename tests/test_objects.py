@@ -45,8 +45,8 @@ def test_each_object_says_in_a_line_what_it_is(busy):
     assert repr(Snapshot().latency) == "<Histogram empty>"
     assert repr(Snapshot().tcp) == "<Tcp all 0>"
     host = busy.host("a.example")
-    assert re.fullmatch(r"<Host a\.example: 2 requests, 200 \(1\) 503 \(1\), p95 [\d.]+ .?s, 2 sections>", repr(host))
-    assert re.fullmatch(r"<Section a\.example/y: 1 request, 503 \(1\), p95 .*>", repr(host.section("/y")))
+    assert re.fullmatch(r"<Host a\.example: 2 requests, 200: 1, 503: 1, p95 [\d.]+ .?s, 2 sections>", repr(host))
+    assert re.fullmatch(r"<Section a\.example/y: 1 request, 503: 1, p95 .*>", repr(host.section("/y")))
     assert re.fullmatch(
         r"<Exchange 2023-11-14T22:13:20\.500000Z GET a\.example/x/1 200 after .*>", repr(busy.exchanges[0])
     )

@@ -214,7 +214,7 @@ class Client(_Counts):
     def address(self) -> str:
         """``192.0.2.1``, ``2001:db8::1``, ``2001:db8:1:2::/64`` with `client_ipv6_prefix`, or `OTHER`.
 
-        That of the connection, or what a proxy told with `client_from`.
+        That of the connection, or what a proxy told with `client_from`. `duration` is empty: sections have it.
         """
     def has(self, exchange: Exchange) -> bool:
         """Whether this client asked in `exchange`; False for `OTHER`."""

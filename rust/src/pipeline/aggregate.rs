@@ -622,9 +622,8 @@ impl Sink for Aggregate {
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
         if let Some(duration) = duration {
-            let sample = Sample::new(duration);
-            let [row, client] = [self.rows.counts(ticket.row), self.clients.counts(ticket.client)];
-            let grown = row.duration.record(sample) + client.duration.record(sample);
+            // Not for the client as well: of all that is counted it costs the most, and nobody asks a client for it.
+            let grown = self.rows.counts(ticket.row).duration.record(Sample::new(duration));
             self.grew(grown);
         }
         if self.settings.exchanges {

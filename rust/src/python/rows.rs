@@ -622,7 +622,7 @@ impl Client {
 counted!(Client {
     /// ``192.0.2.1``, ``2001:db8::1``, ``2001:db8:1:2::/64`` with `client_ipv6_prefix`, or `OTHER`.
     ///
-    /// That of the connection, or what a proxy told with `client_from`.
+    /// That of the connection, or what a proxy told with `client_from`. `duration` is empty: sections have it.
     #[getter]
     fn address(&self) -> &str {
         &self.0.address

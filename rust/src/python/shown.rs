@@ -56,7 +56,7 @@ pub fn section(host: &str, section: &Section) -> String {
 
 pub fn section_table(host: &str, section: &Section) -> String {
     let methods =
-        section.counts.methods.by_count().into_iter().map(|(method, count)| format!("{} {count}", method.name()));
+        section.counts.methods.by_count().into_iter().map(|(method, count)| format!("{}: {count}", method.name()));
     let caption = format!("Section of {host}: {}", methods.collect::<Vec<_>>().join(", "));
     table(&caption, &headings("section"), vec![row(&section.path, &section.counts)], 1)
 }
@@ -194,9 +194,9 @@ pub fn plural(count: u64, thing: &str) -> String {
 }
 
 fn brief(counts: &Counts) -> String {
-    let statuses = counts.statuses.by_count().into_iter().take(4).map(|(status, count)| format!("{status} ({count})"));
+    let statuses = counts.statuses.by_count().into_iter().take(4).map(|(status, count)| format!("{status}: {count}"));
     let statuses: Vec<_> = statuses.collect();
-    let answers = if statuses.is_empty() { "no response".into() } else { statuses.join(" ") };
+    let answers = if statuses.is_empty() { "no response".into() } else { statuses.join(", ") };
     format!("{}, {answers}, p95 {}", plural(counts.requests, "request"), quantile(&counts.latency, 0.95))
 }
 
@@ -226,11 +226,15 @@ fn row(name: &str, counts: &Counts) -> Vec<String> {
     cells
 }
 
-/// A table of the first of `count` rows. Names are on the left, numbers on the right.
+/// Columns of words, which begin on the left; numbers end on the right.
+const WORDS: [&str; 10] =
+    ["host", "section", "client", "server", "time", "method", "path", "agent", "protocol", "state"];
+
+/// A table of the first of `count` rows.
 fn table(caption: &str, headings: &[&str], rows: Vec<Vec<String>>, count: usize) -> String {
     const CELL: &str = "style=\"text-align: right; white-space: nowrap\"";
-    const NAME: &str = "style=\"text-align: left\"";
-    let style = |at| if at == 0 { NAME } else { CELL };
+    const NAME: &str = "style=\"text-align: left; white-space: nowrap\"";
+    let style = |at: usize| if headings.get(at).is_some_and(|heading| WORDS.contains(heading)) { NAME } else { CELL };
     let mut html = String::from("<table><caption style=\"text-align: left; white-space: nowrap\">");
     escape(&mut html, caption);
     html.push_str("</caption><thead><tr>");
