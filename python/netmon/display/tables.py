@@ -39,6 +39,7 @@ TIME = "time"
 
 NONE = -1
 """The selected row of a table that keys do not reach: it shows the first ones."""
+
 LONG = 80
 """Columns at the most of a name that is two names, or a path: they are longer than others."""
 BESIDE_LONG = 32

@@ -151,8 +151,8 @@ impl Batch {
         self.entries.push(Entry::Event);
     }
 
-    /// Empties it into a pipeline, telling of the end of intervals. Packets that a panic in between leaves out are counted as
-    /// unread; after a second one those are all, and the panic goes on at the end.
+    /// Empties it into a pipeline, telling of the end of intervals. Packets that a panic leaves out are counted as unread.
+    /// After a second panic that is every packet that is left, and the panic goes on once the batch is empty.
     pub fn play(&mut self, pipeline: &mut Sturdy, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
         let mut blocks = self.blocks.iter();
         let mut block = &[][..];

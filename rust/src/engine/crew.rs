@@ -140,7 +140,7 @@ impl<'a> Crew<'a> {
             let close = |pipeline: &mut Pipeline, start, end| deliver(pipeline.close(start, end));
             let played = catch_unwind(AssertUnwindSafe(|| batch.play(&mut pipeline, close)));
             if let Err(error) = played.or_else(|panic| pipeline.mend(&panic)) {
-                // What waits for this worker is passed over, and counted as unread.
+                // The loop goes on: the batches that wait for this worker are counted as unread, interval by interval.
                 self.fail(error);
             }
             lock(&self.hall).lanes[number].empty.push(batch);
