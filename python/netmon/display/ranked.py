@@ -98,15 +98,23 @@ def name_of(row: Any) -> str:
     return found
 
 
+def _ranking(rank: Callable[..., Any], frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Any:
+    """What the core ranks, in the order of a panel and with what matches alone."""
+    return rank(
+        specs.order(panel, order.sort),
+        reverse=order.sort.is_reversed,
+        matching=matching(frame, pattern),
+        after=order.before,
+        seconds=order.seconds,
+    )
+
+
 @lru_cache(maxsize=4)
 def hosts(frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Rows:
     """By what the core ranks by; the other columns order those with most hits."""
-    by, wanted = specs.order(panel, order.sort), matching(frame, pattern)
-    if panel is Panel.HOST_QUALITY and by not in CORE_ORDERS:
-        return _sorted(frame.window.ranked(matching=wanted).page(0, HOSTS_OF_INTERFACE), panel, order)
-    ranking = frame.window.ranked(
-        by, reverse=order.sort.is_reversed, matching=wanted, after=order.before, seconds=order.seconds
-    )
+    if panel is Panel.HOST_QUALITY and specs.order(panel, order.sort) not in CORE_ORDERS:
+        return _sorted(frame.window.ranked(matching=matching(frame, pattern)).page(0, HOSTS_OF_INTERFACE), panel, order)
+    ranking = _ranking(frame.window.ranked, frame, panel, order, pattern)
     return Rows(len(ranking), ranking.page, ranking.position, name_of, ranking.standing)
 
 
@@ -116,26 +124,14 @@ def paths(frame: Frame, name: str, order: Ordered, pattern: str) -> Rows:
     host = frame.window.host(name)
     if host is None:
         return NOTHING._replace(key=lambda section: section.path)
-    ranking = host.ranked_sections(
-        specs.order(Panel.SECTIONS, order.sort),
-        reverse=order.sort.is_reversed,
-        matching=matching(frame, pattern),
-        after=order.before,
-        seconds=order.seconds,
-    )
+    ranking = _ranking(host.ranked_sections, frame, Panel.SECTIONS, order, pattern)
     return Rows(len(ranking), ranking.page, ranking.position, lambda section: section.path, ranking.standing)
 
 
 @lru_cache(maxsize=2)
 def sections(frame: Frame, order: Ordered, pattern: str) -> Rows:
     """The sections of all hosts."""
-    ranking = frame.window.ranked_sections(
-        specs.order(Panel.ALL_SECTIONS, order.sort),
-        reverse=order.sort.is_reversed,
-        matching=matching(frame, pattern),
-        after=order.before,
-        seconds=order.seconds,
-    )
+    ranking = _ranking(frame.window.ranked_sections, frame, Panel.ALL_SECTIONS, order, pattern)
     return Rows(
         len(ranking),
         ranking.page,
@@ -147,13 +143,7 @@ def sections(frame: Frame, order: Ordered, pattern: str) -> Rows:
 
 @lru_cache(maxsize=2)
 def clients(frame: Frame, order: Ordered, pattern: str) -> Rows:
-    ranking = frame.window.ranked_clients(
-        specs.order(Panel.CLIENTS, order.sort),
-        reverse=order.sort.is_reversed,
-        matching=matching(frame, pattern),
-        after=order.before,
-        seconds=order.seconds,
-    )
+    ranking = _ranking(frame.window.ranked_clients, frame, Panel.CLIENTS, order, pattern)
     return Rows(len(ranking), ranking.page, ranking.position, lambda client: client.address, ranking.standing)
 
 
