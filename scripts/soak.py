@@ -4,9 +4,10 @@
     soak.py [--minutes 70] [--rate 1800] [--growth 1.0]
 
 A child writes a capture into a pipe: new connections every second, `rate` requests a second in all, latencies that
-scatter. It is read by the engine, goes through `Frames` on another thread, and is drawn, as on a live link. Prints
-resident memory, objects of Python, rows and buckets every ten minutes of packet time, and fails when memory grows by
-more than `growth` MiB an hour after the first ten minutes.
+scatter. It is read by the engine, goes through `Frames` on another thread, and is drawn. The child waits until an
+interval is drawn before it writes the next one, so no more is held than on a live link, however fast the machine is.
+Prints resident memory, objects of Python, and rows and buckets every ten minutes of packet time. Fails when memory
+grows by more than `growth` MiB an hour after the first ten minutes.
 """
 
 # ruff: noqa: S311, PLR0917  chance is to be the same each time, and a packet has many parts
@@ -34,6 +35,13 @@ CONNECTIONS = 50
 
 ETHERNET = bytes.fromhex("020000000002020000000001") + b"\x08\x00"
 SYN, ACK, FIN = 2, 16, 17
+INTERVAL = 10
+"""Seconds of packet time that are drawn at once."""
+AHEAD = 2
+"""Seconds written past the end of an interval, from which netmon knows that it is over."""
+STEP = 600
+"""Seconds of packet time from one figure to the next."""
+
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n" + b"x" * 400
 
 
@@ -66,11 +74,15 @@ def connection(chance, number, at, requests):
     yield packet(at + 0.951, FIN, *back, (its, mine + 1))
 
 
-def write(descriptor, seconds, rate):
+def write(descriptor, drawn, seconds, rate):
+    """Writes `seconds` of traffic; past each interval it waits for a byte of `drawn`."""
     chance = random.Random(1)
-    with os.fdopen(descriptor, "wb", buffering=1 << 20) as pipe:
+    with os.fdopen(descriptor, "wb") as pipe:
         pipe.write(struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
         for second in range(seconds):
+            if second > AHEAD and second % INTERVAL == AHEAD:
+                pipe.flush()
+                os.read(drawn, 1)
             numbers = range(second * CONNECTIONS, (second + 1) * CONNECTIONS)
             each = rate // CONNECTIONS
             packets = [p for n in numbers for p in connection(chance, n, START + second, each)]
@@ -83,22 +95,23 @@ def resident():
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 
 
-async def watch(name):
+async def watch(name, drawn):
     """Resident memory at each ten minutes of packet time."""
-    frames = Frames(10.0, [Rule(7000, 120)], keeps_exchanges=True)
+    frames = Frames(float(INTERVAL), [Rule(7000, 120)], keeps_exchanges=True)
     view, sizes, begin = View(), [], time.monotonic()
     with Monitor(read=name, exchanges=True) as monitor:
         async for snapshot in monitor.asnapshots():
             frame = await asyncio.to_thread(frames.push, snapshot)
             view = view.with_frame(frame)
             await asyncio.to_thread(screen, view, 120, 40)
-            minutes = (snapshot.end - START) / 60
-            if minutes % 10 == 0:
+            if (snapshot.end - START) % STEP == 0:
+                minutes = (snapshot.end - START) / 60
                 size, objects = resident(), len(gc.get_objects())
                 sizes.append((minutes, size))
                 rows = f"{frame.window.row_count} and {frame.counted.row_count} rows"
                 took = time.monotonic() - begin
                 print(f"{minutes:4.0f} min  {size:6.1f} MiB  {objects} objects  {rows}  after {took:.0f} s", flush=True)
+            os.write(drawn, b"1")
     return sizes
 
 
@@ -120,13 +133,16 @@ def main():
     if not given.untuned:
         limit_allocator()
     reading, writing = os.pipe()
+    waiting, drawn = os.pipe()
     if os.fork() == 0:  # what it needs is not of interest
         os.close(reading)
+        os.close(drawn)
         with suppress(BrokenPipeError):
-            write(writing, given.minutes * 60 + 1, given.rate)
+            write(writing, waiting, given.minutes * 60 + AHEAD, given.rate)
         os._exit(0)
     os.close(writing)
-    slope = growth(asyncio.run(watch(f"/dev/fd/{reading}")))
+    os.close(waiting)
+    slope = growth(asyncio.run(watch(f"/dev/fd/{reading}", drawn)))
     print(f"{slope:+.2f} MiB an hour after the first ten minutes")
     sys.exit(slope > given.growth)
 

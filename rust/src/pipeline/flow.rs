@@ -248,6 +248,7 @@ impl<T: Default> Flows<T> {
     /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
+        self.ended.tick(now);
         while let Some(id) = self.table.next_expired(now) {
             steps::add(1);
             let is_open = self.table.phase(id) == Phase::Open;
@@ -438,7 +439,7 @@ impl<T: Default> Flows<T> {
             consumer.told();
         }
         if phase != Phase::Candidate {
-            self.ended.remember(self.table.hash(&key), &streams);
+            self.ended.remember(self.table.hash(&key), &streams, self.now);
         }
     }
 }
