@@ -72,7 +72,7 @@ impl Workers for Alone<'_> {
             self.tell(Event::Tick(now));
         }
         if self.ahead.is_empty() && !self.pipeline.has_many() {
-            self.pipeline.push_timeless(packet);
+            self.pipeline.push_if(packet, |_| true);
         } else {
             self.ahead.refer(packet, block, at);
         }
@@ -81,7 +81,7 @@ impl Workers for Alone<'_> {
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
         let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len, link_type);
         if self.ahead.is_empty() {
-            self.pipeline.take(&unknown);
+            self.pipeline.push_read([unknown]);
         } else {
             self.ahead.push(&unknown);
         }

@@ -172,7 +172,7 @@ impl Batch {
                 }
                 Entry::Copied => {
                     let mut copied = copied.by_ref().take(run.len());
-                    take(pipeline, run.len(), |pipeline| pipeline.take_all(copied.by_ref()));
+                    take(pipeline, run.len(), |pipeline| pipeline.push_read(copied.by_ref()));
                 }
                 Entry::Event => {
                     let mut events = events.by_ref().take(run.len());
