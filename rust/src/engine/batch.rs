@@ -9,10 +9,11 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::sturdy::Sturdy;
+use crate::capture::fanout;
 use crate::capture::file::{Lease, Missing};
 use crate::capture::prefetch::prefetch;
 use crate::pipeline::Pipeline;
-use crate::pipeline::decode::Segment;
+use crate::pipeline::decode::{Folded, Segment};
 use crate::pipeline::intake::{Arrival, Content};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
@@ -24,6 +25,11 @@ const MAX_BYTES: usize = 128 * 1024;
 
 /// Packets ahead of the one being taken that are asked for.
 const PREFETCH: usize = 4;
+
+/// Which of `count` workers has a connection, by what both its directions have in common.
+pub fn worker_of(Folded { addresses, ports }: Folded, count: usize) -> usize {
+    fanout::share(addresses, ports, count)
+}
 
 /// What happens to a worker.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::lock;
+use super::lock::lock;
 use super::queue::{Overflow, Queue};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{Limits, Snapshot};

@@ -15,8 +15,8 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::collector::Collector;
+use super::job::{Job, Opened};
 use super::queue::Overflow;
-use super::{Job, Opened};
 use crate::capture::interfaces::Selection;
 use crate::capture::live::Settings;
 use crate::capture::{Error, clocks as machine};

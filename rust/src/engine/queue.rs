@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lock;
+use super::lock::lock;
 use crate::pipeline::snapshot::{Limits, Snapshot};
 
 /// Snapshots waiting: a minute of seconds for a reader that stalls.

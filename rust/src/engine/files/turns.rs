@@ -1,11 +1,14 @@
 //! Whose packets come next: the merge of inputs by time.
 
 use super::filters::{Filters, Sieve};
+use super::reading::{Reading, Workers};
 use super::stream::{Known, Now, Standing, Stream};
-use super::{NEVER, Reading, Workers};
 use crate::capture::file::Given;
 use crate::engine::intervals::Intervals;
 use crate::pipeline::packet::{Packet, Timestamp};
+
+/// After every packet.
+pub const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// Packets handed over in one go while several inputs take turns.
 const MOST: usize = 4096;

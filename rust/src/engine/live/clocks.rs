@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::super::{Level, Shared, lock};
+use super::super::job::{Level, Shared};
+use super::super::lock::lock;
 use super::timeline::{MIN_STEP, Step, Timeline};
 use crate::capture::clocks::Reading;
 

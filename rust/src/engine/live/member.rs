@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::batch::{Batch, Event};
+use super::super::batch::{Batch, Event, worker_of};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
+use super::super::job::Job;
 use super::super::sturdy::Sturdy;
-use super::super::{Job, worker_of};
 use super::clocks::Clocks;
 use super::post::{Mail, Post};
 use super::timeline::Timeline;

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use super::super::super::job::{Level, Shared};
+use super::super::super::lock::lock;
 use super::super::super::queue::{Next, Overflow, Queue};
-use super::super::super::{Level, Shared, lock};
 use super::*;
 use crate::capture::clocks::Reading;
 use crate::capture::wait::Bell;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::batch::Batch;
-use super::super::lock;
+use super::super::lock::lock;
 use crate::capture::Error;
 use crate::capture::live::Interface;
 use crate::capture::wait::Bell;

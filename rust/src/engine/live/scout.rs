@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::super::{Job, Level, Opened, lock};
+use super::super::job::{Job, Level, Opened};
+use super::super::lock::lock;
 use super::numbers::Numbers;
 use super::post::{Mail, Post};
 use super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};

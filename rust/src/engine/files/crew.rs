@@ -8,11 +8,12 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::batch::{Batch, Event};
-use super::collector::Collector;
-use super::files::{Reading, Workers};
-use super::sturdy::{Patience, Sturdy};
-use super::{Shared, lock, worker_of};
+use super::super::batch::{Batch, Event, worker_of};
+use super::super::collector::Collector;
+use super::super::job::Shared;
+use super::super::lock::lock;
+use super::super::sturdy::{Patience, Sturdy};
+use super::reading::{Reading, Workers};
 use crate::capture::Error;
 use crate::capture::file::{Lease, Missing};
 use crate::pipeline::clock::Clock;

@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::Shared;
-use super::batch::{Batch, Event};
-use super::collector::Collector;
-use super::files::{Reading, Workers};
-use super::sturdy::Sturdy;
+use super::super::batch::{Batch, Event};
+use super::super::collector::Collector;
+use super::super::job::Shared;
+use super::super::sturdy::Sturdy;
+use super::reading::{Reading, Workers};
 use crate::capture::Error;
 use crate::capture::file::{Lease, Missing};
 use crate::pipeline::Pipeline;
