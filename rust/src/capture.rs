@@ -11,7 +11,6 @@ pub mod filter;
 pub mod interfaces;
 pub mod links;
 pub mod live;
-pub mod prefetch;
 pub mod traffic;
 pub mod wait;
 

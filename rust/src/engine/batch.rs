@@ -3,7 +3,6 @@
 //! Packets of a file stay in their blocks, which all batches share that refer to them; what is in no block is copied. The
 //! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
-use std::iter::repeat;
 use std::mem::discriminant;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -11,7 +10,6 @@ use std::sync::Arc;
 use super::sturdy::Sturdy;
 use crate::capture::fanout;
 use crate::capture::file::{Lease, Missing};
-use crate::capture::prefetch::prefetch;
 use crate::pipeline::Pipeline;
 use crate::pipeline::decode::{Folded, Segment};
 use crate::pipeline::intake::{Arrival, Content};
@@ -22,9 +20,6 @@ use crate::pipeline::snapshot::InterfaceState;
 const MAX_EVENTS: usize = 512;
 /// Payload bytes in a full batch, for the same reason.
 const MAX_BYTES: usize = 128 * 1024;
-
-/// Packets ahead of the one being taken that are asked for.
-const PREFETCH: usize = 4;
 
 /// Which of `count` workers has a connection, by what both its directions have in common.
 pub fn worker_of(Folded { addresses, ports }: Folded, count: usize) -> usize {
@@ -173,7 +168,7 @@ impl Batch {
             match run[0] {
                 Entry::Block => block = blocks.nth(run.len() - 1).map_or(&[][..], |lease| &lease[..]),
                 Entry::There(_) => {
-                    let mut packets = packets(run, block);
+                    let mut packets = run.iter().filter_map(|entry| Some(entry.location()?.packet(block)));
                     take(pipeline, run.len(), |pipeline| pipeline.push_all(packets.by_ref()));
                 }
                 Entry::Copied => {
@@ -203,17 +198,6 @@ fn take(pipeline: &mut Sturdy, packets: usize, work: impl FnMut(&mut Pipeline)) 
     pipeline.run(work);
     let lost = packets as u64 - (pipeline.received() - before).min(packets as u64);
     pipeline.add_unread(lost);
-}
-
-/// The packets in a block, each asked for a little before its turn.
-fn packets<'a>(run: &'a [Entry], block: &'a [u8]) -> impl Iterator<Item = Packet<'a>> {
-    let coming = run.iter().skip(PREFETCH).map(Some).chain(repeat(None));
-    run.iter().zip(coming).filter_map(move |(entry, coming)| {
-        if let Some(coming) = coming.and_then(Entry::location) {
-            prefetch(coming.packet(block).data);
-        }
-        entry.location().map(|place| place.packet(block))
-    })
 }
 
 /// A packet's content without its payload, and the payload.

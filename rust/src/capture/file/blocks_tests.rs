@@ -1,15 +1,18 @@
 //! Files of many blocks, read ahead or not, give what files of one block give.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::blocks::depot::BLOCK_SIZE;
-use super::blocks::{BLOCKS, HEADROOM};
+use super::blocks::{BLOCKS, Blocks, HEADROOM, Patient, Pipe};
+use super::unpack::Unpacked;
 use super::*;
-use crate::pipeline::packet::SECOND;
+use crate::capture::wait::Bell;
+use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// Captured lengths of packets around the sizes of blocks, headroom and pages, between ordinary ones.
 fn lengths() -> Vec<usize> {

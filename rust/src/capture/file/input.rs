@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::blocks::depot::Depot;
 use super::blocks::{Block, Blocks, HEADROOM, Lease, Next, Reader};
-use super::{MAX_RECORD, Problem, Reach};
+use super::record::{MAX_RECORD, Problem, Reach};
 
 /// The block being read. When the record at its end is cut, the next block is completed by what there is of it, copied
 /// to just before the block's own bytes; all others are used where they were read.

@@ -10,15 +10,11 @@ use std::mem::swap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::blocks::Lease;
+use super::capture_file::CaptureFile;
 use super::pages::{Pages, Place};
-use super::{CaptureFile, FileInterface, Lease, Missing, Problem, Reach};
-use crate::capture::prefetch::prefetch;
+use super::record::{FileInterface, Missing, Problem, Reach};
 use crate::pipeline::packet::Timestamp;
-
-/// Packets ahead of the one at hand that are asked for: they were looked at a block ago, perhaps elsewhere.
-const PREFETCH: usize = 4;
-/// Bytes of them that are nearly always looked at: headers, and the beginning of a head.
-const TOP: usize = 192;
 
 /// A packet, and the block in which it begins `at` there.
 #[derive(Clone, Copy, Debug)]
@@ -149,12 +145,8 @@ impl InOrder {
     pub fn give(&mut self, limit: Timestamp, includes: bool, most: usize, mut take: impl FnMut(Given<'_>)) {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
         let Self { waiting, blocks, next, .. } = self;
-        let places = &waiting[*next..end];
-        for (number, place) in places.iter().enumerate() {
-            if let Some(coming) = places.get(number + PREFETCH) {
-                let data = data(blocks, coming);
-                prefetch(&data[..data.len().min(TOP)]);
-            }
+        let first = *next;
+        for place in &waiting[first..end] {
             // Who takes it may panic, and is not given it again.
             *next += 1;
             let &Place { ts, at, len, wire_len, interface, block, .. } = place;
@@ -275,11 +267,6 @@ impl InOrder {
         let newest = self.newest;
         self.until = self.waiting.iter().rposition(|place| place.block != newest).map_or(0, |at| at + 1);
     }
-}
-
-fn data<'a>(blocks: &'a [Option<Arc<Lease>>; 2], place: &Place) -> &'a [u8] {
-    let block = blocks[usize::from(place.block)].as_ref();
-    block.and_then(|lease| lease.get(place.at as usize..(place.at + place.len) as usize)).unwrap_or_default()
 }
 
 /// Sorts each run by time; packets of one instant stay as they are.

@@ -1,7 +1,8 @@
 //! The classic format: a header of 24 bytes, then records of 16 and the packet.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>
 
-use super::{FileInterface, Input, Location, Order, Problem, Step, Told};
+use super::input::Input;
+use super::record::{FileInterface, Location, Order, Problem, Step, Told};
 use crate::pipeline::packet::{LinkType, Timestamp};
 
 /// Bytes of the file's header.

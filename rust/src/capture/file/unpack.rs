@@ -5,15 +5,17 @@
 //! whose checksum is wrong is handed over all the same; the [`Fault`] is told at the end of the source. A part that is cut
 //! or damaged is handed over up to there, and is the last one, since what follows it cannot be lined up with the capture.
 
+mod fault;
 mod gzip;
 mod packed;
 mod zstd;
 
-use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use fault::Fault;
+use fault::{Gave, Stop, Wrong};
 use gzip::Gzip;
 use packed::Packed;
 use zstd::Zstd;
@@ -51,82 +53,6 @@ impl Kind {
 /// True if a source that begins with `start` is packed.
 pub fn is_packed(start: &[u8]) -> bool {
     Kind::of(start).is_some()
-}
-
-/// What is wrong with a packed source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    wrong: Wrong,
-    /// Bytes of the source before the fault, as far as the decoder tells.
-    at: u64,
-    /// Bytes that were unpacked before it, all of which were handed over.
-    unpacked: u64,
-    /// Further checksums that are wrong.
-    more: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wrong {
-    /// The source ends within a part.
-    Cut,
-    /// A part cannot be decoded any further, for this reason.
-    Damaged(String),
-    /// The checksum or the length of a part, unpacked from this byte on, is another.
-    Checksum(u64),
-    /// Neither a part nor padding.
-    Foreign,
-}
-
-impl Fault {
-    fn error(self) -> io::Error {
-        let kind = if self.wrong == Wrong::Cut { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData };
-        io::Error::new(kind, self)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wrong, at, unpacked, more } = self;
-        match wrong {
-            Wrong::Cut => write!(
-                f,
-                "ends after {at} bytes in the middle of compressed data; the {unpacked} bytes unpacked before were read"
-            ),
-            Wrong::Damaged(reason) => write!(
-                f,
-                "cannot be decompressed from about byte {at} on ({reason}); the {unpacked} bytes unpacked before were read"
-            ),
-            Wrong::Checksum(start) => write!(
-                f,
-                "has a wrong checksum: what was read from bytes {start} to {unpacked}, unpacked, may be wrong"
-            ),
-            Wrong::Foreign => write!(f, "has something that is not compressed from byte {at} on, which was not read"),
-        }?;
-        if *more > 0 { write!(f, "; {more} checksums before are wrong too") } else { Ok(()) }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// Why a part gives no more bytes.
-enum Stop {
-    /// The source failed.
-    Source(io::Error),
-    Wrong(Wrong),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == ErrorKind::UnexpectedEof { Self::Wrong(Wrong::Cut) } else { Self::Source(error) }
-    }
-}
-
-/// What a part gave.
-enum Gave {
-    /// So many bytes, at least one.
-    Bytes(usize),
-    /// It is over; true if its checksum and its length are right.
-    End(bool),
 }
 
 enum State {

@@ -5,13 +5,28 @@ use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::{self, null_mut};
 
-use super::Info;
-
 /// `PCAP_ERRBUF_SIZE`.
 const ERRBUF_SIZE: usize = 256;
 /// `PCAP_IF_LOOPBACK` and `PCAP_IF_UP`.
 const LOOPBACK: c_uint = 1;
 const UP: c_uint = 2;
+
+/// An interface that can be captured from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// As the system calls it; bytes that are not UTF-8 are written as `\xff`.
+    pub name: String,
+    /// The name is UTF-8; libpcap's binding can open no other.
+    pub is_utf8: bool,
+    /// libpcap's description.
+    pub description: Option<String>,
+    /// Its addresses as text.
+    pub addresses: Vec<String>,
+    /// It is up.
+    pub up: bool,
+    /// It is a loopback.
+    pub loopback: bool,
+}
 
 /// `pcap_addr_t`.
 #[repr(C)]

@@ -6,10 +6,10 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::{Page, Place, Scanner};
-use crate::capture::file::Reach;
+use super::scanner::{Page, Place, Scanner};
 use crate::capture::file::blocks::Reader;
 use crate::capture::file::blocks::depot::Depot;
+use crate::capture::file::record::Reach;
 
 /// Blocks that wait for somebody to look through them when the thread does so: one fewer, and it would keep from reading
 /// somebody who waits for it.
