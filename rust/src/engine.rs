@@ -45,11 +45,11 @@ pub enum Source {
 
 /// What to run.
 #[derive(Debug)]
-pub struct Settings {
+pub struct EngineSettings {
     /// Where packets come from.
     pub source: Source,
     /// How interfaces are opened; its filter holds for files too.
-    pub capture: capture::live::Settings,
+    pub capture: capture::live::CaptureSettings,
     /// Length of an interval.
     pub interval: Duration,
     /// Stop after this long.
@@ -73,14 +73,14 @@ pub struct Engine {
 
 impl Engine {
     /// Begins to open the source, and then to capture, in a thread of its own: see [`Engine::wait_until_open`].
-    pub fn start(settings: Settings) -> Result<Self, Error> {
+    pub fn start(settings: EngineSettings) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             queue: Queue::default(),
             bell: Bell::new()?,
             log: Mutex::default(),
             names: Mutex::default(),
         });
-        let Settings { source, capture, interval, timeout, workers, pipeline } = settings;
+        let EngineSettings { source, capture, interval, timeout, workers, pipeline } = settings;
         let job = Job {
             shared: shared.clone(),
             pipeline,

@@ -6,14 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use pcap::{Active, Capture, Linktype, Precision};
 
 use super::fanout::{Group, shut};
-use super::{
-    DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks,
-};
+use super::{DEFAULT_FILTER, Error, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CaptureSettings {
     /// BPF expression; `None` for the default.
     pub filter: Option<String>,
     /// The default filter lets tunnels through as well.
@@ -80,7 +78,7 @@ impl Interface {
         opening: u32,
         count: usize,
         buffer_size: u32,
-        settings: &Settings,
+        settings: &CaptureSettings,
     ) -> Result<Vec<Self>, Error> {
         let handle = |_| Self::open_one(name, id, opening, buffer_size / count as u32, settings);
         let mut handles: Vec<Self> = (0..count).map(handle).collect::<Result<_, _>>()?;
@@ -106,7 +104,7 @@ impl Interface {
         id: InterfaceId,
         opening: u32,
         buffer_size: u32,
-        settings: &Settings,
+        settings: &CaptureSettings,
     ) -> Result<Self, Error> {
         let capture = activate(name, buffer_size, settings)?;
         let mut capture = capture.setnonblock().map_err(|error| failed(name, &error))?;
@@ -115,11 +113,8 @@ impl Interface {
             let _ = capture.set_datalink(Linktype::LINUX_SLL2);
         }
         let number = capture.get_datalink().0 as u32;
-        let link_type = LinkType::from_number(number).ok_or_else(|| Error::LinkType {
-            name: name.to_owned(),
-            number,
-            known: KNOWN_LINK_TYPES,
-        })?;
+        let link_type =
+            LinkType::from_number(number).ok_or_else(|| Error::LinkType { name: name.to_owned(), number })?;
         let name = name.to_owned();
         Ok(Self { name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
     }
@@ -135,7 +130,7 @@ impl Interface {
         self.bounds = Some(Bounds { since, until: Some(until) });
     }
 
-    fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
+    fn set_filter(&mut self, settings: &CaptureSettings) -> Result<(), Error> {
         let (default, untagged) = if settings.tunnels {
             (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER)
         } else {
@@ -219,7 +214,7 @@ fn join(handles: &[Interface]) -> std::io::Result<i64> {
 
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for
 /// twice: nanoseconds, promiscuous mode.
-fn activate(name: &str, buffer_size: u32, settings: &Settings) -> Result<Capture<Active>, Error> {
+fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<Capture<Active>, Error> {
     let promiscuous = settings.promiscuous && name != "any";
     let attempt = |promiscuous: bool| {
         Capture::from_device(name)?

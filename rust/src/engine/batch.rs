@@ -66,7 +66,7 @@ enum Entry {
     /// The packets from here on lie in the next of the blocks.
     Block,
     /// A packet in the block.
-    There(Location),
+    There(PacketRef),
     /// The next of those that were copied.
     Copied,
     /// The next of the events.
@@ -77,7 +77,7 @@ const _: () = assert!(size_of::<Entry>() == 24);
 
 /// A packet, and where in the block its bytes are.
 #[derive(Clone, Copy, Debug)]
-struct Location {
+struct PacketRef {
     ts: Timestamp,
     at: u32,
     len: u32,
@@ -86,7 +86,7 @@ struct Location {
     link_type: LinkType,
 }
 
-impl Location {
+impl PacketRef {
     fn packet(self, block: &[u8]) -> Packet<'_> {
         let Self { ts, at, len, wire_len, interface, link_type } = self;
         Packet { ts, wire_len, interface, link_type, data: &block[at as usize..][..len as usize] }
@@ -94,7 +94,7 @@ impl Location {
 }
 
 impl Entry {
-    fn location(&self) -> Option<Location> {
+    fn packet_ref(&self) -> Option<PacketRef> {
         if let Self::There(place) = *self { Some(place) } else { None }
     }
 }
@@ -135,7 +135,7 @@ impl Batch {
         }
         let Packet { ts, wire_len, interface, link_type, data } = *packet;
         let (at, len) = (at as u32, data.len() as u32);
-        self.entries.push(Entry::There(Location { ts, at, len, wire_len, interface, link_type }));
+        self.entries.push(Entry::There(PacketRef { ts, at, len, wire_len, interface, link_type }));
     }
 
     /// Puts in a copy of a packet that was read.
@@ -168,7 +168,7 @@ impl Batch {
             match run[0] {
                 Entry::Block => block = blocks.nth(run.len() - 1).map_or(&[][..], |lease| &lease[..]),
                 Entry::There(_) => {
-                    let mut packets = run.iter().filter_map(|entry| Some(entry.location()?.packet(block)));
+                    let mut packets = run.iter().filter_map(|entry| Some(entry.packet_ref()?.packet(block)));
                     take(pipeline, run.len(), |pipeline| pipeline.push_all(packets.by_ref()));
                 }
                 Entry::Copied => {

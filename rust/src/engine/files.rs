@@ -26,7 +26,7 @@ use super::lock::lock;
 use super::queue::Overflow;
 use crate::capture::file::{Missing, Problem, Reach};
 use crate::capture::wait::{Bell, wait};
-use crate::capture::{DEFAULT_SNAPLEN, Error, KNOWN_LINK_TYPES};
+use crate::capture::{DEFAULT_SNAPLEN, Error};
 use crate::pipeline::Pipeline;
 use crate::pipeline::packet::Timestamp;
 use alone::Alone;
@@ -145,7 +145,7 @@ impl Files {
         let interfaces = stream.packets.interfaces();
         let Some(first) = interfaces.first() else { return Ok(()) };
         if interfaces.iter().all(|interface| interface.link_type.is_none()) {
-            return Err(Error::LinkType { name: stream.path.clone(), number: first.number, known: KNOWN_LINK_TYPES });
+            return Err(Error::LinkType { name: stream.path.clone(), number: first.number });
         }
         self.filters.find(first.number)?;
         Ok(())

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::blocks::depot::BLOCK_SIZE;
-use super::blocks::{BLOCKS, Blocks, HEADROOM, Patient, Pipe};
+use super::blocks::pool::BLOCK_SIZE;
+use super::blocks::{BLOCKS, Blocks, HEADROOM, Patient, PipeSource};
 use super::unpack::Unpacked;
 use super::*;
 use crate::capture::wait::Bell;
@@ -215,7 +215,7 @@ fn pipe() -> (InOrder, io::PipeWriter, Bell) {
     let (end, writer) = io::pipe().unwrap();
     let (stop, news) = (Bell::new().unwrap(), Bell::new().unwrap());
     let patient = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: stop.clone() };
-    let blocks = Blocks::of_pipe(Pipe { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
+    let blocks = Blocks::of_pipe(PipeSource { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
     (InOrder::new(CaptureFile::of(blocks.unwrap(), Arc::default())), writer, news)
 }
 

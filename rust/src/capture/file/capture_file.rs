@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use rustix::fs::OFlags;
 
-use super::blocks::depot::Depot;
-use super::blocks::{Blocks, Lease, Pace, Patient, Pipe, Reader};
+use super::blocks::pool::BlockPool;
+use super::blocks::{Blocks, Lease, Pace, Patient, PipeSource, Reader};
 use super::input::Input;
 use super::record::{FileInterface, Location, Missing, Problem, Reach, Record, Step, Told};
 use super::unpack::{self, Unpacked};
@@ -27,8 +27,8 @@ const MAGIC: usize = 4;
 enum Format {
     /// Not known yet.
     Unknown,
-    Pcap(pcap::Format),
-    Pcapng(pcapng::Format),
+    Pcap(pcap::Pcap),
+    Pcapng(pcapng::Pcapng),
 }
 
 /// A capture file, read from front to back.
@@ -63,7 +63,7 @@ impl CaptureFile {
         let stop = Bell::new()?;
         let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone() }));
         let is_packed = source.packedness();
-        let blocks = Blocks::of_pipe(Pipe { source: Box::new(source), stop }, news.clone())?;
+        let blocks = Blocks::of_pipe(PipeSource { source: Box::new(source), stop }, news.clone())?;
         Ok(Self { is_pipe: true, ..Self::of(blocks, is_packed) })
     }
 
@@ -115,8 +115,8 @@ impl CaptureFile {
     }
 
     /// Where its blocks lie.
-    pub(super) fn depot(&self) -> Arc<Depot> {
-        self.input.depot()
+    pub(super) fn pool(&self) -> Arc<BlockPool> {
+        self.input.pool()
     }
 
     /// It can be read once only, and may say nothing for long.
@@ -242,13 +242,13 @@ impl Format {
         let bytes = input.bytes();
         let Some(&magic) = bytes.first_chunk::<MAGIC>() else { return Ok(Err(MAGIC)) };
         if magic == pcapng::SECTION_HEADER {
-            return Ok(Ok(Self::Pcapng(pcapng::Format::default())));
+            return Ok(Ok(Self::Pcapng(pcapng::Pcapng::default())));
         }
-        if !pcap::Format::is_meant(magic) {
+        if !pcap::Pcap::is_meant(magic) {
             return Err(Problem::Malformed("is not a capture file".into()));
         }
         let Some(header) = bytes.first_chunk() else { return Ok(Err(pcap::HEADER)) };
-        let format = pcap::Format::read(header, told);
+        let format = pcap::Pcap::read(header, told);
         input.skip(pcap::HEADER);
         Ok(Ok(Self::Pcap(format)))
     }

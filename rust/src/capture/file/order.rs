@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use super::blocks::Lease;
 use super::capture_file::CaptureFile;
-use super::pages::{Pages, Place};
+use super::pages::{IndexEntry, Pages};
 use super::record::{FileInterface, Missing, Problem, Reach};
 use crate::pipeline::packet::Timestamp;
 
@@ -44,11 +44,11 @@ pub struct InOrder {
     /// Which of the blocks is the newest.
     newest: bool,
     /// Packets looked at; those from `next` to `until` may be given.
-    waiting: Vec<Place>,
+    waiting: Vec<IndexEntry>,
     next: usize,
     until: usize,
     /// Packets of the newest block, when they all come after those waiting.
-    coming: Vec<Place>,
+    coming: Vec<IndexEntry>,
     /// The latest time of the newest run.
     front: Timestamp,
     /// Packets looked at in all.
@@ -132,13 +132,13 @@ impl InOrder {
     /// When the next packet was captured, for comparing with other files. A single packet whose clock was far ahead holds
     /// those behind it up no longer than they ask for.
     pub fn head(&self) -> Option<Timestamp> {
-        let place = self.waiting[..self.until].get(self.next)?;
-        Some(self.after(self.next).map_or(place.ts, |next| place.ts.min(next.ts)))
+        let entry = self.waiting[..self.until].get(self.next)?;
+        Some(self.after(self.next).map_or(entry.ts, |next| entry.ts.min(next.ts)))
     }
 
     /// The packet behind one, if it begins another run.
-    fn after(&self, at: usize) -> Option<&Place> {
-        self.waiting.get(at + 1).or_else(|| self.coming.first()).filter(|place| place.begins)
+    fn after(&self, at: usize) -> Option<&IndexEntry> {
+        self.waiting.get(at + 1).or_else(|| self.coming.first()).filter(|entry| entry.begins)
     }
 
     /// Gives the packets that come before `limit`, and those of that very instant if it `includes` them, at most so many.
@@ -146,10 +146,10 @@ impl InOrder {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
         let Self { waiting, blocks, next, .. } = self;
         let first = *next;
-        for place in &waiting[first..end] {
+        for entry in &waiting[first..end] {
             // Who takes it may panic, and is not given it again.
             *next += 1;
-            let &Place { ts, at, len, wire_len, interface, block, .. } = place;
+            let &IndexEntry { ts, at, len, wire_len, interface, block, .. } = entry;
             if let Some(block) = &blocks[usize::from(block)]
                 && let Some(data) = block.get(at as usize..(at + len) as usize)
             {
@@ -210,7 +210,7 @@ impl InOrder {
 
     /// When the first packet was captured, once [`InOrder::begin`] has found it.
     pub fn first(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|place| place.ts)
+        self.waiting.first().map(|entry| entry.ts)
     }
 
     /// Drops packets that were given, and the older block.
@@ -238,10 +238,10 @@ impl InOrder {
         let page = self.pages.next(hurry, std::mem::take(&mut self.coming));
         self.interfaces.extend(page.interfaces);
         self.missing.add(page.missing);
-        self.coming = page.places;
+        self.coming = page.entries;
         self.count += self.coming.len() as u64;
-        if let (Some(place), Some(block)) = (self.coming.first(), page.block) {
-            self.newest = place.block;
+        if let (Some(entry), Some(block)) = (self.coming.first(), page.block) {
+            self.newest = entry.block;
             self.front = page.front;
             self.blocks[usize::from(self.newest)] = Some(Arc::new(block));
             self.settle(page.is_in_order);
@@ -265,16 +265,16 @@ impl InOrder {
         self.waiting.append(&mut self.coming);
         sort(&mut self.waiting);
         let newest = self.newest;
-        self.until = self.waiting.iter().rposition(|place| place.block != newest).map_or(0, |at| at + 1);
+        self.until = self.waiting.iter().rposition(|entry| entry.block != newest).map_or(0, |at| at + 1);
     }
 }
 
 /// Sorts each run by time; packets of one instant stay as they are.
-fn sort(places: &mut [Place]) {
-    for run in places.chunk_by_mut(|_, next| !next.begins) {
+fn sort(entries: &mut [IndexEntry]) {
+    for run in entries.chunk_by_mut(|_, next| !next.begins) {
         let begins = run[0].begins;
         run[0].begins = false;
-        run.sort_by_key(|place| place.ts);
+        run.sort_by_key(|entry| entry.ts);
         run[0].begins = begins;
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::blocks::depot::BLOCK_SIZE;
+use super::blocks::pool::BLOCK_SIZE;
 use super::tests::block;
 use super::*;
 use crate::pipeline::packet::{SECOND, Timestamp};

@@ -8,40 +8,40 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::capture_file::CaptureFile;
-use ahead::{Ahead, Shared};
+use ahead::{ReadAhead, SharedScanner};
 use scanner::Scanner;
-pub use scanner::{Page, Place};
+pub use scanner::{IndexEntry, Page};
 
 /// The pages of a file, in order.
 pub struct Pages {
-    shared: Arc<Shared>,
+    shared: Arc<SharedScanner>,
     /// Who reads it ahead.
-    ahead: Option<Ahead>,
+    ahead: Option<ReadAhead>,
 }
 
 impl Pages {
     pub fn new(file: CaptureFile) -> Self {
-        Self { shared: Arc::new(Shared::new(Scanner::new(file))), ahead: None }
+        Self { shared: Arc::new(SharedScanner::new(Scanner::new(file))), ahead: None }
     }
 
-    /// The next page, made of places that nobody uses any more. A file of one block is never worth a thread.
-    pub fn next(&mut self, hurry: bool, places: Vec<Place>) -> Page {
+    /// The next page, made of entries that nobody uses any more. A file of one block is never worth a thread.
+    pub fn next(&mut self, hurry: bool, entries: Vec<IndexEntry>) -> Page {
         if self.ahead.is_none() {
             let mut scanner = self.shared.scanner();
-            let Some(reader) = scanner.file.take_reader() else { return scanner.next(hurry, places) };
-            let depot = scanner.file.depot();
+            let Some(reader) = scanner.file.take_reader() else { return scanner.next(hurry, entries) };
+            let pool = scanner.file.pool();
             drop(scanner);
-            match Ahead::start(self.shared.clone(), depot, reader) {
+            match ReadAhead::start(self.shared.clone(), pool, reader) {
                 Ok(ahead) => self.ahead = Some(ahead),
                 Err(error) => return Page::ended(Some(error.into())),
             }
         }
-        self.ahead.as_mut().map_or_else(|| Page::ended(None), |ahead| ahead.next(places))
+        self.ahead.as_mut().map_or_else(|| Page::ended(None), |ahead| ahead.next(entries))
     }
 
     /// The next page comes without waiting, for the file or for those who look at blocks before.
     pub fn is_ready(&self) -> bool {
-        self.ahead.as_ref().map_or_else(|| self.shared.scanner().file.is_ready(), Ahead::is_ready)
+        self.ahead.as_ref().map_or_else(|| self.shared.scanner().file.is_ready(), ReadAhead::is_ready)
     }
 
     /// See [`CaptureFile::part_since`].

@@ -32,13 +32,13 @@ const UNKNOWN_DROPS: u16 = 0xffff;
 
 /// A file of this format.
 #[derive(Default)]
-pub struct Format {
+pub struct Pcapng {
     order: Order,
     interfaces: Interfaces,
     latest: Timestamp,
 }
 
-impl Format {
+impl Pcapng {
     /// Reads one block, if it is there.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a step that is returned through memory costs as much as making it")]

@@ -32,13 +32,13 @@ pub const MAGIC: usize = 4;
 
 /// How a part begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Packing {
     Gzip,
     Zstd,
     Skippable,
 }
 
-impl Kind {
+impl Packing {
     fn of(start: &[u8]) -> Option<Self> {
         let number = start.first_chunk().map(|chunk| u32::from_le_bytes(*chunk) & !0xf);
         match number {
@@ -52,10 +52,10 @@ impl Kind {
 
 /// True if a source that begins with `start` is packed.
 pub fn is_packed(start: &[u8]) -> bool {
-    Kind::of(start).is_some()
+    Packing::of(start).is_some()
 }
 
-enum State {
+enum Progress {
     /// Nothing was read yet.
     Unread,
     /// Not packed.
@@ -63,14 +63,14 @@ enum State {
     /// Before a part, or the end.
     Between,
     /// In a part that began when so many bytes were unpacked.
-    Within(Kind, u64),
+    Within(Packing, u64),
     Over,
 }
 
 /// The bytes of a source, unpacked.
 pub struct Unpacked {
     packed: Packed,
-    state: State,
+    state: Progress,
     /// Decoders are kept from part to part.
     gzip: Option<Gzip>,
     zstd: Option<Zstd>,
@@ -86,7 +86,7 @@ impl Unpacked {
     pub fn new(source: Box<dyn Read + Send>) -> Self {
         Self {
             packed: Packed::new(source),
-            state: State::Unread,
+            state: Progress::Unread,
             gzip: None,
             zstd: None,
             count: 0,
@@ -101,59 +101,59 @@ impl Unpacked {
     }
 
     /// Goes to the next part. `None` at the end of the source.
-    fn begin(&mut self) -> Result<Option<Kind>, Stop> {
+    fn begin(&mut self) -> Result<Option<Packing>, Stop> {
         loop {
             let start = self.packed.peek(MAGIC)?;
             let Some(&first) = start.first() else { return Ok(None) };
-            let kind = Kind::of(start);
+            let kind = Packing::of(start);
             let is_cut = start.len() < MAGIC && (GZIP.starts_with(start) || ZSTD.starts_with(start));
             match kind {
-                Some(Kind::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
-                Some(Kind::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
-                Some(Kind::Skippable) => zstd::skip(&mut self.packed)?,
+                Some(Packing::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
+                Some(Packing::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
+                Some(Packing::Skippable) => zstd::skip(&mut self.packed)?,
                 // Tapes and disks are written in blocks, and gzip passes over what fills the last one.
                 None if first == 0 => self.packed.skip_zeros()?,
                 None => return Err(Stop::Wrong(if is_cut { Wrong::Cut } else { Wrong::Foreign })),
             }
-            if matches!(kind, Some(Kind::Gzip | Kind::Zstd)) {
+            if matches!(kind, Some(Packing::Gzip | Packing::Zstd)) {
                 return Ok(kind);
             }
         }
     }
 
     /// Unpacks some bytes of the part at hand.
-    fn unpack(&mut self, kind: Kind, into: &mut [u8]) -> Result<Gave, Stop> {
+    fn unpack(&mut self, kind: Packing, into: &mut [u8]) -> Result<Gave, Stop> {
         match kind {
-            Kind::Gzip => self.gzip.get_or_insert_default().read(&mut self.packed, into),
-            Kind::Zstd | Kind::Skippable => self.zstd.get_or_insert_default().read(&mut self.packed, into),
+            Packing::Gzip => self.gzip.get_or_insert_default().read(&mut self.packed, into),
+            Packing::Zstd | Packing::Skippable => self.zstd.get_or_insert_default().read(&mut self.packed, into),
         }
     }
 
     /// Makes one step. `None` while there may be more without bytes to show for it.
     fn step(&mut self, into: &mut [u8]) -> Result<Option<usize>, Stop> {
         match self.state {
-            State::Unread => {
+            Progress::Unread => {
                 let is_packed = is_packed(self.packed.peek(MAGIC)?);
                 self.is_packed.store(is_packed, Ordering::Relaxed);
-                self.state = if is_packed { State::Between } else { State::Plain };
+                self.state = if is_packed { Progress::Between } else { Progress::Plain };
             }
-            State::Plain => return Ok(Some(self.packed.read(into)?)),
-            State::Between => {
-                self.state = self.begin()?.map_or(State::Over, |kind| State::Within(kind, self.count));
+            Progress::Plain => return Ok(Some(self.packed.read(into)?)),
+            Progress::Between => {
+                self.state = self.begin()?.map_or(Progress::Over, |kind| Progress::Within(kind, self.count));
             }
-            State::Within(kind, start) => match self.unpack(kind, into)? {
+            Progress::Within(kind, start) => match self.unpack(kind, into)? {
                 Gave::Bytes(count) => {
                     self.count += count as u64;
                     return Ok(Some(count));
                 }
                 Gave::End(is_right) => {
-                    self.state = State::Between;
+                    self.state = Progress::Between;
                     if !is_right {
                         self.note(Wrong::Checksum(start));
                     }
                 }
             },
-            State::Over => return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error()))),
+            Progress::Over => return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error()))),
         }
         Ok(None)
     }
@@ -177,7 +177,7 @@ impl Read for Unpacked {
                 Err(Stop::Source(error)) => return Err(error),
                 Err(Stop::Wrong(wrong)) => {
                     self.note(wrong);
-                    self.state = State::Over;
+                    self.state = Progress::Over;
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::filters::Sieve;
-use super::points::{Point, Points};
+use super::points::{CapturePoint, Points};
 use crate::capture::file::{FileInterface, InOrder, Missing, Problem, Reach};
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
@@ -94,7 +94,7 @@ pub struct Stream {
     /// The interfaces of its packets.
     pub known: Vec<Known>,
     /// Where they were captured.
-    points: Vec<Point>,
+    points: Vec<CapturePoint>,
     /// Set for what can be read once only.
     pub pipe: Option<Pipe>,
     /// Packets that could not be read.

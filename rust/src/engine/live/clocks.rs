@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::job::{Level, Shared};
 use super::super::lock::lock;
-use super::timeline::{MIN_STEP, Step, Timeline};
+use super::timeline::{ClockStep, MIN_STEP, Timeline};
 use crate::capture::clocks::Reading;
 
 /// Two clocks, and what became of them.
@@ -32,7 +32,7 @@ impl Clocks {
     }
 }
 
-fn words(Step { by, ahead }: Step) -> String {
+fn words(ClockStep { by, ahead }: ClockStep) -> String {
     let way = if by < 0 { "back" } else { "forward" };
     let times = if ahead < MIN_STEP { "follow it".to_owned() } else { format!("stay {} ahead of it", rounded(ahead)) };
     format!("the clock was set {way} by {}: intervals go on, and their times {times}", rounded(by))

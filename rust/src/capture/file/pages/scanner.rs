@@ -11,7 +11,7 @@ const MAX_LATE: i64 = 3 * SECOND;
 
 /// A packet that was looked at, and where its bytes are.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct IndexEntry {
     pub ts: Timestamp,
     pub at: u32,
     pub len: u32,
@@ -23,13 +23,13 @@ pub struct Place {
     pub begins: bool,
 }
 
-const _: () = assert!(size_of::<Place>() == 24);
+const _: () = assert!(size_of::<IndexEntry>() == 24);
 
 /// A block that was looked through, or none, and what else the file told of.
 pub struct Page {
     pub reach: Reach,
     /// Its packets, in the order of the file.
-    pub places: Vec<Place>,
+    pub entries: Vec<IndexEntry>,
     /// None of them is earlier than one before it in the same run.
     pub is_in_order: bool,
     /// The latest time of the newest run.
@@ -47,7 +47,7 @@ impl Page {
     pub fn ended(problem: Option<Problem>) -> Self {
         Self {
             reach: Reach::End,
-            places: Vec::new(),
+            entries: Vec::new(),
             is_in_order: true,
             front: Timestamp(i64::MIN),
             block: None,
@@ -76,10 +76,10 @@ impl Scanner {
 
     /// The next block that has packets. Of what somebody else reads, what there is; who is in a hurry has of a pipe also what
     /// is less than a block.
-    pub fn next(&mut self, hurry: bool, places: Vec<Place>) -> Page {
-        let mut page = Page { reach: Reach::Here, places, front: self.front, ..Page::ended(None) };
-        page.places.clear();
-        while page.places.is_empty() && page.reach == Reach::Here {
+    pub fn next(&mut self, hurry: bool, entries: Vec<IndexEntry>) -> Page {
+        let mut page = Page { reach: Reach::Here, entries, front: self.front, ..Page::ended(None) };
+        page.entries.clear();
+        while page.entries.is_empty() && page.reach == Reach::Here {
             match self.file.next_block(hurry).and_then(|reach| self.look_through(reach, &mut page)) {
                 Ok(reach) => page.reach = reach,
                 Err(problem) => self.fail(problem, &mut page),
@@ -107,10 +107,10 @@ impl Scanner {
             }
             front = if begins { ts } else { ts.max(front) };
             let (at, len) = (at as u32, len as u32);
-            page.places.push(Place { ts, at, len, wire_len: wire_len.max(len), interface, block, begins });
+            page.entries.push(IndexEntry { ts, at, len, wire_len: wire_len.max(len), interface, block, begins });
         });
         let lease = self.file.release();
-        if !page.places.is_empty() {
+        if !page.entries.is_empty() {
             page.block = Some(lease);
             self.block = !block;
         }

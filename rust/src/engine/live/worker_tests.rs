@@ -26,7 +26,7 @@ struct Machine {
     passed: Arc<AtomicI64>,
     set_by: Arc<AtomicI64>,
     job: Arc<Job>,
-    members: Vec<Member>,
+    workers: Vec<Worker>,
     /// A connection per number, and how much of it was sent.
     talks: Vec<(Forge, usize)>,
     got: Vec<Snapshot>,
@@ -50,13 +50,13 @@ impl Machine {
         let pipeline = crate::pipeline::Settings { aggregate, ..Default::default() };
         let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, timeout: None, began: OnceLock::new() });
         let collector = Arc::new(Collector::new(workers, Overflow::Merge));
-        let post = Arc::new(Post::new(workers).unwrap());
-        let mut members: Vec<_> =
-            (0..workers).map(|number| Member::new(number, &job, &collector, &post, &clocks)).collect();
-        let start = members[0].now();
-        members.iter_mut().for_each(|member| member.begin(start));
+        let mailboxes = Arc::new(Mailboxes::new(workers).unwrap());
+        let mut workers: Vec<_> =
+            (0..workers).map(|number| Worker::new(number, &job, &collector, &mailboxes, &clocks)).collect();
+        let start = workers[0].now();
+        workers.iter_mut().for_each(|worker| worker.begin(start));
         let talk = |number: u16| (Forge::new(Wire { client_port: 40_000 + number, ..Wire::default() }), 0);
-        Self { passed, set_by, job, members, talks: (0..8).map(talk).collect(), got: Vec::new() }
+        Self { passed, set_by, job, workers, talks: (0..8).map(talk).collect(), got: Vec::new() }
     }
 
     /// The wall clock is set.
@@ -71,10 +71,10 @@ impl Machine {
     /// Time passes, and the workers do what they do when no packet comes.
     fn pass(&mut self, nanos: i64) {
         self.passed.fetch_add(nanos, Ordering::Relaxed);
-        for member in &mut self.members {
-            member.take_packets();
-            member.read_mail();
-            member.keep_time();
+        for worker in &mut self.workers {
+            worker.take_packets();
+            worker.read_messages();
+            worker.keep_time();
         }
         self.collect();
     }
@@ -87,9 +87,9 @@ impl Machine {
 
     /// The capture ends.
     fn finish(&mut self) {
-        for member in &mut self.members {
-            let end = member.now();
-            member.finish_at(end);
+        for worker in &mut self.workers {
+            let end = worker.now();
+            worker.finish_at(end);
         }
         self.collect();
     }
@@ -109,7 +109,7 @@ impl Machine {
         for (ts, data) in frames {
             let (interface, link_type) = (InterfaceId(0), crate::pipeline::packet::LinkType::Ethernet);
             let wire_len = data.len() as u32;
-            self.members[0].push(&Packet { ts: *ts, wire_len, interface, link_type, data });
+            self.workers[0].push(&Packet { ts: *ts, wire_len, interface, link_type, data });
         }
     }
 
@@ -232,10 +232,10 @@ fn a_worker_goes_on_after_one_panic_with_all_it_had_counted_and_ends_after_the_s
     let meets = |machine: &mut Machine, number: usize| {
         let fault = machine.say(number, 0, FAULT);
         let mut frames = fault.into_iter();
-        machine.members[0].going_on(|member| {
+        machine.workers[0].going_on(|worker| {
             for (ts, data) in frames.by_ref() {
                 let (interface, link_type) = (InterfaceId(0), crate::pipeline::packet::LinkType::Ethernet);
-                member.push(&Packet { ts, wire_len: data.len() as u32, interface, link_type, data: &data });
+                worker.push(&Packet { ts, wire_len: data.len() as u32, interface, link_type, data: &data });
             }
         })
     };
