@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
-use super::fanout::{Group, shut};
+use super::fanout::{FanoutGroup, shut};
 use super::{DEFAULT_FILTER, Error, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
@@ -53,7 +53,7 @@ impl Bounds {
 }
 
 /// A handle on an interface being captured from.
-pub struct Interface {
+pub struct InterfaceHandle {
     /// As the system calls it.
     pub name: String,
     /// Its number.
@@ -69,7 +69,7 @@ pub struct Interface {
     dropped: (u32, u32),
 }
 
-impl Interface {
+impl InterfaceHandle {
     /// Opens an interface `count` times, with `buffer_size` bytes for all its handles; each packet is handed over by one
     /// of them, and the handle's place is the worker that [`share`](super::fanout::share) tells.
     pub fn open(
@@ -179,14 +179,14 @@ impl Interface {
     }
 }
 
-impl AsFd for Interface {
+impl AsFd for InterfaceHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.capture.as_fd()
     }
 }
 
 /// Closes handles. Of many, the kernel is made to wait for several at once.
-pub fn close(handles: Vec<Interface>) {
+pub fn close(handles: Vec<InterfaceHandle>) {
     let handles = Mutex::new(handles);
     let next = || handles.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let count = handles.lock().unwrap_or_else(PoisonError::into_inner).len();
@@ -201,11 +201,11 @@ pub fn close(handles: Vec<Interface>) {
 
 /// Makes a group of the handles, and tells when that was done, by the steady clock. While it is being made no packet comes
 /// in: it would be everybody's or nobody's.
-fn join(handles: &[Interface]) -> std::io::Result<i64> {
+fn join(handles: &[InterfaceHandle]) -> std::io::Result<i64> {
     for handle in handles {
         shut(handle.as_fd())?;
     }
-    let mut group = Group::default();
+    let mut group = FanoutGroup::default();
     for handle in handles {
         group.join(handle.as_fd())?;
     }

@@ -34,7 +34,7 @@ use crew::Crew;
 use filters::Filters;
 use points::Points;
 use reading::{Reading, Unopened, called, open, pace};
-use stream::{PATIENCE, Stream};
+use stream::{PATIENCE, PacketStream};
 
 /// Files to read.
 pub struct Files {
@@ -42,7 +42,7 @@ pub struct Files {
     /// In the order of their first packets.
     unopened: VecDeque<Unopened>,
     /// Pipes, and the only file.
-    open: Vec<Stream>,
+    open: Vec<PacketStream>,
     filters: Filters,
     snaplen: usize,
     news: Bell,
@@ -125,7 +125,7 @@ impl Files {
     }
 
     /// Gives a pipe a moment to say what it is.
-    fn listen_to(&mut self, stream: &mut Stream) -> Result<(), Error> {
+    fn listen_to(&mut self, stream: &mut PacketStream) -> Result<(), Error> {
         let began = Instant::now();
         let failed = |problem: Problem| Error::File { path: stream.path.clone(), reason: problem.to_string() };
         loop {
@@ -141,7 +141,7 @@ impl Files {
     }
 
     /// Somebody can read its packets, and knows which are meant.
-    fn check(&mut self, stream: &Stream) -> Result<(), Error> {
+    fn check(&mut self, stream: &PacketStream) -> Result<(), Error> {
         let interfaces = stream.packets.interfaces();
         let Some(first) = interfaces.first() else { return Ok(()) };
         if interfaces.iter().all(|interface| interface.link_type.is_none()) {

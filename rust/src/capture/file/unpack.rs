@@ -55,7 +55,7 @@ pub fn is_packed(start: &[u8]) -> bool {
     Packing::of(start).is_some()
 }
 
-enum Progress {
+enum UnpackState {
     /// Nothing was read yet.
     Unread,
     /// Not packed.
@@ -70,7 +70,7 @@ enum Progress {
 /// The bytes of a source, unpacked.
 pub struct Unpacked {
     packed: Packed,
-    state: Progress,
+    state: UnpackState,
     /// Decoders are kept from part to part.
     gzip: Option<Gzip>,
     zstd: Option<Zstd>,
@@ -86,7 +86,7 @@ impl Unpacked {
     pub fn new(source: Box<dyn Read + Send>) -> Self {
         Self {
             packed: Packed::new(source),
-            state: Progress::Unread,
+            state: UnpackState::Unread,
             gzip: None,
             zstd: None,
             count: 0,
@@ -132,28 +132,30 @@ impl Unpacked {
     /// Makes one step. `None` while there may be more without bytes to show for it.
     fn step(&mut self, into: &mut [u8]) -> Result<Option<usize>, Stop> {
         match self.state {
-            Progress::Unread => {
+            UnpackState::Unread => {
                 let is_packed = is_packed(self.packed.peek(MAGIC)?);
                 self.is_packed.store(is_packed, Ordering::Relaxed);
-                self.state = if is_packed { Progress::Between } else { Progress::Plain };
+                self.state = if is_packed { UnpackState::Between } else { UnpackState::Plain };
             }
-            Progress::Plain => return Ok(Some(self.packed.read(into)?)),
-            Progress::Between => {
-                self.state = self.begin()?.map_or(Progress::Over, |kind| Progress::Within(kind, self.count));
+            UnpackState::Plain => return Ok(Some(self.packed.read(into)?)),
+            UnpackState::Between => {
+                self.state = self.begin()?.map_or(UnpackState::Over, |kind| UnpackState::Within(kind, self.count));
             }
-            Progress::Within(kind, start) => match self.unpack(kind, into)? {
+            UnpackState::Within(kind, start) => match self.unpack(kind, into)? {
                 Gave::Bytes(count) => {
                     self.count += count as u64;
                     return Ok(Some(count));
                 }
                 Gave::End(is_right) => {
-                    self.state = Progress::Between;
+                    self.state = UnpackState::Between;
                     if !is_right {
                         self.note(Wrong::Checksum(start));
                     }
                 }
             },
-            Progress::Over => return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error()))),
+            UnpackState::Over => {
+                return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error())));
+            }
         }
         Ok(None)
     }
@@ -177,7 +179,7 @@ impl Read for Unpacked {
                 Err(Stop::Source(error)) => return Err(error),
                 Err(Stop::Wrong(wrong)) => {
                     self.note(wrong);
-                    self.state = Progress::Over;
+                    self.state = UnpackState::Over;
                 }
             }
         }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::super::batch::{Batch, Event, worker_of};
+use super::super::batch::{Batch, BatchEvent, worker_of};
 use super::super::collector::Collector;
 use super::super::job::Shared;
 use super::super::lock::lock;
@@ -63,7 +63,7 @@ impl Producer<'_> {
         let Self { reading, distributor, patience } = self;
         catch_unwind(AssertUnwindSafe(|| reading.read_some(distributor, may_wait))).unwrap_or_else(|panic| {
             distributor.intake.restart();
-            distributor.batches[0].note(Event::Missing(Missing { unread: 1, ..Missing::default() }));
+            distributor.batches[0].note(BatchEvent::Missing(Missing { unread: 1, ..Missing::default() }));
             patience.bear(&panic).map(|()| true)
         })
     }
@@ -245,7 +245,7 @@ impl Distributor {
         }
     }
 
-    fn tell_all(&mut self, event: impl Fn() -> Event) {
+    fn tell_all(&mut self, event: impl Fn() -> BatchEvent) {
         self.batches.iter_mut().for_each(|batch| batch.note(event()));
     }
 }
@@ -253,12 +253,12 @@ impl Distributor {
 impl Workers for Distributor {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
         self.intake.add_interface(id);
-        self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
+        self.tell_all(|| BatchEvent::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
     fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if let Some(now) = self.clock.follow(packet.ts) {
-            self.tell_all(|| Event::Tick(now));
+            self.tell_all(|| BatchEvent::Tick(now));
         }
         match decode::folded(packet) {
             Some(ends) if self.intake.is_simple() => {
@@ -274,25 +274,25 @@ impl Workers for Distributor {
     }
 
     fn lose(&mut self, missing: Missing) {
-        self.batches[0].note(Event::Missing(missing));
+        self.batches[0].note(BatchEvent::Missing(missing));
     }
 
     fn tick(&mut self, now: Timestamp) {
         self.clock.set(now);
-        self.tell_all(|| Event::Tick(now));
+        self.tell_all(|| BatchEvent::Tick(now));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
         let lost = self.intake.take_dropped();
-        self.batches[0].note(Event::Incomplete(lost));
-        self.tell_all(|| Event::Close(start, end));
+        self.batches[0].note(BatchEvent::Incomplete(lost));
+        self.tell_all(|| BatchEvent::Close(start, end));
     }
 
     /// The batches are given to the workers when the producer is given back.
     fn work(&mut self) {}
 
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {
-        self.tell_all(|| Event::Finish);
+        self.tell_all(|| BatchEvent::Finish);
         if let Some((start, end)) = interval {
             self.close(start, end);
         }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::filters::{Filters, Sieve};
 use super::points::Points;
-use super::stream::{Known, Now, Pipe, Stream};
+use super::stream::{KnownInterface, Now, PacketStream, Pipe};
 use crate::capture::Error;
 use crate::capture::file::{CaptureFile, FileInterface, InOrder, Lease, Missing, Pace, Problem, Reach, name_of};
 use crate::capture::wait::Bell;
@@ -50,7 +50,7 @@ pub struct Unopened {
 pub struct Reading<'a> {
     pub job: &'a Job,
     pub unopened: VecDeque<Unopened>,
-    pub open: Vec<Stream>,
+    pub open: Vec<PacketStream>,
     pub points: Points,
     pub intervals: Intervals,
     pub filters: Filters,
@@ -103,7 +103,7 @@ impl Reading<'_> {
     fn close(&mut self, at: usize, problem: Option<Problem>) -> Result<(), Error> {
         let mut stream = self.open.remove(at);
         stream.leave(&mut self.points);
-        let Stream { path, unread, .. } = stream;
+        let PacketStream { path, unread, .. } = stream;
         let is_damaged = problem.is_some();
         let shared = &self.job.shared;
         match problem {
@@ -159,7 +159,7 @@ impl Reading<'_> {
             if let Some(message) = trouble {
                 self.job.shared.log(Level::Warning, message);
             }
-            stream.known.push(Known { id, link_type, number, sieve });
+            stream.known.push(KnownInterface { id, link_type, number, sieve });
         }
         Ok(())
     }
@@ -193,14 +193,14 @@ pub fn pace(is_only: bool, workers: usize) -> Pace {
 }
 
 /// Opens a file or a pipe.
-pub fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<Stream, Error> {
+pub fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<PacketStream, Error> {
     let name = called(path, names);
     let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
         Error::File { reason, .. } => Error::File { path: name.clone(), reason },
         other => other,
     })?;
     let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
-    Ok(Stream::new(name, InOrder::new(file), pipe))
+    Ok(PacketStream::new(name, InOrder::new(file), pipe))
 }
 
 /// What a file is called: by its path, unless it was given another name.

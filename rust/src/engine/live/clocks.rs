@@ -6,17 +6,17 @@ use std::time::Duration;
 use super::super::job::{Level, Shared};
 use super::super::lock::lock;
 use super::timeline::{ClockStep, MIN_STEP, Timeline};
-use crate::capture::clocks::Reading;
+use crate::capture::clocks::ClockReading;
 
 /// Two clocks, and what became of them.
 pub struct Clocks {
-    read: Box<dyn Fn() -> Reading + Send + Sync>,
+    read: Box<dyn Fn() -> ClockReading + Send + Sync>,
     timeline: Mutex<Timeline>,
 }
 
 impl Clocks {
     /// Clocks that are read so.
-    pub fn new(read: impl Fn() -> Reading + Send + Sync + 'static) -> Self {
+    pub fn new(read: impl Fn() -> ClockReading + Send + Sync + 'static) -> Self {
         let timeline = Mutex::new(Timeline::new(read()));
         Self { read: Box::new(read), timeline }
     }

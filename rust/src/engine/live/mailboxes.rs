@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::super::batch::Batch;
 use super::super::lock::lock;
 use crate::capture::Error;
-use crate::capture::live::Interface;
+use crate::capture::live::InterfaceHandle;
 use crate::capture::wait::Bell;
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
@@ -21,9 +21,9 @@ pub enum Message {
     /// Packets of its connections.
     Packets(Batch),
     /// Its handle on an interface, what that is, and since when it is watched, if not from the start.
-    Add(Interface, InterfaceState, Option<Timestamp>),
+    Add(InterfaceHandle, InterfaceState, Option<Timestamp>),
     /// Another handle in place of that of this opening, from this time of the steady clock on.
-    Replace(u32, Interface, i64),
+    Replace(u32, InterfaceHandle, i64),
     /// The interface of this name is not captured from any more since this time of the steady clock.
     Lose(InterfaceId, u32, String, i64),
     /// An interface is still down.
@@ -31,7 +31,7 @@ pub enum Message {
     /// To the watcher: a handle of this opening failed, for this reason.
     Failed(u32, String),
     /// To the watcher: a handle to be closed.
-    Spent(Interface),
+    Spent(InterfaceHandle),
 }
 
 struct Mailbox {

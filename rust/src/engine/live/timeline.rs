@@ -4,7 +4,7 @@
 //! neither jumps nor stands still, and the time of snapshots, which follows the wall clock forward and never back. Pure:
 //! [`Clocks`](super::clocks::Clocks) looks at the clocks, and all workers share one timeline.
 
-use crate::capture::clocks::Reading;
+use crate::capture::clocks::ClockReading;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// A wall clock that is this far from where it should be was set. NTP makes smaller corrections by changing the rate, which
@@ -45,7 +45,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// Time begins at the wall clock's.
-    pub fn new(reading: Reading) -> Self {
+    pub fn new(reading: ClockReading) -> Self {
         let origin = reading.wall.0.saturating_sub(reading.steady);
         Self {
             now: reading.wall,
@@ -60,7 +60,7 @@ impl Timeline {
     }
 
     /// Time passes. Tells when the wall clock was set meanwhile.
-    pub fn follow(&mut self, reading: Reading) -> Option<ClockStep> {
+    pub fn follow(&mut self, reading: ClockReading) -> Option<ClockStep> {
         self.now = Timestamp(reading.steady.saturating_add(self.origin));
         self.wall = reading.wall;
         if self.now.since(self.stepped) > MAX_AGE {
@@ -118,8 +118,8 @@ mod tests {
         (seconds * 1e9).round() as i64
     }
 
-    fn reading(steady: f64, wall: f64) -> Reading {
-        Reading { steady: nanos(steady), wall: Timestamp(nanos(wall)) }
+    fn reading(steady: f64, wall: f64) -> ClockReading {
+        ClockReading { steady: nanos(steady), wall: Timestamp(nanos(wall)) }
     }
 
     /// Steady clock, wall clock; then the time of packets, that of snapshots, and (step, ahead) when the clock was set.

@@ -13,7 +13,7 @@ use super::numbers::Numbers;
 use super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};
 use crate::capture::interfaces::{self, Info, Selection};
 use crate::capture::links::Links;
-use crate::capture::live::{self, CaptureSettings, Interface};
+use crate::capture::live::{self, CaptureSettings, InterfaceHandle};
 use crate::capture::wait::wait;
 use crate::capture::{BUFFER_BUDGET, Error, clocks, traffic};
 use crate::pipeline::packet::InterfaceId;
@@ -222,14 +222,14 @@ impl Watcher {
     }
 
     /// Opens interfaces, several at once; when the capture is closed meanwhile, none more.
-    fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<Interface>, Error>)> {
+    fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<InterfaceHandle>, Error>)> {
         let count = wanted.len();
         let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
         let work = || {
             while let Some(next) = { lock(&todo).next() }.filter(|_| !self.job.shared.bell.is_rung()) {
                 let Wanted { name, id, opening, buffer } = &next;
                 let size = u32::try_from(*buffer).unwrap_or(u32::MAX);
-                let result = Interface::open(name, *id, *opening, self.job.workers, size, &self.settings);
+                let result = InterfaceHandle::open(name, *id, *opening, self.job.workers, size, &self.settings);
                 lock(&done).push((next, result));
             }
         };
@@ -339,7 +339,7 @@ impl Watcher {
         let Watched { name, id, .. } = &self.open[at];
         let size = u32::try_from(buffer).unwrap_or(u32::MAX);
         // One that went away meanwhile is told of by the handles it has.
-        let opened = Interface::open(name, *id, self.openings, self.job.workers, size, &self.settings);
+        let opened = InterfaceHandle::open(name, *id, self.openings, self.job.workers, size, &self.settings);
         let Ok(handles) = opened else { return false };
         let turn = clocks::read().steady;
         let open = &mut self.open[at];

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::batch::{Batch, Event, worker_of};
+use super::super::batch::{Batch, BatchEvent, worker_of};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
 use super::super::job::Job;
@@ -14,7 +14,7 @@ use super::clocks::Clocks;
 use super::mailboxes::{Mailboxes, Message};
 use super::timeline::Timeline;
 use crate::capture::Error;
-use crate::capture::live::{self, BLOCK_TIMEOUT_MS, Interface};
+use crate::capture::live::{self, BLOCK_TIMEOUT_MS, InterfaceHandle};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
@@ -36,7 +36,7 @@ const SETTLING: Duration = Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10);
 
 /// A handle that is given up when all that was captured has been handed over.
 struct Parting {
-    interface: Interface,
+    interface: InterfaceHandle,
     until: Instant,
     /// It failed, so it is not waited for: what it still holds can be read all the same.
     has_failed: bool,
@@ -54,7 +54,7 @@ pub struct Worker {
     clock: Clock,
     pub pipeline: Sturdy,
     pub intervals: Intervals,
-    open: Vec<Interface>,
+    open: Vec<InterfaceHandle>,
     parting: Vec<Parting>,
     /// Packets for other workers.
     outgoing: Vec<Batch>,
@@ -205,7 +205,7 @@ impl Worker {
         is_busy || is_parting_busy
     }
 
-    fn take_from(&mut self, open: &mut [Interface], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
+    fn take_from(&mut self, open: &mut [InterfaceHandle], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
         let (mut is_busy, time) = (false, self.time);
         for interface in open {
             let is_before = |stamp, steady| time.is_before(stamp, steady);
@@ -268,7 +268,7 @@ impl Worker {
         let looks_ahead = !ahead.is_empty() || pipeline.has_many();
         if let Some(now) = clock.follow(packet.ts) {
             if looks_ahead {
-                ahead.note(Event::Tick(now));
+                ahead.note(BatchEvent::Tick(now));
             } else {
                 pipeline.tick(now);
             }
@@ -362,7 +362,7 @@ impl Worker {
         self.open = open;
     }
 
-    fn add_drops(&mut self, interface: &mut Interface) {
+    fn add_drops(&mut self, interface: &mut InterfaceHandle) {
         let (kernel, device) = interface.take_drops();
         // Each handle has drops of its own; what the interface dropped all of them tell.
         self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });

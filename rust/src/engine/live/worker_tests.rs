@@ -9,7 +9,7 @@ use super::super::super::job::{Level, Shared};
 use super::super::super::lock::lock;
 use super::super::super::queue::{Next, Overflow, Queue};
 use super::*;
-use crate::capture::clocks::Reading;
+use crate::capture::clocks::ClockReading;
 use crate::capture::wait::Bell;
 use crate::pipeline::packet::{InterfaceId, SECOND};
 use crate::pipeline::snapshot::Snapshot;
@@ -42,7 +42,7 @@ impl Machine {
         let (passes, is_set) = (passed.clone(), set_by.clone());
         let clocks = Arc::new(Clocks::new(move || {
             let steady = passes.load(Ordering::Relaxed);
-            Reading { steady: 77 * SECOND + steady, wall: Timestamp(is_set.load(Ordering::Relaxed) + steady) }
+            ClockReading { steady: 77 * SECOND + steady, wall: Timestamp(is_set.load(Ordering::Relaxed) + steady) }
         }));
         let (queue, log, names) = (Queue::default(), Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names });
