@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of the code around `unsafe` (calls of libpcap, socket options, prefetching) with AddressSanitizer, and
+# Runs the tests of the code around `unsafe` (calls of libpcap, socket options) with AddressSanitizer, and
 # of the tables of the pipeline, whose crates are full of it: sanitize.sh
 set -euo pipefail
 

@@ -1,5 +1,7 @@
 //! All stages together: packets/s on captures of each kind, and what connections in the table cost those in use.
 
+#[path = "../tests/driver.rs"]
+mod driver;
 #[path = "../tests/wire.rs"]
 mod wire;
 
@@ -7,14 +9,15 @@ mod traffic;
 
 use std::hint::black_box;
 
+use _core::pipeline::Settings;
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::snapshot::InterfaceState;
-use _core::pipeline::{Pipeline, Settings};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use driver::Driver;
 use wire::{ACK, CLIENT, Connection, SERVER, Wire};
 
-fn pipeline() -> Pipeline {
-    let mut pipeline = Pipeline::new(Settings::default());
+fn pipeline() -> Driver {
+    let mut pipeline = Driver::new(Settings::default());
     pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
     pipeline
 }

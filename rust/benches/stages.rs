@@ -1,5 +1,7 @@
 //! Each stage by itself, in packets/s where it takes packets, else in what it takes.
 
+#[path = "../tests/driver.rs"]
+mod driver;
 #[path = "../tests/wire.rs"]
 mod wire;
 
@@ -8,6 +10,7 @@ mod traffic;
 use std::hint::black_box;
 
 use _core::capture::file::CaptureFile;
+use _core::pipeline::Settings;
 use _core::pipeline::aggregate::{self, Aggregate, Tracked};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
 use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sides, Sink, Talk};
@@ -16,8 +19,8 @@ use _core::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Parse
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
 use _core::pipeline::snapshot::Snapshot;
-use _core::pipeline::{Pipeline, Settings};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use driver::Driver;
 use wire::{ACK, CLIENT, Connection, SEGMENT, Wire};
 
 fn segment<'a>(packet: &Packet<'a>) -> Segment<'a> {
@@ -268,7 +271,7 @@ fn aggregation(criterion: &mut Criterion) {
 
 /// What was counted in `hosts` hosts with some sections each.
 fn snapshot(hosts: usize) -> Snapshot {
-    let (mut pipeline, mut wire) = (Pipeline::new(Settings::default()), Wire::default());
+    let (mut pipeline, mut wire) = (Driver::new(Settings::default()), Wire::default());
     let mut connection = Connection::new(1);
     for n in 0..hosts * 4 {
         let request = format!("GET /s{}/x HTTP/1.1\r\nHost: host{:05}.example.test\r\n\r\n", n / hosts, n % hosts);

@@ -11,11 +11,12 @@ pub mod filter;
 pub mod interfaces;
 pub mod links;
 pub mod live;
-pub mod prefetch;
 pub mod traffic;
 pub mod wait;
 
 use std::io;
+
+use crate::pipeline::packet::LinkType;
 
 /// TCP over IPv4 and IPv6, and what may hide it behind extension headers. Later fragments of TCP are TCP to libpcap.
 macro_rules! plain {
@@ -96,14 +97,12 @@ pub enum Error {
         reason: String,
     },
     /// Frames that cannot be decoded.
-    #[error("{name}: link type {number} is not supported ({known})")]
+    #[error("{name}: link type {number} is not supported (supported: {})", LinkType::names())]
     LinkType {
         /// Interface or file.
         name: String,
         /// `LINKTYPE_` number.
         number: u32,
-        /// What is.
-        known: &'static str,
     },
     /// The BPF expression does not compile.
     #[error("{0}")]
@@ -123,10 +122,6 @@ pub enum Error {
     #[error(transparent)]
     System(#[from] io::Error),
 }
-
-/// Link types that are decoded, for messages.
-pub const KNOWN_LINK_TYPES: &str =
-    "supported: Ethernet, Linux cooked, loopback, raw IP, PPP, Cisco HDLC, 802.11, radiotap, NFLOG, PKTAP";
 
 /// Version of libpcap as it says of itself.
 pub fn libpcap_version() -> String {

@@ -5,28 +5,30 @@
 //! never holds the capture up: a live queue that is full merges its oldest two, so a slow reader gets coarser snapshots
 //! and the same counts.
 
-mod alone;
 mod batch;
 mod collector;
-mod crew;
 mod files;
 mod intervals;
+mod job;
 mod live;
+mod lock;
 mod queue;
 mod sturdy;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
-use crate::capture::{self, Error, fanout};
-use crate::pipeline::decode::Folded;
+use crate::capture::{self, Error};
+pub use job::Level;
+use job::{Job, Opened, Shared};
+use lock::lock;
 use queue::Queue;
 pub use queue::{Next, Overflow};
 pub use sturdy::keep_panics_quiet;
@@ -43,11 +45,11 @@ pub enum Source {
 
 /// What to run.
 #[derive(Debug)]
-pub struct Settings {
+pub struct EngineSettings {
     /// Where packets come from.
     pub source: Source,
     /// How interfaces are opened; its filter holds for files too.
-    pub capture: capture::live::Settings,
+    pub capture: capture::live::CaptureSettings,
     /// Length of an interval.
     pub interval: Duration,
     /// Stop after this long.
@@ -61,46 +63,6 @@ pub struct Settings {
 /// More workers than this do not pay: each has tables of its own, and one reader has to feed them.
 pub const MAX_WORKERS: usize = 64;
 
-/// How grave a message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Something that was asked for was not done whole.
-    Error,
-    /// Good to know.
-    Info,
-    /// Something is not seen that could be.
-    Warning,
-}
-
-/// Messages kept until somebody asks; more than that is repetition.
-const MAX_LOG: usize = 100;
-
-/// What the capture shares with those who watch it.
-#[derive(Debug)]
-struct Shared {
-    queue: Queue,
-    bell: Bell,
-    log: Mutex<Vec<(Level, String)>>,
-    names: Mutex<Vec<String>>,
-}
-
-impl Shared {
-    fn log(&self, level: Level, message: String) {
-        let mut log = lock(&self.log);
-        if log.len() < MAX_LOG {
-            log.push((level, message));
-        } else if level == Level::Error && log.len() < 2 * MAX_LOG {
-            // An error is told however many warnings there are.
-            log.push((level, message));
-        }
-    }
-}
-
-/// A poisoned lock guards plain data that is whole at any time.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A running capture.
 #[derive(Debug)]
 pub struct Engine {
@@ -109,28 +71,16 @@ pub struct Engine {
     opened: Mutex<Receiver<Result<(), Error>>>,
 }
 
-/// Who waits until the source is open, or cannot be opened.
-#[derive(Debug)]
-pub struct Opened(SyncSender<Result<(), Error>>);
-
-impl Opened {
-    /// Tells what came of it, once.
-    fn tell(&self, result: Result<(), Error>) {
-        // Nobody may wait any more.
-        let _ = self.0.try_send(result);
-    }
-}
-
 impl Engine {
     /// Begins to open the source, and then to capture, in a thread of its own: see [`Engine::wait_until_open`].
-    pub fn start(settings: Settings) -> Result<Self, Error> {
+    pub fn start(settings: EngineSettings) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             queue: Queue::default(),
             bell: Bell::new()?,
             log: Mutex::default(),
             names: Mutex::default(),
         });
-        let Settings { source, capture, interval, timeout, workers, pipeline } = settings;
+        let EngineSettings { source, capture, interval, timeout, workers, pipeline } = settings;
         let job = Job {
             shared: shared.clone(),
             pipeline,
@@ -196,47 +146,4 @@ impl Drop for Engine {
     fn drop(&mut self) {
         self.close();
     }
-}
-
-/// What both kinds of source need to know.
-#[derive(Debug)]
-struct Job {
-    shared: Arc<Shared>,
-    pipeline: crate::pipeline::Settings,
-    /// Length of an interval in nanoseconds.
-    interval: i64,
-    workers: usize,
-    timeout: Option<Duration>,
-    /// When the time-out began to run.
-    began: OnceLock<Instant>,
-}
-
-impl Job {
-    /// The time-out runs from now on: what comes before is opening sources.
-    fn begin(&self) {
-        let _ = self.began.set(Instant::now());
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        self.began.get().zip(self.timeout).and_then(|(began, timeout)| began.checked_add(timeout))
-    }
-
-    /// It is over, or somebody wants it to be.
-    fn is_ending(&self) -> bool {
-        self.is_over() || self.shared.bell.is_rung()
-    }
-
-    fn is_over(&self) -> bool {
-        self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// How long ago the time was up; nothing when it is not.
-    fn overtime(&self) -> Duration {
-        self.deadline().map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline))
-    }
-}
-
-/// Which of `count` workers has a connection, by what both its directions have in common.
-fn worker_of(Folded { addresses, ports }: Folded, count: usize) -> usize {
-    fanout::share(addresses, ports, count)
 }

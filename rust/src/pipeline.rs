@@ -26,7 +26,6 @@ mod steps;
 pub mod tls;
 
 use aggregate::{Aggregate, Ticket, Tracked};
-use clock::Clock;
 use decode::{Segment, Undecoded};
 use exchange::{Exchanges, Shared, Talk};
 use flow::{Flows, Place};
@@ -75,7 +74,6 @@ impl Settings {
 /// All stages of one worker.
 #[derive(Debug)]
 pub struct Pipeline {
-    clock: Clock,
     intake: Intake,
     stages: Stages,
 }
@@ -96,11 +94,7 @@ impl Pipeline {
             flows.watch();
         }
         let stages = Stages { flows, exchanges: Shared::default(), aggregate: Aggregate::new(settings.aggregate) };
-        Self {
-            clock: Clock::default(),
-            intake: Intake::new(settings.defragment, settings.tunnels, settings.nat),
-            stages,
-        }
+        Self { intake: Intake::new(settings.defragment, settings.tunnels, settings.nat), stages }
     }
 
     /// Says how an interface is called and how it is.
@@ -114,25 +108,7 @@ impl Pipeline {
         self.stages.aggregate.set_watched_since(id, since);
     }
 
-    /// Takes a packet.
-    pub fn push(&mut self, packet: &Packet<'_>) {
-        if let Some(now) = self.clock.follow(packet.ts) {
-            self.stages.tick(now);
-        }
-        self.push_timeless(packet);
-    }
-
-    /// Takes a packet that was read elsewhere. Lets no time pass: see [`Pipeline::tick`].
-    pub fn take(&mut self, arrival: &Arrival<'_>) {
-        self.stages.take(arrival);
-    }
-
-    /// Takes a packet. Lets no time pass: see [`Pipeline::tick`].
-    pub fn push_timeless(&mut self, packet: &Packet<'_>) {
-        self.push_if(packet, |_| true);
-    }
-
-    /// The same, if what the packet turns out to be is wanted here now.
+    /// Reads a packet, and takes it if `wanted` says so of what was read. No packet makes time pass: see [`Pipeline::tick`].
     #[inline]
     pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
         let arrival = self.intake.read(packet);
@@ -141,10 +117,10 @@ impl Pipeline {
         }
     }
 
-    /// Lets time pass.
+    /// Time has passed until `now`: what has waited for too long ends.
     pub fn tick(&mut self, now: Timestamp) {
-        self.clock.set(now);
-        self.stages.tick(now);
+        let Stages { flows, exchanges, aggregate } = &mut self.stages;
+        flows.tick(now, &mut Exchanges { sink: aggregate, shared: exchanges });
     }
 
     /// Losses that an edge knows of: packets the kernel and the interfaces dropped since last told.
@@ -221,10 +197,6 @@ impl Stages {
         assert!(!segment.payload.starts_with(FAULT), "a fault injected by a test");
         let protocol = flows.push(segment, place, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten();
         aggregate.packet(segment.interface, wire_len, is_truncated, protocol);
-    }
-
-    fn tick(&mut self, now: Timestamp) {
-        self.flows.tick(now, &mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
     }
 }
 

@@ -1,15 +1,17 @@
 //! The law of the hot path: in the steady state a packet allocates nothing. Counted by the allocator itself, with the
 //! place of the first offence in the message. A gate on what is, not on how long it takes, so it means the same anywhere.
 
+mod driver;
 mod wire;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 
+use _core::pipeline::Settings;
 use _core::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use _core::pipeline::snapshot::InterfaceState;
-use _core::pipeline::{Pipeline, Settings};
+use driver::Driver;
 use wire::{ACK, CLIENT, Connection, SERVER, Wire, client_hello};
 
 /// The system's allocator, which counts what the threads that ask for it allocate.
@@ -80,7 +82,7 @@ const CONNECTIONS: u32 = 50;
 
 /// Connections in use, and the pipeline that watches them.
 struct Scene {
-    pipeline: Pipeline,
+    pipeline: Driver,
     wire: Wire,
     connections: Vec<Connection>,
     pushed: u64,
@@ -92,7 +94,7 @@ impl Scene {
     }
 
     fn of(connections: u32) -> Self {
-        let mut pipeline = Pipeline::new(Settings::default());
+        let mut pipeline = Driver::new(Settings::default());
         pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
         let connections = (0..connections).map(Connection::new).collect();
         let mut scene = Self { pipeline, wire: Wire::default(), connections, pushed: 0 };
@@ -240,7 +242,7 @@ fn other_protocols_allocate_nothing() {
 
 #[test]
 fn stray_acknowledgements_and_other_packets_allocate_nothing() {
-    let mut pipeline = Pipeline::new(Settings::default());
+    let mut pipeline = Driver::new(Settings::default());
     let mut wire = Wire::default();
     pipeline.push(&wire.segment(&mut Connection::new(0), CLIENT, ACK, b""));
     let (count, place) = allocations(|| {

@@ -1,5 +1,6 @@
 //! What is bounded for each connection is bounded for all of them together as well: a stranger may open a million.
 
+mod driver;
 mod siege;
 mod wire;
 

@@ -1,5 +1,6 @@
 //! What an idle connection costs, table and all.
 
+mod driver;
 mod siege;
 mod wire;
 

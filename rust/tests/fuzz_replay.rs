@@ -1,7 +1,9 @@
 //! What the fuzzers run, run by an ordinary test: kept captures, conversations made here, and thousands of mutations of
 //! both, always the same ones. What a fuzzer found stands below as a test of its own.
 
-use _core::fuzz;
+#[path = "../fuzz/laws.rs"]
+mod laws;
+
 use std::path::Path;
 
 /// Marsaglia's xorshift: the same sequence everywhere.
@@ -51,7 +53,7 @@ fn captures() -> Vec<Vec<u8>> {
     captures
 }
 
-/// The frames of a little-endian pcap, as `fuzz::packets` wants them.
+/// The frames of a little-endian pcap, as `laws::packets` wants them.
 fn frames(pcap: &[u8]) -> Vec<u8> {
     let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap()) as usize;
     let (mut at, mut frames) = (24, Vec::new());
@@ -93,18 +95,18 @@ fn replay(seeds: &[Vec<u8>], mutations: usize, run: fn(&[u8])) {
 
 #[test]
 fn damaged_capture_files_break_no_law() {
-    replay(&captures(), 1500, fuzz::file);
+    replay(&captures(), 1500, laws::file);
 }
 
 #[test]
 fn damaged_frames_break_no_law() {
     let seeds: Vec<_> = captures().iter().filter(|bytes| bytes[0] == 0xd4).map(|bytes| frames(bytes)).collect();
-    replay(&seeds, 500, fuzz::packets);
+    replay(&seeds, 500, laws::packets);
 }
 
 #[test]
 fn damaged_conversations_break_no_law() {
-    replay(&conversations(), 200, fuzz::stream);
+    replay(&conversations(), 200, laws::stream);
 }
 
 #[test]
@@ -117,5 +119,5 @@ fn a_reset_half_the_sequence_space_away_is_ignored() {
         packet.extend([0, 0, 0, 0, 0x50, flags, 1, 0, 0, 0, 0, 0]);
         packet
     };
-    fuzz::packets(&[segment(999, 2), segment(1000 + (1 << 31), 4)].concat());
+    laws::packets(&[segment(999, 2), segment(1000 + (1 << 31), 4)].concat());
 }

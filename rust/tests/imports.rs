@@ -1,70 +1,145 @@
-//! The import law: a stage knows only the stages before it; each edge is known by one file.
+//! The laws of the source tree: imports point downwards and in no circle, each edge is known in one place, files are short.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod source_tree;
 
-/// Stages in the order of the flow. What several share comes first.
-const STAGES: [&str; 14] = [
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use source_tree::{Tree, circle, lines_of_code, root, sources};
+
+/// The layers of the crate, the lowest first.
+const LAYERS: [&str; 4] = ["pipeline", "capture", "engine", "python"];
+
+/// The stages of the pipeline in the order of the flow. What several stages share comes first.
+const STAGES: [&str; 15] = [
+    "steps",
     "packet",
     "clock",
     "decode",
     "defragment",
+    "nat",
     "intake",
     "reassembly",
     "flow",
-    "http",
-    "tls",
     "exchange",
+    "protocol",
     "histogram",
     "name",
     "snapshot",
     "aggregate",
 ];
 
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            found.push((path, text));
+/// The files of the pipeline that know all stages.
+const WIRING: [&str; 2] = ["pipeline", "pipeline/ahead"];
+
+/// What knows less than its place in the order would allow, and all that it may know beside itself.
+const KNOWS: [(&str, &[&str]); 2] = [
+    // Capturing is all about packets. Names of interfaces are cut as those of hosts are.
+    ("capture", &["pipeline/packet", "pipeline/name"]),
+    // Protocols and those who count share a vocabulary that depends on neither.
+    ("pipeline/exchange", &["pipeline/packet", "pipeline/decode", "pipeline/flow"]),
+];
+
+/// What counts requests and responses does not know how they were parsed.
+const KNOWS_NO_PARSER: [&str; 4] = ["pipeline/histogram", "pipeline/name", "pipeline/snapshot", "pipeline/aggregate"];
+const PARSERS: [&str; 3] = ["pipeline/protocol", "pipeline/http", "pipeline/tls"];
+
+const MOST_LINES_OF_CODE: usize = 500;
+
+/// Parts whose circles are still to be opened. None of them is meant to stay here.
+const NOT_OPENED_YET: [&str; 3] = ["pipeline/exchange", "pipeline/snapshot", "python"];
+
+/// Files that are still to be divided. None of them is meant to stay here.
+const NOT_DIVIDED_YET: [&str; 2] = ["src/pipeline/aggregate.rs", "src/python/rows.rs"];
+
+/// Parsing has a folder of its own.
+fn has_protocol_layer(tree: &Tree) -> bool {
+    tree.0.keys().any(|name| is_within(name, "pipeline/protocol"))
+}
+
+/// The order of the stages; while parsers are stages of their own, exchanges know them.
+fn stages(tree: &Tree) -> Vec<&'static str> {
+    let parsers: &[&str] =
+        if has_protocol_layer(tree) { &["exchange", "protocol"] } else { &["http", "tls", "exchange"] };
+    let (before, rest) = STAGES.split_at(STAGES.iter().position(|stage| *stage == "exchange").unwrap());
+    [before, parsers, &rest[2..]].concat()
+}
+
+/// A file is that of the folder, or below it.
+fn is_within(name: &str, folder: &str) -> bool {
+    name.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Fails for each import from a file to one of a later place in the order. Files without a place are asked for.
+fn points_downwards(tree: &Tree, place: impl Fn(&str) -> Option<usize>) {
+    let mut checked = 0;
+    for (name, imports) in tree.all_imports() {
+        let Some(own) = place(&name) else { continue };
+        for import in imports {
+            assert!(place(&import).is_none_or(|other| other <= own), "{name} imports from {import}");
         }
+        checked += 1;
     }
-    found
+    assert!(checked >= 40, "only {checked} files were checked");
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("rust/src")
-}
-
-/// The stage a file belongs to; its tests may know anything.
-fn stage(path: &Path) -> Option<usize> {
-    let relative = path.strip_prefix(root().join("pipeline")).ok()?;
-    if relative.to_string_lossy().contains("tests") {
-        return None;
-    }
-    let first = relative.components().next()?.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned();
-    STAGES.iter().position(|name| *name == first)
+#[test]
+fn a_layer_knows_only_the_layers_below_it() {
+    let tree = Tree::read();
+    let place = |name: &str| LAYERS.iter().position(|layer| is_within(name, layer));
+    assert!(tree.0.keys().all(|name| name.is_empty() || place(name).is_some()), "a file is in no layer");
+    points_downwards(&tree, place);
 }
 
 #[test]
 fn a_stage_knows_only_the_stages_before_it() {
-    let mut checked = 0;
-    for (path, text) in sources(&root().join("pipeline")) {
-        let Some(own) = stage(&path) else { continue };
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        for (at, later) in STAGES.iter().enumerate().skip(own + 1) {
-            for import in [format!("pipeline::{later}"), format!("super::{later}::")] {
-                // `super` of a file in a folder is its own stage.
-                let is_own = import.starts_with("super") && path.parent() != Some(&root().join("pipeline"));
-                assert!(is_own || !code.contains(&import), "{} knows {later}, stage {at}", path.display());
+    let tree = Tree::read();
+    let stages = stages(&tree);
+    let place = |name: &str| {
+        if !is_within(name, "pipeline") {
+            return None;
+        }
+        if WIRING.contains(&name) {
+            return Some(stages.len());
+        }
+        let at = stages.iter().position(|stage| is_within(name, &format!("pipeline/{stage}")));
+        assert!(at.is_some(), "{name} is of no stage");
+        at
+    };
+    points_downwards(&tree, place);
+}
+
+#[test]
+fn a_part_knows_no_more_than_it_has_to() {
+    let tree = Tree::read();
+    let has_protocol_layer = has_protocol_layer(&tree);
+    for (name, imports) in tree.all_imports() {
+        for (part, known) in KNOWS.iter().filter(|(part, _)| *part == "capture" || has_protocol_layer) {
+            let may_know = |import: &str| is_within(import, part) || known.iter().any(|known| is_within(import, known));
+            if is_within(&name, part) {
+                let strangers: Vec<_> = imports.iter().filter(|import| !may_know(import)).collect();
+                assert!(strangers.is_empty(), "{name} imports from {strangers:?}");
             }
         }
-        checked += 1;
+        if has_protocol_layer && KNOWS_NO_PARSER.iter().any(|part| is_within(&name, part)) {
+            let parser = imports.iter().find(|import| PARSERS.iter().any(|parser| is_within(import, parser)));
+            assert_eq!(parser, None, "{name} knows a parser");
+        }
     }
-    assert!(checked >= 20, "only {checked} files were checked");
+}
+
+#[test]
+fn no_import_is_part_of_a_circle() {
+    let tree = Tree::read();
+    let imports = tree.all_imports();
+    let mut circles = BTreeSet::new();
+    let is_known = |way: &[String]| NOT_OPENED_YET.iter().any(|part| way.iter().all(|name| is_within(name, part)));
+    for way in imports.keys().filter_map(|name| circle(&imports, name)).filter(|way| !is_known(way)) {
+        let least = way.iter().enumerate().min_by_key(|(_, name)| *name).map_or(0, |(at, _)| at);
+        circles.insert([&way[least..], &way[..least]].concat().join(" -> "));
+    }
+    let circles: Vec<_> = circles.into_iter().collect();
+    assert!(circles.is_empty(), "circles of imports:\n{}", circles.join("\n"));
 }
 
 #[test]
@@ -81,13 +156,9 @@ fn each_edge_is_known_in_one_place() {
 
 #[test]
 fn the_pipeline_is_pure() {
-    for (path, text) in sources(&root().join("pipeline")) {
-        if path.to_string_lossy().contains("tests") {
-            continue;
-        }
-        let code = text.split("#[cfg(test)]").next().unwrap();
+    for (name, module) in Tree::read().0.iter().filter(|(name, _)| is_within(name, "pipeline")) {
         for impure in ["Instant::now", "SystemTime::now", "std::fs", "std::thread", "println!", "unsafe "] {
-            assert!(!code.contains(impure), "{} has {impure}", path.display());
+            assert!(!module.code.contains(impure), "{name} has {impure}");
         }
     }
 }
@@ -102,4 +173,63 @@ fn nothing_is_called_utils() {
             path.display()
         );
     }
+}
+
+#[test]
+fn no_file_is_longer_than_five_hundred_lines_of_code() {
+    let all = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("rust"));
+    let long: Vec<_> = all
+        .iter()
+        .map(|(path, text)| (lines_of_code(text), path.display()))
+        .filter(|(lines, _)| *lines > MOST_LINES_OF_CODE)
+        .filter(|(_, path)| !NOT_DIVIDED_YET.iter().any(|known| path.to_string().ends_with(known)))
+        .collect();
+    assert!(long.is_empty(), "lines of code: {long:?}");
+}
+
+/// Imports of a file named `at`, in a tree made up of `(file, text)`.
+fn made_up(at: &str, files: &[(&str, &str)]) -> Vec<String> {
+    let tree = Tree::of(files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    tree.imports(at).into_iter().collect()
+}
+
+#[test]
+fn an_import_leads_to_the_file_that_defines_the_name() {
+    let files = [
+        ("", "mod a; mod b;"),
+        ("a", "mod one;\nmod two;\npub use one::{Own, Passed as Other};\nuse two::Two;\nfn f(_: Own, _: Two) {}"),
+        ("a/one", "pub struct Own;\npub struct Passed;"),
+        ("a/two", "pub struct Two;"),
+        ("a/three", "use super::{Own, Two};"),
+        ("b", "use crate::a::{self, Other};\nfn f() { a::g(); crate::a::two::h(); }"),
+        ("c", "// crate::a::X\n/// `crate::a::Y`\nconst C: &str = \"crate::a::Z\";\nfn f<'a>() -> char { '\"' }"),
+        ("d", "#[cfg(test)]\nuse crate::a::X;\n#[cfg(test)]\nmod tests { use crate::b::Y; }\nuse crate::c::C;"),
+        ("e", "pub use crate::a::Other;\npub(super) use crate::c::C;\nfn f() { C.len(); }"),
+    ];
+    let table: [(&str, &[&str]); 7] = [
+        ("a", &["a/one", "a/two"]),
+        ("a/three", &["a/one", "a/two"]),
+        ("b", &["a", "a/one", "a/two"]),
+        ("c", &[]),
+        ("d", &["c"]),
+        ("e", &["c"]),
+        ("", &[]),
+    ];
+    for (name, want) in table {
+        assert_eq!(made_up(name, &files), want, "{name}");
+    }
+}
+
+#[test]
+fn a_circle_is_found_however_long_it_is() {
+    let files = [
+        ("a", "use crate::b::B;"),
+        ("b", "use crate::c::C;"),
+        ("c", "fn f() { crate::a::g(); }"),
+        ("d", "use crate::a::A;"),
+    ];
+    let tree = Tree::of([("", "")].iter().chain(&files).map(|(name, text)| ((*name).to_owned(), (*text).to_owned())));
+    let imports = tree.all_imports();
+    assert_eq!(circle(&imports, "b"), Some(["b", "c", "a"].map(str::to_owned).to_vec()));
+    assert_eq!(circle(&imports, "d"), None);
 }

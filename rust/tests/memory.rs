@@ -1,13 +1,15 @@
 //! Bounded memory: whatever floods the pipeline, resident memory stays below a stated limit and does not grow any more
 //! once a cap is reached, what overflowed is counted, and sums stay sums.
 
+mod driver;
 mod siege;
 mod wire;
 
+use _core::pipeline::Settings;
 use _core::pipeline::aggregate::ClientFrom;
 use _core::pipeline::http::forwarded::Field;
 use _core::pipeline::snapshot::Snapshot;
-use _core::pipeline::{Pipeline, Settings};
+use driver::Driver;
 use siege::{MIB, Siege, is_inside, size};
 use wire::{ACK, CLIENT, Connection, Random, SERVER, SYN, client_hello};
 
@@ -41,7 +43,7 @@ fn connections_beyond_the_table_evict_the_least_recently_used_and_are_counted() 
     let mut siege = Siege::new(1_000);
     let mut settings = Settings::default();
     settings.flows.flows = bound as usize;
-    siege.pipeline = Pipeline::new(settings);
+    siege.pipeline = Driver::new(settings);
     siege.stays_flat(n, |siege, at| {
         let mut connection = Connection::new(at);
         siege.push(|wire| wire.segment(&mut connection, CLIENT, ACK, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -111,7 +113,7 @@ fn invented_clients_are_folded() {
     let mut siege = Siege::new(1_000);
     let mut settings = Settings::default();
     settings.aggregate.client_from = ClientFrom::Field(Field::XForwardedFor);
-    siege.pipeline = Pipeline::new(settings);
+    siege.pipeline = Driver::new(settings);
     let mut connection = Connection::new(1);
     siege.handshake(&mut connection);
     siege.stays_flat(n, |siege, at| {
@@ -135,7 +137,7 @@ fn invented_server_names_are_folded() {
     let mut siege = Siege::new(1_000);
     let mut settings = Settings::default();
     settings.flows.flows = 1_000;
-    siege.pipeline = Pipeline::new(settings);
+    siege.pipeline = Driver::new(settings);
     siege.stays_flat(n, |siege, at| {
         let mut connection = Connection::new(at).to_port(443);
         siege.push(|wire| wire.segment(&mut connection, CLIENT, SYN, b""));

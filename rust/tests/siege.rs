@@ -5,11 +5,12 @@
 
 use std::process::Command;
 
+use _core::pipeline::Settings;
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::snapshot::{Counts, InterfaceState, Snapshot};
-use _core::pipeline::{Pipeline, Settings};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use crate::driver::Driver;
 use crate::wire::{ACK, Connection, Wire};
 
 /// Set in the process that runs a case.
@@ -50,7 +51,7 @@ fn resident() -> usize {
 
 /// A pipeline under attack, and what was pushed into it.
 pub struct Siege {
-    pub pipeline: Pipeline,
+    pub pipeline: Driver,
     pub wire: Wire,
     pub pushed: u64,
     before: usize,
@@ -58,7 +59,7 @@ pub struct Siege {
 
 impl Siege {
     pub fn new(step: i64) -> Self {
-        let mut pipeline = Pipeline::new(Settings::default());
+        let mut pipeline = Driver::new(Settings::default());
         pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
         let mut wire = Wire::default();
         wire.step = step;

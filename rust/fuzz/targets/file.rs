@@ -1,6 +1,8 @@
 //! A capture file in any format, through all stages.
 #![no_main]
 
-use _core::fuzz;
+#[allow(dead_code, reason = "each target runs one of the laws")]
+#[path = "../laws.rs"]
+mod laws;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::file(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| laws::file(data));

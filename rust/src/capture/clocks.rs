@@ -8,7 +8,7 @@ use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// One look at both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct ClockReading {
     /// Nanoseconds of `CLOCK_BOOTTIME`, which runs on while the machine sleeps as the wall clock does.
     pub steady: i64,
     /// `CLOCK_REALTIME`, which the kernel stamps packets with.
@@ -21,7 +21,7 @@ const AT_ONCE: i64 = SECOND / 1000;
 const TRIES: usize = 5;
 
 /// Reads both clocks at one instant, as nearly as can be.
-pub fn read() -> Reading {
+pub fn read() -> ClockReading {
     let mut best = read_once();
     for _ in 1..TRIES {
         if best.0 <= AT_ONCE {
@@ -34,12 +34,12 @@ pub fn read() -> Reading {
 }
 
 /// Reads both clocks, and tells how much later the second one may have been read.
-fn read_once() -> (i64, Reading) {
+fn read_once() -> (i64, ClockReading) {
     let before = steady();
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let apart = steady().saturating_sub(before);
     let wall = Timestamp::new(wall.as_secs() as i64, i64::from(wall.subsec_nanos()));
-    (apart, Reading { steady: before.saturating_add(apart / 2), wall })
+    (apart, ClockReading { steady: before.saturating_add(apart / 2), wall })
 }
 
 fn steady() -> i64 {

@@ -30,11 +30,11 @@ pub fn share(addresses: u32, ports: u16, count: usize) -> usize {
 
 /// A group of sockets that share the packets of one interface.
 #[derive(Debug, Default)]
-pub struct Group {
+pub struct FanoutGroup {
     id: Option<u32>,
 }
 
-impl Group {
+impl FanoutGroup {
     /// Puts a bound socket into the group; the first one makes it. The order of joining is the number of the worker.
     pub fn join(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
         let asked = self.id.unwrap_or(PACKET_FANOUT_FLAG_UNIQUEID << 16) | PACKET_FANOUT_CBPF << 16;

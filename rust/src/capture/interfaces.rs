@@ -5,23 +5,7 @@ mod list;
 use wildmatch::WildMatch;
 
 use super::Error;
-
-/// An interface that can be captured from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Info {
-    /// As the system calls it; bytes that are not UTF-8 are written as `\xff`.
-    pub name: String,
-    /// The name is UTF-8; libpcap's binding can open no other.
-    pub is_utf8: bool,
-    /// libpcap's description.
-    pub description: Option<String>,
-    /// Its addresses as text.
-    pub addresses: Vec<String>,
-    /// It is up.
-    pub up: bool,
-    /// It is a loopback.
-    pub loopback: bool,
-}
+pub use list::Info;
 
 /// Every interface that can be captured from, in libpcap's order.
 pub fn list() -> Result<Vec<Info>, Error> {

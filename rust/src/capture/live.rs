@@ -5,15 +5,13 @@ use std::sync::{Mutex, PoisonError};
 
 use pcap::{Active, Capture, Linktype, Precision};
 
-use super::fanout::{Group, shut};
-use super::{
-    DEFAULT_FILTER, Error, KNOWN_LINK_TYPES, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks,
-};
+use super::fanout::{FanoutGroup, shut};
+use super::{DEFAULT_FILTER, Error, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CaptureSettings {
     /// BPF expression; `None` for the default.
     pub filter: Option<String>,
     /// The default filter lets tunnels through as well.
@@ -55,7 +53,7 @@ impl Bounds {
 }
 
 /// A handle on an interface being captured from.
-pub struct Interface {
+pub struct InterfaceHandle {
     /// As the system calls it.
     pub name: String,
     /// Its number.
@@ -71,7 +69,7 @@ pub struct Interface {
     dropped: (u32, u32),
 }
 
-impl Interface {
+impl InterfaceHandle {
     /// Opens an interface `count` times, with `buffer_size` bytes for all its handles; each packet is handed over by one
     /// of them, and the handle's place is the worker that [`share`](super::fanout::share) tells.
     pub fn open(
@@ -80,7 +78,7 @@ impl Interface {
         opening: u32,
         count: usize,
         buffer_size: u32,
-        settings: &Settings,
+        settings: &CaptureSettings,
     ) -> Result<Vec<Self>, Error> {
         let handle = |_| Self::open_one(name, id, opening, buffer_size / count as u32, settings);
         let mut handles: Vec<Self> = (0..count).map(handle).collect::<Result<_, _>>()?;
@@ -106,7 +104,7 @@ impl Interface {
         id: InterfaceId,
         opening: u32,
         buffer_size: u32,
-        settings: &Settings,
+        settings: &CaptureSettings,
     ) -> Result<Self, Error> {
         let capture = activate(name, buffer_size, settings)?;
         let mut capture = capture.setnonblock().map_err(|error| failed(name, &error))?;
@@ -115,11 +113,8 @@ impl Interface {
             let _ = capture.set_datalink(Linktype::LINUX_SLL2);
         }
         let number = capture.get_datalink().0 as u32;
-        let link_type = LinkType::from_number(number).ok_or_else(|| Error::LinkType {
-            name: name.to_owned(),
-            number,
-            known: KNOWN_LINK_TYPES,
-        })?;
+        let link_type =
+            LinkType::from_number(number).ok_or_else(|| Error::LinkType { name: name.to_owned(), number })?;
         let name = name.to_owned();
         Ok(Self { name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
     }
@@ -135,7 +130,7 @@ impl Interface {
         self.bounds = Some(Bounds { since, until: Some(until) });
     }
 
-    fn set_filter(&mut self, settings: &Settings) -> Result<(), Error> {
+    fn set_filter(&mut self, settings: &CaptureSettings) -> Result<(), Error> {
         let (default, untagged) = if settings.tunnels {
             (TUNNELS_FILTER, UNTAGGED_TUNNELS_FILTER)
         } else {
@@ -184,14 +179,14 @@ impl Interface {
     }
 }
 
-impl AsFd for Interface {
+impl AsFd for InterfaceHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.capture.as_fd()
     }
 }
 
 /// Closes handles. Of many, the kernel is made to wait for several at once.
-pub fn close(handles: Vec<Interface>) {
+pub fn close(handles: Vec<InterfaceHandle>) {
     let handles = Mutex::new(handles);
     let next = || handles.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let count = handles.lock().unwrap_or_else(PoisonError::into_inner).len();
@@ -206,11 +201,11 @@ pub fn close(handles: Vec<Interface>) {
 
 /// Makes a group of the handles, and tells when that was done, by the steady clock. While it is being made no packet comes
 /// in: it would be everybody's or nobody's.
-fn join(handles: &[Interface]) -> std::io::Result<i64> {
+fn join(handles: &[InterfaceHandle]) -> std::io::Result<i64> {
     for handle in handles {
         shut(handle.as_fd())?;
     }
-    let mut group = Group::default();
+    let mut group = FanoutGroup::default();
     for handle in handles {
         group.join(handle.as_fd())?;
     }
@@ -219,7 +214,7 @@ fn join(handles: &[Interface]) -> std::io::Result<i64> {
 
 /// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for
 /// twice: nanoseconds, promiscuous mode.
-fn activate(name: &str, buffer_size: u32, settings: &Settings) -> Result<Capture<Active>, Error> {
+fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<Capture<Active>, Error> {
     let promiscuous = settings.promiscuous && name != "any";
     let attempt = |promiscuous: bool| {
         Capture::from_device(name)?

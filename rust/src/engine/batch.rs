@@ -3,16 +3,15 @@
 //! Packets of a file stay in their blocks, which all batches share that refer to them; what is in no block is copied. The
 //! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
 
-use std::iter::repeat;
 use std::mem::discriminant;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use super::sturdy::Sturdy;
+use crate::capture::fanout;
 use crate::capture::file::{Lease, Missing};
-use crate::capture::prefetch::prefetch;
 use crate::pipeline::Pipeline;
-use crate::pipeline::decode::Segment;
+use crate::pipeline::decode::{Folded, Segment};
 use crate::pipeline::intake::{Arrival, Content};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
@@ -22,12 +21,14 @@ const MAX_EVENTS: usize = 512;
 /// Payload bytes in a full batch, for the same reason.
 const MAX_BYTES: usize = 128 * 1024;
 
-/// Packets ahead of the one being taken that are asked for.
-const PREFETCH: usize = 4;
+/// Which of `count` workers has a connection, by what both its directions have in common.
+pub fn worker_of(Folded { addresses, ports }: Folded, count: usize) -> usize {
+    fanout::share(addresses, ports, count)
+}
 
 /// What happens to a worker.
 #[derive(Debug)]
-pub enum Event {
+pub enum BatchEvent {
     /// Time passes.
     Tick(Timestamp),
     /// An interface is called, and is, so.
@@ -42,7 +43,7 @@ pub enum Event {
     Close(Timestamp, Timestamp),
 }
 
-impl Event {
+impl BatchEvent {
     /// It happens to a pipeline; `close` is told of the end of an interval.
     pub fn happen(self, pipeline: &mut Pipeline, close: impl FnOnce(&mut Pipeline, Timestamp, Timestamp)) {
         match self {
@@ -61,22 +62,22 @@ impl Event {
 
 /// What comes next, small, since there is one for each packet.
 #[derive(Debug)]
-enum Entry {
+enum BatchEntry {
     /// The packets from here on lie in the next of the blocks.
     Block,
     /// A packet in the block.
-    There(Location),
+    There(PacketRef),
     /// The next of those that were copied.
     Copied,
     /// The next of the events.
-    Event,
+    BatchEvent,
 }
 
-const _: () = assert!(size_of::<Entry>() == 24);
+const _: () = assert!(size_of::<BatchEntry>() == 24);
 
 /// A packet, and where in the block its bytes are.
 #[derive(Clone, Copy, Debug)]
-struct Location {
+struct PacketRef {
     ts: Timestamp,
     at: u32,
     len: u32,
@@ -85,15 +86,15 @@ struct Location {
     link_type: LinkType,
 }
 
-impl Location {
+impl PacketRef {
     fn packet(self, block: &[u8]) -> Packet<'_> {
         let Self { ts, at, len, wire_len, interface, link_type } = self;
         Packet { ts, wire_len, interface, link_type, data: &block[at as usize..][..len as usize] }
     }
 }
 
-impl Entry {
-    fn location(&self) -> Option<Location> {
+impl BatchEntry {
+    fn packet_ref(&self) -> Option<PacketRef> {
         if let Self::There(place) = *self { Some(place) } else { None }
     }
 }
@@ -101,9 +102,9 @@ impl Entry {
 /// Packets and events.
 #[derive(Debug, Default)]
 pub struct Batch {
-    entries: Vec<Entry>,
+    entries: Vec<BatchEntry>,
     blocks: Vec<Arc<Lease>>,
-    events: Vec<Event>,
+    events: Vec<BatchEvent>,
     /// Packets without their payload, which is so long.
     copied: Vec<(Arrival<'static>, usize)>,
     payloads: Vec<u8>,
@@ -130,11 +131,11 @@ impl Batch {
     pub fn refer(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if !self.blocks.last().is_some_and(|last| Arc::ptr_eq(last, block)) {
             self.blocks.push(block.clone());
-            self.entries.push(Entry::Block);
+            self.entries.push(BatchEntry::Block);
         }
         let Packet { ts, wire_len, interface, link_type, data } = *packet;
         let (at, len) = (at as u32, data.len() as u32);
-        self.entries.push(Entry::There(Location { ts, at, len, wire_len, interface, link_type }));
+        self.entries.push(BatchEntry::There(PacketRef { ts, at, len, wire_len, interface, link_type }));
     }
 
     /// Puts in a copy of a packet that was read.
@@ -142,13 +143,13 @@ impl Batch {
         let (content, payload) = detach(&arrival.content);
         self.payloads.extend_from_slice(payload);
         self.copied.push((Arrival { content, ..*arrival }, payload.len()));
-        self.entries.push(Entry::Copied);
+        self.entries.push(BatchEntry::Copied);
     }
 
     /// Puts in something else.
-    pub fn note(&mut self, event: Event) {
+    pub fn note(&mut self, event: BatchEvent) {
         self.events.push(event);
-        self.entries.push(Entry::Event);
+        self.entries.push(BatchEntry::BatchEvent);
     }
 
     /// Empties it into a pipeline, telling of the end of intervals. Packets that a panic leaves out are counted as unread.
@@ -165,16 +166,16 @@ impl Batch {
         let mut events = self.events.drain(..);
         for run in self.entries.chunk_by(|before, next| discriminant(before) == discriminant(next)) {
             match run[0] {
-                Entry::Block => block = blocks.nth(run.len() - 1).map_or(&[][..], |lease| &lease[..]),
-                Entry::There(_) => {
-                    let mut packets = packets(run, block);
+                BatchEntry::Block => block = blocks.nth(run.len() - 1).map_or(&[][..], |lease| &lease[..]),
+                BatchEntry::There(_) => {
+                    let mut packets = run.iter().filter_map(|entry| Some(entry.packet_ref()?.packet(block)));
                     take(pipeline, run.len(), |pipeline| pipeline.push_all(packets.by_ref()));
                 }
-                Entry::Copied => {
+                BatchEntry::Copied => {
                     let mut copied = copied.by_ref().take(run.len());
-                    take(pipeline, run.len(), |pipeline| pipeline.take_all(copied.by_ref()));
+                    take(pipeline, run.len(), |pipeline| pipeline.push_read(copied.by_ref()));
                 }
-                Entry::Event => {
+                BatchEntry::BatchEvent => {
                     let mut events = events.by_ref().take(run.len());
                     pipeline
                         .run_always(|pipeline| events.by_ref().for_each(|event| event.happen(pipeline, &mut close)));
@@ -197,17 +198,6 @@ fn take(pipeline: &mut Sturdy, packets: usize, work: impl FnMut(&mut Pipeline)) 
     pipeline.run(work);
     let lost = packets as u64 - (pipeline.received() - before).min(packets as u64);
     pipeline.add_unread(lost);
-}
-
-/// The packets in a block, each asked for a little before its turn.
-fn packets<'a>(run: &'a [Entry], block: &'a [u8]) -> impl Iterator<Item = Packet<'a>> {
-    let coming = run.iter().skip(PREFETCH).map(Some).chain(repeat(None));
-    run.iter().zip(coming).filter_map(move |(entry, coming)| {
-        if let Some(coming) = coming.and_then(Entry::location) {
-            prefetch(coming.packet(block).data);
-        }
-        entry.location().map(|place| place.packet(block))
-    })
 }
 
 /// A packet's content without its payload, and the payload.

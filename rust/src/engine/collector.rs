@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use super::lock;
+use super::lock::lock;
 use super::queue::{Overflow, Queue};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{Limits, Snapshot};
@@ -14,12 +14,12 @@ const FOREVER: Timestamp = Timestamp(i64::MAX);
 /// Intervals of which some partials are still to come.
 #[derive(Debug)]
 pub struct Collector {
-    state: Mutex<State>,
+    state: Mutex<Partials>,
     overflow: Overflow,
 }
 
 #[derive(Debug)]
-struct State {
+struct Partials {
     open: BTreeMap<Timestamp, Snapshot>,
     /// Until when each worker has delivered all it will.
     delivered: Vec<Timestamp>,
@@ -29,7 +29,7 @@ impl Collector {
     /// One for so many workers.
     pub fn new(workers: usize, overflow: Overflow) -> Self {
         let delivered = vec![Timestamp(i64::MIN); workers];
-        Self { state: Mutex::new(State { open: BTreeMap::new(), delivered }), overflow }
+        Self { state: Mutex::new(Partials { open: BTreeMap::new(), delivered }), overflow }
     }
 
     /// Takes a worker's part of an interval, later than all it gave before. What is whole goes into the queue.
@@ -51,7 +51,7 @@ impl Collector {
         self.pass_on(&mut state, queue);
     }
 
-    fn pass_on(&self, state: &mut State, queue: &Queue) {
+    fn pass_on(&self, state: &mut Partials, queue: &Queue) {
         let until = state.delivered.iter().copied().min().unwrap_or(FOREVER);
         while let Some(first) = state.open.first_entry() {
             if first.get().span.is_some_and(|(_, end)| end > until) {

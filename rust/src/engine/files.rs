@@ -4,9 +4,12 @@
 //! a live one, time goes on while it says nothing. A file is opened when the merge comes to its first packet and closed at
 //! its end, so few are open whatever their number.
 
+mod alone;
+mod crew;
 mod filters;
 mod points;
 mod reading;
+mod rounds;
 mod silence;
 mod stream;
 mod turns;
@@ -14,57 +17,24 @@ mod turns;
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
 
-use super::alone::Alone;
 use super::collector::Collector;
-use super::crew::Crew;
 use super::intervals::Intervals;
+use super::job::{Job, Opened};
+use super::lock::lock;
 use super::queue::Overflow;
-use super::{Job, Opened, lock};
-use crate::capture::file::{CaptureFile, InOrder, Lease, Missing, Pace, Problem, Reach, name_of};
+use crate::capture::file::{Missing, Problem, Reach};
 use crate::capture::wait::{Bell, wait};
-use crate::capture::{DEFAULT_SNAPLEN, Error, KNOWN_LINK_TYPES};
+use crate::capture::{DEFAULT_SNAPLEN, Error};
 use crate::pipeline::Pipeline;
-use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
+use crate::pipeline::packet::Timestamp;
+use alone::Alone;
+use crew::Crew;
 use filters::Filters;
 use points::Points;
-pub use reading::Reading;
-use stream::{PATIENCE, Pipe, Stream};
-
-/// Files open at once. More than that overlap in time only by mistake; those beyond are read late, and that is said.
-const MAX_OPEN: usize = 64;
-
-/// After every packet.
-const NEVER: Timestamp = Timestamp(i64::MAX);
-
-/// What takes the packets of files, interval after interval.
-pub trait Workers {
-    /// Says how an interface is called.
-    fn set_interface(&mut self, id: InterfaceId, name: &str);
-    /// Takes a packet, which begins there in the block.
-    fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize);
-    /// Takes a packet whose link type cannot be decoded.
-    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32);
-    /// Counts packets that are not handed over.
-    fn lose(&mut self, missing: Missing);
-    /// Lets time pass where no packet comes.
-    fn tick(&mut self, now: Timestamp);
-    /// Closes an interval.
-    fn close(&mut self, start: Timestamp, end: Timestamp);
-    /// All that was handed over until now may be worked on.
-    fn work(&mut self);
-    /// The source is over, and with it the open interval.
-    fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>);
-}
-
-/// A file that was looked at and waits for its turn.
-pub struct Unopened {
-    path: PathBuf,
-    /// When its first packet was captured.
-    first: Timestamp,
-}
+use reading::{Reading, Unopened, called, open, pace};
+use stream::{PATIENCE, PacketStream};
 
 /// Files to read.
 pub struct Files {
@@ -72,7 +42,7 @@ pub struct Files {
     /// In the order of their first packets.
     unopened: VecDeque<Unopened>,
     /// Pipes, and the only file.
-    open: Vec<Stream>,
+    open: Vec<PacketStream>,
     filters: Filters,
     snaplen: usize,
     news: Bell,
@@ -155,7 +125,7 @@ impl Files {
     }
 
     /// Gives a pipe a moment to say what it is.
-    fn listen_to(&mut self, stream: &mut Stream) -> Result<(), Error> {
+    fn listen_to(&mut self, stream: &mut PacketStream) -> Result<(), Error> {
         let began = Instant::now();
         let failed = |problem: Problem| Error::File { path: stream.path.clone(), reason: problem.to_string() };
         loop {
@@ -171,11 +141,11 @@ impl Files {
     }
 
     /// Somebody can read its packets, and knows which are meant.
-    fn check(&mut self, stream: &Stream) -> Result<(), Error> {
+    fn check(&mut self, stream: &PacketStream) -> Result<(), Error> {
         let interfaces = stream.packets.interfaces();
         let Some(first) = interfaces.first() else { return Ok(()) };
         if interfaces.iter().all(|interface| interface.link_type.is_none()) {
-            return Err(Error::LinkType { name: stream.path.clone(), number: first.number, known: KNOWN_LINK_TYPES });
+            return Err(Error::LinkType { name: stream.path.clone(), number: first.number });
         }
         self.filters.find(first.number)?;
         Ok(())
@@ -212,28 +182,4 @@ impl Files {
         (0..count).for_each(|worker| collector.finish(worker, &shared.queue));
         result
     }
-}
-
-/// How a file is read: one that is open alone is worth a thread that reads ahead, or a place for what several workers have.
-fn pace(is_only: bool, workers: usize) -> Pace {
-    match (is_only, workers) {
-        (true, 1) => Pace::Ahead,
-        (true, _) => Pace::Eager,
-        _ => Pace::Sparing,
-    }
-}
-
-fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<Stream, Error> {
-    let name = called(path, names);
-    let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
-        Error::File { reason, .. } => Error::File { path: name.clone(), reason },
-        other => other,
-    })?;
-    let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
-    Ok(Stream::new(name, InOrder::new(file), pipe))
-}
-
-/// What a file is called: by its path, unless it was given another name.
-fn called(path: &Path, names: &HashMap<PathBuf, String>) -> String {
-    names.get(path).cloned().unwrap_or_else(|| name_of(path))
 }

@@ -1,9 +1,10 @@
 //! Which interval is open: `[start, start + length)`, aligned to multiples of the length since the epoch.
 
+use crate::pipeline::clock::JumpDetector;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// A packet this far ahead of the one before is taken for a broken clock until the next one agrees.
-const MAX_JUMP: i64 = 24 * 3600 * SECOND;
+/// Intervals: a packet this far ahead of all before it jumps. None does that is behind: it counts in the open interval.
+const MAX_JUMP: u64 = 24 * 3600 * SECOND as u64;
 
 /// The open interval, and the clock of the packets.
 #[derive(Debug)]
@@ -11,24 +12,21 @@ pub struct Intervals {
     length: i64,
     open: Option<(Timestamp, Timestamp)>,
     latest: Option<Timestamp>,
-    /// The packet before was far ahead.
-    jumped: bool,
+    jumps: JumpDetector,
 }
 
 impl Intervals {
     /// None is open. `length` is in nanoseconds.
     pub fn new(length: i64) -> Self {
-        Self { length: length.max(1), open: None, latest: None, jumped: false }
+        Self { length: length.max(1), open: None, latest: None, jumps: JumpDetector::new(MAX_JUMP) }
     }
 
     /// The time to count a packet at: its own, unless that is absurd.
     pub fn admit(&mut self, ts: Timestamp) -> Timestamp {
         let latest = *self.latest.get_or_insert(ts);
-        let jumps = ts.0.saturating_sub(latest.0) > MAX_JUMP;
-        if jumps && !std::mem::replace(&mut self.jumped, jumps) {
+        if self.jumps.doubts(ts.since(latest)) {
             return latest;
         }
-        self.jumped = jumps && self.jumped;
         if ts > latest {
             self.latest = Some(ts);
         }
@@ -118,5 +116,14 @@ mod tests {
         assert_eq!(intervals.admit(far), at(6));
         assert_eq!(intervals.admit(far), far);
         assert_eq!(intervals.admit(at(7)), at(7));
+    }
+
+    #[test]
+    fn a_jump_right_behind_one_that_was_confirmed_is_doubted_as_well() {
+        let mut intervals = Intervals::new(SECOND);
+        let [far, farther] = [1, 2].map(|times| at(times * 1_000_000_000));
+        for (ts, counted) in [(at(5), at(5)), (far, at(5)), (far, far), (farther, far), (far, far)] {
+            assert_eq!(intervals.admit(ts), counted);
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::lock;
+use super::lock::lock;
 use crate::pipeline::snapshot::{Limits, Snapshot};
 
 /// Snapshots waiting: a minute of seconds for a reader that stalls.
@@ -36,7 +36,7 @@ pub enum Next {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct QueueState {
     /// With their weights, rows for the most part.
     snapshots: VecDeque<(Snapshot, usize)>,
     /// Rows of all of them.
@@ -46,7 +46,7 @@ struct State {
     is_stopped: bool,
 }
 
-impl State {
+impl QueueState {
     fn is_full(&self) -> bool {
         self.snapshots.len() >= CAPACITY || self.rows > ROWS
     }
@@ -75,7 +75,7 @@ impl State {
 /// A bounded queue.
 #[derive(Debug, Default)]
 pub struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     came: Condvar,
     went: Condvar,
 }

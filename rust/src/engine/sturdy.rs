@@ -9,7 +9,7 @@ use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Level, Shared};
+use super::job::{Level, Shared};
 use crate::capture::Error;
 use crate::pipeline::Pipeline;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Engine, Next, Settings, Source};
+use super::super::{Engine, EngineSettings, Next, Source};
 use crate::capture::live;
 use crate::pipeline::FAULT;
 use crate::pipeline::packet::SECOND;
@@ -63,9 +63,9 @@ fn write(name: &str, frames: &[Frame]) -> PathBuf {
 /// Everything counted in frames, how many messages there were, and why the capture failed, if it did.
 fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, Option<String>) {
     let path = write(&format!("{name}-{workers}"), frames);
-    let engine = Engine::start(Settings {
+    let engine = Engine::start(EngineSettings {
         source: Source::Files(vec![path.clone()], HashMap::new()),
-        capture: live::Settings {
+        capture: live::CaptureSettings {
             filter: None,
             tunnels: true,
             snaplen: 262_144,

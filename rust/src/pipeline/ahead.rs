@@ -29,24 +29,24 @@ struct Ahead<'a> {
 type Aheads<'a> = SmallVec<[Ahead<'a>; AHEAD]>;
 
 impl Pipeline {
-    /// Looking ahead pays.
+    /// True if there are so many connections that looking ahead pays.
     pub fn has_many(&self) -> bool {
         self.stages.flows.len() >= MANY
     }
 
-    /// Takes packets, as [`Self::push_timeless`] does one after the other.
+    /// Reads packets and takes all of them, as [`Self::push_if`] does with one.
     pub fn push_all<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {
         if self.has_many() {
             self.look_ahead(packets);
         } else {
-            packets.into_iter().for_each(|packet| self.push_timeless(&packet));
+            packets.into_iter().for_each(|packet| self.push_if(&packet, |_| true));
         }
     }
 
-    /// Takes packets that were read elsewhere, as [`Self::take`] does one after the other.
-    pub fn take_all<'a>(&mut self, arrivals: impl IntoIterator<Item = Arrival<'a>>) {
+    /// Takes packets that another [`Intake`] has read.
+    pub fn push_read<'a>(&mut self, arrivals: impl IntoIterator<Item = Arrival<'a>>) {
         if !self.has_many() {
-            return arrivals.into_iter().for_each(|arrival| self.take(&arrival));
+            return arrivals.into_iter().for_each(|arrival| self.stages.take(&arrival));
         }
         let mut ahead = Aheads::new();
         for arrival in arrivals {
@@ -54,7 +54,7 @@ impl Pipeline {
                 self.note(&mut ahead, segment, arrival.wire_len, arrival.is_truncated);
             } else {
                 self.catch_up(&mut ahead);
-                self.take(&arrival);
+                self.stages.take(&arrival);
             }
         }
         self.catch_up(&mut ahead);
@@ -67,7 +67,7 @@ impl Pipeline {
                 self.note(&mut ahead, segment, packet.wire_len, packet.is_truncated());
             } else {
                 self.catch_up(&mut ahead);
-                self.push_timeless(&packet);
+                self.push_if(&packet, |_| true);
             }
         }
         self.catch_up(&mut ahead);

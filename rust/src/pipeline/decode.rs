@@ -4,6 +4,7 @@
 //! [`datagram`] peels the link and IP headers; a datagram that is a fragment goes to `defragment` first; [`segment`]
 //! reads the TCP header of a whole one. [`outer`] knows a tunnel's datagram, [`inner`] the one within.
 
+mod header;
 mod ip;
 mod link;
 mod tags;
@@ -12,6 +13,7 @@ mod tunnel;
 mod undecoded;
 mod wifi;
 
+pub use header::NotTcp;
 pub use ip::{AUTHENTICATION, Datagram, FragmentPart, MAX_OFFLOADED, TCP, extensions};
 pub use tags::MAX_TAGS;
 pub use tcp::{Direction, Endpoint, Flags, FlowKey, Folded, Segment, SeqNumber, segment};
@@ -19,19 +21,6 @@ pub use tunnel::{Outer, outer};
 pub use undecoded::{Cipher, Tunnel, Undecoded};
 
 use crate::pipeline::packet::{LinkType, Packet};
-
-/// Why a frame holds no TCP for us. `Foreign` is ordinary (ARP, UDP ...), the others mean that TCP may have been lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotTcp {
-    /// Well-formed, but another protocol.
-    Foreign,
-    /// A header is cut off, by the snapshot length or by its sender.
-    Short,
-    /// A header contradicts itself.
-    Malformed,
-    /// Of a kind that is not decoded.
-    Undecoded(Undecoded),
-}
 
 /// Peels the link and IP headers off a frame.
 #[inline]
@@ -61,32 +50,6 @@ pub const MAX_TUNNELS: usize = 4;
 /// The datagram within a tunnel.
 pub fn inner<'a>(outer: Outer<'a>, datagram: &Datagram<'a>) -> Result<Datagram<'a>, NotTcp> {
     ip::parse(&outer.enter(datagram)?)
-}
-
-/// Big-endian loads that say "cut off" instead of panicking.
-#[inline]
-fn u16_at(bytes: &[u8], at: usize) -> Result<u16, NotTcp> {
-    match bytes.get(at..at + 2) {
-        Some(&[a, b]) => Ok(u16::from_be_bytes([a, b])),
-        _ => Err(NotTcp::Short),
-    }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Result<u32, NotTcp> {
-    match bytes.get(at..at + 4) {
-        Some(&[a, b, c, d]) => Ok(u32::from_be_bytes([a, b, c, d])),
-        _ => Err(NotTcp::Short),
-    }
-}
-
-#[inline]
-fn u8_at(bytes: &[u8], at: usize) -> Result<u8, NotTcp> {
-    bytes.get(at).copied().ok_or(NotTcp::Short)
-}
-
-#[inline]
-fn after(bytes: &[u8], at: usize) -> Result<&[u8], NotTcp> {
-    bytes.get(at..).ok_or(NotTcp::Short)
 }
 
 #[cfg(test)]

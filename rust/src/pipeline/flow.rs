@@ -6,6 +6,7 @@
 
 mod brief;
 mod connection;
+mod consumer;
 mod ended;
 mod lanes;
 mod opening;
@@ -13,6 +14,7 @@ mod quality;
 mod table;
 mod watch;
 
+pub use consumer::{Consumer, FlowInfo, Observed};
 pub use opening::Opening;
 pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};
@@ -22,8 +24,8 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment};
-use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
-use crate::pipeline::reassembly::{Budget, Chunk};
+use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::reassembly::Budget;
 use crate::pipeline::steps;
 use connection::Flow;
 use ended::Ended;
@@ -35,69 +37,11 @@ const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
 /// How long a hole that nobody acknowledged is waited for: longer than TCP retries, for captures of one side only.
 const SILENT_PATIENCE: i64 = 30 * SECOND;
 
-/// What takes the streams of connections. `State` is what it keeps for each.
-pub trait Consumer {
-    /// Kept in the connection, made by default.
-    type State: Default;
-    /// What is known of a connection when a segment of it came.
-    type Verdict;
-
-    /// Bytes of a stream, in order. Returns how many of the following bytes it has no need to see.
-    fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
-    /// Nothing more comes in `direction`, and all that did was handed over: FIN, reset, or the end of the connection.
-    fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp);
-    /// Something was asked, and not answered yet: a connection that is silent may well go on.
-    fn is_waiting(&self, state: &Self::State) -> bool;
-    /// A segment was looked at, after whatever it brought was handed over.
-    fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Self::Verdict;
-    /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
-    fn ended(&mut self, flow: &FlowInfo, state: Self::State);
-    /// What was learnt of the connection at hand since last asked; asked where connections are watched.
-    fn told(&mut self) -> Told {
-        Told::default()
-    }
-    /// A connection for the list of the interval that is being closed, or that it left.
-    fn listed(&mut self, _flow: &FlowInfo, _state: &Self::State, _watched: &Watched<'_>) {}
-}
-
-/// What identifies a connection to its consumer.
-#[derive(Clone, Copy, Debug)]
-pub struct FlowInfo {
-    /// Addresses and ports.
-    pub key: FlowKey,
-    /// Where its first segment was seen.
-    pub interface: InterfaceId,
-    /// The direction of its SYN, when that was seen.
-    pub opener: Option<Direction>,
-    /// Segments that were sent again, modulo 2^16: for differences.
-    pub retransmitted: u16,
-    /// What was observed before this segment.
-    pub opening: Opening,
-}
-
-impl FlowInfo {
-    /// A connection of which nothing was seen yet.
-    pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
-        Self { key, interface, opener, retransmitted: 0, opening: Opening::default() }
-    }
-}
-
 /// Where a connection is, or would be.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     hash: u64,
     id: Option<FlowId>,
-}
-
-/// What a segment of a connection tells of its health.
-#[derive(Clone, Copy, Debug)]
-pub struct Observed {
-    /// Way within the connection.
-    pub direction: Direction,
-    /// Where the segment counts: its own interface, or for a copy seen elsewhere, the connection's.
-    pub interface: InterfaceId,
-    /// What it tells.
-    pub observation: Observation,
 }
 
 /// All connections of a worker.

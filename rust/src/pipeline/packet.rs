@@ -63,25 +63,34 @@ pub enum LinkType {
     Pktap,
 }
 
+/// Every link type, what it is called in messages, and its `LINKTYPE_` and `DLT_` numbers.
+const LINK_TYPES: [(LinkType, &str, &[u32]); 11] = [
+    (LinkType::Ethernet, "Ethernet", &[1]),
+    (LinkType::LinuxSll, "Linux cooked", &[113]),
+    (LinkType::LinuxSll2, "Linux cooked", &[276]),
+    (LinkType::Loopback, "loopback", &[0, 108]),
+    // LINKTYPE_RAW, its BSD and OpenBSD DLT numbers, IPV4 and IPV6.
+    (LinkType::Ip, "raw IP", &[101, 12, 14, 228, 229]),
+    (LinkType::Ppp, "PPP", &[9, 50]),
+    (LinkType::CiscoHdlc, "Cisco HDLC", &[104]),
+    (LinkType::Wifi, "802.11", &[105]),
+    (LinkType::Radiotap, "radiotap", &[127]),
+    (LinkType::NfLog, "NFLOG", &[239]),
+    // LINKTYPE_PKTAP, and the user number that older Darwin wrote it under.
+    (LinkType::Pktap, "PKTAP", &[258, 149]),
+];
+
 impl LinkType {
     /// The link type of a `LINKTYPE_` or `DLT_` number; `None` for one that cannot be decoded.
     pub fn from_number(number: u32) -> Option<Self> {
-        Some(match number {
-            1 => Self::Ethernet,
-            113 => Self::LinuxSll,
-            276 => Self::LinuxSll2,
-            0 | 108 => Self::Loopback,
-            // LINKTYPE_RAW, its BSD and OpenBSD DLT numbers, IPV4 and IPV6.
-            101 | 12 | 14 | 228 | 229 => Self::Ip,
-            9 | 50 => Self::Ppp,
-            104 => Self::CiscoHdlc,
-            239 => Self::NfLog,
-            105 => Self::Wifi,
-            127 => Self::Radiotap,
-            // LINKTYPE_PKTAP, and the user number that older Darwin wrote it under.
-            258 | 149 => Self::Pktap,
-            _ => return None,
-        })
+        LINK_TYPES.iter().find(|(_, _, numbers)| numbers.contains(&number)).map(|&(link_type, ..)| link_type)
+    }
+
+    /// The names of all link types, for messages.
+    pub fn names() -> String {
+        let mut names = LINK_TYPES.map(|(_, name, _)| name).to_vec();
+        names.dedup();
+        names.join(", ")
     }
 }
 
@@ -110,6 +119,15 @@ impl Packet<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_number_is_that_of_one_link_type_and_each_name_is_told_once() {
+        for (link_type, name, numbers) in LINK_TYPES {
+            assert!(numbers.iter().all(|&number| LinkType::from_number(number) == Some(link_type)), "{link_type:?}");
+            assert_eq!(LinkType::names().split(", ").filter(|told| *told == name).count(), 1, "{name}");
+        }
+        assert_eq!(LinkType::from_number(147), None);
+    }
 
     #[test]
     fn time_never_runs_negative_and_never_wraps() {

@@ -2,16 +2,20 @@
 
 mod blind;
 mod copies;
+#[path = "../../tests/driver.rs"]
+mod driver;
 pub mod forge;
 mod listed;
 mod said;
 mod secrets;
 
+use super::clock::Clock;
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};
 use super::*;
 use crate::pipeline::http::Protocol;
 use crate::pipeline::packet::SECOND;
+use driver::Driver;
 use forge::{Forge, Frame, Wire};
 use proptest::prelude::*;
 
@@ -22,7 +26,7 @@ fn count(frames: &[Frame]) -> Snapshot {
 
 /// The same whether or not connections are looked up ahead.
 fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
-    let (mut ahead, mut pipeline) = (Pipeline::new(settings.share(1)), Pipeline::new(settings));
+    let (mut ahead, mut pipeline) = (Pipeline::new(settings.share(1)), Driver::new(settings));
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
     let (mut clock, mut run) = (Clock::default(), Vec::new());
     for frame in frames {
@@ -33,7 +37,7 @@ fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
         run.push(frame.packet());
     }
     ahead.look_ahead(run);
-    let [told, told_ahead] = [&mut pipeline, &mut ahead].map(|pipeline| {
+    let [told, told_ahead] = [&mut *pipeline, &mut ahead].map(|pipeline| {
         pipeline.finish();
         pipeline.close(Timestamp(0), Timestamp(1))
     });
@@ -96,7 +100,7 @@ fn a_connection_is_counted_by_host_section_method_and_status() {
 #[test]
 fn an_interface_that_is_called_something_else_counts_anew_and_keeps_its_connections() {
     let frames = Forge::connection(Wire::default(), &TURNS);
-    let mut pipeline = Pipeline::new(Settings::default());
+    let mut pipeline = Driver::new(Settings::default());
     for (at, frame) in frames.iter().enumerate() {
         if at % 5 == 0 {
             pipeline.set_interface(InterfaceId(0), ["a", "b"][at / 5 % 2], InterfaceState::Up);
@@ -134,7 +138,7 @@ fn a_host_has_the_openings_of_its_connections_and_all_that_follows_its_first_req
 fn an_opening_counts_for_its_host_when_the_host_is_known() {
     let frames = Forge::connection(Wire::default(), &TURNS[..2]);
     let (opening, rest) = frames.split_at(3);
-    let mut pipeline = Pipeline::new(Settings::default());
+    let mut pipeline = Driver::new(Settings::default());
     let mut interval = |frames: &[Frame]| {
         frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
         let snapshot = pipeline.close(Timestamp(0), Timestamp(1));
@@ -349,7 +353,7 @@ fn bodies_cut_by_the_snapshot_length_cost_nothing() {
     let turns = [TURNS[0], &format!("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{body}"), TURNS[4], TURNS[5]];
     let frames = Forge::connection(Wire::default(), &turns);
     let whole = count(&frames);
-    let mut pipeline = Pipeline::new(Settings::default());
+    let mut pipeline = Driver::new(Settings::default());
     for frame in &frames {
         let packet = frame.packet();
         pipeline.push(&Packet { data: &packet.data[..packet.data.len().min(200)], ..packet });
@@ -363,7 +367,7 @@ fn bodies_cut_by_the_snapshot_length_cost_nothing() {
 #[test]
 fn a_syn_flood_makes_no_connections_beyond_its_limit() {
     let flows = flow::Limits { flows: 100, half_open: 10, ..Default::default() };
-    let mut pipeline = Pipeline::new(Settings { flows, ..Settings::default() });
+    let mut pipeline = Driver::new(Settings { flows, ..Settings::default() });
     for port in 1..5000 {
         let mut forge = Forge::new(Wire { client_port: port, ..Wire::default() });
         forge.handshake();
@@ -447,7 +451,7 @@ fn idle_connections_are_forgotten_in_packet_time() {
     // Silence in seconds after a request alone, and after its response.
     for (turns, packets, kept, forgotten, unanswered) in [(1, 5, 3599, 3601, 1), (2, 7, 299, 301, 0)] {
         let frames = Forge::connection(Wire::default(), &TURNS[..turns]);
-        let mut pipeline = Pipeline::new(Settings::default());
+        let mut pipeline = Driver::new(Settings::default());
         frames[..packets].iter().for_each(|frame| pipeline.push(&frame.packet()));
         let since = frames[packets - 1].ts;
         for seconds in (0..kept).step_by(60).chain([kept]) {

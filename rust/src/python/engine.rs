@@ -13,7 +13,7 @@ use super::legible::legible;
 use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
-use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
+use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom};
 use crate::pipeline::http::forwarded::Field;
@@ -94,7 +94,7 @@ impl InterfaceInfo {
 /// A running capture. Made stopped; `start` opens the sources.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Engine {
-    settings: Mutex<Option<Settings>>,
+    settings: Mutex<Option<EngineSettings>>,
     running: OnceLock<engine::Engine>,
     /// Threads do not survive a fork.
     pid: u32,
@@ -164,9 +164,15 @@ impl Engine {
         let waiting_idle = duration("response_timeout", response_timeout, 0.0)?;
         let waiting_idle = waiting_idle.as_nanos().try_into().unwrap_or(i64::MAX);
         let flows = pipeline::flow::Limits { waiting_idle, ..pipeline::flow::Limits::default() };
-        let settings = Settings {
+        let settings = EngineSettings {
             source,
-            capture: capture::live::Settings { filter, tunnels: decode_tunnels, snaplen, buffer_size, promiscuous },
+            capture: capture::live::CaptureSettings {
+                filter,
+                tunnels: decode_tunnels,
+                snaplen,
+                buffer_size,
+                promiscuous,
+            },
             interval: duration("interval", interval, 0.01)?,
             timeout: timeout.map(|timeout| duration("timeout", timeout, 0.0)).transpose()?,
             workers,

@@ -3,7 +3,7 @@
 //! A pipe has a thread that reads it, so that nobody waits for its writer. Its blocks are filled like those of a
 //! file, whatever a read gives; only one that is asked for early is shorter.
 
-pub mod depot;
+pub mod pool;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,8 +14,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::capture::wait::{Bell, Woken, wait_for};
-pub use depot::{Block, HEADROOM, Lease, Stock};
-use depot::{Depot, Outcome};
+pub use pool::{Block, HEADROOM, Lease, Stock};
+use pool::{BlockPool, Outcome};
 
 /// Blocks that go round among several workers, who are done with one at different times. One thread that reads for itself
 /// makes no more than one.
@@ -55,7 +55,7 @@ impl Pace {
 }
 
 /// What comes next.
-pub enum Next {
+pub enum NextBlock {
     /// Bytes.
     Block(Block),
     /// Nothing yet: the pipe says nothing, or so little that more of it is waited for.
@@ -68,7 +68,7 @@ pub enum Next {
 pub struct Reader {
     source: Box<dyn Read + Send>,
     pace: Pace,
-    depot: Arc<Depot>,
+    pool: Arc<BlockPool>,
     /// Told once the bytes before it have been.
     failed: Option<io::Error>,
     is_over: bool,
@@ -84,13 +84,13 @@ impl Reader {
         if self.is_over {
             return Ok(None);
         }
-        let Some(bytes) = self.depot.empty() else { return Ok(None) };
+        let Some(bytes) = self.pool.empty() else { return Ok(None) };
         let mut block = Block { bytes, end: HEADROOM };
         self.fill(&mut block);
         if block.end > HEADROOM {
             return Ok(Some(block));
         }
-        drop(self.depot.lend(block.bytes));
+        drop(self.pool.lend(block.bytes));
         self.failed.take().map_or(Ok(None), Err)
     }
 
@@ -111,42 +111,42 @@ impl Reader {
 
 /// A thread that reads a pipe until its end, or until nobody wants more.
 struct Follower {
-    depot: Arc<Depot>,
+    pool: Arc<BlockPool>,
     thread: Option<JoinHandle<()>>,
     /// Ends its wait for the pipe.
     stop: Bell,
 }
 
 impl Follower {
-    fn start(mut pipe: Pipe, depot: Arc<Depot>, news: Bell) -> io::Result<Self> {
-        let (stop, leaving) = (pipe.stop.clone(), Leaving { depot: depot.clone(), news });
+    fn start(mut pipe: PipeSource, pool: Arc<BlockPool>, news: Bell) -> io::Result<Self> {
+        let (stop, guard) = (pipe.stop.clone(), ExitGuard { pool: pool.clone(), news });
         let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
-            let Leaving { depot, news } = &leaving;
+            let ExitGuard { pool, news } = &guard;
             let mut bytes = vec![0; PIPE_SIZE];
             loop {
                 match pipe.source.read(&mut bytes) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Ok(read) if read > 0 && depot.pour(&bytes[..read]) => news.ring(),
-                    Ok(_) => return depot.put_part(),
+                    Ok(read) if read > 0 && pool.pour(&bytes[..read]) => news.ring(),
+                    Ok(_) => return pool.put_part(),
                     Err(error) => {
-                        depot.put_part();
-                        return depot.put(Err(error));
+                        pool.put_part();
+                        return pool.put(Err(error));
                     }
                 }
             }
         })?;
-        Ok(Self { depot, thread: Some(thread), stop })
+        Ok(Self { pool, thread: Some(thread), stop })
     }
 
     /// What there is; who is in a hurry has also what is less than a block.
-    fn next(&mut self, hurry: bool) -> io::Result<Next> {
-        match self.depot.take(hurry) {
-            Stock::Full(outcome) => Ok(outcome?.map_or(Next::End, Next::Block)),
-            Stock::Pending => Ok(Next::Pending),
+    fn next(&mut self, hurry: bool) -> io::Result<NextBlock> {
+        match self.pool.take(hurry) {
+            Stock::Full(outcome) => Ok(outcome?.map_or(NextBlock::End, NextBlock::Block)),
+            Stock::Pending => Ok(NextBlock::Pending),
             Stock::Over => match self.thread.take().map(JoinHandle::join) {
                 // No end of the file.
                 Some(Err(panic)) => resume_unwind(panic),
-                _ => Ok(Next::End),
+                _ => Ok(NextBlock::End),
             },
         }
     }
@@ -154,7 +154,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.depot.abandon();
+        self.pool.abandon();
         self.stop.ring();
         if let Some(thread) = self.thread.take() {
             // Nobody is left to whom a panic would matter.
@@ -164,32 +164,32 @@ impl Drop for Follower {
 }
 
 /// The thread ends, even by a panic: nobody waits for it any more.
-struct Leaving {
-    depot: Arc<Depot>,
+struct ExitGuard {
+    pool: Arc<BlockPool>,
     news: Bell,
 }
 
-impl Drop for Leaving {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
-        self.depot.finish();
+        self.pool.finish();
         self.news.ring();
     }
 }
 
 /// Where blocks come from.
-enum From {
+enum BlockSource {
     /// Read when they are asked for.
     Here(Reader),
     /// Read when the pipe has some.
     Piped(Follower),
-    /// Read by somebody else, who puts them in the depot.
-    Depot,
+    /// Read by somebody else, who puts them in the pool.
+    Pool,
 }
 
 /// The blocks of a file, in order.
 pub struct Blocks {
-    from: From,
-    depot: Arc<Depot>,
+    from: BlockSource,
+    pool: Arc<BlockPool>,
     /// The newest was full, so there may be many.
     is_long: bool,
     /// A thread is worth it when there are many.
@@ -199,40 +199,40 @@ pub struct Blocks {
 impl Blocks {
     /// The blocks of `source`.
     pub fn new(source: Box<dyn Read + Send>, pace: Pace) -> Self {
-        let depot = Arc::new(Depot::new(pace.blocks()));
-        let reader = Reader { source, pace, depot: depot.clone(), failed: None, is_over: false };
-        Self { from: From::Here(reader), depot, is_long: false, is_all_there: pace == Pace::Ahead }
+        let pool = Arc::new(BlockPool::new(pace.blocks()));
+        let reader = Reader { source, pace, pool: pool.clone(), failed: None, is_over: false };
+        Self { from: BlockSource::Here(reader), pool, is_long: false, is_all_there: pace == Pace::Ahead }
     }
 
     /// The blocks of a pipe; `news` is rung when there is something to read, and at its end.
-    pub fn of_pipe(pipe: Pipe, news: Bell) -> io::Result<Self> {
-        let depot = Arc::new(Depot::new(BLOCKS));
-        let from = From::Piped(Follower::start(pipe, depot.clone(), news)?);
-        Ok(Self { from, depot, is_long: false, is_all_there: false })
+    pub fn of_pipe(pipe: PipeSource, news: Bell) -> io::Result<Self> {
+        let pool = Arc::new(BlockPool::new(BLOCKS));
+        let from = BlockSource::Piped(Follower::start(pipe, pool.clone(), news)?);
+        Ok(Self { from, pool, is_long: false, is_all_there: false })
     }
 
     /// The next block. One that somebody else reads may be pending; who is in a hurry takes what there is of a pipe's.
-    pub fn next(&mut self, hurry: bool) -> io::Result<Next> {
+    pub fn next(&mut self, hurry: bool) -> io::Result<NextBlock> {
         let block = match &mut self.from {
-            From::Here(reader) => reader.next()?,
-            From::Piped(follower) => return follower.next(hurry),
-            From::Depot => match self.depot.take(false) {
+            BlockSource::Here(reader) => reader.next()?,
+            BlockSource::Piped(follower) => return follower.next(hurry),
+            BlockSource::Pool => match self.pool.take(false) {
                 Stock::Full(outcome) => outcome?,
-                Stock::Pending => return Ok(Next::Pending),
+                Stock::Pending => return Ok(NextBlock::Pending),
                 Stock::Over => None,
             },
         };
         self.is_long = block.as_ref().is_some_and(|block| block.end == block.bytes.len());
-        Ok(block.map_or(Next::End, Next::Block))
+        Ok(block.map_or(NextBlock::End, NextBlock::Block))
     }
 
-    /// Who reads them, for another thread to do, if there may be many more. What is read is put in the depot.
+    /// Who reads them, for another thread to do, if there may be many more. What is read is put in the pool.
     pub fn take_reader(&mut self) -> Option<Reader> {
         if !self.is_all_there || !self.is_long {
             return None;
         }
-        match std::mem::replace(&mut self.from, From::Depot) {
-            From::Here(reader) => Some(reader),
+        match std::mem::replace(&mut self.from, BlockSource::Pool) {
+            BlockSource::Here(reader) => Some(reader),
             other => {
                 self.from = other;
                 None
@@ -241,31 +241,31 @@ impl Blocks {
     }
 
     /// Where they lie.
-    pub fn depot(&self) -> Arc<Depot> {
-        self.depot.clone()
+    pub fn pool(&self) -> Arc<BlockPool> {
+        self.pool.clone()
     }
 
     /// The next block comes without waiting: it was read before, or is all there and has a place.
     pub fn is_ready(&self) -> bool {
         match &self.from {
-            From::Here(reader) => reader.pace != Pace::AsItComes && self.depot.has_empty(),
-            From::Piped(_) | From::Depot => self.depot.has_full() || self.depot.is_over(),
+            BlockSource::Here(reader) => reader.pace != Pace::AsItComes && self.pool.has_empty(),
+            BlockSource::Piped(_) | BlockSource::Pool => self.pool.has_full() || self.pool.is_over(),
         }
     }
 
     /// Since when a part of a block waits to be completed by a pipe.
     pub fn part_since(&self) -> Option<Instant> {
-        self.depot.part_since()
+        self.pool.part_since()
     }
 
     /// Lends out what a block was read into, until nobody uses it any more.
     pub fn lend(&self, bytes: Vec<u8>) -> Lease {
-        self.depot.lend(bytes)
+        self.pool.lend(bytes)
     }
 }
 
 /// What is read by a thread of its own, until `stop` is rung.
-pub struct Pipe {
+pub struct PipeSource {
     pub source: Box<dyn Read + Send>,
     pub stop: Bell,
 }

@@ -1,15 +1,18 @@
 //! Files of many blocks, read ahead or not, give what files of one block give.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use super::blocks::depot::BLOCK_SIZE;
-use super::blocks::{BLOCKS, HEADROOM};
+use super::blocks::pool::BLOCK_SIZE;
+use super::blocks::{BLOCKS, Blocks, HEADROOM, Patient, PipeSource};
+use super::unpack::Unpacked;
 use super::*;
-use crate::pipeline::packet::SECOND;
+use crate::capture::wait::Bell;
+use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// Captured lengths of packets around the sizes of blocks, headroom and pages, between ordinary ones.
 fn lengths() -> Vec<usize> {
@@ -212,7 +215,7 @@ fn pipe() -> (InOrder, io::PipeWriter, Bell) {
     let (end, writer) = io::pipe().unwrap();
     let (stop, news) = (Bell::new().unwrap(), Bell::new().unwrap());
     let patient = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: stop.clone() };
-    let blocks = Blocks::of_pipe(Pipe { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
+    let blocks = Blocks::of_pipe(PipeSource { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
     (InOrder::new(CaptureFile::of(blocks.unwrap(), Arc::default())), writer, news)
 }
 

@@ -5,18 +5,42 @@
 
 use std::collections::HashMap;
 
-use super::FileInterface;
-use super::pcapng::Clock;
+use super::record::FileInterface;
 use crate::pipeline::name;
-use crate::pipeline::packet::{InterfaceId, LinkType};
+use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
 /// Interfaces that a section may describe, 10 MB of them. Packets of further ones are unread.
 const MAX_DESCRIBED: usize = 1 << 18;
 
+/// The clock of an interface.
+#[derive(Clone, Copy, Debug)]
+pub struct InterfaceClock {
+    /// Units to a second.
+    pub units: u64,
+    /// Seconds to add.
+    pub offset: i64,
+}
+
+impl Default for InterfaceClock {
+    fn default() -> Self {
+        Self { units: 1_000_000, offset: 0 }
+    }
+}
+
+impl InterfaceClock {
+    /// The time at so many units, of which `high` has the upper half.
+    pub fn read(self, high: u32, low: u32) -> Timestamp {
+        let ticks = u64::from(high) << 32 | u64::from(low);
+        let seconds = i64::try_from(ticks / self.units).unwrap_or(i64::MAX);
+        let nanos = u128::from(ticks % self.units) * SECOND as u128 / u128::from(self.units);
+        Timestamp::new(seconds.saturating_add(self.offset), nanos as i64)
+    }
+}
+
 /// What the section says of an interface.
 #[derive(Debug)]
 pub struct Described {
-    pub clock: Clock,
+    pub clock: InterfaceClock,
     pub snaplen: u32,
     /// Its number within the file.
     pub number: u16,
@@ -68,7 +92,7 @@ impl Interfaces {
         &mut self,
         link_type: u32,
         name: Option<&[u8]>,
-        clock: Clock,
+        clock: InterfaceClock,
         snaplen: u32,
         told: &mut Vec<FileInterface>,
     ) {
@@ -134,7 +158,7 @@ mod tests {
         for section in sections {
             interfaces.begin_section();
             for &(link_type, name) in *section {
-                interfaces.describe(link_type, name.map(str::as_bytes), Clock::default(), 0, &mut told);
+                interfaces.describe(link_type, name.map(str::as_bytes), InterfaceClock::default(), 0, &mut told);
             }
             found.push(interfaces.described.iter().map(|described| described.number).collect());
         }
@@ -154,7 +178,7 @@ mod tests {
         let (mut interfaces, mut told) = (Interfaces::default(), Vec::new());
         for _ in 0..10_000 {
             interfaces.begin_section();
-            interfaces.describe(ETHERNET, None, Clock::default(), 0, &mut told);
+            interfaces.describe(ETHERNET, None, InterfaceClock::default(), 0, &mut told);
         }
         assert_eq!(told.len(), 1);
         for link_type in 0..70_000 {
@@ -162,7 +186,7 @@ mod tests {
             interfaces.describe(
                 link_type % 300,
                 Some(&name.as_bytes()[link_type as usize..]),
-                Clock::default(),
+                InterfaceClock::default(),
                 0,
                 &mut told,
             );

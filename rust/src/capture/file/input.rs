@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::blocks::depot::Depot;
-use super::blocks::{Block, Blocks, HEADROOM, Lease, Next, Reader};
-use super::{MAX_RECORD, Problem, Reach};
+use super::blocks::pool::BlockPool;
+use super::blocks::{Block, Blocks, HEADROOM, Lease, NextBlock, Reader};
+use super::record::{MAX_RECORD, Problem, Reach};
 
 /// The block being read. When the record at its end is cut, the next block is completed by what there is of it, copied
 /// to just before the block's own bytes; all others are used where they were read.
@@ -33,9 +33,9 @@ impl Input {
         self.blocks.take_reader()
     }
 
-    /// See [`Blocks::depot`].
-    pub fn depot(&self) -> Arc<Depot> {
-        self.blocks.depot()
+    /// See [`Blocks::pool`].
+    pub fn pool(&self) -> Arc<BlockPool> {
+        self.blocks.pool()
     }
 
     /// See [`Blocks::part_since`].
@@ -78,14 +78,14 @@ impl Input {
         drop(self.release());
         loop {
             match self.blocks.next(hurry)? {
-                Next::Block(block) => {
+                NextBlock::Block(block) => {
                     if self.add(block, count) {
                         return Ok(Reach::Here);
                     }
                 }
-                Next::Pending => return Ok(Reach::Pending),
-                Next::End if self.cut.is_empty() => return Ok(Reach::End),
-                Next::End => return Err(Problem::Truncated),
+                NextBlock::Pending => return Ok(Reach::Pending),
+                NextBlock::End if self.cut.is_empty() => return Ok(Reach::End),
+                NextBlock::End => return Err(Problem::Truncated),
             }
         }
     }

@@ -10,15 +10,11 @@ use std::mem::swap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::pages::{Pages, Place};
-use super::{CaptureFile, FileInterface, Lease, Missing, Problem, Reach};
-use crate::capture::prefetch::prefetch;
+use super::blocks::Lease;
+use super::capture_file::CaptureFile;
+use super::pages::{IndexEntry, Pages};
+use super::record::{FileInterface, Missing, Problem, Reach};
 use crate::pipeline::packet::Timestamp;
-
-/// Packets ahead of the one at hand that are asked for: they were looked at a block ago, perhaps elsewhere.
-const PREFETCH: usize = 4;
-/// Bytes of them that are nearly always looked at: headers, and the beginning of a head.
-const TOP: usize = 192;
 
 /// A packet, and the block in which it begins `at` there.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +44,11 @@ pub struct InOrder {
     /// Which of the blocks is the newest.
     newest: bool,
     /// Packets looked at; those from `next` to `until` may be given.
-    waiting: Vec<Place>,
+    waiting: Vec<IndexEntry>,
     next: usize,
     until: usize,
     /// Packets of the newest block, when they all come after those waiting.
-    coming: Vec<Place>,
+    coming: Vec<IndexEntry>,
     /// The latest time of the newest run.
     front: Timestamp,
     /// Packets looked at in all.
@@ -136,28 +132,24 @@ impl InOrder {
     /// When the next packet was captured, for comparing with other files. A single packet whose clock was far ahead holds
     /// those behind it up no longer than they ask for.
     pub fn head(&self) -> Option<Timestamp> {
-        let place = self.waiting[..self.until].get(self.next)?;
-        Some(self.after(self.next).map_or(place.ts, |next| place.ts.min(next.ts)))
+        let entry = self.waiting[..self.until].get(self.next)?;
+        Some(self.after(self.next).map_or(entry.ts, |next| entry.ts.min(next.ts)))
     }
 
     /// The packet behind one, if it begins another run.
-    fn after(&self, at: usize) -> Option<&Place> {
-        self.waiting.get(at + 1).or_else(|| self.coming.first()).filter(|place| place.begins)
+    fn after(&self, at: usize) -> Option<&IndexEntry> {
+        self.waiting.get(at + 1).or_else(|| self.coming.first()).filter(|entry| entry.begins)
     }
 
     /// Gives the packets that come before `limit`, and those of that very instant if it `includes` them, at most so many.
     pub fn give(&mut self, limit: Timestamp, includes: bool, most: usize, mut take: impl FnMut(Given<'_>)) {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
         let Self { waiting, blocks, next, .. } = self;
-        let places = &waiting[*next..end];
-        for (number, place) in places.iter().enumerate() {
-            if let Some(coming) = places.get(number + PREFETCH) {
-                let data = data(blocks, coming);
-                prefetch(&data[..data.len().min(TOP)]);
-            }
+        let first = *next;
+        for entry in &waiting[first..end] {
             // Who takes it may panic, and is not given it again.
             *next += 1;
-            let &Place { ts, at, len, wire_len, interface, block, .. } = place;
+            let &IndexEntry { ts, at, len, wire_len, interface, block, .. } = entry;
             if let Some(block) = &blocks[usize::from(block)]
                 && let Some(data) = block.get(at as usize..(at + len) as usize)
             {
@@ -218,7 +210,7 @@ impl InOrder {
 
     /// When the first packet was captured, once [`InOrder::begin`] has found it.
     pub fn first(&self) -> Option<Timestamp> {
-        self.waiting.first().map(|place| place.ts)
+        self.waiting.first().map(|entry| entry.ts)
     }
 
     /// Drops packets that were given, and the older block.
@@ -246,10 +238,10 @@ impl InOrder {
         let page = self.pages.next(hurry, std::mem::take(&mut self.coming));
         self.interfaces.extend(page.interfaces);
         self.missing.add(page.missing);
-        self.coming = page.places;
+        self.coming = page.entries;
         self.count += self.coming.len() as u64;
-        if let (Some(place), Some(block)) = (self.coming.first(), page.block) {
-            self.newest = place.block;
+        if let (Some(entry), Some(block)) = (self.coming.first(), page.block) {
+            self.newest = entry.block;
             self.front = page.front;
             self.blocks[usize::from(self.newest)] = Some(Arc::new(block));
             self.settle(page.is_in_order);
@@ -273,21 +265,16 @@ impl InOrder {
         self.waiting.append(&mut self.coming);
         sort(&mut self.waiting);
         let newest = self.newest;
-        self.until = self.waiting.iter().rposition(|place| place.block != newest).map_or(0, |at| at + 1);
+        self.until = self.waiting.iter().rposition(|entry| entry.block != newest).map_or(0, |at| at + 1);
     }
 }
 
-fn data<'a>(blocks: &'a [Option<Arc<Lease>>; 2], place: &Place) -> &'a [u8] {
-    let block = blocks[usize::from(place.block)].as_ref();
-    block.and_then(|lease| lease.get(place.at as usize..(place.at + place.len) as usize)).unwrap_or_default()
-}
-
 /// Sorts each run by time; packets of one instant stay as they are.
-fn sort(places: &mut [Place]) {
-    for run in places.chunk_by_mut(|_, next| !next.begins) {
+fn sort(entries: &mut [IndexEntry]) {
+    for run in entries.chunk_by_mut(|_, next| !next.begins) {
         let begins = run[0].begins;
         run[0].begins = false;
-        run.sort_by_key(|place| place.ts);
+        run.sort_by_key(|entry| entry.ts);
         run[0].begins = begins;
     }
 }

@@ -1,9 +1,11 @@
 //! Packets written late come in order of time; where the clock says something else than the file, the file is believed.
 
-use super::blocks::depot::BLOCK_SIZE;
+use std::io;
+
+use super::blocks::pool::BLOCK_SIZE;
 use super::tests::block;
 use super::*;
-use crate::pipeline::packet::SECOND;
+use crate::pipeline::packet::{SECOND, Timestamp};
 use proptest::prelude::*;
 
 /// A capture of packets of so many bytes each, captured at these milliseconds; the data tells the place in the file.

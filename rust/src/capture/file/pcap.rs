@@ -1,7 +1,8 @@
 //! The classic format: a header of 24 bytes, then records of 16 and the packet.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>
 
-use super::{FileInterface, Input, Location, Order, Problem, Step, Told};
+use super::input::Input;
+use super::record::{FileInterface, Location, Order, Problem, Step, Told};
 use crate::pipeline::packet::{LinkType, Timestamp};
 
 /// Bytes of the file's header.
@@ -18,7 +19,7 @@ const MAX_CAPTURED: u32 = 262_144 * 4;
 /// Bytes of one packet on the wire: far above what any interface sends at once.
 const MAX_ON_WIRE: u32 = 1 << 24;
 
-pub struct Format {
+pub struct Pcap {
     order: Order,
     /// Nanoseconds to the unit of the fraction.
     unit: i64,
@@ -28,7 +29,7 @@ pub struct Format {
     header: usize,
 }
 
-impl Format {
+impl Pcap {
     /// Reads the header of a file of this format.
     pub fn read(header: &[u8; HEADER], told: &mut Told) -> Self {
         let little = Order::default().u32(header, 0);

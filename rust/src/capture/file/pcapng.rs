@@ -3,9 +3,10 @@
 //!
 //! A packet that cannot be read is counted, and the block behind it is read.
 
-use super::described::{Described, Interfaces};
-use super::{Input, Location, Order, Problem, Step, Told};
-use crate::pipeline::packet::{SECOND, Timestamp};
+use super::described::{Described, InterfaceClock, Interfaces};
+use super::input::Input;
+use super::record::{Location, Order, Problem, Step, Told};
+use crate::pipeline::packet::Timestamp;
 
 /// Reads the same in both byte orders.
 pub const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -29,39 +30,15 @@ const OPTION_KERNEL_DROPPED: u16 = 7;
 /// Drops of an obsolete packet that nobody counted.
 const UNKNOWN_DROPS: u16 = 0xffff;
 
-/// The clock of an interface.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// Units to a second.
-    units: u64,
-    /// Seconds to add.
-    offset: i64,
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { units: 1_000_000, offset: 0 }
-    }
-}
-
-impl Clock {
-    fn read(self, high: u32, low: u32) -> Timestamp {
-        let ticks = u64::from(high) << 32 | u64::from(low);
-        let seconds = i64::try_from(ticks / self.units).unwrap_or(i64::MAX);
-        let nanos = u128::from(ticks % self.units) * SECOND as u128 / u128::from(self.units);
-        Timestamp::new(seconds.saturating_add(self.offset), nanos as i64)
-    }
-}
-
 /// A file of this format.
 #[derive(Default)]
-pub struct Format {
+pub struct Pcapng {
     order: Order,
     interfaces: Interfaces,
     latest: Timestamp,
 }
 
-impl Format {
+impl Pcapng {
     /// Reads one block, if it is there.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a step that is returned through memory costs as much as making it")]
@@ -113,7 +90,7 @@ impl Format {
     fn interface(&mut self, body: &[u8], told: &mut Told) {
         let order = self.order;
         let number = u32::from(order.u16(body, 0));
-        let (mut clock, mut name) = (Clock::default(), None);
+        let (mut clock, mut name) = (InterfaceClock::default(), None);
         options(order, body, 8, |code, value| match (code, value) {
             (OPTION_NAME, _) => name = Some(value),
             (OPTION_RESOLUTION, &[resolution, ..]) => clock.units = units(resolution),
@@ -129,7 +106,7 @@ impl Format {
         const DATA: usize = 20;
         let order = self.order;
         let described = self.interfaces.get(interface);
-        let clock = described.map_or_else(Clock::default, |described| described.clock);
+        let clock = described.map_or_else(InterfaceClock::default, |described| described.clock);
         let ts = clock.read(order.u32(body, 4), order.u32(body, 8));
         let len = order.u32(body, 12) as usize;
         let end = DATA + len;

@@ -1,6 +1,11 @@
 //! The same packets in every format give the same records; what is damaged is told, and nothing is made up.
 
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use super::*;
+use crate::pipeline::packet::LinkType;
 use proptest::prelude::*;
 
 const PACKETS: [(u64, &[u8], u32); 3] = [

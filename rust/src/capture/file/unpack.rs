@@ -5,15 +5,17 @@
 //! whose checksum is wrong is handed over all the same; the [`Fault`] is told at the end of the source. A part that is cut
 //! or damaged is handed over up to there, and is the last one, since what follows it cannot be lined up with the capture.
 
+mod fault;
 mod gzip;
 mod packed;
 mod zstd;
 
-use std::fmt;
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use fault::Fault;
+use fault::{Gave, Stop, Wrong};
 use gzip::Gzip;
 use packed::Packed;
 use zstd::Zstd;
@@ -30,13 +32,13 @@ pub const MAGIC: usize = 4;
 
 /// How a part begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum Packing {
     Gzip,
     Zstd,
     Skippable,
 }
 
-impl Kind {
+impl Packing {
     fn of(start: &[u8]) -> Option<Self> {
         let number = start.first_chunk().map(|chunk| u32::from_le_bytes(*chunk) & !0xf);
         match number {
@@ -50,86 +52,10 @@ impl Kind {
 
 /// True if a source that begins with `start` is packed.
 pub fn is_packed(start: &[u8]) -> bool {
-    Kind::of(start).is_some()
+    Packing::of(start).is_some()
 }
 
-/// What is wrong with a packed source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    wrong: Wrong,
-    /// Bytes of the source before the fault, as far as the decoder tells.
-    at: u64,
-    /// Bytes that were unpacked before it, all of which were handed over.
-    unpacked: u64,
-    /// Further checksums that are wrong.
-    more: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wrong {
-    /// The source ends within a part.
-    Cut,
-    /// A part cannot be decoded any further, for this reason.
-    Damaged(String),
-    /// The checksum or the length of a part, unpacked from this byte on, is another.
-    Checksum(u64),
-    /// Neither a part nor padding.
-    Foreign,
-}
-
-impl Fault {
-    fn error(self) -> io::Error {
-        let kind = if self.wrong == Wrong::Cut { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData };
-        io::Error::new(kind, self)
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { wrong, at, unpacked, more } = self;
-        match wrong {
-            Wrong::Cut => write!(
-                f,
-                "ends after {at} bytes in the middle of compressed data; the {unpacked} bytes unpacked before were read"
-            ),
-            Wrong::Damaged(reason) => write!(
-                f,
-                "cannot be decompressed from about byte {at} on ({reason}); the {unpacked} bytes unpacked before were read"
-            ),
-            Wrong::Checksum(start) => write!(
-                f,
-                "has a wrong checksum: what was read from bytes {start} to {unpacked}, unpacked, may be wrong"
-            ),
-            Wrong::Foreign => write!(f, "has something that is not compressed from byte {at} on, which was not read"),
-        }?;
-        if *more > 0 { write!(f, "; {more} checksums before are wrong too") } else { Ok(()) }
-    }
-}
-
-impl std::error::Error for Fault {}
-
-/// Why a part gives no more bytes.
-enum Stop {
-    /// The source failed.
-    Source(io::Error),
-    Wrong(Wrong),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        if error.kind() == ErrorKind::UnexpectedEof { Self::Wrong(Wrong::Cut) } else { Self::Source(error) }
-    }
-}
-
-/// What a part gave.
-enum Gave {
-    /// So many bytes, at least one.
-    Bytes(usize),
-    /// It is over; true if its checksum and its length are right.
-    End(bool),
-}
-
-enum State {
+enum UnpackState {
     /// Nothing was read yet.
     Unread,
     /// Not packed.
@@ -137,14 +63,14 @@ enum State {
     /// Before a part, or the end.
     Between,
     /// In a part that began when so many bytes were unpacked.
-    Within(Kind, u64),
+    Within(Packing, u64),
     Over,
 }
 
 /// The bytes of a source, unpacked.
 pub struct Unpacked {
     packed: Packed,
-    state: State,
+    state: UnpackState,
     /// Decoders are kept from part to part.
     gzip: Option<Gzip>,
     zstd: Option<Zstd>,
@@ -160,7 +86,7 @@ impl Unpacked {
     pub fn new(source: Box<dyn Read + Send>) -> Self {
         Self {
             packed: Packed::new(source),
-            state: State::Unread,
+            state: UnpackState::Unread,
             gzip: None,
             zstd: None,
             count: 0,
@@ -175,59 +101,61 @@ impl Unpacked {
     }
 
     /// Goes to the next part. `None` at the end of the source.
-    fn begin(&mut self) -> Result<Option<Kind>, Stop> {
+    fn begin(&mut self) -> Result<Option<Packing>, Stop> {
         loop {
             let start = self.packed.peek(MAGIC)?;
             let Some(&first) = start.first() else { return Ok(None) };
-            let kind = Kind::of(start);
+            let kind = Packing::of(start);
             let is_cut = start.len() < MAGIC && (GZIP.starts_with(start) || ZSTD.starts_with(start));
             match kind {
-                Some(Kind::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
-                Some(Kind::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
-                Some(Kind::Skippable) => zstd::skip(&mut self.packed)?,
+                Some(Packing::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
+                Some(Packing::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
+                Some(Packing::Skippable) => zstd::skip(&mut self.packed)?,
                 // Tapes and disks are written in blocks, and gzip passes over what fills the last one.
                 None if first == 0 => self.packed.skip_zeros()?,
                 None => return Err(Stop::Wrong(if is_cut { Wrong::Cut } else { Wrong::Foreign })),
             }
-            if matches!(kind, Some(Kind::Gzip | Kind::Zstd)) {
+            if matches!(kind, Some(Packing::Gzip | Packing::Zstd)) {
                 return Ok(kind);
             }
         }
     }
 
     /// Unpacks some bytes of the part at hand.
-    fn unpack(&mut self, kind: Kind, into: &mut [u8]) -> Result<Gave, Stop> {
+    fn unpack(&mut self, kind: Packing, into: &mut [u8]) -> Result<Gave, Stop> {
         match kind {
-            Kind::Gzip => self.gzip.get_or_insert_default().read(&mut self.packed, into),
-            Kind::Zstd | Kind::Skippable => self.zstd.get_or_insert_default().read(&mut self.packed, into),
+            Packing::Gzip => self.gzip.get_or_insert_default().read(&mut self.packed, into),
+            Packing::Zstd | Packing::Skippable => self.zstd.get_or_insert_default().read(&mut self.packed, into),
         }
     }
 
     /// Makes one step. `None` while there may be more without bytes to show for it.
     fn step(&mut self, into: &mut [u8]) -> Result<Option<usize>, Stop> {
         match self.state {
-            State::Unread => {
+            UnpackState::Unread => {
                 let is_packed = is_packed(self.packed.peek(MAGIC)?);
                 self.is_packed.store(is_packed, Ordering::Relaxed);
-                self.state = if is_packed { State::Between } else { State::Plain };
+                self.state = if is_packed { UnpackState::Between } else { UnpackState::Plain };
             }
-            State::Plain => return Ok(Some(self.packed.read(into)?)),
-            State::Between => {
-                self.state = self.begin()?.map_or(State::Over, |kind| State::Within(kind, self.count));
+            UnpackState::Plain => return Ok(Some(self.packed.read(into)?)),
+            UnpackState::Between => {
+                self.state = self.begin()?.map_or(UnpackState::Over, |kind| UnpackState::Within(kind, self.count));
             }
-            State::Within(kind, start) => match self.unpack(kind, into)? {
+            UnpackState::Within(kind, start) => match self.unpack(kind, into)? {
                 Gave::Bytes(count) => {
                     self.count += count as u64;
                     return Ok(Some(count));
                 }
                 Gave::End(is_right) => {
-                    self.state = State::Between;
+                    self.state = UnpackState::Between;
                     if !is_right {
                         self.note(Wrong::Checksum(start));
                     }
                 }
             },
-            State::Over => return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error()))),
+            UnpackState::Over => {
+                return self.fault.take().map_or(Ok(Some(0)), |fault| Err(Stop::Source(fault.error())));
+            }
         }
         Ok(None)
     }
@@ -251,7 +179,7 @@ impl Read for Unpacked {
                 Err(Stop::Source(error)) => return Err(error),
                 Err(Stop::Wrong(wrong)) => {
                     self.note(wrong);
-                    self.state = State::Over;
+                    self.state = UnpackState::Over;
                 }
             }
         }

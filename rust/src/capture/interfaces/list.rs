@@ -5,18 +5,33 @@ use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::{self, null_mut};
 
-use super::Info;
-
 /// `PCAP_ERRBUF_SIZE`.
 const ERRBUF_SIZE: usize = 256;
 /// `PCAP_IF_LOOPBACK` and `PCAP_IF_UP`.
 const LOOPBACK: c_uint = 1;
 const UP: c_uint = 2;
 
+/// An interface that can be captured from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// As the system calls it; bytes that are not UTF-8 are written as `\xff`.
+    pub name: String,
+    /// The name is UTF-8; libpcap's binding can open no other.
+    pub is_utf8: bool,
+    /// libpcap's description.
+    pub description: Option<String>,
+    /// Its addresses as text.
+    pub addresses: Vec<String>,
+    /// It is up.
+    pub up: bool,
+    /// It is a loopback.
+    pub loopback: bool,
+}
+
 /// `pcap_addr_t`.
 #[repr(C)]
-struct Address {
-    next: *const Address,
+struct PcapAddress {
+    next: *const PcapAddress,
     addr: *const libc::sockaddr,
     netmask: *const libc::sockaddr,
     broadaddr: *const libc::sockaddr,
@@ -25,30 +40,30 @@ struct Address {
 
 /// `pcap_if_t`.
 #[repr(C)]
-struct Interface {
-    next: *const Interface,
+struct PcapInterface {
+    next: *const PcapInterface,
     name: *const c_char,
     description: *const c_char,
-    addresses: *const Address,
+    addresses: *const PcapAddress,
     flags: c_uint,
 }
 
 unsafe extern "C" {
-    fn pcap_findalldevs(list: *mut *mut Interface, errbuf: *mut c_char) -> c_int;
-    fn pcap_freealldevs(list: *mut Interface);
+    fn pcap_findalldevs(list: *mut *mut PcapInterface, errbuf: *mut c_char) -> c_int;
+    fn pcap_freealldevs(list: *mut PcapInterface);
 }
 
 /// Every interface that can be captured from, in libpcap's order; or its words why they cannot be told.
 pub fn list() -> Result<Vec<Info>, String> {
     let mut errbuf = [0 as c_char; ERRBUF_SIZE];
-    let mut first: *mut Interface = null_mut();
+    let mut first: *mut PcapInterface = null_mut();
     // SAFETY: both point to memory of the size that pcap_findalldevs(3PCAP) asks for.
     if unsafe { pcap_findalldevs(&raw mut first, errbuf.as_mut_ptr()) } != 0 {
         // SAFETY: libpcap ends its words with a zero, and the last byte is one in any case.
         return Err(unsafe { CStr::from_ptr(errbuf.as_ptr()) }.to_string_lossy().into_owned());
     }
     let mut infos = Vec::new();
-    let mut at: *const Interface = first;
+    let mut at: *const PcapInterface = first;
     // SAFETY: a pointer of the list is null or points to an entry, which lives until the list is freed.
     while let Some(interface) = unsafe { at.as_ref() } {
         // SAFETY: what an entry points to lives as long.
@@ -62,7 +77,7 @@ pub fn list() -> Result<Vec<Info>, String> {
 
 /// # Safety
 /// The strings and addresses of the entry are those libpcap made.
-unsafe fn info(interface: &Interface) -> Info {
+unsafe fn info(interface: &PcapInterface) -> Info {
     // SAFETY: every interface has a name; a description may be null.
     let (name, description) = unsafe { (text(interface.name), text(interface.description)) };
     let (name, is_utf8) = name.unwrap_or_default();

@@ -13,13 +13,13 @@ const MAX_ALIKE: usize = 64;
 
 /// What two interfaces have in common when they may be one: link type, and name, or number where there is no name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Kind {
+pub struct PointKind {
     link_type: u32,
     name: Option<String>,
     place: u32,
 }
 
-impl Kind {
+impl PointKind {
     pub fn of(interface: &FileInterface) -> Self {
         let place = if interface.name.is_some() { 0 } else { interface.place };
         Self { link_type: interface.number, name: interface.name.clone(), place }
@@ -28,10 +28,10 @@ impl Kind {
 
 /// A point that some file has in use.
 #[derive(Clone, Debug)]
-pub struct Point {
+pub struct CapturePoint {
     /// Its number.
     pub id: InterfaceId,
-    kind: Kind,
+    kind: PointKind,
     /// The path of its file without digits: files of one capture differ in those.
     stem: String,
 }
@@ -40,16 +40,16 @@ pub struct Point {
 #[derive(Debug, Default)]
 pub struct Points {
     count: u16,
-    free: HashMap<Kind, Vec<Point>>,
+    free: HashMap<PointKind, Vec<CapturePoint>>,
 }
 
 impl Points {
     /// The point of an interface: one that is free, best of a file named alike, or else another. Those that are too many share
     /// one.
-    pub fn take(&mut self, interface: &FileInterface, path: &str) -> Point {
-        let kind = Kind::of(interface);
+    pub fn take(&mut self, interface: &FileInterface, path: &str) -> CapturePoint {
+        let kind = PointKind::of(interface);
         if interface.is_rest {
-            return Point { id: InterfaceId::OTHER, kind, stem: String::new() };
+            return CapturePoint { id: InterfaceId::OTHER, kind, stem: String::new() };
         }
         let stem: String = path.chars().filter(|character| !character.is_ascii_digit()).collect();
         if let Some(free) = self.free.get_mut(&kind)
@@ -57,15 +57,15 @@ impl Points {
         {
             let newest = last.saturating_sub(MAX_ALIKE);
             let alike = free[newest..].iter().rposition(|point| point.stem == stem);
-            return Point { stem, ..free.remove(alike.map_or(last, |at| newest + at)) };
+            return CapturePoint { stem, ..free.remove(alike.map_or(last, |at| newest + at)) };
         }
         let id = InterfaceId(self.count).min(InterfaceId::OTHER);
         self.count = self.count.saturating_add(1);
-        Point { id, kind, stem }
+        CapturePoint { id, kind, stem }
     }
 
     /// The file that had a point in use has no more packets from there.
-    pub fn give_back(&mut self, point: Point) {
+    pub fn give_back(&mut self, point: CapturePoint) {
         if point.id == InterfaceId::OTHER {
             return;
         }

@@ -1,26 +1,56 @@
 //! The inputs, being read: each is opened when its time has come, refilled while it has more, and closed at its end.
 
 use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
 use super::filters::{Filters, Sieve};
 use super::points::Points;
-use super::stream::{Known, Now, Stream};
-use super::turns::Turn;
-use super::{MAX_OPEN, Unopened, Workers, open, pace};
+use super::stream::{KnownInterface, Now, PacketStream, Pipe};
 use crate::capture::Error;
-use crate::capture::file::{FileInterface, Missing, Problem, Reach};
+use crate::capture::file::{CaptureFile, FileInterface, InOrder, Lease, Missing, Pace, Problem, Reach, name_of};
 use crate::capture::wait::Bell;
 use crate::engine::intervals::Intervals;
-use crate::engine::{Job, Level};
-use crate::pipeline::packet::InterfaceId;
+use crate::engine::job::{Job, Level};
+use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::OTHER;
+
+/// Files open at once. More than that overlap in time only by mistake; those beyond are read late, and that is said.
+const MAX_OPEN: usize = 64;
+
+/// What takes the packets of files, interval after interval.
+pub trait Workers {
+    /// Says how an interface is called.
+    fn set_interface(&mut self, id: InterfaceId, name: &str);
+    /// Takes a packet, which begins there in the block.
+    fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize);
+    /// Takes a packet whose link type cannot be decoded.
+    fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32);
+    /// Counts packets that are not handed over.
+    fn lose(&mut self, missing: Missing);
+    /// Lets time pass where no packet comes.
+    fn tick(&mut self, now: Timestamp);
+    /// Closes an interval.
+    fn close(&mut self, start: Timestamp, end: Timestamp);
+    /// All that was handed over until now may be worked on.
+    fn work(&mut self);
+    /// The source is over, and with it the open interval.
+    fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>);
+}
+
+/// A file that was looked at and waits for its turn.
+pub struct Unopened {
+    pub path: PathBuf,
+    /// When its first packet was captured.
+    pub first: Timestamp,
+}
 
 /// All inputs, being read.
 pub struct Reading<'a> {
     pub job: &'a Job,
     pub unopened: VecDeque<Unopened>,
-    pub open: Vec<Stream>,
+    pub open: Vec<PacketStream>,
     pub points: Points,
     pub intervals: Intervals,
     pub filters: Filters,
@@ -38,47 +68,9 @@ pub struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    pub fn read_all(&mut self, workers: &mut impl Workers) -> Result<(), Error> {
-        while self.read_some(workers, true)? {}
-        Ok(())
-    }
-
     /// More comes without waiting.
     pub fn is_ready(&self) -> bool {
         self.open.iter().all(|stream| stream.packets.has_some() || stream.packets.is_ready())
-    }
-
-    /// Hands over the next packets, waiting for them if that is wanted. False at the end, which is handed over as well, once.
-    pub fn read_some(&mut self, workers: &mut impl Workers, may_wait: bool) -> Result<bool, Error> {
-        loop {
-            let now = self.now();
-            if self.job.is_over() || self.job.shared.bell.is_rung() {
-                self.empty_pipes(workers, now)?;
-                return Ok(self.finish(workers));
-            }
-            self.refill(workers, now, may_wait, false)?;
-            self.tell_missing(workers);
-            if self.open_next()? {
-                continue;
-            }
-            if self.open.is_empty() && self.unopened.is_empty() {
-                return Ok(self.finish(workers));
-            }
-            let turn = self.turn(now);
-            let is_done = match turn {
-                Turn::Of { .. } => {
-                    self.give_turns(turn, workers, now);
-                    true
-                }
-                Turn::Unclear => false,
-                Turn::Quiet => self.close_quiet(workers, now),
-            };
-            if is_done || !may_wait {
-                workers.work();
-                return Ok(true);
-            }
-            self.wait(turn, now)?;
-        }
     }
 
     /// Looks at more of those that have nothing to give, and closes those that are over.
@@ -111,7 +103,7 @@ impl Reading<'_> {
     fn close(&mut self, at: usize, problem: Option<Problem>) -> Result<(), Error> {
         let mut stream = self.open.remove(at);
         stream.leave(&mut self.points);
-        let Stream { path, unread, .. } = stream;
+        let PacketStream { path, unread, .. } = stream;
         let is_damaged = problem.is_some();
         let shared = &self.job.shared;
         match problem {
@@ -129,7 +121,7 @@ impl Reading<'_> {
     }
 
     /// Opens the file whose time has come. True if there is one.
-    fn open_next(&mut self) -> Result<bool, Error> {
+    pub fn open_next(&mut self) -> Result<bool, Error> {
         let Some(&Unopened { first, .. }) = self.unopened.front() else { return Ok(false) };
         let head = self.open.iter().filter_map(|stream| stream.packets.head()).min();
         let lacks_some = self.open.iter().any(|stream| stream.pipe.is_none() && !stream.packets.has_some());
@@ -167,13 +159,13 @@ impl Reading<'_> {
             if let Some(message) = trouble {
                 self.job.shared.log(Level::Warning, message);
             }
-            stream.known.push(Known { id, link_type, number, sieve });
+            stream.known.push(KnownInterface { id, link_type, number, sieve });
         }
         Ok(())
     }
 
     /// Hands over the end, behind which there is no more.
-    fn finish(&mut self, workers: &mut impl Workers) -> bool {
+    pub fn finish(&mut self, workers: &mut impl Workers) -> bool {
         if self.missing.is_any() && self.intervals.end().is_none() {
             // Nothing could be read at all, and that is told too.
             self.intervals.open_at(self.missing.at);
@@ -189,4 +181,29 @@ impl Reading<'_> {
             workers.lose(std::mem::take(&mut self.missing));
         }
     }
+}
+
+/// How a file is read: one that is open alone is worth a thread that reads ahead, or a place for what several workers have.
+pub fn pace(is_only: bool, workers: usize) -> Pace {
+    match (is_only, workers) {
+        (true, 1) => Pace::Ahead,
+        (true, _) => Pace::Eager,
+        _ => Pace::Sparing,
+    }
+}
+
+/// Opens a file or a pipe.
+pub fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<PacketStream, Error> {
+    let name = called(path, names);
+    let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
+        Error::File { reason, .. } => Error::File { path: name.clone(), reason },
+        other => other,
+    })?;
+    let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
+    Ok(PacketStream::new(name, InOrder::new(file), pipe))
+}
+
+/// What a file is called: by its path, unless it was given another name.
+pub fn called(path: &Path, names: &HashMap<PathBuf, String>) -> String {
+    names.get(path).cloned().unwrap_or_else(|| name_of(path))
 }

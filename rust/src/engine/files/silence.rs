@@ -3,9 +3,9 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::reading::{Reading, Workers};
 use super::stream::{Now, PATIENCE};
-use super::turns::Turn;
-use super::{NEVER, Reading, Workers};
+use super::turns::{NEVER, Turn};
 use crate::capture::Error;
 use crate::capture::wait::wait;
 use crate::pipeline::packet::Timestamp;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::filters::Sieve;
-use super::points::{Point, Points};
+use super::points::{CapturePoint, Points};
 use crate::capture::file::{FileInterface, InOrder, Missing, Problem, Reach};
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
@@ -68,7 +68,7 @@ impl Pipe {
 
 /// An interface of the file.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct KnownInterface {
     pub id: InterfaceId,
     pub link_type: Option<LinkType>,
     /// `LINKTYPE_` number.
@@ -78,7 +78,7 @@ pub struct Known {
 
 /// What is known of an input.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Standing {
+pub struct InputStatus {
     /// When its next packet was captured, when that is at hand.
     pub head: Option<Timestamp>,
     /// No packet comes from before, where none is at hand.
@@ -88,20 +88,20 @@ pub struct Standing {
 }
 
 /// One input.
-pub struct Stream {
+pub struct PacketStream {
     pub path: String,
     pub packets: InOrder,
     /// The interfaces of its packets.
-    pub known: Vec<Known>,
+    pub known: Vec<KnownInterface>,
     /// Where they were captured.
-    points: Vec<Point>,
+    points: Vec<CapturePoint>,
     /// Set for what can be read once only.
     pub pipe: Option<Pipe>,
     /// Packets that could not be read.
     pub unread: u64,
 }
 
-impl Stream {
+impl PacketStream {
     pub fn new(path: String, packets: InOrder, pipe: Option<Pipe>) -> Self {
         Self { path, packets, known: Vec::new(), points: Vec::new(), pipe, unread: 0 }
     }
@@ -141,10 +141,10 @@ impl Stream {
     }
 
     /// What is known of its next packet.
-    pub fn standing(&self, now: Option<Now>) -> Standing {
+    pub fn status(&self, now: Option<Now>) -> InputStatus {
         let settled = self.settled(now);
         let floor = self.pipe.and_then(|_| self.packets.front().max(settled));
-        Standing { head: self.packets.head(), floor, settled }
+        InputStatus { head: self.packets.head(), floor, settled }
     }
 
     /// The interfaces told of since the last call, with the point of each.
@@ -192,7 +192,7 @@ mod tests {
     }
 
     /// A pipe that was opened at an instant and has said this.
-    fn say(bytes: &[u8]) -> (Stream, PipeWriter, Instant) {
+    fn say(bytes: &[u8]) -> (PacketStream, PipeWriter, Instant) {
         let (end, mut writer) = pipe().unwrap();
         let news = Bell::new().unwrap();
         let file =
@@ -204,11 +204,11 @@ mod tests {
             news.hush();
         }
         let opened = Instant::now();
-        (Stream::new("-".into(), InOrder::new(file), Some(Pipe::new(opened))), writer, opened)
+        (PacketStream::new("-".into(), InOrder::new(file), Some(Pipe::new(opened))), writer, opened)
     }
 
     /// Looks at it so many milliseconds later, when our clock says so.
-    fn look(stream: &mut Stream, opened: Instant, millis: u64, second: i64) -> (Reach, Option<Now>) {
+    fn look(stream: &mut PacketStream, opened: Instant, millis: u64, second: i64) -> (Reach, Option<Now>) {
         let wall = Timestamp::new(second, millis as i64 * 1_000_000);
         let now = Some(Now { instant: opened + Duration::from_millis(millis), wall });
         (stream.refill(now, true, false).unwrap(), now)

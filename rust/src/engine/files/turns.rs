@@ -1,11 +1,14 @@
 //! Whose packets come next: the merge of inputs by time.
 
 use super::filters::{Filters, Sieve};
-use super::stream::{Known, Now, Standing, Stream};
-use super::{NEVER, Reading, Workers};
+use super::reading::{Reading, Workers};
+use super::stream::{InputStatus, KnownInterface, Now, PacketStream};
 use crate::capture::file::Given;
 use crate::engine::intervals::Intervals;
 use crate::pipeline::packet::{Packet, Timestamp};
+
+/// After every packet.
+pub const NEVER: Timestamp = Timestamp(i64::MAX);
 
 /// Packets handed over in one go while several inputs take turns.
 const MOST: usize = 4096;
@@ -23,10 +26,10 @@ pub enum Turn {
 
 /// The earliest packet at hand comes next, unless a pipe may bring an earlier one; of two from one instant, that of the input
 /// named first. All that are not named come at `limit` at the earliest, and behind those.
-pub fn turn(inputs: impl Iterator<Item = Standing>, limit: Timestamp) -> Turn {
+pub fn turn(inputs: impl Iterator<Item = InputStatus>, limit: Timestamp) -> Turn {
     let mut first: Option<(Timestamp, usize, Option<Timestamp>)> = None;
     let (mut limit, mut includes, mut floor) = (limit, true, NEVER);
-    for (at, Standing { head, floor: own_floor, settled }) in inputs.enumerate() {
+    for (at, InputStatus { head, floor: own_floor, settled }) in inputs.enumerate() {
         let Some(head) = head else {
             floor = floor.min(own_floor.unwrap_or(Timestamp(i64::MIN)));
             continue;
@@ -63,7 +66,7 @@ impl Reading<'_> {
     pub fn turn(&self, now: Option<Now>) -> Turn {
         let next = self.unopened.front().filter(|_| !self.is_overdue);
         let limit = next.map_or(NEVER, |unopened| unopened.first);
-        turn(self.open.iter().map(|stream| stream.standing(now)), limit)
+        turn(self.open.iter().map(|stream| stream.status(now)), limit)
     }
 
     /// Hands over packets until one of the inputs has none left, or enough were.
@@ -88,7 +91,7 @@ impl Reading<'_> {
     /// Hands over packets of one input, at most so many.
     pub fn give(&mut self, at: usize, limit: Timestamp, includes: bool, most: usize, workers: &mut impl Workers) {
         let Self { open, intervals, filters, snaplen, .. } = self;
-        let Stream { packets, known, unread, .. } = &mut open[at];
+        let PacketStream { packets, known, unread, .. } = &mut open[at];
         let mut shut = 0;
         packets.give(limit, includes, most, |given| {
             let Some(known) = known.get(usize::from(given.interface)) else { return };
@@ -105,7 +108,7 @@ impl Reading<'_> {
 #[inline]
 fn push(
     given: &Given<'_>,
-    known: &Known,
+    known: &KnownInterface,
     filters: &Filters,
     snaplen: usize,
     intervals: &mut Intervals,
@@ -167,13 +170,13 @@ mod tests {
         ];
         for (inputs, limit, want) in CASES {
             let at = |seconds: i64| if seconds == NOBODY { NEVER } else { Timestamp::new(seconds, 0) };
-            let standings = inputs.iter().map(|input| {
+            let statuses = inputs.iter().map(|input| {
                 let [head, floor, settled] = input.map(|seconds| seconds.map(at));
-                Standing { head, floor, settled }
+                InputStatus { head, floor, settled }
             });
             let want = want
                 .map_or_else(|turn| turn, |(who, limit, includes)| Turn::Of { at: who, limit: at(limit), includes });
-            assert_eq!(turn(standings, at(*limit)), want, "{inputs:?} until {limit}");
+            assert_eq!(turn(statuses, at(*limit)), want, "{inputs:?} until {limit}");
         }
     }
 }

@@ -3,19 +3,20 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::super::{Level, Shared, lock};
-use super::timeline::{MIN_STEP, Step, Timeline};
-use crate::capture::clocks::Reading;
+use super::super::job::{Level, Shared};
+use super::super::lock::lock;
+use super::timeline::{ClockStep, MIN_STEP, Timeline};
+use crate::capture::clocks::ClockReading;
 
 /// Two clocks, and what became of them.
 pub struct Clocks {
-    read: Box<dyn Fn() -> Reading + Send + Sync>,
+    read: Box<dyn Fn() -> ClockReading + Send + Sync>,
     timeline: Mutex<Timeline>,
 }
 
 impl Clocks {
     /// Clocks that are read so.
-    pub fn new(read: impl Fn() -> Reading + Send + Sync + 'static) -> Self {
+    pub fn new(read: impl Fn() -> ClockReading + Send + Sync + 'static) -> Self {
         let timeline = Mutex::new(Timeline::new(read()));
         Self { read: Box::new(read), timeline }
     }
@@ -31,7 +32,7 @@ impl Clocks {
     }
 }
 
-fn words(Step { by, ahead }: Step) -> String {
+fn words(ClockStep { by, ahead }: ClockStep) -> String {
     let way = if by < 0 { "back" } else { "forward" };
     let times = if ahead < MIN_STEP { "follow it".to_owned() } else { format!("stay {} ahead of it", rounded(ahead)) };
     format!("the clock was set {way} by {}: intervals go on, and their times {times}", rounded(by))

@@ -4,7 +4,7 @@
 //! neither jumps nor stands still, and the time of snapshots, which follows the wall clock forward and never back. Pure:
 //! [`Clocks`](super::clocks::Clocks) looks at the clocks, and all workers share one timeline.
 
-use crate::capture::clocks::Reading;
+use crate::capture::clocks::ClockReading;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// A wall clock that is this far from where it should be was set. NTP makes smaller corrections by changing the rate, which
@@ -16,7 +16,7 @@ const MAX_AGE: u64 = 10 * SECOND as u64;
 
 /// How the wall clock was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct ClockStep {
     /// Nanoseconds forward, or back when negative.
     pub by: i64,
     /// How far ahead of the wall clock the times of snapshots are since.
@@ -45,7 +45,7 @@ pub struct Timeline {
 
 impl Timeline {
     /// Time begins at the wall clock's.
-    pub fn new(reading: Reading) -> Self {
+    pub fn new(reading: ClockReading) -> Self {
         let origin = reading.wall.0.saturating_sub(reading.steady);
         Self {
             now: reading.wall,
@@ -60,7 +60,7 @@ impl Timeline {
     }
 
     /// Time passes. Tells when the wall clock was set meanwhile.
-    pub fn follow(&mut self, reading: Reading) -> Option<Step> {
+    pub fn follow(&mut self, reading: ClockReading) -> Option<ClockStep> {
         self.now = Timestamp(reading.steady.saturating_add(self.origin));
         self.wall = reading.wall;
         if self.now.since(self.stepped) > MAX_AGE {
@@ -74,7 +74,7 @@ impl Timeline {
         (self.before, self.offset, self.stepped) = (self.offset, offset, self.now);
         self.lead = self.lead.max(offset);
         self.steps += 1;
-        Some(Step { by, ahead: self.lead.saturating_sub(offset) })
+        Some(ClockStep { by, ahead: self.lead.saturating_sub(offset) })
     }
 
     /// What time it is in snapshots, at some time of packets.
@@ -118,8 +118,8 @@ mod tests {
         (seconds * 1e9).round() as i64
     }
 
-    fn reading(steady: f64, wall: f64) -> Reading {
-        Reading { steady: nanos(steady), wall: Timestamp(nanos(wall)) }
+    fn reading(steady: f64, wall: f64) -> ClockReading {
+        ClockReading { steady: nanos(steady), wall: Timestamp(nanos(wall)) }
     }
 
     /// Steady clock, wall clock; then the time of packets, that of snapshots, and (step, ahead) when the clock was set.
@@ -130,7 +130,7 @@ mod tests {
         let mut steps = 0;
         for &(steady, wall, now, label, step) in rows {
             let seen = time.follow(reading(steady, wall));
-            let wanted = step.map(|(by, ahead)| Step { by: nanos(by), ahead: nanos(ahead) });
+            let wanted = step.map(|(by, ahead)| ClockStep { by: nanos(by), ahead: nanos(ahead) });
             assert_eq!(seen, wanted, "at {steady}");
             let (now, label) = (Timestamp(nanos(now)), Timestamp(nanos(label)));
             assert_eq!((time.now, time.label(time.now)), (now, label), "at {steady}");

@@ -2,8 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::header::{NotTcp, after, u8_at, u16_at, u32_at};
 use super::link::Frame;
-use super::{NotTcp, after, u8_at, u16_at, u32_at};
 use crate::pipeline::steps;
 
 /// Protocol number of TCP.

@@ -1,8 +1,9 @@
 //! Link headers: from the start of a frame to the start of its IP header, over whatever `tags` knows in between.
 
+use super::header::{NotTcp, after, u16_at, u32_at};
 use super::tags::{self, Tagged};
 use super::undecoded::Undecoded;
-use super::{NotTcp, after, u16_at, u32_at, wifi};
+use super::wifi;
 use crate::pipeline::packet::{LinkType, Packet};
 use crate::pipeline::steps;
 

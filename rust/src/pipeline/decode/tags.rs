@@ -1,8 +1,8 @@
 //! What lies between a link and IP: tags of VLANs, switches and ports, MPLS labels, PPP and LLC, in any order, and
 //! whole Ethernet frames within them.
 
+use super::header::{NotTcp, after, u8_at, u16_at, u32_at};
 use super::undecoded::{Cipher, Undecoded, is_ordinary_ethertype, is_ordinary_ppp};
-use super::{NotTcp, after, u8_at, u16_at, u32_at};
 use crate::pipeline::steps;
 
 /// Tags, labels and frames before one IP header, all taken together: 802.1ad below a port tag and a stack of MPLS labels

@@ -4,9 +4,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::Ipv6Addr;
 
+use super::header::{NotTcp, after};
 use super::ip::{Datagram, TCP};
 use super::undecoded::{Cipher, Undecoded, is_ordinary_ip_protocol};
-use super::{NotTcp, after};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
 /// One side of a connection. IPv4 addresses are mapped into IPv6.

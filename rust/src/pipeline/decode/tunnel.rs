@@ -3,11 +3,12 @@
 //!
 //! What is known by a UDP port only must also look like it: other programs use these ports as well.
 
+use super::header::{NotTcp, after, u8_at, u16_at, u32_at};
 use super::ip::Datagram;
 use super::link::Frame;
 use super::tags::{self, BRIDGED, IPV4, IPV6, MPLS, PPP, Tagged};
 use super::undecoded::Tunnel;
-use super::{NotTcp, after, u8_at, u16_at, u32_at, wifi};
+use super::wifi;
 use crate::pipeline::steps;
 
 /// What a tunnel carries, not yet looked at.

@@ -1,8 +1,8 @@
 //! IEEE 802.11-2020 §9.3.2: data frames that can be read.
 
+use super::header::{NotTcp, after, u8_at, u16_at};
 use super::tags::{self, Tagged};
 use super::undecoded::{Cipher, Undecoded};
-use super::{NotTcp, after, u8_at, u16_at};
 
 const DATA: u8 = 2;
 const PROTECTED: u8 = 0x40;

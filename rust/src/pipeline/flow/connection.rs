@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::quality::{Quality, Tag};
+use super::consumer::{Consumer, FlowInfo};
+use super::quality::{Quality, Signs, Tag};
 use super::table::{Entry, Phase};
-use super::{Consumer, FlowInfo, Signs};
 use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::{self, Budget, Chunk, Piece, Sink, Stream};

@@ -7,10 +7,11 @@
 
 use smallvec::SmallVec;
 
+use super::Flows;
 use super::connection::Flow;
+use super::consumer::Consumer;
 use super::quality::Tag;
 use super::table::{FlowId, Phase};
-use super::{Consumer, Flows};
 use crate::pipeline::decode::{Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::SECOND;
 use crate::pipeline::steps;

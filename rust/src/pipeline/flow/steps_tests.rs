@@ -4,6 +4,8 @@ use std::net::Ipv6Addr;
 
 use super::*;
 use crate::pipeline::decode::{Endpoint, SeqNumber};
+use crate::pipeline::packet::InterfaceId;
+use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::steps::tests::are_in_proportion;
 
 /// Wants to see nothing.

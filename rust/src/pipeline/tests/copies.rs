@@ -3,7 +3,7 @@
 use super::*;
 
 fn counted(frames: &[Frame], nat: Option<nat::Nat>) -> Snapshot {
-    let mut pipeline = Pipeline::new(Settings { nat, ..Settings::default() });
+    let mut pipeline = Driver::new(Settings { nat, ..Settings::default() });
     for interface in 0..2 {
         pipeline.set_interface(InterfaceId(interface), &format!("if{interface}"), InterfaceState::Up);
     }
@@ -157,7 +157,7 @@ fn a_syn_that_the_other_side_acknowledges_begins_another_connection() {
 fn strays_without_end_are_bounded() {
     let mut frames = Forge::connection(Wire::default(), &TURNS[..2]);
     frames.truncate(6);
-    let mut pipeline = Pipeline::new(Settings::default());
+    let mut pipeline = Driver::new(Settings::default());
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
     for number in 1..1000_u32 {
         let isn = [number.wrapping_mul(0x9e37_79b1), 0];

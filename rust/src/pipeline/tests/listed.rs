@@ -6,11 +6,11 @@ use crate::pipeline::snapshot::Connection;
 use crate::pipeline::steps::tests::taken;
 
 /// A pipeline that lists connections, at most so many.
-fn pipeline(most: usize) -> Pipeline {
+fn pipeline(most: usize) -> Driver {
     let mut settings = Settings::default();
     settings.aggregate.connections = true;
     settings.aggregate.limits.connections = most;
-    Pipeline::new(settings)
+    Driver::new(settings)
 }
 
 fn wire(port: u16) -> Wire {
@@ -32,7 +32,7 @@ fn open(ports: std::ops::Range<u16>, talks: bool) -> Vec<Frame> {
     frames
 }
 
-fn push(pipeline: &mut Pipeline, frames: &[Frame]) {
+fn push(pipeline: &mut Driver, frames: &[Frame]) {
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
 }
 

@@ -77,7 +77,7 @@ fn of_a_head_that_the_snapshot_length_cut_the_whole_segments_are_told() {
     let end = frames[3].bytes.iter().rposition(|&byte| byte == b'c').unwrap();
     let mut settings = Settings::default();
     settings.aggregate.exchanges = true;
-    let mut pipeline = Pipeline::new(settings);
+    let mut pipeline = Driver::new(settings);
     for frame in &mut frames {
         let packet = frame.packet();
         pipeline.push(&Packet { data: &packet.data[..packet.data.len().min(end)], ..packet });
@@ -91,7 +91,7 @@ fn of_a_head_that_the_snapshot_length_cut_the_whole_segments_are_told() {
 fn after_a_restart_nothing_is_kept_of_those_who_waited() {
     let mut settings = Settings::default();
     settings.aggregate.exchanges = true;
-    let mut pipeline = Pipeline::new(settings);
+    let mut pipeline = Driver::new(settings);
     let frames = asked("GET /old HTTP/1.1", "");
     frames[..4].iter().for_each(|frame| pipeline.push(&frame.packet()));
     pipeline.restart();

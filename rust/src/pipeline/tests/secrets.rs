@@ -126,7 +126,7 @@ proptest! {
         let mut settings = Settings::default();
         settings.aggregate.exchanges = true;
         (settings.aggregate.user_agents, settings.aggregate.redacts) = (true, redacts);
-        let mut pipeline = Pipeline::new(settings);
+        let mut pipeline = Driver::new(settings);
         for frame in &frames {
             let packet = frame.packet();
             let kept = packet.data.len().min(cut.unwrap_or(usize::MAX));

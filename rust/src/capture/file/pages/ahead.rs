@@ -6,10 +6,10 @@ use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::{Page, Place, Scanner};
-use crate::capture::file::Reach;
+use super::scanner::{IndexEntry, Page, Scanner};
 use crate::capture::file::blocks::Reader;
-use crate::capture::file::blocks::depot::Depot;
+use crate::capture::file::blocks::pool::BlockPool;
+use crate::capture::file::record::Reach;
 
 /// Blocks that wait for somebody to look through them when the thread does so: one fewer, and it would keep from reading
 /// somebody who waits for it.
@@ -17,121 +17,121 @@ const BACKLOG: usize = 2;
 
 /// Pages that wait for somebody to work on them, as many as there are blocks.
 #[derive(Default)]
-struct Shelf {
+struct ReadyPages {
     pages: VecDeque<Page>,
-    /// Places of pages before.
-    spare: Vec<Vec<Place>>,
+    /// Entries of pages before.
+    spare: Vec<Vec<IndexEntry>>,
     user_sleeps: bool,
 }
 
 /// What the thread that reads ahead and the one that asks have in common.
-pub struct Shared {
-    /// Whoever holds it makes the next page, and puts it on the shelf or takes it for itself.
+pub struct SharedScanner {
+    /// Whoever holds it makes the next page, and puts it among those that are ready or takes it for itself.
     scanner: Mutex<Scanner>,
-    shelf: Mutex<Shelf>,
+    ready: Mutex<ReadyPages>,
     came: Condvar,
 }
 
-impl Shared {
+impl SharedScanner {
     pub fn new(scanner: Scanner) -> Self {
-        Self { scanner: Mutex::new(scanner), shelf: Mutex::default(), came: Condvar::new() }
+        Self { scanner: Mutex::new(scanner), ready: Mutex::default(), came: Condvar::new() }
     }
 
     pub fn scanner(&self) -> MutexGuard<'_, Scanner> {
         self.scanner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shelf(&self) -> MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ready(&self) -> MutexGuard<'_, ReadyPages> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a page, if nobody else is about to.
     fn look_ahead(&self) {
         let Ok(mut scanner) = self.scanner.try_lock() else { return };
-        let places = self.shelf().spare.pop().unwrap_or_default();
-        let page = scanner.next(false, places);
-        self.shelf().pages.push_back(page);
+        let entries = self.ready().spare.pop().unwrap_or_default();
+        let page = scanner.next(false, entries);
+        self.ready().pages.push_back(page);
     }
 
-    /// Takes a page in exchange for places that nobody uses any more.
-    fn take(&self, places: &mut Vec<Place>) -> Option<Page> {
-        let mut shelf = self.shelf();
-        let page = shelf.pages.pop_front()?;
-        shelf.spare.push(std::mem::take(places));
+    /// Takes a page in exchange for entries that nobody uses any more.
+    fn take(&self, entries: &mut Vec<IndexEntry>) -> Option<Page> {
+        let mut ready = self.ready();
+        let page = ready.pages.pop_front()?;
+        ready.spare.push(std::mem::take(entries));
         Some(page)
     }
 
     /// Tells who waits that something was read.
     fn wake(&self) {
-        if std::mem::take(&mut self.shelf().user_sleeps) {
+        if std::mem::take(&mut self.ready().user_sleeps) {
             self.came.notify_one();
         }
     }
 }
 
 /// A thread that reads a file until its end, or until nobody wants more.
-pub struct Ahead {
-    shared: Arc<Shared>,
-    depot: Arc<Depot>,
+pub struct ReadAhead {
+    shared: Arc<SharedScanner>,
+    pool: Arc<BlockPool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Ahead {
-    pub fn start(shared: Arc<Shared>, depot: Arc<Depot>, mut reader: Reader) -> io::Result<Self> {
-        let leaving = Leaving { shared: shared.clone(), depot: depot.clone() };
+impl ReadAhead {
+    pub fn start(shared: Arc<SharedScanner>, pool: Arc<BlockPool>, mut reader: Reader) -> io::Result<Self> {
+        let guard = ExitGuard { shared: shared.clone(), pool: pool.clone() };
         let thread = std::thread::Builder::new().name("netmon-reader".into()).spawn(move || {
-            let Leaving { shared, depot } = &leaving;
+            let ExitGuard { shared, pool } = &guard;
             loop {
                 let outcome = reader.next();
                 let is_last = !matches!(outcome, Ok(Some(_)));
-                depot.put(outcome);
+                pool.put(outcome);
                 if is_last {
                     return;
                 }
-                if depot.stock() >= BACKLOG {
+                if pool.stock() >= BACKLOG {
                     shared.look_ahead();
                 }
                 shared.wake();
             }
         })?;
-        Ok(Self { shared, depot, thread: Some(thread) })
+        Ok(Self { shared, pool, thread: Some(thread) })
     }
 
-    /// The next page, made of places that nobody uses any more.
-    pub fn next(&mut self, mut places: Vec<Place>) -> Page {
+    /// The next page, made of entries that nobody uses any more.
+    pub fn next(&mut self, mut entries: Vec<IndexEntry>) -> Page {
         loop {
-            if let Some(page) = self.shared.take(&mut places) {
+            if let Some(page) = self.shared.take(&mut entries) {
                 return page;
             }
             let mut scanner = self.shared.scanner();
             // There may be one since.
-            if let Some(page) = self.shared.take(&mut places) {
+            if let Some(page) = self.shared.take(&mut entries) {
                 return page;
             }
-            let page = scanner.next(false, places);
+            let page = scanner.next(false, entries);
             drop(scanner);
             if page.reach != Reach::Pending {
                 self.end_with_panic();
                 return page;
             }
-            places = page.places;
+            entries = page.entries;
             self.wait();
         }
     }
 
     /// Waits until something was read.
     fn wait(&self) {
-        let mut shelf = self.shared.shelf();
-        while shelf.pages.is_empty() && self.depot.stock() == 0 && !self.depot.is_over() {
-            shelf.user_sleeps = true;
-            self.depot.hurry();
-            shelf = self.shared.came.wait(shelf).unwrap_or_else(PoisonError::into_inner);
+        let mut ready = self.shared.ready();
+        while ready.pages.is_empty() && self.pool.stock() == 0 && !self.pool.is_over() {
+            ready.user_sleeps = true;
+            self.pool.hurry();
+            ready = self.shared.came.wait(ready).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// A panic of the thread is no end of the file.
     fn end_with_panic(&mut self) {
-        if self.depot.is_over()
+        if self.pool.is_over()
             && let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
         {
             resume_unwind(panic);
@@ -139,14 +139,14 @@ impl Ahead {
     }
 
     pub fn is_ready(&self) -> bool {
-        let has_some = !self.shared.shelf().pages.is_empty() || self.depot.stock() > 0;
-        has_some && !self.depot.lacks_large() || self.depot.is_over()
+        let has_some = !self.shared.ready().pages.is_empty() || self.pool.stock() > 0;
+        has_some && !self.pool.lacks_large() || self.pool.is_over()
     }
 }
 
-impl Drop for Ahead {
+impl Drop for ReadAhead {
     fn drop(&mut self) {
-        self.depot.abandon();
+        self.pool.abandon();
         if let Some(thread) = self.thread.take() {
             // Nobody is left to whom a panic would matter.
             let _ = thread.join();
@@ -155,14 +155,14 @@ impl Drop for Ahead {
 }
 
 /// The thread ends, even by a panic: nobody waits for it any more.
-struct Leaving {
-    shared: Arc<Shared>,
-    depot: Arc<Depot>,
+struct ExitGuard {
+    shared: Arc<SharedScanner>,
+    pool: Arc<BlockPool>,
 }
 
-impl Drop for Leaving {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
-        self.depot.finish();
+        self.pool.finish();
         self.shared.wake();
     }
 }

@@ -4,8 +4,8 @@ use std::io::BufRead;
 
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 
+use super::fault::{Gave, Stop, Wrong};
 use super::packed::Packed;
-use super::{Gave, Stop, Wrong};
 
 /// RFC 1952, section 2.3.1: the only method there is, and the bits of FLG.
 const DEFLATE: u8 = 8;

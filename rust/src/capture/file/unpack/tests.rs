@@ -1,6 +1,6 @@
 //! Every part is read, and what is wrong is told behind all that can be read.
 
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 

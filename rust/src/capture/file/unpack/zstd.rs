@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
+use super::fault::{Gave, Stop, Wrong};
 use super::packed::Packed;
-use super::{Gave, Stop, Wrong};
 
 /// RFC 8878, section 3.1.1.2: the header of a last block that is raw and empty, and room for a checksum.
 const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];

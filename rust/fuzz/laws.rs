@@ -1,22 +1,26 @@
 //! What the fuzzers run, here so that an ordinary test can replay what they found. Each takes any bytes, and panics only
 //! when a law is broken.
 
+#[path = "../tests/driver.rs"]
+mod driver;
+
 use std::io::Cursor;
 use std::net::Ipv4Addr;
 
-use crate::capture::file::{CaptureFile, Given, InOrder, Reach};
-use crate::pipeline::aggregate::{self, ClientFrom};
-use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
-use crate::pipeline::defragment;
-use crate::pipeline::exchange::{Exchanges, Shared, Talk};
-use crate::pipeline::flow::{self, Consumer, FlowInfo};
-use crate::pipeline::histogram::Histogram;
-use crate::pipeline::http::forwarded::Field;
-use crate::pipeline::nat::Nat;
-use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
-use crate::pipeline::reassembly::{Budget, Chunk};
-use crate::pipeline::snapshot::{Counts, Snapshot};
-use crate::pipeline::{Pipeline, Settings};
+use _core::capture::file::{CaptureFile, Given, InOrder, Reach};
+use _core::pipeline::Settings;
+use _core::pipeline::aggregate::{self, ClientFrom};
+use _core::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
+use _core::pipeline::defragment;
+use _core::pipeline::exchange::{Exchanges, Shared, Talk};
+use _core::pipeline::flow::{self, Consumer, FlowInfo};
+use _core::pipeline::histogram::Histogram;
+use _core::pipeline::http::forwarded::Field;
+use _core::pipeline::nat::Nat;
+use _core::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
+use _core::pipeline::reassembly::{Budget, Chunk};
+use _core::pipeline::snapshot::{Counts, Snapshot};
+use driver::Driver;
 
 /// Limits so tight that every way to overflow is taken.
 fn tight() -> Settings {
@@ -69,14 +73,14 @@ fn check(snapshot: &Snapshot) {
     assert_eq!(again.counts.requests, snapshot.counts.requests);
 }
 
-fn finish(mut pipeline: Pipeline) {
+fn finish(mut pipeline: Driver) {
     pipeline.finish();
     check(&pipeline.close(Timestamp(0), Timestamp(SECOND)));
 }
 
 /// Frames: link type, length, bytes; and so on.
 pub fn packets(mut data: &[u8]) {
-    let mut pipelines = [Pipeline::new(tight()), Pipeline::new(Settings::default())];
+    let mut pipelines = [Driver::new(tight()), Driver::new(Settings::default())];
     let mut ts = Timestamp(0);
     while let [number, length, interface, rest @ ..] = data {
         let (frame, next) = rest.split_at(rest.len().min(usize::from(*length) * 2));
@@ -97,7 +101,7 @@ pub fn packets(mut data: &[u8]) {
 /// A capture file.
 pub fn file(data: &[u8]) {
     let Ok(file) = CaptureFile::from_reader(Box::new(Cursor::new(data.to_vec()))) else { return };
-    let (mut file, mut pipeline) = (InOrder::new(file), Pipeline::new(tight()));
+    let (mut file, mut pipeline) = (InOrder::new(file), Driver::new(tight()));
     let mut given = 0;
     while matches!(file.refill(true, true), Ok(Reach::Here)) {
         let types: Vec<_> = file.interfaces().iter().map(|interface| interface.link_type).collect();

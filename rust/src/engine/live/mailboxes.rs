@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::batch::Batch;
-use super::super::lock;
+use super::super::lock::lock;
 use crate::capture::Error;
-use crate::capture::live::Interface;
+use crate::capture::live::InterfaceHandle;
 use crate::capture::wait::Bell;
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
@@ -17,60 +17,60 @@ use crate::pipeline::snapshot::InterfaceState;
 const MAX_WAITING: usize = 256;
 
 /// A message to a worker.
-pub enum Mail {
+pub enum Message {
     /// Packets of its connections.
     Packets(Batch),
     /// Its handle on an interface, what that is, and since when it is watched, if not from the start.
-    Add(Interface, InterfaceState, Option<Timestamp>),
+    Add(InterfaceHandle, InterfaceState, Option<Timestamp>),
     /// Another handle in place of that of this opening, from this time of the steady clock on.
-    Replace(u32, Interface, i64),
+    Replace(u32, InterfaceHandle, i64),
     /// The interface of this name is not captured from any more since this time of the steady clock.
     Lose(InterfaceId, u32, String, i64),
     /// An interface is still down.
     Down(InterfaceId, String),
-    /// To the scout: a handle of this opening failed, for this reason.
+    /// To the watcher: a handle of this opening failed, for this reason.
     Failed(u32, String),
-    /// To the scout: a handle to be closed.
-    Spent(Interface),
+    /// To the watcher: a handle to be closed.
+    Spent(InterfaceHandle),
 }
 
-struct Letterbox {
-    mail: Mutex<Vec<Mail>>,
+struct Mailbox {
+    messages: Mutex<Vec<Message>>,
     bell: Bell,
     /// Batches in it.
     waiting: AtomicUsize,
 }
 
-impl Letterbox {
+impl Mailbox {
     fn new() -> Result<Self, Error> {
-        Ok(Self { mail: Mutex::default(), bell: Bell::new()?, waiting: AtomicUsize::new(0) })
+        Ok(Self { messages: Mutex::default(), bell: Bell::new()?, waiting: AtomicUsize::new(0) })
     }
 
-    fn put(&self, mail: Mail) {
-        lock(&self.mail).push(mail);
+    fn put(&self, message: Message) {
+        lock(&self.messages).push(message);
         self.bell.ring();
     }
 
-    fn take(&self) -> Vec<Mail> {
+    fn take(&self) -> Vec<Message> {
         self.bell.hush();
-        std::mem::take(&mut *lock(&self.mail))
+        std::mem::take(&mut *lock(&self.messages))
     }
 }
 
-/// The letter-boxes of all workers, and of the scout.
-pub struct Post {
-    boxes: Vec<Letterbox>,
-    scout: Letterbox,
+/// The mailboxes of all workers, and of the watcher.
+pub struct Mailboxes {
+    boxes: Vec<Mailbox>,
+    watcher: Mailbox,
     spare: Mutex<Vec<Batch>>,
     /// Workers that send no more packets.
     done: AtomicUsize,
 }
 
-impl Post {
-    /// Letter-boxes for so many.
+impl Mailboxes {
+    /// Mailboxes for so many workers.
     pub fn new(workers: usize) -> Result<Self, Error> {
-        let boxes = (0..workers).map(|_| Letterbox::new()).collect::<Result<_, Error>>()?;
-        Ok(Self { boxes, scout: Letterbox::new()?, spare: Mutex::default(), done: AtomicUsize::new(0) })
+        let boxes = (0..workers).map(|_| Mailbox::new()).collect::<Result<_, Error>>()?;
+        Ok(Self { boxes, watcher: Mailbox::new()?, spare: Mutex::default(), done: AtomicUsize::new(0) })
     }
 
     /// How many workers there are.
@@ -78,34 +78,34 @@ impl Post {
         self.boxes.len()
     }
 
-    /// Readable when there is mail for a worker.
+    /// Readable when there are messages for a worker.
     pub fn news(&self, worker: usize) -> BorrowedFd<'_> {
         self.boxes[worker].bell.as_fd()
     }
 
     /// Sends a message.
-    pub fn send(&self, to: usize, mail: Mail) {
-        self.boxes[to].put(mail);
+    pub fn send(&self, to: usize, message: Message) {
+        self.boxes[to].put(message);
     }
 
     /// Sends a message to every worker.
-    pub fn send_all(&self, mail: impl Fn() -> Mail) {
-        self.boxes.iter().for_each(|letterbox| letterbox.put(mail()));
+    pub fn send_all(&self, message: impl Fn() -> Message) {
+        self.boxes.iter().for_each(|mailbox| mailbox.put(message()));
     }
 
-    /// Sends a message to the scout.
-    pub fn send_scout(&self, mail: Mail) {
-        self.scout.put(mail);
+    /// Sends a message to the watcher.
+    pub fn send_watcher(&self, message: Message) {
+        self.watcher.put(message);
     }
 
-    /// Readable when there is mail for the scout.
-    pub fn news_of_scout(&self) -> BorrowedFd<'_> {
-        self.scout.bell.as_fd()
+    /// Readable when there are messages for the watcher.
+    pub fn news_of_watcher(&self) -> BorrowedFd<'_> {
+        self.watcher.bell.as_fd()
     }
 
-    /// Takes the mail of the scout.
-    pub fn take_of_scout(&self) -> Vec<Mail> {
-        self.scout.take()
+    /// Takes the messages of the watcher.
+    pub fn take_of_watcher(&self) -> Vec<Message> {
+        self.watcher.take()
     }
 
     /// Sends packets. Returns how many were dropped because too many wait.
@@ -117,17 +117,17 @@ impl Post {
         }
         self.boxes[to].waiting.fetch_add(1, Ordering::Relaxed);
         let next = lock(&self.spare).pop().unwrap_or_default();
-        self.send(to, Mail::Packets(std::mem::replace(batch, next)));
+        self.send(to, Message::Packets(std::mem::replace(batch, next)));
         0
     }
 
-    /// Takes the mail of a worker.
-    pub fn take(&self, worker: usize) -> Vec<Mail> {
-        let letterbox = &self.boxes[worker];
-        let mail = letterbox.take();
-        let batches = mail.iter().filter(|mail| matches!(mail, Mail::Packets(_))).count();
-        letterbox.waiting.fetch_sub(batches, Ordering::Relaxed);
-        mail
+    /// Takes the messages of a worker.
+    pub fn take(&self, worker: usize) -> Vec<Message> {
+        let mailbox = &self.boxes[worker];
+        let messages = mailbox.take();
+        let batches = messages.iter().filter(|message| matches!(message, Message::Packets(_))).count();
+        mailbox.waiting.fetch_sub(batches, Ordering::Relaxed);
+        messages
     }
 
     /// Gives an empty batch back.

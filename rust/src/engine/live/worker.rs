@@ -5,16 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::batch::{Batch, Event};
+use super::super::batch::{Batch, BatchEvent, worker_of};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
+use super::super::job::Job;
 use super::super::sturdy::Sturdy;
-use super::super::{Job, worker_of};
 use super::clocks::Clocks;
-use super::post::{Mail, Post};
+use super::mailboxes::{Mailboxes, Message};
 use super::timeline::Timeline;
 use crate::capture::Error;
-use crate::capture::live::{self, BLOCK_TIMEOUT_MS, Interface};
+use crate::capture::live::{self, BLOCK_TIMEOUT_MS, InterfaceHandle};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
@@ -36,25 +36,25 @@ const SETTLING: Duration = Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10);
 
 /// A handle that is given up when all that was captured has been handed over.
 struct Parting {
-    interface: Interface,
+    interface: InterfaceHandle,
     until: Instant,
     /// It failed, so it is not waited for: what it still holds can be read all the same.
     has_failed: bool,
 }
 
 /// A worker.
-pub struct Member {
+pub struct Worker {
     number: usize,
     job: Arc<Job>,
     collector: Arc<Collector>,
-    post: Arc<Post>,
+    mailboxes: Arc<Mailboxes>,
     clocks: Arc<Clocks>,
     /// As of the last look at the clocks.
     time: Timeline,
     clock: Clock,
     pub pipeline: Sturdy,
     pub intervals: Intervals,
-    open: Vec<Interface>,
+    open: Vec<InterfaceHandle>,
     parting: Vec<Parting>,
     /// Packets for other workers.
     outgoing: Vec<Batch>,
@@ -66,27 +66,27 @@ pub struct Member {
     drops_read: Option<Timestamp>,
 }
 
-impl Member {
+impl Worker {
     pub fn new(
         number: usize,
         job: &Arc<Job>,
         collector: &Arc<Collector>,
-        post: &Arc<Post>,
+        mailboxes: &Arc<Mailboxes>,
         clocks: &Arc<Clocks>,
     ) -> Self {
         Self {
             number,
             job: job.clone(),
             collector: collector.clone(),
-            post: post.clone(),
+            mailboxes: mailboxes.clone(),
             clocks: clocks.clone(),
             time: clocks.look(&job.shared),
             clock: Clock::default(),
-            pipeline: Sturdy::new(Pipeline::new(job.pipeline.share(post.workers())), &job.shared),
+            pipeline: Sturdy::new(Pipeline::new(job.pipeline.share(mailboxes.workers())), &job.shared),
             intervals: Intervals::new(job.interval),
             open: Vec::new(),
             parting: Vec::new(),
-            outgoing: (0..post.workers()).map(|_| Batch::default()).collect(),
+            outgoing: (0..mailboxes.workers()).map(|_| Batch::default()).collect(),
             ahead: Batch::default(),
             failed: Vec::new(),
             drops_read: None,
@@ -107,13 +107,13 @@ impl Member {
 
     /// Captures until the end. When this worker ends, for whatever reason, all do.
     pub fn run(mut self) -> Result<(), Error> {
-        let _leaving = Leaving { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
+        let _guard = ExitGuard { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
         let result = self.going_on(Self::capture);
         let (end, until) = self.end();
         let result = result.and_then(|result| {
             result?;
-            self.going_on(|member| member.drain(until))?;
-            self.going_on(|member| member.finish_at(end))
+            self.going_on(|worker| worker.drain(until))?;
+            self.going_on(|worker| worker.finish_at(end))
         });
         // Where it failed, there is one left.
         self.close_last(end);
@@ -136,28 +136,28 @@ impl Member {
     /// Captures until the bell rings, or time is over.
     fn capture(&mut self) -> Result<(), Error> {
         loop {
-            self.read_mail();
+            self.read_messages();
             let is_busy = self.take_packets();
             self.keep_time();
             self.report_failures();
             let pause = if is_busy { Duration::ZERO } else { self.pause() };
             let parting = self.parting.iter().filter(|parting| !parting.has_failed).map(|parting| &parting.interface);
             let handles = self.open.iter().chain(parting).map(AsFd::as_fd);
-            let sources: Vec<_> = handles.chain([self.post.news(self.number)]).collect();
+            let sources: Vec<_> = handles.chain([self.mailboxes.news(self.number)]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? || self.job.is_over() {
                 return Ok(());
             }
         }
     }
 
-    fn read_mail(&mut self) {
-        for mail in self.post.take(self.number) {
-            match mail {
-                Mail::Packets(mut batch) => {
+    fn read_messages(&mut self) {
+        for message in self.mailboxes.take(self.number) {
+            match message {
+                Message::Packets(mut batch) => {
                     batch.play(&mut self.pipeline, |_, _, _| {});
-                    self.post.give_back(batch);
+                    self.mailboxes.give_back(batch);
                 }
-                Mail::Add(interface, state, since) => {
+                Message::Add(interface, state, since) => {
                     let since = since.map(|since| {
                         let since = self.place(since);
                         self.time.label(since)
@@ -166,19 +166,19 @@ impl Member {
                     self.pipeline.set_watched_since(interface.id, since);
                     self.open.push(interface);
                 }
-                Mail::Replace(opening, interface, turn) => {
+                Message::Replace(opening, interface, turn) => {
                     self.part(opening, turn);
                     self.open.push(interface);
                 }
-                Mail::Lose(id, opening, name, until) => {
+                Message::Lose(id, opening, name, until) => {
                     self.part(opening, until);
                     if id != InterfaceId::OTHER {
                         self.pipeline.set_interface(id, &name, InterfaceState::Down);
                     }
                 }
-                Mail::Down(id, name) => self.pipeline.set_interface(id, &name, InterfaceState::Down),
-                // These are for the scout.
-                Mail::Failed(..) | Mail::Spent(_) => {}
+                Message::Down(id, name) => self.pipeline.set_interface(id, &name, InterfaceState::Down),
+                // These are for the watcher.
+                Message::Failed(..) | Message::Spent(_) => {}
             }
         }
     }
@@ -205,7 +205,7 @@ impl Member {
         is_busy || is_parting_busy
     }
 
-    fn take_from(&mut self, open: &mut [Interface], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
+    fn take_from(&mut self, open: &mut [InterfaceHandle], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
         let (mut is_busy, time) = (false, self.time);
         for interface in open {
             let is_before = |stamp, steady| time.is_before(stamp, steady);
@@ -228,7 +228,7 @@ impl Member {
         is_busy
     }
 
-    /// Handles that are given up and have nothing more go to the scout, which closes them.
+    /// Handles that are given up and have nothing more go to the watcher, which closes them.
     fn let_go(&mut self) {
         let now = Instant::now();
         let (over, parting): (Vec<_>, Vec<_>) =
@@ -236,7 +236,7 @@ impl Member {
         self.parting = parting;
         for Parting { mut interface, .. } in over {
             self.add_drops(&mut interface);
-            self.post.send_scout(Mail::Spent(interface));
+            self.mailboxes.send_watcher(Message::Spent(interface));
         }
     }
 
@@ -268,7 +268,7 @@ impl Member {
         let looks_ahead = !ahead.is_empty() || pipeline.has_many();
         if let Some(now) = clock.follow(packet.ts) {
             if looks_ahead {
-                ahead.note(Event::Tick(now));
+                ahead.note(BatchEvent::Tick(now));
             } else {
                 pipeline.tick(now);
             }
@@ -300,19 +300,19 @@ impl Member {
 
     fn hand_over(&mut self, to: usize) {
         if !self.outgoing[to].is_empty() {
-            let dropped = self.post.send_packets(to, &mut self.outgoing[to]);
+            let dropped = self.mailboxes.send_packets(to, &mut self.outgoing[to]);
             self.pipeline.add_drops(dropped, 0);
         }
     }
 
-    /// The scout decides what becomes of an interface; until then the kernel shares it among the other handles.
+    /// The watcher decides what becomes of an interface; until then the kernel shares it among the other handles.
     fn report_failures(&mut self) {
         for (opening, reason) in std::mem::take(&mut self.failed) {
             if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
                 let interface = self.open.remove(at);
                 self.parting.push(Parting { interface, until: Instant::now() + SETTLING, has_failed: true });
             }
-            self.post.send_scout(Mail::Failed(opening, reason));
+            self.mailboxes.send_watcher(Message::Failed(opening, reason));
         }
     }
 
@@ -362,7 +362,7 @@ impl Member {
         self.open = open;
     }
 
-    fn add_drops(&mut self, interface: &mut Interface) {
+    fn add_drops(&mut self, interface: &mut InterfaceHandle) {
         let (kernel, device) = interface.take_drops();
         // Each handle has drops of its own; what the interface dropped all of them tell.
         self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
@@ -403,8 +403,8 @@ impl Member {
         std::thread::sleep(SETTLING);
         let deadline = Instant::now() + DRAINING;
         while self.take_packets_that(|packet| packet.ts <= until) && Instant::now() < deadline {}
-        self.post.wait_for_all(DRAINING);
-        self.read_mail();
+        self.mailboxes.wait_for_all(DRAINING);
+        self.read_messages();
         self.read_drops();
         let mut parting = std::mem::take(&mut self.parting);
         parting.iter_mut().for_each(|parting| self.add_drops(&mut parting.interface));
@@ -441,13 +441,13 @@ fn until_several_end(interval: i64) -> i64 {
 }
 
 /// A worker ends, even by a panic: nobody waits for its part any more, and the others end too.
-struct Leaving {
+struct ExitGuard {
     number: usize,
     job: Arc<Job>,
     collector: Arc<Collector>,
 }
 
-impl Drop for Leaving {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
         self.collector.finish(self.number, &self.job.shared.queue);
         self.job.shared.bell.ring();
@@ -455,5 +455,5 @@ impl Drop for Leaving {
 }
 
 #[cfg(test)]
-#[path = "member_tests.rs"]
+#[path = "worker_tests.rs"]
 mod tests;

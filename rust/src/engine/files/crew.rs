@@ -1,18 +1,19 @@
 //! Several workers for the packets of files, each in a thread of its own.
 //!
-//! Whoever runs short of work reads a block and deals its packets to all. The dealer does what needs to see every packet:
-//! the clock, fragments, tunnels. Then it knows the connection, and each connection has one worker. So any number of
-//! workers counts the same, and none waits while there is something to do.
+//! A worker that runs short of work reads a block and distributes its packets to all workers. The distributor does what needs
+//! to see every packet: the clock, fragments, tunnels. Then the connection of a packet is known, and each connection has one
+//! worker. So any number of workers counts the same, and no worker waits while there is something to do.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::batch::{Batch, Event};
-use super::collector::Collector;
-use super::files::{Reading, Workers};
-use super::sturdy::{Patience, Sturdy};
-use super::{Shared, lock, worker_of};
+use super::super::batch::{Batch, BatchEvent, worker_of};
+use super::super::collector::Collector;
+use super::super::job::Shared;
+use super::super::lock::lock;
+use super::super::sturdy::{Patience, Sturdy};
+use super::reading::{Reading, Workers};
 use crate::capture::Error;
 use crate::capture::file::{Lease, Missing};
 use crate::pipeline::clock::Clock;
@@ -26,61 +27,65 @@ use crate::pipeline::{Pipeline, Settings};
 /// something to do.
 const FEW: usize = 2;
 
-/// What waits for a worker; bounded by the blocks that there are.
+/// The batches that wait for a worker; bounded by the blocks that there are.
 #[derive(Debug, Default)]
-struct Lane {
+struct WorkQueue {
     waiting: VecDeque<Batch>,
     /// Batches that were worked off, to be filled again.
     empty: Vec<Batch>,
 }
 
-/// What all workers look at.
-struct Hall<'a> {
-    lanes: Vec<Lane>,
-    /// Where one of them at a time reads; nobody has it there now.
-    desk: Option<Box<Desk<'a>>>,
-    /// Nobody reads any more.
+/// What the workers share, behind a lock.
+struct CrewState<'a> {
+    /// One for each worker.
+    queues: Vec<WorkQueue>,
+    /// What reads, while no worker is reading with it.
+    producer: Option<Box<Producer<'a>>>,
+    /// Nothing is read any more.
     is_over: bool,
     failure: Option<Error>,
-    /// The interval that was open when the desk was given back last.
+    /// The interval that was open when the producer was given back last.
     interval: Option<(Timestamp, Timestamp)>,
+    /// Workers that wait for work.
     sleepers: usize,
 }
 
-/// A reader of blocks.
-struct Desk<'a> {
+/// Reads blocks and fills batches with their packets. One worker at a time has it.
+struct Producer<'a> {
     reading: Reading<'a>,
-    dealer: Dealer,
+    distributor: Distributor,
     patience: Patience,
 }
 
-impl Desk<'_> {
-    /// Reads on. A packet that makes the dealer panic is passed over, once.
+impl Producer<'_> {
+    /// Reads on. A packet that makes the distributor panic is passed over, once.
     fn read(&mut self, may_wait: bool) -> Result<bool, Error> {
-        let Self { reading, dealer, patience } = self;
-        catch_unwind(AssertUnwindSafe(|| reading.read_some(dealer, may_wait))).unwrap_or_else(|panic| {
-            dealer.intake.restart();
-            dealer.hands[0].note(Event::Missing(Missing { unread: 1, ..Missing::default() }));
+        let Self { reading, distributor, patience } = self;
+        catch_unwind(AssertUnwindSafe(|| reading.read_some(distributor, may_wait))).unwrap_or_else(|panic| {
+            distributor.intake.restart();
+            distributor.batches[0].note(BatchEvent::Missing(Missing { unread: 1, ..Missing::default() }));
             patience.bear(&panic).map(|()| true)
         })
     }
 }
 
-impl<'a> Hall<'a> {
-    /// The desk, when it is free and a worker with so many batches waiting had better read.
-    fn take_desk(&mut self, waiting: usize) -> Option<Box<Desk<'a>>> {
-        self.desk.take_if(|desk| waiting == 0 || waiting < FEW && desk.reading.is_ready())
+impl<'a> CrewState<'a> {
+    /// The producer, if it is free and a worker with so many batches waiting is to read.
+    fn take_producer(&mut self, waiting: usize) -> Option<Box<Producer<'a>>> {
+        self.producer.take_if(|producer| waiting == 0 || waiting < FEW && producer.reading.is_ready())
     }
 
-    /// Takes the desk back, and what was read there.
-    fn give_back(&mut self, mut desk: Box<Desk<'a>>, goes_on: Result<bool, Error>) {
-        for (hand, lane) in desk.dealer.hands.iter_mut().zip(&mut self.lanes).filter(|(hand, _)| !hand.is_empty()) {
-            let next = lane.empty.pop().unwrap_or_default();
-            lane.waiting.push_back(std::mem::replace(hand, next));
+    /// Takes the producer back, and passes on the batches that it filled.
+    fn give_back(&mut self, mut producer: Box<Producer<'a>>, goes_on: Result<bool, Error>) {
+        for (batch, queue) in
+            producer.distributor.batches.iter_mut().zip(&mut self.queues).filter(|(batch, _)| !batch.is_empty())
+        {
+            let next = queue.empty.pop().unwrap_or_default();
+            queue.waiting.push_back(std::mem::replace(batch, next));
         }
-        self.interval = desk.reading.intervals.open();
+        self.interval = producer.reading.intervals.open();
         match goes_on {
-            Ok(true) if !self.is_over => self.desk = Some(desk),
+            Ok(true) if !self.is_over => self.producer = Some(producer),
             Ok(_) => self.is_over = true,
             Err(error) => (self.is_over, self.failure) = (true, Some(error)),
         }
@@ -92,18 +97,19 @@ pub struct Crew<'a> {
     shared: &'a Arc<Shared>,
     settings: &'a Settings,
     count: usize,
-    hall: Mutex<Hall<'a>>,
+    state: Mutex<CrewState<'a>>,
     news: Condvar,
 }
 
 impl<'a> Crew<'a> {
     /// A crew of `count`.
     pub fn new(reading: Reading<'a>, settings: &'a Settings, count: usize, shared: &'a Arc<Shared>) -> Self {
-        let (dealer, patience) = (Dealer::new(settings, count), Patience::new(shared));
-        let desk = Some(Box::new(Desk { reading, dealer, patience }));
-        let lanes = (0..count).map(|_| Lane::default()).collect();
-        let hall = Mutex::new(Hall { lanes, desk, is_over: false, failure: None, interval: None, sleepers: 0 });
-        Self { shared, settings, count, hall, news: Condvar::new() }
+        let (distributor, patience) = (Distributor::new(settings, count), Patience::new(shared));
+        let producer = Some(Box::new(Producer { reading, distributor, patience }));
+        let queues = (0..count).map(|_| WorkQueue::default()).collect();
+        let state =
+            Mutex::new(CrewState { queues, producer, is_over: false, failure: None, interval: None, sleepers: 0 });
+        Self { shared, settings, count, state, news: Condvar::new() }
     }
 
     /// Works until all is read, the first worker in this thread.
@@ -111,9 +117,9 @@ impl<'a> Crew<'a> {
         let queue = &self.shared.queue;
         std::thread::scope(|scope| {
             let worker = |number| {
-                let (crew, leaving) = (&self, Leaving { crew: &self, number });
+                let (crew, guard) = (&self, ExitGuard { crew: &self, number });
                 move || {
-                    let _leaving = leaving;
+                    let _guard = guard;
                     crew.work(number, |part| collector.deliver(number, part, queue));
                 }
             };
@@ -129,11 +135,11 @@ impl<'a> Crew<'a> {
             threads.into_iter().for_each(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
             Ok::<(), Error>(())
         })?;
-        self.hall.into_inner().unwrap_or_else(PoisonError::into_inner).failure.map_or(Ok(()), Err)
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).failure.map_or(Ok(()), Err)
     }
 
     fn work(&self, number: usize, deliver: impl Fn(Snapshot)) {
-        // The dealer has done that for all.
+        // The distributor has done that for all.
         let pipeline = Pipeline::new(Settings { nat: None, ..self.settings.share(self.count) });
         let mut pipeline = Sturdy::new(pipeline, self.shared);
         while let Some(mut batch) = self.next(number) {
@@ -143,24 +149,24 @@ impl<'a> Crew<'a> {
                 // The loop goes on: the batches that wait for this worker are counted as unread, interval by interval.
                 self.fail(error);
             }
-            lock(&self.hall).lanes[number].empty.push(batch);
+            lock(&self.state).queues[number].empty.push(batch);
         }
         self.leave_open(&mut pipeline, deliver);
     }
 
     /// Nobody reads any more, for this reason.
     fn fail(&self, error: Error) {
-        let mut hall = lock(&self.hall);
-        (hall.is_over, hall.desk) = (true, None);
-        hall.failure.get_or_insert(error);
-        self.wake(&hall);
+        let mut state = lock(&self.state);
+        (state.is_over, state.producer) = (true, None);
+        state.failure.get_or_insert(error);
+        self.wake(&state);
     }
 
     /// After a failure the interval that is open ends where it is: what it has counted is told.
     fn leave_open(&self, pipeline: &mut Pipeline, deliver: impl Fn(Snapshot)) {
-        let hall = lock(&self.hall);
-        let interval = hall.interval.filter(|_| hall.failure.is_some());
-        drop(hall);
+        let state = lock(&self.state);
+        let interval = state.interval.filter(|_| state.failure.is_some());
+        drop(state);
         if let Some((start, end)) = interval {
             deliver(pipeline.close(start, end));
         }
@@ -168,125 +174,125 @@ impl<'a> Crew<'a> {
 
     /// What a worker does next; it may have to read it. `None` at the end.
     fn next(&self, number: usize) -> Option<Batch> {
-        let mut hall = lock(&self.hall);
+        let mut state = lock(&self.state);
         loop {
-            let waiting = hall.lanes[number].waiting.len();
-            if let Some(mut desk) = hall.take_desk(waiting) {
-                drop(hall);
-                let goes_on = desk.read(waiting == 0);
-                hall = lock(&self.hall);
-                hall.give_back(desk, goes_on);
-                self.wake(&hall);
-            } else if let Some(batch) = hall.lanes[number].waiting.pop_front() {
+            let waiting = state.queues[number].waiting.len();
+            if let Some(mut producer) = state.take_producer(waiting) {
+                drop(state);
+                let goes_on = producer.read(waiting == 0);
+                state = lock(&self.state);
+                state.give_back(producer, goes_on);
+                self.wake(&state);
+            } else if let Some(batch) = state.queues[number].waiting.pop_front() {
                 return Some(batch);
-            } else if hall.is_over {
+            } else if state.is_over {
                 return None;
             } else {
-                hall.sleepers += 1;
-                hall = self.news.wait(hall).unwrap_or_else(PoisonError::into_inner);
-                hall.sleepers -= 1;
+                state.sleepers += 1;
+                state = self.news.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.sleepers -= 1;
             }
         }
     }
 
-    fn wake(&self, hall: &Hall<'_>) {
-        if hall.sleepers > 0 {
+    fn wake(&self, state: &CrewState<'_>) {
+        if state.sleepers > 0 {
             self.news.notify_all();
         }
     }
 }
 
 /// A worker is gone, even by a panic: nobody reads for it any more, and what waits for it gives back its blocks.
-struct Leaving<'c, 'a> {
+struct ExitGuard<'c, 'a> {
     crew: &'c Crew<'a>,
     number: usize,
 }
 
-impl Drop for Leaving<'_, '_> {
+impl Drop for ExitGuard<'_, '_> {
     fn drop(&mut self) {
-        let mut hall = lock(&self.crew.hall);
-        hall.is_over = true;
-        hall.desk = None;
-        hall.lanes[self.number] = Lane::default();
-        self.crew.wake(&hall);
+        let mut state = lock(&self.crew.state);
+        state.is_over = true;
+        state.producer = None;
+        state.queues[self.number] = WorkQueue::default();
+        self.crew.wake(&state);
     }
 }
 
-/// Deals packets to the workers.
-struct Dealer {
+/// Distributes packets to the workers.
+struct Distributor {
     clock: Clock,
     intake: Intake,
     /// What each worker gets of what is read.
-    hands: Vec<Batch>,
+    batches: Vec<Batch>,
 }
 
-impl Dealer {
+impl Distributor {
     fn new(settings: &Settings, count: usize) -> Self {
         let intake = Intake::new(settings.defragment, settings.tunnels, settings.nat.clone());
-        let hands = (0..count).map(|_| Batch::default()).collect();
-        Self { clock: Clock::default(), intake, hands }
+        let batches = (0..count).map(|_| Batch::default()).collect();
+        Self { clock: Clock::default(), intake, batches }
     }
 
     /// Fragments are put together here, tunnels looked into and translations undone, to know whose connection it is.
     #[cold]
     fn push_other(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         let arrival = self.intake.read(packet);
-        let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.hands.len()));
+        let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.batches.len()));
         if arrival.is_assembled {
-            self.hands[worker].push(&arrival);
+            self.batches[worker].push(&arrival);
         } else {
-            self.hands[worker].refer(packet, block, at);
+            self.batches[worker].refer(packet, block, at);
         }
     }
 
-    fn tell_all(&mut self, event: impl Fn() -> Event) {
-        self.hands.iter_mut().for_each(|hand| hand.note(event()));
+    fn tell_all(&mut self, event: impl Fn() -> BatchEvent) {
+        self.batches.iter_mut().for_each(|batch| batch.note(event()));
     }
 }
 
-impl Workers for Dealer {
+impl Workers for Distributor {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
         self.intake.add_interface(id);
-        self.tell_all(|| Event::Interface(id, name.to_owned(), InterfaceState::Up));
+        self.tell_all(|| BatchEvent::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
     fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if let Some(now) = self.clock.follow(packet.ts) {
-            self.tell_all(|| Event::Tick(now));
+            self.tell_all(|| BatchEvent::Tick(now));
         }
         match decode::folded(packet) {
             Some(ends) if self.intake.is_simple() => {
-                let worker = worker_of(ends, self.hands.len());
-                self.hands[worker].refer(packet, block, at);
+                let worker = worker_of(ends, self.batches.len());
+                self.batches[worker].refer(packet, block, at);
             }
             _ => self.push_other(packet, block, at),
         }
     }
 
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
-        self.hands[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len, link_type));
+        self.batches[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len, link_type));
     }
 
     fn lose(&mut self, missing: Missing) {
-        self.hands[0].note(Event::Missing(missing));
+        self.batches[0].note(BatchEvent::Missing(missing));
     }
 
     fn tick(&mut self, now: Timestamp) {
         self.clock.set(now);
-        self.tell_all(|| Event::Tick(now));
+        self.tell_all(|| BatchEvent::Tick(now));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
         let lost = self.intake.take_dropped();
-        self.hands[0].note(Event::Incomplete(lost));
-        self.tell_all(|| Event::Close(start, end));
+        self.batches[0].note(BatchEvent::Incomplete(lost));
+        self.tell_all(|| BatchEvent::Close(start, end));
     }
 
-    /// The hands are given to the workers when the desk is given back.
+    /// The batches are given to the workers when the producer is given back.
     fn work(&mut self) {}
 
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {
-        self.tell_all(|| Event::Finish);
+        self.tell_all(|| BatchEvent::Finish);
         if let Some((start, end)) = interval {
             self.close(start, end);
         }

@@ -6,13 +6,14 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::super::{Job, Level, Opened, lock};
+use super::super::job::{Job, Level, Opened};
+use super::super::lock::lock;
+use super::mailboxes::{Mailboxes, Message};
 use super::numbers::Numbers;
-use super::post::{Mail, Post};
 use super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};
 use crate::capture::interfaces::{self, Info, Selection};
 use crate::capture::links::Links;
-use crate::capture::live::{self, Interface, Settings};
+use crate::capture::live::{self, CaptureSettings, InterfaceHandle};
 use crate::capture::wait::wait;
 use crate::capture::{BUFFER_BUDGET, Error, clocks, traffic};
 use crate::pipeline::packet::InterfaceId;
@@ -51,11 +52,11 @@ struct Wanted {
 }
 
 /// Knows which interfaces there are.
-pub struct Scout {
+pub struct Watcher {
     job: Arc<Job>,
-    post: Arc<Post>,
+    mailboxes: Arc<Mailboxes>,
     selection: Selection,
-    settings: Settings,
+    settings: CaptureSettings,
     numbers: Numbers,
     /// Names that could not be opened: said once.
     refused: Vec<String>,
@@ -71,11 +72,11 @@ pub struct Scout {
     links: Option<Links>,
 }
 
-impl Scout {
-    pub fn new(job: Arc<Job>, post: Arc<Post>, selection: Selection, settings: Settings) -> Self {
+impl Watcher {
+    pub fn new(job: Arc<Job>, mailboxes: Arc<Mailboxes>, selection: Selection, settings: CaptureSettings) -> Self {
         Self {
             job,
-            post,
+            mailboxes,
             selection,
             settings,
             numbers: Numbers::default(),
@@ -104,14 +105,14 @@ impl Scout {
         loop {
             let pause = self.next_scan.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
             let news = self.links.iter().map(AsFd::as_fd);
-            let sources: Vec<_> = news.chain([self.post.news_of_scout()]).collect();
+            let sources: Vec<_> = news.chain([self.mailboxes.news_of_watcher()]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? {
                 return Ok(());
             }
             if self.links.as_ref().is_some_and(Links::hush) {
                 self.next_scan = self.next_scan.min(Instant::now() + LEAST_PAUSE);
             }
-            self.read_mail();
+            self.read_messages();
             if Instant::now() >= self.next_scan {
                 let is_busy = self.rescan();
                 self.next_scan = Instant::now() + if is_busy { TURN } else { RESCAN };
@@ -166,7 +167,7 @@ impl Scout {
                 let since = (state == InterfaceState::New).then(|| clocks::read().wall);
                 for (to, handle) in handles.into_iter().enumerate() {
                     let state = if to == 0 { state } else { InterfaceState::Up };
-                    self.post.send(to, Mail::Add(handle, state, since));
+                    self.mailboxes.send(to, Message::Add(handle, state, since));
                 }
                 let weight = self.passed.get(&name).copied().unwrap_or_default();
                 self.open.push(Watched { name: name.clone(), id, opening, buffer, weight });
@@ -221,14 +222,14 @@ impl Scout {
     }
 
     /// Opens interfaces, several at once; when the capture is closed meanwhile, none more.
-    fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<Interface>, Error>)> {
+    fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<InterfaceHandle>, Error>)> {
         let count = wanted.len();
         let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
         let work = || {
             while let Some(next) = { lock(&todo).next() }.filter(|_| !self.job.shared.bell.is_rung()) {
                 let Wanted { name, id, opening, buffer } = &next;
                 let size = u32::try_from(*buffer).unwrap_or(u32::MAX);
-                let result = Interface::open(name, *id, *opening, self.job.workers, size, &self.settings);
+                let result = InterfaceHandle::open(name, *id, *opening, self.job.workers, size, &self.settings);
                 lock(&done).push((next, result));
             }
         };
@@ -255,17 +256,17 @@ impl Scout {
         *lock(&self.job.shared.names) = self.open.iter().map(|open| open.name.clone()).collect();
     }
 
-    fn read_mail(&mut self) {
+    fn read_messages(&mut self) {
         let mut spent = Vec::new();
-        for mail in self.post.take_of_scout() {
-            match mail {
-                Mail::Failed(opening, reason) => {
+        for message in self.mailboxes.take_of_watcher() {
+            match message {
+                Message::Failed(opening, reason) => {
                     // Another worker may tell of one that is given up, or open again, already.
                     if let Some(at) = self.open.iter().position(|open| open.opening == opening) {
                         self.lose(at, &reason);
                     }
                 }
-                Mail::Spent(handle) => spent.push(handle),
+                Message::Spent(handle) => spent.push(handle),
                 _ => {}
             }
         }
@@ -293,7 +294,7 @@ impl Scout {
         // Who asked for an interface by name is told again and again that it is down.
         for name in self.selection.exact().filter(|name| !self.open.iter().any(|open| open.name == **name)) {
             if let Some(id) = self.numbers.find(name) {
-                self.post.send(0, Mail::Down(id, name.clone()));
+                self.mailboxes.send(0, Message::Down(id, name.clone()));
             }
         }
         self.publish_names();
@@ -338,7 +339,7 @@ impl Scout {
         let Watched { name, id, .. } = &self.open[at];
         let size = u32::try_from(buffer).unwrap_or(u32::MAX);
         // One that went away meanwhile is told of by the handles it has.
-        let opened = Interface::open(name, *id, self.openings, self.job.workers, size, &self.settings);
+        let opened = InterfaceHandle::open(name, *id, self.openings, self.job.workers, size, &self.settings);
         let Ok(handles) = opened else { return false };
         let turn = clocks::read().steady;
         let open = &mut self.open[at];
@@ -347,7 +348,7 @@ impl Scout {
         let before = std::mem::replace(&mut open.opening, self.openings);
         for (to, mut handle) in handles.into_iter().enumerate() {
             handle.begin_at(turn);
-            self.post.send(to, Mail::Replace(before, handle, turn));
+            self.mailboxes.send(to, Message::Replace(before, handle, turn));
         }
         true
     }
@@ -356,7 +357,7 @@ impl Scout {
         let Watched { name, id, opening, buffer, .. } = self.open.remove(at);
         self.spent += buffer;
         let until = clocks::read().steady;
-        self.post.send_all(|| Mail::Lose(id, opening, name.clone(), until));
+        self.mailboxes.send_all(|| Message::Lose(id, opening, name.clone(), until));
         self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
         self.publish_names();
     }

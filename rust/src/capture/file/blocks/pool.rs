@@ -43,7 +43,7 @@ pub enum Stock {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PoolState {
     /// The last to come back is the first to be filled again, since a cache still has it.
     empty: Vec<Vec<u8>>,
     made: usize,
@@ -62,19 +62,19 @@ struct State {
 
 /// All blocks of a file.
 #[derive(Debug)]
-pub struct Depot {
-    state: Mutex<State>,
+pub struct BlockPool {
+    state: Mutex<PoolState>,
     came_back: Condvar,
     /// Never more blocks than this.
     most: usize,
 }
 
-impl Depot {
+impl BlockPool {
     pub fn new(most: usize) -> Self {
         Self { state: Mutex::default(), came_back: Condvar::new(), most }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -99,7 +99,7 @@ impl Depot {
         }
     }
 
-    fn may_fill(&self, state: &State) -> bool {
+    fn may_fill(&self, state: &PoolState) -> bool {
         state.large == 0 && (!state.empty.is_empty() || state.made < self.most)
     }
 
@@ -139,7 +139,7 @@ impl Depot {
         }
     }
 
-    fn wake_reader(&self, state: &mut State) {
+    fn wake_reader(&self, state: &mut PoolState) {
         if std::mem::take(&mut state.reader_sleeps) {
             self.came_back.notify_one();
         }
@@ -231,7 +231,7 @@ impl Depot {
         if is_large(&bytes) {
             self.lock().large += 1;
         }
-        Lease { bytes, depot: self.clone() }
+        Lease { bytes, pool: self.clone() }
     }
 }
 
@@ -244,7 +244,7 @@ fn is_large(bytes: &[u8]) -> bool {
 #[derive(Debug)]
 pub struct Lease {
     bytes: Vec<u8>,
-    depot: Arc<Depot>,
+    pool: Arc<BlockPool>,
 }
 
 impl Lease {
@@ -264,7 +264,7 @@ impl Deref for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        self.depot.give_back(std::mem::take(&mut self.bytes));
+        self.pool.give_back(std::mem::take(&mut self.bytes));
     }
 }
 
@@ -276,19 +276,19 @@ mod tests {
     const SOON: Duration = Duration::from_millis(50);
 
     /// Asks for a block in another thread.
-    fn ask(depot: &Arc<Depot>) -> std::sync::mpsc::Receiver<Option<Vec<u8>>> {
+    fn ask(pool: &Arc<BlockPool>) -> std::sync::mpsc::Receiver<Option<Vec<u8>>> {
         let (answer, answered) = std::sync::mpsc::channel();
-        let depot = depot.clone();
-        std::thread::spawn(move || answer.send(depot.empty()));
+        let pool = pool.clone();
+        std::thread::spawn(move || answer.send(pool.empty()));
         answered
     }
 
     #[test]
     fn there_are_never_more_blocks_than_promised_and_the_last_user_gives_one_back() {
-        let depot = Arc::new(Depot::new(2));
-        let [first, second] = [(); 2].map(|()| Arc::new(depot.lend(depot.empty().unwrap())));
+        let pool = Arc::new(BlockPool::new(2));
+        let [first, second] = [(); 2].map(|()| Arc::new(pool.lend(pool.empty().unwrap())));
         let other_user = second.clone();
-        let third = ask(&depot);
+        let third = ask(&pool);
         drop(second);
         assert!(third.recv_timeout(SOON).is_err(), "somebody still looks at it");
         drop(other_user);
@@ -298,32 +298,32 @@ mod tests {
 
     #[test]
     fn while_a_record_larger_than_a_block_is_lent_out_nothing_is_read() {
-        let depot = Arc::new(Depot::new(2));
-        let large = depot.lend(vec![1; 2 * BLOCK_SIZE]);
-        let next = ask(&depot);
+        let pool = Arc::new(BlockPool::new(2));
+        let large = pool.lend(vec![1; 2 * BLOCK_SIZE]);
+        let next = ask(&pool);
         assert!(next.recv_timeout(SOON).is_err());
-        depot.put(Ok(Some(Block { bytes: Vec::new(), end: HEADROOM })));
-        assert!(!depot.has_empty() && !depot.has_full(), "its user would wait for itself");
+        pool.put(Ok(Some(Block { bytes: Vec::new(), end: HEADROOM })));
+        assert!(!pool.has_empty() && !pool.has_full(), "its user would wait for itself");
         drop(large);
-        assert!(depot.has_full() && next.recv().unwrap().is_some());
+        assert!(pool.has_full() && next.recv().unwrap().is_some());
     }
 
     #[test]
     fn a_block_is_to_be_had_until_all_are_lent_out() {
-        let depot = Depot::new(1);
-        assert!(depot.has_empty() && !depot.has_full());
-        let held = depot.empty().unwrap();
-        assert!(!depot.has_empty());
-        depot.give_back(held);
-        assert!(depot.has_empty());
+        let pool = BlockPool::new(1);
+        assert!(pool.has_empty() && !pool.has_full());
+        let held = pool.empty().unwrap();
+        assert!(!pool.has_empty());
+        pool.give_back(held);
+        assert!(pool.has_empty());
     }
 
     #[test]
     fn who_reads_is_told_that_nobody_wants_more() {
-        let depot = Arc::new(Depot::new(1));
-        let held = depot.empty();
-        let next = ask(&depot);
-        depot.abandon();
+        let pool = Arc::new(BlockPool::new(1));
+        let held = pool.empty();
+        let next = ask(&pool);
+        pool.abandon();
         assert!(held.is_some() && next.recv().unwrap().is_none());
     }
 }

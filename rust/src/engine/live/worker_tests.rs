@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use super::super::super::job::{Level, Shared};
+use super::super::super::lock::lock;
 use super::super::super::queue::{Next, Overflow, Queue};
-use super::super::super::{Level, Shared, lock};
 use super::*;
-use crate::capture::clocks::Reading;
+use crate::capture::clocks::ClockReading;
 use crate::capture::wait::Bell;
 use crate::pipeline::packet::{InterfaceId, SECOND};
 use crate::pipeline::snapshot::Snapshot;
@@ -25,7 +26,7 @@ struct Machine {
     passed: Arc<AtomicI64>,
     set_by: Arc<AtomicI64>,
     job: Arc<Job>,
-    members: Vec<Member>,
+    workers: Vec<Worker>,
     /// A connection per number, and how much of it was sent.
     talks: Vec<(Forge, usize)>,
     got: Vec<Snapshot>,
@@ -41,7 +42,7 @@ impl Machine {
         let (passes, is_set) = (passed.clone(), set_by.clone());
         let clocks = Arc::new(Clocks::new(move || {
             let steady = passes.load(Ordering::Relaxed);
-            Reading { steady: 77 * SECOND + steady, wall: Timestamp(is_set.load(Ordering::Relaxed) + steady) }
+            ClockReading { steady: 77 * SECOND + steady, wall: Timestamp(is_set.load(Ordering::Relaxed) + steady) }
         }));
         let (queue, log, names) = (Queue::default(), Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names });
@@ -49,13 +50,13 @@ impl Machine {
         let pipeline = crate::pipeline::Settings { aggregate, ..Default::default() };
         let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, timeout: None, began: OnceLock::new() });
         let collector = Arc::new(Collector::new(workers, Overflow::Merge));
-        let post = Arc::new(Post::new(workers).unwrap());
-        let mut members: Vec<_> =
-            (0..workers).map(|number| Member::new(number, &job, &collector, &post, &clocks)).collect();
-        let start = members[0].now();
-        members.iter_mut().for_each(|member| member.begin(start));
+        let mailboxes = Arc::new(Mailboxes::new(workers).unwrap());
+        let mut workers: Vec<_> =
+            (0..workers).map(|number| Worker::new(number, &job, &collector, &mailboxes, &clocks)).collect();
+        let start = workers[0].now();
+        workers.iter_mut().for_each(|worker| worker.begin(start));
         let talk = |number: u16| (Forge::new(Wire { client_port: 40_000 + number, ..Wire::default() }), 0);
-        Self { passed, set_by, job, members, talks: (0..8).map(talk).collect(), got: Vec::new() }
+        Self { passed, set_by, job, workers, talks: (0..8).map(talk).collect(), got: Vec::new() }
     }
 
     /// The wall clock is set.
@@ -70,10 +71,10 @@ impl Machine {
     /// Time passes, and the workers do what they do when no packet comes.
     fn pass(&mut self, nanos: i64) {
         self.passed.fetch_add(nanos, Ordering::Relaxed);
-        for member in &mut self.members {
-            member.take_packets();
-            member.read_mail();
-            member.keep_time();
+        for worker in &mut self.workers {
+            worker.take_packets();
+            worker.read_messages();
+            worker.keep_time();
         }
         self.collect();
     }
@@ -86,9 +87,9 @@ impl Machine {
 
     /// The capture ends.
     fn finish(&mut self) {
-        for member in &mut self.members {
-            let end = member.now();
-            member.finish_at(end);
+        for worker in &mut self.workers {
+            let end = worker.now();
+            worker.finish_at(end);
         }
         self.collect();
     }
@@ -108,7 +109,7 @@ impl Machine {
         for (ts, data) in frames {
             let (interface, link_type) = (InterfaceId(0), crate::pipeline::packet::LinkType::Ethernet);
             let wire_len = data.len() as u32;
-            self.members[0].push(&Packet { ts: *ts, wire_len, interface, link_type, data });
+            self.workers[0].push(&Packet { ts: *ts, wire_len, interface, link_type, data });
         }
     }
 
@@ -231,10 +232,10 @@ fn a_worker_goes_on_after_one_panic_with_all_it_had_counted_and_ends_after_the_s
     let meets = |machine: &mut Machine, number: usize| {
         let fault = machine.say(number, 0, FAULT);
         let mut frames = fault.into_iter();
-        machine.members[0].going_on(|member| {
+        machine.workers[0].going_on(|worker| {
             for (ts, data) in frames.by_ref() {
                 let (interface, link_type) = (InterfaceId(0), crate::pipeline::packet::LinkType::Ethernet);
-                member.push(&Packet { ts, wire_len: data.len() as u32, interface, link_type, data: &data });
+                worker.push(&Packet { ts, wire_len: data.len() as u32, interface, link_type, data: &data });
             }
         })
     };

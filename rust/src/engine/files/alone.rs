@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::Shared;
-use super::batch::{Batch, Event};
-use super::collector::Collector;
-use super::files::{Reading, Workers};
-use super::sturdy::Sturdy;
+use super::super::batch::{Batch, BatchEvent};
+use super::super::collector::Collector;
+use super::super::job::Shared;
+use super::super::sturdy::Sturdy;
+use super::reading::{Reading, Workers};
 use crate::capture::Error;
 use crate::capture::file::{Lease, Missing};
 use crate::pipeline::Pipeline;
@@ -50,7 +50,7 @@ impl<'a> Alone<'a> {
         }
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: BatchEvent) {
         if self.ahead.is_empty() {
             let (collector, queue) = (self.collector, &self.shared.queue);
             event.happen(&mut self.pipeline, |pipeline, start, end| {
@@ -64,15 +64,15 @@ impl<'a> Alone<'a> {
 
 impl Workers for Alone<'_> {
     fn set_interface(&mut self, id: InterfaceId, name: &str) {
-        self.tell(Event::Interface(id, name.to_owned(), InterfaceState::Up));
+        self.tell(BatchEvent::Interface(id, name.to_owned(), InterfaceState::Up));
     }
 
     fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if let Some(now) = self.clock.follow(packet.ts) {
-            self.tell(Event::Tick(now));
+            self.tell(BatchEvent::Tick(now));
         }
         if self.ahead.is_empty() && !self.pipeline.has_many() {
-            self.pipeline.push_timeless(packet);
+            self.pipeline.push_if(packet, |_| true);
         } else {
             self.ahead.refer(packet, block, at);
         }
@@ -81,23 +81,23 @@ impl Workers for Alone<'_> {
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
         let unknown = Arrival::unknown(Timestamp::default(), interface, wire_len, link_type);
         if self.ahead.is_empty() {
-            self.pipeline.take(&unknown);
+            self.pipeline.push_read([unknown]);
         } else {
             self.ahead.push(&unknown);
         }
     }
 
     fn lose(&mut self, missing: Missing) {
-        self.tell(Event::Missing(missing));
+        self.tell(BatchEvent::Missing(missing));
     }
 
     fn tick(&mut self, now: Timestamp) {
         self.clock.set(now);
-        self.tell(Event::Tick(now));
+        self.tell(BatchEvent::Tick(now));
     }
 
     fn close(&mut self, start: Timestamp, end: Timestamp) {
-        self.tell(Event::Close(start, end));
+        self.tell(BatchEvent::Close(start, end));
     }
 
     fn work(&mut self) {
@@ -108,9 +108,9 @@ impl Workers for Alone<'_> {
     }
 
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {
-        self.tell(Event::Finish);
+        self.tell(BatchEvent::Finish);
         if let Some((start, end)) = interval {
-            self.tell(Event::Close(start, end));
+            self.tell(BatchEvent::Close(start, end));
         }
     }
 }

@@ -1,0 +1,171 @@
+//! What reading a capture file gives: packets, interfaces, what is missing, and how far it came.
+
+use std::io;
+
+use super::unpack::Fault;
+use crate::pipeline::packet::{LinkType, Timestamp};
+
+/// No record is larger: libpcap's largest snapshot length for any link, with room for options.
+pub const MAX_RECORD: usize = 16 << 20;
+
+/// A packet as the file has it.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// When it was captured.
+    pub ts: Timestamp,
+    /// Its length on the wire.
+    pub wire_len: u32,
+    /// Which of [`CaptureFile::interfaces`] it came from.
+    pub interface: u16,
+    /// What was captured of it.
+    pub data: &'a [u8],
+}
+
+/// An interface that the file tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileInterface {
+    /// Its name, if the file knows it.
+    pub name: Option<String>,
+    /// `None` when its frames cannot be decoded.
+    pub link_type: Option<LinkType>,
+    /// `LINKTYPE_` number.
+    pub number: u32,
+    /// Its number in its section.
+    pub place: u32,
+    /// It stands for interfaces that are too many to be told apart.
+    pub is_rest: bool,
+}
+
+/// Packets that were on the link, or are in the file, and are not handed over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Packets of the file that cannot be read.
+    pub unread: u64,
+    /// Packets that the kernel dropped when the file was made.
+    pub kernel_dropped: u64,
+    /// Packets that an interface dropped then.
+    pub interface_dropped: u64,
+    /// The time of one that cannot be read.
+    pub at: Timestamp,
+}
+
+impl Missing {
+    /// Something is.
+    pub fn is_any(&self) -> bool {
+        self.unread > 0 || self.kernel_dropped > 0 || self.interface_dropped > 0
+    }
+
+    /// Adds what else is.
+    pub fn add(&mut self, other: Self) {
+        self.unread = self.unread.saturating_add(other.unread);
+        self.kernel_dropped = self.kernel_dropped.saturating_add(other.kernel_dropped);
+        self.interface_dropped = self.interface_dropped.saturating_add(other.interface_dropped);
+        self.at = if other.is_any() { other.at } else { self.at };
+    }
+}
+
+/// What the file told so far, beside packets.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub interfaces: Vec<FileInterface>,
+    /// Not taken yet.
+    pub missing: Missing,
+    /// The time of a packet that is not all there yet.
+    pub cut: Timestamp,
+}
+
+impl Told {
+    /// A packet of that time cannot be read.
+    #[cold]
+    pub fn lose(&mut self, ts: Timestamp) {
+        self.missing.unread += 1;
+        self.missing.at = ts;
+    }
+}
+
+/// What reading came to.
+#[derive(Debug)]
+pub enum Problem {
+    /// The file ends in the middle of a record.
+    Truncated,
+    /// It is no capture, or not any more.
+    Malformed(String),
+    /// It is compressed and was not read to its end, or is other than what was compressed.
+    Packed(String),
+    /// The system failed to read.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("ends in the middle of a packet; what is before it was read"),
+            Self::Malformed(what) | Self::Packed(what) => f.write_str(what),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Fault>) {
+            return Self::Packed(error.to_string());
+        }
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Truncated } else { Self::Io(error) }
+    }
+}
+
+/// How far one step through the file got.
+#[derive(Clone, Copy)]
+pub enum Step {
+    /// To a packet, here.
+    Packet(Location),
+    /// Past something else.
+    Passed,
+    /// Nowhere: it takes so many bytes from where the input is now.
+    Needs(usize),
+}
+
+/// Whether what was wanted is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It is.
+    Here,
+    /// Not yet: a pipe has to bring it.
+    Pending,
+    /// The file is over.
+    End,
+}
+
+/// A packet in the input's buffer.
+#[derive(Clone, Copy)]
+pub struct Location {
+    pub interface: u16,
+    pub ts: Timestamp,
+    pub wire_len: u32,
+    pub at: usize,
+    pub len: usize,
+}
+
+/// Integers in the byte order of the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Order {
+    pub is_swapped: bool,
+}
+
+impl Order {
+    pub fn u16(self, bytes: &[u8], at: usize) -> u16 {
+        let value = bytes.get(at..at + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]));
+        if self.is_swapped { value.swap_bytes() } else { value }
+    }
+
+    pub fn u32(self, bytes: &[u8], at: usize) -> u32 {
+        let value = bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        if self.is_swapped { value.swap_bytes() } else { value }
+    }
+
+    pub fn u64(self, bytes: &[u8]) -> u64 {
+        let value = bytes.first_chunk().map_or(0, |chunk| u64::from_le_bytes(*chunk));
+        if self.is_swapped { value.swap_bytes() } else { value }
+    }
+}

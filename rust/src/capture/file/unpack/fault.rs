@@ -1,0 +1,80 @@
+//! What a part of a packed source gives, and what can be wrong with it.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+/// What is wrong with a packed source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub wrong: Wrong,
+    /// Bytes of the source before the fault, as far as the decoder tells.
+    pub at: u64,
+    /// Bytes that were unpacked before it, all of which were handed over.
+    pub unpacked: u64,
+    /// Further checksums that are wrong.
+    pub more: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrong {
+    /// The source ends within a part.
+    Cut,
+    /// A part cannot be decoded any further, for this reason.
+    Damaged(String),
+    /// The checksum or the length of a part, unpacked from this byte on, is another.
+    Checksum(u64),
+    /// Neither a part nor padding.
+    Foreign,
+}
+
+impl Fault {
+    pub fn error(self) -> io::Error {
+        let kind = if self.wrong == Wrong::Cut { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData };
+        io::Error::new(kind, self)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wrong, at, unpacked, more } = self;
+        match wrong {
+            Wrong::Cut => write!(
+                f,
+                "ends after {at} bytes in the middle of compressed data; the {unpacked} bytes unpacked before were read"
+            ),
+            Wrong::Damaged(reason) => write!(
+                f,
+                "cannot be decompressed from about byte {at} on ({reason}); the {unpacked} bytes unpacked before were read"
+            ),
+            Wrong::Checksum(start) => write!(
+                f,
+                "has a wrong checksum: what was read from bytes {start} to {unpacked}, unpacked, may be wrong"
+            ),
+            Wrong::Foreign => write!(f, "has something that is not compressed from byte {at} on, which was not read"),
+        }?;
+        if *more > 0 { write!(f, "; {more} checksums before are wrong too") } else { Ok(()) }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// Why a part gives no more bytes.
+pub enum Stop {
+    /// The source failed.
+    Source(io::Error),
+    Wrong(Wrong),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == ErrorKind::UnexpectedEof { Self::Wrong(Wrong::Cut) } else { Self::Source(error) }
+    }
+}
+
+/// What a part gave.
+pub enum Gave {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// It is over; true if its checksum and its length are right.
+    End(bool),
+}
