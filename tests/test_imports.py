@@ -11,8 +11,8 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core", "missing"},
-    {"pace", "given", "outlet", "safe_file"},
-    {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
+    {"pace", "given", "options", "outlet", "safe_file"},
+    {"monitor", "alerts", "format", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},

@@ -17,6 +17,7 @@ from netmon.config import ConfigError
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
+from netmon.options import capture_settings
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
@@ -363,27 +364,16 @@ def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool,
 
 
 def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
+    given = capture_settings(settings)
+    given["filter"] = settings.filter or default_filter
+    given["connections"] = settings.connections or on_screen
     return Monitor(
         settings.interfaces,
         read=settings.read,
         speed=settings.speed if settings.read and not on_screen else None,
         interval=settings.interval,
         timeout=timeout,
-        filter=settings.filter or default_filter,
         exclude_interfaces=settings.exclude_interfaces,
-        section_depth=settings.section_depth,
-        client_from=settings.client_from,
-        trusted_proxies=settings.trusted_proxies,
-        client_ipv6_prefix=settings.client_ipv6_prefix,
-        snaplen=settings.snaplen,
-        buffer_size=settings.buffer_size,
-        promiscuous=settings.promiscuous,
         exchanges=settings.requests or on_screen,
-        connections=settings.connections or on_screen,
-        decode_tunnels=settings.decode_tunnels,
-        count_copies=settings.count_copies,
-        response_timeout=settings.response_timeout,
-        workers=settings.workers,
-        user_agents=settings.user_agents,
-        redact=settings.redact,
+        **given,
     )
