@@ -3,6 +3,7 @@
 import asyncio
 import csv
 from contextlib import contextmanager
+from typing import get_args
 
 import pytest
 from drawing import busy
@@ -10,7 +11,7 @@ from fakes import snapshot
 from netmon.display import export, themes
 from netmon.display.app import Display
 from netmon.display.control import clicked, undrawn
-from netmon.display.keys import KEYS, Key
+from netmon.display.keys import KEYS, Command, Key
 from netmon.display.view import Page, Panel, View
 from netmon.frames import Frames
 from prompt_toolkit.application import create_app_session
@@ -116,6 +117,17 @@ def test_the_window_and_the_totals_are_asked_of_where_frames_come_from():
     view = pressed("w", "w", frames=frames, controls=made)
     assert (view.frame.window_length, view.frame.window.hits) == (float("inf"), 30)
     assert pressed("c", frames=frames, controls=made).frame.window.hits == 0
+
+
+def test_the_screen_does_every_command_that_a_key_may_ask_for():
+    with no_terminal():
+        assert set(Display().commands) == set(get_args(Command))
+
+
+def test_without_a_file_to_play_these_keys_do_nothing():
+    told = []
+    assert at(pressed(".", "<", ">", "0", "j", on_failure=told.append), Panel.HOSTS) == "b"
+    assert told == []
 
 
 def test_without_controls_these_keys_do_nothing():

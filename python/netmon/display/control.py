@@ -160,7 +160,7 @@ def bindings(display: Display) -> KeyBindings:
 def _handler(display: Display, key: Key) -> Any:
     def handle(_event: KeyPressEvent) -> None:
         if isinstance(key.action, str):
-            display.commands.get(key.action, lambda: None)()
+            display.commands[key.action]()
         else:
             display.press(key.action)
 

@@ -1,13 +1,14 @@
 """The keys: one table, from which the bindings, the help page and the footer are made.
 
-An action makes a new view of the old one. What needs the terminal, the capture or a file is a word instead, and left to
-the application (`app.Display.commands`).
+An action makes a new view of the old one. What needs the terminal, the capture or a file is a `Command` instead, and
+left to the application (`app.Display.commands`). Names of keys and of commands are types, so a name that is mistyped is
+an error of the type checker and of a test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from netmon.display import moves
 from netmon.display.moves import FAR, PAGE
@@ -18,17 +19,28 @@ LEAP = 10
 
 Action = Callable[[View], View]
 
+Command: TypeAlias = Literal[
+    "quit", "suspend", "pause", "window", "clear", "export", "mouse", "step", "back", "forward", "rewind"
+]
+"""What the application does, since it needs more than a view."""
+
+KeyName: TypeAlias = Literal[
+    "1", "2", "3", "4", "5", "6", "7", "0", "G", "N", "S", "a", "c", "e", "g", "h", "i", "j", "k", "m", "n", "o", "p",
+    "q", "r", "s", "w", " ", "/", ".", "<", ">", "?", "up", "down", "left", "right", "pageup", "pagedown", "home",
+    "end", "tab", "s-tab", "enter", "escape", "backspace", "f1", "c-c", "c-u", "c-z",
+]  # fmt: skip
+"""The keys as prompt_toolkit names them."""
 
 VIEW = "view: "
 """How the meaning of a key of a view begins."""
 
 
 class Key(NamedTuple):
-    """`names` are prompt_toolkit's, any of them; `shown` is how the help calls them; `action` may be a word."""
+    """Any key of `names` does `action`, which may be the name of a command; `shown` is what the help calls the keys."""
 
-    names: tuple[str, ...]
+    names: tuple[KeyName, ...]
     shown: str
-    action: Action | str
+    action: Action | Command
     meaning: str
 
 
@@ -36,14 +48,15 @@ def _move(by: int) -> Action:
     return lambda view: moves.moved(view, by)
 
 
-def _view(number: int) -> Key:
-    return Key(
-        (str(number),), str(number), lambda view: moves.to_view(view, number), f"view: {VIEWS[number - 1].value}"
-    )
+NUMBERS: tuple[KeyName, ...] = ("1", "2", "3", "4", "5", "6", "7")
+
+
+def _view(name: KeyName, number: int) -> Key:
+    return Key((name,), name, lambda view: moves.to_view(view, number), f"{VIEW}{VIEWS[number - 1].value}")
 
 
 KEYS = (
-    *(_view(number) for number in range(1, len(VIEWS) + 1)),
+    *(_view(name, number) for number, name in enumerate(NUMBERS, 1)),
     Key(("up", "k"), "Up k", _move(-1), "one row up"),
     Key(("down", "j"), "Down j", _move(+1), "one row down"),
     Key(("pageup",), "PgUp", _move(-PAGE), "ten rows up"),
