@@ -165,7 +165,7 @@ def test_the_table_is_exported_as_it_is_sorted_and_filtered(tmp_path, monkeypatc
     name, rows = table(["2", "/", "s", "h", "o", "p", "\r"], tmp_path, monkeypatch)
     assert name.startswith("netmon-all-sections-2026")
     assert [row["section"] for row in rows] == ["/checkout", "/cart", "/", "/items"]
-    assert float(rows[0]["p95"]) == pytest.approx(0.126, rel=0.03)
+    assert float(rows[0]["latency_p95"]) == pytest.approx(0.126, rel=0.03)
     assert int(rows[0]["hits"]) == 100
 
 
@@ -177,9 +177,12 @@ def test_an_export_never_overwrites(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "titles"),
     [
-        ("5", ["method", "host", "section", "path", "client", "server", "interface", "user_agent", "status", "answer"]),
-        ("6", ["state", "at", "metric", "value", "threshold", "lasted", "times"]),
-        ("3", ["name", "bits", "packets", "HTTP", "bytes"]),
+        (
+            "5",
+            ["method", "host", "section", "path", "client", "server", "interface", "user_agent", "status", "latency"],
+        ),
+        ("6", ["state", "at", "metric", "value", "threshold", "duration", "times"]),
+        ("3", ["name", "packets", "http_bytes", "bytes"]),
     ],
 )
 def test_every_view_can_be_exported(keys, titles, tmp_path, monkeypatch):

@@ -232,7 +232,7 @@ def test_every_figure_fits_its_column_however_large():
     statuses = {str(status): 9_999_999 for status in (200, 301, 404, 503)}
     large = snapshot(0, hosts=[host | {"tcp": health, "statuses": statuses, "latency": scene.spread([(900, 99_999)])}])
     frame = Frames().push(large)
-    for table in (columns.HOST, columns.HOST_QUALITY):
+    for table in (columns.HOST, columns.QUALITY):
         for title, [_, shown] in zip(table, columns.cells(frame.window.hosts[0], table, frame, UNICODE), strict=True):
             assert UNICODE.dots not in shown, title.title
 

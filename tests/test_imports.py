@@ -11,6 +11,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core", "missing"},
+    {"measures"},
     {"pace", "given", "options", "outlet", "safe_file"},
     {"monitor", "alerts", "format", "console", "demo", "tail"},
     {"flapping"},

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
 from netmon.flapping import Flapping
+from netmon.measures import measure
 from netmon.tail import Tail
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ POINTS = 480
 EXACT = 1e-6
 """Times are multiples of the interval in floats."""
 
+
+_LOST = measure("lost")
 
 LATE = 100
 """Interfaces remembered that came up later: containers come and go."""
@@ -73,7 +76,7 @@ class Tally(NamedTuple):
             start=(self.start or snapshot.start) + left_out,
             end=max(self.end, snapshot.end),
             packets=self.packets + capture.received,
-            lost=self.lost + capture.kernel_dropped + capture.interface_dropped + capture.unread,
+            lost=self.lost + int(_LOST.value(snapshot) or 0),
             truncated=self.truncated + capture.truncated,
             truncated_heads=self.truncated_heads + capture.truncated_heads,
             undecoded=_sum(self.undecoded, capture.undecoded),

@@ -12,6 +12,7 @@ from netmon.display import canvas
 from netmon.display.header import state
 from netmon.display.rows import client_of, host_of
 from netmon.display.specs import methods, protocols, statuses
+from netmon.measures import measure
 from netmon.tail import MEMORY, NEWEST
 
 if TYPE_CHECKING:
@@ -75,11 +76,9 @@ def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:
 def _times(view: View, row: Client | Host | Section, width: int) -> Line:
     seconds = (view.frame.seconds if view.frame else 0) or 1.0
     figures = [(fmt.rate(row.requests / seconds), "req/s")]
-    figures += [
-        (fmt.latency(row.latency.quantile(q)), word) for word, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-    ]
+    figures += [(fmt.latency(measure(f"latency.{word}").value(row)), word) for word in ("p50", "p95", "p99")]
     figures.append((fmt.latency(row.latency.max), "slowest"))
-    figures.append((fmt.scaled(row.request_bytes + row.response_bytes, "B"), "in all"))
+    figures.append((fmt.scaled(measure("message_bytes").value(row) or 0, "B"), "in all"))
     items: list[Line] = [[("class:strong", f"  {figure}"), ("class:dim", f" {word} ")] for figure, word in figures]
     return canvas.whole(items, width)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netmon import format as fmt
 from netmon.display import canvas
 from netmon.display.columns import status_style
+from netmon.measures import measure
 
 if TYPE_CHECKING:
     from netmon._core import Exchange
@@ -153,7 +154,7 @@ def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
     host = view.frame.window.host(exchange.host) if view.frame else None
     section = host.section(exchange.section) if host else None
     if section is not None and section.latency.count > 1:
-        p50, p95 = (fmt.latency(section.latency.quantile(q)) for q in (0.5, 0.95))
+        p50, p95 = (fmt.latency(measure(f"latency.{word}").value(section)) for word in ("p50", "p95"))
         path = fmt.shorten(fmt.sanitize(exchange.section), SHOWN, view.glyphs.dots)
         usual: list[Line] = [
             [("class:dim", f"  usual here: p50 {p50}  p95 {p95}")],

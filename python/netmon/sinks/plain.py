@@ -12,6 +12,7 @@ from netmon import format as fmt
 from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Snapshot
 from netmon.absence import reasons
+from netmon.measures import MEASURES, measure
 from netmon.pace import is_silent
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SECTIONS = 5
 
 CLIENTS = 3
 """Clients on one line; the rest is counted there."""
+
+_HTTP_BITS, _P50, _P95 = measure("http_bits"), measure("latency.p50"), measure("latency.p95")
 
 RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
@@ -113,13 +116,13 @@ def requests_text(window: Snapshot) -> str:
 
 def gauge_text(gauge: Gauge) -> str:
     rule, word = gauge.rule, "ALERT" if gauge.alert else "OK"
-    metric = "hits (requests + responses)" if rule.metric == "hits" else rule.metric
+    metric = next(iter(MEASURES[rule.metric].explained), rule.metric)
     return f"{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}"
 
 
 def interface_text(interface: Interface, seconds: float) -> str:
     """HTTP bits on the wire: per second, and in the window."""
-    bits = interface.http_bytes * 8
+    bits = _HTTP_BITS.value(interface) or 0
     name = fmt.source(interface.name)
     state = "" if interface.state == "up" else f" {interface.state}"
     rate = fmt.scaled(bits / seconds if seconds else 0, "bit/s")
@@ -131,7 +134,7 @@ def host_text(host: Host) -> str:
     if host.statuses:
         parts.append(f" statuses {fmt.tops(host.statuses)}")
     if host.latency.count:
-        p50, p95 = (fmt.latency(host.latency.quantile(q)) for q in (0.5, 0.95))
+        p50, p95 = (fmt.latency(quantile.value(host)) for quantile in (_P50, _P95))
         parts.append(f" p50 {p50}  p95 {p95}")
     return "  ".join(parts)
 
