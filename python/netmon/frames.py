@@ -18,6 +18,7 @@ from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
 from netmon.flapping import Flapping
 from netmon.measures import measure
+from netmon.pace import EXACT
 from netmon.tail import Tail
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ SHORTEST = 0.25
 POINTS = 480
 """Points at the most: twice as many as there are of the shortest; a clock that was set back forgets none."""
 
-EXACT = 1e-6
-"""Times are multiples of the interval in floats."""
-
+LOGGED_ALERTS = 1000
+"""Alerts that a log on a screen keeps; older ones are in the outputs."""
 
 _LOST = measure("lost")
 

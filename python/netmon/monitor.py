@@ -42,7 +42,7 @@ class Source(Protocol):
     def log(self) -> list[tuple[str, str]]: ...
 
 
-class _Spelt:
+class _SpelledSignature:
     """The signature of `Monitor` with each capture setting by its name, where ``help`` would say ``**settings``."""
 
     def __get__(self, _monitor: Monitor | None, kind: type[Monitor]) -> Signature:
@@ -86,7 +86,7 @@ class Monitor:
     same. Each snapshot comes once, so a second call raises RuntimeError.
     """
 
-    __signature__ = _Spelt()
+    __signature__ = _SpelledSignature()
 
     def __init__(
         self,

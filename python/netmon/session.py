@@ -19,6 +19,7 @@ from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
 from netmon.options import capture_settings
 from netmon.outlet import Outlet, Patience, TextOutlet
+from netmon.pace import EXACT
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
 
@@ -300,7 +301,7 @@ class Session:
             return False
         tally = self.frame.tally
         recovered = self._until_recovery and tally.recovered > 0
-        return recovered or at - tally.start >= self._length - 1e-6
+        return recovered or at - tally.start >= self._length - EXACT
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -318,11 +319,11 @@ class Session:
         finally:
             self._monitor.close()
             with ExitStack() as closing:
-                closing.callback(self._last_words, quiet)
+                closing.callback(self._write_summary, quiet)
                 for sink in self.sinks:
                     closing.callback(sink.close)
 
-    def _last_words(self, quiet: bool) -> None:
+    def _write_summary(self, quiet: bool) -> None:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)

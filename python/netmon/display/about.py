@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon.display import canvas
-from netmon.display.header import state
+from netmon.display.header import interface_state
 from netmon.display.rows import client_of, host_of
 from netmon.display.specs import methods, protocols, statuses
 from netmon.measures import measure
@@ -62,7 +62,9 @@ def about_interface(view: View, width: int, height: int) -> list[Line]:
         return [[*title, ("class:dim", "   not in this window")]]
     spoken = canvas.joined(protocols(found[0]), width - canvas.width(title) - 12, view.glyphs.between)
     note = canvas.whole([[("class:dim", "  figures of a host count all interfaces")]], width)
-    return [[*title, *state(view, found[0]), ("", "   "), *spoken], _health(found[0].tcp, width), note][:height]
+    return [[*title, *interface_state(view, found[0]), ("", "   "), *spoken], _health(found[0].tcp, width), note][
+        :height
+    ]
 
 
 def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:

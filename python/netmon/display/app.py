@@ -21,7 +21,7 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
 from netmon.display import export
-from netmon.display.control import Canvas, bindings
+from netmon.display.control import Screen, bindings
 from netmon.display.keys import LEAP, Action, Command
 from netmon.display.rows import carried, warm
 from netmon.display.themes import ALL, MONOCHROME, THEMES, UNICODE, Glyphs
@@ -107,7 +107,7 @@ class Display:
         self._asking = asyncio.Lock()
         self._terminal = terminal
         has_colors = colors > MONOCHROME and theme != "none"
-        self._canvas = Canvas(self)
+        self._canvas = Screen(self)
         self._app = _Application(
             terminal,
             self.fail,
@@ -268,14 +268,14 @@ class Display:
         def stop() -> None:
             if self._terminal is not None:
                 self._terminal.drain()
-                self._terminal.lend()
+                self._terminal.restore_line()
             before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does it
             signal.signal(signal.SIGTSTP, before)
 
         if self._app.is_running and self._app.context is not None:
             if self._terminal is not None:
-                self._terminal.hush()
+                self._terminal.stop_mouse()
             self._app.context.copy().run(run_in_terminal, stop)
 
     def _started(self) -> None:

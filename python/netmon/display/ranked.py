@@ -49,9 +49,9 @@ class Rows(NamedTuple):
         found = self.page(max(0, min(number, self.total - 1)), 1) if self.total else ()
         return found[0] if found else None
 
-    def with_guest(self, row: Any, at: int, *, is_quiet: bool) -> Rows:
+    def with_kept_row(self, row: Any, at: int, *, is_quiet: bool) -> Rows:
         """The same with one row more, which comes in at `at`."""
-        at, guest = min(at, self.total), self.key(row)
+        at, selected = min(at, self.total), self.key(row)
 
         def page(offset: int, n: int) -> Sequence[Any]:
             end = offset + n
@@ -63,12 +63,12 @@ class Rows(NamedTuple):
 
         def position(key: Any) -> int | None:
             found = self.position(key)
-            if key == guest:
+            if key == selected:
                 return at
             return found if found is None or found < at else found + 1
 
         return self._replace(
-            total=self.total + 1, page=page, position=position, quiet=guest if is_quiet else self.quiet
+            total=self.total + 1, page=page, position=position, quiet=selected if is_quiet else self.quiet
         )
 
 

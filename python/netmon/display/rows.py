@@ -12,7 +12,7 @@ from netmon._core import Standing
 from netmon.display import matching, ranked
 from netmon.display.ranked import NOTHING, Ordered, Rows, listed
 from netmon.display.specs import SPECS
-from netmon.display.view import PANELS, Last, Page, Panel, Place, Stood, View
+from netmon.display.view import PANELS, EarlierStanding, Last, Page, Panel, Place, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
     if there.position(last.key) is not None or (last.scope, last.pattern) != (_scope(view, panel), view.typed):
         return there
     now = _now(view, panel, last)
-    return there.with_guest(last.row if now is None else now, last.number, is_quiet=now is None)
+    return there.with_kept_row(last.row if now is None else now, last.number, is_quiet=now is None)
 
 
 def _may_stay(view: View, panel: Panel, last: Last) -> bool:
@@ -116,7 +116,7 @@ def carried(view: View, frame: Frame) -> View:
     for panel in PANELS[view.page]:
         rows = rows_of(view, panel)
         if rows.standing is not None:
-            stood[panel] = Stood(rows.standing, shown.snapshot.end, _counted(view, shown, panel))
+            stood[panel] = EarlierStanding(rows.standing, shown.snapshot.end, _counted(view, shown, panel))
         if panel in last and rows.quiet is None and rows.position(last[panel].key) is not None:
             last[panel] = last_of(view, panel) or last[panel]
     return view._replace(stood=stood, last=last)

@@ -13,7 +13,7 @@ from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Snapshot
 from netmon.absence import reasons
 from netmon.measures import MEASURES, measure
-from netmon.pace import is_silent
+from netmon.pace import EXACT, is_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,7 @@ CLIENTS = 3
 
 _HTTP_BITS, _P50, _P95 = measure("http_bits"), measure("latency.p50"), measure("latency.p95")
 
-RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
+RED, GREEN, BOLD, RESET = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 class Plain:
@@ -53,7 +53,7 @@ class Plain:
             self._write([f"Silence:         {fmt.silence(snapshot)}", *map(alert_line, frame.alerts)])
             return
         if not self._held:
-            self._due = snapshot.start + self._window - 1e-6  # ends are multiples of the interval in floats
+            self._due = snapshot.start + self._window - EXACT
         self._held.append(snapshot)
         self._frame = frame
         if snapshot.end >= self._due:
@@ -188,8 +188,8 @@ def _paint(line: str) -> str:
     """The words of alerts in colour, labels in bold; the words stay, so that colour says nothing by itself."""
     for word, color in (("ALERT", RED), ("RECOVERED", GREEN), ("OK", GREEN)):
         if line.startswith(f"{word}  ") or line.endswith(f"  {word}"):
-            return line.replace(word, f"{color}{word}{PLAIN}")
+            return line.replace(word, f"{color}{word}{RESET}")
     if line.startswith("Truncated: "):
-        return f"{RED}{line}{PLAIN}"
+        return f"{RED}{line}{RESET}"
     label, colon, rest = line.partition(": ")
-    return f"{BOLD}{label}:{PLAIN} {rest}" if colon and not line.startswith((" ", "netmon")) else line
+    return f"{BOLD}{label}:{RESET} {rest}" if colon and not line.startswith((" ", "netmon")) else line
