@@ -100,7 +100,6 @@ class _Watch:
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._measure = MEASURES[rule.metric]
         self._counts: deque[tuple[int, int]] = deque()  # (end, count), oldest first, counts above 0 only
         self._sum = 0
         self._now = 0
@@ -122,7 +121,7 @@ class _Watch:
         start, end = _micros(snapshot.start), _micros(snapshot.end)
         if end > start:
             self._interval = min(self._interval or end - start, end - start)
-        count = int(self._measure.value(snapshot) or 0)
+        count = int(MEASURES[self._rule.metric].value(snapshot) or 0)
         events = self._pass_gap(until=start if count else end)  # an empty snapshot may stand for many intervals
         self._now = max(self._now, end)  # packet time may jump backwards; what was decided stays
         self._forget()
