@@ -65,6 +65,20 @@ def test_every_public_method_has_a_docstring(kind):
             assert inspect.getdoc(member), name
 
 
+def test_a_kind_of_monitor_has_the_signature_of_its_own():
+    class Of(Monitor):
+        def __init__(self, name, snaplen=96):
+            super().__init__(name, snaplen=snaplen)
+
+    class With(Monitor):
+        def __init__(self, name, *, snaplen=96, **settings):
+            super().__init__(name, snaplen=snaplen, **settings)
+
+    assert str(inspect.signature(Of)) == "(name, snaplen=96)"
+    assert {"name", "snaplen", "workers"} <= set(inspect.signature(With).parameters)
+    assert inspect.signature(With).parameters["snaplen"].default == 96
+
+
 def test_help_shows_nothing_private():
     text = pydoc.plain(pydoc.render_doc(Monitor))
     assert "_engine" not in text

@@ -49,12 +49,15 @@ class _SpelledSignature:
         from inspect import Parameter, signature  # noqa: PLC0415  only a person who asks for help needs it
 
         short = signature(kind.__init__)
-        _self, *own, _settings = short.parameters.values()
-        spelt = [
+        _self, *given = short.parameters.values()
+        own = {each.name: each for each in given if each.kind is not Parameter.VAR_KEYWORD}
+        passed_on = get_type_hints(CaptureSettings) if len(own) < len(given) else {}
+        spelled = [
             Parameter(name, Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=kind_of_value)
-            for name, kind_of_value in get_type_hints(CaptureSettings).items()
+            for name, kind_of_value in passed_on.items()
+            if name not in own
         ]
-        return short.replace(parameters=[*own, *spelt])
+        return short.replace(parameters=[*own.values(), *spelled])
 
 
 class Monitor:
