@@ -31,9 +31,6 @@ KeyName: TypeAlias = Literal[
 ]  # fmt: skip
 """The keys as prompt_toolkit names them."""
 
-VIEW = "view: "
-"""How the meaning of a key of a view begins."""
-
 
 class Key(NamedTuple):
     """Any key of `names` does `action`, which may be the name of a command; `shown` is what the help calls the keys."""
@@ -42,6 +39,8 @@ class Key(NamedTuple):
     shown: str
     action: Action | Command
     meaning: str
+    page: Page | None = None
+    """The view that it goes to."""
 
 
 def _move(by: int) -> Action:
@@ -52,7 +51,8 @@ NUMBERS: tuple[KeyName, ...] = ("1", "2", "3", "4", "5", "6", "7")
 
 
 def _view(name: KeyName, number: int) -> Key:
-    return Key((name,), name, lambda view: moves.to_view(view, number), f"{VIEW}{VIEWS[number - 1].value}")
+    page = VIEWS[number - 1]
+    return Key((name,), name, lambda view: moves.to_view(view, number), f"view: {page.value}", page)
 
 
 KEYS = (
@@ -110,10 +110,15 @@ ORDERING = (
 PLAYING = ((".", "step"), ("<", "back"), (">", "on"), ("0", "start"))
 """The keys that matter while a file is played, behind that of the pause."""
 
-FIRST = (("?", "help"), ("q", "quit"))
-"""The keys that are named on every page, as (key, word); ``arrows`` is drawn with what the terminal has."""
+ARROWS = "arrows"
+"""The keys that move, which are drawn with what the terminal has."""
 
-LAST = (("Tab", "panel"), ("o", "sort"), ("r", "reverse"), ("w", "window"), ("p", "pause"), ("e", "export"))
+FIRST = (("?", "help"), ("q", "quit"))
+"""The keys that are named on every page, as (key, word)."""
+
+PAUSE, RESUME = ("p", "pause"), ("p", "play")
+
+LAST = (("Tab", "panel"), ("o", "sort"), ("r", "reverse"), ("w", "window"), PAUSE, ("e", "export"))
 INSIDE = (("Esc", "back"),)
 
 OF_PAGE = {
@@ -128,6 +133,6 @@ OF_PAGE = {
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
     Page.CLIENT: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
-    Page.EXCHANGE: (*INSIDE, ("arrows", "other requests"), *LAST[1:]),
+    Page.EXCHANGE: (*INSIDE, (ARROWS, "other requests"), *LAST[1:]),
 }
 """The keys that matter on a page, most useful first."""

@@ -52,7 +52,7 @@ def _on(view: View, panel: Panel, last: Last) -> View:
     view = view.with_last(panel, last)
     if dependent := SPECS[panel].dependent:
         view = view.with_selected(dependent, None)
-    if view.page is Page.EXCHANGE:
+    if view.place.exchange is not None:
         view = view._replace(place=view.place._replace(exchange=last.row))
     return view
 
@@ -112,7 +112,7 @@ def _client(_view: View, row: Any) -> Place:
 
 
 def _exchange(view: View, row: Any) -> Place | None:
-    is_there = view.page is Page.EXCHANGE
+    is_there = view.place.exchange is not None
     return None if is_there else Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
 
 

@@ -81,6 +81,9 @@ ABOUT_CLIENT = "about client"
 AIR = "air"
 """Blank lines between parts; no part itself."""
 
+MAIN_PARTS: Mapping[Page, str] = {Page.EXCHANGE: TIMELINE}
+"""What a page is about, where that is not the table that has the focus."""
+
 MAIN = "main"
 """Among steps: the table that has the focus, or what a page is about."""
 
