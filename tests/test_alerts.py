@@ -143,6 +143,14 @@ def test_a_rule_that_cannot_be_is_refused(wrong):
         Rule()._replace(**wrong)
 
 
+def test_a_policy_that_was_pickled_goes_on_where_it_was():
+    policy = AlertPolicy([FIVE])
+    policy.update(snapshot(100, hits=3))
+    twin = pickle.loads(pickle.dumps(policy))
+    for each in (policy, twin):
+        assert [alert.value for alert in each.update(snapshot(101, hits=2))] == [5]
+
+
 def test_rules_are_values():
     rule = Rule(5, 3)
     assert rule == Rule(threshold=5, span=3, metric="hits") != Rule(5, 4)

@@ -2,12 +2,17 @@
 
 import getpass
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from netmon import CaptureError, FilterError, SourceError, __version__, advice, cli, config
+from netmon.options import OPTIONS
+from netmon.reading import KINDS
+from netmon.sinks import outputs
 
 
 @pytest.fixture
@@ -354,3 +359,9 @@ def test_a_name_that_is_no_text_is_told_byte_by_byte(arguments, code, message, t
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     assert cli.main(["--no-config", *arguments]) == code
     assert capsys.readouterr().err == message
+
+
+def test_the_help_names_every_file_that_can_be_written_and_every_format_is_one():
+    (help_of_output,) = (option.help for option in OPTIONS if option.name == "output")
+    assert re.findall(r"\.\w+", help_of_output) == list(outputs.FILES)
+    assert set(get_args(KINDS["format"])) == {"auto", "plain", *outputs.FORMATS}

@@ -1,13 +1,27 @@
 """Settings: what each source gives, which one wins, and how errors name the place they come from."""
 
+import inspect
 import os
 import pwd
 import tomllib
 from math import inf
+from types import UnionType
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
+from msgspec import Meta
 from netmon import Monitor, cli, config
-from netmon.options import OPTIONS, ClientFrom, Duration, Settings, Size, Speed
+from netmon._core import Engine
+from netmon.options import (
+    OPTIONS,
+    CaptureSettings,
+    ClientFrom,
+    Duration,
+    Settings,
+    Size,
+    Speed,
+    capture_settings,
+)
 
 
 @pytest.mark.parametrize(
@@ -247,27 +261,59 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - spelt})) == names - spelt
 
 
+KEYWORDS = {name: each.default for name, each in inspect.signature(Monitor).parameters.items()}
+"""What ``help`` and an editor say that `Monitor` takes, with the defaults."""
+
+OF_ENGINE = {name for name in inspect.signature(Engine).parameters if name != "names"}
+"""What the engine takes; `names` are those of files that have none."""
+
+
 def test_capture_settings_are_keywords_of_monitor():
-    keywords = Monitor.__init__.__kwdefaults__ | {"interfaces": None}
-    assert {option.name for option in OPTIONS if option.group == "capture"} <= set(keywords)
+    assert {option.name for option in OPTIONS if option.group == "capture"} <= set(KEYWORDS)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "interval",
-        "section_depth",
-        "client_from",
-        "trusted_proxies",
-        "client_ipv6_prefix",
-        "snaplen",
-        "buffer_size",
-        "promiscuous",
-        "timeout",
-    ],
-)
+def test_monitor_takes_what_the_engine_takes_and_the_speed_of_a_file():
+    assert set(KEYWORDS) == OF_ENGINE | {"speed"}
+
+
+def test_every_keyword_of_monitor_but_that_of_exchanges_is_a_setting():
+    """The command asks for exchanges with ``--requests`` and for its screen."""
+    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges"}
+
+
+@pytest.mark.parametrize("name", sorted(CaptureSettings.__annotations__))
+def test_the_type_of_a_capture_setting_is_that_of_the_table(name):
+    def kinds(hint):
+        parts = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+        return {part if get_origin(part) else next(kind for kind in part.__mro__ if kind in PLAIN) for part in parts}
+
+    assert kinds(get_type_hints(CaptureSettings)[name]) == kinds(get_type_hints(Settings, localns={"Meta": Meta})[name])
+
+
+PLAIN = (bool, int, float, str, type(None))
+"""What a type of the table is to somebody who calls `Monitor`."""
+
+
+@pytest.mark.parametrize("name", sorted(set(KEYWORDS) & set(Settings._fields) - {"read", "interfaces"}))
 def test_defaults_of_the_command_are_those_of_monitor(name):
-    assert getattr(Settings(), name) == Monitor.__init__.__kwdefaults__[name]
+    assert getattr(Settings(), name) == KEYWORDS[name]
+
+
+@pytest.mark.parametrize("name", sorted(OF_ENGINE - {"read", "interfaces", "exclude_interfaces"}))
+def test_defaults_of_monitor_are_those_of_the_engine(name):
+    assert inspect.signature(Engine).parameters[name].default in (KEYWORDS[name], ...)
+
+
+def test_a_keyword_that_is_no_setting_is_refused_by_its_name():
+    with pytest.raises(TypeError, match=r"Monitor\(\) got an unexpected keyword argument 'snaplength'"):
+        Monitor(snaplength=100)
+    with pytest.raises(TypeError, match="'names'"):
+        Monitor(names={})
+
+
+def test_the_capture_gets_each_setting_as_it_was_set():
+    changed = {name: object() for name in CaptureSettings.__annotations__}
+    assert capture_settings(Settings(**changed)) == changed
 
 
 def test_the_usual_file_is_where_xdg_says():

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 from contextlib import contextmanager
+from typing import get_args
 
 import pytest
 from drawing import busy
@@ -10,7 +11,7 @@ from fakes import snapshot
 from netmon.display import export, themes
 from netmon.display.app import Display
 from netmon.display.control import clicked, undrawn
-from netmon.display.keys import KEYS, Key
+from netmon.display.keys import KEYS, Command, Key
 from netmon.display.view import Page, Panel, View
 from netmon.frames import Frames
 from prompt_toolkit.application import create_app_session
@@ -118,6 +119,17 @@ def test_the_window_and_the_totals_are_asked_of_where_frames_come_from():
     assert pressed("c", frames=frames, controls=made).frame.window.hits == 0
 
 
+def test_the_screen_does_every_command_that_a_key_may_ask_for():
+    with no_terminal():
+        assert set(Display().commands) == set(get_args(Command))
+
+
+def test_without_a_file_to_play_these_keys_do_nothing():
+    told = []
+    assert at(pressed(".", "<", ">", "0", "j", on_failure=told.append), Panel.HOSTS) == "b"
+    assert told == []
+
+
 def test_without_controls_these_keys_do_nothing():
     assert pressed("w", "c").frame.window.host_count == 3
 
@@ -153,7 +165,7 @@ def test_the_table_is_exported_as_it_is_sorted_and_filtered(tmp_path, monkeypatc
     name, rows = table(["2", "/", "s", "h", "o", "p", "\r"], tmp_path, monkeypatch)
     assert name.startswith("netmon-all-sections-2026")
     assert [row["section"] for row in rows] == ["/checkout", "/cart", "/", "/items"]
-    assert float(rows[0]["p95"]) == pytest.approx(0.126, rel=0.03)
+    assert float(rows[0]["latency_p95"]) == pytest.approx(0.126, rel=0.03)
     assert int(rows[0]["hits"]) == 100
 
 
@@ -165,9 +177,12 @@ def test_an_export_never_overwrites(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "titles"),
     [
-        ("5", ["method", "host", "section", "path", "client", "server", "interface", "user_agent", "status", "answer"]),
-        ("6", ["state", "at", "metric", "value", "threshold", "lasted", "times"]),
-        ("3", ["name", "bits", "packets", "HTTP", "bytes"]),
+        (
+            "5",
+            ["method", "host", "section", "path", "client", "server", "interface", "user_agent", "status", "latency"],
+        ),
+        ("6", ["state", "at", "metric", "value", "threshold", "duration", "times"]),
+        ("3", ["name", "packets", "http_bytes", "bytes"]),
     ],
 )
 def test_every_view_can_be_exported(keys, titles, tmp_path, monkeypatch):

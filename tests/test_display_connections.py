@@ -153,13 +153,13 @@ def test_the_list_is_exported_with_its_words_and_figures():
     told = list(csv.DictReader(io.StringIO(document(view, LIST))))
     assert list(told[0]) == [
         *("client", "server", "host", "protocol", "interface", "state", "opened"),
-        *("age", "RTT", "resent", "bytes", "to server", "to client", "requests", "segments"),
+        *("age", "rtt", "retransmitted", "bytes_to_server", "bytes_to_client", "requests", "segments"),
     ]
     assert len(told) == len(rows(view))
     for line, row in zip(told, rows(view), strict=True):
         assert (line["client"], line["state"], float(line["age"])) == (row.client, row.state, row.age)
         assert line["opened"] == ("" if row.opened is None else str(row.opened))
-        assert int(line["resent"]) == row.retransmitted
+        assert int(line["retransmitted"]) == row.retransmitted
     assert all("\x1b" not in value for line in told for value in line.values())
 
 

@@ -1,5 +1,7 @@
 """The panels as tables: a view or a value in, lines of text out."""
 
+from typing import get_args
+
 import pytest
 import scene
 from drawing import QUIET, SEALED, Exchange, busy, text, view_of, with_exchange
@@ -7,12 +9,15 @@ from fakes import snapshot
 from netmon import Rule
 from netmon.display import about, absent, canvas, charts, columns, header, specs, tables, timeline
 from netmon.display.help import help_page
-from netmon.display.keys import FIRST, KEYS, OF_PAGE, TYPING
+from netmon.display.keyboard import presses
+from netmon.display.keys import FIRST, KEYS, OF_PAGE, ORDERING, PLAYING, TYPING, Command, KeyName
 from netmon.display.layout import screen
 from netmon.display.rows import rows_of
 from netmon.display.themes import ASCII, UNICODE
 from netmon.display.view import Page, Panel, Sort, View
 from netmon.frames import Frames
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.keys import KEY_ALIASES
 
 
 @pytest.mark.parametrize(
@@ -227,7 +232,7 @@ def test_every_figure_fits_its_column_however_large():
     statuses = {str(status): 9_999_999 for status in (200, 301, 404, 503)}
     large = snapshot(0, hosts=[host | {"tcp": health, "statuses": statuses, "latency": scene.spread([(900, 99_999)])}])
     frame = Frames().push(large)
-    for table in (columns.HOST, columns.HOST_QUALITY):
+    for table in (columns.HOST, columns.QUALITY):
         for title, [_, shown] in zip(table, columns.cells(frame.window.hosts[0], table, frame, UNICODE), strict=True):
             assert UNICODE.dots not in shown, title.title
 
@@ -300,12 +305,29 @@ def test_the_help_page_and_the_footer_are_made_from_the_table_of_keys():
         assert key.shown in shown
         assert key.meaning.removeprefix("view: ") in shown
     known = {word for key in KEYS for word in key.shown.split()} | {"arrows", "1-7"}
-    assert {key for hints in [*OF_PAGE.values(), FIRST] for key, _ in hints} <= known
+    assert {key for hints in [*OF_PAGE.values(), FIRST, PLAYING] for key, _ in hints} <= known
     assert set(OF_PAGE) == set(Page)
 
 
+@pytest.mark.parametrize("name", sorted({name for key in (*KEYS, *TYPING, *ORDERING) for name in key.names}))
+def test_every_key_that_is_bound_has_a_known_name_that_some_terminal_can_send(name):
+    assert name in get_args(KeyName)
+    real = KEY_ALIASES.get(name, name)
+    sent = [text for text, key in ANSI_SEQUENCES.items() if key == real] or [name]
+    assert [press.key for press in presses(sent[:1])] == [real]
+
+
+def test_every_name_of_a_key_is_bound():
+    assert set(get_args(KeyName)) == {name for key in (*KEYS, *TYPING, *ORDERING) for name in key.names}
+
+
+def test_every_action_of_a_key_is_a_change_of_the_view_or_a_known_command():
+    words = {key.action for key in (*KEYS, *TYPING, *ORDERING) if not callable(key.action)}
+    assert words == set(get_args(Command))
+
+
 def test_no_key_is_bound_twice():
-    for table in (KEYS, TYPING):
+    for table in (KEYS, TYPING, ORDERING):
         names = [name for key in table for name in key.names]
         assert len(names) == len(set(names))
 

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pydoc
+import re
 from pathlib import Path
 
 import netmon
@@ -64,7 +65,48 @@ def test_every_public_method_has_a_docstring(kind):
             assert inspect.getdoc(member), name
 
 
+def test_a_kind_of_monitor_has_the_signature_of_its_own():
+    class Of(Monitor):
+        def __init__(self, name, snaplen=96):
+            super().__init__(name, snaplen=snaplen)
+
+    class With(Monitor):
+        def __init__(self, name, *, snaplen=96, **settings):
+            super().__init__(name, snaplen=snaplen, **settings)
+
+    assert str(inspect.signature(Of)) == "(name, snaplen=96)"
+    assert {"name", "snaplen", "workers"} <= set(inspect.signature(With).parameters)
+    assert inspect.signature(With).parameters["snaplen"].default == 96
+
+
 def test_help_shows_nothing_private():
     text = pydoc.plain(pydoc.render_doc(Monitor))
     assert "_engine" not in text
     assert not [name for name in inspect.signature(Monitor).parameters if name.startswith("_")]
+
+
+ROOT = Path(__file__).parents[1]
+BELOW = ("rust/src", "python/netmon")
+"""Where the paths of the table in CONTRIBUTING begin."""
+
+
+def changes():
+    """The rows of the table "To add X, touch Y": what is added, the paths that are touched, and those that are new."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## To add X, touch Y")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (?!to add)(.+?) \|(.*)\|(.*)\|$", section, re.MULTILINE)
+    return [(what, *(re.findall(r"`([\w/.]+\.\w+)`", cell) for cell in cells)) for what, *cells in rows]
+
+
+def is_there(path):
+    return any((ROOT / below / path).is_file() for below in BELOW)
+
+
+@pytest.mark.parametrize(("what", "touched", "new"), changes(), ids=[what for what, *_ in changes()])
+def test_a_change_that_may_come_touches_files_that_exist_and_adds_files_that_do_not(what, touched, new):
+    assert [path for path in touched if not is_there(path)] == []
+    assert [path for path in new if is_there(path)] == []
+    assert touched
+
+
+def test_twelve_changes_are_told_of():
+    assert len(changes()) == 12

@@ -1,6 +1,7 @@
 """The import law of the Python half: who may know whom, read from the sources."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core", "missing"},
-    {"pace", "given", "outlet", "safe_file"},
-    {"monitor", "alerts", "format", "options", "console", "demo", "tail"},
+    {"measures"},
+    {"pace", "given", "options", "outlet", "safe_file"},
+    {"monitor", "alerts", "format", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
@@ -27,18 +29,51 @@ ORDER = [
 ]
 """Each level may import those above it, and its own package."""
 
+INSIDE = {
+    "sinks": [{"__init__"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
+    "display": [
+        {"__init__", "spec", "themes", "typed"},
+        {"canvas", "columns", "keyboard", "matching", "terminal", "view"},
+        {"charts", "header", "specs", "timeline"},
+        {"absent", "plan", "ranked"},
+        {"rows"},
+        {"about", "export", "moves", "tables"},
+        {"keys"},
+        {"help"},
+        {"parts"},
+        {"layout"},
+        {"control"},
+        {"app"},
+    ],
+}
+"""The same inside of these packages, but for type hints."""
 
-def imports(path):
+
+def hints(tree):
+    """All nodes that only a type checker sees."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for statement in node.body:
+                yield from ast.walk(statement)
+
+
+def imports(path, *, with_hints=True):
     """Every module a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    tree = ast.parse(path.read_text())
+    hidden = set() if with_hints else set(hints(tree))
+    for node in ast.walk(tree):
+        if node in hidden:
+            continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
             if node.module == "netmon":
                 yield from (f"netmon.{alias.name}" for alias in node.names)
-            else:
-                yield node.module or ""
+                continue
+            yield node.module or ""
+            inside = (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name for name in inside if name.removeprefix("netmon.") in NAMES.values())
 
 
 def level(name):
@@ -58,6 +93,34 @@ def test_a_module_imports_only_earlier_ones(path):
         other = imported.removeprefix("netmon.")
         if other.split(".")[0] != package:
             assert level(other) < level(name), f"{name} imports {other}"
+
+
+def known(path):
+    """The modules of netmon that a file needs when it runs."""
+    found = {name.removeprefix("netmon.") for name in imports(path, with_hints=False)}
+    return found & set(NAMES.values()) - {NAMES[path]}
+
+
+def test_a_module_that_is_imported_from_its_package_is_found():
+    assert {"display.canvas", "display.columns"} <= known(ROOT / "display" / "tables.py")
+    assert "display.ranked" not in known(ROOT / "display" / "spec.py"), "a type hint"
+    assert "display.app" in known(ROOT / "session.py"), "an import within a function"
+
+
+@pytest.mark.parametrize("package", INSIDE)
+def test_inside_of_a_package_too_a_module_imports_only_earlier_ones(package):
+    levels = {name: number for number, names in enumerate(INSIDE[package]) for name in names}
+    files = {path.stem: path for path in FILES if path.parent.name == package}
+    assert set(levels) == set(files)
+    for name, path in files.items():
+        inside = {other.partition(".")[2] or "__init__" for other in known(path) if other.split(".")[0] == package}
+        assert {other for other in inside if levels[other] >= levels[name]} == set(), f"{package}.{name}"
+
+
+def test_no_circle_of_imports_remains_but_for_type_hints():
+    graph = {NAMES[path]: known(path) for path in FILES}
+    assert sum(map(len, graph.values())) > len(graph), "imports are found"
+    assert list(TopologicalSorter(graph).static_order())
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES.get)

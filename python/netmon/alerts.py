@@ -9,15 +9,14 @@ threshold fires one alert; falling below it gives one recovery. Never sends, pri
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
+
+from netmon.measures import MEASURES, METRICS, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netmon._core import Snapshot
-
-Metric: TypeAlias = Literal["hits", "requests", "responses", "errors"]
-METRICS: tuple[Metric, ...] = ("hits", "requests", "responses", "errors")
 
 
 class _Rule(NamedTuple):
@@ -122,7 +121,7 @@ class _Watch:
         start, end = _micros(snapshot.start), _micros(snapshot.end)
         if end > start:
             self._interval = min(self._interval or end - start, end - start)
-        count: int = getattr(snapshot, self._rule.metric)
+        count = int(MEASURES[self._rule.metric].value(snapshot) or 0)
         events = self._pass_gap(until=start if count else end)  # an empty snapshot may stand for many intervals
         self._now = max(self._now, end)  # packet time may jump backwards; what was decided stays
         self._forget()

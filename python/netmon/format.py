@@ -117,11 +117,6 @@ def tops(counts: Mapping[str, int] | Mapping[int, int], n: int = 8) -> str:
     return ", ".join(f"{key}: {value}" for key, value in list(counts.items())[:n])
 
 
-def classes(statuses: Mapping[int, int]) -> list[int]:
-    """How many statuses of 2xx, 3xx, 4xx and 5xx."""
-    return [sum(n for status, n in statuses.items() if status // 100 == first) for first in (2, 3, 4, 5)]
-
-
 def sanitize(text: str) -> str:
     r"""Text from the wire, safe to show: what could move, reorder or hide becomes ``\xNN`` or ``\uNNNN``.
 

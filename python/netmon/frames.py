@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from netmon._core import Point, Snapshot, Window
 from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
 from netmon.flapping import Flapping
+from netmon.measures import measure
+from netmon.pace import EXACT
 from netmon.tail import Tail
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ SHORTEST = 0.25
 POINTS = 480
 """Points at the most: twice as many as there are of the shortest; a clock that was set back forgets none."""
 
-EXACT = 1e-6
-"""Times are multiples of the interval in floats."""
+LOGGED_ALERTS = 1000
+"""Alerts that a log on a screen keeps; older ones are in the outputs."""
 
+_LOST = measure("lost")
 
 LATE = 100
 """Interfaces remembered that came up later: containers come and go."""
@@ -73,7 +76,7 @@ class Tally(NamedTuple):
             start=(self.start or snapshot.start) + left_out,
             end=max(self.end, snapshot.end),
             packets=self.packets + capture.received,
-            lost=self.lost + capture.kernel_dropped + capture.interface_dropped + capture.unread,
+            lost=self.lost + int(_LOST.value(snapshot) or 0),
             truncated=self.truncated + capture.truncated,
             truncated_heads=self.truncated_heads + capture.truncated_heads,
             undecoded=_sum(self.undecoded, capture.undecoded),

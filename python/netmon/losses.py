@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon.measures import lost_ratio
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -131,7 +132,7 @@ def _packets(count: int) -> str:
 
 
 def _lost(tally: Tally) -> str:
-    return f"{fmt.count(tally.lost)} lost ({fmt.percent(tally.lost / (tally.packets + tally.lost))})"
+    return f"{fmt.count(tally.lost)} lost ({fmt.percent(lost_ratio(tally.lost, tally.packets) or 0)})"
 
 
 def _cut(tally: Tally) -> str:

@@ -10,11 +10,15 @@ import os
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
 from math import inf
-from typing import Literal, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, Unpack, get_type_hints
 
-from netmon._core import DEFAULT_SNAPLEN, Engine, Snapshot
+from netmon._core import Engine, Snapshot
 from netmon.given import Files, Readable
+from netmon.options import DEFAULTS, CaptureSettings
 from netmon.pace import Schedule
+
+if TYPE_CHECKING:
+    from inspect import Signature
 
 STEP = 0.1
 """Seconds of one wait for the engine: how long Ctrl-C or a cancellation may have to wait."""
@@ -36,6 +40,24 @@ class Source(Protocol):
     def next(self, timeout: float, /) -> Snapshot | None: ...
     def close(self) -> None: ...
     def log(self) -> list[tuple[str, str]]: ...
+
+
+class _SpelledSignature:
+    """The signature of `Monitor` with each capture setting by its name, where ``help`` would say ``**settings``."""
+
+    def __get__(self, _monitor: Monitor | None, kind: type[Monitor]) -> Signature:
+        from inspect import Parameter, signature  # noqa: PLC0415  only a person who asks for help needs it
+
+        short = signature(kind.__init__)
+        _self, *given = short.parameters.values()
+        own = {each.name: each for each in given if each.kind is not Parameter.VAR_KEYWORD}
+        passed_on = get_type_hints(CaptureSettings) if len(own) < len(given) else {}
+        spelled = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=kind_of_value)
+            for name, kind_of_value in passed_on.items()
+            if name not in own
+        ]
+        return short.replace(parameters=[*own.values(), *spelled])
 
 
 class Monitor:
@@ -67,6 +89,8 @@ class Monitor:
     same. Each snapshot comes once, so a second call raises RuntimeError.
     """
 
+    __signature__ = _SpelledSignature()
+
     def __init__(
         self,
         interfaces: Names = None,
@@ -75,24 +99,12 @@ class Monitor:
         speed: float | None = None,
         interval: float = 1.0,
         timeout: float | None = None,
-        filter: str | None = None,  # noqa: A002  the name of the setting everywhere
         exclude_interfaces: Names = (),
-        section_depth: int = 1,
-        client_from: str | None = None,
-        trusted_proxies: int = 1,
-        client_ipv6_prefix: int = 128,
-        snaplen: int = DEFAULT_SNAPLEN,
-        buffer_size: int | None = None,
-        promiscuous: bool = True,
         exchanges: bool = False,
-        connections: bool = False,
-        decode_tunnels: bool = False,
-        count_copies: bool = False,
-        response_timeout: float = 3600.0,
-        workers: int = 1,
-        user_agents: bool = False,
-        redact: Literal["none", "all"] = "none",
+        **settings: Unpack[CaptureSettings],
     ) -> None:
+        if unknown := settings.keys() - CaptureSettings.__annotations__.keys():
+            raise TypeError(f"Monitor() got an unexpected keyword argument {min(unknown)!r}")
         files = Files(read)
         if speed is not None and not (speed > 0 and files.paths):
             raise ValueError(f"speed is above 0 and needs a file to read, not {speed}")
@@ -101,24 +113,10 @@ class Monitor:
             exclude_interfaces=_names(exclude_interfaces),
             read=files.paths,
             names=files.names,
-            filter=filter,
-            snaplen=snaplen,
-            buffer_size=buffer_size,
-            promiscuous=promiscuous,
             interval=interval,
-            section_depth=section_depth,
-            client_from=client_from,
-            trusted_proxies=trusted_proxies,
-            client_ipv6_prefix=client_ipv6_prefix,
             timeout=timeout,
             exchanges=exchanges,
-            connections=connections,
-            decode_tunnels=decode_tunnels,
-            count_copies=count_copies,
-            response_timeout=response_timeout,
-            workers=workers,
-            user_agents=user_agents,
-            redact=redact,
+            **settings,
         )
         self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
 

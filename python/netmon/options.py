@@ -1,14 +1,15 @@
-"""The settings: one table from which the flags, the TOML keys, the environment variables and the help are made.
+"""The settings: one table from which flags, TOML keys, environment variables, help and keywords of `Monitor` are made.
 
 `Settings` holds the values with their types and limits; `OPTIONS` says how each is spelt and explained. A setting
 ``section_depth`` is ``--section-depth`` on the command line, ``section_depth`` in the file and
-``NETMON_SECTION_DEPTH`` in the environment. Reads nothing, decides nothing.
+``NETMON_SECTION_DEPTH`` in the environment. `CaptureSettings` names those that the engine takes as they are, with the
+types of an editor and a type checker. A setting is written in this file alone. Reads nothing, decides nothing.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict, cast
 
 from netmon._core import BUFFER_BUDGET, DEFAULT_SNAPLEN, MAX_WORKERS
 
@@ -125,6 +126,31 @@ class Settings(NamedTuple):
 
 
 DEFAULTS: dict[str, Any] = Settings()._asdict()
+
+
+class CaptureSettings(TypedDict, total=False):
+    """The settings that `Monitor` takes as keywords and passes to the engine unchanged."""
+
+    filter: str | None
+    snaplen: int
+    buffer_size: int | None
+    promiscuous: bool
+    decode_tunnels: bool
+    count_copies: bool
+    response_timeout: float
+    workers: int
+    section_depth: int
+    client_from: str | None
+    trusted_proxies: int
+    client_ipv6_prefix: int
+    connections: bool
+    user_agents: bool
+    redact: Literal["none", "all"]
+
+
+def capture_settings(settings: Settings) -> CaptureSettings:
+    """The part of `settings` that the engine takes unchanged."""
+    return cast("CaptureSettings", {name: getattr(settings, name) for name in CaptureSettings.__annotations__})
 
 
 class Option(NamedTuple):

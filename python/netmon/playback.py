@@ -11,6 +11,7 @@ from collections import deque
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from netmon.frames import LOGGED_ALERTS
 from netmon.pace import EXACT, Pace, glimpses, is_silent
 
 if TYPE_CHECKING:
@@ -34,9 +35,6 @@ AHEAD = 10
 
 BURST = 50
 """Steps played in one go: a key waits for no more."""
-
-ALERTS = 1000
-"""Alerts kept in a moment, as many as the screen lists."""
 
 
 class Progress(NamedTuple):
@@ -72,7 +70,7 @@ class _State:
 
     def push(self, snapshot: Snapshot) -> Frame:
         frame = self.frames.push(snapshot)
-        self.alerts = (*self.alerts, *frame.alerts)[-ALERTS:]
+        self.alerts = (*self.alerts, *frame.alerts)[-LOGGED_ALERTS:]
         return frame
 
     def copy(self) -> _State:

@@ -17,7 +17,9 @@ from netmon.config import ConfigError
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.monitor import Monitor
+from netmon.options import capture_settings
 from netmon.outlet import Outlet, Patience, TextOutlet
+from netmon.pace import EXACT
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
 
@@ -299,7 +301,7 @@ class Session:
             return False
         tally = self.frame.tally
         recovered = self._until_recovery and tally.recovered > 0
-        return recovered or at - tally.start >= self._length - 1e-6
+        return recovered or at - tally.start >= self._length - EXACT
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
@@ -317,11 +319,11 @@ class Session:
         finally:
             self._monitor.close()
             with ExitStack() as closing:
-                closing.callback(self._last_words, quiet)
+                closing.callback(self._write_summary, quiet)
                 for sink in self.sinks:
                     closing.callback(sink.close)
 
-    def _last_words(self, quiet: bool) -> None:
+    def _write_summary(self, quiet: bool) -> None:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)
@@ -363,27 +365,16 @@ def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool,
 
 
 def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
+    given = capture_settings(settings)
+    given["filter"] = settings.filter or default_filter
+    given["connections"] = settings.connections or on_screen
     return Monitor(
         settings.interfaces,
         read=settings.read,
         speed=settings.speed if settings.read and not on_screen else None,
         interval=settings.interval,
         timeout=timeout,
-        filter=settings.filter or default_filter,
         exclude_interfaces=settings.exclude_interfaces,
-        section_depth=settings.section_depth,
-        client_from=settings.client_from,
-        trusted_proxies=settings.trusted_proxies,
-        client_ipv6_prefix=settings.client_ipv6_prefix,
-        snaplen=settings.snaplen,
-        buffer_size=settings.buffer_size,
-        promiscuous=settings.promiscuous,
         exchanges=settings.requests or on_screen,
-        connections=settings.connections or on_screen,
-        decode_tunnels=settings.decode_tunnels,
-        count_copies=settings.count_copies,
-        response_timeout=settings.response_timeout,
-        workers=settings.workers,
-        user_agents=settings.user_agents,
-        redact=settings.redact,
+        **given,
     )

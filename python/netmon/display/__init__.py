@@ -2,8 +2,11 @@
 
 view      `View`: everything that decides what is drawn, one immutable value; pages, panels, places
 columns   columns of figures: how to show them, how to sort by them
+spec      all that may differ between tables, as fields
 specs     which table has which columns, names and trends
-rows      which rows a table has for a view; the core ranks and pages them
+ranked    rows of a frame in some order; the core ranks and pages them
+rows      which rows a table has for a view
+plan      how the width of a table is divided
 moves     what keys do to a view
 keys      one table of keys, for the bindings, the help page and the last line
 canvas    lines of styled text: fitting, joining, gauges, sparklines

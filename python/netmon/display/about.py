@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon.display import canvas
-from netmon.display.header import state
+from netmon.display.header import interface_state
 from netmon.display.rows import client_of, host_of
 from netmon.display.specs import methods, protocols, statuses
+from netmon.measures import measure
 from netmon.tail import MEMORY, NEWEST
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def about_interface(view: View, width: int, height: int) -> list[Line]:
         return [[*title, ("class:dim", "   not in this window")]]
     spoken = canvas.joined(protocols(found[0]), width - canvas.width(title) - 12, view.glyphs.between)
     note = canvas.whole([[("class:dim", "  figures of a host count all interfaces")]], width)
-    return [[*title, *state(view, found[0]), ("", "   "), *spoken], _health(found[0].tcp, width), note][:height]
+    return [[*title, *interface_state(view, found[0]), ("", "   "), *spoken], _health(found[0].tcp, width), note][
+        :height
+    ]
 
 
 def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:
@@ -75,11 +78,9 @@ def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:
 def _times(view: View, row: Client | Host | Section, width: int) -> Line:
     seconds = (view.frame.seconds if view.frame else 0) or 1.0
     figures = [(fmt.rate(row.requests / seconds), "req/s")]
-    figures += [
-        (fmt.latency(row.latency.quantile(q)), word) for word, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
-    ]
+    figures += [(fmt.latency(measure(f"latency.{word}").value(row)), word) for word in ("p50", "p95", "p99")]
     figures.append((fmt.latency(row.latency.max), "slowest"))
-    figures.append((fmt.scaled(row.request_bytes + row.response_bytes, "B"), "in all"))
+    figures.append((fmt.scaled(measure("message_bytes").value(row) or 0, "B"), "in all"))
     items: list[Line] = [[("class:strong", f"  {figure}"), ("class:dim", f" {word} ")] for figure, word in figures]
     return canvas.whole(items, width)
 

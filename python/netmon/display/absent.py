@@ -8,10 +8,11 @@ from netmon import format as fmt
 from netmon import losses
 from netmon.absence import reasons
 from netmon.display import canvas
-from netmon.display.view import Panel, View
+from netmon.display.specs import SPECS
 
 if TYPE_CHECKING:
     from netmon.display.canvas import Line
+    from netmon.display.view import Panel, View
     from netmon.frames import Frame
 
 
@@ -24,37 +25,18 @@ def nothing(view: View, panel: Panel, width: int, height: int) -> list[Line]:
 
 
 def _why(view: View, panel: Panel) -> list[Line]:
-    frame = view.frame
-    has_hosts = frame is not None and frame.window.host_count > 0
-    has_rows = has_hosts or panel in (Panel.ALERTS, Panel.INTERFACES, Panel.INTERFACE_QUALITY)
-    has_rows = has_rows or (panel is Panel.CONNECTIONS and frame is not None and bool(frame.connections))
-    if has_rows and view.typed and (panel is not Panel.SECTIONS or view.place.host):
+    frame, spec = view.frame, SPECS[panel]
+    is_about_something = not spec.is_of_host or view.place.host is not None
+    if spec.has_rows(frame) and view.typed and is_about_something:
         again: Line = [("class:dim", "   Esc shows all again.")]
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
-    if panel in (Panel.HOSTS, Panel.ALL_SECTIONS, Panel.HOST_QUALITY, Panel.CLIENTS) or (
-        panel is Panel.REQUESTS and not has_hosts
-    ):
+    absence = spec.absence
+    if absence.explains and not (absence.words and frame is not None and frame.window.host_count):
         return no_http(frame)
-    words = _words(panel, frame) if frame is not None and (panel is not Panel.SECTIONS or view.place.host) else ""
-    return [[], [("class:dim", f"   {words}")]] if words else []
-
-
-def _words(panel: Panel, frame: Frame) -> str:
-    is_everything = frame.window_length == float("inf")
-    longer = LONGER if panel is Panel.SECTIONS and not is_everything else ""
-    return _WORDS.get(panel, "") + longer
-
-
-LONGER = "; w makes it longer"
-
-_WORDS = {
-    Panel.CONNECTIONS: "No connection in this window.",
-    Panel.REQUESTS: "No exchange kept: none was answered lately.",
-    Panel.SLOWEST: "No exchange kept: none was answered lately, or slower ones took its place.",
-    Panel.OF_CLIENT: "No exchange of this client kept: none was answered lately.",
-    Panel.INTERFACE_HOSTS: "No exchange seen on it lately.",
-    Panel.SECTIONS: "No request for this host in this window",
-}
+    if frame is None or not absence.words or not is_about_something:
+        return []
+    more = absence.in_window if frame.window_length != float("inf") else ""
+    return [[], [("class:dim", f"   {absence.words}{more}")]]
 
 
 def no_http(frame: Frame | None) -> list[Line]:

@@ -21,8 +21,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 from prompt_toolkit.styles import Style
 
 from netmon.display import export
-from netmon.display.control import Canvas, bindings
-from netmon.display.keys import LEAP, Action
+from netmon.display.control import Screen, bindings
+from netmon.display.keys import LEAP, Action, Command
 from netmon.display.rows import carried, warm
 from netmon.display.themes import ALL, MONOCHROME, THEMES, UNICODE, Glyphs
 from netmon.display.view import View
@@ -79,7 +79,7 @@ class Display:
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
         self.view = View(glyphs=glyphs, capture_filter=capture_filter)
-        self.commands: dict[str, Callable[[], None]] = {
+        self.commands: dict[Command, Callable[[], None]] = {
             "quit": self.stop,
             "suspend": self.suspend,
             "pause": self.pause,
@@ -87,8 +87,12 @@ class Display:
             "clear": lambda: self._ask(lambda it: it.clear()),
             "export": self._export,
             "mouse": self._switch_mouse,
+            "step": _nothing,
+            "rewind": _nothing,
+            "back": _nothing,
+            "forward": _nothing,
         }
-        """What the words among the actions of `keys` stand for; a word without a meaning does nothing."""
+        """What each command of `keys` does; those that go through a file do nothing in a live capture."""
         if player is not None:
             self.commands |= {"step": player.step, "rewind": player.rewind, "clear": player.clear}
             self.commands |= {"back": lambda: player.seek(-LEAP), "forward": lambda: player.seek(+LEAP)}
@@ -103,7 +107,7 @@ class Display:
         self._asking = asyncio.Lock()
         self._terminal = terminal
         has_colors = colors > MONOCHROME and theme != "none"
-        self._canvas = Canvas(self)
+        self._canvas = Screen(self)
         self._app = _Application(
             terminal,
             self.fail,
@@ -264,14 +268,14 @@ class Display:
         def stop() -> None:
             if self._terminal is not None:
                 self._terminal.drain()
-                self._terminal.lend()
+                self._terminal.restore_line()
             before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
             os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does it
             signal.signal(signal.SIGTSTP, before)
 
         if self._app.is_running and self._app.context is not None:
             if self._terminal is not None:
-                self._terminal.hush()
+                self._terminal.stop_mouse()
             self._app.context.copy().run(run_in_terminal, stop)
 
     def _started(self) -> None:
@@ -295,6 +299,10 @@ class Display:
             yield
         except Exception as error:  # whatever it is, the capture and the outputs go on
             self.fail(error)
+
+
+def _nothing() -> None:
+    """What a command does that has nothing to act on."""
 
 
 def _error_of(context: dict[str, Any]) -> Exception:

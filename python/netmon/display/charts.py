@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon.display import canvas
+from netmon.measures import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,9 +31,12 @@ def statuses(view: View, width: int, height: int) -> list[Line]:
     room = max(0, min(MOST, width - LEFT))
     words = f"{'per second':>11}   {'last 60 s' if room >= 9 else ''}"
     lines = [canvas.fit([("class:heading.title", " STATUS"), ("class:heading", words)], width, "class:heading")]
-    for (first, style), n in zip(CLASSES, fmt.classes(frame.window.statuses) if frame else (), strict=False):
-        rate = fmt.rate(n / (frame.seconds or 1.0)) if frame and n else view.glyphs.none
-        trend = canvas.series(frame.history if frame else (), _responses(first), room)
+    if frame is None:
+        return lines[:height]
+    for first, style in CLASSES:
+        n = measure(f"status.{first}xx").value(frame.window) or 0
+        rate = fmt.rate(n / (frame.seconds or 1.0)) if n else view.glyphs.none
+        trend = canvas.series(frame.history, _responses(first), room)
         line: Line = [(style, f"   {first}xx"), ("class:strong" if n else "class:dim", f"{rate:>12}  ")]
         lines.append(canvas.fit([*line, (style, canvas.sparkline(trend, view.glyphs))], width))
     return lines[:height]

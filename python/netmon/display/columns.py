@@ -1,4 +1,4 @@
-"""The columns of the tables: how each is titled, shown, styled and sorted by.
+"""The columns of the tables: how each measure is titled, shown, styled and sorted by.
 
 Pure. A column belongs to one kind of row; `choose` drops the least important ones until the name has room, and the name
 takes what is left. What tables hold which columns is said in `tables`.
@@ -6,17 +6,19 @@ takes what is left. What tables hold which columns is said in `tables`.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netmon import format as fmt
+from netmon.measures import Measure, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from netmon._core import Exchange, Host, Section, Tcp
     from netmon.display.canvas import Line
     from netmon.display.themes import Glyphs
     from netmon.frames import Frame
+    from netmon.measures import Unit
 
 Value: TypeAlias = "float | None"
 
@@ -31,32 +33,6 @@ def counted(n: float, width: int) -> str:
     return text
 
 
-class Column(NamedTuple):
-    """`rank` 0 stays longest when there is little room. `value` is what is shown, exported and, where the core does
-    not rank the rows, sorted by; None is unknown. `key` is the core's name for the order.
-    """
-
-    title: str
-    width: int
-    rank: int
-    value: Callable[[Any], Value]
-    show: Callable[[float, int], str] = counted
-    style: str = ""
-    per_second: bool = False
-    shows_zero: bool = False
-    is_share: bool = False
-    """Of all requests of the window."""
-    style_of: Callable[[float], str] | None = None
-    """The style of a value, in place of `style`."""
-    is_hidden: bool = False
-    """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
-    key: str = ""
-
-    @property
-    def order(self) -> str:
-        return self.key or self.title
-
-
 def _rate(per_second: float, width: int) -> str:
     text = fmt.rate(per_second)
     return text if len(text) <= width else counted(per_second, width)
@@ -66,86 +42,121 @@ def _time(seconds: float, _width: int) -> str:
     return fmt.latency(seconds)
 
 
-def _bytes(n: float, _width: int) -> str:
-    return fmt.scaled(n, "B")
+SHOWN: Mapping[Unit, Callable[[float, int], str]] = {
+    "count": counted,
+    "ratio": lambda share, _: fmt.percent(share),
+    "s": _time,
+    "B": lambda n, _: fmt.scaled(n, "B"),
+    "bit": lambda n, _: fmt.scaled(n, "bit"),
+}
+"""How a number is shown, by its unit; a column may have a way of its own."""
 
 
-def _percent(share: float, _width: int) -> str:
-    return fmt.percent(share)
+class Column(NamedTuple):
+    """`rank` 0 stays longest when there is little room. The measure is what is shown and, where the core does not rank
+    the rows, sorted by; None is unknown. `key` is the core's name for the order.
+    """
+
+    title: str
+    width: int
+    rank: int
+    measure: Measure
+    style: str = ""
+    shown_as: Callable[[float, int], str] | None = None
+    per_second: bool = False
+    shows_zero: bool = False
+    is_share: bool = False
+    """Of all requests of the window."""
+    style_of: Callable[[float], str] | None = None
+    """The style of a value, in place of `style`."""
+    unknown: tuple[str, str] = ("", "")
+    """What is shown where nothing is known: style and text."""
+    is_hidden: bool = False
+    """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
+    key: str = ""
+    exported_as: tuple[Measure, ...] | None = None
+    """What is exported in place of the measure, where the measure is made of other JSON fields."""
+
+    @property
+    def order(self) -> str:
+        return self.key or self.title
+
+    @property
+    def value(self) -> Callable[[Any], Value]:
+        return self.measure.value
+
+    @property
+    def show(self) -> Callable[[float, int], str]:
+        return self.shown_as or SHOWN[self.measure.unit]
+
+    @property
+    def exports(self) -> tuple[Measure, ...]:
+        return (self.measure,) if self.exported_as is None else self.exported_as
+
+    @property
+    def counts(self) -> bool:
+        """Whether the value says how often something happened, and so jitters."""
+        return self.per_second or self.measure.unit == "count"
 
 
-def _statuses(first: int) -> Callable[[Host | Section], Value]:
-    return lambda row: fmt.classes(row.statuses)[first - 2]
+def _field(name: str, unit: Unit = "count") -> Measure:
+    """An attribute of one exchange or connection, which has no measure: it is a fact, and no sum of facts."""
+    return Measure(name, unit, attrgetter(name))
 
 
-def _quantile(q: float) -> Callable[[Host | Section], Value]:
-    return lambda row: row.latency.quantile(q)
-
-
-def _traffic(row: Host | Section) -> Value:
-    return row.request_bytes + row.response_bytes
-
+_SIZES = (measure("request_bytes"), measure("response_bytes"))
+_SENT_AGAIN = (measure("segments"), measure("retransmitted"))
+_REQUESTS, _RETRANSMITTED = measure("requests"), measure("retransmitted_ratio")
 
 SECTION = (
-    Column("req/s", 7, 0, lambda row: row.requests, _rate, "class:strong", per_second=True, key="requests"),
-    Column("2xx", 5, 5, _statuses(2), style="class:ok"),
-    Column("3xx", 5, 9, _statuses(3), style="class:dim"),
-    Column("4xx", 5, 3, _statuses(4), style="class:warn"),
-    Column("5xx", 5, 1, _statuses(5), style="class:bad"),
-    Column("p50", 7, 8, _quantile(0.5), _time),
-    Column("p95", 7, 2, _quantile(0.95), _time),
-    Column("p99", 7, 10, _quantile(0.99), _time),
-    Column("bytes", 8, 6, _traffic, _bytes, style="class:dim"),
-    Column("hits", 7, 12, lambda row: row.hits, is_hidden=True),
+    Column("req/s", 7, 0, _REQUESTS, "class:strong", _rate, per_second=True, key="requests"),
+    Column("2xx", 5, 5, measure("status.2xx"), "class:ok"),
+    Column("3xx", 5, 9, measure("status.3xx"), "class:dim"),
+    Column("4xx", 5, 3, measure("status.4xx"), "class:warn"),
+    Column("5xx", 5, 1, measure("status.5xx"), "class:bad"),
+    Column("p50", 7, 8, measure("latency.p50")),
+    Column("p95", 7, 2, measure("latency.p95")),
+    Column("p99", 7, 10, measure("latency.p99")),
+    Column("bytes", 8, 6, measure("message_bytes"), "class:dim", exported_as=_SIZES),
+    Column("hits", 7, 12, measure("hits"), is_hidden=True),
 )
 
 HOST = (
     *SECTION,
-    Column("RTT", 7, 11, lambda row: row.tcp.rtt, _time, key="rtt"),
-    Column("retr", 6, 7, lambda row: row.tcp.retransmitted_share, _percent, "class:warn", key="retransmitted"),
+    Column("RTT", 7, 11, measure("rtt"), key="rtt"),
+    Column("retr", 6, 7, _RETRANSMITTED, "class:warn", key="retransmitted", exported_as=_SENT_AGAIN),
 )
 
 
 CLIENT = (
     SECTION[0],
-    Column("share", 6, 3, lambda row: row.requests, _percent, is_share=True, key="requests"),
+    Column("share", 6, 3, _REQUESTS, shown_as=SHOWN["ratio"], is_share=True, key="requests", exported_as=()),
     *SECTION[1:],
 )
 
-
-def quality(tcp_of: Callable[[Any], Tcp]) -> tuple[Column, ...]:
-    """The health of connections of a row."""
-
-    def of(value: Callable[[Tcp], Value]) -> Callable[[Any], Value]:
-        return lambda row: value(tcp_of(row))
-
-    return (
-        Column("opened", 7, 3, of(lambda tcp: tcp.opened)),
-        Column("closed", 7, 8, of(lambda tcp: tcp.closed)),
-        Column("reset", 6, 2, of(lambda tcp: tcp.reset), style="class:warn"),
-        Column("refused", 7, 1, of(lambda tcp: tcp.refused), style="class:bad"),
-        Column("cli RTT", 8, 4, of(lambda tcp: tcp.to_client), _time),
-        Column("srv RTT", 8, 5, of(lambda tcp: tcp.to_server), _time),
-        Column("retr", 6, 0, of(lambda tcp: tcp.retransmitted_share), _percent, "class:warn", key="retransmitted"),
-        Column("disorder", 8, 6, of(lambda tcp: tcp.out_of_order)),
-        Column("dup ack", 7, 7, of(lambda tcp: tcp.duplicate_acks)),
-        Column("0 win", 6, 9, of(lambda tcp: tcp.zero_window), style="class:warn"),
-    )
-
-
-INTERFACE_QUALITY = quality(lambda interface: interface.tcp)
-HOST_QUALITY = quality(lambda host: host.tcp)
-
-
-def _http_share(interface: Any) -> Value:
-    return interface.http_bytes / interface.bytes if interface.bytes else None
-
+QUALITY = (
+    Column("opened", 7, 3, measure("opened")),
+    Column("closed", 7, 8, measure("closed")),
+    Column("reset", 6, 2, measure("reset"), "class:warn"),
+    Column("refused", 7, 1, measure("refused"), "class:bad"),
+    Column("cli RTT", 8, 4, measure("to_client")),
+    Column("srv RTT", 8, 5, measure("to_server")),
+    Column("retr", 6, 0, _RETRANSMITTED, "class:warn", key="retransmitted", exported_as=_SENT_AGAIN),
+    Column("disorder", 8, 6, measure("out_of_order")),
+    Column("dup ack", 7, 7, measure("duplicate_acks")),
+    Column("0 win", 6, 9, measure("zero_window"), "class:warn"),
+)
+"""The health of the connections of a host or an interface."""
 
 INTERFACE = (
-    Column("bit/s", 12, 0, lambda i: i.bytes * 8, lambda n, _: fmt.scaled(n, "bit/s"), "class:strong", per_second=True),
-    Column("packets/s", 9, 2, lambda i: i.packets, _rate, per_second=True),
-    Column("HTTP", 6, 1, _http_share, _percent, "class:dim"),
-    Column("bytes", 8, 3, lambda i: i.bytes, _bytes),
+    Column(
+        *("bit/s", 12, 0, measure("bits"), "class:strong", lambda n, _: fmt.scaled(n, "bit/s")),
+        per_second=True,
+        exported_as=(),
+    ),
+    Column("packets/s", 9, 2, measure("packets"), shown_as=_rate, per_second=True),
+    Column("HTTP", 6, 1, measure("http_ratio"), "class:dim", exported_as=(measure("http_bytes"),)),
+    Column("bytes", 8, 3, measure("bytes")),
 )
 
 
@@ -155,21 +166,22 @@ def status_style(status: int | None) -> str:
     return {2: "class:ok", 4: "class:warn", 5: "class:bad"}.get(status // 100, "class:dim")
 
 
-def _status(exchange: Exchange) -> Value:
-    return exchange.status
-
-
 EXCHANGE = (
-    Column("status", 6, 0, _status, lambda n, _: f"{n:.0f}"),
-    Column("answer", 7, 1, lambda x: x.latency, _time, "class:strong", shows_zero=True),
-    Column("whole", 7, 3, lambda x: x.duration, _time, shows_zero=True),
-    Column("sent", 8, 5, lambda x: x.request_bytes, _bytes, "class:dim"),
-    Column("answered", 8, 4, lambda x: x.response_bytes, _bytes, "class:dim"),
-    Column("time", 12, 2, lambda x: x.ts, lambda at, _: fmt.time(at, digits=3)[11:23], is_hidden=True),
-    Column("connect", 7, 6, lambda x: x.connect, _time, is_hidden=True),
-    Column("request", 7, 6, lambda x: x.request_time, _time, is_hidden=True),
-    Column("transfer", 8, 6, lambda x: x.transfer, _time, is_hidden=True),
-    Column("again", 5, 6, lambda x: x.retransmitted, is_hidden=True),
+    Column(
+        *("status", 6, 0, _field("status")),
+        shown_as=lambda n, _: f"{n:.0f}",
+        style_of=lambda n: status_style(int(n)),
+        unknown=(status_style(None), "none"),
+    ),
+    Column("answer", 7, 1, _field("latency", "s"), "class:strong", shows_zero=True),
+    Column("whole", 7, 3, _field("duration", "s"), shows_zero=True),
+    Column("sent", 8, 5, _field("request_bytes", "B"), "class:dim"),
+    Column("answered", 8, 4, _field("response_bytes", "B"), "class:dim"),
+    Column("time", 12, 2, _field("ts", "s"), shown_as=lambda at, _: fmt.time(at, digits=3)[11:23], is_hidden=True),
+    Column("connect", 7, 6, _field("connect", "s"), is_hidden=True),
+    Column("request", 7, 6, _field("request_time", "s"), is_hidden=True),
+    Column("transfer", 8, 6, _field("transfer", "s"), is_hidden=True),
+    Column("again", 5, 6, _field("retransmitted"), is_hidden=True),
 )
 
 
@@ -193,22 +205,22 @@ def _age(seconds: float, width: int) -> str:
 
 CONNECTION = (
     Column(
-        "state",
-        8,
-        3,
-        lambda connection: _STATES.index(connection.state),
-        lambda n, _: _STATES[int(n)],
+        *("state", 8, 3, Measure("state", "count", lambda connection: _STATES.index(connection.state))),
+        shown_as=lambda n, _: _STATES[int(n)],
         shows_zero=True,
         style_of=lambda n: _STATE_STYLES[int(n)],
+        exported_as=(),
     ),
-    Column("age", 6, 0, lambda c: c.age, _age, shows_zero=True),
-    Column("RTT", 7, 1, lambda c: c.rtt, _time, "class:strong", shows_zero=True),
-    Column("resent", 6, 2, lambda c: c.retransmitted, style="class:warn"),
-    Column("bytes", 8, 4, lambda c: c.bytes_to_server + c.bytes_to_client, _bytes),
-    Column("to server", 9, 7, lambda c: c.bytes_to_server, _bytes, "class:dim"),
-    Column("to client", 9, 6, lambda c: c.bytes_to_client, _bytes, "class:dim"),
-    Column("requests", 8, 5, lambda c: c.requests),
-    Column("segments", 8, 8, lambda c: c.segments, style="class:dim", is_hidden=True),
+    Column("age", 6, 0, _field("age", "s"), shown_as=_age, shows_zero=True),
+    Column("RTT", 7, 1, _field("rtt", "s"), "class:strong", shows_zero=True),
+    Column("resent", 6, 2, _field("retransmitted"), "class:warn"),
+    Column(
+        *("bytes", 8, 4, Measure("bytes", "B", lambda row: row.bytes_to_server + row.bytes_to_client)), exported_as=()
+    ),
+    Column("to server", 9, 7, _field("bytes_to_server", "B"), "class:dim"),
+    Column("to client", 9, 6, _field("bytes_to_client", "B"), "class:dim"),
+    Column("requests", 8, 5, _field("requests")),
+    Column("segments", 8, 8, _field("segments"), "class:dim", is_hidden=True),
 )
 
 
@@ -262,13 +274,11 @@ def cells(
         if value is not None and column.is_share:
             value /= max(1, frame.window.requests) if frame else 1
         if value is None:
-            text, style = "", ""
+            style, text = column.unknown
         elif value or column.shows_zero:
             text = column.show(value, column.width)
             style = column.style_of(value) if column.style_of else column.style
         else:
             text, style = glyphs.none, "class:dim"
-        if column.title == "status":
-            text, style = ("none" if value is None else text), status_style(None if value is None else int(value))
         line.append((style, " " + fmt.fit(text, column.width, right=True, dots=glyphs.dots)))
     return line

@@ -33,7 +33,7 @@ WHEEL = 3
 """Rows that one notch of the mouse's wheel moves."""
 
 
-class Canvas(UIControl):
+class Screen(UIControl):
     """The whole screen as one control; prompt_toolkit asks it for lines, and tells it of the mouse."""
 
     def __init__(self, display: Display) -> None:
@@ -160,7 +160,7 @@ def bindings(display: Display) -> KeyBindings:
 def _handler(display: Display, key: Key) -> Any:
     def handle(_event: KeyPressEvent) -> None:
         if isinstance(key.action, str):
-            display.commands.get(key.action, lambda: None)()
+            display.commands[key.action]()
         else:
             display.press(key.action)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import io
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
 from netmon import safe_file
@@ -18,7 +19,7 @@ from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 MOST = 100_000
 """Rows of a file at the most: as many sections as there can be."""
@@ -26,44 +27,61 @@ MOST = 100_000
 STEP = 5_000
 """Rows made at a time."""
 
-NAMES: dict[Panel, tuple[tuple[str, Callable[[Any], Any]], ...]] = {
-    Panel.SECTIONS: (("host", lambda row: row.host), ("section", lambda row: row.path)),
-    Panel.ALL_SECTIONS: (("host", lambda row: row.host), ("section", lambda row: row.path)),
-    **{
-        panel: tuple(
-            (name, lambda row, name=name: getattr(row, name))  # type: ignore[misc]
-            for name in ("method", "host", "section", "path", "client", "server", "interface", "user_agent")
-        )
-        for panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT)
-    },
-    Panel.CONNECTIONS: tuple(
-        (name, lambda row, name=name: getattr(row, name))  # type: ignore[misc]
-        for name in ("client", "server", "host", "protocol", "interface", "state", "opened")
-    ),
+
+class Field(NamedTuple):
+    """A heading, and what a row has below it."""
+
+    name: str
+    value: Callable[[Any], Any]
+
+
+def _attributes(*names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, attrgetter(name)) for name in names)
+
+
+_HOST = _attributes("name")
+_PATH = (Field("host", attrgetter("host")), Field("section", attrgetter("path")))
+_INTERFACE = (Field("name", lambda row: fmt.source(row.name)),)
+_EXCHANGE = _attributes("method", "host", "section", "path", "client", "server", "interface", "user_agent")
+
+NAMES: Mapping[Panel, tuple[Field, ...]] = {
+    Panel.HOSTS: _HOST,
+    Panel.INTERFACE_HOSTS: _HOST,
+    Panel.HOST_QUALITY: _HOST,
+    Panel.SECTIONS: _PATH,
+    Panel.ALL_SECTIONS: _PATH,
+    Panel.INTERFACES: _INTERFACE,
+    Panel.INTERFACE_QUALITY: _INTERFACE,
+    Panel.CLIENTS: _attributes("address"),
+    Panel.REQUESTS: _EXCHANGE,
+    Panel.SLOWEST: _EXCHANGE,
+    Panel.OF_CLIENT: _EXCHANGE,
+    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened"),
     Panel.ALERTS: (
-        ("state", lambda alert: alert.state),
-        ("at", lambda alert: alert.at),
-        ("metric", lambda alert: alert.rule.metric),
-        ("value", lambda alert: alert.value),
-        ("threshold", lambda alert: alert.rule.threshold),
-        ("lasted", lambda alert: alert.duration),
-        ("times", lambda alert: alert.times),
+        *_attributes("state", "at"),
+        Field("metric", lambda alert: alert.rule.metric),
+        *_attributes("value"),
+        Field("threshold", lambda alert: alert.rule.threshold),
+        *_attributes("duration", "times"),
     ),
 }
-"""What a row is called, where that is more than its name."""
+"""What tells a row from the others, by the JSON field; the figures of the columns follow."""
+
+
+def fields(panel: Panel) -> list[Field]:
+    """The columns of the file. A heading is the JSON field, and that of a nested one is as in `Snapshot.rows`."""
+    figures = [measure for column in SPECS[panel].columns for measure in column.exports]
+    return [*NAMES[panel], *(Field(measure.field, measure.value) for measure in figures)]
 
 
 def document(view: View, panel: Panel) -> str:
     """The table as CSV; times are unix seconds, durations seconds, sizes bytes, counts those of the window."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    spec = SPECS[panel]
-    names = NAMES.get(panel, (("name", spec.name),))
-    titles = [title for title, _ in names]
-    columns = [column for column in spec.columns if not column.is_share and column.title not in titles]
-    writer.writerow([*titles, *(_header(column.title) for column in columns)])
+    columns = fields(panel)
+    writer.writerow([column.name for column in columns])
     for row in _every(view, panel):
-        writer.writerow([*(_safe(value(row)) for _, value in names), *(column.value(row) for column in columns)])
+        writer.writerow([_safe(column.value(row)) for column in columns])
     return text.getvalue()
 
 
@@ -86,11 +104,6 @@ def _every(view: View, panel: Panel) -> Iterator[Any]:
     rows = present(view, panel)
     for offset in range(0, min(rows.total, MOST), STEP):
         yield from rows.page(offset, min(STEP, MOST - offset))
-
-
-def _header(title: str) -> str:
-    """Rates are exported as the counts they are made of."""
-    return {"req/s": "requests", "bit/s": "bits", "packets/s": "packets"}.get(title, title)
 
 
 def _safe(value: Any) -> Any:

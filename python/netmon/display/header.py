@@ -12,6 +12,7 @@ from netmon import format as fmt
 from netmon import losses
 from netmon.display import canvas
 from netmon.display.view import VIEWS, Page
+from netmon.measures import MEASURES, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from netmon.display.view import Place, View
     from netmon.frames import Frame
     from netmon.playback import Progress
+
+_PACKETS, _BITS, _HTTP_RATIO = measure("packets"), measure("bits"), measure("http_ratio")
 
 NARROWEST = 8
 """Columns of the capture filter at the least; fewer say nothing."""
@@ -42,7 +45,7 @@ def title_line(view: View, width: int) -> Line:
     items: list[Line] = []
     for number, interface in enumerate(busiest(frame)[:INTERFACES]):
         name = fmt.shorten(fmt.source(interface.name), LONGEST_SOURCE, marks.dots)
-        items.append([("class:dim", marks.between if number else ""), ("", name), *state(view, interface)])
+        items.append([("class:dim", marks.between if number else ""), ("", name), *interface_state(view, interface)])
     left += canvas.whole(items, width - canvas.width(left) - len(" last 10 s "))
     ways = [marks.between.join(way) for way in _times(view, frame)]
     room = width - canvas.width(left) - fmt.width(ways[2]) - len(" | filter ") - 3
@@ -74,7 +77,7 @@ def capture_filter(view: View, columns: int) -> Line:
     return [("class:dim", f"{marks.between}filter "), ("class:warn", shown)]
 
 
-def state(view: View, interface: Interface) -> Line:
+def interface_state(view: View, interface: Interface) -> Line:
     """Up, down, new; or off, when a person does not want to see it."""
     word = "off" if interface.name in view.off else interface.state
     return [("class:ok" if word == "up" else "class:warn", f" {word}")]
@@ -132,8 +135,7 @@ def rates(view: View, frame: Frame, width: int = 60) -> Line:
     """Requests, bits and packets per second, as many of them as fit; of interfaces, those that are not switched off."""
     seconds, window = frame.seconds or 1.0, frame.window
     on = [interface for interface in window.interfaces if interface.name not in view.off]
-    packets = sum(interface.packets for interface in on)
-    bits = 8 * sum(interface.bytes for interface in on)
+    packets, bits = (sum(each.value(interface) or 0 for interface in on) for each in (_PACKETS, _BITS))
     number, unit = fmt.scaled(bits / seconds, "bit/s").rsplit(" ", 1)
     per_second = fmt.rate(window.requests / seconds)
     figures = ((per_second, "requests/s"), (number, unit), (fmt.rate(packets / seconds), "packets/s"))
@@ -168,16 +170,13 @@ def alert_bar(view: View, width: int) -> Line:
 SHORTEST_GAUGE = 10
 """Columns of the gauge that are not given up for more words."""
 
-MEASURES = {"hits": ("hits (requests + responses)", "hits (requests+responses)")}
-"""What is counted, explained in place: in full, and in fewer columns."""
-
 
 def _against(gauge: Gauge, frame: Frame, *, acknowledged: bool) -> Iterator[str]:
     """The threshold of a rule and what it counts, the fullest way first."""
     rule = gauge.rule
     threshold, span = f" / {fmt.count(rule.threshold)}", f" in {fmt.duration(rule.span)}"
     seen = "  acknowledged" if acknowledged else ""
-    for metric in (*MEASURES.get(rule.metric, ()), rule.metric):
+    for metric in (*MEASURES[rule.metric].explained, rule.metric):
         yield f"{threshold} {metric}{span}{_lasting(gauge, frame)}{seen} "
     yield f"{threshold} {rule.metric}{span}{_lasting(gauge, frame)} "
     yield f"{threshold} {rule.metric}{span}"
@@ -196,10 +195,10 @@ def traffic(view: View, width: int, height: int) -> list[Line]:
     """One row per interface: state, rates, the share of HTTP, and the last minute of bits and of requests."""
     frame = view.frame
     trends, columns = _trends(width)
-    figures = canvas.whole([[("class:heading", f"{title:>{room}}")] for title, room in FIGURES], width - NAMES)
+    figures = canvas.whole([[("class:heading", f"{title:>{room}}")] for title, room in FIGURES], width - NAME_COLUMNS)
     shown = busiest(frame) if frame else ()
     of = f"  1 of {fmt.count(len(shown))}" if height == 2 and len(shown) > 1 else ""
-    title = canvas.fit([("class:heading.title", " TRAFFIC"), ("class:heading", of)], NAMES, "class:heading")
+    title = canvas.fit([("class:heading.title", " TRAFFIC"), ("class:heading", of)], NAME_COLUMNS, "class:heading")
     words = "   " + "".join(fmt.fit(said, columns + 2) for said, _ in TRENDS[:trends]) if trends else ""
     lines = [canvas.fit([*title, *figures, ("class:heading", words)], width, "class:heading")]
     if frame is None:
@@ -211,7 +210,7 @@ def traffic(view: View, width: int, height: int) -> list[Line]:
     return lines
 
 
-NAMES = 21
+NAME_COLUMNS = 21
 """Columns of the name and the state of an interface."""
 
 FIGURES = (("bit/s", 13), ("packets/s", 11), ("HTTP", 7))
@@ -228,20 +227,22 @@ def _trends(width: int) -> tuple[int, int]:
 
 def _interface_row(view: View, frame: Frame, interface: Interface, width: int) -> Line:
     seconds, marks = frame.seconds or 1.0, view.glyphs
-    share = fmt.percent(interface.http_bytes / interface.bytes) if interface.bytes else marks.none
+    http, bits = _HTTP_RATIO.value(interface), _BITS.value(interface) or 0
+    share = marks.none if http is None else fmt.percent(http)
     name = fmt.shorten(fmt.source(interface.name), 13, marks.dots)
-    line: Line = [("", f"   {fmt.fit(name, 13)}"), *canvas.fit(state(view, interface), 5)]
+    line: Line = [("", f"   {fmt.fit(name, 13)}"), *canvas.fit(interface_state(view, interface), 5)]
     if interface.name in view.off:
         return [
             *line,
             *canvas.whole(
-                [[("class:dim", "   not counted here;")], [("class:dim", " i in view 3 switches it on")]], width - NAMES
+                [[("class:dim", "   not counted here;")], [("class:dim", " i in view 3 switches it on")]],
+                width - NAME_COLUMNS,
             ),
         ]
-    said = (fmt.scaled(interface.bytes * 8 / seconds, "bit/s"), fmt.rate(interface.packets / seconds), share)
+    said = (fmt.scaled(bits / seconds, "bit/s"), fmt.rate(interface.packets / seconds), share)
     looks = ("class:strong", "", "class:dim")
     figures = zip(FIGURES, said, looks, strict=True)
-    line += canvas.whole([[(look, f"{figure:>{room}}")] for (_, room), figure, look in figures], width - NAMES)
+    line += canvas.whole([[(look, f"{figure:>{room}}")] for (_, room), figure, look in figures], width - NAME_COLUMNS)
     trends, columns = _trends(width)
     line += [("", "   ")] if trends else []
     values = (_bytes_of(interface.name), _requests_of(interface.name))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon.display import canvas, moves
-from netmon.display.keys import FIRST, KEYS, OF_PAGE, ORDERING, PLAYING, TYPING, VIEW
+from netmon.display.keys import ARROWS, FIRST, KEYS, OF_PAGE, ORDERING, PAUSE, PLAYING, RESUME, TYPING
 from netmon.display.specs import letters
 
 if TYPE_CHECKING:
@@ -74,9 +74,9 @@ def _wrapped(line: Line, width: int) -> list[Line]:
 
 def _keys() -> list[Line]:
     """One line for each key; the views have one together."""
-    views = [(key.shown, key.meaning.removeprefix(VIEW)) for key in KEYS if key.meaning.startswith(VIEW)]
+    views = [(key.shown, key.page.value) for key in KEYS if key.page]
     lines: list[Line] = [[part for key, name in views for part in (("class:key", f" {key} "), ("", name))]]
-    others = [key for key in KEYS if not key.meaning.startswith(VIEW)]
+    others = [key for key in KEYS if not key.page]
     return lines + [[("class:key", fmt.fit(f" {key.shown}", COLUMN)), ("", key.meaning)] for key in others]
 
 
@@ -95,7 +95,7 @@ def footer(view: View, width: int) -> Line:
     hints = _hints(view)
     arrows = view.glyphs.arrows
     items: list[Line] = [
-        [("class:key", f" {arrows if key == 'arrows' else key} "), ("class:dim", f"{word} ")] for key, word in hints
+        [("class:key", f" {arrows if key == ARROWS else key} "), ("class:dim", f"{word} ")] for key, word in hints
     ]
     return canvas.whole(items, width)
 
@@ -105,8 +105,8 @@ def _hints(view: View) -> Sequence[tuple[str, str]]:
     of_page = OF_PAGE[view.page]
     playing: tuple[tuple[str, str], ...] = ()
     if view.progress is not None:
-        playing = (("p", "play" if view.is_paused else "pause"), *PLAYING)
-        of_page = tuple(hint for hint in of_page if hint[0] != "p")
+        playing = (RESUME if view.is_paused else PAUSE, *PLAYING)
+        of_page = tuple(hint for hint in of_page if hint is not PAUSE)
     return (*of_page[:2], *playing, *of_page[2:], *FIRST) if view.trail else (*FIRST, *playing, *of_page)
 
 

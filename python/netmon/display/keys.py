@@ -1,13 +1,14 @@
 """The keys: one table, from which the bindings, the help page and the footer are made.
 
-An action makes a new view of the old one. What needs the terminal, the capture or a file is a word instead, and left to
-the application (`app.Display.commands`).
+An action makes a new view of the old one. What needs the terminal, the capture or a file is a `Command` instead, and
+left to the application (`app.Display.commands`). Names of keys and of commands are types, so a name that is mistyped is
+an error of the type checker and of a test.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from netmon.display import moves
 from netmon.display.moves import FAR, PAGE
@@ -18,32 +19,44 @@ LEAP = 10
 
 Action = Callable[[View], View]
 
+Command: TypeAlias = Literal[
+    "quit", "suspend", "pause", "window", "clear", "export", "mouse", "step", "back", "forward", "rewind"
+]
+"""What the application does, since it needs more than a view."""
 
-VIEW = "view: "
-"""How the meaning of a key of a view begins."""
+KeyName: TypeAlias = Literal[
+    "1", "2", "3", "4", "5", "6", "7", "0", "G", "N", "S", "a", "c", "e", "g", "h", "i", "j", "k", "m", "n", "o", "p",
+    "q", "r", "s", "w", " ", "/", ".", "<", ">", "?", "up", "down", "left", "right", "pageup", "pagedown", "home",
+    "end", "tab", "s-tab", "enter", "escape", "backspace", "f1", "c-c", "c-u", "c-z",
+]  # fmt: skip
+"""The keys as prompt_toolkit names them."""
 
 
 class Key(NamedTuple):
-    """`names` are prompt_toolkit's, any of them; `shown` is how the help calls them; `action` may be a word."""
+    """Any key of `names` does `action`, which may be the name of a command; `shown` is what the help calls the keys."""
 
-    names: tuple[str, ...]
+    names: tuple[KeyName, ...]
     shown: str
-    action: Action | str
+    action: Action | Command
     meaning: str
+    page: Page | None = None
+    """The view that it goes to."""
 
 
 def _move(by: int) -> Action:
     return lambda view: moves.moved(view, by)
 
 
-def _view(number: int) -> Key:
-    return Key(
-        (str(number),), str(number), lambda view: moves.to_view(view, number), f"view: {VIEWS[number - 1].value}"
-    )
+NUMBERS: tuple[KeyName, ...] = ("1", "2", "3", "4", "5", "6", "7")
+
+
+def _view(name: KeyName, number: int) -> Key:
+    page = VIEWS[number - 1]
+    return Key((name,), name, lambda view: moves.to_view(view, number), f"view: {page.value}", page)
 
 
 KEYS = (
-    *(_view(number) for number in range(1, len(VIEWS) + 1)),
+    *(_view(name, number) for number, name in enumerate(NUMBERS, 1)),
     Key(("up", "k"), "Up k", _move(-1), "one row up"),
     Key(("down", "j"), "Down j", _move(+1), "one row down"),
     Key(("pageup",), "PgUp", _move(-PAGE), "ten rows up"),
@@ -97,10 +110,15 @@ ORDERING = (
 PLAYING = ((".", "step"), ("<", "back"), (">", "on"), ("0", "start"))
 """The keys that matter while a file is played, behind that of the pause."""
 
-FIRST = (("?", "help"), ("q", "quit"))
-"""The keys that are named on every page, as (key, word); ``arrows`` is drawn with what the terminal has."""
+ARROWS = "arrows"
+"""The keys that move, which are drawn with what the terminal has."""
 
-LAST = (("Tab", "panel"), ("o", "sort"), ("r", "reverse"), ("w", "window"), ("p", "pause"), ("e", "export"))
+FIRST = (("?", "help"), ("q", "quit"))
+"""The keys that are named on every page, as (key, word)."""
+
+PAUSE, RESUME = ("p", "pause"), ("p", "play")
+
+LAST = (("Tab", "panel"), ("o", "sort"), ("r", "reverse"), ("w", "window"), PAUSE, ("e", "export"))
 INSIDE = (("Esc", "back"),)
 
 OF_PAGE = {
@@ -115,6 +133,6 @@ OF_PAGE = {
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),
     Page.CLIENT: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
-    Page.EXCHANGE: (*INSIDE, ("arrows", "other requests"), *LAST[1:]),
+    Page.EXCHANGE: (*INSIDE, (ARROWS, "other requests"), *LAST[1:]),
 }
 """The keys that matter on a page, most useful first."""

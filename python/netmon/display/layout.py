@@ -104,7 +104,8 @@ def _steps(view: View, width: int) -> Iterator[tuple[str, int]]:
 
 def main_part(view: View) -> str:
     """The part that goes last of all tables."""
-    return parts.TIMELINE if view.page is Page.EXCHANGE or view.focus is None else view.focus.value
+    of_focus = view.focus.value if view.focus else parts.TIMELINE
+    return parts.MAIN_PARTS.get(view.page, of_focus)
 
 
 def _bands(page: Page, rows: Mapping[str, int], width: int) -> list[Band]:

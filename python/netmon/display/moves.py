@@ -50,9 +50,9 @@ def selected(view: View, panel: Panel, last: Last) -> View:
 
 def _on(view: View, panel: Panel, last: Last) -> View:
     view = view.with_last(panel, last)
-    if panel is Panel.HOSTS and view.page is Page.HOSTS:
-        view = view.with_selected(Panel.SECTIONS, None)
-    if view.page is Page.EXCHANGE:
+    if dependent := SPECS[panel].dependent:
+        view = view.with_selected(dependent, None)
+    if view.place.exchange is not None:
         view = view._replace(place=view.place._replace(exchange=last.row))
     return view
 
@@ -112,7 +112,7 @@ def _client(_view: View, row: Any) -> Place:
 
 
 def _exchange(view: View, row: Any) -> Place | None:
-    is_there = view.page is Page.EXCHANGE
+    is_there = view.place.exchange is not None
     return None if is_there else Place(Page.EXCHANGE, Panel.SLOWEST, row.interface, row.host, row.section, row)
 
 
@@ -200,7 +200,7 @@ def reversed_order(view: View) -> View:
 def with_interface_switched(view: View) -> View:
     """The selected interface off, or on again; from elsewhere, to the view of interfaces first."""
     panel = view.focus
-    if panel not in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
+    if panel is None or SPECS[panel].state is None:
         return view.at(Place.of(Page.INTERFACES))
     view = held(view)
     last = rows.last_of(view, panel)

@@ -6,7 +6,7 @@ To show more on a page, add a `Part`, put it among the `STEPS` of the page at th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from netmon.display import about, charts, header, tables
 from netmon.display.help import footer
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from netmon.display.canvas import Line
+
+    Draw: TypeAlias = Callable[[View, int, int], list[Line]]
 
 INTERFACES = 4
 """Interfaces in the traffic panel; the busiest of them."""
@@ -32,7 +34,7 @@ def _any(_view: View) -> int:
 class Part(NamedTuple):
     """A part of the screen."""
 
-    draw: Callable[[View, int, int], list[Line]]
+    draw: Draw
     weight: int = 0
     """Its share of the rows that are left when all steps are taken; 0: it grows by steps alone."""
     most: Callable[[View], int] = _any
@@ -48,9 +50,11 @@ def _line(draw: Callable[[View, int], Line], columns: int = 1) -> Part:
 
 
 def _table(panel: Panel, weight: int, most: Callable[[View], int] = _any) -> Part:
-    return Part(
-        lambda view, width, height: tables.table(view, panel, width, height), weight, most, columns=16, panel=panel
-    )
+    return _drawn(lambda view, width, height: tables.table(view, panel, width, height), panel, weight, most)
+
+
+def _drawn(draw: Draw, panel: Panel, weight: int, most: Callable[[View], int] = _any) -> Part:
+    return Part(draw, weight, most, columns=16, panel=panel)
 
 
 def _interfaces(view: View) -> int:
@@ -76,6 +80,9 @@ ABOUT_CLIENT = "about client"
 
 AIR = "air"
 """Blank lines between parts; no part itself."""
+
+MAIN_PARTS: Mapping[Page, str] = {Page.EXCHANGE: TIMELINE}
+"""What a page is about, where that is not the table that has the focus."""
 
 MAIN = "main"
 """Among steps: the table that has the focus, or what a page is about."""
@@ -110,7 +117,7 @@ PARTS: Mapping[str, Part] = {
     Panel.SLOWEST.value: _table(Panel.SLOWEST, 50),
     Panel.CLIENTS.value: _table(Panel.CLIENTS, 45),
     Panel.OF_CLIENT.value: _table(Panel.OF_CLIENT, 50),
-    Panel.ALERTS.value: _table(Panel.ALERTS, 6),
+    Panel.ALERTS.value: _drawn(tables.alerts, Panel.ALERTS, 6),
 }
 
 Steps = tuple[tuple[str, int], ...]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from netmon.display import columns, specs
+from netmon._core import SORT_KEYS
+from netmon.display import specs
 from netmon.display.matching import connections as matching_connections
 from netmon.display.matching import interfaces as matching_interfaces
 from netmon.display.matching import matching
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 HOSTS_OF_INTERFACE = 500
 """Hosts listed of one interface: as many are put in order here."""
-
-CORE_ORDERS = ("retransmitted", "name", "hits")
-"""By which the core ranks the health of connections."""
 
 
 class Rows(NamedTuple):
@@ -51,9 +49,9 @@ class Rows(NamedTuple):
         found = self.page(max(0, min(number, self.total - 1)), 1) if self.total else ()
         return found[0] if found else None
 
-    def with_guest(self, row: Any, at: int, *, is_quiet: bool) -> Rows:
+    def with_kept_row(self, row: Any, at: int, *, is_quiet: bool) -> Rows:
         """The same with one row more, which comes in at `at`."""
-        at, guest = min(at, self.total), self.key(row)
+        at, selected = min(at, self.total), self.key(row)
 
         def page(offset: int, n: int) -> Sequence[Any]:
             end = offset + n
@@ -65,12 +63,12 @@ class Rows(NamedTuple):
 
         def position(key: Any) -> int | None:
             found = self.position(key)
-            if key == guest:
+            if key == selected:
                 return at
             return found if found is None or found < at else found + 1
 
         return self._replace(
-            total=self.total + 1, page=page, position=position, quiet=guest if is_quiet else self.quiet
+            total=self.total + 1, page=page, position=position, quiet=selected if is_quiet else self.quiet
         )
 
 
@@ -112,7 +110,7 @@ def _ranking(rank: Callable[..., Any], frame: Frame, panel: Panel, order: Ordere
 @lru_cache(maxsize=4)
 def hosts(frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Rows:
     """By what the core ranks by; the other columns order those with most hits."""
-    if panel is Panel.HOST_QUALITY and specs.order(panel, order.sort) not in CORE_ORDERS:
+    if specs.order(panel, order.sort) not in SORT_KEYS:
         return _sorted(frame.window.ranked(matching=matching(frame, pattern)).page(0, HOSTS_OF_INTERFACE), panel, order)
     ranking = _ranking(frame.window.ranked, frame, panel, order, pattern)
     return Rows(len(ranking), ranking.page, ranking.position, name_of, ranking.standing)
@@ -208,8 +206,7 @@ def _sorted(rows: Sequence[Any], panel: Panel, order: Ordered) -> Rows:
         return listed(rows, name_of)
     valued = [(row.name, float(value)) for row in rows if (value := column.value(row)) is not None]
     passed, covered = order.seconds
-    grows = column.per_second or column.show is columns.counted
-    standing = order.before.then(valued, passed, covered if grows else None)
+    standing = order.before.then(valued, passed, covered if column.counts else None)
     by_name = sorted(rows, key=name_of, reverse=order.sort.is_reversed)
     return listed(_by_weight(by_name, standing.weights, name_of, order.sort), name_of, standing)
 

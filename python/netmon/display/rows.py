@@ -12,10 +12,10 @@ from netmon._core import Standing
 from netmon.display import matching, ranked
 from netmon.display.ranked import NOTHING, Ordered, Rows, listed
 from netmon.display.specs import SPECS
-from netmon.display.view import PANELS, Last, Page, Panel, Place, Stood, View
+from netmon.display.view import PANELS, EarlierStanding, Last, Page, Panel, Place, View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from netmon._core import Client, Host
     from netmon.frames import Frame
@@ -36,24 +36,25 @@ def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
     if there.position(last.key) is not None or (last.scope, last.pattern) != (_scope(view, panel), view.typed):
         return there
     now = _now(view, panel, last)
-    return there.with_guest(last.row if now is None else now, last.number, is_quiet=now is None)
+    return there.with_kept_row(last.row if now is None else now, last.number, is_quiet=now is None)
 
 
 def _may_stay(view: View, panel: Panel, last: Last) -> bool:
-    """An alert that is held is written on, and what passed an interface that is off is not listed."""
-    if panel in (Panel.REQUESTS, Panel.SLOWEST, Panel.CONNECTIONS):
-        return last.row.interface not in view.off
-    return panel is not Panel.ALERTS
+    """An alert that is held is written on, and what passed an interface that is switched off is not listed."""
+    spec = SPECS[panel]
+    return spec.stays and (spec.interface is None or spec.interface(last.row) not in view.off)
 
 
 def present(view: View, panel: Panel, pattern: str | None = None) -> Rows:
     """The rows that are there in the frame."""
     pattern = view.typed if pattern is None else pattern
-    if panel is Panel.ALERTS:
-        told = view.newest_alerts
-        return listed(matching.alerts(pattern, told) if view.page is Page.ALERTS else told, lambda alert: alert)
     frame = view.frame
     return NOTHING if frame is None else _MAKERS[panel](view, frame, panel, pattern)
+
+
+def has_filter(view: View, panel: Panel) -> bool:
+    """Whether what is typed holds for a table, which other pages show whole: it is the first of its page."""
+    return PANELS[view.page][0] is panel
 
 
 def row_number(view: View, panel: Panel, rows: Rows | None = None) -> int:
@@ -115,7 +116,7 @@ def carried(view: View, frame: Frame) -> View:
     for panel in PANELS[view.page]:
         rows = rows_of(view, panel)
         if rows.standing is not None:
-            stood[panel] = Stood(rows.standing, shown.snapshot.end, _counted(view, shown, panel))
+            stood[panel] = EarlierStanding(rows.standing, shown.snapshot.end, _counted(view, shown, panel))
         if panel in last and rows.quiet is None and rows.position(last[panel].key) is not None:
             last[panel] = last_of(view, panel) or last[panel]
     return view._replace(stood=stood, last=last)
@@ -144,27 +145,19 @@ def _order(view: View, frame: Frame, panel: Panel) -> Ordered:
 
 def _scope(view: View, panel: Panel) -> Any:
     """What a table is about, where its keys are only of that."""
-    if panel is Panel.SECTIONS:
-        host = host_of(view)
-        return view.place.host or (host.name if host else None)
-    if panel is Panel.SLOWEST:
-        return scope_of(view)[2:5]
-    if panel is Panel.OF_CLIENT:
-        return _client(view)
-    return _interface(view) if panel is Panel.INTERFACE_HOSTS else None
+    scope = _SCOPES.get(panel)
+    return scope(view) if scope else None
+
+
+def _host(view: View) -> str | None:
+    host = host_of(view)
+    return view.place.host or (host.name if host else None)
 
 
 def _now(view: View, panel: Panel, last: Last) -> Any:
     """The row as it is in the frame, though the filter leaves it out; None where it is quiet."""
-    if view.frame is None or SPECS[panel].keeps:
-        return None
-    window = view.frame.window
-    if panel in (Panel.INTERFACES, Panel.INTERFACE_QUALITY):
-        return next((each for each in window.interfaces if each.name == last.key), None)
-    if panel in (Panel.SECTIONS, Panel.ALL_SECTIONS):
-        host = window.host(last.row.host)
-        return host.section(last.row.path) if host else None
-    return window.client(last.key) if panel is Panel.CLIENTS else window.host(last.key)
+    find = SPECS[panel].find
+    return find(view.frame.window, last) if find and view.frame else None
 
 
 def _hosts(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
@@ -225,6 +218,11 @@ def _connections(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     return ranked.connections(frame, view.off, pattern, view.sort_of(panel))
 
 
+def _alerts(view: View, _frame: Frame, panel: Panel, pattern: str) -> Rows:
+    told = view.newest_alerts
+    return listed(matching.alerts(pattern, told) if has_filter(view, panel) else told, lambda alert: alert)
+
+
 def _slowest(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     scope, within = scope_of(view), view.place.host is not None
     about = Place(host=scope.host, section=scope.section)
@@ -244,4 +242,13 @@ _MAKERS: dict[Panel, Callable[[View, Frame, Panel, str], Rows]] = {
     Panel.SLOWEST: _slowest,
     Panel.CLIENTS: _clients,
     Panel.OF_CLIENT: _of_client,
+    Panel.ALERTS: _alerts,
 }
+
+_SCOPES: Mapping[Panel, Callable[[View], Any]] = {
+    Panel.SECTIONS: _host,
+    Panel.SLOWEST: lambda view: scope_of(view)[2:5],
+    Panel.OF_CLIENT: _client,
+    Panel.INTERFACE_HOSTS: _interface,
+}
+"""What a table is about, of those whose keys mean something else for another host, section, client or interface."""

@@ -1,50 +1,25 @@
-"""The tables: of which columns each is made, how its rows are called, and what stands behind the figures."""
+"""The tables: of which columns each is made, and all that is special about it, as fields of its `Spec`."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon.display import columns
 from netmon.display.columns import Column, status_style
+from netmon.display.spec import OF_STAMPED_NAME, OF_TWO_NAMES, Absence, Behind, Spec, has_hosts
 from netmon.display.view import Panel, Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from netmon._core import Connection, Exchange, Interface, Point
-    from netmon.alerts import Alert
+    from netmon._core import Client, Connection, Exchange, Host, Interface, Point, Section, Snapshot
     from netmon.display.canvas import Line
-
-
-class Behind(NamedTuple):
-    """What stands behind the figures: items of which as many are shown as fit."""
-
-    title: str
-    items: Callable[[Any], list[Line]]
-
-
-class Spec(NamedTuple):
-    """`title` is said above the table; `name` is text of the wire, not made safe yet."""
-
-    title: str
-    columns: tuple[Column, ...]
-    name: Callable[[Any], str]
-    behind: tuple[Behind, ...] = ()
-    """With little room, the last of them."""
-    trends: tuple[Callable[[Any], Callable[[Point], float]], ...] = ()
-    trend_titles: tuple[str, ...] = ()
-    stamp: Callable[[Any], float] | None = None
-    """The time of day before the name."""
-    lead: Callable[[Any], str] | None = None
-    """What stands before the name, and is never cut."""
-    room: int = 0
-    """Columns that the name keeps while there are figures to leave out, where that is more than usual."""
-    keeps: bool = False
-    """A row that is gone keeps its figures: it is something that happened."""
-    narrow: int = 0
-    """Columns at the most for name and figures while the table shares its page, so that there is room behind."""
+    from netmon.display.ranked import Rows
+    from netmon.display.view import Last
+    from netmon.frames import Frame
 
 
 def methods(row: Any) -> list[Line]:
@@ -61,10 +36,6 @@ def statuses(row: Any) -> list[Line]:
 def _item(style: str, what: str, n: int) -> Line:
     """A colon tells a count from a status beside it."""
     return [(style, what), ("class:dim", f": {fmt.count(n)}")]
-
-
-BETWEEN = 34
-"""Columns of two sides of a connection, one of them a name."""
 
 
 def protocols(interface: Interface) -> list[Line]:
@@ -112,7 +83,7 @@ def _method(row: Any) -> str:
     return f"{row.method:<6} "
 
 
-def _path(row: Any) -> str:
+def _path_asked(row: Any) -> str:
     return str(row.path or row.section)
 
 
@@ -120,31 +91,132 @@ def _at(row: Any) -> float:
     return float(row.ts)
 
 
-def _alerted(alert: Alert) -> str:
-    return alert.state
+def _always(_frame: Frame | None) -> bool:
+    return True
 
 
+def _has_connections(frame: Frame | None) -> bool:
+    return frame is not None and (has_hosts(frame) or bool(frame.connections))
+
+
+def _open_and_ended(frame: Frame | None, rows: Rows) -> str:
+    """How many of the open ones are listed, and how many that have ended."""
+    states = [row.state for row in rows.page(0, rows.total)]
+    listed, ended = states.count("open"), sum(state not in ("open", "opening") for state in states)
+    there = max(frame.snapshot.capture.open_connections if frame else 0, listed)
+    of = f" of {fmt.count(there)}" if there > listed else ""
+    return f"{fmt.count(listed)}{of} open, {fmt.count(ended)} ended"
+
+
+def _oldest(frame: Frame) -> float | None:
+    kept = frame.tail.exchanges
+    return kept[-1].ts if kept else None
+
+
+def _find_host(window: Snapshot, last: Last) -> Host | None:
+    return window.host(last.key)
+
+
+def _find_section(window: Snapshot, last: Last) -> Section | None:
+    host = window.host(last.row.host)
+    return host.section(last.row.path) if host else None
+
+
+def _find_client(window: Snapshot, last: Last) -> Client | None:
+    return window.client(last.key)
+
+
+def _find_interface(window: Snapshot, last: Last) -> Interface | None:
+    return next((each for each in window.interfaces if each.name == last.key), None)
+
+
+def _hosts_of(window: Snapshot) -> int:
+    return window.host_count
+
+
+_NAME, _PATH, _ADDRESS, _INTERFACE = map(attrgetter, ("name", "path", "address", "interface"))
 _ANSWERS = (Behind("methods", methods), Behind("statuses", statuses))
-_HOSTS = Spec("HOSTS", columns.HOST, lambda row: row.name, _ANSWERS, (_host_hits,), ("trend",))
-_TRAFFIC = ((_bits, _requests), ("bit/s", "requests/s"))
-_PROTOCOLS = (Behind("bytes by protocol", protocols),)
-_CLIENT = (Behind("client", client),)
-_SPOKEN = (Behind("protocol and server", spoken),)
+_NO_HTTP = Absence(explains=True)
+_NONE_KEPT = "No exchange kept: none was answered lately"
 
-SPECS = {
-    Panel.HOSTS: _HOSTS,
-    Panel.INTERFACE_HOSTS: _HOSTS,
-    Panel.SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.path, _ANSWERS, narrow=49),
-    Panel.ALL_SECTIONS: Spec("SECTIONS", columns.SECTION, lambda row: row.host + row.path, _ANSWERS),
-    Panel.INTERFACES: Spec("INTERFACES", columns.INTERFACE, lambda row: fmt.source(row.name), _PROTOCOLS, *_TRAFFIC),
-    Panel.CONNECTIONS: Spec("CONNECTIONS", columns.CONNECTION, _between, _SPOKEN, room=BETWEEN, keeps=True),
-    Panel.INTERFACE_QUALITY: Spec("INTERFACES", columns.INTERFACE_QUALITY, lambda row: fmt.source(row.name)),
-    Panel.HOST_QUALITY: Spec("HOSTS", columns.HOST_QUALITY, lambda row: row.name),
-    Panel.REQUESTS: Spec("REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True),
-    Panel.SLOWEST: Spec("REQUESTS", columns.EXCHANGE, _path, _CLIENT, stamp=_at, lead=_method, keeps=True),
-    Panel.CLIENTS: Spec("CLIENTS", columns.CLIENT, lambda row: row.address, _ANSWERS),
-    Panel.OF_CLIENT: Spec("REQUESTS", columns.EXCHANGE, fmt.target, _CLIENT, stamp=_at, lead=_method, keeps=True),
-    Panel.ALERTS: Spec("ALERTS", (), _alerted, keeps=True),
+_SECTIONS = Spec("SECTIONS", columns.SECTION, _PATH, _ANSWERS, find=_find_section)
+_HOSTS = Spec(
+    "HOSTS", columns.HOST, _NAME, _ANSWERS, (_host_hits,), ("trend",), find=_find_host, dependent=Panel.SECTIONS
+)
+_INTERFACES = Spec(
+    "INTERFACES",
+    columns.INTERFACE,
+    lambda row: fmt.source(row.name),
+    state=lambda row: row.state,
+    find=_find_interface,
+    has_rows=_always,
+)
+_EXCHANGES = Spec(
+    "REQUESTS",
+    columns.EXCHANGE,
+    fmt.target,
+    (Behind("client", client),),
+    stamp=_at,
+    lead=_method,
+    least=OF_STAMPED_NAME,
+    has_long_names=True,
+    keeps=True,
+    interface=_INTERFACE,
+    since=_oldest,
+)
+
+SPECS: Mapping[Panel, Spec] = {
+    Panel.HOSTS: _HOSTS._replace(total=_hosts_of, absence=_NO_HTTP),
+    Panel.INTERFACE_HOSTS: _HOSTS._replace(
+        title="HOSTS seen on it", dependent=None, absence=Absence("No exchange seen on it lately.")
+    ),
+    Panel.HOST_QUALITY: Spec("HOSTS", columns.QUALITY, _NAME, find=_find_host, total=_hosts_of, absence=_NO_HTTP),
+    Panel.SECTIONS: _SECTIONS._replace(
+        narrow=49,
+        is_of_host=True,
+        absence=Absence("No request for this host in this window", in_window="; w makes it longer"),
+    ),
+    Panel.ALL_SECTIONS: _SECTIONS._replace(
+        name=lambda row: row.host + row.path,
+        elsewhere="SECTIONS of all hosts",
+        total=lambda window: window.section_count,
+        absence=_NO_HTTP,
+    ),
+    Panel.INTERFACES: _INTERFACES._replace(
+        behind=(Behind("bytes by protocol", protocols),),
+        trends=(_bits, _requests),
+        trend_titles=("bit/s", "requests/s"),
+        has_wide_trends=True,
+    ),
+    Panel.INTERFACE_QUALITY: _INTERFACES._replace(columns=columns.QUALITY),
+    Panel.CONNECTIONS: Spec(
+        "CONNECTIONS",
+        columns.CONNECTION,
+        _between,
+        (Behind("protocol and server", spoken),),
+        least=OF_TWO_NAMES,
+        has_long_names=True,
+        keeps=True,
+        interface=_INTERFACE,
+        counted=_open_and_ended,
+        has_rows=_has_connections,
+        absence=Absence("No connection in this window."),
+    ),
+    Panel.REQUESTS: _EXCHANGES._replace(absence=Absence(f"{_NONE_KEPT}.", explains=True)),
+    Panel.SLOWEST: _EXCHANGES._replace(
+        name=_path_asked, absence=Absence(f"{_NONE_KEPT}, or slower ones took its place.")
+    ),
+    Panel.OF_CLIENT: _EXCHANGES._replace(absence=Absence("No exchange of this client kept: none was answered lately.")),
+    Panel.CLIENTS: Spec(
+        "CLIENTS",
+        columns.CLIENT,
+        _ADDRESS,
+        _ANSWERS,
+        find=_find_client,
+        total=lambda window: window.client_count,
+        absence=_NO_HTTP,
+    ),
+    Panel.ALERTS: Spec("ALERTS", (), lambda alert: alert.state, keeps=True, stays=False, has_rows=_always),
 }
 
 

@@ -86,13 +86,13 @@ class Terminal:
                 attributes[CHARACTERS][which] = value
             termios.tcsetattr(self._tty, termios.TCSANOW, attributes)
 
-    def lend(self) -> None:
+    def restore_line(self) -> None:
         """Leaves the modes of the line as they were, for whoever has the terminal next."""
         if self._attributes is not None:
             with suppress(OSError, termios.error):
                 termios.tcsetattr(self._tty, termios.TCSANOW, self._attributes)
 
-    def hush(self) -> None:
+    def stop_mouse(self) -> None:
         """Has the mouse be quiet, and throws away what it said meanwhile, which a shell would take for a command."""
         if self.has_mouse:
             self._pending += NO_MOUSE
@@ -158,7 +158,7 @@ class Terminal:
                 self._push()
         elif self.has_mouse:
             self._discard()
-        self.lend()
+        self.restore_line()
         self._pending.clear()
         os.close(self._fd)
         self._fd = -1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netmon import format as fmt
 from netmon.display import canvas
 from netmon.display.columns import status_style
+from netmon.measures import measure
 
 if TYPE_CHECKING:
     from netmon._core import Exchange
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from netmon.display.view import View
 
 STAGES = (
-    ("connect", "connect", "class:spark.second", "the handshake, with the first request"),
-    ("request", "request_time", "class:ok", "request's first byte to its last"),
-    ("server", "latency", "class:warn", "request's last byte to response's first"),
-    ("transfer", "transfer", "class:spark", "response's first byte to its last"),
+    ("connect", "connect", "class:spark.second", "the handshake, with the first request", "the connect"),
+    ("request", "request_time", "class:ok", "request's first byte to its last", "the request"),
+    ("server", "latency", "class:warn", "request's last byte to response's first", "the server's thinking"),
+    ("transfer", "transfer", "class:spark", "response's first byte to its last", "the transfer of the response"),
 )
-"""Of each stage its name, the attribute with its seconds, its colour, and what it is."""
+"""Of each stage its name, the attribute with its seconds, its colour, what it is, and what a sentence calls it."""
 
 LEFT = 26
 """Columns before the bars."""
@@ -43,15 +44,16 @@ class Stage(NamedTuple):
     seconds: float
     style: str
     meaning: str
+    words: str = ""
 
 
 def stages(exchange: Exchange) -> list[Stage]:
     """What is known of an exchange, one after the other."""
     found, at = [], 0.0
-    for name, attribute, style, meaning in STAGES:
+    for name, attribute, style, meaning, words in STAGES:
         seconds: float | None = getattr(exchange, attribute)
         if seconds is not None:
-            found.append(Stage(name, at, seconds, style, meaning))
+            found.append(Stage(name, at, seconds, style, meaning, words))
             at += seconds
     return found
 
@@ -112,7 +114,7 @@ def _sizes(exchange: Exchange) -> Line:
 def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
     """One line for each stage that is known, and one for the whole."""
     known = stages(exchange)
-    connect = next((stage.seconds for stage in known if stage.name == "connect"), 0.0)
+    connect = exchange.connect or 0.0
     end = known[-1].begin + known[-1].seconds if known else 0.0
     span = max(end, connect + (exchange.duration or 0.0))
     room = max(0, min(width - LEFT - 2, 100))  # in the narrowest of terminals, figures alone
@@ -146,14 +148,14 @@ def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
     whole = sum(stage.seconds for stage in known)
     if len(known) > 1 and whole > 0:
         longest = max(known, key=lambda stage: stage.seconds)
-        lines.append([("", f"  {fmt.percent(longest.seconds / whole)} of it is {_words(longest.name)}.")])
+        lines.append([("", f"  {fmt.percent(longest.seconds / whole)} of it is {longest.words}.")])
     again = exchange.retransmitted
     if again:
         lines.append([("class:warn", f"  {fmt.plural(again, 'segment')} retransmitted while it lasted.")])
     host = view.frame.window.host(exchange.host) if view.frame else None
     section = host.section(exchange.section) if host else None
     if section is not None and section.latency.count > 1:
-        p50, p95 = (fmt.latency(section.latency.quantile(q)) for q in (0.5, 0.95))
+        p50, p95 = (fmt.latency(measure(f"latency.{word}").value(section)) for word in ("p50", "p95"))
         path = fmt.shorten(fmt.sanitize(exchange.section), SHOWN, view.glyphs.dots)
         usual: list[Line] = [
             [("class:dim", f"  usual here: p50 {p50}  p95 {p95}")],
@@ -161,7 +163,3 @@ def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
         ]
         lines.append(canvas.whole(usual, width))
     return lines
-
-
-def _words(stage: str) -> str:
-    return {"server": "the server's thinking", "transfer": "the transfer of the response"}.get(stage, f"the {stage}")

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon.display.themes import UNICODE, Glyphs
+from netmon.frames import LOGGED_ALERTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from netmon.alerts import Alert
     from netmon.frames import Frame
     from netmon.playback import Moment, Progress
-
-ALERTS = 1000
-"""Alerts kept in the log; older ones are in the outputs."""
 
 LENGTHS = (1.0, 10.0, 60.0, float("inf"))
 """Seconds of the windows that a key goes through, beside the one that was set."""
@@ -124,7 +122,7 @@ SORTS: Mapping[Panel, Sort] = {
 """The order to begin with, where it is not by requests: what is slow, ill or open first."""
 
 
-class Stood(NamedTuple):
+class EarlierStanding(NamedTuple):
     """How the rows of a table stood in the frame before, and what that is comparable with."""
 
     standing: Standing
@@ -164,7 +162,7 @@ class View(NamedTuple):
     """The rows that stood out when the screen was last drawn."""
     columns: Mapping[Panel, tuple[str, ...]] = {}
     """The columns that were drawn."""
-    stood: Mapping[Panel, Stood] = {}
+    stood: Mapping[Panel, EarlierStanding] = {}
     sorts: Mapping[Panel, Sort] = {}
     is_ordering: bool = False
     """The next key is the letter of a column to sort by."""
@@ -228,7 +226,7 @@ class View(NamedTuple):
 
     def with_frame(self, frame: Frame) -> View:
         """`frame` is what is newest now, unless it was overtaken; its alerts happened anyway."""
-        alerts = (*self.alerts, *frame.alerts)[-ALERTS:]
+        alerts = (*self.alerts, *frame.alerts)[-LOGGED_ALERTS:]
         if self.newest is not None and frame.serial < self.newest.serial:
             return self._replace(alerts=alerts)
         return self._replace(newest=frame, alerts=alerts, first_length=self.first_length or frame.window_length)

@@ -12,7 +12,8 @@ from netmon import format as fmt
 from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Snapshot
 from netmon.absence import reasons
-from netmon.pace import is_silent
+from netmon.measures import MEASURES, measure
+from netmon.pace import EXACT, is_silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,9 @@ SECTIONS = 5
 CLIENTS = 3
 """Clients on one line; the rest is counted there."""
 
-RED, GREEN, BOLD, PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
+_HTTP_BITS, _P50, _P95 = measure("http_bits"), measure("latency.p50"), measure("latency.p95")
+
+RED, GREEN, BOLD, RESET = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 class Plain:
@@ -50,7 +53,7 @@ class Plain:
             self._write([f"Silence:         {fmt.silence(snapshot)}", *map(alert_line, frame.alerts)])
             return
         if not self._held:
-            self._due = snapshot.start + self._window - 1e-6  # ends are multiples of the interval in floats
+            self._due = snapshot.start + self._window - EXACT
         self._held.append(snapshot)
         self._frame = frame
         if snapshot.end >= self._due:
@@ -113,13 +116,13 @@ def requests_text(window: Snapshot) -> str:
 
 def gauge_text(gauge: Gauge) -> str:
     rule, word = gauge.rule, "ALERT" if gauge.alert else "OK"
-    metric = "hits (requests + responses)" if rule.metric == "hits" else rule.metric
+    metric = next(iter(MEASURES[rule.metric].explained), rule.metric)
     return f"{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}"
 
 
 def interface_text(interface: Interface, seconds: float) -> str:
     """HTTP bits on the wire: per second, and in the window."""
-    bits = interface.http_bytes * 8
+    bits = _HTTP_BITS.value(interface) or 0
     name = fmt.source(interface.name)
     state = "" if interface.state == "up" else f" {interface.state}"
     rate = fmt.scaled(bits / seconds if seconds else 0, "bit/s")
@@ -131,7 +134,7 @@ def host_text(host: Host) -> str:
     if host.statuses:
         parts.append(f" statuses {fmt.tops(host.statuses)}")
     if host.latency.count:
-        p50, p95 = (fmt.latency(host.latency.quantile(q)) for q in (0.5, 0.95))
+        p50, p95 = (fmt.latency(quantile.value(host)) for quantile in (_P50, _P95))
         parts.append(f" p50 {p50}  p95 {p95}")
     return "  ".join(parts)
 
@@ -185,8 +188,8 @@ def _paint(line: str) -> str:
     """The words of alerts in colour, labels in bold; the words stay, so that colour says nothing by itself."""
     for word, color in (("ALERT", RED), ("RECOVERED", GREEN), ("OK", GREEN)):
         if line.startswith(f"{word}  ") or line.endswith(f"  {word}"):
-            return line.replace(word, f"{color}{word}{PLAIN}")
+            return line.replace(word, f"{color}{word}{RESET}")
     if line.startswith("Truncated: "):
-        return f"{RED}{line}{PLAIN}"
+        return f"{RED}{line}{RESET}"
     label, colon, rest = line.partition(": ")
-    return f"{BOLD}{label}:{PLAIN} {rest}" if colon and not line.startswith((" ", "netmon")) else line
+    return f"{BOLD}{label}:{RESET} {rest}" if colon and not line.startswith((" ", "netmon")) else line

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HOSTS = CLIENTS = 3
 
 
-RED, PLAIN = "\x1b[31m", "\x1b[0m"
+RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
 def summary(frame: Frame | None, *, color: bool = False) -> str:
@@ -51,7 +51,7 @@ def _missed(tally: Tally, *, color: bool) -> Iterator[str]:
     """What was cut off or not decoded, a line each."""
     if cut := losses.truncated(tally):
         line = f"  truncated: {cut}; {losses.MORE_BYTES}"
-        yield f"{RED}{line}{PLAIN}" if color else line
+        yield f"{RED}{line}{RESET}" if color else line
     if kinds := "; ".join(losses.kinds(tally.undecoded)):
         yield f"  not decoded: {kinds}"
 

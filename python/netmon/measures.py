@@ -1,0 +1,177 @@
+"""The measures: one table of the numbers that alerts, screens and exports are made of.
+
+A measure takes a merged snapshot, or one of its rows, and gives a number in its unit; None where nothing was measured.
+The names are those of the JSON fields, and so are the headings of exports. Some names have a parameter: ``status.503``,
+``status.5xx``, ``latency.p95``. Pure: no clock, no output, and no text for people.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+from netmon._core import Client, Host, Interface, Section, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Unit: TypeAlias = Literal["count", "ratio", "s", "B", "bit"]
+"""Counts, bytes and bits add up over time; a ratio is 0 to 1."""
+
+Metric: TypeAlias = Literal["hits", "requests", "responses", "errors"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+"""The measures that a rule of an alert adds up."""
+
+COUNTED = (Snapshot, Host, Section, Client)
+TIMED = (Snapshot, Host, Section)
+CARRIED = (Snapshot, Interface)
+CONNECTED = (Snapshot, Host, Interface)
+CAPTURED = (Snapshot,)
+"""The kinds of rows that know their messages, whole durations, traffic, connections, and what the capture missed."""
+
+
+class Measure(NamedTuple):
+    """A number: its name, its unit, how a row gives it, and which kinds of rows do."""
+
+    name: str
+    unit: Unit
+    value: Callable[[Any], float | None]
+    rows: tuple[type, ...] = ()
+    explained: tuple[str, ...] = ()
+    """The name with an explanation, the longest first; empty where the name says enough."""
+
+    @property
+    def field(self) -> str:
+        """The name as a JSON field or a heading: that of `Snapshot.rows`."""
+        return self.name.replace(".", "_")
+
+
+def ratio(part: float, whole: float) -> float | None:
+    """The share that a part is of the whole; None when there is no whole."""
+    return part / whole if whole else None
+
+
+def lost_ratio(lost: int, received: int) -> float | None:
+    """The share of all packets that the capture lost."""
+    return ratio(lost, lost + received)
+
+
+def _interfaces(row: Any) -> Sequence[Interface]:
+    """An interface itself, or all those of a snapshot."""
+    return (row,) if isinstance(row, Interface) else row.interfaces
+
+
+def _carried(attribute: str, times: int = 1) -> Callable[[Any], float]:
+    return lambda row: times * sum(getattr(interface, attribute) for interface in _interfaces(row))
+
+
+def _of(attribute: str) -> Callable[[Any], float]:
+    return lambda row: getattr(row, attribute)
+
+
+def _tcp(attribute: str) -> Callable[[Any], float | None]:
+    return lambda row: getattr(row.tcp, attribute)
+
+
+def _lost(row: Snapshot) -> int:
+    """Packets dropped by the kernel and by interfaces, and those of a file that could not be read."""
+    return row.capture.kernel_dropped + row.capture.interface_dropped + row.capture.unread
+
+
+_http_bytes, _bytes = _carried("http_bytes"), _carried("bytes")
+
+MEASURES: Mapping[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure(
+            "hits",
+            "count",
+            _of("hits"),
+            COUNTED,
+            explained=("hits (requests + responses)", "hits (requests+responses)"),
+        ),
+        Measure("requests", "count", _of("requests"), COUNTED),
+        Measure("responses", "count", _of("responses"), COUNTED),
+        Measure("errors", "count", _of("errors"), COUNTED),
+        Measure("error_ratio", "ratio", lambda row: ratio(row.errors, row.responses), COUNTED),
+        Measure("request_bytes", "B", _of("request_bytes"), COUNTED),
+        Measure("response_bytes", "B", _of("response_bytes"), COUNTED),
+        Measure("message_bytes", "B", lambda row: row.request_bytes + row.response_bytes, COUNTED),
+        Measure("packets", "count", _carried("packets"), CARRIED),
+        Measure("bytes", "B", _bytes, CARRIED),
+        Measure("bits", "bit", _carried("bytes", 8), CARRIED),
+        Measure("http_bytes", "B", _http_bytes, CARRIED),
+        Measure("http_bits", "bit", _carried("http_bytes", 8), CARRIED),
+        Measure("http_ratio", "ratio", lambda row: ratio(_http_bytes(row), _bytes(row)), CARRIED),
+        Measure("opened", "count", _tcp("opened"), CONNECTED),
+        Measure("closed", "count", _tcp("closed"), CONNECTED),
+        Measure("reset", "count", _tcp("reset"), CONNECTED),
+        Measure("refused", "count", _tcp("refused"), CONNECTED),
+        Measure("segments", "count", _tcp("segments"), CONNECTED),
+        Measure("retransmitted", "count", _tcp("retransmitted"), CONNECTED),
+        Measure("retransmitted_ratio", "ratio", _tcp("retransmitted_share"), CONNECTED),
+        Measure("out_of_order", "count", _tcp("out_of_order"), CONNECTED),
+        Measure("duplicate_acks", "count", _tcp("duplicate_acks"), CONNECTED),
+        Measure("zero_window", "count", _tcp("zero_window"), CONNECTED),
+        Measure("rtt", "s", _tcp("rtt"), CONNECTED),
+        Measure("to_client", "s", _tcp("to_client"), CONNECTED),
+        Measure("to_server", "s", _tcp("to_server"), CONNECTED),
+        Measure("lost", "count", _lost, CAPTURED),
+        Measure("lost_ratio", "ratio", lambda row: lost_ratio(_lost(row), row.capture.received), CAPTURED),
+        Measure("unanswered", "count", lambda row: row.capture.unanswered, CAPTURED),
+    )
+}
+
+
+def measure(name: str) -> Measure:
+    """The measure of a name, with or without a parameter. Raises ValueError for an unknown name."""
+    family, _, parameter = name.partition(".")
+    found = MEASURES.get(name) or (_FAMILIES[family](name, parameter) if family in _FAMILIES else None)
+    if found is None:
+        raise ValueError(f"no measure is called {name!r}")
+    return found
+
+
+def _status(name: str, parameter: str) -> Measure | None:
+    """Responses of a status code, ``503``, or of a class of codes, ``5xx``."""
+    first, rest = parameter[:1], parameter[1:]
+    if not (first in tuple("123456789") and len(rest) == 2 and (rest == "xx" or (rest.isascii() and rest.isdecimal()))):
+        return None
+    if rest == "xx":
+        return Measure(
+            name,
+            "count",
+            lambda row: sum(n for status, n in row.statuses.items() if status // 100 == int(first)),
+            COUNTED,
+        )
+    return Measure(name, "count", lambda row: row.statuses.get(int(parameter), 0), COUNTED)
+
+
+def _latency(name: str, parameter: str) -> Measure | None:
+    """A percentile of the time from a request's last byte to the response's first: ``p95``, ``p99.9``."""
+    share = _percentile(parameter)
+    return None if share is None else Measure(name, "s", lambda row: row.latency.quantile(share), COUNTED)
+
+
+def _duration(name: str, parameter: str) -> Measure | None:
+    """A percentile of the time from a request's first byte to the response's last."""
+    share = _percentile(parameter)
+    return None if share is None else Measure(name, "s", lambda row: row.duration.quantile(share), TIMED)
+
+
+def _percentile(parameter: str) -> float | None:
+    """``p95`` as 0.95. Each percentile has one spelling, so ``p095`` and ``p95.0`` are none."""
+    digits = parameter.removeprefix("p")
+    try:
+        percent = float(digits)
+    except ValueError:
+        return None
+    is_spelt = 0 < percent < 100 and parameter == f"p{percent:g}"
+    return percent / 100 if is_spelt else None
+
+
+_FAMILIES: Mapping[str, Callable[[str, str], Measure | None]] = {
+    "status": _status,
+    "latency": _latency,
+    "duration": _duration,
+}
+"""The measures whose name has a parameter behind a dot."""
