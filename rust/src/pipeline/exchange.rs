@@ -35,9 +35,9 @@ pub struct Request<'a> {
     pub sides: Sides<'a>,
     /// Length of the head in bytes.
     pub bytes: u64,
-    }
+}
 
-    /// The two sides of a connection: client and server.
+/// The two sides of a connection: client and server.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
     /// The connection.
