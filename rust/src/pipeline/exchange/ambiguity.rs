@@ -18,7 +18,7 @@ pub enum Ambiguity {
     Field,
     /// A chunk size that is not a number, or chunk data without its line end.
     Chunk,
-    /// A status that is not three digits.
+    /// A status code below 100, such as one with fewer than three digits.
     Status,
 }
 

@@ -1,4 +1,4 @@
-//! Conversations: what both sides say, in order, and what is counted.
+//! Conversations: each test sends bytes in both directions, in order, and compares what the sink is told.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use crate::pipeline::exchange::{Exchange, Kept, Note, Request, Response, Sides};
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
 
-/// Writes down what it is told. A ticket is the number of the request.
+/// A sink that writes each call down as a line of text. A ticket is the number of the request.
 #[derive(Default)]
 struct Script {
     lines: Vec<String>,
@@ -70,8 +70,10 @@ fn flow() -> FlowInfo {
     FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), lane: 0 }, InterfaceId(0), None)
 }
 
-/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later, and acknowledges all
-/// before it. Among many others a connection comes to rest while it waits: nobody may notice.
+/// Runs a conversation. A line that starts with `>` is from the client, one with `<` from the server; `>_` and `<_`
+/// lose ten bytes before the text. Each line comes one nanosecond after the previous one and acknowledges all bytes
+/// before it. With many other open connections, this one comes to rest while a request waits, and the sink must be told
+/// the same.
 fn converse(lines: &[&str]) -> Vec<String> {
     let script = converse_among(0, lines);
     assert_eq!(converse_among(MAX_SPARE - 1, lines), script);
@@ -207,7 +209,7 @@ fn what_is_not_http_is_named_once() {
     assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
 }
 
-/// What is said, and what of it is asked, answered and lost: `asked` requests, then responses as "status to request".
+/// What is lost, the lines of the conversation, the number of requests seen, and the responses as "status to request".
 type Loss<'a> = (&'a str, &'a [&'a str], usize, &'a [&'a str]);
 
 #[test]
@@ -223,7 +225,7 @@ fn what_was_lost_is_told_by_what_each_side_had_received() {
             2,
             &["200 to 1", "404 to 0", "200 to 2"],
         ),
-        // Nobody knows which of the two it answers, so neither tells whether it has a body.
+        // It is unknown which of the two requests the response answers, and so whether it has a body.
         (
             "the first of two pipelined responses",
             &[">HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", "<_", LONG, ">GET /3 HTTP/1.1\r\n\r\n", OK],
@@ -301,7 +303,7 @@ fn a_response_of_http_0_9_answers_without_a_head() {
     assert_eq!(lines[2..], ["exchange 1: None 7+12 Some(1)/Some(3)"]);
 }
 
-/// A frame of the tests' second protocol.
+/// Makes a frame of the second protocol (see `frames`).
 fn frame(kind: char, stream: u8, payload: &str) -> String {
     format!("{kind}{}{}{payload}", char::from(stream), char::from(payload.len() as u8))
 }
