@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_both_ways_and_case_matters() {
+    fn names_round_trip_and_are_case_sensitive() {
         for name in NAMES {
             assert_eq!(Method::from_bytes(name.as_bytes()).name(), name);
         }

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sure_signs_are_told_from_what_only_looks_alike() {
+    fn sure_signs_are_recognised_and_similar_bytes_are_not() {
         let table: [(&[u8], Option<Protocol>); 12] = [
             (b"\x16\x03\x01\x02\x00\x01", Some(Protocol::Tls)),
             (b"\x17\x03\x03\x00\x05hello", Some(Protocol::Tls)),

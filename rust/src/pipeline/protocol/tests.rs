@@ -121,7 +121,7 @@ fn a_request_meets_its_response() {
 }
 
 #[test]
-fn a_request_waits_in_a_small_place_where_many_do() {
+fn a_waiting_request_takes_a_small_state_when_many_connections_are_open() {
     let mut shared = Shared::default();
     shared.opened = MAX_SPARE - 1;
     let mut script = Script::default();
@@ -213,7 +213,7 @@ fn what_is_not_http_is_named_once() {
 type Loss<'a> = (&'a str, &'a [&'a str], usize, &'a [&'a str]);
 
 #[test]
-fn what_was_lost_is_told_by_what_each_side_had_received() {
+fn acknowledgements_tell_which_messages_were_lost() {
     const NO: &str = "<HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
     const LONG: &str = "<HTTP/1.1 404 No\r\nContent-Length: 5000\r\n\r\n";
     let table: &[Loss<'_>] = &[
@@ -309,7 +309,7 @@ fn frame(kind: char, stream: u8, payload: &str) -> String {
 }
 
 #[test]
-fn another_protocol_is_read_behind_the_same_seam() {
+fn a_second_protocol_is_read_by_the_same_session() {
     let preface = str::from_utf8(frames::PREFACE).unwrap();
     let (one, three) = (frame('Q', 1, "/1 a.example"), frame('Q', 3, "/3 a.example"));
     let (second, first) = (frame('R', 3, "404"), frame('R', 1, "200"));
@@ -333,7 +333,7 @@ fn another_protocol_is_read_behind_the_same_seam() {
 }
 
 #[test]
-fn what_a_session_keeps_is_counted_and_given_back() {
+fn the_memory_of_a_session_is_counted_and_given_back() {
     let preface = str::from_utf8(frames::PREFACE).unwrap();
     let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
     for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {
@@ -353,7 +353,7 @@ fn what_a_session_keeps_is_counted_and_given_back() {
 }
 
 #[test]
-fn a_session_that_keeps_too_much_gives_it_up() {
+fn a_session_above_the_memory_limit_frees_its_buffers() {
     let preface = str::from_utf8(frames::PREFACE).unwrap();
     let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
     for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_any_length_takes_time_in_proportion() {
+    fn a_list_of_proxies_takes_time_in_proportion_to_its_length() {
         let kinds: [&dyn Fn(usize) -> String; 4] = [
             &|size| format!("X-Forwarded-For: {}\r\n", "1.1.1.1, ".repeat(size)),
             &|size| "X-Forwarded-For: 1.1.1.1\r\n".repeat(size),

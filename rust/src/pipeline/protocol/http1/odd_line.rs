@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_line_that_is_cut_the_code_or_the_beginning_of_the_path_is_enough() {
+    fn a_cut_line_needs_only_its_status_code_or_the_beginning_of_its_path() {
         let told = |text: &str| match read_cut(text.as_bytes())? {
             (StartLine::Response { status, .. }, _) => Some(status.to_string()),
             (StartLine::Request { method, target, .. }, is_cut) => {

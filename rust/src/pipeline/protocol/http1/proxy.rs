@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_with_a_hole_is_none() {
+    fn an_address_with_a_hole_is_not_read() {
         let mut header = ProxyHeader::at(SIGNATURE).unwrap();
         let bytes = [SIGNATURE, b"\x21\x11\0\x0c"].concat();
         assert_eq!(header.push(&bytes), Step::More);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_told_with_what_was_read_of_it() {
+    fn a_stream_without_a_header_gives_back_what_was_read() {
         let too_long = format!("PROXY TCP4 {}\r\n", "1".repeat(107));
         for (stream, read) in
             [("PRI * HTTP/2.0", "PR"), ("PROXY /x", "PROXY "), ("\r\n\r\nGET /", ""), (&too_long, "PROXY ")]
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_within_the_addresses_is_arithmetic() {
+    fn a_hole_within_the_addresses_is_subtracted_from_the_length() {
         let mut header = ProxyHeader::at(b"\r").unwrap();
         assert!(!header.skip(1));
         assert_eq!(header.push(&version_2(100)[..20]), Step::More);

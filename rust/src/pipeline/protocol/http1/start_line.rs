@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_bytes_tell_what_it_is() {
+    fn the_first_bytes_show_requests_and_responses() {
         let table: &[(&[u8], Likeness)] = &[
             (b"", Likeness::Open),
             (b"G", Likeness::Open),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_believes_less_than_a_reader_who_knows_where_a_message_starts() {
+    fn a_search_rejects_lines_that_ordinary_text_may_look_like() {
         for line in ["GET / HTTP/1.1", "GET /a HTTP/1.10", "brew /pot HTTP/1.1", "HTTP/2 200", "ICY 200 OK", "GET /"] {
             assert!(is_likely_start(line.as_bytes()) || is_likely_start(format!("{line}\r\n").as_bytes()), "{line}");
         }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_what_is_broken_the_next_message_is_found() {
+    fn the_next_message_is_found_behind_broken_framing() {
         let table = [
             ("GET / HTTP/1.1\r\n\r\n", Some(0), Some(0)),
             ("XYZ\r\nGET / HTTP/1.1\r\n\r\n", None, Some(5)),

@@ -179,7 +179,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_hello_without_a_name_and_what_is_no_hello_have_none() {
+    fn no_name_is_found_in_a_hello_without_one_or_in_other_bytes() {
         assert_eq!(ClientHello::default().push(&hello(None, 16_000)), Progress::Done(None));
         assert_eq!(ClientHello::default().push(b"\x17\x03\x03\x00\x05hello"), Progress::Done(None));
         let mut endless = ClientHello::default();

@@ -79,7 +79,7 @@ fn told(stream: &str, follows: &[Follows]) -> String {
 }
 
 #[test]
-fn requests() {
+fn requests_are_read_the_same_in_any_pieces() {
     let table = [
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / a, end 27"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nhOsT:b \r\n\r\n", "GET / a, end 27, GET /2 b, end 28"),
@@ -137,7 +137,7 @@ fn requests() {
 }
 
 #[test]
-fn responses() {
+fn responses_are_read_the_same_in_any_pieces() {
     use Follows::{Body, Doubt, Nothing, Tunnel};
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
     let table: Vec<(String, &[Follows], &str)> = vec![
@@ -220,7 +220,7 @@ fn lengths_never_wrap_and_never_allocate() {
 }
 
 #[test]
-fn behind_framing_that_is_broken_the_next_message_may_follow_at_once() {
+fn the_next_message_may_directly_follow_broken_framing() {
     let next = "GET /n HTTP/1.1\r\n\r\n";
     let table = [
         ("Content-Length: -1\r\n\r\n", "POST / -, length, end 39, GET /n -, end 19"),
@@ -297,7 +297,7 @@ fn cut(before: &str, after: &str) -> String {
 }
 
 #[test]
-fn of_a_head_cut_by_the_snapshot_length_the_beginning_counts() {
+fn the_beginning_of_a_head_cut_by_the_snapshot_length_counts() {
     let next = "HTTP/1.1 204\r\n\r\n";
     let whole = "HTTP/1.1 304\r\n\r\n";
     let table = [
@@ -324,7 +324,7 @@ fn of_a_head_cut_by_the_snapshot_length_the_beginning_counts() {
 }
 
 #[test]
-fn a_request_that_was_refused_its_body_may_be_followed_by_another() {
+fn another_request_may_follow_one_whose_body_was_refused() {
     let head = "PUT / HTTP/1.1\r\nContent-Length: 28\r\nExpect:\r\n 100-Continue\r\n\r\n";
     let next = "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
     let read = |refuses, body: &str, size| {
@@ -380,7 +380,7 @@ fn after_a_hole_elsewhere_the_next_message_is_found_at_the_start_of_a_segment() 
 }
 
 #[test]
-fn a_stream_joined_midway_is_searched_without_complaint() {
+fn a_stream_joined_midway_is_searched_without_a_parse_error() {
     let mut told = Told::default();
     let mut parser = Parser::default();
     for piece in ["tail of a body\r\n", "more\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
@@ -476,7 +476,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics_and_any_cut_tells_the_same(
+    fn no_stream_panics_and_pieces_of_a_sane_one_do_not_matter(
         pieces in prop::collection::vec(prop_oneof![
             Just("GET / HTTP/1.1\r\n".to_owned()), Just("HTTP/1.1 200 OK\r\n".to_owned()), Just("\r\n".to_owned()),
             Just("Content-Length: 3\r\n".to_owned()), Just("Transfer-Encoding: chunked\r\n".to_owned()),
