@@ -14,7 +14,7 @@ const MAX_ADDRESS: usize = 56;
 
 /// Returns the address of the client. `values` are the values of all fields of this name, the last one first; together
 /// they form one list. The result is the entry that the proxy `hops` hops away from the server has added, or the
-/// leftmost entry if there are fewer.
+/// leftmost entry if there are fewer. For `X-Real-IP`, it is always the last entry.
 pub fn client<'a>(field: ClientField, values: impl Iterator<Item = &'a [u8]>, hops: usize) -> Option<Ipv6Addr> {
     let mut left = if field == ClientField::XRealIp { 1 } else { hops.max(1) };
     let mut found = None;

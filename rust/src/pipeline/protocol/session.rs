@@ -1,6 +1,6 @@
 //! The state of one connection: which protocol it speaks, and which protocol is nested inside another. There may be
 //! millions of connections, and nearly all of them are at rest. An active connection has a reader with buffers; a
-//! connection at rest keeps a few words.
+//! connection at rest keeps little more than its newest ticket.
 //!
 //! Every connection begins as one that may speak HTTP/1. When `http1` finds another protocol (see `recognise`), it
 //! returns the bytes read so far, and [`Session::turn_into`] chooses the reader that continues.
@@ -179,7 +179,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// Frees the buffers of the connection. The messages that they belonged to are reported as broken or unanswered.
+    /// Frees the buffers of the connection: a TLS hello, unfinished heads, and the waiting requests except the newest.
     pub fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
         self.leave_tls();
         match self {

@@ -5,7 +5,7 @@ use super::http1::{Asked, Http1};
 use super::session::Session;
 
 /// Limit on the bytes that all connections of a worker together keep for unfinished heads, TLS hellos and pipelined
-/// requests. A connection that exceeds the limit frees its own buffers.
+/// requests. Above the limit, the connection of each new chunk frees its own buffers.
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 
 /// Limit on the readers kept for reuse after their connections came to rest; fewer connections than that are active at

@@ -79,7 +79,8 @@ impl<K: Copy + PartialEq> Dialogue<K> {
         self.client.zip(Some(*request)).filter(|_| self.ticket == Some(request.ticket) && self.is_plain())
     }
 
-    /// Drops everything that [`Self::resumed`] cannot rebuild, except the client direction and the newest ticket.
+    /// Resets the dialogue to [`Self::resumed`], and keeps the memory of the line. The direction of the client and the
+    /// ticket may stay, because the next user of this dialogue sets them.
     pub fn settle(&mut self) {
         self.line.clear();
         if !self.is_plain() {
@@ -87,7 +88,7 @@ impl<K: Copy + PartialEq> Dialogue<K> {
         }
     }
 
-    /// True if everything but the client, the ticket and the waiting requests equals [`Self::resumed`].
+    /// True if the connection speaks HTTP/1, no response is being sent, and no response may have been lost.
     fn is_plain(&self) -> bool {
         self.answer.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
     }
@@ -113,14 +114,14 @@ pub struct Found {
 /// What to do with the parsers when a connection changes its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Stop both: the rest is another protocol.
+    /// Stop both parsers: the rest is another protocol.
     Stop,
-    /// Stop the one of this direction, which speaks another protocol. The other direction may still answer with an HTTP
+    /// Stop the parser of this direction, which speaks another protocol. The other side may still answer with an HTTP
     /// response.
     HearOther,
     /// Look for messages in this direction until it ends.
     SearchOn,
-    /// Restart both: the rest is a connection through a proxy (RFC 9110 §9.3.6).
+    /// Restart both parsers: the rest is a connection through a proxy (RFC 9110 §9.3.6).
     Restart,
 }
 

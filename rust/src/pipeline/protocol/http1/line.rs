@@ -114,7 +114,8 @@ impl<K> Line<K> {
     }
 
     /// Checks whether a response with this status refuses the body of the first request: the response is final, and the
-    /// client of the only waiting request waits for an interim one. Returns the time of the request if so.
+    /// client, which has no other request waiting, still waits for an interim one. Returns the time at which the
+    /// request began if so.
     pub fn is_refused_by(&mut self, status: u16) -> Option<Timestamp> {
         let is_only = self.waiting.len() == 1;
         let first = self.waiting.front_mut().filter(|first| first.expects_continue)?;
@@ -189,8 +190,8 @@ impl<K> Line<K> {
             self.has_gap = !is_final;
             return Verdict { unanswered: asked, answers: false };
         }
-        // Requests sent together, before the client received anything more: the response may answer any of them, unless
-        // it is the first response after them.
+        // Number of requests sent together, before the client received anything more. The response may answer any of
+        // them, unless it begins exactly where the client had received up to.
         let together = self.waiting.iter().take(asked).rev().take_while(|request| request.ack == newest.ack).count();
         let is_clear = newest.ack.is_none_or(|ack| ack == response.seq);
         let answers = together == 1 || is_clear;

@@ -65,7 +65,7 @@ pub fn read_cut(text: &[u8]) -> Option<(StartLine<'_>, bool)> {
     let behind = trim_start(behind);
     let name = &behind[..behind.len().min(VERSION.len())];
     let is_http = VERSION[..name.len()].eq_ignore_ascii_case(name) && (is_path(target) || name.len() == VERSION.len());
-    // An authority that may be incomplete does not name a host.
+    // The authority in a cut target may be incomplete. Such a target is dropped, so that it names no wrong host.
     let target = if is_cut && !has_whole_authority(target) { b"" } else { target };
     is_http.then_some((StartLine::Request { method, target, is_1_0: false, is_vague: true }, is_cut))
 }

@@ -169,8 +169,8 @@ impl Parser {
         matches!(self.state, State::Deaf)
     }
 
-    /// Called when the other direction speaks another protocol: only the next bytes may still be an HTTP response to
-    /// it.
+    /// Called when the other direction speaks another protocol. Only the very next bytes of this direction may still be
+    /// an HTTP response; a parser that is already looking for a message stops.
     pub fn hear_once(&mut self) {
         if self.first && matches!(self.state, State::Start) {
             self.tries = Some(1);

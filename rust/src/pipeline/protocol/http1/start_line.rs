@@ -154,7 +154,8 @@ pub fn behind_broken_framing(bytes: &[u8]) -> Option<usize> {
     std::iter::once(0).chain(first).chain(chunks).find(|&at| is_likely_start(&bytes[at..]))
 }
 
-/// Returns where the next message likely starts behind a broken chunk: also behind the broken line.
+/// Returns where the next message likely starts behind a broken chunk: behind the broken line, or where
+/// [`behind_broken_framing`] finds it.
 pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
     let line = memchr::memchr(b'\n', bytes).map(|end| end + 1);
     line.filter(|&at| is_likely_start(&bytes[at..])).or_else(|| behind_broken_framing(bytes))
