@@ -58,8 +58,9 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         }
         if let Session::Http1(http1) = state
             && let Some(rest) = self.shared.rest(http1)
+            && let Session::Http1(http1) = std::mem::replace(state, rest)
         {
-            self.shared.close(std::mem::replace(state, rest));
+            self.shared.put_back(http1);
         }
         unwanted
     }

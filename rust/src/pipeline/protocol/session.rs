@@ -95,6 +95,7 @@ impl<K: Copy + PartialEq> Session<K> {
     }
 
     /// Bytes of buffers that the connection keeps outside its own struct.
+    #[inline]
     pub fn held(&self) -> usize {
         match self {
             Self::Http1(http1) => http1.held(),
@@ -107,6 +108,7 @@ impl<K: Copy + PartialEq> Session<K> {
 
     /// Takes a chunk of a connection that is not at rest. Returns how many of the following bytes it has no need to
     /// see.
+    #[inline]
     pub fn chunk<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
@@ -114,7 +116,27 @@ impl<K: Copy + PartialEq> Session<K> {
         chunk: Chunk<'_>,
         sink: &mut S,
     ) -> u64 {
-        let unwanted = match self {
+        let unwanted = self.read(flow, direction, chunk, sink);
+        if let Self::Http1(http1) = self
+            && let Some(found) = http1.take_found()
+            && self.turn_into(&found, direction)
+        {
+            let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
+            return self.read(flow, direction, so_far, sink);
+        }
+        unwanted
+    }
+
+    /// Lets the reader of the protocol take a chunk.
+    #[inline]
+    fn read<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        match self {
             Self::Http1(http1) => http1.chunk(flow, direction, chunk, sink),
             Self::Tls(secured) if secured.tls.is_spoken(direction) => {
                 if !secured.tls.push(Some(chunk.bytes).filter(|_| chunk.skipped == 0), sink) {
@@ -126,15 +148,7 @@ impl<K: Copy + PartialEq> Session<K> {
             #[cfg(test)]
             Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
-        };
-        if let Self::Http1(http1) = self
-            && let Some(found) = http1.take_found()
-            && self.turn_into(&found, direction)
-        {
-            let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
-            return self.chunk(flow, direction, so_far, sink);
         }
-        unwanted
     }
 
     /// Switches to the protocol that the first bytes show. Returns whether there is a reader for that protocol; if not,

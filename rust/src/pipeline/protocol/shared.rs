@@ -97,11 +97,25 @@ impl<K: Copy + PartialEq> Shared<K> {
         Some(Session::Asked(place))
     }
 
-    /// Takes back the reader of a connection that has come to rest or ended.
+    /// Takes back what a connection that has ended was read with.
     pub fn close(&mut self, session: Session<K>) {
+        let held = session.held();
+        match session.into_http1() {
+            Some(http1) => {
+                self.held -= held - http1.held();
+                self.put_back(http1);
+            }
+            None => {
+                self.opened -= 1;
+                self.held -= held;
+            }
+        }
+    }
+
+    /// Takes back the HTTP/1 reader of a connection that has come to rest.
+    pub fn put_back(&mut self, mut http1: Box<Http1<K>>) {
         self.opened -= 1;
-        self.held -= session.held();
-        let Some(mut http1) = session.into_http1() else { return };
+        self.held -= http1.held();
         if self.spare.len() < MAX_SPARE {
             http1.settle();
             self.spare.push(http1);

@@ -83,6 +83,7 @@ impl<K: Copy + PartialEq> Dialogue<K> {
     /// ticket may stay, because the next user of this dialogue sets them.
     pub fn settle(&mut self) {
         self.line.clear();
+        self.is_refused = false;
         if !self.is_plain() {
             *self = Self { line: std::mem::take(&mut self.line), ..Self::resumed() };
         }
