@@ -12,12 +12,13 @@ use _core::pipeline::Settings;
 use _core::pipeline::aggregate::{self, ClientFrom};
 use _core::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use _core::pipeline::defragment;
-use _core::pipeline::exchange::{Exchanges, Shared, Talk};
+use _core::pipeline::exchange::{ClientField, Fields};
 use _core::pipeline::flow::{self, Consumer, FlowInfo};
 use _core::pipeline::histogram::Histogram;
-use _core::pipeline::http::forwarded::Field;
 use _core::pipeline::nat::Nat;
 use _core::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
+use _core::pipeline::protocol::http1::FieldLines;
+use _core::pipeline::protocol::{Session, Sessions, Shared};
 use _core::pipeline::reassembly::{Budget, Chunk};
 use _core::pipeline::snapshot::{Counts, Snapshot};
 use driver::Driver;
@@ -119,8 +120,8 @@ pub fn file(data: &[u8]) {
 
 /// Pieces of both directions: a byte for direction, loss and start, a length, bytes; and so on.
 pub fn stream(mut data: &[u8]) {
-    for field in [Field::XForwardedFor, Field::Forwarded, Field::XRealIp] {
-        let found = (1..4).filter_map(|hops| field.client(data, hops));
+    for field in [ClientField::XForwardedFor, ClientField::Forwarded, ClientField::XRealIp] {
+        let found = (1..4).filter_map(|hops| FieldLines(data).client(field, hops));
         found.for_each(|client| assert!(!client.is_unspecified(), "an address of somebody"));
     }
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
@@ -128,8 +129,8 @@ pub fn stream(mut data: &[u8]) {
     let flow = FlowInfo::new(key, InterfaceId(0), None);
     let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
     let mut shared = Shared::new(64);
-    let mut stage = Exchanges { sink: &mut aggregate, shared: &mut shared };
-    let mut connection = Talk::default();
+    let mut stage = Sessions { sink: &mut aggregate, shared: &mut shared };
+    let mut connection = Session::default();
     let mut ts = Timestamp(0);
     let mut started = [false; 2];
     let mut reached = [SeqNumber(1); 2];

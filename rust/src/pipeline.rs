@@ -1,7 +1,7 @@
 //! The stages, wired: packets in, a snapshot out for each interval. Pure: no I/O, no clock, no logging.
 //!
 //! ```text
-//! packet -> decode -> defragment -> flow (reassembly) -> http -> exchange -> aggregate -> snapshot
+//! packet -> decode -> defragment -> flow (reassembly) -> protocol -> aggregate -> snapshot
 //! ```
 //!
 //! The only file that knows all stages; each stage knows only those before it.
@@ -15,23 +15,22 @@ pub mod defragment;
 pub mod exchange;
 pub mod flow;
 pub mod histogram;
-pub mod http;
 pub mod intake;
 pub mod name;
 pub mod nat;
 pub mod packet;
+pub mod protocol;
 pub mod reassembly;
 pub mod snapshot;
 mod steps;
-pub mod tls;
 
 use aggregate::{Aggregate, Ticket, Tracked};
 use decode::{Segment, Undecoded};
-use exchange::{Exchanges, Shared, Talk};
 use flow::{Flows, Place};
 use intake::{Arrival, Content, Intake};
 use nat::Nat;
 use packet::{InterfaceId, Packet, Timestamp};
+use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
 use snapshot::{InterfaceState, Snapshot};
 
@@ -81,7 +80,7 @@ pub struct Pipeline {
 /// What follows connections, behind the intake.
 #[derive(Debug)]
 struct Stages {
-    flows: Flows<Talk<Ticket>>,
+    flows: Flows<Session<Ticket>>,
     exchanges: Shared<Ticket>,
     aggregate: Aggregate,
 }
@@ -120,7 +119,7 @@ impl Pipeline {
     /// Time has passed until `now`: what has waited for too long ends.
     pub fn tick(&mut self, now: Timestamp) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
-        flows.tick(now, &mut Exchanges { sink: aggregate, shared: exchanges });
+        flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
     }
 
     /// Losses that an edge knows of: packets the kernel and the interfaces dropped since last told.
@@ -161,7 +160,7 @@ impl Pipeline {
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
-        flows.finish(&mut Exchanges { sink: aggregate, shared: exchanges });
+        flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
     }
 
     /// Closes the interval `[start, end)`.
@@ -169,7 +168,7 @@ impl Pipeline {
         let incomplete = self.intake.take_dropped();
         self.add_incomplete(incomplete);
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
-        flows.list(end, &mut Exchanges { sink: aggregate, shared: exchanges });
+        flows.list(end, &mut Sessions { sink: aggregate, shared: exchanges });
         let losses = flows.take_losses();
         aggregate.close(start, end, Tracked { all: flows.len(), open: flows.take_open() }, losses)
     }
@@ -195,7 +194,7 @@ impl Stages {
         let Self { flows, exchanges, aggregate } = self;
         #[cfg(test)]
         assert!(!segment.payload.starts_with(FAULT), "a fault injected by a test");
-        let protocol = flows.push(segment, place, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten();
+        let protocol = flows.push(segment, place, &mut Sessions { sink: aggregate, shared: exchanges }).flatten();
         aggregate.packet(segment.interface, wire_len, is_truncated, protocol);
     }
 }

@@ -7,7 +7,7 @@ mod wire;
 
 use _core::pipeline::Settings;
 use _core::pipeline::aggregate::ClientFrom;
-use _core::pipeline::http::forwarded::Field;
+use _core::pipeline::exchange::ClientField;
 use _core::pipeline::snapshot::Snapshot;
 use driver::Driver;
 use siege::{MIB, Siege, is_inside, size};
@@ -112,7 +112,7 @@ fn invented_clients_are_folded() {
     let n = size(200_000, 1_000_000);
     let mut siege = Siege::new(1_000);
     let mut settings = Settings::default();
-    settings.aggregate.client_from = ClientFrom::Field(Field::XForwardedFor);
+    settings.aggregate.client_from = ClientFrom::Field(ClientField::XForwardedFor);
     siege.pipeline = Driver::new(settings);
     let mut connection = Connection::new(1);
     siege.handshake(&mut connection);

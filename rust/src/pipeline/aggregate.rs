@@ -15,11 +15,11 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::decode::{Direction, Endpoint, FlowKey, Undecoded};
-use super::exchange::{Exchange, Kept, Listed, Note, Request, Response, Sides, Sink};
+use super::exchange::{
+    ClientField, Exchange, Fields, Kept, Listed, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
+};
 use super::flow::{Losses, Observation, Observed, Opening, Signs, Told};
 use super::histogram::{Histogram, Sample, Sizes};
-use super::http::forwarded::Field;
-use super::http::{Method, Protocol};
 use super::name;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
@@ -63,7 +63,7 @@ pub enum ClientFrom {
     /// The address of the connection.
     Connection,
     /// A field of the request.
-    Field(Field),
+    Field(ClientField),
     /// The PROXY protocol, before the first request of a connection.
     Proxy,
 }
@@ -426,17 +426,17 @@ impl Aggregate {
 
     /// The address of whoever asks, where the connection does not tell.
     #[cold]
-    fn told_client(&self, connection: &FlowKey, fields: &[u8]) -> Option<Ipv6Addr> {
+    fn told_client(&self, connection: &FlowKey, fields: &dyn Fields) -> Option<Ipv6Addr> {
         match self.settings.client_from {
             ClientFrom::Connection => None,
-            ClientFrom::Field(field) => field.client(fields, self.settings.trusted_proxies),
+            ClientFrom::Field(field) => fields.client(field, self.settings.trusted_proxies),
             ClientFrom::Proxy => self.proxied.get(connection).copied().flatten(),
         }
     }
 
     /// The row of whoever asks.
     #[inline]
-    fn client(&mut self, sides: &Sides<'_>, fields: &[u8], before: Option<Ticket>) -> clients::Place {
+    fn client(&mut self, sides: &Sides<'_>, fields: &dyn Fields, before: Option<Ticket>) -> clients::Place {
         let mut address = sides.client().address;
         if self.settings.client_from != ClientFrom::Connection {
             address = self.told_client(sides.connection, fields).unwrap_or(address);
@@ -598,7 +598,7 @@ impl Sink for Aggregate {
         name::host_into(&mut self.host, b"", false, None, sides.server());
         let row = self.rows.ticket(&self.host, snapshot::OTHER.as_bytes());
         self.rows.add_address(row, sides.server().address);
-        Ticket { row, client: self.client(sides, b"", None) }
+        Ticket { row, client: self.client(sides, &NoFields, None) }
     }
 
     fn response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {

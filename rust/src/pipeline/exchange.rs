@@ -1,86 +1,83 @@
-//! Requests meet their responses: messages of both directions in, what is worth counting out.
+//! The vocabulary of all protocols: requests, responses, exchanges, notes, and the [`Sink`] that takes them.
 //!
-//! Responses answer requests in order (RFC 9112 §9.3.2). Interim responses answer nothing; a response that nobody asked
-//! for is an orphan; a request that gets none is unanswered. What was lost is judged by acknowledgement numbers
-//! (`line.rs`). What a sink returns for a request, its ticket, is handed back with
-//! everything that belongs to that request.
+//! This module has types only. `protocol` parses bytes into them, and `aggregate` counts them.
 
-mod dialogue;
-mod line;
-mod talk;
+mod ambiguity;
+mod fields;
+mod method;
+mod protocol;
 
 use std::net::Ipv6Addr;
 
+pub use ambiguity::Ambiguity;
+pub use fields::{ClientField, Fields, NoFields};
+pub use method::Method;
+pub use protocol::Protocol;
+
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening, Told, Watched};
-use crate::pipeline::http::{Ambiguity, Method, Protocol};
+use crate::pipeline::flow::{Observed, Opening, Told, Watched};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
-use crate::pipeline::reassembly::Chunk;
-use talk::{Known, Open};
-pub use talk::{MAX_HELD, Shared, Talk};
 
-/// Requests waiting for their response, per connection; a pipelining client sends a handful.
-pub const MAX_WAITING: usize = 100;
-
-/// A request as its head told, when it was seen.
+/// A request, reported when its head was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Method.
+    /// Request method.
     pub method: Method,
     /// Request target as on the wire.
     pub target: &'a [u8],
-    /// The target may go on: the snapshot length cut it off.
+    /// True if the snapshot length cut off the head, so that the target may be incomplete.
     pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
-    /// Lines of the head behind the first one, see [`field`](crate::pipeline::http::field); empty when some may be missing.
-    pub fields: &'a [u8],
-    /// Between whom.
+    /// All fields of the request; empty if some may be missing.
+    pub fields: &'a dyn Fields,
+    /// The client and the server.
     pub sides: Sides<'a>,
-    /// Bytes of the head.
+    /// Length of the head in bytes.
     pub bytes: u64,
 }
 
-/// Both ends of a connection.
+/// The two sides of a connection: client and server.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
     /// The connection.
     pub connection: &'a FlowKey,
-    /// What the end that asks sends.
+    /// The direction in which the client sends.
     pub asks: Direction,
 }
 
 impl Sides<'_> {
-    /// The end that asks.
+    /// Address and port of the client.
     #[inline]
     pub fn client(&self) -> Endpoint {
         self.connection.sender(self.asks)
     }
 
-    /// The end that is asked.
+    /// Address and port of the server.
     #[inline]
     pub fn server(&self) -> Endpoint {
         self.connection.sender(self.asks.reverse())
     }
 }
 
-/// A response as its head told, when it was seen.
+/// A response, reported when its head was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Response {
     /// Status code.
     pub status: u16,
-    /// Request's last byte to response's first byte in nanoseconds, with a final one whose request was seen.
+    /// Time from the last byte of the request to the first byte of the response, in nanoseconds. Only a final response
+    /// whose request was seen has one.
     pub latency: Option<u64>,
-    /// Bytes of the head.
+    /// Length of the head in bytes.
     pub bytes: u64,
 }
 
-/// Names what a sink keeps of a request until its exchange is over.
+/// Identifies what a sink keeps of a request until its exchange has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept(pub u32);
 
 impl Kept {
-    /// Nothing is kept.
+    /// The sink keeps nothing of this request.
     pub const NOTHING: Self = Self(u32::MAX);
 }
 
@@ -119,167 +116,81 @@ pub struct Exchange {
     pub kept: Kept,
 }
 
-/// A connection for the list of an interval, as far as its messages tell.
+/// A connection for the list of an interval, with what its protocol has shown.
 #[derive(Debug)]
 pub struct Listed<'a, K> {
-    /// Where it was first seen.
+    /// Interface on which its first segment was seen.
     pub interface: InterfaceId,
-    /// The addresses and ports of the client and of the server.
+    /// The addresses and ports of the client and of the server, in this order.
     pub ends: [Endpoint; 2],
     /// The direction in which the client sends.
     pub client: Direction,
-    /// What it speaks, once that is known.
+    /// The protocol of the connection, once that is known.
     pub protocol: Option<Protocol>,
-    /// Of its newest request.
+    /// Ticket of the newest request, if there was one.
     pub ticket: Option<K>,
-    /// What its segments told.
+    /// What the segments of the connection have shown.
     pub watched: &'a Watched<'a>,
 }
 
 /// Something to count that belongs to no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// A connection was recognised.
+    /// The protocol of a connection was recognised.
     Protocol(Protocol),
     /// A response without a request.
     Orphan,
     /// A request without a response.
     Unanswered,
-    /// A stream stopped making sense.
+    /// A stream could not be parsed any further.
     ParseError,
-    /// It made sense again.
+    /// A message was found after a stream had lost synchronisation.
     Resync,
     /// A head that the snapshot length cut off.
     TruncatedHead,
-    /// A message that could be framed differently.
+    /// A message whose framing two readers could understand differently.
     Ambiguous(Ambiguity),
 }
 
-/// What takes the counts.
+/// Takes what the protocols report, and counts it.
 pub trait Sink {
-    /// Names the host and section of a request.
+    /// Identifies the rows in which a request counts: those of its host and section, and of its client.
     type Ticket: Copy + PartialEq + std::fmt::Debug;
 
-    /// A load balancer said on whose behalf it opened the connection. Only the first time is it the balancer who says so.
+    /// A PROXY header named the client of the connection, or none. Only the first header on a connection comes from the
+    /// load balancer; a later one may come from the client.
     fn proxied(&mut self, connection: &FlowKey, client: Option<Ipv6Addr>);
-    /// The connection is over.
+    /// The connection has ended.
     fn ended(&mut self, connection: &FlowKey);
-    /// A request's head was seen; `before` is the ticket of the one before it on the same connection.
+    /// The head of a request was seen. Returns its ticket; `before` is the ticket of the previous request on the same
+    /// connection.
     fn request(&mut self, request: &Request<'_>, before: Option<Self::Ticket>) -> Self::Ticket;
-    /// That request waits for its response. What is kept of it comes back with its exchange, exactly once.
+    /// This request waits for its response. The returned value comes back with its exchange, exactly once.
     fn keep(&mut self, _request: &Request<'_>) -> Kept {
         Kept::NOTHING
     }
-    /// That request was the first of its connection, of which this had been observed before.
+    /// The request of `ticket` was the first one on its connection. `opening` is what was observed before it.
     fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
-    /// Where to count what a server sends without having been asked.
+    /// Returns the ticket on which a response without a request counts.
     fn unasked(&mut self, sides: &Sides<'_>) -> Self::Ticket;
-    /// A response's head was seen.
+    /// The head of a response was seen.
     fn response(&mut self, ticket: Self::Ticket, response: Response);
-    /// HTTP bytes behind a head passed.
+    /// `count` bytes of a message were sent behind its head.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
-    /// An exchange is over; `duration` is that of [`Exchange`], and `tell` tells the rest to whoever wants to know.
+    /// An exchange has ended. `duration` is [`Exchange::duration`]; `tell` builds the whole exchange, for a sink that
+    /// needs it.
     fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange);
-    /// What a segment told of its connection: with the host of the connection's last request, if it had one.
+    /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
+    /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);
-    /// A TLS client named the server it wants.
+    /// A TLS client named the server that it wants to reach.
     fn server_name(&mut self, name: &[u8]);
     /// Something else to count.
     fn note(&mut self, note: Note);
-    /// What was learnt since last asked of the connection at hand, where connections are watched.
+    /// Returns what the sink has learnt about the current connection since the last call, for the list of connections.
     fn told(&mut self) -> Told {
         Told::default()
     }
     /// A connection for the list of the interval.
     fn connection(&mut self, _listed: &Listed<'_, Self::Ticket>) {}
 }
-
-/// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
-#[derive(Debug)]
-pub struct Exchanges<'a, S: Sink> {
-    /// What takes the counts.
-    pub sink: &'a mut S,
-    /// What the connections share.
-    pub shared: &'a mut Shared<S::Ticket>,
-}
-
-impl<S: Sink> Consumer for Exchanges<'_, S> {
-    type State = Talk<S::Ticket>;
-    /// What the connection speaks, once that is known.
-    type Verdict = Option<Protocol>;
-
-    fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
-        if state.is_at_rest() {
-            *state = Talk::Open(self.shared.open(std::mem::take(state)));
-        }
-        let Talk::Open(open) = state else { return u64::MAX };
-        if let Some(unwanted) = open.pass(flow, direction, &chunk, self.sink) {
-            return unwanted;
-        }
-        let sink = &mut *self.sink;
-        let unwanted = self.shared.watch(open, |open| open.chunk(flow, direction, chunk, sink));
-        if self.shared.is_full() {
-            self.shared.watch(open, |open| open.shed(flow, chunk.ts, sink));
-        }
-        if let Some(rest) = self.shared.rest(open)
-            && let Talk::Open(open) = std::mem::replace(state, rest)
-        {
-            self.shared.put_back(open);
-        }
-        unwanted
-    }
-
-    fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp) {
-        if let Talk::Open(open) = state {
-            let finish =
-                |open: &mut Open<_>| open.drive(flow, direction, self.sink, |parser, turn| parser.finish(ts, turn));
-            self.shared.watch(open, finish);
-        }
-    }
-
-    fn is_waiting(&self, state: &Self::State) -> bool {
-        state.is_waiting()
-    }
-
-    fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {
-        let Known { protocol, client, ticket } = state.known();
-        let from_client = is_client(flow, client, segment.direction);
-        self.sink.observe(ticket, segment, from_client);
-        protocol
-    }
-
-    fn ended(&mut self, flow: &FlowInfo, state: Self::State) {
-        let mut open = match state {
-            Talk::Open(open) => open,
-            Talk::Asked(_) => self.shared.open(state),
-            Talk::Silent | Talk::Idle { .. } | Talk::Opaque(_) => return self.sink.ended(&flow.key),
-        };
-        self.shared.watch(&mut open, |open| open.give_up(flow, self.sink));
-        self.shared.put_back(open);
-        self.sink.ended(&flow.key);
-    }
-
-    fn told(&mut self) -> Told {
-        self.sink.told()
-    }
-
-    fn listed(&mut self, flow: &FlowInfo, state: &Self::State, watched: &Watched<'_>) {
-        let Known { protocol, client, ticket } = state.known();
-        let client = if is_client(flow, client, Direction::Up) { Direction::Up } else { Direction::Down };
-        let ends = [client, client.reverse()].map(|side| flow.key.sender(side));
-        self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, watched });
-    }
-}
-
-/// The sender of `direction` is the client, whose requests go in the direction of `client` if that is known.
-#[inline]
-fn is_client(flow: &FlowInfo, client: Option<Direction>, direction: Direction) -> bool {
-    match client.or(flow.opener) {
-        Some(client) => direction == client,
-        // Joined midway: servers have the lower port.
-        None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
-    }
-}
-
-#[cfg(test)]
-mod tests;

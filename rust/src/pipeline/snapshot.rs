@@ -25,8 +25,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::decode::{Endpoint, Undecoded};
+use super::exchange::{Ambiguity, Method, Protocol};
 use super::histogram::Histogram;
-use super::http::{Ambiguity, Method, Protocol};
 use super::packet::Timestamp;
 pub use binary::{Field, Unreadable, pack, unpack};
 pub use connections::{Connection, sort_connections};

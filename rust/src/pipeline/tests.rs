@@ -13,7 +13,7 @@ use super::clock::Clock;
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};
 use super::*;
-use crate::pipeline::http::Protocol;
+use crate::pipeline::exchange::Protocol;
 use crate::pipeline::packet::SECOND;
 use driver::Driver;
 use forge::{Forge, Frame, Wire};

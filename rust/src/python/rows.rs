@@ -663,7 +663,7 @@ impl Connection {
     /// What it speaks, as in `Capture.protocols`; empty while that is not known.
     #[getter]
     fn protocol(&self) -> &'static str {
-        self.0.protocol.map_or("", crate::pipeline::http::Protocol::name)
+        self.0.protocol.map_or("", crate::pipeline::exchange::Protocol::name)
     }
     /// The host last asked for on it, as `Host.name`, or the server that a TLS client named; empty for neither.
     #[getter]

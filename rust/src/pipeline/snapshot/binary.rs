@@ -13,9 +13,9 @@ use super::{
     Section, ServerName, Snapshot, Tally, Tcp, Traffic,
 };
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
-use crate::pipeline::http::{Method, Protocol};
 use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
 

@@ -2,8 +2,8 @@
 
 use super::super::tests::snapshot;
 use super::*;
+use crate::pipeline::exchange::Ambiguity;
 use crate::pipeline::histogram::SCALE;
-use crate::pipeline::http::Ambiguity;
 use proptest::prelude::*;
 
 fn exchange(second: i64) -> Exchange {

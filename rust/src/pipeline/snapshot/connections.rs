@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::json;
 use super::remarkable::{Class, Remarkable};
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::Protocol;
 use crate::pipeline::flow::Stage;
-use crate::pipeline::http::Protocol;
 use crate::pipeline::packet::Timestamp;
 
 /// A connection, as it was when its interval was closed. Of several sights of it the greatest is the latest.

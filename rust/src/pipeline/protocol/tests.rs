@@ -1,11 +1,17 @@
-//! Conversations: what both sides say, in order, and what is counted.
+//! Conversations: each test sends bytes in both directions, in order, and compares what the sink is told.
 
-use super::talk::MAX_SPARE;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::frames;
+use super::http1::MAX_WAITING;
+use super::shared::MAX_SPARE;
 use super::*;
-use crate::pipeline::decode::{FlowKey, SeqNumber};
-use std::net::Ipv4Addr;
+use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
+use crate::pipeline::exchange::{Exchange, Kept, Note, Request, Response, Sides};
+use crate::pipeline::flow::Opening;
+use crate::pipeline::packet::InterfaceId;
 
-/// Writes down what it is told. A ticket is the number of the request.
+/// A sink that writes each call down as a line of text. A ticket is the number of the request.
 #[derive(Default)]
 struct Script {
     lines: Vec<String>,
@@ -64,8 +70,10 @@ fn flow() -> FlowInfo {
     FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), lane: 0 }, InterfaceId(0), None)
 }
 
-/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later, and acknowledges all
-/// before it. Among many others a connection comes to rest while it waits: nobody may notice.
+/// Runs a conversation. A line that starts with `>` is from the client, one with `<` from the server; `>_` and `<_`
+/// lose ten bytes before the text. Each line comes one nanosecond after the previous one and acknowledges all bytes
+/// before it. With many other open connections, this one comes to rest while a request waits, and the sink must be told
+/// the same.
 fn converse(lines: &[&str]) -> Vec<String> {
     let script = converse_among(0, lines);
     assert_eq!(converse_among(MAX_SPARE - 1, lines), script);
@@ -77,8 +85,8 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     let mut script = Script::default();
     let mut shared = Shared::default();
     shared.opened = others;
-    let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
-    let mut connection = Talk::default();
+    let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+    let mut connection = Session::default();
     let mut started = [false; 2];
     let mut reached = [SeqNumber(u32::MAX - 50), SeqNumber(7)];
     for (at, line) in lines.iter().enumerate() {
@@ -113,23 +121,23 @@ fn a_request_meets_its_response() {
 }
 
 #[test]
-fn a_request_waits_in_a_small_place_where_many_do() {
+fn a_waiting_request_takes_a_small_state_when_many_connections_are_open() {
     let mut shared = Shared::default();
     shared.opened = MAX_SPARE - 1;
     let mut script = Script::default();
-    let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
+    let mut stage = Sessions { sink: &mut script, shared: &mut shared };
     let flow = flow();
-    let mut connection = Talk::default();
-    let mut say = |direction, text: &str, connection: &mut Talk<usize>| {
+    let mut connection = Session::default();
+    let mut say = |direction, text: &str, connection: &mut Session<usize>| {
         let (skipped, bytes, seq) = (0, text.as_bytes(), SeqNumber(0));
         let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: false, ts: Timestamp(0) };
         stage.chunk(&flow, connection, direction, chunk);
     };
     for (turn, first) in [true, false, false].into_iter().enumerate() {
         say(Direction::Up, "GET / HTTP/1.1\r\n\r\n", &mut connection);
-        assert!(matches!(&connection, Talk::Asked(asked) if asked.is_first == first), "{turn}: {connection:?}");
+        assert!(matches!(&connection, Session::Asked(asked) if asked.is_first == first), "{turn}: {connection:?}");
         say(Direction::Down, &OK[1..], &mut connection);
-        assert!(matches!(connection, Talk::Idle { .. }), "{turn}: {connection:?}");
+        assert!(matches!(connection, Session::Idle { .. }), "{turn}: {connection:?}");
     }
     assert_eq!((shared.opened, shared.places.len(), script.requests), (MAX_SPARE - 1, 1, 3));
 }
@@ -201,11 +209,11 @@ fn what_is_not_http_is_named_once() {
     assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
 }
 
-/// What is said, and what of it is asked, answered and lost: `asked` requests, then responses as "status to request".
+/// What is lost, the lines of the conversation, the number of requests seen, and the responses as "status to request".
 type Loss<'a> = (&'a str, &'a [&'a str], usize, &'a [&'a str]);
 
 #[test]
-fn what_was_lost_is_told_by_what_each_side_had_received() {
+fn acknowledgements_tell_which_messages_were_lost() {
     const NO: &str = "<HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
     const LONG: &str = "<HTTP/1.1 404 No\r\nContent-Length: 5000\r\n\r\n";
     let table: &[Loss<'_>] = &[
@@ -217,7 +225,7 @@ fn what_was_lost_is_told_by_what_each_side_had_received() {
             2,
             &["200 to 1", "404 to 0", "200 to 2"],
         ),
-        // Nobody knows which of the two it answers, so neither tells whether it has a body.
+        // It is unknown which of the two requests the response answers, and so whether it has a body.
         (
             "the first of two pipelined responses",
             &[">HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", "<_", LONG, ">GET /3 HTTP/1.1\r\n\r\n", OK],
@@ -293,4 +301,69 @@ fn a_client_of_another_protocol_may_be_answered_in_http() {
 fn a_response_of_http_0_9_answers_without_a_head() {
     let lines = converse(&[">GET /\r\n", "<hello, ", "<world"]);
     assert_eq!(lines[2..], ["exchange 1: None 7+12 Some(1)/Some(3)"]);
+}
+
+/// Makes a frame of the second protocol (see `frames`).
+fn frame(kind: char, stream: u8, payload: &str) -> String {
+    format!("{kind}{}{}{payload}", char::from(stream), char::from(payload.len() as u8))
+}
+
+#[test]
+fn a_second_protocol_is_read_by_the_same_session() {
+    let preface = str::from_utf8(frames::PREFACE).unwrap();
+    let (one, three) = (frame('Q', 1, "/1 a.example"), frame('Q', 3, "/3 a.example"));
+    let (second, first) = (frame('R', 3, "404"), frame('R', 1, "200"));
+    let answers = format!("<{second}{first}");
+    let told = [
+        "Protocol(Other)",
+        "GET /1 at 80",
+        "Protocol(H2c)",
+        "GET /3 at 80",
+        "404 to 2 after Some(1)",
+        "exchange 2: Some(404) 15+6 Some(1)/Some(1)",
+        "200 to 1 after Some(1)",
+        "exchange 1: Some(200) 15+6 Some(1)/Some(1)",
+    ];
+    assert_eq!(converse(&[&format!(">{preface}{one}{three}"), &answers]), told, "responses in any order");
+    let (first, second) = one.split_at(5);
+    let cut = [preface, first, second].map(|part| format!(">{part}"));
+    let cut = [&*cut[0], &*cut[1], &*cut[2]];
+    let told = ["Protocol(Other)", "GET /1 at 80", "Protocol(H2c)", "Unanswered", "exchange 1: None 15+0 None/None"];
+    assert_eq!(converse(&cut), told, "a frame in several chunks, and no response");
+}
+
+#[test]
+fn the_memory_of_a_session_is_counted_and_given_back() {
+    let preface = str::from_utf8(frames::PREFACE).unwrap();
+    let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
+    for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {
+        let mut shared = Shared::default();
+        let mut script = Script::default();
+        let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+        let (flow, mut connection) = (flow(), Session::default());
+        let (skipped, bytes, seq) = (0, said.as_bytes(), SeqNumber(0));
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: true, ts: Timestamp(0) };
+        stage.chunk(&flow, &mut connection, Direction::Up, chunk);
+        let kept = connection.held();
+        assert!(kept > 0, "{said:?}: {connection:?}");
+        assert_eq!(stage.shared.held(), kept, "{said:?}");
+        stage.ended(&flow, connection);
+        assert_eq!((shared.held(), shared.opened), (0, 0), "{said:?}");
+    }
+}
+
+#[test]
+fn a_session_above_the_memory_limit_frees_its_buffers() {
+    let preface = str::from_utf8(frames::PREFACE).unwrap();
+    let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
+    for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {
+        let mut shared = Shared::new(4);
+        let mut script = Script::default();
+        let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+        let (flow, mut connection) = (flow(), Session::default());
+        let (skipped, bytes, seq) = (0, said.as_bytes(), SeqNumber(0));
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: true, ts: Timestamp(0) };
+        stage.chunk(&flow, &mut connection, Direction::Up, chunk);
+        assert_eq!((connection.held(), shared.held()), (0, 0), "{said:?}");
+    }
 }

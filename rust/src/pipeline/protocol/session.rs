@@ -1,0 +1,224 @@
+//! The state of one connection: which protocol it speaks, and which protocol is nested inside another. There may be
+//! millions of connections, and nearly all of them are at rest. An active connection has a reader with buffers; a
+//! connection at rest keeps little more than its newest ticket.
+//!
+//! Every connection begins as one that may speak HTTP/1. When `http1` finds another protocol (see `recognise`), it
+//! returns the bytes read so far, and [`Session::turn_into`] chooses the reader that continues.
+
+use super::http1::{Asked, Found, Http1};
+use super::tls::Tls;
+use crate::pipeline::decode::Direction;
+use crate::pipeline::exchange::{Protocol, Sink};
+use crate::pipeline::flow::FlowInfo;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::reassembly::Chunk;
+
+#[cfg(test)]
+use super::frames::{self, Frames};
+
+/// The protocol of a connection, with the state that its reader needs.
+#[derive(Debug, Default)]
+pub enum Session<K> {
+    /// No payload was seen yet.
+    #[default]
+    Silent,
+    /// The connection speaks HTTP/1, or may still do so.
+    Http1(Box<Http1<K>>),
+    /// The connection speaks HTTP/1, and no request waits. Most connections are in this state most of the time.
+    Idle {
+        /// The direction of the requests.
+        client: Direction,
+        /// Ticket of the newest request.
+        ticket: K,
+    },
+    /// As [`Session::Idle`], with one request that waits for its response. While few connections are open, such a
+    /// connection stays [`Session::Http1`] instead.
+    Asked(Box<Asked<K>>),
+    /// The connection speaks TLS, and its `ClientHello` is being read.
+    Tls(Box<Secured<K>>),
+    /// The connection speaks the protocol of the tests, which has frames and streams.
+    #[cfg(test)]
+    Frames(Box<Frames<K>>),
+    /// The connection speaks another protocol and is not read any more.
+    Opaque(Protocol),
+}
+
+/// A connection that speaks TLS in one direction. The other side may still answer in HTTP/1, for example with an error.
+#[derive(Debug)]
+pub struct Secured<K> {
+    tls: Tls,
+    plain: Box<Http1<K>>,
+}
+
+/// What is known about a connection; each field is `None` until it is known.
+pub struct Known<K> {
+    /// The protocol that the connection speaks.
+    pub protocol: Option<Protocol>,
+    /// The direction of the requests.
+    pub client: Option<Direction>,
+    /// Ticket of the newest request.
+    pub ticket: Option<K>,
+}
+
+impl<K: Copy + PartialEq> Session<K> {
+    /// True if the connection is at rest: it has no reader until its next payload opens one.
+    pub fn is_at_rest(&self) -> bool {
+        matches!(self, Self::Silent | Self::Idle { .. } | Self::Asked(_))
+    }
+
+    /// True if a request waits for its response.
+    pub fn is_waiting(&self) -> bool {
+        match self {
+            Self::Http1(http1) => http1.is_waiting(),
+            Self::Asked(_) => true,
+            Self::Tls(secured) => secured.plain.is_waiting(),
+            #[cfg(test)]
+            Self::Frames(frames) => frames.is_waiting(),
+            Self::Silent | Self::Idle { .. } | Self::Opaque(_) => false,
+        }
+    }
+
+    /// Returns what is known about the connection.
+    pub fn known(&self) -> Known<K> {
+        let of = |http1: &Http1<K>| (http1.protocol(), http1.client(), http1.ticket());
+        let (protocol, client, ticket) = match self {
+            Self::Silent => (None, None, None),
+            Self::Http1(http1) => of(http1),
+            Self::Idle { client, ticket } => (Some(Protocol::Http1), Some(*client), Some(*ticket)),
+            Self::Asked(asked) => (Some(Protocol::Http1), Some(asked.client), Some(asked.ticket())),
+            Self::Tls(secured) => of(&secured.plain),
+            #[cfg(test)]
+            Self::Frames(frames) => (Some(Protocol::Other), Some(frames.client()), frames.ticket()),
+            Self::Opaque(protocol) => (Some(*protocol), None, None),
+        };
+        Known { protocol, client, ticket }
+    }
+
+    /// Bytes of buffers that the connection keeps outside its own struct.
+    #[inline]
+    pub fn held(&self) -> usize {
+        match self {
+            Self::Http1(http1) => http1.held(),
+            Self::Tls(secured) => secured.tls.held() + secured.plain.held(),
+            #[cfg(test)]
+            Self::Frames(frames) => frames.held(),
+            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => 0,
+        }
+    }
+
+    /// Takes a chunk of a connection that is not at rest. Returns how many of the following bytes it has no need to
+    /// see.
+    #[inline]
+    pub fn chunk<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        let unwanted = self.read(flow, direction, chunk, sink);
+        if let Self::Http1(http1) = self
+            && let Some(found) = http1.take_found()
+            && self.turn_into(&found, direction)
+        {
+            let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
+            return self.read(flow, direction, so_far, sink);
+        }
+        unwanted
+    }
+
+    /// Lets the reader of the protocol take a chunk.
+    #[inline]
+    fn read<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        match self {
+            Self::Http1(http1) => http1.chunk(flow, direction, chunk, sink),
+            Self::Tls(secured) if secured.tls.is_spoken(direction) => {
+                if !secured.tls.push(Some(chunk.bytes).filter(|_| chunk.skipped == 0), sink) {
+                    self.leave_tls();
+                }
+                0
+            }
+            Self::Tls(secured) => secured.plain.chunk(flow, direction, chunk, sink),
+            #[cfg(test)]
+            Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
+            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
+        }
+    }
+
+    /// Switches to the protocol that the first bytes show. Returns whether there is a reader for that protocol; if not,
+    /// the session stays as it is.
+    #[cold]
+    fn turn_into(&mut self, found: &Found, direction: Direction) -> bool {
+        match (found.protocol, std::mem::take(self)) {
+            (Protocol::Tls, Self::Http1(plain)) => {
+                *self = Self::Tls(Box::new(Secured { tls: Tls::new(direction), plain }));
+            }
+            #[cfg(test)]
+            (Protocol::Other, _) if found.bytes.starts_with(frames::PREFACE) => {
+                *self = Self::Frames(Box::new(Frames::new(direction)));
+            }
+            (_, same) => {
+                *self = same;
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Ends one direction: no more bytes follow in it.
+    pub fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
+        match self {
+            Self::Http1(http1) => http1.finish(flow, direction, ts, sink),
+            Self::Tls(secured) => secured.plain.finish(flow, direction, ts, sink),
+            #[cfg(test)]
+            Self::Frames(_) => {}
+            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => {}
+        }
+    }
+
+    /// Ends the connection: requests that still wait are reported as unanswered.
+    pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
+        match self {
+            Self::Http1(http1) => http1.give_up(flow, sink),
+            Self::Tls(secured) => secured.plain.give_up(flow, sink),
+            #[cfg(test)]
+            Self::Frames(frames) => frames.give_up(flow, sink),
+            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => {}
+        }
+    }
+
+    /// Frees the buffers of the connection: a TLS hello, unfinished heads, and the waiting requests except the newest.
+    pub fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
+        self.leave_tls();
+        match self {
+            Self::Http1(http1) => http1.shed(flow, ts, sink),
+            #[cfg(test)]
+            Self::Frames(frames) => frames.give_up(flow, sink),
+            _ => {}
+        }
+    }
+
+    /// Returns the HTTP/1 reader of a session that has ended, so that its memory is used again; `None` if there is
+    /// none.
+    pub fn into_http1(self) -> Option<Box<Http1<K>>> {
+        match self {
+            Self::Http1(http1) => Some(http1),
+            Self::Tls(secured) => Some(secured.plain),
+            _ => None,
+        }
+    }
+
+    /// Goes back to HTTP/1 when the `ClientHello` has ended. HTTP/1 does not read the direction that speaks TLS.
+    fn leave_tls(&mut self) {
+        *self = match std::mem::take(self) {
+            Self::Tls(secured) => Self::Http1(secured.plain),
+            other => other,
+        };
+    }
+}
