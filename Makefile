@@ -1,4 +1,4 @@
-# The only entry to the tools, for people and CI. Each target installs what it lacks, once; `make help` lists them.
+# The only entry point to the tools, for people and CI. Each target installs missing tools once; `make help` lists the targets.
 
 export PYTHON ?= python3
 VENV := .venv
@@ -17,12 +17,12 @@ PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -nam
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
-demo: $(VENV)/.netmon ## watch traffic that netmon makes itself, on loopback (asks for sudo: capturing needs it)
+demo: $(VENV)/.netmon ## watch traffic that netmon makes itself on loopback (asks for sudo, which capturing needs)
 	@$(SUDO) "$(CURDIR)/$(BIN)/netmon" --demo
 
-test: lint rust-test python-test ## every check: formatters, linters, types, Rust and Python tests, live tests as root
+test: lint rust-test python-test ## every check: formatters, linters, types, Rust and Python tests; live tests only as root
 
-lint: $(VENV)/.tools $(VENV)/.netmon ## formatters and linters, as checks
+lint: $(VENV)/.tools $(VENV)/.netmon ## check formatting, lints and types; changes no file
 	cargo fmt --check
 	cargo clippy -q --locked --all-targets -- -D warnings
 	cargo clippy -q --locked --all-targets --features python -- -D warnings
@@ -32,59 +32,59 @@ lint: $(VENV)/.tools $(VENV)/.netmon ## formatters and linters, as checks
 	MYPYPATH=python $(BIN)/stubtest netmon._core
 	scripts/deny.sh
 
-rust-test: | build-packages ## the tests of the core, without Python
+rust-test: | build-packages ## run the tests of the core, which need no Python
 	if command -v cargo-nextest >/dev/null; then cargo nextest run --locked; else cargo test -q --locked --all-targets; fi
 	cargo test -q --locked --doc
 
-python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## the tests of the application; live ones are skipped but for root
+python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## run the tests of the application; live tests are skipped unless run as root
 	$(BIN)/pytest
 
-deny: ## licences, sources, duplicates and advisories of crates, with cargo-deny, which is installed
+deny: ## check licences, sources, duplicates and advisories of crates; installs cargo-deny
 	command -v cargo-deny >/dev/null || cargo install -q --locked --root target/tools cargo-deny
 	scripts/deny.sh
 
-sanitize: | build-packages ## the code around `unsafe` with AddressSanitizer (needs a nightly compiler)
+sanitize: | build-packages ## test the code around `unsafe` with AddressSanitizer (needs a nightly compiler)
 	scripts/sanitize.sh
 
 FUZZ_SECONDS ?= 3600
 FUZZ_JOBS ?= 1
 
-fuzz: | build-packages ## each fuzzer for an hour, FUZZ_SECONDS of them (needs a nightly compiler)
+fuzz: | build-packages ## run each fuzzer for FUZZ_SECONDS, one hour by default (needs a nightly compiler)
 	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_JOBS)
 
 SOAK_MINUTES ?= 70
 
-soak: $(VENV)/.netmon ## memory of a long run with the screen open, played in some ten minutes, which must be flat
+soak: $(VENV)/.netmon ## check that memory stays constant with the screen open: 70 minutes of traffic in about ten
 	$(BIN)/python scripts/soak.py --minutes $(SOAK_MINUTES)
 
-# Captures are made once, by real servers and clients; remove the folder to have others.
+# Captures are made once, by real servers and clients; remove the folder to make new ones.
 CAPTURES := target/captures
 
-bench: $(VENV)/.fast $(CAPTURES)/api.pcap | bench-packages ## speed and memory: stages, pipeline, floods at full size, other tools (asks for sudo; 20 minutes)
+bench: $(VENV)/.fast $(CAPTURES)/api.pcap | bench-packages ## measure speed and memory: stages, pipeline, floods at full size, other tools (asks for sudo; 20 minutes)
 	cargo bench --locked
 	NETMON_FULL=1 cargo test -q --release --locked --test memory --test footprint --test common_bounds -- --nocapture --test-threads=1
 	cargo build -q --release --locked --example floor
 	$(BIN)/python scripts/compare.py $(CAPTURES)
 
-bench-live: $(VENV)/.fast $(CAPTURES)/api.pcap | bench-packages ## the same tools on live traffic at several rates (asks for sudo)
+bench-live: $(VENV)/.fast $(CAPTURES)/api.pcap | bench-packages ## compare with other tools on live traffic at several rates (asks for sudo)
 	cargo build -q --release --locked --example floor
 	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/compare.py $(CAPTURES) --live
 
 $(CAPTURES)/api.pcap: | $(BIN)/python bench-packages
 	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/captures.py $(CAPTURES)
 
-screens: $(VENV)/.tools $(VENV)/.netmon ## docs/screen.md and the picture in the README, drawn anew (as root: the picture is of a real run)
+screens: $(VENV)/.tools $(VENV)/.netmon ## draw docs/screen.md and the picture in the README anew (needs root: the picture is of a real run)
 	$(BIN)/python scripts/screens.py
 	$(BIN)/python scripts/picture.py
 
-wheel: $(VENV)/.wheel ## dist/netmon_http-*.whl, one for every Python from 3.11, built by a profile
+wheel: $(VENV)/.wheel ## build dist/netmon_http-*.whl, one wheel for every Python from 3.11, with a profile
 	@ls dist/*.whl
 
-dev: $(VENV)/.tools ## netmon in .venv, its Python files used in place
+dev: $(VENV)/.tools ## install netmon in .venv with its Python files used in place
 	rm -f $(VENV)/.netmon
 	$(BIN)/maturin develop -q --release --locked
 
-clean: ## remove all that was built
+clean: ## remove everything that was built
 	rm -rf $(VENV) dist target python/netmon/*.so .pytest_cache .mypy_cache .ruff_cache
 	find python tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -100,7 +100,7 @@ test-packages:
 bench-packages:
 	@scripts/packages.sh bench
 
-# What is made in $(VENV); an empty file says that a step is done.
+# Files made in $(VENV); an empty file records that a step is done.
 
 $(BIN)/python: | build-packages
 	$(PYTHON) -m venv $(VENV)
@@ -118,7 +118,7 @@ $(VENV)/.wheel: $(RUST) $(PACKAGE) scripts/wheel.sh scripts/training.py $(BIN)/m
 	scripts/wheel.sh $(BIN)/python dist
 	touch $@
 
-# To try netmon and to test it, a build without a profile does, in half the time and without the compiler's tools.
+# For a demo and for tests, a build without a profile is enough. It takes half the time and does not need llvm-profdata.
 PLAIN := target/plain
 
 $(VENV)/.netmon: $(RUST) $(PACKAGE) scripts/wheel.sh $(BIN)/maturin
@@ -126,12 +126,13 @@ $(VENV)/.netmon: $(RUST) $(PACKAGE) scripts/wheel.sh $(BIN)/maturin
 	$(call install,$(PLAIN))
 	touch $@
 
-# What is measured is what is given away.
+# Measurements use the wheel that is released.
 $(VENV)/.fast: $(VENV)/.wheel
 	$(call install,dist)
 	touch $@ $(VENV)/.netmon
 
-# Forced, since the version number stays the same while one works; a second step brings the dependencies.
+# The first step forces the installation, because the version number stays the same during development. The second step
+# installs the dependencies.
 define install
 	$(PIP) install --no-deps --force-reinstall $(1)/*.whl
 	$(PIP) install $(1)/*.whl

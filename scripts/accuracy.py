@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Compares what netmon counts with tshark and httpry, and with what is known to be true. Prints tables in Markdown.
+"""Compares netmon's counts with those of tshark and httpry, and with the known truth. Prints tables in Markdown.
 
     accuracy.py FOLDER [--corpus ../shared/corpus] [--seeds 1 2 3]
 
-FOLDER holds captures NAME.pcap and what the server logged of them, NAME.access.log, with lines such as
-`10.0.0.1 host.example "GET / HTTP/1.1" 200 12 1`; of NAMEs with `lossy` or `api` in them it also makes copies that lack
-a thousandth of the packets, chosen at random by each seed. The corpus has a TRUTH.jsonl beside its captures; without
-one its tables are left out. Needs tshark and editcap, and httpry if it is to be compared; netmon must be installed.
+FOLDER contains captures NAME.pcap and the access logs of their server, NAME.access.log, with lines such as
+`10.0.0.1 host.example "GET / HTTP/1.1" 200 12 1`. If NAME contains `lossy` or `api`, each seed also makes a copy
+without a thousandth of the packets, which are chosen at random. The corpus needs a TRUTH.jsonl beside its captures;
+without it the tables of the corpus are left out. Needs tshark, editcap and capinfos, and httpry for its columns; netmon
+must be installed.
 """
-# ruff: noqa: S311, S603, S607  tools are run by their names, and chance is to be the same each time
+# ruff: noqa: S311, S603, S607  tools are run by name, and random choices must be the same each time
 
 import argparse
 import json
@@ -42,7 +43,7 @@ FIELDS = [
 
 @dataclass
 class Counts:
-    """What a tool found in a capture."""
+    """The counts of one tool for one capture."""
 
     methods: Counter = field(default_factory=Counter)
     statuses: Counter = field(default_factory=Counter)
@@ -115,14 +116,14 @@ def httpry(path, _mode=None):
 
 
 def tools():
-    """(name, function, mode) of all there are."""
+    """(name, function, mode) of each tool that is installed."""
     found = [("netmon", netmon, None), *((name, tshark, mode) for name, mode in MODES.items())]
     has_httpry = shutil.which("httpry", path=os.environ.get("PATH", "") + ":/usr/sbin")
     return [*found, ("httpry", httpry, None)] if has_httpry else found
 
 
 def table(*rows):
-    """A table in Markdown, its first row the titles."""
+    """Prints a table in Markdown; the first row is the titles."""
     titles = [str(cell) for cell in rows[0]]
     print("| " + " | ".join(titles) + " |")
     print("|" + "---|" * len(titles))
@@ -188,7 +189,7 @@ def compared(counts):
 
 
 def logged(path):
-    """Requests by (host, status), and by host."""
+    """The requests in an access log: a count for each (host, status), and one for each host."""
     truth, hosts = Counter(), Counter()
     for line in path.read_text(errors="replace").splitlines():
         before, _, after = line.partition(' "')
@@ -236,7 +237,7 @@ def health(name, theirs, ours):
 
 
 def without(path, seed, target):
-    """A copy without a thousandth of the packets; their number. editcap takes 500 numbers at a time."""
+    """A copy without a thousandth of the packets, and how many were deleted. editcap takes 500 numbers at a time."""
     said = subprocess.run(["capinfos", "-Mrc", path], capture_output=True, text=True, check=True).stdout
     source, count = path, int(said.split()[-1])
     chosen = sorted(random.Random(seed).sample(range(1, count + 1), round(count * LOST)), reverse=True)
@@ -253,14 +254,14 @@ def damaged(paths, seeds):
     for path in paths:
         whole = netmon(path).snapshot
         answered, asked = logged(path.with_suffix(".access.log"))
-        for host in whole.hosts:  # what was on its way at the end is not in the log
+        for host in whole.hosts:  # exchanges that were not finished at the end are not in the log
             asked |= Counter({host.name: host.requests})
             answered |= Counter({(host.name, status): n for status, n in host.statuses.items()})
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
                 copy, deleted = without(path, seed, Path(folder) / "copy")
                 total = netmon(copy).snapshot
-            # Responses whose request was deleted count for the address of the server.
+            # A response whose request was deleted counts for the address of the server.
             hosts = [host for host in total.hosts if not host.addresses or host.addresses[0] not in host.name]
             invented = sum((Counter(total.statuses) - Counter(whole.statuses)).values())
             invented += sum(max(host.requests - asked[host.name], 0) for host in hosts)

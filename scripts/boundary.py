@@ -1,7 +1,7 @@
-"""What the way of snapshots from Rust to Python costs: ``PYTHONPATH=python python scripts/boundary.py``, release build.
+"""Measures what snapshots cost between Rust and Python: ``PYTHONPATH=python python scripts/boundary.py``.
 
-Snapshots of 10,000 hosts and 100,000 sections, each section with one exchange, as in a flood of names. Times are the
-best of five, in milliseconds of processor time of the calling thread.
+Needs a release build. The snapshots have 10,000 hosts and 100,000 sections with one exchange each, as after a flood of
+invented names. Times are the best of five, in milliseconds of processor time of the calling thread.
 """
 
 import json
@@ -34,7 +34,7 @@ def snapshot(start, bucket, host="host", path="/section"):
 
 
 def best(work, prepare=lambda: None):
-    """Milliseconds of the fastest of five; what `work` gives is freed outside the time."""
+    """Milliseconds of the fastest of five runs; the result of `work` is freed after the measurement."""
     times = []
     for _ in range(5):
         given = prepare()

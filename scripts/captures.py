@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Makes captures to measure speed on: nginx and wrk in two network namespaces, recorded on the server's side.
+"""Makes captures for speed measurements: nginx and wrk in two network namespaces, recorded on the server's side.
 
     captures.py FOLDER [--seconds 15] [NAME...]
 
 NAME is `api` (keep-alive, 64 connections, 50 hosts, nearly every packet carries a head), `bulk` (bodies of 100 KB to
-10 MB), `churn` (a connection for each request) or `lossy` (api, with 1 % of the packets lost, 1 % doubled and 1 %
-behind the one that follows them); default: all of them. FOLDER/NAME.requests is what nginx logged. Needs root.
+10 MB), `churn` (a connection for each request) or `lossy` (`api` with 1 % of the packets lost, 1 % doubled and 1 %
+swapped with the next packet); without NAME, all are made. FOLDER/NAME.requests is the number of requests that nginx
+logged. Needs root.
 """
-# ruff: noqa: S311  chance is to be the same each time
+# ruff: noqa: S311  random choices must be the same each time
 
 import argparse
 import random
@@ -35,7 +36,7 @@ delay = function() return os.time() >= over and 3600000 or 0 end
 
 
 def make_traffic(web, client, name, seconds):
-    """Asks nginx for what makes the traffic `name`."""
+    """Sends nginx the requests that make the traffic `name`."""
     for size, count in SIZES.items():
         web.page(f"{size}.bin", "x" * count)
     if name == "bulk":
@@ -46,7 +47,7 @@ def make_traffic(web, client, name, seconds):
 
 
 def record(path, name, seconds):
-    """The traffic `name` as a capture; how many requests nginx logged."""
+    """Captures the traffic `name` in `path`, and returns how many requests nginx logged."""
     with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as folder:
         with namespaces.nginx(server, folder) as web:
             recorder = namespaces.Tcpdump(server, "s0", path)
@@ -59,7 +60,7 @@ def record(path, name, seconds):
 
 
 def records(path):
-    """The records of a little-endian pcap, each with its header, after the header of the file."""
+    """Yields the header of a little-endian pcap file, then each record with its header."""
     with path.open("rb") as file:
         yield file.read(24)
         while header := file.read(16):
@@ -67,7 +68,7 @@ def records(path):
 
 
 def spoil(path, into):
-    """Loses, doubles and swaps a hundredth of the packets each."""
+    """Writes a copy of the capture in which a hundredth of the packets is lost, another doubled and another swapped."""
     chance = random.Random(1)
     all_records = records(path)
     with into.open("wb") as file:
@@ -78,7 +79,8 @@ def spoil(path, into):
             if luck < 0.01:
                 continue
             if luck < 0.03 and not behind:
-                # Twice now, or once after the next one, as if that had overtaken it: with the later time.
+                # Written now and again after the next packet, or only after it, as if that one had overtaken it. After
+                # the next packet, it gets that packet's time.
                 behind = one
                 if luck < 0.02:
                     continue

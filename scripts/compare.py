@@ -3,14 +3,14 @@
 
     compare.py FOLDER [--runs 5] [--live [--seconds 10] [--rates 20000 100000 300000 0]]
 
-FOLDER has the captures of captures.py. Without --live they are read, by each tool in turn: medians of the runs beside
-those of a loop over libpcap that looks at the headers and does nothing (`cargo build --release --example floor`).
-With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth pair at each rate, in packets/s (0: as fast
-as it can), and each tool captures at the other end. Then each captures what wrk and nginx say to each other, but not
-tshark: it is not done with large bodies for an hour. What is not installed is left out. The netmon is that of this
-Python.
+FOLDER contains the captures that captures.py makes. Without --live, the tools take turns reading them. The tables show
+the medians of the runs beside those of a loop over libpcap that looks at the headers and does nothing
+(`cargo build --release --example floor`). With --live, which needs root, tcpreplay sends FOLDER/api.pcap over a veth
+pair at each rate, in packets/s (0: as fast as it can), and each tool captures at the other end. Then each tool captures
+traffic between wrk and nginx, except tshark, which needs an hour for the large bodies. Tools that are not installed are
+left out. The netmon that is measured is the one installed beside this Python.
 """
-# ruff: noqa: S603  tools are run by their names
+# ruff: noqa: S603  tools are run by name
 
 import argparse
 import functools
@@ -62,7 +62,7 @@ LONG = 20
 
 @dataclass
 class Run:
-    """What a process took: seconds, seconds of CPU, bytes at its peak; and what it said."""
+    """What a process used: seconds, CPU seconds and peak memory in bytes; and what it printed."""
 
     elapsed: float
     cpu: float
@@ -71,13 +71,13 @@ class Run:
 
     @property
     def peak(self):
-        """Megabytes; a process starts with the peak of the one that started it, so less than ours cannot be told."""
+        """Megabytes. A process inherits the peak of the process that started it, so a lower one cannot be measured."""
         ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return f"{'≤ ' if self.memory <= ours else ''}{self.memory / 1e6:.0f}"
 
 
 def environment():
-    # httpry asks the C library for the time zone with each line unless it is given.
+    # Unless TZ is set, httpry makes the C library look up the time zone for each line.
     return os.environ | {"PATH": namespaces.PATH, "TZ": "UTC"}
 
 
@@ -103,7 +103,7 @@ def read_once(command, path):
 
 
 def read(tools, path, runs):
-    """The medians of some runs of each tool, which take turns: what else the machine does then bears on all of them."""
+    """The medians of several runs of each tool. They take turns, so other load on the machine affects them all."""
     done = {name: [] for name in tools}
     for _ in range(runs):
         for name, command in tools.items():
@@ -142,7 +142,7 @@ def compare_files(folder, runs):
 
 
 def seen(name, said):
-    """(packets seen, packets dropped) in the words of each tool."""
+    """(packets seen, packets dropped), read from the output of each tool."""
     if name == "netmon":
         capture = json.loads(said[said.index("{") :])["capture"]
         return capture["received"], capture["kernel_dropped"] + capture["interface_dropped"]
@@ -152,16 +152,16 @@ def seen(name, said):
         "tshark -z http,tree": (r"(\d+) packets? captured", r"(\d+) packets? dropped"),
     }
     got, dropped = (int(found[1]) if (found := re.search(pattern, said)) else 0 for pattern in patterns[name])
-    # httpry counts as received what was dropped, as libpcap tells it.
+    # httpry prints libpcap's number of received packets, which includes the dropped ones.
     return (got - dropped if name == "httpry" else got), dropped
 
 
 def listen(name, server, make_traffic):
-    """What the tool took and said, and what making the traffic gave."""
+    """Runs the tool while `make_traffic` runs; returns its `Run`, and the result of `make_traffic`."""
     with tempfile.TemporaryFile("w+") as said:
         started = time.monotonic()
         process = server.start(*LISTENERS[name], stdout=said, stderr=said)
-        time.sleep(2)  # all of them listen by then
+        time.sleep(2)  # by then every tool is capturing
         try:
             made = make_traffic()
         except BaseException:
@@ -176,9 +176,9 @@ def listen(name, server, make_traffic):
 
 
 def replay(client, path, rate, seconds):
-    """(packets sent, seconds it took)."""
+    """Replays the capture; returns (packets sent, seconds)."""
     limit = [f"--pps={rate}", f"--limit={rate * seconds}"] if rate else ["--topspeed"]
-    # Other addresses each time: the same connections again would be nothing but retransmissions.
+    # Other addresses in each loop: the same connections again would count only as retransmissions.
     loops = ["--preload-pcap", "--loop=1000", "--unique-ip", f"--duration={seconds}"]
     sent = client.run("tcpreplay", "-q", *loops, "-i", "c0", *limit, path)
     offered, took = re.search(r"Actual: (\d+) packets .* in ([\d.]+) seconds", sent).groups()

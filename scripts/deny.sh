@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Licences, sources and duplicates of the crates, and advisories where their database can be reached: deny.sh
-# Without cargo-deny that is skipped, and said: building it takes minutes, so `make deny` does.
+# Checks licences, sources and duplicates of the crates, and advisories if their database can be reached: deny.sh
+# Without cargo-deny the checks are skipped with a message. Building cargo-deny takes minutes; `make deny` does so.
 set -euo pipefail
 PATH=$PATH:$PWD/target/tools/bin
 
@@ -12,5 +12,5 @@ cargo deny --locked --log-level error check licenses sources bans
 if cargo deny --locked --log-level off fetch db 2>/dev/null; then
   cargo deny --locked --log-level error check --disable-fetch advisories
 else
-  echo "skipped: advisories of crates, since their database cannot be reached"
+  echo "skipped: advisories of crates, because their database cannot be reached"
 fi

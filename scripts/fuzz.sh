@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs each fuzzer for so many seconds, on as many processors as asked for: fuzz.sh SECONDS JOBS
-# Needs a nightly compiler and cargo-fuzz, which is installed; what was found stays in rust/fuzz/artifacts.
+# Runs each fuzzer for SECONDS in JOBS processes: fuzz.sh SECONDS JOBS
+# Needs a nightly compiler; installs cargo-fuzz if it is missing. Inputs that fail are kept in rust/fuzz/artifacts.
 set -euo pipefail
 
 if ! cargo +nightly --version >/dev/null 2>&1; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing: packages.sh build|wheel|test|bench
-# Says nothing, and needs neither network nor root, when all are there.
+# If all are installed, it prints nothing and needs neither network nor root.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 python=${PYTHON:-python3}
@@ -18,7 +18,7 @@ need gcc have cc
 need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
-if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients, in network namespaces
+if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for the live tests, in network namespaces
   need nginx-light have nginx
   need wrk have wrk
   need curl have curl
@@ -27,16 +27,17 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients, in n
   need ethtool have ethtool
   need nftables have nft
   need zstd have zstd
-  need tshark have editcap # brings editcap
+  need tshark have editcap # the package contains editcap
 fi
-if [ "$1" = bench ]; then # what netmon is compared with, and what replays captures
+if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry
   need ngrep have ngrep
   need tcpflow have tcpflow
   need tcpreplay have tcpreplay
 fi
 
-# The wheel is faster for what this reads; a system that does not offer it does without (see wheel.sh).
+# llvm-profdata reads the profile that makes the wheel faster. Where no package offers it, the wheel is built without a
+# profile (see wheel.sh).
 case $1 in wheel | bench) wants_profile=yes ;; *) wants_profile= ;; esac
 llvm=$(rustc -vV 2>/dev/null | sed -n 's/^LLVM version: \([0-9]*\).*/llvm-\1/p' || true)
 is_offered() { [[ $(apt-cache policy "$1" 2>/dev/null) == *"Candidate: "[0-9]* ]]; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Takes the picture in the README: `netmon --demo` in a terminal of 120x30, as it looks while the alert lasts.
+"""Makes the picture in the README: `netmon --demo` in a terminal of 120x30, while the alert lasts.
 
     picture.py [--keys KEYS] [--theme dark|light] [FILE.svg]
 
-A real run on real traffic; needs the right to capture. KEYS are typed before the picture is taken.
+The picture is of a real run on real traffic, so it needs the right to capture. KEYS are typed before it is taken.
 """
 
 import argparse
@@ -21,9 +21,9 @@ import pyte
 WIDTH, HEIGHT = 120, 30
 CELL, LINE = 8.4, 18
 PATIENCE = 60
-"""Seconds until the alert of the demo fires at the latest; it does after 13."""
+"""Seconds to wait for the alert of the demo, which fires after 13."""
 AFTER = 3.0
-"""Seconds from then to the picture."""
+"""Seconds from the alert to the picture."""
 
 NBSP = "\N{NO-BREAK SPACE}"
 
@@ -32,7 +32,7 @@ STYLE = "font: 14px ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans 
 
 
 def run(keys, theme):
-    """The terminal of a run, once the alert has lasted a while."""
+    """Runs the demo, and returns the terminal as it was some seconds after the alert fired."""
     screen = pyte.Screen(WIDTH, HEIGHT)
     stream = pyte.ByteStream(screen)
     environment = os.environ | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
@@ -55,7 +55,7 @@ def run(keys, theme):
 
 
 def svg(screen, theme):
-    """The screen as one picture: runs of one look as text, backgrounds below them."""
+    """The screen as an SVG picture: cells of the same look are one text, with their background below."""
     background, foreground = THEMES[theme]
     width, height = WIDTH * CELL + 24, HEIGHT * LINE + 24
     parts = [

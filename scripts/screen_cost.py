@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What drawing the screen costs: each view with 10,000 hosts of ten sections, and each order of its table.
+"""Measures drawing the screen: each view with 10,000 hosts of ten sections, in each order of its table.
 
     screen_cost.py [--size 200x60] [--hosts 10000]
 
-Prints, as milliseconds of CPU time of one thread, medians of nine: the first drawing of a new frame, which ranks its
-rows, and a drawing of the same frame again, as after a key.
+Prints medians of nine in milliseconds of CPU time of one thread: for the first drawing of a new frame, which ranks its
+rows, and for drawing the same frame again, as after a key.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # snapshots made of what matters
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the made-up snapshots of the tests
 from fakes import histogram, iso, snapshot
 from netmon.display import moves, rows
 from netmon.display.layout import screen
@@ -25,7 +25,7 @@ SECTIONS = 10
 
 
 def second(at, hosts):
-    """A snapshot in which every host is busy, no two the same."""
+    """A snapshot in which every host is busy, and hosts have different figures."""
     made = [host(number, at) for number in range(hosts)]
     interfaces = [{"name": "eth0", "packets": 90_000, "bytes": 90_000_000, "http_bytes": 80_000_000, "state": "up"}]
     return snapshot(at, hosts=made, interfaces=interfaces, exchanges=[exchange(at, n) for n in range(3000)])
@@ -61,7 +61,7 @@ def exchange(at, number):
 
 
 def cost(view, size):
-    """The first drawing, and the next ones."""
+    """Median milliseconds of the first drawing of a frame, and of drawing it again."""
     caches = [each for each in vars(rows).values() if hasattr(each, "cache_clear")]
     first, again = [], []
     for _ in range(9):

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes docs/screen.md: what the screen shows and which keys it knows, with frames of every view at three sizes.
+"""Writes docs/screen.md: what the screen shows, its keys, and frames of every view at three sizes.
 
     screens.py [--check]
 
-The frames are drawn from the made-up minute of the tests, so they are always the same. With `--check` nothing is
-written, and the exit code tells whether the page is as it would be.
+The frames are drawn from the made-up minute of traffic in the tests, so they are always the same. With `--check`
+nothing is written, and the exit code is 1 if the page is out of date.
 """
 
 import argparse

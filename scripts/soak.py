@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Memory of a long run with the screen open: hours of traffic in minutes.
+"""Measures memory of a long run with the screen open: plays an hour of traffic in minutes.
 
     soak.py [--minutes 70] [--rate 1800] [--growth 1.0]
 
-A child writes a capture into a pipe: new connections every second, `rate` requests a second in all, latencies that
-scatter. It is read by the engine, goes through `Frames` on another thread, and is drawn. The child waits until an
-interval is drawn before it writes the next one, so no more is held than on a live link, however fast the machine is.
-Prints resident memory, objects of Python, and rows and buckets every ten minutes of packet time. Fails when memory
-grows by more than `growth` MiB an hour after the first ten minutes.
+A child process writes a capture into a pipe: new connections every second, `rate` requests per second in all, and
+latencies that vary. The engine reads the pipe, `Frames` takes the snapshots on another thread, and each frame is drawn.
+Every ten seconds of packet time the child waits until a frame is drawn, so no more is in memory than on a live link,
+however fast the machine is. Every ten minutes of packet time the script prints resident memory and the numbers of
+Python objects and of rows. It fails when memory grows by more than `growth` MiB per hour after the first ten minutes.
 """
 
-# ruff: noqa: S311, PLR0917  chance is to be the same each time, and a packet has many parts
+# ruff: noqa: S311, PLR0917  random choices must be the same each time, and a packet has many parts
 
 import argparse
 import asyncio
@@ -31,16 +31,16 @@ from netmon.frames import Frames
 
 START = 1_600_000_000
 CONNECTIONS = 50
-"""New ones a second."""
+"""New connections per second."""
 
 ETHERNET = bytes.fromhex("020000000002020000000001") + b"\x08\x00"
 SYN, ACK, FIN = 2, 16, 17
 INTERVAL = 10
-"""Seconds of packet time that are drawn at once."""
+"""Seconds of packet time in the window, and between two waits of the child."""
 AHEAD = 2
-"""Seconds written past the end of an interval, from which netmon knows that it is over."""
+"""Seconds of traffic written beyond such a stretch before the child waits, so that netmon closes its last interval."""
 STEP = 600
-"""Seconds of packet time from one figure to the next."""
+"""Seconds of packet time between two printed measurements."""
 
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n" + b"x" * 400
 
@@ -55,7 +55,7 @@ def packet(at, flags, client, server, ports, numbers, payload=b""):
 
 
 def connection(chance, number, at, requests):
-    """A keep-alive connection of `requests` requests within a second, as packets with their times."""
+    """Yields the packets, with their times, of a keep-alive connection with `requests` requests within a second."""
     client, server = struct.pack("!I", 0x0A000000 + number // 60_000), struct.pack("!I", 0xC0000200 + number % 7)
     port, isn = 1024 + number % 60_000, chance.getrandbits(31)
     mine, its = isn + 1, isn // 2 + 1
@@ -75,7 +75,7 @@ def connection(chance, number, at, requests):
 
 
 def write(descriptor, drawn, seconds, rate):
-    """Writes `seconds` of traffic; past each interval it waits for a byte of `drawn`."""
+    """Writes `seconds` of traffic; every `INTERVAL` seconds of it, waits for a byte from `drawn`."""
     chance = random.Random(1)
     with os.fdopen(descriptor, "wb") as pipe:
         pipe.write(struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
@@ -96,7 +96,7 @@ def resident():
 
 
 async def watch(name, drawn):
-    """Resident memory at each ten minutes of packet time."""
+    """Draws the capture; returns (minutes, MiB of resident memory) for every ten minutes of packet time."""
     frames = Frames(float(INTERVAL), [Rule(7000, 120)], keeps_exchanges=True)
     view, sizes, begin = View(), [], time.monotonic()
     with Monitor(read=name, exchanges=True) as monitor:
@@ -116,7 +116,7 @@ async def watch(name, drawn):
 
 
 def growth(sizes):
-    """MiB an hour from ten minutes on: the slope of the line that fits best."""
+    """MiB per hour from the tenth minute on: the slope of the line that fits best."""
     points = [point for point in sizes if point[0] >= 10]
     x, y = (sum(values) / len(points) for values in zip(*points, strict=True))
     above = sum((minutes - x) * (size - y) for minutes, size in points)
@@ -128,13 +128,13 @@ def main():
     arguments.add_argument("--minutes", type=int, default=70)
     arguments.add_argument("--rate", type=int, default=1800)
     arguments.add_argument("--growth", type=float, default=1.0)
-    arguments.add_argument("--untuned", action="store_true", help="with the allocator as it is")
+    arguments.add_argument("--untuned", action="store_true", help="leave the allocator at its default settings")
     given = arguments.parse_args()
     if not given.untuned:
         limit_allocator()
     reading, writing = os.pipe()
     waiting, drawn = os.pipe()
-    if os.fork() == 0:  # what it needs is not of interest
+    if os.fork() == 0:  # the memory of the child is not measured
         os.close(reading)
         os.close(drawn)
         with suppress(BrokenPipeError):

@@ -1,8 +1,8 @@
-"""How long netmon takes to its first frame, and what it costs on a silent link: start.py [seconds]. Needs root.
+"""Measures the time to the first frame, and the CPU time on a silent link: start.py [seconds]. Needs root.
 
-The first frame is timed from starting the process to its title on a pseudo terminal, beside ``python -c pass``: the
-least of many, since others' work only adds. Idle is processor time over so many seconds (20), with and without the
-screen.
+The first frame is timed from the start of the process to its title on a pseudo terminal, and compared with ``python -c
+pass``. The least of several runs counts, because other load on the machine only adds time. Idle is processor time over
+the given number of seconds (20), with and without the screen.
 """
 
 import os
@@ -18,7 +18,7 @@ NETMON = [sys.executable, "-m", "netmon", "--no-config", "-i", "lo", "tcp", "por
 
 
 def on_terminal(command):
-    """A process on a terminal of its own, and the terminal's other end."""
+    """Starts a process on a new pseudo terminal; returns the process and our end of the terminal."""
     ours, theirs = pty.openpty()
     environment = os.environ | {"TERM": "xterm-256color", "LINES": "30", "COLUMNS": "120"}
     process = subprocess.Popen(  # noqa: S603  netmon
@@ -29,7 +29,7 @@ def on_terminal(command):
 
 
 def first_frame():
-    """Seconds until the title is there."""
+    """Seconds from the start of the process until the title is on the terminal."""
     start = time.perf_counter()
     process, terminal = on_terminal(NETMON)
     seen = b""
@@ -62,7 +62,7 @@ def ticks(pid):
 
 
 def idle(arguments, seconds):
-    """Share of a processor that a process takes on a silent link."""
+    """Share of a processor that netmon uses on a silent link."""
     process, terminal = on_terminal([*NETMON, *arguments])
     os.set_blocking(terminal, False)
     rest(terminal, 3.0)
@@ -76,7 +76,7 @@ def idle(arguments, seconds):
 
 
 def rest(terminal, seconds):
-    """Lets time pass, and reads what is drawn."""
+    """Waits for `seconds`, and meanwhile reads and discards the terminal output."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         time.sleep(0.05)

@@ -1,8 +1,8 @@
-"""The work that a profile of the core is taken from: traffic of every kind, read in every way. See `make wheel`.
+"""The work that the profile of the core is recorded from: traffic of every kind, read in every way. See `make wheel`.
 
-The compiler lays out and inlines what is run here for speed, and what is not for size. So each kind of traffic has its
-share, the everyday ones the largest, and lossy links theirs. Run by maturin with an instrumented netmon, whose process
-must end as Python ends one, or nothing is recorded.
+The compiler optimises code that runs here for speed, and all other code for size. So each kind of traffic has a share:
+everyday traffic the largest, lossy links a smaller one. maturin runs this script with an instrumented netmon. The
+process must end as Python normally ends one; otherwise no profile is written.
 """
 
 import itertools
@@ -19,10 +19,10 @@ from netmon._core import Window
 
 NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 STEP = 0.0004
-"""Seconds from one exchange of a kind to the next: some thousand fill a few intervals."""
+"""Seconds between two exchanges of the same kind of traffic: some thousand exchanges fill a few intervals."""
 FULL = 1448
 CROWD = 105_000
-"""Connections at once, above what is looked up one by one."""
+"""Simultaneous connections: enough for the core to look up several at a time (from 100,000 on)."""
 CAPTURES = Path(__file__).parent.parent / "tests" / "captures"
 
 
@@ -62,7 +62,7 @@ def response(n, size):
 
 
 def say(talk, at, sender, text):
-    """A message in full segments; every second one is acknowledged."""
+    """Sends a message in segments of full size; every second segment is acknowledged."""
     for turn, start in enumerate(range(0, len(text), FULL)):
         talk.send(at + turn / 1e6, sender, forge.ACK, text[start : start + FULL])
         if turn % 2:
@@ -76,7 +76,7 @@ def exchange(talk, n, size=120):
 
 
 def kept_alive(count=6000):
-    """Nearly every packet has a head; a third of the connections are of IPv6."""
+    """Keep-alive connections: nearly every packet has a head, and a third of the connections use IPv6."""
     talks = [forge.Conversation(4000 + i, NOON, "fd00::2" if i % 3 == 2 else f"10.0.0.{2 + i % 4}") for i in range(64)]
     for n in range(count):
         exchange(talks[n * 13 % len(talks)], n)
@@ -98,7 +98,7 @@ def churn(count=1500):
 
 
 def large(count=24):
-    """Large bodies: nearly every packet is full, or acknowledges two that are."""
+    """Large bodies: nearly every packet has the full size, or acknowledges two such packets."""
     talks = [forge.Conversation(30_000 + i, NOON) for i in range(4)]
     for n in range(count):
         exchange(talks[n % len(talks)], n * 100, size=300_000)
@@ -106,7 +106,7 @@ def large(count=24):
 
 
 def foreign(count=200):
-    """TLS, SSH, and what is neither."""
+    """Connections of TLS, of SSH and of an unknown protocol."""
     greetings = [
         b"\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03" + bytes(200),
         b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -122,7 +122,7 @@ def foreign(count=200):
 
 
 def damaged(talks, chance):
-    """Some packets are lost for good, some sent again, some overtaken."""
+    """Changes conversations: some packets are lost, some are sent twice, and some come late."""
     for talk in talks:
         packets = []
         for at, packet in talk.packets:
@@ -156,7 +156,7 @@ def read(path, *options):
 
 
 def watch(path):
-    """What a screen asks for: windows, and the first rows of them."""
+    """Asks for what a screen asks for: windows and their first rows."""
     window = Window(10)
     for snapshot in Monitor(read=path).snapshots():
         window.push(snapshot)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds FOLDER/netmon_http-*.whl with the maturin beside the given Python: wheel.sh PYTHON FOLDER
-# Where there is an llvm-profdata of the compiler's own LLVM (rustup's llvm-tools, or Debian's), the compiler first
-# learns from scripts/training.py what to make fast; MATURIN_PGO=0 leaves that out, for a build in half the time.
+# Builds FOLDER/netmon_http-*.whl with the maturin that is installed beside PYTHON: wheel.sh PYTHON FOLDER
+# If llvm-profdata of the compiler's own LLVM version is installed (rustup's llvm-tools, or Debian's package), the build
+# is profile-guided: scripts/training.py runs first and shows the compiler what to make fast. MATURIN_PGO=0 skips this
+# and halves the time.
 set -euo pipefail
 
 llvm=/usr/lib/llvm-$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')/bin
@@ -10,14 +11,14 @@ if [ -z "${MATURIN_PGO-}" ]; then
   if [ -x "$rustup/llvm-profdata" ] || [ -x "$llvm/llvm-profdata" ]; then
     export MATURIN_PGO=1
   else
-    echo "netmon is built without a profile, and a sixth slower: for one, run 'rustup component add llvm-tools'" >&2
+    echo "netmon is built without a profile and will be a sixth slower; for a profile, run 'rustup component add llvm-tools'" >&2
   fi
 fi
 
-# The compiler's own lines are the progress: it takes minutes.
+# The build takes minutes; the compiler's own output shows the progress.
 case ${MATURIN_PGO-0} in
   0) echo "building netmon: a few minutes the first time" ;;
-  *) echo "building netmon twice, the second time by the profile of the first: several minutes" ;;
+  *) echo "building netmon twice, the second time with a profile from the first: several minutes" ;;
 esac
 rm -rf "$2"
 PATH=$llvm:$PATH "$(dirname "$1")/maturin" build --release --locked --compatibility linux --interpreter "$1" --out "$2"
