@@ -5,9 +5,9 @@
 
 A child process writes a capture into a pipe: new connections every second, `rate` requests per second in all, and
 latencies that vary. The engine reads the pipe, `Frames` takes the snapshots on another thread, and each frame is drawn.
-Every ten seconds of packet time the child waits until a frame is drawn, so no more is in memory than on a live link,
-however fast the machine is. Every ten minutes of packet time the script prints resident memory and the numbers of
-Python objects and of rows. It fails when memory grows by more than `growth` MiB per hour after the first ten minutes.
+The child waits until the frame of an interval is drawn, so no more is in memory than on a live link, however fast the
+machine is. Every ten minutes of packet time the script prints resident memory and the numbers of Python objects and of
+rows. It fails when memory grows by more than `growth` MiB per hour after the first ten minutes.
 """
 
 # ruff: noqa: S311, PLR0917  random choices must be the same each time, and a packet has many parts
@@ -35,10 +35,10 @@ CONNECTIONS = 50
 
 ETHERNET = bytes.fromhex("020000000002020000000001") + b"\x08\x00"
 SYN, ACK, FIN = 2, 16, 17
-INTERVAL = 10
-"""Seconds of packet time in the window, and between two waits of the child."""
+WINDOW = 10.0
+"""Seconds of packet time in the window."""
 AHEAD = 2
-"""Seconds of traffic written beyond such a stretch before the child waits, so that netmon closes its last interval."""
+"""Seconds of traffic written beyond an interval before the child waits, so that netmon closes that interval."""
 STEP = 600
 """Seconds of packet time between two printed measurements."""
 
@@ -80,7 +80,7 @@ def write(descriptor, drawn, seconds, rate):
     with os.fdopen(descriptor, "wb") as pipe:
         pipe.write(struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
         for second in range(seconds):
-            if second > AHEAD and second % INTERVAL == AHEAD:
+            if second > AHEAD:
                 pipe.flush()
                 os.read(drawn, 1)
             numbers = range(second * CONNECTIONS, (second + 1) * CONNECTIONS)
@@ -97,7 +97,7 @@ def resident():
 
 async def watch(name, drawn):
     """Draws the capture; returns (minutes, MiB of resident memory) for every ten minutes of packet time."""
-    frames = Frames(float(INTERVAL), [Rule(7000, 120)], keeps_exchanges=True)
+    frames = Frames(WINDOW, [Rule(7000, 120)], keeps_exchanges=True)
     view, sizes, begin = View(), [], time.monotonic()
     with Monitor(read=name, exchanges=True) as monitor:
         async for snapshot in monitor.asnapshots():
