@@ -1,8 +1,9 @@
-//! Connections: which segment belongs to which, both directions put in order, how healthy they are, when they end.
+//! Connections: finds the connection of each segment, puts both directions in order, observes how healthy it is, and
+//! decides when it ends.
 //!
-//! Segments in, [`Consumer`] calls out. The table is bounded; a connection is made at its SYN or its first payload byte,
-//! never for a stray acknowledgement. Two things are decided here that no single direction can know: when a hole is given
-//! up (the receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
+//! Segments in, [`Consumer`] calls out. The table is bounded. A connection is made at its SYN or its first payload
+//! byte, never for a stray acknowledgement. Two decisions take both directions and are made here: when a hole is given
+//! up (its receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
 
 mod brief;
 mod connection;
@@ -30,33 +31,38 @@ use ended::Ended;
 use table::{Phase, Table};
 use watch::Watch;
 
-/// How long bytes that the receiver has acknowledged may still come: packets captured late, or by a clock that is behind.
+/// Nanoseconds for which missing bytes may still come after the receiver has acknowledged them: in packets captured
+/// late, or stamped by a clock that is behind.
 const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
-/// How long a hole that nobody acknowledged is waited for: longer than TCP retries, for captures of one side only.
+/// Nanoseconds for which missing bytes that nobody acknowledged are waited for: longer than TCP retries. This is for
+/// captures of one side only.
 const SILENT_PATIENCE: i64 = 30 * SECOND;
 
-/// What takes the streams of connections. `State` is what it keeps for each.
+/// Receives the streams of all connections.
 pub trait Consumer {
-    /// Kept in the connection, made by default.
+    /// What the consumer keeps for each connection, made by default.
     type State: Default;
-    /// What is known of a connection when a segment of it came.
+    /// What the consumer says of a connection after a segment of it.
     type Verdict;
 
-    /// Bytes of a stream, in order. Returns how many of the following bytes it has no need to see.
+    /// Takes bytes of a stream, in order. Returns how many of the following bytes need not be seen.
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
-    /// Nothing more comes in `direction`, and all that did was handed over: FIN, reset, or the end of the connection.
+    /// Nothing more comes in `direction`, and all its bytes were handed over: after a FIN, a reset, or the end of the
+    /// connection.
     fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp);
-    /// Something was asked, and not answered yet: a connection that is silent may well go on.
+    /// True if a request waits for its response, so a connection that is silent may well go on.
     fn is_waiting(&self, state: &Self::State) -> bool;
-    /// A segment was looked at, after whatever it brought was handed over.
+    /// Takes what a segment tells, after its bytes were handed over.
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Self::Verdict;
     /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
     fn ended(&mut self, flow: &FlowInfo, state: Self::State);
-    /// What was learnt of the connection at hand since last asked; asked where connections are watched.
+    /// Takes what the consumer learnt of the current connection since the last call. Used where connections are
+    /// watched.
     fn told(&mut self) -> Told {
         Told::default()
     }
-    /// A connection for the list of the interval that is being closed, or that it left.
+    /// Takes a connection for the list of an interval: when the interval closes, or when the connection leaves the
+    /// table.
     fn listed(&mut self, _flow: &FlowInfo, _state: &Self::State, _watched: &Watched<'_>) {}
 }
 
@@ -65,24 +71,24 @@ pub trait Consumer {
 pub struct FlowInfo {
     /// Addresses and ports.
     pub key: FlowKey,
-    /// Where its first segment was seen.
+    /// Interface on which its first segment was seen.
     pub interface: InterfaceId,
-    /// The direction of its SYN, when that was seen.
+    /// Direction of the side that opened it, if a SYN was seen.
     pub opener: Option<Direction>,
-    /// Segments that were sent again, modulo 2^16: for differences.
+    /// Number of retransmitted segments, modulo 2^16. Only its differences mean something.
     pub retransmitted: u16,
     /// What was observed before this segment.
     pub opening: Opening,
 }
 
 impl FlowInfo {
-    /// A connection of which nothing was seen yet.
+    /// Describes a connection of which nothing was observed yet.
     pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
         Self { key, interface, opener, retransmitted: 0, opening: Opening::default() }
     }
 }
 
-/// Where a connection is, or would be.
+/// Where in the table a connection is, or would be.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     hash: u64,
@@ -92,9 +98,9 @@ pub struct Place {
 /// What a segment of a connection tells of its health.
 #[derive(Clone, Copy, Debug)]
 pub struct Observed {
-    /// Way within the connection.
+    /// Direction within the connection.
     pub direction: Direction,
-    /// Where the segment counts: its own interface, or for a copy seen elsewhere, the connection's.
+    /// Interface for which the segment counts: its own or, for a copy seen elsewhere, that of the connection.
     pub interface: InterfaceId,
     /// What it tells.
     pub observation: Observation,
@@ -105,20 +111,20 @@ pub struct Observed {
 pub struct Flows<T> {
     table: Table<Flow<T>>,
     budget: Budget,
-    /// Connections with a hole, and when to look at it again.
+    /// Connections with a hole, and when to look at each again.
     holes: VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
     ended: Ended,
-    /// Connections in other lanes than the first, see `lanes`.
+    /// Number of connections in other lanes than the first, see `lanes`.
     twins: usize,
     now: Timestamp,
-    /// Where somebody asked for a list.
+    /// Set if a list of connections was asked for.
     watch: Option<Box<Watch>>,
-    /// Connections that were in use when the capture ended.
+    /// Number of connections that were in use when [`Self::finish`] ended them.
     left_open: usize,
 }
 
-/// Losses since last asked.
+/// Losses since the last call of [`Flows::take_losses`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Holes given up.
@@ -145,17 +151,18 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Remembers of each connection what a list says, from now on; see [`Self::list`].
+    /// From now on remembers what a list shows of each connection; see [`Self::list`].
     pub fn watch(&mut self) {
         self.watch = Some(Box::default());
     }
 
-    /// Connections being tracked.
+    /// Number of connections being tracked.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Connections in use, and those that were when [`Self::finish`] ended them, once.
+    /// Number of connections in use. The first call after [`Self::finish`] includes those that were in use when it
+    /// ended them.
     pub fn take_open(&mut self) -> usize {
         std::mem::take(&mut self.left_open) + self.open()
     }
@@ -164,12 +171,12 @@ impl<T: Default> Flows<T> {
         [Phase::Open, Phase::Waiting].into_iter().map(|phase| self.table.count(phase)).sum()
     }
 
-    /// None is.
+    /// True if no connection is tracked.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets all connections without a word to their consumer, and counts them as evicted.
+    /// Drops all connections without telling their consumer, and counts them as evicted.
     pub fn restart(&mut self) {
         let evicted = self.evicted + self.len() as u64;
         let fresh = Self::new(self.table.limits(), self.budget.restarted());
@@ -186,7 +193,7 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Where the connection of a key is.
+    /// Finds the place of the connection with this key.
     #[inline]
     pub fn find(&self, key: &FlowKey) -> Place {
         let mut place = self.place(key);
@@ -194,26 +201,28 @@ impl<T: Default> Flows<T> {
         place
     }
 
-    /// Where it would be; [`Self::look_up`] and [`Self::fetch`] are the next steps for whoever has many to find.
+    /// Returns the place where the connection would be, without a look-up. [`Self::look_up`] and [`Self::fetch`] are
+    /// the next steps for a caller that has many connections to find.
     #[inline]
     pub fn place(&self, key: &FlowKey) -> Place {
         Place { hash: self.table.hash(key), id: None }
     }
 
-    /// Looks whether it is there.
+    /// Looks the connection up and notes it in `place`.
     #[inline]
     pub fn look_up(&self, place: &mut Place, key: &FlowKey) {
         place.id = self.table.find(place.hash, key);
     }
 
-    /// Looks at all of a connection that a segment is going to be compared with, so that it is in the processor's cache.
+    /// Reads those parts of a connection that a segment will be compared with, so that they are in the processor's
+    /// cache.
     #[inline]
     pub fn fetch(&self, place: &Place) {
         black_box(place.id.and_then(|id| self.table.get(id)).map(Flow::glance));
     }
 
-    /// Takes a segment, whose connection may have been looked up some segments before. `None` when it belongs to no
-    /// connection that is tracked.
+    /// Takes a segment. Its `place` may have been looked up some segments before. Returns `None` if the segment belongs
+    /// to no connection that is tracked.
     #[inline]
     pub fn push<C: Consumer<State = T>>(
         &mut self,
@@ -225,7 +234,7 @@ impl<T: Default> Flows<T> {
         let Place { hash, id } = place;
         let mut found = id.filter(|&id| self.table.touch(id));
         if found.is_none() {
-            // It was not there yet, or has ended since.
+            // The connection was not there yet, or has ended since.
             found = self.table.find(hash, &segment.key).filter(|&id| self.table.touch(id));
         }
         if self.twins > 0 {
@@ -245,7 +254,7 @@ impl<T: Default> Flows<T> {
         self.advance(found?, false, segment, consumer)
     }
 
-    /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
+    /// Lets time pass: ends connections that are over, and gives up holes that are old enough.
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
         self.ended.tick(now);
@@ -267,8 +276,8 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Lists the connections that this interval heard of, and of those that were silent the ones that spoke last: each once,
-    /// and bounded in number. The next interval begins.
+    /// Lists the connections that had segments in this interval, and of the silent ones those that were active last.
+    /// Each is listed once, and their number is bounded. Then the next interval begins.
     pub fn list<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         let Some(mut watch) = self.watch.take() else { return };
         let heard = watch.take_heard();
@@ -288,7 +297,7 @@ impl<T: Default> Flows<T> {
         self.watch = Some(watch);
     }
 
-    /// Ends every connection. What comes after that belongs to other ones.
+    /// Ends every connection. Later segments begin new ones.
     pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
         self.list(self.now, consumer);
         self.left_open += self.open();
@@ -303,7 +312,7 @@ impl<T: Default> Flows<T> {
         consumer.told();
     }
 
-    /// Makes a connection, or a candidate for one.
+    /// Adds a connection, or a candidate for one, to the table.
     fn begin<C: Consumer<State = T>>(
         &mut self,
         hash: u64,
@@ -326,7 +335,7 @@ impl<T: Default> Flows<T> {
         id
     }
 
-    /// Takes a segment of a known connection, which it may have opened.
+    /// Takes a segment of a connection in the table. `opens` is true if the segment is the SYN for which it was added.
     fn advance<C: Consumer<State = T>>(
         &mut self,
         id: FlowId,
@@ -343,10 +352,11 @@ impl<T: Default> Flows<T> {
         }
         let phase = self.table.phase(id);
         let flow = self.table.get_mut(id)?;
-        // Silence is measured by the clock of all packets: one from a clock set back is not old.
+        // Silence is measured by the clock of all packets, so a connection does not look old for a packet whose clock
+        // was set back.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
-        // A copy that was read first may have opened the connection already.
+        // If a copy of this segment was read before, the connection is no longer half-open.
         let answers_syn = observation.rtt.is_some() && flow.answers_syn(segment);
         observation.signs.add_if(phase == Phase::HalfOpen || answers_syn, Signs::HANDSHAKE);
         let (direction, flags) = (segment.direction, segment.flags);
@@ -358,7 +368,8 @@ impl<T: Default> Flows<T> {
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
-        // Of two packets the later one is the copy, though it be the one whose link is judged.
+        // Of two packets with the same bytes the later one is the copy, even if it is on the link where health is
+        // judged.
         if !observation.signs.has(Signs::COUNTED) || observation.signs.has(Signs::ONWARD) {
             observation.signs.add_if(flow.has_seen(segment), Signs::COPY);
         }
@@ -395,7 +406,7 @@ impl<T: Default> Flows<T> {
         Some(verdict)
     }
 
-    /// Gives up holes whose time has come; looks again later at the others.
+    /// Gives up the holes of a connection whose time has come, and looks at the others again later.
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
         steps::add(1);
         let Some(flow) = self.table.get_mut(id) else { return };
@@ -426,7 +437,7 @@ impl<T: Default> Flows<T> {
         let Some(flow) = self.table.remove(id) else { return };
         self.twins -= usize::from(flow.info.key.lane > 0);
         let key = FlowKey { lane: 0, ..flow.info.key };
-        // Of a flood of SYNs nobody wants to see those that are pushed out.
+        // Half-open connections are not listed when they leave the table: a flood of SYNs pushes out too many.
         if let Some(watch) = &self.watch
             && let Some(stage) = stage(phase).filter(|&stage| stage != Stage::Opening)
             && let Some(watched) = watch.parting(id.slot(), stage, flow.last_seen)
@@ -435,7 +446,8 @@ impl<T: Default> Flows<T> {
         }
         let streams = flow.end(&mut self.budget, consumer);
         if self.watch.is_some() {
-            // What it held back tells nothing of the next one.
+            // Drops what the consumer learnt while the connection ended, so that it is not taken for news of the next
+            // one.
             consumer.told();
         }
         if phase != Phase::Candidate {
@@ -444,7 +456,7 @@ impl<T: Default> Flows<T> {
     }
 }
 
-/// How a list says where a connection is. A candidate is no connection.
+/// The stage that a list shows for a phase; `None` for a candidate, which is no connection yet.
 fn stage(phase: Phase) -> Option<Stage> {
     match phase {
         Phase::Candidate => None,
@@ -454,7 +466,8 @@ fn stage(phase: Phase) -> Option<Stage> {
     }
 }
 
-/// Who opens a connection, by its SYN or by the SYN that answers.
+/// Direction of the side that opens the connection, told by its SYN or by the SYN that answers; `None` for other
+/// segments.
 fn opener(segment: &Segment<'_>) -> Option<Direction> {
     let opener = if segment.flags.has(Flags::ACK) { segment.direction.reverse() } else { segment.direction };
     segment.flags.has(Flags::SYN).then_some(opener)
