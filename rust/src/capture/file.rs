@@ -1,7 +1,8 @@
 //! Capture files: pcap and pcapng, in either byte order, plain or compressed, from disk or a pipe.
 //!
-//! Read in blocks; records are handed over as slices of them, or as places in them, in order of time. A packet that cannot be
-//! read is counted. A file that is damaged from somewhere on is read up to there, and says so.
+//! A file is read in blocks. Records are handed over as slices of a block, or as places in it, in order of time. A
+//! packet that cannot be read is counted. A file that is damaged from some point on is read up to there, and that is
+//! reported.
 
 mod blocks;
 mod described;
@@ -34,13 +35,13 @@ use input::Input;
 pub use order::{Given, InOrder};
 use unpack::{Fault, Unpacked};
 
-/// No record is larger: libpcap's largest snapshot length for any link, with room for options.
+/// Maximum length of a record: libpcap's largest snapshot length for any link, with room for options.
 const MAX_RECORD: usize = 16 << 20;
 
-/// Bytes that tell the format.
+/// Number of bytes that tell the format.
 const MAGIC: usize = 4;
 
-/// A packet as the file has it.
+/// A packet as it is in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// When it was captured.
@@ -49,22 +50,22 @@ pub struct Record<'a> {
     pub wire_len: u32,
     /// Which of [`CaptureFile::interfaces`] it came from.
     pub interface: u16,
-    /// What was captured of it.
+    /// Captured bytes.
     pub data: &'a [u8],
 }
 
-/// An interface that the file tells of.
+/// An interface that the file describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInterface {
     /// Its name, if the file knows it.
     pub name: Option<String>,
-    /// `None` when its frames cannot be decoded.
+    /// `None` if its frames cannot be decoded.
     pub link_type: Option<LinkType>,
     /// `LINKTYPE_` number.
     pub number: u32,
     /// Its number in its section.
     pub place: u32,
-    /// It stands for interfaces that are too many to be told apart.
+    /// True if it stands for interfaces that are too many to be told apart.
     pub is_rest: bool,
 }
 
@@ -77,17 +78,17 @@ pub struct Missing {
     pub kernel_dropped: u64,
     /// Packets that an interface dropped then.
     pub interface_dropped: u64,
-    /// The time of one that cannot be read.
+    /// Time of the last packet that could not be read.
     pub at: Timestamp,
 }
 
 impl Missing {
-    /// Something is.
+    /// True if anything is missing.
     pub fn is_any(&self) -> bool {
         self.unread > 0 || self.kernel_dropped > 0 || self.interface_dropped > 0
     }
 
-    /// Adds what else is.
+    /// Adds what else is missing.
     pub fn add(&mut self, other: Self) {
         self.unread = self.unread.saturating_add(other.unread);
         self.kernel_dropped = self.kernel_dropped.saturating_add(other.kernel_dropped);
@@ -96,18 +97,18 @@ impl Missing {
     }
 }
 
-/// What the file told so far, beside packets.
+/// What was read from the file so far, beside packets.
 #[derive(Debug, Default)]
 struct Told {
     interfaces: Vec<FileInterface>,
-    /// Not taken yet.
+    /// What is missing, until it is taken.
     missing: Missing,
-    /// The time of a packet that is not all there yet.
+    /// Time of a packet of which only the beginning was read.
     cut: Timestamp,
 }
 
 impl Told {
-    /// A packet of that time cannot be read.
+    /// Counts a packet with this time that cannot be read.
     #[cold]
     fn lose(&mut self, ts: Timestamp) {
         self.missing.unread += 1;
@@ -115,14 +116,14 @@ impl Told {
     }
 }
 
-/// What reading came to.
+/// Why reading stopped.
 #[derive(Debug)]
 pub enum Problem {
     /// The file ends in the middle of a record.
     Truncated,
-    /// It is no capture, or not any more.
+    /// The file is no capture, or is damaged from some point on.
     Malformed(String),
-    /// It is compressed and was not read to its end, or is other than what was compressed.
+    /// The file is compressed, and was not read to its end or is not what was compressed.
     Packed(String),
     /// The system failed to read.
     Io(io::Error),
@@ -147,29 +148,29 @@ impl From<io::Error> for Problem {
     }
 }
 
-/// How far one step through the file got.
+/// Result of one step through the file.
 #[derive(Clone, Copy)]
 enum Step {
-    /// To a packet, here.
+    /// The step came to a packet.
     Packet(Location),
-    /// Past something else.
+    /// The step passed something else.
     Passed,
-    /// Nowhere: it takes so many bytes from where the input is now.
+    /// The step needs this many bytes, from the current position of the input on.
     Needs(usize),
 }
 
-/// Whether what was wanted is there.
+/// Whether what was asked for is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It is.
+    /// It is there.
     Here,
-    /// Not yet: a pipe has to bring it.
+    /// It is not there yet: a pipe or another thread has to bring it.
     Pending,
     /// The file is over.
     End,
 }
 
-/// A packet in the input's buffer.
+/// Where a packet lies in the input's buffer.
 #[derive(Clone, Copy)]
 struct Location {
     interface: u16,
@@ -191,15 +192,15 @@ pub struct CaptureFile {
     input: Input,
     format: Format,
     told: Told,
-    /// Bytes it takes to go on, at the end of a block; `None` while there may be packets in it.
+    /// Bytes that are needed to go on, once the current block is used up; `None` while it may have more packets.
     needs: Option<usize>,
     is_pipe: bool,
     is_packed: Arc<AtomicBool>,
 }
 
 impl CaptureFile {
-    /// Opens a file; `-` is standard input. What is no file with an end is read by a thread of its own, which rings `news`
-    /// when there is some: see [`CaptureFile::begin`].
+    /// Opens a file; `-` is standard input. A pipe, or any other source that is no regular file, is read by a thread of
+    /// its own, which rings `news` when it has read something. It still has to be begun, see [`CaptureFile::begin`].
     pub fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: name_of(path), reason };
         let file = open(path).map_err(|error| failed(words(&error)))?;
@@ -209,7 +210,7 @@ impl CaptureFile {
         }
         if metadata.is_file() {
             let mut start = [0; unpack::MAGIC];
-            // Unpacking is worth a thread, but not one for each of many files.
+            // Decompression is worth a thread, but not one for each of many files.
             let is_packed = pace != Pace::Sparing && file.read_at(&mut start, 0).is_ok() && unpack::is_packed(&start);
             let mut file = Self::new(Box::new(file), if is_packed { Pace::Ahead } else { pace });
             file.begin(false).map_err(|problem| failed(problem.to_string()))?;
@@ -240,7 +241,7 @@ impl CaptureFile {
         Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false, is_packed }
     }
 
-    /// Reads up to the first interface, so that a link type nobody can decode is known at once.
+    /// Reads up to the first interface, so that a link type that cannot be decoded is known at once.
     pub fn begin(&mut self, hurry: bool) -> Result<Reach, Problem> {
         while self.told.interfaces.is_empty() {
             if let Step::Needs(count) = self.step()? {
@@ -254,33 +255,33 @@ impl CaptureFile {
         Ok(Reach::Here)
     }
 
-    /// The interfaces the file told of so far. More may come while reading.
+    /// The interfaces that the file has described so far. More may come while it is read.
     pub fn interfaces(&self) -> &[FileInterface] {
         &self.told.interfaces
     }
 
-    /// Takes what is missing as far as the file told since the last call.
+    /// Takes what is missing since the last call.
     fn take_missing(&mut self) -> Missing {
         std::mem::take(&mut self.told.missing)
     }
 
-    /// Who reads it, for another thread to do, if there is much more of it.
+    /// Takes the reader, so that another thread can read ahead; `None` if there may not be much more of the file.
     fn take_reader(&mut self) -> Option<Reader> {
         self.input.take_reader()
     }
 
-    /// Where its blocks lie.
+    /// The store of its blocks.
     fn depot(&self) -> Arc<Depot> {
         self.input.depot()
     }
 
-    /// It can be read once only, and may say nothing for long.
+    /// True for a pipe, which can be read only once and may be silent for long.
     pub fn is_pipe(&self) -> bool {
         self.is_pipe
     }
 
-    /// What stopped it, for a packed file: what was packed was whole, so that something of it is missing is no habit of
-    /// those who write captures.
+    /// The problem to report. The capture in a compressed file was whole when it was compressed. So if something of it
+    /// is missing, the compressed file is at fault, not a writer that was stopped.
     fn judge(&self, problem: Problem) -> Problem {
         match problem {
             Problem::Truncated | Problem::Malformed(_) if self.is_packed.load(Ordering::Relaxed) => {
@@ -290,7 +291,7 @@ impl CaptureFile {
         }
     }
 
-    /// The next packet, in the order of the file; `None` at the end.
+    /// Returns the next packet, in the order of the file; `None` at the end.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Problem> {
         loop {
             match self.step()? {
@@ -301,7 +302,7 @@ impl CaptureFile {
         }
     }
 
-    /// Tells of the place of each packet of the block at hand, as far as they are whole.
+    /// Calls `take` with the location of each packet in the current block that is whole.
     #[inline]
     fn look_through(&mut self, take: impl FnMut(Location)) -> Result<(), Problem> {
         let Self { input, format, told, needs, .. } = self;
@@ -322,12 +323,13 @@ impl CaptureFile {
         Ok(())
     }
 
-    /// Gives the block at hand to those who still look at its packets. What is cut at its end is kept.
+    /// Lends out the current block to those who still look at its packets. A record that is cut by its end is kept.
     fn release(&mut self) -> Lease {
         self.input.release()
     }
 
-    /// Goes to the next block, waiting for it if that is a file's. The first one may be there already.
+    /// Goes to the next block once the current one is used up. Waits for a block of a file; that of a pipe or of
+    /// another thread may be pending. With `hurry`, a pipe also gives less than a block.
     fn next_block(&mut self, hurry: bool) -> Result<Reach, Problem> {
         let Some(count) = self.needs else { return Ok(Reach::Here) };
         let is_first = matches!(self.format, Format::Unknown) && count == MAGIC;
@@ -342,12 +344,12 @@ impl CaptureFile {
         Ok(reach)
     }
 
-    /// The next block comes without waiting, for the file or for those who look at blocks before.
+    /// True if the next block comes without waiting, neither for the file nor for users of earlier blocks.
     pub fn is_ready(&self) -> bool {
         self.needs.is_none() || self.input.is_ready()
     }
 
-    /// Since when a part of the next block is there, while more of it is waited for.
+    /// When the first byte of the next block came, if a pipe has not filled that block yet.
     pub fn part_since(&self) -> Option<Instant> {
         self.input.part_since()
     }
@@ -375,7 +377,7 @@ impl CaptureFile {
     }
 }
 
-/// Takes all packets until more bytes are needed. Returns how many.
+/// Calls `take` with all packets until more bytes are needed. Returns how many bytes are needed.
 #[inline]
 fn each(
     input: &mut Input,
@@ -392,7 +394,7 @@ fn each(
 }
 
 impl Format {
-    /// The format of a file that begins so, or how many bytes it takes to tell.
+    /// Tells the format by the first bytes of a file. If there are too few, the inner error says how many are needed.
     fn tell(input: &mut Input, told: &mut Told) -> Result<Result<Self, usize>, Problem> {
         let bytes = input.bytes();
         let Some(&magic) = bytes.first_chunk::<MAGIC>() else { return Ok(Err(MAGIC)) };
@@ -419,7 +421,7 @@ pub fn name_of(path: &Path) -> String {
     name
 }
 
-/// Opens a path for reading. A named pipe is not waited for until somebody writes to it.
+/// Opens a path for reading. A named pipe is opened without waiting for its writer.
 fn open(path: &Path) -> io::Result<File> {
     if path == Path::new("-") {
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
@@ -429,7 +431,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// The system's words without its number.
+/// The message of a system error, without its number for the usual ones.
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".into(),
