@@ -1,5 +1,5 @@
-//! Blocks that were looked through: where their packets are. A large file is read ahead by a thread of its own; whoever has
-//! time looks through it, that thread or the one that works on the packets.
+//! Pages: blocks that were looked through, with the places of their packets. A large file is read ahead by a thread of
+//! its own. Either that thread looks through a block or the one that works on the packets, whichever has time.
 
 mod ahead;
 
@@ -11,8 +11,8 @@ use ahead::{Ahead, Shared};
 use super::{CaptureFile, FileInterface, Lease, Location, Missing, Problem, Reach};
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// A packet this much older than one before it was not written late: its clock is another. What an interface got is handed
-/// over a second later by tcpdump, at the latest.
+/// A packet more than this many nanoseconds older than one before it was not written late: it has another clock.
+/// tcpdump is handed packets a second after their capture at the latest.
 const MAX_LATE: i64 = 3 * SECOND;
 
 /// A packet that was looked at, and where its bytes are.
@@ -23,33 +23,33 @@ pub struct Place {
     pub len: u32,
     pub wire_len: u32,
     pub interface: u16,
-    /// Which of two blocks it lies in: they take turns.
+    /// Which of two blocks it lies in; the blocks alternate.
     pub block: bool,
-    /// A run begins with it: the clock before was another.
+    /// True if a run begins with it, because the clock changed.
     pub begins: bool,
 }
 
 const _: () = assert!(size_of::<Place>() == 24);
 
-/// A block that was looked through, or none, and what else the file told of.
+/// A block that was looked through, if there is one, and what else was read from the file.
 pub struct Page {
     pub reach: Reach,
     /// Its packets, in the order of the file.
     pub places: Vec<Place>,
-    /// None of them is earlier than one before it in the same run.
+    /// True if no packet is earlier than one before it in the same run.
     pub is_in_order: bool,
     /// The latest time of the newest run.
     pub front: Timestamp,
     pub block: Option<Lease>,
-    /// Interfaces told of since the page before.
+    /// Interfaces described since the page before.
     pub interfaces: Vec<FileInterface>,
     pub missing: Missing,
-    /// Why there are no more pages, when that is not the end of the file.
+    /// Why there are no more pages, if it is not the end of the file.
     pub problem: Option<Problem>,
 }
 
 impl Page {
-    /// There are no more pages.
+    /// The page that says that there are no more.
     fn ended(problem: Option<Problem>) -> Self {
         Self {
             reach: Reach::End,
@@ -69,15 +69,15 @@ struct Scanner {
     file: CaptureFile,
     /// The latest time of the newest run.
     front: Timestamp,
-    /// Which of two blocks comes next.
+    /// Which of two alternating blocks comes next.
     block: bool,
-    /// Interfaces that were told of.
+    /// Number of interfaces that were passed on.
     told: usize,
 }
 
 impl Scanner {
-    /// The next block that has packets. Of what somebody else reads, what there is; who is in a hurry has of a pipe also what
-    /// is less than a block.
+    /// Looks through the next block that has packets. If another thread reads the file, the block may be pending. With
+    /// `hurry`, a pipe also gives less than a block.
     fn next(&mut self, hurry: bool, places: Vec<Place>) -> Page {
         let mut page = Page { reach: Reach::Here, places, front: self.front, ..Page::ended(None) };
         page.places.clear();
@@ -87,7 +87,7 @@ impl Scanner {
                 Err(problem) => self.fail(problem, &mut page),
             }
         }
-        // News of a pipe that has no packets is news all the same.
+        // What a pipe brings without packets is passed on at once.
         if page.reach != Reach::Pending || self.file.is_pipe() {
             page.interfaces = self.file.interfaces()[self.told..].to_vec();
             self.told += page.interfaces.len();
@@ -121,7 +121,7 @@ impl Scanner {
         result.map(|()| reach)
     }
 
-    /// Nothing more can be read. What is not read is a packet at least.
+    /// Ends the file with a problem. What cannot be read counts as one packet.
     fn fail(&mut self, problem: Problem, page: &mut Page) {
         let told = &mut self.file.told;
         told.lose(told.cut);
@@ -132,7 +132,7 @@ impl Scanner {
 /// The pages of a file, in order.
 pub struct Pages {
     shared: Arc<Shared>,
-    /// Who reads it ahead.
+    /// The thread that reads the file ahead, if there is one.
     ahead: Option<Ahead>,
 }
 
@@ -142,7 +142,8 @@ impl Pages {
         Self { shared: Arc::new(Shared::new(scanner)), ahead: None }
     }
 
-    /// The next page, made of places that nobody uses any more. A file of one block is never worth a thread.
+    /// Returns the next page. `places` is memory of an earlier page that is used again. A file of one block is never
+    /// worth a thread.
     pub fn next(&mut self, hurry: bool, places: Vec<Place>) -> Page {
         if self.ahead.is_none() {
             let mut scanner = self.shared.scanner();
@@ -157,7 +158,7 @@ impl Pages {
         self.ahead.as_mut().map_or_else(|| Page::ended(None), |ahead| ahead.next(places))
     }
 
-    /// The next page comes without waiting, for the file or for those who look at blocks before.
+    /// True if the next page comes without waiting, neither for the file nor for users of earlier blocks.
     pub fn is_ready(&self) -> bool {
         self.ahead.as_ref().map_or_else(|| self.shared.scanner().file.is_ready(), Ahead::is_ready)
     }

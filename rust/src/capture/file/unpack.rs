@@ -1,9 +1,10 @@
-//! Reads through gzip and zstd, when a source starts like one of them.
+//! Decompresses a source that starts like gzip or zstd. Any other source is passed on as it is.
 //!
 //! A packed source is a sequence of parts: members of gzip (RFC 1952), frames of zstd (RFC 8878), skippable frames and
-//! padding of zeros, in any order. Every part that can be read is read, and its checksum and length are verified. A part
-//! whose checksum is wrong is handed over all the same; the [`Fault`] is told at the end of the source. A part that is cut
-//! or damaged is handed over up to there, and is the last one, since what follows it cannot be lined up with the capture.
+//! padding of zeros, in any order. Every part that can be read is read, and its checksum and length are verified. A
+//! part with a wrong checksum is passed on all the same, and the [`Fault`] is reported at the end of the source. A part
+//! that is cut or damaged is passed on up to that point. It is the last one, since what follows cannot be joined to
+//! what came before.
 
 mod gzip;
 mod packed;
@@ -22,10 +23,10 @@ use zstd::Zstd;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// RFC 8878, section 3.1.1.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// RFC 8878, section 3.1.2: sixteen numbers begin a frame that is to be skipped. pzstd begins a file with one.
+/// RFC 8878, section 3.1.2: the lowest of sixteen numbers that begin a skippable frame. pzstd begins a file with one.
 const SKIPPABLE: u32 = 0x184d_2a50;
 
-/// Bytes that tell how a source is packed.
+/// Number of bytes that tell how a source is packed.
 pub const MAGIC: usize = 4;
 
 /// How a part begins.
@@ -59,9 +60,9 @@ pub struct Fault {
     wrong: Wrong,
     /// Bytes of the source before the fault, as far as the decoder tells.
     at: u64,
-    /// Bytes that were unpacked before it, all of which were handed over.
+    /// Number of bytes that were unpacked before the fault, all of which were passed on.
     unpacked: u64,
-    /// Further checksums that are wrong.
+    /// Number of other wrong checksums before.
     more: u64,
 }
 
@@ -71,7 +72,7 @@ enum Wrong {
     Cut,
     /// A part cannot be decoded any further, for this reason.
     Damaged(String),
-    /// The checksum or the length of a part, unpacked from this byte on, is another.
+    /// The checksum or the length is wrong for the part that begins at this byte of the unpacked data.
     Checksum(u64),
     /// Neither a part nor padding.
     Foreign,
@@ -121,22 +122,22 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// What a part gave.
+/// Result of reading from a part.
 enum Gave {
-    /// So many bytes, at least one.
+    /// This many bytes, at least one.
     Bytes(usize),
-    /// It is over; true if its checksum and its length are right.
+    /// The part is over; true if its checksum and its length are right.
     End(bool),
 }
 
 enum State {
     /// Nothing was read yet.
     Unread,
-    /// Not packed.
+    /// The source is not packed.
     Plain,
-    /// Before a part, or the end.
+    /// Before a part, or before the end.
     Between,
-    /// In a part that began when so many bytes were unpacked.
+    /// In a part that began when this many bytes had been unpacked.
     Within(Kind, u64),
     Over,
 }
@@ -148,15 +149,15 @@ pub struct Unpacked {
     /// Decoders are kept from part to part.
     gzip: Option<Gzip>,
     zstd: Option<Zstd>,
-    /// Bytes that were handed over.
+    /// Number of bytes that were passed on.
     count: u64,
-    /// The newest part whose checksum is wrong, told at the end.
+    /// The fault of the newest part with a wrong checksum, reported at the end.
     fault: Option<Fault>,
     is_packed: Arc<AtomicBool>,
 }
 
 impl Unpacked {
-    /// Looks at the source when it is first read.
+    /// Wraps a source, which is looked at when it is first read.
     pub fn new(source: Box<dyn Read + Send>) -> Self {
         Self {
             packed: Packed::new(source),
@@ -185,7 +186,7 @@ impl Unpacked {
                 Some(Kind::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
                 Some(Kind::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
                 Some(Kind::Skippable) => zstd::skip(&mut self.packed)?,
-                // Tapes and disks are written in blocks, and gzip passes over what fills the last one.
+                // Tapes and disks are written in whole blocks, and gzip skips the zeros that fill the last one.
                 None if first == 0 => self.packed.skip_zeros()?,
                 None => return Err(Stop::Wrong(if is_cut { Wrong::Cut } else { Wrong::Foreign })),
             }
@@ -203,7 +204,7 @@ impl Unpacked {
         }
     }
 
-    /// Makes one step. `None` while there may be more without bytes to show for it.
+    /// Makes one step. Returns `None` if it gave no bytes, though more may follow.
     fn step(&mut self, into: &mut [u8]) -> Result<Option<usize>, Stop> {
         match self.state {
             State::Unread => {
@@ -232,7 +233,7 @@ impl Unpacked {
         Ok(None)
     }
 
-    /// Keeps what is wrong until the bytes before it were handed over.
+    /// Keeps a fault until the bytes before it were passed on.
     fn note(&mut self, wrong: Wrong) {
         let more = self.fault.take().map_or(0, |before| before.more + 1);
         self.fault = Some(Fault { wrong, at: self.packed.passed(), unpacked: self.count, more });

@@ -1,4 +1,5 @@
-//! A thread that reads a file ahead, and looks through what it has read while somebody else is busy with the packets before.
+//! A thread that reads a file ahead. It also looks through what it has read while the worker is busy with earlier
+//! packets.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,22 +12,22 @@ use crate::capture::file::Reach;
 use crate::capture::file::blocks::Reader;
 use crate::capture::file::blocks::depot::Depot;
 
-/// Blocks that wait for somebody to look through them when the thread does so: one fewer, and it would keep from reading
-/// somebody who waits for it.
+/// Number of blocks read but not looked through at which the thread looks through one itself. If it did so with one
+/// fewer, the worker might have to wait for it to read.
 const BACKLOG: usize = 2;
 
-/// Pages that wait for somebody to work on them, as many as there are blocks.
+/// Pages that wait for the worker, at most as many as there are blocks.
 #[derive(Default)]
 struct Shelf {
     pages: VecDeque<Page>,
-    /// Places of pages before.
+    /// Memory of the places of earlier pages, to be used again.
     spare: Vec<Vec<Place>>,
     user_sleeps: bool,
 }
 
-/// What the thread that reads ahead and the one that asks have in common.
+/// What the thread that reads ahead shares with the worker.
 pub struct Shared {
-    /// Whoever holds it makes the next page, and puts it on the shelf or takes it for itself.
+    /// Whoever holds the lock makes the next page, and puts it on the shelf or uses it.
     scanner: Mutex<Scanner>,
     shelf: Mutex<Shelf>,
     came: Condvar,
@@ -45,7 +46,7 @@ impl Shared {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a page, if nobody else is about to.
+    /// Makes a page for the shelf, unless the worker is about to make one.
     fn look_ahead(&self) {
         let Ok(mut scanner) = self.scanner.try_lock() else { return };
         let places = self.shelf().spare.pop().unwrap_or_default();
@@ -53,7 +54,7 @@ impl Shared {
         self.shelf().pages.push_back(page);
     }
 
-    /// Takes a page in exchange for places that nobody uses any more.
+    /// Takes a page from the shelf, in exchange for places whose memory is used again.
     fn take(&self, places: &mut Vec<Place>) -> Option<Page> {
         let mut shelf = self.shelf();
         let page = shelf.pages.pop_front()?;
@@ -61,7 +62,7 @@ impl Shared {
         Some(page)
     }
 
-    /// Tells who waits that something was read.
+    /// Wakes the worker, if it waits until something was read.
     fn wake(&self) {
         if std::mem::take(&mut self.shelf().user_sleeps) {
             self.came.notify_one();
@@ -97,14 +98,14 @@ impl Ahead {
         Ok(Self { shared, depot, thread: Some(thread) })
     }
 
-    /// The next page, made of places that nobody uses any more.
+    /// Returns the next page. `places` is memory of an earlier page that is used again.
     pub fn next(&mut self, mut places: Vec<Place>) -> Page {
         loop {
             if let Some(page) = self.shared.take(&mut places) {
                 return page;
             }
             let mut scanner = self.shared.scanner();
-            // There may be one since.
+            // The thread may have put one on the shelf meanwhile.
             if let Some(page) = self.shared.take(&mut places) {
                 return page;
             }
@@ -129,7 +130,7 @@ impl Ahead {
         }
     }
 
-    /// A panic of the thread is no end of the file.
+    /// Passes on a panic of the thread: it is not the end of the file.
     fn end_with_panic(&mut self) {
         if self.depot.is_over()
             && let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
@@ -148,13 +149,13 @@ impl Drop for Ahead {
     fn drop(&mut self) {
         self.depot.abandon();
         if let Some(thread) = self.thread.take() {
-            // Nobody is left to whom a panic would matter.
+            // A panic of the thread matters to nobody any more.
             let _ = thread.join();
         }
     }
 }
 
-/// The thread ends, even by a panic: nobody waits for it any more.
+/// Dropped when the thread ends, even by a panic: after that nobody waits for it.
 struct Leaving {
     shared: Arc<Shared>,
     depot: Arc<Depot>,
