@@ -75,7 +75,7 @@ def connection(chance, number, at, requests):
 
 
 def write(descriptor, drawn, seconds, rate):
-    """Writes `seconds` of traffic; every `INTERVAL` seconds of it, waits for a byte from `drawn`."""
+    """Writes `seconds` of traffic; waits for a byte from `drawn` before each second."""
     chance = random.Random(1)
     with os.fdopen(descriptor, "wb") as pipe:
         pipe.write(struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))

@@ -1,4 +1,4 @@
-//! What reading a capture file costs at the least: libpcap's own loop, with the headers looked at and nothing done.
+//! The least that reading a capture file can cost: libpcap's own loop, which only looks at the headers.
 //! Every other program is measured by its distance from this one.
 //!
 //!     floor FILE        prints packets, bytes on the wire, and TCP packets with payload

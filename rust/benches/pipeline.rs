@@ -1,4 +1,4 @@
-//! All stages together: packets/s on captures of each kind, and what connections in the table cost those in use.
+//! All stages together: packets per second on captures of each kind, and how open connections slow down an exchange.
 
 #[path = "../tests/driver.rs"]
 mod driver;
@@ -43,8 +43,8 @@ fn captures(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// An exchange on one connection after the other, of so many: what is not in the processor's caches has to be fetched.
-/// As packets of a file they come block by block, live they come one by one.
+/// Exchanges on one connection after the other, among `count` open ones: what is not in the processor's caches has to
+/// be fetched. Packets of a file come block by block, live packets come one by one.
 fn tables(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("pipeline with open connections");
     let exchanges = 1000;
@@ -60,7 +60,8 @@ fn tables(criterion: &mut Criterion) {
                     take(&wire.segment(&mut connections[at], SERVER, ACK, b"HTTP/1.1 204 No Content\r\n\r\n"));
                 };
                 (0..count as usize).for_each(|at| exchange(at, &mut |packet| pipeline.push(packet)));
-                // A stride without a common divisor visits all of them, in an order no cache foresees.
+                // A stride that has no common divisor with the count visits all connections, in an order that no cache
+                // foresees.
                 let mut at = 0;
                 let block = || {
                     let mut block = traffic::Capture::default();

@@ -1,4 +1,4 @@
-//! Each stage by itself, in packets/s where it takes packets, else in what it takes.
+//! Each stage by itself, in packets per second if it takes packets, otherwise in what it takes.
 
 #[path = "../tests/driver.rs"]
 mod driver;
@@ -55,7 +55,7 @@ fn decoding(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Wants to see every byte, and looks at none.
+/// A consumer that asks for every byte and looks at none.
 struct Blind;
 
 impl Consumer for Blind {
@@ -81,7 +81,7 @@ fn take(flows: &mut Flows<()>, segment: &Segment<'_>) {
     flows.push(segment, place, &mut Blind);
 }
 
-/// Finding a connection among many, for a segment that says nothing new.
+/// Finds a connection among many, for a segment without new data.
 fn look_up(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("flow");
     group.throughput(Throughput::Elements(1));
@@ -270,7 +270,7 @@ fn aggregation(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What was counted in `hosts` hosts with some sections each.
+/// A snapshot of `hosts` hosts with four sections each.
 fn snapshot(hosts: usize) -> Snapshot {
     let (mut pipeline, mut wire) = (Driver::new(Settings::default()), Wire::default());
     let mut connection = Connection::new(1);

@@ -1,15 +1,15 @@
-//! Captures made in memory, of the kinds that cost most in different places. Shared by the benches.
+//! Captures made in memory. Each kind costs most in a different place. Shared by the benches.
 #![allow(dead_code, reason = "each bench uses a part")]
 
 use _core::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 
 use crate::wire::{ACK, CLIENT, Connection, SERVER, Wire};
 
-/// Frames, one behind the other in one buffer, as a file has them.
+/// Frames, one after the other in one buffer, as in a file.
 #[derive(Default)]
 pub struct Capture {
     bytes: Vec<u8>,
-    /// When each was captured, and where it ends.
+    /// Time of each frame, and where it ends in `bytes`.
     frames: Vec<(Timestamp, usize)>,
 }
 
@@ -32,7 +32,7 @@ impl Capture {
         })
     }
 
-    /// The same as a capture file: little-endian, nanoseconds.
+    /// The capture as a pcap file: little-endian, nanoseconds.
     pub fn pcap(&self) -> Vec<u8> {
         let mut file = vec![0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0];
         for packet in self.packets() {
@@ -68,7 +68,8 @@ pub fn response(n: usize) -> Vec<u8> {
     .into()
 }
 
-/// Keep-alive, 64 connections, 200 hosts: nearly every packet carries a head, and acknowledges the one before.
+/// Keep-alive exchanges on 64 connections for 200 hosts: nearly every packet carries a head, and acknowledges the one
+/// before.
 pub fn api(exchanges: usize) -> Capture {
     let (mut wire, mut capture) = (Wire::default(), Capture::default());
     let mut connections: Vec<_> = (0..64).map(Connection::new).collect();
@@ -81,7 +82,7 @@ pub fn api(exchanges: usize) -> Capture {
     capture
 }
 
-/// Bodies of 100 KB to 10 MB on 8 connections: nearly every packet is full, or acknowledges two that are.
+/// Bodies of 100 KB to 10 MB on 8 connections: nearly every packet is full, or acknowledges two full ones.
 pub fn bulk(bodies: usize) -> Capture {
     let (mut wire, mut capture) = (Wire::default(), Capture::default());
     let mut connections: Vec<_> = (0..8).map(Connection::new).collect();
@@ -97,7 +98,7 @@ pub fn bulk(bodies: usize) -> Capture {
     capture
 }
 
-/// A connection for each request.
+/// Exchanges with a connection of their own for each.
 pub fn churn(connections: u32) -> Capture {
     let (mut wire, mut capture) = (Wire::default(), Capture::default());
     for n in 0..connections {

@@ -1,5 +1,5 @@
-//! The law of the hot path: in the steady state a packet allocates nothing. Counted by the allocator itself, with the
-//! place of the first offence in the message. A gate on what is, not on how long it takes, so it means the same anywhere.
+//! In the steady state a packet allocates nothing. The allocator itself counts, and a failure tells the place of the
+//! first allocation. This tests a number and not a duration, so it gives the same result on every machine.
 
 mod driver;
 mod wire;
@@ -14,7 +14,7 @@ use _core::pipeline::snapshot::InterfaceState;
 use driver::Driver;
 use wire::{ACK, CLIENT, Connection, SERVER, Wire, client_hello};
 
-/// The system's allocator, which counts what the threads that ask for it allocate.
+/// The system's allocator, which counts the allocations of those threads that ask for it.
 struct Counting;
 
 thread_local! {
@@ -35,7 +35,7 @@ fn count() {
     }
 }
 
-// SAFETY: every call goes to the system's allocator as it came; counting touches no memory that is handed out.
+// SAFETY: every call is passed on to the system's allocator unchanged; counting touches no memory that is handed out.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -58,7 +58,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// What `action` allocates, and where it did so first.
+/// The number of allocations that `action` makes, and the place of the first one.
 fn allocations(action: impl FnOnce()) -> (u64, String) {
     COUNT.set(0);
     FIRST.set(None);
@@ -68,7 +68,7 @@ fn allocations(action: impl FnOnce()) -> (u64, String) {
     (COUNT.get(), FIRST.take().map(|backtrace| own_frames(&backtrace.to_string())).unwrap_or_default())
 }
 
-/// The calls of a backtrace that are in this project, the innermost first: `function` at `file:line:column`.
+/// The calls of a backtrace that are in this project, innermost first: `function` at `file:line:column`.
 fn own_frames(backtrace: &str) -> String {
     let lines: Vec<_> = backtrace.lines().map(str::trim).collect();
     let is_ours =
@@ -80,7 +80,7 @@ fn own_frames(backtrace: &str) -> String {
 const PACKETS: u64 = 100_000;
 const CONNECTIONS: u32 = 50;
 
-/// Connections in use, and the pipeline that watches them.
+/// Open connections, and the pipeline that sees their packets.
 struct Scene {
     pipeline: Driver,
     wire: Wire,
@@ -113,8 +113,8 @@ impl Scene {
         });
     }
 
-    /// Turns, again and again on one connection after the other, each `(request, response)`. The second lap and those
-    /// that follow it must allocate nothing.
+    /// Repeats turns of `(request, response)` on one connection after the other. All laps but the first must allocate
+    /// nothing.
     fn runs_without_allocation(self, turns: &[(Vec<u8>, Vec<u8>)]) {
         self.laps_without_allocation(|scene| {
             for connection in 0..scene.connections.len() {
@@ -126,7 +126,7 @@ impl Scene {
         });
     }
 
-    /// The same for a lap of any kind.
+    /// Repeats a lap of any kind. All laps but the first must allocate nothing.
     fn laps_without_allocation(mut self, lap: impl Fn(&mut Self)) {
         lap(&mut self);
         self.pushed = 0;
@@ -139,7 +139,7 @@ impl Scene {
         self.is_all_seen();
     }
 
-    /// A proof about packets that were thrown away would be none.
+    /// Checks that the pipeline used all packets; otherwise the test would prove nothing.
     fn is_all_seen(&mut self) {
         let snapshot = self.pipeline.close(Timestamp(0), Timestamp(1));
         assert_eq!(snapshot.capture.flows.value, self.connections.len() as u64);
@@ -200,11 +200,11 @@ fn bodies_allocate_nothing() {
     ]);
 }
 
-/// Memory for requests that wait is given back when they are answered, so that idle connections have none: it is
-/// doubled a few times in a burst, whatever the number of packets and of requests. Where a segment ends within a head,
-/// that is copied.
+/// Memory for waiting requests is given back when they are answered, so that idle connections have none. In a burst it
+/// is doubled a few times, however many packets and requests there are. A head that is cut by the end of a segment is
+/// copied.
 #[test]
-fn pipelined_requests_allocate_by_the_burst() {
+fn pipelined_requests_allocate_per_burst_not_per_request() {
     const DOUBLINGS: u64 = 5;
     const CUT_HEADS: u64 = 2;
     let mut scene = Scene::new();
@@ -253,7 +253,7 @@ fn stray_acknowledgements_and_other_packets_allocate_nothing() {
     assert_eq!(count, 0, "the first one at\n{place}");
 }
 
-/// What an interval costs is a matter of its rows, not of its packets.
+/// The cost of closing an interval depends on its rows, not on its packets.
 #[test]
 fn closing_an_interval_allocates_the_same_after_any_number_of_packets() {
     let mut scene = Scene::new();

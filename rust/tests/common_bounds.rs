@@ -1,4 +1,4 @@
-//! What is bounded for each connection is bounded for all of them together as well: a stranger may open a million.
+//! What is limited for each connection is also limited for all of them together, since a stranger may open a million.
 
 mod driver;
 mod siege;
@@ -7,13 +7,13 @@ mod wire;
 use siege::{MIB, Siege, is_inside, size};
 use wire::{CLIENT, Connection};
 
-/// Heads that never end, on ever more connections.
+/// Heads that never end, on more and more connections.
 #[test]
 fn heads_that_never_end_share_a_bounded_memory() {
     if !is_inside("heads_that_never_end_share_a_bounded_memory", 700 * MIB) {
         return;
     }
-    // 64 KiB of each head are read, so without a common bound these would need 1.2 GiB, and at full size 6.1.
+    // Up to 64 KiB of each head are read. Without a common limit these would need 1.2 GiB, and at full size 6.1 GiB.
     let n = size(20_000, 100_000);
     let mut siege = Siege::new(1_000);
     let line = format!("X: {}\r\n", "y".repeat(1400));
@@ -35,7 +35,7 @@ fn hellos_that_never_end_share_a_bounded_memory() {
     }
     let n = size(60_000, 200_000);
     let mut siege = Siege::new(1_000);
-    // A hello of 16 KiB less a few bytes, which never come.
+    // The beginning of a hello of nearly 16 KiB whose last bytes never come.
     let start = [&[0x16, 3, 1, 0x3f, 0xf0, 1, 0, 0x3f, 0xec, 3, 3][..], &[7; 1400]].concat();
     siege.grows_by_connections_only(n, |siege, at| {
         let mut connection = Connection::new(at).to_port(443);
@@ -51,7 +51,8 @@ fn requests_that_are_never_answered_share_a_bounded_memory() {
     if !is_inside("requests_that_are_never_answered_share_a_bounded_memory", 700 * MIB) {
         return;
     }
-    // A hundred may wait on each connection: without a common bound 64 bytes each, so 1.2 GiB, and at full size 3.
+    // A hundred requests may wait on each connection. Without a common limit each would need 64 bytes: 1.2 GiB, and at
+    // full size 3 GiB.
     let n = size(200_000, 500_000);
     let mut siege = Siege::new(1_000);
     let burst = "GET / HTTP/1.1\r\n\r\n".repeat(100);
@@ -66,13 +67,14 @@ fn requests_that_are_never_answered_share_a_bounded_memory() {
     assert_eq!(snapshot.capture.unanswered, u64::from(n) * 100);
 }
 
-/// The same in segments of one byte, with holes between them, so that nothing can be joined.
+/// Bytes behind a hole in segments of one byte, with holes between them, so that nothing can be joined.
 #[test]
-fn crumbs_behind_holes_share_a_bounded_memory() {
-    if !is_inside("crumbs_behind_holes_share_a_bounded_memory", 300 * MIB) {
+fn one_byte_segments_behind_holes_share_a_bounded_memory() {
+    if !is_inside("one_byte_segments_behind_holes_share_a_bounded_memory", 300 * MIB) {
         return;
     }
-    // A thousand for each stream, each of which costs a hundred times its size: 400 MiB, and at full size 10 GiB.
+    // A thousand segments may be held for each stream, and each costs a hundred times its size: 400 MiB, and at full
+    // size 10 GiB.
     let n = size(4_000, 100_000);
     let mut siege = Siege::new(10);
     siege.grows_by_connections_only(n, |siege, at| {

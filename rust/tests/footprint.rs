@@ -1,4 +1,4 @@
-//! What an idle connection costs, table and all.
+//! Memory that an idle connection takes, its share of the table included.
 
 mod driver;
 mod siege;
@@ -7,12 +7,13 @@ mod wire;
 use siege::{MIB, Siege, is_inside, size};
 use wire::{CLIENT, Connection, SERVER, client_hello};
 
-/// The table doubles, so what a connection costs is told best when it is nearly full: 15/16 of a power of two.
+/// The table grows by doubling. The share of a connection is measured when the table is nearly full: at 15/16 of a
+/// power of two.
 fn idle_connections() -> u32 {
     size(61_440, 983_040)
 }
 
-/// What the documentation of the limit on connections promises.
+/// Bytes per connection that the documentation of the limit on connections promises.
 const BYTES_PER_CONNECTION: usize = 300;
 
 fn is_within_promise(siege: &mut Siege, what: &str) {
@@ -39,8 +40,8 @@ fn a_connection_that_idles_after_an_exchange_is_small() {
 }
 
 #[test]
-fn a_connection_that_is_encrypted_is_small() {
-    if !is_inside("a_connection_that_is_encrypted_is_small", 1600 * MIB) {
+fn an_encrypted_connection_is_small() {
+    if !is_inside("an_encrypted_connection_is_small", 1600 * MIB) {
         return;
     }
     let mut siege = Siege::new(1_000);
@@ -55,8 +56,8 @@ fn a_connection_that_is_encrypted_is_small() {
 }
 
 #[test]
-fn a_connection_that_says_nothing_is_small() {
-    if !is_inside("a_connection_that_says_nothing_is_small", 1600 * MIB) {
+fn a_connection_without_data_is_small() {
+    if !is_inside("a_connection_without_data_is_small", 1600 * MIB) {
         return;
     }
     let mut siege = Siege::new(1_000);

@@ -1,5 +1,5 @@
-//! What the fuzzers run, run by an ordinary test: kept captures, conversations made here, and thousands of mutations of
-//! both, always the same ones. What a fuzzer found stands below as a test of its own.
+//! Runs the fuzz targets as an ordinary test: on kept captures, on conversations made here, and on thousands of
+//! mutations of both, which are always the same. An input found by a fuzzer has a test of its own below.
 
 #[path = "../fuzz/laws.rs"]
 mod laws;
@@ -53,7 +53,7 @@ fn captures() -> Vec<Vec<u8>> {
     captures
 }
 
-/// The frames of a little-endian pcap, as `laws::packets` wants them.
+/// The frames of a little-endian pcap, in the form that `laws::packets` reads.
 fn frames(pcap: &[u8]) -> Vec<u8> {
     let word = |at: usize| u32::from_le_bytes(pcap[at..at + 4].try_into().unwrap()) as usize;
     let (mut at, mut frames) = (24, Vec::new());

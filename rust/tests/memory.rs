@@ -1,5 +1,5 @@
-//! Bounded memory: whatever floods the pipeline, resident memory stays below a stated limit and does not grow any more
-//! once a cap is reached, what overflowed is counted, and sums stay sums.
+//! Bounded memory: whatever floods the pipeline, resident memory stays below a stated limit and stops growing once a
+//! limit is reached. What overflows is counted, and sums stay right.
 
 mod driver;
 mod siege;
@@ -27,7 +27,7 @@ fn a_flood_of_syns_costs_the_half_open_table_and_no_more() {
     });
     let capture = siege.close().capture;
     assert!(capture.flows.value <= 100_000);
-    // The same address twice is one connection; of the random ones that is about n^2 / 2^33.
+    // Two SYNs of the same address are one connection. Among random addresses that happens about n^2 / 2^33 times.
     let repeated = (u64::from(n) * u64::from(n)) >> 32;
     let known = capture.flows.value + capture.flows_evicted;
     assert!(known <= u64::from(n) && known + repeated + 100 >= u64::from(n), "{known} of {n}");
@@ -38,7 +38,7 @@ fn connections_beyond_the_table_evict_the_least_recently_used_and_are_counted() 
     if !is_inside("connections_beyond_the_table_evict_the_least_recently_used_and_are_counted", 1600 * MIB) {
         return;
     }
-    // The default bound takes a while to reach; what happens there does not depend on it.
+    // It takes a while to reach the default limit, and the behaviour does not depend on it.
     let (n, bound) = (size(200_000, 4_000_000), size(20_000, 1_000_000));
     let mut siege = Siege::new(1_000);
     let mut settings = Settings::default();
@@ -73,7 +73,7 @@ fn invented_hosts_and_targets_are_folded() {
             let snapshot = siege.close();
             assert!(snapshot.hosts.len() <= 10_001 && snapshot.capture.hosts_folded >= 29_999);
             snapshots.merge(&snapshot);
-            // What is kept is bounded as well.
+            // The sum of the snapshots is bounded as well.
             snapshots.fold(&Settings::default().aggregate.limits);
             siege.pushed = pushed;
         }
@@ -148,10 +148,10 @@ fn invented_server_names_are_folded() {
     assert_eq!(names.iter().map(|name| name.connections).sum::<u64>(), u64::from(n));
 }
 
-/// A hole on every connection, and as much behind it as is held.
+/// A hole on every connection, and as many bytes behind it as are held.
 #[test]
-fn what_waits_behind_holes_shares_a_bounded_memory() {
-    if !is_inside("what_waits_behind_holes_shares_a_bounded_memory", 400 * MIB) {
+fn segments_held_behind_holes_share_a_bounded_memory() {
+    if !is_inside("segments_held_behind_holes_share_a_bounded_memory", 400 * MIB) {
         return;
     }
     let n = size(20_000, 200_000);
@@ -170,7 +170,7 @@ fn what_waits_behind_holes_shares_a_bounded_memory() {
 
 const SERVER_ADDRESS: [u8; 4] = [192, 0, 2, 1];
 
-/// The sender of datagram number `n`, which differs from all others in that or in its identification.
+/// The sender of datagram number `n`. Each datagram differs from all others in its sender or in its identification.
 fn sender(n: u32) -> [u8; 4] {
     (u32::from_be_bytes([10, 0, 0, 0]) + (n >> 16)).to_be_bytes()
 }
@@ -183,7 +183,7 @@ fn fragments_without_end_are_dropped_and_counted() {
     let n = size(500_000, 5_000_000);
     let mut siege = Siege::new(1_000);
     siege.stays_flat(n, |siege, at| {
-        // More fragments follow this one, it says.
+        // The header says that more fragments follow.
         siege.push(|wire| wire.datagram(sender(at), SERVER_ADDRESS, (at as u16, 0x2000), &[&[0; 1400]]));
     });
     let dropped = siege.close().capture.undecodable;

@@ -1,7 +1,7 @@
-//! What the tests of bounded memory share: a case runs in a process of its own, whose address space is limited, and is
+//! Shared by the tests of bounded memory. A case runs in a process of its own, whose address space is limited, and is
 //! small enough for every day. `NETMON_FULL=1 cargo test --release --test memory -- --nocapture --test-threads=1` runs
-//! cases at full size, and tells what was measured.
-#![allow(dead_code, reason = "each of those who share it uses a part")]
+//! the cases at full size, and prints what was measured.
+#![allow(dead_code, reason = "each test that shares it uses a part")]
 
 use std::process::Command;
 
@@ -20,7 +20,8 @@ const FULL: &str = "NETMON_FULL";
 
 pub const MIB: usize = 1 << 20;
 
-/// Runs a case in a process of its own with `limit` bytes of address space, where it returns true. Running out ends it.
+/// Runs the case `name` in a process of its own with `limit` bytes of address space, and returns true in that process.
+/// The case fails if the process runs out of memory.
 pub fn is_inside(name: &str, limit: usize) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         let limit = Some(limit as u64);
@@ -38,7 +39,7 @@ pub fn is_inside(name: &str, limit: usize) -> bool {
     false
 }
 
-/// `few` every day, `many` at full size.
+/// Returns `few` every day, `many` at full size.
 pub fn size(few: u32, many: u32) -> u32 {
     if std::env::var_os(FULL).is_some() { many } else { few }
 }
@@ -88,12 +89,14 @@ impl Siege {
         resident().saturating_sub(self.before)
     }
 
-    /// Does it `n` times; what is held at the end must be no more than it was halfway, but for the grain of an allocator.
+    /// Repeats `action` `n` times. At the end no more memory may be held than halfway, apart from the granularity of
+    /// the allocator.
     pub fn stays_flat(&mut self, n: u32, action: impl FnMut(&mut Self, u32)) {
         self.grows_by(0, n, action);
     }
 
-    /// The same, where each time begins a connection, which may cost what a connection costs and no more.
+    /// Repeats an `action` that begins a connection, `n` times. Each may take as much memory as a connection costs, and
+    /// no more.
     pub fn grows_by_connections_only(&mut self, n: u32, action: impl FnMut(&mut Self, u32)) {
         const CONNECTION: usize = 1_200;
         self.grows_by(CONNECTION, n, action);
@@ -110,7 +113,7 @@ impl Siege {
         assert!(end <= allowed, "from {:.1} to {:.1} MiB", mib(halfway), mib(end));
     }
 
-    /// All there was, after the laws of snapshots were checked.
+    /// Closes the interval, and checks the laws of snapshots.
     pub fn close(&mut self) -> Snapshot {
         let snapshot = self.pipeline.close(Timestamp(0), Timestamp(SECOND));
         let mut total = Counts::default();

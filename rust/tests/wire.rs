@@ -1,6 +1,7 @@
-//! Packets by the million: Ethernet, IPv4 and TCP written into one buffer, for less than it costs to read them again.
-//! Shared by the tests of speed and memory and by the benches. Checksums stay zero, as offload leaves them.
-#![allow(dead_code, reason = "each of those who share it uses a part")]
+//! Makes packets by the million: Ethernet, IPv4 and TCP written into one buffer, for less than it costs to read them
+//! again. Shared by the tests of allocations and memory and by the benches. Checksums stay zero, as offload leaves
+//! them.
+#![allow(dead_code, reason = "each program that shares it uses a part")]
 
 use _core::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 
@@ -8,19 +9,19 @@ pub const FIN: u8 = 0x01;
 pub const SYN: u8 = 0x02;
 pub const ACK: u8 = 0x10;
 
-/// Of a connection: who asks, and who answers.
+/// The sides of a connection: the one that asks, and the one that answers.
 pub const CLIENT: usize = 0;
 pub const SERVER: usize = 1;
 
-/// Bytes of a segment on Ethernet.
+/// Payload bytes of a full segment on Ethernet.
 pub const SEGMENT: usize = 1460;
 
-/// Ethernet, IPv4 and TCP without options.
+/// Length of the headers of Ethernet, IPv4 and TCP without options.
 const HEADERS: usize = 54;
 /// 2023-11-14 22:13:20 UTC; any time will do.
 const BEGIN: i64 = 1_700_000_000_000_000_000;
 
-/// A connection, as far as its next segment needs it.
+/// A connection, with what is needed for its next segment.
 #[derive(Clone, Copy, Debug)]
 pub struct Connection {
     addresses: [[u8; 4]; 2],
@@ -29,7 +30,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// The connection number `n`, of 2^32 that differ: a client in 10/8 and a port of it, one of 251 servers, port 80.
+    /// The connection number `n`; all 2^32 are different. It is between a client in 10.0.0.0/8 and port 80 of one of
+    /// 251 servers.
     pub fn new(n: u32) -> Self {
         let [_, a, b, c] = (n / 50_000).to_be_bytes();
         let client_port = 1024 + (n % 50_000) as u16;
@@ -37,18 +39,18 @@ impl Connection {
         Self { addresses, ports: [client_port, 80], next: [n.wrapping_mul(2_654_435_761), n.wrapping_mul(40_503)] }
     }
 
-    /// The same to another port of the server.
+    /// The same connection, to another port of the server.
     pub fn to_port(self, port: u16) -> Self {
         Self { ports: [self.ports[CLIENT], port], ..self }
     }
 }
 
-/// Where packets are made, one at a time.
+/// Makes packets, one at a time.
 pub struct Wire {
     frame: Vec<u8>,
-    /// Nanoseconds since the epoch, of the next packet.
+    /// Time of the next packet in nanoseconds since the epoch.
     pub now: i64,
-    /// Nanoseconds from a packet to the next.
+    /// Nanoseconds from one packet to the next.
     pub step: i64,
 }
 
@@ -67,7 +69,7 @@ impl Wire {
         self.segment_at(of, sender, packet_seq, flags, payload)
     }
 
-    /// A segment of a connection anywhere in its stream.
+    /// A segment anywhere in the stream of a connection.
     pub fn segment_at(&mut self, of: &Connection, sender: usize, seq: u32, flags: u8, payload: &[u8]) -> Packet<'_> {
         let ack = if flags & ACK == 0 { 0 } else { of.next[1 - sender] };
         let mut tcp = [0; 20];
@@ -80,7 +82,8 @@ impl Wire {
         self.datagram(of.addresses[sender], of.addresses[1 - sender], (0, 0x4000), &[&tcp, payload])
     }
 
-    /// An IPv4 datagram of TCP: its identification, its flags with fragment offset, and the pieces of its payload.
+    /// An IPv4 datagram of protocol TCP, with its identification, its flags and fragment offset, and the pieces of its
+    /// payload.
     pub fn datagram(
         &mut self,
         from: [u8; 4],
@@ -111,7 +114,7 @@ impl Wire {
         take(&self.segment(of, CLIENT, ACK, b""));
     }
 
-    /// Says something in segments of full size, and has it acknowledged every second one, as receivers do.
+    /// Sends bytes in full segments. Every second one is acknowledged, as receivers do.
     pub fn say(&mut self, of: &mut Connection, sender: usize, bytes: &[u8], mut take: impl FnMut(&Packet<'_>)) {
         let mut unacknowledged = 0;
         for piece in bytes.chunks(SEGMENT) {

@@ -1,7 +1,8 @@
 //! Capture files: pcap and pcapng, in either byte order, plain or compressed, from disk or a pipe.
 //!
-//! Read in blocks; records are handed over as slices of them, or as places in them, in order of time. A packet that cannot be
-//! read is counted. A file that is damaged from somewhere on is read up to there, and says so.
+//! A file is read in blocks. Records are handed over as slices of a block, or as places in it, in order of time. A
+//! packet that cannot be read is counted. A file that is damaged from some point on is read up to there, and that is
+//! reported.
 
 mod blocks;
 mod capture_file;

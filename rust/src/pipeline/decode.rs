@@ -1,8 +1,9 @@
 //! Frame -> IP datagram -> TCP segment. Stateless and tolerant: looks at one frame, allocates nothing, verifies no
 //! checksum (offload leaves them wrong), takes lengths from the IP header rather than from what was captured.
 //!
-//! [`datagram`] peels the link and IP headers; a datagram that is a fragment goes to `defragment` first; [`segment`]
-//! reads the TCP header of a whole one. [`outer`] knows a tunnel's datagram, [`inner`] the one within.
+//! [`datagram`] strips the link and IP headers. A fragment goes through `defragment` first. [`segment`] reads the TCP
+//! header of a whole datagram. [`outer`] recognises a datagram that carries a tunnelled packet, [`inner`] decodes that
+//! packet.
 
 mod header;
 mod ip;
@@ -22,20 +23,21 @@ pub use undecoded::{Cipher, Tunnel, Undecoded};
 
 use crate::pipeline::packet::{LinkType, Packet};
 
-/// Peels the link and IP headers off a frame.
+/// Strips the link and IP headers of a frame.
 #[inline]
 pub fn datagram<'a>(packet: &Packet<'a>) -> Result<Datagram<'a>, NotTcp> {
     let frame = link::strip(packet)?;
     ip::parse(&frame)
 }
 
-/// What [`FlowKey::folded`] gives for the connection of a packet that nearly all packets are like, or would give if the
-/// rest of its headers made sense: TCP in IPv4 without options, whole, in Ethernet. `None` for all others.
+/// Computes [`FlowKey::folded`] straight from the bytes of the most common kind of packet: TCP in unfragmented IPv4
+/// without options, in untagged Ethernet. Returns `None` for every other packet. The rest of the headers is not
+/// checked, so a packet that [`segment`] rejects may get a value too.
 #[inline]
 pub fn folded(packet: &Packet<'_>) -> Option<Folded> {
-    /// Ethernet, IPv4 and the ports of TCP.
+    /// Length of the Ethernet header, the IPv4 header and the TCP ports.
     const HEADERS: usize = 14 + 20 + 4;
-    /// More fragments follow, or came before.
+    /// Bits that are set if more fragments follow or came before.
     const FRAGMENT: u16 = 0x3fff;
     let frame = packet.data.first_chunk::<HEADERS>().filter(|_| packet.link_type == LinkType::Ethernet)?;
     let word = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
@@ -44,10 +46,10 @@ pub fn folded(packet: &Packet<'_>) -> Option<Folded> {
     is_plain.then(|| Folded { addresses: address(26) ^ address(30), ports: word(34) ^ word(36) })
 }
 
-/// Tunnels one inside the other; more is a loop or an attack.
+/// Maximum depth of nested tunnels; more is a loop or an attack.
 pub const MAX_TUNNELS: usize = 4;
 
-/// The datagram within a tunnel.
+/// Decodes the datagram inside a tunnel. `datagram` is the one that [`outer`] was given.
 pub fn inner<'a>(outer: Outer<'a>, datagram: &Datagram<'a>) -> Result<Datagram<'a>, NotTcp> {
     ip::parse(&outer.enter(datagram)?)
 }

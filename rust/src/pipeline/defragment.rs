@@ -1,11 +1,11 @@
-//! Fragments of IP datagrams put together (RFC 791 §3.2, RFC 8200 §4.5), within bounds of number, memory and time.
+//! Puts fragments of IP datagrams together (RFC 791 §3.2, RFC 8200 §4.5), within limits of number, memory and time.
 //!
-//! Parts may come in any order and twice. A datagram whose parts overlap with different bytes is dropped whole, and so
-//! are parts of it that follow (RFC 5722): a sender has no reason, an attacker has. What was cut by the snapshot length
-//! ends the reassembled payload there; its length on the wire is still known.
+//! Parts may come in any order and more than once. A datagram whose parts overlap with different bytes is dropped as a
+//! whole, with its later parts (RFC 5722): a sender has no reason to overlap them, an attacker has. If the snapshot
+//! length cut a part, the reassembled payload ends there; its length on the wire is still known.
 //!
-//! A fragment takes the same work whatever came before it: its place is looked up among [`MAX_PARTS`] at the most, and
-//! sums say when a datagram is whole.
+//! A fragment takes the same work whatever came before it: its place is looked up among at most [`MAX_PARTS`] parts,
+//! and sums tell when a datagram is whole.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::Ipv6Addr;
@@ -16,14 +16,15 @@ use crate::pipeline::decode::{Datagram, FragmentPart, extensions};
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::steps;
 
-/// Bounds; the oldest datagram goes first.
+/// Limits. Beyond them the oldest datagram is dropped.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Datagrams being put together: a second of a link that fragments everything.
+    /// Incomplete datagrams: a second of a link that fragments everything.
     pub datagrams: usize,
-    /// Bytes of them.
+    /// Bytes held for them.
     pub bytes: usize,
-    /// How long parts are waited for, nanoseconds (RFC 1122 asks for 60 to 120 s of a host; a monitor sees no resends).
+    /// Nanoseconds for which missing parts are waited for. RFC 1122 §3.3.2 asks 60 to 120 s of a host; a monitor can do
+    /// with less.
     pub patience: i64,
 }
 
@@ -35,10 +36,10 @@ impl Default for Limits {
 
 /// Payload of the largest datagram.
 const MAX_DATAGRAM: usize = 65_535;
-/// Parts of a datagram: the largest one over a link of 68 bytes, the least that may be (RFC 791 §3.2), of which 20 are a
-/// header. A datagram of more parts is dropped.
+/// Maximum number of parts of a datagram: the largest datagram over a link with the smallest MTU, 68 bytes (RFC 791
+/// §3.2), of which 20 are a header. A datagram of more parts is dropped.
 const MAX_PARTS: usize = MAX_DATAGRAM.div_ceil(68 - 20);
-/// What a part costs beside its bytes: its place in a tree whose nodes may be half empty.
+/// Memory that a part costs beside its bytes: its place in a tree whose nodes may be half empty.
 const PART_COST: usize = 2 * (size_of::<usize>() + size_of::<Part>());
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,34 +53,36 @@ struct Key {
 #[derive(Debug)]
 struct Part {
     len: usize,
-    /// Shorter than `len` when cut by the snapshot length.
+    /// Shorter than `len` if the snapshot length cut the part.
     bytes: Box<[u8]>,
 }
 
-/// A datagram with holes.
+/// A datagram with missing parts.
 #[derive(Debug)]
 struct Partial {
-    /// Tells it from others of the same key.
+    /// Tells this datagram from others with the same key.
     number: u64,
-    /// By offset, without overlaps. Empty with `is_poisoned`.
+    /// Parts by offset, without overlaps. Empty if `is_poisoned`.
     parts: BTreeMap<usize, Part>,
-    /// Bytes of the datagram that the parts are.
+    /// Sum of the lengths of all parts.
     covered: usize,
     /// Memory that the parts take.
     held: usize,
-    /// Known with the last part.
+    /// Length of the datagram, known once its last part has come.
     total: Option<usize>,
-    /// Of the first part: the others may say anything.
+    /// Protocol that the first part names. The other parts may name any.
     protocol: u8,
+    /// True if the datagram was dropped for contradictory parts. Its later parts are dropped as well.
     is_poisoned: bool,
 }
 
-/// All datagrams with holes.
+/// All datagrams with missing parts.
 #[derive(Debug)]
 pub struct Defragmenter {
     limits: Limits,
     partials: HashMap<Key, Partial>,
-    /// By age: key and number, and when the first part came. Those that became whole may still stand here.
+    /// Key, number and time of the first part of each datagram, oldest first. Datagrams that have become whole may
+    /// still be in it.
     order: VecDeque<(Key, u64, Timestamp)>,
     begun: u64,
     bytes: usize,
@@ -88,7 +91,7 @@ pub struct Defragmenter {
 }
 
 impl Defragmenter {
-    /// Nothing yet.
+    /// A defragmenter without any datagrams.
     pub fn new(limits: Limits) -> Self {
         let (partials, order) = (HashMap::new(), VecDeque::new());
         Self { limits, partials, order, begun: 0, bytes: 0, whole: Vec::new(), dropped: 0 }
@@ -99,13 +102,13 @@ impl Defragmenter {
         std::mem::take(&mut self.dropped)
     }
 
-    /// Forgets the datagrams that wait for parts, and counts them as dropped.
+    /// Drops all incomplete datagrams, and counts them as dropped.
     pub fn restart(&mut self) {
         let lost = self.partials.values().filter(|partial| !partial.is_poisoned).count();
         *self = Self { dropped: self.dropped + lost as u64, ..Self::new(self.limits) };
     }
 
-    /// Takes a fragment; gives the whole datagram when this was its last missing part.
+    /// Takes a fragment. Returns the whole datagram if this was its last missing part.
     pub fn push(&mut self, fragment: &Datagram<'_>, part: FragmentPart, ts: Timestamp) -> Option<Datagram<'_>> {
         self.expire(ts);
         let key = Key { tag: fragment.tag, source: fragment.source, destination: fragment.destination, id: part.id };
@@ -156,9 +159,9 @@ impl Defragmenter {
         Some(datagram)
     }
 
-    /// Drops what waited too long, and the oldest while there is too much.
+    /// Drops datagrams that waited too long, and the oldest ones while there are too many.
     fn expire(&mut self, now: Timestamp) {
-        // Those that became whole behind one that does not are forgotten before they are many.
+        // Entries of datagrams that have become whole are removed before there are many of them.
         if self.order.len() > 2 * self.limits.datagrams {
             let partials = &self.partials;
             steps::add(self.order.len());
@@ -189,7 +192,7 @@ impl Partial {
         *self = Self { is_poisoned: true, ..Self::new(self.number, self.protocol) };
     }
 
-    /// Puts a part in its place. False when it contradicts the others, or is one too many.
+    /// Adds a part. Returns false if it contradicts the others, or if there are too many.
     fn insert(&mut self, fragment: &Datagram<'_>, part: FragmentPart) -> bool {
         let (offset, len) = (part.offset as usize, fragment.wire_len);
         let end = offset + len;
@@ -218,7 +221,7 @@ impl Partial {
         true
     }
 
-    /// The parts do not overlap, so they are the whole when they have as many bytes.
+    /// True if all parts have come: they do not overlap, so the sum of their lengths tells.
     fn is_whole(&self) -> bool {
         self.total == Some(self.covered)
     }
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_fragments_drop_the_datagram_and_what_follows_of_it() {
+    fn overlapping_fragments_drop_the_datagram_and_its_later_fragments() {
         let mut all = Defragmenter::new(Limits::default());
         assert_eq!(push(&mut all, b"abcdefgh", part(7, 0, true), 0), None);
         assert_eq!(push(&mut all, b"XXXXXXXXXXXXXXXX", part(7, 0, true), 0), None);
@@ -315,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_of_more_parts_than_any_link_asks_for_is_dropped_and_counted_once() {
+    fn a_datagram_of_too_many_parts_is_dropped_and_counted_once() {
         let mut all = Defragmenter::new(Limits::default());
         for at in 0..2 * MAX_PARTS as u32 {
             assert_eq!(push(&mut all, b"abcdefgh", part(7, 8 * at, true), 0), None);
@@ -324,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_is_added_up_and_given_back() {
+    fn held_bytes_are_counted_and_given_back() {
         let mut all = Defragmenter::new(Limits::default());
         push(&mut all, b"abcdefgh", part(7, 0, true), 0);
         push(&mut all, b"abcdefgh", part(7, 0, true), 0);
@@ -334,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_waited_for_no_longer_than_promised() {
+    fn parts_are_waited_for_no_longer_than_the_limit() {
         let mut all = Defragmenter::new(Limits::default());
         assert_eq!(push(&mut all, b"abcdefgh", part(1, 0, true), 0), None);
         assert_eq!(push(&mut all, b"ij", part(1, 8, false), 31 * SECOND), None);

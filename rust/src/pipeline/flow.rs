@@ -1,8 +1,9 @@
-//! Connections: which segment belongs to which, both directions put in order, how healthy they are, when they end.
+//! Connections: finds the connection of each segment, puts both directions in order, observes how healthy it is, and
+//! decides when it ends.
 //!
-//! Segments in, [`Consumer`] calls out. The table is bounded; a connection is made at its SYN or its first payload byte,
-//! never for a stray acknowledgement. Two things are decided here that no single direction can know: when a hole is given
-//! up (the receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
+//! Segments in, [`Consumer`] calls out. The table is bounded. A connection is made at its SYN or its first payload
+//! byte, never for a stray acknowledgement. Two decisions take both directions and are made here: when a hole is given
+//! up (its receiver has acknowledged it, so its sender will not send it again), and when a connection is over.
 
 mod brief;
 mod connection;
@@ -32,12 +33,14 @@ use ended::Ended;
 use table::{Phase, Table};
 use watch::Watch;
 
-/// How long bytes that the receiver has acknowledged may still come: packets captured late, or by a clock that is behind.
+/// Nanoseconds for which missing bytes may still come after the receiver has acknowledged them: in packets captured
+/// late, or stamped by a clock that is behind.
 const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
-/// How long a hole that nobody acknowledged is waited for: longer than TCP retries, for captures of one side only.
+/// Nanoseconds for which missing bytes that nobody acknowledged are waited for: longer than TCP retries. This is for
+/// captures of one side only.
 const SILENT_PATIENCE: i64 = 30 * SECOND;
 
-/// Where a connection is, or would be.
+/// Where in the table a connection is, or would be.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     hash: u64,
@@ -49,20 +52,20 @@ pub struct Place {
 pub struct Flows<T> {
     table: Table<Flow<T>>,
     budget: Budget,
-    /// Connections with a hole, and when to look at it again.
+    /// Connections with a hole, and when to look at each again.
     holes: VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
     ended: Ended,
-    /// Connections in other lanes than the first, see `lanes`.
+    /// Number of connections in other lanes than the first, see `lanes`.
     twins: usize,
     now: Timestamp,
-    /// Where somebody asked for a list.
+    /// Set if a list of connections was asked for.
     watch: Option<Box<Watch>>,
-    /// Connections that were in use when the capture ended.
+    /// Number of connections that were in use when [`Self::finish`] ended them.
     left_open: usize,
 }
 
-/// Losses since last asked.
+/// Losses since the last call of [`Flows::take_losses`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Holes given up.
@@ -89,17 +92,18 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Remembers of each connection what a list says, from now on; see [`Self::list`].
+    /// From now on remembers what a list shows of each connection; see [`Self::list`].
     pub fn watch(&mut self) {
         self.watch = Some(Box::default());
     }
 
-    /// Connections being tracked.
+    /// Number of connections being tracked.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Connections in use, and those that were when [`Self::finish`] ended them, once.
+    /// Number of connections in use. The first call after [`Self::finish`] includes those that were in use when it
+    /// ended them.
     pub fn take_open(&mut self) -> usize {
         std::mem::take(&mut self.left_open) + self.open()
     }
@@ -108,12 +112,12 @@ impl<T: Default> Flows<T> {
         [Phase::Open, Phase::Waiting].into_iter().map(|phase| self.table.count(phase)).sum()
     }
 
-    /// None is.
+    /// True if no connection is tracked.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Forgets all connections without a word to their consumer, and counts them as evicted.
+    /// Drops all connections without telling their consumer, and counts them as evicted.
     pub fn restart(&mut self) {
         let evicted = self.evicted + self.len() as u64;
         let fresh = Self::new(self.table.limits(), self.budget.restarted());
@@ -130,7 +134,7 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Where the connection of a key is.
+    /// Finds the place of the connection with this key.
     #[inline]
     pub fn find(&self, key: &FlowKey) -> Place {
         let mut place = self.place(key);
@@ -138,26 +142,28 @@ impl<T: Default> Flows<T> {
         place
     }
 
-    /// Where it would be; [`Self::look_up`] and [`Self::fetch`] are the next steps for whoever has many to find.
+    /// Returns the place where the connection would be, without a look-up. [`Self::look_up`] and [`Self::fetch`] are
+    /// the next steps for a caller that has many connections to find.
     #[inline]
     pub fn place(&self, key: &FlowKey) -> Place {
         Place { hash: self.table.hash(key), id: None }
     }
 
-    /// Looks whether it is there.
+    /// Looks the connection up and notes it in `place`.
     #[inline]
     pub fn look_up(&self, place: &mut Place, key: &FlowKey) {
         place.id = self.table.find(place.hash, key);
     }
 
-    /// Looks at all of a connection that a segment is going to be compared with, so that it is in the processor's cache.
+    /// Reads those parts of a connection that a segment will be compared with, so that they are in the processor's
+    /// cache.
     #[inline]
     pub fn fetch(&self, place: &Place) {
         black_box(place.id.and_then(|id| self.table.get(id)).map(Flow::glance));
     }
 
-    /// Takes a segment, whose connection may have been looked up some segments before. `None` when it belongs to no
-    /// connection that is tracked.
+    /// Takes a segment. Its `place` may have been looked up some segments before. Returns `None` if the segment belongs
+    /// to no connection that is tracked.
     #[inline]
     pub fn push<C: Consumer<State = T>>(
         &mut self,
@@ -169,7 +175,7 @@ impl<T: Default> Flows<T> {
         let Place { hash, id } = place;
         let mut found = id.filter(|&id| self.table.touch(id));
         if found.is_none() {
-            // It was not there yet, or has ended since.
+            // The connection was not there yet, or has ended since.
             found = self.table.find(hash, &segment.key).filter(|&id| self.table.touch(id));
         }
         if self.twins > 0 {
@@ -189,7 +195,7 @@ impl<T: Default> Flows<T> {
         self.advance(found?, false, segment, consumer)
     }
 
-    /// Lets time pass: connections that are over are ended, holes that are old enough are given up.
+    /// Lets time pass: ends connections that are over, and gives up holes that are old enough.
     pub fn tick<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         self.now = now;
         self.ended.tick(now);
@@ -211,8 +217,8 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// Lists the connections that this interval heard of, and of those that were silent the ones that spoke last: each once,
-    /// and bounded in number. The next interval begins.
+    /// Lists the connections that had segments in this interval, and of the silent ones those that were active last.
+    /// Each is listed once, and their number is bounded. Then the next interval begins.
     pub fn list<C: Consumer<State = T>>(&mut self, now: Timestamp, consumer: &mut C) {
         let Some(mut watch) = self.watch.take() else { return };
         let heard = watch.take_heard();
@@ -232,7 +238,7 @@ impl<T: Default> Flows<T> {
         self.watch = Some(watch);
     }
 
-    /// Ends every connection. What comes after that belongs to other ones.
+    /// Ends every connection. Later segments begin new ones.
     pub fn finish<C: Consumer<State = T>>(&mut self, consumer: &mut C) {
         self.list(self.now, consumer);
         self.left_open += self.open();
@@ -247,7 +253,7 @@ impl<T: Default> Flows<T> {
         consumer.told();
     }
 
-    /// Makes a connection, or a candidate for one.
+    /// Adds a connection, or a candidate for one, to the table.
     fn begin<C: Consumer<State = T>>(
         &mut self,
         hash: u64,
@@ -270,7 +276,7 @@ impl<T: Default> Flows<T> {
         id
     }
 
-    /// Takes a segment of a known connection, which it may have opened.
+    /// Takes a segment of a connection in the table. `opens` is true if the segment is the SYN for which it was added.
     fn advance<C: Consumer<State = T>>(
         &mut self,
         id: FlowId,
@@ -287,10 +293,11 @@ impl<T: Default> Flows<T> {
         }
         let phase = self.table.phase(id);
         let flow = self.table.get_mut(id)?;
-        // Silence is measured by the clock of all packets: one from a clock set back is not old.
+        // Silence is measured by the clock of all packets, so a connection does not look old for a packet whose clock
+        // was set back.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
-        // A copy that was read first may have opened the connection already.
+        // If a copy of this segment was read before, the connection is no longer half-open.
         let answers_syn = observation.rtt.is_some() && flow.answers_syn(segment);
         observation.signs.add_if(phase == Phase::HalfOpen || answers_syn, Signs::HANDSHAKE);
         let (direction, flags) = (segment.direction, segment.flags);
@@ -302,7 +309,8 @@ impl<T: Default> Flows<T> {
             flow.streams[direction as usize].open(segment.seq);
         }
         observation.signs.add_if(opens, Signs::OPENED);
-        // Of two packets the later one is the copy, though it be the one whose link is judged.
+        // Of two packets with the same bytes the later one is the copy, even if it is on the link where health is
+        // judged.
         if !observation.signs.has(Signs::COUNTED) || observation.signs.has(Signs::ONWARD) {
             observation.signs.add_if(flow.has_seen(segment), Signs::COPY);
         }
@@ -339,7 +347,7 @@ impl<T: Default> Flows<T> {
         Some(verdict)
     }
 
-    /// Gives up holes whose time has come; looks again later at the others.
+    /// Gives up the holes of a connection whose time has come, and looks at the others again later.
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
         steps::add(1);
         let Some(flow) = self.table.get_mut(id) else { return };
@@ -370,7 +378,7 @@ impl<T: Default> Flows<T> {
         let Some(flow) = self.table.remove(id) else { return };
         self.twins -= usize::from(flow.info.key.lane > 0);
         let key = FlowKey { lane: 0, ..flow.info.key };
-        // Of a flood of SYNs nobody wants to see those that are pushed out.
+        // Half-open connections are not listed when they leave the table: a flood of SYNs pushes out too many.
         if let Some(watch) = &self.watch
             && let Some(stage) = stage(phase).filter(|&stage| stage != Stage::Opening)
             && let Some(watched) = watch.parting(id.slot(), stage, flow.last_seen)
@@ -379,7 +387,8 @@ impl<T: Default> Flows<T> {
         }
         let streams = flow.end(&mut self.budget, consumer);
         if self.watch.is_some() {
-            // What it held back tells nothing of the next one.
+            // Drops what the consumer learnt while the connection ended, so that it is not taken for news of the next
+            // one.
             consumer.told();
         }
         if phase != Phase::Candidate {
@@ -388,7 +397,7 @@ impl<T: Default> Flows<T> {
     }
 }
 
-/// How a list says where a connection is. A candidate is no connection.
+/// The stage that a list shows for a phase; `None` for a candidate, which is no connection yet.
 fn stage(phase: Phase) -> Option<Stage> {
     match phase {
         Phase::Candidate => None,
@@ -398,7 +407,8 @@ fn stage(phase: Phase) -> Option<Stage> {
     }
 }
 
-/// Who opens a connection, by its SYN or by the SYN that answers.
+/// Direction of the side that opens the connection, told by its SYN or by the SYN that answers; `None` for other
+/// segments.
 fn opener(segment: &Segment<'_>) -> Option<Direction> {
     let opener = if segment.flags.has(Flags::ACK) { segment.direction.reverse() } else { segment.direction };
     segment.flags.has(Flags::SYN).then_some(opener)

@@ -3,8 +3,8 @@
 //! Bucket `i` holds values in `(2^(i/16), 2^((i+1)/16)]` seconds; any value is at most 2.2 % from the middle of its
 //! bucket. Edges are fixed, so merging is addition, in any order, and loses nothing. Values are kept in nanoseconds:
 //! integers add exactly.
-//! Where the buckets of many histograms are too many, the scale of each is lowered: a step doubles the width of buckets
-//! and that distance. Histograms of different scales merge at the lower one.
+//! If many histograms together have too many buckets, the scale of each is lowered. Each step doubles the width of the
+//! buckets and that distance. Histograms of different scales merge at the lower one.
 //! <https://opentelemetry.io/docs/specs/otel/metrics/data-model/#exponentialhistogram>
 
 mod buckets;
@@ -18,25 +18,27 @@ pub use sizes::Sizes;
 
 use crate::pipeline::packet::SECOND;
 
-/// Buckets to a doubling, at the finest scale.
+/// Buckets per doubling at the finest scale.
 const PER_DOUBLING: f64 = 16.0;
 
-/// The finest scale: there are two to the power of it buckets to a doubling.
+/// The finest scale. A scale of `s` has 2^s buckets per doubling.
 pub const SCALE: i32 = 4;
 
-/// The bucket of a nanosecond, and of the longest duration that 64 bits hold.
+/// From the bucket of one nanosecond to that of the longest duration that 64 bits hold.
 const BUCKETS: std::ops::RangeInclusive<i32> = -479..=545;
 
-/// A slice of a doubling in which there is at most one edge: the leading bits of a nanosecond behind its first one.
+/// Bits that number the slices of a doubling. A slice is so small that there is at most one edge in it. The slice of a
+/// duration is given by the bits behind its leading one.
 const SLICE_BITS: u32 = 8;
 
-/// Where the buckets end, and where to look for the one of a nanosecond.
+/// The edges of all buckets, and tables to find the bucket of a duration in nanoseconds.
 struct Edges {
     /// The upper edges of [`BUCKETS`] in nanoseconds.
     upper: Vec<u64>,
-    /// For each power of two, the first of them that is not below it.
+    /// For each power of two, the index of the first edge that is not below it.
     firsts: [usize; 64],
-    /// How many edges of a doubling lie before each slice of it. The same for all doublings: edges are a factor apart.
+    /// How many edges of a doubling lie before each slice of it. This is the same for all doublings, since edges are a
+    /// constant factor apart.
     before: [u8; 1 << SLICE_BITS],
 }
 
@@ -57,7 +59,7 @@ pub struct Histogram {
     count: u64,
     /// Nanoseconds.
     sum: u128,
-    /// Nanoseconds; meaningless when empty.
+    /// Nanoseconds; meaningless if the histogram is empty.
     min: u64,
     max: u64,
     /// Values of exactly zero, which have no logarithm.
@@ -65,7 +67,7 @@ pub struct Histogram {
     buckets: Buckets,
 }
 
-/// A duration with its bucket, so that the logarithm is taken once however many histograms it goes into.
+/// A duration with its bucket, which is found once however many histograms count the duration.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
     nanos: u64,
@@ -79,12 +81,12 @@ impl Sample {
     }
 }
 
-/// The first bucket whose upper edge is not below `nanos`, which has so many bits behind its first.
+/// The first bucket whose upper edge is not below `nanos`, the leading bit of which is bit `power`.
 fn bucket_of(nanos: u64, power: usize) -> i32 {
     let edges = &*EDGES;
     let slice = (nanos << (63 - power) << 1) >> (64 - SLICE_BITS);
     let mut at = edges.firsts[power] + usize::from(edges.before[slice as usize]);
-    // One step at most, but for the shortest durations, whose edges lie closer.
+    // This takes at most one step, except for the shortest durations, whose edges lie closer together.
     while edges.upper.get(at).is_some_and(|&edge| edge < nanos) {
         at += 1;
     }
@@ -92,7 +94,7 @@ fn bucket_of(nanos: u64, power: usize) -> i32 {
 }
 
 impl Histogram {
-    /// Rebuilds a histogram from its parts, as they were exported; `None` when they contradict each other.
+    /// Rebuilds a histogram from its exported parts; `None` if they contradict each other.
     pub fn from_parts(
         sum: u128,
         extremes: Option<(u64, u64)>,
@@ -105,7 +107,7 @@ impl Histogram {
         let count = buckets.iter().try_fold(zero_count, |count, &bucket| count.checked_add(bucket))?;
         let (min, max) = extremes.unwrap_or_default();
         let trimmed = buckets.first() != Some(&0) && buckets.last() != Some(&0);
-        // What 64 bits of nanoseconds can reach: 2^-30 s to 2^35 s.
+        // The range of nanoseconds in 64 bits: 2^-30 s to 2^35 s.
         let within = (-512..=1024).contains(&offset) && offset + (buckets.len().min(4096) as i32) <= 1024;
         let consistent = trimmed && within && min <= max && extremes.is_some() == (count > 0);
         consistent.then(|| Self {
@@ -118,7 +120,7 @@ impl Histogram {
         })
     }
 
-    /// Counts one duration. Returns how many buckets that makes more.
+    /// Counts one duration. Returns how many buckets were added for it.
     #[inline]
     pub fn record(&mut self, sample: Sample) -> usize {
         self.min = if self.count == 0 { sample.nanos } else { self.min.min(sample.nanos) };
@@ -141,7 +143,7 @@ impl Histogram {
         }
         self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
         self.max = self.max.max(other.max);
-        // What another machine wrote may be near the end of the numbers.
+        // Counts that another machine wrote may be near the largest number.
         self.count = self.count.saturating_add(other.count);
         self.sum = self.sum.saturating_add(other.sum);
         self.zero_count = self.zero_count.saturating_add(other.zero_count);
@@ -168,32 +170,32 @@ impl Histogram {
         Some(((middle.exp2() * SECOND as f64).round() as u64).clamp(self.min, self.max))
     }
 
-    /// Lowers the scale by so many steps from the finest, if it is not as low already.
+    /// Lowers the scale by `halvings` steps from the finest, unless it is that low already.
     pub fn coarsen(&mut self, halvings: u8) {
         self.buckets.coarsen(halvings);
     }
 
-    /// OpenTelemetry's scale: there are two to the power of it buckets to a doubling.
+    /// OpenTelemetry's scale: there are 2^scale buckets per doubling.
     pub fn scale(&self) -> i32 {
         SCALE - i32::from(self.buckets.halvings())
     }
 
-    /// How many values.
+    /// Number of values.
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Their sum in nanoseconds.
+    /// Sum of the values in nanoseconds.
     pub fn sum(&self) -> u128 {
         self.sum
     }
 
-    /// Least and greatest in nanoseconds.
+    /// Least and greatest value in nanoseconds; `None` if the histogram is empty.
     pub fn extremes(&self) -> Option<(u64, u64)> {
         (self.count > 0).then_some((self.min, self.max))
     }
 
-    /// How many were exactly zero.
+    /// Number of values that are exactly zero.
     pub fn zero_count(&self) -> u64 {
         self.zero_count
     }
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn every_edge_is_the_last_of_its_bucket() {
+    fn every_edge_is_the_last_value_of_its_bucket() {
         let edges = &EDGES.upper;
         for (at, &edge) in edges.iter().enumerate().filter(|&(at, &edge)| edge > 0 && edges.get(at + 1) != Some(&edge))
         {
@@ -250,7 +252,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn buckets_are_what_their_edges_say(nanos in 1u64..1 << 62) {
+        fn a_value_lies_between_the_edges_of_its_bucket(nanos in 1u64..1 << 62) {
             let bucket = Sample::new(nanos).bucket.unwrap();
             let edge = |at: i32| (f64::from(at) / PER_DOUBLING).exp2() * SECOND as f64;
             prop_assert!(edge(bucket) * (1.0 - 1e-12) <= nanos as f64 && nanos as f64 <= edge(bucket + 1) * (1.0 + 1e-12));
@@ -281,7 +283,7 @@ mod tests {
         }
 
         #[test]
-        fn merging_is_recording_both(a in prop::collection::vec(0u64..1 << 40, 0..50), b in prop::collection::vec(0u64..1 << 40, 0..50)) {
+        fn a_merge_equals_recording_the_values_of_both(a in prop::collection::vec(0u64..1 << 40, 0..50), b in prop::collection::vec(0u64..1 << 40, 0..50)) {
             let mut merged = of(&a);
             merged.merge(&of(&b));
             let both: Vec<u64> = a.iter().chain(&b).copied().collect();
@@ -289,7 +291,7 @@ mod tests {
         }
 
         #[test]
-        fn parts_make_the_same_histogram_again(values in prop::collection::vec(0u64..1 << 40, 0..50), halvings in 0..=MAX_HALVINGS) {
+        fn exported_parts_rebuild_the_same_histogram(values in prop::collection::vec(0u64..1 << 40, 0..50), halvings in 0..=MAX_HALVINGS) {
             let mut h = of(&values);
             h.coarsen(halvings);
             let again = Histogram::from_parts(h.sum(), h.extremes(), h.zero_count(), h.scale(), h.buckets().offset(), &h.buckets().iter().collect::<Vec<_>>());

@@ -1,7 +1,8 @@
-//! Names of hosts and sections as they are counted and shown: what the wire says, made safe and short.
+//! Names of hosts and sections, as they are counted and shown: what the wire says, made safe and short.
 //!
-//! Whatever leaves the core is printable ASCII: any other byte is written `\xNN`, so no name can move a cursor, turn
-//! text around or break a line. What is cut for its length keeps a hash, so that long names stay apart.
+//! Every name that leaves the core is printable ASCII: any other byte is written as `\xNN`, so no name can move a
+//! cursor, turn text around or break a line. A name that is too long is cut and ends in a hash of the whole, so that
+//! long names stay distinct.
 
 mod agent;
 mod path;
@@ -14,15 +15,15 @@ use smallvec::SmallVec;
 use super::decode::Endpoint;
 use super::steps;
 
-/// Longest host name: that of the domain name system.
+/// Maximum length of a host name, as in DNS.
 pub const MAX_HOST: usize = 255;
-/// Longest section path.
+/// Maximum length of a section path.
 pub const MAX_PATH: usize = 1024;
 
 /// Writes `bytes` to `out` as printable ASCII of at most `max` characters.
 pub fn clean_into(out: &mut Vec<u8>, bytes: &[u8], max: usize) {
     if bytes.len() <= max && bytes.iter().fold(true, |is_plain, byte| is_plain & is_printable(*byte)) {
-        // Nearly every name is.
+        // Nearly every name is short and printable.
         out.extend_from_slice(bytes);
         return;
     }
@@ -52,17 +53,17 @@ pub fn clean(text: &str, max: usize) -> String {
     as_text(&out).into_owned()
 }
 
-/// What this module wrote, as text: it is ASCII.
+/// The text of a name that this module wrote, which is ASCII.
 pub fn as_text(name: &[u8]) -> std::borrow::Cow<'_, str> {
     String::from_utf8_lossy(name)
 }
 
-/// Fowler-Noll-Vo: the same on every machine, so that merged names agree.
+/// Fowler-Noll-Vo hash: the same on every machine, so that names that were cut merge.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Host names as most are written, in lower case; 0 for bytes that want a closer look.
+/// The usual bytes of host names, in lower case; 0 for bytes that need a closer look.
 const PLAIN: [u8; 256] = {
     let mut table = [0; 256];
     let mut byte = 0;
@@ -76,8 +77,9 @@ const PLAIN: [u8; 256] = {
     table
 };
 
-/// Writes the host that a request is for: RFC 9112 §3.2.2, the authority of an absolute target goes before `Host`;
-/// without either it is the server's address. Lower case, without userinfo and default port.
+/// Writes the host that a request is for, in lower case, without userinfo and default port. The authority of an
+/// absolute target takes precedence over `Host` (RFC 9112 §3.2.2). If there is neither, the server's address is
+/// written.
 pub fn host_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, server: Endpoint) {
     let authority = if is_connect { Some(target) } else { split_absolute(target).map(|(authority, _)| authority) };
     let authority = authority.filter(|_| is_connect || is_trusted(target, field)).and_then(host_of);
@@ -97,19 +99,20 @@ pub fn host_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Opti
     }
 }
 
-/// What ends an authority (RFC 3986 §3.2), or may end it: some recipients read a backslash as a slash, and no authority
-/// has white space.
+/// Bytes that end an authority (RFC 3986 §3.2), or may end it: some recipients read a backslash as a slash, and no
+/// authority has white space.
 const ENDS_AUTHORITY: &[u8] = b"/?#\\ \t\n\x0b\x0c\r";
-/// What no host has, though RFC 3986 allows some of it: parameters that someone put behind one.
+/// Bytes that end a host. RFC 3986 allows some of them in it, but no real host has them; they begin parameters that
+/// somebody added.
 const ENDS_HOST: &[u8] = b";&=,\0";
 
-/// The host in an authority, or in what stands where one should: without userinfo, and without what follows. `None` when
-/// it cannot be told from a secret.
+/// The host and port in an authority, or in a text where one should be, without userinfo and without what follows.
+/// `None` if there is no host, or if it cannot be told from a secret.
 fn host_of(authority: &[u8]) -> Option<&[u8]> {
     let is_plain = authority.iter().all(|&byte| PLAIN[usize::from(byte)] != 0);
     let authority = if is_plain { authority } else { without_userinfo(authority)? };
     let mut colons = memchr::memchr_iter(b':', authority);
-    // A port that is no number is the rest of a userinfo. An address of IPv6 has more colons.
+    // A port that is not a number is the rest of a userinfo. An IPv6 address has more than one colon.
     let host = match (colons.next(), colons.next()) {
         (Some(at), None) if !authority[at + 1..].iter().all(u8::is_ascii_digit) => &authority[..at],
         _ => authority,
@@ -117,7 +120,8 @@ fn host_of(authority: &[u8]) -> Option<&[u8]> {
     (!host.is_empty()).then_some(host)
 }
 
-/// The host and port of what is no plain one. A userinfo with a slash in it cannot be told from a host and a path.
+/// The host and port in an authority with unusual bytes. `None` if an `@` follows the authority: a userinfo with a
+/// slash in it cannot be told from a host and a path.
 fn without_userinfo(authority: &[u8]) -> Option<&[u8]> {
     let (authority, rest) = before(scheme(authority).map_or(authority, |(_, rest)| rest), ENDS_AUTHORITY);
     if has_at(rest) {
@@ -128,13 +132,13 @@ fn without_userinfo(authority: &[u8]) -> Option<&[u8]> {
     Some(before(host, ENDS_HOST).0)
 }
 
-/// What comes before the first of these bytes, encoded or not, and the rest.
+/// Splits `bytes` before the first byte of `ends`, whether percent-encoded or not.
 fn before<'a>(bytes: &'a [u8], ends: &[u8]) -> (&'a [u8], &'a [u8]) {
     let end = (0..bytes.len()).find(|&at| ends.contains(&decoded(bytes, at)));
     bytes.split_at(end.unwrap_or(bytes.len()))
 }
 
-/// The byte there, and that of `%3B` for `%`.
+/// The byte at a position, decoded if a percent-encoding such as `%3B` begins there.
 fn decoded(bytes: &[u8], at: usize) -> u8 {
     let hex = |digit: u8| char::from(digit).to_digit(16);
     match bytes[at..] {
@@ -144,8 +148,8 @@ fn decoded(bytes: &[u8], at: usize) -> u8 {
     }
 }
 
-/// The authority and the path of an absolute target are what they seem. With an `@` behind the authority they may be
-/// parts of a userinfo, unless `Host` says the same, as it has to (RFC 9112 §3.2.2).
+/// True if the authority and the path of a target are what they seem to be. If an `@` follows the authority of an
+/// absolute target, both may be parts of a userinfo, unless `Host` names the same host, as it has to (RFC 9112 §3.2.2).
 fn is_trusted(target: &[u8], field: Option<&[u8]>) -> bool {
     split_absolute(target).is_none_or(|(authority, rest)| {
         let said = host_of(authority).zip(field.and_then(host_of));
@@ -157,7 +161,7 @@ fn has_at(bytes: &[u8]) -> bool {
     (0..bytes.len()).any(|at| decoded(bytes, at) == b'@')
 }
 
-/// White space, at any of which some recipients divide a request line (RFC 9112 §3): a target ends there.
+/// True for white space at which some recipients divide a request line (RFC 9112 §3), so that a target ends there.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t'..=b'\r' | b' ')
 }
@@ -171,7 +175,7 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
     out.push(b'/');
     let path = match split_absolute(target) {
         Some((_, path)) => path,
-        // Neither absolute nor a path: perhaps an authority, or an absolute one with a fault.
+        // The target is neither absolute nor a path. It may be an authority, or a faulty absolute target.
         None if has_at(target) && (!target.starts_with(b"/") || target.starts_with(b"//")) => return,
         None => target,
     };
@@ -181,28 +185,29 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
     let path = path.strip_prefix(b"/").unwrap_or(path);
     let path = &path[..segments(path, depth)];
     let kept: &[u8] = if first_secret(path).is_none() { path } else { &without_secrets(path) };
-    // Parameters may have hidden that it is no path.
+    // Without its parameters the target may turn out not to be a path.
     if !(kept.starts_with(b"/") && has_at(kept)) {
         clean_into(out, kept, MAX_PATH);
     }
 }
 
-/// The section of a target that may go on is all there.
+/// True if the section of a target is complete, even if more of the target follows.
 pub fn has_whole_section(target: &[u8], depth: usize) -> bool {
     let path = split_absolute(target).map_or(target, |(_, path)| path);
     path.strip_prefix(b"/").is_some_and(|path| end_of_segments(path, depth).is_some())
 }
 
-/// Length of the first `depth` segments of a path that has lost its leading slash.
+/// Length of the first `depth` segments of a path without its leading slash. Slashes at their end do not count.
 fn segments(path: &[u8], depth: usize) -> usize {
     let end = end_of_segments(path, depth).unwrap_or(path.len());
     path[..end].iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1)
 }
 
-/// Where the first `depth` segments end, the slash behind them left out, if something follows them.
+/// Position behind the first `depth` segments, before the slash that ends them; `None` if nothing ends the last of
+/// them.
 fn end_of_segments(path: &[u8], depth: usize) -> Option<usize> {
     let mut left = depth;
-    // Up to the slash behind segment number `depth`.
+    // True at the slash behind segment number `depth`, and where the path ends.
     let is_end = |byte: u8| {
         steps::add(1);
         left -= usize::from(byte == b'/' && left > 0);
@@ -211,10 +216,11 @@ fn end_of_segments(path: &[u8], depth: usize) -> Option<usize> {
     if depth == 0 { Some(0) } else { path.iter().copied().position(is_end) }
 }
 
-/// What ends the name of a segment.
+/// Bytes that end the name of a segment.
 const ENDS_NAME: &[u8] = b";?#";
 
-/// Where a path has what is no name: parameters of a segment (RFC 3986 §3.3), an encoded query or fragment, a userinfo.
+/// Position in a path of the first byte that begins or ends something other than a name: parameters of a segment (RFC
+/// 3986 §3.3), an encoded query or fragment, a userinfo.
 fn first_secret(path: &[u8]) -> Option<usize> {
     memchr::memchr3_iter(b';', b'%', b'@', path).find(|&at| match path[at] {
         b'@' => path[..at].contains(&b':'),
@@ -222,7 +228,7 @@ fn first_secret(path: &[u8]) -> Option<usize> {
     })
 }
 
-/// A path without them.
+/// The path without what [`first_secret`] looks for.
 fn without_secrets(path: &[u8]) -> SmallVec<[u8; 128]> {
     let mut kept = SmallVec::new();
     for (number, segment) in path.split(|&byte| byte == b'/').enumerate() {
@@ -241,15 +247,15 @@ fn without_secrets(path: &[u8]) -> SmallVec<[u8; 128]> {
     kept
 }
 
-/// Host and section of a usual request as they stand in it. A name made plain stays what it is when it is made plain
-/// again: where names are kept that read like these, these are the names.
+/// Host and section of an ordinary request, as they are written in it; `None` if they need a closer look. Cleaning a
+/// clean name changes nothing. So if both equal names that are already kept, they are the names of the request.
 pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -> Option<(&'a [u8], &'a [u8])> {
     let path = target.strip_prefix(b"/")?;
     let host = field.filter(|host| !host.is_empty() && !host.ends_with(b":80"))?;
     Some((host, &target[..=plain_segments(path, depth)?]))
 }
 
-/// What ends a segment, or makes a closer look necessary.
+/// Bytes that end a segment, or that need a closer look.
 const MARKS: [bool; 256] = {
     let mut table = [false; 256];
     let marks = b"/?#;%@ \t\n\x0b\x0c\r";
@@ -261,7 +267,7 @@ const MARKS: [bool; 256] = {
     table
 };
 
-/// What [`segments`] gives for a path whose first `depth` segments are names and nothing else.
+/// The result of [`segments`] for a path whose first `depth` segments are plain names; otherwise `None`.
 fn plain_segments(path: &[u8], depth: usize) -> Option<usize> {
     let (mut left, mut end) = (depth, 0);
     while left > 0 {
@@ -276,7 +282,7 @@ fn plain_segments(path: &[u8], depth: usize) -> Option<usize> {
     Some(path[..end].iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1))
 }
 
-/// Authority and the rest of an absolute-form target (RFC 9112 §3.2.2).
+/// The authority and the rest of an absolute-form target (RFC 9112 §3.2.2).
 fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     if target.first() == Some(&b'/') {
         return None;
@@ -286,7 +292,7 @@ fn split_absolute(target: &[u8]) -> Option<(&[u8], &[u8])> {
     Some(rest.split_at(end))
 }
 
-/// A scheme and what follows it and its slashes.
+/// The scheme of a URL, and what follows `://`.
 fn scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = memchr::memmem::find(url, b"://").filter(|&end| end > 0 && end <= 8)?;
     url[..end].iter().all(u8::is_ascii_alphanumeric).then(|| (&url[..end], &url[end + 3..]))

@@ -1,10 +1,10 @@
-//! Connections that this machine translates, recognised on the interface behind the translation.
+//! Recognises connections whose addresses this machine translates, on the interface behind the translation.
 //!
 //! A published container port, or masquerading, rewrites one endpoint: the capture sees each packet on two interfaces
-//! under two pairs of addresses. Whatever else tells a packet stays the same. So a segment whose sequence number,
-//! acknowledgement number and bytes were seen moments before on another interface, with one endpoint in common, gets the
-//! addresses under which it was seen first, and is from there on a copy like any other. A proxy sends with numbers of its
-//! own, and is left alone.
+//! under two pairs of addresses. All other fields of the packet stay the same. So a segment is taken for a translated
+//! copy if its sequence number, acknowledgement number and bytes were seen moments before on another interface, with
+//! one endpoint in common. It gets the addresses under which it was seen first, and counts as a copy like any other. A
+//! proxy sends with sequence numbers of its own, so its connections are not translated.
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher};
@@ -15,52 +15,54 @@ use hashbrown::HashMap;
 use super::decode::{Direction, Endpoint, Flags, FlowKey, Segment};
 use super::packet::{InterfaceId, SECOND, Timestamp};
 
-/// Segments remembered, the newest: as many as a busy machine's interfaces bring between two looks at them.
+/// Number of recent segments remembered: as many as the interfaces of a busy machine bring between two reads of them.
 const RECENT: usize = 1 << 14;
-/// Of these so many are SYNs, with places of their own: a download displaces none.
+/// How many of the places are for SYNs alone, so that a download displaces no SYN.
 const SYNS: usize = RECENT / 2;
-/// Places of which each segment takes one, that of the oldest: so a few that fall on the same one displace nothing.
+/// Number of places that a segment may take; it takes that of the oldest. So a few segments whose hashes collide
+/// displace nothing.
 const WAYS: usize = 4;
-/// Translated connections remembered: as many as Linux tracks on a small machine, some 10 MB.
+/// Maximum number of translated connections remembered: as many as Linux tracks on a small machine, some 10 MB.
 const TRANSLATED: usize = 65_536;
-/// Translation takes microseconds; a delayed softirq takes milliseconds.
+/// Nanoseconds between a segment and its translated copy at the most. Translation takes microseconds; a delayed softirq
+/// takes milliseconds.
 const SOON: u64 = SECOND as u64 / 50;
-/// Bytes of a segment that are compared.
+/// Bytes of each segment that are compared.
 const COMPARED: usize = 64;
-/// How much later one interface may be read than another: a block of the kernel's buffer, and a worker that is held up. So
-/// long a SYN that matched is believed though data does not match.
+/// Nanoseconds by which one interface may be read later than another, because of a block of the kernel's buffer and a
+/// busy worker. For this long a matching SYN is believed although data does not match.
 const PATIENCE: u64 = SECOND as u64 / 2;
-/// A segment this long may have been cut or joined by an offload on the way, and need not be found whole.
+/// A segment at least this long may have been cut or joined by an offload on the way, so it need not match.
 const OFFLOADED: u32 = 1400;
 
 /// A segment seen before.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     mark: u64,
-    /// As on the wire.
+    /// Key with the addresses on the wire.
     own: FlowKey,
-    /// As translated.
+    /// Key after translation.
     key: FlowKey,
     direction: Direction,
     interface: InterfaceId,
     ts: Timestamp,
 }
 
-/// A connection under the addresses where it was seen first.
+/// How the segments of a translated connection get the addresses under which it was seen first.
 #[derive(Clone, Copy, Debug)]
 struct Translated {
     key: FlowKey,
-    /// Its direction `Up` is that connection's `Up`.
+    /// True if `Up` is the same direction under both keys.
     is_parallel: bool,
-    /// The way in which packets are seen here later than there.
+    /// Direction whose packets are seen here later than under the original addresses.
     downstream: Direction,
-    /// Bytes agreed, beside the SYN.
+    /// True if data matched, not only the SYN.
     is_sure: bool,
-    /// When bytes came that did not agree: the original may not have been read yet.
+    /// When data first did not match; its original may not have been read yet.
     doubted: Option<Timestamp>,
 }
 
-/// Finds translated connections; shared by all who see packets of one capture.
+/// Finds translated connections. Shared by all workers that see packets of one capture.
 #[derive(Clone, Debug, Default)]
 pub struct Nat(Arc<Mutex<Table>>);
 
@@ -74,7 +76,8 @@ struct Table {
 }
 
 impl Nat {
-    /// Gives a segment the addresses under which its connection was seen first. Returns whether that changed it.
+    /// Gives a segment the addresses under which its connection was seen first. Returns true if the segment belongs to
+    /// a translated connection.
     pub fn translate(&self, segment: &mut Segment<'_>) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).translate(segment)
     }
@@ -95,7 +98,7 @@ impl Table {
         }
     }
 
-    /// A SYN, or data of a connection that is not known well.
+    /// Compares a SYN, or data of a connection that is not known for sure, with recent segments.
     fn look_up(&mut self, segment: &mut Segment<'_>, known: Option<Translated>) -> bool {
         let Segment { key: own, direction, interface, ts, .. } = *segment;
         let mark = self.mark(segment);
@@ -109,13 +112,14 @@ impl Table {
             self.remember(segment.key, translated);
             return apply(segment, translated);
         }
-        // The translation may have been read before what it is of.
+        // The translated copy may have been read before its original, which is this segment.
         if let Some(copy) = seen.filter(|seen| seen.own != own && seen.key == own && seen.interface != interface)
             && let Some(translated) = self.translated.get_mut(&copy.own)
         {
             translated.is_sure |= !is_syn;
         }
-        // What is seen here first says nothing, nor does data that an offload may have cut or joined.
+        // In the direction that is seen here first nothing can match. Data that an offload may have cut or joined need
+        // not match.
         let is_first_here = |known: &Translated| known.downstream != direction;
         let is_vague = !is_syn && segment.payload_wire_len >= OFFLOADED;
         let is_soon = |known: &Translated| known.doubted.is_none_or(|since| since.0.abs_diff(ts.0) <= PATIENCE);
@@ -139,7 +143,7 @@ impl Table {
         known.is_some()
     }
 
-    /// What a packet keeps when one of its endpoints is rewritten.
+    /// Hash of the fields that a packet keeps when one of its endpoints is rewritten.
     fn mark(&self, segment: &Segment<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u64(u64::from(segment.seq.0) << 32 | u64::from(segment.ack.0));
@@ -163,12 +167,12 @@ impl Table {
 }
 
 impl Seen {
-    /// This was `segment` before one endpoint was rewritten.
+    /// True if this is `segment` before one of its endpoints was rewritten.
     fn is_original_of(&self, segment: &Segment<'_>) -> bool {
         let ends = |key: &FlowKey, direction: Direction| [key.sender(direction), key.sender(direction.reverse())];
         let [source, target]: [Endpoint; 2] = ends(&self.key, self.direction);
         let [new_source, new_target] = ends(&segment.key, segment.direction);
-        // Two connections of the same hosts may differ in a port alone.
+        // The address must differ: two connections between the same hosts may differ in a port alone.
         let is_rewritten = source == new_source && target.address != new_target.address
             || target == new_target && source.address != new_source.address;
         is_rewritten && self.interface != segment.interface && self.ts.0.abs_diff(segment.ts.0) <= SOON

@@ -1,4 +1,5 @@
-//! What an edge hands in: one captured frame, where it was seen and when. Borrowed, never copied, never judged here.
+//! One captured frame, with the time and the interface of its capture. Capture sources hand it to the pipeline. Its
+//! bytes are borrowed, and nothing is checked here.
 
 /// Nanoseconds since the Unix epoch, as the capture stamped them. The only clock below the engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -8,17 +9,17 @@ pub struct Timestamp(pub i64);
 pub const SECOND: i64 = 1_000_000_000;
 
 impl Timestamp {
-    /// The timestamp `seconds` and `nanos` after the epoch; saturates rather than wraps on absurd input.
+    /// The timestamp `seconds` and `nanos` after the epoch; saturates instead of wrapping on absurd input.
     pub fn new(seconds: i64, nanos: i64) -> Self {
         Self(seconds.saturating_mul(SECOND).saturating_add(nanos))
     }
 
-    /// Nanoseconds from `earlier` to here; 0 when time went backwards.
+    /// Nanoseconds from `earlier` to this time; 0 if time went backwards.
     pub fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0).max(0) as u64
     }
 
-    /// This instant, `nanos` later.
+    /// The time `nanos` nanoseconds later.
     #[must_use]
     pub fn plus(self, nanos: i64) -> Self {
         Self(self.0.saturating_add(nanos))
@@ -30,13 +31,14 @@ impl Timestamp {
 pub struct InterfaceId(pub u16);
 
 impl InterfaceId {
-    /// Interfaces told apart: more than a busy host of containers has, few enough to be listed and merged in an instant.
+    /// Maximum number of interfaces that are told apart: more than a busy host with containers has, few enough to be
+    /// listed and merged quickly.
     pub const MOST: usize = 1024;
-    /// All further ones together.
+    /// The number that all further interfaces share.
     pub const OTHER: Self = Self(Self::MOST as u16);
 }
 
-/// How a frame starts. The link types netmon decodes, out of <https://www.tcpdump.org/linktypes.html>.
+/// Link types that netmon decodes, from <https://www.tcpdump.org/linktypes.html>.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkType {
     /// Ethernet II and 802.3, with any tags.
@@ -47,7 +49,7 @@ pub enum LinkType {
     LinuxSll2,
     /// BSD loopback: a 4-byte address family in either byte order (NULL and LOOP).
     Loopback,
-    /// Bare IP, the version in its first nibble.
+    /// IP without a link header; the first nibble has the version.
     Ip,
     /// PPP, with or without HDLC address and control.
     Ppp,
@@ -57,7 +59,7 @@ pub enum LinkType {
     NfLog,
     /// IEEE 802.11 frames.
     Wifi,
-    /// The same behind a radiotap header.
+    /// IEEE 802.11 frames behind a radiotap header.
     Radiotap,
     /// Darwin's packet metadata header, which names the link type of the frame behind it.
     Pktap,
@@ -110,7 +112,7 @@ pub struct Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// It was cut by the snapshot length.
+    /// True if the snapshot length cut the frame.
     pub fn is_truncated(&self) -> bool {
         (self.data.len() as u64) < u64::from(self.wire_len)
     }

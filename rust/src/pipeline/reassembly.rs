@@ -1,12 +1,12 @@
-//! One direction of a connection put in order: segments in, chunks out, each byte of the stream at most once.
+//! Puts one direction of a connection in order: segments in, chunks out, each byte of the stream at most once.
 //!
-//! In-order data goes straight through as a slice of its packet. What arrives early is held back, within bounds, until
-//! the hole before it is filled or given up; of bytes that overlap, the first to arrive win. Bytes that nobody will look
-//! at (a body being skipped) are held as ranges without content.
+//! In-order data is passed on at once, as a slice of its packet. A segment that arrives early is held back, within
+//! limits, until the hole before it is filled or given up. Where segments overlap, the byte that arrived first counts.
+//! Bytes that nobody will look at (the rest of a body that is skipped) are held as ranges without content.
 //!
-//! A segment is also held back while it acknowledges bytes of the other direction that have not been handed on: its
-//! sender had them, so the capture recorded the two out of order, or lost some. Not done here: deciding *when* a hole is
-//! given up, which takes both directions and is `flow`'s.
+//! A segment is also held back while it acknowledges bytes of the other direction that have not been delivered: its
+//! sender had received them, so the capture recorded the two segments out of order, or lost some. Not done here:
+//! deciding *when* a hole is given up. That takes both directions and is done in `flow`.
 
 use std::collections::VecDeque;
 
@@ -17,17 +17,18 @@ use crate::pipeline::steps;
 /// A piece of the stream, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk<'a> {
-    /// Bytes of the stream that cannot be seen, before `bytes`: lost, cut off by the snapshot length, or not wanted.
+    /// Number of bytes before `bytes` that cannot be seen: lost, cut off by the snapshot length, or not wanted.
     pub skipped: u64,
-    /// The snapshot length cut them off: they belong to the segment that was delivered last.
+    /// True if the skipped bytes are the end of the segment that was delivered last: cut off by the snapshot length, or
+    /// not kept because nobody wanted them.
     pub cut: bool,
-    /// What can be seen; may be empty after a skip.
+    /// The bytes that can be seen; may be empty after a skip.
     pub bytes: &'a [u8],
     /// Sequence number of the first of `bytes`.
     pub seq: SeqNumber,
-    /// What their segment acknowledges of the other direction; `None` in a hole.
+    /// Acknowledgement number of their segment; `None` in a hole.
     pub ack: Option<SeqNumber>,
-    /// These are the very first bytes of the connection in this direction: its SYN was seen.
+    /// True if these are the very first bytes of the connection in this direction: its SYN was seen.
     pub start: bool,
     /// When the segment was captured.
     pub ts: Timestamp,
@@ -36,43 +37,45 @@ pub struct Chunk<'a> {
 /// What a segment adds to a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'a> {
-    /// Of its first byte.
+    /// Sequence number of its first byte.
     pub seq: SeqNumber,
-    /// What was captured of it.
+    /// Captured bytes.
     pub bytes: &'a [u8],
-    /// Its length on the wire.
+    /// Length on the wire.
     pub len: u32,
-    /// What it acknowledges of the other direction.
+    /// Acknowledgement number, if there is one.
     pub ack: Option<SeqNumber>,
     /// When it was captured.
     pub ts: Timestamp,
 }
 
-/// Acknowledgements this far ahead of what was seen are not believed, or belong to a stretch that nobody captured.
+/// An acknowledgement that is further ahead of the delivered bytes than this holds nothing back: it is wrong, or it
+/// acknowledges data that was not captured.
 const MAX_AHEAD: i32 = 16 << 20;
 
-/// True when a segment acknowledges nothing that is still missing: `peer` is how far the other direction has come.
+/// True if a segment acknowledges no bytes that are still missing. `peer` is where the other direction has come to, see
+/// [`Stream::reached`].
 pub fn is_due(ack: Option<SeqNumber>, peer: Option<SeqNumber>) -> bool {
     let ahead = ack.zip(peer).map_or(0, |(ack, peer)| ack.distance(peer));
     !(1..=MAX_AHEAD).contains(&ahead)
 }
 
 impl Piece<'_> {
-    /// Without its first `count` bytes, of which there are so many.
+    /// The piece without its first `count` bytes. It must have that many.
     fn after(self, count: u32) -> Self {
         let seen = self.bytes.len().min(count as usize);
         Self { seq: self.seq.plus(count), bytes: &self.bytes[seen..], len: self.len - count, ..self }
     }
 
-    /// Its first `count` bytes, of which there are so many.
+    /// The first `count` bytes of the piece. It must have that many.
     fn first(self, count: u32) -> Self {
         Self { bytes: &self.bytes[..self.bytes.len().min(count as usize)], len: count, ..self }
     }
 }
 
-/// What takes chunks.
+/// Receives chunks.
 pub trait Sink {
-    /// Takes the next chunk. Returns how many of the bytes that follow it there is no need to see.
+    /// Takes the next chunk. Returns how many of the following bytes need not be seen.
     fn chunk(&mut self, chunk: Chunk<'_>) -> u64;
 }
 
@@ -82,40 +85,40 @@ impl<F: FnMut(Chunk<'_>) -> u64> Sink for F {
     }
 }
 
-/// Bytes held back per stream: a window of unscaled TCP four times over, far beyond any reordering on a link.
+/// Maximum bytes held back per stream: four windows of unscaled TCP, far beyond any reordering on a link.
 pub const MAX_HELD_BYTES: usize = 256 * 1024;
-/// Segments held back per stream, so that one-byte segments cannot cost a hundred times their size.
+/// Maximum segments held back per stream, so that one-byte segments cannot cost a hundred times their size.
 pub const MAX_HELD_SEGMENTS: usize = 1024;
-/// Bytes held back by all streams of a worker together, with what it costs to hold them.
+/// Maximum memory for segments held back by all streams of a worker together.
 pub const MAX_HELD_TOTAL: usize = 64 * 1024 * 1024;
-/// What a held segment costs beside its bytes: its place in a line that doubles, and the least that can be allocated.
+/// Memory that a held segment costs beside its bytes: its place in a queue that doubles, and the smallest allocation.
 const SEGMENT_COST: usize = 2 * size_of::<Held>() + 32;
 
-/// Memory for held bytes, shared by all streams of a worker, and what was lost for the lack of patience or memory.
+/// Memory for held bytes, shared by all streams of a worker, and counts of the holes that were given up.
 #[derive(Debug)]
 pub struct Budget {
     held: usize,
-    /// For all streams together, see [`MAX_HELD_TOTAL`].
+    /// Limit for all streams together, see [`MAX_HELD_TOTAL`].
     pub total_bytes: usize,
-    /// Per stream, see [`MAX_HELD_BYTES`].
+    /// Limit of bytes per stream, see [`MAX_HELD_BYTES`].
     pub stream_bytes: usize,
-    /// Per stream, see [`MAX_HELD_SEGMENTS`].
+    /// Limit of segments per stream, see [`MAX_HELD_SEGMENTS`].
     pub stream_segments: usize,
     /// Holes that were given up.
     pub gaps: u64,
-    /// Bytes in them.
+    /// Bytes in these holes.
     pub gap_bytes: u64,
 }
 
 impl Budget {
-    /// A budget with the given bounds.
+    /// A budget with these limits.
     pub fn new(total_bytes: usize, stream_bytes: usize, stream_segments: usize) -> Self {
         Self { held: 0, total_bytes, stream_bytes, stream_segments, gaps: 0, gap_bytes: 0 }
     }
 }
 
 impl Budget {
-    /// The same bounds and losses, and nothing held: all streams are forgotten.
+    /// The same limits and losses with nothing held, for use after all streams were dropped.
     #[must_use]
     pub fn restarted(&self) -> Self {
         Self { held: 0, ..*self }
@@ -134,7 +137,7 @@ impl Default for Budget {
     }
 }
 
-/// A segment that waits for the ones before it.
+/// A segment that is held back.
 #[derive(Debug)]
 struct Held {
     seq: SeqNumber,
@@ -145,12 +148,12 @@ struct Held {
     ts: Timestamp,
 }
 
-/// The first segment of a waiting line.
+/// The first segment that a stream holds back.
 #[derive(Clone, Copy, Debug)]
 pub struct Front {
-    /// Its first byte.
+    /// Sequence number of its first byte.
     pub seq: SeqNumber,
-    /// What it acknowledges of the other direction.
+    /// Acknowledgement number, if there is one.
     pub ack: Option<SeqNumber>,
     /// When it was captured.
     pub ts: Timestamp,
@@ -162,7 +165,7 @@ impl Held {
     }
 }
 
-/// The waiting line of a stream with a hole, by sequence number, without overlaps.
+/// Segments that a stream holds back, by sequence number, without overlaps.
 #[derive(Debug)]
 struct Waiting {
     bytes: usize,
@@ -173,19 +176,23 @@ struct Waiting {
 #[derive(Debug, Default)]
 pub struct Stream {
     next: SeqNumber,
-    /// One before the first byte: of the SYN, or of what would be it where the stream was joined.
+    /// Sequence number before the first byte: that of the SYN or, if the capture joined the stream midway, the one that
+    /// a SYN would have had.
     isn: SeqNumber,
+    /// Sequence number of the FIN, if `fin_seen`.
     fin: SeqNumber,
     begun: bool,
+    /// True until the first bytes behind a SYN are delivered.
     at_start: bool,
     syn_seen: bool,
     fin_seen: bool,
+    /// How many of the following bytes the sink need not see.
     unwanted: u32,
     waiting: Option<Box<Waiting>>,
 }
 
 impl Stream {
-    /// A SYN was seen: the stream starts behind it. If it has begun there already, the SYN came late.
+    /// Notes a SYN. The stream starts behind it, unless the stream has begun already, because the SYN came late.
     pub fn open(&mut self, isn: SeqNumber) {
         if !self.begun {
             self.begin(isn.plus(1));
@@ -194,7 +201,8 @@ impl Stream {
         self.syn_seen = true;
     }
 
-    /// Nothing came behind the SYN yet: the stream starts here instead, since the SYN was not its own.
+    /// Starts the stream at `first` instead, because the SYN did not belong to it. Does nothing once bytes behind the
+    /// SYN have come.
     pub fn restart(&mut self, first: SeqNumber) {
         if self.syn_seen && self.next == self.isn.plus(1) && !self.is_waiting() {
             self.begin(first);
@@ -206,35 +214,35 @@ impl Stream {
         (self.isn, self.next, self.begun) = (first.plus(u32::MAX), first, true);
     }
 
-    /// It was joined midway, where it would have started behind a SYN of this number.
+    /// True if the stream was joined midway, where it would have started behind a SYN with this number.
     pub fn was_joined_behind(&self, isn: SeqNumber) -> bool {
         self.begun && !self.syn_seen && self.isn == isn
     }
 
-    /// The initial sequence number, when the SYN was seen.
+    /// The initial sequence number, if the SYN was seen.
     pub fn isn(&self) -> Option<SeqNumber> {
         self.syn_seen.then_some(self.isn)
     }
 
-    /// The sequence number expected next, once there is one.
+    /// The sequence number expected next; `None` before the stream has begun.
     pub fn next(&self) -> Option<SeqNumber> {
         self.begun.then_some(self.next)
     }
 
-    /// How far it has come, as an acknowledgement by the other side would say: a FIN takes a number.
+    /// Where the stream has come to, as the other side would acknowledge it: a FIN takes one number.
     #[inline]
     pub fn reached(&self) -> Option<SeqNumber> {
         self.begun.then(|| self.next.plus(u32::from(self.is_finished())))
     }
 
-    /// The first of the segments held back, if there is one.
+    /// The first segment held back, if there is one.
     #[inline]
     pub fn front(&self) -> Option<Front> {
         let held = self.waiting.as_ref()?.segments.front()?;
         Some(Front { seq: held.seq, ack: held.ack, ts: held.ts })
     }
 
-    /// Segments are held back.
+    /// True if segments are held back.
     #[inline]
     pub fn is_waiting(&self) -> bool {
         self.waiting.is_some()
@@ -246,12 +254,12 @@ impl Stream {
         self.waiting.as_ref().map_or(0, |waiting| waiting.segments.len())
     }
 
-    /// The first segment held back is next, and acknowledges nothing that is missing.
+    /// True if the first segment held back is next, and acknowledges nothing that is missing.
     pub fn is_due(&self, peer: Option<SeqNumber>) -> bool {
         self.front().is_some_and(|front| front.seq == self.next && is_due(front.ack, peer))
     }
 
-    /// The sender will send nothing from `seq` on.
+    /// Notes a FIN: the sender sends nothing from `seq` on. Only the first FIN counts.
     pub fn finish(&mut self, seq: SeqNumber) {
         if !self.begun {
             self.begin(seq);
@@ -261,16 +269,16 @@ impl Stream {
         }
     }
 
-    /// Everything up to the FIN was delivered.
+    /// True if everything up to the FIN was delivered.
     #[inline]
     pub fn is_finished(&self) -> bool {
         self.fin_seen && !self.fin.is_after(self.next)
     }
 
-    /// Takes what a segment adds. `peer` is how far the other direction has come, see [`Self::reached`].
+    /// Takes a piece of the stream. `peer` is where the other direction has come to, see [`Self::reached`].
     pub fn push(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
         if self.begun && self.next == piece.seq && self.waiting.is_none() && is_due(piece.ack, peer) {
-            // Nearly every one.
+            // Nearly every segment.
             return self.deliver(piece, sink);
         }
         if !self.begun {
@@ -285,7 +293,7 @@ impl Stream {
                 return;
             }
             let new = piece.after(known);
-            // First wins: what is held already was here before this.
+            // The first to arrive wins: bytes that are held came before this piece.
             let room = self.front().map_or(u32::MAX, |held| held.seq.distance(self.next) as u32);
             if room == 0 {
                 return self.push_early(new, peer, budget, sink);
@@ -295,12 +303,12 @@ impl Stream {
         }
     }
 
-    /// Somebody will look at some of it.
+    /// True if the sink wants to see some of the piece.
     fn is_wanted(&self, piece: &Piece<'_>) -> bool {
         piece.seq.plus(piece.len).is_after(self.next.plus(self.unwanted))
     }
 
-    /// Gives up what the first segment held back waits for: that and what has become due is delivered.
+    /// Gives up what the first segment held back waits for. Delivers that segment and those that have become due.
     pub fn give_up_hole(&mut self, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
         let Some(front) = self.front() else { return };
         self.skip_to(front.seq, front.ts, budget, sink);
@@ -308,7 +316,7 @@ impl Stream {
         self.deliver_due(peer, budget, sink);
     }
 
-    /// Gives up all before `seq` that was not seen.
+    /// Gives up the missing bytes before `seq`, and counts them as a gap.
     pub fn skip_to(&mut self, seq: SeqNumber, ts: Timestamp, budget: &mut Budget, sink: &mut impl Sink) {
         let lost = seq.distance(self.next);
         if lost > 0 {
@@ -319,7 +327,7 @@ impl Stream {
         }
     }
 
-    /// Hands on what is next.
+    /// Delivers the piece that is next.
     fn deliver(&mut self, piece: Piece<'_>, sink: &mut impl Sink) {
         let Piece { seq, bytes, len, ack, ts } = piece;
         self.next = self.next.plus(len);
@@ -339,14 +347,14 @@ impl Stream {
         self.unwanted = within_reach(sink.chunk(chunk));
     }
 
-    /// Hands on what is held and has become due.
+    /// Delivers the held segments that have become due.
     pub fn deliver_due(&mut self, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
         while self.is_due(peer) {
             self.deliver_front(budget, sink);
         }
     }
 
-    /// Hands on the first segment held back, which is next.
+    /// Delivers the first segment held back, which is next.
     fn deliver_front(&mut self, budget: &mut Budget, sink: &mut impl Sink) {
         let Some(waiting) = self.waiting.as_mut() else { return };
         let Some(held) = waiting.segments.pop_front() else { return };
@@ -359,7 +367,8 @@ impl Stream {
         self.deliver(Piece { seq, bytes, len, ack, ts }, sink);
     }
 
-    /// Holds back what is ahead of a hole or of the other direction; over the bounds nothing is waited for.
+    /// Holds back a piece that is behind a hole, or that acknowledges missing bytes of the other direction. Beyond the
+    /// limits of the budget, holes are given up.
     fn push_early(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
         let known = self.next.distance(piece.seq).max(0) as u32;
         if piece.len <= known {
@@ -378,18 +387,18 @@ impl Stream {
     }
 }
 
-/// A count of bytes as sequence numbers can express it: up to half their space.
+/// A count of bytes, limited to half the space of sequence numbers.
 fn within_reach(count: u64) -> u32 {
     count.min(i32::MAX as u64) as u32
 }
 
 impl Waiting {
-    /// What counts against the budget of all streams.
+    /// Memory that counts against the budget of all streams.
     fn cost(&self) -> usize {
         self.bytes + self.segments.len() * SEGMENT_COST
     }
 
-    /// Puts the new parts of a piece between those that are held.
+    /// Adds the bytes of a piece that are not held yet.
     fn insert(&mut self, mut piece: Piece<'_>) {
         // Behind the last held segment that starts no later.
         let mut at = self.segments.partition_point(|held| {
@@ -400,10 +409,10 @@ impl Waiting {
             let known = before.end().distance(piece.seq).max(0) as u32;
             piece = piece.after(known.min(piece.len));
         }
-        // Each held segment has a byte or more, so a piece meets no more of them than it is long.
+        // Each held segment has at least one byte, so a piece meets at most as many of them as it has bytes.
         while piece.len > 0 {
             steps::add(1);
-            // Up to the next held segment it is new; that one was here first.
+            // Bytes up to the next held segment are new. Bytes of that segment came earlier and are kept.
             let (room, held) = match self.segments.get(at) {
                 Some(held) => (held.seq.distance(piece.seq).max(0) as u32, held.len),
                 None => (piece.len, 0),
@@ -420,7 +429,8 @@ impl Waiting {
         }
     }
 
-    /// Ranges without content that touch are one: a skipped body costs a few entries however long it is.
+    /// Joins a range without content to the one before it if the two touch, so a skipped body costs a few entries
+    /// however long it is. Returns whether the piece was joined.
     fn extend_range(&mut self, at: usize, piece: Piece<'_>) -> bool {
         match at.checked_sub(1).and_then(|at| self.segments.get_mut(at)) {
             Some(last) if piece.bytes.is_empty() && last.bytes.is_empty() && last.end() == piece.seq => {

@@ -1,11 +1,11 @@
-//! Steps of work, counted in tests: a stage takes so many for its input that twice the input takes twice as many.
+//! Counts steps of work in tests, which check that twice the input takes no more than twice the steps.
 //!
 //! Every loop over something that a sender chooses (bytes, lines, records, parts, segments, tags) adds its steps here.
-//! Outside tests nothing is counted, and [`add`] is nothing.
+//! Outside tests [`add`] does nothing.
 
-/// So many bytes or entries are looked at.
+/// Counts `count` steps: bytes or entries that are looked at.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "it is nothing but in tests")]
+#[allow(clippy::inline_always, reason = "it does nothing outside tests")]
 pub fn add(count: usize) {
     #[cfg(test)]
     tests::TAKEN.with(|taken| taken.set(taken.get() + count));
@@ -21,14 +21,15 @@ pub mod tests {
         pub static TAKEN: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// The steps that something takes.
+    /// Returns the number of steps that `work` takes.
     pub fn taken(work: impl FnOnce()) -> usize {
         TAKEN.set(0);
         work();
         TAKEN.get()
     }
 
-    /// Twice the input takes twice the steps at most, and for each unit of it no more than `each`.
+    /// Checks that twice the input takes at most twice the steps, with 10 % to spare, and at most `each` steps for each
+    /// unit of input.
     pub fn are_in_proportion(what: &str, size: usize, each: usize, mut work: impl FnMut(usize)) {
         let (once, twice) = (taken(|| work(size)), taken(|| work(2 * size)));
         assert!(once > 0, "{what}: no step is counted");

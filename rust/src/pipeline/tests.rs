@@ -1,4 +1,5 @@
-//! Whole captures through all stages. Most tests need no known answer: a capture and its disguise must count the same.
+//! Whole captures go through all stages. Most tests need no known result: a capture and a disturbed form of it must
+//! count the same.
 
 mod blind;
 mod copies;
@@ -24,7 +25,7 @@ fn count(frames: &[Frame]) -> Snapshot {
     count_with(frames, Settings::default())
 }
 
-/// The same whether or not connections are looked up ahead.
+/// Everything counted in `frames`. Checks that looking connections up ahead changes nothing.
 fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
     let (mut ahead, mut pipeline) = (Pipeline::new(settings.share(1)), Driver::new(settings));
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
@@ -45,7 +46,7 @@ fn count_with(frames: &[Frame], settings: Settings) -> Snapshot {
     told
 }
 
-/// What was said over HTTP, without when and over what.
+/// The HTTP counts of a snapshot as text, without times and interfaces.
 fn http(snapshot: &Snapshot) -> String {
     let hosts: Vec<String> = snapshot
         .hosts
@@ -98,7 +99,7 @@ fn a_connection_is_counted_by_host_section_method_and_status() {
 }
 
 #[test]
-fn an_interface_that_is_called_something_else_counts_anew_and_keeps_its_connections() {
+fn a_renamed_interface_counts_anew_and_keeps_its_connections() {
     let frames = Forge::connection(Wire::default(), &TURNS);
     let mut pipeline = Driver::new(Settings::default());
     for (at, frame) in frames.iter().enumerate() {
@@ -116,7 +117,7 @@ fn an_interface_that_is_called_something_else_counts_anew_and_keeps_its_connecti
 }
 
 #[test]
-fn a_host_has_the_openings_of_its_connections_and_all_that_follows_its_first_request() {
+fn a_host_counts_the_openings_of_its_connections_and_what_follows_its_first_request() {
     let mut frames = Forge::connection(Wire::default(), &TURNS);
     frames.insert(2, Frame { ts: frames[1].ts + 500_000, ..frames[0].clone() });
     let snapshot = count(&frames);
@@ -150,7 +151,7 @@ fn an_opening_counts_for_its_host_when_the_host_is_known() {
 }
 
 #[test]
-fn a_request_on_the_syn_has_its_opening_once() {
+fn a_request_on_the_syn_counts_its_opening_once() {
     let mut frames = Forge::connection(Wire::default(), &TURNS[..2]);
     let mut forge = Forge::new(Wire::default());
     forge.request_on_the_syn(TURNS[0].as_bytes());
@@ -189,8 +190,8 @@ fn wires() -> impl Strategy<Value = Wire> {
     )
 }
 
-/// Moves frames about, none further than `window` places, and duplicates some; the handshake stays in front, since a
-/// capture that begins with data began midway. Frames of one side overtake only frames of the same side.
+/// Moves frames about, none further than `window` places, and duplicates some. The handshake stays in front, since a
+/// capture that begins with data was begun midway. Frames of one side overtake only frames of the same side.
 fn disturb(frames: &[Frame], window: usize, seed: u64) -> Vec<Frame> {
     let mut random = seed | 1;
     let mut next = move || {
@@ -223,7 +224,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn any_cut_any_wire_any_order_any_duplication_counts_the_same(wire in wires(), window in 1usize..6, seed in any::<u64>()) {
+    fn segmentation_order_and_duplicates_change_no_count(wire in wires(), window in 1usize..6, seed in any::<u64>()) {
         let frames = disturb(&Forge::connection(wire, &TURNS), window, seed);
         prop_assert_eq!(http(&count(&frames)), WANT);
     }
@@ -270,7 +271,7 @@ proptest! {
         prop_assert_eq!(&sum, &snapshot.counts);
         prop_assert!(snapshot.hosts.len() <= max_hosts + 1);
         prop_assert_eq!(snapshot.capture.exchanges_dropped, hosts.len() as u64 - 1);
-        // Nobody who is seen may be too low by more than is said.
+        // No listed host may be too low by more than `hits_error` says.
         for host in snapshot.hosts.iter().filter(|host| &*host.name != snapshot::OTHER) {
             let truth = 2 * hosts.iter().filter(|(number, _)| format!("h{number}") == *host.name).count() as u64;
             prop_assert!(host.counts.hits() <= truth && truth <= host.counts.hits() + snapshot.capture.hits_error);
@@ -295,7 +296,7 @@ fn a_busy_host_survives_a_flood_of_invented_names() {
     assert!(snapshot.capture.hosts_folded > 300);
 }
 
-/// An interval of so many sections, each with a few answers that took between a microsecond and hours.
+/// An interval of 20 sections, each with 20 responses that took between a microsecond and minutes.
 fn slow_and_fast(limits: aggregate::Limits) -> snapshot::Snapshot {
     let mut forge = Forge::new(Wire::default());
     forge.handshake();
@@ -418,7 +419,7 @@ fn a_reused_port_is_another_connection() {
     assert_eq!((snapshot.counts.requests, snapshot.counts.responses, snapshot.tcp.opened), (6, 8, 2));
 }
 
-/// As fragments do that another worker puts together.
+/// Fragments that another worker puts together come that late.
 #[test]
 fn data_may_come_before_the_syn_of_its_connection() {
     let frames = Forge::connection(Wire::default(), &TURNS);
@@ -448,7 +449,7 @@ fn a_port_reused_behind_a_download_joined_midway_is_one_connection_more() {
 
 #[test]
 fn idle_connections_are_forgotten_in_packet_time() {
-    // Silence in seconds after a request alone, and after its response.
+    // The seconds of silence are counted after a request alone, and after its response.
     for (turns, packets, kept, forgotten, unanswered) in [(1, 5, 3599, 3601, 1), (2, 7, 299, 301, 0)] {
         let frames = Forge::connection(Wire::default(), &TURNS[..turns]);
         let mut pipeline = Driver::new(Settings::default());

@@ -1,7 +1,7 @@
 //! The bytes of a file, block after block.
 //!
-//! A pipe has a thread that reads it, so that nobody waits for its writer. Its blocks are filled like those of a
-//! file, whatever a read gives; only one that is asked for early is shorter.
+//! A pipe is read by a thread of its own, so that no worker waits for the pipe's writer. Its blocks are as full as
+//! those of a file, however little a read gives. Only a block that is asked for early is shorter.
 
 pub mod pool;
 
@@ -17,34 +17,36 @@ use crate::capture::wait::{Bell, Woken, wait_for};
 pub use pool::{Block, HEADROOM, Lease, Stock};
 use pool::{BlockPool, Outcome};
 
-/// Blocks that go round among several workers, who are done with one at different times. One thread that reads for itself
-/// makes no more than one.
+/// Maximum number of blocks that several workers share, who are done with one at different times. A thread that reads
+/// for itself needs few of them.
 pub const BLOCKS: usize = 16;
 
-/// Blocks that go round between the thread that reads ahead and one that works: few, so that they stay in a cache.
+/// Maximum number of blocks that go round between the thread that reads ahead and the one that works: few, so that they
+/// stay in a cache.
 const FEW_BLOCKS: usize = 6;
 
-/// Blocks of a file that is read together with others: one at hand, one behind it, and one for each while they change.
+/// Maximum number of blocks of a file that is read together with others: the current one, the one behind it, and one
+/// more for each while they are exchanged.
 const LEAST_BLOCKS: usize = 4;
 
-/// Bytes of a pipe that are read at once: as many as Linux keeps in one.
+/// Bytes of a pipe that are read at once: as many as a pipe of Linux holds.
 const PIPE_SIZE: usize = 1 << 16;
 
 /// How a source is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// All of it is there, and another thread reads it ahead.
+    /// The whole source is there, and another thread reads it ahead.
     Ahead,
-    /// All of it is there, and its blocks are filled when they are asked for.
+    /// The whole source is there, and a block is filled when it is asked for.
     Eager,
     /// The same, with few blocks since other files are open as well.
     Sparing,
-    /// Whatever one read gives is a block.
+    /// Each read gives a block, however short.
     AsItComes,
 }
 
 impl Pace {
-    /// Blocks that there may be.
+    /// Maximum number of blocks.
     fn blocks(self) -> usize {
         match self {
             Self::Ahead => FEW_BLOCKS,
@@ -58,9 +60,9 @@ impl Pace {
 pub enum NextBlock {
     /// Bytes.
     Block(Block),
-    /// Nothing yet: the pipe says nothing, or so little that more of it is waited for.
+    /// Nothing yet: a pipe has brought nothing, or too little, or the thread that reads ahead is not there yet.
     Pending,
-    /// No more.
+    /// The end of the file.
     End,
 }
 
@@ -69,13 +71,13 @@ pub struct Reader {
     source: Box<dyn Read + Send>,
     pace: Pace,
     pool: Arc<BlockPool>,
-    /// Told once the bytes before it have been.
+    /// An error that is returned after the bytes before it.
     failed: Option<io::Error>,
     is_over: bool,
 }
 
 impl Reader {
-    /// The next block; `None` at the end.
+    /// Reads the next block; `None` at the end.
     pub fn next(&mut self) -> Outcome {
         if let Some(error) = self.failed.take() {
             self.is_over = true;
@@ -113,7 +115,7 @@ impl Reader {
 struct Follower {
     pool: Arc<BlockPool>,
     thread: Option<JoinHandle<()>>,
-    /// Ends its wait for the pipe.
+    /// Rung to end its wait for the pipe.
     stop: Bell,
 }
 
@@ -138,13 +140,13 @@ impl Follower {
         Ok(Self { pool, thread: Some(thread), stop })
     }
 
-    /// What there is; who is in a hurry has also what is less than a block.
+    /// Takes what was read. With `hurry`, that may be less than a block.
     fn next(&mut self, hurry: bool) -> io::Result<NextBlock> {
         match self.pool.take(hurry) {
             Stock::Full(outcome) => Ok(outcome?.map_or(NextBlock::End, NextBlock::Block)),
             Stock::Pending => Ok(NextBlock::Pending),
             Stock::Over => match self.thread.take().map(JoinHandle::join) {
-                // No end of the file.
+                // A panic of the thread is not the end of the file.
                 Some(Err(panic)) => resume_unwind(panic),
                 _ => Ok(NextBlock::End),
             },
@@ -157,7 +159,7 @@ impl Drop for Follower {
         self.pool.abandon();
         self.stop.ring();
         if let Some(thread) = self.thread.take() {
-            // Nobody is left to whom a panic would matter.
+            // A panic of the thread matters to nobody any more.
             let _ = thread.join();
         }
     }
@@ -178,9 +180,9 @@ impl Drop for ExitGuard {
 
 /// Where blocks come from.
 enum BlockSource {
-    /// Read when they are asked for.
+    /// This thread reads them when they are asked for.
     Here(Reader),
-    /// Read when the pipe has some.
+    /// A thread of the pipe reads them as they come.
     Piped(Follower),
     /// Read by somebody else, who puts them in the pool.
     Pool,
@@ -190,9 +192,9 @@ enum BlockSource {
 pub struct Blocks {
     from: BlockSource,
     pool: Arc<BlockPool>,
-    /// The newest was full, so there may be many.
+    /// True if the newest block was full, so that many more may follow.
     is_long: bool,
-    /// A thread is worth it when there are many.
+    /// True if a thread should read ahead when there are many blocks.
     is_all_there: bool,
 }
 
@@ -211,7 +213,8 @@ impl Blocks {
         Ok(Self { from, pool, is_long: false, is_all_there: false })
     }
 
-    /// The next block. One that somebody else reads may be pending; who is in a hurry takes what there is of a pipe's.
+    /// Returns the next block. One that another thread reads may be pending. With `hurry`, a pipe gives what it has,
+    /// even less than a block.
     pub fn next(&mut self, hurry: bool) -> io::Result<NextBlock> {
         let block = match &mut self.from {
             BlockSource::Here(reader) => reader.next()?,
@@ -245,7 +248,8 @@ impl Blocks {
         self.pool.clone()
     }
 
-    /// The next block comes without waiting: it was read before, or is all there and has a place.
+    /// True if the next block comes without waiting: it was read before, or it is in a file and there is a buffer for
+    /// it.
     pub fn is_ready(&self) -> bool {
         match &self.from {
             BlockSource::Here(reader) => reader.pace != Pace::AsItComes && self.pool.has_empty(),
@@ -253,12 +257,12 @@ impl Blocks {
         }
     }
 
-    /// Since when a part of a block waits to be completed by a pipe.
+    /// When the first byte came of a block that a pipe has not filled yet.
     pub fn part_since(&self) -> Option<Instant> {
         self.pool.part_since()
     }
 
-    /// Lends out what a block was read into, until nobody uses it any more.
+    /// Lends out the buffer of a block, until nobody uses it any more.
     pub fn lend(&self, bytes: Vec<u8>) -> Lease {
         self.pool.lend(bytes)
     }
@@ -270,14 +274,14 @@ pub struct PipeSource {
     pub stop: Bell,
 }
 
-/// A pipe; a wait for its next bytes ends, as at its end, when the bell rings.
+/// A pipe. When the bell rings, a wait for its next bytes ends as at the end of the pipe.
 pub struct Patient {
     pub file: File,
     pub bell: Bell,
 }
 
 impl Read for Patient {
-    /// What is there, at least one byte.
+    /// Waits for at least one byte, and reads what is there.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         const LONG: Duration = Duration::from_secs(3600);
         loop {

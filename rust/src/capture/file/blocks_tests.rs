@@ -38,7 +38,7 @@ fn pcap() -> Vec<u8> {
     out
 }
 
-/// The same, each packet in a block of its own, behind a section header and an interface.
+/// The same packets as pcapng, each in a block of its own, behind a section header and an interface.
 fn pcapng() -> Vec<u8> {
     let mut out = Vec::new();
     let mut block = |kind: u32, body: &[u8]| {
@@ -60,7 +60,7 @@ fn pcapng() -> Vec<u8> {
     out
 }
 
-/// In a gzip file that is hardly compressed, so it is about as long.
+/// The bytes as a gzip file that is hardly compressed, so it is about as long.
 fn packed(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
     gzip.write_all(bytes).unwrap();
@@ -89,7 +89,7 @@ fn check(file: CaptureFile) -> (usize, Option<String>) {
     }
 }
 
-/// Gives at most so many bytes at a time, counts them, and at its end does what it is told.
+/// A source that gives at most `size` bytes at a time, counts them, and calls `end` at its end.
 struct Source {
     bytes: io::Cursor<Vec<u8>>,
     size: usize,
@@ -126,7 +126,7 @@ fn records_cut_by_blocks_are_whole_whatever_a_read_gives() {
     }
 }
 
-/// What other threads do: they hold on to blocks, and look at the packets later.
+/// Holds on to blocks and looks at their packets later, as other threads do.
 #[test]
 fn blocks_that_are_given_away_keep_their_packets() {
     let (source, _) = Source::new(pcap(), usize::MAX, || Ok(0));
@@ -141,7 +141,7 @@ fn blocks_that_are_given_away_keep_their_packets() {
             blocks.last_mut().unwrap().1.push((given.at, given.data.len(), packets));
             packets += 1;
         });
-        // A record without a block of its own is waited for.
+        // Nothing is read while a record larger than a block is held, so all blocks are given back for one.
         let is_large = blocks.iter().any(|(block, _)| block.is_large());
         held.extend(blocks);
         while held.len() > 8 || is_large && !held.is_empty() {
@@ -155,7 +155,7 @@ fn blocks_that_are_given_away_keep_their_packets() {
 }
 
 #[test]
-fn large_compressed_files_are_read_as_they_are() {
+fn large_compressed_files_give_the_same_packets() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&pcap()).unwrap();
     let zstd = ruzstd::encoding::compress_to_vec(&pcapng()[..], ruzstd::encoding::CompressionLevel::Fastest);
@@ -210,7 +210,7 @@ fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
     }
 }
 
-/// A pipe, its writing end, and what it rings.
+/// The packets of a pipe, its writing end, and the bell that is rung for what it brings.
 fn pipe() -> (InOrder, io::PipeWriter, Bell) {
     let (end, writer) = io::pipe().unwrap();
     let (stop, news) = (Bell::new().unwrap(), Bell::new().unwrap());
@@ -219,7 +219,7 @@ fn pipe() -> (InOrder, io::PipeWriter, Bell) {
     (InOrder::new(CaptureFile::of(blocks.unwrap(), Arc::default())), writer, news)
 }
 
-/// Waits until the pipe has said something.
+/// Waits until the pipe has brought something.
 fn listen(news: &Bell) {
     assert!(crate::capture::wait::wait(&[], news, Duration::from_secs(60)).unwrap());
     news.hush();
@@ -232,9 +232,9 @@ fn take(file: &mut InOrder) -> Vec<usize> {
 }
 
 #[test]
-fn who_is_in_no_hurry_waits_for_a_whole_block_of_a_pipe_and_others_take_what_there_is() {
+fn a_pipe_gives_whole_blocks_or_in_a_hurry_what_it_has() {
     let (mut file, mut writer, news) = pipe();
-    // The first bytes, which tell of packing, are passed on by themselves.
+    // The first bytes, which tell whether the source is packed, are passed on by themselves.
     for part in [0..4, 4..24 + 16 + 60 + 16] {
         writer.write_all(&pcap()[part]).unwrap();
         listen(&news);
@@ -269,7 +269,7 @@ fn a_pipe_has_the_blocks_of_the_file_whatever_a_write_brings() {
 }
 
 #[test]
-fn who_gives_a_silent_pipe_up_does_not_wait_for_it() {
+fn dropping_a_silent_pipe_does_not_wait_for_it() {
     let (file, writer, _) = pipe();
     let began = Instant::now();
     drop(file);

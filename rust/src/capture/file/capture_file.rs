@@ -21,7 +21,7 @@ use super::{pcap, pcapng};
 use crate::capture::Error;
 use crate::capture::wait::Bell;
 
-/// Bytes that tell the format.
+/// Number of bytes that tell the format.
 const MAGIC: usize = 4;
 
 enum Format {
@@ -36,15 +36,15 @@ pub struct CaptureFile {
     input: Input,
     format: Format,
     pub(super) told: Told,
-    /// Bytes it takes to go on, at the end of a block; `None` while there may be packets in it.
+    /// Bytes that are needed to go on, once the current block is used up; `None` while it may have more packets.
     needs: Option<usize>,
     is_pipe: bool,
     is_packed: Arc<AtomicBool>,
 }
 
 impl CaptureFile {
-    /// Opens a file; `-` is standard input. What is no file with an end is read by a thread of its own, which rings `news`
-    /// when there is some: see [`CaptureFile::begin`].
+    /// Opens a file; `-` is standard input. A pipe, or any other source that is no regular file, is read by a thread of
+    /// its own, which rings `news` when it has read something. It still has to be begun, see [`CaptureFile::begin`].
     pub fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: name_of(path), reason };
         let file = open(path).map_err(|error| failed(words(&error)))?;
@@ -54,7 +54,7 @@ impl CaptureFile {
         }
         if metadata.is_file() {
             let mut start = [0; unpack::MAGIC];
-            // Unpacking is worth a thread, but not one for each of many files.
+            // Decompression is worth a thread, but not one for each of many files.
             let is_packed = pace != Pace::Sparing && file.read_at(&mut start, 0).is_ok() && unpack::is_packed(&start);
             let mut file = Self::new(Box::new(file), if is_packed { Pace::Ahead } else { pace });
             file.begin(false).map_err(|problem| failed(problem.to_string()))?;
@@ -85,7 +85,7 @@ impl CaptureFile {
         Self { input, format: Format::Unknown, told: Told::default(), needs: None, is_pipe: false, is_packed }
     }
 
-    /// Reads up to the first interface, so that a link type nobody can decode is known at once.
+    /// Reads up to the first interface, so that a link type that cannot be decoded is known at once.
     pub fn begin(&mut self, hurry: bool) -> Result<Reach, Problem> {
         while self.told.interfaces.is_empty() {
             if let Step::Needs(count) = self.step()? {
@@ -99,17 +99,17 @@ impl CaptureFile {
         Ok(Reach::Here)
     }
 
-    /// The interfaces the file told of so far. More may come while reading.
+    /// The interfaces that the file has described so far. More may come while it is read.
     pub fn interfaces(&self) -> &[FileInterface] {
         &self.told.interfaces
     }
 
-    /// Takes what is missing as far as the file told since the last call.
+    /// Takes what is missing since the last call.
     pub(super) fn take_missing(&mut self) -> Missing {
         std::mem::take(&mut self.told.missing)
     }
 
-    /// Who reads it, for another thread to do, if there is much more of it.
+    /// Takes the reader, so that another thread can read ahead; `None` if there may not be much more of the file.
     pub(super) fn take_reader(&mut self) -> Option<Reader> {
         self.input.take_reader()
     }
@@ -119,13 +119,13 @@ impl CaptureFile {
         self.input.pool()
     }
 
-    /// It can be read once only, and may say nothing for long.
+    /// True for a pipe, which can be read only once and may be silent for long.
     pub fn is_pipe(&self) -> bool {
         self.is_pipe
     }
 
-    /// What stopped it, for a packed file: what was packed was whole, so that something of it is missing is no habit of
-    /// those who write captures.
+    /// The problem to report. The capture in a compressed file was whole when it was compressed. So if something of it
+    /// is missing, the compressed file is at fault, not a writer that was stopped.
     pub(super) fn judge(&self, problem: Problem) -> Problem {
         match problem {
             Problem::Truncated | Problem::Malformed(_) if self.is_packed.load(Ordering::Relaxed) => {
@@ -135,7 +135,7 @@ impl CaptureFile {
         }
     }
 
-    /// The next packet, in the order of the file; `None` at the end.
+    /// Returns the next packet, in the order of the file; `None` at the end.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, Problem> {
         loop {
             match self.step()? {
@@ -146,7 +146,7 @@ impl CaptureFile {
         }
     }
 
-    /// Tells of the place of each packet of the block at hand, as far as they are whole.
+    /// Calls `take` with the location of each packet in the current block that is whole.
     #[inline]
     pub(super) fn look_through(&mut self, take: impl FnMut(Location)) -> Result<(), Problem> {
         let Self { input, format, told, needs, .. } = self;
@@ -167,12 +167,13 @@ impl CaptureFile {
         Ok(())
     }
 
-    /// Gives the block at hand to those who still look at its packets. What is cut at its end is kept.
+    /// Lends out the current block to those who still look at its packets. A record that is cut by its end is kept.
     pub(super) fn release(&mut self) -> Lease {
         self.input.release()
     }
 
-    /// Goes to the next block, waiting for it if that is a file's. The first one may be there already.
+    /// Goes to the next block once the current one is used up. Waits for a block of a file; that of a pipe or of
+    /// another thread may be pending. With `hurry`, a pipe also gives less than a block.
     pub(super) fn next_block(&mut self, hurry: bool) -> Result<Reach, Problem> {
         let Some(count) = self.needs else { return Ok(Reach::Here) };
         let is_first = matches!(self.format, Format::Unknown) && count == MAGIC;
@@ -187,12 +188,12 @@ impl CaptureFile {
         Ok(reach)
     }
 
-    /// The next block comes without waiting, for the file or for those who look at blocks before.
+    /// True if the next block comes without waiting, neither for the file nor for users of earlier blocks.
     pub fn is_ready(&self) -> bool {
         self.needs.is_none() || self.input.is_ready()
     }
 
-    /// Since when a part of the next block is there, while more of it is waited for.
+    /// When the first byte of the next block came, if a pipe has not filled that block yet.
     pub fn part_since(&self) -> Option<Instant> {
         self.input.part_since()
     }
@@ -220,7 +221,7 @@ impl CaptureFile {
     }
 }
 
-/// Takes all packets until more bytes are needed. Returns how many.
+/// Calls `take` with all packets until more bytes are needed. Returns how many bytes are needed.
 #[inline]
 fn each(
     input: &mut Input,
@@ -237,7 +238,7 @@ fn each(
 }
 
 impl Format {
-    /// The format of a file that begins so, or how many bytes it takes to tell.
+    /// Tells the format by the first bytes of a file. If there are too few, the inner error says how many are needed.
     fn tell(input: &mut Input, told: &mut Told) -> Result<Result<Self, usize>, Problem> {
         let bytes = input.bytes();
         let Some(&magic) = bytes.first_chunk::<MAGIC>() else { return Ok(Err(MAGIC)) };
@@ -264,7 +265,7 @@ pub fn name_of(path: &Path) -> String {
     name
 }
 
-/// Opens a path for reading. A named pipe is not waited for until somebody writes to it.
+/// Opens a path for reading. A named pipe is opened without waiting for its writer.
 fn open(path: &Path) -> io::Result<File> {
     if path == Path::new("-") {
         return io::stdin().as_fd().try_clone_to_owned().map(File::from);
@@ -274,7 +275,7 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// The system's words without its number.
+/// The message of a system error, without its number for the usual ones.
 fn words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".into(),

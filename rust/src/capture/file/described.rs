@@ -1,7 +1,9 @@
-//! The interfaces of a pcapng file, section by section: each gets a number within the file, and numbers are few.
+//! The interfaces of a pcapng file. Each section describes its interfaces, and each interface gets one of few numbers
+//! within the file.
 //!
-//! An interface of a later section is one of an earlier section when name and link type are the same. Of interfaces that are
-//! too many, those of one link type have a number in common. So what is kept does not grow with the number of sections.
+//! An interface of a later section is the same as one of an earlier section if name and link type are the same. If
+//! there are too many interfaces, further ones of a link type share a number. So what is kept does not grow with the
+//! number of sections.
 
 use std::collections::HashMap;
 
@@ -9,13 +11,13 @@ use super::record::FileInterface;
 use crate::pipeline::name;
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
-/// Interfaces that a section may describe, 10 MB of them. Packets of further ones are unread.
+/// Maximum number of interfaces that a section may describe, 10 MB of them. Packets of further ones are unread.
 const MAX_DESCRIBED: usize = 1 << 18;
 
 /// The clock of an interface.
 #[derive(Clone, Copy, Debug)]
 pub struct InterfaceClock {
-    /// Units to a second.
+    /// Units per second.
     pub units: u64,
     /// Seconds to add.
     pub offset: i64,
@@ -44,36 +46,36 @@ pub struct Described {
     pub snaplen: u32,
     /// Its number within the file.
     pub number: u16,
-    /// Packets that the capturing kernel and the interface dropped, as far as was told.
+    /// Packets that the capturing kernel and the interface dropped, as far as the file has told.
     pub kernel_dropped: u64,
     pub interface_dropped: u64,
 }
 
-/// What interfaces that may be one have in common: link type, and name, or place in the section where there is no name.
+/// What makes interfaces alike: link type and name or, if there is no name, the place in the section.
 type Likeness = (u32, Option<String>, u32);
 
-/// Interfaces that are alike. Each section has them in the same order.
+/// Numbers of interfaces that are alike. Each section has them in the same order.
 #[derive(Debug, Default)]
 struct Alike {
     numbers: Vec<u16>,
-    /// How many of them were described in which section.
+    /// How many of them were described in `section`.
     described: usize,
     section: u64,
 }
 
-/// All interfaces.
+/// All interfaces of a file.
 #[derive(Debug, Default)]
 pub struct Interfaces {
     section: u64,
-    /// Of the current section, by their number in it.
+    /// Interfaces of the current section, by their number in it.
     described: Vec<Described>,
     alike: HashMap<Likeness, Alike>,
-    /// Those that stand for the rest, by link type; one for all that cannot be decoded.
+    /// Numbers that further interfaces share, by link type; one for all link types that cannot be decoded.
     rest: HashMap<Option<u32>, u16>,
 }
 
 impl Interfaces {
-    /// Interfaces are numbered anew.
+    /// Begins a section. Its interfaces are numbered anew.
     pub fn begin_section(&mut self) {
         self.section += 1;
         self.described = Vec::new();
@@ -87,7 +89,7 @@ impl Interfaces {
         self.described.get_mut(place as usize)
     }
 
-    /// The section describes its next interface. One that the file has not had yet is added to those told of.
+    /// Adds the next interface of the section. If the file has not had it yet, it is added to `told`.
     pub fn describe(
         &mut self,
         link_type: u32,
@@ -102,7 +104,7 @@ impl Interfaces {
         }
     }
 
-    /// The number of the next interface: that of one alike in an earlier section, or another.
+    /// The number of the next interface: that of one that is alike in an earlier section, or a new one.
     fn number(&mut self, link_type: u32, name: Option<&[u8]>, told: &mut Vec<FileInterface>) -> u16 {
         let is_full = told.len() >= InterfaceId::MOST;
         let name = name.map(|name| name::clean(&String::from_utf8_lossy(name), name::MAX_HOST));
@@ -134,7 +136,7 @@ impl Interfaces {
         number
     }
 
-    /// The number of what stands for further interfaces of a link type.
+    /// The number that further interfaces of a link type share.
     fn rest(&mut self, number: u32, told: &mut Vec<FileInterface>) -> u16 {
         let link_type = LinkType::from_number(number);
         *self.rest.entry(link_type.map(|_| number)).or_insert_with(|| {

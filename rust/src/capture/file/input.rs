@@ -1,4 +1,4 @@
-//! Bytes of the file that were not used yet, in one piece.
+//! The bytes of the file that have not been used yet, in one piece.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,14 +7,14 @@ use super::blocks::pool::BlockPool;
 use super::blocks::{Block, Blocks, HEADROOM, Lease, NextBlock, Reader};
 use super::record::{MAX_RECORD, Problem, Reach};
 
-/// The block being read. When the record at its end is cut, the next block is completed by what there is of it, copied
-/// to just before the block's own bytes; all others are used where they were read.
+/// The block being read. If the end of the block cuts a record, its first part is copied to just before the bytes of
+/// the next block. All other records are used where they were read.
 pub struct Input {
     blocks: Blocks,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
-    /// The beginning of a record, while the rest of it is waited for.
+    /// The first part of a record, while the rest of it is waited for.
     cut: Vec<u8>,
 }
 
@@ -23,7 +23,7 @@ impl Input {
         Self { blocks, buffer: Vec::new(), start: 0, end: 0, cut: Vec::new() }
     }
 
-    /// More comes without waiting.
+    /// True if more bytes come without waiting.
     pub fn is_ready(&self) -> bool {
         self.blocks.is_ready()
     }
@@ -43,31 +43,31 @@ impl Input {
         self.blocks.part_since()
     }
 
-    /// What there is without waiting.
+    /// The bytes that are there without waiting.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
-    /// Where in [`Input::buffer`] the bytes begin.
+    /// Where in [`Input::buffer`] these bytes begin.
     #[inline]
     pub fn at(&self) -> usize {
         self.start
     }
 
-    /// What the bytes lie in.
+    /// The buffer in which these bytes lie.
     #[inline]
     pub fn buffer(&self) -> &[u8] {
         &self.buffer
     }
 
-    /// The first `count` of the bytes were used.
+    /// Uses up the first `count` bytes.
     #[inline]
     pub fn skip(&mut self, count: usize) {
         self.start += count;
     }
 
-    /// Reads on until there are `count` bytes, for a record that takes as many.
+    /// Reads on until there are `count` bytes, which the next record needs.
     pub fn want(&mut self, count: usize, hurry: bool) -> Result<Reach, Problem> {
         if count > MAX_RECORD {
             return Err(Problem::Malformed(format!("has a record of {count} bytes: it is damaged from there on")));
@@ -90,14 +90,14 @@ impl Input {
         }
     }
 
-    /// Adds a block to what there is. True if `count` bytes are there now.
+    /// Adds a block to the bytes. Returns true once there are `count` of them.
     fn add(&mut self, block: Block, count: usize) -> bool {
         let is_enough = self.cut.len() + block.data().len() >= count;
         if is_enough && self.cut.len() <= HEADROOM {
             self.complete(block);
             return true;
         }
-        // A record larger than any frame, or a pipe that gives it in crumbs.
+        // The record is larger than any frame, or a pipe brings it in small pieces.
         self.cut.extend_from_slice(block.data());
         drop(self.blocks.lend(block.bytes));
         if is_enough {
@@ -107,14 +107,14 @@ impl Input {
         is_enough
     }
 
-    /// Keeps the bytes, and lends out what they lie in.
+    /// Keeps the unused bytes, and lends out the buffer in which they lie.
     pub fn release(&mut self) -> Lease {
         self.cut.extend_from_slice(&self.buffer[self.start..self.end]);
         (self.start, self.end) = (0, 0);
         self.blocks.lend(std::mem::take(&mut self.buffer))
     }
 
-    /// Puts what was cut before the block that has the rest.
+    /// Puts the first part of a record before the block that has the rest of it.
     fn complete(&mut self, Block { mut bytes, end }: Block) {
         self.start = HEADROOM - self.cut.len();
         bytes[self.start..HEADROOM].copy_from_slice(&self.cut);

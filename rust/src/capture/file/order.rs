@@ -1,10 +1,10 @@
 //! The packets of a file in order of time.
 //!
-//! Each block is looked through before the one ahead of it is given, so packets that were written later than captured, by up
-//! to a block, get to their place. A file that is in order has nothing sorted.
+//! Before the packets of a block are given, the block behind it is looked through. So a packet that was written late,
+//! by up to a block, still gets to its place. Nothing is sorted in a file that is in order.
 //!
-//! Not everything that goes back in time is late. Where the clock was set back, or a packet has a broken time, the order of
-//! the file says more than the times: there a new run begins, and packets never pass from one run to another.
+//! A packet that goes back in time is not always late. Where the clock was set back, or a packet has a broken time, the
+//! order of the file tells more than the times. There a new run begins, and no packet passes from one run to another.
 
 use std::mem::swap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::pages::{IndexEntry, Pages};
 use super::record::{FileInterface, Missing, Problem, Reach};
 use crate::pipeline::packet::Timestamp;
 
-/// A packet, and the block in which it begins `at` there.
+/// A packet, and the block in which its data lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
     /// When it was captured.
@@ -25,9 +25,9 @@ pub struct Given<'a> {
     pub wire_len: u32,
     /// Which of [`InOrder::interfaces`] it came from.
     pub interface: u16,
-    /// What was captured of it.
+    /// Captured bytes.
     pub data: &'a [u8],
-    /// The block.
+    /// The block in which the data lies.
     pub block: &'a Arc<Lease>,
     /// Where in the block the data begins.
     pub at: usize,
@@ -37,9 +37,9 @@ pub struct Given<'a> {
 pub struct InOrder {
     pages: Pages,
     interfaces: Vec<FileInterface>,
-    /// Not taken yet.
+    /// What is missing, until it is taken.
     missing: Missing,
-    /// The two newest blocks. Those of packets waiting are among them.
+    /// The two newest blocks. All packets in `waiting` lie in them.
     blocks: [Option<Arc<Lease>>; 2],
     /// Which of the blocks is the newest.
     newest: bool,
@@ -51,16 +51,16 @@ pub struct InOrder {
     coming: Vec<IndexEntry>,
     /// The latest time of the newest run.
     front: Timestamp,
-    /// Packets looked at in all.
+    /// Number of packets looked at so far.
     count: u64,
-    /// Nothing more is read.
+    /// True if nothing more is read.
     is_over: bool,
-    /// Why, when that is not the end of the file. Told after the packets before it.
+    /// The reason, if it is not the end of the file. It is reported after the packets before it.
     problem: Option<Problem>,
 }
 
 impl InOrder {
-    /// The packets of a file of which none was read.
+    /// The packets of a file from which none was read yet.
     pub fn new(file: CaptureFile) -> Self {
         Self {
             pages: Pages::new(file),
@@ -84,17 +84,17 @@ impl InOrder {
         &self.interfaces
     }
 
-    /// Takes what is missing as far as the file told since the last call.
+    /// Takes what is missing since the last call.
     pub fn take_missing(&mut self) -> Missing {
         std::mem::take(&mut self.missing)
     }
 
-    /// Packets looked at, and not given yet.
+    /// Number of packets that were looked at and not given yet.
     pub fn left(&self) -> usize {
         self.waiting.len() + self.coming.len() - self.next
     }
 
-    /// Packets looked at so far.
+    /// Number of packets looked at so far.
     pub fn seen(&self) -> u64 {
         self.count
     }
@@ -104,22 +104,22 @@ impl InOrder {
         (self.count > 0).then_some(self.front)
     }
 
-    /// All packets were looked at, and hardly any of them is left to be given.
+    /// True if all packets were looked at, and hardly any is left to be given.
     pub fn is_ending(&self) -> bool {
         self.is_over && self.left() as u64 * 8 < self.count
     }
 
-    /// There are packets to give.
+    /// True if there are packets to give.
     pub fn has_some(&self) -> bool {
         self.next < self.until
     }
 
-    /// Packets wait for what the next block has.
+    /// True if packets wait until the next block was looked through.
     pub fn holds_back(&self) -> bool {
         self.until < self.waiting.len()
     }
 
-    /// The next block can be looked at without waiting.
+    /// True if the next block can be looked through without waiting.
     pub fn is_ready(&self) -> bool {
         self.is_over || self.pages.is_ready()
     }
@@ -129,8 +129,8 @@ impl InOrder {
         self.pages.part_since()
     }
 
-    /// When the next packet was captured, for comparing with other files. A single packet whose clock was far ahead holds
-    /// those behind it up no longer than they ask for.
+    /// Time of the next packet, for comparing with other files. If the packet behind it begins another run at an
+    /// earlier time, it is that time. So one packet whose clock was far ahead does not hold up those behind it.
     pub fn head(&self) -> Option<Timestamp> {
         let entry = self.waiting[..self.until].get(self.next)?;
         Some(self.after(self.next).map_or(entry.ts, |next| entry.ts.min(next.ts)))
@@ -141,13 +141,13 @@ impl InOrder {
         self.waiting.get(at + 1).or_else(|| self.coming.first()).filter(|entry| entry.begins)
     }
 
-    /// Gives the packets that come before `limit`, and those of that very instant if it `includes` them, at most so many.
+    /// Gives at most `most` packets: those before `limit` and, if `includes` is set, those of that very instant.
     pub fn give(&mut self, limit: Timestamp, includes: bool, most: usize, mut take: impl FnMut(Given<'_>)) {
         let end = self.end_before(limit, includes, self.until.min(self.next.saturating_add(most)));
         let Self { waiting, blocks, next, .. } = self;
         let first = *next;
         for entry in &waiting[first..end] {
-            // Who takes it may panic, and is not given it again.
+            // If `take` panics, the packet is not given again.
             *next += 1;
             let &IndexEntry { ts, at, len, wire_len, interface, block, .. } = entry;
             if let Some(block) = &blocks[usize::from(block)]
@@ -168,9 +168,9 @@ impl InOrder {
         (self.next..most).find(is_late).unwrap_or(most)
     }
 
-    /// Looks at more of the file when nothing is left to give: until there is something, or the file is over. Of a pipe it
-    /// takes what is there; who is in a hurry has also what is less than a block. Pending is also what somebody has to wait
-    /// for who may not.
+    /// Looks through more of the file while there is nothing to give, until there is something or the file is over.
+    /// With `hurry`, a pipe also gives less than a block. Returns `Pending` if nothing has come yet, or if it would
+    /// have to wait and `may_wait` is not set.
     pub fn refill(&mut self, hurry: bool, may_wait: bool) -> Result<Reach, Problem> {
         while !self.has_some() {
             self.forget_given();
@@ -187,13 +187,13 @@ impl InOrder {
         Ok(Reach::Here)
     }
 
-    /// Packets that were held back may be given now. True if there are any.
+    /// Lets packets be given that were held back. Returns true if there are any.
     pub fn release(&mut self) -> bool {
         self.until = self.waiting.len();
         self.has_some()
     }
 
-    /// Looks for the first packet. Nothing may have been given.
+    /// Looks for the first packet. No packet may have been given before.
     pub fn begin(&mut self, hurry: bool) -> Reach {
         while self.waiting.is_empty() && !self.is_over {
             if self.look_through(hurry) == Reach::Pending {
@@ -203,17 +203,17 @@ impl InOrder {
         if self.waiting.is_empty() { Reach::End } else { Reach::Here }
     }
 
-    /// Why there is no packet and no interface either.
+    /// Takes the problem of a file in which not even an interface was found.
     pub fn failed_to_begin(&mut self) -> Option<Problem> {
         self.problem.take_if(|_| self.interfaces.is_empty())
     }
 
-    /// When the first packet was captured, once [`InOrder::begin`] has found it.
+    /// Time of the first packet, once [`InOrder::begin`] has found it.
     pub fn first(&self) -> Option<Timestamp> {
         self.waiting.first().map(|entry| entry.ts)
     }
 
-    /// Drops packets that were given, and the older block.
+    /// Drops the packets that were given, and the older block.
     fn forget_given(&mut self) {
         if self.next < self.waiting.len() {
             self.waiting.drain(..self.next);
@@ -228,7 +228,7 @@ impl InOrder {
         }
     }
 
-    /// The newest block is a record larger than a block: nothing is read until it is given back.
+    /// True if the newest block is a record larger than a block: nothing is read until it is given back.
     fn lies_alone(&self) -> bool {
         self.blocks[usize::from(self.newest)].as_ref().is_some_and(|block| block.is_large())
     }
@@ -251,8 +251,8 @@ impl InOrder {
         page.reach
     }
 
-    /// Packets of the newest block go where their times belong. What is waiting may be given up to the last packet of the
-    /// block before.
+    /// Puts the packets of the newest block where their times belong. What is waiting may be given up to the last
+    /// packet of the block before.
     fn settle(&mut self, is_in_order: bool) {
         if !is_in_order {
             sort(&mut self.coming);
@@ -269,7 +269,7 @@ impl InOrder {
     }
 }
 
-/// Sorts each run by time; packets of one instant stay as they are.
+/// Sorts each run by time. Packets of one instant keep their order.
 fn sort(entries: &mut [IndexEntry]) {
     for run in entries.chunk_by_mut(|_, next| !next.begins) {
         let begins = run[0].begins;

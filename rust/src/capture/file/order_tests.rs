@@ -1,4 +1,4 @@
-//! Packets written late come in order of time; where the clock says something else than the file, the file is believed.
+//! Packets that were written late are given in order of time. Where the clock changed, the order of the file is kept.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::pipeline::packet::{SECOND, Timestamp};
 use proptest::prelude::*;
 
-/// A capture of packets of so many bytes each, captured at these milliseconds; the data tells the place in the file.
+/// A capture of packets of `length` bytes each, captured at these milliseconds. The data tells the place in the file.
 fn pcap(times: &[u64], length: usize) -> Vec<u8> {
     let mut out: Vec<u8> =
         [0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, 1].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
@@ -27,7 +27,7 @@ fn open(bytes: Vec<u8>) -> InOrder {
     InOrder::new(file)
 }
 
-/// The places in the file of all packets, as they are given.
+/// Places in the file of all packets, in the order in which they are given.
 fn places(bytes: Vec<u8>) -> Vec<u32> {
     let mut file = open(bytes);
     let mut found = Vec::new();
@@ -40,14 +40,14 @@ fn places(bytes: Vec<u8>) -> Vec<u32> {
 }
 
 #[test]
-fn what_is_late_comes_in_its_place_and_what_has_another_clock_where_it_lies() {
+fn late_packets_move_to_their_place_and_packets_of_another_clock_stay() {
     const HOUR: u64 = 3_600_000;
     // (times, places as they are given)
     let cases: &[(&[u64], &[u32])] = &[
         (&[1, 2, 3], &[0, 1, 2]),
         (&[1, 3, 2, 2], &[0, 2, 3, 1]),
         (&[3000, 1, 2, 4000], &[1, 2, 0, 3]),
-        // Back by more than is ever late: a clock that was set back, a broken one, one of 1970.
+        // These go back by more than any packet is late: a clock that was set back, a broken one, one of 1970.
         (&[5000, 1500, 1600, 5600], &[0, 1, 2, 3]),
         (&[HOUR, HOUR + 2, HOUR + 1, 5, 7, 6, 8], &[0, 2, 1, 3, 5, 4, 6]),
         (&[HOUR + 1, 0, HOUR + 3, HOUR + 2], &[0, 1, 3, 2]),
@@ -59,14 +59,14 @@ fn what_is_late_comes_in_its_place_and_what_has_another_clock_where_it_lies() {
 }
 
 #[test]
-fn packets_of_one_instant_stay_as_they_are() {
+fn packets_of_one_instant_keep_their_order() {
     let times = [vec![7; 50], vec![6; 50]].concat();
     let want: Vec<u32> = (50..100).chain(0..50).collect();
     assert_eq!(places(pcap(&times, 1000)), want);
 }
 
 #[test]
-fn a_packet_is_given_in_order_though_a_block_lies_between() {
+fn a_packet_that_is_late_by_a_block_is_given_in_order() {
     let length = 1000;
     let count = 4 * BLOCK_SIZE / length;
     let late = BLOCK_SIZE / (length + 16) - 1;
@@ -82,7 +82,7 @@ fn a_packet_is_given_in_order_though_a_block_lies_between() {
 }
 
 #[test]
-fn a_file_gives_no_packet_of_another_ones_turn() {
+fn a_file_gives_no_packet_beyond_the_limit() {
     let mut file = open(pcap(&[10, 20, 20, 30], 60));
     assert_eq!(file.refill(false, true).unwrap(), Reach::Here);
     let mut give = |limit: i64, includes, most| {
@@ -115,7 +115,7 @@ fn interface(out: &mut Vec<u8>) {
     block(out, false, 1, &[1, 0, 0, 0, 0, 0, 0, 0]);
 }
 
-/// An enhanced packet of four bytes, said to be so many, and its options.
+/// An enhanced packet block with four bytes of data, said to be `length`, and options.
 fn packet(out: &mut Vec<u8>, interface: u32, seconds: u64, length: u32, options: &[u8]) {
     let micros = seconds * 1_000_000;
     let words = [interface, (micros >> 32) as u32, micros as u32, length, length].map(u32::to_le_bytes);
@@ -126,7 +126,7 @@ fn option(code: u16, value: u64) -> Vec<u8> {
     [&code.to_le_bytes()[..], &8_u16.to_le_bytes(), &value.to_le_bytes()].concat()
 }
 
-/// Times of the packets in seconds, what is missing, and what is wrong.
+/// Times of the packets in seconds, what is missing, and the problem.
 fn read(bytes: Vec<u8>) -> (Vec<i64>, Missing, Option<String>) {
     let mut file = open(bytes);
     let (mut times, mut missing) = (Vec::new(), Missing::default());
@@ -164,7 +164,7 @@ fn packets_that_cannot_be_read_are_counted_and_those_behind_them_read() {
 }
 
 #[test]
-fn drops_are_told_once_whether_by_packets_or_by_statistics() {
+fn drops_are_counted_once_whether_packets_or_statistics_report_them() {
     let mut out = Vec::new();
     section(&mut out);
     interface(&mut out);
@@ -185,7 +185,7 @@ fn drops_are_told_once_whether_by_packets_or_by_statistics() {
 }
 
 #[test]
-fn what_is_damaged_from_somewhere_on_counts_as_a_packet_and_is_told() {
+fn damage_to_the_rest_of_a_file_counts_as_one_packet_and_is_reported() {
     let whole = pcap(&[1000, 2000, 3000], 60);
     let damage = |at: usize, with: &[u8]| {
         let mut bytes = whole.clone();
@@ -231,7 +231,7 @@ fn packets_of_more_interfaces_than_are_told_apart_are_read() {
 }
 
 proptest! {
-    /// Whatever the sizes and delays, within a block and the time a packet may be late.
+    /// Sizes and delays are any, within a block and the time by which a packet may be late.
     #[test]
     fn any_packets_late_by_less_than_a_block_are_given_in_order(
         delays in prop::collection::vec(0usize..40, 1..2000),

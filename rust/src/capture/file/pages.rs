@@ -1,5 +1,5 @@
-//! Blocks that were looked through: where their packets are. A large file is read ahead by a thread of its own; whoever has
-//! time looks through it, that thread or the one that works on the packets.
+//! Pages: blocks that were looked through, with the places of their packets. A large file is read ahead by a thread of
+//! its own. Either that thread looks through a block or the one that works on the packets, whichever has time.
 
 mod ahead;
 mod scanner;
@@ -39,7 +39,7 @@ impl Pages {
         self.ahead.as_mut().map_or_else(|| Page::ended(None), |ahead| ahead.next(entries))
     }
 
-    /// The next page comes without waiting, for the file or for those who look at blocks before.
+    /// True if the next page comes without waiting, neither for the file nor for users of earlier blocks.
     pub fn is_ready(&self) -> bool {
         self.ahead.as_ref().map_or_else(|| self.shared.scanner().file.is_ready(), ReadAhead::is_ready)
     }

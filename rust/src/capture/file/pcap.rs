@@ -1,11 +1,11 @@
-//! The classic format: a header of 24 bytes, then records of 16 and the packet.
+//! The classic format, pcap: a file header of 24 bytes, then records with a header of 16 bytes and the packet.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-05.html>
 
 use super::input::Input;
 use super::record::{FileInterface, Location, Order, Problem, Step, Told};
 use crate::pipeline::packet::{LinkType, Timestamp};
 
-/// Bytes of the file's header.
+/// Length of the file header.
 pub const HEADER: usize = 24;
 
 const MICROSECONDS: u32 = 0xa1b2_c3d4;
@@ -13,19 +13,20 @@ const NANOSECONDS: u32 = 0xa1b2_3c4d;
 const PATCHED: u32 = 0xa1b2_cd34;
 const MAGICS: [u32; 3] = [MICROSECONDS, NANOSECONDS, PATCHED];
 
-/// Captured bytes of one packet: beyond libpcap's largest snapshot length a record header is not one.
+/// Maximum captured bytes of one packet. With more, far beyond libpcap's largest snapshot length, it is no record
+/// header.
 const MAX_CAPTURED: u32 = 262_144 * 4;
 
-/// Bytes of one packet on the wire: far above what any interface sends at once.
+/// Maximum length of one packet on the wire, far above what any interface sends at once.
 const MAX_ON_WIRE: u32 = 1 << 24;
 
 pub struct Pcap {
     order: Order,
-    /// Nanoseconds to the unit of the fraction.
+    /// Nanoseconds per unit of the fraction.
     unit: i64,
-    /// Units to a second.
+    /// Units per second.
     units: u32,
-    /// Bytes of a record's header: 16, or 24 in a variant that old Linux distributions wrote.
+    /// Length of a record header: 16, or 24 in a variant that old Linux distributions wrote.
     header: usize,
 }
 
@@ -40,7 +41,7 @@ impl Pcap {
             PATCHED => (1000, 1_000_000, 24),
             _ => (1000, 1_000_000, 16),
         };
-        // The upper bits tell of a frame check sequence.
+        // The upper bits describe a frame check sequence.
         let number = order.u32(header, 20) & 0x03ff_ffff;
         let link_type = LinkType::from_number(number);
         told.interfaces.push(FileInterface { name: None, link_type, number, place: 0, is_rest: false });
@@ -60,7 +61,7 @@ impl Pcap {
         let fraction = order.u32(header, 4);
         let ts = Timestamp::new(i64::from(order.u32(header, 0)), i64::from(fraction) * self.unit);
         let (captured, wire_len) = (order.u32(header, 8), order.u32(header, 12));
-        // Each of these is written by somebody; two at once are no record's.
+        // Some programs write one of these oddities. With two of them it is no record header.
         let oddities =
             u8::from(fraction >= self.units) + u8::from(captured > wire_len) + u8::from(wire_len > MAX_ON_WIRE);
         if captured > MAX_CAPTURED || oddities > 1 {

@@ -1,14 +1,15 @@
-//! The newer format: blocks of a type and a length; interfaces, each with its link type and clock, come before their packets.
+//! The newer format, pcapng: blocks of a type and a length. Interfaces, each with its link type and clock, are
+//! described before their packets.
 //! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html>
 //!
-//! A packet that cannot be read is counted, and the block behind it is read.
+//! A packet that cannot be read is counted, and reading goes on with the next block.
 
 use super::described::{Described, InterfaceClock, Interfaces};
 use super::input::Input;
 use super::record::{Location, Order, Problem, Step, Told};
 use crate::pipeline::packet::Timestamp;
 
-/// Reads the same in both byte orders.
+/// Type of a section header block, the same in both byte orders.
 pub const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
 const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 
@@ -21,16 +22,16 @@ const ENHANCED_PACKET: u32 = 6;
 const OPTION_NAME: u16 = 2;
 const OPTION_RESOLUTION: u16 = 9;
 const OPTION_OFFSET: u16 = 14;
-/// Of an enhanced packet: packets lost since the one before.
+/// In an enhanced packet block: packets lost since the packet before.
 const OPTION_DROPPED: u16 = 4;
-/// Of statistics: packets dropped since the start by the interface, and by the operating system.
+/// In interface statistics: packets dropped since the start, by the interface and by the operating system.
 const OPTION_INTERFACE_DROPPED: u16 = 5;
 const OPTION_KERNEL_DROPPED: u16 = 7;
 
-/// Drops of an obsolete packet that nobody counted.
+/// Number of drops in an obsolete packet block whose writer did not count them.
 const UNKNOWN_DROPS: u16 = 0xffff;
 
-/// A file of this format.
+/// What has to be known of a file of this format to read on.
 #[derive(Default)]
 pub struct Pcapng {
     order: Order,
@@ -39,7 +40,7 @@ pub struct Pcapng {
 }
 
 impl Pcapng {
-    /// Reads one block, if it is there.
+    /// Reads one block, if all of it is there.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a step that is returned through memory costs as much as making it")]
     pub fn step(&mut self, input: &mut Input, told: &mut Told) -> Result<Step, Problem> {
@@ -100,7 +101,8 @@ impl Pcapng {
         self.interfaces.describe(number, name, clock, order.u32(body, 4), &mut told.interfaces);
     }
 
-    /// An enhanced packet, or its older form: interface, time, captured length, length, data. Its place is that in `body`.
+    /// Reads an enhanced packet block, or its older form: interface, time, captured length, length, data. The location
+    /// returned is relative to `body`.
     #[inline]
     fn packet(&mut self, body: &[u8], interface: u32, told: &mut Told) -> Option<Location> {
         const DATA: usize = 20;
@@ -130,7 +132,7 @@ impl Pcapng {
         Some(found)
     }
 
-    /// A simple packet has no time of its own: the one before it gives it.
+    /// Reads a simple packet block. It has no time, so it gets that of the packet before it.
     fn simple(&self, body: &[u8], told: &mut Told) -> Option<Location> {
         let Some(&Described { snaplen, number, .. }) = self.interfaces.get(0) else {
             told.lose(self.latest);
@@ -153,7 +155,7 @@ impl Pcapng {
         self.add_drops(interface, drops, told);
     }
 
-    /// Packets were lost since the one before.
+    /// Adds packets that were lost since the packet before.
     fn add_drops(&mut self, interface: u32, drops: u64, told: &mut Told) {
         if let Some(described) = self.interfaces.get_mut(interface).filter(|_| drops != u64::MAX) {
             described.kernel_dropped = described.kernel_dropped.saturating_add(drops);
@@ -161,7 +163,8 @@ impl Pcapng {
         }
     }
 
-    /// Statistics count since the start, and may count again what packets told of.
+    /// Adds the drops of a statistics block. They count since the start, so what packets have reported already is not
+    /// added again.
     fn statistics(&mut self, body: &[u8], told: &mut Told) {
         let order = self.order;
         let Some(described) = self.interfaces.get_mut(order.u32(body, 0)) else { return };
@@ -184,7 +187,7 @@ impl Pcapng {
     }
 }
 
-/// The byte order of the section that this begins.
+/// The byte order of the section that begins with this header.
 fn byte_order(head: &[u8]) -> Result<Order, Problem> {
     match Order::default().u32(head, 8) {
         BYTE_ORDER_MAGIC => Ok(Order { is_swapped: false }),
@@ -193,7 +196,7 @@ fn byte_order(head: &[u8]) -> Result<Order, Problem> {
     }
 }
 
-/// The options of a block from there on.
+/// Calls `take` with each option of a block, from `at` on.
 fn options<'a>(order: Order, body: &'a [u8], at: usize, mut take: impl FnMut(u16, &'a [u8])) {
     let mut options = body.get(at..).unwrap_or_default();
     while options.len() >= 4 {
@@ -206,7 +209,8 @@ fn options<'a>(order: Order, body: &'a [u8], at: usize, mut take: impl FnMut(u16
     }
 }
 
-/// Units to a second: a power of ten, or of two when the highest bit is set. Absurd ones count as the finest that fits.
+/// Units per second: a power of ten, or of two if the highest bit is set. An absurd resolution counts as the finest
+/// that fits.
 fn units(resolution: u8) -> u64 {
     let power = u32::from(resolution & 0x7f);
     if resolution & 0x80 == 0 { 10u64.saturating_pow(power) } else { 1u64.checked_shl(power).unwrap_or(u64::MAX) }

@@ -5,10 +5,10 @@ use std::io;
 use super::unpack::Fault;
 use crate::pipeline::packet::{LinkType, Timestamp};
 
-/// No record is larger: libpcap's largest snapshot length for any link, with room for options.
+/// Maximum length of a record: libpcap's largest snapshot length for any link, with room for options.
 pub const MAX_RECORD: usize = 16 << 20;
 
-/// A packet as the file has it.
+/// A packet as it is in the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Record<'a> {
     /// When it was captured.
@@ -17,22 +17,22 @@ pub struct Record<'a> {
     pub wire_len: u32,
     /// Which of [`CaptureFile::interfaces`] it came from.
     pub interface: u16,
-    /// What was captured of it.
+    /// Captured bytes.
     pub data: &'a [u8],
 }
 
-/// An interface that the file tells of.
+/// An interface that the file describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileInterface {
     /// Its name, if the file knows it.
     pub name: Option<String>,
-    /// `None` when its frames cannot be decoded.
+    /// `None` if its frames cannot be decoded.
     pub link_type: Option<LinkType>,
     /// `LINKTYPE_` number.
     pub number: u32,
     /// Its number in its section.
     pub place: u32,
-    /// It stands for interfaces that are too many to be told apart.
+    /// True if it stands for interfaces that are too many to be told apart.
     pub is_rest: bool,
 }
 
@@ -45,17 +45,17 @@ pub struct Missing {
     pub kernel_dropped: u64,
     /// Packets that an interface dropped then.
     pub interface_dropped: u64,
-    /// The time of one that cannot be read.
+    /// Time of the last packet that could not be read.
     pub at: Timestamp,
 }
 
 impl Missing {
-    /// Something is.
+    /// True if anything is missing.
     pub fn is_any(&self) -> bool {
         self.unread > 0 || self.kernel_dropped > 0 || self.interface_dropped > 0
     }
 
-    /// Adds what else is.
+    /// Adds what else is missing.
     pub fn add(&mut self, other: Self) {
         self.unread = self.unread.saturating_add(other.unread);
         self.kernel_dropped = self.kernel_dropped.saturating_add(other.kernel_dropped);
@@ -64,18 +64,18 @@ impl Missing {
     }
 }
 
-/// What the file told so far, beside packets.
+/// What was read from the file so far, beside packets.
 #[derive(Debug, Default)]
 pub struct Told {
     pub interfaces: Vec<FileInterface>,
-    /// Not taken yet.
+    /// What is missing, until it is taken.
     pub missing: Missing,
-    /// The time of a packet that is not all there yet.
+    /// Time of a packet of which only the beginning was read.
     pub cut: Timestamp,
 }
 
 impl Told {
-    /// A packet of that time cannot be read.
+    /// Counts a packet with this time that cannot be read.
     #[cold]
     pub fn lose(&mut self, ts: Timestamp) {
         self.missing.unread += 1;
@@ -83,14 +83,14 @@ impl Told {
     }
 }
 
-/// What reading came to.
+/// Why reading stopped.
 #[derive(Debug)]
 pub enum Problem {
     /// The file ends in the middle of a record.
     Truncated,
-    /// It is no capture, or not any more.
+    /// The file is no capture, or is damaged from some point on.
     Malformed(String),
-    /// It is compressed and was not read to its end, or is other than what was compressed.
+    /// The file is compressed, and was not read to its end or is not what was compressed.
     Packed(String),
     /// The system failed to read.
     Io(io::Error),
@@ -115,29 +115,29 @@ impl From<io::Error> for Problem {
     }
 }
 
-/// How far one step through the file got.
+/// Result of one step through the file.
 #[derive(Clone, Copy)]
 pub enum Step {
-    /// To a packet, here.
+    /// The step came to a packet.
     Packet(Location),
-    /// Past something else.
+    /// The step passed something else.
     Passed,
-    /// Nowhere: it takes so many bytes from where the input is now.
+    /// The step needs this many bytes, from the current position of the input on.
     Needs(usize),
 }
 
-/// Whether what was wanted is there.
+/// Whether what was asked for is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// It is.
+    /// It is there.
     Here,
-    /// Not yet: a pipe has to bring it.
+    /// It is not there yet: a pipe or another thread has to bring it.
     Pending,
     /// The file is over.
     End,
 }
 
-/// A packet in the input's buffer.
+/// Where a packet lies in the input's buffer.
 #[derive(Clone, Copy)]
 pub struct Location {
     pub interface: u16,

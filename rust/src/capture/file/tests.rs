@@ -1,4 +1,4 @@
-//! The same packets in every format give the same records; what is damaged is told, and nothing is made up.
+//! The same packets give the same records in every format. Damage is reported, and nothing is invented.
 
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -75,7 +75,7 @@ fn pcapng(swapped: bool, resolution: u8) -> Vec<u8> {
     out
 }
 
-/// Gives at most `size` bytes at a time.
+/// A source that gives at most `size` bytes at a time.
 struct Slow(io::Cursor<Vec<u8>>, usize);
 
 impl Read for Slow {
@@ -124,7 +124,7 @@ fn every_format_and_byte_order_gives_the_same_packets() {
 }
 
 #[test]
-fn compressed_files_are_read_as_they_are() {
+fn compressed_files_give_the_same_packets() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     io::Write::write_all(&mut gzip, &pcap(false, false)).unwrap();
     assert_eq!(read(gzip.finish().unwrap(), usize::MAX), (want(), None));
@@ -164,7 +164,7 @@ fn an_interface_described_again_by_the_next_section_is_the_same_with_another_clo
 }
 
 #[test]
-fn what_is_no_capture_says_so() {
+fn a_file_that_is_no_capture_is_refused() {
     for bytes in [
         &b""[..],
         b"x",
@@ -178,7 +178,7 @@ fn what_is_no_capture_says_so() {
 }
 
 #[test]
-fn a_name_that_is_no_text_is_told_byte_by_byte() {
+fn bytes_of_a_file_name_that_are_no_text_are_escaped() {
     use std::ffi::OsStr;
     for (path, name) in
         [(&b"caf\xc3\xa9.pcap"[..], "caf\u{e9}.pcap"), (b"caf\xe9.pcap", "caf\\xe9.pcap"), (b"\xff\xc3", "\\xff\\xc3")]

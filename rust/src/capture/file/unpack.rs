@@ -1,9 +1,10 @@
-//! Reads through gzip and zstd, when a source starts like one of them.
+//! Decompresses a source that starts like gzip or zstd. Any other source is passed on as it is.
 //!
 //! A packed source is a sequence of parts: members of gzip (RFC 1952), frames of zstd (RFC 8878), skippable frames and
-//! padding of zeros, in any order. Every part that can be read is read, and its checksum and length are verified. A part
-//! whose checksum is wrong is handed over all the same; the [`Fault`] is told at the end of the source. A part that is cut
-//! or damaged is handed over up to there, and is the last one, since what follows it cannot be lined up with the capture.
+//! padding of zeros, in any order. Every part that can be read is read, and its checksum and length are verified. A
+//! part with a wrong checksum is passed on all the same, and the [`Fault`] is reported at the end of the source. A part
+//! that is cut or damaged is passed on up to that point. It is the last one, since what follows cannot be joined to
+//! what came before.
 
 mod fault;
 mod gzip;
@@ -24,10 +25,10 @@ use zstd::Zstd;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// RFC 8878, section 3.1.1.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// RFC 8878, section 3.1.2: sixteen numbers begin a frame that is to be skipped. pzstd begins a file with one.
+/// RFC 8878, section 3.1.2: the lowest of sixteen numbers that begin a skippable frame. pzstd begins a file with one.
 const SKIPPABLE: u32 = 0x184d_2a50;
 
-/// Bytes that tell how a source is packed.
+/// Number of bytes that tell how a source is packed.
 pub const MAGIC: usize = 4;
 
 /// How a part begins.
@@ -58,11 +59,11 @@ pub fn is_packed(start: &[u8]) -> bool {
 enum UnpackState {
     /// Nothing was read yet.
     Unread,
-    /// Not packed.
+    /// The source is not packed.
     Plain,
-    /// Before a part, or the end.
+    /// Before a part, or before the end.
     Between,
-    /// In a part that began when so many bytes were unpacked.
+    /// In a part that began when this many bytes had been unpacked.
     Within(Packing, u64),
     Over,
 }
@@ -74,15 +75,15 @@ pub struct Unpacked {
     /// Decoders are kept from part to part.
     gzip: Option<Gzip>,
     zstd: Option<Zstd>,
-    /// Bytes that were handed over.
+    /// Number of bytes that were passed on.
     count: u64,
-    /// The newest part whose checksum is wrong, told at the end.
+    /// The fault of the newest part with a wrong checksum, reported at the end.
     fault: Option<Fault>,
     is_packed: Arc<AtomicBool>,
 }
 
 impl Unpacked {
-    /// Looks at the source when it is first read.
+    /// Wraps a source, which is looked at when it is first read.
     pub fn new(source: Box<dyn Read + Send>) -> Self {
         Self {
             packed: Packed::new(source),
@@ -111,7 +112,7 @@ impl Unpacked {
                 Some(Packing::Gzip) => self.gzip.get_or_insert_default().begin(&mut self.packed)?,
                 Some(Packing::Zstd) => self.zstd.get_or_insert_default().begin(&mut self.packed)?,
                 Some(Packing::Skippable) => zstd::skip(&mut self.packed)?,
-                // Tapes and disks are written in blocks, and gzip passes over what fills the last one.
+                // Tapes and disks are written in whole blocks, and gzip skips the zeros that fill the last one.
                 None if first == 0 => self.packed.skip_zeros()?,
                 None => return Err(Stop::Wrong(if is_cut { Wrong::Cut } else { Wrong::Foreign })),
             }
@@ -129,7 +130,7 @@ impl Unpacked {
         }
     }
 
-    /// Makes one step. `None` while there may be more without bytes to show for it.
+    /// Makes one step. Returns `None` if it gave no bytes, though more may follow.
     fn step(&mut self, into: &mut [u8]) -> Result<Option<usize>, Stop> {
         match self.state {
             UnpackState::Unread => {
@@ -160,7 +161,7 @@ impl Unpacked {
         Ok(None)
     }
 
-    /// Keeps what is wrong until the bytes before it were handed over.
+    /// Keeps a fault until the bytes before it were passed on.
     fn note(&mut self, wrong: Wrong) {
         let more = self.fault.take().map_or(0, |before| before.more + 1);
         self.fault = Some(Fault { wrong, at: self.packed.passed(), unpacked: self.count, more });

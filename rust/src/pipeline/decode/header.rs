@@ -2,7 +2,7 @@
 
 use super::undecoded::Undecoded;
 
-/// Why a frame holds no TCP for us. `Foreign` is ordinary (ARP, UDP ...), the others mean that TCP may have been lost.
+/// Why a frame yields no TCP segment. `Foreign` is ordinary (ARP, UDP ...); with the others TCP may have been lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTcp {
     /// Well-formed, but another protocol.
@@ -11,7 +11,7 @@ pub enum NotTcp {
     Short,
     /// A header contradicts itself.
     Malformed,
-    /// Of a kind that is not decoded.
+    /// The frame or packet is of a kind that is not decoded.
     Undecoded(Undecoded),
 }
 

@@ -8,42 +8,42 @@ use crate::pipeline::steps;
 
 /// Protocol number of TCP.
 pub const TCP: u8 = 6;
-/// Protocol number of the authentication header of `IPsec` (RFC 4302), behind which the packet goes on in clear text.
+/// Protocol number of the authentication header of `IPsec` (RFC 4302). The rest of the packet follows it in clear text.
 pub const AUTHENTICATION: u8 = 51;
 
-/// IPv6 extension headers in a row; real traffic has one or two, evasion tools a thousand.
+/// Maximum number of IPv6 extension headers. Real traffic has one or two, evasion tools use a thousand.
 const MAX_EXTENSIONS: usize = 8;
 
-/// The longest packet without a length in its header. Linux hands over up to 512 KiB (BIG TCP: eight times 65,535 bytes);
-/// a record that claims more contradicts its packet.
+/// Maximum length of a packet whose IP header has no length. Linux passes on up to 512 KiB (BIG TCP: eight times 65,535
+/// bytes). A record that claims a longer packet is malformed.
 pub const MAX_OFFLOADED: usize = 1 << 20;
 
 /// The payload of one IP packet, or of one fragment.
 #[derive(Clone, Copy, Debug)]
 pub struct Datagram<'a> {
-    /// See [`Frame::tag`].
+    /// Which network the packet was on, see [`Frame::tag`].
     pub tag: u32,
     /// Sender; IPv4 addresses are mapped into IPv6 (`::ffff:a.b.c.d`).
     pub source: Ipv6Addr,
     /// Receiver.
     pub destination: Ipv6Addr,
-    /// Of the payload: 6 is TCP.
+    /// IP protocol of the payload: 6 is TCP.
     pub protocol: u8,
-    /// Identification of an IPv4 packet, 0 for IPv6: equal on copies of one packet, new on a retransmission.
+    /// IPv4 identification, 0 for IPv6. Copies of a packet have the same one, a retransmission has a new one.
     pub id: u16,
-    /// Set when this is a part of a larger datagram.
+    /// Position in a larger datagram, if this is a fragment.
     pub fragment: Option<FragmentPart>,
-    /// As captured.
+    /// Captured bytes of the payload.
     pub payload: &'a [u8],
-    /// Length of the payload by the IP header; at most [`MAX_OFFLOADED`].
+    /// Length of the payload according to the IP header; at most [`MAX_OFFLOADED`].
     pub wire_len: usize,
-    /// Its end is the end of an Ethernet frame of the least size, see [`fills_frame`].
+    /// True if the packet ends where an Ethernet frame of minimum size ends, see [`fills_frame`].
     pub fills_frame: bool,
 }
 
 impl Datagram<'_> {
-    /// This fragment may be one of a TCP segment: by its protocol, which in IPv4 all fragments carry, in IPv6 only the
-    /// first has to.
+    /// True if this fragment may be part of a TCP segment. Every IPv4 fragment names the protocol; in IPv6 only the
+    /// first fragment has to, so any later one may be.
     pub fn may_hold_tcp(&self, part: FragmentPart) -> bool {
         let is_extension = matches!(self.protocol, 0 | 43 | 51 | 60);
         let may_say_anything = part.offset != 0 && self.source.to_ipv4_mapped().is_none();
@@ -51,20 +51,20 @@ impl Datagram<'_> {
     }
 }
 
-/// Which part of a datagram a fragment is.
+/// Position of a fragment in its datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FragmentPart {
-    /// Shared by all fragments of a datagram.
+    /// Identification, shared by all fragments of a datagram.
     pub id: u32,
-    /// Of this part's first byte.
+    /// Offset of the fragment's first byte in the payload of the datagram.
     pub offset: u32,
-    /// More parts follow.
+    /// True if more fragments follow.
     pub more: bool,
 }
 
 /// Reads the IP header of a frame.
 #[inline(always)]
-#[allow(clippy::inline_always, reason = "a datagram that is returned through memory costs as much as reading it")]
+#[allow(clippy::inline_always, reason = "returning a datagram through memory costs as much as reading it")]
 pub fn parse<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     match u8_at(frame.ip, 0)? >> 4 {
         4 => v4(frame),
@@ -80,7 +80,7 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     let header: &[u8; 20] = ip.first_chunk().ok_or(NotTcp::Short)?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
     let total = match u16::from_be_bytes([header[2], header[3]]) {
-        // Segmentation offload hands over packets longer than the field can say, with 0 in it.
+        // Segmentation offload passes on packets longer than the field can express, with 0 in it.
         0 => offloaded(frame)?,
         total => usize::from(total),
     };
@@ -103,28 +103,28 @@ fn v4<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
     })
 }
 
-/// The length of a packet whose header has none: that of its frame.
+/// Length of a packet whose header has none: the rest of its frame. An error above [`MAX_OFFLOADED`].
 #[cold]
 fn offloaded(frame: &Frame<'_>) -> Result<usize, NotTcp> {
     if frame.wire_len <= MAX_OFFLOADED { Ok(frame.wire_len) } else { Err(NotTcp::Malformed) }
 }
 
-/// Least payload of an Ethernet frame; one of less is padded with zeros (IEEE 802.3 §3.2.8).
+/// Minimum payload of an Ethernet frame; a shorter one is padded with zeros (IEEE 802.3 §3.2.8).
 const MIN_FRAME: usize = 46;
-/// The same below a VLAN tag, where the tag counts as a part of it.
+/// The same behind a VLAN tag, where the tag counts as part of the payload.
 const MIN_TAGGED_FRAME: usize = 42;
-/// Checksum of a frame, where it was captured.
+/// Length of the frame check sequence, if it was captured.
 const FCS: usize = 4;
 
-/// A packet that ends where a frame of the least size ends is either just that long, or whoever padded the frame counted
-/// the padding into the length of the packet.
+/// True if the packet ends exactly where an Ethernet frame of minimum size ends. Either the packet has that length, or
+/// the device that padded the frame counted the padding in the length of the packet.
 #[cold]
 fn fills_frame(frame: &Frame<'_>, total: usize) -> bool {
     let is_least = total == MIN_FRAME || total == MIN_TAGGED_FRAME && frame.tag != 0;
     is_least && [0, FCS].contains(&frame.wire_len.saturating_sub(total))
 }
 
-/// An IPv4 address as IPv6 has it (RFC 4291 §2.5.5.2).
+/// An IPv4 address mapped into IPv6 (RFC 4291 §2.5.5.2).
 #[inline]
 fn mapped(address: [u8; 4]) -> Ipv6Addr {
     Ipv6Addr::from_bits(0xffff << 32 | u128::from(u32::from_be_bytes(address)))
@@ -150,27 +150,28 @@ fn v6<'a>(frame: &Frame<'a>) -> Result<Datagram<'a>, NotTcp> {
         fragment: None,
         payload: &ip[40..total.clamp(40, ip.len())],
         wire_len: total.saturating_sub(40),
-        // Without any payload it is longer than the least.
+        // Headers of IPv6 and TCP alone are longer than the minimum, so there is no padding.
         fills_frame: false,
     };
     extensions(&mut datagram)?;
     Ok(datagram)
 }
 
-/// Walks the IPv6 extension headers to the first one that is none, or to a fragment's.
+/// Steps over the IPv6 extension headers, up to the upper-layer header or into a fragment.
 pub fn extensions(datagram: &mut Datagram<'_>) -> Result<(), NotTcp> {
     for seen in 0.. {
         steps::add(1);
         let rest = datagram.payload;
         let length = match datagram.protocol {
-            // Hop-by-hop, routing, destination options, mobility, HIP, shim6: length in units of 8, the first not counted.
+            // Hop-by-hop, routing, destination options, mobility, HIP, shim6: length in units of 8 bytes, without the
+            // first.
             0 | 43 | 60 | 135 | 139 | 140 => 8 + usize::from(u8_at(rest, 1)?) * 8,
-            // RFC 4302 §2.2: authentication header, length in units of 4 minus 2.
+            // RFC 4302 §2.2: authentication header, length in units of 4 bytes, minus 2.
             AUTHENTICATION => 8 + usize::from(u8_at(rest, 1)?) * 4,
             44 => {
                 let part = u16_at(rest, 2)?;
                 let (offset, more) = (u32::from(part & 0xfff8), part & 1 != 0);
-                // RFC 6946: an atomic fragment (whole datagram in one) is no fragment.
+                // RFC 6946: an atomic fragment holds a whole datagram, so it needs no reassembly.
                 if offset != 0 || more {
                     datagram.fragment = Some(FragmentPart { id: u32_at(rest, 4)?, offset, more });
                 }
@@ -184,7 +185,7 @@ pub fn extensions(datagram: &mut Datagram<'_>) -> Result<(), NotTcp> {
         datagram.protocol = u8_at(rest, 0)?;
         datagram.payload = after(rest, length)?;
         datagram.wire_len = datagram.wire_len.saturating_sub(length);
-        // What follows belongs to the reassembled datagram; its headers are not to be read from a part.
+        // The headers behind a fragment header belong to the reassembled datagram. They are read once it is whole.
         if datagram.fragment.is_some() {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Tags, frames and tunnels by table: what they carry is found, what is not decoded has a name.
+//! Tables of tags, frames and tunnels: the decoder finds the packet that they carry, and names what it does not decode.
 
 use super::tests::{ip, packet, read};
 use super::*;
@@ -13,7 +13,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.chunks(2).map(byte).collect()
 }
 
-/// An Ethernet frame of these bytes behind the addresses, then the packet.
+/// An Ethernet frame: MAC addresses, the bytes `tags` from the Ethernet type on, then the packet.
 fn ethernet(tags: &str, packet: &[u8]) -> Vec<u8> {
     [&MAC[..], &bytes(tags), packet].concat()
 }
@@ -65,7 +65,7 @@ fn tags_before_ip_are_peeled_off_in_any_order() {
 }
 
 #[test]
-fn more_tags_than_the_bound_have_a_name() {
+fn more_tags_than_the_limit_are_named_as_such() {
     let of = |count: usize, tag: &str| ethernet(&format!("{} 0800", tag.repeat(count)), &ip(b"hello"));
     for tag in ["8100 0001", "8926 00010002"] {
         assert!(read(LinkType::Ethernet, &of(MAX_TAGS, tag)).is_ok());
@@ -86,7 +86,7 @@ fn content(frame: &[u8], link_type: LinkType, tunnels: bool) -> Result<(String, 
 }
 
 #[test]
-fn what_is_not_decoded_has_a_name_and_what_is_ordinary_has_none() {
+fn undecoded_packets_are_named_and_ordinary_ones_are_not() {
     let table: [(&str, &str, Option<Undecoded>); 19] = [
         ("ARP", "0806 0001", None),
         ("LLDP", "88cc 0207", None),
@@ -129,7 +129,7 @@ fn what_is_not_decoded_has_a_name_and_what_is_ordinary_has_none() {
 }
 
 #[test]
-fn decrypted_wireless_frames_are_read_though_they_say_otherwise() {
+fn decrypted_wireless_frames_that_are_still_marked_as_protected_are_read() {
     for between in ["", "0000000000000000"] {
         let frame = [bytes("0841"), vec![0; 22], bytes(between), bytes("aaaa03000000 0800"), ip(b"hello")].concat();
         assert_eq!(content(&frame, LinkType::Wifi, false), Ok(("hello".into(), 0)));
@@ -161,7 +161,7 @@ fn ipv6(source: &str, payload: &[u8]) -> Vec<u8> {
 const FRAME: &str = "020000000003 020000000004 0800";
 
 #[test]
-fn tunnels_are_entered_or_named() {
+fn tunnels_are_entered_if_asked_for_and_named_otherwise() {
     let inner = ip(b"hello");
     let of = |head: &str| [bytes(head), inner.clone()].concat();
     let framed = |head: &str| of(&format!("{head} {FRAME}"));
@@ -259,7 +259,7 @@ fn tunnels_are_entered_or_named() {
 }
 
 #[test]
-fn what_only_uses_the_port_of_a_tunnel_is_none() {
+fn packets_that_carry_no_other_packet_are_not_taken_for_tunnels() {
     let table = [
         ("SIP", udp(5072, 5072, b"INVITE sip:a@b SIP/2.0\r\n\r\n")),
         ("a GTP echo", udp(2152, 2152, &bytes("3201 0004 00000000 0001 0000"))),
@@ -297,7 +297,7 @@ fn an_authentication_header_of_ipv4_is_walked() {
 }
 
 #[test]
-fn labels_of_what_is_not_decoded_lead_back_to_it() {
+fn a_label_of_an_undecoded_kind_is_read_back_as_that_kind() {
     let mut kinds = vec![Undecoded::LinkType(147), Undecoded::EtherType(0x8926), Undecoded::Ppp(0xfd)];
     kinds.extend([Undecoded::IpProtocol(99), Undecoded::Tunnel(Tunnel::Vxlan), Undecoded::Other, Undecoded::Tags]);
     for kind in kinds {
@@ -307,7 +307,7 @@ fn labels_of_what_is_not_decoded_lead_back_to_it() {
     assert_eq!(Undecoded::from_label("of a later version"), Undecoded::Other);
 }
 
-/// An Ethernet frame with a segment of IPv4 that has this payload and flags, and what follows the packet.
+/// An Ethernet frame with a TCP segment over IPv4 of this payload and these flags, then the bytes `behind`.
 fn least(tags: &str, flags: u8, payload: &[u8], behind: &[u8]) -> Vec<u8> {
     let mut packet = ip(payload);
     packet[33] = flags;
@@ -315,7 +315,7 @@ fn least(tags: &str, flags: u8, payload: &[u8], behind: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn zeros_that_fill_a_frame_of_the_least_size_are_padding_and_other_bytes_are_not() {
+fn zeros_that_fill_a_frame_of_minimum_size_are_padding_and_other_bytes_are_not() {
     const ACK: u8 = 0x10;
     const PSH: u8 = 0x08;
     const FIN: u8 = 0x01;

@@ -1,4 +1,4 @@
-//! Link headers: from the start of a frame to the start of its IP header, over whatever `tags` knows in between.
+//! Link headers: finds the IP header of a frame, behind the tags and labels that `tags` knows.
 
 use super::header::{NotTcp, after, u16_at, u32_at};
 use super::tags::{self, Tagged};
@@ -7,14 +7,15 @@ use super::wifi;
 use crate::pipeline::packet::{LinkType, Packet};
 use crate::pipeline::steps;
 
-/// An IP packet with what the link told of it.
+/// An IP packet and what its link says about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
-    /// All numbers by which the link tells networks apart, see [`tags::fold`]; 0 without any.
+    /// Tells apart networks that may use the same addresses: the VLAN ids, MPLS labels and tunnel identifiers before
+    /// the packet, folded into one number by [`tags::fold`]; 0 if there are none.
     pub tag: u32,
-    /// From the IP header on, as captured.
+    /// Captured bytes from the IP header on.
     pub ip: &'a [u8],
-    /// From the IP header on, as it was on the wire (link padding included).
+    /// Length on the wire from the IP header on, link padding included.
     pub wire_len: usize,
 }
 
@@ -65,7 +66,7 @@ fn nflog(data: &[u8]) -> Result<&[u8], NotTcp> {
     Err(NotTcp::Short)
 }
 
-/// Darwin's PKTAP: header length, record type and the link type behind it, little-endian.
+/// Darwin's PKTAP header, little-endian: its length, a record type, and the link type of the frame behind it.
 fn pktap(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let header = u32_at(data, 0)?.swap_bytes() as usize;
     let inner = u32_at(data, 8)?.swap_bytes();

@@ -1,4 +1,5 @@
-//! What a sender may repeat in the headers of a packet takes work in proportion, and where there is a bound no more than that.
+//! Headers that a sender can repeat take work in proportion to their number. Where their number is limited, headers
+//! beyond the limit take no work.
 
 use super::tests::{ip, packet, read};
 use super::*;
@@ -6,7 +7,8 @@ use crate::pipeline::defragment::Limits;
 use crate::pipeline::intake::Intake;
 use crate::pipeline::steps::tests::{are_in_proportion, taken};
 
-/// What takes work, its size, and a packet of so many of it.
+/// A repeated header: its name, a count, the link type, and a function that builds a packet with a given count of it.
+/// Where there is a limit, the count is below 100 and twice the count is within the limit.
 type Kind = (&'static str, usize, LinkType, fn(usize) -> Vec<u8>);
 
 const MAC: [u8; 12] = [2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
@@ -15,7 +17,7 @@ fn ethernet(tags: &[Vec<u8>]) -> Vec<u8> {
     [&MAC[..], &tags.concat(), &ip(b"hello")].concat()
 }
 
-/// An IPv4 packet around something.
+/// An IPv4 packet with this protocol and payload.
 fn around(protocol: u8, payload: &[u8]) -> Vec<u8> {
     let total = (20 + payload.len()) as u16;
     let mut header = [0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
@@ -23,7 +25,7 @@ fn around(protocol: u8, payload: &[u8]) -> Vec<u8> {
     [&header[..], payload].concat()
 }
 
-/// The same in UDP.
+/// An IPv4 packet with a UDP datagram.
 fn udp(port: u16, payload: &[u8]) -> Vec<u8> {
     let length = (8 + payload.len()) as u16;
     around(17, &[&port.to_be_bytes()[..], &port.to_be_bytes(), &length.to_be_bytes(), &[0, 0], payload].concat())
@@ -74,9 +76,9 @@ fn take(link_type: LinkType, data: &[u8]) {
 }
 
 #[test]
-fn twice_as_many_headers_take_twice_the_work() {
+fn twice_as_many_headers_take_at_most_twice_the_work() {
     for (what, size, link_type, make) in KINDS {
-        // One look for the packet itself comes on top, which is much where there are few headers.
+        // The packet itself takes a step too, which weighs much where there are few headers.
         let [none, once, twice] = [1, size, 2 * size].map(|size| taken(|| take(link_type, &make(size))));
         assert!(once > none || size == 1, "{what}: no step is counted");
         assert!(twice - once <= (once - none) * size / (size - 1) + 2, "{what}: {none}, {once}, {twice}");
@@ -87,7 +89,7 @@ fn twice_as_many_headers_take_twice_the_work() {
 }
 
 #[test]
-fn headers_beyond_a_bound_take_no_work() {
+fn headers_beyond_a_limit_take_no_work() {
     for (what, bound, link_type, make) in KINDS.into_iter().filter(|(_, size, ..)| *size < 100) {
         let most = 2 * MAX_TAGS + 2 * bound;
         let steps = taken(|| take(link_type, &make(1000)));
@@ -96,7 +98,7 @@ fn headers_beyond_a_bound_take_no_work() {
 }
 
 #[test]
-fn the_packets_of_these_tests_are_whole() {
+fn the_packets_of_these_tests_can_be_decoded() {
     for (what, size, link_type, make) in KINDS {
         if matches!(what, "VLAN tags" | "MPLS labels" | "IPv6 extension headers" | "netfilter records") {
             let read = read(link_type, &make(2 * size)).map(|(text, _)| text);

@@ -1,12 +1,12 @@
-//! What lies between a link and IP: tags of VLANs, switches and ports, MPLS labels, PPP and LLC, in any order, and
-//! whole Ethernet frames within them.
+//! Headers between the link header and IP: tags of VLANs, switches and ports, MPLS labels, PPP and LLC, in any order,
+//! and Ethernet frames nested in them.
 
 use super::header::{NotTcp, after, u8_at, u16_at, u32_at};
 use super::undecoded::{Cipher, Undecoded, is_ordinary_ethertype, is_ordinary_ppp};
 use crate::pipeline::steps;
 
-/// Tags, labels and frames before one IP header, all taken together: 802.1ad below a port tag and a stack of MPLS labels
-/// with a frame within has a dozen; more is a loop or an attack.
+/// Maximum number of tags, labels and nested frames before one IP header. 802.1ad behind a port tag, then a stack of
+/// MPLS labels with a frame inside, makes a dozen; more is a loop or an attack.
 pub const MAX_TAGS: usize = 16;
 
 /// Ethernet types.
@@ -14,33 +14,33 @@ pub const IPV4: u16 = 0x0800;
 pub const IPV6: u16 = 0x86dd;
 pub const MPLS: u16 = 0x8847;
 pub const PPP: u16 = 0x880b;
-/// A whole frame (RFC 1701).
+/// Transparent Ethernet bridging: a whole frame follows (RFC 1701).
 pub const BRIDGED: u16 = 0x6558;
 const NSH: u16 = 0x894f;
 
-/// Below this an Ethernet type field is an 802.3 length, and an LLC header follows.
+/// Smallest Ethernet type. A smaller value in its field is an 802.3 length, and an LLC header follows.
 const MIN_ETHERTYPE: u16 = 0x0600;
 
-/// A tag (see [`super::link::Frame::tag`]) and the IP header that it was before.
+/// A tag (see [`super::link::Frame::tag`]) and the packet behind it, from its IP header on.
 pub type Tagged<'a> = (u32, &'a [u8]);
 
-/// Takes one more number into a tag: a VLAN id, an MPLS label, the key or identifier of a tunnel. 0 names no network
-/// (IEEE 802.1Q: a tag of id 0 carries a priority only), so it leaves the tag as it is.
+/// Folds one more number into a tag: a VLAN id, an MPLS label, the key or identifier of a tunnel. The number 0 leaves
+/// the tag unchanged, since it names no network (IEEE 802.1Q: a tag with id 0 only carries a priority).
 #[inline]
 pub fn fold(tag: u32, number: u32) -> u32 {
-    /// The golden ratio, odd, so that no two tags become one by the multiplication.
+    /// Derived from the golden ratio. It is odd, so the multiplication never maps two tags to the same number.
     const MIX: u32 = 0x9e37_79b1;
     if number == 0 { tag } else { tag.rotate_left(5).wrapping_mul(MIX).wrapping_add(number) }
 }
 
-/// The IP header in an Ethernet frame.
+/// Finds the IP header in an Ethernet frame.
 #[inline]
 pub fn ethernet(tag: u32, data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let kind = u16_at(data, 12)?;
     from_ethertype(tag, kind, after(data, 14)?)
 }
 
-/// The IP header in what has this Ethernet type; nearly always that of IP.
+/// Finds the IP header behind this Ethernet type, which is nearly always that of IP itself.
 #[inline]
 pub fn from_ethertype(tag: u32, kind: u16, rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     if matches!(kind, IPV4 | IPV6) { Ok((tag, rest)) } else { walk(tag, kind, rest) }
@@ -50,27 +50,27 @@ fn walk(tag: u32, kind: u16, rest: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     Walk { tag, left: MAX_TAGS }.run(Next::Type(kind, rest))
 }
 
-/// The IP header in a PPP frame.
+/// Finds the IP header in a PPP frame.
 pub fn ppp(data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     Walk { tag: 0, left: MAX_TAGS }.run(Next::Ppp(data))
 }
 
-/// Where a walk is.
+/// The header that a walk has come to, with the bytes from there on.
 enum Next<'a> {
-    /// Behind an Ethernet type.
+    /// The header that this Ethernet type announces.
     Type(u16, &'a [u8]),
-    /// At an Ethernet header.
+    /// An Ethernet header.
     Frame(&'a [u8]),
-    /// At a PPP header.
+    /// A PPP header.
     Ppp(&'a [u8]),
-    /// At an IP header.
+    /// An IP header.
     Ip(&'a [u8]),
 }
 
-/// The way from a link to IP.
+/// A walk over the headers between link and IP, which collects their tag.
 struct Walk {
     tag: u32,
-    /// Headers that may still come.
+    /// How many more headers are accepted.
     left: usize,
 }
 
@@ -87,13 +87,14 @@ impl Walk {
         }
     }
 
-    /// Past one header.
+    /// Steps over one header.
     fn step<'a>(&mut self, kind: u16, rest: &'a [u8]) -> Result<Next<'a>, NotTcp> {
         self.left = self.left.checked_sub(1).ok_or(NotTcp::Undecoded(Undecoded::Tags))?;
-        // A header of so many bytes, the last two of which are the next Ethernet type.
+        // A header of `length` bytes whose last two are the next Ethernet type.
         let typed = |length: usize| Ok(Next::Type(u16_at(rest, length - 2)?, after(rest, length)?));
         match kind {
-            // 802.1Q and 802.1ad; the others are what switches send that are older than 802.1ad, or set up so.
+            // 802.1Q and 802.1ad. The others are sent by switches that are older than 802.1ad, or are configured that
+            // way.
             0x8100 | 0x88a8 | 0x8200 | 0x9100 | 0x9200 | 0x9300 => {
                 self.tag = fold(self.tag, u32::from(u16_at(rest, 0)? & 0x0fff));
                 typed(4)
@@ -129,8 +130,9 @@ impl Walk {
         }
     }
 
-    /// RFC 3032: labels of four bytes, the last one marked. What follows is told by its first nibble: IP, or an Ethernet
-    /// pseudowire with or without control word (RFC 4448 §4.6), or the control channel of one (RFC 5586).
+    /// RFC 3032: labels of four bytes, the last of which is marked. The first nibble behind them tells IP from an
+    /// Ethernet pseudowire with or without control word (RFC 4448 §4.6), and from the control channel of a pseudowire
+    /// (RFC 5586).
     fn mpls<'a>(&mut self, mut rest: &'a [u8]) -> Result<Next<'a>, NotTcp> {
         loop {
             steps::add(1);
@@ -152,7 +154,7 @@ impl Walk {
     }
 }
 
-/// This is likely an Ethernet frame: its type is known, or it has a SNAP header.
+/// True if this is probably an Ethernet frame: its Ethernet type is known, or it has a SNAP header.
 pub fn looks_like_frame(data: &[u8]) -> bool {
     let (Ok(kind), rest) = (u16_at(data, 12), data.get(14..).unwrap_or_default()) else { return false };
     match kind {
@@ -167,7 +169,8 @@ pub fn looks_like_frame(data: &[u8]) -> bool {
 fn from_ppp(data: &[u8]) -> Result<Next<'_>, NotTcp> {
     let data = data.strip_prefix(&[0xff, 0x03]).unwrap_or(data);
     let (protocol, rest) = match *data {
-        // A protocol is odd; its first byte is even unless it is the only one.
+        // A protocol number is odd (RFC 1661 §2), and the first of two bytes is even. So an odd first byte is the whole
+        // number.
         [only, ref rest @ ..] if only & 1 == 1 => (u16::from(only), rest),
         [first, second, ref rest @ ..] => (u16::from_be_bytes([first, second]), rest),
         _ => return Err(NotTcp::Short),
@@ -180,8 +183,8 @@ fn from_ppp(data: &[u8]) -> Result<Next<'_>, NotTcp> {
     }
 }
 
-/// 802.2: SNAP with an Ethernet type (RFC 1042), also as bridges write it (802.1H), or IP without one (RFC 948). All else
-/// is control, or a network of its own.
+/// 802.2: SNAP with an Ethernet type (RFC 1042), also as bridges write it (802.1H), or IP without an Ethernet type (RFC
+/// 948). Everything else is control traffic or another network protocol.
 fn llc(rest: &[u8]) -> Result<Next<'_>, NotTcp> {
     match *rest {
         [0xaa, 0xaa, 0x03, 0, 0, 0 | 0xf8, high, low, ref rest @ ..] => {
@@ -193,7 +196,7 @@ fn llc(rest: &[u8]) -> Result<Next<'_>, NotTcp> {
     }
 }
 
-/// IEEE 802.1AE §9: what is only authenticated can be read.
+/// IEEE 802.1AE §9: a frame that is authenticated but not encrypted can be read.
 fn macsec(rest: &[u8]) -> Result<Next<'_>, NotTcp> {
     const HAS_CHANNEL: u8 = 0x20;
     const CHANGES_TEXT: u8 = 0x0c;
@@ -205,7 +208,7 @@ fn macsec(rest: &[u8]) -> Result<Next<'_>, NotTcp> {
     Ok(Next::Type(u16_at(rest, length)?, after(rest, length + 2)?))
 }
 
-/// RFC 8300 §2: a service header, its length in words in the second byte, what it carries in the fourth.
+/// RFC 8300 §2: a service header, with its length in words in the second byte and the protocol behind it in the fourth.
 fn nsh(rest: &[u8]) -> Result<Next<'_>, NotTcp> {
     let (length, next) = (usize::from(u8_at(rest, 1)? & 0x3f) * 4, u8_at(rest, 3)?);
     let kind = by_nsh_number(next).filter(|_| length >= 8).ok_or(NotTcp::Malformed)?;

@@ -1,4 +1,4 @@
-//! The TCP header (RFC 9293 §3.1), and what identifies a connection.
+//! The TCP header (RFC 9293 §3.1), and the key that identifies a connection.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -28,19 +28,19 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What a connection is known by, the same for both of its directions.
+/// Identifies a connection; the same for both of its directions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowKey {
     /// The lesser endpoint.
     pub low: Endpoint,
     /// The greater endpoint.
     pub high: Endpoint,
-    /// Tells apart connections of the same addresses and ports that are open at once; 0 for nearly all.
+    /// Tells apart connections that have the same addresses and ports at the same time; 0 for nearly all.
     pub lane: u8,
 }
 
 impl Hash for FlowKey {
-    /// In three words instead of field by field: this is done for every packet.
+    /// Writes three words instead of each field, because a key is hashed for every packet.
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(bits(self.low.address));
         state.write_u128(bits(self.high.address));
@@ -48,23 +48,24 @@ impl Hash for FlowKey {
     }
 }
 
-/// An address as a number, whichever is quickest to make.
+/// An address as a number in native byte order, which needs no conversion.
 #[inline]
 fn bits(address: Ipv6Addr) -> u128 {
     u128::from_ne_bytes(address.octets())
 }
 
-/// What both directions of a connection have in common, in two words: the exclusive or of its sides.
+/// Exclusive or of the two sides of a connection, the same for both directions. It decides which worker has the
+/// connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Folded {
-    /// Of the addresses, word by word.
+    /// Exclusive or of all 32-bit words of both addresses.
     pub addresses: u32,
-    /// Of the ports.
+    /// Exclusive or of both ports.
     pub ports: u16,
 }
 
 impl FlowKey {
-    /// Its two words.
+    /// The exclusive or of its addresses and of its ports.
     pub fn folded(&self) -> Folded {
         let bits = self.low.address.to_bits() ^ self.high.address.to_bits();
         let addresses = (bits >> 96) as u32 ^ (bits >> 64) as u32 ^ (bits >> 32) as u32 ^ bits as u32;
@@ -91,7 +92,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The other way.
+    /// The opposite direction.
     #[must_use]
     pub fn reverse(self) -> Self {
         match self {
@@ -101,7 +102,7 @@ impl Direction {
     }
 }
 
-/// A sequence number: 32 bits that wrap (RFC 9293 §3.4). Ordered only within half the space of each other.
+/// A sequence number: 32 bits that wrap (RFC 9293 §3.4). Two of them can be compared if they are less than 2^31 apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SeqNumber(pub u32);
 
@@ -112,12 +113,12 @@ impl SeqNumber {
         Self(self.0.wrapping_add(bytes))
     }
 
-    /// How far this is ahead of `other`; negative when behind.
+    /// How far this number is ahead of `other`; negative if it is behind.
     pub fn distance(self, other: Self) -> i32 {
         self.0.wrapping_sub(other.0) as i32
     }
 
-    /// Ahead of `other`.
+    /// True if this number is ahead of `other`.
     pub fn is_after(self, other: Self) -> bool {
         self.distance(other) > 0
     }
@@ -139,7 +140,7 @@ impl Flags {
     /// The acknowledgement number is valid.
     pub const ACK: Self = Self(0x10);
 
-    /// All bits of `other` are set here.
+    /// True if all bits of `other` are set.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
@@ -150,9 +151,9 @@ impl Flags {
 pub struct Segment<'a> {
     /// Connection.
     pub key: FlowKey,
-    /// All numbers by which the link tells networks apart, folded; 0 without any.
+    /// Tells apart networks that may use the same addresses, see [`Datagram::tag`].
     pub tag: u32,
-    /// Way within it.
+    /// Direction within the connection.
     pub direction: Direction,
     /// Sequence number of the first byte.
     pub seq: SeqNumber,
@@ -164,7 +165,7 @@ pub struct Segment<'a> {
     pub window: u16,
     /// Identification of the IPv4 packet that carried it, 0 for IPv6.
     pub ip_id: u16,
-    /// Payload as captured.
+    /// Captured bytes of the payload.
     pub payload: &'a [u8],
     /// Payload length on the wire; at most [`super::MAX_OFFLOADED`].
     pub payload_wire_len: u32,
@@ -174,23 +175,23 @@ pub struct Segment<'a> {
     pub interface: InterfaceId,
 }
 
-/// What a frame of the least size has room for behind the headers of IPv4 and TCP.
+/// Maximum padding behind the headers of IPv4 and TCP in an Ethernet frame of minimum size.
 const MAX_PADDING: usize = 6;
 
-/// What looks like data of a segment that fills a frame of the least size is its padding: zeros, and nobody asked to have
-/// them pushed. Some switches and cards count it into the length of the packet. Senders set PSH at the end of what an
-/// application wrote, so few bytes without it are hardly ever data.
+/// True if the apparent payload of a segment that fills an Ethernet frame of minimum size is padding: a few zeros
+/// without PSH. Some switches and cards count the padding in the length of the packet. Senders set PSH at the end of
+/// what an application wrote, so a few bytes without PSH are hardly ever data.
 #[cold]
 fn is_padding(payload: &[u8], wire_len: usize, flags: Flags) -> bool {
     wire_len <= MAX_PADDING && !flags.has(Flags::PSH) && payload.iter().all(|byte| *byte == 0)
 }
 
-/// Why a datagram of this protocol has no segment.
+/// Why a datagram of this protocol holds no TCP segment.
 #[cold]
 fn other(protocol: u8) -> NotTcp {
     const ESP: u8 = 50;
     match protocol {
-        // A fragment.
+        // A fragment of a segment.
         TCP => NotTcp::Foreign,
         ESP => NotTcp::Undecoded(Undecoded::Encrypted(Cipher::Esp)),
         _ if is_ordinary_ip_protocol(protocol) => NotTcp::Foreign,
@@ -218,7 +219,7 @@ pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceI
         (FlowKey { low: destination, high: source, lane: 0 }, Direction::Down)
     };
     let (mut payload_wire_len, flags) = (datagram.wire_len - header_len, Flags(header[13]));
-    // A snapshot length that cuts the options leaves no payload, but its length is known.
+    // If the snapshot length cuts the options, the payload is empty, but its length on the wire is known.
     let mut payload = after(datagram.payload, header_len).unwrap_or_default();
     if datagram.fills_frame && is_padding(payload, payload_wire_len, flags) {
         (payload, payload_wire_len) = (&[], 0);

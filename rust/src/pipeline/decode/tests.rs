@@ -1,4 +1,4 @@
-//! Frames by table, against etherparse as a second opinion, and damaged in every way.
+//! Tables of frames, a comparison with etherparse, and damaged frames.
 
 use super::*;
 use crate::pipeline::packet::{InterfaceId, LinkType, Timestamp};
@@ -89,14 +89,14 @@ fn lengths_come_from_the_ip_header_not_from_what_was_captured() {
     let cut_datagram = datagram(&cut).unwrap();
     let cut_segment = segment(&cut_datagram, cut.ts, cut.interface).unwrap();
     assert_eq!((cut_segment.payload, cut_segment.payload_wire_len), (&b"he"[..], 5));
-    // Segmentation offload: a total length of 0 means all there is.
+    // Segmentation offload: with a total length of 0 the packet is the rest of the frame.
     let mut offloaded = whole.clone();
     offloaded[2..4].fill(0);
     assert_eq!(read(LinkType::Ip, &offloaded), Ok(("hello".into(), 0)));
 }
 
 #[test]
-fn a_packet_without_a_length_is_no_longer_than_any_offload_makes_one() {
+fn a_packet_without_a_length_is_read_up_to_the_offload_limit() {
     let mut v4 = ip(b"hello");
     v4[2..4].fill(0);
     let mut v6 = Vec::new();
@@ -151,7 +151,7 @@ fn both_directions_have_one_key() {
 }
 
 #[test]
-fn only_the_plainest_packets_tell_their_worker_at_a_glance() {
+fn folded_reads_only_plain_tcp_over_ipv4_in_ethernet() {
     let plain = [[2; 12].as_slice(), &[8, 0], &ip(b"x")].concat();
     let tells = |link_type, frame: &[u8]| folded(&packet(link_type, frame)).is_some();
     assert!(tells(LinkType::Ethernet, &plain) && tells(LinkType::Ethernet, &plain[..38]));
@@ -189,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn what_tells_the_worker_is_the_same_at_a_glance(ends in any::<([u8; 4], [u8; 4])>(), ports in any::<(u16, u16)>(), damage in prop::option::of((12usize..40, any::<u8>()))) {
+    fn folded_agrees_with_the_key_of_the_segment(ends in any::<([u8; 4], [u8; 4])>(), ports in any::<(u16, u16)>(), damage in prop::option::of((12usize..40, any::<u8>()))) {
         let mut frame = Vec::new();
         PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(ends.0, ends.1, 64).tcp(ports.0, ports.1, 1, 9).write(&mut frame, b"GET").unwrap();
         prop_assert!(folded(&packet(LinkType::Ethernet, &frame)).is_some());

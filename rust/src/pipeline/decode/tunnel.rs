@@ -1,7 +1,9 @@
-//! IP packets and frames inside IP packets. A table says by what a tunnel is known; its function finds what is inside.
-//! Entered when asked for, else only named.
+//! Tunnels: packets and frames inside IP packets. Two tables list the IP protocols and the UDP ports by which a tunnel
+//! is recognised, each with the function that finds its content. Tunnels are entered if that is asked for, otherwise
+//! only named.
 //!
-//! What is known by a UDP port only must also look like it: other programs use these ports as well.
+//! A packet that is recognised by its UDP port must also look like the tunnel, since other programs use these ports as
+//! well.
 
 use super::header::{NotTcp, after, u8_at, u16_at, u32_at};
 use super::ip::Datagram;
@@ -11,10 +13,10 @@ use super::undecoded::Tunnel;
 use super::wifi;
 use crate::pipeline::steps;
 
-/// What a tunnel carries, not yet looked at.
+/// Content of a tunnel, not yet decoded.
 #[derive(Clone, Copy, Debug)]
 pub struct Inside<'a> {
-    /// What tells apart networks in the tunnel; 0 without.
+    /// Identifier of the network inside the tunnel; 0 if there is none.
     number: u32,
     shape: Shape,
     rest: &'a [u8],
@@ -22,16 +24,16 @@ pub struct Inside<'a> {
 
 #[derive(Clone, Copy, Debug)]
 enum Shape {
-    /// Of this Ethernet type.
+    /// What this Ethernet type announces.
     Type(u16),
-    /// A frame of 802.11.
+    /// An IEEE 802.11 frame.
     Wifi,
 }
 
-/// A tunnel's packet.
+/// A packet that carries another one through a tunnel.
 #[derive(Clone, Copy, Debug)]
 pub struct Outer<'a> {
-    /// Which tunnel.
+    /// Kind of tunnel.
     pub tunnel: Tunnel,
     inside: Inside<'a>,
 }
@@ -57,7 +59,7 @@ impl<'a> Inside<'a> {
 }
 
 impl<'a> Outer<'a> {
-    /// The packet within.
+    /// Finds the packet inside the tunnel. `datagram` is the one that [`outer`] was given.
     pub fn enter(self, datagram: &Datagram<'a>) -> Result<Frame<'a>, NotTcp> {
         let (tag, ip) = self.inside.strip(datagram.tag)?;
         let stripped = datagram.payload.len() - ip.len();
@@ -67,7 +69,7 @@ impl<'a> Outer<'a> {
 
 type Parser = for<'a> fn(&'a [u8]) -> Result<Inside<'a>, NotTcp>;
 
-/// By IP protocol.
+/// Tunnels by IP protocol.
 const PROTOCOLS: [(u8, Tunnel, Parser); 6] = [
     (4, Tunnel::IpInIp, |data| Ok(Inside::new(0, IPV4, data))),
     (41, Tunnel::IpInIp, |data| Ok(Inside::new(0, IPV4, data))),
@@ -77,7 +79,8 @@ const PROTOCOLS: [(u8, Tunnel, Parser); 6] = [
     (137, Tunnel::Mpls, |data| Ok(Inside::new(0, MPLS, data))),
 ];
 
-/// By UDP port (IANA, and Linux for 8472): the destination's, or either side's where answers come from it.
+/// Tunnels by UDP port (assigned by IANA; 8472 is that of Linux): the destination port, or either port where answers
+/// come from it as well.
 const PORTS: [(u16, Side, Tunnel, Parser); 13] = [
     (4789, Side::To, Tunnel::Vxlan, vxlan),
     (8472, Side::To, Tunnel::Vxlan, vxlan),
@@ -100,7 +103,8 @@ enum Side {
     Either,
 }
 
-/// The tunnel whose packet this is. A packet of a tunnel's own protocol, such as an echo, is none.
+/// Returns the tunnel whose packet this is. Returns `None` if it is another packet, or a message of the tunnel's own
+/// protocol, such as an echo.
 pub fn outer<'a>(datagram: &Datagram<'a>) -> Option<Result<Outer<'a>, NotTcp>> {
     if datagram.protocol == 17 {
         return udp(datagram);
@@ -125,7 +129,7 @@ fn udp<'a>(datagram: &Datagram<'a>) -> Option<Result<Outer<'a>, NotTcp>> {
     if let Some((.., tunnel, parse)) = PORTS.into_iter().find(is_known) {
         let is_whole = payload.len() >= datagram.wire_len;
         return match parse(data) {
-            // Of another program.
+            // Another program uses this port.
             Err(NotTcp::Short) if is_whole => None,
             inside => found(tunnel, inside),
         };
@@ -173,7 +177,8 @@ fn gre(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     }
 }
 
-/// RFC 1701: routing entries of a family, an offset, a length and so many bytes, the last of them empty.
+/// Steps over the routing entries of RFC 1701. Each has a family, an offset, a length and that many bytes; the last is
+/// empty.
 fn past_routes(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
     loop {
         steps::add(1);
@@ -185,8 +190,8 @@ fn past_routes(mut rest: &[u8]) -> Result<&[u8], NotTcp> {
     }
 }
 
-/// ERSPAN types II and III (draft-foschiano-erspan §4.2, §4.3), told by their version. Both name the VLAN whose tag they
-/// took off.
+/// ERSPAN types II and III (draft-foschiano-erspan §4.2, §4.3), told apart by their version. Both carry the id of the
+/// VLAN tag that was removed.
 fn erspan(number: u32, rest: &[u8]) -> Result<Inside<'_>, NotTcp> {
     let first = u16_at(rest, 0)?;
     let number = tags::fold(number, u32::from(first & 0x0fff));
@@ -203,12 +208,13 @@ fn erspan(number: u32, rest: &[u8]) -> Result<Inside<'_>, NotTcp> {
     }
 }
 
-/// A network identifier of three bytes, where VXLAN and GENEVE have it.
+/// The network identifier of three bytes in a VXLAN or GENEVE header.
 fn network(data: &[u8]) -> Result<u32, NotTcp> {
     Ok(u32_at(data, 4)? >> 8)
 }
 
-/// RFC 7348 §5: the flag of its identifier, and of others none but that of a group policy; Linux drops the rest.
+/// RFC 7348 §5: the flag of the identifier must be set. The only other flag accepted is that of a group policy, as
+/// Linux does.
 fn vxlan(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     const HAS_POLICY: u8 = 0x80;
     if u8_at(data, 0)? & !HAS_POLICY != 0x08 {
@@ -233,7 +239,7 @@ fn geneve(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     Ok(Inside::new(network(data)?, u16_at(data, 2)?, after(data, 8 + options)?))
 }
 
-/// Behind the headers of authentication and of the client's origin (RFC 4380 §5.1.1).
+/// RFC 4380 §5.1.1: an IPv6 packet behind an optional authentication header and an optional origin header.
 fn teredo(mut data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     if data.starts_with(&[0, 1]) {
         // Client identifier, value, nonce of eight bytes, confirmation.
@@ -245,7 +251,8 @@ fn teredo(mut data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     if u8_at(data, 0)? >> 4 == 6 { Ok(Inside::new(0, IPV6, data)) } else { Err(NotTcp::Foreign) }
 }
 
-/// Relays use any port (RFC 4380 §5.4). Their packets have an address of Teredo's and fill the datagram.
+/// Teredo of a relay, which may use any port (RFC 4380 §5.4). It is recognised by an address with Teredo's prefix, and
+/// by an IPv6 packet that fills the UDP datagram.
 fn teredo_of_relay(data: &[u8], wire_len: usize) -> Option<Inside<'_>> {
     const PREFIX: [u8; 4] = [0x20, 0x01, 0, 0];
     let inside = teredo(data).ok()?;
@@ -275,7 +282,7 @@ fn gtp_u(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
             rest = after(rest, length)?;
         }
     }
-    // A session of 5G may carry frames; an empty packet marks the end of one.
+    // A 5G session may carry Ethernet frames; an empty packet marks the end of a session.
     match rest.first() {
         None => Err(NotTcp::Short),
         Some(first) if matches!(first >> 4, 4 | 6) => Ok(Inside::new(number, IPV4, rest)),
@@ -283,7 +290,8 @@ fn gtp_u(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     }
 }
 
-/// draft-massar-v6ops-ayiya §4: an identity of a power of two bytes and a signature in words behind eight bytes.
+/// draft-massar-v6ops-ayiya §4: behind eight bytes come an identity, whose length is a power of two, and a signature,
+/// whose length is in words.
 fn ayiya(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     let head = u32_at(data, 0)?;
     let (forwards, next) = (matches!(head >> 8 & 0x0f, 1 | 3), head & 0xff);
@@ -312,14 +320,16 @@ fn l2tp(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     }
 }
 
-/// RFC 3931: the length of the cookie and a sublayer before the frame were agreed on elsewhere. Session 0 is control.
+/// RFC 3931: the lengths of the cookie and of the sublayer before the frame are negotiated elsewhere, so each possible
+/// length is tried. Session 0 is control.
 fn l2tp3(session: u32, rest: &[u8]) -> Result<Inside<'_>, NotTcp> {
     let frames = [0, 4, 8, 12].into_iter().filter_map(|at| rest.get(at..));
     let frame = frames.into_iter().find(|frame| session != 0 && tags::looks_like_frame(frame));
     frame.map(|frame| Inside::new(session, BRIDGED, frame)).ok_or(NotTcp::Foreign)
 }
 
-/// Version, kind (received or sent), what follows, and fields of a number, a length and so many bytes up to number 1.
+/// TZSP: version, kind (received or sent), protocol of the content, then fields of a number, a length and that many
+/// bytes. Field 1 is the last.
 fn tzsp(data: &[u8]) -> Result<Inside<'_>, NotTcp> {
     let (first, follows) = (u16_at(data, 0)?, u16_at(data, 2)?);
     let shape = match (first, follows) {

@@ -1,8 +1,8 @@
-//! What a packet is that is not decoded, though HTTP may be in it; and which protocols surely hide none.
+//! Kinds of packets that are not decoded although they may carry HTTP, and protocols that are known to carry none.
 
 use std::borrow::Cow;
 
-/// Why a packet was not decoded, as it is counted and named.
+/// Why a packet was not decoded, as snapshots count and name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Undecoded {
     /// A link type that is not supported.
@@ -15,15 +15,15 @@ pub enum Undecoded {
     IpProtocol(u8),
     /// MPLS that carries neither IP nor Ethernet.
     Mpls,
-    /// Several frames in one of IEEE 802.11 (A-MSDU).
+    /// Several frames in one IEEE 802.11 frame (A-MSDU).
     AggregatedWifi,
     /// A frame or a packet that its link or `IPsec` encrypts.
     Encrypted(Cipher),
     /// A tunnel that is not looked into.
     Tunnel(Tunnel),
-    /// More headers between link and IP than [`super::MAX_TAGS`].
+    /// More than [`super::MAX_TAGS`] headers between link and IP.
     Tags,
-    /// More tunnels one inside the other than [`super::MAX_TUNNELS`].
+    /// More than [`super::MAX_TUNNELS`] nested tunnels.
     Tunnels,
     /// Fragments that do not make a datagram.
     Fragments,
@@ -31,11 +31,11 @@ pub enum Undecoded {
     Cut,
     /// A header contradicts itself.
     Malformed,
-    /// Of a kind for which there was no room.
+    /// All kinds for which a list had no room.
     Other,
 }
 
-/// What encrypts below TCP.
+/// Encryption below TCP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cipher {
     /// IEEE 802.11 (WEP, TKIP, CCMP).
@@ -77,7 +77,8 @@ pub enum Tunnel {
     Tzsp,
 }
 
-/// Every kind without a number, and its name. Tunnels and ciphers have a word before theirs.
+/// Every kind without a number, and its label. A label of a tunnel begins with `tunnel`, that of a cipher with
+/// `encrypted`.
 const NAMES: [(Undecoded, &str); 24] = [
     (Undecoded::Mpls, "mpls payload"),
     (Undecoded::AggregatedWifi, "aggregated 802.11"),
@@ -111,7 +112,7 @@ const PPP: &str = "ppp protocol 0x";
 const IP_PROTOCOL: &str = "ip protocol ";
 
 impl Undecoded {
-    /// As in a snapshot: `ethertype 0x8926`, `tunnel vxlan`.
+    /// The label in a snapshot: `ethertype 0x8926`, `tunnel vxlan`.
     pub fn label(self) -> Cow<'static, str> {
         match self {
             Self::LinkType(number) => format!("{LINK_TYPE}{number}").into(),
@@ -125,7 +126,7 @@ impl Undecoded {
         }
     }
 
-    /// The kind of a label; [`Undecoded::Other`] for one that only a later version knows.
+    /// The kind with this label; [`Undecoded::Other`] for a label that only a later version knows.
     pub fn from_label(label: &str) -> Self {
         let hex = |prefix| label.strip_prefix(prefix).and_then(|digits| u16::from_str_radix(digits, 16).ok());
         let decimal = |prefix| label.strip_prefix(prefix).and_then(|digits| digits.parse::<u32>().ok());
@@ -140,7 +141,8 @@ impl Undecoded {
     }
 }
 
-/// Ethernet types that carry no IP, sorted: control of links and bridges, and networks of their own.
+/// Ethernet types that carry no IP, sorted: control protocols of links and bridges, and network protocols other than
+/// IP.
 const ORDINARY: [u16; 77] = [
     0x0600, 0x0806, 0x0842, 0x0bad, 0x2000, 0x2001, 0x2003, 0x2004, 0x22ea, 0x22f0, 0x22f4, 0x6000, 0x6001, 0x6002,
     0x6003, 0x6004, 0x6005, 0x6006, 0x6007, 0x8035, 0x8037, 0x809b, 0x80f3, 0x8102, 0x8137, 0x8138, 0x814c, 0x8204,
@@ -150,19 +152,19 @@ const ORDINARY: [u16; 77] = [
     0x8929, 0x8940, 0x8946, 0x9000, 0x9003, 0xcafe, 0xfefe,
 ];
 
-/// This Ethernet type is known to hide no HTTP.
+/// True if this Ethernet type is known to carry no HTTP.
 pub fn is_ordinary_ethertype(number: u16) -> bool {
     ORDINARY.binary_search(&number).is_ok()
 }
 
-/// This PPP protocol is known to hide no HTTP: networks other than IP, and everything from 0x4000 on, which is control
-/// (RFC 1661 §2).
+/// True if this PPP protocol is known to carry no HTTP: networks other than IP, and everything from 0x4000 on, which is
+/// control (RFC 1661 §2).
 pub fn is_ordinary_ppp(number: u16) -> bool {
     matches!(number, 0x0023 | 0x0025 | 0x0027 | 0x0029 | 0x002b | 0x003f | 0x0201..=0x0207 | 0x4000..)
 }
 
-/// This IP protocol is known to hide no HTTP: other transports, and control of networks, GRE (47) and L2TP (115) among
-/// them when they carry no packet. HTTP/3 over UDP is not looked for.
+/// True if this IP protocol is known to carry no HTTP: other transports and control protocols. GRE (47) and L2TP (115)
+/// are among them for messages that carry no packet. HTTP/3 over UDP is not looked for.
 pub fn is_ordinary_ip_protocol(number: u8) -> bool {
     matches!(
         number,

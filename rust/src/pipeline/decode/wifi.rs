@@ -1,4 +1,4 @@
-//! IEEE 802.11-2020 §9.3.2: data frames that can be read.
+//! IEEE 802.11-2020 §9.3.2: finds the packet in a data frame that is not encrypted.
 
 use super::header::{NotTcp, after, u8_at, u16_at};
 use super::tags::{self, Tagged};
@@ -6,14 +6,14 @@ use super::undecoded::{Cipher, Undecoded};
 
 const DATA: u8 = 2;
 const PROTECTED: u8 = 0x40;
-/// In a frame with quality of service: four bytes of control more.
+/// In a QoS frame: four bytes of HT control follow.
 const HAS_HT_CONTROL: u8 = 0x80;
 const AGGREGATED: u8 = 0x80;
-/// What encryption puts behind the header; frames decrypted by a card may still have it.
+/// Length of the header that encryption adds; frames that the card decrypted may still have it.
 const CIPHER_HEADER: usize = 8;
 const SNAP: [[u8; 6]; 2] = [[0xaa, 0xaa, 0x03, 0, 0, 0], [0xaa, 0xaa, 0x03, 0, 0, 0xf8]];
 
-/// The IP header in a frame of wireless Ethernet.
+/// Finds the IP header in an IEEE 802.11 frame.
 pub fn frame(tag: u32, data: &[u8]) -> Result<Tagged<'_>, NotTcp> {
     let (kind, flags) = (u8_at(data, 0)?, u8_at(data, 1)?);
     let (has_qos, is_null) = (kind & 0x80 != 0, kind & 0x40 != 0);

@@ -1,15 +1,15 @@
 //! A duration in two bytes, since there are millions of them.
 
-/// Eleven significant bits, from a nanosecond to an hour; by default it is not known.
+/// A duration with eleven significant bits, from a nanosecond to an hour. The default is an unknown duration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Brief(u16);
 
 impl Brief {
     const BITS: u32 = 11;
-    /// Nothing, shifted: no time at all, which is not the default.
+    /// A duration of zero. Its shift is 1, so that it differs from the default.
     const NOTHING: Self = Self(1 << Self::BITS);
 
-    /// Rounded down to what can be told.
+    /// Rounds down to a duration that can be represented.
     pub fn new(nanos: u64) -> Self {
         if nanos == 0 {
             return Self::NOTHING;
@@ -19,7 +19,7 @@ impl Brief {
         Self((shift << Self::BITS) as u16 | (nanos >> shift) as u16)
     }
 
-    /// In nanoseconds, when it is known.
+    /// Nanoseconds; `None` if unknown.
     pub fn nanos(self) -> Option<u64> {
         let significant = u64::from(self.0) & ((1 << Self::BITS) - 1);
         (self != Self::default()).then_some(significant << (self.0 >> Self::BITS))

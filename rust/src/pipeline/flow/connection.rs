@@ -1,4 +1,4 @@
-//! One connection: both directions put in order against each other, and where in its life it is.
+//! One connection: puts both directions in order against each other, and decides in which phase of its life it is.
 
 use std::ops::RangeInclusive;
 
@@ -9,11 +9,12 @@ use crate::pipeline::decode::{Direction, Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::{self, Budget, Chunk, Piece, Sink, Stream};
 
-/// Segments of a connection that may overtake bytes which the receiver has acknowledged: at first, and as long as it pays,
-/// as many as a capture point mixes up; where such bytes never come, hardly any.
+/// How many segments may overtake bytes that the receiver has acknowledged, before these bytes are given up. At first
+/// it is the maximum, as many as a capture point mixes up. It falls towards the minimum if such bytes never come, and
+/// rises again if they do.
 const PATIENCE: RangeInclusive<usize> = 2..=32;
 
-/// Sequence numbers this far apart may be of one connection: a window, and what a capture may miss.
+/// Sequence numbers at most this far apart may belong to one connection: a window, and what a capture may miss.
 const NEAR: u32 = 1 << 20;
 
 /// One connection.
@@ -23,9 +24,9 @@ pub struct Flow<T> {
     pub streams: [Stream; 2],
     pub quality: Quality,
     pub last_seen: Timestamp,
-    /// Of its first segment.
+    /// Tag of its first segment.
     pub tag: Tag,
-    /// It stands in the line of connections with a hole.
+    /// True if it is in the queue of connections with a hole.
     pub is_watched: bool,
     /// How many segments may overtake what they acknowledge, see [`PATIENCE`].
     patience: u8,
@@ -79,7 +80,7 @@ impl<T> Flow<T> {
         &self.streams[direction as usize]
     }
 
-    /// Something from each part of it.
+    /// Reads something from each part of the connection, which brings it into the processor's cache.
     pub fn glance(&self) -> (Timestamp, [bool; 2], Option<SeqNumber>, bool) {
         let finished = [Direction::Up, Direction::Down].map(|direction| self.stream(direction).is_finished());
         (self.last_seen, finished, self.quality.acknowledged(Direction::Up), self.is_watched)
@@ -90,26 +91,28 @@ impl<T> Flow<T> {
         self.streams.iter().all(Stream::is_finished)
     }
 
-    /// It was joined by the first bytes behind this SYN, or behind the one that this answers.
+    /// True if the capture joined the connection with the first bytes behind this SYN, or behind the SYN that this one
+    /// answers.
     pub fn was_joined_behind(&self, syn: &Segment<'_>) -> bool {
         let is_answer = syn.flags.has(Flags::ACK);
         self.stream(syn.direction).was_joined_behind(syn.seq)
             || is_answer && self.stream(syn.direction.reverse()).was_joined_behind(syn.ack.plus(u32::MAX))
     }
 
-    /// A SYN belongs to this connection, not to another one of the same addresses and ports.
+    /// True if a SYN belongs to this connection, not to another one with the same addresses and ports.
     #[inline]
     pub fn takes_syn(&self, syn: &Segment<'_>) -> bool {
         let (own, peer) = (self.stream(syn.direction), self.stream(syn.direction.reverse()));
         match own.isn() {
             Some(isn) => isn == syn.seq,
             None if own.next().is_some() => own.was_joined_behind(syn.seq),
-            // It answers, with ACK or, in a split handshake, without.
+            // The SYN answers the other side's, with ACK or, in a split handshake, without.
             None => !syn.flags.has(Flags::ACK) || peer.next().is_none_or(|next| is_near(syn.ack, next)),
         }
     }
 
-    /// How far the numbers of a segment are from where this connection is; `None` when they belong to another one.
+    /// How far the sequence and acknowledgement numbers of a segment are from those expected; `None` if they belong to
+    /// another connection.
     pub fn distance(&self, segment: &Segment<'_>) -> Option<u32> {
         let apart = |number: SeqNumber, at: Option<SeqNumber>| at.map_or(0, |at| number.distance(at).unsigned_abs());
         let own = apart(segment.seq, self.stream(segment.direction).next());
@@ -118,25 +121,25 @@ impl<T> Flow<T> {
         (own.max(peer) <= NEAR).then(|| own + peer)
     }
 
-    /// A segment acknowledges no more than was seen of the other side.
+    /// True if a segment acknowledges no more than was seen of the other side.
     pub fn acknowledges_nothing_new(&self, segment: &Segment<'_>) -> bool {
         let reached = self.stream(segment.direction.reverse()).reached();
         segment.flags.has(Flags::ACK) && reached.is_some_and(|reached| !segment.ack.is_after(reached))
     }
 
-    /// A segment acknowledges the SYN of the other side.
+    /// True if a segment acknowledges the SYN of the other side.
     pub fn is_acknowledged_by(&self, segment: &Segment<'_>) -> bool {
         let isn = self.stream(segment.direction.reverse()).isn();
         segment.flags.has(Flags::ACK) && isn.is_some_and(|isn| segment.ack.is_after(isn) && is_near(segment.ack, isn))
     }
 
-    /// A segment acknowledges the SYN of the other side, and nothing behind it.
+    /// True if a segment acknowledges the SYN of the other side, and nothing behind it.
     pub fn answers_syn(&self, segment: &Segment<'_>) -> bool {
         let isn = self.stream(segment.direction.reverse()).isn();
         segment.flags.has(Flags::ACK) && isn.is_some_and(|isn| segment.ack == isn.plus(1))
     }
 
-    /// A segment brings nothing that was not seen in its direction.
+    /// True if a segment brings nothing new in its direction.
     pub fn has_seen(&self, segment: &Segment<'_>) -> bool {
         let end = segment.seq.plus(segment.payload_wire_len);
         self.stream(segment.direction).reached().is_none_or(|reached| !end.is_after(reached))
@@ -147,21 +150,22 @@ impl<T> Flow<T> {
         self.streams.iter().any(Stream::is_waiting)
     }
 
-    /// The receiver of `direction` has got what is waited for here, be it of this direction or of the other one.
+    /// True if the missing bytes that `direction` waits for have reached their receiver. They may be of this direction
+    /// or of the other one.
     pub fn hole_is_acknowledged(&self, direction: Direction) -> bool {
         let stream = self.stream(direction);
         let is_next = stream.front().map(|front| front.seq) == stream.next();
         is_next || self.quality.acknowledged(direction).zip(stream.next()).is_some_and(|(ack, next)| ack.is_after(next))
     }
 
-    /// How many segments are held back.
+    /// How many segments are held back in both directions.
     #[inline]
     pub fn held(&self) -> usize {
         self.streams.iter().map(Stream::waiting).sum()
     }
 
-    /// Hands over what has become due in either direction, after something was handed over in `direction` while so many
-    /// segments were held back; gives up what too many have overtaken.
+    /// Hands over what has become due in either direction, after a segment came in `direction`. Gives up bytes that too
+    /// many segments have overtaken. `held` is how many segments were held back before.
     #[cold]
     pub fn settle<C: Consumer<State = T>>(
         &mut self,
@@ -172,7 +176,7 @@ impl<T> Flow<T> {
     ) {
         self.deliver_due(direction.reverse(), budget, consumer);
         if self.held() < held {
-            // What was waited for has come: it pays to wait.
+            // Missing bytes have come, so it pays to wait.
             self.patience = self.patience.max((2 * held).min(*PATIENCE.end()) as u8);
         }
         while self.held() > usize::from(self.patience) {
@@ -185,7 +189,7 @@ impl<T> Flow<T> {
         }
     }
 
-    /// Hands over what has become due, beginning with `direction`, until nothing is.
+    /// Hands over what has become due, first in `direction` and then alternately, until nothing is due.
     fn deliver_due<C: Consumer<State = T>>(&mut self, mut direction: Direction, budget: &mut Budget, consumer: &mut C) {
         while self.stream(direction).is_due(self.stream(direction.reverse()).reached()) {
             let peer = self.stream(direction.reverse()).reached();
@@ -195,8 +199,9 @@ impl<T> Flow<T> {
         }
     }
 
-    /// Gives up what the first segment held back in `direction` waits for, in the order in which it was sent: first the
-    /// other direction goes on to where that segment acknowledges it, and this one to what those acknowledge.
+    /// Gives up what the first segment held back in `direction` waits for. Both directions move on in the order in
+    /// which their bytes were sent: the other direction goes on to what that segment acknowledges, and this one to what
+    /// the segments of the other direction acknowledge.
     pub fn give_up<C: Consumer<State = T>>(&mut self, direction: Direction, budget: &mut Budget, consumer: &mut C) {
         let Some(front) = self.stream(direction).front() else { return };
         let reverse = direction.reverse();
@@ -220,14 +225,14 @@ impl<T> Flow<T> {
         self.deliver_due(reverse, budget, consumer);
     }
 
-    /// Where in its life the connection is after a segment. A reset ends nothing yet: data that overtook it, or was
-    /// overtaken by it, was sent all the same.
+    /// Returns the phase of the connection after a segment. A reset ends nothing yet: data that overtook it, or was
+    /// overtaken by it, still counts.
     pub fn next_phase(&self, phase: Phase, segment: &Segment<'_>, signs: &mut Signs) -> Phase {
         if segment.flags.has(Flags::RST) {
             if !self.accepts_reset(segment) {
                 return phase;
             }
-            // RFC 9293 §3.5.2: a SYN to a port where nobody listens is answered with a reset.
+            // RFC 9293 §3.5.2: a SYN to a port without a listener is answered with a reset.
             let is_refusal =
                 matches!(phase, Phase::HalfOpen | Phase::Candidate) && self.info.opener != Some(segment.direction);
             signs.add_if(is_refusal, Signs::REFUSED);
@@ -267,14 +272,15 @@ impl<T> Flow<T> {
         (&mut streams[direction as usize], Outlet { consumer, info, state, direction })
     }
 
-    /// It ended when it was last heard of, not when that was noticed. Returns where its streams were then.
+    /// Ends the connection at the time of its last segment, not at the time when that is noticed. Returns its streams.
     pub fn end<C: Consumer<State = T>>(mut self, budget: &mut Budget, consumer: &mut C) -> [Stream; 2] {
         self.flush(self.last_seen, budget, consumer);
         consumer.ended(&self.info, self.state);
         self.streams
     }
 
-    /// Nothing more is waited for. What was asked comes before what was answered.
+    /// Delivers everything that is held back, and finishes both directions. The side that opened the connection comes
+    /// first, so that requests precede responses.
     fn flush<C: Consumer<State = T>>(&mut self, ts: Timestamp, budget: &mut Budget, consumer: &mut C) {
         let first = self.info.opener.unwrap_or(Direction::Up);
         for direction in [first, first.reverse()] {
@@ -295,9 +301,9 @@ impl<T> Flow<T> {
         }
     }
 
-    /// RFC 9293 §3.10.7.4: a reset counts when it is in the window; a blind one rarely is.
+    /// True if a reset counts: RFC 9293 §3.10.7.4 asks that it is in the window, which a blindly forged one rarely is.
     fn accepts_reset(&self, segment: &Segment<'_>) -> bool {
-        /// The largest window without scaling, and then some for what is in flight.
+        /// The largest unscaled window, and some more for data in flight.
         const NEAR: u32 = 1 << 18;
         let expected = self.stream(segment.direction).next();
         expected.is_none_or(|next| segment.seq.distance(next).unsigned_abs() < NEAR)

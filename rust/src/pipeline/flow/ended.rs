@@ -1,5 +1,5 @@
-//! Connections that have ended, remembered a while after they left the table: copies of their packets, which a merge of
-//! captures or a slow path may bring late, begin no new connection.
+//! Remembers connections for a while after they left the table, so that late copies of their packets begin no new
+//! connection. A merge of captures or a slow path may bring such copies.
 
 use std::collections::VecDeque;
 
@@ -9,25 +9,26 @@ use crate::pipeline::decode::{Flags, Segment, SeqNumber};
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::reassembly::Stream;
 
-/// How many are remembered at the most: some 5 MB, several seconds of a busy server.
+/// Maximum number of connections remembered: some 5 MB, several seconds of a busy server.
 const CAPACITY: usize = 65_536;
 
-/// Nanoseconds for which one is remembered, as long as a closed connection keeps its ports from being used again.
+/// Nanoseconds for which a connection is remembered: as long as a closed connection keeps its ports from being used
+/// again.
 const REMEMBERED: i64 = 60 * SECOND;
 
-/// Where the directions of a connection began and ended.
+/// Initial and next sequence number of each direction.
 type Extent = [(Option<SeqNumber>, Option<SeqNumber>); 2];
 
 /// Ended connections by the hash of their key.
 #[derive(Debug, Default)]
 pub struct Ended {
     extents: HashMap<u64, Extent>,
-    /// By when they ended, the oldest first.
+    /// When they ended, the oldest first.
     order: VecDeque<(u64, Timestamp)>,
 }
 
 impl Ended {
-    /// A connection has ended at that time.
+    /// Remembers a connection that ended at `now`, unless nothing was seen of either direction.
     pub fn remember(&mut self, hash: u64, streams: &[Stream; 2], now: Timestamp) {
         let extent = [0, 1].map(|at: usize| (streams[at].isn(), streams[at].next()));
         if extent.iter().all(|(_, next)| next.is_none()) {
@@ -54,7 +55,7 @@ impl Ended {
         }
     }
 
-    /// This segment belongs to the connection of that hash which has ended.
+    /// True if this segment belongs to the ended connection with this hash.
     pub fn has(&self, hash: u64, segment: &Segment<'_>) -> bool {
         let Some(extent) = self.extents.get(&hash) else { return false };
         let (isn, next) = extent[segment.direction as usize];
@@ -72,7 +73,8 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000 * SECOND);
 
-    /// What is remembered of connections that ended so many nanoseconds from now, when it is now.
+    /// How many connections are remembered, and how many wait to be forgotten, if one ended each of these nanoseconds
+    /// ago.
     fn remembered(ages: impl IntoIterator<Item = i64>) -> (usize, usize) {
         let mut ended = Ended::default();
         let mut streams = [Stream::default(), Stream::default()];
@@ -85,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_is_remembered_and_no_more_than_fit() {
+    fn ended_connections_are_remembered_for_a_minute_within_the_capacity() {
         assert_eq!(remembered([REMEMBERED + 1, REMEMBERED, 0]), (2, 2));
         assert_eq!(remembered((0..CAPACITY + 3).map(|_| 0)), (CAPACITY, CAPACITY));
     }

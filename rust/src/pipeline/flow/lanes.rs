@@ -1,9 +1,9 @@
-//! Connections of the same addresses and ports that are open at once, and what a SYN in the middle of one means.
+//! Connections with the same addresses and ports at the same time, and SYNs in the middle of a connection.
 //!
-//! Each stands in a lane of its own, and a segment belongs to the one that its numbers fit. There are two reasons for
-//! more than one. On different networks the same addresses may be used twice; their tags tell. On one network a SYN may
-//! be stray, or forged: RFC 5961 §4 lets the receiver decide, so it begins a candidate, which takes the place of the
-//! connection only when the other side acknowledges it.
+//! Each such connection has a lane of its own. A segment belongs to the connection that its sequence and
+//! acknowledgement numbers fit. There are two reasons for more than one lane. Different networks may use the same
+//! addresses; their tags tell them apart. On one network a SYN may be stray, or forged: RFC 5961 §4 lets the receiver
+//! decide. So such a SYN begins a candidate, which replaces the connection only if the other side acknowledges it.
 
 use smallvec::SmallVec;
 
@@ -16,15 +16,15 @@ use crate::pipeline::decode::{Flags, FlowKey, Segment, SeqNumber};
 use crate::pipeline::packet::SECOND;
 use crate::pipeline::steps;
 
-/// Lanes of one pair of addresses and ports: more than anybody uses by accident.
+/// Maximum number of lanes of one pair of addresses and ports: more than anybody uses by accident.
 const LANES: u8 = 8;
 
-/// A SYN that was not answered for this long will not be: a sender that begins anew with another number waits as long
-/// (RFC 6298 §2). Before, the new one may be forged.
+/// A SYN that was not answered for this many nanoseconds gives way to one with another sequence number: a sender waits
+/// as long before it tries again (RFC 6298 §2). A second SYN that comes sooner may be forged.
 const RETRY: u64 = SECOND as u64;
 
 impl<T: Default> Flows<T> {
-    /// The connection that a segment belongs to, where there may be several; `first` is that of the first lane.
+    /// Finds the connection that a segment belongs to, if there may be several. `first` is that of the first lane.
     #[cold]
     pub(super) fn choose(&mut self, segment: &Segment<'_>, first: Option<FlowId>) -> Option<FlowId> {
         let is_syn = segment.flags.has(Flags::SYN);
@@ -33,7 +33,7 @@ impl<T: Default> Flows<T> {
             self.is_answered(*id) && self.table.get(*id).is_some_and(fits)
         };
         if let Some(first) = first.filter(is_next) {
-            // Nearly every one, also while a few have twins.
+            // Nearly every segment, also while a few connections have twins.
             return Some(first);
         }
         let there = self.lanes(&segment.key);
@@ -41,7 +41,8 @@ impl<T: Default> Flows<T> {
             let flow = self.table.get(id)?;
             let distance = flow.distance(segment);
             let fits = if is_syn { flow.takes_syn(segment).then(|| distance.unwrap_or(u32::MAX)) } else { distance };
-            // What acknowledges something of a connection that was answered does not belong to one that somebody made up.
+            // A segment that acknowledges bytes of an answered connection belongs to that one rather than to a forged
+            // one.
             let is_its_own = self.is_answered(id) && flow.acknowledges_nothing_new(segment);
             fits.map(|distance| (flow.tag != Tag::of(segment), !is_its_own, distance))
         };
@@ -52,14 +53,14 @@ impl<T: Default> Flows<T> {
         chosen.filter(|&id| self.table.touch(id))
     }
 
-    /// Both sides have said something.
+    /// True if both sides have sent something, as far as the phase tells.
     fn is_answered(&self, id: FlowId) -> bool {
         let phase = self.table.phase(id);
         let has_begun = |flow: &Flow<T>| flow.streams.iter().all(|stream| stream.next().is_some());
         phase != Phase::Candidate && (phase != Phase::HalfOpen || self.table.get(id).is_some_and(has_begun))
     }
 
-    /// The connections of a pair of addresses and ports, with their lanes.
+    /// Finds all connections of a pair of addresses and ports, with their lanes.
     fn lanes(&self, key: &FlowKey) -> SmallVec<[(u8, FlowId); LANES as usize]> {
         let find = |lane| {
             steps::add(1);
@@ -69,8 +70,8 @@ impl<T: Default> Flows<T> {
         (0..LANES).filter_map(find).collect()
     }
 
-    /// A SYN that does not belong to the connection of its addresses and ports. Gives the candidate that it begins; `None`
-    /// when it begins a connection, since the other one is over or was never answered.
+    /// Takes a SYN that does not belong to the connection with its addresses and ports. Returns the candidate that it
+    /// begins. Returns `None` if it begins a new connection, because the other one is over or was never answered.
     #[cold]
     pub(super) fn meet_syn<C: Consumer<State = T>>(
         &mut self,
@@ -93,8 +94,8 @@ impl<T: Default> Flows<T> {
         Some(self.begin(0, syn, Phase::Candidate, consumer))
     }
 
-    /// The first lane that is free, as a key and its hash; `hash` is that of the first lane, which is free for all but a
-    /// candidate where there are no twins. When none is free, one is given up, a candidate if there is one.
+    /// Returns the first free lane, as a key and its hash. `hash` is that of the first lane, which is free if there are
+    /// no twins and no candidate is to begin. If no lane is free, a connection is ended, preferably a candidate.
     pub(super) fn free_lane<C: Consumer<State = T>>(
         &mut self,
         hash: u64,
@@ -120,7 +121,8 @@ impl<T: Default> Flows<T> {
         (self.table.hash(&key), key)
     }
 
-    /// A segment makes a candidate a connection: it acknowledges its SYN, or it brings data where only one side is seen.
+    /// True if a segment makes a candidate a connection: it acknowledges the candidate's SYN, or it brings data where
+    /// only one side is seen.
     #[cold]
     pub(super) fn is_confirmed(&self, id: FlowId, segment: &Segment<'_>) -> bool {
         let is_candidate = self.table.phase(id) == Phase::Candidate;
@@ -132,8 +134,9 @@ impl<T: Default> Flows<T> {
             || brings_data && self.lanes(&segment.key).into_iter().all(|(_, id)| is_silent(id))
     }
 
-    /// Of many forged SYNs one may be nearly right, and stand where the sender's own had no lane left. Data that begin before
-    /// it tell, since nobody acknowledged it. A byte there may be a probe that keeps the connection alive.
+    /// Corrects the start of a stream that began at a forged SYN. Of many forged SYNs one may be nearly right, and the
+    /// sender's own SYN may have found no free lane. Data that begins before the SYN tells that it was forged, if
+    /// nobody acknowledged it. A single byte there may be a keep-alive probe.
     #[cold]
     pub(super) fn correct_start(&mut self, id: FlowId, segment: &Segment<'_>) {
         let Some(flow) = self.table.get_mut(id) else { return };
@@ -145,7 +148,7 @@ impl<T: Default> Flows<T> {
         }
     }
 
-    /// A candidate has become a connection, which ends the one before on the same network.
+    /// Makes a candidate a connection, and ends the other ones on the same network.
     #[cold]
     pub(super) fn confirm<C: Consumer<State = T>>(&mut self, id: FlowId, consumer: &mut C) {
         let Some(flow) = self.table.get(id) else { return };

@@ -1,24 +1,24 @@
-//! How a connection began, in a few bytes: what was observed of it before its first request told whose it is.
+//! What was observed of a connection before its first request told which host it belongs to, in a few bytes.
 
 use super::brief::Brief;
 use super::quality::{Observation, Signs};
 use crate::pipeline::decode::Direction;
 
-/// What the segments of a connection told so far, those that tell what few do left out.
+/// What the segments of a connection told so far, without what only few connections have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opening {
     /// Its SYN was seen.
     pub opened: bool,
     /// Segments, up to 255.
     pub segments: u8,
-    /// Of these, those sent again.
+    /// Those of them that were retransmitted.
     pub retransmitted: u8,
-    /// From here to the sender of each direction and back, in the handshake.
+    /// Round trips between the capture point and the sender of each direction, measured in the handshake.
     rtts: [Brief; 2],
 }
 
 impl Opening {
-    /// Takes what a segment told.
+    /// Adds what a segment told.
     pub fn note(&mut self, direction: Direction, Observation { signs, rtt }: Observation) {
         self.segments = self.segments.saturating_add(u8::from(signs.has(Signs::COUNTED)));
         self.retransmitted = self.retransmitted.saturating_add(u8::from(signs.has(Signs::RETRANSMITTED)));
@@ -28,12 +28,12 @@ impl Opening {
         }
     }
 
-    /// Nanoseconds from here to the sender of `direction` and back, when the handshake told.
+    /// Nanoseconds of the round trip between the capture point and the sender of `direction`, if the handshake told it.
     pub fn rtt(&self, direction: Direction) -> Option<u64> {
         self.rtts[direction as usize].nanos()
     }
 
-    /// The handshake in nanoseconds: SYN to the ACK that ends it, or as much of it as was seen.
+    /// Nanoseconds of the handshake, from the SYN to the ACK that ends it, or of the half that was seen.
     pub fn handshake(&self) -> Option<u64> {
         let [up, down] = [Direction::Up, Direction::Down].map(|direction| self.rtt(direction));
         up.map(|up| up + down.unwrap_or(0)).or(down)

@@ -1,69 +1,70 @@
 //! How healthy a connection is, seen from where it is captured: round trips, retransmissions, duplicate acknowledgements.
 //!
-//! Counted on the link where each direction was first seen, so that a connection crossing several captured interfaces, or
-//! seen with and without a tag, is judged once.
+//! Each direction is judged on the link where it was first seen, so a connection that crosses several captured
+//! interfaces, or is seen with and without a tag, is judged once.
 
 use crate::pipeline::decode::{Direction, Flags, Segment, SeqNumber};
 use crate::pipeline::packet::Timestamp;
 
-/// A segment this soon behind a later one was overtaken on the way; later still, it was sent again (tshark does the same
-/// while it knows no round trip).
+/// A segment that comes at most this many nanoseconds after one that was sent later was overtaken on the way. If it
+/// comes later still, it was sent again (tshark does the same while it knows no round trip).
 const REORDERING: u64 = 3_000_000;
 
-/// Duplicate acknowledgements after which a segment was sent again because of them (RFC 5681 §3.2 has 3; tshark, and a
-/// capture point that may not see them all, 2).
+/// Duplicate acknowledgements that explain a retransmission. RFC 5681 §3.2 has 3; a capture point may not see them all,
+/// so 2 are enough here, as for tshark.
 const FAST: u8 = 2;
 
-/// What one segment tells, a set.
+/// What one segment tells of the health of its connection, as a set of flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Signs(u16);
 
 impl Signs {
-    /// It is counted: not a copy seen on a second interface.
+    /// The segment is counted: it is no copy seen on a second interface.
     pub const COUNTED: Self = Self(1);
-    /// The connection's SYN.
+    /// The segment opens the connection.
     pub const OPENED: Self = Self(1 << 1);
     /// Both sides have finished.
     pub const CLOSED: Self = Self(1 << 2);
-    /// A reset that is believed.
+    /// A reset that is accepted, of a connection that was not closed yet.
     pub const RESET: Self = Self(1 << 3);
     /// A reset in answer to a SYN.
     pub const REFUSED: Self = Self(1 << 4);
     /// The same packet again: a copy made by the capture, or by the network.
     pub const DUPLICATE: Self = Self(1 << 5);
-    /// Carries data, a SYN or a FIN that was sent before.
+    /// The segment carries data, a SYN or a FIN that was sent before.
     pub const RETRANSMITTED: Self = Self(1 << 6);
-    /// Was overtaken by a later one.
+    /// The segment was overtaken by a later one.
     pub const OUT_OF_ORDER: Self = Self(1 << 7);
-    /// Acknowledges nothing new (RFC 5681 §2).
+    /// The segment acknowledges nothing new (RFC 5681 §2).
     pub const DUPLICATE_ACK: Self = Self(1 << 8);
-    /// The sender cannot take any more.
+    /// The sender cannot take any more data.
     pub const ZERO_WINDOW: Self = Self(1 << 9);
-    /// Belongs to the handshake.
+    /// The segment belongs to the handshake.
     pub const HANDSHAKE: Self = Self(1 << 10);
     /// The same bytes again on another interface or under another tag: counted in traffic only.
     pub const COPY: Self = Self(1 << 11);
-    /// Carries data behind all that came before where it is counted, of a direction that was seen elsewhere as well.
+    /// The segment carries data behind all that came before on its link, in a direction that was seen on another link
+    /// as well.
     pub const ONWARD: Self = Self(1 << 12);
 
-    /// All of `other` are in the set.
+    /// True if all flags of `other` are in the set.
     pub fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Adds `other` when that is so.
+    /// Adds `other` if `is_so` is true.
     pub fn add_if(&mut self, is_so: bool, other: Self) {
         self.0 |= if is_so { other.0 } else { 0 };
     }
 }
 
-/// What one segment tells, with the round trip it ends.
+/// What one segment tells, and the round trip that it ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Observation {
-    /// What it is a sign of.
+    /// What the segment tells.
     pub signs: Signs,
-    /// Nanoseconds from a segment of the other side to this one, which acknowledges it: the way from here to the sender
-    /// of this one and back.
+    /// Nanoseconds from a segment of the other side to this one, which acknowledges it: the round trip between the
+    /// capture point and the sender of this segment.
     pub rtt: Option<u64>,
 }
 
@@ -71,32 +72,32 @@ pub struct Observation {
 /// another IP identification.
 const COPYING: u64 = 1_000_000;
 
-/// An instant in half the space, for differences of milliseconds: exact to a microsecond, good for half an hour, and a
-/// connection that is silent for that long is forgotten.
+/// An instant in four bytes, for differences of milliseconds. It is exact to a microsecond. Differences are valid up to
+/// half an hour; a connection is forgotten sooner, unless a request waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Moment(u32);
 
 impl Moment {
-    /// A moment is so many bits coarser than a nanosecond.
+    /// Bits by which a moment is coarser than a nanosecond.
     const SHIFT: u32 = 10;
 
     fn of(ts: Timestamp) -> Self {
         Self((ts.0 >> Self::SHIFT) as u32)
     }
 
-    /// `self` is at most so many nanoseconds later than `earlier`, or before it.
+    /// True if `self` is at most `nanos` nanoseconds later than `earlier`, or before it.
     fn is_within(self, nanos: u64, earlier: Self) -> bool {
         (self.0.wrapping_sub(earlier.0) as i32) <= (nanos >> Self::SHIFT) as i32
     }
 }
 
-/// An instant to the nanosecond that asks for no place at a multiple of eight bytes: with those around it, it would cost
-/// twelve.
+/// An instant to the nanosecond that is aligned to four bytes. Aligned to eight, it would take twelve bytes with the
+/// padding beside it.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(Rust, packed(4))]
 struct Instant(Timestamp);
 
-/// A tag in two bytes, since there are millions of them; two tags are hardly ever the same.
+/// A tag folded into two bytes, since there are millions of them. Two different tags hardly ever become the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tag(u16);
 
@@ -106,7 +107,7 @@ impl Tag {
     }
 }
 
-/// An interface and a tag in two bytes.
+/// An interface and a tag, folded into two bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Link(u16);
 
@@ -116,7 +117,7 @@ impl Link {
     }
 }
 
-/// What tells a packet from its copies.
+/// Fields that are the same for a packet and its copies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Likeness {
     seq: SeqNumber,
@@ -125,7 +126,7 @@ struct Likeness {
     flags: Flags,
 }
 
-/// What of a [`Half`] is known.
+/// Bits of [`Half`]'s field `known`: which other fields are known, and what has happened.
 mod known {
     pub const HOME: u8 = 1;
     pub const ACKNOWLEDGED: u8 = 1 << 1;
@@ -137,18 +138,19 @@ mod known {
     pub const ELSEWHERE: u8 = 1 << 7;
 }
 
-/// One direction: what its sender sent and its receiver acknowledged, at the interface where it was first seen. There
-/// may be millions, so what is known is told by one byte for all fields.
+/// One direction: what its sender sent and its receiver acknowledged on its home, the link where it was first seen.
+/// There may be millions, so one byte of flags tells for all fields whether they are known.
 #[derive(Clone, Copy, Debug, Default)]
 struct Half {
-    /// A segment being timed: when it was seen, and its end. One at a time, dropped when it is sent again (Karn).
+    /// The segment whose round trip is measured: when it was seen, and its end. There is one at a time. It is dropped
+    /// at a retransmission (Karn's algorithm).
     timed_at: Instant,
     timed_end: SeqNumber,
     /// The highest acknowledgement on any interface.
     acknowledged: SeqNumber,
-    /// The same at home, and how often it came again.
+    /// The highest acknowledgement on the home link. `duplicate_acks` tells how often it came again.
     acknowledged_at_home: SeqNumber,
-    /// The end of the furthest segment, when it was seen, and its IP identification.
+    /// The end of the furthest segment on the home link, when it was seen, and its IP identification.
     sent: SeqNumber,
     sent_at: Moment,
     sent_id: u16,
@@ -161,7 +163,7 @@ struct Half {
     known: u8,
 }
 
-/// Both directions.
+/// The health of both directions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Quality {
     halves: [Half; 2],
@@ -174,7 +176,7 @@ impl Quality {
         half.knows(known::ACKNOWLEDGED).then_some(half.acknowledged)
     }
 
-    /// True once per direction.
+    /// Returns true at the first call for a direction.
     pub fn first_finish(&mut self, direction: Direction) -> bool {
         self.halves[direction as usize].learn(known::FINISH_TOLD)
     }
@@ -212,7 +214,7 @@ impl Quality {
     }
 }
 
-/// What a segment takes of the sequence space.
+/// Length of a segment in sequence numbers: its payload, SYN and FIN.
 fn length(segment: &Segment<'_>) -> u32 {
     segment.payload_wire_len + u32::from(segment.flags.has(Flags::SYN)) + u32::from(segment.flags.has(Flags::FIN))
 }
@@ -222,29 +224,30 @@ impl Half {
         self.known & what != 0
     }
 
-    /// Returns whether it was not known before.
+    /// Sets a flag of `known`. Returns true if it was not set before.
     fn learn(&mut self, what: u8) -> bool {
         let is_new = !self.knows(what);
         self.known |= what;
         is_new
     }
 
-    /// The packet before was this one.
+    /// True if the packet before this one in the same direction was the same. Remembers this one.
     fn is_copy(&mut self, segment: &Segment<'_>) -> bool {
         let Segment { seq, flags, ip_id, payload_wire_len, ts, .. } = *segment;
         let (this, now) = (Likeness { seq, len: payload_wire_len, ip_id, flags }, Moment::of(ts));
         let last = std::mem::replace(&mut self.last, this);
         let last_at = std::mem::replace(&mut self.last_at, now);
-        // Bare acknowledgements of IPv6 look all the same.
+        // Bare acknowledgements over IPv6 all look the same.
         let is_telling = length(segment) > 0 || ip_id != 0;
         !self.learn(known::LAST) && is_telling && last == this && now.is_within(COPYING, last_at)
     }
 
-    /// The sender sends: something new, something overtaken, or something again.
+    /// Takes a segment of the sender, and tells whether it is new, was overtaken, or was sent again.
     fn send(&mut self, segment: &Segment<'_>, observation: &mut Observation) {
         let end = segment.seq.plus(length(segment));
         if end == segment.seq {
-            // A bare acknowledgement stands where the next byte will: what is missing before it was lost on the way here.
+            // A bare acknowledgement has the sequence number of the next byte. Bytes missing before it were lost on the
+            // way to the capture point.
             if !segment.flags.has(Flags::RST) && (!self.knows(known::SENT) || end.is_after(self.sent)) {
                 self.reach(end, segment);
             }
@@ -263,7 +266,7 @@ impl Half {
             return;
         }
         let is_acknowledged = self.knows(known::ACKNOWLEDGED_AT_HOME) && !end.is_after(self.acknowledged_at_home);
-        // Senders count their packets: one with a higher number was sent later.
+        // Senders count up the IP identification: a packet with a higher one was sent later.
         let is_newer = self.sent_id != 0 && (segment.ip_id.wrapping_sub(self.sent_id) as i16) > 0;
         let is_soon = Moment::of(segment.ts).is_within(REORDERING, self.sent_at);
         if is_soon && !is_newer && !is_acknowledged && self.duplicate_acks < FAST {
@@ -277,13 +280,13 @@ impl Half {
         }
     }
 
-    /// The furthest that was sent.
+    /// Notes the furthest segment that was sent.
     fn reach(&mut self, end: SeqNumber, segment: &Segment<'_>) {
         (self.sent, self.sent_at, self.sent_id) = (end, Moment::of(segment.ts), segment.ip_id);
         self.known |= known::SENT;
     }
 
-    /// The receiver acknowledges, at home.
+    /// Takes an acknowledgement of the receiver on its home link.
     fn receive(&mut self, segment: &Segment<'_>, may_be_duplicate: bool, observation: &mut Observation) {
         let ack = segment.ack;
         if self.learn(known::ACKNOWLEDGED_AT_HOME) || ack.is_after(self.acknowledged_at_home) {
@@ -302,7 +305,7 @@ impl Half {
         }
     }
 
-    /// The receiver acknowledges, on any interface.
+    /// Takes an acknowledgement of the receiver on any link.
     fn acknowledge(&mut self, ack: SeqNumber) {
         if self.learn(known::ACKNOWLEDGED) || ack.is_after(self.acknowledged) {
             self.acknowledged = ack;

@@ -1,4 +1,4 @@
-//! A segment takes the same work, however many connections there are and whatever else is going on.
+//! A segment takes the same work, however many connections there are and whatever else happens.
 
 use std::net::Ipv6Addr;
 
@@ -8,7 +8,7 @@ use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::steps::tests::are_in_proportion;
 
-/// Wants to see nothing.
+/// A consumer that ignores everything.
 struct Deaf;
 
 impl Consumer for Deaf {
@@ -26,7 +26,7 @@ impl Consumer for Deaf {
     fn ended(&mut self, _: &FlowInfo, (): ()) {}
 }
 
-/// A segment of a connection, by its number.
+/// A segment of the connection with this number.
 fn segment(connection: usize, seq: u32, flags: Flags, payload: &[u8], ts: Timestamp) -> Segment<'_> {
     let end = |bits, port| Endpoint { address: Ipv6Addr::from_bits(bits), port };
     let key = FlowKey { low: end(connection as u128, 1000), high: end(1 << 100, 80), lane: 0 };
@@ -46,10 +46,10 @@ fn segment(connection: usize, seq: u32, flags: Flags, payload: &[u8], ts: Timest
     }
 }
 
-/// A segment that is said: its connection, sequence number, flags and payload.
+/// A segment to push: its connection, sequence number, flags and payload.
 type Said = (usize, u32, Flags, &'static [u8]);
 
-/// Pushes segments, one a millisecond or whatever `pace` says; time passes with each.
+/// Pushes segments, `pace` nanoseconds apart; time passes with each.
 fn push(flows: &mut Flows<()>, segments: impl Iterator<Item = Said>, pace: i64) {
     let mut now = Timestamp::new(1_700_000_000, 0);
     for (connection, seq, flags, payload) in segments {
@@ -76,7 +76,7 @@ fn a_look_up_takes_the_same_work_however_many_connections_there_are() {
 }
 
 #[test]
-fn making_room_takes_the_same_work_whoever_has_to_go() {
+fn evicting_takes_the_same_work_whatever_is_evicted() {
     type Kind = (&'static str, fn(usize) -> Vec<Said>);
     let few = Limits { flows: 64, half_open: 64, ..Limits::default() };
     let kinds: [Kind; 3] = [
@@ -96,9 +96,9 @@ fn making_room_takes_the_same_work_whoever_has_to_go() {
 }
 
 #[test]
-fn passing_time_takes_the_same_work_however_many_connections_wait_for_it() {
+fn time_outs_take_work_in_proportion_to_the_connections() {
     for (what, flags, payload) in [("half-open", Flags::SYN, &b""[..]), ("open", Flags::ACK, b"x")] {
-        // None has waited long enough, nearly all have, and all have.
+        // At these paces no connection has timed out, nearly all have, and all have.
         for pace in [1000, 3 * SECOND, 1000 * SECOND] {
             are_in_proportion(what, 5000, 20, |size| {
                 let said = (0..size).map(|each| (each, 0, flags, payload));
@@ -109,8 +109,8 @@ fn passing_time_takes_the_same_work_however_many_connections_wait_for_it() {
 }
 
 #[test]
-fn a_hole_is_looked_at_a_number_of_times_and_no_more() {
-    // Five times a second, for as long as nobody acknowledges what is behind it.
+fn a_hole_is_looked_at_a_bounded_number_of_times() {
+    // It is looked at five times a second, for as long as nobody acknowledges what is behind it.
     are_in_proportion("holes", 1000, 200, |size| {
         let said = (0..size).flat_map(|each| [(each, 0, Flags::SYN, &b""[..]), (each, 100, Flags::ACK, b"x")]);
         push(&mut flows(Limits::default()), said, SECOND / 10);

@@ -1,7 +1,8 @@
-//! Where connections live: a hash table over a slab, bounded, with a line for each phase of life in the order of activity.
+//! The table of connections: a hash table over a slab, bounded, with a queue (a line) for each phase of a connection's
+//! life.
 //!
-//! A connection stands in exactly one line. The lines are re-ordered lazily: activity only marks the connection, and one
-//! that reaches the head of its line though it was active since is sent to the tail. So a packet costs one look-up.
+//! A connection is in exactly one line. Lines are in order of activity, but re-ordered lazily: activity only marks a
+//! connection, and a marked one that reaches the head of its line is sent to the tail. So a packet costs one look-up.
 
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -10,20 +11,20 @@ use crate::pipeline::decode::FlowKey;
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::steps;
 
-/// Bounds of the table. What overflows is evicted, half-open connections first.
+/// Limits of the table. Connections beyond them are evicted, half-open ones first.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections in all: a busy proxy's worth, some 300 MB.
+    /// Maximum number of connections: those of a busy proxy, some 300 MB.
     pub flows: usize,
-    /// Connections of which only SYNs were seen: a flood of them must not push out the others.
+    /// Maximum number of connections of which only SYNs were seen: a flood of them must not push out the others.
     pub half_open: usize,
     /// Silence after which an open connection is forgotten, in nanoseconds; keep-alive time-outs are shorter.
     pub idle: i64,
-    /// The same for one whose request waits for its response: HTTP sets no limit.
+    /// The same for a connection whose request waits for its response: HTTP sets no limit.
     pub waiting_idle: i64,
-    /// The same for a half-open one.
+    /// The same for a half-open connection.
     pub half_open_idle: i64,
-    /// The same after FIN or RST, for what comes late.
+    /// The same after FIN or RST, for segments that come late.
     pub closing_idle: i64,
 }
 
@@ -40,7 +41,7 @@ impl Default for Limits {
     }
 }
 
-/// Where in its life a connection is.
+/// Phase of a connection's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// Begun by a SYN in the middle of another connection, which the other side has not acknowledged.
@@ -49,7 +50,7 @@ pub enum Phase {
     HalfOpen,
     /// In use.
     Open,
-    /// In use, silent for [`Limits::idle`], and a request waits.
+    /// In use and silent for [`Limits::idle`], while a request waits for its response.
     Waiting,
     /// After FIN from both sides, or RST.
     Closing,
@@ -57,7 +58,7 @@ pub enum Phase {
 
 const PHASES: usize = 5;
 
-/// Names a connection; stale once the connection is gone, even if its place is used again.
+/// Identifies a connection. It is stale once the connection is gone, even if its slot is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FlowId {
     slot: u32,
@@ -65,7 +66,7 @@ pub struct FlowId {
 }
 
 impl FlowId {
-    /// Where it lies in the table, a small number.
+    /// Index in the table, a small number.
     pub fn slot(self) -> u32 {
         self.slot
     }
@@ -75,9 +76,9 @@ const NONE: u32 = u32::MAX;
 
 /// What a table holds.
 pub trait Entry {
-    /// What it is found by; never changes.
+    /// The key by which it is found; it never changes.
     fn key(&self) -> &FlowKey;
-    /// When there was activity.
+    /// Time of its last activity.
     fn last_seen(&self) -> Timestamp;
 }
 
@@ -88,7 +89,7 @@ struct Slot<F> {
     before: u32,
     behind: u32,
     phase: Phase,
-    /// It was looked up since it joined its line.
+    /// True if it was active since it joined its line.
     is_touched: bool,
 }
 
@@ -106,7 +107,7 @@ fn mark(hash: u64) -> u32 {
     (hash >> 32) as u32
 }
 
-/// Where to look for a key: its slot, and enough of its hash to tell most others apart, and to find its place in a larger
+/// Where to find a key: its slot, and enough of its hash to tell most other keys apart, and to move it to a larger
 /// index, without fetching the slot.
 #[derive(Clone, Copy, Debug)]
 struct Pointer {
@@ -115,13 +116,13 @@ struct Pointer {
 }
 
 impl Pointer {
-    /// What an index of pointers hashes by.
+    /// The hash of a pointer in the index.
     fn hash(mark: u32) -> u64 {
         u64::from(mark) << 32 | u64::from(mark)
     }
 }
 
-/// Connections by key and by age.
+/// Connections by key and by activity.
 #[derive(Debug)]
 pub struct Table<F> {
     limits: Limits,
@@ -138,7 +139,7 @@ impl<F: Entry> Table<F> {
         Self {
             limits,
             index: HashTable::new(),
-            // Keys are chosen by strangers: a seed of our own, and the cap, keep collisions harmless.
+            // Senders choose the keys. A random seed and the limit on connections keep collisions harmless.
             hasher: foldhash::fast::RandomState::default(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -159,7 +160,7 @@ impl<F: Entry> Table<F> {
         self.hasher.hash_one(key)
     }
 
-    /// The connection of this key, which hashes so.
+    /// Finds the connection with this key, whose hash is `hash`.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "it is done for every packet, in three places")]
     pub fn find(&self, hash: u64, key: &FlowKey) -> Option<FlowId> {
@@ -173,7 +174,7 @@ impl<F: Entry> Table<F> {
         Some(FlowId { slot, generation: self.slots[slot as usize].generation })
     }
 
-    /// The connection was heard of. False when there is none of that name any more.
+    /// Marks a connection as active. Returns false if it is gone.
     pub fn touch(&mut self, id: FlowId) -> bool {
         let place = &mut self.slots[id.slot as usize];
         let is_there = place.generation == id.generation;
@@ -192,7 +193,7 @@ impl<F: Entry> Table<F> {
         self.lines[phase as usize].len
     }
 
-    /// The connections of a phase, those that joined it or were sent to its tail last before the others.
+    /// The connections of a phase, from the tail of its line on.
     pub fn newest(&self, phase: Phase) -> impl Iterator<Item = FlowId> {
         let mut slot = self.lines[phase as usize].tail;
         std::iter::from_fn(move || {
@@ -216,7 +217,7 @@ impl<F: Entry> Table<F> {
         self.slots[id.slot as usize].phase
     }
 
-    /// Puts in a connection whose key, which hashes so, is not there yet.
+    /// Adds a connection whose key is not in the table yet. `hash` is the hash of its key.
     pub fn insert(&mut self, hash: u64, phase: Phase, value: F) -> FlowId {
         let slot = self.free.pop().unwrap_or_else(|| {
             let (value, before, behind) = (None, NONE, NONE);
@@ -252,7 +253,7 @@ impl<F: Entry> Table<F> {
         self.join(id.slot);
     }
 
-    /// All connections, as they lie in memory. None of their names is good any more.
+    /// Takes all connections, in the order of their slots. All ids become stale.
     pub fn take_all(&mut self) -> impl Iterator<Item = F> + use<F> {
         self.index.clear();
         self.free.clear();
@@ -260,7 +261,7 @@ impl<F: Entry> Table<F> {
         std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.value)
     }
 
-    /// A connection that was silent for as long as its phase allows.
+    /// Finds a connection that was silent for as long as its phase allows.
     pub fn next_expired(&mut self, now: Timestamp) -> Option<FlowId> {
         [
             (Phase::Candidate, self.limits.half_open_idle),
@@ -274,7 +275,7 @@ impl<F: Entry> Table<F> {
     }
 
     fn expired_in(&mut self, phase: Phase, before: Timestamp) -> Option<FlowId> {
-        // At most once round the line: a capture whose clock jumps must not go round for ever.
+        // The loop goes round the line once at most, so that a capture whose clock jumps cannot keep it going for ever.
         for _ in 0..self.lines[phase as usize].len {
             steps::add(1);
             let id = self.head(phase)?;
@@ -289,9 +290,10 @@ impl<F: Entry> Table<F> {
         None
     }
 
-    /// The connection to give up when the table is full: half-open ones first, else the one silent for longest, nearly.
+    /// Returns the connection to evict if the table is full: candidates and half-open ones first, otherwise roughly the
+    /// one that was silent for longest.
     pub fn victim(&mut self) -> Option<FlowId> {
-        /// Second chances given before whatever is at the head goes.
+        /// How many active connections are sent to the tail before the head of the line is evicted.
         const CHANCES: usize = 8;
         for phase in [Phase::Candidate, Phase::HalfOpen] {
             if self.lines[phase as usize].len >= self.limits.half_open {
@@ -319,7 +321,7 @@ impl<F: Entry> Table<F> {
         (slot != NONE).then(|| FlowId { slot, generation: self.slots[slot as usize].generation })
     }
 
-    /// Sends a connection that was active since it joined its line to the tail; false if it was not.
+    /// Sends a connection to the tail of its line if it was active since it joined it. Returns whether it was.
     fn was_touched(&mut self, id: FlowId) -> bool {
         let is_touched = self.slots[id.slot as usize].is_touched;
         if is_touched {

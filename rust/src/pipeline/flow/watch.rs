@@ -1,8 +1,8 @@
-//! What is remembered of each connection where somebody asked for a list of connections; nothing is otherwise.
+//! What is remembered of each connection if a list of connections was asked for.
 //!
-//! Records stand beside the table, so that connections stay as small as they are. The connections that an interval heard
-//! of are noted as they speak, and closing the interval looks at those alone: what that costs is bounded by [`HEARD`] and
-//! [`SILENT`], however many connections are tracked.
+//! Records are kept beside the table, so that connections stay small. A connection with a segment in the interval is
+//! noted. Closing the interval looks only at the noted ones and at some silent ones, so its cost is bounded by
+//! [`HEARD`] and [`SILENT`], however many connections are tracked.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -14,23 +14,23 @@ use crate::pipeline::decode::Segment;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::steps;
 
-/// Connections noted of those that an interval heard of, twice as many at times: more than a list has, and looked
-/// through in a millisecond.
+/// Number of noted connections that are kept when there are twice as many: more than a list has, and looked through in
+/// a millisecond.
 pub const HEARD: usize = 2048;
 
-/// Connections of each phase that were silent and are looked at for a list: those that spoke last.
+/// Maximum number of silent connections of each phase that are looked at for a list: those that were active last.
 pub const SILENT: usize = 1024;
 
-/// Names of TLS servers that are remembered: some 6 MB. Connections beyond have none.
+/// Maximum number of TLS server names that are remembered: some 6 MB. Further connections have none.
 const NAMES: usize = 65_536;
 
-/// A connection that was left out for many others is noted again after so many more segments.
+/// A connection that was dropped from the noted ones is noted again when its number of segments is a multiple of this.
 const SECOND_CHANCE: u32 = 64;
 
-/// No round trip was measured.
+/// Stands for a round trip that was not measured.
 const UNKNOWN: u64 = u64::MAX;
 
-/// Where a connection is in its life, as a list says it.
+/// Stage of a connection's life, as a list shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// Only SYNs were seen.
@@ -49,42 +49,42 @@ pub enum Stage {
 /// What the consumer learnt of a connection from one segment.
 #[derive(Debug, Default)]
 pub struct Told {
-    /// Heads of requests.
+    /// Number of request heads.
     pub requests: u32,
-    /// The server that a TLS client named.
+    /// The server name that a TLS client sent.
     pub server_name: Option<Arc<str>>,
 }
 
-/// What is remembered of a connection. There may be a million, so it fits a line of the cache.
+/// What is remembered of one connection. There may be a million, so a record fits into a cache line.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    /// Its first segment.
+    /// Time of its first segment.
     pub first_seen: Timestamp,
-    /// Payload by its sender, without segments that were sent again.
+    /// Payload bytes of each direction, without retransmissions.
     pub bytes: [u64; 2],
-    /// The least round trips from here to the sender of each direction, or [`UNKNOWN`]. The others waited for an
-    /// application, or for a delayed acknowledgement.
+    /// The shortest round trip between the capture point and the sender of each direction, or [`UNKNOWN`]. Longer ones
+    /// include the time that an application or a delayed acknowledgement took.
     rtts: [u64; 2],
     /// Segments, each counted once.
     pub segments: u32,
-    /// Of these, those sent again.
+    /// Those of them that were retransmitted.
     pub retransmitted: u32,
-    /// Heads of requests.
+    /// Number of request heads.
     pub requests: u32,
-    /// The interval that heard of it last.
+    /// The last interval in which it had a segment.
     interval: u32,
-    /// Its SYN was seen.
+    /// True if its SYN was seen.
     pub is_opened: bool,
-    /// It is among those noted of that interval.
+    /// True if it is among the connections noted in that interval.
     is_noted: bool,
-    /// How it ended, if it did.
+    /// How it ended; `Open` if it has not.
     ending: Stage,
 }
 
 const _: () = assert!(size_of::<Record>() == 64);
 
 impl Record {
-    /// Nanoseconds from here to the client, to the server and back, as much of it as was measured.
+    /// Nanoseconds from the capture point to the client, to the server and back, or the half of it that was measured.
     pub fn rtt(&self) -> Option<u64> {
         let [up, down] = self.rtts.map(|rtt| Some(rtt).filter(|&rtt| rtt != UNKNOWN));
         up.map(|up| up.saturating_add(down.unwrap_or(0))).or(down)
@@ -115,7 +115,8 @@ impl Record {
     }
 }
 
-/// What makes a connection worth a place in the list. Each of them has the same share of those noted.
+/// What makes a connection worth a place in the list: many retransmissions, a long round trip, many bytes, a recent
+/// beginning. Each of them has the same share of the noted connections.
 const WEIGHTS: [fn(&Record) -> u64; 4] = [
     |record| record.retransmitted.into(),
     |record| record.rtt().unwrap_or(0),
@@ -123,47 +124,47 @@ const WEIGHTS: [fn(&Record) -> u64; 4] = [
     |record| record.first_seen.0.max(0).cast_unsigned(),
 ];
 
-/// A connection as it is listed.
+/// What a list shows of a connection.
 #[derive(Debug)]
 pub struct Watched<'a> {
     /// What is remembered of it.
     pub record: &'a Record,
-    /// The server that its TLS client named.
+    /// The server name that its TLS client sent.
     pub server_name: Option<&'a Arc<str>>,
-    /// Where in its life it is.
+    /// Stage of its life.
     pub stage: Stage,
-    /// Its last segment.
+    /// Time of its last segment.
     pub last_seen: Timestamp,
-    /// Nanoseconds since its first segment; of one that ended, until its last.
+    /// Nanoseconds since its first segment; for one that ended, up to its last segment.
     pub age: u64,
 }
 
-/// The records of all connections, by their slots in the table.
+/// The records of all connections, by slot in the table.
 #[derive(Debug, Default)]
 pub struct Watch {
     records: Vec<Record>,
     server_names: HashMap<u32, Arc<str>>,
-    /// Slots of connections that this interval heard of.
+    /// Slots of the connections noted in this interval.
     heard: Vec<u32>,
     interval: u32,
 }
 
 impl Watch {
-    /// A connection begins.
+    /// Starts the record of a new connection.
     pub fn open(&mut self, slot: u32, first_seen: Timestamp) {
         let at = slot as usize;
         if self.records.len() <= at {
             self.records.resize(at + 1, Record::default());
         }
         self.server_names.remove(&slot);
-        // Another one had the slot, and may be noted: so is this one then.
+        // If the connection that had the slot before is noted, this one takes over its place.
         let Record { interval, is_noted, .. } = self.records[at];
         let rtts = [UNKNOWN; 2];
         let interval = if is_noted { interval } else { self.interval.wrapping_sub(1) };
         self.records[at] = Record { first_seen, rtts, interval, is_noted, ..Record::default() };
     }
 
-    /// A connection spoke.
+    /// Adds a segment of a connection.
     #[inline(never)]
     pub fn see(&mut self, slot: u32, segment: &Segment<'_>, observation: Observation, told: Told) {
         let record = &mut self.records[slot as usize];
@@ -181,7 +182,7 @@ impl Watch {
         self.learn(slot, told);
     }
 
-    /// Something of a connection was understood.
+    /// Adds what the consumer learnt of a connection.
     pub fn learn(&mut self, slot: u32, Told { requests, server_name }: Told) {
         let record = &mut self.records[slot as usize];
         record.requests = record.requests.saturating_add(requests);
@@ -192,13 +193,13 @@ impl Watch {
         }
     }
 
-    /// A connection that left the table: how it is listed, if this interval heard of it.
+    /// What a list shows of a connection that leaves the table; `None` if it had no segment in this interval.
     pub fn parting(&self, slot: u32, stage: Stage, last_seen: Timestamp) -> Option<Watched<'_>> {
         let is_heard = self.records[slot as usize].interval == self.interval;
         is_heard.then(|| self.watched(slot, stage, last_seen, last_seen))
     }
 
-    /// How a connection is listed; one that has ended is as old as it became.
+    /// What a list shows of a connection. The age of one that has ended no longer grows.
     pub fn watched(&self, slot: u32, stage: Stage, last_seen: Timestamp, now: Timestamp) -> Watched<'_> {
         let record = &self.records[slot as usize];
         let stage = if record.ending == Stage::Open { stage } else { record.ending };
@@ -208,17 +209,17 @@ impl Watch {
         Watched { record, server_name: self.server_names.get(&slot), stage, last_seen, age }
     }
 
-    /// This interval heard of the connection.
+    /// True if the connection had a segment in this interval.
     pub fn has_heard(&self, slot: u32) -> bool {
         self.records[slot as usize].interval == self.interval
     }
 
-    /// Takes the slots noted in the interval, each once. The next interval begins.
+    /// Takes the slots noted in this interval, each once. [`Self::turn`] follows.
     pub fn take_heard(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.heard)
     }
 
-    /// The next interval begins, for which `heard` is used again.
+    /// Begins the next interval. `heard` is what [`Self::take_heard`] returned; its memory is used again.
     pub fn turn(&mut self, mut heard: Vec<u32>) {
         for slot in heard.drain(..) {
             self.records[slot as usize].is_noted = false;
@@ -227,7 +228,7 @@ impl Watch {
         self.interval = self.interval.wrapping_add(1);
     }
 
-    /// The table gives up all its slots.
+    /// Forgets all connections, for use when the table gives up all its slots.
     pub fn clear(&mut self) {
         let interval = self.interval;
         *self = Self { interval, ..Self::default() };
@@ -240,7 +241,7 @@ impl Watch {
         }
     }
 
-    /// Keeps half of those noted, the weightiest of each kind.
+    /// Keeps half of the noted connections, the heaviest by each of [`WEIGHTS`].
     #[cold]
     fn thin(&mut self) {
         let Self { records, heard, .. } = self;

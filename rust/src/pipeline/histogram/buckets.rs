@@ -1,30 +1,32 @@
-//! Counts by bucket, without zeros at either end: 32 bits each, until one of them needs 64.
+//! Counts by bucket, without zeros at either end. Each has 32 bits, until one of them needs 64.
 //!
-//! Most never do, and buckets are touched at random: a processor's cache holds twice as many of them.
+//! Most histograms never need 64 bits. Buckets are accessed at random, and twice as many of 32 bits fit into the
+//! processor's cache.
 //!
-//! Where too many buckets are counted in all, neighbours become one: the scale is halved, as OpenTelemetry does it. A
-//! bucket of a coarser scale is two whole ones of the finer, so whatever is merged, counts stay exact.
+//! If there are too many buckets in all, pairs of neighbours are joined: the scale is halved, as OpenTelemetry does it.
+//! A bucket of the coarser scale is exactly two of the finer one, so counts stay exact whatever is merged.
 
 use smallvec::SmallVec;
 
-/// Counts of neighbouring buckets. Those that count the same are equal: they are wide only when they have to be.
+/// Counts of consecutive buckets. They are wide only if they have to be, so values with the same counts are equal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Buckets {
-    /// A word for each bucket or, when they are wide, two, the lower one first. A few lie in the row itself: most rows of
-    /// many count a few values at a time.
+    /// One word per bucket or, if they are wide, two, the lower one first. Few words are stored in the row itself: most
+    /// rows count only a few values at a time.
     words: SmallVec<[u32; 8]>,
     /// Index of the first bucket.
     offset: i32,
+    /// True if each bucket has two words.
     is_wide: bool,
-    /// How often neighbours became one. None of these if there are no buckets.
+    /// How often the scale was halved; 0 if there are no buckets.
     halvings: u8,
 }
 
-/// Halvings after which all durations there are share two buckets.
+/// Maximum number of halvings, after which all possible durations fall into two buckets.
 pub const MAX_HALVINGS: u8 = 10;
 
 impl Buckets {
-    /// Counts from the bucket `offset` on.
+    /// Makes buckets from their counts, from the bucket `offset` on.
     pub fn new(offset: i32, counts: &[u64]) -> Self {
         let offset = if counts.is_empty() { 0 } else { offset };
         let mut buckets = Self { offset, ..Self::default() };
@@ -33,13 +35,13 @@ impl Buckets {
         buckets
     }
 
-    /// The same, where neighbours became one so often.
+    /// The same at a scale that was halved `halvings` times.
     pub fn halved(halvings: u8, offset: i32, counts: &[u64]) -> Self {
         let halvings = if counts.is_empty() { 0 } else { halvings };
         Self { halvings, ..Self::new(offset, counts) }
     }
 
-    /// How often neighbours became one.
+    /// How often the scale was halved.
     pub fn halvings(&self) -> u8 {
         self.halvings
     }
@@ -55,7 +57,7 @@ impl Buckets {
         self.words.chunks_exact(self.width()).map(count)
     }
 
-    /// Counts one more in a bucket of the finest scale. Returns how many buckets that makes more.
+    /// Counts one more in a bucket, which is given at the finest scale. Returns how many buckets were added for it.
     #[inline]
     pub fn count(&mut self, bucket: i32) -> usize {
         let at = bucket.wrapping_sub(self.offset) as usize;
@@ -75,7 +77,7 @@ impl Buckets {
         self.len() - before
     }
 
-    /// Adds what `other` counted. The coarser scale of both holds.
+    /// Adds what `other` counted, at the coarser scale of the two.
     pub fn merge(&mut self, other: &Self) {
         let Some(last) = other.len().checked_sub(1) else { return };
         if self.words.is_empty() {
@@ -106,7 +108,7 @@ impl Buckets {
         }
     }
 
-    /// Makes neighbours one until that happened so often. Does nothing where it did already.
+    /// Halves the scale until that was done `halvings` times in all. Does nothing if it was already.
     pub fn coarsen(&mut self, halvings: u8) {
         if halvings <= self.halvings || self.words.is_empty() {
             return;
@@ -121,14 +123,14 @@ impl Buckets {
         *self = Self::halved(halvings, first, &counts);
     }
 
-    /// How many buckets there are, or would be once neighbours became one so often.
+    /// How many buckets there are at a scale that was halved `halvings` times; as many as now if it was already.
     pub fn len_at(&self, halvings: u8) -> usize {
         let by = halvings.saturating_sub(self.halvings);
         let last = self.offset + self.len() as i32 - 1;
         ((last >> by) - (self.offset >> by) + 1) as usize
     }
 
-    /// Neither is wide, nor is their sum.
+    /// True if no sum of two counts needs more than 32 bits. Neither side may be wide.
     fn fits(&self, from: usize, other: &Self) -> bool {
         self.words[from..].iter().zip(&other.words).all(|(mine, theirs)| mine.checked_add(*theirs).is_some())
     }
@@ -190,7 +192,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Counts as they would be without any care for their width.
+    /// Counts added up without regard to their width.
     fn plainly(parts: &[(i32, Vec<u64>)]) -> Vec<(i32, u64)> {
         let mut counts = std::collections::BTreeMap::<i32, u64>::new();
         for (offset, part) in parts {
@@ -205,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn one_more_than_32_bits_hold_is_counted() {
+    fn a_count_may_exceed_32_bits() {
         let full = u64::from(u32::MAX);
         let mut buckets = Buckets::new(7, &[1, full, 3]);
         assert!(!buckets.is_wide);
@@ -219,7 +221,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_halved_scale_counts_the_same_in_pairs_of_buckets_whenever_it_was_halved(
+        fn counts_at_a_halved_scale_are_the_same_whenever_it_was_halved(
             values in prop::collection::vec(-479i32..546, 1..40),
             more in prop::collection::vec(-479i32..546, 1..40),
             (early, late) in (0..=MAX_HALVINGS, 0..=MAX_HALVINGS),
@@ -235,13 +237,13 @@ mod tests {
             let predicted = wanted.len_at(early.max(late));
             wanted.coarsen(early.max(late));
             prop_assert_eq!((wanted.len(), wanted.halvings()), (predicted, early.max(late)));
-            // Counted on after the scale was halved.
+            // Counting goes on after the scale was halved.
             let mut counted = of(&mut values.iter());
             counted.coarsen(early);
             more.iter().for_each(|&value| { counted.count(value); });
             counted.coarsen(late);
             prop_assert_eq!(&counted, &wanted);
-            // Merged with another scale, in either order.
+            // Merged with a histogram of another scale, in either order.
             let (mut a, mut b) = (of(&mut values.iter()), of(&mut more.iter()));
             a.coarsen(early);
             b.coarsen(late);

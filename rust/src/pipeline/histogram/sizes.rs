@@ -1,9 +1,9 @@
-//! How many buckets many histograms have together, and would have at each lower scale.
+//! How many buckets many histograms have together, and how many they would have at each lower scale.
 
 use super::Histogram;
 use super::buckets::MAX_HALVINGS;
 
-/// Sums of buckets by the number of halvings.
+/// Sums of buckets, by the number of halvings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes([usize; MAX_HALVINGS as usize + 1]);
 
@@ -15,12 +15,12 @@ impl Sizes {
         }
     }
 
-    /// Buckets after so many halvings.
+    /// Number of buckets after `halvings` halvings.
     pub fn at(&self, halvings: u8) -> usize {
         self.0[usize::from(halvings)]
     }
 
-    /// The fewest halvings that leave `most` buckets, or as few as there can be.
+    /// The fewest halvings that leave at most `most` buckets; [`MAX_HALVINGS`] if fewer do not.
     pub fn halvings_within(&self, most: usize) -> u8 {
         (0..MAX_HALVINGS).find(|&halvings| self.at(halvings) <= most).unwrap_or(MAX_HALVINGS)
     }

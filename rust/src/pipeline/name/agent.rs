@@ -1,12 +1,12 @@
-//! What a user agent is called, without versions and remarks: the name of a browser, or of another program its first word.
+//! The name of a user agent, without versions and comments: that of a browser, or the first word of any other program.
 
 use super::clean_into;
 
-/// Longest name of a user agent.
+/// Maximum length of the name of a user agent.
 const MAX_AGENT: usize = 64;
 
-/// Products that tell a browser, and what it is called. Of several the first one counts: most browsers name Chrome and
-/// Safari as well.
+/// Products that identify a browser, and the browser's name. If a field has several, the first in this table counts:
+/// most browsers name Chrome and Safari as well.
 const BROWSERS: [(&[u8], &[u8]); 23] = [
     (b"Edg", b"Edge"),
     (b"EdgA", b"Edge"),
@@ -33,7 +33,7 @@ const BROWSERS: [(&[u8], &[u8]); 23] = [
     (b"AppleWebKit", b"WebKit"),
 ];
 
-/// Bytes of a field that are looked at; browsers write fewer.
+/// Maximum number of bytes of a field that are looked at; browsers write fewer.
 const LOOKED_AT: usize = 512;
 
 /// Writes the name in a `User-Agent` field (RFC 9110 §10.1.5), if there is one.
@@ -50,7 +50,8 @@ fn product(text: &[u8]) -> &[u8] {
     &text[..text.iter().position(|byte| !is_token(byte)).unwrap_or(text.len())]
 }
 
-/// What robots have in a remark: `(compatible; Googlebot/2.1; ...)`. Old browsers write the same.
+/// The name of a robot, which stands in a comment: `(compatible; Googlebot/2.1; ...)`. Old browsers write the same, and
+/// are no robots.
 fn robot(field: &[u8]) -> Option<&[u8]> {
     const MARK: &[u8] = b"compatible; ";
     let at = memchr::memmem::find(field, MARK)?;

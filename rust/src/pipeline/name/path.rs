@@ -1,20 +1,22 @@
 //! The whole path of a request target, as an exchange shows it: without query, fragment, parameters and userinfo.
 //!
-//! What a target is, a path or something else, is decided as for sections. Beyond that a path is read more warily: it has
-//! more places where a secret may stand.
+//! Whether a target is a path is decided as for sections. Apart from that a whole path is read with more care, since it
+//! has more places where a secret may be.
 
 use smallvec::SmallVec;
 
 use super::{clean_into, has_at, is_space, is_trusted, split_absolute};
 use crate::pipeline::steps;
 
-/// Longest path that is shown: more than a screen is wide. One that is cut ends in `..#` and a hash of the whole.
+/// Maximum length of a path that is shown: more than a screen is wide. A longer one is cut and ends in `..#` and a hash
+/// of the whole.
 pub const MAX_SHOWN: usize = 256;
 
-/// What stands behind the part of a path that is known, where the rest is not.
+/// Written behind the known part of a path if the rest is not known.
 pub const CUT: &[u8] = b"..";
 
-/// Writes the path of a request target. Of one that `is_cut` the whole segments are known; without any nothing is written.
+/// Writes the path of a request target. If the capture cut the target (`is_cut`), only its whole segments are written,
+/// and nothing if there are none.
 pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, is_cut: bool) {
     if is_connect || target == b"*" {
         out.push(b'*');
@@ -25,7 +27,7 @@ pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Opti
     }
     let path = match split_absolute(target) {
         Some((_, path)) => path,
-        // Neither absolute nor a path: perhaps an authority, or an absolute one with a fault.
+        // The target is neither absolute nor a path. It may be an authority, or a faulty absolute target.
         None if has_at(target) && (!target.starts_with(b"/") || target.starts_with(b"//")) => b"",
         None => target,
     };
@@ -36,13 +38,14 @@ pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Opti
         return clean_into(out, path, MAX_SHOWN - 1);
     }
     let path = without_parameters(&without_userinfo(path));
-    // Parameters may have hidden that it is no path.
+    // Without its parameters the target may turn out not to be a path.
     if !(path.starts_with(b"/") && has_at(&path)) {
         clean_into(out, &path, MAX_SHOWN - 1);
     }
 }
 
-/// The segments that are whole. The rest may have an `@` that makes a userinfo of what follows a colon.
+/// Writes the whole segments of a target that was cut. The rest, which was not captured, may have an `@`. With it,
+/// everything from the segment of a colon on would be a userinfo, so nothing of that is written.
 fn cut_path_into(out: &mut Vec<u8>, target: &[u8]) {
     let Some(path) = target.strip_prefix(b"/").filter(|path| !path.starts_with(b"/")) else { return };
     if end_of_path(path) < path.len() {
@@ -57,18 +60,18 @@ fn cut_path_into(out: &mut Vec<u8>, target: &[u8]) {
     }
 }
 
-/// Where the query, the fragment or what is no target begins.
+/// Position where the query or the fragment begins, or white space that ends the target.
 fn end_of_path(path: &[u8]) -> usize {
     steps::add(path.len());
     path.iter().position(|&byte| matches!(byte, b'?' | b'#') || is_space(byte)).unwrap_or(path.len())
 }
 
-/// Where the segment begins in which `at` lies.
+/// Position where the segment that contains `at` begins.
 fn segment_at(path: &[u8], at: usize) -> usize {
     memchr::memrchr(b'/', &path[..at]).map_or(0, |slash| slash + 1)
 }
 
-/// The byte that `path[at..]` begins with once it is decoded, however often it was encoded, and its length as it stands.
+/// The byte that `path[at..]` begins with, decoded however often it was encoded, and how many bytes it takes there.
 fn decoded(path: &[u8], at: usize) -> (u8, usize) {
     let hex = |at: usize| path.get(at).and_then(|&digit| char::from(digit).to_digit(16));
     let mut digits = at + 1;
@@ -81,7 +84,7 @@ fn decoded(path: &[u8], at: usize) -> (u8, usize) {
     }
 }
 
-/// The first of these bytes, encoded or not, and what follows it.
+/// Position of the first of these bytes, encoded or not, and of what follows it.
 fn find(path: &[u8], bytes: &[u8]) -> Option<(usize, usize)> {
     let mut at = 0;
     while at < path.len() {
@@ -95,7 +98,8 @@ fn find(path: &[u8], bytes: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-/// A path without what stands between a colon and an `@` behind it, from the beginning of the colon's segment on.
+/// The path without anything that may be a userinfo: from the beginning of the first colon's segment to the last `@`
+/// behind that colon.
 fn without_userinfo(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
     let Some((colon, mut end)) = find(path, b":") else { return path.into() };
     let begin = segment_at(path, colon);
@@ -106,7 +110,7 @@ fn without_userinfo(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
     if has_userinfo { [&path[..begin], &path[end..]].concat().into() } else { path.into() }
 }
 
-/// A path without the parameters of its segments (RFC 3986 §3.3), and up to an encoded query or fragment.
+/// The path without the parameters of its segments (RFC 3986 §3.3), and up to an encoded query or fragment.
 fn without_parameters(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
     let mut kept = SmallVec::new();
     for (number, segment) in path.split(|&byte| byte == b'/').enumerate() {
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_all_of_it_and_nothing_behind_it() {
+    fn a_path_is_whole_and_ends_before_query_and_fragment() {
         let table = [
             ("/", "/"),
             ("/a/b/c", "/a/b/c"),
@@ -207,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_path_that_the_capture_cut_the_whole_segments_are_known() {
+    fn a_path_that_the_capture_cut_keeps_its_whole_segments() {
         let table = [
             ("/a/b/c", "/a/b/.."),
             ("/a/", "/a/.."),
@@ -242,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn twice_the_path_is_twice_the_work() {
+    fn a_path_twice_as_long_takes_at_most_twice_the_work() {
         for part in ["a", "%", "%25", "25%", ":", "@", ":@", ";", "%253b", "a/", "a;a:@/", "%3a%40"] {
             for is_cut in [false, true] {
                 are_in_proportion(part, 500, 30, |size| drop(path(&format!("/{}", part.repeat(size)), is_cut)));

@@ -1,4 +1,4 @@
-//! Names by table, and secrets looked for in them.
+//! Tables of names, and a search for secrets in names.
 
 use super::*;
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ fn server() -> Endpoint {
 }
 
 #[test]
-fn a_host_is_the_authority_made_plain() {
+fn a_host_is_the_cleaned_authority() {
     let table: &[(&str, Option<&str>, &str)] = &[
         ("/", Some("Example.ORG"), "example.org"),
         ("/", Some("example.org:80"), "example.org"),
@@ -34,7 +34,7 @@ fn a_host_is_the_authority_made_plain() {
 }
 
 #[test]
-fn a_host_has_nothing_before_it_and_nothing_behind_it() {
+fn a_host_has_no_userinfo_path_or_parameters() {
     let table: &[(&str, Option<&str>, &str)] = &[
         ("/", Some("h?X"), "h"),
         ("/", Some("h/X"), "h"),
@@ -106,7 +106,7 @@ fn parameters_are_no_part_of_a_section() {
     }
 }
 
-/// Host and section, and what they are when they are found as they were written.
+/// Host and section of a request. Where [`as_written`] gives the same names, its section has no secret either.
 fn names(target: &str, field: Option<&str>, depth: usize) -> [String; 2] {
     let (mut host, mut section) = (Vec::new(), Vec::new());
     let field = field.map(str::as_bytes);
@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_made_plain_is_plain(target in "/[ -~]{0,20}", host in "[ -~]{1,20}", depth in 0usize..4) {
+    fn cleaning_a_name_twice_changes_nothing(target in "/[ -~]{0,20}", host in "[ -~]{1,20}", depth in 0usize..4) {
         let first = names(&target, Some(&host), depth);
         let again = names(&first[1], Some(&first[0]), depth);
         prop_assert_eq!(first, again);
@@ -188,7 +188,7 @@ fn a_section_is_the_first_segments_of_the_path() {
 }
 
 #[test]
-fn what_is_cut_stays_apart() {
+fn names_that_are_cut_stay_distinct() {
     let (long, longer) = ("x".repeat(300), "x".repeat(301));
     let (a, b) = (clean(&long, MAX_HOST), clean(&longer, MAX_HOST));
     assert_eq!((a.len(), b.len()), (MAX_HOST, MAX_HOST));

@@ -102,7 +102,7 @@ fn only_the_very_first_bytes_are_a_start() {
 }
 
 #[test]
-fn bounds_hold_whatever_is_set() {
+fn limits_hold_whatever_they_are() {
     for (total, bytes, segments) in [(1, 1, 1), (1, 1000, 1000), (1000, 1, 1000), (1000, 1000, 1)] {
         let mut budget = Budget::new(total, bytes, segments);
         let mut seen = Seen::default();
@@ -122,7 +122,7 @@ fn bounds_hold_whatever_is_set() {
 }
 
 #[test]
-fn what_nobody_wants_is_held_without_content() {
+fn unwanted_bytes_are_held_without_content() {
     for wanted_from in [10_000_000u64, u64::MAX] {
         let mut budget = Budget::default();
         let mut stream = Stream::default();

@@ -1,23 +1,25 @@
-//! SYNs of somebody who knows addresses and ports, and guesses the rest: a request in progress loses nothing by them.
+//! Blind SYNs: their sender knows addresses and ports, and guesses the rest. A request in progress loses nothing by
+//! them.
 
 use super::*;
 
-/// A SYN, or an answer to one, with numbers of its own.
+/// A SYN, or an answer to one, with sequence numbers of its own.
 fn syn(isn: u32, is_answer: bool, ts: i64) -> Frame {
     let mut forge = Forge::new(Wire { isn: [isn, isn], start: ts, ..Wire::default() });
     forge.handshake();
     Frame { ts, ..forge.frames[usize::from(is_answer)].clone() }
 }
 
-/// The talk in small segments, most acknowledged late, so that the numbers of acknowledgements trail behind.
+/// The conversation in small segments, most of which are acknowledged late, so that acknowledgement numbers trail
+/// behind.
 fn talk(isn: [u32; 2]) -> Vec<Frame> {
     Forge::connection(Wire { segment: 9, isn, ..Wire::default() }, &TURNS)
 }
 
 #[test]
-fn no_number_of_blind_syns_takes_the_place_of_a_request_in_progress() {
+fn no_number_of_blind_syns_displaces_a_request_in_progress() {
     let frames = talk([1000, 5000]);
-    // As many as fill all lanes, before the connection and within it, over all the sequence space and close by.
+    // Enough SYNs to fill all lanes, before the connection and within it, over all the sequence space and close by.
     for place in 0..frames.len() {
         for stride in [1, 100, 1 << 20, 1 << 28] {
             let mut mixed = frames.clone();
@@ -29,7 +31,8 @@ fn no_number_of_blind_syns_takes_the_place_of_a_request_in_progress() {
     }
 }
 
-/// They take all lanes, the sender's own SYN loses its one, and its data lie nearest to a SYN that is a few bytes too late.
+/// The blind SYNs take all lanes, so the sender's own SYN finds none. Its data is nearest to a blind SYN whose number
+/// is a few bytes too high.
 #[test]
 fn blind_syns_that_are_nearly_right_cost_no_byte() {
     let frames = talk([1000, 5000]);
@@ -63,13 +66,13 @@ fn a_connection_in_the_last_lane_is_not_given_up_for_a_blind_syn() {
     }
 }
 
-/// The head of an upload is lost, and segments of its body look like requests.
+/// The head of an upload was lost, and segments of its body look like requests.
 #[test]
-fn a_body_whose_head_was_lost_is_no_row_of_requests() {
+fn a_body_whose_head_was_lost_is_not_read_as_requests() {
     let fake = format!("GET /fake HTTP/1.1\r\nHost: fake.example\r\n\r\n{}", "{\"a\":1}".repeat(6));
     for opened in [true, false] {
         for asked_before in [false, true] {
-            // Of a connection of which nothing else was seen, the first one may be a request.
+            // If nothing else was seen of the connection, the first segment may be a request.
             let most = u64::from(!opened && !asked_before);
             let mut forge = Forge::new(Wire::default());
             if opened {
@@ -85,7 +88,7 @@ fn a_body_whose_head_was_lost_is_no_row_of_requests() {
             (0..5).for_each(|_| forge.say(0, fake.as_bytes()));
             forge.say(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
             let before = u64::from(asked_before);
-            // What follows the answer is a request again.
+            // What follows the response is a request again.
             forge.say(0, TURNS[4].as_bytes());
             forge.finish();
             let told = count(&forge.frames);

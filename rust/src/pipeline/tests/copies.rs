@@ -1,4 +1,4 @@
-//! Packets captured more than once, and segments that belong to another connection than their addresses say.
+//! Packets captured more than once, and segments that do not belong to the connection of their addresses and ports.
 
 use super::*;
 
@@ -12,13 +12,13 @@ fn counted(frames: &[Frame], nat: Option<nat::Nat>) -> Snapshot {
     pipeline.close(Timestamp(0), Timestamp(1))
 }
 
-/// The frames of two wires, one after the other, those of the second a little later.
+/// The frames of two wires alternately, those of the second `later` nanoseconds later.
 fn both(first: Wire, second: Wire, later: i64) -> Vec<Frame> {
     let pairs = Forge::connection(first, &TURNS).into_iter().zip(Forge::connection(second, &TURNS));
     pairs.flat_map(|(a, b)| [Frame { ts: a.ts, ..a }, Frame { ts: b.ts + later, ..b }]).collect()
 }
 
-/// The client's address as a translation rewrites it.
+/// The frame with the client's address rewritten, as a translation does it.
 fn translated(frame: Frame) -> Frame {
     let mut bytes = frame.bytes;
     for at in [26, 30] {
@@ -29,13 +29,13 @@ fn translated(frame: Frame) -> Frame {
     Frame { bytes, ..frame }
 }
 
-/// The frames of two wires, the client's address of the second translated.
+/// The frames of two wires alternately, with the client's address of the second rewritten.
 fn both_sides(first: Wire, second: Wire, later: i64) -> Vec<Frame> {
     let frames = both(first, second, later).into_iter().enumerate();
     frames.map(|(at, frame)| if at % 2 == 0 { frame } else { translated(frame) }).collect()
 }
 
-/// Requests, responses, connections opened, copies.
+/// The numbers of requests, responses, connections opened and copies.
 fn figures(snapshot: &Snapshot) -> (u64, u64, u64, u64) {
     let Snapshot { counts, tcp, capture, .. } = snapshot;
     (counts.requests, counts.responses, tcp.opened, capture.copies)
@@ -48,9 +48,9 @@ fn a_packet_under_another_tag_is_a_copy() {
     assert_eq!(http(&counted(&frames, None)), WANT);
 }
 
-/// On a bridge the first packet is read at one interface, and the next ones at another one first.
+/// On a bridge the first packet of a handshake may be read at one interface first, and the next ones at another.
 #[test]
-fn a_handshake_is_timed_whichever_interface_its_last_packet_is_read_at_first() {
+fn a_handshake_is_timed_whichever_interface_is_read_first() {
     let mut frames = both(Wire::default(), Wire { interface: 1, ..Wire::default() }, 1000);
     for at in [2, 4] {
         frames.swap(at, at + 1);
@@ -82,7 +82,8 @@ fn a_connection_behind_a_translation_is_a_copy_unless_that_is_switched_off() {
     assert_eq!(figures(&counted(&frames, None)), (6, 8, 2, 0));
 }
 
-/// A kernel hands over the packets of an interface in blocks: those of one may be read before or behind those of another.
+/// A kernel hands over the packets of an interface in blocks. A block of one interface may be read before or after the
+/// block of another.
 #[test]
 fn copies_are_counted_whichever_interface_is_read_first() {
     let behind = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
@@ -114,7 +115,7 @@ fn a_translation_is_found_though_a_download_was_read_in_between() {
 }
 
 #[test]
-fn what_differs_in_numbers_time_or_interface_is_no_translation() {
+fn segments_that_differ_in_numbers_time_or_interface_are_no_translation() {
     let other = Wire { client_port: 50_000, interface: 1, ..Wire::default() };
     let table = [
         ("numbers of its own", Wire { isn: [70_000, 90_000], ..other }, 8_000),
@@ -148,13 +149,13 @@ fn a_stray_syn_or_its_answer_changes_nothing() {
 fn a_syn_that_the_other_side_acknowledges_begins_another_connection() {
     let first = Forge::connection(Wire::default(), &TURNS[..4]);
     let next = Wire { isn: [3_000_000_000, 2_000_000_000], start: first[first.len() - 4].ts + 1, ..Wire::default() };
-    // The first one is cut off without a FIN.
+    // The first connection ends without a FIN.
     let frames = [&first[..first.len() - 3], &Forge::connection(next, &TURNS)].concat();
     assert_eq!(figures(&counted(&frames, None)), (5, 7, 2, 0));
 }
 
 #[test]
-fn strays_without_end_are_bounded() {
+fn endless_stray_syns_are_bounded() {
     let mut frames = Forge::connection(Wire::default(), &TURNS[..2]);
     frames.truncate(6);
     let mut pipeline = Driver::new(Settings::default());

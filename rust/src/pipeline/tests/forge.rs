@@ -1,10 +1,10 @@
-//! Forged connections: what both sides say becomes Ethernet frames, which a test may then cut, shuffle and lose.
+//! Forged connections: what both sides say becomes Ethernet frames, which a test may cut, reorder and lose.
 
 use etherparse::PacketBuilder;
 
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 
-/// A frame and when it was captured.
+/// A frame, with the time and the interface of its capture.
 #[derive(Clone, Debug)]
 pub struct Frame {
     pub ts: i64,
@@ -33,7 +33,7 @@ pub struct Wire {
     pub isn: [u32; 2],
     pub client_port: u16,
     pub start: i64,
-    /// Bytes to a segment at the most.
+    /// Maximum payload bytes of a segment.
     pub segment: usize,
     pub interface: u16,
 }
@@ -65,7 +65,7 @@ pub struct Forge {
 }
 
 impl Forge {
-    /// Nothing was sent yet.
+    /// A connection without any frames.
     pub fn new(wire: Wire) -> Self {
         Self { wire, next: wire.isn, frames: Vec::new() }
     }
@@ -81,7 +81,7 @@ impl Forge {
         forge.frames
     }
 
-    /// Time passes before the next frame.
+    /// Lets `nanos` nanoseconds pass before the next frame.
     pub fn wait(&mut self, nanos: i64) {
         self.wire.start += nanos;
     }
@@ -92,7 +92,7 @@ impl Forge {
         self.send(0, ACK, b"");
     }
 
-    /// RFC 7413: data comes with the SYN, and is acknowledged with it.
+    /// A handshake whose SYN carries data, which is acknowledged with the SYN (RFC 7413).
     pub fn request_on_the_syn(&mut self, bytes: &[u8]) {
         self.send(0, SYN, bytes);
         self.send(1, SYN | ACK, b"");

@@ -1,11 +1,11 @@
-//! Connections as an interval lists them, and what listing them costs.
+//! The list of connections of an interval, and what listing costs.
 
 use super::*;
 use crate::pipeline::flow::Stage;
 use crate::pipeline::snapshot::Connection;
 use crate::pipeline::steps::tests::taken;
 
-/// A pipeline that lists connections, at most so many.
+/// A pipeline that lists at most `most` connections.
 fn pipeline(most: usize) -> Driver {
     let mut settings = Settings::default();
     settings.aggregate.connections = true;
@@ -17,7 +17,7 @@ fn wire(port: u16) -> Wire {
     Wire { client_port: port, start: i64::from(port) * 1000 + 1_700_000_000 * SECOND, ..Wire::default() }
 }
 
-/// So many connections that are open, after their handshake and, if they say something, one exchange.
+/// The frames of open connections, one for each port: the handshake and, if `talks` is set, one exchange.
 fn open(ports: std::ops::Range<u16>, talks: bool) -> Vec<Frame> {
     let mut frames = Vec::new();
     for port in ports {
@@ -36,7 +36,7 @@ fn push(pipeline: &mut Driver, frames: &[Frame]) {
     frames.iter().for_each(|frame| pipeline.push(&frame.packet()));
 }
 
-/// The end of the interval that is closed so many seconds after the first packet.
+/// Closes the interval that ends `second` seconds after the first packet.
 fn close(pipeline: &mut Pipeline, second: i64) -> Snapshot {
     let at = |second| Timestamp::new(1_700_000_000 + second, 0);
     pipeline.close(at(second - 1), at(second))
@@ -71,7 +71,7 @@ fn a_connection_is_listed_as_it_was_at_the_end_of_each_interval() {
     assert_eq!((one.bytes_to_server, one.bytes_to_client), (sent(0), sent(1)));
     assert_eq!((one.segments, one.retransmitted, one.rtt), ((frames.len() - 3) as u64, 0, Some(2_000_000)));
     assert_eq!(told.capture.open_connections.value, 1);
-    // Silent, and still listed; only its age goes on.
+    // The connection is silent and still listed; only its age grows.
     let told = close(&mut pipeline, 3);
     assert_eq!(only(&told), &Connection { age: one.age + SECOND as u64, ..one.clone() });
     assert_eq!(only(&told.silence(SECOND)).age, one.age + 2 * SECOND as u64);
@@ -83,12 +83,12 @@ fn a_connection_is_listed_as_it_was_at_the_end_of_each_interval() {
         (Stage::Closed, last, last.since(one.first_seen))
     );
     assert_eq!((told.capture.open_connections.value, told.silence(SECOND).connections), (0, Vec::new()));
-    // Over, and told once.
+    // The connection is over, and was listed once as closed.
     assert_eq!(close(&mut pipeline, 5).connections, []);
 }
 
 #[test]
-fn what_is_open_when_the_capture_ends_is_listed_as_open() {
+fn connections_open_at_the_end_of_the_capture_are_listed_as_open() {
     let mut pipeline = pipeline(10);
     push(&mut pipeline, &open(2000..2003, true));
     pipeline.finish();
@@ -115,7 +115,7 @@ fn after_a_panic_connections_are_listed_again() {
 }
 
 #[test]
-fn a_list_is_bounded_and_says_of_how_many_it_is() {
+fn a_list_is_bounded_and_comes_with_the_number_of_open_connections() {
     let mut pipeline = pipeline(50);
     push(&mut pipeline, &open(2000..3000, true));
     for second in [1, 2] {
@@ -125,12 +125,12 @@ fn a_list_is_bounded_and_says_of_how_many_it_is() {
 }
 
 #[test]
-fn a_connection_that_loses_packets_is_listed_beneath_thousands_that_came_before_and_after() {
+fn a_connection_that_loses_packets_is_listed_among_thousands_of_others() {
     let ill = wire(9_999);
     let mut forge = Forge::new(ill);
     forge.handshake();
     forge.say(0, TURNS[0].as_bytes());
-    // The request again, a while later and with another number of its packet.
+    // The request is sent again a while later, in a packet with another identification.
     let mut again = forge.frames[3].clone();
     again.ts += SECOND / 2;
     let mut pipeline = pipeline(100);
@@ -156,7 +156,7 @@ fn listing_costs_no_more_however_many_connections_there_are() {
         };
         let (few, many) = (steps(10_000), steps(20_000));
         assert!(few.0 > 0 && few.1 > 0, "steps are counted");
-        // Both are within the bounds, wherever between them the last thinning left off.
+        // Both are within the bound, however many connections the last thinning left.
         assert!(many.0 <= 3 * 2048 && few.0 <= 3 * 2048, "{few:?} {many:?}");
         assert_eq!(few.1, many.1);
     }

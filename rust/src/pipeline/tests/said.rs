@@ -1,4 +1,4 @@
-//! What an exchange tells of its request: the path and the user agent, unless they are redacted.
+//! The path and the user agent of a request in the list of exchanges, unless they are redacted.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn asked(start: &str, fields: &str) -> Vec<Frame> {
 }
 
 #[test]
-fn an_exchange_tells_the_path_of_its_target_whatever_form_that_has() {
+fn an_exchange_shows_the_path_of_a_target_of_any_form() {
     let table = [
         ("GET /a/b/c?X HTTP/1.1", "/a/b/c"),
         ("GET /a/b;X/c HTTP/1.1", "/a/b/c"),
@@ -38,7 +38,7 @@ fn an_exchange_tells_the_path_of_its_target_whatever_form_that_has() {
 }
 
 #[test]
-fn a_user_agent_is_told_when_it_is_asked_for() {
+fn a_user_agent_is_shown_if_it_is_asked_for() {
     let table = [
         ("User-Agent: curl/8\r\n", "curl"),
         ("Host: h\r\nuser-agent:Mozilla/5.0 Firefox/122\r\nX: y\r\n", "Firefox"),
@@ -55,13 +55,13 @@ fn a_user_agent_is_told_when_it_is_asked_for() {
 }
 
 #[test]
-fn redacted_exchanges_tell_neither() {
+fn redacted_exchanges_show_neither_path_nor_user_agent() {
     let frames = asked("GET /a/b HTTP/1.1", "User-Agent: curl/8\r\n");
     assert_eq!(exchanges(&frames, true, true), [(String::new(), String::new())]);
 }
 
 #[test]
-fn each_of_many_requests_keeps_what_it_said_until_it_is_answered() {
+fn each_of_many_waiting_requests_keeps_its_path_and_user_agent() {
     let ask = |at| format!("GET /a/{at} HTTP/1.1\r\nUser-Agent: agent{at}/1\r\n\r\n");
     let asked = (0..9).map(ask).collect::<Vec<_>>().concat();
     let frames = Forge::connection(Wire { segment: 50, ..Wire::default() }, &[&asked, &OK.repeat(7)]);
@@ -72,7 +72,7 @@ fn each_of_many_requests_keeps_what_it_said_until_it_is_answered() {
 }
 
 #[test]
-fn of_a_head_that_the_snapshot_length_cut_the_whole_segments_are_told() {
+fn a_head_that_the_snapshot_length_cut_shows_its_whole_path_segments() {
     let mut frames = asked("GET /a/b/cccccccccccccccccccc HTTP/1.1", "");
     let end = frames[3].bytes.iter().rposition(|&byte| byte == b'c').unwrap();
     let mut settings = Settings::default();
@@ -88,7 +88,7 @@ fn of_a_head_that_the_snapshot_length_cut_the_whole_segments_are_told() {
 }
 
 #[test]
-fn after_a_restart_nothing_is_kept_of_those_who_waited() {
+fn after_a_restart_nothing_of_waiting_requests_is_kept() {
     let mut settings = Settings::default();
     settings.aggregate.exchanges = true;
     let mut pipeline = Driver::new(settings);

@@ -1,10 +1,10 @@
-//! A secret in every part of a request and of its response, well formed or not: no output has it.
+//! Plants a secret in every part of a request and of its response, well formed or not, and looks for it in the output.
 
 use super::*;
 
 const SECRET: &str = "s3cr3t";
 
-/// Start lines. Their targets have a secret where no name and no path may have it.
+/// Start lines. The secret is in a part of the target that is neither shown as a name nor as a path.
 const LINES: [&str; 41] = [
     "GET /a?{} HTTP/1.1",
     "GET /a#{} HTTP/1.1",
@@ -49,10 +49,10 @@ const LINES: [&str; 41] = [
     "PRI * HTTP/2.0 {}",
 ];
 
-/// The same for all but a whole path: at a depth of one no name has the secret.
+/// Start lines with the secret in a whole path. Names of sections at a depth of one do not show it.
 const DEEP_LINES: [&str; 2] = ["GET /a/{} HTTP/1.1", "GET /a/{}/b HTTP/1.1"];
 
-/// Lines of a head.
+/// Field lines of a request head.
 const FIELDS: [&str; 27] = [
     "Host: h",
     "Host: h?{}",
@@ -96,7 +96,7 @@ const RESPONSES: [&str; 7] = [
     "ICY 200 {}\r\n\r\n",
 ];
 
-/// A field whose secret is a word of its own is told as the name of a user agent.
+/// Fields whose secret is a word of its own, which is shown as the name of the user agent unless it is redacted.
 const AGENTS: [&str; 2] = ["User-Agent: {}", "User-Agent: Mozilla/5.0 (compatible; {})"];
 
 proptest! {
@@ -109,7 +109,7 @@ proptest! {
         body in prop::sample::select(BODIES.to_vec()),
         response in prop::sample::select(RESPONSES.to_vec()),
         end in prop::sample::select(vec!["\r\n", "\n"]),
-        // Without `@`: behind one is a host.
+        // There is no `@`, since a host follows one.
         around in ("[a-z0-9:._~!$&'()*+,;=-]{0,3}", "[a-z0-9:._~!$&'()*+,;=-]{0,3}"),
         lost in prop::option::of(any::<prop::sample::Index>()),
         cut in prop::option::of(54usize..200),

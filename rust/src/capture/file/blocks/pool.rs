@@ -1,6 +1,6 @@
-//! Where blocks lie while nobody uses them: empty ones for whoever reads, full ones for whoever asked.
+//! The store of blocks that nobody uses at the moment: empty ones for the reader to fill, full ones for their user.
 //!
-//! Blocks come and go a thousand times a second, so nobody spins for them, and nobody is woken who does not sleep.
+//! Blocks come and go a thousand times a second. So no thread spins for them, and a thread is woken only if it sleeps.
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,8 +10,8 @@ use std::time::Instant;
 
 /// Bytes of the file in a block: a read this large costs as little as mapping the file, and stays in a cache.
 pub const BLOCK_SIZE: usize = 1 << 18;
-/// Room before them for the beginning of a record that the block before cut: twice the largest frame of an interface
-/// that leaves segmentation to its hardware. Memory that is never touched takes none.
+/// Room before these bytes for the first part of a record that was cut by the block before: twice the largest frame of
+/// an interface with segmentation offload. Memory that is never touched takes no space.
 pub const HEADROOM: usize = 1 << 17;
 
 /// Some bytes of the file, between headroom and `end`.
@@ -22,41 +22,42 @@ pub struct Block {
 }
 
 impl Block {
-    /// What was read.
+    /// The bytes that were read.
     pub fn data(&self) -> &[u8] {
         &self.bytes[HEADROOM..self.end]
     }
 }
 
-/// What reading a block came to; `None` at the end.
+/// Result of reading a block; `None` at the end.
 pub type Outcome = io::Result<Option<Block>>;
 
-/// What there is without waiting.
+/// What can be taken without waiting.
 #[derive(Debug)]
 pub enum Stock {
     /// What was read next.
     Full(Outcome),
-    /// Nothing, or too little for somebody who is in no hurry.
+    /// Nothing, or too little for a user who is in no hurry.
     Pending,
-    /// Nothing, and nobody reads any more.
+    /// Nothing, and the reader has ended.
     Over,
 }
 
 #[derive(Debug, Default)]
 struct PoolState {
-    /// The last to come back is the first to be filled again, since a cache still has it.
+    /// Buffers to fill. The last one to come back is filled first, since a cache still has it.
     empty: Vec<Vec<u8>>,
     made: usize,
-    /// Records larger than a block that are lent out. Nothing is read until they are back, so there is one at most.
+    /// Number of records larger than a block that are lent out. Nothing is read until they are back, so there is at
+    /// most one.
     large: usize,
     full: VecDeque<Outcome>,
     /// The block that a pipe is filling, and when its first byte came.
     part: Option<(Block, Instant)>,
     reader_sleeps: bool,
     user_sleeps: bool,
-    /// Nobody reads any more.
+    /// The reader has ended.
     is_over: bool,
-    /// Nobody wants more.
+    /// The user wants no more.
     is_abandoned: bool,
 }
 
@@ -65,7 +66,7 @@ struct PoolState {
 pub struct BlockPool {
     state: Mutex<PoolState>,
     came_back: Condvar,
-    /// Never more blocks than this.
+    /// Maximum number of blocks.
     most: usize,
 }
 
@@ -78,7 +79,7 @@ impl BlockPool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A block to fill, when there is one; `None` when nobody wants it.
+    /// Waits for a buffer to fill; `None` if the user wants no more.
     pub fn empty(&self) -> Option<Vec<u8>> {
         let mut state = self.lock();
         loop {
@@ -103,28 +104,28 @@ impl BlockPool {
         state.large == 0 && (!state.empty.is_empty() || state.made < self.most)
     }
 
-    /// There is a block to fill.
+    /// True if there is a buffer to fill.
     pub fn has_empty(&self) -> bool {
         self.may_fill(&self.lock())
     }
 
-    /// Something was read already, and what follows it can be.
+    /// True if a block was read, and what follows it can be read too.
     pub fn has_full(&self) -> bool {
         let state = self.lock();
         state.large == 0 && !state.full.is_empty()
     }
 
-    /// A record larger than a block is lent out.
+    /// True if a record larger than a block is lent out.
     pub fn lacks_large(&self) -> bool {
         self.lock().large > 0
     }
 
-    /// Blocks that were read.
+    /// Number of blocks that were read and not yet taken.
     pub fn stock(&self) -> usize {
         self.lock().full.len()
     }
 
-    /// Takes back what a block was read into.
+    /// Takes back the buffer of a block.
     fn give_back(&self, bytes: Vec<u8>) {
         let mut state = self.lock();
         if is_large(&bytes) {
@@ -132,7 +133,7 @@ impl BlockPool {
             self.wake_reader(&mut state);
         } else if !bytes.is_empty() {
             state.empty.push(bytes);
-            // Several at once, unless somebody waits, so that the reader is woken less often.
+            // The reader is woken for several at once, unless the user waits, so that it is woken less often.
             if state.user_sleeps || state.empty.len() >= self.most / 2 {
                 self.wake_reader(&mut state);
             }
@@ -145,7 +146,7 @@ impl BlockPool {
         }
     }
 
-    /// Somebody waits for what is read next: whoever reads is woken as soon as there is a block.
+    /// Notes that the user waits for what is read next: the reader is woken as soon as there is a buffer.
     pub fn hurry(&self) {
         let mut state = self.lock();
         state.user_sleeps = true;
@@ -154,12 +155,13 @@ impl BlockPool {
         }
     }
 
-    /// Puts in what was read.
+    /// Adds what was read.
     pub fn put(&self, outcome: Outcome) {
         self.lock().full.push_back(outcome);
     }
 
-    /// Adds bytes of a pipe to the block that it is filling, waiting for a place. False when nobody wants them.
+    /// Adds bytes of a pipe to the block that is being filled. Waits for a buffer if there is none. Returns false if
+    /// the user wants no more.
     pub fn pour(&self, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             let part = self.lock().part.take();
@@ -183,7 +185,7 @@ impl BlockPool {
         true
     }
 
-    /// No more comes to the block that is being filled.
+    /// Adds the block that is being filled as it is, since no more bytes come.
     pub fn put_part(&self) {
         let part = self.lock().part.take();
         if let Some((block, _)) = part {
@@ -191,7 +193,7 @@ impl BlockPool {
         }
     }
 
-    /// What was read next, when it is there; the block that is being filled, when somebody is in a hurry.
+    /// Takes what was read next. With `hurry`, that may be the block that is being filled.
     pub fn take(&self, hurry: bool) -> Stock {
         let mut state = self.lock();
         if let Some(outcome) = state.full.pop_front() {
@@ -209,24 +211,24 @@ impl BlockPool {
         self.lock().part.as_ref().map(|&(_, since)| since)
     }
 
-    /// Nobody reads any more.
+    /// True if the reader has ended.
     pub fn is_over(&self) -> bool {
         self.lock().is_over
     }
 
-    /// Nobody reads any more.
+    /// Notes that the reader has ended.
     pub fn finish(&self) {
         self.lock().is_over = true;
     }
 
-    /// Nobody wants more.
+    /// Notes that the user wants no more, and wakes the reader.
     pub fn abandon(&self) {
         let mut state = self.lock();
         state.is_abandoned = true;
         self.wake_reader(&mut state);
     }
 
-    /// Lends out what a block was read into, or a record that was larger.
+    /// Lends out the buffer of a block, or of a record larger than a block.
     pub fn lend(self: &Arc<Self>, bytes: Vec<u8>) -> Lease {
         if is_large(&bytes) {
             self.lock().large += 1;
@@ -235,12 +237,12 @@ impl BlockPool {
     }
 }
 
-/// A record that no block holds, in a place of its own.
+/// True for the buffer of a record that is larger than a block.
 fn is_large(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.len() != HEADROOM + BLOCK_SIZE
 }
 
-/// What a block was read into. It comes back when it is dropped.
+/// The buffer of a block. It returns to the depot when it is dropped.
 #[derive(Debug)]
 pub struct Lease {
     bytes: Vec<u8>,
@@ -248,7 +250,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// It is a record that no block holds: nothing is read until it is given back.
+    /// True if this is a record larger than a block: nothing is read until it is given back.
     pub fn is_large(&self) -> bool {
         is_large(&self.bytes)
     }
@@ -275,7 +277,7 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(50);
 
-    /// Asks for a block in another thread.
+    /// Asks for a buffer in another thread.
     fn ask(pool: &Arc<BlockPool>) -> std::sync::mpsc::Receiver<Option<Vec<u8>>> {
         let (answer, answered) = std::sync::mpsc::channel();
         let pool = pool.clone();

@@ -1,4 +1,5 @@
-//! A thread that reads a file ahead, and looks through what it has read while somebody else is busy with the packets before.
+//! A thread that reads a file ahead. It also looks through what it has read while the worker is busy with earlier
+//! packets.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,11 +12,11 @@ use crate::capture::file::blocks::Reader;
 use crate::capture::file::blocks::pool::BlockPool;
 use crate::capture::file::record::Reach;
 
-/// Blocks that wait for somebody to look through them when the thread does so: one fewer, and it would keep from reading
-/// somebody who waits for it.
+/// Number of blocks read but not looked through at which the thread looks through one itself. If it did so with one
+/// fewer, the worker might have to wait for it to read.
 const BACKLOG: usize = 2;
 
-/// Pages that wait for somebody to work on them, as many as there are blocks.
+/// Pages that wait for the worker, at most as many as there are blocks.
 #[derive(Default)]
 struct ReadyPages {
     pages: VecDeque<Page>,
@@ -45,7 +46,7 @@ impl SharedScanner {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a page, if nobody else is about to.
+    /// Makes a page for the shelf, unless the worker is about to make one.
     fn look_ahead(&self) {
         let Ok(mut scanner) = self.scanner.try_lock() else { return };
         let entries = self.ready().spare.pop().unwrap_or_default();
@@ -61,7 +62,7 @@ impl SharedScanner {
         Some(page)
     }
 
-    /// Tells who waits that something was read.
+    /// Wakes the worker, if it waits until something was read.
     fn wake(&self) {
         if std::mem::take(&mut self.ready().user_sleeps) {
             self.came.notify_one();
@@ -104,7 +105,7 @@ impl ReadAhead {
                 return page;
             }
             let mut scanner = self.shared.scanner();
-            // There may be one since.
+            // The thread may have put one on the shelf meanwhile.
             if let Some(page) = self.shared.take(&mut entries) {
                 return page;
             }
@@ -129,7 +130,7 @@ impl ReadAhead {
         }
     }
 
-    /// A panic of the thread is no end of the file.
+    /// Passes on a panic of the thread: it is not the end of the file.
     fn end_with_panic(&mut self) {
         if self.pool.is_over()
             && let Some(Err(panic)) = self.thread.take().map(JoinHandle::join)
@@ -148,7 +149,7 @@ impl Drop for ReadAhead {
     fn drop(&mut self) {
         self.pool.abandon();
         if let Some(thread) = self.thread.take() {
-            // Nobody is left to whom a panic would matter.
+            // A panic of the thread matters to nobody any more.
             let _ = thread.join();
         }
     }

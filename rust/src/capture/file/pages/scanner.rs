@@ -5,8 +5,8 @@ use crate::capture::file::capture_file::CaptureFile;
 use crate::capture::file::record::{FileInterface, Location, Missing, Problem, Reach};
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// A packet this much older than one before it was not written late: its clock is another. What an interface got is handed
-/// over a second later by tcpdump, at the latest.
+/// A packet more than this many nanoseconds older than one before it was not written late: it has another clock.
+/// tcpdump is handed packets a second after their capture at the latest.
 const MAX_LATE: i64 = 3 * SECOND;
 
 /// A packet that was looked at, and where its bytes are.
@@ -17,33 +17,33 @@ pub struct IndexEntry {
     pub len: u32,
     pub wire_len: u32,
     pub interface: u16,
-    /// Which of two blocks it lies in: they take turns.
+    /// Which of two blocks it lies in; the blocks alternate.
     pub block: bool,
-    /// A run begins with it: the clock before was another.
+    /// True if a run begins with it, because the clock changed.
     pub begins: bool,
 }
 
 const _: () = assert!(size_of::<IndexEntry>() == 24);
 
-/// A block that was looked through, or none, and what else the file told of.
+/// A block that was looked through, if there is one, and what else was read from the file.
 pub struct Page {
     pub reach: Reach,
     /// Its packets, in the order of the file.
     pub entries: Vec<IndexEntry>,
-    /// None of them is earlier than one before it in the same run.
+    /// True if no packet is earlier than one before it in the same run.
     pub is_in_order: bool,
     /// The latest time of the newest run.
     pub front: Timestamp,
     pub block: Option<Lease>,
-    /// Interfaces told of since the page before.
+    /// Interfaces described since the page before.
     pub interfaces: Vec<FileInterface>,
     pub missing: Missing,
-    /// Why there are no more pages, when that is not the end of the file.
+    /// Why there are no more pages, if it is not the end of the file.
     pub problem: Option<Problem>,
 }
 
 impl Page {
-    /// There are no more pages.
+    /// The page that says that there are no more.
     pub fn ended(problem: Option<Problem>) -> Self {
         Self {
             reach: Reach::End,
@@ -63,9 +63,9 @@ pub struct Scanner {
     pub file: CaptureFile,
     /// The latest time of the newest run.
     front: Timestamp,
-    /// Which of two blocks comes next.
+    /// Which of two alternating blocks comes next.
     block: bool,
-    /// Interfaces that were told of.
+    /// Number of interfaces that were passed on.
     told: usize,
 }
 
@@ -74,8 +74,8 @@ impl Scanner {
         Self { file, front: Timestamp(i64::MIN), block: false, told: 0 }
     }
 
-    /// The next block that has packets. Of what somebody else reads, what there is; who is in a hurry has of a pipe also what
-    /// is less than a block.
+    /// Looks through the next block that has packets. If another thread reads the file, the block may be pending. With
+    /// `hurry`, a pipe also gives less than a block.
     pub fn next(&mut self, hurry: bool, entries: Vec<IndexEntry>) -> Page {
         let mut page = Page { reach: Reach::Here, entries, front: self.front, ..Page::ended(None) };
         page.entries.clear();
@@ -85,7 +85,7 @@ impl Scanner {
                 Err(problem) => self.fail(problem, &mut page),
             }
         }
-        // News of a pipe that has no packets is news all the same.
+        // What a pipe brings without packets is passed on at once.
         if page.reach != Reach::Pending || self.file.is_pipe() {
             page.interfaces = self.file.interfaces()[self.told..].to_vec();
             self.told += page.interfaces.len();
@@ -119,7 +119,7 @@ impl Scanner {
         result.map(|()| reach)
     }
 
-    /// Nothing more can be read. What is not read is a packet at least.
+    /// Ends the file with a problem. What cannot be read counts as one packet.
     fn fail(&mut self, problem: Problem, page: &mut Page) {
         let told = &mut self.file.told;
         told.lose(told.cut);

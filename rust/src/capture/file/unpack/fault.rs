@@ -9,9 +9,9 @@ pub struct Fault {
     pub wrong: Wrong,
     /// Bytes of the source before the fault, as far as the decoder tells.
     pub at: u64,
-    /// Bytes that were unpacked before it, all of which were handed over.
+    /// Number of bytes that were unpacked before the fault, all of which were passed on.
     pub unpacked: u64,
-    /// Further checksums that are wrong.
+    /// Number of other wrong checksums before.
     pub more: u64,
 }
 
@@ -21,7 +21,7 @@ pub enum Wrong {
     Cut,
     /// A part cannot be decoded any further, for this reason.
     Damaged(String),
-    /// The checksum or the length of a part, unpacked from this byte on, is another.
+    /// The checksum or the length is wrong for the part that begins at this byte of the unpacked data.
     Checksum(u64),
     /// Neither a part nor padding.
     Foreign,
@@ -71,10 +71,10 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// What a part gave.
+/// Result of reading from a part.
 pub enum Gave {
-    /// So many bytes, at least one.
+    /// This many bytes, at least one.
     Bytes(usize),
-    /// It is over; true if its checksum and its length are right.
+    /// The part is over; true if its checksum and its length are right.
     End(bool),
 }

@@ -7,7 +7,7 @@ use flate2::{Crc, Decompress, FlushDecompress, Status};
 use super::fault::{Gave, Stop, Wrong};
 use super::packed::Packed;
 
-/// RFC 1952, section 2.3.1: the only method there is, and the bits of FLG.
+/// RFC 1952, section 2.3.1: the only compression method, and the bits of FLG.
 const DEFLATE: u8 = 8;
 const HAS_CHECKSUM: u8 = 1 << 1;
 const HAS_EXTRA: u8 = 1 << 2;
@@ -18,9 +18,9 @@ const HAS_COMMENT: u8 = 1 << 4;
 pub struct Gzip {
     inflate: Decompress,
     checksum: Crc,
-    /// The data are over.
+    /// True at the end of the deflated data.
     is_over: bool,
-    /// They cannot be inflated any further, which is told behind what was.
+    /// True if the data cannot be inflated any further. This is reported after the bytes before.
     is_damaged: bool,
 }
 
@@ -71,7 +71,7 @@ impl Gzip {
         }
     }
 
-    /// Inflates some. Returns how many bytes that made.
+    /// Inflates some data. Returns how many bytes came out.
     fn inflate(&mut self, packed: &mut Packed, into: &mut [u8]) -> Result<usize, Stop> {
         let input = packed.fill_buf()?;
         let is_all = input.is_empty();

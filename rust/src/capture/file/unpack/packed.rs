@@ -1,8 +1,8 @@
-//! A packed source: its bytes through a buffer, so that what begins there can be looked at before it is used.
+//! The bytes of a source through a buffer, so that the next ones can be looked at before they are used.
 
 use std::io::{self, BufRead, Read};
 
-/// Bytes read at once: as many as a pipe of Linux keeps.
+/// Bytes read at once: as many as a pipe of Linux holds.
 const SIZE: usize = 1 << 16;
 
 /// The bytes of a source.
@@ -19,25 +19,25 @@ impl Packed {
         Self { source, buffer: Vec::new(), start: 0, end: 0, passed: 0 }
     }
 
-    /// Bytes that were used.
+    /// Number of bytes that were used.
     pub fn passed(&self) -> u64 {
         self.passed
     }
 
-    /// The next bytes, at most so many, which stay there; fewer at the end of the source.
+    /// Returns the next bytes, `count` at most, without using them. There are fewer at the end of the source.
     pub fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         while self.end - self.start < count && self.read_more()? > 0 {}
         Ok(&self.buffer[self.start..self.end.min(self.start + count)])
     }
 
-    /// The next bytes, exactly so many, used up.
+    /// Uses the next `COUNT` bytes.
     pub fn take<const COUNT: usize>(&mut self) -> io::Result<[u8; COUNT]> {
         let mut bytes = [0; COUNT];
         self.read_exact(&mut bytes)?;
         Ok(bytes)
     }
 
-    /// Passes over so many bytes.
+    /// Skips `count` bytes.
     pub fn skip(&mut self, count: u64) -> io::Result<()> {
         let mut left = count;
         while left > 0 {
@@ -52,13 +52,13 @@ impl Packed {
         Ok(())
     }
 
-    /// Passes over everything up to a zero, and the zero.
+    /// Skips everything up to a zero byte, and that byte.
     pub fn skip_text(&mut self) -> io::Result<()> {
         while self.take::<1>()? != [0] {}
         Ok(())
     }
 
-    /// Passes over zeros.
+    /// Skips zero bytes.
     pub fn skip_zeros(&mut self) -> io::Result<()> {
         loop {
             let there = self.fill_buf()?;
@@ -71,7 +71,7 @@ impl Packed {
         }
     }
 
-    /// Reads once, behind what is there, which moves to the front. Returns how many bytes came.
+    /// Reads once, behind the bytes that are there, which move to the front. Returns how many bytes came.
     fn read_more(&mut self) -> io::Result<usize> {
         self.buffer.resize(SIZE, 0);
         self.buffer.copy_within(self.start..self.end, 0);
@@ -104,7 +104,7 @@ impl BufRead for Packed {
 }
 
 impl Read for Packed {
-    /// What is in the buffer, or else what one read of the source gives.
+    /// Gives what is in the buffer, or else what one read of the source gives.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.start == self.end && into.len() >= SIZE {
             let count = self.source.read(into)?;

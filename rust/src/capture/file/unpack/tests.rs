@@ -1,4 +1,4 @@
-//! Every part is read, and what is wrong is told behind all that can be read.
+//! Every part is read, and a fault is reported after all bytes that can be read.
 
 use std::io::{Cursor, ErrorKind};
 
@@ -20,7 +20,7 @@ fn skipped() -> Vec<u8> {
     [&0x184d_2a53_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), b"abc"].concat()
 }
 
-/// Bytes that are not packed well, so that they take many blocks.
+/// Bytes that hardly compress, so that they take many blocks.
 fn noise() -> Vec<u8> {
     (0..100_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect()
 }
@@ -31,7 +31,7 @@ fn flip(mut bytes: Vec<u8>, from_end: usize) -> Vec<u8> {
     bytes
 }
 
-/// Gives at most so many bytes at a time.
+/// A source that gives at most so many bytes at a time.
 struct Slow(Cursor<Vec<u8>>, usize);
 
 impl Read for Slow {
@@ -41,7 +41,7 @@ impl Read for Slow {
     }
 }
 
-/// What there is to read, and what is told then; the same however it comes.
+/// The bytes that can be read, and the fault that is reported then. Checks that a slow source gives the same.
 fn unpack(bytes: &[u8]) -> (Vec<u8>, Option<(ErrorKind, String)>) {
     let [whole, slow] = [usize::MAX, 3].map(|size| {
         let mut got = Vec::new();
@@ -94,7 +94,7 @@ fn a_header_of_gzip_may_have_a_name_a_comment_and_more() {
 const HAS_CHECKSUM_OF_HEADER: u8 = 2;
 
 #[test]
-fn what_is_cut_is_read_up_to_there() {
+fn a_part_that_is_cut_is_read_up_to_the_cut() {
     let bytes = noise();
     for packed in [gzip(&bytes), zstd(&bytes)] {
         for cut in [6, packed.len() / 2, packed.len() - 1] {
@@ -115,7 +115,7 @@ fn what_is_cut_is_read_up_to_there() {
 }
 
 #[test]
-fn a_wrong_checksum_is_told_behind_everything() {
+fn a_wrong_checksum_is_reported_after_all_bytes() {
     let (bytes, rest) = (noise(), b"rest".to_vec());
     let whole = [&bytes[..], &rest].concat();
     let wrong = [flip(gzip(&bytes), 5), flip(gzip(&bytes), 1), flip(zstd(&bytes), 1)];
@@ -132,7 +132,7 @@ fn a_wrong_checksum_is_told_behind_everything() {
 }
 
 #[test]
-fn what_is_not_compressed_behind_a_part_is_told_with_its_place() {
+fn uncompressed_bytes_behind_a_part_are_reported_with_their_place() {
     for packed in [gzip(b"text"), zstd(b"text")] {
         let (got, told) = unpack(&[&packed[..], b"\0\0something else"].concat());
         let (kind, words) = told.unwrap();
@@ -153,7 +153,7 @@ fn no_flipped_byte_does_harm_and_none_goes_unnoticed() {
     }
 }
 
-/// Counts reads of the source.
+/// A source that counts how often it is read.
 struct Counted(Cursor<Vec<u8>>, std::sync::Arc<std::sync::atomic::AtomicU64>);
 
 impl Read for Counted {

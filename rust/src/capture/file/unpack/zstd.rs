@@ -1,6 +1,6 @@
 //! A frame of zstd (RFC 8878).
 //!
-//! The decoder keeps back what later blocks may refer to, up to 128 MiB; a frame with a larger window is refused.
+//! The decoder keeps the bytes that later blocks may refer to, up to 128 MiB. A frame with a larger window is refused.
 
 use std::error::Error;
 use std::io::{self, Read};
@@ -21,7 +21,7 @@ pub struct Zstd {
     decoder: FrameDecoder,
     /// Bytes of the frame that were unpacked.
     count: u64,
-    /// What is told behind the bytes before it.
+    /// A fault that is reported after the bytes before it.
     wrong: Option<Wrong>,
 }
 
@@ -51,20 +51,20 @@ impl Zstd {
     fn decode(&mut self, packed: &mut Packed) -> Result<(), Stop> {
         let decoder = &mut self.decoder;
         let decode = || decoder.decode_blocks(packed, BlockDecodingStrategy::UptoBlocks(1));
-        // The decoder panics on some of what it does not expect.
+        // The decoder panics on some malformed input.
         let Ok(result) = catch_unwind(AssertUnwindSafe(decode)) else {
             self.decoder = FrameDecoder::default();
             return Err(Stop::Wrong(Wrong::Damaged("the decoder gave up".into())));
         };
         let Err(error) = result else { return Ok(()) };
         let Stop::Wrong(wrong) = stop(&error) else { return Err(stop(&error)) };
-        // The decoder hands over all that it keeps back when it has seen the last block.
+        // Once it has seen a last block, the decoder gives out all the bytes that it keeps.
         self.wrong = Some(wrong);
         let ended = self.decoder.decode_blocks(&LAST_BLOCK[..], BlockDecodingStrategy::All);
         ended.map(drop).map_err(|error| stop(&error))
     }
 
-    /// Checksum and length are those of the frame, where it has any.
+    /// True if checksum and length are right, as far as the frame has them.
     fn is_right(&self) -> bool {
         let told = self.decoder.get_checksum_from_data();
         let length = self.decoder.content_size();
@@ -72,7 +72,7 @@ impl Zstd {
     }
 }
 
-/// Passes over a skippable frame (RFC 8878, section 3.1.2).
+/// Skips a skippable frame (RFC 8878, section 3.1.2).
 pub fn skip(packed: &mut Packed) -> io::Result<()> {
     let [_, _, _, _, length @ ..] = packed.take::<8>()?;
     packed.skip(u64::from(u32::from_le_bytes(length)))
@@ -88,7 +88,7 @@ fn stop(error: &FrameDecoderError) -> Stop {
         }
         next = error.source();
     }
-    // Some of its errors do not tell of their source.
+    // Some errors of the decoder do not name their source.
     let words = error.to_string();
     let is_cut = words.contains("UnexpectedEof") || words.contains("failed to fill whole buffer");
     Stop::Wrong(if is_cut { Wrong::Cut } else { Wrong::Damaged(words) })
