@@ -2,9 +2,14 @@
 
 use super::super::tests::snapshot;
 use super::*;
-use crate::pipeline::histogram::SCALE;
-use crate::pipeline::http::Ambiguity;
+use crate::pipeline::flow::Stage;
+use crate::pipeline::histogram::{Histogram, SCALE};
+use crate::pipeline::http::{Ambiguity, Method, Protocol};
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::InterfaceState;
 use proptest::prelude::*;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 fn exchange(second: i64) -> Exchange {
     let side = |port| Endpoint { address: Ipv6Addr::LOCALHOST, port };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::json;
 use super::remarkable::{Class, Remarkable};
+use super::values;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::flow::Stage;
 use crate::pipeline::http::Protocol;
@@ -16,36 +16,36 @@ use crate::pipeline::packet::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Connection {
     /// Its first segment.
-    #[serde(with = "json::time")]
+    #[serde(with = "values::time")]
     pub first_seen: Timestamp,
     /// Who opened it, or asks.
-    #[serde(with = "json::endpoint")]
+    #[serde(with = "values::endpoint")]
     pub client: Endpoint,
     /// The other side.
-    #[serde(with = "json::endpoint")]
+    #[serde(with = "values::endpoint")]
     pub server: Endpoint,
     /// Where it was first seen.
-    #[serde(deserialize_with = "json::name")]
+    #[serde(deserialize_with = "values::name")]
     pub interface: Arc<str>,
     /// Its last segment.
-    #[serde(with = "json::time")]
+    #[serde(with = "values::time")]
     pub last_seen: Timestamp,
     /// Segments, each counted once.
     pub segments: u64,
     /// Nanoseconds since its first segment; of one that ended, until its last.
-    #[serde(with = "json::length")]
+    #[serde(with = "values::length")]
     pub age: u64,
     /// The same as `first_seen`, if that was its SYN.
-    #[serde(with = "json::maybe_time")]
+    #[serde(with = "values::maybe_time")]
     pub opened: Option<Timestamp>,
     /// Where it is in its life.
-    #[serde(with = "json::stage")]
+    #[serde(with = "values::stage")]
     pub state: Stage,
     /// What it speaks, once that is known.
-    #[serde(with = "json::protocol")]
+    #[serde(with = "values::protocol")]
     pub protocol: Option<Protocol>,
     /// The host last asked for, or the server that a TLS client named.
-    #[serde(deserialize_with = "json::name")]
+    #[serde(deserialize_with = "values::name")]
     pub host: Arc<str>,
     /// Payload, without segments that were sent again.
     pub bytes_to_server: u64,
@@ -56,7 +56,7 @@ pub struct Connection {
     /// Heads of requests.
     pub requests: u64,
     /// The least, nanoseconds.
-    #[serde(with = "json::seconds")]
+    #[serde(with = "values::seconds")]
     pub rtt: Option<u64>,
 }
 

@@ -7,7 +7,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Client, Counts, Exchange, Host, Section};
+use super::clients::Client;
+use super::counts::Counts;
+use super::exchanges::Exchange;
+use super::hosts::{Host, Section};
 use crate::pipeline::name;
 
 /// What a term is about.

@@ -5,9 +5,11 @@
 
 use std::cmp::Ordering;
 
+use super::counts::{Counts, Tcp};
+use super::hosts::{Host, Section};
 use super::matching::Matching;
+use super::merge::Snapshot;
 use super::standing::{Kind, Place, Standing, Weighing};
-use super::{Counts, Host, Section, Snapshot, Tcp};
 use crate::pipeline::histogram::Histogram;
 
 /// What rows are ranked by: most first, but names from A to Z.

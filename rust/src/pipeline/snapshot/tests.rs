@@ -1,11 +1,14 @@
 //! The laws of the monoid, and JSON there and back.
 
-use super::rows::{Row, sort_rows};
+use super::tables::Row;
 use super::*;
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
+use crate::pipeline::http::{Ambiguity, Method, Protocol};
+use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::tally::Key as _;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn counts() -> impl Strategy<Value = Counts> {
     (
