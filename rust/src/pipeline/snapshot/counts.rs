@@ -105,12 +105,25 @@ counters! {
         packets,
         /// Their bytes on the wire.
         bytes,
-        /// Packets of connections that carry HTTP.
+        /// Packets of connections that carry HTTP, see [`Protocol::is_http`].
         http_packets,
-        /// Their bytes on the wire.
+        /// Their bytes on the wire: those that `protocols` has under protocols that are HTTP.
         http_bytes,
     } and {
         /// Bytes on the wire by what their connection speaks, once that is known.
         protocols: Tally<Protocol>,
+    }
+}
+
+impl Traffic {
+    /// Adds packets of connections that speak `protocol`. The share of HTTP is told from the protocol here, and nowhere else.
+    pub fn add(&mut self, protocol: Protocol, packets: u64, bytes: u64) {
+        if bytes > 0 {
+            self.protocols.add(protocol, bytes);
+        }
+        if protocol.is_http() {
+            self.http_packets = self.http_packets.saturating_add(packets);
+            self.http_bytes = self.http_bytes.saturating_add(bytes);
+        }
     }
 }
