@@ -10,7 +10,7 @@ use std::hint::black_box;
 use _core::capture::file::CaptureFile;
 use _core::pipeline::aggregate::{self, Aggregate, Tracked};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
-use _core::pipeline::exchange::{Exchange, Exchanges, Note, Request, Response, Shared, Sides, Sink, Talk};
+use _core::pipeline::exchange::{Exchanges, Finished, Note, Request, Response, Shared, Sides, Sink, Talk};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
 use _core::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
@@ -183,7 +183,7 @@ impl Sink for Deaf {
         black_box(response);
     }
     fn bytes(&mut self, (): (), _: bool, _: u64) {}
-    fn exchange(&mut self, (): (), duration: Option<u64>, _: impl FnOnce() -> Exchange) {
+    fn exchange(&mut self, (): (), duration: Option<u64>, _: impl FnOnce() -> Finished) {
         black_box(duration);
     }
     fn observe(&mut self, _: Option<()>, segment: &Observed, _: bool) {

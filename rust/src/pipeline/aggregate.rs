@@ -27,7 +27,7 @@ use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot};
 use clients::{Clients, Group};
-use hosts::Hosts;
+use hosts::HostTable;
 use interfaces::Interfaces;
 pub use settings::{ClientFrom, Settings};
 use words::Hoard;
@@ -52,7 +52,7 @@ pub struct Tracked {
 #[derive(Debug)]
 pub struct Aggregate {
     settings: Settings,
-    hosts: Hosts,
+    hosts: HostTable,
     clients: Clients,
     /// On whose behalf connections were opened, of those that are tracked.
     proxied: HashMap<FlowKey, Option<Ipv6Addr>>,
@@ -60,7 +60,7 @@ pub struct Aggregate {
     buckets: usize,
     interfaces: Interfaces,
     capture: Capture,
-    exchanges: Vec<snapshot::Exchange>,
+    exchanges: Vec<snapshot::NamedExchange>,
     connections: Vec<snapshot::Connection>,
     /// What was learnt of the connection at hand, where connections are listed.
     told: Told,
@@ -76,7 +76,7 @@ impl Aggregate {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            hosts: Hosts::new(settings.limits),
+            hosts: HostTable::new(settings.limits),
             clients: Clients::new(settings.limits.clients, Group::new(settings.client_ipv6_prefix)),
             proxied: HashMap::new(),
             buckets: 0,

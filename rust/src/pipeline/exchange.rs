@@ -6,6 +6,7 @@
 //! everything that belongs to that request.
 
 mod dialogue;
+mod fields;
 mod line;
 mod talk;
 
@@ -16,6 +17,7 @@ use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening, Told, Watched
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
+pub(crate) use fields::exchange_fields;
 use talk::{Known, Open};
 pub use talk::{MAX_HELD, Shared, Talk};
 
@@ -84,37 +86,29 @@ impl Kept {
     pub const NOTHING: Self = Self(u32::MAX);
 }
 
-/// A request and its final response, or the lack of one.
+/// Makes the struct of the fields that are measured.
+macro_rules! exchange {
+    ($(
+        measured { $($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)* }
+        named { $($named:tt)* }
+    )*) => {
+        /// A request and its final response, or the lack of one, as far as its messages tell. Durations are in nanoseconds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Exchange {
+            $($($(#[doc = $doc])* pub $field: $type,)*)*
+        }
+    };
+}
+
+exchange_fields!(exchange);
+
+/// An exchange that is over, for whoever lists it.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
-    /// First byte of the request.
-    pub ts: Timestamp,
-    /// Who asked.
-    pub client: Endpoint,
-    /// Who was asked.
-    pub server: Endpoint,
-    /// Where the connection was first seen.
+pub struct Finished {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// Where its connection was first seen.
     pub interface: InterfaceId,
-    /// Method of the request.
-    pub method: Method,
-    /// Status of the response, if there was one.
-    pub status: Option<u16>,
-    /// Of the request, head and body.
-    pub request_bytes: u64,
-    /// Of the response, head and body.
-    pub response_bytes: u64,
-    /// Request's last byte to response's first byte, nanoseconds.
-    pub latency: Option<u64>,
-    /// Request's first byte to response's last byte, nanoseconds.
-    pub duration: Option<u64>,
-    /// Handshake of the connection, for the first exchange on it; nanoseconds.
-    pub connect: Option<u64>,
-    /// Request's first byte to its last, nanoseconds.
-    pub request_time: Option<u64>,
-    /// Response's first byte to its last, nanoseconds.
-    pub transfer: Option<u64>,
-    /// Segments of the connection that were sent again meanwhile.
-    pub retransmitted: u16,
     /// What the sink kept of the request.
     pub kept: Kept,
 }
@@ -179,7 +173,7 @@ pub trait Sink {
     /// HTTP bytes behind a head passed.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
     /// An exchange is over; `duration` is that of [`Exchange`], and `tell` tells the rest to whoever wants to know.
-    fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange);
+    fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished);
     /// What a segment told of its connection: with the host of the connection's last request, if it had one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);
     /// A TLS client named the server it wants.

@@ -32,21 +32,23 @@ mod window;
 pub use binary::{Field, Unreadable, pack, unpack};
 pub use capture::{Capture, Gauge, Halvings};
 pub use clients::Client;
+#[cfg(feature = "python")]
+pub(crate) use connections::connection_fields;
 pub use connections::{Connection, sort_connections};
 pub use counts::{Counts, Tcp, Traffic};
 pub use endpoints::{client_name, portless};
-pub use exchanges::Exchange;
+pub use exchanges::NamedExchange;
 pub use hosts::{Host, Section, ServerName};
 pub use interfaces::{Interface, InterfaceState};
 pub use limits::{Limits, MAX_ADDRESSES, MAX_KINDS, OTHER, UNKNOWN};
 pub use matching::Matching;
 pub use merge::Snapshot;
 pub use point::Point;
-pub use rank::{Key, Ranking};
+pub use rank::{Ranking, SortKey};
 pub use remarkable::{keep, remarkable};
-pub use standing::{Kind, Place, Standing, Weighing};
+pub use standing::{Kind, Standing, Weighing};
 pub use sum::Sum;
-pub use tables::sort_rows;
+pub use tables::{RowName, sort_rows};
 pub use tally::Tally;
 pub use window::{Window, settled};
 

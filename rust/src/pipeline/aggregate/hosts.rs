@@ -1,6 +1,6 @@
 //! The rows being counted: hosts and their sections, found by name, bounded in number.
 //!
-//! Hosts outlive their interval, so that a busy host costs no allocation. When a table is full its lightest row makes
+//! Rows outlive their interval, so that a busy host costs no allocation. When a table is full its lightest row makes
 //! room (space-saving: Metwally, Agrawal, El Abbadi 2005): its counts go to `~other`, and the row that takes its place
 //! may be too low by as much as the lost one had. So a flood of invented names cannot hide a busy host.
 //!
@@ -53,7 +53,7 @@ struct HostRow {
     /// The section for those that did not fit.
     rest: Option<u32>,
     lightest: Lightest,
-    /// Listed in [`Hosts::touched`].
+    /// Listed in [`HostTable::touched`].
     is_touched: bool,
     /// Sections that were counted in since the interval began.
     touched: Vec<u32>,
@@ -67,14 +67,14 @@ struct SectionRow {
     missed: u64,
     is_rest: bool,
     is_free: bool,
-    /// Listed in [`HostRow::touched`] of its host, and its host in [`Hosts::touched`].
+    /// Listed in [`HostRow::touched`] of its host, and its host in [`HostTable::touched`].
     is_touched: bool,
     counts: Counts,
 }
 
 /// Hosts and sections.
 #[derive(Debug)]
-pub struct Hosts {
+pub struct HostTable {
     limits: Limits,
     hasher: foldhash::fast::RandomState,
     host_index: HashTable<u32>,
@@ -99,7 +99,7 @@ pub struct Hosts {
 /// The slot of the host that stands for those that did not fit.
 const REST: u32 = 0;
 
-impl Hosts {
+impl HostTable {
     pub fn new(limits: Limits) -> Self {
         let mut rows = Self {
             limits,

@@ -4,42 +4,30 @@ use super::settings::ClientFrom;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Exchange, Kept, Listed};
+use crate::pipeline::exchange::{Exchange, Finished, Kept, Listed};
 use crate::pipeline::name;
-use crate::pipeline::snapshot;
+use crate::pipeline::snapshot::{self, NamedExchange};
 
 /// Connections gathered before some are chosen for the list: all that one interval hears of and looks at.
 const CONNECTIONS: usize = 4096;
 
 impl Aggregate {
     /// Lists an exchange.
-    pub(super) fn list_exchange(&mut self, ticket: Ticket, exchange: &Exchange) {
+    pub(super) fn list_exchange(&mut self, ticket: Ticket, finished: Finished) {
+        let Finished { exchange, interface, kept } = finished;
         let most = self.settings.limits.exchanges;
         if self.exchanges.len() >= 2 * most {
             // Now and then, since it looks at all of them.
             self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.hosts.names(ticket.row);
-        let client = self.listed_client(ticket, exchange.client);
-        let Words { path, user_agent } = self.words(exchange.kept, &section);
-        self.exchanges.push(snapshot::Exchange {
-            ts: exchange.ts,
-            client,
-            server: exchange.server,
-            interface: self.interfaces.name(exchange.interface),
+        let Words { path, user_agent } = self.words(kept, &section);
+        self.exchanges.push(NamedExchange {
+            measured: Exchange { client: self.listed_client(ticket, exchange.client), ..exchange },
+            interface: self.interfaces.name(interface),
             host,
             section,
             path,
-            method: exchange.method,
-            status: exchange.status,
-            request_bytes: exchange.request_bytes,
-            response_bytes: exchange.response_bytes,
-            latency: exchange.latency,
-            duration: exchange.duration,
-            connect: exchange.connect,
-            request_time: exchange.request_time,
-            transfer: exchange.transfer,
-            retransmitted: exchange.retransmitted,
             user_agent,
         });
     }

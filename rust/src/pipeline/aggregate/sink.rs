@@ -6,7 +6,7 @@ use super::health::count;
 use super::settings::{ClientFrom, Settings};
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
-use crate::pipeline::exchange::{Exchange, Kept, Listed, Note, Request, Response, Sides, Sink};
+use crate::pipeline::exchange::{Finished, Kept, Listed, Note, Request, Response, Sides, Sink};
 use crate::pipeline::flow::{Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::http::Method;
@@ -140,14 +140,14 @@ impl Sink for Aggregate {
         }
     }
 
-    fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange) {
+    fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
         if let Some(duration) = duration {
             // Not for the client as well: of all that is counted it costs the most, and nobody asks a client for it.
             let grown = self.hosts.counts(ticket.row).duration.record(Sample::new(duration));
             self.grew(grown);
         }
         if self.settings.exchanges {
-            self.list_exchange(ticket, &tell());
+            self.list_exchange(ticket, tell());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::line::{Line, Verdict, Waiting};
-use super::{Exchange, MAX_WAITING, Note, Request, Response, Sides, Sink};
+use super::{Exchange, Finished, MAX_WAITING, Note, Request, Response, Sides, Sink};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Protocol, RequestHead, ResponseHead};
@@ -397,21 +397,23 @@ fn tell<S: Sink>(
     sink: &mut S,
 ) {
     let duration = ended.map(|ts| ts.since(asked.since));
-    sink.exchange(asked.ticket, duration, || Exchange {
-        ts: asked.since,
-        client: flow.key.sender(client),
-        server: flow.key.sender(client.reverse()),
+    sink.exchange(asked.ticket, duration, || Finished {
+        exchange: Exchange {
+            ts: asked.since,
+            client: flow.key.sender(client),
+            server: flow.key.sender(client.reverse()),
+            method: asked.method,
+            status: answer.and_then(|answer| answer.status),
+            request_bytes: asked.bytes,
+            response_bytes: answer.map_or(0, |answer| answer.bytes),
+            latency: answer.and_then(|answer| answer.latency),
+            duration,
+            connect: flow.opening.handshake().filter(|_| asked.is_first),
+            request_time: asked.ended.map(|ended| ended.since(asked.since)),
+            transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
+            retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+        },
         interface: flow.interface,
-        method: asked.method,
-        status: answer.and_then(|answer| answer.status),
-        request_bytes: asked.bytes,
-        response_bytes: answer.map_or(0, |answer| answer.bytes),
-        latency: answer.and_then(|answer| answer.latency),
-        duration,
-        connect: flow.opening.handshake().filter(|_| asked.is_first),
-        request_time: asked.ended.map(|ended| ended.since(asked.since)),
-        transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
-        retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
         kept: asked.kept,
     });
 }

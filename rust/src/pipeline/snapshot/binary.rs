@@ -6,15 +6,16 @@ mod values;
 
 use super::capture::{Capture, Gauge};
 use super::clients::Client;
-use super::connections::Connection;
+use super::connections::{Connection, connection_fields};
 use super::counts::{Counts, Tcp, Traffic};
-use super::exchanges::Exchange;
+use super::exchanges::NamedExchange;
 use super::hosts::{Host, Section, ServerName};
 use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
 use super::tables::Row;
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Exchange, exchange_fields};
 pub use values::Field;
 
 /// What all of it begins with.
@@ -142,45 +143,37 @@ fields!(Client { address, counts });
 fields!(Host { name, addresses, counts, sections, tcp } is_sound_host);
 fields!(Interface { name, traffic, tcp, state, at, since });
 fields!(ServerName { name, connections });
-fields!(Exchange {
-    ts,
-    client,
-    server,
-    interface,
-    host,
-    section,
-    path,
-    method,
-    status,
-    request_bytes,
-    response_bytes,
-    latency,
-    duration,
-    connect,
-    request_time,
-    transfer,
-    retransmitted,
-    user_agent,
-});
-fields!(Connection {
-    first_seen,
-    client,
-    server,
-    interface,
-    last_seen,
-    segments,
-    age,
-    opened,
-    state,
-    protocol,
-    host,
-    bytes_to_server,
-    bytes_to_client,
-    retransmitted,
-    requests,
-    rtt,
-});
 fields!(Snapshot { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections } is_sound);
+
+/// Makes the bytes of an exchange from the table of its fields.
+macro_rules! exchange_bytes {
+    ($(
+        measured { $($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)* }
+        named {
+            $($(#[doc = $named_doc:tt])* $(#[serde($($named_serde:tt)*)])? $named:ident: $named_type:ty as $named_python:ty,)*
+        }
+    )*) => {
+        impl Field for NamedExchange {
+            fn put(&self, out: &mut Vec<u8>) {
+                $($(self.measured.$field.put(out);)* $(self.$named.put(out);)*)*
+            }
+            fn get(from: &mut &[u8]) -> Option<Self> {
+                $($(let $field = Field::get(from)?;)* $(let $named = Field::get(from)?;)*)*
+                Some(Self { measured: Exchange { $($($field,)*)* }, $($($named,)*)* })
+            }
+        }
+    };
+}
+
+/// Makes the bytes of a connection from the table of its fields.
+macro_rules! connection_bytes {
+    ($($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)*) => {
+        fields!(Connection { $($field),* });
+    };
+}
+
+exchange_fields!(exchange_bytes);
+connection_fields!(connection_bytes);
 
 #[cfg(test)]
 #[path = "binary_tests.rs"]

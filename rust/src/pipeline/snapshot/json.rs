@@ -12,12 +12,12 @@ use super::capture::{Capture, Gauge};
 use super::clients::Client;
 use super::connections::{Connection, sort_connections};
 use super::counts::{Counts, Tcp};
-use super::exchanges::Exchange;
+use super::exchanges::NamedExchange;
 use super::hosts::{Host, ServerName};
 use super::interfaces::Interface;
 use super::merge::Snapshot;
 use super::tables::sort_rows;
-use super::tally::{Key, Tally};
+use super::tally::{Tally, TallyKey};
 use super::values::{from_seconds, time, to_seconds};
 use crate::pipeline::histogram::{Buckets, Histogram, SCALE};
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -43,7 +43,7 @@ struct Written<'a> {
     tcp: &'a Tcp,
     capture: &'a Capture,
     server_names: &'a [ServerName],
-    exchanges: &'a [Exchange],
+    exchanges: &'a [NamedExchange],
     connections: &'a [Connection],
 }
 
@@ -63,7 +63,7 @@ struct Read {
     tcp: Tcp,
     capture: Capture,
     server_names: Vec<ServerName>,
-    exchanges: Vec<Exchange>,
+    exchanges: Vec<NamedExchange>,
     connections: Vec<Connection>,
 }
 
@@ -143,16 +143,16 @@ impl Serialize for Counts {
     }
 }
 
-impl<K: Key> Serialize for Tally<K> {
+impl<K: TallyKey> Serialize for Tally<K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.by_count().into_iter().map(|(key, count)| (key.label(), count)))
     }
 }
 
-impl<'de, K: Key> Deserialize<'de> for Tally<K> {
+impl<'de, K: TallyKey> Deserialize<'de> for Tally<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Entries<K>(std::marker::PhantomData<K>);
-        impl<'de, K: Key> Visitor<'de> for Entries<K> {
+        impl<'de, K: TallyKey> Visitor<'de> for Entries<K> {
             type Value = Tally<K>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a map of counts")

@@ -6,7 +6,7 @@ use super::capture::{Capture, Gauge};
 use super::clients::Client;
 use super::connections::{Connection, merge_connections};
 use super::counts::{Counts, Tcp};
-use super::exchanges::Exchange;
+use super::exchanges::NamedExchange;
 use super::hosts::{Host, ServerName};
 use super::interfaces::{Interface, InterfaceState};
 use super::tables::merge_rows;
@@ -32,7 +32,7 @@ pub struct Snapshot {
     /// By name.
     pub server_names: Vec<ServerName>,
     /// By time.
-    pub exchanges: Vec<Exchange>,
+    pub exchanges: Vec<NamedExchange>,
     /// By time of their first segment, each once.
     pub connections: Vec<Connection>,
 }

@@ -71,7 +71,7 @@ pub fn keep<R: Remarkable>(rows: &mut Vec<R>, most: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::snapshot::{Exchange, Snapshot};
+    use crate::pipeline::snapshot::{NamedExchange, Snapshot};
 
     /// Exchanges a second apart: section, status (0: no response), latency in milliseconds.
     fn of(rows: &[(&str, u16, u64)]) -> Snapshot {
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn keeping_in_steps_keeps_the_errors_of_a_quiet_section() {
-        let mut kept: Vec<Exchange> = Vec::new();
+        let mut kept: Vec<NamedExchange> = Vec::new();
         let mut lost = 0;
         for step in 0..10 {
             let mut rows = vec![("/busy", 500, 1); 59];

@@ -5,6 +5,9 @@
 
 use std::sync::Arc;
 
+/// Names a row of any table: a host and a path where the row is a section, else the name of the row and an empty path.
+pub type RowName = (Arc<str>, Arc<str>);
+
 /// A row of a table that merges by key.
 pub trait Row: Clone {
     /// Its name.

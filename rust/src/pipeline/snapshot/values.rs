@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::tally::Key;
+use super::tally::TallyKey;
 use crate::pipeline::name;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
@@ -171,7 +171,7 @@ pub mod method {
 
 /// What a connection speaks, by name; empty while that is not known.
 pub mod protocol {
-    use super::{Deserialize, Deserializer, Key, Serializer};
+    use super::{Deserialize, Deserializer, Serializer, TallyKey};
     use crate::pipeline::http::Protocol;
     use serde::de::Error as _;
 

@@ -2,12 +2,12 @@
 
 use std::hash::BuildHasher;
 
-use super::{HostRow, Hosts, REST, SectionRow};
+use super::{HostRow, HostTable, REST, SectionRow};
 use crate::pipeline::aggregate::lightest::Lightest;
 use crate::pipeline::name::as_text;
 use crate::pipeline::snapshot::{Counts, OTHER, Tcp};
 
-impl Hosts {
+impl HostTable {
     pub(super) fn host(&mut self, name: &[u8]) -> u32 {
         if let Some(slot) = self.find_host(self.hasher.hash_one(name), name) {
             return slot;

@@ -2,11 +2,11 @@
 
 use std::hash::BuildHasher;
 
-use super::{Hosts, REST, SectionRow, Ticket};
+use super::{HostTable, REST, SectionRow, Ticket};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Counts, Tcp};
 
-impl Hosts {
+impl HostTable {
     /// Makes room for a host. Returns how much the lost row weighed.
     pub(super) fn fold_host(&mut self) -> u64 {
         let hosts = &self.hosts;

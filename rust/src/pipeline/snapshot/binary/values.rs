@@ -10,7 +10,7 @@ use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::capture::Halvings;
 use crate::pipeline::snapshot::interfaces::InterfaceState;
-use crate::pipeline::snapshot::tally::{Key, Tally};
+use crate::pipeline::snapshot::tally::{Tally, TallyKey};
 
 /// Buckets of a histogram: more than there are for 64 bits of nanoseconds.
 const MAX_BUCKETS: u64 = 1024;
@@ -181,7 +181,7 @@ impl Field for Ipv6Addr {
 }
 
 /// By label, in the order of the keys.
-impl<K: Key> Field for Tally<K> {
+impl<K: TallyKey> Field for Tally<K> {
     fn put(&self, out: &mut Vec<u8>) {
         (self.iter().len() as u64).put(out);
         for (key, count) in self.iter() {
