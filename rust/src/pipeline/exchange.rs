@@ -6,8 +6,8 @@
 //! everything that belongs to that request.
 
 mod dialogue;
-mod fields;
 mod line;
+mod table;
 mod talk;
 
 use std::net::Ipv6Addr;
@@ -17,7 +17,7 @@ use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening, Told, Watched
 use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::reassembly::Chunk;
-pub(crate) use fields::exchange_fields;
+pub(crate) use table::exchange_fields;
 use talk::{Known, Open};
 pub use talk::{MAX_HELD, Shared, Talk};
 
