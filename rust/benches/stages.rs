@@ -10,10 +10,11 @@ use std::hint::black_box;
 use _core::capture::file::CaptureFile;
 use _core::pipeline::aggregate::{self, Aggregate, Tracked};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
-use _core::pipeline::exchange::{Exchanges, Finished, Note, Request, Response, Shared, Sides, Sink, Talk};
+use _core::pipeline::exchange::{Finished, Method, NoFields, Note, Request, Response, Sides, Sink};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
-use _core::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Parser, RequestHead, ResponseHead};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
+use _core::pipeline::protocol::http1::{Event, Extent, Follows, Handler, Mark, Parser, RequestHead, ResponseHead};
+use _core::pipeline::protocol::{Session, Sessions, Shared};
 use _core::pipeline::reassembly::{Budget, Chunk, Piece, Stream};
 use _core::pipeline::snapshot::Snapshot;
 use _core::pipeline::{Pipeline, Settings};
@@ -206,8 +207,8 @@ fn exchanges(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(turns.len() as u64));
     group.bench_function("request and response", |bencher| {
         bencher.iter(|| {
-            let (mut sink, mut shared, mut talk) = (Deaf, Shared::default(), Talk::default());
-            let mut stage = Exchanges { sink: &mut sink, shared: &mut shared };
+            let (mut sink, mut shared, mut talk) = (Deaf, Shared::default(), Session::default());
+            let mut stage = Sessions { sink: &mut sink, shared: &mut shared };
             for (at, (request, response)) in turns.iter().enumerate() {
                 stage.chunk(&flow, &mut talk, Direction::Up, chunk(request, at == 0));
                 stage.chunk(&flow, &mut talk, Direction::Down, chunk(response, at == 0));
@@ -236,7 +237,7 @@ fn aggregation(criterion: &mut Criterion) {
                 target,
                 is_cut: false,
                 host,
-                fields: b"",
+                fields: &NoFields,
                 sides,
                 bytes: 200,
             };
@@ -254,7 +255,7 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    let request = Request { method, target, is_cut: false, host, fields: b"", sides, bytes: 200 };
+                    let request = Request { method, target, is_cut: false, host, fields: &NoFields, sides, bytes: 200 };
                     aggregate.request(&request, None);
                 }
                 aggregate

@@ -8,12 +8,13 @@ use crate::capture::file::{CaptureFile, Given, InOrder, Reach};
 use crate::pipeline::aggregate::{self, ClientFrom};
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::defragment;
-use crate::pipeline::exchange::{Exchanges, Shared, Talk};
+use crate::pipeline::exchange::{ClientField, Fields};
 use crate::pipeline::flow::{self, Consumer, FlowInfo};
 use crate::pipeline::histogram::Histogram;
-use crate::pipeline::http::forwarded::Field;
 use crate::pipeline::nat::Nat;
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
+use crate::pipeline::protocol::http1::FieldLines;
+use crate::pipeline::protocol::{Session, Sessions, Shared};
 use crate::pipeline::reassembly::{Budget, Chunk};
 use crate::pipeline::snapshot::{Counts, Snapshot};
 use crate::pipeline::{Pipeline, Settings};
@@ -115,8 +116,8 @@ pub fn file(data: &[u8]) {
 
 /// Pieces of both directions: a byte for direction, loss and start, a length, bytes; and so on.
 pub fn stream(mut data: &[u8]) {
-    for field in [Field::XForwardedFor, Field::Forwarded, Field::XRealIp] {
-        let found = (1..4).filter_map(|hops| field.client(data, hops));
+    for field in [ClientField::XForwardedFor, ClientField::Forwarded, ClientField::XRealIp] {
+        let found = (1..4).filter_map(|hops| FieldLines(data).client(field, hops));
         found.for_each(|client| assert!(!client.is_unspecified(), "an address of somebody"));
     }
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
@@ -124,8 +125,8 @@ pub fn stream(mut data: &[u8]) {
     let flow = FlowInfo::new(key, InterfaceId(0), None);
     let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
     let mut shared = Shared::new(64);
-    let mut stage = Exchanges { sink: &mut aggregate, shared: &mut shared };
-    let mut connection = Talk::default();
+    let mut stage = Sessions { sink: &mut aggregate, shared: &mut shared };
+    let mut connection = Session::default();
     let mut ts = Timestamp(0);
     let mut started = [false; 2];
     let mut reached = [SeqNumber(1); 2];

@@ -1,8 +1,8 @@
 //! The native core of netmon: packets in, one mergeable [`Snapshot`](pipeline::snapshot::Snapshot) per interval out.
 //!
 //! ```text
-//! capture -> decode -> defragment -> flow (connections, reassembly, quality) -> http -> exchange -> aggregate -> snapshot
-//!  edge: libpcap, files |         pure: no I/O, no clock, no logging; time is an argument       | edge: Python
+//! capture -> decode -> defragment -> flow (connections, reassembly, quality) -> protocol -> aggregate -> snapshot
+//!  edge: libpcap, files |     pure: no I/O, no clock, no logging; time is an argument     | edge: Python
 //! ```
 //!
 //! [`capture`] hands over packets, [`pipeline`] turns them into counts, [`engine`] closes intervals and queues their

@@ -1,7 +1,7 @@
 //! The stages, wired: packets in, a snapshot out for each interval. Pure: no I/O, no clock, no logging.
 //!
 //! ```text
-//! packet -> decode -> defragment -> flow (reassembly) -> http -> exchange -> aggregate -> snapshot
+//! packet -> decode -> defragment -> flow (reassembly) -> protocol -> aggregate -> snapshot
 //! ```
 //!
 //! The only file that knows all stages; each stage knows only those before it.
@@ -15,24 +15,23 @@ pub mod defragment;
 pub mod exchange;
 pub mod flow;
 pub mod histogram;
-pub mod http;
 pub mod intake;
 pub mod name;
 pub mod nat;
 pub mod packet;
+pub mod protocol;
 pub mod reassembly;
 pub mod snapshot;
 mod steps;
-pub mod tls;
 
 use aggregate::{Aggregate, Ticket, Tracked};
 use clock::Clock;
 use decode::{Segment, Undecoded};
-use exchange::{Exchanges, Shared, Talk};
 use flow::{Flows, Place};
 use intake::{Arrival, Content, Intake};
 use nat::Nat;
 use packet::{InterfaceId, Packet, Timestamp};
+use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
 use snapshot::{InterfaceState, Snapshot};
 
@@ -83,7 +82,7 @@ pub struct Pipeline {
 /// What follows connections, behind the intake.
 #[derive(Debug)]
 struct Stages {
-    flows: Flows<Talk<Ticket>>,
+    flows: Flows<Session<Ticket>>,
     exchanges: Shared<Ticket>,
     aggregate: Aggregate,
 }
@@ -185,7 +184,7 @@ impl Pipeline {
     /// The capture is over: what is still open ends.
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
-        flows.finish(&mut Exchanges { sink: aggregate, shared: exchanges });
+        flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
     }
 
     /// Closes the interval `[start, end)`.
@@ -193,7 +192,7 @@ impl Pipeline {
         let incomplete = self.intake.take_dropped();
         self.add_incomplete(incomplete);
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
-        flows.list(end, &mut Exchanges { sink: aggregate, shared: exchanges });
+        flows.list(end, &mut Sessions { sink: aggregate, shared: exchanges });
         let losses = flows.take_losses();
         aggregate.close(start, end, Tracked { all: flows.len(), open: flows.take_open() }, losses)
     }
@@ -219,12 +218,12 @@ impl Stages {
         let Self { flows, exchanges, aggregate } = self;
         #[cfg(test)]
         assert!(!segment.payload.starts_with(FAULT), "a fault injected by a test");
-        let protocol = flows.push(segment, place, &mut Exchanges { sink: aggregate, shared: exchanges }).flatten();
+        let protocol = flows.push(segment, place, &mut Sessions { sink: aggregate, shared: exchanges }).flatten();
         aggregate.packet(segment.interface, wire_len, is_truncated, protocol);
     }
 
     fn tick(&mut self, now: Timestamp) {
-        self.flows.tick(now, &mut Exchanges { sink: &mut self.aggregate, shared: &mut self.exchanges });
+        self.flows.tick(now, &mut Sessions { sink: &mut self.aggregate, shared: &mut self.exchanges });
     }
 }
 

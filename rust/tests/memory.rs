@@ -5,7 +5,7 @@ mod siege;
 mod wire;
 
 use _core::pipeline::aggregate::ClientFrom;
-use _core::pipeline::http::forwarded::Field;
+use _core::pipeline::exchange::ClientField;
 use _core::pipeline::snapshot::Snapshot;
 use _core::pipeline::{Pipeline, Settings};
 use siege::{MIB, Siege, is_inside, size};
@@ -110,7 +110,7 @@ fn invented_clients_are_folded() {
     let n = size(200_000, 1_000_000);
     let mut siege = Siege::new(1_000);
     let mut settings = Settings::default();
-    settings.aggregate.client_from = ClientFrom::Field(Field::XForwardedFor);
+    settings.aggregate.client_from = ClientFrom::Field(ClientField::XForwardedFor);
     siege.pipeline = Pipeline::new(settings);
     let mut connection = Connection::new(1);
     siege.handshake(&mut connection);

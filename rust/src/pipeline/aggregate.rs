@@ -20,9 +20,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::decode::{FlowKey, Undecoded};
+use super::exchange::Protocol;
 use super::flow::{Losses, Told};
 use super::histogram::{Histogram, Sizes};
-use super::http::Protocol;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot};

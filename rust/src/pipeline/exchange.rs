@@ -1,28 +1,24 @@
-//! Requests meet their responses: messages of both directions in, what is worth counting out.
+//! What protocols tell, whichever they are: requests, responses, exchanges and notes, and the [`Sink`] that takes them.
 //!
-//! Responses answer requests in order (RFC 9112 §9.3.2). Interim responses answer nothing; a response that nobody asked
-//! for is an orphan; a request that gets none is unanswered. What was lost is judged by acknowledgement numbers
-//! (`line.rs`). What a sink returns for a request, its ticket, is handed back with
-//! everything that belongs to that request.
+//! Vocabulary alone. Bytes are parsed in `protocol`; what is told is counted in `aggregate`.
 
-mod dialogue;
-mod line;
+mod ambiguity;
+mod fields;
+mod method;
+mod protocol;
 mod table;
-mod talk;
 
 use std::net::Ipv6Addr;
 
-use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Opening, Told, Watched};
-use crate::pipeline::http::{Ambiguity, Method, Protocol};
-use crate::pipeline::packet::{InterfaceId, Timestamp};
-use crate::pipeline::reassembly::Chunk;
+pub use ambiguity::Ambiguity;
+pub use fields::{ClientField, Fields, NoFields};
+pub use method::Method;
+pub use protocol::Protocol;
 pub(crate) use table::exchange_fields;
-use talk::{Known, Open};
-pub use talk::{MAX_HELD, Shared, Talk};
 
-/// Requests waiting for their response, per connection; a pipelining client sends a handful.
-pub const MAX_WAITING: usize = 100;
+use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
+use crate::pipeline::flow::{Observed, Opening, Told, Watched};
+use crate::pipeline::packet::{InterfaceId, Timestamp};
 
 /// A request as its head told, when it was seen.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +31,8 @@ pub struct Request<'a> {
     pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
-    /// Lines of the head behind the first one, see [`field`](crate::pipeline::http::field); empty when some may be missing.
-    pub fields: &'a [u8],
+    /// Its other fields; none when some may be missing.
+    pub fields: &'a dyn Fields,
     /// Between whom.
     pub sides: Sides<'a>,
     /// Bytes of the head.
@@ -187,93 +183,3 @@ pub trait Sink {
     /// A connection for the list of the interval.
     fn connection(&mut self, _listed: &Listed<'_, Self::Ticket>) {}
 }
-
-/// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
-#[derive(Debug)]
-pub struct Exchanges<'a, S: Sink> {
-    /// What takes the counts.
-    pub sink: &'a mut S,
-    /// What the connections share.
-    pub shared: &'a mut Shared<S::Ticket>,
-}
-
-impl<S: Sink> Consumer for Exchanges<'_, S> {
-    type State = Talk<S::Ticket>;
-    /// What the connection speaks, once that is known.
-    type Verdict = Option<Protocol>;
-
-    fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
-        if state.is_at_rest() {
-            *state = Talk::Open(self.shared.open(std::mem::take(state)));
-        }
-        let Talk::Open(open) = state else { return u64::MAX };
-        if let Some(unwanted) = open.pass(flow, direction, &chunk, self.sink) {
-            return unwanted;
-        }
-        let sink = &mut *self.sink;
-        let unwanted = self.shared.watch(open, |open| open.chunk(flow, direction, chunk, sink));
-        if self.shared.is_full() {
-            self.shared.watch(open, |open| open.shed(flow, chunk.ts, sink));
-        }
-        if let Some(rest) = self.shared.rest(open)
-            && let Talk::Open(open) = std::mem::replace(state, rest)
-        {
-            self.shared.put_back(open);
-        }
-        unwanted
-    }
-
-    fn finished(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, ts: Timestamp) {
-        if let Talk::Open(open) = state {
-            let finish =
-                |open: &mut Open<_>| open.drive(flow, direction, self.sink, |parser, turn| parser.finish(ts, turn));
-            self.shared.watch(open, finish);
-        }
-    }
-
-    fn is_waiting(&self, state: &Self::State) -> bool {
-        state.is_waiting()
-    }
-
-    fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {
-        let Known { protocol, client, ticket } = state.known();
-        let from_client = is_client(flow, client, segment.direction);
-        self.sink.observe(ticket, segment, from_client);
-        protocol
-    }
-
-    fn ended(&mut self, flow: &FlowInfo, state: Self::State) {
-        let mut open = match state {
-            Talk::Open(open) => open,
-            Talk::Asked(_) => self.shared.open(state),
-            Talk::Silent | Talk::Idle { .. } | Talk::Opaque(_) => return self.sink.ended(&flow.key),
-        };
-        self.shared.watch(&mut open, |open| open.give_up(flow, self.sink));
-        self.shared.put_back(open);
-        self.sink.ended(&flow.key);
-    }
-
-    fn told(&mut self) -> Told {
-        self.sink.told()
-    }
-
-    fn listed(&mut self, flow: &FlowInfo, state: &Self::State, watched: &Watched<'_>) {
-        let Known { protocol, client, ticket } = state.known();
-        let client = if is_client(flow, client, Direction::Up) { Direction::Up } else { Direction::Down };
-        let ends = [client, client.reverse()].map(|side| flow.key.sender(side));
-        self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, watched });
-    }
-}
-
-/// The sender of `direction` is the client, whose requests go in the direction of `client` if that is known.
-#[inline]
-fn is_client(flow: &FlowInfo, client: Option<Direction>, direction: Direction) -> bool {
-    match client.or(flow.opener) {
-        Some(client) => direction == client,
-        // Joined midway: servers have the lower port.
-        None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
-    }
-}
-
-#[cfg(test)]
-mod tests;

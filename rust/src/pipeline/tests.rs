@@ -10,7 +10,7 @@ mod secrets;
 use super::histogram::Histogram;
 use super::snapshot::{Snapshot, Tcp};
 use super::*;
-use crate::pipeline::http::Protocol;
+use crate::pipeline::exchange::Protocol;
 use crate::pipeline::packet::SECOND;
 use forge::{Forge, Frame, Wire};
 use proptest::prelude::*;

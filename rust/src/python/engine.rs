@@ -16,7 +16,7 @@ use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, Level, MAX_WORKERS, Next, Settings, Source};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom};
-use crate::pipeline::http::forwarded::Field;
+use crate::pipeline::exchange::ClientField;
 
 /// libpcap takes sizes as 32 bits with a sign.
 const MAX_BYTES: u32 = i32::MAX as u32;
@@ -251,9 +251,9 @@ impl Engine {
 
 /// Where proxies tell whom they ask for, by name.
 const CLIENT_FROM: [(&str, ClientFrom); 4] = [
-    ("X-Forwarded-For", ClientFrom::Field(Field::XForwardedFor)),
-    ("Forwarded", ClientFrom::Field(Field::Forwarded)),
-    ("X-Real-IP", ClientFrom::Field(Field::XRealIp)),
+    ("X-Forwarded-For", ClientFrom::Field(ClientField::XForwardedFor)),
+    ("Forwarded", ClientFrom::Field(ClientField::Forwarded)),
+    ("X-Real-IP", ClientFrom::Field(ClientField::XRealIp)),
     ("PROXY", ClientFrom::Proxy),
 ];
 

@@ -124,7 +124,7 @@ pub fn connection_table(connection: &Connection) -> String {
         connection.client.to_string(),
         connection.server.to_string(),
         connection.host.to_string(),
-        connection.protocol.map_or("-", crate::pipeline::http::Protocol::name).to_owned(),
+        connection.protocol.map_or("-", crate::pipeline::exchange::Protocol::name).to_owned(),
         connection.state.name().to_owned(),
         duration(connection.age),
         grouped(connection.bytes_to_server),

@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDateTime, PyTzInfo};
 
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
-use crate::pipeline::http::{Method, Protocol};
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::snapshot::client_name;
 

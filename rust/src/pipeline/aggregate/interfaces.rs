@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
+use crate::pipeline::exchange::Protocol;
 use crate::pipeline::histogram::Histogram;
-use crate::pipeline::http::Protocol;
 use crate::pipeline::name;
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::{Interface, InterfaceState, OTHER, Tcp, Traffic, sort_rows};

@@ -1,6 +1,6 @@
 //! What is counted and listed, and whom requests are attributed to.
 
-use crate::pipeline::http::forwarded::Field;
+use crate::pipeline::exchange::ClientField;
 use crate::pipeline::snapshot::Limits;
 
 /// What to aggregate.
@@ -32,7 +32,7 @@ pub enum ClientFrom {
     /// The address of the connection.
     Connection,
     /// A field of the request.
-    Field(Field),
+    Field(ClientField),
     /// The PROXY protocol, before the first request of a connection.
     Proxy,
 }

@@ -6,10 +6,11 @@ use super::health::count;
 use super::settings::{ClientFrom, Settings};
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
-use crate::pipeline::exchange::{Finished, Kept, Listed, Note, Request, Response, Sides, Sink};
+use crate::pipeline::exchange::{
+    Fields, Finished, Kept, Listed, Method, NoFields, Note, Request, Response, Sides, Sink,
+};
 use crate::pipeline::flow::{Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
-use crate::pipeline::http::Method;
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, Counts};
 
@@ -41,17 +42,17 @@ impl Aggregate {
 
     /// The address of whoever asks, where the connection does not tell.
     #[cold]
-    fn told_client(&self, connection: &FlowKey, fields: &[u8]) -> Option<Ipv6Addr> {
+    fn told_client(&self, connection: &FlowKey, fields: &dyn Fields) -> Option<Ipv6Addr> {
         match self.settings.client_from {
             ClientFrom::Connection => None,
-            ClientFrom::Field(field) => field.client(fields, self.settings.trusted_proxies),
+            ClientFrom::Field(field) => fields.client(field, self.settings.trusted_proxies),
             ClientFrom::Proxy => self.proxied.get(connection).copied().flatten(),
         }
     }
 
     /// The row of whoever asks.
     #[inline]
-    fn client(&mut self, sides: &Sides<'_>, fields: &[u8], before: Option<Ticket>) -> clients::Ticket {
+    fn client(&mut self, sides: &Sides<'_>, fields: &dyn Fields, before: Option<Ticket>) -> clients::Ticket {
         let mut address = sides.client().address;
         if self.settings.client_from != ClientFrom::Connection {
             address = self.told_client(sides.connection, fields).unwrap_or(address);
@@ -118,7 +119,7 @@ impl Sink for Aggregate {
         name::host_into(&mut self.host, b"", false, None, sides.server());
         let row = self.hosts.ticket(&self.host, snapshot::OTHER.as_bytes());
         self.hosts.add_address(row, sides.server().address);
-        Ticket { row, client: self.client(sides, b"", None) }
+        Ticket { row, client: self.client(sides, &NoFields, None) }
     }
 
     fn response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::pipeline::exchange::{Kept, Request};
-use crate::pipeline::http::{self, Method};
+use crate::pipeline::exchange::{Kept, Method, Request};
 use crate::pipeline::name;
 use crate::pipeline::snapshot::UNKNOWN;
 
@@ -78,7 +77,7 @@ impl Hoard {
 
     fn user_agent(&mut self, request: &Request<'_>, is_wanted: bool) -> Arc<str> {
         self.text.clear();
-        if is_wanted && let Some(value) = http::field(request.fields, b"user-agent") {
+        if is_wanted && let Some(value) = request.fields.first(b"user-agent") {
             name::product_into(&mut self.text, value);
         }
         self.share()
@@ -105,15 +104,17 @@ mod tests {
     use super::*;
     use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
     use crate::pipeline::exchange::Sides;
+    use crate::pipeline::protocol::http1::FieldLines;
 
     const END: Endpoint = Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port: 80 };
     const KEY: &FlowKey = &FlowKey { low: END, high: END, lane: 0 };
 
+    const FIELDS: &FieldLines<'_> = &FieldLines(b"Host: h\r\nUSER-AGENT : curl/8.5\r\nUser-Agent: other\r\n\r\n");
+
     fn request(target: &str) -> Request<'_> {
         let method = Method::from_bytes(b"GET");
-        let fields = b"Host: h\r\nUSER-AGENT : curl/8.5\r\nUser-Agent: other\r\n\r\n";
         let sides = Sides { connection: KEY, asks: Direction::Up };
-        Request { method, target: target.as_bytes(), is_cut: false, host: Some(b"h"), fields, sides, bytes: 0 }
+        Request { method, target: target.as_bytes(), is_cut: false, host: Some(b"h"), fields: FIELDS, sides, bytes: 0 }
     }
 
     #[test]

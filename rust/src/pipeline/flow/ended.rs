@@ -87,6 +87,6 @@ mod tests {
     #[test]
     fn a_minute_is_remembered_and_no_more_than_fit() {
         assert_eq!(remembered([REMEMBERED + 1, REMEMBERED, 0]), (2, 2));
-        assert_eq!(remembered([0; CAPACITY + 3]), (CAPACITY, CAPACITY));
+        assert_eq!(remembered((0..CAPACITY + 3).map(|_| 0)), (CAPACITY, CAPACITY));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::super::tests::snapshot;
 use super::*;
+use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, SCALE};
-use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::InterfaceState;
 use proptest::prelude::*;

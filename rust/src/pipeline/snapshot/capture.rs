@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::counters;
 use super::tally::Tally;
 use crate::pipeline::decode::Undecoded;
-use crate::pipeline::http::{Ambiguity, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Protocol};
 use crate::pipeline::packet::Timestamp;
 
 counters! {

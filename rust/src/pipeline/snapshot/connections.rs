@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::Protocol;
 use crate::pipeline::flow::Stage;
-use crate::pipeline::http::Protocol;
 use crate::pipeline::packet::Timestamp;
 
 /// Hands the fields of a connection to a macro, as [`exchange_fields`](crate::pipeline::exchange::exchange_fields) does with

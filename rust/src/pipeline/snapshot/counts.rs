@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::tally::Tally;
+use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::histogram::Histogram;
-use crate::pipeline::http::{Method, Protocol};
 
 /// A struct of counters whose merge is addition, field by field.
 macro_rules! counters {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::Method;
 use crate::pipeline::exchange::{Exchange, exchange_fields};
-use crate::pipeline::http::Method;
 use crate::pipeline::packet::Timestamp;
 
 /// Makes the struct, its order and its JSON from the table of fields.

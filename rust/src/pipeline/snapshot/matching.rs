@@ -220,7 +220,7 @@ impl Term {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::http::Method;
+    use crate::pipeline::exchange::Method;
 
     fn section(path: &str, method: &str, status: u16) -> Arc<Section> {
         let mut counts = Counts::default();

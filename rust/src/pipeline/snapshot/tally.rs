@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::pipeline::decode::Undecoded;
-use crate::pipeline::http::{Ambiguity, Method, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 
 /// What things are counted by.
 pub trait TallyKey: Copy + Ord {

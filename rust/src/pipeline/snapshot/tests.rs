@@ -3,9 +3,9 @@
 use super::tables::Row;
 use super::*;
 use crate::pipeline::exchange::Exchange;
+use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
-use crate::pipeline::http::{Ambiguity, Method, Protocol};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::tally::TallyKey as _;
 use proptest::prelude::*;

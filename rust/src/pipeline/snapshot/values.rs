@@ -157,7 +157,7 @@ pub mod client {
 /// Methods by name.
 pub mod method {
     use super::{Deserialize, Deserializer, Serializer};
-    use crate::pipeline::http::Method;
+    use crate::pipeline::exchange::Method;
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
@@ -172,7 +172,7 @@ pub mod method {
 /// What a connection speaks, by name; empty while that is not known.
 pub mod protocol {
     use super::{Deserialize, Deserializer, Serializer, TallyKey};
-    use crate::pipeline::http::Protocol;
+    use crate::pipeline::exchange::Protocol;
     use serde::de::Error as _;
 
     #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]

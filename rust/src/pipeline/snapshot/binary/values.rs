@@ -3,9 +3,9 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
+use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
-use crate::pipeline::http::{Method, Protocol};
 use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::capture::Halvings;

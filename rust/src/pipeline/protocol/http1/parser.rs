@@ -5,33 +5,21 @@
 //! known length is arithmetic; anywhere else the parser looks for the next message at the start of each segment, and
 //! counts a message only when its first line is whole. Each byte is visited a constant number of times.
 //!
-//! Not done here: which request a response answers (`exchange`), and so whether a response has a body: that is asked.
+//! Not done here: which request a response answers (`dialogue`), and so whether a response has a body: that is asked.
 
-mod body;
-pub mod forwarded;
-mod grammar;
-mod head;
-mod lines;
-mod message;
-mod method;
-mod odd_line;
-mod proxy;
 mod rare;
-mod start_line;
 
-use head::Head;
-pub use head::{Ambiguities, Ambiguity, Framing, RequestHead, ResponseHead, field};
-pub use message::{Event, Extent, Follows, Handler, Mark};
-pub use method::Method;
-pub use start_line::Protocol;
-
+use super::body::{Body, Progress};
+use super::head::{self, Framing, Head, RequestHead, ResponseHead};
+use super::message::{Event, Extent, Follows, Handler, Mark};
+use super::proxy::ProxyHeader;
+use super::start_line::{self, FirstLine, Likeness};
 use crate::pipeline::decode::SeqNumber;
+use crate::pipeline::exchange::{Ambiguity, Protocol};
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::recognise;
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::steps;
-use body::{Body, Progress};
-use proxy::ProxyHeader;
-use start_line::{FirstLine, Likeness};
 
 /// Bytes of a head that are kept while waiting for its end; servers accept 8 to 64 KiB.
 pub const MAX_HEAD: usize = 64 * 1024;
@@ -266,7 +254,7 @@ impl Parser {
     /// The first bytes seen are not the first of the stream: a message may start with them, or with any later segment.
     fn join_midway(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Lost { behind_hole: false };
-        if let Some(protocol) = start_line::sure_sign(bytes) {
+        if let Some(protocol) = recognise::sure_sign(bytes) {
             handler.event(Event::Foreign(protocol, bytes), self.mark(ts));
         }
     }
@@ -457,7 +445,7 @@ impl Parser {
             handler.event(Event::Malformed, mark);
             handler.event(Event::Gap, mark);
         } else if self.first && self.from_start {
-            let sign = start_line::sure_sign(bytes);
+            let sign = recognise::sure_sign(bytes);
             handler.event(Event::Foreign(sign.unwrap_or(Protocol::Other), bytes), mark);
             let tries = self.tries.map_or(TRIES, |tries| tries - 1);
             (self.first, self.tries) = (false, Some(tries));

@@ -1,9 +1,15 @@
 //! Conversations: what both sides say, in order, and what is counted.
 
-use super::talk::MAX_SPARE;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::frames;
+use super::http1::MAX_WAITING;
+use super::shared::MAX_SPARE;
 use super::*;
-use crate::pipeline::decode::{FlowKey, SeqNumber};
-use std::net::Ipv4Addr;
+use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
+use crate::pipeline::exchange::{Exchange, Finished, Kept, Note, Request, Response, Sides};
+use crate::pipeline::flow::Opening;
+use crate::pipeline::packet::InterfaceId;
 
 /// Writes down what it is told. A ticket is the number of the request.
 #[derive(Default)]
@@ -78,8 +84,8 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     let mut script = Script::default();
     let mut shared = Shared::default();
     shared.opened = others;
-    let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
-    let mut connection = Talk::default();
+    let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+    let mut connection = Session::default();
     let mut started = [false; 2];
     let mut reached = [SeqNumber(u32::MAX - 50), SeqNumber(7)];
     for (at, line) in lines.iter().enumerate() {
@@ -118,19 +124,19 @@ fn a_request_waits_in_a_small_place_where_many_do() {
     let mut shared = Shared::default();
     shared.opened = MAX_SPARE - 1;
     let mut script = Script::default();
-    let mut stage = Exchanges { sink: &mut script, shared: &mut shared };
+    let mut stage = Sessions { sink: &mut script, shared: &mut shared };
     let flow = flow();
-    let mut connection = Talk::default();
-    let mut say = |direction, text: &str, connection: &mut Talk<usize>| {
+    let mut connection = Session::default();
+    let mut say = |direction, text: &str, connection: &mut Session<usize>| {
         let (skipped, bytes, seq) = (0, text.as_bytes(), SeqNumber(0));
         let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: false, ts: Timestamp(0) };
         stage.chunk(&flow, connection, direction, chunk);
     };
     for (turn, first) in [true, false, false].into_iter().enumerate() {
         say(Direction::Up, "GET / HTTP/1.1\r\n\r\n", &mut connection);
-        assert!(matches!(&connection, Talk::Asked(asked) if asked.is_first == first), "{turn}: {connection:?}");
+        assert!(matches!(&connection, Session::Asked(asked) if asked.is_first == first), "{turn}: {connection:?}");
         say(Direction::Down, &OK[1..], &mut connection);
-        assert!(matches!(connection, Talk::Idle { .. }), "{turn}: {connection:?}");
+        assert!(matches!(connection, Session::Idle { .. }), "{turn}: {connection:?}");
     }
     assert_eq!((shared.opened, shared.places.len(), script.requests), (MAX_SPARE - 1, 1, 3));
 }
@@ -294,4 +300,69 @@ fn a_client_of_another_protocol_may_be_answered_in_http() {
 fn a_response_of_http_0_9_answers_without_a_head() {
     let lines = converse(&[">GET /\r\n", "<hello, ", "<world"]);
     assert_eq!(lines[2..], ["exchange 1: None 7+12 Some(1)/Some(3)"]);
+}
+
+/// A frame of the tests' second protocol.
+fn frame(kind: char, stream: u8, payload: &str) -> String {
+    format!("{kind}{}{}{payload}", char::from(stream), char::from(payload.len() as u8))
+}
+
+#[test]
+fn another_protocol_is_read_behind_the_same_seam() {
+    let preface = str::from_utf8(frames::PREFACE).unwrap();
+    let (one, three) = (frame('Q', 1, "/1 a.example"), frame('Q', 3, "/3 a.example"));
+    let (second, first) = (frame('R', 3, "404"), frame('R', 1, "200"));
+    let answers = format!("<{second}{first}");
+    let told = [
+        "Protocol(Other)",
+        "GET /1 at 80",
+        "Protocol(H2c)",
+        "GET /3 at 80",
+        "404 to 2 after Some(1)",
+        "exchange 2: Some(404) 15+6 Some(1)/Some(1)",
+        "200 to 1 after Some(1)",
+        "exchange 1: Some(200) 15+6 Some(1)/Some(1)",
+    ];
+    assert_eq!(converse(&[&format!(">{preface}{one}{three}"), &answers]), told, "responses in any order");
+    let (first, second) = one.split_at(5);
+    let cut = [preface, first, second].map(|part| format!(">{part}"));
+    let cut = [&*cut[0], &*cut[1], &*cut[2]];
+    let told = ["Protocol(Other)", "GET /1 at 80", "Protocol(H2c)", "Unanswered", "exchange 1: None 15+0 None/None"];
+    assert_eq!(converse(&cut), told, "a frame in several chunks, and no response");
+}
+
+#[test]
+fn what_a_session_keeps_is_counted_and_given_back() {
+    let preface = str::from_utf8(frames::PREFACE).unwrap();
+    let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
+    for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {
+        let mut shared = Shared::default();
+        let mut script = Script::default();
+        let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+        let (flow, mut connection) = (flow(), Session::default());
+        let (skipped, bytes, seq) = (0, said.as_bytes(), SeqNumber(0));
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: true, ts: Timestamp(0) };
+        stage.chunk(&flow, &mut connection, Direction::Up, chunk);
+        let kept = connection.held();
+        assert!(kept > 0, "{said:?}: {connection:?}");
+        assert_eq!(stage.shared.held(), kept, "{said:?}");
+        stage.ended(&flow, connection);
+        assert_eq!((shared.held(), shared.opened), (0, 0), "{said:?}");
+    }
+}
+
+#[test]
+fn a_session_that_keeps_too_much_gives_it_up() {
+    let preface = str::from_utf8(frames::PREFACE).unwrap();
+    let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
+    for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {
+        let mut shared = Shared::new(4);
+        let mut script = Script::default();
+        let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+        let (flow, mut connection) = (flow(), Session::default());
+        let (skipped, bytes, seq) = (0, said.as_bytes(), SeqNumber(0));
+        let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: true, ts: Timestamp(0) };
+        stage.chunk(&flow, &mut connection, Direction::Up, chunk);
+        assert_eq!((connection.held(), shared.held()), (0, 0), "{said:?}");
+    }
 }

@@ -4,6 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::pipeline::protocol::forwarded::to_ipv6;
+
 /// How version 1 begins: the family follows, `TCP4`, `TCP6` or `UNKNOWN`.
 const LINE: &[u8] = b"PROXY ";
 /// How version 2 begins.
@@ -152,14 +154,6 @@ fn source_of_block(header: &[u8], length: u16) -> Option<IpAddr> {
         (PROXY, TCP4, 12..) => addresses.first_chunk::<4>().map(|octets| Ipv4Addr::from(*octets).into()),
         (PROXY, TCP6, 36..) => addresses.first_chunk::<16>().map(|octets| Ipv6Addr::from(*octets).into()),
         _ => None,
-    }
-}
-
-/// As everywhere behind the edge: IPv4 addresses are mapped into IPv6.
-pub fn to_ipv6(address: IpAddr) -> Ipv6Addr {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
     }
 }
 

@@ -2,13 +2,17 @@
 
 use std::net::Ipv6Addr;
 
+use super::fields::FieldLines;
+use super::head::{RequestHead, ResponseHead};
 use super::line::{Line, Verdict, Waiting};
-use super::{Exchange, Finished, MAX_WAITING, Note, Request, Response, Sides, Sink};
+use super::message::{Event, Extent, Follows, Handler, Mark};
 use crate::pipeline::decode::Direction;
+use crate::pipeline::exchange::{Exchange, Finished, Method, Note, Protocol, Request, Response, Sides, Sink};
 use crate::pipeline::flow::FlowInfo;
-use crate::pipeline::http::{Event, Extent, Follows, Handler, Mark, Method, Protocol, RequestHead, ResponseHead};
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::tls::{ClientHello, Progress};
+
+/// Requests waiting for their response, per connection; a pipelining client sends a handful.
+pub const MAX_WAITING: usize = 100;
 
 /// The response being sent.
 #[derive(Debug)]
@@ -36,8 +40,8 @@ pub struct Dialogue<K> {
     is_refused: bool,
     /// What becomes of both parsers.
     pub then: Option<Then>,
-    /// The TLS hello being read, and the direction it comes in.
-    pub hello: Option<(Direction, Box<ClientHello>)>,
+    /// Another protocol that the connection turned out to speak.
+    pub found: Option<Box<Found>>,
 }
 
 impl<K> Default for Dialogue<K> {
@@ -51,7 +55,7 @@ impl<K> Default for Dialogue<K> {
             ticket: None,
             is_refused: false,
             then: None,
-            hello: None,
+            found: None,
         }
     }
 }
@@ -85,11 +89,6 @@ impl<K: Copy + PartialEq> Dialogue<K> {
     fn is_plain(&self) -> bool {
         self.answer.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
     }
-
-    /// Bytes kept beside the connection itself.
-    pub fn held(&self) -> usize {
-        self.line.held() + self.hello.as_ref().map_or(0, |(_, hello)| hello.held())
-    }
 }
 
 impl<K> Dialogue<K> {
@@ -98,18 +97,15 @@ impl<K> Dialogue<K> {
         self.line.clear();
         *self = Self { line: std::mem::take(&mut self.line), ..Self::default() };
     }
+}
 
-    /// Goes on with a TLS hello, until it is whole or has a hole.
-    pub fn read_hello<S: Sink<Ticket = K>>(&mut self, bytes: Option<&[u8]>, sink: &mut S) {
-        let Some((_, hello)) = &mut self.hello else { return };
-        let progress = bytes.map_or(Progress::Done(None), |bytes| hello.push(bytes));
-        if let Progress::Done(name) = progress {
-            self.hello = None;
-            if let Some(name) = name {
-                sink.server_name(&name);
-            }
-        }
-    }
+/// Another protocol, as far as it was spoken.
+#[derive(Debug)]
+pub struct Found {
+    /// Which one.
+    pub protocol: Protocol,
+    /// All that its direction has said so far.
+    pub bytes: Box<[u8]>,
 }
 
 /// The connection is not what it was any more.
@@ -139,7 +135,8 @@ impl<S: Sink> Handler for Turn<'_, S> {
             return self.bytes(bytes);
         }
         let RequestHead { method, target, is_cut, host, is_simple, expects_continue, fields, .. } = *head;
-        let request = Request { method, target, is_cut, host, fields, sides: self.sides(), bytes };
+        let fields = FieldLines(fields);
+        let request = Request { method, target, is_cut, host, fields: &fields, sides: self.sides(), bytes };
         let ticket = self.sink.request(&request, self.dialogue.ticket);
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
@@ -359,10 +356,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         } else if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
             self.dialogue.protocol = Some(protocol);
             self.sink.note(Note::Protocol(protocol));
-            if protocol == Protocol::Tls {
-                self.dialogue.hello = Some((self.direction, Box::default()));
-                self.dialogue.read_hello(Some(bytes), self.sink);
-            }
+            self.dialogue.found = Some(Box::new(Found { protocol, bytes: bytes.into() }));
             // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
             if protocol != Protocol::Other {
                 self.dialogue.then = Some(Then::HearOther);

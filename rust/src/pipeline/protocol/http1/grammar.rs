@@ -1,6 +1,6 @@
 //! What a start line says, and the words that it is made of.
 
-use super::method::Method;
+use crate::pipeline::exchange::Method;
 
 /// The longest method that is believed. The longest registered one has 17 letters; servers pass on any, for applications
 /// to define.
@@ -91,9 +91,4 @@ pub fn is_space(byte: u8) -> bool {
 pub fn trim_start(bytes: &[u8]) -> &[u8] {
     let spaces = bytes.iter().take_while(|&&byte| is_space(byte)).count();
     &bytes[spaces..]
-}
-
-/// RFC 9113 §3.4: the connection preface of a client; its first line reads like a request of HTTP/1.
-pub fn is_h2_preface(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PRI * HTTP/2.0")
 }

@@ -1,8 +1,8 @@
 //! What a parser tells, and what it is answered.
 
-use super::head::{Ambiguity, RequestHead, ResponseHead};
-use super::start_line::Protocol;
+use super::head::{RequestHead, ResponseHead};
 use crate::pipeline::decode::SeqNumber;
+use crate::pipeline::exchange::{Ambiguity, Protocol};
 use crate::pipeline::packet::Timestamp;
 use std::net::Ipv6Addr;
 

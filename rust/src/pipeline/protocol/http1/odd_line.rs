@@ -3,10 +3,11 @@
 //! Such a line is believed only with more of a sign than its version: a registered method, or a path.
 
 use super::grammar::{
-    MAX_METHOD, SHOUTCAST, StartLine, VERSION, behind_scheme, is_h2_preface, is_path, is_space, is_version, number,
-    token_len, trim_start,
+    MAX_METHOD, SHOUTCAST, StartLine, VERSION, behind_scheme, is_path, is_space, is_version, number, token_len,
+    trim_start,
 };
-use super::method::Method;
+use crate::pipeline::exchange::Method;
+use crate::pipeline::protocol::recognise::is_h2_preface;
 
 /// Reads a line without its line end.
 #[cold]

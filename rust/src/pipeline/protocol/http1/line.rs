@@ -6,9 +6,9 @@
 
 use std::collections::VecDeque;
 
-use super::Kept;
+use super::message::Mark;
 use crate::pipeline::decode::SeqNumber;
-use crate::pipeline::http::{Mark, Method};
+use crate::pipeline::exchange::{Kept, Method};
 use crate::pipeline::packet::Timestamp;
 
 /// A request that waits for its response.

@@ -1,11 +1,10 @@
 //! Is this HTTP? Told from the first bytes, on any port, and confirmed when the first line is whole.
 
 use super::grammar::{
-    MAX_METHOD, SHOUTCAST, StartLine, VERSION, is_h2_preface, is_path, is_space, is_version, number, token_len,
-    trim_start,
+    MAX_METHOD, SHOUTCAST, StartLine, VERSION, is_path, is_space, is_version, number, token_len, trim_start,
 };
-use super::method::Method;
 use super::odd_line;
+use crate::pipeline::exchange::Method;
 
 /// What the first bytes of a message look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,41 +17,6 @@ pub enum Likeness {
     Open,
     /// Neither.
     Neither,
-}
-
-/// What a connection that is not HTTP/1 speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Protocol {
-    /// HTTP/0.9 to 1.1.
-    Http1,
-    /// TLS, any version.
-    Tls,
-    /// HTTP/2 in clear text, by prior knowledge or upgrade.
-    H2c,
-    /// After an upgrade.
-    WebSocket,
-    /// After CONNECT, or an upgrade to something unknown.
-    Tunnel,
-    /// Secure shell.
-    Ssh,
-    /// Anything else.
-    Other,
-}
-
-impl Protocol {
-    /// All of them, as they are listed.
-    pub const ALL: [Self; 7] =
-        [Self::Http1, Self::Tls, Self::H2c, Self::WebSocket, Self::Tunnel, Self::Ssh, Self::Other];
-
-    /// True if its messages are read, and count as HTTP.
-    pub fn is_http(self) -> bool {
-        self == Self::Http1
-    }
-
-    /// As in a snapshot.
-    pub fn name(self) -> &'static str {
-        ["http1", "tls", "h2c", "websocket", "tunnel", "ssh", "other"][self as usize]
-    }
 }
 
 /// Looks at the first bytes only; the line need not be whole.
@@ -199,18 +163,6 @@ fn usual_status(line: &[u8]) -> Option<u16> {
         Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', b' ', code @ .., b' ']) => {
             code.iter().all(u8::is_ascii_digit).then(|| number(code))
         }
-        _ => None,
-    }
-}
-
-/// What a stream speaks that does not start like HTTP/1; `None` when its bytes give no sure sign.
-pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
-    match bytes {
-        // RFC 8446 §5.1: content type, version 3.x, a length of at most 2^14 + 2048.
-        [0x14..=0x17, 0x03, 0x00..=0x04, length, ..] if *length <= 0x48 => Some(Protocol::Tls),
-        _ if is_h2_preface(bytes) => Some(Protocol::H2c),
-        // RFC 4253 §4.2.
-        _ if bytes.starts_with(b"SSH-2.0-") || bytes.starts_with(b"SSH-1.") => Some(Protocol::Ssh),
         _ => None,
     }
 }

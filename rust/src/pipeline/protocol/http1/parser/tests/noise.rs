@@ -1,8 +1,8 @@
 //! What is no HTTP makes no messages: random bytes and other protocols of lines, whole, joined midway, with holes and cut.
 
 use super::{Told, chunk};
-use crate::pipeline::http::Parser;
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::http1::Parser;
 use crate::pipeline::reassembly::Chunk;
 use proptest::prelude::*;
 

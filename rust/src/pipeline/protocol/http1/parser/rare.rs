@@ -1,10 +1,11 @@
 //! What few streams take the parser through: PROXY headers, heads cut off or without end, bodies that may not come.
 
-use super::message::{Event, Handler, Mark};
-use super::proxy::Step;
-use super::start_line::{self, FirstLine};
-use super::{Parser, State, grammar, head};
+use super::{Parser, State};
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::http1::message::{Event, Handler, Mark};
+use crate::pipeline::protocol::http1::proxy::Step;
+use crate::pipeline::protocol::http1::start_line::{self, FirstLine};
+use crate::pipeline::protocol::http1::{grammar, head};
 use crate::pipeline::steps;
 
 /// Bytes in which a request of a refused client must show: more than its method and the scheme of its target have.

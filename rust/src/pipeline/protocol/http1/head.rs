@@ -5,53 +5,13 @@
 
 use super::grammar::StartLine;
 use super::lines::Lines;
-use super::method::Method;
 use super::odd_line;
 use super::start_line::is_all;
-
-/// Something in a message that two readers could frame differently: the raw material of request smuggling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Ambiguity {
-    /// Both `Transfer-Encoding` and `Content-Length` (RFC 9112 §6.1).
-    LengthAndEncoding,
-    /// Several `Content-Length`, or one that is no number, or one with leading zeros.
-    Length,
-    /// `Transfer-Encoding` whose last coding is not chunked, or in a message of HTTP/1.0.
-    Encoding,
-    /// A field continued on the next line (RFC 9112 §5.2).
-    Fold,
-    /// A line that ends in LF alone.
-    BareLf,
-    /// White space before the colon of a field that matters here (RFC 9112 §5.1), or a NUL.
-    Field,
-    /// A chunk size that is none, or chunk data without its line end.
-    Chunk,
-    /// A status that is not three digits.
-    Status,
-}
+use crate::pipeline::exchange::{Ambiguity, Method};
 
 /// A set of [`Ambiguity`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ambiguities(u8);
-
-impl Ambiguity {
-    /// All of them, as they are listed.
-    pub const ALL: [Self; 8] = [
-        Self::LengthAndEncoding,
-        Self::Length,
-        Self::Encoding,
-        Self::Fold,
-        Self::BareLf,
-        Self::Field,
-        Self::Chunk,
-        Self::Status,
-    ];
-
-    /// As in a snapshot.
-    pub fn name(self) -> &'static str {
-        ["length_and_encoding", "length", "encoding", "fold", "bare_lf", "field", "chunk", "status"][self as usize]
-    }
-}
 
 impl Ambiguities {
     /// Adds one.
@@ -232,16 +192,6 @@ pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
         }
         (StartLine::Simple { .. }, _) => None,
     }
-}
-
-/// The value of the first field of that name among the lines of a head. Fields that are asked for seldom are looked for
-/// here, so that nobody else pays for them.
-pub fn field<'a>(lines: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
-    lines.split(|&byte| byte == b'\n').find_map(|line| {
-        let (found, value) = line.split_at_checked(name.len())?;
-        let value = value.trim_ascii_start().strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name))?;
-        Some(value.trim_ascii())
-    })
 }
 
 /// Decimal digits that 64 bits hold, whatever they are.

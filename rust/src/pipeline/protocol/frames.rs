@@ -1,0 +1,168 @@
+//! A protocol for the tests, as HTTP/2 will be: streams with numbers, whose requests and responses come in frames, side by
+//! side. It proves that a second protocol needs a reader, an arm in each `match` of `session.rs`, and nothing elsewhere.
+//!
+//! A frame is a kind (`Q` asks, `R` responds), the number of a stream, the length of its payload, and the payload:
+//! `target host` of a request, three digits of a response.
+
+use std::collections::BTreeMap;
+
+use crate::pipeline::decode::Direction;
+use crate::pipeline::exchange::{
+    Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
+};
+use crate::pipeline::flow::FlowInfo;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::reassembly::Chunk;
+
+/// What a client says first.
+pub const PREFACE: &[u8] = b"\0FRAMES\n";
+
+const HEADER: usize = 3;
+
+/// Both directions of a connection.
+#[derive(Debug)]
+pub struct Frames<K> {
+    client: Direction,
+    /// Frames that are not whole, by direction.
+    parts: [Vec<u8>; 2],
+    /// Requests that wait, by the number of their stream.
+    streams: BTreeMap<u8, Asked<K>>,
+    ticket: Option<K>,
+}
+
+#[derive(Debug)]
+struct Asked<K> {
+    ticket: K,
+    at: Timestamp,
+    bytes: u64,
+    kept: Kept,
+}
+
+impl<K: Copy + PartialEq> Frames<K> {
+    /// A connection on which that direction has said the preface.
+    pub fn new(client: Direction) -> Self {
+        Self { client, parts: Default::default(), streams: BTreeMap::new(), ticket: None }
+    }
+
+    pub fn client(&self) -> Direction {
+        self.client
+    }
+
+    pub fn ticket(&self) -> Option<K> {
+        self.ticket
+    }
+
+    pub fn is_waiting(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    pub fn held(&self) -> usize {
+        self.parts.iter().map(Vec::capacity).sum()
+    }
+
+    pub fn chunk<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        let mut bytes = std::mem::take(&mut self.parts[direction as usize]);
+        bytes.extend_from_slice(chunk.bytes.strip_prefix(PREFACE).unwrap_or(chunk.bytes));
+        let mut rest = &bytes[..];
+        while let [kind, stream, length, behind @ ..] = rest
+            && let Some((payload, next)) = behind.split_at_checked(usize::from(*length))
+        {
+            match kind {
+                b'Q' => self.request(flow, *stream, payload, chunk.ts, sink),
+                _ => self.response(flow, *stream, payload, chunk.ts, sink),
+            }
+            rest = next;
+        }
+        self.parts[direction as usize] = rest.to_vec();
+        0
+    }
+
+    fn request<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        stream: u8,
+        payload: &[u8],
+        at: Timestamp,
+        sink: &mut S,
+    ) {
+        let mut words = payload.split(|&byte| byte == b' ');
+        let (target, host) = (words.next().unwrap_or_default(), words.next());
+        let bytes = (HEADER + payload.len()) as u64;
+        let sides = Sides { connection: &flow.key, asks: self.client };
+        let request = Request {
+            method: Method::from_bytes(b"GET"),
+            target,
+            is_cut: false,
+            host,
+            fields: &NoFields,
+            sides,
+            bytes,
+        };
+        let ticket = sink.request(&request, self.ticket);
+        if self.ticket.replace(ticket).is_none() {
+            sink.note(Note::Protocol(Protocol::H2c));
+            sink.opening(ticket, &flow.opening, self.client);
+        }
+        self.streams.insert(stream, Asked { ticket, at, bytes, kept: sink.keep(&request) });
+    }
+
+    fn response<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        stream: u8,
+        payload: &[u8],
+        at: Timestamp,
+        sink: &mut S,
+    ) {
+        let status = payload.iter().fold(0, |status, byte| status * 10 + u16::from(byte - b'0'));
+        let bytes = (HEADER + payload.len()) as u64;
+        let Some(asked) = self.streams.remove(&stream) else {
+            return sink.note(Note::Orphan);
+        };
+        sink.response(asked.ticket, Response { status, latency: Some(at.since(asked.at)), bytes });
+        self.tell(flow, &asked, Some((status, bytes, at)), sink);
+    }
+
+    pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
+        for asked in std::mem::take(&mut self.streams).into_values() {
+            sink.note(Note::Unanswered);
+            self.tell(flow, &asked, None, sink);
+        }
+        self.parts = Default::default();
+    }
+
+    fn tell<S: Sink<Ticket = K>>(
+        &self,
+        flow: &FlowInfo,
+        asked: &Asked<K>,
+        answer: Option<(u16, u64, Timestamp)>,
+        sink: &mut S,
+    ) {
+        let duration = answer.map(|(_, _, at)| at.since(asked.at));
+        sink.exchange(asked.ticket, duration, || Finished {
+            exchange: Exchange {
+                ts: asked.at,
+                client: flow.key.sender(self.client),
+                server: flow.key.sender(self.client.reverse()),
+                method: Method::from_bytes(b"GET"),
+                status: answer.map(|(status, ..)| status),
+                request_bytes: asked.bytes,
+                response_bytes: answer.map_or(0, |(_, bytes, _)| bytes),
+                latency: duration,
+                duration,
+                connect: None,
+                request_time: None,
+                transfer: None,
+                retransmitted: 0,
+            },
+            interface: flow.interface,
+            kept: asked.kept,
+        });
+    }
+}

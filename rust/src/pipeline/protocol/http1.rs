@@ -1,0 +1,219 @@
+//! HTTP/1 on a connection: a parser for each direction, and the dialogue in which responses meet their requests.
+
+mod body;
+mod dialogue;
+mod fields;
+mod grammar;
+mod head;
+mod line;
+mod lines;
+mod message;
+mod odd_line;
+mod parser;
+mod proxy;
+mod start_line;
+
+pub use dialogue::{Found, MAX_WAITING};
+pub use fields::FieldLines;
+pub use head::{Ambiguities, Framing, RequestHead, ResponseHead};
+pub use message::{Event, Extent, Follows, Handler, Mark};
+pub use parser::{MAX_HEAD, Parser};
+
+use crate::pipeline::decode::Direction;
+use crate::pipeline::exchange::{Protocol, Sink};
+use crate::pipeline::flow::FlowInfo;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::reassembly::Chunk;
+use dialogue::{Dialogue, Then, Turn};
+use line::Waiting;
+
+/// A connection that speaks HTTP/1, or may.
+#[derive(Debug)]
+pub struct Http1<K> {
+    parsers: [Parser; 2],
+    dialogue: Dialogue<K>,
+}
+
+/// All there is to know of a connection with one request that waits for its response, of which nothing was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<K> {
+    /// The direction of its requests.
+    pub client: Direction,
+    /// The server has said nothing yet.
+    pub is_first: bool,
+    request: Waiting<K>,
+}
+
+impl<K: Copy> Asked<K> {
+    /// Of the request.
+    pub fn ticket(&self) -> K {
+        self.request.ticket
+    }
+}
+
+impl<K> Default for Http1<K> {
+    fn default() -> Self {
+        Self { parsers: Default::default(), dialogue: Dialogue::default() }
+    }
+}
+
+impl<K: Copy + PartialEq> Http1<K> {
+    /// A connection whose requests are all answered; which side is the client is still to be said.
+    pub fn resumed() -> Self {
+        Self { parsers: [Parser::resumed(), Parser::resumed()], dialogue: Dialogue::resumed() }
+    }
+
+    /// Makes this connection one that [`Self::resumed`] makes, and uses its memory again.
+    pub fn settle(&mut self) {
+        let parsers = self.parsers.iter_mut().filter(|parser| !parser.is_at_rest());
+        parsers.for_each(|parser| *parser = Parser::resumed());
+        self.dialogue.settle();
+    }
+
+    /// The client's direction and the newest ticket, when that and [`Self::resumed`] is all there is to know.
+    pub fn at_rest(&self) -> Option<(Direction, K)> {
+        self.dialogue.at_rest().filter(|_| self.parsers.iter().all(Parser::is_at_rest))
+    }
+
+    /// The same where a request waits.
+    pub fn asked(&self) -> Option<Asked<K>> {
+        let (client, request) = self.dialogue.at_rest_but_one()?;
+        let answers = &self.parsers[client.reverse() as usize];
+        let is_first = answers.is_new();
+        let is_at_rest = self.parsers[client as usize].is_at_rest() && (is_first || answers.is_at_rest());
+        is_at_rest.then_some(Asked { client, is_first, request })
+    }
+
+    /// What the connection speaks instead, when neither direction is read any more and no request was seen.
+    pub fn stopped(&self) -> Option<Protocol> {
+        let is_over = self.dialogue.ticket.is_none() && self.parsers.iter().all(Parser::is_stopped);
+        self.dialogue.protocol.filter(|_| is_over)
+    }
+
+    /// Makes a settled connection one of which nothing was seen.
+    pub fn begin(&mut self) {
+        self.parsers = Default::default();
+        self.dialogue.begin();
+    }
+
+    /// Makes a settled connection one that came to rest.
+    pub fn go_on(&mut self, client: Direction, ticket: K) {
+        self.dialogue.client = Some(client);
+        self.dialogue.ticket = Some(ticket);
+    }
+
+    /// The same where a request waits.
+    pub fn go_on_waiting(&mut self, Asked { client, is_first, request }: Asked<K>) {
+        self.go_on(client, request.ticket);
+        self.dialogue.line.push(request);
+        if is_first {
+            self.parsers[client.reverse() as usize] = Parser::default();
+        }
+    }
+
+    /// What the connection speaks, once that is known.
+    pub fn protocol(&self) -> Option<Protocol> {
+        self.dialogue.protocol
+    }
+
+    /// The direction of its requests, once that is known.
+    pub fn client(&self) -> Option<Direction> {
+        self.dialogue.client
+    }
+
+    /// Of its newest request.
+    pub fn ticket(&self) -> Option<K> {
+        self.dialogue.ticket
+    }
+
+    /// A request waits for its response.
+    pub fn is_waiting(&self) -> bool {
+        !self.dialogue.line.is_empty()
+    }
+
+    /// Bytes kept beside the connection itself.
+    #[inline]
+    pub fn held(&self) -> usize {
+        self.parsers.iter().map(Parser::held).sum::<usize>() + self.dialogue.line.held()
+    }
+
+    /// Another protocol that the connection turned out to speak since last asked.
+    #[inline]
+    pub fn take_found(&mut self) -> Option<Box<Found>> {
+        self.dialogue.found.take()
+    }
+
+    /// A chunk from the middle of a body, which most are: it is counted, and changes nothing. Returns how many bytes are not
+    /// wanted behind it.
+    #[inline]
+    pub fn pass<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        sink: &mut S,
+    ) -> Option<u64> {
+        let unwanted = self.parsers[direction as usize].pass(chunk)?;
+        Turn { flow, direction, dialogue: &mut self.dialogue, sink }.bytes(chunk.bytes.len() as u64);
+        Some(unwanted)
+    }
+
+    /// Takes any chunk. Returns how many bytes are not wanted behind it.
+    pub fn chunk<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        let [this, other] = [direction, direction.reverse()].map(|side| &self.parsers[side as usize]);
+        if this.is_stopped() && other.is_new() {
+            // The other side was captured in silence: nobody answers.
+            self.parsers[direction.reverse() as usize].stop();
+        }
+        self.drive(flow, direction, sink, |parser, turn| parser.push(chunk, turn));
+        self.parsers[direction as usize].unwanted()
+    }
+
+    /// One direction is over.
+    pub fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
+        self.drive(flow, direction, sink, |parser, turn| parser.finish(ts, turn));
+    }
+
+    /// The connection is over: requests that wait are not answered any more.
+    pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
+        let client = self.dialogue.client.unwrap_or(Direction::Up);
+        Turn { flow, direction: client, dialogue: &mut self.dialogue, sink }.give_up_waiting(0);
+    }
+
+    /// Gives up what is kept beside the connection.
+    pub fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
+        for direction in [Direction::Up, Direction::Down] {
+            self.drive(flow, direction, sink, |parser, turn| parser.give_up_head(ts, turn));
+        }
+        Turn { flow, direction: Direction::Up, dialogue: &mut self.dialogue, sink }.give_up_waiting(1);
+        self.dialogue.line.shrink();
+    }
+
+    fn drive<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        sink: &mut S,
+        action: impl FnOnce(&mut Parser, &mut Turn<'_, S>),
+    ) {
+        let mut turn = Turn { flow, direction, dialogue: &mut self.dialogue, sink };
+        action(&mut self.parsers[direction as usize], &mut turn);
+        match self.dialogue.then.take() {
+            None => {}
+            Some(Then::Stop) => self.parsers.iter_mut().for_each(Parser::stop),
+            Some(Then::HearOther) => {
+                self.parsers[direction as usize].stop();
+                self.parsers[direction.reverse() as usize].hear_once();
+            }
+            Some(Then::SearchOn) => self.parsers[direction as usize].search_on(),
+            // The speaker's parser has begun anew by itself, and may have gone on since.
+            Some(Then::Restart) => self.parsers[direction.reverse() as usize].restart(),
+        }
+    }
+}
