@@ -7,16 +7,31 @@
 #![allow(clippy::doc_markdown, reason = "docstrings are not Markdown")]
 
 mod allocator;
+mod capture;
+mod class;
+mod client;
+mod connection;
 mod engine;
+mod exchange;
 mod held;
+mod histogram;
+mod host;
+mod interface;
 mod kept;
 mod legible;
 mod matching;
+mod path_ranking;
+mod pattern;
+mod point;
 mod ranking;
 mod records;
-mod rows;
+mod restore;
+mod section;
 mod shown;
 mod snapshot;
+mod standing;
+mod tcp;
+mod value;
 mod window;
 
 use pyo3::create_exception;
@@ -57,22 +72,44 @@ mod _core {
     use pyo3::prelude::*;
     use pyo3::types::PyTuple;
 
-    use crate::pipeline::snapshot::Key;
+    use crate::pipeline::snapshot::SortKey;
 
+    #[pymodule_export]
+    use super::capture::Capture;
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::connection::Connection;
     #[pymodule_export]
     use super::engine::{Engine, InterfaceInfo};
     #[pymodule_export]
-    use super::kept::_restore;
+    use super::exchange::Exchange;
     #[pymodule_export]
-    use super::matching::Matching;
+    use super::histogram::Histogram;
     #[pymodule_export]
-    use super::ranking::{ClientRanking, HostRanking, PathRanking, SectionRanking, Standing};
+    use super::host::Host;
     #[pymodule_export]
-    use super::rows::{Capture, Client, Connection, Exchange, Histogram, Host, Interface, Section, Tcp};
+    use super::interface::Interface;
+    #[pymodule_export]
+    use super::path_ranking::PathRanking;
+    #[pymodule_export]
+    use super::pattern::Matching;
+    #[pymodule_export]
+    use super::point::Point;
+    #[pymodule_export]
+    use super::ranking::{ClientRanking, HostRanking, SectionRanking};
+    #[pymodule_export]
+    use super::restore::_restore;
+    #[pymodule_export]
+    use super::section::Section;
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]
-    use super::window::{Point, Window};
+    use super::standing::Standing;
+    #[pymodule_export]
+    use super::tcp::Tcp;
+    #[pymodule_export]
+    use super::window::Window;
     #[pymodule_export]
     use super::{CaptureError, FilterError, SourceError, libpcap_version, limit_allocator, list_interfaces};
 
@@ -81,7 +118,7 @@ mod _core {
         crate::engine::keep_panics_quiet();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OTHER", crate::pipeline::snapshot::OTHER)?;
-        module.add("SORT_KEYS", PyTuple::new(module.py(), Key::ALL.map(|(name, _)| name))?)?;
+        module.add("SORT_KEYS", PyTuple::new(module.py(), SortKey::ALL.map(|(name, _)| name))?)?;
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;

@@ -6,6 +6,7 @@ mod ambiguity;
 mod fields;
 mod method;
 mod protocol;
+mod table;
 
 use std::net::Ipv6Addr;
 
@@ -13,6 +14,7 @@ pub use ambiguity::Ambiguity;
 pub use fields::{ClientField, Fields, NoFields};
 pub use method::Method;
 pub use protocol::Protocol;
+pub(crate) use table::exchange_fields;
 
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
 use crate::pipeline::flow::{Observed, Opening, Told, Watched};
@@ -81,37 +83,29 @@ impl Kept {
     pub const NOTHING: Self = Self(u32::MAX);
 }
 
-/// A request and its final response, or the lack of one.
+/// Makes the struct of the fields that are measured.
+macro_rules! exchange {
+    ($(
+        measured { $($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)* }
+        named { $($named:tt)* }
+    )*) => {
+        /// A request and its final response, or the lack of one, as far as its messages tell. Durations are in nanoseconds.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct Exchange {
+            $($($(#[doc = $doc])* pub $field: $type,)*)*
+        }
+    };
+}
+
+exchange_fields!(exchange);
+
+/// An exchange that is over, for whoever lists it.
 #[derive(Clone, Copy, Debug)]
-pub struct Exchange {
-    /// First byte of the request.
-    pub ts: Timestamp,
-    /// Who asked.
-    pub client: Endpoint,
-    /// Who was asked.
-    pub server: Endpoint,
-    /// Where the connection was first seen.
+pub struct Finished {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// Where its connection was first seen.
     pub interface: InterfaceId,
-    /// Method of the request.
-    pub method: Method,
-    /// Status of the response, if there was one.
-    pub status: Option<u16>,
-    /// Of the request, head and body.
-    pub request_bytes: u64,
-    /// Of the response, head and body.
-    pub response_bytes: u64,
-    /// Request's last byte to response's first byte, nanoseconds.
-    pub latency: Option<u64>,
-    /// Request's first byte to response's last byte, nanoseconds.
-    pub duration: Option<u64>,
-    /// Handshake of the connection, for the first exchange on it; nanoseconds.
-    pub connect: Option<u64>,
-    /// Request's first byte to its last, nanoseconds.
-    pub request_time: Option<u64>,
-    /// Response's first byte to its last, nanoseconds.
-    pub transfer: Option<u64>,
-    /// Segments of the connection that were sent again meanwhile.
-    pub retransmitted: u16,
     /// What the sink kept of the request.
     pub kept: Kept,
 }
@@ -177,9 +171,9 @@ pub trait Sink {
     fn response(&mut self, ticket: Self::Ticket, response: Response);
     /// `count` bytes of a message were sent behind its head.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
-    /// An exchange has ended. `duration` is [`Exchange::duration`]; `tell` builds the whole exchange, for a sink that
-    /// needs it.
-    fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Exchange);
+    /// An exchange has ended. `duration` is that of [`Exchange`]; `tell` builds the whole exchange, for a sink that needs
+    /// it.
+    fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished);
     /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
     /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);

@@ -4,7 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDateTime, PyDict, PyList};
 
-use super::rows::{seconds, unix, utc};
+use super::value::{seconds, unix, utc};
 use crate::pipeline::snapshot::{Counts, Snapshot};
 
 /// All records, with the same keys in the same order in each.

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{Client, Connection, Counts, Exchange, Host, Section, Snapshot, client_name};
+use crate::pipeline::snapshot::{Client, Connection, Counts, Host, NamedExchange, Section, Snapshot, client_name};
 
 /// Rows of a table: what fits a screen. The others are told by their number.
 const ROWS: usize = 20;
@@ -77,34 +77,35 @@ pub fn histogram_table(histogram: &Histogram) -> String {
     table("Histogram", &["values", "min", "p50", "p90", "p95", "p99", "max"], vec![row], 1)
 }
 
-pub fn exchange(exchange: &Exchange) -> String {
-    let Exchange { ts, method, .. } = exchange;
-    let answer = match (exchange.status, exchange.latency) {
+pub fn exchange(exchange: &NamedExchange) -> String {
+    let measured = &exchange.measured;
+    let answer = match (measured.status, measured.latency) {
         (Some(status), Some(nanos)) => format!("{status} after {}", duration(nanos)),
         (Some(status), None) => status.to_string(),
         (None, _) => "unanswered".into(),
     };
-    format!("<Exchange {} {} {} {answer}>", time(*ts), method.name(), target(exchange))
+    format!("<Exchange {} {} {} {answer}>", time(measured.ts), measured.method.name(), target(exchange))
 }
 
 /// The host and the path, or the section where no path is told.
-fn target(exchange: &Exchange) -> String {
+fn target(exchange: &NamedExchange) -> String {
     let path = if exchange.path.is_empty() { &exchange.section } else { &exchange.path };
     format!("{}{path}", exchange.host)
 }
 
-pub fn exchange_table(exchange: &Exchange) -> String {
+pub fn exchange_table(exchange: &NamedExchange) -> String {
+    let measured = &exchange.measured;
     let some = |nanos: Option<u64>| nanos.map_or_else(|| "-".into(), duration);
     let row = vec![
-        time(exchange.ts),
-        client_name(exchange.client),
-        exchange.method.name().to_owned(),
+        time(measured.ts),
+        client_name(measured.client),
+        measured.method.name().to_owned(),
         target(exchange),
-        exchange.status.map_or_else(|| "-".into(), |status| status.to_string()),
-        some(exchange.latency),
-        some(exchange.duration),
-        grouped(exchange.request_bytes),
-        grouped(exchange.response_bytes),
+        measured.status.map_or_else(|| "-".into(), |status| status.to_string()),
+        some(measured.latency),
+        some(measured.duration),
+        grouped(measured.request_bytes),
+        grouped(measured.response_bytes),
     ];
     let headings = ["time", "client", "method", "path", "status", "latency", "duration", "request", "response"];
     table("Exchange", &headings, vec![row], 1)

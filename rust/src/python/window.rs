@@ -1,14 +1,11 @@
-//! Windows and trends as Python sees them.
+//! Windows as Python sees them.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::rows::unix;
-use super::shown;
 use super::snapshot::Snapshot;
+use super::value::nanos;
 use crate::pipeline::packet::SECOND;
 use crate::pipeline::snapshot;
 
@@ -73,94 +70,5 @@ impl Window {
     #[getter]
     fn total(&self, py: Python<'_>) -> Snapshot {
         self.with(py, |window| window.total()).into()
-    }
-}
-
-/// Seconds as nanoseconds; `None` is for ever.
-pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
-    if seconds.is_nan() || seconds <= 0.0 {
-        return Err(PyValueError::new_err(format!("a length is above 0 seconds, not {seconds}")));
-    }
-    Ok(seconds.is_finite().then_some((seconds * SECOND as f64).round() as i64))
-}
-
-/// One interval in a few numbers, to draw trends from without keeping snapshots.
-#[pyclass(frozen, module = "netmon._core")]
-pub struct Point(pub snapshot::Point);
-
-#[pymethods]
-impl Point {
-    /// Inclusive.
-    #[getter]
-    fn start(&self) -> f64 {
-        self.0.span.map_or(0.0, |(start, _)| unix(start))
-    }
-    /// Exclusive.
-    #[getter]
-    fn end(&self) -> f64 {
-        self.0.span.map_or(0.0, |(_, end)| unix(end))
-    }
-    /// As `Snapshot.hits`.
-    #[getter]
-    fn hits(&self) -> u64 {
-        self.0.hits
-    }
-    /// As `Snapshot.requests`.
-    #[getter]
-    fn requests(&self) -> u64 {
-        self.0.requests
-    }
-    /// As `Snapshot.errors`.
-    #[getter]
-    fn errors(&self) -> u64 {
-        self.0.errors
-    }
-    /// Response heads with a status that begins with this digit; 0 for a digit that none begins with.
-    fn responses_of(&self, first: usize) -> u64 {
-        first.checked_sub(1).and_then(|at| self.0.classes.get(at)).copied().unwrap_or(0)
-    }
-    /// Packets of all interfaces.
-    #[getter]
-    fn packets(&self) -> u64 {
-        self.0.packets
-    }
-    /// Bytes on the wire of all interfaces.
-    #[getter]
-    fn bytes(&self) -> u64 {
-        self.0.bytes
-    }
-    /// Hits of the 200 hosts that had most.
-    #[getter]
-    fn hosts(&self) -> HashMap<&str, u64> {
-        self.0.hosts.iter().map(|(name, hits)| (&**name, *hits)).collect()
-    }
-    /// The interval that this one and `other` make together.
-    fn plus(&self, other: &Self) -> Self {
-        Self(self.0.plus(&other.0))
-    }
-    /// 0 also when the host was not among the heaviest.
-    fn hits_of(&self, host: &str) -> u64 {
-        self.0.host(host).unwrap_or(0)
-    }
-    /// Packets of one interface.
-    fn packets_of(&self, interface: &str) -> u64 {
-        self.0.interface(interface).map_or(0, |passed| passed.packets)
-    }
-    /// Bytes on the wire of one interface.
-    fn bytes_of(&self, interface: &str) -> u64 {
-        self.0.interface(interface).map_or(0, |passed| passed.bytes)
-    }
-    /// The requests of the interval, divided among interfaces as its exchanges are, or else as bytes of HTTP are.
-    fn requests_of(&self, interface: &str) -> u64 {
-        self.0.requests_of(interface)
-    }
-    /// Bytes on the wire of connections that carry HTTP, of one interface.
-    fn http_bytes_of(&self, interface: &str) -> u64 {
-        self.0.interface(interface).map_or(0, |passed| passed.http_bytes)
-    }
-    fn __repr__(&self) -> String {
-        let point = &self.0;
-        let (hits, errors) = (shown::plural(point.hits, "hit"), shown::plural(point.errors, "error"));
-        format!("<Point {}: {hits}, {errors}>", shown::span(point.span))
     }
 }

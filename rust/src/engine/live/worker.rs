@@ -414,7 +414,7 @@ impl Worker {
     fn close_interval(&mut self) {
         if let Some((start, end)) = self.intervals.take() {
             let mut part = self.pipeline.close(start, end);
-            part.exchanges.iter_mut().for_each(|exchange| exchange.ts = self.time.label(exchange.ts));
+            part.exchanges.iter_mut().for_each(|exchange| exchange.measured.ts = self.time.label(exchange.measured.ts));
             part.connections.iter_mut().flat_map(Connection::times_mut).for_each(|ts| *ts = self.time.label(*ts));
             self.collector.deliver(self.number, part, &self.job.shared.queue);
         }

@@ -150,13 +150,13 @@ fn intervals_end_on_time_and_exchanges_are_what_they_were_however_the_wall_clock
         let total = Snapshot::merge_all(&machine.got);
         assert_eq!((total.counts.requests, total.counts.responses, total.capture.unanswered), (40, 40, 0), "by {by}");
         assert_eq!((total.capture.clock_steps, machine.log().len()), (1, 1), "by {by}");
-        assert!(total.exchanges.iter().all(|exchange| exchange.latency == Some(STEP as u64)), "by {by}");
+        assert!(total.exchanges.iter().all(|exchange| exchange.measured.latency == Some(STEP as u64)), "by {by}");
         let spans: Vec<_> = machine.got.iter().filter_map(|snapshot| snapshot.span).collect();
         assert!(spans.iter().all(|(start, end)| start.0 % SECOND == 0 && end.since(*start) == SECOND as u64));
         let gaps: Vec<_> = spans.windows(2).map(|pair| pair[1].0.0 - pair[0].1.0).filter(|gap| *gap != 0).collect();
         assert!(if by > SECOND { matches!(gaps[..], [gap] if (gap - by).abs() <= SECOND) } else { gaps.is_empty() });
         for (exchange, (start, end)) in machine.got.iter().flat_map(|one| one.exchanges.iter().zip(one.span)) {
-            assert!(start.plus(-STEP) <= exchange.ts && exchange.ts < end, "by {by}");
+            assert!(start.plus(-STEP) <= exchange.measured.ts && exchange.measured.ts < end, "by {by}");
         }
     }
 }
@@ -173,7 +173,7 @@ fn a_connection_is_as_old_as_it_is_when_the_clock_was_set() {
         machine.tell(0, 1, RESPONSE);
         machine.pass(SECOND);
         machine.pass(SECOND);
-        assert_eq!(Snapshot::merge_all(&machine.got).exchanges[0].latency, Some(100 * SECOND as u64));
+        assert_eq!(Snapshot::merge_all(&machine.got).exchanges[0].measured.latency, Some(100 * SECOND as u64));
         (0..310).for_each(|_| machine.pass(SECOND));
         assert_eq!(tracked(&machine), Some(0), "it ends all the same");
     }

@@ -1,8 +1,8 @@
-//! The clients being counted: a row for each address, bounded in number as hosts are (`rows.rs`).
+//! The clients being counted: a row for each address, bounded in number as hosts are (`hosts.rs`).
 //!
 //! Rows outlive their interval, and a full table makes room by space-saving: the counts of the lightest row go to `~other`.
-//! A connection keeps the place of its client's row, so that an address is looked up once for each connection rather than for
-//! each request.
+//! A connection keeps the ticket of its client's row, so that an address is looked up once for each connection rather than
+//! for each request.
 
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
@@ -49,17 +49,19 @@ fn bits(address: Ipv6Addr) -> u128 {
     u128::from_ne_bytes(address.octets())
 }
 
-/// A slot, as long as it is used for the same client. A connection keeps one, so it is small: generations of a slot repeat
-/// after 65,536 clients, in which time no request of the first one waits.
+/// Names the row of a client: a slot, as long as it is used for the same client.
+///
+/// A connection keeps one, so it is small. Generations of a slot repeat after 65,536 clients; no request of the first of
+/// these clients waits that long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Ticket {
     slot: u16,
     generation: u16,
 }
 
 /// The row of the clients that did not fit.
 const REST: u16 = 0;
-const REST_PLACE: Place = Place { slot: REST, generation: 0 };
+const REST_TICKET: Ticket = Ticket { slot: REST, generation: 0 };
 
 #[derive(Debug)]
 struct Row {
@@ -122,24 +124,24 @@ impl Clients {
 
     /// The row of an address, made if it is not there. `before` is where the same connection counted last.
     #[inline]
-    pub fn place(&mut self, address: Ipv6Addr, before: Option<Place>) -> Place {
+    pub fn ticket(&mut self, address: Ipv6Addr, before: Option<Ticket>) -> Ticket {
         let address = self.group.of(address);
-        if let Some(place) = before {
-            let row = &self.rows[usize::from(place.slot)];
+        if let Some(ticket) = before {
+            let row = &self.rows[usize::from(ticket.slot)];
             // The row of the rest is of no address.
-            if row.generation == place.generation && bits(row.address) == bits(address) && place.slot != REST {
-                return place;
+            if row.generation == ticket.generation && bits(row.address) == bits(address) && ticket.slot != REST {
+                return ticket;
             }
         }
         self.find(address)
     }
 
     #[inline(never)]
-    fn find(&mut self, address: Ipv6Addr) -> Place {
+    fn find(&mut self, address: Ipv6Addr) -> Ticket {
         let hash = self.hasher.hash_one(bits(address));
         let found = self.index.find(hash, |&slot| bits(self.rows[usize::from(slot)].address) == bits(address)).copied();
         let slot = found.unwrap_or_else(|| self.add(hash, address));
-        Place { slot, generation: self.rows[usize::from(slot)].generation }
+        Ticket { slot, generation: self.rows[usize::from(slot)].generation }
     }
 
     /// The first address of its group.
@@ -148,17 +150,17 @@ impl Clients {
     }
 
     /// The address of a row; `None` when it made room for another.
-    pub fn address(&self, place: Place) -> Option<Ipv6Addr> {
-        let row = &self.rows[usize::from(place.slot)];
-        (row.generation == place.generation && place.slot != REST).then_some(row.address)
+    pub fn address(&self, ticket: Ticket) -> Option<Ipv6Addr> {
+        let row = &self.rows[usize::from(ticket.slot)];
+        (row.generation == ticket.generation && ticket.slot != REST).then_some(row.address)
     }
 
     /// Counts of a row, or of the rest where the row made room for another.
     #[inline]
-    pub fn counts(&mut self, place: Place) -> &mut Counts {
-        let mut slot = place.slot;
-        if self.rows[usize::from(slot)].listed != Some(place.generation) {
-            slot = self.list(place);
+    pub fn counts(&mut self, ticket: Ticket) -> &mut Counts {
+        let mut slot = ticket.slot;
+        if self.rows[usize::from(slot)].listed != Some(ticket.generation) {
+            slot = self.list(ticket);
         }
         &mut self.rows[usize::from(slot)].counts
     }
@@ -192,9 +194,9 @@ impl Clients {
 
     /// Lists a row for the end of the interval, or that of the rest where it made room for another.
     #[cold]
-    fn list(&mut self, place: Place) -> u16 {
-        let is_there = self.rows[usize::from(place.slot)].generation == place.generation;
-        let slot = if is_there { place.slot } else { REST };
+    fn list(&mut self, ticket: Ticket) -> u16 {
+        let is_there = self.rows[usize::from(ticket.slot)].generation == ticket.generation;
+        let slot = if is_there { ticket.slot } else { REST };
         let row = &mut self.rows[usize::from(slot)];
         if row.listed.replace(row.generation).is_none() {
             self.touched.push(slot);
@@ -235,7 +237,7 @@ impl Clients {
             entry.remove();
         }
         if counts != Counts::default() {
-            self.counts(REST_PLACE).merge(&counts);
+            self.counts(REST_TICKET).merge(&counts);
         }
         self.folded += u64::from(hits > 0);
         self.hits_error = self.hits_error.max(weight);

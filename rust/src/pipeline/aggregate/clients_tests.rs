@@ -9,10 +9,10 @@ fn address(number: u32) -> Ipv6Addr {
     Ipv4Addr::from_bits(number).to_ipv6_mapped()
 }
 
-fn count(clients: &mut Clients, number: u32) -> Place {
-    let place = clients.place(address(number), None);
-    clients.counts(place).requests += 1;
-    place
+fn count(clients: &mut Clients, number: u32) -> Ticket {
+    let ticket = clients.ticket(address(number), None);
+    clients.counts(ticket).requests += 1;
+    ticket
 }
 
 fn count_in(clients: &mut Clients, number: u32) {
@@ -84,7 +84,7 @@ fn what_is_counted_is_told_whichever_clients_make_room() {
 }
 
 #[test]
-fn the_place_of_a_client_that_made_room_is_that_of_the_rest() {
+fn the_ticket_of_a_client_that_made_room_is_that_of_the_rest() {
     let mut clients = clients(1);
     let old = count(&mut clients, 1);
     take(&mut clients);
@@ -92,15 +92,15 @@ fn the_place_of_a_client_that_made_room_is_that_of_the_rest() {
     clients.counts(old).requests += 1;
     assert_eq!((clients.address(old), clients.address(new)), (None, Some(address(2))));
     assert_eq!(take(&mut clients).1, [("0.0.0.2".into(), 1), (OTHER.into(), 1)]);
-    assert_eq!(clients.place(address(1), Some(old)), Place { slot: 1, generation: 2 });
+    assert_eq!(clients.ticket(address(1), Some(old)), Ticket { slot: 1, generation: 2 });
 }
 
 #[test]
-fn a_place_is_believed_for_its_own_address_only() {
+fn a_ticket_is_believed_for_its_own_address_only() {
     let mut clients = clients(10);
     let [one, two] = [1, 2].map(|number| count(&mut clients, number));
-    assert_eq!(clients.place(address(1), Some(one)), one);
-    assert_eq!(clients.place(address(2), Some(one)), two);
+    assert_eq!(clients.ticket(address(1), Some(one)), one);
+    assert_eq!(clients.ticket(address(2), Some(one)), two);
 }
 
 #[test]

@@ -24,6 +24,11 @@ impl Protocol {
     pub const ALL: [Self; 7] =
         [Self::Http1, Self::Tls, Self::H2c, Self::WebSocket, Self::Tunnel, Self::Ssh, Self::Other];
 
+    /// True if its messages are read, and count as HTTP.
+    pub fn is_http(self) -> bool {
+        self == Self::Http1
+    }
+
     /// The name in snapshots.
     pub fn name(self) -> &'static str {
         ["http1", "tls", "h2c", "websocket", "tunnel", "ssh", "other"][self as usize]

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Exchange, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink};
+use crate::pipeline::exchange::{
+    Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
+};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -144,21 +146,23 @@ impl<K: Copy + PartialEq> Frames<K> {
         sink: &mut S,
     ) {
         let duration = answer.map(|(_, _, at)| at.since(asked.at));
-        sink.exchange(asked.ticket, duration, || Exchange {
-            ts: asked.at,
-            client: flow.key.sender(self.client),
-            server: flow.key.sender(self.client.reverse()),
+        sink.exchange(asked.ticket, duration, || Finished {
+            exchange: Exchange {
+                ts: asked.at,
+                client: flow.key.sender(self.client),
+                server: flow.key.sender(self.client.reverse()),
+                method: Method::from_bytes(b"GET"),
+                status: answer.map(|(status, ..)| status),
+                request_bytes: asked.bytes,
+                response_bytes: answer.map_or(0, |(_, bytes, _)| bytes),
+                latency: duration,
+                duration,
+                connect: None,
+                request_time: None,
+                transfer: None,
+                retransmitted: 0,
+            },
             interface: flow.interface,
-            method: Method::from_bytes(b"GET"),
-            status: answer.map(|(status, ..)| status),
-            request_bytes: asked.bytes,
-            response_bytes: answer.map_or(0, |(_, bytes, _)| bytes),
-            latency: duration,
-            duration,
-            connect: None,
-            request_time: None,
-            transfer: None,
-            retransmitted: 0,
             kept: asked.kept,
         });
     }

@@ -2,20 +2,21 @@
 
 use super::super::tests::snapshot;
 use super::*;
-use crate::pipeline::exchange::Ambiguity;
-use crate::pipeline::histogram::SCALE;
+use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
+use crate::pipeline::flow::Stage;
+use crate::pipeline::histogram::{Histogram, SCALE};
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::InterfaceState;
 use proptest::prelude::*;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
 
-fn exchange(second: i64) -> Exchange {
+fn exchange(second: i64) -> NamedExchange {
     let side = |port| Endpoint { address: Ipv6Addr::LOCALHOST, port };
-    Exchange {
+    let measured = Exchange {
         ts: Timestamp::new(second, 0),
         client: side(50_000),
         server: side(80),
-        interface: "lo".into(),
-        host: "a".into(),
-        section: "/x".into(),
-        path: "/x/y".into(),
         method: Method::from_bytes(b"GET"),
         status: Some(200),
         request_bytes: 70,
@@ -26,6 +27,13 @@ fn exchange(second: i64) -> Exchange {
         request_time: Some(0),
         transfer: Some(1_000_000),
         retransmitted: 1,
+    };
+    NamedExchange {
+        measured,
+        interface: "lo".into(),
+        host: "a".into(),
+        section: "/x".into(),
+        path: "/x/y".into(),
         user_agent: "curl".into(),
     }
 }

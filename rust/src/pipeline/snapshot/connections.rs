@@ -5,60 +5,83 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::json;
 use super::remarkable::{Class, Remarkable};
+use super::values;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::Protocol;
 use crate::pipeline::flow::Stage;
 use crate::pipeline::packet::Timestamp;
 
-/// A connection, as it was when its interval was closed. Of several sights of it the greatest is the latest.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Connection {
-    /// Its first segment.
-    #[serde(with = "json::time")]
-    pub first_seen: Timestamp,
-    /// Who opened it, or asks.
-    #[serde(with = "json::endpoint")]
-    pub client: Endpoint,
-    /// The other side.
-    #[serde(with = "json::endpoint")]
-    pub server: Endpoint,
-    /// Where it was first seen.
-    #[serde(deserialize_with = "json::name")]
-    pub interface: Arc<str>,
-    /// Its last segment.
-    #[serde(with = "json::time")]
-    pub last_seen: Timestamp,
-    /// Segments, each counted once.
-    pub segments: u64,
-    /// Nanoseconds since its first segment; of one that ended, until its last.
-    #[serde(with = "json::length")]
-    pub age: u64,
-    /// The same as `first_seen`, if that was its SYN.
-    #[serde(with = "json::maybe_time")]
-    pub opened: Option<Timestamp>,
-    /// Where it is in its life.
-    #[serde(with = "json::stage")]
-    pub state: Stage,
-    /// What it speaks, once that is known.
-    #[serde(with = "json::protocol")]
-    pub protocol: Option<Protocol>,
-    /// The host last asked for, or the server that a TLS client named.
-    #[serde(deserialize_with = "json::name")]
-    pub host: Arc<str>,
-    /// Payload, without segments that were sent again.
-    pub bytes_to_server: u64,
-    /// Payload, without segments that were sent again.
-    pub bytes_to_client: u64,
-    /// Segments that were sent again.
-    pub retransmitted: u64,
-    /// Heads of requests.
-    pub requests: u64,
-    /// The least, nanoseconds.
-    #[serde(with = "json::seconds")]
-    pub rtt: Option<u64>,
+/// Hands the fields of a connection to a macro, as [`exchange_fields`](crate::pipeline::exchange::exchange_fields) does with
+/// those of an exchange.
+///
+/// Of several sights of a connection the greatest is the latest, so the first fields tell which connection it is, and the next
+/// ones rise.
+macro_rules! connection_fields {
+    ($macro:ident) => {
+        $macro! {
+            /// Its first segment that was seen.
+            #[serde(with = "values::time")]
+            first_seen: Timestamp as f64,
+            /// ``address:port`` of who opened it or asks, IPv6 addresses in brackets; where nobody did, the higher port.
+            #[serde(with = "values::endpoint")]
+            client: Endpoint as String,
+            /// ``address:port`` of the other side.
+            #[serde(with = "values::endpoint")]
+            server: Endpoint as String,
+            /// Where it was first seen.
+            #[serde(deserialize_with = "values::name")]
+            interface: Arc<str> as &str,
+            /// Its last segment.
+            #[serde(with = "values::time")]
+            last_seen: Timestamp as f64,
+            /// Segments, each counted once however many interfaces it crosses.
+            segments: u64 as u64,
+            /// Seconds from its first segment to the end of the interval; of one that ended, to its last segment.
+            #[serde(with = "values::length")]
+            age: u64 as f64,
+            /// When it was opened; None when it was joined midway, or when its SYN was not seen.
+            #[serde(with = "values::maybe_time")]
+            opened: Option<Timestamp> as Option<f64>,
+            /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or ``"refused"``.
+            #[serde(with = "values::stage")]
+            state: Stage as &str,
+            /// What it speaks, as in `Capture.protocols`; empty while that is not known.
+            #[serde(with = "values::protocol")]
+            protocol: Option<Protocol> as &str,
+            /// The host last asked for on it, as `Host.name`, or the server that a TLS client named; empty for neither.
+            #[serde(deserialize_with = "values::name")]
+            host: Arc<str> as &str,
+            /// Payload of TCP, without segments that were sent again.
+            bytes_to_server: u64 as u64,
+            /// As `bytes_to_server`.
+            bytes_to_client: u64 as u64,
+            /// Of these, those with data that was sent before.
+            retransmitted: u64 as u64,
+            /// Heads of requests.
+            requests: u64 as u64,
+            /// From the client to the server and back, the least that was measured, since the rest waited for an application
+            /// or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
+            #[serde(with = "values::seconds")]
+            rtt: Option<u64> as Option<f64>,
+        }
+    };
 }
+
+pub(crate) use connection_fields;
+
+/// Makes the struct from the table of fields.
+macro_rules! connection {
+    ($($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)*) => {
+        /// A connection, as it was when its interval was closed. Durations are in nanoseconds.
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub struct Connection {
+            $($(#[doc = $doc])* $(#[serde($($serde)*)])? pub $field: $type,)*
+        }
+    };
+}
+
+connection_fields!(connection);
 
 impl Stage {
     /// All of them, as they follow each other.

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use super::clients::Client;
+use super::hosts::{Host, Section, ServerName};
+use super::interfaces::Interface;
+use super::limits::{Limits, MAX_KINDS, OTHER};
+use super::merge::{Snapshot, top};
 use super::remarkable;
-use super::rows::Row;
-use super::{Client, Host, Interface, Limits, MAX_KINDS, OTHER, Section, ServerName, Snapshot, top};
+use super::tables::Row;
 use crate::pipeline::decode::Undecoded;
 use crate::pipeline::packet::InterfaceId;
 

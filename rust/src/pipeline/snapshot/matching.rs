@@ -7,7 +7,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Client, Counts, Exchange, Host, Section};
+use super::clients::Client;
+use super::counts::Counts;
+use super::exchanges::NamedExchange;
+use super::hosts::{Host, Section};
+use super::tables::RowName;
 use crate::pipeline::name;
 
 /// What a term is about.
@@ -40,9 +44,6 @@ const FIELDS: [(&str, Field); 7] = [
 /// How an exchange without a response is shown.
 const UNANSWERED: &str = "none";
 
-/// Host and section of an exchange.
-type Place = (Arc<str>, Arc<str>);
-
 /// What is typed, ready to be compared with rows.
 #[derive(Clone, Debug, Default)]
 pub struct Matching {
@@ -55,7 +56,7 @@ struct Term {
     text: String,
     is_negated: bool,
     /// Where exchanges are that match, for what only exchanges have.
-    seen: HashSet<Place>,
+    seen: HashSet<RowName>,
     seen_hosts: HashSet<Arc<str>>,
 }
 
@@ -66,11 +67,11 @@ impl Matching {
     }
 
     /// Rows that all terms of `pattern` admit. `exchanges` tell which hosts and sections a client or an interface has.
-    pub fn new(pattern: &str, exchanges: &[&Exchange]) -> Self {
+    pub fn new(pattern: &str, exchanges: &[&NamedExchange]) -> Self {
         let mut terms: Vec<Term> = pattern.split_whitespace().filter_map(|word| Term::new(word, about)).collect();
         for term in terms.iter_mut().filter(|term| term.needs_exchanges()) {
             let meant = exchanges.iter().filter(|exchange| term.is_in_exchange(exchange, false));
-            let seen: HashSet<Place> = meant.map(|each| (each.host.clone(), each.section.clone())).collect();
+            let seen: HashSet<RowName> = meant.map(|each| (each.host.clone(), each.section.clone())).collect();
             term.seen_hosts = seen.iter().map(|(host, _)| host.clone()).collect();
             term.seen = seen;
         }
@@ -97,7 +98,7 @@ impl Matching {
     }
 
     /// Whether the exchange is meant; `is_within` as in [`Self::admits_section`].
-    pub fn admits_exchange(&self, exchange: &Exchange, is_within: bool) -> bool {
+    pub fn admits_exchange(&self, exchange: &NamedExchange, is_within: bool) -> bool {
         self.all(|term| term.is_in_exchange(exchange, is_within))
     }
 
@@ -194,7 +195,7 @@ impl Term {
             || self.is_in_counts(&client.counts)
     }
 
-    fn is_in_exchange(&self, exchange: &Exchange, is_within: bool) -> bool {
+    fn is_in_exchange(&self, exchange: &NamedExchange, is_within: bool) -> bool {
         // A field that exchanges get is one more line here.
         let is_host = match self.field {
             Field::Host => true,
@@ -204,10 +205,10 @@ impl Term {
         is_host && self.is_part(&exchange.host)
             || self.is_about(Field::Section) && self.is_part(&exchange.section)
             || self.is_about(Field::Path) && self.is_part(&exchange.section)
-            || self.is_about(Field::Method) && self.is_part(exchange.method.name())
-            || self.is_about(Field::Status) && self.is_status(exchange.status)
+            || self.is_about(Field::Method) && self.is_part(exchange.measured.method.name())
+            || self.is_about(Field::Status) && self.is_status(exchange.measured.status)
             || self.is_about(Field::Interface) && self.is_part(&exchange.interface)
-            || self.is_about(Field::Client) && self.is_part(&exchange.client.to_string())
+            || self.is_about(Field::Client) && self.is_part(&exchange.measured.client.to_string())
     }
 
     fn is_in_field(&self, field: &str, text: &str) -> bool {
@@ -234,7 +235,7 @@ mod tests {
         Host { name: name.into(), counts, sections, ..Host::default() }
     }
 
-    fn exchange(host: &str, section: &str, status: Option<u16>, interface: &str) -> Exchange {
+    fn exchange(host: &str, section: &str, status: Option<u16>, interface: &str) -> NamedExchange {
         let json = serde_json::json!({
             "ts": "2026-01-01T00:00:00Z", "client": "10.0.0.7:50025", "server": "10.1.0.2:80", "interface": interface,
             "host": host, "section": section, "method": "GET", "status": status, "request_bytes": 1,

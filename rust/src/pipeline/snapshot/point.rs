@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Host, Snapshot};
+use super::hosts::Host;
+use super::merge::Snapshot;
 use crate::pipeline::packet::Timestamp;
 
 /// Hosts of a point: more than a screen has lines, few enough to keep a minute of them.

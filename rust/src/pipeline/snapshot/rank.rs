@@ -5,14 +5,17 @@
 
 use std::cmp::Ordering;
 
+use super::counts::{Counts, Tcp};
+use super::hosts::{Host, Section};
 use super::matching::Matching;
-use super::standing::{Kind, Place, Standing, Weighing};
-use super::{Counts, Host, Section, Snapshot, Tcp};
+use super::merge::Snapshot;
+use super::standing::{Kind, Standing, Weighing};
+use super::tables::RowName;
 use crate::pipeline::histogram::Histogram;
 
 /// What rows are ranked by: most first, but names from A to Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
+pub enum SortKey {
     /// Host, then path.
     Name,
     /// Message heads.
@@ -35,7 +38,7 @@ pub enum Key {
     Retransmitted,
 }
 
-impl Key {
+impl SortKey {
     /// All of them by name.
     pub const ALL: [(&str, Self); 16] = [
         ("hits", Self::Hits),
@@ -141,9 +144,9 @@ impl<P: Copy + Ord> Ranking<P> {
     pub fn stand(
         &mut self,
         before: &Standing,
-        by: Key,
+        by: SortKey,
         (passed, covered): (f64, f64),
-        place: impl Fn(P) -> Place,
+        place: impl Fn(P) -> RowName,
     ) -> Standing {
         let rows = self.rows.iter().map(|&(weight, at)| (place(at), f64::from_bits(!weight)));
         let now = before.then(rows, Weighing { kind: by.kind(), passed, covered });
@@ -200,20 +203,20 @@ impl<P: Copy + Ord> Ranking<P> {
 
 impl Snapshot {
     /// The hosts that match.
-    pub fn ranked(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
+    pub fn ranked(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits_host(host));
         Ranking::new(hosts.map(|(at, host)| (by.weight(&host.counts, &host.tcp), at)), is_reversed)
     }
 
     /// The clients that match. They have no connections of their own.
-    pub fn ranked_clients(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
+    pub fn ranked_clients(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
         let clients = self.clients.iter().enumerate().filter(|(_, client)| matching.admits_client(client));
         let tcp = Tcp::default();
         Ranking::new(clients.map(|(at, client)| (by.weight(&client.counts, &tcp), at)), is_reversed)
     }
 
     /// The sections that match; positions are of the host, and of the section in it.
-    pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<(usize, usize)> {
+    pub fn ranked_sections(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<(usize, usize)> {
         let rows = self.hosts.iter().enumerate().flat_map(|(at, host)| {
             let weight = move |section: &Section| by.weight(&section.counts, &host.tcp);
             let sections = host.sections.iter().enumerate();
@@ -226,7 +229,7 @@ impl Snapshot {
 
 impl Host {
     /// The sections that match.
-    pub fn ranked_sections(&self, by: Key, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
+    pub fn ranked_sections(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
         let sections = self.sections.iter().enumerate();
         let sections = sections.filter(|(_, section)| matching.admits_section(self, section, true));
         Ranking::new(sections.map(|(at, section)| (by.weight(&section.counts, &self.tcp), at)), is_reversed)
@@ -264,7 +267,7 @@ mod tests {
         fn a_page_is_a_piece_of_the_sorted_table(
             rows in prop::collection::vec((0u64..5, 0u64..1 << 20), 0..40), key in 0usize..16, is_reversed: bool, offset in 0usize..50, n in 0usize..50,
         ) {
-            let (snapshot, by) = (of(&rows), Key::ALL[key].1);
+            let (snapshot, by) = (of(&rows), SortKey::ALL[key].1);
             let mut sorted: Vec<usize> = (0..rows.len()).collect();
             sorted.sort_by_key(|&at| (std::cmp::Reverse(by.weight(&snapshot.hosts[at].counts, &snapshot.hosts[at].tcp).to_bits()), at));
             if is_reversed {
@@ -284,7 +287,7 @@ mod tests {
     #[test]
     fn rows_that_do_not_match_have_no_rank() {
         let snapshot = of(&[(1, 1), (2, 2), (3, 3)]);
-        let ranking = snapshot.ranked(Key::Hits, false, &Matching::named("!h001"));
+        let ranking = snapshot.ranked(SortKey::Hits, false, &Matching::named("!h001"));
         assert_eq!((ranking.len(), ranking.page(0, 9)), (2, vec![2, 0]));
         assert_eq!((ranking.rank(0), ranking.rank(1)), (Some(1), None));
         assert_eq!(ranking.positions().collect::<Vec<_>>(), [0, 2]);
@@ -292,14 +295,14 @@ mod tests {
 
     #[test]
     fn rows_hold_still_while_their_weights_jitter_and_a_ranking_without_what_was_is_exact() {
-        let place = |at: usize| -> Place { (format!("h{at:03}").into(), "".into()) };
+        let place = |at: usize| -> RowName { (format!("h{at:03}").into(), "".into()) };
         let mut standing = Standing::default();
         for second in 0..20 {
             let jitters = u64::from(u64::is_multiple_of(second, 2));
             let snapshot = of(&[(100 + jitters, 1), (101 - jitters, 2), (500, 3)]);
-            let exact = snapshot.ranked(Key::Hits, false, &Matching::default());
+            let exact = snapshot.ranked(SortKey::Hits, false, &Matching::default());
             let mut steady = exact.clone();
-            standing = steady.stand(&standing, Key::Hits, (1.0, 1.0), place);
+            standing = steady.stand(&standing, SortKey::Hits, (1.0, 1.0), place);
             assert_eq!(steady.page(0, 3), [2, 0, 1]);
             assert_eq!(steady.rank(1), Some(2));
             assert_eq!(exact.page(0, 3), if jitters == 1 { [2, 0, 1] } else { [2, 1, 0] });

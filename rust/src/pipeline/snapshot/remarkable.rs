@@ -5,8 +5,6 @@
 
 use std::cmp::Reverse;
 
-use super::{Exchange, Snapshot};
-
 /// What makes a row remarkable. `weight` tells how much, if at all.
 pub struct Class<R> {
     pub weight: fn(&R) -> Option<i64>,
@@ -22,28 +20,6 @@ pub trait Remarkable: Sized + 'static {
     fn group(&self) -> (&str, &str);
     /// Of rows that are not remarkable those with most of it are kept.
     fn rest(&self) -> i64;
-}
-
-impl Remarkable for Exchange {
-    /// Errors, requests without a response and the slowest.
-    const CLASSES: &'static [Class<Self>] = &[
-        Class { weight: |exchange| exchange.status.filter(|status| *status >= 500).map(|_| exchange.ts.0), share: 4 },
-        Class {
-            weight: |exchange| exchange.status.filter(|status| matches!(status, 400..=499)).map(|_| exchange.ts.0),
-            share: 8,
-        },
-        Class { weight: |exchange| exchange.status.is_none().then_some(exchange.ts.0), share: 8 },
-        Class { weight: |exchange| exchange.latency.map(|latency| latency as i64), share: 4 },
-    ];
-
-    fn group(&self) -> (&str, &str) {
-        (&self.host, &self.section)
-    }
-
-    /// The newest.
-    fn rest(&self) -> i64 {
-        self.ts.0
-    }
 }
 
 /// Positions of at most so many of the rows, in their order.
@@ -92,46 +68,10 @@ pub fn keep<R: Remarkable>(rows: &mut Vec<R>, most: usize) -> u64 {
     (before - rows.len()) as u64
 }
 
-impl Snapshot {
-    /// The same counts, without a row for each exchange.
-    #[must_use]
-    pub fn without_exchanges(&self) -> Self {
-        Self { exchanges: Vec::new(), connections: self.connections.clone(), ..self.without_lists() }
-    }
-
-    /// The same counts, without a row for each connection.
-    #[must_use]
-    pub fn without_connections(&self) -> Self {
-        Self { exchanges: self.exchanges.clone(), ..self.without_lists() }
-    }
-
-    /// The rows of connections, and nothing else.
-    #[must_use]
-    pub fn only_connections(&self) -> Self {
-        Self { span: self.span, connections: self.connections.clone(), ..Self::default() }
-    }
-
-    fn without_lists(&self) -> Self {
-        let Self { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges: _, connections: _ } =
-            self;
-        Self {
-            span: *span,
-            counts: counts.clone(),
-            hosts: hosts.clone(),
-            clients: clients.clone(),
-            interfaces: interfaces.clone(),
-            tcp: tcp.clone(),
-            capture: capture.clone(),
-            server_names: server_names.clone(),
-            exchanges: Vec::new(),
-            connections: Vec::new(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pipeline::snapshot::{NamedExchange, Snapshot};
 
     /// Exchanges a second apart: section, status (0: no response), latency in milliseconds.
     fn of(rows: &[(&str, u16, u64)]) -> Snapshot {
@@ -178,7 +118,7 @@ mod tests {
 
     #[test]
     fn keeping_in_steps_keeps_the_errors_of_a_quiet_section() {
-        let mut kept: Vec<Exchange> = Vec::new();
+        let mut kept: Vec<NamedExchange> = Vec::new();
         let mut lost = 0;
         for step in 0..10 {
             let mut rows = vec![("/busy", 500, 1); 59];

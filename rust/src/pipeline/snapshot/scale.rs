@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Client, Counts, Host, Section, Snapshot, Tcp};
+use super::clients::Client;
+use super::counts::{Counts, Tcp};
+use super::hosts::{Host, Section};
+use super::merge::Snapshot;
 use crate::pipeline::histogram::{Histogram, Sizes};
 
 /// Buckets that weigh as much as a row.

@@ -4,7 +4,7 @@
 //! enough, so that no two rows stand the wrong way round for long. A row that is new stands by its own weight.
 //! Pure: the time that passed is an argument.
 
-use std::sync::Arc;
+use super::tables::RowName;
 
 /// Seconds in which an average covers two thirds of the way to a new value: long enough that every second value of a
 /// row may be twice the other.
@@ -54,10 +54,7 @@ impl Weighing {
     }
 }
 
-/// Host, and path where a row is a section.
-pub type Place = (Arc<str>, Arc<str>);
-
-/// The weights that rows stand by, by the place of the row; counts and sums are per second.
+/// The weights that rows stand by, by the name of the row; counts and sums are per second.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     rows: Vec<Row>,
@@ -67,7 +64,7 @@ pub struct Standing {
 
 #[derive(Clone, Debug)]
 struct Row {
-    place: Place,
+    place: RowName,
     average: f64,
     stands_by: f64,
 }
@@ -75,7 +72,7 @@ struct Row {
 impl Standing {
     /// The standing of rows sorted by place, each once, with what they weigh now.
     #[must_use]
-    pub fn then(&self, rows: impl Iterator<Item = (Place, f64)>, weighing: Weighing) -> Self {
+    pub fn then(&self, rows: impl Iterator<Item = (RowName, f64)>, weighing: Weighing) -> Self {
         let (seconds, scale) = (weighing.passed, weighing.scale());
         let is_known = (0.0..=FORGETS).contains(&seconds);
         let is_afresh = self.age + seconds >= AFRESH;
@@ -100,15 +97,15 @@ impl Standing {
         self.rows.iter().map(|row| row.stands_by)
     }
 
-    /// Place and weight of each row.
-    pub fn rows(&self) -> impl Iterator<Item = (&Place, f64)> + '_ {
+    /// Name and weight of each row.
+    pub fn rows(&self) -> impl Iterator<Item = (&RowName, f64)> + '_ {
         self.rows.iter().map(|row| (&row.place, row.stands_by))
     }
 }
 
 impl Row {
     /// `part` is how much of what an average may be off it may be off now.
-    fn then(&self, place: Place, weight: f64, weighing: Weighing, (gain, part): (f64, f64)) -> Self {
+    fn then(&self, place: RowName, weight: f64, weighing: Weighing, (gain, part): (f64, f64)) -> Self {
         let average = self.average + gain * (weight - self.average);
         let band = match weighing.kind {
             Kind::Count => (DEVIATIONS * (self.stands_by / weighing.scale()).sqrt()).max(BAND * self.stands_by),
@@ -199,7 +196,7 @@ mod tests {
 
     #[test]
     fn rows_do_not_swap_while_their_window_fills() {
-        let at = |name: &str| -> Place { (name.into(), "".into()) };
+        let at = |name: &str| -> RowName { (name.into(), "".into()) };
         let mut standing = Standing::default();
         for second in 1..20 {
             let covered = f64::from(second.min(10));
@@ -211,7 +208,7 @@ mod tests {
 
     #[test]
     fn time_that_runs_backwards_or_leaps_begins_anew() {
-        let place: Place = ("a".into(), "".into());
+        let place: RowName = ("a".into(), "".into());
         let standing = Standing::default().then([(place.clone(), 9.0)].into_iter(), SECOND);
         for (seconds, weight) in [(-1.0, 1.0), (FORGETS + 1.0, 1.0), (f64::NAN, 1.0), (0.0, 9.0)] {
             let then = standing.then([(place.clone(), 1.0)].into_iter(), Weighing { passed: seconds, ..SECOND });
@@ -221,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_row_that_left_and_comes_back_is_new() {
-        let at = |name: &str| -> Place { (name.into(), "".into()) };
+        let at = |name: &str| -> RowName { (name.into(), "".into()) };
         let first = Standing::default().then([(at("a"), 9.0), (at("b"), 5.0)].into_iter(), SECOND);
         let second = first.then([(at("b"), 5.0), (at("c"), 4.0)].into_iter(), SECOND);
         let third = second.then([(at("a"), 1.0), (at("b"), 5.0)].into_iter(), SECOND);

@@ -6,7 +6,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Limits, Snapshot};
+use super::limits::Limits;
+use super::merge::Snapshot;
 
 /// Of so many rows one may have been merged into since buckets were counted.
 const CHECKED: usize = 16;

@@ -8,14 +8,14 @@ use crate::pipeline::decode::Undecoded;
 use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 
 /// What things are counted by.
-pub trait Key: Copy + Ord {
+pub trait TallyKey: Copy + Ord {
     /// As in a snapshot.
     fn label(self) -> Cow<'static, str>;
     /// The key of a label.
     fn from_label(label: &str) -> Option<Self>;
 }
 
-impl Key for Method {
+impl TallyKey for Method {
     fn label(self) -> Cow<'static, str> {
         self.name().into()
     }
@@ -24,7 +24,7 @@ impl Key for Method {
     }
 }
 
-impl Key for u16 {
+impl TallyKey for u16 {
     fn label(self) -> Cow<'static, str> {
         self.to_string().into()
     }
@@ -33,7 +33,7 @@ impl Key for u16 {
     }
 }
 
-impl Key for Protocol {
+impl TallyKey for Protocol {
     fn label(self) -> Cow<'static, str> {
         self.name().into()
     }
@@ -42,7 +42,7 @@ impl Key for Protocol {
     }
 }
 
-impl Key for Ambiguity {
+impl TallyKey for Ambiguity {
     fn label(self) -> Cow<'static, str> {
         self.name().into()
     }
@@ -51,7 +51,7 @@ impl Key for Ambiguity {
     }
 }
 
-impl Key for Undecoded {
+impl TallyKey for Undecoded {
     fn label(self) -> Cow<'static, str> {
         Self::label(self)
     }
@@ -71,7 +71,7 @@ impl<K> Default for Tally<K> {
     }
 }
 
-impl<K: Key> Tally<K> {
+impl<K: TallyKey> Tally<K> {
     /// Counts `count` of `key`.
     #[inline]
     pub fn add(&mut self, key: K, count: u64) {

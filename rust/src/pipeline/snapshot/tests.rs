@@ -1,11 +1,15 @@
 //! The laws of the monoid, and JSON there and back.
 
-use super::rows::{Row, sort_rows};
+use super::tables::Row;
 use super::*;
+use crate::pipeline::exchange::Exchange;
+use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
-use crate::pipeline::snapshot::tally::Key as _;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::tally::TallyKey as _;
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn counts() -> impl Strategy<Value = Counts> {
     (
@@ -229,14 +233,10 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             ..Host::default()
         };
         let end = crate::pipeline::decode::Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port: 1 };
-        let exchange = Exchange {
+        let measured = Exchange {
             ts: Timestamp(at as i64),
             client: end,
             server: end,
-            interface: "lo".into(),
-            host: "h".into(),
-            section: "/".into(),
-            path: "/".into(),
             method: Method::HEAD,
             status: None,
             request_bytes: 0,
@@ -247,6 +247,13 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             request_time: None,
             transfer: None,
             retransmitted: 0,
+        };
+        let exchange = NamedExchange {
+            measured,
+            interface: "lo".into(),
+            host: "h".into(),
+            section: "/".into(),
+            path: "/".into(),
             user_agent: "".into(),
         };
         let mut hosts = vec![Arc::new(host)];

@@ -8,8 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::limits::Limits;
+use super::merge::Snapshot;
 use super::sum::Sum;
-use super::{Limits, Snapshot};
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 
 /// Nanoseconds of snapshots that are there when the window is made longer: what a terminal shows of the past.

@@ -7,7 +7,7 @@ use super::head::{RequestHead, ResponseHead};
 use super::line::{Line, Verdict, Waiting};
 use super::message::{Event, Extent, Follows, Handler, Mark};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Exchange, Method, Note, Protocol, Request, Response, Sides, Sink};
+use crate::pipeline::exchange::{Exchange, Finished, Method, Note, Protocol, Request, Response, Sides, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 
@@ -398,21 +398,23 @@ fn tell<S: Sink>(
     sink: &mut S,
 ) {
     let duration = ended.map(|ts| ts.since(asked.since));
-    sink.exchange(asked.ticket, duration, || Exchange {
-        ts: asked.since,
-        client: flow.key.sender(client),
-        server: flow.key.sender(client.reverse()),
+    sink.exchange(asked.ticket, duration, || Finished {
+        exchange: Exchange {
+            ts: asked.since,
+            client: flow.key.sender(client),
+            server: flow.key.sender(client.reverse()),
+            method: asked.method,
+            status: answer.and_then(|answer| answer.status),
+            request_bytes: asked.bytes,
+            response_bytes: answer.map_or(0, |answer| answer.bytes),
+            latency: answer.and_then(|answer| answer.latency),
+            duration,
+            connect: flow.opening.handshake().filter(|_| asked.is_first),
+            request_time: asked.ended.map(|ended| ended.since(asked.since)),
+            transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
+            retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+        },
         interface: flow.interface,
-        method: asked.method,
-        status: answer.and_then(|answer| answer.status),
-        request_bytes: asked.bytes,
-        response_bytes: answer.map_or(0, |answer| answer.bytes),
-        latency: answer.and_then(|answer| answer.latency),
-        duration,
-        connect: flow.opening.handshake().filter(|_| asked.is_first),
-        request_time: asked.ended.map(|ended| ended.since(asked.since)),
-        transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
-        retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
         kept: asked.kept,
     });
 }

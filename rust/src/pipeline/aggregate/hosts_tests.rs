@@ -1,21 +1,21 @@
 use super::*;
 
-fn rows(hosts: usize, sections: usize) -> Rows {
-    Rows::new(Limits { hosts, sections, ..Limits::default() })
+fn rows(hosts: usize, sections: usize) -> HostTable {
+    HostTable::new(Limits { hosts, sections, ..Limits::default() })
 }
 
-fn count(rows: &mut Rows, host: &str, path: &str) {
+fn count(rows: &mut HostTable, host: &str, path: &str) {
     let ticket = rows.ticket(host.as_bytes(), path.as_bytes());
     rows.hit(ticket).requests += 1;
 }
 
 /// Hosts and sections that are walked when the interval is closed.
-fn walked(rows: &Rows) -> (usize, usize) {
+fn walked(rows: &HostTable) -> (usize, usize) {
     let sections = rows.touched.iter().map(|&slot| rows.hosts[slot as usize].touched.len()).sum();
     (rows.touched.len(), sections)
 }
 
-fn take(rows: &mut Rows) -> (Capture, Vec<(String, String, u64)>) {
+fn take(rows: &mut HostTable) -> (Capture, Vec<(String, String, u64)>) {
     let mut capture = Capture::default();
     let hosts = rows.take(&mut capture, |_, _| {});
     let told = hosts.iter().flat_map(|host| {
@@ -48,7 +48,8 @@ fn a_full_table_of_old_rows_makes_room_without_looking_at_all_of_them() {
     (0..1_000).for_each(|host| count(&mut rows, &format!("old{host}"), "/"));
     take(&mut rows);
     (0..100).for_each(|host| count(&mut rows, &format!("new{host}"), "/"));
-    let is_built = |rows: &Rows| format!("{:?} {:?}", rows.lightest_hosts, rows.lightest_sections).contains("true");
+    let is_built =
+        |rows: &HostTable| format!("{:?} {:?}", rows.lightest_hosts, rows.lightest_sections).contains("true");
     assert!(!is_built(&rows), "no heap of all rows");
     assert!(walked(&rows).0 <= 102);
     let (capture, told) = take(&mut rows);

@@ -7,29 +7,30 @@
 //! A row that is counted in is listed, once an interval. Closing an interval walks these lists alone, so rows of the past
 //! cost nothing until one of them makes room.
 
+mod find;
+mod fold;
+
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use super::Limits;
 use super::lightest::{Hand, Lightest};
 use crate::pipeline::histogram::Histogram;
-use crate::pipeline::name::as_text;
 use crate::pipeline::packet::InterfaceId;
-use crate::pipeline::snapshot::{Capture, Counts, Host, MAX_ADDRESSES, OTHER, Section, Tcp};
+use crate::pipeline::snapshot::{Capture, Counts, Host, Limits, MAX_ADDRESSES, OTHER, Section, Tcp};
 
 /// Names the row of a section; counts for a row that was folded since go where the row went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    host: Place,
-    section: Place,
+    host: Slot,
+    section: Slot,
 }
 
 /// A slot, as long as it is used for the same row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct Slot {
     slot: u32,
     generation: u32,
 }
@@ -52,7 +53,7 @@ struct HostRow {
     /// The section for those that did not fit.
     rest: Option<u32>,
     lightest: Lightest,
-    /// Listed in [`Rows::touched`].
+    /// Listed in [`HostTable::touched`].
     is_touched: bool,
     /// Sections that were counted in since the interval began.
     touched: Vec<u32>,
@@ -66,14 +67,14 @@ struct SectionRow {
     missed: u64,
     is_rest: bool,
     is_free: bool,
-    /// Listed in [`HostRow::touched`] of its host, and its host in [`Rows::touched`].
+    /// Listed in [`HostRow::touched`] of its host, and its host in [`HostTable::touched`].
     is_touched: bool,
     counts: Counts,
 }
 
 /// Hosts and sections.
 #[derive(Debug)]
-pub struct Rows {
+pub struct HostTable {
     limits: Limits,
     hasher: foldhash::fast::RandomState,
     host_index: HashTable<u32>,
@@ -98,7 +99,7 @@ pub struct Rows {
 /// The slot of the host that stands for those that did not fit.
 const REST: u32 = 0;
 
-impl Rows {
+impl HostTable {
     pub fn new(limits: Limits) -> Self {
         let mut rows = Self {
             limits,
@@ -176,7 +177,7 @@ impl Rows {
 
     /// The name of the row's host, unless the host has made room for another one since.
     pub fn host_name(&self, ticket: Ticket) -> Option<Arc<str>> {
-        let Place { slot, generation } = ticket.host;
+        let Slot { slot, generation } = ticket.host;
         let row = self.hosts.get(slot as usize).filter(|row| row.generation == generation)?;
         Some(row.name.clone())
     }
@@ -288,227 +289,13 @@ impl Rows {
         if self.host_place(ticket.host.slot) == ticket.host { ticket.host.slot } else { REST }
     }
 
-    fn host_place(&self, slot: u32) -> Place {
-        Place { slot, generation: self.hosts[slot as usize].generation }
+    fn host_place(&self, slot: u32) -> Slot {
+        Slot { slot, generation: self.hosts[slot as usize].generation }
     }
 
-    fn section_place(&self, slot: u32) -> Place {
-        Place { slot, generation: self.sections[slot as usize].generation }
+    fn section_place(&self, slot: u32) -> Slot {
+        Slot { slot, generation: self.sections[slot as usize].generation }
     }
-
-    fn host(&mut self, name: &[u8]) -> u32 {
-        if let Some(slot) = self.find_host(self.hasher.hash_one(name), name) {
-            return slot;
-        }
-        // The row for the rest is not counted.
-        let missed = if self.host_index.len() > self.limits.hosts { self.fold_host() } else { 0 };
-        self.add_host(&as_text(name), missed)
-    }
-
-    fn find_host(&self, hash: u64, name: &[u8]) -> Option<u32> {
-        self.host_index.find(hash, |&slot| self.hosts[slot as usize].name.as_bytes() == name).copied()
-    }
-
-    fn find_section(&self, hash: u64, host: u32, path: &[u8]) -> Option<u32> {
-        let is_it = |&slot: &u32| {
-            let row = &self.sections[slot as usize];
-            row.host == host && row.path.as_bytes() == path
-        };
-        self.section_index.find(hash, is_it).copied()
-    }
-
-    fn add_host(&mut self, name: &str, missed: u64) -> u32 {
-        let row = HostRow {
-            name: name.into(),
-            generation: 0,
-            hits: 0,
-            missed,
-            addresses: Vec::new(),
-            home: None,
-            health: Tcp::default(),
-            elsewhere: Tcp::default(),
-            sections: Vec::new(),
-            rest: None,
-            lightest: Lightest::default(),
-            is_touched: false,
-            touched: Vec::new(),
-        };
-        let slot = if let Some(slot) = self.free_hosts.pop() {
-            // A slot is listed once, whichever rows have it.
-            let HostRow { generation, is_touched, .. } = self.hosts[slot as usize];
-            self.hosts[slot as usize] = HostRow { generation, is_touched, ..row };
-            slot
-        } else {
-            self.hosts.push(row);
-            (self.hosts.len() - 1) as u32
-        };
-        let (hosts, hasher) = (&self.hosts, &self.hasher);
-        let hash = hasher.hash_one(name.as_bytes());
-        self.host_index.insert_unique(hash, slot, |&slot| hasher.hash_one(hosts[slot as usize].name.as_bytes()));
-        self.lightest_hosts.push(slot, missed);
-        self.touched_host(slot);
-        slot
-    }
-
-    fn section(&mut self, host: u32, path: &[u8]) -> u32 {
-        if host == REST || path == OTHER.as_bytes() {
-            return self.rest_of(host);
-        }
-        let hash = self.hasher.hash_one((host, path));
-        if let Some(slot) = self.find_section(hash, host, path) {
-            return slot;
-        }
-        let missed = if self.hosts[host as usize].sections.len() >= self.limits.sections_per_host {
-            self.fold_section_of(host)
-        } else if self.section_index.len() >= self.limits.sections {
-            self.fold_any_section()
-        } else {
-            0
-        };
-        let slot = self.add_section(host, &as_text(path), missed, false);
-        let (sections, hasher) = (&self.sections, &self.hasher);
-        self.section_index.insert_unique(hash, slot, |&slot| {
-            let row = &sections[slot as usize];
-            hasher.hash_one((row.host, row.path.as_bytes()))
-        });
-        self.hosts[host as usize].sections.push(slot);
-        self.hosts[host as usize].lightest.push(slot, missed);
-        self.lightest_sections.push(slot, missed);
-        slot
-    }
-
-    /// The section of `host` for those that did not fit.
-    fn rest_of(&mut self, host: u32) -> u32 {
-        if let Some(slot) = self.hosts[host as usize].rest {
-            return slot;
-        }
-        let slot = self.add_section(host, OTHER, 0, true);
-        self.hosts[host as usize].rest = Some(slot);
-        slot
-    }
-
-    fn add_section(&mut self, host: u32, path: &str, missed: u64, is_rest: bool) -> u32 {
-        let row = SectionRow {
-            host,
-            path: path.into(),
-            generation: 0,
-            missed,
-            is_rest,
-            is_free: false,
-            is_touched: false,
-            counts: Counts::default(),
-        };
-        let slot = if let Some(slot) = self.free_sections.pop() {
-            let generation = self.sections[slot as usize].generation;
-            self.sections[slot as usize] = SectionRow { generation, ..row };
-            slot
-        } else {
-            self.sections.push(row);
-            (self.sections.len() - 1) as u32
-        };
-        self.list_section(slot);
-        slot
-    }
-
-    /// Makes room for a host. Returns how much the lost row weighed.
-    fn fold_host(&mut self) -> u64 {
-        let hosts = &self.hosts;
-        let idle = self.idle_hosts.next(hosts.len(), |slot| slot != REST && !hosts[slot as usize].is_touched);
-        let rows = self.host_index.iter().copied();
-        let weight = |slot: u32| (slot != REST).then(|| hosts[slot as usize].hits + hosts[slot as usize].missed);
-        let Some(slot) = idle.or_else(|| self.lightest_hosts.take(rows, weight)) else { return 0 };
-        let rest = self.rest_of(REST);
-        let mut sections = std::mem::take(&mut self.hosts[slot as usize].sections);
-        sections.extend(self.hosts[slot as usize].rest.take());
-        for section in sections {
-            let counts = self.remove_section(section);
-            self.touched_counts(rest).merge(&counts);
-        }
-        let row = &mut self.hosts[slot as usize];
-        row.touched.clear();
-        row.generation = row.generation.wrapping_add(1);
-        let (hits, weight) = (row.hits, row.hits + row.missed);
-        let (health, elsewhere) = (std::mem::take(&mut row.health), std::mem::take(&mut row.elsewhere));
-        if let Some(home) = row.home.take() {
-            let at = usize::from(home.min(InterfaceId::OTHER).0);
-            self.folded.resize_with(self.folded.len().max(at + 1), Tcp::default);
-            self.folded[at].merge(&health);
-        }
-        let row = &mut self.hosts[slot as usize];
-        let addresses = std::mem::take(&mut row.addresses);
-        let hash = self.hasher.hash_one(self.hosts[slot as usize].name.as_bytes());
-        if let Ok(entry) = self.host_index.find_entry(hash, |&other| other == slot) {
-            entry.remove();
-        }
-        self.free_hosts.push(slot);
-        let other = self.touched_host(REST);
-        other.hits += hits;
-        other.elsewhere.merge(&health);
-        other.elsewhere.merge(&elsewhere);
-        let ticket = Ticket { host: self.host_place(REST), section: self.section_place(rest) };
-        addresses.into_iter().for_each(|address| self.add_address(ticket, address));
-        self.hosts_folded += u64::from(hits > 0);
-        self.hits_error = self.hits_error.max(weight);
-        weight
-    }
-
-    fn fold_section_of(&mut self, host: u32) -> u64 {
-        let sections = &self.sections;
-        let row = &mut self.hosts[host as usize];
-        let mine = row.sections.iter().copied();
-        let taken = row.lightest.take(mine, |slot| weight_of(&sections[slot as usize], Some(host)));
-        taken.map_or(0, |slot| self.fold_section(slot))
-    }
-
-    fn fold_any_section(&mut self) -> u64 {
-        let sections = &self.sections;
-        let is_idle = |slot: u32| !sections[slot as usize].is_touched && may_go(&sections[slot as usize]);
-        let idle = self.idle_sections.next(sections.len(), is_idle);
-        let all = self.section_index.iter().copied();
-        let weight = |slot: u32| weight_of(&sections[slot as usize], None);
-        let taken = idle.or_else(|| self.lightest_sections.take(all, weight));
-        taken.map_or(0, |slot| self.fold_section(slot))
-    }
-
-    /// Folds a section into the rest of its host. Returns how much it weighed.
-    fn fold_section(&mut self, slot: u32) -> u64 {
-        let row = &self.sections[slot as usize];
-        let (host, hits, weight) = (row.host, row.counts.hits(), row.counts.hits() + row.missed);
-        let lists = &mut self.hosts[host as usize];
-        lists.sections.retain(|&other| other != slot);
-        lists.touched.retain(|&other| other != slot);
-        let counts = self.remove_section(slot);
-        let rest = self.rest_of(host);
-        self.touched_counts(rest).merge(&counts);
-        self.sections_folded += u64::from(hits > 0);
-        self.hits_error = self.hits_error.max(weight);
-        weight
-    }
-
-    /// Frees the slot of a section.
-    fn remove_section(&mut self, slot: u32) -> Counts {
-        let row = &self.sections[slot as usize];
-        let hash = self.hasher.hash_one((row.host, row.path.as_bytes()));
-        if let Ok(entry) = self.section_index.find_entry(hash, |&other| other == slot) {
-            entry.remove();
-        }
-        let row = &mut self.sections[slot as usize];
-        row.generation = row.generation.wrapping_add(1);
-        row.is_free = true;
-        self.free_sections.push(slot);
-        std::mem::take(&mut row.counts)
-    }
-}
-
-/// A section that may be folded.
-fn may_go(row: &SectionRow) -> bool {
-    !row.is_free && !row.is_rest
-}
-
-/// Weight of a section that may be folded; `host` when only its sections are meant.
-fn weight_of(row: &SectionRow, host: Option<u32>) -> Option<u64> {
-    let is_meant = may_go(row) && host.is_none_or(|host| host == row.host);
-    is_meant.then(|| row.counts.hits() + row.missed)
 }
 
 fn take_sections(host: &mut HostRow, rows: &mut [SectionRow]) -> Vec<Arc<Section>> {
@@ -526,5 +313,5 @@ fn take_sections(host: &mut HostRow, rows: &mut [SectionRow]) -> Vec<Arc<Section
 }
 
 #[cfg(test)]
-#[path = "rows_tests.rs"]
+#[path = "hosts_tests.rs"]
 mod tests;

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use super::{Client, Host, Interface, MAX_ADDRESSES, Section, ServerName};
+/// Names a row of any table: a host and a path where the row is a section, else the name of the row and an empty path.
+pub type RowName = (Arc<str>, Arc<str>);
 
 /// A row of a table that merges by key.
 pub trait Row: Clone {
@@ -21,62 +22,6 @@ impl<R: Row> Row for Arc<R> {
     }
     fn absorb(&mut self, other: &Self) {
         Self::make_mut(self).absorb(other);
-    }
-}
-
-impl Row for Section {
-    fn key(&self) -> &Arc<str> {
-        &self.path
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.counts.merge(&other.counts);
-    }
-}
-
-impl Row for Host {
-    fn key(&self) -> &Arc<str> {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.counts.merge(&other.counts);
-        self.tcp.merge(&other.tcp);
-        merge_rows(&mut self.sections, &other.sections);
-        if self.addresses != other.addresses {
-            self.addresses.extend(&other.addresses);
-            self.addresses.sort_unstable();
-            self.addresses.dedup();
-            self.addresses.truncate(MAX_ADDRESSES);
-        }
-    }
-}
-
-impl Row for Client {
-    fn key(&self) -> &Arc<str> {
-        &self.address
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.counts.merge(&other.counts);
-    }
-}
-
-impl Row for ServerName {
-    fn key(&self) -> &Arc<str> {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.connections = self.connections.saturating_add(other.connections);
-    }
-}
-
-impl Row for Interface {
-    fn key(&self) -> &Arc<str> {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.traffic.merge(&other.traffic);
-        self.tcp.merge(&other.tcp);
-        let latest = (self.at, self.state, self.since).max((other.at, other.state, other.since));
-        (self.at, self.state, self.since) = latest;
     }
 }
 

@@ -1,0 +1,228 @@
+//! The interfaces being counted: their names and states as an edge tells them, their traffic, and the health of connections
+//! that belong to no host.
+
+use std::sync::Arc;
+
+use crate::pipeline::exchange::Protocol;
+use crate::pipeline::histogram::Histogram;
+use crate::pipeline::name;
+use crate::pipeline::packet::{InterfaceId, Timestamp};
+use crate::pipeline::snapshot::{Interface, InterfaceState, OTHER, Tcp, Traffic, sort_rows};
+
+/// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
+const ROLL_CALL: usize = 128;
+
+/// Packets and bytes of connections that speak one protocol.
+#[derive(Clone, Copy, Debug, Default)]
+struct Passed {
+    packets: u64,
+    bytes: u64,
+}
+
+/// An interface in the open interval.
+#[derive(Clone, Debug)]
+pub struct InterfaceRow {
+    name: Arc<str>,
+    state: InterfaceState,
+    since: Option<Timestamp>,
+    /// The state was set in this interval.
+    is_news: bool,
+    packets: u64,
+    bytes: u64,
+    /// What passed of connections whose protocol is known, by [`Protocol::ALL`].
+    by_protocol: [Passed; Protocol::ALL.len()],
+    /// Health of connections that belong to no host yet; what belongs to one is counted with it.
+    pub tcp: Tcp,
+}
+
+impl InterfaceRow {
+    fn new() -> Self {
+        Self {
+            name: "".into(),
+            state: InterfaceState::Up,
+            since: None,
+            is_news: false,
+            packets: 0,
+            bytes: 0,
+            by_protocol: Default::default(),
+            tcp: Tcp::default(),
+        }
+    }
+
+    /// Counts a packet, with what its connection speaks.
+    #[inline]
+    pub fn packet(&mut self, bytes: u64, protocol: Option<Protocol>) {
+        self.packets += 1;
+        self.bytes += bytes;
+        if let Some(protocol) = protocol {
+            let passed = &mut self.by_protocol[protocol as usize];
+            passed.packets += 1;
+            passed.bytes += bytes;
+        }
+    }
+
+    /// Adds what another row counted.
+    fn absorb(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        for (mine, theirs) in self.by_protocol.iter_mut().zip(other.by_protocol) {
+            mine.packets += theirs.packets;
+            mine.bytes += theirs.bytes;
+        }
+        self.tcp.merge(&other.tcp);
+    }
+
+    fn has_counted(&self) -> bool {
+        self.packets > 0 || self.tcp != Tcp::default()
+    }
+
+    fn take_traffic(&mut self) -> Traffic {
+        let (packets, bytes) = (std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes));
+        let mut traffic = Traffic { packets, bytes, ..Traffic::default() };
+        for (protocol, passed) in Protocol::ALL.into_iter().zip(std::mem::take(&mut self.by_protocol)) {
+            traffic.add(protocol, passed.packets, passed.bytes);
+        }
+        traffic
+    }
+}
+
+/// All interfaces, by number.
+#[derive(Debug, Default)]
+pub struct Interfaces {
+    rows: Vec<InterfaceRow>,
+    /// What was counted in this interval under names that were given up since.
+    renamed: Vec<InterfaceRow>,
+}
+
+impl Interfaces {
+    /// Sets the name and the state of an interface. Numbers may be given in any order. Under another name it counts anew.
+    pub fn set(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
+        let at = usize::from(id.min(InterfaceId::OTHER).0);
+        while self.rows.len() <= at {
+            self.rows.push(InterfaceRow::new());
+        }
+        let row = &mut self.rows[at];
+        let name: Arc<str> =
+            if id < InterfaceId::OTHER { name::clean(name, name::MAX_PATH) } else { OTHER.into() }.into();
+        if row.name != name && row.has_counted() {
+            let mut before = std::mem::replace(row, InterfaceRow::new());
+            if self.renamed.len() >= InterfaceId::MOST {
+                before.name = OTHER.into();
+            }
+            self.rename(before);
+        }
+        let row = &mut self.rows[at];
+        (row.name, row.state, row.is_news) = (name, state, true);
+    }
+
+    /// Keeps what was counted under a name that is given up. Names that are too many are one.
+    fn rename(&mut self, before: InterfaceRow) {
+        let is_full = self.renamed.len() > InterfaceId::MOST;
+        match self.renamed.last_mut().filter(|_| is_full) {
+            Some(other) => other.absorb(&before),
+            None => self.renamed.push(before),
+        }
+    }
+
+    /// Sets since when an interface is watched that was not there at the start.
+    pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
+        self.at(id).since = since;
+    }
+
+    /// The row of an interface. One that nobody named is called by its number.
+    #[inline]
+    pub fn at(&mut self, id: InterfaceId) -> &mut InterfaceRow {
+        let at = usize::from(id.0);
+        if at < self.rows.len() {
+            return &mut self.rows[at];
+        }
+        self.set_unnamed(id.min(InterfaceId::OTHER));
+        &mut self.rows[at.min(InterfaceId::MOST)]
+    }
+
+    #[cold]
+    fn set_unnamed(&mut self, id: InterfaceId) {
+        self.set(id, &format!("#{}", id.0), InterfaceState::Up);
+    }
+
+    /// The row of an interface, if there is one: a packet that came from it makes one.
+    fn known(&mut self, id: InterfaceId) -> Option<&mut InterfaceRow> {
+        self.rows.get_mut(usize::from(id.0).min(InterfaceId::MOST))
+    }
+
+    /// The name of an interface; empty if there is no row for it.
+    pub fn name(&mut self, id: InterfaceId) -> Arc<str> {
+        self.known(id).map_or_else(|| "".into(), |row| row.name.clone())
+    }
+
+    /// Adds the health of a host's connections, which were first seen there.
+    pub fn add_health(&mut self, id: InterfaceId, tcp: &Tcp) {
+        if let Some(row) = self.known(id) {
+            row.tcp.merge(tcp);
+        }
+    }
+
+    /// Every histogram of the interval.
+    pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
+        let rows = self.rows.iter_mut().chain(&mut self.renamed);
+        rows.flat_map(|row| row.tcp.histograms_mut()).for_each(look);
+    }
+
+    /// Takes all counts of the interval that ends at `end`; names and states stay.
+    pub fn take(&mut self, end: Timestamp) -> Vec<Interface> {
+        let is_listed = self.rows.len() <= ROLL_CALL;
+        let mut interfaces: Vec<Interface> = self
+            .renamed
+            .iter_mut()
+            .chain(&mut self.rows)
+            .filter(|row| row.is_news || row.state != InterfaceState::Down && is_listed || row.has_counted())
+            .map(|row| Interface {
+                name: row.name.clone(),
+                traffic: row.take_traffic(),
+                tcp: std::mem::take(&mut row.tcp),
+                state: row.state,
+                since: row.since,
+                at: end,
+            })
+            .collect();
+        self.renamed.clear();
+        // Several files, or several interfaces of one, may be called the same.
+        sort_rows(&mut interfaces);
+        for row in &mut self.rows {
+            row.is_news = false;
+            if row.state == InterfaceState::New {
+                row.state = InterfaceState::Up;
+            }
+        }
+        interfaces
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_traffic_is_that_of_the_protocols_that_are_http_under_every_name_of_an_interface() {
+        let mut interfaces = Interfaces::default();
+        let names = InterfaceId::MOST + 3;
+        for name in 0..names {
+            interfaces.set(InterfaceId(0), &format!("eth{name}"), InterfaceState::Up);
+            interfaces.at(InterfaceId(0)).packet(1 << 20, None);
+            for (at, protocol) in Protocol::ALL.into_iter().enumerate() {
+                (0..=at).for_each(|_| interfaces.at(InterfaceId(0)).packet(100 + at as u64, Some(protocol)));
+            }
+        }
+        let taken = interfaces.take(Timestamp(1));
+        let sum = |of: fn(&Traffic) -> u64| taken.iter().map(|interface| of(&interface.traffic)).sum::<u64>();
+        let names = names as u64;
+        assert_eq!(sum(|traffic| traffic.packets), names * 29);
+        assert_eq!(sum(|traffic| traffic.http_packets), names);
+        assert_eq!(sum(|traffic| traffic.http_bytes), names * 100);
+        for Interface { traffic, .. } in &taken {
+            assert_eq!(traffic.http_bytes, traffic.protocols.sum(Protocol::is_http));
+            assert_eq!(traffic.protocols.iter().len(), Protocol::ALL.len());
+        }
+        assert_eq!(interfaces.take(Timestamp(2))[0].traffic, Traffic::default());
+    }
+}

@@ -1,0 +1,85 @@
+//! Exchanges and connections as they are listed one by one, where that is asked for.
+
+use super::settings::ClientFrom;
+use super::words::Words;
+use super::{Aggregate, Ticket};
+use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Exchange, Finished, Kept, Listed};
+use crate::pipeline::name;
+use crate::pipeline::snapshot::{self, NamedExchange};
+
+/// Connections gathered before some are chosen for the list: all that one interval hears of and looks at.
+const CONNECTIONS: usize = 4096;
+
+impl Aggregate {
+    /// Lists an exchange.
+    pub(super) fn list_exchange(&mut self, ticket: Ticket, finished: Finished) {
+        let Finished { exchange, interface, kept } = finished;
+        let most = self.settings.limits.exchanges;
+        if self.exchanges.len() >= 2 * most {
+            // Now and then, since it looks at all of them.
+            self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
+        }
+        let (host, section) = self.hosts.names(ticket.row);
+        let Words { path, user_agent } = self.words(kept, &section);
+        self.exchanges.push(NamedExchange {
+            measured: Exchange { client: self.listed_client(ticket, exchange.client), ..exchange },
+            interface: self.interfaces.name(interface),
+            host,
+            section,
+            path,
+            user_agent,
+        });
+    }
+
+    /// The client of an exchange as it is listed: an address that was told has no port. A row that made room is nobody's.
+    fn listed_client(&self, ticket: Ticket, connection: Endpoint) -> Endpoint {
+        if self.settings.client_from == ClientFrom::Connection {
+            return connection;
+        }
+        let address = self.clients.address(ticket.client);
+        let is_of_connection = address == Some(self.clients.group(connection.address));
+        if is_of_connection { connection } else { snapshot::portless(address) }
+    }
+
+    /// What a request said. Of one that had no place for it the section is known.
+    fn words(&mut self, kept: Kept, section: &str) -> Words {
+        if self.settings.redacts {
+            return Words::default();
+        }
+        self.hoard.take(kept).unwrap_or_else(|| {
+            let path = format!("{section}{}", name::as_text(name::CUT)).into();
+            Words { path, ..Words::default() }
+        })
+    }
+
+    /// Lists a connection as it is at the end of the interval.
+    pub(super) fn list_connection(&mut self, listed: &Listed<'_, Ticket>) {
+        let most = self.settings.limits.connections;
+        if self.connections.len() >= 2 * most.max(CONNECTIONS) {
+            // Now and then, since it looks at all of them.
+            snapshot::keep(&mut self.connections, most);
+        }
+        let &Listed { interface, ends: [client, server], client: side, protocol, ticket, watched } = listed;
+        let record = watched.record;
+        let host = ticket.and_then(|ticket| self.hosts.host_name(ticket.row));
+        self.connections.push(snapshot::Connection {
+            first_seen: record.first_seen,
+            client,
+            server,
+            interface: self.interfaces.name(interface),
+            last_seen: watched.last_seen,
+            segments: record.segments.into(),
+            age: watched.age,
+            opened: record.is_opened.then_some(record.first_seen),
+            state: watched.stage,
+            protocol,
+            host: host.or_else(|| watched.server_name.cloned()).unwrap_or_else(|| "".into()),
+            bytes_to_server: record.bytes[side as usize],
+            bytes_to_client: record.bytes[side.reverse() as usize],
+            retransmitted: record.retransmitted.into(),
+            requests: record.requests.into(),
+            rtt: record.rtt(),
+        });
+    }
+}

@@ -1,0 +1,209 @@
+//! Events of connections, each counted in the row of its section and in that of its client.
+
+use std::net::Ipv6Addr;
+
+use super::health::count;
+use super::settings::{ClientFrom, Settings};
+use super::{Aggregate, Ticket, clients, hosts};
+use crate::pipeline::decode::{Direction, FlowKey};
+use crate::pipeline::exchange::{
+    Fields, Finished, Kept, Listed, Method, NoFields, Note, Request, Response, Sides, Sink,
+};
+use crate::pipeline::flow::{Observation, Observed, Opening, Signs, Told};
+use crate::pipeline::histogram::Sample;
+use crate::pipeline::name;
+use crate::pipeline::snapshot::{self, Counts};
+
+impl Aggregate {
+    /// The row of a request, where one is called as the request has it. Nearly always one is.
+    fn known(&self, request: &Request<'_>) -> Option<hosts::Ticket> {
+        let is_connect = request.method == Method::CONNECT;
+        let written = name::as_written(request.target, request.host, self.settings.section_depth);
+        written.filter(|_| !is_connect).and_then(|(host, section)| self.hosts.find(host, section))
+    }
+
+    /// The row of a request, by names that are made plain.
+    fn named(&mut self, request: &Request<'_>) -> hosts::Ticket {
+        let is_connect = request.method == Method::CONNECT;
+        let depth = self.settings.section_depth;
+        // Of an absolute target that is cut, an authority may be a userinfo whose end is missing.
+        let has_path = request.target.starts_with(b"/") || request.host.is_some() || !request.is_cut;
+        let target = if has_path { request.target } else { b"" };
+        self.host.clear();
+        name::host_into(&mut self.host, target, is_connect, request.host, request.sides.server());
+        self.path.clear();
+        if request.is_cut && !name::has_whole_section(target, depth) {
+            self.path.extend_from_slice(snapshot::UNKNOWN.as_bytes());
+        } else {
+            name::section_into(&mut self.path, target, is_connect, request.host, depth);
+        }
+        self.hosts.ticket(&self.host, &self.path)
+    }
+
+    /// The address of whoever asks, where the connection does not tell.
+    #[cold]
+    fn told_client(&self, connection: &FlowKey, fields: &dyn Fields) -> Option<Ipv6Addr> {
+        match self.settings.client_from {
+            ClientFrom::Connection => None,
+            ClientFrom::Field(field) => fields.client(field, self.settings.trusted_proxies),
+            ClientFrom::Proxy => self.proxied.get(connection).copied().flatten(),
+        }
+    }
+
+    /// The row of whoever asks.
+    #[inline]
+    fn client(&mut self, sides: &Sides<'_>, fields: &dyn Fields, before: Option<Ticket>) -> clients::Ticket {
+        let mut address = sides.client().address;
+        if self.settings.client_from != ClientFrom::Connection {
+            address = self.told_client(sides.connection, fields).unwrap_or(address);
+        }
+        self.clients.ticket(address, before.map(|ticket| ticket.client))
+    }
+}
+
+impl Sink for Aggregate {
+    type Ticket = Ticket;
+
+    fn proxied(&mut self, connection: &FlowKey, client: Option<Ipv6Addr>) {
+        if self.settings.client_from == ClientFrom::Proxy {
+            self.proxied.entry(*connection).or_insert(client);
+        }
+    }
+
+    fn ended(&mut self, connection: &FlowKey) {
+        if !self.proxied.is_empty() {
+            self.proxied.remove(connection);
+        }
+    }
+
+    fn request(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
+        let row = self.known(request).unwrap_or_else(|| self.named(request));
+        self.hosts.add_address(row, request.sides.server().address);
+        let client = self.client(&request.sides, request.fields, before);
+        let count = |counts: &mut Counts| {
+            counts.requests += 1;
+            counts.request_bytes += request.bytes;
+            counts.methods.add(request.method, 1);
+        };
+        count(self.hosts.hit(row));
+        count(self.clients.counts(client));
+        self.told.requests = self.told.requests.wrapping_add(1);
+        Ticket { row, client }
+    }
+
+    fn keep(&mut self, request: &Request<'_>) -> Kept {
+        let Settings { exchanges, user_agents, redacts, .. } = self.settings;
+        if exchanges && !redacts { self.hoard.keep(request, user_agents) } else { Kept::NOTHING }
+    }
+
+    fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {
+        if *opening == Opening::default() {
+            return;
+        }
+        let tcp = self.hosts.openings(ticket.row);
+        tcp.opened += u64::from(opening.opened);
+        tcp.segments += u64::from(opening.segments);
+        tcp.retransmitted += u64::from(opening.retransmitted);
+        let mut grown = 0;
+        let halves = [(client, &mut tcp.client_handshake_rtt), (client.reverse(), &mut tcp.server_handshake_rtt)];
+        for (sender, histogram) in halves {
+            if let Some(rtt) = opening.rtt(sender) {
+                grown += histogram.record(Sample::new(rtt));
+            }
+        }
+        self.grew(grown);
+    }
+
+    fn unasked(&mut self, sides: &Sides<'_>) -> Ticket {
+        self.host.clear();
+        name::host_into(&mut self.host, b"", false, None, sides.server());
+        let row = self.hosts.ticket(&self.host, snapshot::OTHER.as_bytes());
+        self.hosts.add_address(row, sides.server().address);
+        Ticket { row, client: self.client(sides, &NoFields, None) }
+    }
+
+    fn response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {
+        let sample = latency.map(Sample::new);
+        let count = |counts: &mut Counts| {
+            counts.responses += 1;
+            counts.response_bytes += bytes;
+            counts.statuses.add(status, 1);
+            counts.errors += u64::from(status >= 500);
+            sample.map_or(0, |sample| counts.latency.record(sample))
+        };
+        let grown = count(self.hosts.hit(ticket.row)) + count(self.clients.counts(ticket.client));
+        self.grew(grown);
+    }
+
+    fn bytes(&mut self, ticket: Ticket, of_request: bool, count: u64) {
+        for counts in [self.hosts.counts(ticket.row), self.clients.counts(ticket.client)] {
+            *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
+        }
+    }
+
+    fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
+        if let Some(duration) = duration {
+            // Not for the client as well: of all that is counted it costs the most, and nobody asks a client for it.
+            let grown = self.hosts.counts(ticket.row).duration.record(Sample::new(duration));
+            self.grew(grown);
+        }
+        if self.settings.exchanges {
+            self.list_exchange(ticket, tell());
+        }
+    }
+
+    fn observe(&mut self, ticket: Option<Ticket>, segment: &Observed, from_client: bool) {
+        let Observation { signs, rtt } = segment.observation;
+        self.capture.copies += u64::from(signs.has(Signs::COPY));
+        if signs == Signs::default() {
+            return;
+        }
+        let mut grown = 0;
+        let mut is_counted = false;
+        if let Some(ticket) = ticket {
+            let (tcp, is_at_home) = self.hosts.tcp(ticket.row, segment.interface);
+            grown += count(tcp, signs, rtt.map(Sample::new), from_client);
+            is_counted = is_at_home;
+        }
+        if !is_counted {
+            grown += count(&mut self.interfaces.at(segment.interface).tcp, signs, rtt.map(Sample::new), from_client);
+        }
+        if grown > 0 {
+            self.grew(grown);
+        }
+    }
+
+    fn server_name(&mut self, name: &[u8]) {
+        self.host.clear();
+        name::clean_into(&mut self.host, name, name::MAX_HOST);
+        self.host.make_ascii_lowercase();
+        let name = name::as_text(&self.host);
+        let is_full = self.server_names.len() >= self.settings.limits.hosts;
+        let key = if is_full && !self.server_names.contains_key(&*name) { snapshot::OTHER } else { &name };
+        *self.server_names.entry_ref(key).or_default() += 1;
+        if self.settings.connections {
+            self.told.server_name = Some((&*name).into());
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        let capture = &mut self.capture;
+        match note {
+            Note::Protocol(protocol) => capture.protocols.add(protocol, 1),
+            Note::Orphan => capture.orphan_responses += 1,
+            Note::Unanswered => capture.unanswered += 1,
+            Note::ParseError => capture.parse_errors += 1,
+            Note::Resync => capture.resyncs += 1,
+            Note::TruncatedHead => capture.truncated_heads += 1,
+            Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
+        }
+    }
+
+    fn told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
+    }
+
+    fn connection(&mut self, listed: &Listed<'_, Ticket>) {
+        self.list_connection(listed);
+    }
+}

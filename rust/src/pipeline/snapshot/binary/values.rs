@@ -1,0 +1,266 @@
+//! Single values as bytes, and back. Numbers are in base 128, low digits first.
+
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use crate::pipeline::exchange::{Method, Protocol};
+use crate::pipeline::flow::Stage;
+use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
+use crate::pipeline::name;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::snapshot::capture::Halvings;
+use crate::pipeline::snapshot::interfaces::InterfaceState;
+use crate::pipeline::snapshot::tally::{Tally, TallyKey};
+
+/// Buckets of a histogram: more than there are for 64 bits of nanoseconds.
+const MAX_BUCKETS: u64 = 1024;
+
+/// What can be written as bytes. What is read is removed from the front; `None` when it is not such a value.
+pub trait Field: Sized {
+    /// Writes it.
+    fn put(&self, out: &mut Vec<u8>);
+    /// Reads it.
+    fn get(from: &mut &[u8]) -> Option<Self>;
+}
+
+impl Field for u64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        let mut rest = *self;
+        while rest >= 0x80 {
+            out.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        out.push(rest as u8);
+    }
+
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = from.split_first()?;
+            *from = rest;
+            let digit = u64::from(byte & 0x7f);
+            if digit << shift >> shift != digit {
+                return None;
+            }
+            value |= digit << shift;
+            if byte < 0x80 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
+
+impl Field for u16 {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(*self).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        u64::get(from)?.try_into().ok()
+    }
+}
+
+/// Small numbers are short, whatever their sign.
+impl Field for i64 {
+    fn put(&self, out: &mut Vec<u8>) {
+        ((self << 1) ^ (self >> 63)).cast_unsigned().put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let value = u64::get(from)?;
+        Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
+    }
+}
+
+impl Field for u128 {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+        ((self >> 64) as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let low = u64::get(from)?;
+        Some(u128::from(low) | u128::from(u64::get(from)?) << 64)
+    }
+}
+
+impl Field for Halvings {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(self.0).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let halvings = u64::get(from)?.try_into().ok()?;
+        (halvings <= MAX_HALVINGS).then_some(Self(halvings))
+    }
+}
+
+impl Field for Timestamp {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        i64::get(from).map(Self)
+    }
+}
+
+impl<T: Field> Field for Option<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(self.is_some().into());
+        if let Some(value) = self {
+            value.put(out);
+        }
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        match u64::get(from)? {
+            0 => Some(None),
+            1 => T::get(from).map(Some),
+            _ => None,
+        }
+    }
+}
+
+impl<T: Field, U: Field> Field for (T, U) {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.0.put(out);
+        self.1.put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        T::get(from).zip(U::get(from))
+    }
+}
+
+impl<T: Field> Field for Arc<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        T::put(self, out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        T::get(from).map(Self::new)
+    }
+}
+
+/// No room is made for more than what is there: each item takes a byte at least.
+impl<T: Field> Field for Vec<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.len() as u64).put(out);
+        self.iter().for_each(|item| item.put(out));
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        (0..u64::get(from)?).map(|_| T::get(from)).collect()
+    }
+}
+
+/// A name; what is read is made safe again.
+impl Field for Arc<str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(self, out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Some(name::clean(get_text(from)?, name::MAX_PATH).into())
+    }
+}
+
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    (text.len() as u64).put(out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn get_text<'a>(from: &mut &'a [u8]) -> Option<&'a str> {
+    let len = u64::get(from)?.try_into().ok()?;
+    let (text, rest) = from.split_at_checked(len)?;
+    *from = rest;
+    std::str::from_utf8(text).ok()
+}
+
+impl Field for Ipv6Addr {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.octets());
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let (octets, rest) = from.split_first_chunk::<16>()?;
+        *from = rest;
+        Some((*octets).into())
+    }
+}
+
+/// By label, in the order of the keys.
+impl<K: TallyKey> Field for Tally<K> {
+    fn put(&self, out: &mut Vec<u8>) {
+        (self.iter().len() as u64).put(out);
+        for (key, count) in self.iter() {
+            put_text(&key.label(), out);
+            count.put(out);
+        }
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let mut tally = Self::default();
+        let mut last = None;
+        for _ in 0..u64::get(from)? {
+            let key = K::from_label(get_text(from)?)?;
+            if last.replace(key).is_some_and(|last| last >= key) {
+                return None;
+            }
+            tally.add(key, u64::get(from)?);
+        }
+        Some(tally)
+    }
+}
+
+impl Field for Method {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(self.name(), out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        get_text(from).map(|name| Self::from_bytes(name.as_bytes()))
+    }
+}
+
+impl Field for InterfaceState {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let state = u64::get(from)?;
+        [Self::Up, Self::New, Self::Down].into_iter().find(|known| *known as u64 == state)
+    }
+}
+
+impl Field for Stage {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
+    }
+}
+
+impl Field for Protocol {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_text(self.name(), out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::from_label(get_text(from)?)
+    }
+}
+
+/// An empty one is a zero.
+impl Field for Histogram {
+    fn put(&self, out: &mut Vec<u8>) {
+        let Some(extremes) = self.extremes() else { return out.push(0) };
+        let buckets = self.buckets();
+        (1 + buckets.iter().count() as u64).put(out);
+        self.sum().put(out);
+        extremes.put(out);
+        self.zero_count().put(out);
+        i64::from(self.scale()).put(out);
+        i64::from(buckets.offset()).put(out);
+        buckets.iter().for_each(|count| count.put(out));
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        let Some(len) = u64::get(from)?.checked_sub(1) else { return Some(Self::default()) };
+        if len > MAX_BUCKETS {
+            return None;
+        }
+        let (sum, extremes, zero_count) = (u128::get(from)?, Field::get(from)?, u64::get(from)?);
+        let (scale, offset) = (i64::get(from)?.try_into().ok()?, i64::get(from)?.try_into().ok()?);
+        let buckets: Vec<u64> = (0..len).map(|_| u64::get(from)).collect::<Option<_>>()?;
+        Self::from_parts(sum, Some(extremes), zero_count, scale, offset, &buckets)
+    }
+}

@@ -1,0 +1,175 @@
+//! The snapshot itself: what it holds, and how two of them become one.
+
+use std::sync::Arc;
+
+use super::capture::{Capture, Gauge};
+use super::clients::Client;
+use super::connections::{Connection, merge_connections};
+use super::counts::{Counts, Tcp};
+use super::exchanges::NamedExchange;
+use super::hosts::{Host, ServerName};
+use super::interfaces::{Interface, InterfaceState};
+use super::tables::merge_rows;
+use crate::pipeline::packet::Timestamp;
+
+/// Everything counted in `[start, end)`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// `None` for the empty snapshot.
+    pub span: Option<(Timestamp, Timestamp)>,
+    /// Sum over the hosts.
+    pub counts: Counts,
+    /// By name. Shared with every snapshot that has them unchanged.
+    pub hosts: Vec<Arc<Host>>,
+    /// By address, as text. Their sum is that of the hosts.
+    pub clients: Vec<Arc<Client>>,
+    /// By name.
+    pub interfaces: Vec<Interface>,
+    /// All connections.
+    pub tcp: Tcp,
+    /// What was seen and what was not.
+    pub capture: Capture,
+    /// By name.
+    pub server_names: Vec<ServerName>,
+    /// By time.
+    pub exchanges: Vec<NamedExchange>,
+    /// By time of their first segment, each once.
+    pub connections: Vec<Connection>,
+}
+
+impl Snapshot {
+    /// Adds what `other` counted.
+    pub fn merge(&mut self, other: &Self) {
+        self.span = match (self.span, other.span) {
+            (Some((start, end)), Some((other_start, other_end))) => Some((start.min(other_start), end.max(other_end))),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.counts.merge(&other.counts);
+        merge_rows(&mut self.hosts, &other.hosts);
+        merge_rows(&mut self.clients, &other.clients);
+        merge_rows(&mut self.interfaces, &other.interfaces);
+        merge_rows(&mut self.server_names, &other.server_names);
+        self.tcp.merge(&other.tcp);
+        self.capture.merge(&other.capture);
+        if !other.exchanges.is_empty() {
+            self.exchanges.extend_from_slice(&other.exchanges);
+            self.exchanges.sort();
+        }
+        merge_connections(&mut self.connections, &other.connections);
+    }
+
+    /// The merge of many.
+    pub fn merge_all<'a>(snapshots: impl IntoIterator<Item = &'a Self>) -> Self {
+        snapshots.into_iter().fold(Self::default(), |mut merged, snapshot| {
+            merged.merge(snapshot);
+            merged
+        })
+    }
+
+    /// The empty interval of `length` nanoseconds behind this one, as a live capture counts silence: what is rather than
+    /// happens stays as it was.
+    #[must_use]
+    pub fn silence(&self, length: i64) -> Self {
+        let start = self.span.map_or(Timestamp::default(), |(_, end)| end);
+        let end = start.plus(length);
+        let here = self.interfaces.iter().filter(|interface| interface.state != InterfaceState::Down);
+        let still = |interface: &Interface| Interface { name: interface.name.clone(), at: end, ..Interface::default() };
+        let Capture { flows, open_connections, .. } = &self.capture;
+        let [flows, open_connections] = [flows, open_connections].map(|&gauge| Gauge { at: end, ..gauge });
+        Self {
+            span: Some((start, end)),
+            interfaces: here.map(still).collect(),
+            capture: Capture { flows, open_connections, ..Capture::default() },
+            connections: self.connections.iter().filter_map(|one| one.still_open(length)).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// How many rows it has in all its tables: what its memory grows with.
+    pub fn rows(&self) -> usize {
+        let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
+        let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
+        tables + self.server_names.len() + self.exchanges.len() + self.connections.len()
+    }
+
+    /// Position of the host of this name.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.hosts.binary_search_by(|host| host.name.as_ref().cmp(name)).ok()
+    }
+
+    /// The host of this name.
+    pub fn host(&self, name: &str) -> Option<&Host> {
+        self.position(name).map(|at| &*self.hosts[at])
+    }
+
+    /// Position of the client of this address.
+    pub fn client_position(&self, address: &str) -> Option<usize> {
+        self.clients.binary_search_by(|client| client.address.as_ref().cmp(address)).ok()
+    }
+
+    /// Positions of the `n` clients with most hits; ties by address.
+    pub fn top_clients(&self, n: usize) -> Vec<usize> {
+        top(self.clients.len(), n, |at| self.clients[at].counts.hits())
+    }
+
+    /// Positions of the `n` hosts with most hits; ties by name.
+    pub fn top_hosts(&self, n: usize) -> Vec<usize> {
+        top(self.hosts.len(), n, |at| self.hosts[at].counts.hits())
+    }
+}
+
+impl Snapshot {
+    /// The same counts, without a row for each exchange.
+    #[must_use]
+    pub fn without_exchanges(&self) -> Self {
+        Self { exchanges: Vec::new(), connections: self.connections.clone(), ..self.without_lists() }
+    }
+
+    /// The same counts, without a row for each connection.
+    #[must_use]
+    pub fn without_connections(&self) -> Self {
+        Self { exchanges: self.exchanges.clone(), ..self.without_lists() }
+    }
+
+    /// The rows of connections, and nothing else.
+    #[must_use]
+    pub fn only_connections(&self) -> Self {
+        Self { span: self.span, connections: self.connections.clone(), ..Self::default() }
+    }
+
+    fn without_lists(&self) -> Self {
+        let Self { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges: _, connections: _ } =
+            self;
+        Self {
+            span: *span,
+            counts: counts.clone(),
+            hosts: hosts.clone(),
+            clients: clients.clone(),
+            interfaces: interfaces.clone(),
+            tcp: tcp.clone(),
+            capture: capture.clone(),
+            server_names: server_names.clone(),
+            exchanges: Vec::new(),
+            connections: Vec::new(),
+        }
+    }
+}
+
+impl Host {
+    /// Positions of the `n` sections with most hits; ties by path.
+    pub fn top_sections(&self, n: usize) -> Vec<usize> {
+        top(self.sections.len(), n, |at| self.sections[at].counts.hits())
+    }
+}
+
+/// Positions of the `n` heaviest of `len` rows, heaviest first, ties in the order of the rows.
+pub fn top(len: usize, n: usize, weight: impl Fn(usize) -> u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..len).collect();
+    let key = |&at: &usize| (std::cmp::Reverse(weight(at)), at);
+    if n < len {
+        order.select_nth_unstable_by_key(n, key);
+        order.truncate(n);
+    }
+    order.sort_unstable_by_key(key);
+    order
+}

@@ -1,0 +1,39 @@
+//! Unpickling: an object of a class from the bytes that [`kept`](super::kept) made of it.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+use super::capture::Capture;
+use super::client::Client;
+use super::connection::Connection;
+use super::exchange::Exchange;
+use super::histogram::Histogram;
+use super::host::Host;
+use super::interface::Interface;
+use super::kept::unpack;
+use super::section::Section;
+use super::snapshot::Snapshot;
+use super::tcp::Tcp;
+use crate::pipeline::snapshot;
+
+/// What unpickling calls: an object of this class again.
+#[pyfunction]
+#[expect(clippy::needless_pass_by_value, reason = "it is taken from Python")]
+#[pyo3(signature = (class_, data, /))]
+pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
+    let data = &*data;
+    Ok(match class_ {
+        "Snapshot" => Py::new(py, Snapshot::from(unpack::<snapshot::Snapshot>(py, data)?))?.into_any(),
+        "Host" => Py::new(py, Host(unpack(py, data)?))?.into_any(),
+        "Section" => Py::new(py, Section(unpack(py, data)?))?.into_any(),
+        "Client" => Py::new(py, Client(unpack(py, data)?))?.into_any(),
+        "Histogram" => Py::new(py, Histogram(unpack(py, data)?))?.into_any(),
+        "Interface" => Py::new(py, Interface(unpack(py, data)?))?.into_any(),
+        "Tcp" => Py::new(py, Tcp(unpack(py, data)?))?.into_any(),
+        "Capture" => Py::new(py, Capture(unpack(py, data)?))?.into_any(),
+        "Connection" => Py::new(py, Connection(unpack(py, data)?))?.into_any(),
+        "Exchange" => Py::new(py, Exchange(unpack(py, data)?))?.into_any(),
+        _ => return Err(PyValueError::new_err(format!("netmon has no class {class_:?}"))),
+    })
+}

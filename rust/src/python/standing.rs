@@ -1,0 +1,89 @@
+//! What rows are ranked by, and how they stand, as Python sees it.
+
+use std::sync::{Arc, LazyLock};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::pattern::Pattern;
+use crate::pipeline::snapshot::{self, Kind, Ranking, RowName, SortKey, Weighing};
+
+/// The path of what is no section.
+pub static NOWHERE: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
+
+/// How rows stand on average, so that a table holds still while figures jitter: what the next ranking goes by.
+/// ``Standing()`` knows no row.
+///
+/// A row keeps its weight until the average of the last seconds has left it by more than figures jitter.
+#[pyclass(frozen, module = "netmon._core")]
+#[derive(Default)]
+pub struct Standing(pub Arc<snapshot::Standing>);
+
+#[pymethods]
+impl Standing {
+    #[new]
+    fn new() -> Self {
+        Self::default()
+    }
+
+    /// The standing `seconds` later, of rows with what they weigh then: for tables that no ranking puts in order.
+    ///
+    /// With `covered`, weights say how often something happened in so many seconds, which jitters by its root.
+    #[pyo3(signature = (rows, seconds, covered = None))]
+    fn then(&self, rows: Vec<(String, f64)>, seconds: f64, covered: Option<f64>) -> Self {
+        let kind = if covered.is_some() { Kind::Count } else { Kind::Level };
+        let weighing = Weighing { kind, passed: seconds, covered: covered.unwrap_or(1.0) };
+        let mut rows: Vec<(RowName, f64)> =
+            rows.into_iter().map(|(name, weight)| ((name.into(), NOWHERE.clone()), weight)).collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        rows.dedup_by(|a, b| a.0 == b.0);
+        Self(Arc::new(self.0.then(rows.into_iter(), weighing)))
+    }
+
+    /// What each row stands by, by name; sections of several hosts are left out.
+    #[getter]
+    fn weights(&self) -> std::collections::HashMap<String, f64> {
+        let named = self.0.rows().filter(|((_, path), _)| path.is_empty());
+        named.map(|((name, _), weight)| (name.to_string(), weight)).collect()
+    }
+}
+
+/// What somebody wants to see.
+pub struct Wanted {
+    pub by: SortKey,
+    pub is_reversed: bool,
+    pub matching: snapshot::Matching,
+    before: Arc<snapshot::Standing>,
+    /// Since then, and those of the window; None where rows are ranked by what they weigh now.
+    seconds: Option<(f64, f64)>,
+}
+
+impl Wanted {
+    pub fn new(by: &str, is_reversed: bool, matching: Pattern<'_>) -> PyResult<Self> {
+        let key = SortKey::from_name(by).ok_or_else(|| {
+            let known = SortKey::ALL.map(|(name, _)| name).join(", ");
+            PyValueError::new_err(format!("rows are ranked by one of {known}, not {by:?}"))
+        })?;
+        Ok(Self { by: key, is_reversed, matching: matching.into(), before: Arc::default(), seconds: None })
+    }
+
+    /// Goes by how rows stood so many seconds before, where that is known.
+    pub fn after(self, before: Option<&Standing>, seconds: (f64, f64)) -> Self {
+        match before {
+            Some(before) => Self { before: before.0.clone(), seconds: Some(seconds), ..self },
+            None => self,
+        }
+    }
+
+    /// How the rows of a ranking stand; it knows no row where rows are ranked by what they weigh now.
+    pub fn standing<P: Copy + Ord>(
+        &self,
+        ranking: &mut Ranking<P>,
+        place: impl Fn(P) -> RowName,
+    ) -> Arc<snapshot::Standing> {
+        match self.seconds {
+            Some(seconds) => Arc::new(ranking.stand(&self.before, self.by, seconds, place)),
+            None => Arc::default(),
+        }
+    }
+}

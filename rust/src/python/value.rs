@@ -1,0 +1,75 @@
+//! Single values of the core as Python takes them, and back. Durations are nanoseconds here, and seconds there.
+
+use std::sync::Arc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{IntoPyDict, PyDateTime, PyTzInfo};
+
+use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Method, Protocol};
+use crate::pipeline::flow::Stage;
+use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::snapshot::client_name;
+
+pub fn seconds(nanos: u64) -> f64 {
+    nanos as f64 / SECOND as f64
+}
+
+pub fn unix(ts: Timestamp) -> f64 {
+    ts.0 as f64 / SECOND as f64
+}
+
+/// A time to the microsecond, as Python keeps it.
+pub fn utc(py: Python<'_>, ts: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
+    let micros = ts.0.rem_euclid(SECOND) / 1_000;
+    let whole = PyDateTime::from_timestamp(py, ts.0.div_euclid(SECOND) as f64, Some(&*PyTzInfo::utc(py)?))?;
+    let fields = [("microsecond", micros)].into_py_dict(py)?;
+    Ok(whole.call_method("replace", (), Some(&fields))?.cast_into()?)
+}
+
+/// Seconds as nanoseconds; `None` if they are infinite.
+pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
+    if seconds.is_nan() || seconds <= 0.0 {
+        return Err(PyValueError::new_err(format!("a length is above 0 seconds, not {seconds}")));
+    }
+    Ok(seconds.is_finite().then_some((seconds * SECOND as f64).round() as i64))
+}
+
+/// A value as one of the type `P` of Python. The table of fields of a class names both types.
+pub trait IntoPython<P> {
+    fn into_python(self) -> P;
+}
+
+/// A client: `address:port` of a connection, or what a proxy told of it.
+#[derive(IntoPyObject)]
+#[pyo3(transparent)]
+pub struct ClientName(String);
+
+/// Rows of `type here => type in Python: conversion`.
+macro_rules! conversions {
+    ($($from:ty => $to:ty: $convert:expr;)*) => {
+        $(impl<'a> IntoPython<$to> for &'a $from {
+            fn into_python(self) -> $to {
+                let convert: fn(&'a $from) -> $to = $convert;
+                convert(self)
+            }
+        })*
+    };
+}
+
+conversions! {
+    u16 => u16: |number| *number;
+    u64 => u64: |number| *number;
+    Option<u16> => Option<u16>: |number| *number;
+    u64 => f64: |nanos| seconds(*nanos);
+    Option<u64> => Option<f64>: |nanos| nanos.map(seconds);
+    Timestamp => f64: |ts| unix(*ts);
+    Option<Timestamp> => Option<f64>: |ts| ts.map(unix);
+    Arc<str> => &'a str: |text| text;
+    Method => &'a str: |method| method.name();
+    Option<Protocol> => &'a str: |protocol| protocol.map_or("", Protocol::name);
+    Stage => &'a str: |stage| stage.name();
+    Endpoint => String: |endpoint| endpoint.to_string();
+    Endpoint => ClientName: |endpoint| ClientName(client_name(*endpoint));
+}
