@@ -100,15 +100,12 @@ impl<K: Copy + PartialEq> Shared<K> {
     /// Takes back what a connection that has ended was read with.
     pub fn close(&mut self, session: Session<K>) {
         let held = session.held();
-        match session.into_http1() {
-            Some(http1) => {
-                self.held -= held - http1.held();
-                self.put_back(http1);
-            }
-            None => {
-                self.opened -= 1;
-                self.held -= held;
-            }
+        if let Some(http1) = session.into_http1() {
+            self.held -= held - http1.held();
+            self.put_back(http1);
+        } else {
+            self.opened -= 1;
+            self.held -= held;
         }
     }
 
