@@ -42,7 +42,7 @@ const SILENT_PATIENCE: i64 = 30 * SECOND;
 pub trait Consumer {
     /// What the consumer keeps for each connection, made by default.
     type State: Default;
-    /// What the consumer says of a connection after a segment of it.
+    /// What the consumer reports about a connection after each of its segments.
     type Verdict;
 
     /// Takes bytes of a stream, in order. Returns how many of the following bytes need not be seen.
@@ -352,8 +352,8 @@ impl<T: Default> Flows<T> {
         }
         let phase = self.table.phase(id);
         let flow = self.table.get_mut(id)?;
-        // Silence is measured by the clock of all packets, so a connection does not look old for a packet whose clock
-        // was set back.
+        // Silence is measured by the clock of all packets, so a packet whose clock was set back does not make its
+        // connection look old.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         // If a copy of this segment was read before, the connection is no longer half-open.
