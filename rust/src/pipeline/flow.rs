@@ -293,8 +293,8 @@ impl<T: Default> Flows<T> {
         }
         let phase = self.table.phase(id);
         let flow = self.table.get_mut(id)?;
-        // Silence is measured by the clock of all packets, so a connection does not look old for a packet whose clock
-        // was set back.
+        // Silence is measured by the clock of all packets, so a packet whose clock was set back does not make its
+        // connection look old.
         flow.last_seen = segment.ts.max(self.now);
         let mut observation = flow.quality.see(segment);
         // If a copy of this segment was read before, the connection is no longer half-open.

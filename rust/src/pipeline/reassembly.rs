@@ -182,7 +182,7 @@ pub struct Stream {
     /// Sequence number of the FIN, if `fin_seen`.
     fin: SeqNumber,
     begun: bool,
-    /// True until the first bytes behind a SYN are delivered.
+    /// True from the SYN until the first bytes behind it are delivered or skipped.
     at_start: bool,
     syn_seen: bool,
     fin_seen: bool,
@@ -278,7 +278,7 @@ impl Stream {
     /// Takes a piece of the stream. `peer` is where the other direction has come to, see [`Self::reached`].
     pub fn push(&mut self, piece: Piece<'_>, peer: Option<SeqNumber>, budget: &mut Budget, sink: &mut impl Sink) {
         if self.begun && self.next == piece.seq && self.waiting.is_none() && is_due(piece.ack, peer) {
-            // Nearly every segment.
+            // Nearly every segment goes this way.
             return self.deliver(piece, sink);
         }
         if !self.begun {

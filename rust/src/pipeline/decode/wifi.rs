@@ -6,7 +6,7 @@ use super::undecoded::{Cipher, Undecoded};
 
 const DATA: u8 = 2;
 const PROTECTED: u8 = 0x40;
-/// In a `QoS` frame: four bytes of HT control follow.
+/// In a frame with quality of service: four bytes of HT control follow the header.
 const HAS_HT_CONTROL: u8 = 0x80;
 const AGGREGATED: u8 = 0x80;
 /// Length of the header that encryption adds; frames that the card decrypted may still have it.

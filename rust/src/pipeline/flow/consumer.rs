@@ -11,7 +11,7 @@ use crate::pipeline::reassembly::Chunk;
 pub trait Consumer {
     /// What the consumer keeps for each connection, made by default.
     type State: Default;
-    /// What the consumer says of a connection after a segment of it.
+    /// What the consumer reports about a connection after each of its segments.
     type Verdict;
 
     /// Takes bytes of a stream, in order. Returns how many of the following bytes need not be seen.

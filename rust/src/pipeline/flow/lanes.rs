@@ -33,7 +33,7 @@ impl<T: Default> Flows<T> {
             self.is_answered(*id) && self.table.get(*id).is_some_and(fits)
         };
         if let Some(first) = first.filter(is_next) {
-            // Nearly every segment, also while a few connections have twins.
+            // This is so for nearly every segment, even while a few connections have twins in other lanes.
             return Some(first);
         }
         let there = self.lanes(&segment.key);
@@ -53,7 +53,7 @@ impl<T: Default> Flows<T> {
         chosen.filter(|&id| self.table.touch(id))
     }
 
-    /// True if both sides have sent something, as far as the phase tells.
+    /// True if the connection is past its handshake, or both sides have sent something. A candidate is never answered.
     fn is_answered(&self, id: FlowId) -> bool {
         let phase = self.table.phase(id);
         let has_begun = |flow: &Flow<T>| flow.streams.iter().all(|stream| stream.next().is_some());

@@ -14,8 +14,8 @@ use crate::pipeline::decode::Segment;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::steps;
 
-/// Number of noted connections that are kept when there are twice as many: more than a list has, and looked through in
-/// a millisecond.
+/// Number of connections that stay noted when twice as many were noted. This is more than a list has, and takes a
+/// millisecond to look through.
 pub const HEARD: usize = 2048;
 
 /// Maximum number of silent connections of each phase that are looked at for a list: those that were active last.
