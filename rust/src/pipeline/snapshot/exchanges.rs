@@ -93,3 +93,85 @@ impl Remarkable for NamedExchange {
         self.measured.ts.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::snapshot::{Connection, pack, unpack};
+    use std::net::Ipv6Addr;
+
+    fn exchange(section: &str, method: &[u8]) -> NamedExchange {
+        let end = |port| Endpoint { address: Ipv6Addr::LOCALHOST, port };
+        let measured = Exchange {
+            ts: Timestamp(1),
+            client: end(7),
+            server: end(8),
+            method: Method::from_bytes(method),
+            status: Some(200),
+            request_bytes: 5,
+            response_bytes: 6,
+            latency: Some(10),
+            duration: None,
+            connect: None,
+            request_time: Some(9),
+            transfer: None,
+            retransmitted: 4,
+        };
+        NamedExchange {
+            measured,
+            interface: "lo".into(),
+            host: "h".into(),
+            section: section.into(),
+            path: "/s/p".into(),
+            user_agent: "curl".into(),
+        }
+    }
+
+    /// Names of the members of a JSON object, in their order.
+    fn keys(json: &str) -> Vec<&str> {
+        let members = json.trim_matches(['{', '}']).split(",\"");
+        members.map(|member| member.trim_matches('"').split('"').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn json_has_the_fields_of_both_structs_side_by_side_in_the_order_of_the_table() {
+        let json = serde_json::to_string(&exchange("/s", b"GET")).unwrap();
+        let want = "ts client server interface host section path method status request_bytes response_bytes latency \
+                    duration connect request_time transfer retransmitted user_agent";
+        assert_eq!(keys(&json).join(" "), want);
+        assert_eq!(serde_json::from_str::<NamedExchange>(&json).unwrap(), exchange("/s", b"GET"));
+        let first = r#"{"first_seen":"2026-01-01T00:00:00Z","client":"10.0.0.1:9","server":"10.0.0.2:80","interface":"lo",
+            "last_seen":"2026-01-01T00:00:00Z","segments":1,"age":0.5,"opened":null,"state":"open","protocol":"",
+            "host":"","bytes_to_server":0,"bytes_to_client":0,"retransmitted":0,"requests":0,"rtt":null}"#;
+        let connection: Connection = serde_json::from_str(first).unwrap();
+        let want = "first_seen client server interface last_seen segments age opened state protocol host bytes_to_server \
+                    bytes_to_client retransmitted requests rtt";
+        assert_eq!(keys(&serde_json::to_string(&connection).unwrap()).join(" "), want);
+    }
+
+    #[test]
+    fn bytes_have_the_fields_of_both_structs_in_the_order_of_the_table() {
+        let mut want = b"netmon\x02\x02".to_vec();
+        for port in [7, 8] {
+            want.extend(Ipv6Addr::LOCALHOST.octets());
+            want.push(port);
+        }
+        for text in ["lo", "h", "/s", "/s/p", "GET"] {
+            want.push(text.len() as u8);
+            want.extend(text.bytes());
+        }
+        want.extend([1, 0xc8, 1, 5, 6, 1, 10, 0, 0, 1, 9, 0, 4, 4]);
+        want.extend(b"curl");
+        let bytes = pack(&exchange("/s", b"GET"));
+        assert_eq!(bytes, want);
+        assert_eq!(unpack(&bytes), Ok(exchange("/s", b"GET")));
+    }
+
+    #[test]
+    fn requests_of_one_packet_are_sorted_by_section_before_method() {
+        let (get, post) = (exchange("/b", b"GET"), exchange("/a", b"POST"));
+        assert!(get.measured.method < post.measured.method);
+        assert!(post < get);
+        assert_eq!(get.partial_cmp(&get.clone()), Some(Ordering::Equal));
+    }
+}
