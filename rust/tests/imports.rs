@@ -42,28 +42,9 @@ const KNOWS: [(&str, &[&str]); 2] = [
 
 /// What counts requests and responses does not know how they were parsed.
 const KNOWS_NO_PARSER: [&str; 4] = ["pipeline/histogram", "pipeline/name", "pipeline/snapshot", "pipeline/aggregate"];
-const PARSERS: [&str; 3] = ["pipeline/protocol", "pipeline/http", "pipeline/tls"];
+const PARSERS: &str = "pipeline/protocol";
 
 const MOST_LINES_OF_CODE: usize = 500;
-
-/// Parts whose circles are still to be opened. None of them is meant to stay here.
-const NOT_OPENED_YET: [&str; 3] = ["pipeline/exchange", "pipeline/snapshot", "python"];
-
-/// Files that are still to be divided. None of them is meant to stay here.
-const NOT_DIVIDED_YET: [&str; 2] = ["src/pipeline/aggregate.rs", "src/python/rows.rs"];
-
-/// Parsing has a folder of its own.
-fn has_protocol_layer(tree: &Tree) -> bool {
-    tree.0.keys().any(|name| is_within(name, "pipeline/protocol"))
-}
-
-/// The order of the stages; while parsers are stages of their own, exchanges know them.
-fn stages(tree: &Tree) -> Vec<&'static str> {
-    let parsers: &[&str] =
-        if has_protocol_layer(tree) { &["exchange", "protocol"] } else { &["http", "tls", "exchange"] };
-    let (before, rest) = STAGES.split_at(STAGES.iter().position(|stage| *stage == "exchange").unwrap());
-    [before, parsers, &rest[2..]].concat()
-}
 
 /// A file is that of the folder, or below it.
 fn is_within(name: &str, folder: &str) -> bool {
@@ -94,15 +75,14 @@ fn a_layer_knows_only_the_layers_below_it() {
 #[test]
 fn a_stage_knows_only_the_stages_before_it() {
     let tree = Tree::read();
-    let stages = stages(&tree);
     let place = |name: &str| {
         if !is_within(name, "pipeline") {
             return None;
         }
         if WIRING.contains(&name) {
-            return Some(stages.len());
+            return Some(STAGES.len());
         }
-        let at = stages.iter().position(|stage| is_within(name, &format!("pipeline/{stage}")));
+        let at = STAGES.iter().position(|stage| is_within(name, &format!("pipeline/{stage}")));
         assert!(at.is_some(), "{name} is of no stage");
         at
     };
@@ -112,17 +92,16 @@ fn a_stage_knows_only_the_stages_before_it() {
 #[test]
 fn a_part_knows_no_more_than_it_has_to() {
     let tree = Tree::read();
-    let has_protocol_layer = has_protocol_layer(&tree);
     for (name, imports) in tree.all_imports() {
-        for (part, known) in KNOWS.iter().filter(|(part, _)| *part == "capture" || has_protocol_layer) {
+        for (part, known) in &KNOWS {
             let may_know = |import: &str| is_within(import, part) || known.iter().any(|known| is_within(import, known));
             if is_within(&name, part) {
                 let strangers: Vec<_> = imports.iter().filter(|import| !may_know(import)).collect();
                 assert!(strangers.is_empty(), "{name} imports from {strangers:?}");
             }
         }
-        if has_protocol_layer && KNOWS_NO_PARSER.iter().any(|part| is_within(&name, part)) {
-            let parser = imports.iter().find(|import| PARSERS.iter().any(|parser| is_within(import, parser)));
+        if KNOWS_NO_PARSER.iter().any(|part| is_within(&name, part)) {
+            let parser = imports.iter().find(|import| is_within(import, PARSERS));
             assert_eq!(parser, None, "{name} knows a parser");
         }
     }
@@ -133,8 +112,7 @@ fn no_import_is_part_of_a_circle() {
     let tree = Tree::read();
     let imports = tree.all_imports();
     let mut circles = BTreeSet::new();
-    let is_known = |way: &[String]| NOT_OPENED_YET.iter().any(|part| way.iter().all(|name| is_within(name, part)));
-    for way in imports.keys().filter_map(|name| circle(&imports, name)).filter(|way| !is_known(way)) {
+    for way in imports.keys().filter_map(|name| circle(&imports, name)) {
         let least = way.iter().enumerate().min_by_key(|(_, name)| *name).map_or(0, |(at, _)| at);
         circles.insert([&way[least..], &way[..least]].concat().join(" -> "));
     }
@@ -182,7 +160,6 @@ fn no_file_is_longer_than_five_hundred_lines_of_code() {
         .iter()
         .map(|(path, text)| (lines_of_code(text), path.display()))
         .filter(|(lines, _)| *lines > MOST_LINES_OF_CODE)
-        .filter(|(_, path)| !NOT_DIVIDED_YET.iter().any(|known| path.to_string().ends_with(known)))
         .collect();
     assert!(long.is_empty(), "lines of code: {long:?}");
 }

@@ -176,7 +176,7 @@ impl<F: Entry> Table<F> {
 
     /// Marks a connection as active. Returns false if it is gone.
     pub fn touch(&mut self, id: FlowId) -> bool {
-        let place = &mut self.slots[id.slot as usize];
+        let Some(place) = self.slots.get_mut(id.slot as usize) else { return false };
         let is_there = place.generation == id.generation;
         place.is_touched |= is_there;
         is_there
