@@ -1,6 +1,6 @@
-//! What protocols tell, whichever they are: requests, responses, exchanges and notes, and the [`Sink`] that takes them.
+//! The vocabulary of all protocols: requests, responses, exchanges, notes, and the [`Sink`] that takes them.
 //!
-//! Vocabulary alone. Bytes are parsed in `protocol`; what is told is counted in `aggregate`.
+//! This module has types only. `protocol` parses bytes into them, and `aggregate` counts them.
 
 mod ambiguity;
 mod fields;
@@ -20,65 +20,66 @@ use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
 use crate::pipeline::flow::{Observed, Opening, Told, Watched};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
-/// A request as its head told, when it was seen.
+/// A request, reported when its head was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// Method.
+    /// Request method.
     pub method: Method,
     /// Request target as on the wire.
     pub target: &'a [u8],
-    /// The target may go on: the snapshot length cut it off.
+    /// True if the snapshot length cut off the head, so that the target may be incomplete.
     pub is_cut: bool,
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
-    /// Its other fields; none when some may be missing.
+    /// All fields of the request; empty if some may be missing.
     pub fields: &'a dyn Fields,
-    /// Between whom.
+    /// The client and the server.
     pub sides: Sides<'a>,
-    /// Bytes of the head.
+    /// Length of the head in bytes.
     pub bytes: u64,
 }
 
-/// Both ends of a connection.
+/// The two sides of a connection: client and server.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {
     /// The connection.
     pub connection: &'a FlowKey,
-    /// What the end that asks sends.
+    /// The direction in which the client sends.
     pub asks: Direction,
 }
 
 impl Sides<'_> {
-    /// The end that asks.
+    /// Address and port of the client.
     #[inline]
     pub fn client(&self) -> Endpoint {
         self.connection.sender(self.asks)
     }
 
-    /// The end that is asked.
+    /// Address and port of the server.
     #[inline]
     pub fn server(&self) -> Endpoint {
         self.connection.sender(self.asks.reverse())
     }
 }
 
-/// A response as its head told, when it was seen.
+/// A response, reported when its head was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Response {
     /// Status code.
     pub status: u16,
-    /// Request's last byte to response's first byte in nanoseconds, with a final one whose request was seen.
+    /// Time from the last byte of the request to the first byte of the response, in nanoseconds. Only a final response
+    /// whose request was seen has one.
     pub latency: Option<u64>,
-    /// Bytes of the head.
+    /// Length of the head in bytes.
     pub bytes: u64,
 }
 
-/// Names what a sink keeps of a request until its exchange is over.
+/// Identifies what a sink keeps of a request until its exchange has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept(pub u32);
 
 impl Kept {
-    /// Nothing is kept.
+    /// The sink keeps nothing of this request.
     pub const NOTHING: Self = Self(u32::MAX);
 }
 
@@ -109,74 +110,78 @@ pub struct Finished {
     pub kept: Kept,
 }
 
-/// A connection for the list of an interval, as far as its messages tell.
+/// A connection for the list of an interval, with what its protocol has shown.
 #[derive(Debug)]
 pub struct Listed<'a, K> {
-    /// Where it was first seen.
+    /// Interface on which its first segment was seen.
     pub interface: InterfaceId,
-    /// The addresses and ports of the client and of the server.
+    /// The addresses and ports of the client and of the server, in this order.
     pub ends: [Endpoint; 2],
     /// The direction in which the client sends.
     pub client: Direction,
-    /// What it speaks, once that is known.
+    /// The protocol of the connection, once that is known.
     pub protocol: Option<Protocol>,
-    /// Of its newest request.
+    /// Ticket of the newest request, if there was one.
     pub ticket: Option<K>,
-    /// What its segments told.
+    /// What the segments of the connection have shown.
     pub watched: &'a Watched<'a>,
 }
 
 /// Something to count that belongs to no request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// A connection was recognised.
+    /// The protocol of a connection was recognised.
     Protocol(Protocol),
     /// A response without a request.
     Orphan,
     /// A request without a response.
     Unanswered,
-    /// A stream stopped making sense.
+    /// A stream could not be parsed any further.
     ParseError,
-    /// It made sense again.
+    /// A message was found after a stream had lost synchronisation.
     Resync,
     /// A head that the snapshot length cut off.
     TruncatedHead,
-    /// A message that could be framed differently.
+    /// A message whose framing two readers could understand differently.
     Ambiguous(Ambiguity),
 }
 
-/// What takes the counts.
+/// Takes what the protocols report, and counts it.
 pub trait Sink {
-    /// Names the host and section of a request.
+    /// Identifies the rows in which a request counts: those of its host and section, and of its client.
     type Ticket: Copy + PartialEq + std::fmt::Debug;
 
-    /// A load balancer said on whose behalf it opened the connection. Only the first time is it the balancer who says so.
+    /// A PROXY header named the client of the connection, or none. Only the first header on a connection comes from the
+    /// load balancer; a later one may come from the client.
     fn proxied(&mut self, connection: &FlowKey, client: Option<Ipv6Addr>);
-    /// The connection is over.
+    /// The connection has ended.
     fn ended(&mut self, connection: &FlowKey);
-    /// A request's head was seen; `before` is the ticket of the one before it on the same connection.
+    /// The head of a request was seen. Returns its ticket; `before` is the ticket of the previous request on the same
+    /// connection.
     fn request(&mut self, request: &Request<'_>, before: Option<Self::Ticket>) -> Self::Ticket;
-    /// That request waits for its response. What is kept of it comes back with its exchange, exactly once.
+    /// This request waits for its response. The returned value comes back with its exchange, exactly once.
     fn keep(&mut self, _request: &Request<'_>) -> Kept {
         Kept::NOTHING
     }
-    /// That request was the first of its connection, of which this had been observed before.
+    /// The request of `ticket` was the first one on its connection. `opening` is what was observed before it.
     fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
-    /// Where to count what a server sends without having been asked.
+    /// Returns the ticket on which a response without a request counts.
     fn unasked(&mut self, sides: &Sides<'_>) -> Self::Ticket;
-    /// A response's head was seen.
+    /// The head of a response was seen.
     fn response(&mut self, ticket: Self::Ticket, response: Response);
-    /// HTTP bytes behind a head passed.
+    /// `count` bytes of a message were sent behind its head.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
-    /// An exchange is over; `duration` is that of [`Exchange`], and `tell` tells the rest to whoever wants to know.
+    /// An exchange has ended. `duration` is [`Exchange::duration`]; `tell` builds the whole exchange, for a sink that
+    /// needs it.
     fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished);
-    /// What a segment told of its connection: with the host of the connection's last request, if it had one.
+    /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
+    /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);
-    /// A TLS client named the server it wants.
+    /// A TLS client named the server that it wants to reach.
     fn server_name(&mut self, name: &[u8]);
     /// Something else to count.
     fn note(&mut self, note: Note);
-    /// What was learnt since last asked of the connection at hand, where connections are watched.
+    /// Returns what the sink has learnt about the current connection since the last call, for the list of connections.
     fn told(&mut self) -> Told {
         Told::default()
     }

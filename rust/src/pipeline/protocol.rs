@@ -1,9 +1,10 @@
-//! What connections say: bytes of both directions in, requests, responses and exchanges out. The only place that parses
-//! protocols.
+//! Parses the protocols that connections speak: the bytes of both directions come in; requests, responses and exchanges
+//! go out. No other module parses a protocol.
 //!
-//! Responses answer requests: in HTTP/1 in order (RFC 9112 §9.3.2). Interim responses answer nothing; a response that nobody
-//! asked for is an orphan; a request that gets none is unanswered. What a sink returns for a request, its ticket, is handed
-//! back with everything that belongs to that request.
+//! A response answers a request; in HTTP/1, responses come in the order of the requests (RFC 9112 §9.3.2). An interim
+//! response ends no exchange, a response without a request is an orphan, and a request without a response is
+//! unanswered. The [`Sink`] returns a ticket for each request and gets it back with everything that belongs to that
+//! request.
 
 mod forwarded;
 #[cfg(test)]
@@ -27,15 +28,15 @@ use session::Known;
 /// The stage: a [`Consumer`] of connections that feeds a [`Sink`].
 #[derive(Debug)]
 pub struct Sessions<'a, S: Sink> {
-    /// What takes the counts.
+    /// Where requests, responses and notes are counted.
     pub sink: &'a mut S,
-    /// What the connections share.
+    /// Memory that the connections of this worker share.
     pub shared: &'a mut Shared<S::Ticket>,
 }
 
 impl<S: Sink> Consumer for Sessions<'_, S> {
     type State = Session<S::Ticket>;
-    /// What the connection speaks, once that is known.
+    /// The protocol of the connection, once that is known.
     type Verdict = Option<Protocol>;
 
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
@@ -57,8 +58,9 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         }
         if let Session::Http1(http1) = state
             && let Some(rest) = self.shared.rest(http1)
+            && let Session::Http1(http1) = std::mem::replace(state, rest)
         {
-            self.shared.close(std::mem::replace(state, rest));
+            self.shared.put_back(http1);
         }
         unwanted
     }
@@ -105,12 +107,13 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
     }
 }
 
-/// The sender of `direction` is the client, whose requests go in the direction of `client` if that is known.
+/// Returns whether the client sends in `direction`. `client` is the direction of the requests, if that is known; else
+/// the direction of the SYN decides, and without a SYN the port numbers.
 #[inline]
 fn is_client(flow: &FlowInfo, client: Option<Direction>, direction: Direction) -> bool {
     match client.or(flow.opener) {
         Some(client) => direction == client,
-        // Joined midway: servers have the lower port.
+        // The capture joined the connection midway. The server usually has the lower port.
         None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
     }
 }

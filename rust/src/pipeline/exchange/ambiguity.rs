@@ -1,28 +1,29 @@
-//! What in a message two readers could understand differently.
+//! Features of a message that two readers could understand differently.
 
-/// Something in a message that two readers could frame differently: the raw material of request smuggling.
+/// A feature of a message that two readers could frame differently. Request smuggling makes use of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ambiguity {
     /// Both `Transfer-Encoding` and `Content-Length` (RFC 9112 §6.1).
     LengthAndEncoding,
-    /// Several `Content-Length`, or one that is no number, or one with leading zeros.
+    /// Several values of `Content-Length`, or one that is not a number, does not fit into 64 bits, or has leading
+    /// zeros.
     Length,
-    /// `Transfer-Encoding` whose last coding is not chunked, or in a message of HTTP/1.0.
+    /// Several `Transfer-Encoding` fields, one whose last coding is not chunked, or one in a message of HTTP/1.0.
     Encoding,
     /// A field continued on the next line (RFC 9112 §5.2).
     Fold,
-    /// A line that ends in LF alone.
+    /// A line of the head that ends in LF without CR.
     BareLf,
-    /// White space before the colon of a field that matters here (RFC 9112 §5.1), or a NUL.
+    /// White space before the colon of a field that the parser reads (RFC 9112 §5.1), or a NUL in the head.
     Field,
-    /// A chunk size that is none, or chunk data without its line end.
+    /// A chunk size that is not a number, or chunk data without its line end.
     Chunk,
-    /// A status that is not three digits.
+    /// A status code below 100, such as one with fewer than three digits.
     Status,
 }
 
 impl Ambiguity {
-    /// All of them, as they are listed.
+    /// All of them, in the order of their declaration.
     pub const ALL: [Self; 8] = [
         Self::LengthAndEncoding,
         Self::Length,
@@ -34,7 +35,7 @@ impl Ambiguity {
         Self::Status,
     ];
 
-    /// As in a snapshot.
+    /// The name in snapshots.
     pub fn name(self) -> &'static str {
         ["length_and_encoding", "length", "encoding", "fold", "bare_lf", "field", "chunk", "status"][self as usize]
     }

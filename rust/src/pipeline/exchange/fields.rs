@@ -1,19 +1,19 @@
-//! Fields of a request, for whoever asks for one that few ask for.
+//! Access to the fields of a request that are rarely needed.
 
 use std::fmt::Debug;
 use std::net::Ipv6Addr;
 
-/// The fields of a request. Nothing is looked for until somebody asks.
+/// The fields of a request. A field is looked up only when a method is called.
 pub trait Fields: Debug {
-    /// The value of the first field of that name, which is in lower case.
+    /// Returns the value of the first field with this name. `name` is in lower case.
     fn first(&self, name: &[u8]) -> Option<&[u8]>;
 
-    /// The client, as proxies tell in `field`: what the proxy that is so many `hops` away from the server says; where
-    /// fewer say something, what the first of them says.
+    /// Returns the address of the client that proxies have written into `field`: the entry that the proxy `hops` hops
+    /// away from the server has added, or the leftmost entry if there are fewer.
     fn client(&self, field: ClientField, hops: usize) -> Option<Ipv6Addr>;
 }
 
-/// No fields.
+/// A request without fields.
 #[derive(Clone, Copy, Debug)]
 pub struct NoFields;
 
@@ -27,19 +27,19 @@ impl Fields for NoFields {
     }
 }
 
-/// A field in which proxies tell whom they ask for.
+/// A field in which proxies name the client that they forward for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientField {
-    /// A list of addresses.
+    /// `X-Forwarded-For`: a list of addresses.
     XForwardedFor,
-    /// RFC 7239: a list of parameters, of which `for` is the address.
+    /// `Forwarded` (RFC 7239): a list of entries with parameters, of which `for` is the address.
     Forwarded,
-    /// One address.
+    /// `X-Real-IP`: one address.
     XRealIp,
 }
 
 impl ClientField {
-    /// In lower case.
+    /// The name of the field in lower case.
     pub fn name(self) -> &'static [u8] {
         match self {
             Self::XForwardedFor => b"x-forwarded-for",

@@ -1,10 +1,11 @@
-//! Request methods: the IANA registry (<https://www.iana.org/assignments/http-methods>), the rest as one.
+//! Request methods: those of the IANA registry (<https://www.iana.org/assignments/http-methods>), a few other common
+//! ones, and `OTHER` for the rest.
 
 /// A request method. Methods are case-sensitive (RFC 9110 §9.1): `get` is not `GET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method(u8);
 
-/// The most frequent first: look-up is a walk.
+/// Known methods. The most frequent ones come first, because look-up goes through the list.
 const NAMES: [&str; 44] = [
     "GET",
     "POST",
@@ -54,14 +55,14 @@ const NAMES: [&str; 44] = [
 ];
 
 impl Method {
-    /// A method that is in no list.
+    /// A method that is not in the list.
     pub const OTHER: Self = Self(u8::MAX);
-    /// RFC 9110 §9.3.2.
+    /// `HEAD` (RFC 9110 §9.3.2): its response has no body.
     pub const HEAD: Self = Self(2);
-    /// RFC 9110 §9.3.6.
+    /// `CONNECT` (RFC 9110 §9.3.6): a successful response turns the connection into a tunnel.
     pub const CONNECT: Self = Self(7);
 
-    /// The method of this name.
+    /// Returns the method with this name, or [`Self::OTHER`].
     pub fn from_bytes(name: &[u8]) -> Self {
         if name == b"GET" {
             return Self(0);
@@ -69,12 +70,12 @@ impl Method {
         NAMES.iter().position(|known| known.as_bytes() == name).map_or(Self::OTHER, |at| Self(at as u8))
     }
 
-    /// The name of a method begins like this.
+    /// Returns whether the name of a known method begins with `start`.
     pub fn may_begin(start: &[u8]) -> bool {
         NAMES.iter().any(|known| known.as_bytes().starts_with(start))
     }
 
-    /// `OTHER` for one that is in no list.
+    /// Returns the name, or `OTHER` for a method that is not in the list.
     pub fn name(self) -> &'static str {
         NAMES.get(usize::from(self.0)).copied().unwrap_or("OTHER")
     }
@@ -85,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_both_ways_and_case_matters() {
+    fn names_round_trip_and_are_case_sensitive() {
         for name in NAMES {
             assert_eq!(Method::from_bytes(name.as_bytes()).name(), name);
         }

@@ -1,8 +1,9 @@
-//! Who asked, as proxies say in a field of the request: `X-Forwarded-For`, `Forwarded` (RFC 7239) or `X-Real-IP`.
+//! The address of the client, as proxies write it into a field of the request: `X-Forwarded-For`, `Forwarded` (RFC
+//! 7239) or `X-Real-IP`.
 //!
-//! A client can write anything into these fields. What a proxy says of its own client it adds on the right, so the list is
-//! read from there, and what stands on the left of the trusted entries is not looked at. An entry that is not an address
-//! (`unknown`, an obfuscated name, nonsense) is nobody.
+//! A client can write anything into these fields. A proxy adds the address of its own client on the right. So the list
+//! is read from the right, and the entries on the left of the trusted ones are ignored. An entry that is not an address
+//! (`unknown`, an obfuscated name, nonsense) gives no client.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -11,8 +12,9 @@ use crate::pipeline::exchange::ClientField;
 /// The longest text of an address with a port: `[2001:0db8:0000:0000:0000:0000:192.168.111.222]:65535`.
 const MAX_ADDRESS: usize = 56;
 
-/// The client by the values of the field, the last one first: what the proxy that is so many `hops` away from the server
-/// says; where fewer say something, what the first of them says. All values are one list.
+/// Returns the address of the client. `values` are the values of all fields of this name, the last one first; together
+/// they form one list. The result is the entry that the proxy `hops` hops away from the server has added, or the
+/// leftmost entry if there are fewer. For `X-Real-IP`, it is always the last entry.
 pub fn client<'a>(field: ClientField, values: impl Iterator<Item = &'a [u8]>, hops: usize) -> Option<Ipv6Addr> {
     let mut left = if field == ClientField::XRealIp { 1 } else { hops.max(1) };
     let mut found = None;
@@ -34,7 +36,8 @@ pub fn client<'a>(field: ClientField, values: impl Iterator<Item = &'a [u8]>, ho
     address(if field == ClientField::Forwarded { parameter(entry)? } else { entry })
 }
 
-/// Takes the last entry of a list, and gives what stands before it. A comma in quotes separates nothing.
+/// Splits the last entry off a list. Returns the rest of the list and that entry; a comma in quotes does not separate
+/// entries.
 fn last_entry(list: &[u8]) -> Option<(&[u8], &[u8])> {
     if list.is_empty() {
         return None;
@@ -50,12 +53,12 @@ fn last_entry(list: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((b"", list.trim_ascii()))
 }
 
-/// An odd number of backslashes before it makes a quote a character of the text.
+/// Returns whether the quote at `at` is escaped: an odd number of backslashes stands before it.
 fn is_escaped(text: &[u8], at: usize) -> bool {
     text[..at].iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
 
-/// The `for` parameter of an entry of `Forwarded`: `for="[2001:db8::1]:4711";proto=https`.
+/// Returns the `for` parameter of an entry of `Forwarded`, such as `for="[2001:db8::1]:4711";proto=https`.
 fn parameter(entry: &[u8]) -> Option<&[u8]> {
     let parameters = entry.split(|byte| *byte == b';').filter_map(|pair| {
         let equals = memchr::memchr(b'=', pair)?;
@@ -63,17 +66,17 @@ fn parameter(entry: &[u8]) -> Option<&[u8]> {
     });
     let mut addresses = parameters.filter(|(name, _)| name.eq_ignore_ascii_case(b"for"));
     let (_, value) = addresses.next()?;
-    // RFC 7239 §4: a parameter comes once.
+    // RFC 7239 §4: a parameter must not occur more than once in an entry.
     addresses.next().is_none().then_some(value)
 }
 
-/// An address, with or without a port, brackets and quotes.
+/// Parses an address, with or without a port, brackets and quotes.
 fn address(text: &[u8]) -> Option<Ipv6Addr> {
     let unquoted = text.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or(text);
     let text = std::str::from_utf8(unquoted).ok().filter(|text| text.len() <= MAX_ADDRESS)?.trim();
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok().map(IpAddr::V6);
     let with_port = || text.parse::<SocketAddr>().ok().map(|socket| socket.ip());
-    // RFC 7239 §6.2: a port may be obfuscated, as `_name`.
+    // RFC 7239 §6.2: a port may be obfuscated, for example `_name`.
     let hidden_port = || {
         let (node, port) = text.rsplit_once(":_")?;
         let is_port = !port.is_empty() && port.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
@@ -84,7 +87,7 @@ fn address(text: &[u8]) -> Option<Ipv6Addr> {
     Some(to_ipv6(address)).filter(|address| !address.is_unspecified())
 }
 
-/// As everywhere behind the edge: IPv4 addresses are mapped into IPv6.
+/// Maps an IPv4 address into IPv6, the form of all addresses in the pipeline.
 pub fn to_ipv6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),

@@ -1,8 +1,9 @@
-//! A protocol for the tests, as HTTP/2 will be: streams with numbers, whose requests and responses come in frames, side by
-//! side. It proves that a second protocol needs a reader, an arm in each `match` of `session.rs`, and nothing elsewhere.
+//! A protocol for the tests. Like HTTP/2 it has numbered streams, whose requests and responses come in interleaved
+//! frames. It shows that a second protocol needs a reader and an arm in each `match` of `session.rs`, and no change
+//! elsewhere.
 //!
-//! A frame is a kind (`Q` asks, `R` responds), the number of a stream, the length of its payload, and the payload:
-//! `target host` of a request, three digits of a response.
+//! A frame has four parts: its kind (`Q` for a request, `R` for a response), the number of its stream, the length of
+//! its payload, and the payload. The payload is `target host` in a request and a status of three digits in a response.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 
-/// What a client says first.
+/// The first bytes that a client sends.
 pub const PREFACE: &[u8] = b"\0FRAMES\n";
 
 const HEADER: usize = 3;
@@ -23,9 +24,9 @@ const HEADER: usize = 3;
 #[derive(Debug)]
 pub struct Frames<K> {
     client: Direction,
-    /// Frames that are not whole, by direction.
+    /// The beginning of an incomplete frame, one for each direction.
     parts: [Vec<u8>; 2],
-    /// Requests that wait, by the number of their stream.
+    /// Requests that wait for their responses, by the number of their stream.
     streams: BTreeMap<u8, Asked<K>>,
     ticket: Option<K>,
 }
@@ -39,7 +40,7 @@ struct Asked<K> {
 }
 
 impl<K: Copy + PartialEq> Frames<K> {
-    /// A connection on which that direction has said the preface.
+    /// A connection whose client sends in this direction.
     pub fn new(client: Direction) -> Self {
         Self { client, parts: Default::default(), streams: BTreeMap::new(), ticket: None }
     }

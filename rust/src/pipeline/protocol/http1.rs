@@ -1,4 +1,4 @@
-//! HTTP/1 on a connection: a parser for each direction, and the dialogue in which responses meet their requests.
+//! HTTP/1 on a connection: a parser for each direction, and a dialogue that pairs responses with requests.
 
 mod body;
 mod dialogue;
@@ -27,25 +27,25 @@ use crate::pipeline::reassembly::Chunk;
 use dialogue::{Dialogue, Then, Turn};
 use line::Waiting;
 
-/// A connection that speaks HTTP/1, or may.
+/// A connection that speaks HTTP/1, or may still do so.
 #[derive(Debug)]
 pub struct Http1<K> {
     parsers: [Parser; 2],
     dialogue: Dialogue<K>,
 }
 
-/// All there is to know of a connection with one request that waits for its response, of which nothing was seen.
+/// The whole state of a connection on which one request waits, and no byte of its response was seen yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<K> {
-    /// The direction of its requests.
+    /// The direction of the requests.
     pub client: Direction,
-    /// The server has said nothing yet.
+    /// True if the server has sent no payload on this connection yet.
     pub is_first: bool,
     request: Waiting<K>,
 }
 
 impl<K: Copy> Asked<K> {
-    /// Of the request.
+    /// Ticket of the request that waits.
     pub fn ticket(&self) -> K {
         self.request.ticket
     }
@@ -58,24 +58,26 @@ impl<K> Default for Http1<K> {
 }
 
 impl<K: Copy + PartialEq> Http1<K> {
-    /// A connection whose requests are all answered; which side is the client is still to be said.
+    /// A connection at rest: all requests are answered. [`Self::go_on`] then says which side is the client.
     pub fn resumed() -> Self {
         Self { parsers: [Parser::resumed(), Parser::resumed()], dialogue: Dialogue::resumed() }
     }
 
-    /// Makes this connection one that [`Self::resumed`] makes, and uses its memory again.
+    /// Resets this connection to [`Self::resumed`], and keeps its memory.
     pub fn settle(&mut self) {
         let parsers = self.parsers.iter_mut().filter(|parser| !parser.is_at_rest());
         parsers.for_each(|parser| *parser = Parser::resumed());
         self.dialogue.settle();
     }
 
-    /// The client's direction and the newest ticket, when that and [`Self::resumed`] is all there is to know.
+    /// Returns the direction of the client and the newest ticket if the connection is at rest: if [`Self::resumed`] and
+    /// [`Self::go_on`] can rebuild it from these two.
     pub fn at_rest(&self) -> Option<(Direction, K)> {
         self.dialogue.at_rest().filter(|_| self.parsers.iter().all(Parser::is_at_rest))
     }
 
-    /// The same where a request waits.
+    /// Returns the state of a connection that is at rest except for one waiting request: if [`Self::resumed`] and
+    /// [`Self::go_on_waiting`] can rebuild it.
     pub fn asked(&self) -> Option<Asked<K>> {
         let (client, request) = self.dialogue.at_rest_but_one()?;
         let answers = &self.parsers[client.reverse() as usize];
@@ -84,25 +86,25 @@ impl<K: Copy + PartialEq> Http1<K> {
         is_at_rest.then_some(Asked { client, is_first, request })
     }
 
-    /// What the connection speaks instead, when neither direction is read any more and no request was seen.
+    /// Returns the other protocol of the connection if neither direction is read any more and no request was seen.
     pub fn stopped(&self) -> Option<Protocol> {
         let is_over = self.dialogue.ticket.is_none() && self.parsers.iter().all(Parser::is_stopped);
         self.dialogue.protocol.filter(|_| is_over)
     }
 
-    /// Makes a settled connection one of which nothing was seen.
+    /// Makes a settled connection a new one, on which nothing was seen yet.
     pub fn begin(&mut self) {
         self.parsers = Default::default();
         self.dialogue.begin();
     }
 
-    /// Makes a settled connection one that came to rest.
+    /// Gives a settled connection what [`Self::at_rest`] returned.
     pub fn go_on(&mut self, client: Direction, ticket: K) {
         self.dialogue.client = Some(client);
         self.dialogue.ticket = Some(ticket);
     }
 
-    /// The same where a request waits.
+    /// Gives a settled connection what [`Self::asked`] returned.
     pub fn go_on_waiting(&mut self, Asked { client, is_first, request }: Asked<K>) {
         self.go_on(client, request.ticket);
         self.dialogue.line.push(request);
@@ -111,40 +113,40 @@ impl<K: Copy + PartialEq> Http1<K> {
         }
     }
 
-    /// What the connection speaks, once that is known.
+    /// The protocol of the connection, once that is known.
     pub fn protocol(&self) -> Option<Protocol> {
         self.dialogue.protocol
     }
 
-    /// The direction of its requests, once that is known.
+    /// The direction of the requests, once that is known.
     pub fn client(&self) -> Option<Direction> {
         self.dialogue.client
     }
 
-    /// Of its newest request.
+    /// Ticket of the newest request, if there was one.
     pub fn ticket(&self) -> Option<K> {
         self.dialogue.ticket
     }
 
-    /// A request waits for its response.
+    /// True if a request waits for its response.
     pub fn is_waiting(&self) -> bool {
         !self.dialogue.line.is_empty()
     }
 
-    /// Bytes kept beside the connection itself.
+    /// Bytes of buffers that the connection keeps outside its own struct.
     #[inline]
     pub fn held(&self) -> usize {
         self.parsers.iter().map(Parser::held).sum::<usize>() + self.dialogue.line.held()
     }
 
-    /// Another protocol that the connection turned out to speak since last asked.
+    /// Takes the other protocol that was recognised since the last call, if any.
     #[inline]
     pub fn take_found(&mut self) -> Option<Box<Found>> {
         self.dialogue.found.take()
     }
 
-    /// A chunk from the middle of a body, which most are: it is counted, and changes nothing. Returns how many bytes are not
-    /// wanted behind it.
+    /// Counts a chunk that lies within a body of known length, as most chunks do. Returns how many of the following
+    /// bytes it has no need to see, or `None` if the chunk has to go to [`Self::chunk`].
     #[inline]
     pub fn pass<S: Sink<Ticket = K>>(
         &mut self,
@@ -158,7 +160,7 @@ impl<K: Copy + PartialEq> Http1<K> {
         Some(unwanted)
     }
 
-    /// Takes any chunk. Returns how many bytes are not wanted behind it.
+    /// Takes any chunk. Returns how many of the following bytes it has no need to see.
     pub fn chunk<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
@@ -168,25 +170,25 @@ impl<K: Copy + PartialEq> Http1<K> {
     ) -> u64 {
         let [this, other] = [direction, direction.reverse()].map(|side| &self.parsers[side as usize]);
         if this.is_stopped() && other.is_new() {
-            // The other side was captured in silence: nobody answers.
+            // This direction is not HTTP, and the other one has sent nothing so far: it is not read either.
             self.parsers[direction.reverse() as usize].stop();
         }
         self.drive(flow, direction, sink, |parser, turn| parser.push(chunk, turn));
         self.parsers[direction as usize].unwanted()
     }
 
-    /// One direction is over.
+    /// Ends one direction: no more bytes follow in it.
     pub fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
         self.drive(flow, direction, sink, |parser, turn| parser.finish(ts, turn));
     }
 
-    /// The connection is over: requests that wait are not answered any more.
+    /// Ends the connection: requests that still wait are reported as unanswered.
     pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
         let client = self.dialogue.client.unwrap_or(Direction::Up);
         Turn { flow, direction: client, dialogue: &mut self.dialogue, sink }.give_up_waiting(0);
     }
 
-    /// Gives up what is kept beside the connection.
+    /// Frees the buffers: drops unfinished heads, and all waiting requests but the newest.
     pub fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
         for direction in [Direction::Up, Direction::Down] {
             self.drive(flow, direction, sink, |parser, turn| parser.give_up_head(ts, turn));
@@ -212,7 +214,7 @@ impl<K: Copy + PartialEq> Http1<K> {
                 self.parsers[direction.reverse() as usize].hear_once();
             }
             Some(Then::SearchOn) => self.parsers[direction as usize].search_on(),
-            // The speaker's parser has begun anew by itself, and may have gone on since.
+            // The parser of this direction has restarted itself, and may have read on since.
             Some(Then::Restart) => self.parsers[direction.reverse() as usize].restart(),
         }
     }

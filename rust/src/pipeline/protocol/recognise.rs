@@ -1,8 +1,9 @@
-//! What a connection speaks, told from its first bytes, on any port. HTTP/1 has no sign as sure: `http1` reads its first line.
+//! Recognises the protocol of a connection by its first bytes, on any port. HTTP/1 has no such sure sign: `http1` has
+//! to read the first line.
 
 use crate::pipeline::exchange::Protocol;
 
-/// What a stream speaks that starts with these bytes; `None` where they are a sure sign of nothing.
+/// Returns the protocol of a stream that starts with `bytes`, or `None` if they are not a sure sign of any.
 pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
     match bytes {
         // RFC 8446 §5.1: content type, version 3.x, a length of at most 2^14 + 2048.
@@ -14,7 +15,7 @@ pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
     }
 }
 
-/// RFC 9113 §3.4: the connection preface of a client; its first line reads like a request of HTTP/1.
+/// RFC 9113 §3.4: the connection preface of an HTTP/2 client. Its first line looks like a request line of HTTP/1.
 pub fn is_h2_preface(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PRI * HTTP/2.0")
 }
@@ -24,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sure_signs_are_told_from_what_only_looks_alike() {
+    fn sure_signs_are_recognised_and_similar_bytes_are_not() {
         let table: [(&[u8], Option<Protocol>); 12] = [
             (b"\x16\x03\x01\x02\x00\x01", Some(Protocol::Tls)),
             (b"\x17\x03\x03\x00\x05hello", Some(Protocol::Tls)),

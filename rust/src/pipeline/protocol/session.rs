@@ -1,8 +1,9 @@
-//! The state of one connection: which protocol it speaks, and what is nested inside what. As much is kept as is needed: all of
-//! it while something is said, a few words at rest. There may be millions of connections, nearly all of them at rest.
+//! The state of one connection: which protocol it speaks, and which protocol is nested inside another. There may be
+//! millions of connections, and nearly all of them are at rest. An active connection has a reader with buffers; a
+//! connection at rest keeps little more than its newest ticket.
 //!
-//! Every connection begins as one that may speak HTTP/1. Where `http1` finds another protocol (`recognise`), the bytes so
-//! far come here, and [`Session::turn_into`] decides who reads on.
+//! Every connection begins as one that may speak HTTP/1. When `http1` finds another protocol (see `recognise`), it
+//! returns the bytes read so far, and [`Session::turn_into`] chooses the reader that continues.
 
 use super::http1::{Asked, Found, Http1};
 use super::tls::Tls;
@@ -15,56 +16,57 @@ use crate::pipeline::reassembly::Chunk;
 #[cfg(test)]
 use super::frames::{self, Frames};
 
-/// A connection, as much of it as is needed.
+/// The protocol of a connection, with the state that its reader needs.
 #[derive(Debug, Default)]
 pub enum Session<K> {
-    /// Nothing was said yet.
+    /// No payload was seen yet.
     #[default]
     Silent,
-    /// It speaks HTTP/1, or may.
+    /// The connection speaks HTTP/1, or may still do so.
     Http1(Box<Http1<K>>),
-    /// It speaks HTTP/1, and all that was asked is answered. Most connections are so, most of the time.
+    /// The connection speaks HTTP/1, and no request waits. Most connections are in this state most of the time.
     Idle {
-        /// The direction of its requests.
+        /// The direction of the requests.
         client: Direction,
-        /// Of its newest request.
+        /// Ticket of the newest request.
         ticket: K,
     },
-    /// The same, but for a request that waits for its response. Where few do, they stay [`Session::Http1`].
+    /// As [`Session::Idle`], with one request that waits for its response. While few connections are open, such a
+    /// connection stays [`Session::Http1`] instead.
     Asked(Box<Asked<K>>),
-    /// It speaks TLS, and the client's hello is being read.
+    /// The connection speaks TLS, and its `ClientHello` is being read.
     Tls(Box<Secured<K>>),
-    /// A protocol of the tests, with frames and streams.
+    /// The connection speaks the protocol of the tests, which has frames and streams.
     #[cfg(test)]
     Frames(Box<Frames<K>>),
-    /// It speaks something else, and is not looked at again.
+    /// The connection speaks another protocol and is not read any more.
     Opaque(Protocol),
 }
 
-/// A connection that speaks TLS in one direction. The other one may still answer in HTTP/1 that it does not.
+/// A connection that speaks TLS in one direction. The other side may still answer in HTTP/1, for example with an error.
 #[derive(Debug)]
 pub struct Secured<K> {
     tls: Tls,
     plain: Box<Http1<K>>,
 }
 
-/// What is known of a connection.
+/// What is known about a connection; each field is `None` until it is known.
 pub struct Known<K> {
-    /// What it speaks.
+    /// The protocol that the connection speaks.
     pub protocol: Option<Protocol>,
-    /// The direction of its requests.
+    /// The direction of the requests.
     pub client: Option<Direction>,
-    /// Of its newest request.
+    /// Ticket of the newest request.
     pub ticket: Option<K>,
 }
 
 impl<K: Copy + PartialEq> Session<K> {
-    /// It is opened by what is said next.
+    /// True if the connection is at rest: it has no reader until its next payload opens one.
     pub fn is_at_rest(&self) -> bool {
         matches!(self, Self::Silent | Self::Idle { .. } | Self::Asked(_))
     }
 
-    /// A request waits for its response.
+    /// True if a request waits for its response.
     pub fn is_waiting(&self) -> bool {
         match self {
             Self::Http1(http1) => http1.is_waiting(),
@@ -76,7 +78,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// What is known of it.
+    /// Returns what is known about the connection.
     pub fn known(&self) -> Known<K> {
         let of = |http1: &Http1<K>| (http1.protocol(), http1.client(), http1.ticket());
         let (protocol, client, ticket) = match self {
@@ -92,7 +94,8 @@ impl<K: Copy + PartialEq> Session<K> {
         Known { protocol, client, ticket }
     }
 
-    /// Bytes kept beside the connection itself.
+    /// Bytes of buffers that the connection keeps outside its own struct.
+    #[inline]
     pub fn held(&self) -> usize {
         match self {
             Self::Http1(http1) => http1.held(),
@@ -103,7 +106,9 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// Takes a chunk of a connection that is not at rest. Returns how many bytes are not wanted behind it.
+    /// Takes a chunk of a connection that is not at rest. Returns how many of the following bytes it has no need to
+    /// see.
+    #[inline]
     pub fn chunk<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
@@ -111,7 +116,27 @@ impl<K: Copy + PartialEq> Session<K> {
         chunk: Chunk<'_>,
         sink: &mut S,
     ) -> u64 {
-        let unwanted = match self {
+        let unwanted = self.read(flow, direction, chunk, sink);
+        if let Self::Http1(http1) = self
+            && let Some(found) = http1.take_found()
+            && self.turn_into(&found, direction)
+        {
+            let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
+            return self.read(flow, direction, so_far, sink);
+        }
+        unwanted
+    }
+
+    /// Lets the reader of the protocol take a chunk.
+    #[inline]
+    fn read<S: Sink<Ticket = K>>(
+        &mut self,
+        flow: &FlowInfo,
+        direction: Direction,
+        chunk: Chunk<'_>,
+        sink: &mut S,
+    ) -> u64 {
+        match self {
             Self::Http1(http1) => http1.chunk(flow, direction, chunk, sink),
             Self::Tls(secured) if secured.tls.is_spoken(direction) => {
                 if !secured.tls.push(Some(chunk.bytes).filter(|_| chunk.skipped == 0), sink) {
@@ -123,18 +148,11 @@ impl<K: Copy + PartialEq> Session<K> {
             #[cfg(test)]
             Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
-        };
-        if let Self::Http1(http1) = self
-            && let Some(found) = http1.take_found()
-            && self.turn_into(&found, direction)
-        {
-            let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
-            return self.chunk(flow, direction, so_far, sink);
         }
-        unwanted
     }
 
-    /// The connection speaks another protocol from its first bytes on. True if there is somebody to read it.
+    /// Switches to the protocol that the first bytes show. Returns whether there is a reader for that protocol; if not,
+    /// the session stays as it is.
     #[cold]
     fn turn_into(&mut self, found: &Found, direction: Direction) -> bool {
         match (found.protocol, std::mem::take(self)) {
@@ -153,7 +171,7 @@ impl<K: Copy + PartialEq> Session<K> {
         true
     }
 
-    /// One direction is over.
+    /// Ends one direction: no more bytes follow in it.
     pub fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
         match self {
             Self::Http1(http1) => http1.finish(flow, direction, ts, sink),
@@ -164,7 +182,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// The connection is over: requests that wait are not answered any more.
+    /// Ends the connection: requests that still wait are reported as unanswered.
     pub fn give_up<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, sink: &mut S) {
         match self {
             Self::Http1(http1) => http1.give_up(flow, sink),
@@ -175,7 +193,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// Gives up what is kept beside the connection.
+    /// Frees the buffers of the connection: a TLS hello, unfinished heads, and the waiting requests except the newest.
     pub fn shed<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, ts: Timestamp, sink: &mut S) {
         self.leave_tls();
         match self {
@@ -186,7 +204,8 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// The memory of a connection that is not used any more, if it is of a kind that is used again.
+    /// Returns the HTTP/1 reader of a session that has ended, so that its memory is used again; `None` if there is
+    /// none.
     pub fn into_http1(self) -> Option<Box<Http1<K>>> {
         match self {
             Self::Http1(http1) => Some(http1),
@@ -195,7 +214,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// The hello is over: what follows it in this direction is not read.
+    /// Goes back to HTTP/1 when the `ClientHello` has ended. HTTP/1 does not read the direction that speaks TLS.
     fn leave_tls(&mut self) {
         *self = match std::mem::take(self) {
             Self::Tls(secured) => Self::Http1(secured.plain),

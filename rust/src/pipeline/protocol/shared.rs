@@ -1,25 +1,28 @@
-//! What the connections of a worker share: the memory of those that are open, and a bound on what they keep.
+//! What the connections of a worker share: the readers of open connections, which are used again, and a limit on the
+//! bytes that all of them keep.
 
 use super::http1::{Asked, Http1};
 use super::session::Session;
 
-/// Bytes kept for unfinished heads, TLS hellos and pipelined requests by all connections of a worker together. One that
-/// asks for more gives up its own.
+/// Limit on the bytes that all connections of a worker together keep for unfinished heads, TLS hellos and pipelined
+/// requests. Above the limit, the connection of each new chunk frees its own buffers.
 pub const MAX_HELD: usize = 64 * 1024 * 1024;
 
-/// Connections that came to rest and whose memory waits for the next one to go on: more than take turns in a moment. Of
-/// those that are open, fewer than that stay so while they wait for a response: half a megabyte, which stays in a cache.
+/// Limit on the readers kept for reuse after their connections came to rest; fewer connections than that are active at
+/// the same moment. While fewer connections than this are open, those that wait for a response stay open as well. They
+/// take half a megabyte together, which stays in the CPU cache.
 pub(super) const MAX_SPARE: usize = 1024;
 
-/// Places of requests that were answered, kept for the next ones: as many as a busy proxy has, some 6 MB.
+/// Limit on the boxes of [`Asked`] kept for reuse after their requests were answered: as many as a busy proxy needs,
+/// about 6 MB.
 const MAX_PLACES: usize = 65_536;
 
-/// What the connections of a worker share.
+/// The memory that the connections of a worker share.
 #[derive(Debug)]
 pub struct Shared<K> {
     spare: Vec<Box<Http1<K>>>,
     pub(super) places: Vec<Box<Asked<K>>>,
-    /// Connections that are open.
+    /// Number of open connections: those with a reader.
     pub(super) opened: usize,
     held: usize,
     max_held: usize,
@@ -32,12 +35,12 @@ impl<K: Copy + PartialEq> Default for Shared<K> {
 }
 
 impl<K: Copy + PartialEq> Shared<K> {
-    /// Nothing yet, with a bound on the bytes kept.
+    /// Keeps nothing yet; `max_held` limits the bytes that connections may keep.
     pub fn new(max_held: usize) -> Self {
         Self { spare: Vec::new(), places: Vec::new(), opened: 0, held: 0, max_held }
     }
 
-    /// A connection at rest says something.
+    /// Opens a connection at rest: returns a reader in the state that `session` describes.
     pub fn open(&mut self, session: Session<K>) -> Box<Http1<K>> {
         self.opened += 1;
         if let Session::Silent = session {
@@ -59,7 +62,7 @@ impl<K: Copy + PartialEq> Shared<K> {
         http1
     }
 
-    /// A connection that kept so many bytes keeps so many now.
+    /// Notes that a connection keeps `after` bytes, where it kept `before`.
     #[inline]
     pub fn account(&mut self, before: usize, after: usize) {
         self.held += after;
@@ -72,12 +75,12 @@ impl<K: Copy + PartialEq> Shared<K> {
         self.held
     }
 
-    /// More is kept than may be.
+    /// True if the connections keep more bytes than the limit allows.
     pub fn is_full(&self) -> bool {
         self.held > self.max_held
     }
 
-    /// How a connection rests, if it comes to rest.
+    /// Returns the small state of a connection that comes to rest, or `None` if it stays open.
     pub fn rest(&mut self, http1: &Http1<K>) -> Option<Session<K>> {
         if let Some((client, ticket)) = http1.at_rest() {
             return Some(Session::Idle { client, ticket });
@@ -94,11 +97,25 @@ impl<K: Copy + PartialEq> Shared<K> {
         Some(Session::Asked(place))
     }
 
-    /// A connection is not open any more.
+    /// Takes back what a connection that has ended was read with.
     pub fn close(&mut self, session: Session<K>) {
+        let held = session.held();
+        match session.into_http1() {
+            Some(http1) => {
+                self.held -= held - http1.held();
+                self.put_back(http1);
+            }
+            None => {
+                self.opened -= 1;
+                self.held -= held;
+            }
+        }
+    }
+
+    /// Takes back the HTTP/1 reader of a connection that has come to rest.
+    pub fn put_back(&mut self, mut http1: Box<Http1<K>>) {
         self.opened -= 1;
-        self.held -= session.held();
-        let Some(mut http1) = session.into_http1() else { return };
+        self.held -= http1.held();
         if self.spare.len() < MAX_SPARE {
             http1.settle();
             self.spare.push(http1);

@@ -1,4 +1,4 @@
-//! Conversations: what both sides say, in order, and what is counted.
+//! Conversations: each test sends bytes in both directions, in order, and compares what the sink is told.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -11,7 +11,7 @@ use crate::pipeline::exchange::{Exchange, Finished, Kept, Note, Request, Respons
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
 
-/// Writes down what it is told. A ticket is the number of the request.
+/// A sink that writes each call down as a line of text. A ticket is the number of the request.
 #[derive(Default)]
 struct Script {
     lines: Vec<String>,
@@ -71,8 +71,10 @@ fn flow() -> FlowInfo {
     FlowInfo::new(FlowKey { low: end(1, 40000), high: end(2, 80), lane: 0 }, InterfaceId(0), None)
 }
 
-/// `>` says the client, `<` the server, `>_` and `<_` lose ten bytes; each line is a nanosecond later, and acknowledges all
-/// before it. Among many others a connection comes to rest while it waits: nobody may notice.
+/// Runs a conversation. A line that starts with `>` is from the client, one with `<` from the server; `>_` and `<_`
+/// lose ten bytes before the text. Each line comes one nanosecond after the previous one and acknowledges all bytes
+/// before it. With many other open connections, this one comes to rest while a request waits, and the sink must be told
+/// the same.
 fn converse(lines: &[&str]) -> Vec<String> {
     let script = converse_among(0, lines);
     assert_eq!(converse_among(MAX_SPARE - 1, lines), script);
@@ -120,7 +122,7 @@ fn a_request_meets_its_response() {
 }
 
 #[test]
-fn a_request_waits_in_a_small_place_where_many_do() {
+fn a_waiting_request_takes_a_small_state_when_many_connections_are_open() {
     let mut shared = Shared::default();
     shared.opened = MAX_SPARE - 1;
     let mut script = Script::default();
@@ -208,11 +210,11 @@ fn what_is_not_http_is_named_once() {
     assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
 }
 
-/// What is said, and what of it is asked, answered and lost: `asked` requests, then responses as "status to request".
+/// What is lost, the lines of the conversation, the number of requests seen, and the responses as "status to request".
 type Loss<'a> = (&'a str, &'a [&'a str], usize, &'a [&'a str]);
 
 #[test]
-fn what_was_lost_is_told_by_what_each_side_had_received() {
+fn acknowledgements_tell_which_messages_were_lost() {
     const NO: &str = "<HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
     const LONG: &str = "<HTTP/1.1 404 No\r\nContent-Length: 5000\r\n\r\n";
     let table: &[Loss<'_>] = &[
@@ -224,7 +226,7 @@ fn what_was_lost_is_told_by_what_each_side_had_received() {
             2,
             &["200 to 1", "404 to 0", "200 to 2"],
         ),
-        // Nobody knows which of the two it answers, so neither tells whether it has a body.
+        // It is unknown which of the two requests the response answers, and so whether it has a body.
         (
             "the first of two pipelined responses",
             &[">HEAD /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n", "<_", LONG, ">GET /3 HTTP/1.1\r\n\r\n", OK],
@@ -302,13 +304,13 @@ fn a_response_of_http_0_9_answers_without_a_head() {
     assert_eq!(lines[2..], ["exchange 1: None 7+12 Some(1)/Some(3)"]);
 }
 
-/// A frame of the tests' second protocol.
+/// Makes a frame of the second protocol (see `frames`).
 fn frame(kind: char, stream: u8, payload: &str) -> String {
     format!("{kind}{}{}{payload}", char::from(stream), char::from(payload.len() as u8))
 }
 
 #[test]
-fn another_protocol_is_read_behind_the_same_seam() {
+fn a_second_protocol_is_read_by_the_same_session() {
     let preface = str::from_utf8(frames::PREFACE).unwrap();
     let (one, three) = (frame('Q', 1, "/1 a.example"), frame('Q', 3, "/3 a.example"));
     let (second, first) = (frame('R', 3, "404"), frame('R', 1, "200"));
@@ -332,7 +334,7 @@ fn another_protocol_is_read_behind_the_same_seam() {
 }
 
 #[test]
-fn what_a_session_keeps_is_counted_and_given_back() {
+fn the_memory_of_a_session_is_counted_and_given_back() {
     let preface = str::from_utf8(frames::PREFACE).unwrap();
     let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
     for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {
@@ -352,7 +354,7 @@ fn what_a_session_keeps_is_counted_and_given_back() {
 }
 
 #[test]
-fn a_session_that_keeps_too_much_gives_it_up() {
+fn a_session_above_the_memory_limit_frees_its_buffers() {
     let preface = str::from_utf8(frames::PREFACE).unwrap();
     let hello = "\u{16}\u{3}\u{1}\u{0}\u{64}\u{1}\u{0}\u{3}hello";
     for said in ["GET / HTTP/1.1\r\nHost: a", hello, &format!("{preface}Q\u{1}\u{7f}/1 a")] {

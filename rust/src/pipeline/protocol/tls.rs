@@ -1,4 +1,4 @@
-//! TLS: one direction of it is read for as long as a client says hello. The records behind are not decrypted.
+//! TLS: reads the `ClientHello` at the start of one direction. The records that follow it are not decrypted.
 
 pub mod hello;
 
@@ -6,31 +6,32 @@ use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::Sink;
 use hello::{ClientHello, Progress};
 
-/// The hello of a connection being read.
+/// Reads the `ClientHello` of a connection.
 #[derive(Debug)]
 pub struct Tls {
-    /// The direction in which the connection began to speak TLS.
+    /// The direction in which TLS was recognised.
     speaker: Direction,
     hello: ClientHello,
 }
 
 impl Tls {
-    /// A connection that speaks TLS in that direction.
+    /// A connection that speaks TLS in the direction `speaker`.
     pub fn new(speaker: Direction) -> Self {
         Self { speaker, hello: ClientHello::default() }
     }
 
-    /// This direction speaks TLS.
+    /// Returns whether `direction` is the one in which TLS was recognised.
     pub fn is_spoken(&self, direction: Direction) -> bool {
         self.speaker == direction
     }
 
-    /// Bytes kept.
+    /// Bytes kept of the hello.
     pub fn held(&self) -> usize {
         self.hello.held()
     }
 
-    /// Goes on with the hello. False once it is whole, or cannot be read: `None` stands for bytes that are missing.
+    /// Takes the next bytes of the hello, or `None` if bytes are missing. Returns false once the hello is complete or
+    /// cannot be read. Reports the server name to `sink`, if there is one.
     pub fn push(&mut self, bytes: Option<&[u8]>, sink: &mut impl Sink) -> bool {
         match bytes.map_or(Progress::Done(None), |bytes| self.hello.push(bytes)) {
             Progress::More => true,

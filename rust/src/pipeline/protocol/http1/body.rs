@@ -1,64 +1,65 @@
-//! The body of a message: told how it is framed, it says where it ends. Its bytes are counted, never kept.
+//! The body of a message: finds its end from its framing. The bytes of a body are counted, never kept.
 
 use super::head::Framing;
 
-/// Bytes of chunk sizes, extensions and trailers that are believed, as with a head.
+/// Limit on the digits of a chunk size, on the bytes of a chunk extension, and on the bytes of a trailer section. It
+/// equals the limit on a head.
 const MAX_LINE_BYTES: u32 = 64 * 1024;
 
-/// Where in a body we are.
+/// A position in a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Body {
-    /// So many bytes are left.
+    /// In a body of known length, with this many bytes left.
     Length(u64),
-    /// Within chunked coding.
+    /// In a body with chunked coding.
     Chunked(Chunked),
-    /// No end but the connection's.
+    /// In a body that ends with the connection.
     UntilClose,
 }
 
-/// Where in chunked coding (RFC 9112 §7.1) we are.
+/// A position in chunked coding (RFC 9112 §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chunked {
-    /// In the size.
+    /// In the size of a chunk.
     Size {
-        /// So far; what 64 bits do not hold is the largest that they do, and has no end.
+        /// The size so far. A size too large for 64 bits becomes `u64::MAX`; such a chunk never ends.
         value: u64,
-        /// Read so far; RFC 9112 §7.1 allows any number of them.
+        /// Digits read so far. RFC 9112 §7.1 does not limit their number.
         digits: u32,
     },
     /// Behind the size, up to the end of its line.
     Extension {
-        /// Of the chunk that follows.
+        /// Size of the chunk that follows.
         size: u64,
-        /// Read so far.
+        /// Bytes read so far.
         seen: u32,
     },
-    /// In the data.
+    /// In the data of a chunk, with this many bytes left.
     Data(u64),
     /// At the line end behind the data.
     DataEnd,
     /// In the trailer section.
     Trailer {
-        /// The line has only a CR so far, or nothing.
+        /// True if the current line has no byte, or only a CR, so far.
         empty: bool,
-        /// Read so far.
+        /// Bytes read so far.
         seen: u32,
     },
 }
 
-/// What came of some bytes.
+/// The result of reading some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// All of them belong to the body, and it goes on.
+    /// All bytes belong to the body, and it has not ended.
     More,
-    /// The body ended after so many of them.
+    /// The body ended after this many of the bytes.
     Done(usize),
-    /// The coding is broken after so many of them; a line with a size is broken from its start.
+    /// The coding is broken after this many of the bytes. A broken chunk size counts as broken from its first digit.
     Broken(usize),
 }
 
 impl Body {
-    /// A body framed so; `None` when there is none, or no telling.
+    /// The start of a body with this framing; `None` if there is no body, or if its end cannot be found.
     pub fn new(framing: Framing) -> Option<Self> {
         match framing {
             Framing::Length(0) | Framing::Unknown => None,
@@ -68,7 +69,7 @@ impl Body {
         }
     }
 
-    /// Bytes that follow and need not be seen.
+    /// Returns how many of the following bytes need not be seen.
     pub fn unwanted(&self) -> u64 {
         match *self {
             Self::Length(left) | Self::Chunked(Chunked::Data(left)) => left,
@@ -77,7 +78,7 @@ impl Body {
         }
     }
 
-    /// Takes bytes that cannot be seen. Returns false when it is not known any more where we are.
+    /// Skips `count` bytes that cannot be seen. Returns false if the position behind them is unknown.
     pub fn skip(&mut self, count: u64) -> bool {
         match self {
             Self::Length(left) | Self::Chunked(Chunked::Data(left)) if count <= *left => {
@@ -92,12 +93,12 @@ impl Body {
         }
     }
 
-    /// The last byte was seen.
+    /// True if the last byte of a body of known length was read or skipped.
     pub fn is_done(&self) -> bool {
         *self == Self::Length(0)
     }
 
-    /// Takes bytes.
+    /// Reads bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Progress {
         match self {
             Self::UntilClose => Progress::More,
@@ -177,7 +178,7 @@ impl Chunked {
     }
 }
 
-/// How much of `bytes` belongs to the current line, and whether the line ends there.
+/// Returns how many of `bytes` belong to the current line, and whether the line ends in them.
 fn line_rest(bytes: &[u8]) -> (usize, bool) {
     memchr::memchr(b'\n', bytes).map_or((bytes.len(), false), |at| (at + 1, true))
 }

@@ -1,4 +1,4 @@
-//! What both directions of a connection say to each other: which request a response answers.
+//! Brings both directions of a connection together: decides which request a response answers, and reports exchanges.
 
 use std::net::Ipv6Addr;
 
@@ -11,36 +11,36 @@ use crate::pipeline::exchange::{Exchange, Finished, Method, Note, Protocol, Requ
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 
-/// Requests waiting for their response, per connection; a pipelining client sends a handful.
+/// Limit on the requests of a connection that wait for their responses. A client that pipelines sends a handful.
 pub const MAX_WAITING: usize = 100;
 
-/// The response being sent.
+/// The current response.
 #[derive(Debug)]
 struct Answer<K> {
     ticket: K,
-    /// `None` in HTTP/0.9.
+    /// Status code; `None` in HTTP/0.9.
     status: Option<u16>,
     latency: Option<u64>,
     since: Timestamp,
     bytes: u64,
-    /// It ends the exchange at the head of the line.
+    /// True if its end is the end of the exchange that waits first in the line.
     is_final: bool,
 }
 
-/// What both directions of a connection have said to each other.
+/// The state that both directions of a connection share.
 #[derive(Debug)]
 pub struct Dialogue<K> {
     pub protocol: Option<Protocol>,
     pub client: Option<Direction>,
     pub line: Line<K>,
     answer: Option<Answer<K>>,
-    /// Of the newest request.
+    /// Ticket of the newest request.
     pub ticket: Option<K>,
-    /// The newest request was answered before it sent the body that it announced.
+    /// True if the newest request was answered before its client sent the announced body.
     is_refused: bool,
-    /// What becomes of both parsers.
+    /// What the owner shall do with the parsers after the current call.
     pub then: Option<Then>,
-    /// Another protocol that the connection turned out to speak.
+    /// Another protocol that was recognised on the connection.
     pub found: Option<Box<Found>>,
 }
 
@@ -61,67 +61,72 @@ impl<K> Default for Dialogue<K> {
 }
 
 impl<K: Copy + PartialEq> Dialogue<K> {
-    /// All was answered, and the next request may come; whose it is is still to be said.
+    /// A dialogue at rest: all requests are answered, and the client is not known yet.
     pub fn resumed() -> Self {
         Self { protocol: Some(Protocol::Http1), ..Self::default() }
     }
 
-    /// What [`Self::resumed`] does not know, when that is all there is to know.
+    /// Returns the direction of the client and the newest ticket if the dialogue is at rest: if everything else equals
+    /// [`Self::resumed`].
     pub fn at_rest(&self) -> Option<(Direction, K)> {
         self.client.zip(self.ticket).filter(|_| self.line.is_empty() && self.is_plain())
     }
 
-    /// The same but for the request that waits: one, which is whole, and the newest.
+    /// Returns the direction of the client and the waiting request if the dialogue is at rest except for that request:
+    /// it is the only one, its end was seen, and its ticket is the newest.
     pub fn at_rest_but_one(&self) -> Option<(Direction, Waiting<K>)> {
         let request = self.line.first().filter(|request| self.line.len() == 1 && request.ended.is_some())?;
         self.client.zip(Some(*request)).filter(|_| self.ticket == Some(request.ticket) && self.is_plain())
     }
 
-    /// Drops everything that [`Self::resumed`] cannot rebuild, except the client direction and the newest ticket.
+    /// Resets the dialogue to [`Self::resumed`], and keeps the memory of the line. The direction of the client and the
+    /// ticket may stay, because the next user of this dialogue sets them.
     pub fn settle(&mut self) {
         self.line.clear();
+        self.is_refused = false;
         if !self.is_plain() {
             *self = Self { line: std::mem::take(&mut self.line), ..Self::resumed() };
         }
     }
 
-    /// Nothing but who waits is out of the ordinary.
+    /// True if the connection speaks HTTP/1, no response is being sent, and no response may have been lost.
     fn is_plain(&self) -> bool {
         self.answer.is_none() && self.line.is_whole() && self.protocol == Some(Protocol::Http1)
     }
 }
 
 impl<K> Dialogue<K> {
-    /// Nothing was said yet; the memory of those who waited is used again.
+    /// Resets the dialogue to a new one; the memory of the line is used again.
     pub fn begin(&mut self) {
         self.line.clear();
         *self = Self { line: std::mem::take(&mut self.line), ..Self::default() };
     }
 }
 
-/// Another protocol, as far as it was spoken.
+/// Another protocol that was recognised, with its first bytes.
 #[derive(Debug)]
 pub struct Found {
-    /// Which one.
+    /// The protocol.
     pub protocol: Protocol,
-    /// All that its direction has said so far.
+    /// All bytes of its direction so far.
     pub bytes: Box<[u8]>,
 }
 
-/// The connection is not what it was any more.
+/// What to do with the parsers when a connection changes its protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// The rest is another protocol.
+    /// Stop both parsers: the rest is another protocol.
     Stop,
-    /// What this side says is another protocol; the other side may answer that with a response of HTTP.
+    /// Stop the parser of this direction, which speaks another protocol. The other side may still answer with an HTTP
+    /// response.
     HearOther,
-    /// This side is searched for messages to its end.
+    /// Look for messages in this direction until it ends.
     SearchOn,
-    /// The rest is a connection through a proxy (RFC 9110 §9.3.6).
+    /// Restart both parsers: the rest is a connection through a proxy (RFC 9110 §9.3.6).
     Restart,
 }
 
-/// One direction speaks.
+/// The [`Handler`] of one call: bytes of `direction` come in, and the dialogue and the sink learn of them.
 pub struct Turn<'a, S: Sink> {
     pub flow: &'a FlowInfo,
     pub direction: Direction,
@@ -170,7 +175,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             return Follows::Body;
         }
         let status = head.status;
-        // RFC 9110 §15.2: an interim response is followed by the final one; 101 is the last of its kind.
+        // RFC 9110 §15.2: a final response follows an interim one. No other response follows 101.
         let is_final = status >= 200 || status == 101;
         let Verdict { unanswered, answers } = self.dialogue.line.judge(since, is_final);
         if unanswered > 0 {
@@ -261,13 +266,14 @@ impl<'a, S: Sink> Turn<'a, S> {
         self.dialogue.client == Some(self.direction)
     }
 
-    /// The first message tells who is the client. False when this one contradicts it.
+    /// Takes note that the current message makes `client` the direction of the client. Returns false if an earlier
+    /// message has shown the opposite.
     fn agree(&mut self, client: Direction) -> bool {
         let protocol = self.dialogue.protocol;
         match protocol {
             None | Some(Protocol::Other) => self.sink.note(Note::Protocol(Protocol::Http1)),
             Some(Protocol::Http1 | Protocol::Tunnel) => {}
-            // The connection keeps the name of what was asked in, and is counted under that of the response as well.
+            // The connection keeps the protocol of its client, and also counts as HTTP/1 for the response.
             Some(_) if self.dialogue.client.is_none() => self.sink.note(Note::Protocol(Protocol::Http1)),
             Some(_) => {}
         }
@@ -285,7 +291,8 @@ impl<'a, S: Sink> Turn<'a, S> {
         Sides { connection: &self.flow.key, asks: self.dialogue.client.unwrap_or(self.direction) }
     }
 
-    /// Whoever opens a connection on behalf of another speaks before the first request. Later it is the client that does.
+    /// Reports a PROXY header. A load balancer sends it before the first request; a later one comes from the client and
+    /// is ignored.
     fn proxied(&mut self, client: Option<Ipv6Addr>) {
         let asks = self.flow.opener.is_none_or(|asks| asks == self.direction);
         if asks && self.dialogue.client.is_none() {
@@ -317,14 +324,14 @@ impl<'a, S: Sink> Turn<'a, S> {
         self.dialogue.then = Some(Then::Stop);
     }
 
-    /// The newest request is over before `mark`.
+    /// Ends the newest request before `mark`.
     fn end_request(&mut self, mark: Mark) {
         if let Some(asking) = self.dialogue.line.newest().filter(|asking| asking.ended.is_none()) {
             (asking.ended, asking.end) = (Some(mark.ts), mark.seq);
         }
     }
 
-    /// The answer is over; `ended` when its last byte was seen.
+    /// Ends the current response. `ended` is the time of its last byte, or `None` if that was not seen.
     fn end_answer(&mut self, ended: Option<Timestamp>) {
         if let Some(answer) = self.dialogue.answer.as_ref().filter(|answer| answer.is_final)
             && let Some(asked) = self.dialogue.line.first()
@@ -337,7 +344,7 @@ impl<'a, S: Sink> Turn<'a, S> {
     }
 
     fn gap(&mut self, mark: Mark) {
-        // Before the first message whoever opened the connection is the client.
+        // Before the first message, the side that opened the connection counts as the client.
         if self.dialogue.client.or(self.flow.opener) == Some(self.direction) {
             self.end_request(mark);
         } else {
@@ -349,7 +356,7 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn foreign(&mut self, protocol: Protocol, bytes: &[u8], mark: Mark) {
         let is_http = self.dialogue.protocol == Some(Protocol::Http1);
         if is_http && self.dialogue.client == Some(self.direction.reverse()) {
-            // A response that nobody can read.
+            // The server sent a response that cannot be parsed.
             self.sink.note(Note::ParseError);
             self.dialogue.line.lose(mark);
             self.dialogue.then = Some(Then::SearchOn);
@@ -357,19 +364,19 @@ impl<'a, S: Sink> Turn<'a, S> {
             self.dialogue.protocol = Some(protocol);
             self.sink.note(Note::Protocol(protocol));
             self.dialogue.found = Some(Box::new(Found { protocol, bytes: bytes.into() }));
-            // Something unknown may still turn out to be a greeting before HTTP, or an answer to rubbish.
+            // Unknown bytes may be a greeting before HTTP, or an answer to garbage, so both parsers go on.
             if protocol != Protocol::Other {
                 self.dialogue.then = Some(Then::HearOther);
             }
         }
     }
 
-    /// The oldest requests will not be answered; `keep` of them still may.
+    /// Reports the oldest waiting requests as unanswered, all but the newest `keep`.
     pub fn give_up_waiting(&mut self, keep: usize) {
         self.give_up(self.dialogue.line.len().saturating_sub(keep));
     }
 
-    /// So many of the oldest requests will not be answered; the one that is being answered will be.
+    /// Reports the oldest `count` waiting requests as unanswered. A request whose final response is being sent stays.
     fn give_up(&mut self, count: usize) {
         for _ in 0..count {
             let at = usize::from(self.dialogue.answer.as_ref().is_some_and(|answer| answer.is_final));
@@ -381,7 +388,7 @@ impl<'a, S: Sink> Turn<'a, S> {
     }
 }
 
-/// An exchange is over.
+/// Reports that an exchange has ended.
 fn tell<S: Sink>(
     flow: &FlowInfo,
     client: Direction,

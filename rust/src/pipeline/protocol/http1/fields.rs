@@ -1,4 +1,4 @@
-//! Fields of a head that few ask for, looked for in its lines, so that nobody else pays for them.
+//! Looks up fields in the lines of a head. These fields are rarely needed, so the parser itself does not read them.
 
 use std::net::Ipv6Addr;
 
@@ -6,7 +6,7 @@ use crate::pipeline::exchange::{ClientField, Fields};
 use crate::pipeline::protocol::forwarded;
 use crate::pipeline::steps;
 
-/// The lines of a head behind its first one.
+/// All lines of a head except the first one.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldLines<'a>(pub &'a [u8]);
 
@@ -21,13 +21,13 @@ impl Fields for FieldLines<'_> {
     }
 }
 
-/// The value of the field in this line, if it has that name.
+/// Returns the value of the field in this line if the field has this name.
 fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let (found, rest) = line.split_at_checked(name.len())?;
     rest.trim_ascii_start().strip_prefix(b":").filter(|_| found.eq_ignore_ascii_case(name))
 }
 
-/// Fields, the last one first, each with the lines that continue it.
+/// Iterates over fields from the last one to the first, each with the lines that continue it.
 struct FromLast<'a> {
     lines: &'a [u8],
 }
@@ -46,7 +46,7 @@ impl<'a> Iterator for FromLast<'a> {
     }
 }
 
-/// Where the last field starts: a line that begins with white space belongs to the one before it (RFC 9112 §5.2).
+/// Returns where the last field starts. A line that begins with white space continues the previous one (RFC 9112 §5.2).
 fn start_of_last(lines: &[u8]) -> usize {
     let mut start = lines.len();
     loop {
@@ -107,7 +107,7 @@ mod tests {
             (Forwarded, "Forwarded: for=\"203.0.113.7:_port\"\r\n", 1, "203.0.113.7"),
             (Forwarded, "Forwarded: for=\"[2001:db8::7]:_a.b\"\r\n", 1, "2001:db8::7"),
             (Forwarded, "Forwarded: for=6.6.6.6\r\nForwarded: for=203.0.113.7\r\n", 1, "203.0.113.7"),
-            // A client that opens a quote hides nothing that a proxy adds behind it.
+            // A client that opens a quote cannot hide what a proxy adds behind it.
             (Forwarded, "Forwarded: for=\", for=203.0.113.7\r\n", 1, "203.0.113.7"),
             (Forwarded, "Forwarded: for=\"6.6.6.6, for=\"[2001:db8::7]\"\r\n", 1, "2001:db8::7"),
             (Forwarded, "Forwarded: for=6.6.6.6;host=\"\\\", for=203.0.113.7\r\n", 1, "203.0.113.7"),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_any_length_takes_time_in_proportion() {
+    fn a_list_of_proxies_takes_time_in_proportion_to_its_length() {
         let kinds: [&dyn Fn(usize) -> String; 4] = [
             &|size| format!("X-Forwarded-For: {}\r\n", "1.1.1.1, ".repeat(size)),
             &|size| "X-Forwarded-For: 1.1.1.1\r\n".repeat(size),

@@ -1,7 +1,7 @@
-//! The head of a message: where it ends, and the few fields that decide framing and name the host.
+//! Reads the head of a message: finds its end, and the few fields that decide the framing and name the host.
 //!
-//! One pass over the lines, no limit on their number, nothing copied. Tolerant as the servers and clients on the wire
-//! are; what two readers could read differently is noted in [`Ambiguities`].
+//! One pass over the lines, without a limit on their number and without copies. The reader is as tolerant as real
+//! servers and clients; [`Ambiguities`] notes what two readers could understand differently.
 
 use super::grammar::StartLine;
 use super::lines::Lines;
@@ -14,65 +14,65 @@ use crate::pipeline::exchange::{Ambiguity, Method};
 pub struct Ambiguities(u8);
 
 impl Ambiguities {
-    /// Adds one.
+    /// Adds one ambiguity to the set.
     pub fn add(&mut self, one: Ambiguity) {
         self.0 |= 1 << one as u8;
     }
 
-    /// Those in the set.
+    /// Iterates over the ambiguities in the set.
     pub fn iter(self) -> impl Iterator<Item = Ambiguity> {
         Ambiguity::ALL.into_iter().filter(move |&one| self.has(one))
     }
 
-    /// This one is in the set.
+    /// Returns whether this ambiguity is in the set.
     pub fn has(self, one: Ambiguity) -> bool {
         self.0 & (1 << one as u8) != 0
     }
 
-    /// None at all.
+    /// True if the set is empty.
     pub fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
 
-/// How a body ends, by the head alone (RFC 9112 §6.3).
+/// How a body ends, as far as its head decides (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// After so many bytes; 0 for none.
+    /// After this many bytes; 0 if there is no body.
     Length(u64),
     /// After the last chunk.
     Chunked,
     /// When the connection closes.
     UntilClose,
-    /// Cannot be told.
+    /// Unknown: the head is cut off, or its fields do not define an end.
     Unknown,
 }
 
-/// A request's head.
+/// The head of a request.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestHead<'a> {
-    /// Method.
+    /// Request method.
     pub method: Method,
     /// Request target as on the wire.
     pub target: &'a [u8],
     /// `Host` field as on the wire.
     pub host: Option<&'a [u8]>,
-    /// Of its body.
+    /// Framing of the body.
     pub framing: Framing,
-    /// It is of HTTP/0.9: a line, and nothing else.
+    /// True for HTTP/0.9: the head is a line without version and fields.
     pub is_simple: bool,
-    /// The target may go on: the snapshot length cut it off.
+    /// True if the snapshot length cut off the line, so that the target may be incomplete.
     pub is_cut: bool,
-    /// The client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
+    /// True if the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
-    /// What is odd about it.
+    /// What two readers could understand differently in the head.
     pub ambiguities: Ambiguities,
-    /// All lines behind the first one, see [`field`]; empty when some may be missing.
+    /// All lines behind the first one, for [`super::FieldLines`]; empty if some may be missing.
     pub fields: &'a [u8],
 }
 
 impl<'a> RequestHead<'a> {
-    /// A request that has nothing but its first line.
+    /// A request head with only its first line.
     fn bare(method: Method, target: &'a [u8]) -> Self {
         Self {
             method,
@@ -88,30 +88,30 @@ impl<'a> RequestHead<'a> {
     }
 }
 
-/// A response's head.
+/// The head of a response.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'a> {
-    /// 100 to 999.
+    /// Status code, of at most three digits.
     pub status: u16,
-    /// Of its body, if the request and the status allow one.
+    /// Framing of the body, if the request and the status allow one.
     pub framing: Framing,
     /// `Upgrade` field as on the wire.
     pub upgrade: Option<&'a [u8]>,
-    /// What is odd about it.
+    /// What two readers could understand differently in the head.
     pub ambiguities: Ambiguities,
 }
 
-/// A head.
+/// The head of a message.
 #[derive(Clone, Copy, Debug)]
 pub enum Head<'a> {
-    /// Of a request.
+    /// The head of a request.
     Request(RequestHead<'a>),
-    /// Of a response.
+    /// The head of a response.
     Response(ResponseHead<'a>),
 }
 
 impl Head<'_> {
-    /// What is odd about it.
+    /// What two readers could understand differently in the head.
     pub fn ambiguities(&self) -> Ambiguities {
         match self {
             Self::Request(request) => request.ambiguities,
@@ -120,8 +120,8 @@ impl Head<'_> {
     }
 }
 
-/// Length of the head at the start of `bytes`, its blank line included, looking from `from` on.
-/// `Err` has where to go on looking once there are more bytes.
+/// Finds the end of the head at the start of `bytes`, searching from `from` on. Returns the length of the head
+/// including its blank line, or as `Err` the place from which to search again with more bytes.
 pub fn end(bytes: &[u8], from: usize) -> Result<usize, usize> {
     let mut at = from;
     while let Some(found) = memchr::memchr(b'\n', &bytes[at..]) {
@@ -136,8 +136,8 @@ pub fn end(bytes: &[u8], from: usize) -> Result<usize, usize> {
     Err(bytes.len())
 }
 
-/// Reads the head at the start of `bytes`, with its length; that is `None` for one that is not all there, of which the
-/// whole lines are read. `None` when there is no first line.
+/// Reads the head at the start of `bytes`. Returns it with its length; the length is `None` if the head is incomplete,
+/// and then only its complete lines are read. Returns `None` if there is no start line.
 pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
     let mut lines = Lines::new(bytes);
     let first = lines.next()?;
@@ -162,13 +162,15 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             if status < 100 {
                 fields.ambiguities.add(Ambiguity::Status);
             }
-            // RFC 9112 §6.3: a response with neither field, or whose last coding is not chunked, lasts until the close.
+            // RFC 9112 §6.3: a response body lasts until the connection closes if there is neither field, or if the
+            // last coding is not chunked.
             let framing = fields.framing(is_1_0, Framing::UntilClose, Framing::UntilClose);
             let Fields { upgrade, ambiguities, .. } = fields;
             Head::Response(ResponseHead { status, framing, upgrade, ambiguities })
         }
         StartLine::Request { method, target, is_1_0, .. } => {
-            // The same: a request with neither field has no body; one whose last coding is not chunked cannot be framed.
+            // RFC 9112 §6.3: a request with neither field has no body. If the last coding is not chunked, the end of
+            // the body is unknown.
             let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
             let Fields { host, expects_continue, ambiguities, .. } = fields;
             let bare = RequestHead::bare(method, target);
@@ -180,7 +182,7 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
     Some((head, length))
 }
 
-/// Reads a first line whose end the snapshot length cut off, see [`odd_line::read_cut`].
+/// Reads a start line whose end the snapshot length cut off; see [`odd_line::read_cut`].
 pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
     let (framing, ambiguities) = (Framing::Unknown, Ambiguities::default());
     match odd_line::read_cut(line)? {
@@ -194,10 +196,11 @@ pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
     }
 }
 
-/// Decimal digits that 64 bits hold, whatever they are.
+/// Any number with this many decimal digits fits into 64 bits.
 const SAFE_DIGITS: usize = 19;
 
-/// How long the name of a field is that matters here, by its first letter; 0 where there is none.
+/// Length of the name of the field that is read here and starts with this byte; 0 if there is none. No two of the names
+/// start with the same letter.
 const NAME_LENGTHS: [u8; 256] = {
     let names = ["host", "upgrade", "content-length", "transfer-encoding", "expect"];
     let mut table = [0; 256];
@@ -211,7 +214,7 @@ const NAME_LENGTHS: [u8; 256] = {
     table
 };
 
-/// The fields that matter here.
+/// The values of the fields that are read here.
 #[derive(Default)]
 struct Fields<'a> {
     host: Option<&'a [u8]>,
@@ -223,7 +226,7 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads the lines behind the first one, up to the blank one, if there is one.
+    /// Reads the lines behind the first one, up to the blank line. Also returns whether there was a blank line.
     fn read(first: &[u8], lines: &mut Lines<'a>) -> (Self, bool) {
         let mut fields = Self::default();
         let mut has_bare_lf = !first.ends_with(b"\r");
@@ -236,7 +239,7 @@ impl<'a> Fields<'a> {
                 is_whole = true;
                 break;
             };
-            // One look tells nearly all lines that do not matter from those that do.
+            // This test alone rules out nearly all lines of other fields.
             let ends_name = |byte: &u8| matches!(byte, b':' | b' ' | b'\t');
             if text.get(usize::from(NAME_LENGTHS[usize::from(first)])).is_some_and(ends_name) {
                 fields.line(text);
@@ -248,8 +251,8 @@ impl<'a> Fields<'a> {
         (fields, is_whole)
     }
 
-    /// RFC 9112 §5.2: a line that begins with white space belongs to the field before it. Reads the lines again, each
-    /// field with all of its own: the line ends within a value are white space as well.
+    /// Reads the lines again, each field together with its continuation lines. RFC 9112 §5.2: a line that begins with
+    /// white space continues the previous field, and the line ends within a value count as white space.
     #[cold]
     fn unfolded(&self, lines: &'a [u8]) -> Self {
         let mut fields = Self::default();
@@ -265,7 +268,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// Reads a line that may be of one of the fields.
+    /// Reads a line that may hold one of the fields.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a call for each of these lines costs a twentieth of reading heads")]
     fn line(&mut self, line: &'a [u8]) {
@@ -291,9 +294,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The value of the field in this line, if it is the one of that name, given in lower case.
+    /// Returns the value of the field in this line if the field has this name. `name` is in lower case.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the same")]
+    #[allow(clippy::inline_always, reason = "see `line`")]
     fn value<const N: usize>(&mut self, line: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
         let (start, rest) = line.split_first_chunk::<N>()?;
         let colon = match rest.first()? {
@@ -316,16 +319,16 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// RFC 9112 §6.3: several identical values, in one field or more, are one. Of different ones the least is taken:
-    /// what an attacker hides behind it is counted as well.
+    /// Reads a value of `Content-Length`. RFC 9112 §6.3: repeated identical values, in one field or in several, count
+    /// as one. Of different values the smallest is taken, so that a message hidden behind it is counted as well.
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "the same")]
+    #[allow(clippy::inline_always, reason = "see `line`")]
     fn content_length(&mut self, value: &[u8]) {
         if let ([b'1'..=b'9', ..], None) = (value, self.length)
             && value.len() <= SAFE_DIGITS
             && value.iter().all(u8::is_ascii_digit)
         {
-            // Nearly every one.
+            // The usual case: one plain number.
             let length = value.iter().fold(0, |length, digit| length * 10 + u64::from(digit - b'0'));
             self.length = Some(Ok(length));
             return;
@@ -345,7 +348,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// `neither`: the framing without any field; `not_chunked`: with a transfer coding that has no end of its own.
+    /// Returns the framing of the body: `neither` if there is no field that decides, `not_chunked` if the last transfer
+    /// coding is not chunked.
     fn framing(&mut self, is_1_0: bool, neither: Framing, not_chunked: Framing) -> Framing {
         // RFC 9112 §6.1: Transfer-Encoding overrides Content-Length.
         if let Some(encoding) = self.encoding {
@@ -367,14 +371,14 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Decimal digits as a number. RFC 9110 §8.6: large ones are to be expected. One that 64 bits do not hold is the largest
-/// that they do: either body has no end.
+/// Reads decimal digits as a number. RFC 9110 §8.6: recipients must expect large numbers. A number too large for 64
+/// bits becomes `u64::MAX`; a body of either length never ends.
 fn number(digits: &[u8]) -> Option<u64> {
     let value = |value: u64, byte: &u8| value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
     (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit)).then(|| digits.iter().fold(0, value))
 }
 
-/// RFC 9110 §5.1: field names are case-insensitive; `name` is given in lower case.
+/// Returns whether `bytes` are this field name. RFC 9110 §5.1: names are case-insensitive; `name` is in lower case.
 fn is_name<const N: usize>(bytes: &[u8; N], name: &[u8; N]) -> bool {
     let lower = |byte: u8, letter: u8| byte | if letter == b'-' { 0 } else { 0x20 };
     bytes.iter().zip(name).fold(0, |differs, (&byte, &letter)| differs | (lower(byte, letter) ^ letter)) == 0

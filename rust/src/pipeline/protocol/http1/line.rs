@@ -1,8 +1,9 @@
-//! The requests of a connection that wait for their responses, and which of them a response answers.
+//! The requests of a connection that wait for their responses, and the choice of the request that a response answers.
 //!
-//! Responses come in the order of requests (RFC 9112 §9.3.2), so it is the first one that waits. Where something was lost,
-//! acknowledgement numbers tell more: a server has received what it answers, and a client that asks has received what it
-//! acknowledges. What still cannot be told apart is paired with nothing.
+//! Responses come in the order of the requests (RFC 9112 §9.3.2), so a response answers the request that waits first.
+//! If bytes were lost, acknowledgement numbers narrow the choice: a server has received the request that it answers,
+//! and a client has received what its request acknowledges. If the choice stays open, the response is paired with no
+//! request.
 
 use std::collections::VecDeque;
 
@@ -20,66 +21,67 @@ pub struct Waiting<K> {
     /// When its last byte was seen.
     pub ended: Option<Timestamp>,
     pub bytes: u64,
-    /// Of its first byte.
+    /// Sequence number of its first byte.
     pub start: SeqNumber,
-    /// Behind its last byte, once that was seen.
+    /// Sequence number behind its last byte, once that was seen.
     pub end: SeqNumber,
-    /// How much of the other direction the client had received when it asked.
+    /// Acknowledgement number of its first segment: how much of the other direction the client had received.
     pub ack: Option<SeqNumber>,
-    /// The first of its connection.
+    /// True for the first request of its connection.
     pub is_first: bool,
-    /// It is of HTTP/0.9: its response has no head.
+    /// True for HTTP/0.9: the response has no head.
     pub is_simple: bool,
-    /// Its body waits for an interim response (RFC 9110 §10.1.1).
+    /// True while the client waits for an interim response before it sends the body (RFC 9110 §10.1.1).
     pub expects_continue: bool,
-    /// What the connection had sent again before it.
+    /// Retransmitted segments of the connection before this request.
     pub retransmitted: u16,
-    /// What the sink keeps of it.
+    /// What the sink keeps of the request.
     pub kept: Kept,
 }
 
 impl<K> Waiting<K> {
-    /// The server that sent `response` had received the first byte of the request.
+    /// Returns whether the server had received the first byte of the request when it sent `response`.
     fn was_seen(&self, response: Mark) -> bool {
         response.ack.is_none_or(|ack| ack.is_after(self.start))
     }
 
-    /// The client asked before it had received the first byte of `response`.
+    /// Returns whether the client sent the request before it had received the first byte of `response`.
     fn came_before(&self, response: Mark) -> bool {
         !self.ack.is_some_and(|ack| ack.is_after(response.seq))
     }
 }
 
-/// What a response means for those who wait.
+/// What a response means for the requests that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// So many of them, from the first one on, are not answered any more.
+    /// Number of requests, from the first one on, that will not be answered any more.
     pub unanswered: usize,
-    /// The response answers the one behind those; else it answers nobody known.
+    /// True if the response answers the next request behind those; otherwise it answers no known request.
     pub answers: bool,
 }
 
 /// The newest final response, or a hole in which one may have been.
 #[derive(Clone, Copy, Debug)]
 struct Answered {
-    /// How much of the requests the server had received; not known of a hole.
+    /// Acknowledgement number: how much of the requests the server had received. `None` for a hole.
     ack: Option<SeqNumber>,
-    /// Of its first byte.
+    /// Sequence number of the first byte of the response, or of the last byte of the hole.
     seq: SeqNumber,
 }
 
-/// Those who wait, in the order in which they asked.
+/// The requests that wait, in the order in which they were sent.
 #[derive(Debug)]
 pub struct Line<K> {
     waiting: VecDeque<Waiting<K>>,
-    /// Responses may have been lost since the newest one.
+    /// True if a response may have been lost, so that the order of responses is not enough to pair them.
     has_gap: bool,
     answered: Option<Answered>,
-    /// Up to here all was received that anybody who waits does not wait for.
+    /// Bytes before this sequence number answer none of the waiting requests.
     done: Option<SeqNumber>,
-    /// What the client had received when it last asked.
+    /// Acknowledgement number of the newest request: how much the client had received when it sent it. Without a
+    /// request, that of the first bytes that [`Self::may_ask`] has rejected.
     asked: Option<SeqNumber>,
-    /// The client asks again before it is answered.
+    /// True if the client has sent two requests without receiving anything between them.
     pipelines: bool,
 }
 
@@ -89,7 +91,7 @@ impl<K> Default for Line<K> {
     }
 }
 
-/// Requests that may wait without counting as memory beside the connection: as many as a [`VecDeque`] starts with.
+/// Capacity for waiting requests that does not count as memory held: the one that a [`VecDeque`] starts with.
 const FEW: usize = 4;
 
 impl<K> Line<K> {
@@ -101,32 +103,34 @@ impl<K> Line<K> {
         self.waiting.is_empty()
     }
 
-    /// The one whose response is next, or being sent.
+    /// The request that waits first: its response comes next, or is being sent.
     pub fn first(&self) -> Option<&Waiting<K>> {
         self.waiting.front()
     }
 
-    /// The one that was asked last.
+    /// The request that was sent last.
     pub fn newest(&mut self) -> Option<&mut Waiting<K>> {
         self.waiting.back_mut()
     }
 
-    /// The first one waits to be asked for its body, and a response of this status does without: gives when it was asked.
+    /// Checks whether a response with this status refuses the body of the first request: the response is final, and the
+    /// client, which has no other request waiting, still waits for an interim one. Returns the time at which the
+    /// request began if so.
     pub fn is_refused_by(&mut self, status: u16) -> Option<Timestamp> {
         let is_only = self.waiting.len() == 1;
         let first = self.waiting.front_mut().filter(|first| first.expects_continue)?;
-        // RFC 9110 §15.2.1: now it sends the body, whatever the body looks like.
+        // RFC 9110 §15.2.1: after 100 the client sends the body, even if the body looks like a request.
         first.expects_continue = status != 100;
         (status >= 200 && is_only && first.ended.is_none()).then_some(first.since)
     }
 
-    /// No response was lost.
+    /// True if no response was lost.
     pub fn is_whole(&self) -> bool {
         !self.has_gap
     }
 
-    /// The server had received the request at `mark` when it sent its newest response: that request comes late, and its
-    /// response has passed.
+    /// Returns whether the server had received the request at `mark` before it sent its newest response. Then the
+    /// request was captured late, and its response has already been seen.
     pub fn has_passed(&self, mark: Mark) -> bool {
         self.answered.and_then(|answered| answered.ack).is_some_and(|ack| ack.is_after(mark.seq))
     }
@@ -134,39 +138,39 @@ impl<K> Line<K> {
     pub fn push(&mut self, request: Waiting<K>) {
         self.pipelines |= request.ack.is_some() && self.waiting.back().is_some_and(|last| last.ack == request.ack);
         if self.waiting.is_empty() {
-            // Whatever the client has received, nobody waits for it.
+            // No request waits for anything that the client has received so far.
             self.done = request.ack;
-            // The place of the one before is used again, which is in a cache.
+            // Makes the queue begin at its first slot again, which is in the CPU cache.
             self.waiting.clear();
         }
         self.asked = request.ack;
         self.waiting.push_back(request);
     }
 
-    /// Takes the one at this place.
+    /// Removes the request at this position.
     pub fn remove(&mut self, at: usize) -> Option<Waiting<K>> {
         if at == 0 { self.waiting.pop_front() } else { self.waiting.remove(at) }
     }
 
-    /// Something was lost before `mark` where responses are.
+    /// Notes that bytes were lost before `mark` in the direction of the responses.
     pub fn lose(&mut self, mark: Mark) {
         self.has_gap = true;
         self.answered = Some(Answered { ack: None, seq: mark.seq.plus(u32::MAX) });
     }
 
-    /// A response is over before `mark`.
+    /// Notes that a response has ended before `mark`.
     pub fn finish(&mut self, mark: Mark) {
         self.done = Some(mark.seq);
     }
 
-    /// The client has received something between the newest response and this one, and then asked again: the response to
-    /// the first one was there, and was not recognised.
+    /// Returns whether the client had received bytes between the previous response and this one when it sent the second
+    /// waiting request. Those bytes were the response to the first waiting request, and were not recognised.
     fn has_missed(&self, response: Mark) -> bool {
         let next = self.waiting.get(1).and_then(|next| next.ack);
         next.zip(self.done).is_some_and(|(ack, done)| ack.is_after(done) && !ack.is_after(response.seq))
     }
 
-    /// Whom a response answers.
+    /// Decides which request a response answers.
     pub fn judge(&mut self, response: Mark, is_final: bool) -> Verdict {
         if is_final {
             self.answered = Some(Answered { ack: response.ack, seq: response.seq });
@@ -180,14 +184,14 @@ impl<K> Line<K> {
         let Some(newest) = asked.checked_sub(1).and_then(|at| self.waiting.get(at)) else {
             return Verdict { unanswered: 0, answers: false };
         };
-        // The server has received something behind it: a request that was lost.
+        // The server has received bytes behind the newest of these requests: a request that was lost.
         let is_passed = newest.ended.is_some() && response.ack.is_some_and(|ack| ack.is_after(newest.end));
         if is_passed {
             self.has_gap = !is_final;
             return Verdict { unanswered: asked, answers: false };
         }
-        // Requests that were asked together, before the client received anything more: several may be meant, unless the
-        // response is the first of theirs.
+        // Number of requests sent together, before the client received anything more. The response may answer any of
+        // them, unless it begins exactly where the client had received up to.
         let together = self.waiting.iter().take(asked).rev().take_while(|request| request.ack == newest.ack).count();
         let is_clear = newest.ack.is_none_or(|ack| ack == response.seq);
         let answers = together == 1 || is_clear;
@@ -195,9 +199,9 @@ impl<K> Line<K> {
         Verdict { unanswered: asked - together, answers }
     }
 
-    /// Behind a hole among requests something at `mark` looks like one. It is one if the server has answered what was
-    /// lost, and the client has received that; else it belongs to what was lost, or is asked by a client that does not
-    /// wait. `is_known` tells that the connection was followed up to the hole.
+    /// Returns whether bytes at `mark`, behind a hole, may be a request; they look like one. They are one if the server
+    /// has answered what was lost and the client has received that answer. Otherwise they belong to a lost request,
+    /// unless the client pipelines. `is_known` says that the connection was followed up to the hole.
     pub fn may_ask(&mut self, mark: Mark, is_known: bool) -> bool {
         let has_received = |seq: SeqNumber| mark.ack.is_none_or(|ack| ack.is_after(seq));
         let may = match (self.answered, self.asked) {
@@ -211,7 +215,7 @@ impl<K> Line<K> {
         may || self.pipelines
     }
 
-    /// Forgets everything but the memory of a few who waited.
+    /// Resets the line, and keeps memory for a few requests.
     pub fn clear(&mut self) {
         self.waiting.clear();
         if self.waiting.capacity() > FEW {
@@ -221,12 +225,12 @@ impl<K> Line<K> {
         (self.answered, self.done, self.asked) = (None, None, None);
     }
 
-    /// Gives back memory that is not used.
+    /// Frees memory that is not used.
     pub fn shrink(&mut self) {
         self.waiting.shrink_to_fit();
     }
 
-    /// Bytes kept beside the connection itself.
+    /// Bytes of memory for more than a few waiting requests.
     pub fn held(&self) -> usize {
         self.waiting.capacity().saturating_sub(FEW) * size_of::<Waiting<K>>()
     }

@@ -1,19 +1,19 @@
-//! Where the lines of a head end: found for 64 bytes at once, each byte looked at once.
+//! Splits a head into lines. Line feeds are found in blocks of 64 bytes, and each byte is looked at once.
 
 use wide::u8x16;
 
-/// Bytes that are looked at together: one bit of a word for each.
+/// Number of bytes looked at together; each has one bit in a `u64`.
 const BLOCK: usize = 64;
 
-/// The lines of some bytes, each without its line feed. What follows the last line feed is no line.
+/// The lines of some bytes, each without its line feed. Bytes behind the last line feed are not a line.
 #[derive(Clone, Debug)]
 pub struct Lines<'a> {
     bytes: &'a [u8],
     /// Where the next line starts.
     at: usize,
-    /// The next block to look at.
+    /// Where the next block to look at starts.
     block: usize,
-    /// Line feeds in the block before, those that were given out cleared.
+    /// Line feeds in the previous block that end lines still to be returned, one bit each.
     feeds: u64,
     has_nul: bool,
 }
@@ -28,7 +28,7 @@ impl<'a> Lines<'a> {
         self.at
     }
 
-    /// There is a NUL in the lines so far, or a little behind them.
+    /// True if there is a NUL in the blocks looked at so far: in the lines returned, or less than a block behind them.
     pub fn may_have_nul(&self) -> bool {
         self.has_nul
     }
@@ -57,8 +57,8 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// The line feeds in the block of `bytes` that starts at `at`, the first one in the lowest bit, and whether there is a
-/// NUL in it.
+/// Returns the line feeds in the block of `bytes` that starts at `at`, the first byte in the lowest bit, and whether
+/// the block has a NUL.
 #[inline]
 fn look(bytes: &[u8], at: usize) -> (u64, bool) {
     if let Some(block) = bytes[at..].first_chunk() {
@@ -66,7 +66,7 @@ fn look(bytes: &[u8], at: usize) -> (u64, bool) {
     }
     let left = bytes.len() - at;
     if let Some(block) = bytes.last_chunk() {
-        // The end of the block before is looked at once more, and left out.
+        // The last 64 bytes include the end of the previous block, whose line feeds are shifted out.
         let (feeds, has_nul) = look_at(block);
         return (feeds >> (BLOCK - left), has_nul);
     }

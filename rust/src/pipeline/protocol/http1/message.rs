@@ -1,4 +1,4 @@
-//! What a parser tells, and what it is answered.
+//! What a parser reports to its [`Handler`], and what the handler returns.
 
 use super::head::{RequestHead, ResponseHead};
 use crate::pipeline::decode::SeqNumber;
@@ -6,82 +6,84 @@ use crate::pipeline::exchange::{Ambiguity, Protocol};
 use crate::pipeline::packet::Timestamp;
 use std::net::Ipv6Addr;
 
-/// What happens in a stream beside messages that come as they should.
+/// An event in a stream other than a regular message.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
-    /// The rest of the current message, if there was one, and maybe whole messages after it, cannot be seen.
+    /// Synchronisation is lost: the rest of the current message, and maybe whole messages behind it, cannot be read.
     Gap,
-    /// The stream stopped making sense.
+    /// The stream could not be parsed any further.
     Malformed,
-    /// The current message's body could be framed differently.
+    /// Two readers could understand the current message differently.
     Ambiguous(Ambiguity),
-    /// After the stream stopped making sense, a message was found.
+    /// A message was found after a [`Self::Gap`].
     Resync,
-    /// The snapshot length cut off a head: of it only the beginning is known, and nothing of what follows it at once.
+    /// The snapshot length cut off a head. Only the beginning of the head is known, and the bytes directly behind it
+    /// are missing.
     TruncatedHead,
-    /// A load balancer said on whose behalf it opened the connection, if it is for anybody whose address it knows.
+    /// A PROXY header ended. Holds the address of the client, if the header gives one.
     Proxied(Option<Ipv6Addr>),
-    /// This is no HTTP/1; the stream so far.
+    /// The stream is not HTTP/1. Holds its protocol and the bytes so far.
     Foreign(Protocol, &'a [u8]),
 }
 
-/// Where and when something stands in the stream.
+/// A place in the stream, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// When its segment was captured.
+    /// When the segment was captured.
     pub ts: Timestamp,
-    /// Sequence number.
+    /// Sequence number of the place.
     pub seq: SeqNumber,
-    /// How much of the other direction its sender had received; `None` when the segment does not say.
+    /// The acknowledgement number of the segment: how much of the other direction its sender had received. `None` if
+    /// the segment has none.
     pub ack: Option<SeqNumber>,
 }
 
-/// How much of a message its head is.
+/// Where a head is in the stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Extent {
-    /// Bytes of the head.
+    /// Length of the head in bytes.
     pub bytes: u64,
-    /// The first of them.
+    /// Place of its first byte.
     pub since: Mark,
 }
 
-/// What follows a response's head.
+/// What follows the head of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
-    /// What the head says.
+    /// A body, if the head announces one.
     Body,
     /// The next message.
     Nothing,
-    /// What the head says, or the next message: it is not known what was asked.
+    /// A body as the head says, or the next message: the request, which decides, is not known.
     Doubt,
-    /// Another protocol, which is not looked at.
+    /// Another protocol, which is not read.
     Tunnel,
-    /// A connection of its own, which may be anything, HTTP too.
+    /// A new connection inside this one, of any protocol including HTTP.
     Connection,
 }
 
-/// What takes messages.
+/// Takes the messages and events of one direction.
 pub trait Handler {
-    /// A request's head.
+    /// A head of a request was read.
     fn request(&mut self, head: &RequestHead<'_>, extent: Extent);
-    /// A response's head. The answer says what follows it.
+    /// A head of a response was read. Returns what follows it.
     fn response(&mut self, head: &ResponseHead<'_>, extent: Extent) -> Follows;
-    /// The current request, whose client waits for an interim response before it sends the body, has got a final one
-    /// instead. Then the client need not send the body (RFC 9110 §10.1.1).
+    /// Returns whether the current request was answered by a final response while its client waited for an interim one
+    /// before sending the body. Then the client need not send the body (RFC 9110 §10.1.1).
     fn was_refused(&self) -> bool;
-    /// So many bytes of the current message passed, body and framing.
+    /// `count` bytes of the current message were read behind its head: body and framing.
     fn bytes(&mut self, count: u64);
     /// The current message ended before `mark`.
     fn end(&mut self, mark: Mark);
-    /// Something else happened before `mark`.
+    /// An event happened before `mark`.
     fn event(&mut self, event: Event<'_>, mark: Mark);
-    /// Behind a hole something that looks like a message begins at `mark`. Answers whether it may be one; else it is a
-    /// part of a message whose head was lost.
+    /// Behind a hole, bytes at `mark` look like a message. Returns whether they may be one; otherwise they are part of
+    /// a message whose head was lost.
     fn may_begin(&mut self, is_request: bool, mark: Mark) -> bool {
         let _ = (is_request, mark);
         true
     }
-    /// Bytes at `mark` are no message. Answers whether they are the response to a request of HTTP/0.9, which has no head.
+    /// Bytes at `mark` are not a message with a head. Returns whether they are the response to a request of HTTP/0.9.
     fn is_bare_response(&mut self, mark: Mark) -> bool {
         let _ = mark;
         false

@@ -1,6 +1,7 @@
-//! Start lines that RFC 9112 does not allow and real servers and clients accept, and those that a capture has cut off.
+//! Reads start lines that RFC 9112 does not allow but real servers and clients accept, and start lines that the
+//! snapshot length cut off.
 //!
-//! Such a line is believed only with more of a sign than its version: a registered method, or a path.
+//! A version alone is not enough for such a request line: it also needs a known method or a path.
 
 use super::grammar::{
     MAX_METHOD, SHOUTCAST, StartLine, VERSION, behind_scheme, is_path, is_space, is_version, number, token_len,
@@ -9,7 +10,7 @@ use super::grammar::{
 use crate::pipeline::exchange::Method;
 use crate::pipeline::protocol::recognise::is_h2_preface;
 
-/// Reads a line without its line end.
+/// Reads a start line, given without its line end.
 #[cold]
 pub fn read(text: &[u8]) -> Option<StartLine<'_>> {
     if let Some(digits) = status_digits(text) {
@@ -40,14 +41,15 @@ fn response<'a>(text: &[u8], digits: &[u8]) -> StartLine<'a> {
     StartLine::Response { status: number(digits), is_1_0: text.starts_with(b"HTTP/1.0") }
 }
 
-/// RFC 1945 §4.1: a request of HTTP/0.9.
+/// Reads a request of HTTP/0.9 (RFC 1945 §4.1).
 fn simple(line: &[u8]) -> Option<StartLine<'_>> {
     let target = trim(line.strip_prefix(b"GET ")?);
     (is_path(target) && target.iter().all(u8::is_ascii_graphic)).then_some(StartLine::Simple { target })
 }
 
-/// Reads a line whose end the snapshot length cut off: a status line behind its code, or a request line behind the
-/// beginning of its path. Tells as well whether the target may go on.
+/// Reads a line whose end the snapshot length cut off. A status line needs its whole status code. A request line needs
+/// the beginning of a path, or another target with the beginning of a version. Also returns whether the target may be
+/// incomplete.
 pub fn read_cut(text: &[u8]) -> Option<(StartLine<'_>, bool)> {
     if let Some(digits) = status_digits(text) {
         return (digits.len() == 3).then(|| (response(text, digits), false));
@@ -63,13 +65,14 @@ pub fn read_cut(text: &[u8]) -> Option<(StartLine<'_>, bool)> {
     let behind = trim_start(behind);
     let name = &behind[..behind.len().min(VERSION.len())];
     let is_http = VERSION[..name.len()].eq_ignore_ascii_case(name) && (is_path(target) || name.len() == VERSION.len());
-    // Of an authority that may go on nothing is known.
+    // The authority in a cut target may be incomplete. Such a target is dropped, so that it names no wrong host.
     let target = if is_cut && !has_whole_authority(target) { b"" } else { target };
     is_http.then_some((StartLine::Request { method, target, is_1_0: false, is_vague: true }, is_cut))
 }
 
-/// The digits of a status code: three, whatever follows (`200OK`). In HTTP/1 fewer are a broken server's, but a response
-/// all the same, and the space before three may be missing.
+/// Returns the digits of the status code: three of them, whatever follows (`200OK`). After a version of HTTP/1, one or
+/// two digits also count, because the line is a response of a broken server, and the space before three digits may be
+/// missing.
 fn status_digits(line: &[u8]) -> Option<&[u8]> {
     let is_usual = line.first_chunk().copied().is_some_and(is_version);
     let version = if line.starts_with(SHOUTCAST) { SHOUTCAST.len() - 1 } else { version_len(line) };
@@ -88,7 +91,8 @@ fn status_digits(line: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// What stands before the first word that is a version, the version, and what stands behind it, without white space.
+/// Finds the first word that is a version. Returns the text before it, the version, and the text behind it, both texts
+/// without white space at their ends.
 fn split_at_version(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let mut starts = memchr::memchr_iter(b'/', text).filter_map(|slash| slash.checked_sub(VERSION.len() - 1));
     starts.find_map(|start| {
@@ -99,7 +103,8 @@ fn split_at_version(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     })
 }
 
-/// Length of a version at the start, of any number of digits and parts (`HTTP/2`, `HTTP/1.`, `http/1.0.8`); 0 for none.
+/// Returns the length of a version at the start of `text`, or 0 if there is none. It may have any number of digits and
+/// parts: `HTTP/2`, `HTTP/1.`, `http/1.0.8`.
 fn version_len(text: &[u8]) -> usize {
     let Some((name, number)) = text.split_at_checked(VERSION.len()) else { return 0 };
     if !name.eq_ignore_ascii_case(VERSION) || !number.first().is_some_and(u8::is_ascii_digit) {
@@ -126,7 +131,7 @@ fn trim(bytes: &[u8]) -> &[u8] {
 mod tests {
     use super::*;
 
-    /// Method, target and whether prose may read so.
+    /// Returns the method, the target, and whether ordinary text may look like this line.
     fn request(line: &str) -> Option<(&'static str, String, bool)> {
         match StartLine::read(line.as_bytes())? {
             StartLine::Request { method, target, is_vague, .. } => {
@@ -236,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_line_that_is_cut_the_code_or_the_beginning_of_the_path_is_enough() {
+    fn a_cut_line_needs_only_its_status_code_or_the_beginning_of_its_path() {
         let told = |text: &str| match read_cut(text.as_bytes())? {
             (StartLine::Response { status, .. }, _) => Some(status.to_string()),
             (StartLine::Request { method, target, .. }, is_cut) => {

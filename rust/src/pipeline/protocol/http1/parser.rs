@@ -1,11 +1,13 @@
-//! One direction of a connection as HTTP/1 messages: chunks in, events out, as they happen.
+//! Reads one direction of a connection as HTTP/1 messages: chunks come in, calls to a [`Handler`] go out at once.
 //!
-//! Whether the stream is HTTP at all, and whether it carries requests or responses, is told from its bytes, on any port.
-//! Heads are parsed where they lie in the packet; only one cut by the end of a segment is copied. A hole inside a body of
-//! known length is arithmetic; anywhere else the parser looks for the next message at the start of each segment, and
-//! counts a message only when its first line is whole. Each byte is visited a constant number of times.
+//! The parser decides by the bytes, on any port, whether the stream is HTTP and whether it carries requests or
+//! responses. It parses a head inside the packet; only a head that continues in the next segment is copied. A hole
+//! inside a body of known length is subtracted from that length. After any other hole, the parser looks for the next
+//! message at the start of each segment, and counts a message only when its first line is complete. Each byte is
+//! visited a constant number of times.
 //!
-//! Not done here: which request a response answers (`dialogue`), and so whether a response has a body: that is asked.
+//! The parser does not know which request a response answers (see `dialogue`), and so not whether a response has a
+//! body: it asks the handler.
 
 mod rare;
 
@@ -21,47 +23,47 @@ use crate::pipeline::protocol::recognise;
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::steps;
 
-/// Bytes of a head that are kept while waiting for its end; servers accept 8 to 64 KiB.
+/// Limit on the bytes of a head that are kept until its end is seen. Servers accept heads of 8 to 64 KiB.
 pub const MAX_HEAD: usize = 64 * 1024;
 
 #[derive(Debug)]
 enum State {
     /// Between messages.
     Start,
-    /// In what a load balancer says before the first message, or may say.
+    /// In a PROXY header, or in the beginning of bytes that may be one.
     Proxy { header: ProxyHeader, since: Mark },
-    /// In a head; what there is of it is in the buffer.
+    /// In a head; the buffer holds its bytes so far.
     Head {
-        /// Looked through up to here.
+        /// The buffer was searched up to here.
         scanned: usize,
-        /// Its first line is whole, and is one.
+        /// True if the first line is complete and valid.
         confirmed: bool,
         since: Mark,
     },
-    /// Behind [`MAX_HEAD`] bytes of a head, looking for its end.
+    /// In a head of more than [`MAX_HEAD`] bytes: looks for its end, and keeps nothing.
     HeadTail {
         next: Next,
-        /// The line has nothing but a CR so far.
+        /// True if the current line has no byte, or only a CR, so far.
         blank: bool,
     },
     Body {
         body: Body,
-        /// It may not be there: a response to something unknown.
+        /// The body may be absent, because the request of this response is unknown.
         doubt: bool,
-        /// It may not be there: the client may be refused leave to send it. What there is of what comes instead is in
-        /// the buffer.
+        /// The body may be absent, because the client asked for an interim response first and the server may refuse.
+        /// The buffer holds the bytes that may be another request instead.
         expects: bool,
     },
-    /// Looks for a message at the start of each chunk.
+    /// Out of sync: looks for a message at the start of each chunk.
     Lost {
-        /// Something was lost: what looks like a message may be a part of one.
+        /// True if bytes were lost: what looks like a message may be a part of another one.
         behind_hole: bool,
     },
-    /// Never looks again.
+    /// Stopped: ignores all further bytes.
     Deaf,
 }
 
-/// What follows a head, once decided.
+/// What follows a head.
 #[derive(Clone, Copy, Debug)]
 enum Next {
     Message,
@@ -70,7 +72,8 @@ enum Next {
     Connection,
 }
 
-/// Chunks of a stream that did not begin as HTTP in which a message may still be found: a proxy's greeting is shorter.
+/// Number of chunks in which a message is looked for after a stream began as something else than HTTP. The greeting of
+/// a proxy takes fewer.
 const TRIES: u8 = 8;
 
 /// The parser of one direction.
@@ -79,21 +82,21 @@ pub struct Parser {
     state: State,
     buffer: Vec<u8>,
     max_head: u32,
-    /// No message was seen yet.
+    /// True until the first message, hole or bytes of another protocol.
     first: bool,
-    /// The very first byte of the stream was seen.
+    /// True if the first byte of the stream was seen.
     from_start: bool,
-    /// The current message, or the one before, was followed to its end.
+    /// True if a head was read, and no [`Event::Gap`] was reported since.
     in_sync: bool,
-    /// It was, and was not any more.
+    /// True if synchronisation was lost; the next head then reports [`Event::Resync`].
     was_lost: bool,
-    /// The current message, or the one before, was found by a search: it may be a part of another one.
+    /// True if the newest message was found by a search: it may be a part of another message.
     is_found: bool,
-    /// The message that begins here was.
+    /// True if a search has found the message that begins next; becomes `is_found` with its head.
     will_be_found: bool,
-    /// Chunks in which a message is still looked for; `None` for all of them.
+    /// Number of chunks in which a message is still looked for; `None` if there is no limit.
     tries: Option<u8>,
-    /// Where the reader stands, and what the segment at hand acknowledges.
+    /// Sequence number of the next byte to read. `ack` is the acknowledgement number of the current segment.
     seq: SeqNumber,
     ack: Option<SeqNumber>,
 }
@@ -123,27 +126,27 @@ impl Parser {
         }
     }
 
-    /// A parser in the middle of a stream that was followed so far.
+    /// A parser in the middle of a stream, in sync and between two messages.
     pub fn resumed() -> Self {
         Self { first: false, in_sync: true, ..Self::default() }
     }
 
-    /// It is between messages, and lost none: [`Self::resumed`] knows as much.
+    /// True if the parser is between messages and in sync, so that [`Self::resumed`] can replace it.
     pub fn is_at_rest(&self) -> bool {
         matches!(self.state, State::Start) && self.in_sync
     }
 
-    /// It has seen nothing: [`Self::default`] knows as much.
+    /// True if the parser has seen nothing, so that [`Self::default`] can replace it.
     pub fn is_new(&self) -> bool {
         matches!(self.state, State::Start) && self.first && !self.from_start && !self.was_lost && self.tries.is_none()
     }
 
-    /// Bytes kept.
+    /// Size of the buffer in bytes.
     pub fn held(&self) -> usize {
         self.buffer.capacity()
     }
 
-    /// Keeps no unfinished head any longer: there are too many of them.
+    /// Drops an unfinished head, because connections keep too many bytes.
     pub fn give_up_head(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         if matches!(self.state, State::Head { .. }) {
             handler.event(Event::Malformed, self.mark(ts));
@@ -151,22 +154,23 @@ impl Parser {
         }
     }
 
-    /// Where the reader stands.
+    /// The current place in the stream.
     fn mark(&self, ts: Timestamp) -> Mark {
         Mark { ts, seq: self.seq, ack: self.ack }
     }
 
-    /// So many bytes of the segment at hand were read.
+    /// Moves the current place behind `bytes` bytes of the current segment.
     fn pass_over(&mut self, bytes: usize) {
         self.seq = self.seq.plus(bytes as u32);
     }
 
-    /// It never looks again.
+    /// True if the parser ignores all further bytes.
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, State::Deaf)
     }
 
-    /// What the other side says is no HTTP: only the next bytes may be a response to it.
+    /// Called when the other direction speaks another protocol. Only the very next bytes of this direction may still be
+    /// an HTTP response; a parser that is already looking for a message stops.
     pub fn hear_once(&mut self) {
         if self.first && matches!(self.state, State::Start) {
             self.tries = Some(1);
@@ -175,22 +179,22 @@ impl Parser {
         }
     }
 
-    /// Looks for a message however long it takes.
+    /// From now on looks for a message without a limit on the number of chunks.
     pub fn search_on(&mut self) {
         self.tries = None;
     }
 
-    /// From now on the stream is a new connection.
+    /// From now on reads the stream as a new connection.
     pub fn restart(&mut self) {
         *self = Self { from_start: true, ..Self::new(self.max_head as usize) };
     }
 
-    /// From now on the stream is something else.
+    /// From now on ignores the stream, and frees the buffer.
     pub fn stop(&mut self) {
         (self.state, self.buffer) = (State::Deaf, Vec::new());
     }
 
-    /// How many of the bytes to come it has no need to see.
+    /// Returns how many of the following bytes need not be seen.
     pub fn unwanted(&self) -> u64 {
         match &self.state {
             State::Deaf => u64::MAX,
@@ -200,8 +204,8 @@ impl Parser {
         }
     }
 
-    /// Takes a chunk from the middle of a body of known length, if it is one: then nothing happens but that it passed.
-    /// Returns how many of the bytes to come there is no need to see.
+    /// Takes a chunk that lies within a body of known length and does not reach its end. Returns how many of the
+    /// following bytes need not be seen. Returns `None`, and takes nothing, for any other chunk.
     #[inline]
     pub fn pass(&mut self, chunk: &Chunk<'_>) -> Option<u64> {
         match &mut self.state {
@@ -232,7 +236,7 @@ impl Parser {
         self.read(bytes, seq.plus(bytes.len() as u32), ts, handler);
     }
 
-    /// Takes bytes that end before `end`.
+    /// Reads bytes that end before sequence number `end`.
     #[inline]
     fn read(&mut self, bytes: &[u8], end: SeqNumber, ts: Timestamp, handler: &mut impl Handler) {
         let mut rest = bytes;
@@ -251,7 +255,8 @@ impl Parser {
         }
     }
 
-    /// The first bytes seen are not the first of the stream: a message may start with them, or with any later segment.
+    /// The first bytes seen are not the first ones of the stream: a message may start in this segment or in a later
+    /// one.
     fn join_midway(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
         self.state = State::Lost { behind_hole: false };
         if let Some(protocol) = recognise::sure_sign(bytes) {
@@ -259,7 +264,8 @@ impl Parser {
         }
     }
 
-    /// Does a message start here? Behind a head whose framing is broken it may also start further on.
+    /// Looks for a message at the start of `bytes`; behind broken framing, also further on. Returns the bytes from the
+    /// message on, or none if there is no message.
     fn search<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Lost { behind_hole } = self.state else { return bytes };
         steps::add(bytes.len());
@@ -284,7 +290,7 @@ impl Parser {
         &[]
     }
 
-    /// The sender has finished.
+    /// Ends the stream: the sender has finished.
     pub fn finish(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         self.expect_nothing(ts, handler);
         match self.state {
@@ -295,7 +301,7 @@ impl Parser {
         self.stop();
     }
 
-    /// Takes bytes that cannot be seen.
+    /// Skips `count` bytes that cannot be seen.
     fn skip(&mut self, count: u64, ts: Timestamp, handler: &mut impl Handler) {
         self.expect_nothing(ts, handler);
         if let State::Proxy { header, .. } = &mut self.state
@@ -306,7 +312,7 @@ impl Parser {
             }
             return;
         }
-        // Where there may be no body, the next message may be in the hole.
+        // If the body may be absent, the next message may be in the hole instead.
         let State::Body { body, doubt: false, .. } = &mut self.state else {
             return self.lose(true, ts, handler);
         };
@@ -319,7 +325,7 @@ impl Parser {
             return;
         }
         if matches!(body, Body::Length(_)) {
-            // The body ended in the hole, where is known; what else is in there is anybody's guess.
+            // The body ended inside the hole, at a known place. The rest of the hole is unknown.
             handler.bytes(unwanted);
             let behind = std::mem::replace(&mut self.seq, before.plus(unwanted as u32));
             self.end(ts, handler);
@@ -328,7 +334,7 @@ impl Parser {
         self.lose(true, ts, handler);
     }
 
-    /// Sync is lost: what is known of the current message is told, and the next one is looked for.
+    /// Loses synchronisation: reports what is known about the current message, and looks for the next one.
     fn lose(&mut self, behind_hole: bool, ts: Timestamp, handler: &mut impl Handler) {
         match self.state {
             State::Deaf => return,
@@ -358,11 +364,11 @@ impl Parser {
             self.state = State::Proxy { header, since: self.mark(ts) };
             return bytes;
         }
-        // RFC 9112 §2.2: an empty line before a request line is ignored.
+        // RFC 9112 §2.2: empty lines before a request line are ignored.
         if matches!(bytes[0], b'\r' | b'\n') {
             return &bytes[1..];
         }
-        // The usual case: the head is whole, and is read where it lies, once.
+        // The usual case: the head is complete, and is read once inside the packet.
         if let Some((head, Some(length))) = head::read(bytes)
             && length <= self.max_head as usize
             && (self.may_be_simple() || !matches!(head, Head::Request(RequestHead { is_simple: true, .. })))
@@ -380,7 +386,7 @@ impl Parser {
         bytes
     }
 
-    /// Goes on with a head cut by the end of a segment.
+    /// Continues a head that began in an earlier segment.
     fn head<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Head { scanned, confirmed, since } = self.state else { return bytes };
         let before = self.buffer.len();
@@ -418,7 +424,7 @@ impl Parser {
 
     fn first_line(&self, bytes: &[u8], from: usize) -> FirstLine {
         match start_line::first_line(bytes, from) {
-            // HTTP/0.9 had one request to a connection.
+            // A connection of HTTP/0.9 has only one request, which comes first.
             FirstLine::Simple(_) if !self.may_be_simple() => FirstLine::Foreign,
             FirstLine::Vague if self.in_sync || self.may_be_simple() => FirstLine::Head,
             FirstLine::Vague => FirstLine::Foreign,
@@ -430,7 +436,7 @@ impl Parser {
         self.first && self.from_start
     }
 
-    /// What stands where a message should start is none.
+    /// Handles bytes that are not a message, at a place where a message should start.
     fn foreign(&mut self, bytes: &[u8], ts: Timestamp, handler: &mut impl Handler) {
         let mark = self.mark(ts);
         if self.first && handler.is_bare_response(mark) {
@@ -438,7 +444,8 @@ impl Parser {
             self.state = State::Body { body: Body::UntilClose, doubt: false, expects: false };
             return;
         }
-        // Nothing follows a message so: what was found by a search was none.
+        // Such bytes never follow a real message. If a search has found the last message, it was a part of a lost one,
+        // and the stream is still behind the hole.
         self.state = State::Lost { behind_hole: self.in_sync && self.is_found };
         if std::mem::take(&mut self.in_sync) {
             self.was_lost = true;
@@ -455,7 +462,7 @@ impl Parser {
         }
     }
 
-    /// Tells of the head in the buffer, so many bytes of it or all.
+    /// Reports the head in the buffer: its first `length` bytes, or all that there are.
     fn announce_buffer(
         &mut self,
         length: Option<usize>,
@@ -470,7 +477,7 @@ impl Parser {
         self.announce(&head, Extent { bytes: bytes.len() as u64, since }, ts, handler)
     }
 
-    /// Tells of a head, and decides what follows it.
+    /// Reports a head, and returns what follows it.
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
         (self.first, self.in_sync, self.tries) = (false, true, None);
         self.is_found = std::mem::take(&mut self.will_be_found);
@@ -547,7 +554,8 @@ impl Parser {
     }
 }
 
-/// RFC 9112 §6.3, rules 1 and 2: 1xx, 204 and 304 have no body; what HEAD and CONNECT do, the asker knows.
+/// RFC 9112 §6.3, rules 1 and 2: responses with 1xx, 204 and 304 have no body. For responses to HEAD and CONNECT, the
+/// handler decides by `follows`.
 fn after_response(response: &ResponseHead<'_>, follows: Follows) -> Next {
     let framing = response.framing;
     match (follows, response.status) {

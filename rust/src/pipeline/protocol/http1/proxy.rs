@@ -1,74 +1,76 @@
-//! What a load balancer says of its client before the first byte of a connection: the PROXY protocol, versions 1 and 2
-//! (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>). It may come in any number of segments; of it the address
-//! of the client is read, and the rest is passed over.
+//! The PROXY header, versions 1 and 2, with which a load balancer names its client at the start of a connection
+//! (<https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>). The header may come in any number of segments. The
+//! address of the client is read, and the rest is skipped.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::pipeline::protocol::forwarded::to_ipv6;
 
-/// How version 1 begins: the family follows, `TCP4`, `TCP6` or `UNKNOWN`.
+/// The beginning of version 1. The family follows: `TCP4`, `TCP6` or `UNKNOWN`.
 const LINE: &[u8] = b"PROXY ";
-/// How version 2 begins.
+/// The beginning of version 2.
 const SIGNATURE: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
-/// The longest line of version 1, its line end included (section 2.1).
+/// The longest line of version 1, including its line end (section 2.1).
 const MAX_LINE: u32 = 107;
-/// Of version 2 what stands before the addresses: signature, command, family, length (section 2.2).
+/// Bytes of version 2 before the addresses: signature, command, family and length (section 2.2).
 const FIXED: u32 = 16;
-/// Of version 2 what is needed to know the client: up to the end of the first IPv6 address.
+/// Bytes of version 2 that are needed to know the client: up to the end of the first IPv6 address.
 const NEEDED: u32 = FIXED + 16;
-/// Version 2, on behalf of somebody else (section 2.2); the proxy's own connections are `0x20`.
+/// The command of version 2 for a connection on behalf of a client (section 2.2); `0x20` is for the proxy's own
+/// connections.
 const PROXY: u8 = 0x21;
-/// Families of version 2 with a transport that is a stream.
+/// Families of version 2 for TCP over IPv4 and over IPv6.
 const TCP4: u8 = 0x11;
 const TCP6: u8 = 0x21;
 
-/// Where in such a header we are.
+/// A position in a PROXY header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProxyHeader {
+    /// True for version 1.
     is_line: bool,
     /// Bytes read so far.
     seen: u32,
-    /// What version 2 says of the bytes behind [`FIXED`], as far as it is read.
+    /// The length field of version 2, as far as it is read: number of bytes behind [`FIXED`].
     length: u16,
-    /// Bytes of the address were not seen.
+    /// True if bytes of the address were not seen.
     has_hole: bool,
 }
 
-/// What came of some bytes.
+/// The result of reading some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// All of them belong to the header, and it goes on.
+    /// All bytes belong to the header, and it has not ended.
     More,
-    /// The header ended after so many of them.
+    /// The header ended after this many of the bytes.
     Done(usize),
-    /// It is none, as the byte behind so many of them tells. What was read before is the beginning of something else.
+    /// The stream has no header: it differs after this many of the bytes. The bytes before belong to something else.
     Other(usize),
 }
 
 impl ProxyHeader {
-    /// One that may begin with these bytes.
+    /// The start of a header, if one may begin with `bytes`.
     pub fn at(bytes: &[u8]) -> Option<Self> {
         let begins = |known: &[u8]| bytes.iter().zip(known).all(|(byte, wanted)| byte == wanted);
         let is_line = begins(LINE);
         (is_line || begins(SIGNATURE)).then_some(Self { is_line, seen: 0, length: 0, has_hole: false })
     }
 
-    /// Bytes that follow and need not be seen.
+    /// Returns how many of the following bytes need not be seen.
     pub fn unwanted(self) -> u32 {
         if self.seen < NEEDED { 0 } else { self.left() }
     }
 
-    /// Bytes that follow and tell who the client is, or may.
+    /// Returns how many of the following bytes may belong to the address of the client.
     pub fn wanted(self) -> usize {
         (if self.is_line { MAX_LINE } else { NEEDED }).saturating_sub(self.seen) as usize
     }
 
-    /// Version 2: bytes that follow, once that is known.
+    /// Version 2: bytes of the header that follow, or 0 while their number is not known.
     fn left(self) -> u32 {
         if self.is_line || self.seen < FIXED { 0 } else { FIXED + u32::from(self.length) - self.seen }
     }
 
-    /// Takes bytes that cannot be seen. Returns false when it is not known any more where we are.
+    /// Skips `count` bytes that cannot be seen. Returns false if the position behind them is unknown.
     pub fn skip(&mut self, count: u64) -> bool {
         let is_within = count <= u64::from(self.left());
         if is_within {
@@ -78,12 +80,12 @@ impl ProxyHeader {
         is_within
     }
 
-    /// Version 2: the last byte was seen, or skipped.
+    /// Version 2: true if the last byte was read or skipped.
     pub fn is_done(self) -> bool {
         !self.is_line && self.seen >= FIXED && self.left() == 0
     }
 
-    /// The address of the client by the header, of which all bytes that were wanted are given.
+    /// Returns the address of the client. `header` are the bytes of the header that [`Self::wanted`] asked for.
     pub fn source(self, header: &[u8]) -> Option<Ipv6Addr> {
         if self.has_hole {
             return None;
@@ -92,12 +94,12 @@ impl ProxyHeader {
         source.map(to_ipv6)
     }
 
-    /// What was read, if it turned out to be none; empty lines are left out.
+    /// Returns the bytes read before the stream differed from a header. Empty lines are left out.
     pub fn read_before(self) -> &'static [u8] {
         if self.is_line { &LINE[..LINE.len().min(self.seen as usize)] } else { b"" }
     }
 
-    /// Takes bytes.
+    /// Reads bytes.
     pub fn push(&mut self, bytes: &[u8]) -> Step {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -119,7 +121,8 @@ impl ProxyHeader {
         Step::More
     }
 
-    /// The next byte may be this one.
+    /// Returns whether `byte` may be the next byte of the header, and takes it into the length field if it belongs
+    /// there.
     fn takes(&mut self, byte: u8) -> bool {
         let known = if self.is_line { LINE } else { SIGNATURE };
         if let Some(&wanted) = known.get(self.seen as usize) {
@@ -135,7 +138,8 @@ impl ProxyHeader {
     }
 }
 
-/// `PROXY TCP4 192.0.2.1 192.0.2.2 50000 80` (section 2.1). `UNKNOWN` tells nothing.
+/// Reads the address in a line such as `PROXY TCP4 192.0.2.1 192.0.2.2 50000 80` (section 2.1). A line with `UNKNOWN`
+/// has none.
 fn source_of_line(line: &[u8]) -> Option<IpAddr> {
     let line = std::str::from_utf8(line.strip_suffix(b"\r\n")?).ok()?;
     let mut words = line.split(' ').skip(1);
@@ -147,7 +151,7 @@ fn source_of_line(line: &[u8]) -> Option<IpAddr> {
     (is_meant && words.next().is_none()).then_some(from)
 }
 
-/// Both addresses and ports follow the fixed part (section 2.2).
+/// Reads the address in a header of version 2: both addresses and ports follow the fixed part (section 2.2).
 fn source_of_block(header: &[u8], length: u16) -> Option<IpAddr> {
     let (fixed, addresses) = header.split_first_chunk::<{ FIXED as usize }>()?;
     match (fixed[12], fixed[13], length) {
@@ -161,7 +165,7 @@ fn source_of_block(header: &[u8], length: u16) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    /// What becomes of a stream in pieces of a size: how many bytes are the header's.
+    /// Returns the length of the header at the start of a stream that comes in pieces of `size`.
     fn header(stream: &[u8], size: usize) -> Option<usize> {
         let mut header = ProxyHeader::at(stream)?;
         let mut before = 0;
@@ -199,7 +203,7 @@ mod tests {
         }
     }
 
-    /// The client of a header that comes in pieces of a size, with a hole if one is said.
+    /// Returns the client of a header that comes in pieces of `size`.
     fn client(stream: &[u8], size: usize) -> Option<String> {
         let mut header = ProxyHeader::at(stream)?;
         let mut kept = Vec::new();
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_with_a_hole_is_none() {
+    fn an_address_with_a_hole_is_not_read() {
         let mut header = ProxyHeader::at(SIGNATURE).unwrap();
         let bytes = [SIGNATURE, b"\x21\x11\0\x0c"].concat();
         assert_eq!(header.push(&bytes), Step::More);
@@ -258,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_header_is_told_with_what_was_read_of_it() {
+    fn a_stream_without_a_header_gives_back_what_was_read() {
         let too_long = format!("PROXY TCP4 {}\r\n", "1".repeat(107));
         for (stream, read) in
             [("PRI * HTTP/2.0", "PR"), ("PROXY /x", "PROXY "), ("\r\n\r\nGET /", ""), (&too_long, "PROXY ")]
@@ -272,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_within_the_addresses_is_arithmetic() {
+    fn a_hole_within_the_addresses_is_subtracted_from_the_length() {
         let mut header = ProxyHeader::at(b"\r").unwrap();
         assert!(!header.skip(1));
         assert_eq!(header.push(&version_2(100)[..20]), Step::More);

@@ -1,4 +1,5 @@
-//! Is this HTTP? Told from the first bytes, on any port, and confirmed when the first line is whole.
+//! Decides whether bytes are HTTP/1: a first guess by the first bytes, on any port, and a decision when the first line
+//! is complete.
 
 use super::grammar::{
     MAX_METHOD, SHOUTCAST, StartLine, VERSION, is_path, is_space, is_version, number, token_len, trim_start,
@@ -19,7 +20,7 @@ pub enum Likeness {
     Neither,
 }
 
-/// Looks at the first bytes only; the line need not be whole.
+/// Guesses by the first bytes what they are. The line need not be complete.
 pub fn likeness(bytes: &[u8]) -> Likeness {
     if let Some((name, version)) = bytes.split_at_checked(VERSION.len())
         && name.eq_ignore_ascii_case(VERSION)
@@ -30,7 +31,7 @@ pub fn likeness(bytes: &[u8]) -> Likeness {
         return Likeness::Response;
     }
     if matches!(bytes, [0x14..=0x17] | [0x14..=0x17, 3] | [0x14..=0x17, 3, 0..=4]) {
-        // A TLS record, so far.
+        // May be the beginning of a TLS record.
         return Likeness::Open;
     }
     let token = token_len(bytes);
@@ -44,19 +45,20 @@ pub fn likeness(bytes: &[u8]) -> Likeness {
 /// What the first line of a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstLine {
-    /// Not whole yet, but plausible.
+    /// Incomplete, but possible so far.
     Open,
     /// A request line or a status line.
     Head,
-    /// The same, in a form that prose may have as well: believed only where a message has to start.
+    /// A request line or a status line that ordinary text may look like. It is accepted only where a message must
+    /// start.
     Vague,
-    /// A request of HTTP/0.9: the line, so many bytes long, is all of it.
+    /// A whole request of HTTP/0.9; the line has this many bytes.
     Simple(usize),
-    /// Nothing of HTTP/1.
+    /// Not HTTP/1.
     Foreign,
 }
 
-/// Looks at the first line of `bytes`. Its end is looked for from `from` on: up to there was none.
+/// Reads the first line of `bytes`. Its end is searched from `from` on, because there is none before.
 pub fn first_line(bytes: &[u8], from: usize) -> FirstLine {
     if likeness(bytes) == Likeness::Neither {
         return FirstLine::Foreign;
@@ -71,14 +73,14 @@ pub fn first_line(bytes: &[u8], from: usize) -> FirstLine {
     }
 }
 
-/// A request of HTTP/0.9 may be no more than this line of these bytes: where more comes behind a line feed alone it is a
-/// request that lacks its version.
+/// Returns whether `line`, the first line of `bytes`, may be a whole request of HTTP/0.9: it ends in CRLF, or nothing
+/// follows it. If more bytes follow a bare LF, the line is a request line without its version.
 pub fn is_all(line: &[u8], bytes: &[u8]) -> bool {
     line.ends_with(b"\r") || line.len() + 1 == bytes.len()
 }
 
 impl<'a> StartLine<'a> {
-    /// Reads a line up to its line feed, that is with the carriage return it should end in.
+    /// Reads a line, given without its line feed but with its carriage return, if it has one.
     pub fn read(line: &'a [u8]) -> Option<Self> {
         let text = line.strip_suffix(b"\r").unwrap_or(line);
         if let Some(status) = usual_status(text) {
@@ -100,7 +102,7 @@ impl<'a> StartLine<'a> {
         odd_line::read(text)
     }
 
-    /// Prose may read like this: it is a message only where one has to start.
+    /// True if ordinary text may look like this line. It is then a message only where a message must start.
     fn is_vague(&self) -> bool {
         match *self {
             Self::Request { is_vague, .. } => is_vague,
@@ -110,8 +112,8 @@ impl<'a> StartLine<'a> {
     }
 }
 
-/// Would a message start so, where any other bytes may stand as well? Stricter than [`first_line`]: a line that is not
-/// whole must name a registered method and a path.
+/// Returns whether a message likely starts with `bytes`, at a place where any other bytes may be as well. Stricter than
+/// [`first_line`]: an incomplete line must begin with `HTTP/1.`, or with a known method and a path.
 pub fn is_likely_start(bytes: &[u8]) -> bool {
     match first_line(bytes, 0) {
         FirstLine::Head => true,
@@ -120,7 +122,8 @@ pub fn is_likely_start(bytes: &[u8]) -> bool {
     }
 }
 
-/// Does a request start here, of a client that may as well send a body? `None` when there are too few bytes to tell.
+/// Returns whether a request starts with `bytes`, at a place where the client may send a body instead. `None` if there
+/// are too few bytes to decide.
 pub fn is_next_request(bytes: &[u8]) -> Option<bool> {
     let (method, rest) = bytes.split_at(token_len(bytes));
     let target = trim_start(rest);
@@ -134,7 +137,7 @@ pub fn is_next_request(bytes: &[u8]) -> Option<bool> {
     (is_request || !is_open).then_some(is_request)
 }
 
-/// It begins with a registered method and a path.
+/// Returns whether `bytes` begin with a known method and a path.
 fn names_a_path(bytes: &[u8]) -> bool {
     let (method, rest) = bytes.split_at(token_len(bytes));
     Method::from_bytes(method) != Method::OTHER
@@ -142,7 +145,8 @@ fn names_a_path(bytes: &[u8]) -> bool {
         && is_path(trim_start(rest))
 }
 
-/// Where the next message likely starts behind a head whose framing is broken, if it does: at once, or behind a last chunk.
+/// Returns where the next message likely starts behind a head with broken framing: at the start of `bytes`, or behind a
+/// last chunk.
 pub fn behind_broken_framing(bytes: &[u8]) -> Option<usize> {
     const LAST_CHUNK: &[u8] = b"\n0\r\n\r\n";
     let first = bytes.starts_with(&LAST_CHUNK[1..]).then_some(LAST_CHUNK.len() - 1);
@@ -150,13 +154,15 @@ pub fn behind_broken_framing(bytes: &[u8]) -> Option<usize> {
     std::iter::once(0).chain(first).chain(chunks).find(|&at| is_likely_start(&bytes[at..]))
 }
 
-/// The same behind a broken chunk; the next message may follow behind the line that is broken as well.
+/// Returns where the next message likely starts behind a broken chunk: behind the broken line, or where
+/// [`behind_broken_framing`] finds it.
 pub fn behind_broken_chunk(bytes: &[u8]) -> Option<usize> {
     let line = memchr::memchr(b'\n', bytes).map(|end| end + 1);
     line.filter(|&at| is_likely_start(&bytes[at..])).or_else(|| behind_broken_framing(bytes))
 }
 
-/// RFC 9112 §4: `HTTP-version SP status-code SP [reason-phrase]`. Nearly every status line is written so.
+/// Returns the status code of a line in the form of RFC 9112 §4, `HTTP-version SP status-code SP [reason-phrase]`.
+/// Nearly all status lines have it.
 #[inline]
 fn usual_status(line: &[u8]) -> Option<u16> {
     match line.first_chunk::<13>() {
@@ -172,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn first_bytes_tell_what_it_is() {
+    fn the_first_bytes_show_requests_and_responses() {
         let table: &[(&[u8], Likeness)] = &[
             (b"", Likeness::Open),
             (b"G", Likeness::Open),
@@ -200,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_believes_less_than_a_reader_who_knows_where_a_message_starts() {
+    fn a_search_rejects_lines_that_ordinary_text_may_look_like() {
         for line in ["GET / HTTP/1.1", "GET /a HTTP/1.10", "brew /pot HTTP/1.1", "HTTP/2 200", "ICY 200 OK", "GET /"] {
             assert!(is_likely_start(line.as_bytes()) || is_likely_start(format!("{line}\r\n").as_bytes()), "{line}");
         }
@@ -212,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn behind_what_is_broken_the_next_message_is_found() {
+    fn the_next_message_is_found_behind_broken_framing() {
         let table = [
             ("GET / HTTP/1.1\r\n\r\n", Some(0), Some(0)),
             ("XYZ\r\nGET / HTTP/1.1\r\n\r\n", None, Some(5)),

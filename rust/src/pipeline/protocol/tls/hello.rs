@@ -1,40 +1,40 @@
-//! The server's name out of a TLS `ClientHello` (RFC 8446 §4.1.2, RFC 6066 §3): the one thing an encrypted connection
-//! says of where it goes. Bytes in, a name out; the hello may be cut anywhere, over any number of records. Each byte is
-//! looked at once, and only those of the hello are kept.
+//! Reads the name of the server from a TLS `ClientHello` (RFC 8446 §4.1.2, RFC 6066 §3). Bytes come in, a name goes
+//! out. The hello may arrive in any pieces and be split over any number of records. Each byte is looked at once, and
+//! only the bytes of the hello are kept.
 
 use crate::pipeline::steps;
 
-/// Bytes of a hello that are waited for: post-quantum key shares make them 2 KiB, a record holds 16.
+/// The longest hello that is read. Post-quantum key shares make a hello 2 KiB long, and a record holds 16 KiB.
 const MAX_HELLO: usize = 16 * 1024;
 
-/// What came of some bytes.
+/// The result of reading some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The hello goes on.
+    /// The hello is not complete yet.
     More,
-    /// It is whole, and named a server or none; or it is no hello.
+    /// Nothing more is read. Holds the name of the server, or `None` if the hello names none or the bytes are no hello.
     Done(Option<Vec<u8>>),
 }
 
-/// Type, version and length of a record.
+/// Length of a record header: type, version and length.
 const RECORD_HEADER: usize = 5;
-/// Type and length of a message.
+/// Length of a handshake header: type and length.
 const MESSAGE_HEADER: usize = 4;
 
-/// A hello being read.
+/// A `ClientHello` while it is read.
 #[derive(Debug, Default)]
 pub struct ClientHello {
-    /// What was seen of the header of the record at hand.
+    /// The header of the current record, as far as it was seen.
     header: [u8; RECORD_HEADER],
     header_seen: usize,
-    /// Bytes of that record that are still to come.
+    /// Bytes of the current record that are still to come.
     left: usize,
     /// The message so far, without the headers of its records.
     message: Vec<u8>,
 }
 
 impl ClientHello {
-    /// Bytes kept.
+    /// Bytes kept of the hello.
     pub fn held(&self) -> usize {
         self.message.capacity()
     }
@@ -69,8 +69,8 @@ impl ClientHello {
         Progress::More
     }
 
-    /// Reads the header of a record, once it is whole. False when no hello has such a record: RFC 8446 §5.1 forbids
-    /// empty ones.
+    /// Reads the header of a record, once it is complete. Returns false if it cannot be a record of a hello. RFC 8446
+    /// §5.1 forbids empty records.
     fn begin_record(&mut self) -> bool {
         const HANDSHAKE: u8 = 22;
         if self.header_seen < RECORD_HEADER {
@@ -82,7 +82,7 @@ impl ClientHello {
         kind == HANDSHAKE && version == 3 && self.left > 0
     }
 
-    /// Bytes of the message with its header, once that is there.
+    /// Length of the message including its header; `None` until the header is complete.
     fn length(&self) -> Option<Result<usize, NotHello>> {
         const CLIENT_HELLO: u8 = 1;
         let [kind, a, b, c] = *self.message.first_chunk()?;
@@ -91,21 +91,22 @@ impl ClientHello {
         Some(if is_hello { Ok(MESSAGE_HEADER + length) } else { Err(NotHello) })
     }
 
-    /// Bytes of the message that are still to come, as far as is known: what follows it is not kept.
+    /// Bytes to keep next: those missing from the message, or from its header while its length is unknown. Bytes behind
+    /// the message are not kept.
     fn wanted(&self) -> usize {
         let known = self.length().and_then(Result::ok).unwrap_or(MESSAGE_HEADER);
         known.saturating_sub(self.message.len())
     }
 }
 
-/// The message is another one, or longer than any hello.
+/// The message is not a `ClientHello`, or is longer than [`MAX_HELLO`].
 struct NotHello;
 
-/// The name in the body of a hello; `None` also when its lengths contradict each other.
+/// Returns the server name in the body of a hello; `None` if there is none, or if the lengths contradict each other.
 fn name_in(hello: &[u8]) -> Option<Vec<u8>> {
     const SERVER_NAME: [u8; 2] = [0, 0];
     const HOST_NAME: u8 = 0;
-    // Version and random.
+    // The version and the random value come first.
     let rest = hello.get(34..)?;
     let (_session, rest) = vector(rest, 1)?;
     let (_ciphers, rest) = vector(rest, 2)?;
@@ -123,7 +124,7 @@ fn name_in(hello: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// A vector behind its length of `width` bytes, and what follows it.
+/// Reads a vector whose length is in the first `width` bytes. Returns the vector and the bytes behind it.
 fn vector(bytes: &[u8], width: usize) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_at_checked(width)?;
     let length = length.iter().fold(0, |length, &byte| length << 8 | usize::from(byte));
@@ -137,7 +138,7 @@ pub mod tests {
     use crate::pipeline::steps::tests::are_in_proportion;
     use proptest::prelude::*;
 
-    /// A hello for `name`, its handshake message in records of at most `record` bytes.
+    /// Makes a hello for `name`, split into records of at most `record` bytes.
     pub fn hello(name: Option<&str>, record: usize) -> Vec<u8> {
         let mut extensions = vec![0x7a, 0x7a, 0, 1, 0, 0, 51, 4, 0xc0];
         extensions.resize(extensions.len() + 0x4c0, 7);
@@ -178,7 +179,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_hello_without_a_name_and_what_is_no_hello_have_none() {
+    fn no_name_is_found_in_a_hello_without_one_or_in_other_bytes() {
         assert_eq!(ClientHello::default().push(&hello(None, 16_000)), Progress::Done(None));
         assert_eq!(ClientHello::default().push(b"\x17\x03\x03\x00\x05hello"), Progress::Done(None));
         let mut endless = ClientHello::default();

@@ -1,4 +1,4 @@
-//! What few streams take the parser through: PROXY headers, heads cut off or without end, bodies that may not come.
+//! The rare states of the parser: PROXY headers, heads that are cut off or too long, and bodies that may not come.
 
 use super::{Parser, State};
 use crate::pipeline::packet::Timestamp;
@@ -8,11 +8,13 @@ use crate::pipeline::protocol::http1::start_line::{self, FirstLine};
 use crate::pipeline::protocol::http1::{grammar, head};
 use crate::pipeline::steps;
 
-/// Bytes in which a request of a refused client must show: more than its method and the scheme of its target have.
+/// Within this many bytes a client that was refused must show whether it sends another request: more than the longest
+/// method and the scheme of a target.
 const MAX_UNDECIDED: usize = 2 * grammar::MAX_METHOD;
 
 impl Parser {
-    /// The snapshot length cut off what follows: of a head that is not whole a first line may be enough that is not.
+    /// The snapshot length cut off the following bytes. Reports a truncated head if a head is being read or was due. Of
+    /// an unfinished head, a part of the first line may be enough to count the message.
     #[cold]
     pub(super) fn cut(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         let is_head = match &mut self.state {
@@ -29,7 +31,7 @@ impl Parser {
         }
     }
 
-    /// Goes on with what a load balancer says, or what began like it.
+    /// Continues a PROXY header, or bytes that began like one.
     pub(super) fn proxy<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let State::Proxy { header, since } = &mut self.state else { return bytes };
         let wanted = header.wanted().min(bytes.len());
@@ -53,7 +55,7 @@ impl Parser {
         }
     }
 
-    /// Behind what a load balancer says, whose last bytes are these; those before are in the buffer.
+    /// Ends a PROXY header. `last` are its last bytes that are wanted; the earlier ones are in the buffer.
     pub(super) fn end_proxy_header(&mut self, last: &[u8], ts: Timestamp, handler: &mut impl Handler) {
         let State::Proxy { header, .. } = std::mem::replace(&mut self.state, State::Start) else { return };
         let mut begun = std::mem::take(&mut self.buffer);
@@ -66,7 +68,7 @@ impl Parser {
         handler.event(Event::Proxied(source), self.mark(ts));
     }
 
-    /// A head without end: what it says so far is believed, the rest is passed over.
+    /// Handles a head that is longer than the limit: reports what was read of it, and skips the rest.
     pub(super) fn long_head(&mut self, line: FirstLine, since: Mark, ts: Timestamp, handler: &mut impl Handler) {
         handler.event(Event::Malformed, self.mark(ts));
         if line != FirstLine::Head {
@@ -93,7 +95,8 @@ impl Parser {
         rest
     }
 
-    /// What follows the head of a request that waits for leave to send its body: the body, or the next request.
+    /// Reads behind the head of a request that expects `100-continue`: the body follows, or the next request if the
+    /// server has refused the body.
     #[cold]
     pub(super) fn expected<'a>(&mut self, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         if !handler.was_refused() {
@@ -115,7 +118,7 @@ impl Parser {
         &[]
     }
 
-    /// The body comes, whether it was asked for or not.
+    /// Decides that the body follows, and reads the bytes in the buffer as its beginning.
     pub(super) fn expect_nothing(&mut self, ts: Timestamp, handler: &mut impl Handler) {
         if let State::Body { expects, .. } = &mut self.state
             && std::mem::take(expects)

@@ -1,4 +1,4 @@
-//! Streams of one direction, and what is read out of them: whole, byte by byte, and with holes.
+//! Streams of one direction and what the parser reports about them: in one piece, byte by byte, and with holes.
 
 mod noise;
 
@@ -6,14 +6,14 @@ use super::*;
 use crate::pipeline::steps::tests::are_in_proportion;
 use proptest::prelude::*;
 
-/// What was told, as text. The sizes told in parts are added up.
+/// A handler that writes each event down as text, and adds up the bytes of each message.
 #[derive(Default)]
 struct Told {
     events: Vec<String>,
     bytes: u64,
-    /// What to answer responses with.
+    /// What to return for the next responses; [`Follows::Body`] for all others.
     follows: Vec<Follows>,
-    /// No request may send a body that it asks leave for.
+    /// True if the server refuses the body of every request that expects `100-continue`.
     refuses: bool,
 }
 
@@ -58,7 +58,7 @@ fn chunk(bytes: &[u8], start: bool) -> Chunk<'_> {
     Chunk { skipped: 0, cut: false, bytes, seq: SeqNumber(1), ack: None, start, ts: Timestamp(0) }
 }
 
-/// What a stream tells when it arrives in pieces of `size`, and then ends.
+/// Returns the events of a stream that arrives in pieces of `size` and then ends.
 fn read(stream: &[u8], size: usize, follows: &[Follows]) -> Vec<String> {
     let mut told = Told { follows: follows.to_vec(), ..Told::default() };
     let mut parser = Parser::default();
@@ -69,7 +69,7 @@ fn read(stream: &[u8], size: usize, follows: &[Follows]) -> Vec<String> {
     told.events
 }
 
-/// What a stream tells, whole and byte by byte.
+/// Returns the events of a stream, and checks that they are the same in one piece and in small pieces.
 fn told(stream: &str, follows: &[Follows]) -> String {
     let whole = read(stream.as_bytes(), usize::MAX, follows);
     for size in [1, 2, 3, 7] {
@@ -79,7 +79,7 @@ fn told(stream: &str, follows: &[Follows]) -> String {
 }
 
 #[test]
-fn requests() {
+fn requests_are_read_the_same_in_any_pieces() {
     let table = [
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / a, end 27"),
         ("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nhOsT:b \r\n\r\n", "GET / a, end 27, GET /2 b, end 28"),
@@ -128,7 +128,7 @@ fn requests() {
     ];
     for (stream, want) in table {
         if want.starts_with("foreign") {
-            // Told by the first bytes of the first segment.
+            // The first segment decides.
             assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), want, "{stream:?}");
         } else {
             assert_eq!(told(stream, &[]), want, "{stream:?}");
@@ -137,7 +137,7 @@ fn requests() {
 }
 
 #[test]
-fn responses() {
+fn responses_are_read_the_same_in_any_pieces() {
     use Follows::{Body, Doubt, Nothing, Tunnel};
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
     let table: Vec<(String, &[Follows], &str)> = vec![
@@ -177,7 +177,7 @@ fn responses() {
         ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nx".into(), &[], "200, encoding, end 49"),
     ];
     for (stream, follows, want) in table {
-        // What is doubtful is told by how a segment starts.
+        // Whether there is a body shows at the start of a segment.
         let told = if follows.contains(&Doubt) {
             read(stream.as_bytes(), usize::MAX, follows).join(", ")
         } else {
@@ -209,7 +209,7 @@ fn lengths_never_wrap_and_never_allocate() {
     assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, gap");
     let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\nx";
     assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, gap");
-    // A number that no 64 bits hold is a body without end.
+    // A length too large for 64 bits is a body that never ends.
     for length in ["18446744073709551615", "18446744073709551616", "99999999999999999999999"] {
         let stream = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nHTTP/1.1 204\r\n\r\n");
         assert_eq!(told(&stream, &[]), "200, length, gap", "{length}");
@@ -220,7 +220,7 @@ fn lengths_never_wrap_and_never_allocate() {
 }
 
 #[test]
-fn behind_framing_that_is_broken_the_next_message_may_follow_at_once() {
+fn the_next_message_may_directly_follow_broken_framing() {
     let next = "GET /n HTTP/1.1\r\n\r\n";
     let table = [
         ("Content-Length: -1\r\n\r\n", "POST / -, length, end 39, GET /n -, end 19"),
@@ -235,18 +235,18 @@ fn behind_framing_that_is_broken_the_next_message_may_follow_at_once() {
         let stream = format!("POST / HTTP/1.1\r\n{fields}{next}");
         assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), want, "{fields:?}");
     }
-    // A request whose coding is unknown may be chunked all the same.
+    // A request whose last coding is unknown may still be chunked.
     let stream = format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n2\r\nhi\r\n0\r\n\r\n{next}");
     assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, encoding, end 57, GET /n -, end 19");
-    // Letters of a method may be digits of a size.
+    // The letters of a method may also be hexadecimal digits of a chunk size.
     let stream = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nDELETE /n HTTP/1.1\r\n\r\n";
     assert!(read(stream.as_bytes(), usize::MAX, &[]).join(", ").ends_with("gap, DELETE /n -, end 22"));
-    // What does not look like a message is passed over, up to the next segment.
+    // Bytes that do not look like a message are skipped up to the next segment.
     let stream = format!("POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\nhello\r\n{next}");
     assert_eq!(read(stream.as_bytes(), usize::MAX, &[]).join(", "), "POST / -, length, end 39");
 }
 
-/// A request and its answer behind a header of version 2 with so many bytes of addresses and more.
+/// Returns the bytes `behind` after a PROXY header of version 2 that has `length` bytes behind its fixed part.
 fn proxied(length: u16, behind: &[u8]) -> Vec<u8> {
     let mut stream = b"\r\n\r\n\0\r\nQUIT\n\x20\x11".to_vec();
     stream.extend(length.to_be_bytes());
@@ -280,13 +280,13 @@ fn a_long_proxy_header_need_not_be_seen() {
     let mut told = Told::default();
     let mut parser = Parser::default();
     parser.push(chunk(&stream[..1000], true), &mut told);
-    // Up to the end of the first address.
+    // The parser keeps the header up to the end of the first address.
     assert_eq!((parser.unwanted(), parser.held()), (4016, 32));
     parser.push(Chunk { skipped: 4016, ..chunk(&stream[5016..], false) }, &mut told);
     assert_eq!(told.events.join(", "), "GET / -, end 18");
 }
 
-/// What the beginning of a segment tells whose rest the snapshot length cut off, and what comes behind it.
+/// Returns the events of a segment that the snapshot length cut off behind `before`, and of the bytes `after` it.
 fn cut(before: &str, after: &str) -> String {
     let mut told = Told::default();
     let mut parser = Parser::default();
@@ -297,7 +297,7 @@ fn cut(before: &str, after: &str) -> String {
 }
 
 #[test]
-fn of_a_head_cut_by_the_snapshot_length_the_beginning_counts() {
+fn the_beginning_of_a_head_cut_by_the_snapshot_length_counts() {
     let next = "HTTP/1.1 204\r\n\r\n";
     let whole = "HTTP/1.1 304\r\n\r\n";
     let table = [
@@ -314,17 +314,17 @@ fn of_a_head_cut_by_the_snapshot_length_the_beginning_counts() {
     for (before, want) in table {
         assert_eq!(cut(before, next), want, "{before:?}");
     }
-    // Nothing is to be seen of the head but that one was due.
+    // No byte of the head was captured, but a head was due.
     assert_eq!(cut(whole, next), "304, end 16, cut, gap, 204, end 16");
-    // The rest of a body is no head.
+    // The rest of a body is not a head.
     assert_eq!(cut("HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\nx", next), "200, end 1042, 204, end 16");
-    // Of a hole a first line has to be whole.
+    // Before a hole, in contrast, the first line must be complete.
     assert_eq!(around("HTTP/1.1 200 O", 10, next), "gap, 204, end 16");
     assert_eq!(around("GET /abcdef", 10, "GET / HTTP/1.1\r\n\r\n"), "gap, GET / -, end 18");
 }
 
 #[test]
-fn a_request_that_was_refused_its_body_may_be_followed_by_another() {
+fn another_request_may_follow_one_whose_body_was_refused() {
     let head = "PUT / HTTP/1.1\r\nContent-Length: 28\r\nExpect:\r\n 100-Continue\r\n\r\n";
     let next = "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n";
     let read = |refuses, body: &str, size| {
@@ -344,7 +344,7 @@ fn a_request_that_was_refused_its_body_may_be_followed_by_another() {
     }
 }
 
-/// Pushes bytes, loses some, pushes more.
+/// Returns the events of the bytes `before` and `after` a hole of `lost` bytes.
 fn around(before: &str, lost: u64, after: &str) -> String {
     let mut told = Told::default();
     let mut parser = Parser::default();
@@ -359,7 +359,7 @@ fn a_hole_in_a_body_of_known_length_costs_only_bytes() {
     let next = "GET /2 HTTP/1.1\r\n\r\n";
     assert_eq!(around(&format!("{head}01"), 8, next), "POST / -, end 49, GET /2 -, end 19");
     assert_eq!(around(&format!("{head}01"), 6, &format!("89{next}")), "POST / -, end 49, GET /2 -, end 19");
-    // The hole is longer than the body: something else is in it.
+    // The hole is longer than the body, so it holds more than the rest of the body.
     assert_eq!(around(&format!("{head}01"), 20, next), "POST / -, end 49, gap, GET /2 -, end 19");
     let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\na\r\n01";
     assert_eq!(around(chunked, 8, &format!("\r\n0\r\n\r\n{next}")), "POST / -, end 67, GET /2 -, end 19");
@@ -368,9 +368,9 @@ fn a_hole_in_a_body_of_known_length_costs_only_bytes() {
 #[test]
 fn after_a_hole_elsewhere_the_next_message_is_found_at_the_start_of_a_segment() {
     let next = "GET /2 HTTP/1.1\r\n\r\n";
-    // In a head: its first line is whole, so it was there.
+    // The hole is in a head whose first line is complete, so the message counts.
     assert_eq!(around("GET / HTTP/1.1\r\nHos", 10, next), "GET / -, gap, GET /2 -, end 19");
-    // In a first line: it may have been anything.
+    // The hole is in a first line, which may have been anything.
     assert_eq!(around("GET / HT", 10, next), "gap, GET /2 -, end 19");
     assert_eq!(around("", 10, next), "gap, GET /2 -, end 19");
     assert_eq!(around("", 10, "some words of a body\r\nGET /no HTTP/1.1\r\n\r\n"), "gap");
@@ -380,7 +380,7 @@ fn after_a_hole_elsewhere_the_next_message_is_found_at_the_start_of_a_segment() 
 }
 
 #[test]
-fn a_stream_joined_midway_is_searched_without_complaint() {
+fn a_stream_joined_midway_is_searched_without_a_parse_error() {
     let mut told = Told::default();
     let mut parser = Parser::default();
     for piece in ["tail of a body\r\n", "more\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"] {
@@ -476,14 +476,15 @@ proptest! {
     }
 
     #[test]
-    fn nothing_panics_and_any_cut_tells_the_same(
+    fn no_stream_panics_and_pieces_of_a_sane_one_do_not_matter(
         pieces in prop::collection::vec(prop_oneof![
             Just("GET / HTTP/1.1\r\n".to_owned()), Just("HTTP/1.1 200 OK\r\n".to_owned()), Just("\r\n".to_owned()),
             Just("Content-Length: 3\r\n".to_owned()), Just("Transfer-Encoding: chunked\r\n".to_owned()),
             Just("0\r\n\r\n".to_owned()), Just("3\r\nabc\r\n".to_owned()), "[ -~]{0,12}", Just("Host: h\r\n".to_owned()),
         ], 0..24),
     ) {
-        // Where a stream goes wrong, the next message is looked for at the start of segments: cuts matter from there.
+        // After broken bytes, the parser looks for the next message at the start of segments, so the result depends on
+        // the pieces from there on.
         let stream: String = pieces.concat();
         let whole = read(stream.as_bytes(), usize::MAX, &[]);
         let bytewise = read(stream.as_bytes(), 1, &[]);

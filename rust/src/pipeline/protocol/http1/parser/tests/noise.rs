@@ -1,4 +1,5 @@
-//! What is no HTTP makes no messages: random bytes and other protocols of lines, whole, joined midway, with holes and cut.
+//! Streams that are not HTTP give no messages: random bytes and other text protocols, complete, joined midway, with
+//! holes, and cut off by the snapshot length.
 
 use super::{Told, chunk};
 use crate::pipeline::packet::Timestamp;
@@ -6,7 +7,7 @@ use crate::pipeline::protocol::http1::Parser;
 use crate::pipeline::reassembly::Chunk;
 use proptest::prelude::*;
 
-/// Lines of protocols that look somewhat like HTTP, and of texts about it.
+/// Lines of protocols that resemble HTTP, and of texts about HTTP.
 const LINES: [&str; 43] = [
     "EHLO mail.example.org",
     "MAIL FROM:<a@example.org> SIZE=1000",
@@ -53,7 +54,8 @@ const LINES: [&str; 43] = [
     "",
 ];
 
-/// How a stream is seen: joined midway, with a hole before each piece, or with a tail of each piece cut off.
+/// How a stream is captured: from its start or joined midway, with a hole of `skipped` bytes before each piece, and
+/// whether the snapshot length or a loss made the hole.
 #[derive(Clone, Copy, Debug)]
 struct View {
     start: bool,
@@ -69,7 +71,7 @@ fn view() -> impl Strategy<Value = View> {
     })
 }
 
-/// Heads told of a stream in pieces of these sizes.
+/// Returns the heads that the parser reports for a stream in pieces of these sizes.
 fn heads(stream: &[u8], sizes: &[usize], view: View) -> Vec<String> {
     let mut told = Told::default();
     let mut parser = Parser::default();
@@ -105,7 +107,7 @@ proptest! {
         sizes in prop::collection::vec(1..150usize, 1..5),
         start: bool,
     ) {
-        // Method and path of a line that is cut are enough.
+        // A method and a path are enough to count a cut line, so such text is excluded.
         let view = View { start, skipped: 0, cut: false };
         prop_assume!(!text.starts_with("GET /"));
         prop_assert_eq!(heads(text.as_bytes(), &sizes, view), Vec::<String>::new());
@@ -119,10 +121,10 @@ proptest! {
         sizes in prop::collection::vec(1..60usize, 1..5),
         view in view(),
     ) {
-        // Of a request line that is cut method and path are enough, also where a segment happens to start with them.
+        // A method and a path are enough to count a cut request line, also if a segment happens to start with them.
         let is_wanted = |line: &&&str| whole || !view.cut || !["GET /", "OPTIONS /"].iter().any(|start| line.contains(start));
         let lines: Vec<String> = lines.iter().filter(is_wanted).map(|line| format!("{line}{line_end}")).collect();
-        // A segment starts with a line, as these protocols send them, or anywhere.
+        // A segment starts at a line, as in these protocols, or anywhere.
         let sizes = if whole && !lines.is_empty() { lines.iter().map(String::len).collect() } else { sizes };
         let stream = lines.concat();
         prop_assert_eq!(heads(stream.as_bytes(), &sizes, view), Vec::<String>::new());
