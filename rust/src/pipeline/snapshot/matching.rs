@@ -204,7 +204,7 @@ impl Term {
         };
         is_host && self.is_part(&exchange.host)
             || self.is_about(Field::Section) && self.is_part(&exchange.section)
-            || self.is_about(Field::Path) && self.is_part(&exchange.section)
+            || self.is_about(Field::Path) && (self.is_part(&exchange.path) || self.is_part(&exchange.section))
             || self.is_about(Field::Method) && self.is_part(exchange.measured.method.name())
             || self.is_about(Field::Status) && self.is_status(exchange.measured.status)
             || self.is_about(Field::Interface) && self.is_part(&exchange.interface)
@@ -335,6 +335,11 @@ mod tests {
         }
         for pattern in ["zebra", "504", "4xx", "!eth0", "status:none"] {
             assert!(!Matching::new(pattern, &[]).admits_exchange(&answered, false), "{pattern:?}");
+        }
+        let with_path = NamedExchange { path: "/pay/by/card".into(), ..exchange("shop.example", "/pay", None, "eth0") };
+        for (pattern, wanted) in [("path:by/card", true), ("card", true), ("section:card", false), ("path:/pay", true)]
+        {
+            assert_eq!(Matching::new(pattern, &[]).admits_exchange(&with_path, false), wanted, "{pattern:?}");
         }
         assert!(!Matching::new("shop", &[]).admits_exchange(&answered, true));
         assert!(Matching::new("status:none", &[]).admits_exchange(&unanswered, false));
