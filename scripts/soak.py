@@ -111,7 +111,8 @@ async def watch(name, drawn):
                 rows = f"{frame.window.row_count} and {frame.counted.row_count} rows"
                 took = time.monotonic() - begin
                 print(f"{minutes:4.0f} min  {size:6.1f} MiB  {objects} objects  {rows}  after {took:.0f} s", flush=True)
-            os.write(drawn, b"1")
+            with suppress(BrokenPipeError):  # the child has written everything
+                os.write(drawn, b"1")
     return sizes
 
 

@@ -25,6 +25,9 @@ pub struct Buckets {
 /// Maximum number of halvings, after which all possible durations fall into two buckets.
 pub const MAX_HALVINGS: u8 = 10;
 
+/// Words of 32 bits in a line of the processor's cache, by which memory grows.
+const WORDS_OF_A_LINE: usize = 16;
+
 impl Buckets {
     /// Makes buckets from their counts, from the bucket `offset` on.
     pub fn new(offset: i32, counts: &[u64]) -> Self {
@@ -176,13 +179,23 @@ impl Buckets {
             self.offset = first;
         }
         if first < self.offset {
-            let missing = (self.offset - first) as usize;
-            self.words.insert_many(0, std::iter::repeat_n(0, missing * self.width()));
+            let missing = (self.offset - first) as usize * self.width();
+            self.make_room(self.words.len() + missing);
+            self.words.insert_many(0, std::iter::repeat_n(0, missing));
             self.offset = first;
         }
         let needed = (last - self.offset) as usize + 1;
         if needed > self.len() {
+            self.make_room(needed * self.width());
             self.words.resize(needed * self.width(), 0);
+        }
+    }
+
+    /// Makes room for this many words, and few more: a sum of hours gets a bucket now and then, and twice the memory for
+    /// it would be memory that nobody uses.
+    fn make_room(&mut self, words: usize) {
+        if words > self.words.capacity() {
+            self.words.grow(words.next_multiple_of(WORDS_OF_A_LINE));
         }
     }
 }
