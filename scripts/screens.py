@@ -61,8 +61,9 @@ ABOUT = {
     "requests": (
         "5 Requests",
         (
-            "Exchanges as they come. Kept are the newest 1 000 and the slowest 1 000 of five minutes; the last line "
-            "says how many there were, and how many the capture had no room to tell."
+            "Exchanges as they come. Up to 3 000 are kept: the newest 1 000, and of five minutes errors, requests "
+            "without a response and the slowest. The last line says how many there were, and how many the capture "
+            "could not list."
         ),
     ),
     "alerts": ("6 Alerts", "Where each rule stands, and what happened. `a` acknowledges."),
