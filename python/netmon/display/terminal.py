@@ -25,8 +25,8 @@ ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 
 NO_MOUSE = b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"
 
-# CAN cancels a sequence that may have been cut in the middle. The rest resets colours, leaves the alternate screen, shows
-# the cursor, and switches off mouse reports and bracketed paste.
+# CAN cancels a sequence that may have been cut in the middle. The rest resets colours, leaves the alternate screen,
+# shows the cursor, and switches off mouse reports and bracketed paste.
 RESTORE = b"\x18\x1b[0m\x1b[?1049l\x1b[?25h" + NO_MOUSE + b"\x1b[?2004l\r"
 
 QUIET = 0.05
@@ -202,7 +202,7 @@ def _open(tty: int) -> int:
     flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK
     with suppress(OSError):
         return os.open(os.ttyname(tty), flags)
-    with suppress(OSError):  # the terminal belongs to another user, as after su: /dev/tty works if it is the controlling terminal
+    with suppress(OSError):  # after su, the terminal is another user's; /dev/tty may be the same terminal
         os.tcgetpgrp(tty)
         return os.open("/dev/tty", flags)
     return os.dup(tty)
