@@ -2,19 +2,19 @@
 
 view      `View`: everything that decides what is drawn, one immutable value; pages, panels, places
 columns   columns of figures: how to show them, how to sort by them
-spec      all that may differ between tables, as fields
-specs     which table has which columns, names and trends
-ranked    rows of a frame in some order; the core ranks and pages them
-rows      which rows a table has for a view
+spec      `Spec`: the properties in which tables differ
+specs     the `Spec` of each table: columns, names and trends
+ranked    rows of a frame in a given order; the core ranks and pages them
+rows      the rows that a table has in a view
 plan      how the width of a table is divided
-moves     what keys do to a view
+moves     the actions of keys: each makes a new view
 keys      one table of keys, for the bindings, the help page and the last line
 canvas    lines of styled text: fitting, joining, gauges, sparklines
 themes    colours by role, and the characters to draw with
 header, tables, about, timeline, absent, help   (view, size) -> lines
-layout    which of these at which size
+layout    which of these parts a screen of a given size shows, and where
 export    a table as CSV
-control   what prompt_toolkit draws, its keys and its mouse
-app       the terminal: frames and keys in, a drawn view out
-terminal  what goes to a terminal, without ever waiting for it
+control   the interface to prompt_toolkit: drawing, keys and mouse
+app       the application: takes frames and keys, draws the view
+terminal  writes to a terminal without blocking
 """

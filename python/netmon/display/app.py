@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from netmon.player import Player
 
 ESCAPE_WAIT = 0.05
-"""Seconds after which a lone ``ESC`` is the key Esc and not the begin of another key. A user notices the default of
+"""Seconds after which a lone ``ESC`` is the key Esc and not the beginning of another key. A user notices the default of
 half a second.
 """
 

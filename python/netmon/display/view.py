@@ -187,7 +187,7 @@ class View(NamedTuple):
 
     @property
     def frame(self) -> Frame | None:
-        """The frame to draw: the newest, or during a pause the one that was shown when it began."""
+        """The frame to draw: during a pause the frame that is held, otherwise the newest."""
         return self.held or self.newest
 
     @property
