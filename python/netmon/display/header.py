@@ -318,11 +318,11 @@ def filters(view: View) -> Line:
 
 
 LONGEST_STEP = 40
-"""Maximum number of columns of a step of the path."""
+"""Maximum number of columns of a step of the trail."""
 
 
 def _way(view: View, width: int) -> Line:
-    """The path from the first view to the current page. With little room, only its last steps are shown."""
+    """The trail: the pages from the first view to the current one. With little room, only the last steps are shown."""
     marks = view.glyphs
     places = [*view.trail, view.place]
     steps: list[Line] = []
@@ -339,7 +339,7 @@ def _way(view: View, width: int) -> Line:
 
 
 def _name(place: Place, before: Sequence[Place]) -> str:
-    """The name of a step of the path. A host that an earlier step names is not repeated."""
+    """The name of a step of the trail. A host that an earlier step names is not repeated."""
     in_host = any(other.page is Page.HOST for other in before)
     names = {
         Page.INTERFACE: fmt.source(place.interface or ""),

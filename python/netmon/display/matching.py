@@ -1,6 +1,7 @@
-"""What is typed after ``/``, made ready for the rows of a frame: the core compares, and keeps what was made.
+"""Prepares a filter, which is typed after ``/``, for the rows of a frame. The core does the matching.
 
-A table whose rows the core does not know says here which fields they have.
+For rows that the core cannot match by itself (interfaces, connections, alerts), this module gives the core their
+fields.
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4)
 def matching(frame: Frame, pattern: str) -> Matching:
-    """Ready for the rows of this frame; its exchanges tell which hosts a client or an interface has to do with."""
+    """The filter for the rows of this frame. The exchanges of the frame show which hosts a client or an interface used.
+    """
     return Matching(pattern, frame.tail.exchanges if ":" in pattern else ())
 
 
 def interfaces(frame: Frame, pattern: str, rows: Iterable[Interface]) -> list[Interface]:
-    """Those that match, or that an exchange passed that matches: the hosts seen on them are beside them."""
+    """The interfaces that match, or that captured an exchange that matches: their page also lists the hosts seen on
+    them.
+    """
     if not pattern:
         return list(rows)
     wanted = matching(frame, pattern)

@@ -29,7 +29,7 @@ def methods(row: Any) -> list[Line]:
 
 def statuses(row: Any) -> list[Line]:
     """Statuses with their counts, server errors before the others."""
-    found = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # the sort is stable, so each half stays ordered by frequency
+    found = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable, so both halves stay ordered by count
     return [_item(status_style(status), str(status), n) for status, n in found]
 
 
