@@ -100,8 +100,7 @@ def _figure(n: int, word: str, style: str = "") -> Line:
 
 
 def _answers(view: View, row: Any, width: int) -> Line:
-    """Methods and statuses with their counts. In a wide terminal, the statuses of all pages begin at the same column.
-    """
+    """Methods and statuses with their counts. In a wide terminal, statuses always begin at the same column."""
     label, between = [("class:dim", "  methods ")], view.glyphs.between
     asked: Line = [*label, *canvas.joined(methods(row), METHODS, between)]
     line = canvas.fit(asked, max(canvas.width(asked), canvas.width(label) + METHODS)) if width >= WIDE else asked

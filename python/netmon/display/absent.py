@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 
 def nothing(view: View, panel: Panel, width: int, height: int) -> list[Line]:
-    """The reasons in at most `height` lines. Long lines are wrapped. With little room, blank lines are left out first.
-    """
+    """The reasons in at most `height` lines. Long lines are wrapped. Blank lines are left out first."""
     lines = [part for line in _why(view, panel) for part in (canvas.wrapped(line, width) if line else [line])]
     if len(lines) > height:
         lines = [line for line in lines if line]

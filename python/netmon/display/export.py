@@ -70,8 +70,7 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
 
 
 def fields(panel: Panel) -> list[Field]:
-    """The columns of the file. A heading is the name of the JSON field; a nested field is named as in `Snapshot.rows`.
-    """
+    """The columns of the file. A heading is the name of the JSON field, for nested ones as in `Snapshot.rows`."""
     figures = [measure for column in SPECS[panel].columns for measure in column.exports]
     return [*NAMES[panel], *(Field(measure.field, measure.value) for measure in figures)]
 

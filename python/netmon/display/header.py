@@ -294,8 +294,7 @@ def tab_at(view: View, width: int, x: int) -> int | None:
 
 
 def _tabs(view: View, width: int) -> list[Line]:
-    """The tabs, one for each view. With little room they stand closer together, or only the current view has its name.
-    """
+    """The tabs, one for each view. With little room they are closer together, or only the current one has a name."""
     for pad, names_all in ((" ", True), ("", True), (" ", False)):
         tabs = [_tab(view, number, page, pad, names_all=names_all) for number, page in enumerate(VIEWS, 1)]
         if sum(map(canvas.width, tabs)) <= width:

@@ -155,8 +155,7 @@ def _panel(view: View, part: Part) -> Panel | None:
 
 
 def _rates(rows: Mapping[str, int]) -> Callable[[View, int, int], list[Line]]:
-    """How the line of rates is drawn. It takes over what missing parts would show, for example whether a rule alerts.
-    """
+    """How the line of rates is drawn. It shows what missing parts would show, for example whether a rule alerts."""
 
     def draw(view: View, width: int, _height: int) -> list[Line]:
         if view.frame is None and TITLE not in rows:

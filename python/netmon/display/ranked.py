@@ -56,8 +56,7 @@ class Rows(NamedTuple):
         return found[0] if found else None
 
     def with_kept_row(self, row: Any, at: int, *, is_quiet: bool) -> Rows:
-        """These rows with one row added at position `at`. `is_quiet` says that the frame does not have the added row.
-        """
+        """These rows with one row added at position `at`. `is_quiet` says that the frame does not have that row."""
         at, selected = min(at, self.total), self.key(row)
 
         def page(offset: int, n: int) -> Sequence[Any]:

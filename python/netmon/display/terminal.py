@@ -131,8 +131,7 @@ class Terminal:
         return len(text)
 
     def flush(self) -> None:
-        """Writes as much as the terminal accepts. If an event loop runs, it writes the rest when the terminal is ready.
-        """
+        """Writes as much as the terminal accepts. An event loop, if one runs, writes the rest when it can."""
         self._push()
         if self._pending and self._watched is None:
             import asyncio  # noqa: PLC0415  takes longer to import than all the rest

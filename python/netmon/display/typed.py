@@ -16,8 +16,7 @@ import re
 from codecs import getincrementaldecoder
 
 PATIENCE = 1.0
-"""Seconds of silence after which an unfinished sequence is dropped. A slow link delays the parts of a sequence by less.
-"""
+"""Seconds of silence after which an unfinished sequence is dropped. A slow link delays its parts by less."""
 
 LONGEST = 40
 """Maximum number of characters between ``ESC [`` and the end of a sequence. No key and no report has more."""
