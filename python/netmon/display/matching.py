@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4)
 def matching(frame: Frame, pattern: str) -> Matching:
-    """The filter for the rows of this frame. The exchanges of the frame tell which hosts a client or an interface used.
-    """
+    """The filter for the rows of this frame. Its exchanges tell which hosts a client or an interface used."""
     return Matching(pattern, frame.tail.exchanges if ":" in pattern else ())
 
 
