@@ -1,7 +1,7 @@
 """The application on the terminal: takes frames and keys, and draws the view that results, at most ten times a second.
 
-It has one prompt_toolkit window with one control, which draws the lines of `layout.screen` for the current view. The
-event loop never blocks, and this module knows nothing of captures. The terminal is restored however the application
+It has one prompt_toolkit window with one control, which draws the lines of `layout.screen` for the current view. It does
+not wait for frames and knows nothing of captures. The terminal is restored however the application
 ends. An error while drawing is reported and does not end the application.
 """
 
@@ -59,7 +59,7 @@ class Controls(Protocol):
 
 
 class Display:
-    """The screen. `stop` and `note` may be called from anywhere, signal handlers included.
+    """The screen. `stop` and `note` may be called from any thread and from signal handlers.
 
     With `stays`, the screen stays after the end of the capture until a key quits it. Without `controls`, the keys that
     need them do nothing. `colors` is the number of bits of a colour, `capture_filter` the capture filter that the user
@@ -127,7 +127,7 @@ class Display:
         self._app.ttimeoutlen = self._app.timeoutlen = ESCAPE_WAIT
 
     def run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
-        """Draws `frames` until `stop`, a key that quits, or their end.
+        """Draws `frames` until `stop` is called, a key quits, or the frames end.
 
         `close` is called when the screen is left. Frames that still arrive after that are consumed, but not drawn. An
         error of `frames` is raised.
@@ -304,7 +304,7 @@ class Display:
         """Reports an exception of its block and continues."""
         try:
             yield
-        except Exception as error:  # whatever it is, the capture and the outputs go on
+        except Exception as error:  # no error of the screen may stop the capture or the outputs
             self.fail(error)
 
 
@@ -340,7 +340,7 @@ class _Application(Application[None]):
         if render_as_done or self._terminal is None or not self._terminal.is_behind:
             try:
                 super()._redraw(render_as_done)
-            except Exception as error:  # as in `Display._failing`
+            except Exception as error:  # no error may stop the capture, as in `Display._failing`
                 self._fail(error)
 
 

@@ -65,7 +65,7 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
         *_attributes("duration", "times"),
     ),
 }
-"""The fields that identify a row in each table, named as in JSON. The file has the figures of the columns after them."""
+"""The fields that identify a row in each table, named as in JSON. The figures of the columns follow in the file."""
 
 
 def fields(panel: Panel) -> list[Field]:

@@ -37,7 +37,7 @@ INTERFACES = 6
 
 
 def title_line(view: View, width: int) -> Line:
-    """The program name, state, interfaces, capture filter and times. With little room, less of each is shown."""
+    """The program name, badge, interfaces, capture filter and times. With little room, less of each is shown."""
     frame, marks = view.frame, view.glyphs
     left: Line = [("class:brand", " netmon  "), *badge(view)]
     if frame is None:
@@ -99,7 +99,9 @@ def _speed(progress: Progress) -> str:
 
 
 def _until(view: View) -> str:
-    """How far a file that is played goes, once that is known, and how far back one can go when not to the start."""
+    """The end of the file that is played, once it is known, and the earliest time to go back to, if that is not the
+    start.
+    """
     progress = view.progress
     if progress is None:
         return ""
@@ -108,7 +110,7 @@ def _until(view: View) -> str:
 
 
 def rates_line(view: View, width: int, said: Line | None = None, *, has_capture: bool = True) -> Line:
-    """The rates of the window, behind what is `said`; at the right end, the capture line unless it stands elsewhere."""
+    """The rates of the window, after the fragments `said`. With `has_capture`, the capture line is at the right end."""
     frame = view.frame
     if frame is None:
         return canvas.fit([], width)
@@ -217,7 +219,7 @@ def traffic(view: View, width: int, height: int) -> list[Line]:
 
 
 NAME_COLUMNS = 21
-"""Columns of the name and the state of an interface."""
+"""Columns for the name and the state of an interface together."""
 
 FIGURES = (("bit/s", 13), ("packets/s", 11), ("HTTP", 7))
 """Titles of the figures of an interface, with their width in columns."""
@@ -271,9 +273,7 @@ def busiest(frame: Frame) -> Sequence[Interface]:
 
 
 def tabs(view: View, width: int) -> Line:
-    """The tabs of the views with their keys, or on a page that Enter opened, the path to it. A filter is shown at the
-    right.
-    """
+    """The tabs of the views with their keys, or on a page that Enter opened, its trail. A filter is shown at the right."""
     right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)

@@ -27,8 +27,8 @@ def matching(frame: Frame, pattern: str) -> Matching:
 
 
 def interfaces(frame: Frame, pattern: str, rows: Iterable[Interface]) -> list[Interface]:
-    """The interfaces that match, or that captured an exchange that matches: their page also lists the hosts seen on
-    them.
+    """The interfaces that match, or on which a matching exchange was captured, since the hosts seen on an interface
+    are listed below it.
     """
     if not pattern:
         return list(rows)

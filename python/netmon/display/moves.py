@@ -120,8 +120,8 @@ def _exchange(view: View, row: Any) -> Place | None:
 
 
 def _connection(view: View, row: Any) -> Place | None:
-    """The page of the host. None if the window does not have the host: of TLS, netmon knows the host but counts no
-    requests.
+    """The page of the host. None if the window does not have the host: in TLS, netmon sees the name of a host
+    but cannot count its requests.
     """
     is_counted = view.frame is not None and view.frame.window.host(row.host) is not None
     return Place(Page.HOST, Panel.SECTIONS, row.interface, row.host) if is_counted else None

@@ -24,7 +24,7 @@ INTERFACES = 4
 """Maximum number of interfaces in the traffic panel. The busiest ones are shown."""
 
 UNLIMITED = 1_000_000
-"""More rows than a terminal has."""
+"""The maximum number of rows of a part without a limit: more rows than a terminal has."""
 
 
 def _any(_view: View) -> int:

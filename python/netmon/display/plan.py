@@ -38,9 +38,7 @@ TRENDS: Steps = ((140, 20), (100, 8), (1, 0))
 """Columns of a trend, by the width of the table."""
 
 SHORT, LONGEST_TREND, SHORTEST_TREND = 24, 60, 7
-"""Maximum number of columns of a name beside wide trends, and the maximum and minimum number of columns of such a
-trend.
-"""
+"""Maximum columns of a name beside wide trends, and the maximum and the minimum columns of a wide trend."""
 
 OF_SHARED_NAME: Steps = ((50, 26), (30, 12), (1, 10))
 """Columns that a name keeps in a table that is narrow because it depends on another table of its page."""

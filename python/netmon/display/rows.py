@@ -59,7 +59,7 @@ def present(view: View, panel: Panel, pattern: str | None = None) -> Rows:
 
 
 def has_filter(view: View, panel: Panel) -> bool:
-    """True if the filter applies to a table: only the first table of a page is filtered."""
+    """True if the filter applies to a table. It does if the table is the first one of its page."""
     return PANELS[view.page][0] is panel
 
 

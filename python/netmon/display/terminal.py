@@ -179,7 +179,7 @@ class Terminal:
                 del self._pending[: os.write(self._fd, self._pending)]
         except BlockingIOError:
             pass
-        except OSError:  # it hung up
+        except OSError:  # the terminal is gone
             self._pending.clear()
 
     def _more(self) -> None:
