@@ -1,8 +1,8 @@
 """The application on the terminal: takes frames and keys, and draws the view that results, at most ten times a second.
 
-It has one prompt_toolkit window with one control, which draws the lines of `layout.screen` for the current view. It does
-not wait for frames and knows nothing of captures. The terminal is restored however the application
-ends. An error while drawing is reported and does not end the application.
+It has one prompt_toolkit window with one control, which draws the lines of `layout.screen` for the current view. It
+does not wait for frames and knows nothing of captures. The terminal is restored however the application ends. An error
+while drawing is reported and does not end the application.
 """
 
 from __future__ import annotations

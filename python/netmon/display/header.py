@@ -273,7 +273,7 @@ def busiest(frame: Frame) -> Sequence[Interface]:
 
 
 def tabs(view: View, width: int) -> Line:
-    """The tabs of the views with their keys, or on a page that Enter opened, its trail. A filter is shown at the right."""
+    """The tabs of the views with their keys, or on a page that Enter opened, its trail. A filter is at the right."""
     right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)

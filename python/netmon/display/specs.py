@@ -228,7 +228,7 @@ def titles(panel: Panel) -> tuple[str, ...]:
 @cache
 def letters(panel: Panel) -> Mapping[str, str]:
     """The title of each column by its letter, including columns that are not on the screen. The letter is the first one
-    of the title that no other column has, or else a capital one.
+    of the title that no earlier column has, or else such a capital letter.
     """
     chosen: dict[str, str] = {}
     for title in titles(panel):
