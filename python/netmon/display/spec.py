@@ -44,8 +44,8 @@ Steps: TypeAlias = tuple[tuple[int, int], ...]
 OF_NAME: Steps = ((70, 26), (50, 20), (30, 12), (1, 10))
 OF_STAMPED_NAME: Steps = ((70, 26), (50, 20), (30, 22), (1, 10))
 OF_TWO_NAMES: Steps = ((50, 34), (30, 22), (1, 10))
-"""Columns that the name needs before less important figures are shown. The three tables are for plain names, for names
-after a time of day, and for names that consist of two names.
+"""Columns that the name needs before less important figures are shown. In this order, they are for plain names, for
+names after a time of day, and for names that consist of two names.
 """
 
 
