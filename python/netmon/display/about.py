@@ -1,6 +1,6 @@
-"""What stands above the tables of one page: who a host is, what an interface carries, where each rule stands.
+"""The lines above the tables of a page, which describe its subject: a host, section, client, interface or the rules.
 
-Pure functions from a view and a size to lines; wire text is made safe here.
+Pure functions from a view and a size to lines. Text from the wire is sanitized here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def about_host(view: View, width: int, height: int) -> list[Line]:
-    """The host of the place: addresses, times, connections, answers."""
+    """The host of the page: addresses, rates and latencies, connections, methods and statuses."""
     host = host_of(view)
     if host is None:
         return [_name(view, view.place.host or "", ["not in this window"], width)]
@@ -33,7 +33,7 @@ def about_host(view: View, width: int, height: int) -> list[Line]:
 
 
 def about_section(view: View, width: int, height: int) -> list[Line]:
-    """The section of the place, in the window."""
+    """The section of the page: rates and latencies, methods and statuses in the window."""
     host = host_of(view)
     path = view.place.section or ""
     section = host.section(path) if host else None
@@ -45,7 +45,7 @@ def about_section(view: View, width: int, height: int) -> list[Line]:
 
 
 def about_client(view: View, width: int, height: int) -> list[Line]:
-    """The client of the place, in the window."""
+    """The client of the page: rates and latencies, methods and statuses in the window."""
     client = client_of(view)
     if client is None:
         return [_name(view, view.place.client or "", ["not in this window"], width)]
@@ -54,7 +54,7 @@ def about_client(view: View, width: int, height: int) -> list[Line]:
 
 
 def about_interface(view: View, width: int, height: int) -> list[Line]:
-    """The interface of the place: state, what its connections speak, how they fare."""
+    """The interface of the page: its state, protocols, and the TCP health of its connections."""
     frame, name = view.frame, view.place.interface or ""
     found = [each for each in frame.window.interfaces if each.name == name] if frame else []
     title: Line = [("class:strong", f"  {fmt.source(name)}")]
@@ -68,7 +68,7 @@ def about_interface(view: View, width: int, height: int) -> list[Line]:
 
 
 def _name(view: View, name: str, remarks: Sequence[str], width: int) -> Line:
-    """The name, whole where it fits, and as many remarks as there is room for."""
+    """The name, shortened if it is too long, and as many remarks as fit."""
     line: Line = [("class:strong", f"  {fmt.shorten(fmt.sanitize(name), width - 3, view.glyphs.dots)}")]
     items: list[Line] = [[("class:dim", remark)] for remark in remarks]
     more = canvas.joined(items, width - canvas.width(line) - 4, ", ")
@@ -86,7 +86,7 @@ def _times(view: View, row: Client | Host | Section, width: int) -> Line:
 
 
 def _health(tcp: Tcp, width: int) -> Line:
-    """Connections in one line, as much of it as there is room for."""
+    """TCP health of connections in one line: as many figures as fit."""
     items: list[Line] = [[("class:dim", "  connections")], _figure(tcp.opened, "opened"), _figure(tcp.closed, "closed")]
     items += [_figure(tcp.reset, "reset", "class:warn"), _figure(tcp.refused, "refused", "class:bad")]
     items.append([("", f"  {fmt.latency(tcp.rtt)}"), ("class:dim", " RTT")])
@@ -100,7 +100,7 @@ def _figure(n: int, word: str, style: str = "") -> Line:
 
 
 def _answers(view: View, row: Any, width: int) -> Line:
-    """Methods, and statuses in a column of their own."""
+    """Methods and statuses with their counts. In a wide terminal, statuses always begin at the same column."""
     label, between = [("class:dim", "  methods ")], view.glyphs.between
     asked: Line = [*label, *canvas.joined(methods(row), METHODS, between)]
     line = canvas.fit(asked, max(canvas.width(asked), canvas.width(label) + METHODS)) if width >= WIDE else asked
@@ -109,11 +109,11 @@ def _answers(view: View, row: Any, width: int) -> Line:
 
 
 METHODS, WIDE = 24, 80
-"""Columns of the methods, and the width from which there are so many."""
+"""Columns for the methods, and the minimum width of the terminal at which these are reserved."""
 
 
 def rules(view: View, width: int, height: int) -> list[Line]:
-    """Where each rule stands."""
+    """The state of each rule: its value, threshold and time span."""
     lines: list[Line] = []
     for gauge in view.frame.gauges if view.frame else ():
         bad = gauge.alert is not None
@@ -125,12 +125,12 @@ def rules(view: View, width: int, height: int) -> list[Line]:
 
 
 def health(view: View, width: int) -> Line:
-    """How the connections of the window fare, all of them, in one line."""
+    """TCP health of all connections of the window in one line."""
     return canvas.fit(_health(view.frame.window.tcp, width), width) if view.frame else []
 
 
 def kept(view: View, width: int) -> Line:
-    """How much of all exchanges the list has."""
+    """How many exchanges there were, and which of them the list keeps."""
     if view.frame is None:
         return []
     tail = view.frame.tail

@@ -1,4 +1,4 @@
-"""Why a table is empty, and what to type. A view in, a few lines out; pure."""
+"""Explains why a table is empty, and what the user can do. Pure functions from a view to a few lines."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def nothing(view: View, panel: Panel, width: int, height: int) -> list[Line]:
-    """The reasons in at most so many lines, which continue on the next; blank ones give way first."""
+    """The reasons in at most `height` lines. Long lines are wrapped. Blank lines are left out first."""
     lines = [part for line in _why(view, panel) for part in (canvas.wrapped(line, width) if line else [line])]
     if len(lines) > height:
         lines = [line for line in lines if line]
@@ -40,7 +40,7 @@ def _why(view: View, panel: Panel) -> list[Line]:
 
 
 def no_http(frame: Frame | None) -> list[Line]:
-    """Why there is no host, and what to type."""
+    """The reasons why the window has no host, and commands that help."""
     if frame is None:
         return [[], [("", "   Waiting for the first interval to end.")]]
     window, shown = frame.window, frame.shown
@@ -53,7 +53,7 @@ def no_http(frame: Frame | None) -> list[Line]:
 
 
 def _advice(frame: Frame) -> list[Line]:
-    """What to type, of what is not so already."""
+    """Commands that help, without those that are in effect already."""
     if "demo" in frame.already:
         return [[], [("class:dim", "   The traffic of the demo begins a second after the start.")]]
     lines: list[Line] = []

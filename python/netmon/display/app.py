@@ -1,7 +1,8 @@
-"""The terminal: frames and keys go in, the view they make is drawn, at most ten times a second.
+"""The application on the terminal: takes frames and keys, and draws the view that results, at most ten times a second.
 
-One window with one control, which draws what `layout.screen` gives for the view of the moment. Waits for nothing and
-knows nothing of captures; however it ends, the terminal is as it was. A failure to draw ends nothing.
+It has one prompt_toolkit window with one control, which draws the lines of `layout.screen` for the current view. It
+does not wait for frames and knows nothing of captures. The terminal is restored however the application ends. An error
+while drawing is reported and does not end the application.
 """
 
 from __future__ import annotations
@@ -39,28 +40,30 @@ if TYPE_CHECKING:
     from netmon.player import Player
 
 ESCAPE_WAIT = 0.05
-"""Seconds until Esc is known to be no beginning of another key; the default of half a second is felt."""
+"""Seconds after which a lone ``ESC`` is the key Esc and not the beginning of another key. A user notices the default of
+half a second.
+"""
 
 REDRAW = 0.1
-"""Seconds between two drawings at the least."""
+"""Minimum number of seconds between two drawings."""
 
 NOTICE = 8.0
-"""Seconds a message stays."""
+"""Seconds for which a message is shown."""
 
 
 class Controls(Protocol):
-    """What the screen may ask of where its frames come from; both take as long as a merge. See `frames.Frames`."""
+    """What the screen can ask of the source of its frames (`frames.Frames`). Both methods take as long as a merge."""
 
     def resize(self, window: float) -> Frame | None: ...
     def clear(self) -> Frame | None: ...
 
 
 class Display:
-    """The screen. `stop` and `note` may be called from anywhere, signal handlers included.
+    """The screen. `stop` and `note` may be called from any thread and from signal handlers.
 
-    With `stays`, the end of the capture leaves the screen up until a key quits. Without `controls`, the keys that need
-    them do nothing. `colors` is the bits of a colour, `capture_filter` what a person captures only. `on_failure` is
-    told what went wrong in drawing or in a key.
+    With `stays`, the screen stays after the end of the capture until a key quits it. Without `controls`, the keys that
+    need them do nothing. `colors` is the number of bits of a colour, `capture_filter` the capture filter that the user
+    set. `on_failure` is called with the error if drawing or a key fails.
     """
 
     def __init__(
@@ -92,7 +95,7 @@ class Display:
             "back": _nothing,
             "forward": _nothing,
         }
-        """What each command of `keys` does; those that go through a file do nothing in a live capture."""
+        """The function of each command of `keys`. Commands that move through a file do nothing in a live capture."""
         if player is not None:
             self.commands |= {"step": player.step, "rewind": player.rewind, "clear": player.clear}
             self.commands |= {"back": lambda: player.seek(-LEAP), "forward": lambda: player.seek(+LEAP)}
@@ -124,24 +127,24 @@ class Display:
         self._app.ttimeoutlen = self._app.timeoutlen = ESCAPE_WAIT
 
     def run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
-        """Draws `frames` until `stop`, a key that quits, or their end.
+        """Draws `frames` until `stop` is called, a key quits, or the frames end.
 
-        `close` is called when the screen is left; the frames that still come then are taken, and not drawn. Raises
-        what taking them raised.
+        `close` is called when the screen is left. Frames that still arrive after that are consumed, but not drawn. An
+        error of `frames` is raised.
         """
         asyncio.run(self._run(frames, close))
 
     async def _run(self, frames: AsyncIterator[Frame | Moment], close: Callable[[], None]) -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _loop, context: self.fail(_error_of(context)))
         if self._terminal is not None:
-            self._terminal.flush()  # the rest of the first frame, which was written before there was a loop
+            self._terminal.flush()  # the rest of the first frame, which was written before an event loop ran
         feed = asyncio.create_task(self._feed(frames))
         is_interrupted = False
         try:
             if not self._is_stopped:
-                with suppress(EOFError), _signals(self.suspend):  # nobody types any more: the terminal is gone
+                with suppress(EOFError), _signals(self.suspend):  # EOFError: the terminal is gone
                     await self._app.run_async(handle_sigint=False, set_exception_handler=False, pre_run=self._started)
-        except KeyboardInterrupt:  # the second one: no frame is waited for
+        except KeyboardInterrupt:  # the second Ctrl+C: the remaining frames are not waited for
             is_interrupted = feed.cancel()
             raise
         finally:
@@ -155,7 +158,7 @@ class Display:
         try:
             async for frame in frames:
                 with self._failing():
-                    await asyncio.to_thread(warm, _with(self.view, frame))  # ranking must not hold up the keys
+                    await asyncio.to_thread(warm, _with(self.view, frame))  # ranking must not delay the keys
                 with self._failing():
                     self.show(frame)
             self._end()
@@ -167,7 +170,7 @@ class Display:
         self.change(lambda view: _with(view, shown))
 
     def pause(self) -> None:
-        """The file that is played stands still; of a live capture, the screen does."""
+        """Pauses or resumes the file that is played, or in a live capture the screen."""
         if self.player is not None:
             self.player.toggle()
         else:
@@ -184,7 +187,7 @@ class Display:
         self._app.invalidate()
 
     def press(self, action: Action) -> None:
-        """Does what a key or the mouse means, with what a person sees."""
+        """Applies the action of a key or of the mouse to the view that the user sees on the screen."""
         self.view = self._canvas.shown
         self.change(action)
 
@@ -206,7 +209,9 @@ class Display:
             self._ask(lambda it: it.resize(self.view.next_length))
 
     def _ask(self, ask: Callable[[Controls], Frame | None]) -> None:
-        """Has something changed in where frames come from, one after the other, and shows what came of it."""
+        """Asks the source of the frames for a change, and shows the frame that results. Requests run one after the
+        other.
+        """
         controls = self._controls
         if controls is not None:
             self._spawn(self._asked(lambda: ask(controls)))
@@ -250,7 +255,7 @@ class Display:
         )
 
     def after_drawing(self, call: Callable[[], None]) -> None:
-        """Calls back whenever the screen was drawn."""
+        """Calls `call` after each drawing of the screen."""
 
         def drawn(_app: Application[None]) -> None:
             call()
@@ -263,14 +268,16 @@ class Display:
             self._app.loop.call_soon_threadsafe(self._leave)
 
     def suspend(self) -> None:
-        """To the shell, which gets its terminal as it was; whoever continues the process gets the screen again."""
+        """Restores the terminal and stops the process, so that the shell takes over. The screen returns when the
+        process is continued.
+        """
 
         def stop() -> None:
             if self._terminal is not None:
                 self._terminal.drain()
                 self._terminal.restore_line()
             before = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-            os.kill(0, signal.SIGTSTP)  # the whole job, as the terminal does it
+            os.kill(0, signal.SIGTSTP)  # the whole process group, as the terminal driver does it
             signal.signal(signal.SIGTSTP, before)
 
         if self._app.is_running and self._app.context is not None:
@@ -287,26 +294,26 @@ class Display:
             self._app.exit()
 
     def fail(self, error: Exception) -> None:
-        """Something of the screen failed, which stops nothing else: tells of it, once if it goes on."""
+        """Reports an error of the screen, which stops nothing else. The same error in succession is reported once."""
         if repr(error) != self._failed:
             self._failed = repr(error)
             self._on_failure(error)
 
     @contextmanager
     def _failing(self) -> Iterator[None]:
-        """What fails here is told of, and no more."""
+        """Reports an exception of its block and continues."""
         try:
             yield
-        except Exception as error:  # whatever it is, the capture and the outputs go on
+        except Exception as error:  # no error of the screen may stop the capture or the outputs
             self.fail(error)
 
 
 def _nothing() -> None:
-    """What a command does that has nothing to act on."""
+    """The function of a command that does not apply."""
 
 
 def _error_of(context: dict[str, Any]) -> Exception:
-    """What the event loop has to tell of."""
+    """The error in a context that the event loop passes to its exception handler."""
     error = context.get("exception")
     return error if isinstance(error, Exception) else RuntimeError(context["message"])
 
@@ -318,7 +325,9 @@ def _with(view: View, shown: Frame | Moment) -> View:
 
 
 class _Application(Application[None]):
-    """Draws nothing while the terminal is behind; what there is then, once it is not. Drawing raises nothing."""
+    """Skips drawing while the terminal has not accepted all output, and draws the current view once it has. An error
+    while drawing is reported and not raised.
+    """
 
     def __init__(self, terminal: Terminal | None, fail: Callable[[Exception], None], **how: Any) -> None:
         super().__init__(**how)
@@ -331,7 +340,7 @@ class _Application(Application[None]):
         if render_as_done or self._terminal is None or not self._terminal.is_behind:
             try:
                 super()._redraw(render_as_done)
-            except Exception as error:  # as in `Display._failing`
+            except Exception as error:  # no error may stop the capture, as in `Display._failing`
                 self._fail(error)
 
 
@@ -341,7 +350,7 @@ def _output(terminal: Terminal) -> Output:
 
 @contextmanager
 def _signals(suspend: Callable[[], None]) -> Iterator[None]:
-    """Ctrl+Z may come as a signal too, from whoever it was typed to."""
+    """Handles SIGTSTP as the key Ctrl+Z is handled: another process of the job may send it."""
     loop = asyncio.get_running_loop()
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,7 +1,7 @@
-"""Lines of styled text: fitted to a width, put side by side, filled with gauges and sparklines.
+"""Functions on lines of styled text: fit a line to a width, put lines side by side, draw gauges and sparklines.
 
-A fragment is (style, text), a line is a list of them. Pure. Text that goes in is sanitized already; what comes out of
-`fit` has exactly the width asked for, wide characters included.
+A fragment is a pair of style and text; a line is a list of fragments. Pure. The caller sanitizes the text. A line from
+`fit` has exactly the given width, even with wide characters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def width(line: Line) -> int:
 
 
 def fit(line: Line, columns: int, style: str = "") -> Line:
-    """`line` in exactly that many columns: cut, or filled with blanks of `style`."""
+    """`line` in exactly `columns` columns: cut, or padded with blanks in `style`."""
     fitted: Line = []
     room = columns
     for look, text in line:
@@ -39,7 +39,7 @@ def fit(line: Line, columns: int, style: str = "") -> Line:
 
 
 def spread(left: Line, right: Line, columns: int, style: str = "") -> Line:
-    """`left` and `right` at the two ends of a line; without room for both, the left one wins."""
+    """`left` and `right` at the two ends of a line. If `left` leaves no room for `right`, `right` is left out."""
     room = columns - width(right)
     if width(left) >= room:
         return fit(left, columns, style)
@@ -47,7 +47,7 @@ def spread(left: Line, right: Line, columns: int, style: str = "") -> Line:
 
 
 def whole(items: Iterable[Line], columns: int) -> Line:
-    """As many items, from the first on, as fit without being cut."""
+    """The first items, as many as fit without being cut."""
     line: Line = []
     for item in items:
         if width(line) + width(item) > columns:
@@ -57,7 +57,7 @@ def whole(items: Iterable[Line], columns: int) -> Line:
 
 
 def joined(items: Iterable[Line], columns: int, between: str) -> Line:
-    """As many items, from the first on, as fit without being cut, with `between` them."""
+    """The first items, as many as fit without being cut, with the text `between` separating them."""
     line: Line = []
     for item in items:
         longer: Line = [*line, ("class:dim", between), *item] if line else item
@@ -68,7 +68,7 @@ def joined(items: Iterable[Line], columns: int, between: str) -> Line:
 
 
 def wrapped(line: Line, columns: int) -> list[Line]:
-    """A line of words as several, each no wider than `columns`, that begin as far to the right as the first."""
+    """Wraps a line of words into lines no wider than `columns`. All of them have the indentation of the first."""
     text = "".join(part for _, part in line)
     indent = " " * min(len(text) - len(text.lstrip()), columns // 2)
     lines: list[Line] = [[("", indent)]]
@@ -93,18 +93,20 @@ def beside(left: Sequence[Line], right: Sequence[Line], columns: int, gap: int =
 
 
 def restyle(line: Line, style: str) -> Line:
-    """The same text all in one style."""
+    """The line with all of its text in one style."""
     return [(style, text) for _, text in line]
 
 
 def gauge(share: float, columns: int, style: str, glyphs: Glyphs) -> Line:
-    """A bar filled to `share` of 0..1 or above; anything above 0 shows."""
+    """A bar filled to `share`, where 1 and above is full. Any share above 0 fills at least one column."""
     full = min(columns, max(round(share * columns), 1 if share > 0 else 0))
     return [(style, glyphs.full * full), ("class:rest", glyphs.rest * (columns - full))]
 
 
 def sparkline(values: Sequence[float], glyphs: Glyphs) -> str:
-    """One bar per value, the highest is full; anything above 0 stands above the ground line."""
+    """One bar for each value; the highest value has a full bar. Any value above 0 is higher than the lowest bar, which
+    is 0.
+    """
     peak, top = max(values, default=0.0), len(glyphs.bars) - 1
     if peak <= 0:
         return glyphs.bars[0] * len(values)
@@ -112,9 +114,10 @@ def sparkline(values: Sequence[float], glyphs: Glyphs) -> str:
 
 
 def series(history: Sequence[Point], value: Callable[[Point], float], columns: int) -> list[float]:
-    """`value` of the points over time, one number per second or interval, the newest last.
+    """`value` of the points over time: one number for each interval, at least a second long, the newest last.
 
-    Time that a file skipped is 0; a point that stands for several intervals is spread over them.
+    Time without a point, as in a gap of a file, is 0. The value of a point that covers several intervals is divided
+    evenly among them.
     """
     slots = [0.0] * columns
     if not history or columns <= 0:

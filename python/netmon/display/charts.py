@@ -1,4 +1,4 @@
-"""Charts: what came over the last minute, as a line for each kind. A view and a size in, lines out; pure."""
+"""Charts of the last minute, with one line for each class of status. Pure functions from a view and a size to lines."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from netmon.display.view import View
 
 LEFT = 20
-"""Columns before the chart."""
+"""Columns to the left of the chart."""
 
 MOST = 60
-"""Columns of the chart at the most: one for each second of a minute."""
+"""Maximum number of columns of the chart: one for each second of a minute."""
 
 CLASSES = ((2, "class:ok"), (3, "class:dim"), (4, "class:warn"), (5, "class:bad"))
-"""Statuses by their first digit."""
+"""The first digit of a class of status, and its style."""
 
 
 def statuses(view: View, width: int, height: int) -> list[Line]:
-    """Responses per second by status, now and over the last minute."""
+    """Responses per second by class of status, in the window and over the last minute."""
     frame = view.frame
     room = max(0, min(MOST, width - LEFT))
     words = f"{'per second':>11}   {'last 60 s' if room >= 9 else ''}"

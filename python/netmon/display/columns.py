@@ -1,7 +1,7 @@
-"""The columns of the tables: how each measure is titled, shown, styled and sorted by.
+"""The columns of the tables: the title, format, style and sort key of each measure.
 
-Pure. A column belongs to one kind of row; `choose` drops the least important ones until the name has room, and the name
-takes what is left. What tables hold which columns is said in `tables`.
+Pure. A column belongs to one kind of row. `choose` drops the least important columns until the name has enough room;
+the name takes the room that is left. `specs` says which table has which columns.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Value: TypeAlias = "float | None"
 
 
 def counted(n: float, width: int) -> str:
-    """A count in so many columns: grouped by thousands, or rounded to them."""
+    """A count in at most `width` columns if possible: in full, or rounded to thousands, millions and so on."""
     text = fmt.count(n)
     for size, unit in ((1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T")):
         if len(text) <= width:
@@ -49,12 +49,15 @@ SHOWN: Mapping[Unit, Callable[[float, int], str]] = {
     "B": lambda n, _: fmt.scaled(n, "B"),
     "bit": lambda n, _: fmt.scaled(n, "bit"),
 }
-"""How a number is shown, by its unit; a column may have a way of its own."""
+"""How a number is formatted, by its unit. A column can override the format (`Column.shown_as`)."""
 
 
 class Column(NamedTuple):
-    """`rank` 0 stays longest when there is little room. The measure is what is shown and, where the core does not rank
-    the rows, sorted by; None is unknown. `key` is the core's name for the order.
+    """A column of figures.
+
+    With little room, the columns with the highest `rank` are dropped first. `measure` gives the value that is shown;
+    None is unknown. If the core does not rank the rows, they are also sorted by that value. `key` is the core's name
+    of the sort order.
     """
 
     title: str
@@ -66,16 +69,16 @@ class Column(NamedTuple):
     per_second: bool = False
     shows_zero: bool = False
     is_share: bool = False
-    """Of all requests of the window."""
+    """True if the value is divided by the number of requests of the window."""
     style_of: Callable[[float], str] | None = None
-    """The style of a value, in place of `style`."""
+    """Returns the style of a value. It replaces `style`."""
     unknown: tuple[str, str] = ("", "")
-    """What is shown where nothing is known: style and text."""
+    """Style and text to show if the value is unknown."""
     is_hidden: bool = False
-    """Only sorted by and exported: the name shows it already, or it is seldom looked at."""
+    """True if the column is never shown, and only used for sorting and export."""
     key: str = ""
     exported_as: tuple[Measure, ...] | None = None
-    """What is exported in place of the measure, where the measure is made of other JSON fields."""
+    """The measures to export in place of `measure`, if its value is computed from other JSON fields."""
 
     @property
     def order(self) -> str:
@@ -95,12 +98,14 @@ class Column(NamedTuple):
 
     @property
     def counts(self) -> bool:
-        """Whether the value says how often something happened, and so jitters."""
+        """True if the value counts events. Such values vary from second to second."""
         return self.per_second or self.measure.unit == "count"
 
 
 def _field(name: str, unit: Unit = "count") -> Measure:
-    """An attribute of one exchange or connection, which has no measure: it is a fact, and no sum of facts."""
+    """The measure of an attribute of a single exchange or connection. `measures` has none for it, since the value is
+    not aggregated.
+    """
     return Measure(name, unit, attrgetter(name))
 
 
@@ -146,7 +151,7 @@ QUALITY = (
     Column("dup ack", 7, 7, measure("duplicate_acks")),
     Column("0 win", 6, 9, measure("zero_window"), "class:warn"),
 )
-"""The health of the connections of a host or an interface."""
+"""TCP health of the connections of a host or an interface."""
 
 INTERFACE = (
     Column(
@@ -192,13 +197,13 @@ STATES = {
     "reset": "class:warn",
     "refused": "class:bad",
 }
-"""The states of a connection, in the order of their sorting, and their styles."""
+"""The states of a connection, in sort order, with their styles."""
 
 _STATES, _STATE_STYLES = tuple(STATES), tuple(STATES.values())
 
 
 def _age(seconds: float, width: int) -> str:
-    """The larger one of two units, where both take too much room."""
+    """A duration. If it is too wide, only its largest unit is shown."""
     text = fmt.duration(seconds)
     return text if len(text) <= width else " ".join(text.split()[:2])
 
@@ -225,15 +230,19 @@ CONNECTION = (
 
 
 WIDEST = 44
-"""Columns of a name at the most: further away, a figure is hard to bring together with its row."""
+"""Maximum number of columns of a name. If figures stood further to the right, it would be hard to see which row they
+belong to.
+"""
 
 
 NARROWEST = 8
-"""Columns that a name keeps beside the figure that sorts, in the smallest of terminals."""
+"""Minimum number of columns of a name beside the figure that the table is sorted by, in a very small terminal."""
 
 
 def choose(columns: Sequence[Column], room: int, name_columns: int, keep: str = "") -> tuple[Sequence[Column], int]:
-    """The columns that leave the name at least `name_columns`, and the room the name gets; `keep` goes last of all."""
+    """Returns the columns that leave at least `name_columns` for the name, and the columns the name gets. The column
+    with the title `keep` is dropped last.
+    """
     seen = [column for column in columns if not column.is_hidden]
     for least in range(max((column.rank for column in seen), default=-1), -1, -1):
         chosen = [column for column in seen if column.rank <= least or column.title == keep]
@@ -245,7 +254,7 @@ def choose(columns: Sequence[Column], room: int, name_columns: int, keep: str = 
 
 
 def heading(chosen: Sequence[Column], sort: str, arrow: str) -> Line:
-    """The titles of the columns; an arrow beside the one that sorts."""
+    """The titles of the columns, with an arrow beside the title of the sort column."""
     line: Line = []
     for column in chosen:
         sorts = column.title == sort
@@ -259,9 +268,10 @@ def heading(chosen: Sequence[Column], sort: str, arrow: str) -> Line:
 def cells(
     row: object, chosen: Sequence[Column], frame: Frame | None, glyphs: Glyphs, *, is_quiet: bool = False
 ) -> Line:
-    """The figures of one row; zero is a faint dot, so that what is not zero stands out, and unknown is nothing.
+    """The figures of one row.
 
-    Those of a row that is quiet are zero.
+    Zero is shown as a faint dot, so that other values stand out. An unknown value is shown as `Column.unknown`, which
+    is blank by default. With `is_quiet`, all known values are zero.
     """
     line: Line = []
     seconds = frame.seconds if frame else 0.0

@@ -1,6 +1,6 @@
-"""What prompt_toolkit draws and what it tells of: the screen as one control, the keys and the mouse.
+"""The interface to prompt_toolkit: the screen as one control, the key bindings and the mouse.
 
-Draws what `layout.screen` gives for the view of the moment, and hands every key and click to `Display.change`.
+The control draws the lines of `layout.screen` for the current view. Keys and clicks are passed to `Display`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
     from netmon.display.view import View
 
 WHEEL = 3
-"""Rows that one notch of the mouse's wheel moves."""
+"""Rows that one notch of the mouse wheel moves the selection by."""
 
 
 class Screen(UIControl):
-    """The whole screen as one control; prompt_toolkit asks it for lines, and tells it of the mouse."""
+    """The whole screen as one control. prompt_toolkit asks it for lines and passes mouse events to it."""
 
     def __init__(self, display: Display) -> None:
         self._display = display
@@ -43,10 +43,12 @@ class Screen(UIControl):
 
     @property
     def shown(self) -> View:
-        """The view at hand, with what of it a person sees: a key is about that, and not about a frame still to draw."""
+        """The current view, with the columns and the row that the user sees. A key refers to what was drawn last, not
+        to a frame that is not drawn yet.
+        """
         try:
             return seen(self._display.view, self._drawn, self._size)
-        except Exception as error:  # as in drawing: keys still work
+        except Exception as error:  # keys must work even if the screen cannot be drawn
             self._display.fail(error)
             return self._display.view
 
@@ -54,7 +56,7 @@ class Screen(UIControl):
         self._size, self._drawn = (width, height), self._display.view
         try:
             lines = screen(self._drawn, width, height)
-        except Exception as error:  # the capture and the outputs go on, and keys still work
+        except Exception as error:  # capture, outputs and keys continue
             self._display.fail(error)
             lines = undrawn(error, width, height)
         return UIContent(get_line=lambda row: list(lines[row]), line_count=len(lines), show_cursor=False)
@@ -73,7 +75,7 @@ class Screen(UIControl):
 
 
 def undrawn(error: Exception, width: int, height: int) -> list[Line]:
-    """The screen when there is none."""
+    """The lines to show if drawing the screen failed: the error."""
     said = (
         "the screen cannot be drawn",
         repr(error),
@@ -84,7 +86,9 @@ def undrawn(error: Exception, width: int, height: int) -> list[Line]:
 
 
 def seen(view: View, drawn: View, size: tuple[int, int]) -> View:
-    """`view` with the columns and the row that stand out in what was drawn, of the same page."""
+    """`view` with the columns and the highlighted row of `drawn`, the view that was drawn last. If `drawn` has another
+    page, `view` is returned unchanged.
+    """
     if (
         drawn.place._replace(exchange=None, inner="") != view.place._replace(exchange=None, inner="")
         or drawn.helps
@@ -98,8 +102,8 @@ def seen(view: View, drawn: View, size: tuple[int, int]) -> View:
 
 
 def clicked(view: View, size: tuple[int, int], x: int, y: int, drawn: View | None = None) -> View:
-    """What is under the mouse in what was drawn: a row is selected, and opened when it was; a heading sorts; a tab is
-    its view.
+    """The view after a click at a position of the screen that was drawn. A click on a row selects it, or opens it if it
+    is selected already. A click on a heading sorts by the column. A click on a tab goes to its view.
     """
     drawn = drawn or view
     for box in boxes(drawn, *size):
@@ -136,7 +140,9 @@ def _on_table(view: View, drawn: View, box: Box, x: int, y: int) -> View:
 
 
 def bindings(display: Display) -> KeyBindings:
-    """The tables of keys, bound; while a filter is typed, all other keys are its text, after `o` letters."""
+    """The key bindings, made from the tables of keys. While a filter is typed, all other keys are text of the filter.
+    After `o`, they are letters of columns.
+    """
     made = KeyBindings()
     is_typing = Condition(lambda: display.view.is_typing)
     is_ordering = Condition(lambda: display.view.is_ordering and not display.view.is_typing)

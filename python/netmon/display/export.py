@@ -1,6 +1,6 @@
-"""The table that has the focus as CSV: all its rows in their order, with the figures as numbers.
+"""Exports the table with the focus as CSV: all of its rows in their order, with figures as numbers.
 
-`document` is pure; `write` makes a new file in the current directory and never touches one that is there.
+`document` is pure. `write` creates a new file in the current directory and never overwrites a file.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 MOST = 100_000
-"""Rows of a file at the most: as many sections as there can be."""
+"""Maximum number of rows of a file, which is also the maximum number of sections."""
 
 STEP = 5_000
-"""Rows made at a time."""
+"""Rows taken from the core at a time."""
 
 
 class Field(NamedTuple):
-    """A heading, and what a row has below it."""
+    """A column of the file: its heading, and the function that returns the value of a row."""
 
     name: str
     value: Callable[[Any], Any]
@@ -65,17 +65,19 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
         *_attributes("duration", "times"),
     ),
 }
-"""What tells a row from the others, by the JSON field; the figures of the columns follow."""
+"""The fields that identify a row in each table, named as in JSON. The figures of the columns follow in the file."""
 
 
 def fields(panel: Panel) -> list[Field]:
-    """The columns of the file. A heading is the JSON field, and that of a nested one is as in `Snapshot.rows`."""
+    """The columns of the file. A heading is the name of the JSON field, for nested ones as in `Snapshot.rows`."""
     figures = [measure for column in SPECS[panel].columns for measure in column.exports]
     return [*NAMES[panel], *(Field(measure.field, measure.value) for measure in figures)]
 
 
 def document(view: View, panel: Panel) -> str:
-    """The table as CSV; times are unix seconds, durations seconds, sizes bytes, counts those of the window."""
+    """The table as CSV. Times are in unix seconds, durations in seconds, sizes in bytes. Counts are those of the
+    window.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     columns = fields(panel)
@@ -86,7 +88,7 @@ def document(view: View, panel: Panel) -> str:
 
 
 def write(view: View, panel: Panel) -> str:
-    """Writes the table to a new file and gives its name. Raises OSError."""
+    """Writes the table to a new file and returns its name. Raises OSError if no file can be written."""
     at = view.frame.tally.end if view.frame else 0.0
     stem = f"netmon-{panel.value}-{datetime.fromtimestamp(at).astimezone():%Y%m%d-%H%M%S}"
     text = document(view, panel)
@@ -107,7 +109,7 @@ def _every(view: View, panel: Panel) -> Iterator[Any]:
 
 
 def _safe(value: Any) -> Any:
-    """Text of the wire as no formula of a spreadsheet, and without what could move a cursor."""
+    """Sanitizes text from the wire, and quotes it if a spreadsheet would read it as a formula."""
     if not isinstance(value, str):
         return value
     text = fmt.sanitize(value)

@@ -1,7 +1,7 @@
-"""The top of the screen: title, rates, capture line, alert bar, traffic, and which view this is.
+"""The top of the screen: title, rates, capture line, alert bar, traffic, and the tabs of the views.
 
-Pure functions from a view and a size to lines of exactly that width. No clock, no terminal; wire text is sanitized
-here.
+Pure functions from a view and a size to lines of exactly that width. They use no clock and no terminal. Text from the
+wire is sanitized here.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 _PACKETS, _BITS, _HTTP_RATIO = measure("packets"), measure("bits"), measure("http_ratio")
 
 NARROWEST = 8
-"""Columns of the capture filter at the least; fewer say nothing."""
+"""Minimum number of columns of the capture filter. With fewer, it is not shown."""
 
 LONGEST_SOURCE = 24
-"""Columns of the name of an interface or a file in the title line at the most."""
+"""Maximum number of columns of the name of an interface or a file in the title line."""
 
 INTERFACES = 6
-"""Interfaces named in the title line; the busiest of them."""
+"""Maximum number of interfaces in the title line. The busiest ones are shown."""
 
 
 def title_line(view: View, width: int) -> Line:
-    """Who, where, how long, when; with little room, the last of these."""
+    """The program name, badge, interfaces, capture filter and times. With little room, less of each is shown."""
     frame, marks = view.frame, view.glyphs
     left: Line = [("class:brand", " netmon  "), *badge(view)]
     if frame is None:
@@ -56,7 +56,9 @@ def title_line(view: View, width: int) -> Line:
 
 
 def _times(view: View, frame: Frame) -> Iterator[list[str]]:
-    """What is said of time, the fullest way first. What all figures are of stays longest: the window."""
+    """The texts about time to choose from, the longest first. The last one is the window alone, which all figures
+    cover.
+    """
     whole = frame.window_length == float("inf")
     window = "everything" if whole else f"last {fmt.duration(frame.seconds)}"
     now, until = fmt.time(frame.tally.end), _until(view)
@@ -68,7 +70,7 @@ def _times(view: View, frame: Frame) -> Iterator[list[str]]:
 
 
 def capture_filter(view: View, columns: int) -> Line:
-    """What a person captures only, shortened; nothing where that is everything."""
+    """The capture filter, shortened. Empty if there is no filter or too little room."""
     if not view.capture_filter or columns < NARROWEST:
         return []
     text = fmt.sanitize(" ".join(view.capture_filter.split()))
@@ -78,13 +80,13 @@ def capture_filter(view: View, columns: int) -> Line:
 
 
 def interface_state(view: View, interface: Interface) -> Line:
-    """Up, down, new; or off, when a person does not want to see it."""
+    """The state of an interface, for example `up` or `down`; `off` if the user switched it off on the screen."""
     word = "off" if interface.name in view.off else interface.state
     return [("class:ok" if word == "up" else "class:warn", f" {word}")]
 
 
 def badge(view: View) -> Line:
-    """The word for a screen that does not move."""
+    """The badge for a paused screen, the end of the capture, or a file that is played."""
     if view.is_paused:
         return [("class:notice", " PAUSED "), ("", "  ")]
     if view.ended:
@@ -97,7 +99,9 @@ def _speed(progress: Progress) -> str:
 
 
 def _until(view: View) -> str:
-    """How far a file that is played goes, once that is known, and how far back one can go when not to the start."""
+    """The end of the file that is played, once it is known, and the earliest time to go back to, if that is not the
+    start.
+    """
     progress = view.progress
     if progress is None:
         return ""
@@ -106,14 +110,14 @@ def _until(view: View) -> str:
 
 
 def rates_line(view: View, width: int, said: Line | None = None, *, has_capture: bool = True) -> Line:
-    """The rates of the window, behind what is `said`; at the right end, the capture line unless it stands elsewhere."""
+    """The rates of the window, after the fragments `said`. With `has_capture`, the capture line is at the right end."""
     frame = view.frame
     if frame is None:
         return canvas.fit([], width)
     left: Line = [("", " "), *(said or [])]
     if not has_capture:
         return canvas.fit([*left, *rates(view, frame, width - canvas.width(left))], width)
-    # What is missing is said in full before all the rates are.
+    # If data was lost, the capture line gets its full room first, and the rates get the rest.
     least = 0 if losses.is_whole(frame.shown) else width - canvas.width([*left, *rates(view, frame, 20)]) - 3
     right = [*capture_text(frame, max(least, 0) or None), ("", " ")]
     room = width - canvas.width(right) - canvas.width(left) - 1
@@ -126,13 +130,15 @@ def rates_line(view: View, width: int, said: Line | None = None, *, has_capture:
 
 
 def capture_line(view: View, width: int) -> Line:
-    """What was captured, in a line of its own."""
+    """A separate line that says what was captured and what was missed, with the capture filter."""
     line: Line = [("", " "), *(capture_text(view.frame, width - 1) if view.frame else [])]
     return canvas.fit([*line, *capture_filter(view, width - canvas.width(line) - len(" | filter "))], width)
 
 
 def rates(view: View, frame: Frame, width: int = 60) -> Line:
-    """Requests, bits and packets per second, as many of them as fit; of interfaces, those that are not switched off."""
+    """Requests, bits and packets per second, as many of them as fit. Bits and packets leave out interfaces that are
+    switched off.
+    """
     seconds, window = frame.seconds or 1.0, frame.window
     on = [interface for interface in window.interfaces if interface.name not in view.off]
     packets, bits = (sum(each.value(interface) or 0 for interface in on) for each in (_PACKETS, _BITS))
@@ -143,14 +149,14 @@ def rates(view: View, frame: Frame, width: int = 60) -> Line:
 
 
 def capture_text(frame: Frame, width: int | None = None) -> Line:
-    """What was captured and what was missed since the start or the last clearing, in plain words."""
+    """What was captured and what was missed, in words, since the start or since the totals were cleared."""
     tally = frame.shown
     style = "class:dim" if losses.is_whole(tally) else "class:bad" if losses.is_bad(tally) else "class:warn"
     return [(style, losses.text(tally, width))]
 
 
 def alert_bar(view: View, width: int) -> Line:
-    """The first rule that alerts, else the first rule: word, gauge, number."""
+    """The state of the first rule that alerts, or else of the first rule: a word, a gauge and a number."""
     frame = view.frame
     if frame is None or not frame.gauges:
         return canvas.fit([], width)
@@ -168,11 +174,11 @@ def alert_bar(view: View, width: int) -> Line:
 
 
 SHORTEST_GAUGE = 10
-"""Columns of the gauge that are not given up for more words."""
+"""Minimum number of columns of the gauge. A text that would leave it fewer is not chosen."""
 
 
 def _against(gauge: Gauge, frame: Frame, *, acknowledged: bool) -> Iterator[str]:
-    """The threshold of a rule and what it counts, the fullest way first."""
+    """The texts about the threshold of a rule and its metric to choose from, the longest first."""
     rule = gauge.rule
     threshold, span = f" / {fmt.count(rule.threshold)}", f" in {fmt.duration(rule.span)}"
     seen = "  acknowledged" if acknowledged else ""
@@ -192,7 +198,9 @@ TRENDS = (("bit/s, last 60 s", "class:spark"), ("requests/s, last 60 s", "class:
 
 
 def traffic(view: View, width: int, height: int) -> list[Line]:
-    """One row per interface: state, rates, the share of HTTP, and the last minute of bits and of requests."""
+    """One row for each interface: state, rates, the share of HTTP, and trends of bits and requests over the last
+    minute.
+    """
     frame = view.frame
     trends, columns = _trends(width)
     figures = canvas.whole([[("class:heading", f"{title:>{room}}")] for title, room in FIGURES], width - NAME_COLUMNS)
@@ -211,14 +219,14 @@ def traffic(view: View, width: int, height: int) -> list[Line]:
 
 
 NAME_COLUMNS = 21
-"""Columns of the name and the state of an interface."""
+"""Columns for the name and the state of an interface together."""
 
 FIGURES = (("bit/s", 13), ("packets/s", 11), ("HTTP", 7))
-"""Figures of an interface, and their columns."""
+"""Titles of the figures of an interface, with their width in columns."""
 
 
 def _trends(width: int) -> tuple[int, int]:
-    """How many sparklines of how many columns have room in a row of traffic."""
+    """Returns the number of sparklines that fit into a row of traffic, and the columns of each."""
     room = width - 57
     if room >= 50:
         return 2, min(60, room // 2 - 2)
@@ -265,7 +273,7 @@ def busiest(frame: Frame) -> Sequence[Interface]:
 
 
 def tabs(view: View, width: int) -> Line:
-    """The views with their keys; inside of one, the way there. The filter is beside it while there is one."""
+    """The tabs of the views with their keys, or on a page that Enter opened, its trail. A filter is at the right."""
     right = filters(view)
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
@@ -274,7 +282,7 @@ def tabs(view: View, width: int) -> Line:
 
 
 def tab_at(view: View, width: int, x: int) -> int | None:
-    """The number of the view whose tab is drawn there; inside of one, 0 for the way back."""
+    """The number of the view whose tab is at column `x`, or None. On a page that Enter opened, 0, which means back."""
     if view.trail:
         return 0
     at = 0
@@ -286,7 +294,7 @@ def tab_at(view: View, width: int, x: int) -> int | None:
 
 
 def _tabs(view: View, width: int) -> list[Line]:
-    """One for each view: with all names, with these closer together, or with the name of the view at hand alone."""
+    """The tabs, one for each view. With little room they are closer together, or only the current one has a name."""
     for pad, names_all in ((" ", True), ("", True), (" ", False)):
         tabs = [_tab(view, number, page, pad, names_all=names_all) for number, page in enumerate(VIEWS, 1)]
         if sum(map(canvas.width, tabs)) <= width:
@@ -302,18 +310,18 @@ def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> L
 
 
 def filters(view: View) -> Line:
-    """What rows are left out, if any are."""
+    """The filters that are set. Empty if there are none."""
     words = [view.filter] if view.filter else []
     words += [f"within {view.place.inner}"] if view.place.inner else []
     return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
 
 
 LONGEST_STEP = 40
-"""Columns of a step of the way at the most."""
+"""Maximum number of columns of a step of the trail."""
 
 
 def _way(view: View, width: int) -> Line:
-    """From the view one started at to where one is; with little room, its end."""
+    """The trail: the pages from the first view to the current one. With little room, only the last steps are shown."""
     marks = view.glyphs
     places = [*view.trail, view.place]
     steps: list[Line] = []
@@ -330,7 +338,7 @@ def _way(view: View, width: int) -> Line:
 
 
 def _name(place: Place, before: Sequence[Place]) -> str:
-    """What a step of the way is called: no host twice."""
+    """The name of a step of the trail. A host that an earlier step names is not repeated."""
     in_host = any(other.page is Page.HOST for other in before)
     names = {
         Page.INTERFACE: fmt.source(place.interface or ""),

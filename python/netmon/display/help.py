@@ -1,4 +1,4 @@
-"""The help page and the last line of the screen, both made from the table of keys."""
+"""The help page and the last line of the screen. Both are made from the table of keys."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from netmon.display.view import View
 
 COLUMN = 20
-"""Columns of the names of keys."""
+"""Columns for the names of keys, and for the words that are explained."""
 
 WIDE = 150
-"""Columns from which the keys stand in two columns."""
+"""Minimum width of the screen at which the keys are listed in two columns."""
 
 FINDING = (
     ("/text", "rows with it: host, section, method, status, client ..."),
@@ -45,7 +45,9 @@ WORDS = (
 
 
 def help_page(view: View, width: int, height: int) -> list[Line]:
-    """The keys, and what the figures mean, from the row scrolled to; beside each other where there is room."""
+    """The keys, the filter syntax, and the meaning of the figures, scrolled to `view.help_row`. On a wide screen, the
+    keys are listed in two columns.
+    """
     keys, words = _keys(), [*_words(FINDING), [], *_words(WORDS)]
     if width >= WIDE:
         half = -(-len(keys) // 2)
@@ -63,7 +65,7 @@ def help_page(view: View, width: int, height: int) -> list[Line]:
 
 
 def _wrapped(line: Line, width: int) -> list[Line]:
-    """A line that is too long goes on below its text, or below the key where there is little room."""
+    """Wraps a line that is too long. The next lines begin below its text, or with little room at the left."""
     if canvas.width(line) <= width:
         return [line]
     if len(line) != 2 or width < 2 * COLUMN:
@@ -73,7 +75,7 @@ def _wrapped(line: Line, width: int) -> list[Line]:
 
 
 def _keys() -> list[Line]:
-    """One line for each key; the views have one together."""
+    """One line for each key. The keys of the views share one line."""
     views = [(key.shown, key.page.value) for key in KEYS if key.page]
     lines: list[Line] = [[part for key, name in views for part in (("class:key", f" {key} "), ("", name))]]
     others = [key for key in KEYS if not key.page]
@@ -85,7 +87,9 @@ def _words(words: Sequence[tuple[str, str]]) -> list[Line]:
 
 
 def footer(view: View, width: int) -> Line:
-    """A message, the filter that is being typed, or the keys of the page, as many as fit."""
+    """The last line: the filter while it is typed, the columns to sort by after `o`, a message, or as many keys of the
+    page as fit.
+    """
     if view.is_typing:
         return prompt(view, width)
     if view.is_ordering:
@@ -101,7 +105,7 @@ def footer(view: View, width: int) -> Line:
 
 
 def _hints(view: View) -> Sequence[tuple[str, str]]:
-    """The keys by use: those of a file that is played before those of the page, which any page names."""
+    """The hints of a page, in the order of their use. While a file is played, its keys come before most others."""
     of_page = OF_PAGE[view.page]
     playing: tuple[tuple[str, str], ...] = ()
     if view.progress is not None:
@@ -111,7 +115,7 @@ def _hints(view: View) -> Sequence[tuple[str, str]]:
 
 
 def columns(view: View, width: int) -> Line:
-    """The letters of the columns that are on the screen."""
+    """The line after `o`: the letters of the columns that are on the screen."""
     panel = view.focus
     shown = moves.columns(view, panel) if panel else ()
     named = {title: letter for letter, title in letters(panel).items()} if panel else {}
@@ -122,7 +126,7 @@ def columns(view: View, width: int) -> Line:
 
 
 def prompt(view: View, width: int) -> Line:
-    """The filter as it is typed."""
+    """The line that shows the filter while it is typed."""
     about = "within " if view.place.is_within else ""
     line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
     line.append(("class:strong", view.glyphs.cursor))

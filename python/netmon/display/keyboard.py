@@ -1,7 +1,7 @@
-"""The keyboard of the screen: reads what a terminal sends, and tells prompt_toolkit of the keys in it.
+"""Reads the bytes that a terminal sends, and passes the keys in them to prompt_toolkit.
 
-Takes the place of prompt_toolkit's own parser, which takes any sequence of digits for a report of the mouse and types
-the text of sequences that it does not know.
+It replaces prompt_toolkit's own parser, which reads any sequence of digits as a mouse report, and treats the text of an
+unknown sequence as typed keys.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 AT_ONCE = 1024
-"""Bytes read before the screen is seen to again."""
+"""Maximum number of bytes to read at a time, so that the screen is drawn in between."""
 
 
 class Keyboard(Vt100Input):
-    """Keys from a terminal; closed when it is gone."""
+    """The keys from a terminal. `closed` is true once the terminal is gone."""
 
     def __init__(self, stdin: TextIO) -> None:
         super().__init__(stdin)
@@ -50,14 +50,14 @@ class Keyboard(Vt100Input):
             data = os.read(self._fileno, AT_ONCE)
         except BlockingIOError:
             return b""
-        except (OSError, ValueError):  # it hung up, or somebody closed it
+        except (OSError, ValueError):  # the terminal is gone, or its descriptor was closed
             data = b""
         self._is_closed = not data
         return data
 
 
 def presses(keys: Iterable[str]) -> list[KeyPress]:
-    """What prompt_toolkit calls these keys; those that it does not know, and those with Alt, are no keys of netmon."""
+    """The key presses of prompt_toolkit for these keys. Unknown keys and keys with Alt are dropped."""
     return [press for key in keys if (press := _press(key)) is not None]
 
 

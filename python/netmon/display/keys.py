@@ -1,8 +1,8 @@
-"""The keys: one table, from which the bindings, the help page and the footer are made.
+"""The table of keys, from which the bindings, the help page and the footer are made.
 
-An action makes a new view of the old one. What needs the terminal, the capture or a file is a `Command` instead, and
-left to the application (`app.Display.commands`). Names of keys and of commands are types, so a name that is mistyped is
-an error of the type checker and of a test.
+An action makes a new view from the old one. A key that needs the terminal, the capture or a file has a `Command`
+instead, which the application carries out (`app.Display.commands`). Names of keys and commands are literal types, so
+the type checker and a test find a name that is mistyped.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from netmon.display.moves import FAR, PAGE
 from netmon.display.view import VIEWS, Page, View
 
 LEAP = 10
-"""Intervals that < and > go."""
+"""Intervals that the keys < and > move by."""
 
 Action = Callable[[View], View]
 
 Command: TypeAlias = Literal[
     "quit", "suspend", "pause", "window", "clear", "export", "mouse", "step", "back", "forward", "rewind"
 ]
-"""What the application does, since it needs more than a view."""
+"""The commands, which the application carries out because they need more than a view."""
 
 KeyName: TypeAlias = Literal[
     "1", "2", "3", "4", "5", "6", "7", "0", "G", "N", "S", "a", "c", "e", "g", "h", "i", "j", "k", "m", "n", "o", "p",
@@ -33,14 +33,16 @@ KeyName: TypeAlias = Literal[
 
 
 class Key(NamedTuple):
-    """Any key of `names` does `action`, which may be the name of a command; `shown` is what the help calls the keys."""
+    """Keys with the same action. Each key of `names` does `action`, which is a function or the name of a command.
+    `shown` is the text for the keys on the help page.
+    """
 
     names: tuple[KeyName, ...]
     shown: str
     action: Action | Command
     meaning: str
     page: Page | None = None
-    """The view that it goes to."""
+    """The view that the key goes to, if it is a number key."""
 
 
 def _move(by: int) -> Action:
@@ -99,22 +101,22 @@ TYPING = (
     Key(("down",), "Down", _move(+1), "one row down"),
     Key(("c-c",), "Ctrl+C", "quit", "quit"),
 )
-"""The keys while a filter is typed; all others are its text."""
+"""The keys while a filter is typed. All other keys are text of the filter."""
 
 ORDERING = (
     Key(("escape",), "Esc", lambda view: view._replace(is_ordering=False), "leaves the order"),
     Key(("c-c",), "Ctrl+C", "quit", "quit"),
 )
-"""The keys while the letter of a column is waited for; all others are letters."""
+"""The keys after `o`, which waits for the letter of a column. All other keys are letters."""
 
 PLAYING = ((".", "step"), ("<", "back"), (">", "on"), ("0", "start"))
-"""The keys that matter while a file is played, behind that of the pause."""
+"""Hints for the footer while a file is played, after the hint for the pause."""
 
 ARROWS = "arrows"
-"""The keys that move, which are drawn with what the terminal has."""
+"""Stands for the arrow keys in a hint. It is drawn with the arrows of the character set (`Glyphs.arrows`)."""
 
 FIRST = (("?", "help"), ("q", "quit"))
-"""The keys that are named on every page, as (key, word)."""
+"""Hints for every page, as (key, word)."""
 
 PAUSE, RESUME = ("p", "pause"), ("p", "play")
 
@@ -135,4 +137,4 @@ OF_PAGE = {
     Page.SECTION: (*INSIDE, ("Enter", "time line"), ("/", "filter"), *LAST[1:]),
     Page.EXCHANGE: (*INSIDE, (ARROWS, "other requests"), *LAST[1:]),
 }
-"""The keys that matter on a page, most useful first."""
+"""Hints for each page, the most useful first."""

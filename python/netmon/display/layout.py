@@ -1,8 +1,9 @@
-"""Where everything is: a view and a size in, boxes out, and of them exactly that many lines. Never refuses to draw.
+"""Where each part of the screen is: `boxes` places the parts for a view and a size, `screen` draws them.
 
-The rows are used up step by step, the most important part first (`parts.STEPS`): with one row less, the part of the
-last step is shorter, or is gone, and no other. Rows that are left are divided by weight. With columns enough, parts
-stand side by side (`parts.BANDS`), which gives each of them more rows, and takes none away.
+`screen` returns exactly as many lines as it is asked for, at any size. The parts get rows step by step, the most
+important part first (`parts.STEPS`). With one row less, only the part of the last step gets shorter or disappears. The
+rows that are left are divided by weight. On a wide screen, parts stand side by side (`parts.BANDS`); no part has fewer
+rows because of that, and some have more.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
     from netmon.display.canvas import Line
 
 WIDE = 76
-"""Columns from which the capture line stands beside the rates, instead of below."""
+"""Width of the screen from which the capture line is on the line of the rates, instead of below it."""
 
 MERGED = {CAPTURE}
-"""Parts that are shown within another one where that is wide enough."""
+"""Parts that are shown inside another part if the screen is wide enough."""
 
 GAP = 2
-"""Columns between parts that stand side by side."""
+"""Blank columns between parts that stand side by side."""
 
 
 class Box(NamedTuple):
-    """A part of the screen where it is; `panel` says which rows the mouse finds there."""
+    """A part of the screen with its position and size. `panel` is the table whose rows a click selects."""
 
     name: str
     top: int
@@ -42,11 +43,11 @@ class Box(NamedTuple):
     draw: Callable[[View, int, int], list[Line]]
     panel: Panel | None = None
     has_tabs: bool = False
-    """The mouse goes to another view there."""
+    """True if a click here goes to another view."""
 
 
 def screen(view: View, width: int, height: int) -> list[Line]:
-    """The whole screen."""
+    """The lines of the whole screen: `height` lines of `width` columns."""
     lines: list[Line] = [[] for _ in range(height)]
     for box in sorted(boxes(view, width, height), key=lambda box: box.left):
         for row, line in enumerate(box.draw(view, box.width, box.height)[: box.height], box.top):
@@ -75,10 +76,10 @@ def boxes(view: View, width: int, height: int) -> list[Box]:
 
 
 def rows_of_parts(view: View, width: int, height: int) -> dict[str, int]:
-    """How many rows each part has that is there, before what is left is divided, as if none stood beside another.
+    """The rows of each part that is shown, before the remaining rows are divided, as if no parts stood side by side.
 
-    A part that is too wide keeps its rows from parts of less importance, so that a wider screen shows all that a
-    narrower one does.
+    A part that needs more columns than there are is not shown, but its rows are not given to less important parts. So
+    a wider screen shows every part that a narrower one shows.
     """
     rows: dict[str, int] = {}
     left = height
@@ -93,7 +94,7 @@ def rows_of_parts(view: View, width: int, height: int) -> dict[str, int]:
 
 
 def _steps(view: View, width: int) -> Iterator[tuple[str, int]]:
-    """The steps of a view, with the names of parts."""
+    """The steps of a view. `MAIN` is replaced by the name of a part; `CAPTURE` is left out if the rates include it."""
     main = main_part(view)
     says = view.is_typing or view.is_ordering or bool(view.notice)
     first = (parts.TYPING if says else ()) + (parts.INSIDE if view.trail else ()) + parts.FIRST
@@ -103,20 +104,20 @@ def _steps(view: View, width: int) -> Iterator[tuple[str, int]]:
 
 
 def main_part(view: View) -> str:
-    """The part that goes last of all tables."""
+    """The main part of a view: the last table that disappears when rows run out."""
     of_focus = view.focus.value if view.focus else parts.TIMELINE
     return parts.MAIN_PARTS.get(view.page, of_focus)
 
 
 def _bands(page: Page, rows: Mapping[str, int], width: int) -> list[Band]:
-    """What stands side by side at this width, of the parts there are."""
+    """The bands of a page at this width, with only the parts that have rows."""
     all_bands = next(bands for columns, bands in parts.BANDS[page] if width >= columns)
     found = (tuple(part for part in band if part[0] in rows) for band in all_bands)
     return [band for band in found if band]
 
 
 def _blank(bands: list[Band], body: list[Band], n: int) -> set[int]:
-    """The numbers of the bands that have a blank line above, `n` at the most."""
+    """The numbers of the bands that get a blank line above them, at most `n`."""
     names = [band[0][0] for band in bands]
     places = [names.index(name) for name in parts.BREATHING if name in names]
     places += [bands.index(band) for band in body[1:]]
@@ -124,7 +125,7 @@ def _blank(bands: list[Band], body: list[Band], n: int) -> set[int]:
 
 
 def _heights(view: View, bands: list[Band], rows: Mapping[str, int], height: int) -> list[int]:
-    """The rows of each band. What is left goes row by row to the one with the least for its weight."""
+    """The rows of each band. Each remaining row goes to the band with the fewest rows in proportion to its weight."""
     heights = [max(rows[name] for name, _ in band) for band in bands]
     weights = [max(PARTS[name].weight for name, _ in band) for band in bands]
     most = [max(PARTS[name].most(view) for name, _ in band) for band in bands]
@@ -137,7 +138,7 @@ def _heights(view: View, bands: list[Band], rows: Mapping[str, int], height: int
 
 
 def _beside(view: View, band: Band, rows: Mapping[str, int], where: tuple[int, int, int]) -> Iterator[Box]:
-    """The parts of a band side by side, in so many columns and rows from a row on."""
+    """The boxes of a band, from left to right. `where` is the first row, the width and the height of the band."""
     top, columns, height = where
     room, shares, left = columns - GAP * (len(band) - 1), sum(share for _, share in band), 0
     for number, (name, share) in enumerate(band, 1):
@@ -149,12 +150,12 @@ def _beside(view: View, band: Band, rows: Mapping[str, int], where: tuple[int, i
 
 
 def _panel(view: View, part: Part) -> Panel | None:
-    """The table that keys and the mouse find there: none of another view."""
+    """The table of a part that keys and the mouse act on. None if the table belongs to another view."""
     return part.panel if part.panel in PANELS[view.page] else None
 
 
 def _rates(rows: Mapping[str, int]) -> Callable[[View, int, int], list[Line]]:
-    """The line of rates says what no other part does: without an alert bar whether there is one, and so on."""
+    """How the line of rates is drawn. It shows what missing parts would show, for example whether a rule alerts."""
 
     def draw(view: View, width: int, _height: int) -> list[Line]:
         if view.frame is None and TITLE not in rows:
@@ -171,7 +172,7 @@ def _rates(rows: Mapping[str, int]) -> Callable[[View, int, int], list[Line]]:
 
 
 def status_line(view: View, width: int) -> Line:
-    """All that fits in one line, the most important first."""
+    """Pause, alert, losses and rate in one line. With little room, the less important ones are left out."""
     frame = view.frame
     if frame is None:
         return canvas.fit([("class:dim", "netmon waits")], width)

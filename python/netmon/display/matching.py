@@ -1,6 +1,7 @@
-"""What is typed after ``/``, made ready for the rows of a frame: the core compares, and keeps what was made.
+"""Prepares a filter, which is typed after ``/``, for the rows of a frame. The core does the matching.
 
-A table whose rows the core does not know says here which fields they have.
+For rows that the core cannot match by itself (interfaces, connections, alerts), this module gives the core their
+fields.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4)
 def matching(frame: Frame, pattern: str) -> Matching:
-    """Ready for the rows of this frame; its exchanges tell which hosts a client or an interface has to do with."""
+    """The filter for the rows of this frame. Its exchanges tell which hosts a client or an interface used."""
     return Matching(pattern, frame.tail.exchanges if ":" in pattern else ())
 
 
 def interfaces(frame: Frame, pattern: str, rows: Iterable[Interface]) -> list[Interface]:
-    """Those that match, or that an exchange passed that matches: the hosts seen on them are beside them."""
+    """The interfaces that match, or on which a matching exchange was captured, since the hosts seen on an interface
+    are listed below it.
+    """
     if not pattern:
         return list(rows)
     wanted = matching(frame, pattern)

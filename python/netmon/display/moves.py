@@ -1,4 +1,7 @@
-"""What the keys do to a view: moving, going in and out, sorting, filtering, looking for. Pure: view in, view out."""
+"""The actions of the keys: move, enter and leave pages, sort, filter, search.
+
+Pure. Each function takes a view and returns the new view.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +17,17 @@ if TYPE_CHECKING:
     from netmon.display.ranked import Rows
 
 PAGE = 10
-"""Rows that PgUp and PgDn move."""
+"""Rows that PgUp and PgDn move the selection by."""
 
 FAR = 1_000_000_000
-"""More rows than there are: Home and End."""
+"""Rows that Home and End move the selection by: more than any table has."""
 
 LONGEST = 100
-"""Characters of a filter: more than a name on the screen has."""
+"""Maximum number of characters of a filter. No name on the screen has more."""
 
 
 def moved(view: View, by: int) -> View:
-    """The selection of the focused panel, so many rows further down; it stops at either end."""
+    """Moves the selection of the focused panel down by `by` rows, up if `by` is negative. It stops at either end."""
     if view.helps:
         return view._replace(help_row=max(0, min(view.help_row + by, 100)))
     view = held(view)
@@ -36,7 +39,7 @@ def moved(view: View, by: int) -> View:
 
 
 def held(view: View) -> View:
-    """Without a row selected by hand, the one that stood out on the screen when a key was pressed is selected."""
+    """Selects the row that is highlighted on the screen, if the user has not selected a row."""
     panel = view.focus
     if panel is None or panel not in view.seen or view.selected.get(panel) is not None:
         return view
@@ -44,7 +47,7 @@ def held(view: View) -> View:
 
 
 def selected(view: View, panel: Panel, last: Last) -> View:
-    """The given row, of the given panel."""
+    """Selects a row of a panel and gives the panel the focus."""
     return _on(view._replace(place=view.place._replace(focus=panel)), panel, last)
 
 
@@ -58,7 +61,7 @@ def _on(view: View, panel: Panel, last: Last) -> View:
 
 
 def focused(view: View, step: int) -> View:
-    """The next panel of the page."""
+    """Moves the focus to the next panel of the page, or with `step` -1 to the previous one."""
     panels = PANELS[view.page]
     if len(panels) < 2 or view.focus is None:
         return view
@@ -67,12 +70,12 @@ def focused(view: View, step: int) -> View:
 
 
 def to_view(view: View, number: int) -> View:
-    """One of the views."""
+    """Goes to the view with this number."""
     return view.at(Place.of(VIEWS[number - 1]))
 
 
 def entered(view: View) -> View:
-    """Into the selected row: interface, host, section, exchange."""
+    """Opens the page of the selected row: an interface, host, section, client or exchange."""
     if view.helps or view.focus is None:
         return view
     view = held(view)
@@ -90,7 +93,7 @@ def entered(view: View) -> View:
 
 
 def _inside(view: View, panel: Panel, row: Any) -> Place | None:
-    """Where Enter on a row of a panel leads."""
+    """The place that Enter on a row of a panel opens. None if there is none."""
     way = _WAYS.get(panel)
     return way(view, row) if way else None
 
@@ -117,7 +120,9 @@ def _exchange(view: View, row: Any) -> Place | None:
 
 
 def _connection(view: View, row: Any) -> Place | None:
-    """What a TLS client names is no host that requests are counted for."""
+    """The page of the host. None if the window does not have the host: in TLS, netmon sees the name of a host
+    but cannot count its requests.
+    """
     is_counted = view.frame is not None and view.frame.window.host(row.host) is not None
     return Place(Page.HOST, Panel.SECTIONS, row.interface, row.host) if is_counted else None
 
@@ -139,7 +144,9 @@ _WAYS: Mapping[Panel, Callable[[View, Any], Place | None]] = {
 
 
 def left(view: View) -> View:
-    """One step up: out of the help, the filter within a host, the host itself, then the filter of all."""
+    """Goes one step back. In this order, it closes the help, drops the filter of the page, leaves the page, drops the
+    filter of all pages, and focuses the first panel.
+    """
     if view.helps:
         return view._replace(helps=False)
     if view.place.inner:
@@ -153,12 +160,12 @@ def left(view: View) -> View:
 
 
 def columns(view: View, panel: Panel) -> tuple[str, ...]:
-    """The columns that are on the screen; all there are before it was drawn."""
+    """The titles of the columns that are on the screen, or of all columns if the panel was not drawn yet."""
     return view.columns.get(panel) or titles(panel)
 
 
 def sorted_by(view: View, step: int) -> View:
-    """The next or previous of the columns of the focused panel."""
+    """Sorts the focused panel by the next or previous column."""
     panel = view.focus
     names = columns(view, panel) if panel else ()
     if panel is None or not names:
@@ -169,7 +176,7 @@ def sorted_by(view: View, step: int) -> View:
 
 
 def sorted_on(view: View, panel: Panel, title: str) -> View:
-    """By the column of this title; in the reverse order when it is by that already."""
+    """Sorts a panel by the column with this title. If it is sorted by that column already, reverses the order."""
     if title not in columns(view, panel):
         return view
     sort = view.sort_of(panel)
@@ -177,13 +184,13 @@ def sorted_on(view: View, panel: Panel, title: str) -> View:
 
 
 def ordering(view: View) -> View:
-    """The next key is the letter of a column."""
+    """Makes the next key the letter of a column to sort by, if the focused panel has columns."""
     has_columns = view.focus is not None and bool(titles(view.focus))
     return view._replace(is_ordering=has_columns, helps=False)
 
 
 def ordered(view: View, letter: str) -> View:
-    """By the column of a letter; any other key leaves the order as it is."""
+    """Sorts by the column that has the letter. Any other key leaves the order unchanged."""
     panel, view = view.focus, view._replace(is_ordering=False)
     title = letters(panel).get(letter) if panel else None
     return view if panel is None or title is None else sorted_on(view, panel, title)
@@ -198,7 +205,9 @@ def reversed_order(view: View) -> View:
 
 
 def with_interface_switched(view: View) -> View:
-    """The selected interface off, or on again; from elsewhere, to the view of interfaces first."""
+    """Switches the selected interface off or on. If the focused table has no interfaces, goes to the view of
+    interfaces.
+    """
     panel = view.focus
     if panel is None or SPECS[panel].state is None:
         return view.at(Place.of(Page.INTERFACES))
@@ -210,33 +219,33 @@ def with_interface_switched(view: View) -> View:
 
 
 def typing(view: View) -> View:
-    """A filter is typed from now on, from nothing."""
+    """Starts typing a filter, which is empty at first."""
     return view.with_typed("")._replace(is_typing=True, is_ordering=False, helps=False)
 
 
 def with_text(view: View, text: str) -> View:
-    """More of the filter, as typed or pasted; it works at once."""
+    """Appends typed or pasted text to the filter. The filter applies at once."""
     printable = "".join(char for char in text if char.isprintable())
     return view.with_typed((view.typed + printable)[:LONGEST])
 
 
 def with_less(view: View) -> View:
-    """One character less; from nothing, typing ends."""
+    """Removes the last character of the filter. If the filter is empty, ends typing."""
     return view.with_typed(view.typed[:-1]) if view.typed else view._replace(is_typing=False)
 
 
 def kept(view: View) -> View:
-    """Typing ends, and the filter stays."""
+    """Ends typing and keeps the filter."""
     return view._replace(is_typing=False)
 
 
 def dropped(view: View) -> View:
-    """Typing ends, and all rows are shown again; what was typed can still be looked for."""
+    """Ends typing and drops the filter. `n` and `N` can still search for the text."""
     return view.with_typed("")._replace(is_typing=False)
 
 
 def found(view: View, step: int) -> View:
-    """The next or previous row that matches what was typed last, and on from the other end."""
+    """Selects the next or previous row that matches the last filter text. The search wraps around."""
     panel = view.focus
     if panel is None or not view.pattern:
         return view
@@ -258,7 +267,7 @@ def found(view: View, step: int) -> View:
 
 
 def _first_after(every: Rows, matching: Rows, here: int) -> int:
-    """Which of the matching rows, which are in the same order, is the first behind row `here` of all."""
+    """The number, among the `matching` rows, of the first one after row `here` of `every`. Both have the same order."""
     low, high = 0, matching.total
     while low < high:
         middle = (low + high) // 2

@@ -1,7 +1,7 @@
-"""The parts of the screen, and of which of them a page is made: tables, no branches.
+"""The parts of the screen, and the parts of each page, as tables.
 
-To show more on a page, add a `Part`, put it among the `STEPS` of the page at the place of its importance, and into its
-`BANDS` at the place where it stands.
+To show more on a page, add a `Part`, add it to the `STEPS` of the page according to its importance, and to the `BANDS`
+of the page according to its position.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     Draw: TypeAlias = Callable[[View, int, int], list[Line]]
 
 INTERFACES = 4
-"""Interfaces in the traffic panel; the busiest of them."""
+"""Maximum number of interfaces in the traffic panel. The busiest ones are shown."""
 
 UNLIMITED = 1_000_000
-"""More rows than a terminal has."""
+"""The maximum number of rows of a part without a limit: more rows than a terminal has."""
 
 
 def _any(_view: View) -> int:
@@ -36,13 +36,13 @@ class Part(NamedTuple):
 
     draw: Draw
     weight: int = 0
-    """Its share of the rows that are left when all steps are taken; 0: it grows by steps alone."""
+    """Its share of the rows that remain after all steps. 0: it gets no remaining rows."""
     most: Callable[[View], int] = _any
-    """Rows it can use."""
+    """Returns the maximum number of rows that the part can use."""
     columns: int = 1
-    """Columns from which it is shown."""
+    """Minimum width of the screen at which the part is shown."""
     panel: Panel | None = None
-    """The table that keys and the mouse find there."""
+    """The table that keys and the mouse act on in this part."""
 
 
 def _line(draw: Callable[[View, int], Line], columns: int = 1) -> Part:
@@ -79,13 +79,13 @@ ABOUT_INTERFACE, ABOUT_HOST, ABOUT_SECTION = "about interface", "about host", "a
 ABOUT_CLIENT = "about client"
 
 AIR = "air"
-"""Blank lines between parts; no part itself."""
+"""Blank lines between parts. `AIR` is used in steps, but is not drawn as a part."""
 
 MAIN_PARTS: Mapping[Page, str] = {Page.EXCHANGE: TIMELINE}
-"""What a page is about, where that is not the table that has the focus."""
+"""The main part of a page, if that is not the table with the focus."""
 
 MAIN = "main"
-"""Among steps: the table that has the focus, or what a page is about."""
+"""In steps, stands for the main part of the page: the table with the focus, or the part in `MAIN_PARTS`."""
 
 PARTS: Mapping[str, Part] = {
     AIR: Part(lambda _view, _width, _height: []),
@@ -123,13 +123,13 @@ PARTS: Mapping[str, Part] = {
 Steps = tuple[tuple[str, int], ...]
 
 FIRST: Steps = ((RATES, 1), (MAIN, 3), (ALERT, 1), (CAPTURE, 1), (MAIN, 7), (FOOTER, 1), (TABS, 1))
-"""How the rows of any page are used up: each part grows to so many rows, one step after the other."""
+"""The first steps of any page. Each step grows a part to a number of rows, one step after the other."""
 
 TYPING: Steps = ((RATES, 1), (FOOTER, 1))
-"""These come first while something is typed or said in the last line."""
+"""These steps come first while the user types or the last line shows a message."""
 
 INSIDE: Steps = ((RATES, 1), (MAIN, 3), (ALERT, 1), (TABS, 1))
-"""These come first inside of something, since the tabs tell of what."""
+"""These steps come first on a page that Enter opened, since the line of tabs names its subject."""
 
 LAST: Steps = ((TRAFFIC, 2), (TITLE, 1), (TRAFFIC, 1 + INTERFACES))
 
@@ -182,10 +182,10 @@ STEPS: Mapping[Page, Steps] = {
     Page.SECTION: ((ABOUT_SECTION, 3), *LAST, (AIR, 5)),
     Page.EXCHANGE: ((TIMELINE, 14), _of(Panel.SLOWEST, 3), (TITLE, 1), (AIR, 5)),
 }
-"""How a page goes on after `FIRST`."""
+"""The steps of each page after `FIRST`."""
 
 Band = tuple[tuple[str, int], ...]
-"""Parts side by side, each with its share of the width."""
+"""Parts that stand side by side, each with its share of the width."""
 
 
 def _stack(*parts: Panel | str) -> tuple[Band, ...]:
@@ -228,10 +228,10 @@ BANDS: Mapping[Page, tuple[tuple[int, tuple[Band, ...]], ...]] = {
     Page.SECTION: ((1, _stack(ABOUT_SECTION, Panel.SLOWEST)),),
     Page.EXCHANGE: ((1, _stack(TIMELINE, Panel.SLOWEST)),),
 }
-"""The rows of parts of a page from top to bottom, by the width from which they stand so."""
+"""The bands of each page from top to bottom, for a minimum width of the screen; the widest first."""
 
 TOP, BOTTOM = _stack(TITLE, RATES, ALERT, CAPTURE, TRAFFIC, TABS), _stack(FOOTER)
-"""What stands above and below the bands of every page."""
+"""The bands above and below those of every page."""
 
 BREATHING = (TABS, FOOTER, TRAFFIC)
-"""Above these parts, and between bands, there are blank lines where there is room; these come first."""
+"""The first blank lines go above these parts, in this order. Further blank lines go between the bands of the page."""

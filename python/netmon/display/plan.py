@@ -1,4 +1,7 @@
-"""How the width of a table is divided among names, figures, trends and what is behind them. Pure: numbers, no text."""
+"""Divides the width of a table among names, figures, trends and the columns to the right of them (`spec.Behind`).
+
+Pure. It computes widths and draws nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,33 +18,34 @@ if TYPE_CHECKING:
     from netmon.display.spec import Behind, Spec, Steps
 
 BEHIND = 20
-"""Columns from which there is something behind the figures."""
+"""The columns of `spec.Behind` are shown if more than this many columns remain to the right of figures and trends."""
 
 FIRST, BOTH = 24, 44
-"""Columns of the first of two things behind the figures, and from how many on there are two."""
+"""Width of the first of two columns of `spec.Behind`, and how much room is needed to show both."""
 
 STAMP = 14
-"""Columns of a time of day before a name, and the width from which it is shown."""
+"""Columns of the time of day before a name."""
 STAMP_FROM = 64
+"""Minimum width of the table at which the time of day is shown."""
 
 LONG = 80
-"""Columns at the most of a name that is two names, or a path: they are longer than others."""
+"""Maximum number of columns of a long name, which consists of two names or is a path."""
 BESIDE_LONG = 32
-"""Columns that it leaves to what is behind the figures."""
+"""Columns that a long name leaves to the columns of `spec.Behind`."""
 
 
 TRENDS: Steps = ((140, 20), (100, 8), (1, 0))
-"""Columns of a trend."""
+"""Columns of a trend, by the width of the table."""
 
 SHORT, LONGEST_TREND, SHORTEST_TREND = 24, 60, 7
-"""Columns of a name beside wide trends at the most, and of each of these."""
+"""Maximum columns of a name beside wide trends, and the maximum and the minimum columns of a wide trend."""
 
 OF_SHARED_NAME: Steps = ((50, 26), (30, 12), (1, 10))
-"""Columns that a name keeps in a table that is narrow since it shares its page."""
+"""Columns that a name keeps in a table that is narrow because it depends on another table of its page."""
 
 
 class Plan(NamedTuple):
-    """How the width of a table is divided: mark and name, figures, trends, what is behind."""
+    """The widths in a table. From left to right: mark and name, figures, trends, columns of `spec.Behind`."""
 
     view: View
     panel: Panel
@@ -79,19 +83,19 @@ def _at_width(steps: Steps, width: int) -> int:
 
 
 def _wide_trends(left: int) -> tuple[int, int]:
-    """How many trends of how many columns there are, when nothing else wants the columns that are left."""
+    """Returns the number of wide trends and the columns of each. They share all columns that are `left`."""
     if left >= 2 * BEHIND:
         return 2, min(LONGEST_TREND, (left - 2) // 2 - 2)
     return (1, min(LONGEST_TREND, left - 3)) if left - 3 >= SHORTEST_TREND else (0, 0)
 
 
 def is_beside(view: View, panel: Panel) -> bool:
-    """Whether a table is about what is selected in the first table of its page."""
+    """True if a table is about the row that is selected in the first table of its page."""
     return not view.place.is_within and panel in PANELS[view.page][1:]
 
 
 def behind_figures(spec: Spec, room: int) -> list[tuple[Behind, int]]:
-    """What stands behind the figures, each with its columns."""
+    """The columns of `spec.Behind` that fit into `room`, each with its width."""
     if not spec.behind or room <= BEHIND:
         return []
     *others, last = spec.behind if room >= BOTH else spec.behind[-1:]

@@ -1,8 +1,8 @@
-"""Rows of a frame in some order: how many, a page of them, where one is.
+"""The rows of a frame in a given order: their number, a page of them, and the position of a row.
 
-The core ranks, filters and pages hosts and sections, so nothing here walks them; what is walked are the few hundred
-interfaces, alerts and exchanges there may be. Rankings are kept for the frame that is shown, since a key or a resize
-draws the same frame again. Pure: what is remembered depends on the arguments alone.
+The core ranks, filters and pages hosts, sections and clients, so this module never iterates over all of them. It
+iterates over interfaces, connections and exchanges, whose number is bounded. Rankings are cached, since a key or a
+resize draws the same frame again. Pure: a cached value depends on its arguments alone.
 """
 
 from __future__ import annotations
@@ -24,33 +24,39 @@ if TYPE_CHECKING:
     from netmon.frames import Frame
 
 HOSTS_OF_INTERFACE = 500
-"""Hosts listed of one interface: as many are put in order here."""
+"""Maximum number of hosts that this module sorts itself: those of one interface, or those sorted by a column that the
+core does not rank by.
+"""
 
 
 class Rows(NamedTuple):
-    """`key` is what stays the same of a row from frame to frame."""
+    """The rows of a table.
+
+    `page` takes an offset and a number of rows. `position` returns the number of the row with a key, or None. `key`
+    returns what identifies a row in every frame.
+    """
 
     total: int
     page: Callable[[int, int], Sequence[Any]]
     position: Callable[[Any], int | None]
     key: Callable[[Any], Hashable]
     standing: Standing | None = None
-    """How they stand, for the order of the next frame."""
+    """The smoothed weights of the rows, from which the next frame is ordered."""
     quiet: Any = None
-    """The key of a row that is only there because it is selected."""
+    """The key of the selected row if the frame has no such row and the row is kept; None otherwise."""
 
     @property
     def counted(self) -> int:
-        """How many are there without it."""
+        """The number of rows without the quiet one."""
         return self.total - (self.quiet is not None)
 
     def row(self, number: int) -> Any:
-        """The row of this number, or the nearest there is; None when there is none."""
+        """The row with this number, or the nearest one. None if there are no rows."""
         found = self.page(max(0, min(number, self.total - 1)), 1) if self.total else ()
         return found[0] if found else None
 
     def with_kept_row(self, row: Any, at: int, *, is_quiet: bool) -> Rows:
-        """The same with one row more, which comes in at `at`."""
+        """These rows with one row added at position `at`. `is_quiet` says that the frame does not have that row."""
         at, selected = min(at, self.total), self.key(row)
 
         def page(offset: int, n: int) -> Sequence[Any]:
@@ -73,16 +79,16 @@ class Rows(NamedTuple):
 
 
 class Ordered(NamedTuple):
-    """An order, and what rows stood by before, so that they hold still."""
+    """A sort order, and the standing of the frame before, so that rows do not jump."""
 
     sort: Sort
     before: Standing
     seconds: tuple[float, float]
-    """Those since then, and those of the window."""
+    """The seconds since the standing `before`, and the seconds that the window covers."""
 
 
 def listed(rows: Iterable[Any], key: Callable[[Any], Hashable], standing: Standing | None = None) -> Rows:
-    """Rows that are all there."""
+    """Rows from a sequence that is in order already."""
     every = list(rows)
     places = {key(row): number for number, row in enumerate(every)}
     return Rows(len(every), lambda offset, n: every[offset : offset + n], places.get, key, standing)
@@ -97,7 +103,7 @@ def name_of(row: Any) -> str:
 
 
 def _ranking(rank: Callable[..., Any], frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Any:
-    """What the core ranks, in the order of a panel and with what matches alone."""
+    """The ranking that `rank`, a method of the core, makes of the rows that match, in the order of the panel."""
     return rank(
         specs.order(panel, order.sort),
         reverse=order.sort.is_reversed,
@@ -109,7 +115,9 @@ def _ranking(rank: Callable[..., Any], frame: Frame, panel: Panel, order: Ordere
 
 @lru_cache(maxsize=4)
 def hosts(frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Rows:
-    """By what the core ranks by; the other columns order those with most hits."""
+    """The hosts of the window. The core ranks them if it knows the column; otherwise the hosts with most hits are
+    sorted here.
+    """
     if specs.order(panel, order.sort) not in SORT_KEYS:
         return _sorted(frame.window.ranked(matching=matching(frame, pattern)).page(0, HOSTS_OF_INTERFACE), panel, order)
     ranking = _ranking(frame.window.ranked, frame, panel, order, pattern)
@@ -153,7 +161,9 @@ def interfaces(frame: Frame, panel: Panel, order: Ordered, pattern: str) -> Rows
 
 @lru_cache(maxsize=4)
 def connections(frame: Frame, off: frozenset[str], pattern: str, sort: Sort) -> Rows:
-    """Those that are listed, the newest first where a column says nothing."""
+    """The connections of the frame, without those of interfaces that are switched off. Rows with equal values are
+    ordered newest first.
+    """
     found = [one for one in reversed(frame.connections) if one.interface not in off]
     column = specs.column(Panel.CONNECTIONS, sort)
     meant = matching_connections(pattern, found)
@@ -163,7 +173,7 @@ def connections(frame: Frame, off: frozenset[str], pattern: str, sort: Sort) -> 
 
 @lru_cache(maxsize=2)
 def seen_on(frame: Frame, interface: str, order: Ordered, pattern: str) -> Rows:
-    """The hosts of which exchanges are kept that passed an interface."""
+    """The hosts of an interface: those with an exchange in the tail that was captured on it."""
     names = {each.host for each in frame.tail.exchanges if each.interface == interface}
     found = [host for name in sorted(names) if (host := frame.window.host(name)) is not None]
     meant = matching(frame, pattern).hosts(found) if pattern else found
@@ -174,7 +184,9 @@ def seen_on(frame: Frame, interface: str, order: Ordered, pattern: str) -> Rows:
 def exchanges(
     frame: Frame, off: frozenset[str], about: Place, pattern: str, ordered: tuple[Panel, Sort], *, within: bool
 ) -> Rows:
-    """The exchanges of a tail that are about a host, section or client; each is what it is, so their order is exact."""
+    """The exchanges of the tail that belong to a host, section or client. Their values never change, so they are sorted
+    by the exact values and not by a standing.
+    """
     client = None if about.client is None else frame.window.client(about.client)
 
     def is_meant(exchange: Exchange) -> bool:
@@ -195,12 +207,12 @@ def exchanges(
 
 
 def _asks(exchange: Exchange, client: Client | None, address: str) -> bool:
-    """Whether a client asked; one that is not in the window is known by its address alone."""
+    """True if the client sent the request. A client that is not in the window is compared by its address."""
     return client.has(exchange) if client is not None else exchange.client_address == address
 
 
 def _sorted(rows: Sequence[Any], panel: Panel, order: Ordered) -> Rows:
-    """Rows with a name, by what they stand by in a column."""
+    """Named rows, sorted by their smoothed values of a column."""
     column = specs.column(panel, order.sort)
     if column is None:
         return listed(rows, name_of)
@@ -212,7 +224,9 @@ def _sorted(rows: Sequence[Any], panel: Panel, order: Ordered) -> Rows:
 
 
 def _by_weight(rows: Iterable[Any], weights: dict[Any, float], key: Callable[[Any], Any], sort: Sort) -> list[Any]:
-    """Most first; what is unknown comes last either way."""
+    """The rows in descending order of weight, ascending if the sort is reversed. Rows without a weight come last in
+    both cases.
+    """
     every = list(rows)
     known = [row for row in every if key(row) in weights]
     known.sort(key=lambda row: weights[key(row)], reverse=not sort.is_reversed)

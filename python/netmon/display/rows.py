@@ -1,7 +1,7 @@
-"""What rows a table has for a view, which of them is selected, and what of that outlives the frame.
+"""The rows that a table has in a view, the selected row, and what of both is carried over to the next frame.
 
-Rows hold still: they are in the order of an average of the last seconds (`Standing`), and the selected one stays where
-it was while it is quiet. Pure: the time that passed is that of the frames.
+Rows do not jump: they are ordered by an average of the last seconds (`Standing`), and the selected row keeps its
+position while it is quiet, which means that the frame has no such row. Pure: elapsed time is computed from the frames.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from netmon.frames import Frame
 
 NEW = Standing()
-"""Before the first frame no row stands anywhere."""
+"""The standing before the first frame. It has no rows."""
 
 DRAWN = 0.1
-"""Seconds between two drawings of a file that is played as fast as it goes."""
+"""Minimum number of seconds that pass for the user between two frames of a file that is played."""
 
 
 def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
-    """The rows of a table, with the selected one though it is quiet; `pattern` takes the place of the filter."""
+    """The rows of a table. The selected row is included even if the frame or the filter leaves it out.
+
+    `pattern` replaces the filter; the selected row is then not added.
+    """
     there = present(view, panel, pattern)
     last = view.last.get(panel)
     if pattern is not None or last is None or last.key != view.selected.get(panel) or not _may_stay(view, panel, last):
@@ -40,25 +43,28 @@ def rows_of(view: View, panel: Panel, pattern: str | None = None) -> Rows:
 
 
 def _may_stay(view: View, panel: Panel, last: Last) -> bool:
-    """An alert that is held is written on, and what passed an interface that is switched off is not listed."""
+    """True if the selected row may be kept although the frame does not have it.
+
+    Alerts are not kept: the line of a flapping rule changes. Nor are rows of an interface that is switched off.
+    """
     spec = SPECS[panel]
     return spec.stays and (spec.interface is None or spec.interface(last.row) not in view.off)
 
 
 def present(view: View, panel: Panel, pattern: str | None = None) -> Rows:
-    """The rows that are there in the frame."""
+    """The rows of a table that the frame has and that match. `pattern` replaces the filter."""
     pattern = view.typed if pattern is None else pattern
     frame = view.frame
     return NOTHING if frame is None else _MAKERS[panel](view, frame, panel, pattern)
 
 
 def has_filter(view: View, panel: Panel) -> bool:
-    """Whether what is typed holds for a table, which other pages show whole: it is the first of its page."""
+    """True if the filter applies to a table. It does if the table is the first one of its page."""
     return PANELS[view.page][0] is panel
 
 
 def row_number(view: View, panel: Panel, rows: Rows | None = None) -> int:
-    """Where the selection is: the first row while nothing was selected, or while that is not there."""
+    """The number of the selected row. 0 if no row is selected or the table does not have the selected row."""
     rows = rows or rows_of(view, panel)
     key = view.selected.get(panel)
     return (rows.position(key) or 0) if key is not None else 0
@@ -70,7 +76,7 @@ def selected_row(view: View, panel: Panel) -> Any:
 
 
 def last_of(view: View, panel: Panel, number: int | None = None) -> Last | None:
-    """The selected row as it is now, or that of a number."""
+    """The row with a number, or the selected row, as it is in the frame. None if the table is empty."""
     rows = rows_of(view, panel)
     number = row_number(view, panel, rows) if number is None else max(0, min(number, rows.total - 1))
     row = rows.row(number)
@@ -78,13 +84,15 @@ def last_of(view: View, panel: Panel, number: int | None = None) -> Last | None:
 
 
 def in_sight(selected: int, count: int, height: int) -> tuple[int, int]:
-    """The first of the rows in sight and how many: the selected one in the middle where there are enough around it."""
+    """Returns the number of the first visible row and the number of lines for rows. The selected row is in the middle,
+    unless it is near the first or the last row.
+    """
     height = max(height, 0)
     return max(0, min(selected - height // 2, count - height)), height
 
 
 def host_of(view: View) -> Host | None:
-    """The host that the place is about, or the one selected."""
+    """The host that the page is about, or else the selected host. None if the window does not have it."""
     if view.place.host is not None:
         return view.frame.window.host(view.place.host) if view.frame else None
     row = selected_row(view, Panel.HOSTS)
@@ -92,7 +100,7 @@ def host_of(view: View) -> Host | None:
 
 
 def client_of(view: View) -> Client | None:
-    """The client that the place is about, or the one selected."""
+    """The client that the page is about, or else the selected client. None if the window does not have it."""
     if view.place.client is not None:
         return view.frame.window.client(view.place.client) if view.frame else None
     row = selected_row(view, Panel.CLIENTS)
@@ -100,7 +108,7 @@ def client_of(view: View) -> Client | None:
 
 
 def scope_of(view: View) -> Place:
-    """What the exchanges of a page are about."""
+    """The place whose host and section the exchanges of a page belong to."""
     if view.page is Page.SECTIONS:
         row = selected_row(view, Panel.ALL_SECTIONS)
         return view.place._replace(host=row.host, section=row.path) if row else view.place
@@ -108,7 +116,7 @@ def scope_of(view: View) -> Place:
 
 
 def carried(view: View, frame: Frame) -> View:
-    """What the order and the selection of the frame that is shown leave for `frame`, which comes next."""
+    """The view with the order and the selected rows of the frame that is shown, as a basis for the next `frame`."""
     shown = view.frame
     if shown is None or view.held is not None or frame is shown:
         return view
@@ -123,7 +131,9 @@ def carried(view: View, frame: Frame) -> View:
 
 
 def warm(view: View) -> None:
-    """Ranks what the next drawing will ask for; takes longest with 100,000 sections, and may run on another thread."""
+    """Ranks the rows that the next drawing needs, so that they are cached. This takes long with 100,000 sections; it
+    may run on another thread.
+    """
     for panel in PANELS[view.page]:
         rows_of(view, panel)
 
@@ -133,18 +143,20 @@ def _counted(view: View, frame: Frame, panel: Panel) -> tuple[str, float, float]
 
 
 def _order(view: View, frame: Frame, panel: Panel) -> Ordered:
-    """The order of a table, with what its rows stood by in the frame before, where that counted the same."""
+    """The sort order of a table, with the standing of the frame before if column, window and start are the same."""
     sort, stood = view.sort_of(panel), view.stood.get(panel)
     if stood is None or stood.counted != _counted(view, frame, panel):
         return Ordered(sort, NEW, (0.0, frame.seconds))
     passed = frame.snapshot.end - stood.at
-    if view.progress is not None and passed > 0:  # what somebody sees passes by the clock on the wall
+    if view.progress is not None and passed > 0:  # in a file that is played, the order settles in wall-clock time
         passed = max(passed / view.progress.speed, DRAWN)
     return Ordered(sort, stood.standing, (passed, frame.seconds))
 
 
 def _scope(view: View, panel: Panel) -> Any:
-    """What a table is about, where its keys are only of that."""
+    """The subject of a table, for example a host, if the keys of its rows are only unique within that subject; else
+    None.
+    """
     scope = _SCOPES.get(panel)
     return scope(view) if scope else None
 
@@ -155,7 +167,7 @@ def _host(view: View) -> str | None:
 
 
 def _now(view: View, panel: Panel, last: Last) -> Any:
-    """The row as it is in the frame, though the filter leaves it out; None where it is quiet."""
+    """The row as it is in the frame, even if the filter leaves it out. None if the frame does not have it."""
     find = SPECS[panel].find
     return find(view.frame.window, last) if find and view.frame else None
 
@@ -169,7 +181,7 @@ def _paths(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     if host is None and view.place.host is None:
         return NOTHING
     name = view.place.host or (host.name if host else "")
-    # A filter of hosts is none for what is inside of one.
+    # The filter of the hosts does not apply to the sections of the selected host.
     return ranked.paths(frame, name, _order(view, frame, panel), pattern if view.place.host else "")
 
 
@@ -190,7 +202,7 @@ def _client(view: View) -> str:
 
 def _of_client(view: View, frame: Frame, panel: Panel, pattern: str) -> Rows:
     about = Place(client=_client(view))
-    # A filter of clients is none for what one of them asked.
+    # The filter of the clients does not apply to the exchanges of the selected client.
     pattern = pattern if view.place.is_within else ""
     return ranked.exchanges(frame, view.off, about, pattern, (panel, view.sort_of(panel)), within=False)
 
@@ -251,4 +263,4 @@ _SCOPES: Mapping[Panel, Callable[[View], Any]] = {
     Panel.OF_CLIENT: _client,
     Panel.INTERFACE_HOSTS: _interface,
 }
-"""What a table is about, of those whose keys mean something else for another host, section, client or interface."""
+"""The subject of each table that depends on a host, section, client or interface."""

@@ -1,7 +1,7 @@
-"""What may be special about a table, one field for each thing.
+"""The properties in which tables differ, one field for each.
 
-No code that draws, selects or explains rows compares one table with another: what differs between tables is a field
-here, and `specs` has its value for each table.
+Code that draws, selects or explains rows does not ask which table it works on. It reads a field of `Spec`, and `specs`
+has the values for each table.
 """
 
 from __future__ import annotations
@@ -20,29 +20,33 @@ if TYPE_CHECKING:
 
 
 class Behind(NamedTuple):
-    """What stands behind the figures: items of which as many are shown as fit."""
+    """A column to the right of the figures. It shows as many of the items of a row as fit."""
 
     title: str
     items: Callable[[Any], list[Line]]
 
 
 class Absence(NamedTuple):
-    """What an empty table says."""
+    """The text of an empty table."""
 
     words: str = ""
     in_window: str = ""
-    """More words while the window is shorter than everything."""
+    """Text to append if the window does not cover the whole capture."""
     explains: bool = False
-    """It says why there is no HTTP; with `words`, only while there is no host."""
+    """True if the table explains why there is no HTTP. If it also has `words`, it only does so while the window has no
+    host.
+    """
 
 
 Steps: TypeAlias = tuple[tuple[int, int], ...]
-"""So many columns, from this width of the table on; the widest first."""
+"""Pairs of a minimum width of the table and a number of columns, the widest first."""
 
 OF_NAME: Steps = ((70, 26), (50, 20), (30, 12), (1, 10))
 OF_STAMPED_NAME: Steps = ((70, 26), (50, 20), (30, 22), (1, 10))
 OF_TWO_NAMES: Steps = ((50, 34), (30, 22), (1, 10))
-"""Columns that a name has before figures of little importance are shown."""
+"""Columns that the name needs before less important figures are shown. In this order, they are for plain names, for
+names after a time of day, and for names that consist of two names.
+"""
 
 
 def has_hosts(frame: Frame | None) -> bool:
@@ -50,49 +54,53 @@ def has_hosts(frame: Frame | None) -> bool:
 
 
 class Spec(NamedTuple):
-    """What is special about a table. `name` is text of the wire, not made safe yet."""
+    """The properties of a table. `name` returns text from the wire, which is not sanitized yet."""
 
     title: str
     columns: tuple[Column, ...]
     name: Callable[[Any], str]
     behind: tuple[Behind, ...] = ()
-    """With little room, the last of them."""
+    """The columns to the right of the figures. With little room, only the last one is shown."""
     trends: tuple[Callable[[Any], Callable[[Point], float]], ...] = ()
     trend_titles: tuple[str, ...] = ()
     has_wide_trends: bool = False
-    """Rows are few and their names short, so the past of each gets all the room there is."""
+    """True if the trends take all the room that is left, since the table has few rows and short names."""
     stamp: Callable[[Any], float] | None = None
-    """The time of day before the name."""
+    """Returns the time to show before the name, in unix seconds."""
     lead: Callable[[Any], str] | None = None
-    """What stands before the name, and is never cut."""
+    """Returns the text to show before the name. It is never cut."""
     state: Callable[[Any], str] | None = None
-    """The state of an interface, behind its name; rows that have one can be switched off."""
+    """Returns the state of an interface, which is shown after its name. Only rows with a state can be switched off."""
     least: Steps = OF_NAME
-    """Columns that the name keeps while there are figures to leave out."""
+    """Columns that the name keeps as long as figures can be left out."""
     has_long_names: bool = False
-    """A name is two names, or a path: it may take more columns than others."""
+    """True if a name consists of two names or is a path. It may take more columns than other names."""
     narrow: int = 0
-    """Columns at the most for name and figures while the table shares its page, so that there is room behind."""
+    """Maximum number of columns for name and figures if the table depends on another table of the page. 0: no limit."""
     keeps: bool = False
-    """A row that is gone keeps its figures: it is something that happened."""
+    """True if the selected row keeps its figures when the frame no longer has it. Otherwise they are shown as zero."""
     stays: bool = True
-    """The selected row stays though it is not in the frame."""
+    """True if the selected row is shown even if the frame does not have it."""
     interface: Callable[[Any], str] | None = None
-    """Where a row was seen; rows of an interface that is switched off are not listed."""
+    """Returns the interface on which a row was captured. Rows of an interface that is switched off are not listed."""
     find: Callable[[Snapshot, Last], Any] | None = None
-    """The row as it is in a window now, though a filter leaves it out; None where it is quiet."""
+    """Returns the row as it is in a window, even if a filter leaves it out. Returns None if the window does not have
+    it.
+    """
     dependent: Panel | None = None
-    """The table beside it that is about its selected row; what was selected there means nothing for another row."""
+    """The table of the page that is about the selected row of this one. Its own selection is reset when another row is
+    selected here.
+    """
     elsewhere: str = ""
-    """The title on a page of another view, where it is another one."""
+    """The title if the table is shown on a page of another view. Empty: the same title."""
     total: Callable[[Snapshot], int] | None = None
-    """How many rows a window has, where a filter of hosts leaves some of them."""
+    """Returns the number of rows in a window, without a filter. The heading shows it while a filter is set."""
     counted: Callable[[Frame | None, Rows], str] | None = None
-    """How many rows there are, in words of its own."""
+    """Returns the text for the number of rows, in place of the plain number."""
     since: Callable[[Frame], float | None] | None = None
-    """From when on rows are listed, where they are not those of the window."""
+    """Returns the time of the oldest row, if the table does not follow the window."""
     is_of_host: bool = False
-    """It is about one host, so a filter holds for it only inside of that."""
+    """True if the table is about one host. The filter applies to it only on the page of that host."""
     has_rows: Callable[[Frame | None], bool] = has_hosts
-    """Whether there are rows that a filter may have left out."""
+    """Returns True if there may be rows that a filter leaves out."""
     absence: Absence = Absence()

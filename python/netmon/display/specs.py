@@ -1,4 +1,4 @@
-"""The tables: of which columns each is made, and all that is special about it, as fields of its `Spec`."""
+"""The `Spec` of each table: its columns and the other properties in which tables differ."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ def methods(row: Any) -> list[Line]:
 
 def statuses(row: Any) -> list[Line]:
     """Statuses with their counts, server errors before the others."""
-    found = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable: by frequency otherwise
+    found = sorted(row.statuses.items(), key=lambda item: item[0] < 500)  # stable, so both halves stay ordered by count
     return [_item(status_style(status), str(status), n) for status, n in found]
 
 
 def _item(style: str, what: str, n: int) -> Line:
-    """A colon tells a count from a status beside it."""
+    """A method or status with its count. The colon separates the count from a status, which is also a number."""
     return [(style, what), ("class:dim", f": {fmt.count(n)}")]
 
 
 def protocols(interface: Interface) -> list[Line]:
-    """Bytes by what the connections speak."""
+    """Protocols of an interface with their bytes."""
     return [[("", name), ("class:dim", f": {fmt.scaled(n, 'B')}")] for name, n in interface.protocols.items()]
 
 
 def client(exchange: Exchange) -> list[Line]:
-    """Who asked, with which program where that is asked for."""
+    """The client of an exchange, its user agent if known, and the interface."""
     words = [exchange.client, fmt.sanitize(exchange.user_agent), f"on {fmt.source(exchange.interface)}"]
     return [[("class:dim", word)] for word in words if word]
 
 
 def _between(connection: Connection) -> str:
-    """Who talks to whom; a name says more than an address."""
+    """Client and server of a connection. The name of the host is preferred to the address of the server."""
     return f"{connection.client} > {connection.host or connection.server}"
 
 
 def spoken(connection: Connection) -> list[Line]:
-    """What a connection speaks, and over what."""
+    """The protocol of a connection, the address of the server if the name shows the host, and the interface."""
     words = [
         connection.protocol,
         connection.server if connection.host else "",
@@ -100,7 +100,7 @@ def _has_connections(frame: Frame | None) -> bool:
 
 
 def _open_and_ended(frame: Frame | None, rows: Rows) -> str:
-    """How many of the open ones are listed, and how many that have ended."""
+    """The number of open connections that are listed, of all open connections, and of those that have ended."""
     states = [row.state for row in rows.page(0, rows.total)]
     listed, ended = states.count("open"), sum(state not in ("open", "opening") for state in states)
     there = max(frame.snapshot.capture.open_connections if frame else 0, listed)
@@ -221,13 +221,15 @@ SPECS: Mapping[Panel, Spec] = {
 
 
 def titles(panel: Panel) -> tuple[str, ...]:
-    """What a table can be sorted by, in the order of the key that goes through it."""
+    """The titles of the columns that a table can be sorted by, in the order of the keys `s` and `S`."""
     return tuple(column.title for column in SPECS[panel].columns)
 
 
 @cache
 def letters(panel: Panel) -> Mapping[str, str]:
-    """The letter of each column, on the screen or not: the first of its title that is free, else a capital."""
+    """The title of each column by its letter, including columns that are not on the screen. The letter is the first one
+    of the title that no earlier column has, or else such a capital letter.
+    """
     chosen: dict[str, str] = {}
     for title in titles(panel):
         own = [char for char in title.lower() if char.isalnum()]
@@ -242,6 +244,6 @@ def column(panel: Panel, sort: Sort) -> Column | None:
 
 
 def order(panel: Panel, sort: Sort) -> str:
-    """What the core calls the order that puts the most of a column first."""
+    """The core's name of the order in which the largest values of a column come first."""
     found = column(panel, sort)
     return found.order if found else "hits"

@@ -1,7 +1,7 @@
-"""Tables, which scroll: one way of drawing for all of them, and the log of alerts.
+"""Draws the scrolling tables and the log of alerts.
 
-Pure functions from a view and a size to at most so many lines of exactly that width; rows out of sight are never made.
-Wire text is made safe here.
+Pure functions from a view and a size to at most that many lines of exactly that width. Only the visible rows are made.
+Text from the wire is sanitized here.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from netmon.display.ranked import Rows
 
 TIME = "time"
-"""The column of the time of day, which is no figure."""
+"""The title of the time of day, which stands before the name and is not a figure."""
 
 
 NONE = -1
-"""The selected row of a table that keys do not reach: it shows the first ones."""
+"""The selected row of a table that keys cannot focus. Such a table shows its first rows."""
 
 
 def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
-    """The table; without a row, why there is none."""
+    """The table with its heading. If it has no rows, it explains why."""
     if height <= 0:
         return []
     plan, rows = plan_of(view, panel, width), rows_of(view, panel)
@@ -52,7 +52,7 @@ def table(view: View, panel: Panel, width: int, height: int) -> list[Line]:
 
 
 def row_at(view: View, panel: Panel, height: int, line: int) -> int | None:
-    """The number of the row that is drawn on a line of a table; None for none."""
+    """The number of the row that is drawn on a line of a table. None if there is no row."""
     rows = rows_of(view, panel)
     first, count = in_sight(row_number(view, panel, rows), rows.total, height - 1)
     if not 1 <= line <= count or first + line - 1 >= rows.total:
@@ -61,7 +61,7 @@ def row_at(view: View, panel: Panel, height: int, line: int) -> int | None:
 
 
 def titles(view: View, panel: Panel, width: int) -> list[str]:
-    """The columns that are drawn, from left to right, and with the times of day the order in which rows came."""
+    """The titles of the columns that are drawn, from left to right, and `TIME` if the rows have a time."""
     spec = SPECS[panel]
     if not spec.columns:
         return []
@@ -69,7 +69,7 @@ def titles(view: View, panel: Panel, width: int) -> list[str]:
 
 
 def title_at(view: View, panel: Panel, width: int, x: int) -> str | None:
-    """The column whose heading is drawn there."""
+    """The title of the column whose heading is at column `x` of the table. None if there is none."""
     if not SPECS[panel].columns:
         return None
     plan = plan_of(view, panel, width)
@@ -99,12 +99,12 @@ def _heading(plan: Plan, rows: Rows) -> Line:
 
 
 def _sorted_by(sort: Sort) -> str:
-    """The order, where no heading tells it."""
+    """The sort order in words, for a sort column that is not drawn."""
     return f" by {sort.title}" + (", reversed" if sort.is_reversed else "")
 
 
 def title(view: View, panel: Panel, rows: Rows, room: int = 200, order: str = "") -> str:
-    """What a table shows, how much of it, and since when; with little room, less of that."""
+    """The title of a table, with the number of rows, their oldest time and the sort order as far as there is room."""
     what, name, count = _subject(view, panel, rows)
     since = _since(view, panel)
     for about in (f"{count}{since}{order}", f"{count}{since}", since, f"{count}{order}", count, ""):
@@ -117,11 +117,11 @@ def title(view: View, panel: Panel, rows: Rows, room: int = 200, order: str = ""
 
 
 SHORTEST_NAME = 12
-"""Columns of a name in a heading that the rest of the heading leaves."""
+"""Minimum number of columns of a name in a heading, before the rest of the heading is left out."""
 
 
 def _subject(view: View, panel: Panel, rows: Rows) -> tuple[str, str, str]:
-    """What the rows are, of which host or section, and how many."""
+    """The title of a table, the name of its subject (a host, client or section), and the number of rows in words."""
     spec, count = SPECS[panel], _counted(view, panel, rows)
     if panel not in PANELS[view.page]:
         return spec.elsewhere or spec.title, "", f"{count}, see {_view_of(panel)}"
@@ -150,11 +150,11 @@ _ABOUT: Mapping[Panel, Callable[[View], str]] = {
     Panel.OF_CLIENT: _about_client,
     Panel.SLOWEST: _about_section,
 }
-"""What is selected in the table beside, for the title of those that are about it."""
+"""The name of the subject of each table that is about the selected row of another table."""
 
 
 def _counted(view: View, panel: Panel, rows: Rows) -> str:
-    """How many rows there are, and of how many a filter leaves them."""
+    """The number of rows, and while a filter is set, also the number without the filter."""
     spec = SPECS[panel]
     if spec.counted is not None:
         return f" {spec.counted(view.frame, rows)}"
@@ -164,12 +164,12 @@ def _counted(view: View, panel: Panel, rows: Rows) -> str:
 
 
 def _view_of(panel: Panel) -> int:
-    """The number of the view that a table is in."""
+    """The number of the first view that has a table."""
     return next(number for number, page in enumerate(VIEWS, 1) if panel in PANELS[page])
 
 
 def _since(view: View, panel: Panel) -> str:
-    """From when on rows are listed, where they are not those of the window."""
+    """The time of the oldest row in words, if the table does not follow the window. Else empty."""
     spec = SPECS[panel]
     oldest = spec.since(view.frame) if spec.since and view.frame else None
     if oldest is None or view.frame is None:
@@ -213,7 +213,7 @@ def _row(plan: Plan, row: Any, selected: bool, is_quiet: bool = False) -> Line:
 
 
 def _marked(line: Line, look: str, width: int) -> Line:
-    """A row that stands out, or is fainter than others, all in one style."""
+    """The row with one style for all of its text, if `look` is not empty."""
     line = canvas.fit(line, width)
     return canvas.restyle(line, look) if look else line
 
@@ -244,7 +244,7 @@ def _log(view: View, panel: Panel, width: int, height: int) -> list[Line]:
 
 
 def alerts_title(view: View, room: int) -> str:
-    """How many alerts and recoveries there were, and how many wait for somebody."""
+    """The title of the log: the number of alerts, of recoveries, and of alerts that the user has not acknowledged."""
     tally = view.newest.tally if view.newest else None
     if tally is None or not tally.fired:
         return "ALERTS"
@@ -258,7 +258,7 @@ def alerts_title(view: View, room: int) -> str:
 
 
 def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
-    """When, what, how much; what does not fit whole is left out."""
+    """Time, state and value of an alert. Items that do not fit are left out."""
     rule, at = alert.rule, fmt.clock(alert.at)
     if alert.state == "recovered":
         items: list[Line] = [

@@ -1,8 +1,9 @@
-"""What goes to a terminal: text in, bytes out as fast as the terminal takes them, and never a wait.
+"""Writes text to a terminal as fast as the terminal accepts it, without blocking.
 
-A terminal that stops reading (a hung ssh, a stopped tmux) would block whoever writes to it, and with it the event loop,
-keys and signals. So it is written to without blocking; what it does not take is kept, and whoever draws asks
-`is_behind` and draws no more meanwhile. One that is gone takes everything and shows nothing.
+A terminal that stops reading (a hung ssh, a stopped tmux) would block the writing process, and with it the event loop,
+keys and signals. So `Terminal` writes without blocking and keeps the bytes that the terminal does not accept. The
+application checks `is_behind` and does not draw while bytes are kept. If the terminal is gone, everything that is
+written is dropped. Only `drain`, `stop_mouse` and `close` wait, for a bounded time.
 """
 
 from __future__ import annotations
@@ -24,21 +25,26 @@ ENTER = "\x1b[?1049h\x1b[?25l\x1b[H\x1b[2J"
 
 NO_MOUSE = b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l"
 
-# Ends what may have been cut in the middle, then: colours, alternate screen, cursor, mouse, pasting as they were.
+# CAN cancels a sequence that may have been cut in the middle. The rest resets colours, leaves the alternate screen,
+# shows the cursor, and switches off mouse reports and bracketed paste.
 RESTORE = b"\x18\x1b[0m\x1b[?1049l\x1b[?25h" + NO_MOUSE + b"\x1b[?2004l\r"
 
 QUIET = 0.05
-"""Seconds without a report after which a mouse that was told to be quiet is; one in motion reports more often."""
+"""Seconds without a mouse report after which the terminal is known to have stopped them. A mouse in motion causes
+reports more often than that.
+"""
 
 PATIENCE_WITH_MOUSE = 0.5
-"""Seconds that is waited for at the most."""
+"""Maximum number of seconds to wait until the terminal stops sending mouse reports."""
 
 LOCAL, CHARACTERS = 3, 6
-"""Where the attributes of a terminal have the modes of its line and the special characters."""
+"""Indices in the list of `termios.tcgetattr`: the local modes (``lflag``) and the control characters (``cc``)."""
 
 
 class Terminal:
-    """As much of a text stream as drawing needs. `on_ready` is called when a terminal that was behind is so no more."""
+    """The methods of a text stream that drawing needs. `on_ready` is called when the terminal has accepted all kept
+    bytes.
+    """
 
     def __init__(self, stream: TextIO, on_ready: Callable[[], None] = lambda: None) -> None:
         self.encoding = stream.encoding or "utf-8"
@@ -49,7 +55,7 @@ class Terminal:
         self._is_entered = False
         self._attributes: list[Any] | None = None
         self.has_mouse = False
-        """Whether reports of the mouse were asked for, and some may still be on their way."""
+        """True once mouse reports were switched on, even if they are off again: some may still arrive."""
         self._watched: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> Self:
@@ -67,9 +73,10 @@ class Terminal:
         return 80, 24
 
     def enter(self, lines: Iterable[str]) -> None:
-        """The first frame, before what draws the others is loaded; `close` leaves it, whatever happens meanwhile.
+        """Enters the alternate screen and shows `lines`, before prompt_toolkit is loaded. `close` undoes it.
 
-        From here on nothing that is typed is echoed, stops the output or the process, or waits for the end of a line.
+        From here on the terminal does not echo typed characters, does not wait for the end of a line, and does not act
+        on Ctrl+S and Ctrl+Z itself.
         """
         self._enter_line()
         self._is_entered = True
@@ -87,13 +94,13 @@ class Terminal:
             termios.tcsetattr(self._tty, termios.TCSANOW, attributes)
 
     def restore_line(self) -> None:
-        """Leaves the modes of the line as they were, for whoever has the terminal next."""
+        """Restores the terminal attributes that `enter` changed, for the program that uses the terminal next."""
         if self._attributes is not None:
             with suppress(OSError, termios.error):
                 termios.tcsetattr(self._tty, termios.TCSANOW, self._attributes)
 
     def stop_mouse(self) -> None:
-        """Has the mouse be quiet, and throws away what it said meanwhile, which a shell would take for a command."""
+        """Switches mouse reports off and discards those that still arrive. A shell would read them as a command."""
         if self.has_mouse:
             self._pending += NO_MOUSE
             self.drain()
@@ -116,7 +123,7 @@ class Terminal:
 
     @property
     def is_behind(self) -> bool:
-        """Whether something that was written is still to be shown."""
+        """True while the terminal has not accepted everything that was written."""
         return bool(self._pending)
 
     def write(self, text: str) -> int:
@@ -124,17 +131,17 @@ class Terminal:
         return len(text)
 
     def flush(self) -> None:
-        """Writes what the terminal takes; the rest follows when it takes more, while a loop runs."""
+        """Writes as much as the terminal accepts. An event loop, if one runs, writes the rest when it can."""
         self._push()
         if self._pending and self._watched is None:
             import asyncio  # noqa: PLC0415  takes longer to import than all the rest
 
-            with suppress(RuntimeError):  # no loop: `drain` is for that
+            with suppress(RuntimeError):  # no event loop runs: `drain` writes the rest
                 self._watched = asyncio.get_running_loop()
                 self._watched.add_writer(self._fd, self._more)
 
     def drain(self, seconds: float = PATIENCE) -> bool:
-        """Waits until all is written, at most so long; tells whether it is."""
+        """Waits until everything is written, at most `seconds`. Returns True if everything is written."""
         waited = select.poll()
         waited.register(self._fd, select.POLLOUT)
         until = time.monotonic() + seconds
@@ -145,12 +152,15 @@ class Terminal:
         return not self._pending
 
     def close(self) -> None:
-        """Leaves the terminal whole. One that did not read for a while finds its old state when it reads again."""
+        """Restores the screen and the attributes of the terminal.
+
+        If the terminal does not read, its unread output is discarded and replaced by the sequences that restore it.
+        """
         self._unwatch()
         if self._fd < 0:
             return
         if self._is_entered:
-            self._pending += RESTORE  # once more, where it was left already
+            self._pending += RESTORE  # harmless if the screen was left already
         if not self.drain():
             with suppress(OSError, termios.error):
                 termios.tcflush(self._fd, termios.TCOFLUSH)
@@ -169,7 +179,7 @@ class Terminal:
                 del self._pending[: os.write(self._fd, self._pending)]
         except BlockingIOError:
             pass
-        except OSError:  # it hung up
+        except OSError:  # the terminal is gone
             self._pending.clear()
 
     def _more(self) -> None:
@@ -185,11 +195,13 @@ class Terminal:
 
 
 def _open(tty: int) -> int:
-    """The terminal opened once more, so that not to block is ours alone, not the shell's; else as it is."""
+    """Opens the terminal a second time, so that the non-blocking mode does not affect the shell, which shares the first
+    descriptor. If that fails, returns a copy of the first descriptor, which may block.
+    """
     flags = os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK
     with suppress(OSError):
         return os.open(os.ttyname(tty), flags)
-    with suppress(OSError):  # somebody else's, as after su: it may still be the one this process belongs to
+    with suppress(OSError):  # after su, the terminal is another user's; /dev/tty may be the same terminal
         os.tcgetpgrp(tty)
         return os.open("/dev/tty", flags)
     return os.dup(tty)

@@ -1,7 +1,7 @@
 """Colours by role, in four themes, and the characters to draw with.
 
-Every colour has a word or a sign beside it on the screen, so that nothing is lost without colours. Terminals of 256 and
-16 colours get the nearest ones.
+Wherever a colour has a meaning, a word or a sign on the screen says the same, so that nothing is lost without colours.
+On terminals with 256 or 16 colours, the nearest colours are used.
 """
 
 from __future__ import annotations
@@ -93,27 +93,27 @@ PALETTE = {
     "spark.second": "ansimagenta",
     "key": "ansicyan bold",
 }
-"""The eight colours that a person chose for the terminal, and its own for text. Grey is not among them: some palettes
-have the background there."""
+"""Uses the eight basic colours and the text colour that the user has set for the terminal. Grey is not used: in some
+palettes it is the colour of the background."""
 
 THEMES = {"dark": DARK, "light": LIGHT, "palette": PALETTE, "none": NONE}
 
 MONOCHROME, SIXTEEN, MANY, ALL = 1, 4, 8, 24
-"""Bits of a colour."""
+"""Bits of a colour, as prompt_toolkit's `ColorDepth` counts them."""
 
 DEPTHS = (
     (re.compile(r"vt\d.*|.*-(m|mono)"), MONOCHROME),
     (re.compile(r"linux.*|ansi.*|cons25.*|wsvt25.*|cygwin|eterm-color|.*-16color"), SIXTEEN),
     (re.compile(r"screen([-.].*)?"), MANY),
 )
-"""What terminals have, by TERM, whatever COLORTERM says: it is inherited by what runs inside, as screen does."""
+"""Bits of a colour by TERM. They take precedence over COLORTERM, which programs inside screen inherit from outside."""
 
 LIGHT_COLOURS = {7, *range(9, 16)}
-"""Those of the sixteen that a background is light in."""
+"""Numbers of the sixteen colours that count as a light background."""
 
 
 def depth(environment: Mapping[str, str]) -> int:
-    """How many colours a terminal has, as bits of a colour."""
+    """Bits of a colour that a terminal supports, according to TERM and COLORTERM."""
     term = environment.get("TERM", "")
     for pattern, bits in DEPTHS:
         if pattern.fullmatch(term):
@@ -123,7 +123,7 @@ def depth(environment: Mapping[str, str]) -> int:
 
 
 def theme_for(environment: Mapping[str, str]) -> str:
-    """The theme that suits a terminal: by how many colours it has, and what COLORFGBG says of its background."""
+    """The theme for a terminal, chosen by its number of colours and by its background as COLORFGBG gives it."""
     if depth(environment) == SIXTEEN:
         return "palette"
     background = environment.get("COLORFGBG", "").rpartition(";")[2]
@@ -149,6 +149,6 @@ class Glyphs(NamedTuple):
 
 UNICODE = Glyphs("▁▂▃▄▅▆▇█", "█", "░", "▸", "▼", "▲", "·", "…", " · ", "↑↓", "→", "▏")
 CONSOLE = Glyphs("·░▒█", "█", "░", "▶", "▼", "▲", "·", "~", " · ", "↑↓", "→", "_")
-"""What the kernel's own font for the Linux console and each of Debian's have."""
+"""Characters that the kernel's font for the Linux console and all console fonts of Debian have."""
 
 ASCII = Glyphs("_.-=+*%#", "#", ".", ">", "v", "^", ".", "~", " | ", "j k", "->", "_")

@@ -1,7 +1,7 @@
-"""One exchange as a line of time: connect, request, server, transfer, each as a bar where it lies in the whole.
+"""The timeline of one exchange. Its stages are connect, request, server and transfer, each drawn as a bar.
 
-Pure. A stage that was not seen is left out, and what is left keeps its order; so without the beginning of a connection
-the line begins with the request.
+Pure. A stage that was not seen is left out, and the others keep their order. So if the beginning of the connection was
+not seen, the timeline begins with the request.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ STAGES = (
     ("server", "latency", "class:warn", "request's last byte to response's first", "the server's thinking"),
     ("transfer", "transfer", "class:spark", "response's first byte to its last", "the transfer of the response"),
 )
-"""Of each stage its name, the attribute with its seconds, its colour, what it is, and what a sentence calls it."""
+"""For each stage: name, attribute of `Exchange` with its seconds, style, meaning, and its name in a sentence."""
 
 LEFT = 26
-"""Columns before the bars."""
+"""Columns to the left of the bars."""
 
 
 SHOWN = 30
-"""Columns of a path in a remark at the most."""
+"""Maximum number of columns of a path in a remark."""
 
 
 class Stage(NamedTuple):
-    """`begin` is seconds after the beginning of the line."""
+    """A stage of an exchange. `begin` is in seconds after the start of the timeline."""
 
     name: str
     begin: float
@@ -48,7 +48,7 @@ class Stage(NamedTuple):
 
 
 def stages(exchange: Exchange) -> list[Stage]:
-    """What is known of an exchange, one after the other."""
+    """The stages of an exchange that were seen, in order. Each begins where the one before ends."""
     found, at = [], 0.0
     for name, attribute, style, meaning, words in STAGES:
         seconds: float | None = getattr(exchange, attribute)
@@ -59,7 +59,7 @@ def stages(exchange: Exchange) -> list[Stage]:
 
 
 def timeline(view: View, width: int, height: int) -> list[Line]:
-    """The exchange of the place: what was asked and answered, then its time."""
+    """The exchange of the page: request and response, then the bars of its stages and remarks."""
     exchange = view.place.exchange
     if exchange is None:
         return []
@@ -76,7 +76,7 @@ def timeline(view: View, width: int, height: int) -> list[Line]:
 
 
 def _question(exchange: Exchange, width: int, dots: str) -> Line:
-    """What was asked, and the status; that is never cut off."""
+    """The request and the status of the response. With little room, the status comes first and is not cut off."""
     status = exchange.status
     code, look = "none" if status is None else str(status), status_style(status)
     phrase = "no response seen" if status is None else f"{status} {_phrase(status)}".rstrip()
@@ -112,12 +112,12 @@ def _sizes(exchange: Exchange) -> Line:
 
 
 def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
-    """One line for each stage that is known, and one for the whole."""
+    """One line for each known stage, and one for the whole exchange."""
     known = stages(exchange)
     connect = exchange.connect or 0.0
     end = known[-1].begin + known[-1].seconds if known else 0.0
     span = max(end, connect + (exchange.duration or 0.0))
-    room = max(0, min(width - LEFT - 2, 100))  # in the narrowest of terminals, figures alone
+    room = max(0, min(width - LEFT - 2, 100))  # in a very narrow terminal, only the figures are shown
     meanings = width >= LEFT + 60 + 44
     room = min(room, width - LEFT - 44) if meanings else room
     if exchange.duration is not None:
@@ -133,7 +133,7 @@ def _stage_line(stage: Stage, span: float, room: int, marks: Glyphs, *, meanings
 
 
 def _bar(stage: Stage, span: float, room: int, marks: Glyphs) -> Line:
-    """From where the stage begins to where it ends; a stage always shows, however short."""
+    """The bar of a stage, from its beginning to its end on the timeline. Even the shortest stage fills one column."""
     if span <= 0 or room <= 0:
         return []
     first = min(int(stage.begin / span * room), room - 1)
@@ -142,7 +142,7 @@ def _bar(stage: Stage, span: float, room: int, marks: Glyphs) -> Line:
 
 
 def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
-    """What stands out: the longest stage, segments sent again, and how others of its section fared."""
+    """Remarks: the longest stage, retransmitted segments, and the usual latency of the section."""
     lines: list[Line] = []
     known = stages(exchange)
     whole = sum(stage.seconds for stage in known)

@@ -1,12 +1,13 @@
-"""What is typed, out of the bytes that a terminal sends: bytes in, keys out.
+"""Parses the bytes that a terminal sends into keys.
 
-Between keys a terminal sends what nobody typed: late answers to a question that another program asked, reports of the
-mouse and of the focus, some of them cut short. Each control sequence is taken whole, as ECMA-48 has it, so that no part
-of one acts as a key. Pure: time is an argument. Of what is swallowed nothing is kept.
+Between keys, a terminal also sends control sequences that nobody typed: late answers to a query of another program,
+and reports of the mouse and of the focus. Some of them are cut short. The parser consumes each control sequence as a
+whole, as ECMA-48 defines it, so that no part of a sequence acts as a key. Discarded text is not stored. Pure: time is
+an argument.
 
-A key is the text it sends: one character, or a whole sequence that begins with ``ESC [`` or ``ESC O``. Which sequences
-are keys is for the reader to know. A report of the mouse has xterm's form 1006, whatever form it came in, and pasted
-text begins with `PASTE`.
+A key is returned as the text that the terminal sends for it: one character, or a whole sequence that begins with
+``ESC [`` or ``ESC O``. The caller decides which sequences are keys. Every mouse report is returned in xterm's form
+1006, in whichever form it arrived. Pasted text is returned as one key that begins with `PASTE`.
 """
 
 from __future__ import annotations
@@ -15,41 +16,50 @@ import re
 from codecs import getincrementaldecoder
 
 PATIENCE = 1.0
-"""Seconds of silence after which an unfinished sequence has no end; a slow link delays its parts by less."""
+"""Seconds of silence after which an unfinished sequence is dropped. A slow link delays its parts by less."""
 
 LONGEST = 40
-"""Characters between ``ESC [`` and the end of a sequence; no key and no report has more."""
+"""Maximum number of characters between ``ESC [`` and the end of a sequence. No key and no report has more."""
 
 LONGEST_PASTE = 4096
-"""Characters kept of pasted text; the filter it is meant for holds fewer."""
+"""Maximum number of characters kept of pasted text. The filter that takes the text holds fewer (`moves.LONGEST`)."""
 
 ESC, BEL, INTERRUPT, DELETE = "\x1b", "\x07", "\x03", "\x7f"
 ABORTS = "\x18\x1a"
-"""CAN and SUB end any sequence."""
+"""The characters CAN and SUB, which cancel any sequence."""
 
 PASTE, PASTE_END = ESC + "[200~", ESC + "[201~"
 
 TEXT, ESCAPE, CONTROL, CONSOLE, SHIFT, STRING, MOUSE, PASTING = range(8)
-"""The states: what the next character belongs to."""
+"""The states of the parser. A state says what the next character belongs to."""
 
 INTRODUCED = {"[": CONTROL, "O": SHIFT, "]": STRING, "P": STRING, "_": STRING, "^": STRING, "X": STRING}
-"""What ``ESC`` and one of these begin: CSI and SS3 are sequences; OSC, DCS, APC, PM and SOS are strings."""
+"""The state that ``ESC`` and one of these characters lead to. CSI and SS3 begin a control sequence; OSC, DCS, APC, PM
+and SOS begin a control string.
+"""
 
 EIGHT_BIT = {0x9B: "[", 0x8F: "O", 0x9D: "]", 0x90: "P", 0x9F: "_", 0x9E: "^", 0x98: "X", 0x9C: "\\"}
-"""The same, and ST, which ends a string, as one byte each."""
+"""The C1 control characters, which are one byte, and the character that follows ``ESC`` in their two-byte form. ``\\``
+is ST, which ends a string.
+"""
 
 LATE = "[]_^\\"
-"""What may follow an ``ESC`` that is already taken for the key Esc: none of these is a key of its own."""
+"""Characters that still continue a sequence after its ``ESC`` was taken for the key Esc. netmon uses none of them as a
+key.
+"""
 
 PENDING, TOLD, INSIDE = range(3)
-"""What an ``ESC`` is: perhaps the key, the key, or part of a string."""
+"""How to read the ``ESC`` that was received last. PENDING: it may be the key Esc or begin a sequence. TOLD: nothing
+followed for a moment, so it was taken for the key Esc. INSIDE: it is inside a control string and may be the first half
+of ST.
+"""
 
 REPORT = re.compile(r"(<?)(\d{1,5});(\d{1,5});(\d{1,5})([Mm])")
-"""A report of the mouse: with ``<`` of xterm's form 1006, without it of urxvt's form 1015."""
+"""A mouse report. With ``<`` it has xterm's form 1006, without ``<`` urxvt's form 1015."""
 
 
 class Typed:
-    """Takes bytes in parts of any size. However they are cut, the keys are the same."""
+    """The parser. It takes bytes in pieces of any size; the keys do not depend on where the pieces are cut."""
 
     def __init__(self, encoding: str = "utf-8") -> None:
         self._decoder = getincrementaldecoder(encoding)("surrogateescape")
@@ -62,7 +72,7 @@ class Typed:
         self._keys: list[str] = []
 
     def push(self, data: bytes, at: float) -> list[str]:
-        """The keys that `data` completes; it was read at `at`, in seconds of any steady clock."""
+        """Returns the keys that `data` completes. `at` is when `data` was read, in seconds of a monotonic clock."""
         if at - self._at > PATIENCE:
             self._to(TEXT)
         self._at = at
@@ -77,7 +87,9 @@ class Typed:
         return self._taken()
 
     def pause(self) -> list[str]:
-        """The keys that are known because nothing followed for a moment: an ``ESC`` alone is the key Esc."""
+        """To be called when no input has followed for a moment. Returns the key Esc if the last character was a lone
+        ``ESC``.
+        """
         if self._state == ESCAPE:
             if self._escape_is == PENDING:
                 self._keys.append(ESC)
@@ -92,7 +104,7 @@ class Typed:
         self._state, self._held, self._last = state, "", ""
 
     def _again(self, character: str) -> None:
-        """What came before is no sequence; the character begins anew."""
+        """Drops the unfinished sequence and reads the character as if nothing came before it."""
         self._to(TEXT)
         self._take(character)
 
@@ -103,7 +115,7 @@ class Typed:
     def _take(self, character: str) -> None:
         code = ord(character)
         short = EIGHT_BIT.get(code - 0xDC00 if code >= 0xDC80 else code) if code >= 0x80 else None
-        if character == INTERRUPT:  # whatever else is open, a person gets out
+        if character == INTERRUPT:  # Ctrl+C works even inside an unfinished sequence
             self._ends(character)
         elif short is not None and self._state != PASTING:
             self._begin(short)
@@ -139,7 +151,7 @@ class Typed:
             self._again(character)
         elif character in ABORTS:
             self._to(TEXT)
-        elif character < " ":  # ECMA-48 has it act in between
+        elif character < " ":  # control characters inside a sequence act at once (ECMA-48)
             self._keys.append(character)
         elif character < "@":
             self._hold(character)
@@ -165,7 +177,7 @@ class Typed:
         self._held = (self._held + character)[:LONGEST]
 
     def _console(self, character: str) -> None:
-        """``ESC [ [`` and one more is a function key of the Linux console."""
+        """``ESC [ [`` and one more character is a function key of the Linux console."""
         self._ends(f"{ESC}[[{character}") if " " < character < DELETE else self._again(character)
 
     def _shift(self, character: str) -> None:
@@ -183,7 +195,7 @@ class Typed:
             self._to(TEXT)
 
     def _mouse(self, character: str) -> None:
-        """``ESC [ M`` and three bytes, from blank on: the button, the column and the row."""
+        """``ESC [ M`` is followed by three bytes, each with 32 added: the button, the column and the row."""
         self._hold(character)
         if len(self._held) == 3:
             button, x, y = map(ord, self._held)
@@ -209,7 +221,9 @@ _TAKES = {
 
 
 def _report(button: int, x: int, y: int) -> str:
-    """A report of an older form, in which 32 is added to the button and 3 is any button that is let go."""
+    """Converts a mouse report of an older form to form 1006. The older forms add 32 to the button, and use button 3
+    when any button is released.
+    """
     button -= 32
     is_up = button & 0b11 == 0b11 and button < 32
     return f"{ESC}[<{button & ~0b11 if is_up else button};{x};{y}{'m' if is_up else 'M'}"

@@ -1,8 +1,8 @@
 """`View`: everything that decides what is on the screen, in one immutable value.
 
-A key, a new frame, a message or the end of the capture makes a new view of the old one. Pure: nothing here draws, waits
-or looks at a clock. Rows are selected by what they are, not by where they are, so that a selection stays on its host
-while the order changes around it, and while the host is quiet.
+A key, a new frame, a message or the end of the capture makes a new view from the old one. Pure: nothing here draws,
+waits or reads a clock. A row is selected by its key, not by its position, so that the selection stays on its host when
+the order changes, and while the host has no traffic.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from netmon.playback import Moment, Progress
 
 LENGTHS = (1.0, 10.0, 60.0, float("inf"))
-"""Seconds of the windows that a key goes through, beside the one that was set."""
+"""The window lengths, in seconds, that the key `w` cycles through, in addition to the length that the user set."""
 
 
 class Page(Enum):
-    """The views, and what is inside of their rows. The value is the title."""
+    """The seven views, and the pages that Enter on a row opens. The value is the title."""
 
     HOSTS = "Hosts"
     SECTIONS = "Sections"
@@ -43,11 +43,11 @@ class Page(Enum):
 
 
 VIEWS = tuple(Page)[:7]
-"""The pages that have a number key, in its order."""
+"""The pages that have a number key, in the order of the keys."""
 
 
 class Panel(Enum):
-    """The tables."""
+    """The tables. The value is part of the name of an exported file."""
 
     HOSTS = "hosts"
     SECTIONS = "sections"
@@ -78,11 +78,11 @@ PANELS: Mapping[Page, tuple[Panel, ...]] = {
     Page.SECTION: (Panel.SLOWEST,),
     Page.EXCHANGE: (Panel.SLOWEST,),
 }
-"""What a page shows, in the order of Tab; large screens show tables of other views beside it."""
+"""The tables of a page that Tab cycles through, in this order. Large screens also show tables of other views."""
 
 
 class Place(NamedTuple):
-    """A page and what it is about: the way down is interface, host or client, section, exchange."""
+    """A page and its subject. From the top down, the subjects are: interface; host or client; section; exchange."""
 
     page: Page = Page.HOSTS
     focus: Panel | None = Panel.HOSTS
@@ -92,11 +92,11 @@ class Place(NamedTuple):
     exchange: Exchange | None = None
     client: str | None = None
     inner: str = ""
-    """What its rows are filtered by, where it is about one host."""
+    """The filter of its rows, if the page is about one host or client."""
 
     @property
     def is_within(self) -> bool:
-        """It is about one host or client, and has a filter of its own."""
+        """True if the page is about one host or client. Such a page has a filter of its own."""
         return self.host is not None or self.client is not None
 
     @classmethod
@@ -119,28 +119,30 @@ SORTS: Mapping[Panel, Sort] = {
     Panel.OF_CLIENT: Sort("time"),
     Panel.SLOWEST: Sort("answer"),
 }
-"""The order to begin with, where it is not by requests: what is slow, ill or open first."""
+"""The initial sort order of a table, if it is not by requests."""
 
 
 class EarlierStanding(NamedTuple):
-    """How the rows of a table stood in the frame before, and what that is comparable with."""
+    """The standing of the rows of a table in the frame before. `at` is the end of that frame, in unix seconds."""
 
     standing: Standing
     at: float
     counted: tuple[str, float, float]
-    """The column, the length of the window, and since when it is counted."""
+    """The sort column, the length of the window, and the start of counting. The standing is only used again if all
+    three are unchanged.
+    """
 
 
 class Last(NamedTuple):
-    """A selected row when it was last there, so that it stays while it is quiet."""
+    """A selected row as it was when the frame last had it, so that the table can keep it while it has no traffic."""
 
     key: Any
     row: Any
     number: int
     scope: Any
-    """What the table was about: the same key may be of another host."""
+    """The subject of the table then, for example a host: another subject may have a row with the same key."""
     pattern: str
-    """What its rows were filtered by."""
+    """The filter of the table then."""
 
 
 class View(NamedTuple):
@@ -149,43 +151,43 @@ class View(NamedTuple):
     ended: bool = False
     alerts: tuple[Alert, ...] = ()
     acknowledged: float = float("-inf")
-    """Alerts until then have been seen by a person."""
+    """The user has acknowledged the alerts up to this time, in unix seconds."""
     notice: str = ""
-    """A message, for a while."""
+    """A message that the last line shows for some seconds."""
     place: Place = Place()
     trail: tuple[Place, ...] = ()
-    """The places one came through, to go back to."""
+    """The places that led here; Esc goes back to the last of them."""
     selected: Mapping[Panel, Any] = {}
     last: Mapping[Panel, Last] = {}
-    """The selected rows as they were last seen."""
+    """The selected rows as they were when a frame last had them."""
     seen: Mapping[Panel, Last] = {}
-    """The rows that stood out when the screen was last drawn."""
+    """The rows that were highlighted when the screen was last drawn."""
     columns: Mapping[Panel, tuple[str, ...]] = {}
-    """The columns that were drawn."""
+    """The titles of the columns that were last drawn."""
     stood: Mapping[Panel, EarlierStanding] = {}
     sorts: Mapping[Panel, Sort] = {}
     is_ordering: bool = False
     """The next key is the letter of a column to sort by."""
     filter: str = ""
     pattern: str = ""
-    """What was looked for last."""
+    """The last filter text that was not empty. `n` and `N` search for it."""
     is_typing: bool = False
     off: frozenset[str] = frozenset()
-    """Interfaces a person switched off."""
+    """Names of the interfaces that the user switched off on the screen."""
     helps: bool = False
     help_row: int = 0
     first_length: float | None = None
-    """The length of the window that was set."""
+    """The length of the window at the start, in seconds."""
     has_mouse: bool = False
     glyphs: Glyphs = UNICODE
     capture_filter: str = ""
-    """What a person captures only."""
+    """The capture filter that the user set; empty if there is none."""
     progress: Progress | None = None
-    """Where in a file that is played one is."""
+    """The position in the file that is played; None if no file is played."""
 
     @property
     def frame(self) -> Frame | None:
-        """The frame to draw: the newest, or the one held by a pause."""
+        """The frame to draw: during a pause the frame that is held, otherwise the newest."""
         return self.held or self.newest
 
     @property
@@ -206,12 +208,14 @@ class View(NamedTuple):
 
     @property
     def told(self) -> tuple[Alert, ...]:
-        """The log of alerts, oldest first; those that are held have a line that is still written on."""
+        """The log of alerts, oldest first. Alerts of a flapping rule are held back and shown in one line that still
+        changes.
+        """
         return (*self.alerts, *(self.newest.held if self.newest else ()))
 
     @property
     def typed(self) -> str:
-        """The filter that the place at hand has, and that typing changes."""
+        """The filter of the current place, which typing changes."""
         return self.place.inner if self.place.is_within else self.filter
 
     def sort_of(self, panel: Panel) -> Sort:
@@ -219,26 +223,28 @@ class View(NamedTuple):
 
     @property
     def next_length(self) -> float:
-        """The length of window that the key gives next."""
+        """The window length that the key `w` sets next, in seconds."""
         now = self.newest.window_length if self.newest else LENGTHS[-1]
         lengths = sorted({*LENGTHS, self.first_length or now})
         return next((length for length in lengths if length > now), lengths[0])
 
     def with_frame(self, frame: Frame) -> View:
-        """`frame` is what is newest now, unless it was overtaken; its alerts happened anyway."""
+        """The view with `frame` as the newest. If the view has a later frame already, only the alerts of `frame` are
+        added.
+        """
         alerts = (*self.alerts, *frame.alerts)[-LOGGED_ALERTS:]
         if self.newest is not None and frame.serial < self.newest.serial:
             return self._replace(alerts=alerts)
         return self._replace(newest=frame, alerts=alerts, first_length=self.first_length or frame.window_length)
 
     def with_moment(self, moment: Moment) -> View:
-        """An instant of a file that is played, which may be before the one that was shown."""
+        """The view at a moment of the file that is played, which may be earlier than the moment shown before."""
         frame, progress = moment.frame, moment.progress
         shown = self._replace(newest=frame, alerts=moment.alerts, progress=progress, ended=progress.is_over)
         return shown._replace(first_length=self.first_length or frame.window_length)
 
     def with_changed(self, frame: Frame | None) -> View:
-        """What a person changed is seen at once, in a pause too."""
+        """The view with a frame that a command of the user made. It is shown at once, even during a pause."""
         if frame is None:
             return self
         return self.with_frame(frame)._replace(held=frame if self.is_paused else None)
@@ -263,22 +269,22 @@ class View(NamedTuple):
         return self._replace(has_mouse=not self.has_mouse)
 
     def at(self, place: Place) -> View:
-        """At `place`, with nothing to go back to."""
+        """The view at `place`, without a way back."""
         return self._replace(place=place, trail=(), helps=False, is_typing=False, is_ordering=False)
 
     def into(self, place: Place) -> View:
-        """At `place`, from which one comes back."""
+        """The view at `place`. Esc returns to the current place."""
         return self._replace(place=place, trail=(*self.trail, self.place))
 
     def with_selected(self, panel: Panel, key: Any) -> View:
         return self._replace(selected={**self.selected, panel: key})
 
     def with_last(self, panel: Panel, last: Last) -> View:
-        """Another row is selected."""
+        """The view with the row `last` selected."""
         return self._replace(selected={**self.selected, panel: last.key}, last={**self.last, panel: last})
 
     def with_sort(self, panel: Panel, sort: Sort) -> View:
-        """In another order at once: how rows stood before does not count."""
+        """The view with another sort order. The new order applies at once, so the earlier standing is dropped."""
         stood = {other: each for other, each in self.stood.items() if other is not panel}
         return self._replace(sorts={**self.sorts, panel: sort}, stood=stood, is_ordering=False)
 
