@@ -111,7 +111,7 @@ class _Watch:
         return Gauge(self._rule, self._sum, self._alert)
 
     def copy(self) -> _Watch:
-        from copy import copy  # noqa: PLC0415  only who goes back in a file needs one
+        from copy import copy  # noqa: PLC0415  only going back in a file needs it
 
         twin = copy(self)
         twin._counts = self._counts.copy()

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _silence(sys.stdout)
         return OK
     except Exception as error:  # the last resort: one clear message, never a traceback
-        from netmon.console import Console  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+        from netmon.console import Console  # noqa: PLC0415  few runs need it, so it is loaded only then
 
         code, message = _explain(error, arguments)
         Console.of_process().say(message + "\n")
@@ -100,7 +100,7 @@ def process() -> NoReturn:
 def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
     if flags.list_interfaces:
-        from netmon import advice  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+        from netmon import advice  # noqa: PLC0415  few runs need it, so it is loaded only then
 
         print("\n".join(advice.interfaces()))
         return OK
@@ -111,7 +111,7 @@ def _run(arguments: list[str]) -> int:
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
-    from netmon import session  # noqa: PLC0415  all that runs, which --version, --help and --print-config do without
+    from netmon import session  # noqa: PLC0415  --version, --help and --print-config do not need it
     from netmon._core import limit_allocator  # noqa: PLC0415  as above
 
     if not settings.read or settings.speed or "-" in settings.read:

@@ -84,7 +84,7 @@ def _distrust(status: os.stat_result, user: int | None) -> str:
 
 
 def read_file(path: str) -> dict[str, Any]:
-    """The settings a TOML file gives."""
+    """The settings that a TOML file gives; raises ConfigError."""
     try:
         with open(path, "rb") as file:
             return _read(path, file.read())
@@ -157,7 +157,7 @@ def settle(*layers: Mapping[str, Any]) -> Settings:
 
 
 def to_toml(settings: Settings) -> str:
-    """A configuration file that gives these settings, each explained."""
+    """The text of a configuration file with these settings, each with a comment that explains it."""
     lines = []
     for option in OPTIONS:
         value = getattr(settings, option.name)

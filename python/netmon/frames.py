@@ -263,7 +263,7 @@ class Frames:
 
     def copy(self) -> Frames:
         """Returns an independent copy with the same state; both share their rows."""
-        from copy import copy  # noqa: PLC0415  only who goes back in a file needs one
+        from copy import copy  # noqa: PLC0415  only going back in a file needs it
 
         twin = copy(self)
         twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()

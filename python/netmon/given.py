@@ -61,7 +61,7 @@ class Files:
 
     @contextmanager
     def opening(self) -> Iterator[None]:
-        """Starts reading file objects. At the end closes our ends of the pipes: the core has its own by then."""
+        """Starts reading file objects. Closes our ends of the pipes at the end: the core has its own, or failed."""
         for pump in self._pumps:
             pump.start()
         try:

@@ -76,7 +76,7 @@ def kinds(undecoded: Mapping[str, int], *, brief: bool = False) -> Iterator[str]
 
 
 def is_bad(tally: Tally) -> bool:
-    """Whether so much is missing that the figures on the screen are far from the real traffic."""
+    """Whether packets are truncated, or more than `RED_SHARE` of them are lost or not decoded."""
     missed = tally.lost + sum(tally.undecoded.values())
     return tally.truncated > 0 or missed > RED_SHARE * (tally.packets + tally.lost)
 

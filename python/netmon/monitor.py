@@ -219,7 +219,7 @@ class Monitor:
         return self.asnapshots()
 
     async def _asnapshots(self) -> AsyncGenerator[Snapshot]:
-        import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and the plain iterator needs none
+        import asyncio  # noqa: PLC0415  loads slowly, and the plain iterator does not need it
 
         try:
             while True:

@@ -34,7 +34,7 @@ class Duration(float):
 
 
 DIGITS = 18
-"""Digits of a whole number at most; a longer one is refused before it is used."""
+"""Digits of a whole number at most; a longer number is refused."""
 
 
 class Size(int):

@@ -265,7 +265,7 @@ class Session:
 
     def _display(self, terminal: Terminal, keys: TextIO, player: Player | None, *, stays: bool) -> Display:
         from netmon.display import themes  # noqa: PLC0415  as above
-        from netmon.display.app import Display  # noqa: PLC0415  takes longer than all the rest, which is on the screen
+        from netmon.display.app import Display  # noqa: PLC0415  loads slowly, after the first frame is on the screen
         from netmon.display.keyboard import Keyboard  # noqa: PLC0415  as above
 
         settings, environment = self._settings, self._console.environment
@@ -293,7 +293,7 @@ class Session:
         return Player(playback, self._monitor)
 
     async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
-        import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and only the screen needs it
+        import asyncio  # noqa: PLC0415  loads slowly, and only the screen needs it
 
         async for snapshot in self._monitor.asnapshots():
             yield await asyncio.to_thread(self.push, snapshot)  # so that keys do not wait for a merge

@@ -42,6 +42,6 @@ def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) ->
         return Requests(text, as_json=settings.format in FORMATS, plays=plays)
     if settings.format in FORMATS:
         return FORMATS[settings.format](stream)
-    from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
+    from netmon.sinks.plain import Plain  # noqa: PLC0415  loads modules that no other output needs
 
     return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)
