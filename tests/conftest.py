@@ -1,6 +1,6 @@
-"""Every test sees UTC and no settings from the machine it runs on; `read` counts forged conversations.
+"""Every test runs in UTC and without settings of the machine. `read` returns the counts of forged conversations.
 
-What `read` counts, it counts with one worker and with three: they must not differ.
+`read` counts small captures with one worker and with three, and checks that the snapshots are equal.
 """
 
 import os
@@ -25,18 +25,18 @@ def _neutral_machine(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def network():
-    """Two namespaces with a link between them, (server, client), both silent. Needs the right to make them."""
+    """Two network namespaces joined by a link, (server, client), without traffic. Needs the right to make them."""
     with namespaces.pair() as both:
         yield both
 
 
 SMALL = 1_000_000
-"""Bytes of a capture that reaches no bound: those of several workers are divided among them."""
+"""Captures with fewer bytes reach no limit. Limits are divided among workers, so larger captures may differ."""
 
 
 @pytest.fixture
 def read(tmp_path):
-    """Everything counted in a capture of some conversations."""
+    """A function that counts conversations: returns the merge of all snapshots of their capture."""
 
     def read(*talks, link="ethernet", number=None, snaplen=262_144, **settings):
         path = tmp_path / "capture.pcap"

@@ -1,4 +1,4 @@
-"""File systems that are soon full."""
+"""Small file systems, which are soon full."""
 
 import subprocess
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import pytest
 
 @contextmanager
 def small_disk(folder, size):
-    """A file system of so many bytes."""
+    """Mounts a file system of `size` bytes at `folder`. Skips the test without the right to mount."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -28,7 +28,7 @@ def view_of(frames, keys=(), **fields):
 
 
 def pressed(view, keys):
-    """The view after these keys, by prompt_toolkit's names, of those that need nothing but a view."""
+    """The view after these keys, named as in prompt_toolkit. Takes only keys whose action needs just a view."""
     for key in keys:
         if view.is_ordering:
             view = moves.ordered(view, key)
@@ -43,7 +43,7 @@ def pressed(view, keys):
 
 @dataclass(eq=False)
 class Exchange:
-    """An exchange of which everything is known."""
+    """An exchange with a value in every field."""
 
     ts: float = scene.NOON + 25.05
     client: str = "10.0.0.7:50025"
@@ -66,7 +66,7 @@ class Exchange:
 
 
 def with_exchange(view):
-    """The request that is looked at has all its figures."""
+    """The view with an exchange that has all figures in place of the selected one."""
     return view._replace(place=view.place._replace(exchange=Exchange()))
 
 
@@ -107,7 +107,7 @@ VIEWS = {
     "alerts": at("6", seconds=50),
     "clients": at("7"),
 }
-"""The views, in a storm."""
+"""Each view, with the frames of a storm."""
 
 INSIDE = {
     "interface": at("3", "enter"),
@@ -116,7 +116,7 @@ INSIDE = {
     "section": at("2", "enter"),
     "request": at("2", "j", "j", "j", "enter", "enter"),
 }
-"""What is inside of them."""
+"""What Enter opens in the views."""
 
 STATES = {
     "calm": at(seconds=15),

@@ -1,4 +1,4 @@
-"""What stands in for the outside world: snapshots made of what matters to a test, and an engine that plays them."""
+"""Replacements for the outside world: snapshots with only the fields a test needs, and an engine that plays them."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from netmon.console import Console
 
 
 def snapshot(start=0.0, end=None, *, hosts=(), **fields):
-    """A snapshot of one second from `start`; the rest as in its JSON, and what is left out is zero."""
+    """A snapshot of one second from `start`. `fields` are those of its JSON; fields left out are zero."""
     end = start + 1 if end is None else end
     hosts = [counted(host) for host in hosts]
     row = {"schema": 1, "start": iso(start), "end": iso(end), "hosts": hosts} | counted(fields)
@@ -18,7 +18,7 @@ def snapshot(start=0.0, end=None, *, hosts=(), **fields):
 
 
 def counted(row):
-    """Hits are requests and responses; a test that speaks of hits alone means requests."""
+    """Adds `requests` to a row that has only hits: hits are requests and responses, so the rest are requests."""
     row = dict(row)
     if "hits" in row:
         row.setdefault("requests", row["hits"] - row.get("responses", 0))
@@ -30,7 +30,7 @@ def iso(at):
 
 
 def histogram(**seconds):
-    """``histogram(at=0.01, count=5)``: so many values around one."""
+    """``histogram(at=0.01, count=5)``: five values of about 0.01."""
     at, count = seconds["at"], seconds["count"]
     offset = math.ceil(math.log2(at) * 16) - 1
     return {
@@ -45,7 +45,7 @@ def histogram(**seconds):
 
 
 class FakeEngine:
-    """Plays a script: snapshots are given, None means nothing yet, an exception is raised; then the end."""
+    """Plays a script: `next` returns each snapshot, or None for a timeout, and raises each exception; then the end."""
 
     def __init__(self, script=(), *, on_start=None, log=()):
         self.script, self.on_start, self.messages = list(script), on_start, list(log)
@@ -79,7 +79,7 @@ def monitor(*script, **kinds):
 
 
 class Pipe(io.TextIOWrapper):
-    """A standard stream that is no terminal and remembers."""
+    """A standard stream that is no terminal and keeps all that is written to it."""
 
     def __init__(self):
         super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)

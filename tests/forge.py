@@ -1,7 +1,7 @@
-"""Captures made of HTTP conversations: just enough IP and TCP, over any link, as pcap or pcapng.
+"""Makes captures of HTTP conversations: just enough IP and TCP, with any link type, as pcap or pcapng.
 
-A conversation holds (time, IP packet) pairs; `frames` puts a link under them; `pcap` and `pcapng` write a file of them.
-Checksums are left zero. Times are seconds, exact to a microsecond whatever the format.
+A conversation holds (time, IP packet) pairs. `frames` adds the header of the link; `pcap` and `pcapng` return the bytes
+of a file. Checksums are zero. Times are seconds, exact to a microsecond in every format.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ MAC = b"\x02\0\0\0\0\1" + b"\x02\0\0\0\0\2"
 
 
 class Conversation:
-    """One connection; `ask` adds a request and its answer. Addresses may be IPv6."""
+    """One connection, which begins with a handshake. `ask` adds a request and its response. Addresses may be IPv6."""
 
     def __init__(self, port, at, server="10.0.0.2", client=None, server_port=80):
         self.packets = []
@@ -39,7 +39,7 @@ class Conversation:
         return self
 
     def send(self, at, sender, flags, payload=b""):
-        """A segment of the client (0) or the server (1)."""
+        """Adds a segment sent by the client (0) or the server (1), with the right sequence numbers."""
         (source, source_port, seq), (target, target_port, ack) = self._ends[sender], self._ends[1 - sender]
         acked = ack if flags & ACK else 0
         ports = struct.pack("!HH", source_port, target_port)
@@ -50,7 +50,7 @@ class Conversation:
 
 
 def crowd(count):
-    """Many connections, joined midway: each asks, and is answered when all have asked.."""
+    """Many connections without handshakes: each has a request, and all responses come after the last request."""
     datagram = struct.Struct("!BBHHHBBHIIHHIIBBHHH")
     many = Conversation(1, 0)
     many.packets = []
@@ -90,18 +90,18 @@ LINKS = {
     "loop": (108, lambda packet: _family(packet, ">") + packet),
     "raw": (101, lambda packet: packet),
 }
-"""Link type number, and what puts the link's header before an IP packet."""
+"""Name of a link: its link type number, and the function that puts its header before an IP packet."""
 
 
 def frames(*conversations, link="ethernet"):
-    """(time, frame) of all packets, by time."""
+    """(time, frame) of all packets of all conversations, in order of time."""
     framed = LINKS[link][1]
     packets = sorted((packet for each in conversations for packet in each.packets), key=lambda packet: packet[0])
     return [(at, framed(packet)) for at, packet in packets]
 
 
 def pcap(*conversations, link="ethernet", order="<", nano=False, number=None, snaplen=262_144):
-    """The bytes of a capture file with the packets of all of them, by time; `number` is a link type of one's own."""
+    """The bytes of a pcap file with all packets in order of time; `number` overrides the link type number."""
     magic = 0xA1B23C4D if nano else 0xA1B2C3D4
     link_type = LINKS[link][0] if number is None else number
     parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, snaplen, link_type)]
@@ -118,7 +118,10 @@ def pcapng(*conversations, link="ethernet", order="<", resolution=6):
 
 
 def pcapng_of(interfaces, order="<"):
-    """Several interfaces in one file: (frames, link type, {resolution, offset, name}) of each; packets by time."""
+    """The bytes of a pcapng file of several interfaces, each (frames, link type, {resolution, offset, name}).
+
+    Packets are in order of time.
+    """
     parts = [_block(order, 0x0A0D0D0A, struct.pack(order + "IHHq", 0x1A2B3C4D, 1, 0, -1))]
     packets = []
     for number, (rows, link_type, clock) in enumerate(interfaces):
@@ -139,7 +142,7 @@ def pcapng_of(interfaces, order="<"):
 
 @contextmanager
 def through_pipe(path, data, size):
-    """A named pipe at the path, into which the data is written in pieces of the size meanwhile."""
+    """A named pipe at `path`; a thread writes `data` into it in pieces of `size` bytes."""
 
     def write():
         with path.open("wb", buffering=0) as pipe:

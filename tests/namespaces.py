@@ -1,6 +1,6 @@
-"""A network of the test's own: two namespaces joined by a veth pair, nginx in one, clients in the other.
+"""A private network for a test: namespaces joined by veth pairs, nginx in one, clients in another.
 
-Nothing leaves the two; they and all that runs in them are gone when the block is left, however it is left.
+No traffic leaves the namespaces. They and all processes in them are removed when the block ends, even by an error.
 """
 
 import ctypes
@@ -19,7 +19,7 @@ PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 TOOLS = ("ip", "ethtool", "nginx", "wrk", "curl", "tcpdump")
 SERVER, SERVER6, CLIENT, CLIENT6 = "10.77.0.1", "fd77::1", "10.77.0.2", "fd77::2"
 INSIDE, OUTSIDE, VISITOR = "10.77.0.9", "10.78.0.9", "10.78.0.2"
-"""The router's addresses on the server's side and on the client's, and the client's there."""
+"""With a router: its address on the server's side, its address on the client's side, and the client's address."""
 TRANSLATION = f"""
 table ip translation {{
   chain before {{
@@ -38,7 +38,7 @@ _numbers = count()
 
 
 def why_not(*more):
-    """Why namespaces, or other tools, cannot be had here, or an empty string."""
+    """Why namespaces or tools are not available on this machine; empty if they are."""
     if missing := [tool for tool in (*TOOLS, *more) if shutil.which(tool, path=PATH) is None]:
         return f"needs {' '.join(missing)}"
     try:
@@ -70,7 +70,7 @@ class Namespace:
 
     @contextmanager
     def inside(self):
-        """This thread, and those it starts meanwhile, are in the namespace."""
+        """In the block, this thread and the threads it starts run in the namespace."""
         with open("/proc/thread-self/ns/net") as before, open(f"/var/run/netns/{self.name}") as there:
             _enter(there)
             try:
@@ -79,11 +79,11 @@ class Namespace:
                 _enter(before)
 
     def offload(self, link, state):
-        """Whether the link hands over frames of up to 64 KiB, as network cards do, or none above its MTU."""
+        """Sets offloading of a link to "on" (frames of up to 64 KiB, as network cards do) or "off" (up to the MTU)."""
         self.run("ethtool", "-K", link, *(word for what in ("tso", "gso", "gro") for word in (what, state)))
 
     def play(self, link, frames):
-        """Sends frames as they are, VLAN tags and all."""
+        """Sends frames unchanged, including VLAN tags."""
         with self.inside(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
             raw.bind((link, 0))
             for frame in frames:
@@ -101,7 +101,7 @@ def _enter(namespace):
 
 @contextmanager
 def _made(sides):
-    """A namespace for each letter; they go with all that is in them."""
+    """Makes a namespace for each letter of `sides`; deletes them when the block ends."""
     prefix = f"nm{os.getpid()}n{next(_numbers)}"
     made = []
     try:
@@ -126,7 +126,7 @@ def _set_up(namespace, link, *addresses, offload="off"):
 
 @contextmanager
 def pair():
-    """(server, client): `s0` in the one is joined to `c0` in the other; frames are as on a wire, not offloaded."""
+    """(server, client): `s0` of the server is joined to `c0` of the client. Frames are as on a wire, not offloaded."""
     with _made("sc") as (server, client):
         _join(server, "s0", client, "c0")
         _set_up(server, "s0", f"{SERVER}/24", f"{SERVER6}/64")
@@ -138,9 +138,9 @@ def pair():
 def routed(offload):
     """(server, router, client): the router's `out` is joined to the client's `c0`, its `in` to the server's `s0`.
 
-    It translates as a host with containers does: its port 8080 is published for the server, and who goes out to the
-    client's side, or from there to the server's port 8080, gets its address. The server knows no way to the client's
-    side but through it; the client has none to the server's for its own address.
+    The router translates addresses as a host with containers does: it forwards its port 8080 to port 80 of the server.
+    If a client connects to the address of the server itself, the router replaces the source address by its own. The
+    router is the default gateway of both sides.
     """
     with _made("src") as (server, router, client):
         _join(router, "out", client, "c0")
@@ -161,7 +161,7 @@ def ip(*arguments):
 
 
 def run(*command, **how):
-    """Its standard output; fails with what it said."""
+    """Runs a command and returns its standard output; if it fails, the error has its standard error."""
     done = subprocess.run(
         [str(word) for word in command], capture_output=True, text=True, check=False, timeout=60,
         env=os.environ | {"PATH": PATH}, **how,
@@ -212,7 +212,7 @@ delay = function() return os.time() >= over and 3600000 or 0 end
 
 
 class Daemon:
-    """An nginx of that configuration, which writes its number at `pid` when it serves."""
+    """An nginx with the configuration `conf`. It is ready once it has written its process id to `pid`."""
 
     def __init__(self, namespace, conf, pid, stderr):
         self._stderr = stderr
@@ -229,14 +229,14 @@ class Daemon:
             time.sleep(0.02)
 
     def stop(self):
-        """Ends it, after all answers were sent and logged."""
+        """Ends nginx after all responses are sent and logged."""
         self._process.send_signal(signal.SIGQUIT)
         self._process.wait(10)
         self._errors.close()
 
 
 class Nginx(Daemon):
-    """A real server with an access log, the truth of these tests."""
+    """A real server with an access log, against which the tests check the counts."""
 
     def __init__(self, namespace, folder):
         self._folder = Path(folder)
@@ -249,11 +249,11 @@ class Nginx(Daemon):
         super().__init__(namespace, conf, self._folder / "nginx.pid", self._folder / "stderr")
 
     def page(self, path, text):
-        """Puts a page at the path."""
+        """Creates a page at `path`."""
         (self._folder / path).write_text(text)
 
     def requests(self):
-        """(host, method, section, status) of every request, counted."""
+        """(host, method, section, status) -> number of requests in the access log."""
         total = Counter()
         for line in (self._folder / "access.log").read_text().splitlines():
             host, method, uri, status = line.split()
@@ -261,7 +261,7 @@ class Nginx(Daemon):
         return total
 
     def wrk(self, client, seconds, connections=32, to=f"{SERVER}:80"):
-        """Asks at full speed; nothing is left unanswered at the end."""
+        """Runs wrk on the client: requests at full speed for `seconds`, all of which have responses at the end."""
         script = self._folder / "wrk.lua"
         load = ["-t1", f"-c{connections}", f"-d{seconds + 1}s", "-s", script, f"http://{to}/", "--", seconds]
         return client.run("wrk", *load)
@@ -277,7 +277,7 @@ def nginx(namespace, folder):
 
 
 class Tcpdump:
-    """Records TCP on an interface into a file, from when it is made until `stop`."""
+    """Records TCP on an interface into a file, from construction until `stop`."""
 
     def __init__(self, namespace, interface, path):
         self._path = path
@@ -288,7 +288,7 @@ class Tcpdump:
                 break
 
     def stop(self, last):
-        """Ends it when the bytes `last` are recorded; how many packets the kernel dropped."""
+        """Ends tcpdump once the bytes `last` are recorded. Returns how many packets the kernel dropped."""
         until = time.monotonic() + 10
         while last not in self._path.read_bytes()[-100_000:]:
             assert time.monotonic() < until, f"tcpdump does not record {last}"

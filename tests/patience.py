@@ -1,16 +1,16 @@
-"""How long a test waits for what must come: long, since a machine under load takes its time.
+"""How long a test waits for an event that must come: long, because a machine under load is slow.
 
-What is promised at once is told from what never comes, or comes only after minutes.
+The limit only separates what comes soon from what never comes or takes minutes.
 """
 
 import time
 
 PATIENCE = 60
-"""Seconds."""
+"""Seconds that a test waits at most."""
 
 
 def eventually(holds):
-    """Waits until `holds()` is true."""
+    """Waits until `holds()` is true; fails after `PATIENCE` seconds."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         assert time.monotonic() < deadline

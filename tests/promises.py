@@ -1,6 +1,6 @@
-"""What the tests of promises about traffic share: conversations, segment by segment, and what a capture of them counts.
+"""Shared by the tests of what netmon promises about traffic: makes conversations segment by segment.
 
-`promise` ties a test to the row of the table in `docs/accuracy.md` whose condition it is named after.
+`promise` ties a test to a row of the table in `docs/accuracy.md`; its argument is the condition of that row.
 """
 
 import socket
@@ -14,7 +14,7 @@ from forge import ACK, FIN, SYN
 URG = 0x20
 ROOT = Path(__file__).parents[1]
 ROWS = defaultdict(list)
-"""Row of the table -> names of the tests here."""
+"""Condition of a row of the table -> names of the tests that are marked with it."""
 
 GET = b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -39,7 +39,7 @@ def ok(body=b"ok", status=200, *fields):
 
 
 class Wire:
-    """A connection segment by segment, 10 ms apart. `at` counts a side's sequence numbers from its SYN, which is 0."""
+    """A connection made segment by segment, 10 ms apart. `at` is a sequence number relative to the SYN, which has 0."""
 
     def __init__(self, port=4000, *, isn=(1000, 5000), server="10.0.0.2", server_port=80, now=0.0, handshake=True):
         client = "fd00::1" if ":" in server else "10.0.0.1"
@@ -66,19 +66,19 @@ class Wire:
         return self
 
     def say(self, *turns, size=1400):
-        """What the client (even turns) and the server (odd ones) say, in segments of a size."""
+        """Sends the turns in segments of `size` bytes: the first by the client, the next by the server, and so on."""
         for turn, text in enumerate(turns):
             for start in range(0, len(text), size):
                 self.send(turn % 2, text[start : start + size])
         return self
 
     def lose(self, *numbers):
-        """Packets not captured, by their place."""
+        """Removes the packets at these positions, as if they were not captured."""
         self.packets = [packet for number, packet in enumerate(self.packets) if number not in numbers]
         return self
 
     def only(self, side):
-        """What one side sent."""
+        """Keeps only the packets that one side sent."""
         source = socket.inet_aton(self._ends[side][0])
         self.packets = [(now, packet) for now, packet in self.packets if packet[12:16] == source]
         return self
@@ -96,12 +96,12 @@ def heads(total):
 
 
 def resident():
-    """Bytes of memory in use."""
+    """Bytes of resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def crowd(count, payload, flags=ACK, every=1e-5):
-    """One packet from each of so many clients."""
+    """One packet from each of `count` clients, `every` seconds apart."""
     wire = Wire(handshake=False)
     wire.send(0, payload, flags, at=0)
     template = bytearray(wire.packets[0][1])
@@ -113,4 +113,4 @@ def crowd(count, payload, flags=ACK, every=1e-5):
 
 
 LONG = [get(f"/{n}", "a.example", "X: " + "y" * 300) for n in range(20)], [ok(b"z" * 700) for _ in range(20)]
-"""Twenty turns of some size: requests, responses."""
+"""Twenty requests of about 350 bytes, and twenty responses of about 740."""

@@ -1,4 +1,4 @@
-"""One busy minute, made up: what the screen is drawn from in its tests. Always the same."""
+"""An invented busy minute, from which tests draw the screen. It is always the same."""
 
 from collections import Counter
 
@@ -19,7 +19,7 @@ HOSTS = {
 
 
 def host(name, factor):
-    """Its first section has all that went wrong; each section is slower than the one before."""
+    """The row of a host. Its first section has all errors; each section is slower than the one before."""
     sections, statuses, seconds = HOSTS[name]
     rows = []
     for number, (path, n) in enumerate(sections.items()):
@@ -46,11 +46,11 @@ def counts(requests, statuses, factor, latencies):
 
 
 CLIENTS = {"10.0.0.7": 0.55, "10.0.0.8": 0.25, "10.0.0.9": 0.15, "2001:db8::10": 0.05}
-"""Clients, each with its share of what is asked of any host; the first has all errors."""
+"""Clients, each with its share of all requests; the first has all errors."""
 
 
 def clients(requests, statuses):
-    """One row each; the shares add up to what hosts have."""
+    """A row for each client; the rows add up to the totals of the hosts."""
     rows, left, rest = [], requests, Counter({int(status): n for status, n in statuses.items()})
     for number, (address, share) in enumerate(reversed(CLIENTS.items()), 1):
         n = left if number == len(CLIENTS) else min(round(requests * share), rest[200])
@@ -61,7 +61,7 @@ def clients(requests, statuses):
 
 
 def spread(latencies):
-    """One histogram of several values, each so often."""
+    """One histogram of several latencies, each (seconds, count)."""
     parts = [histogram(at=at, count=count) for at, count in latencies]
     first, last = min(part["offset"] for part in parts), max(part["offset"] for part in parts)
     buckets = [0] * (last - first + 1)
@@ -79,7 +79,7 @@ def spread(latencies):
 
 
 def tcp(opened, *, rtt, retransmitted=0, **more):
-    """Health of connections, seen close to the server: most of a round trip is on the client's side."""
+    """Health of connections, captured near the server: most of the round-trip time is on the client's side."""
     return {
         "opened": opened,
         "closed": opened,
@@ -101,11 +101,11 @@ HEALTH = {
 }
 
 TLS = ("login.example", "", "mail.example")
-"""What clients of TLS name: some name nothing."""
+"""Server names that TLS clients send; some send none."""
 
 
 def connections(i):
-    """Those of second `i`: some last, the others come and go within four seconds, and a few fare badly."""
+    """The connections of second `i`: some are long, others last up to four seconds, and a few have problems."""
     names = [*HOSTS, *TLS]
     for number in range(34):
         lasts, turn = number % 3 == 0, (i + number) % 4
@@ -142,7 +142,7 @@ METHODS = {"/cart": "POST", "/checkout": "POST", "/v2": "PUT"}
 
 
 def exchanges(i, name, factor):
-    """One of each section of a host, or several in a storm; those that went wrong are slow."""
+    """One exchange for each section of a host, two in a storm; exchanges with an error are slow."""
     sections, statuses, seconds = HOSTS[name]
     many = 1 + (factor > 1)
     for number, path in enumerate([path for path in sections for _ in range(many)]):
@@ -171,7 +171,7 @@ def exchanges(i, name, factor):
 
 
 def second(i, *, lost=0, state="up", missed=None):
-    """The snapshot of second `i`: a storm from 20 to 30, calm otherwise."""
+    """The snapshot of second `i`: a storm from second 20 to 30, calm otherwise."""
     factor = 8 if 20 <= i < 30 else 1
     hosts = [host(name, factor) for name in HOSTS]
     hits = sum(each["hits"] for each in hosts)
@@ -208,6 +208,6 @@ def second(i, *, lost=0, state="up", missed=None):
 
 
 def frames(seconds=60, rule=None, window=10.0, **how):
-    """The frames of the first seconds of the minute."""
+    """The frames of the first `seconds` of the minute."""
     made = Frames(window, [rule or Rule(5_000, 10.0)], keeps_exchanges=True, keeps_connections=True)
     return [made.push(second(i, **how)) for i in range(seconds)]

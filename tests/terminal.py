@@ -1,4 +1,4 @@
-"""A process on a pseudo terminal, and what one would see there."""
+"""A process on a pseudo terminal, and the screen that a person would see."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ class Terminal:
         self._before = termios.tcgetattr(self.child.child_fd)
         self.line = os.dup(self.child.child_fd)
         self.seen = b""
-        """All that was written."""
+        """Everything that the process has written."""
         self._left = 0
 
     @property
@@ -38,7 +38,7 @@ class Terminal:
         return " ".join(" ".join(self.screen.display).split())
 
     def shows(self, words, *, patience=PATIENCE):
-        """Waits until `words` are on the screen, however far apart; gives the seconds that took."""
+        """Waits until `words` are on the screen, with any space between them; returns the seconds that took."""
         start = time.monotonic()
         while words not in self.text:
             left = start + patience - time.monotonic()
@@ -47,14 +47,14 @@ class Terminal:
         return time.monotonic() - start
 
     def look(self, seconds=0.0):
-        """Reads what comes, waiting at most so long for it."""
+        """Reads output of the process, waiting at most `seconds` for it."""
         with suppress(pexpect.TIMEOUT):
             read = self.child.read_nonblocking(1 << 16, timeout=seconds)
             self.seen += read
             self._stream.feed(read)
 
     def leaves(self, mode):
-        """Waits until a private mode is reset, for however short a time, since this was last asked."""
+        """Waits until the process has reset a private mode since the last call; the mode may be set again by now."""
         deadline = time.monotonic() + PATIENCE
         while (at := self.seen.find(f"\x1b[?{mode}l".encode(), self._left)) < 0:
             assert time.monotonic() < deadline, f"mode {mode} is not left"
@@ -69,7 +69,7 @@ class Terminal:
         self.child.setwinsize(height, width)
 
     def end(self):
-        """What was written from now to the end, and the exit code."""
+        """Waits for the end. Returns what the process wrote until then, and its exit code."""
         rest = self.child.read()
         self._stream.feed(rest)
         self.child.close()
@@ -85,12 +85,12 @@ class Terminal:
 
     @property
     def is_whole(self):
-        """Whether a shell could go on here: its screen, a cursor, no mouse, a line as it was before."""
+        """Whether a shell can use the terminal: main screen, cursor, no mouse, and the line settings as before."""
         modes = {mode for mode in (ALTERNATE, PASTING, *MOUSE) if self.is_on(mode)}
         return not modes and self.is_on(CURSOR) and termios.tcgetattr(self.line) == self._before
 
     def becomes_raw(self):
-        """Waits, without reading anything, until keys come one by one and unseen."""
+        """Waits until the terminal is in raw mode: keys come one by one and without echo. Reads nothing."""
         deadline = time.monotonic() + PATIENCE
         while termios.tcgetattr(self.line)[3] & (termios.ICANON | termios.ISIG):
             assert time.monotonic() < deadline, "keys are not taken"
@@ -98,12 +98,12 @@ class Terminal:
 
     @property
     def state(self):
-        """``S`` sleeps, ``R`` runs, ``T`` is stopped, ``Z`` has ended."""
+        """The state of the process: ``S`` sleeping, ``R`` running, ``T`` stopped, ``Z`` ended."""
         with open(f"/proc/{self.child.pid}/stat") as stat:
             return stat.read().rsplit(")", 1)[1].split()[0]
 
     def becomes(self, states, patience=PATIENCE):
-        """Waits, without reading anything, until the process is in one of the states; gives the seconds that took."""
+        """Waits until the process is in one of the states; returns the seconds that took. Reads nothing."""
         start = time.monotonic()
         while self.state not in states:
             assert time.monotonic() - start < patience, f"{self.state}, not one of {states}"

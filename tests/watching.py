@@ -1,4 +1,4 @@
-"""A live capture whose snapshots a test waits for, and what they have to be by an access log."""
+"""A live capture whose snapshots a test can wait for, and a comparison of its counts with an access log."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from patience import PATIENCE
 
 
 class Watch:
-    """Captures in a namespace; snapshots are gathered, with the time at which each came, by a thread."""
+    """Captures in a namespace. A thread gathers the snapshots and the time at which each came."""
 
     def __init__(self, namespace, interfaces=None, **settings):
         self.monitor = Monitor(interfaces, **{"interval": 0.2} | settings)
@@ -35,7 +35,7 @@ class Watch:
             self._news.notify_all()
 
     def until(self, condition, timeout=PATIENCE):
-        """Waits until the condition holds of the snapshots."""
+        """Waits until `condition(snapshots)` is true."""
         with self._news:
             assert self._news.wait_for(lambda: condition(self.snapshots), timeout), self.snapshots[-3:]
 
@@ -47,7 +47,7 @@ class Watch:
         self.until(lambda snapshots: any(snapshot.host(name) for snapshot in snapshots))
 
     def total(self):
-        """Ends the capture; everything counted."""
+        """Ends the capture and returns the merge of all snapshots."""
         self.monitor.close()
         with self._news:
             assert self._news.wait_for(lambda: self.ended, PATIENCE), "the iterator ends after close()"
@@ -62,13 +62,13 @@ class Watch:
 
 
 def requests(total):
-    """(host, section) of requests, counted."""
+    """(host, section) -> number of requests."""
     rows = ((host.name, section.path, section.requests) for host in total.hosts for section in host.sections)
     return {(host, path): count for host, path, count in rows if count}
 
 
 def compare(total, truth):
-    """Every count is exactly that of the access log, and nothing was lost."""
+    """Checks that every count is exactly that of the access log, and that nothing was lost."""
     statuses, methods, sections = Counter(), Counter(), Counter()
     for (host, method, section, status), count in truth.items():
         statuses[status] += count

@@ -1,17 +1,17 @@
 """netmon watches HTTP on the wire: hosts, sections, statuses, latencies, and whether something just went wrong.
 
-The flow, one module a step, each knowing only those before it:
+The flow, one module per step. A module imports only modules of the steps before it:
 
     _core      capture, reassembly, HTTP and counting, in Rust: one immutable `Snapshot` per interval
-    given      what a monitor is given to read: paths, bytes, file objects
+    given      what a monitor reads: paths, bytes, file objects
     monitor    `Monitor`: an iterator, plain or async, over those snapshots
     alerts     `AlertPolicy`: snapshots in, alerts fired and recovered out; no clock of its own
-    frames     what there is to show after each snapshot: the window, the totals, the alerts
+    frames     what to show after each snapshot: the window, the totals, the alerts
     sinks, display    a frame becomes text, JSON or a screen
     session, cli      the loop that joins them, and the command
 
-The laws: snapshots merge (`Snapshot.merge`) in any order and grouping; time is the time of the packets, so a capture
-file gives the numbers and the alerts that the live link gave; what was lost is counted in `Snapshot.capture` and shown.
+The laws: snapshots merge (`Snapshot.merge`) in any order and grouping. Time is the time of the packets, so a capture
+file gives the same numbers and alerts as the live link. What was lost is counted in `Snapshot.capture` and shown.
 
     import netmon
 
@@ -78,7 +78,7 @@ _MODULES = {
     "alerts": ("Alert", "AlertPolicy", "Rule"),
     "monitor": ("Monitor",),
 }
-"""Where the public names are. They load when they are asked for, so that the command runs before all else loads."""
+"""The module of each public name. A module loads when a name of it is first used, so that the command starts fast."""
 
 
 def __getattr__(name: str) -> object:

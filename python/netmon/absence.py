@@ -1,4 +1,4 @@
-"""Why there is no HTTP to show, in plain words. A snapshot in, short phrases out; pure."""
+"""Why there is no HTTP to show, in plain words. A snapshot goes in, short phrases come out; pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from netmon._core import Snapshot
 
 NAMES = 3
-"""Servers named; more would hide the rest of the line."""
+"""Servers named at most; more would hide the rest of the line."""
 
 
 def reasons(window: Snapshot) -> Iterator[str]:
-    """What was there instead: one phrase each, most telling first."""
+    """Yields one phrase for each thing that was seen instead of HTTP, the most telling first."""
     capture = window.capture
     if capture.unread:
         yield f"{fmt.plural(capture.unread, 'packet')} of the file could not be read"
@@ -32,7 +32,7 @@ def reasons(window: Snapshot) -> Iterator[str]:
     if capture.protocols:
         yield "new connections: " + ", ".join(f"{n} {name}" for name, n in capture.protocols.items())
     yield from losses.kinds(capture.undecoded)
-    # Snapshots of other writers may have no kinds.
+    # Snapshots that another program wrote may have the sums without the kinds.
     if capture.encapsulated and not capture.undecoded:
         yield f"{fmt.plural(capture.encapsulated, 'packet')} in tunnels, {losses.TUNNELS}"
     if capture.undecodable and not capture.undecoded:

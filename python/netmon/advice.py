@@ -1,6 +1,6 @@
 """What to type next: the texts that follow an error, with real paths, and the list of interfaces. Prints nothing.
 
-Whatever a system, a file or a command line calls something is sanitized.
+All names from the system, from files and from the command line are sanitized.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 FILES = 3
-"""Files named in an error; a shell may have put hundreds there."""
+"""Files named in an error at most; a shell may have expanded ``*`` to hundreds."""
 
 
 def command() -> str:
-    """The program as a shell would start it from anywhere."""
+    """What to type in a shell to start this program from any folder."""
     started = Path(sys.argv[0])
     if started.name == "__main__.py":
         return f"{shlex.quote(sys.executable)} -m netmon"
@@ -34,7 +34,7 @@ def command() -> str:
 
 
 def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None = None) -> str:
-    """The cause, then the ways on; `sudo` is none for root, who lacks the right all the same, as in containers."""
+    """The cause, then what to do. For root without the right, as in containers, that is not `sudo`."""
     this = fmt.sanitize(command())
     read = f"  or read a file:     {this} -r capture.pcap"
     if os.geteuid() == 0 if is_root is None else is_root:
@@ -64,7 +64,7 @@ def interfaces() -> Iterator[str]:
 
 
 def files_are_no_filter(files: Sequence[str]) -> str:
-    """What to type when files were given where the filter is."""
+    """What to type when files were given in place of the filter."""
     given = fmt.sanitize(" ".join(f"-r {shlex.quote(path)}" for path in files[:FILES]))
     more = " ..." if len(files) > FILES else ""
     are = "is" if len(files) == 1 else "are"

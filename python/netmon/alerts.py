@@ -1,8 +1,8 @@
 """Alert policy: snapshots in, alerts fired and recovered out.
 
-Pure: the only time is the time of the snapshots, so a rule tried on a capture file fires at the instants at which it
-would have fired live. A rule adds up a count over its span, the snapshots that end within ``(at - span, at]``, and
-looks at the sum at the end of every interval, those without traffic included, which a file skips. Reaching the
+Pure: the only time is the time of the snapshots, so a rule tried on a capture file fires at the times at which it would
+have fired live. At time `at`, a rule adds up a count over the snapshots that end within ``(at - span, at]``. It checks
+the sum at the end of every interval, including empty intervals, which a file skips. Reaching the
 threshold fires one alert; falling below it gives one recovery. Never sends, prints or stores anything.
 """
 
@@ -41,14 +41,14 @@ class Rule(_Rule):
 
     @classmethod
     def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
-        """For `_replace`: a rule that is changed is checked like a new one."""
+        """Called by `_replace`: checks a changed rule like a new one."""
         return cls(*iterable)
 
 
 class Alert(NamedTuple):
-    """A rule that fired at `at`, or recovered then; `value` is the sum at that instant, `since` when it fired.
+    """A rule that fired or recovered at time `at`; `value` is the sum at that time, `since` is when it fired.
 
-    With `times` above 1 it stands for so many firings within a minute, and is the last that happened (`flapping.py`).
+    With `times` above 1, the alert is the last of that many firings within a minute (`flapping.py`).
     """
 
     rule: Rule
@@ -65,7 +65,7 @@ class Alert(NamedTuple):
 
 
 class Gauge(NamedTuple):
-    """Where a rule stands after the newest snapshot; `alert` is the one that lasts, if any."""
+    """The state of a rule after the newest snapshot; `alert` is its alert that has not recovered, if any."""
 
     rule: Rule
     value: int
@@ -79,31 +79,31 @@ class AlertPolicy:
         self._watches = [_Watch(rule) for rule in rules]
 
     def update(self, snapshot: Snapshot) -> list[Alert]:
-        """What happened up to the end of `snapshot`, by time."""
+        """Takes the next snapshot and returns the new alerts up to its end, in order of time."""
         alerts = [alert for watch in self._watches for alert in watch.update(snapshot)]
         return sorted(alerts, key=lambda alert: alert.at)
 
     def copy(self) -> AlertPolicy:
-        """Another policy with the same past, which goes on by itself."""
+        """Returns an independent copy with the same state."""
         twin = AlertPolicy(())
         twin._watches = [watch.copy() for watch in self._watches]
         return twin
 
     @property
     def gauges(self) -> Sequence[Gauge]:
-        """Where each rule stands, in the order of the rules."""
+        """The state of each rule, in the order of the rules."""
         return [watch.gauge for watch in self._watches]
 
 
 class _Watch:
-    """One rule. Instants are whole microseconds inside: sums of float intervals would miss each other."""
+    """The state of one rule. Times are whole microseconds here: sums of float intervals would not compare equal."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._counts: deque[tuple[int, int]] = deque()  # (end, count), oldest first, counts above 0 only
         self._sum = 0
         self._now = 0
-        self._interval = 0  # the shortest snapshot so far: coarser ones are several merged
+        self._interval = 0  # length of the shortest snapshot so far; longer ones are several merged
         self._alert: Alert | None = None
 
     @property
@@ -111,7 +111,7 @@ class _Watch:
         return Gauge(self._rule, self._sum, self._alert)
 
     def copy(self) -> _Watch:
-        from copy import copy  # noqa: PLC0415  only who goes back in a file needs one
+        from copy import copy  # noqa: PLC0415  only going back in a file needs it
 
         twin = copy(self)
         twin._counts = self._counts.copy()
@@ -123,7 +123,7 @@ class _Watch:
             self._interval = min(self._interval or end - start, end - start)
         count = int(MEASURES[self._rule.metric].value(snapshot) or 0)
         events = self._pass_gap(until=start if count else end)  # an empty snapshot may stand for many intervals
-        self._now = max(self._now, end)  # packet time may jump backwards; what was decided stays
+        self._now = max(self._now, end)  # packet time may jump backwards; alerts already given stay
         self._forget()
         if count:
             self._counts.append((self._now, count))
@@ -131,7 +131,7 @@ class _Watch:
         return events + self._judge(self._now)
 
     def _pass_gap(self, until: int) -> list[Alert]:
-        """The skipped intervals before `until`: empty, so at most one recovery, when enough has left the span."""
+        """Passes the empty intervals before `until`. Returns a recovery if the sum falls below the threshold there."""
         while self._alert and self._counts and (leaves := self._leaves(self._counts[0][0])) <= until:
             self._now = leaves
             self._forget()
@@ -140,7 +140,7 @@ class _Watch:
         return []
 
     def _leaves(self, end: int) -> int:
-        """The first end of an interval at which what was counted at `end` is out of the span."""
+        """The first end of an interval at which a count made at `end` is out of the span."""
         interval = self._interval or 1
         return end + -(-_micros(self._rule.span) // interval) * interval
 

@@ -1,7 +1,7 @@
 """The command: arguments in, exit code out.
 
-Makes settings of flags, environment and file, hands them to the session, and turns what went wrong into a message that
-says what to type next, on standard error, and an exit code. Imports late, so that ``netmon -V`` is quick.
+Makes settings from flags, environment and file, and hands them to the session. Turns an error into an exit code and a
+message on standard error that says what to type next. Imports late, so that ``netmon -V`` is quick.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 INTERRUPTED = 130
-"""As shells have it: 128 and the number of SIGINT."""
+"""The exit code that shells use after Ctrl+C: 128 plus the number of SIGINT."""
 
 EXAMPLES = """\
 examples:
@@ -40,11 +40,11 @@ DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
 """Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
 
 BEFORE_NAMES = ("host", "src", "dst", "net", "gateway")
-"""Words of a filter that a name follows, which may look like a file's."""
+"""Words of a filter that are followed by a name; that name may look like the name of a file."""
 
 CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst")
 MAGIC = tuple(map(bytes.fromhex, ("d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a", "1f8b", "28b52ffd")))
-"""How captures are called, and how they begin: pcap in either byte order, pcapng, gzip, zstd."""
+"""Extensions and first bytes of capture files: pcap in either byte order, pcapng, gzip, zstd."""
 
 ERRORS = (
     (SourceError, NO_SOURCE, ""),
@@ -54,7 +54,7 @@ ERRORS = (
     (OverflowError, USAGE, "a number is too large: "),
     (config.ConfigError, USAGE, ""),
 )
-"""What went wrong, the exit code for it, and the words before its message; the first that fits."""
+"""Kind of error, exit code, and the words before the message; the first row that fits counts."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _silence(sys.stdout)
         return OK
     except Exception as error:  # the last resort: one clear message, never a traceback
-        from netmon.console import Console  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+        from netmon.console import Console  # noqa: PLC0415  few runs need it, so it is loaded only then
 
         code, message = _explain(error, arguments)
         Console.of_process().say(message + "\n")
@@ -78,18 +78,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def process() -> NoReturn:
-    """The command as a process, which ends without freeing anything: that can take longer than all else."""
+    """Runs the command and ends the process without freeing memory, which can take longer than everything else."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the shell: >&-
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that is no text is shown all the same
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that are not valid text are shown as well
     code = main()
     try:
         sys.stdout.flush()
-    except KeyboardInterrupt:  # what prints a text, and nothing else, waits for its reader
+    except KeyboardInterrupt:  # printing a text, such as the help, waits for its reader
         code = INTERRUPTED
-    except BrokenPipeError:  # the reader has had enough
+    except BrokenPipeError:  # the reader has closed the pipe
         pass
     except OSError as error:
         code = FAILED
@@ -100,7 +100,7 @@ def process() -> NoReturn:
 def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
     if flags.list_interfaces:
-        from netmon import advice  # noqa: PLC0415  what goes wrong, or is only asked for, loads when it does
+        from netmon import advice  # noqa: PLC0415  few runs need it, so it is loaded only then
 
         print("\n".join(advice.interfaces()))
         return OK
@@ -111,11 +111,11 @@ def _run(arguments: list[str]) -> int:
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
-    from netmon import session  # noqa: PLC0415  all that runs, which --version, --help and --print-config do without
+    from netmon import session  # noqa: PLC0415  --version, --help and --print-config do not need it
     from netmon._core import limit_allocator  # noqa: PLC0415  as above
 
     if not settings.read or settings.speed or "-" in settings.read:
-        limit_allocator()  # a process of our own, which may run for days; files are read sooner with an arena a thread
+        limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
 
     if flags.demo:
         from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for
@@ -125,7 +125,7 @@ def _run(arguments: list[str]) -> int:
     else:
         try:
             fired = session.run(settings, once=flags.once, must_be_whole=True)
-        except session.IncompleteError:  # told already
+        except session.IncompleteError:  # the log said it
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
 
@@ -168,7 +168,7 @@ def _file(flags: argparse.Namespace, environment: Mapping[str, str], warn: Calla
 
 
 def _filters(flags: argparse.Namespace) -> str | None:
-    """The capture filter, which may be given in one of three ways."""
+    """The capture filter, from ``-f``, ``-F`` or the end of the command; None if none is given."""
     if captures := _captures(flags.expression):
         from netmon import advice  # noqa: PLC0415  as above
 
@@ -189,7 +189,7 @@ def _filters(flags: argparse.Namespace) -> str | None:
 
 
 def _captures(words: Sequence[str]) -> list[str]:
-    """Words of a filter that name captures, by their extension or by how the file begins."""
+    """Words of a filter that name capture files, by their extension or by the first bytes of the file."""
     named = [word for word, before in zip(words, ["", *words], strict=False) if before not in BEFORE_NAMES]
     return [word for word in named if word.endswith(CAPTURES) or _is_capture(word)]
 
@@ -205,7 +205,7 @@ def _is_capture(path: str) -> bool:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Repeats what was typed, or what a shell made of ``*``, without what a terminal would obey."""
+    """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
 
     def error(self, message: str) -> NoReturn:
         from netmon import format as fmt  # noqa: PLC0415  as above
@@ -214,7 +214,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line, made from the table of options; flags that are not given leave no trace."""
+    """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
     made = _Parser(
         prog="netmon",
         usage="netmon [OPTIONS] [BPF EXPRESSION...]",
@@ -233,7 +233,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGroup]) -> None:
-    """Flags that are no settings: shorter spellings, and things to do instead."""
+    """Adds the flags that are no settings: shorter spellings, and flags that do something other than capture."""
     groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="take the filter from a file")
     ways = groups["output"].add_mutually_exclusive_group()
     for name, text in (
@@ -255,7 +255,7 @@ def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGro
 
 
 def _how(name: str, metavar: str) -> dict[str, Any]:
-    """How argparse is to read a setting."""
+    """The keyword arguments of `add_argument` for a setting."""
     how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
     default = DEFAULTS[name]
     if name == "verbose":
@@ -268,7 +268,7 @@ def _how(name: str, metavar: str) -> dict[str, Any]:
 
 
 def _default(name: str) -> str:
-    """The default as the help shows it, where it says something."""
+    """The default as the help shows it; empty for flags, lists and settings without a default."""
     value = DEFAULTS[name]
     shown = value is not None and not isinstance(value, (bool, tuple)) and name != "verbose"
     return f" [{config.to_text(value)}]" if shown else ""
@@ -306,11 +306,11 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
 
 
 def _files_taken_for_filter(arguments: list[str]) -> list[str]:
-    """Words of the filter that are files: a shell puts all names of ``-r dump*`` behind one ``-r``."""
+    """Words of the filter that are files: a shell expands ``-r dump*`` to several names behind one ``-r``."""
     words = parser().parse_intermixed_args(arguments).expression
     return [word for word in words if os.path.isfile(word)]
 
 
 def _silence(stream: Any) -> None:
-    """Sends what is still buffered for a reader that is gone nowhere, so that the interpreter ends quietly."""
+    """Redirects a stream that has no reader any more to /dev/null, so that its buffer is flushed without an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,7 +1,7 @@
 """Where settings come from: defaults < configuration file < NETMON_* environment < flags.
 
-Each source becomes a table of the settings it gives, checked on its own, so that an error names the place it came
-from. Reads the one file it is told of; never guesses what was meant.
+Each source becomes a table of the settings it gives. It is checked by itself, so that an error names its source.
+Reads at most one file; never guesses what was meant.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 BOM = b"\xef\xbb\xbf"
-"""What some editors write before UTF-8."""
+"""The byte order mark that some editors write at the start of UTF-8 text."""
 
 
 class ConfigError(ValueError):
-    """A setting that cannot be; the message names its source and its key."""
+    """An invalid setting; the message names its source and its key."""
 
 
 def default_paths(environment: Mapping[str, str], user: int | None = None) -> Iterator[str]:
-    """Where the usual file may be, whether it is there or not; of several the first that is.
+    """Yields the paths of the usual configuration file, whether they exist or not; the first that exists counts.
 
-    ``$XDG_CONFIG_HOME/netmon/config.toml``; under sudo, which sets its own environment, before that the file of `user`.
+    ``$XDG_CONFIG_HOME/netmon/config.toml``. Under sudo, which changes the environment, the file of `user` comes first.
     """
     if user is not None and not environment.get("XDG_CONFIG_HOME"):
         import pwd  # noqa: PLC0415  only sudo needs it
@@ -40,21 +40,21 @@ def default_paths(environment: Mapping[str, str], user: int | None = None) -> It
 
 
 def invoking_user(environment: Mapping[str, str], effective: int) -> int | None:
-    """Who called sudo, when it made us root."""
+    """The user id of the one who called sudo; None if this process is not root by sudo."""
     number = environment.get("SUDO_UID", "")
     return int(number) if effective == 0 and number.isascii() and number.isdigit() and len(number) < DIGITS else None
 
 
 def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[str], None]) -> dict[str, Any]:
-    """The settings of the usual file, when there is one that can be read.
+    """The settings of the usual file; empty if there is none that can be read.
 
-    Under sudo whoever may write the file tells root what to do. So it has to belong to root or to the user who called
-    sudo, and nobody else may write it.
+    Under sudo, anybody who can write the file tells root what to do. So the file must belong to root or to the user
+    who called sudo, and nobody else may be able to write it.
     """
     user = invoking_user(environment, effective)
     for path in default_paths(environment, user):
         try:
-            # A pipe in the place of the file is not waited for.
+            # O_NONBLOCK: do not wait if the path is a named pipe.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             continue
@@ -71,7 +71,7 @@ def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[s
 
 
 def _distrust(status: os.stat_result, user: int | None) -> str:
-    """Why a usual file is not read; nothing when it is."""
+    """Why the usual file must not be read; empty if it may be."""
     if not stat.S_ISREG(status.st_mode):
         return "it is no file"
     if user is None:
@@ -84,7 +84,7 @@ def _distrust(status: os.stat_result, user: int | None) -> str:
 
 
 def read_file(path: str) -> dict[str, Any]:
-    """The settings a TOML file gives."""
+    """The settings that a TOML file gives; raises ConfigError."""
     try:
         with open(path, "rb") as file:
             return _read(path, file.read())
@@ -94,7 +94,7 @@ def read_file(path: str) -> dict[str, Any]:
 
 def _read(path: str, content: bytes) -> dict[str, Any]:
     """The settings of a document; an error names the file, the line and the key."""
-    import tomllib  # noqa: PLC0415  its patterns take as long as all of this package, and few have a file
+    import tomllib  # noqa: PLC0415  loads as slowly as all of this package, and few users have a file
 
     from netmon import reading  # noqa: PLC0415  as above
 
@@ -115,7 +115,7 @@ def _read(path: str, content: bytes) -> dict[str, Any]:
 
 
 def _line_of(key: str, text: str) -> str:
-    """``3:`` when the key stands there as one would write it, else nothing."""
+    """``3:`` if line 3 begins with the key; empty if no line does, as with unusual ways to write a key."""
     found = re.search(rf"""^[ \t\[]*["']?{re.escape(key)}["']?[ \t]*[=.\]]""", text, re.MULTILINE)
     return f"{text.count(chr(10), 0, found.start()) + 1}:" if found else ""
 
@@ -134,7 +134,7 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """What to say of NETMON_* variables that are no settings: most are mistyped."""
+    """Yields a warning for each NETMON_* variable that is no setting: most are mistyped."""
     for variable in sorted(environment):
         prefix, _, name = variable.partition("_")
         if prefix == "NETMON" and (name != name.upper() or name.lower() not in DEFAULTS):
@@ -146,18 +146,18 @@ def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
 
 def parse(name: str, text: str) -> Any:
     """The value of one setting, from text."""
-    from netmon import reading  # noqa: PLC0415  most commands have no value that is to be read
+    from netmon import reading  # noqa: PLC0415  most commands have no value to convert
 
     return reading.from_text(name, text)
 
 
 def settle(*layers: Mapping[str, Any]) -> Settings:
-    """The settings of all layers, later ones first in rank."""
+    """The settings of all layers; a later layer overrides an earlier one."""
     return Settings(**{name: value for layer in layers for name, value in layer.items()})
 
 
 def to_toml(settings: Settings) -> str:
-    """A configuration file that gives these settings, each explained."""
+    """The text of a configuration file with these settings, each with a comment that explains it."""
     lines = []
     for option in OPTIONS:
         value = getattr(settings, option.name)
@@ -183,11 +183,11 @@ def _toml(value: object) -> str:
 
 
 def _quoted(text: str) -> str:
-    import json  # noqa: PLC0415  only who prints a configuration needs it
+    import json  # noqa: PLC0415  only ``--print-config`` needs it
     import unicodedata  # noqa: PLC0415  as above
 
     from netmon.format import HIDDEN  # noqa: PLC0415  as above
 
-    # JSON's strings are TOML's, but for characters that TOML or a terminal wants escaped
+    # A JSON string is a TOML string, except for characters that TOML or a terminal needs escaped.
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(f"\\U{ord(char):08x}" if unicodedata.category(char) in HIDDEN else char for char in quoted)

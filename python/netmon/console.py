@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 PATIENCE = 1.0
-"""Seconds that a terminal which does not read is waited for."""
+"""Seconds that netmon waits for a terminal that does not read."""
 
 LAST = 0.5
-"""Seconds that standard error is waited for when nothing else is left to do."""
+"""Seconds that netmon waits for standard error where the caller gives no patience."""
 
 
 DRAWING = re.compile(
@@ -29,11 +29,11 @@ DRAWING = re.compile(
     r"|iterm2?|contour|rio|eterm|mlterm|cygwin|teraterm|nsterm|hterm|cons25|wsvt25|interix|sun)([-.+].*)?",
     re.IGNORECASE,
 )
-"""Terminals that a screen can be drawn on, by TERM; of others the terminfo of this machine is asked."""
+"""Values of TERM for terminals that can show the screen; for others, the terminfo database decides."""
 
 
 class Console(NamedTuple):
-    """Where a person or a pipe is."""
+    """The streams of the process, its environment and the path of its terminal."""
 
     stdin: TextIO
     stdout: TextIO
@@ -47,9 +47,9 @@ class Console(NamedTuple):
 
     @contextmanager
     def keyboard(self, *, stdin_is_read: bool) -> Iterator[TextIO | None]:
-        """Where keys come from, or nothing if no screen can be drawn or no key read.
+        """Gives the stream to read keys from, or None if no screen can be drawn or no key can be read.
 
-        While a capture comes through standard input, keys come from the terminal that this process belongs to.
+        While a capture is read from standard input, keys are read from the controlling terminal.
         """
         if not (self._can_draw and self.stdout.isatty()):
             yield None
@@ -65,7 +65,7 @@ class Console(NamedTuple):
                 yield keys
 
     def wants_color(self, when: str, stream: TextIO | None = None) -> bool:
-        """Whether colour is right on stdout or another stream, for ``--color always``, ``never`` or ``auto``."""
+        """Whether to use colour on `stream`, by default stdout, given ``--color always``, ``never`` or ``auto``."""
         if when != "auto":
             return when == "always"
         return self._can_draw and (stream or self.stdout).isatty() and not self.environment.get("NO_COLOR")
@@ -75,7 +75,7 @@ class Console(NamedTuple):
         return "utf" in (self.stdout.encoding or "").lower()
 
     def say(self, text: str, patience: Patience | None = None) -> None:
-        """Writes to standard error, waiting no longer than there is patience; one that does not read is not told."""
+        """Writes to standard error while there is patience; if it is not read by then, the text is dropped."""
         with suppress(OSError):
             self.stderr.flush()
             fd = fileno(self.stderr)
@@ -87,7 +87,7 @@ class Console(NamedTuple):
             said.close()
 
     def stdout_outlet(self, patience: Patience) -> outlet.Outlet | None:
-        """Standard output, waited for no longer than there is patience; None where it is no descriptor."""
+        """An outlet for standard output that waits while there is patience; None if stdout has no descriptor."""
         self.stdout.flush()
         fd = fileno(self.stdout)
         return None if fd is None else outlet.of_stream(fd, "standard output", patience)
@@ -98,12 +98,12 @@ class Console(NamedTuple):
 
 
 def can_draw(term: str) -> bool:
-    """Whether a screen can be drawn on a terminal of this name; an unknown one is as good as a dumb one."""
+    """Whether a terminal of this name can show the screen; False for an unknown name."""
     return bool(DRAWING.fullmatch(term)) or _is_in_terminfo(term)
 
 
 def _is_in_terminfo(term: str) -> bool:
-    """Whether this machine knows how the terminal moves its cursor."""
+    """Whether the terminfo database of this machine knows how to move the cursor of the terminal."""
     if not term:
         return False
     try:
@@ -119,7 +119,7 @@ def _is_in_terminfo(term: str) -> bool:
 
 
 def fileno(stream: TextIO) -> int | None:
-    """The descriptor of a stream, if it has one."""
+    """The descriptor of a stream; None if it has none."""
     try:
         return stream.fileno()
     except (OSError, ValueError):
@@ -128,9 +128,9 @@ def fileno(stream: TextIO) -> int | None:
 
 @contextmanager
 def stopping(stop: Callable[[], None]) -> Iterator[None]:
-    """Signals stop gently; a second SIGINT is a KeyboardInterrupt, which ends at once.
+    """SIGINT, SIGTERM and SIGHUP call `stop`; after that, a SIGINT raises KeyboardInterrupt, which ends at once.
 
-    SIGHUP stays ignored where it was, as ``nohup`` has it.
+    SIGHUP stays ignored if it was, as under ``nohup``.
     """
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
@@ -144,7 +144,7 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def after(seconds: float | None, stop: Callable[[], None]) -> Iterator[None]:
-    """Stops gently after a time, if there is one, unless it has ended before."""
+    """Calls `stop` after `seconds`, if given, unless the block has ended before."""
     if seconds is None:
         yield
         return
@@ -160,7 +160,7 @@ def after(seconds: float | None, stop: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def restoring(restore: Callable[[], None]) -> Iterator[None]:
-    """Signals that end the process with a core dump do so on a terminal that is whole."""
+    """Signals that end the process with a core dump call `restore` first, so that the terminal is usable again."""
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         restore()

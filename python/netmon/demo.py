@@ -1,8 +1,8 @@
-"""Traffic to look at when there is none: a small HTTP server and its clients, on loopback, calm and storm by turns.
+"""Traffic for a demonstration: a small HTTP server and its clients on loopback, with calm and storm in turn.
 
 ``traffic()`` runs them in a child process (``python -m netmon.demo``), so that making requests does not slow down
-watching them, and gives the server's port. The child ends when its standard input does, so it never outlives the
-parent. Listens on 127.0.0.1 only; nothing leaves the machine.
+the capture, and yields the port of the server. The child ends when its standard input is closed, so it never outlives
+its parent. It listens on 127.0.0.1 only; nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 CLIENTS = ("127.0.0.2",) * 3 + ("127.0.0.3",) * 2 + ("127.0.0.4", "127.0.0.5", "127.0.0.6")
-"""Where the clients ask from; all of 127.0.0.0/8 is this machine. Some addresses ask more often than others."""
+"""Addresses of the clients; all of 127.0.0.0/8 is this machine. An address that is listed n times has n clients."""
 
 HEAD_START = 1.0
-"""Seconds before the first request, so that the capture runs by then and sees every connection from its beginning."""
+"""Seconds before the first request. By then the capture runs, so it sees every connection from its beginning."""
 
 CALM, STORM = 12.0, 200.0
 """Requests per second of all clients together: 24 and 400 hits/s, far below and above 1000 hits in 10 s."""
 
 SCHEDULE = ((10.0, CALM), (8.0, STORM), (17.0, CALM))
-"""Seconds and rate of each phase, round and round: an alert fires about 13 s after the start, recovers by 30 s."""
+"""Seconds and rate of each phase, repeated. An alert fires about 13 s after the start and recovers by 30 s."""
 
 
 class Page(NamedTuple):
-    """One kind of request and its answer; `share` is how often it is asked for, `delay` is in milliseconds."""
+    """One kind of request with its response. `share` is its relative frequency, `delay` is in milliseconds."""
 
     host: str
     method: str
@@ -83,7 +83,7 @@ def filter_for(port: int) -> str:
 
 @contextmanager
 def traffic() -> Iterator[int]:
-    """Traffic while the context lasts; gives the port of the server."""
+    """Makes traffic while the context lasts; yields the port of the server."""
     child = subprocess.Popen(
         [sys.executable, "-m", "netmon.demo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -99,7 +99,7 @@ def traffic() -> Iterator[int]:
 
 
 def rate_at(seconds: float) -> float:
-    """Requests per second, so long after the start."""
+    """Requests per second of all clients, `seconds` after the start."""
     seconds %= sum(length for length, _ in SCHEDULE)
     for length, rate in SCHEDULE:
         if seconds < length:
@@ -109,7 +109,7 @@ def rate_at(seconds: float) -> float:
 
 
 async def serve(reader: StreamReader, writer: StreamWriter) -> None:
-    """One connection: answers request after request until the client closes it."""
+    """Serves one connection: responds to each request until the client closes it."""
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             method, path, host, body_size = _parse(head)
@@ -141,7 +141,7 @@ def _response(page: Page) -> bytes:
 
 
 async def ask(port: int, started: float, address: str) -> None:
-    """One client: asks over one connection, at its part of the rate of the moment, and starts anew when that breaks."""
+    """One client: sends its part of the current rate of requests, 20 to 60 of them per connection."""
     loop = asyncio.get_running_loop()
     await asyncio.sleep(HEAD_START)
     while True:
@@ -179,12 +179,12 @@ async def _main() -> None:
 
 
 async def _until_parent_ends() -> None:
-    """Standard input ends when the parent does, however that came about."""
+    """Returns when standard input is closed: the parent has ended, for whatever reason."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C signals the whole process group; the parent ends this process
     asyncio.run(_main())

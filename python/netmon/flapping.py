@@ -1,7 +1,7 @@
-"""Alerts of a rule that fires again and again: the first are told, the rest are held and told together once a minute.
+"""Limits the alerts of a rule that flaps: the first ones pass, the rest are held and reported together once a minute.
 
-Pure: the only time is the time of the alerts and of the snapshots. No firing is lost: each is told, or is one of the
-`times` of the alert that stands for those that were held.
+Pure: the only time is the time of the alerts and of the snapshots. No firing is lost: each is either reported by
+itself or counted in `times` of the alert that sums up the held ones.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from netmon.alerts import Alert, Rule
 
 MINUTE = 60.0
-"""Seconds that firings are counted over, and between two alerts that stand for several."""
+"""Seconds over which firings are counted; also the seconds between two alerts that sum up held ones."""
 
 TOLD = 3
-"""Firings within a minute that are told one by one: enough to see that a rule flaps."""
+"""Firings within a minute that are reported one by one: enough to see that a rule flaps."""
 
 
 class Flapping:
-    """Takes what happened, and gives what is worth a line."""
+    """Takes all alerts of all rules and returns those to report."""
 
     def __init__(self) -> None:
         self._rules: dict[Rule, _Repeated] = {}
 
     def update(self, alerts: Iterable[Alert], now: float) -> list[Alert]:
-        """What is to be told of `alerts`, by time, and of those held before, once it is `now`."""
+        """Returns what to report by time `now`, in order of time: from `alerts` and from the alerts held before."""
         told: list[Alert] = []
         for alert in alerts:
             told += self._rules.setdefault(alert.rule, _Repeated()).take(alert)
@@ -38,23 +38,23 @@ class Flapping:
 
     @property
     def held(self) -> Sequence[Alert]:
-        """What would be told of the alerts that are held, if there came no more."""
+        """One alert for each rule that has held alerts: what to report of them if the capture ends here."""
         return [repeated.summary for repeated in self._rules.values() if repeated.summary]
 
     def copy(self) -> Flapping:
-        """Another one with the same past, which goes on by itself."""
+        """Returns an independent copy with the same state."""
         twin = Flapping()
         twin._rules = {rule: repeated.copy() for rule, repeated in self._rules.items()}
         return twin
 
 
 class _Repeated:
-    """One rule."""
+    """The firings and the held alert of one rule."""
 
     def __init__(self) -> None:
-        self._fired: deque[float] = deque()  # within the last minute, or since the one that is held began
-        self._held: Alert | None = None  # the newest of those that are held
-        self._due = float("-inf")  # when they are told
+        self._fired: deque[float] = deque()  # times of firings in the minute before the newest firing
+        self._held: Alert | None = None  # the newest alert that is held; it stands for all held ones
+        self._due = float("-inf")  # when the held alerts are reported
 
     @property
     def summary(self) -> Alert | None:
@@ -76,7 +76,7 @@ class _Repeated:
             yield alert
             return
         if self._held is None:
-            # The minute begins with the first firing that is counted, or where the one before ended.
+            # The minute begins with the oldest firing in `_fired`, or at the end of the minute before it.
             self._due = max(self._fired[0] - EARLIER, self._due) + MINUTE
         self._held = alert
 
@@ -87,4 +87,4 @@ class _Repeated:
 
 
 EARLIER = 1e-6
-"""A minute that begins with a firing begins this much before it, so that the firing is within."""
+"""Seconds by which a minute begins before its first firing. A minute excludes its start, so the firing is inside."""

@@ -1,7 +1,7 @@
 """Numbers, times and wire text as people read them.
 
-Pure functions from a value to a short string; ASCII, but for the wide characters that wire text may hold. Units are
-SI, thousands are grouped by a space, times are local with their offset. Nothing here knows of colours or layout.
+Pure functions from a value to a short string; ASCII, except for characters of wire text. Units are SI, thousands are
+grouped by a space, times are local with their offset. Nothing here knows of colours or layout.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
 
 NARROW = frozenset(map(chr, (*range(0x20, 0x7F), 0xB7, 0x2026, *range(0x2190, 0x2200), *range(0x2500, 0x25FD))))
-"""Characters of one column: ASCII, and the blocks of what the screen draws with."""
+"""Characters that are one column wide: ASCII, and the Unicode blocks that the screen draws with."""
 
 
 def count(n: float) -> str:
@@ -50,7 +50,7 @@ def short(n: float) -> str:
 
 
 def percent(share: float) -> str:
-    """``0.0312`` -> ``3.1 %``; never 0 for what is not, never 100 for what is not all."""
+    """``0.0312`` -> ``3.1 %``; shows 0 only for 0, and 100 only for all."""
     if share <= 0:
         return "0 %"
     if share < 0.001:
@@ -61,7 +61,7 @@ def percent(share: float) -> str:
 
 
 def latency(seconds: float | None) -> str:
-    """``0.0123`` -> ``12 ms``, ``0.00004`` -> ``40 us``; ``-`` for none."""
+    """``0.0123`` -> ``12 ms``, ``0.00004`` -> ``40 us``; ``-`` for None."""
     if seconds is None:
         return "-"
     milliseconds = seconds * 1000
@@ -85,7 +85,7 @@ def duration(seconds: float) -> str:
 
 
 def silence(snapshot: Snapshot) -> str:
-    """What a played file says of a time without packets."""
+    """The text for a silence in a file that is played."""
     return f"no packet for {duration(snapshot.end - snapshot.start)}, until {time(snapshot.end)}"
 
 
@@ -108,19 +108,19 @@ def plural(n: int, noun: str) -> str:
 
 
 def times(n: int) -> str:
-    """``12 times in the last minute``; nothing of what happened once."""
+    """``12 times in the last minute``; empty for what happened once."""
     return f"{count(n)} times in the last minute" if n > 1 else ""
 
 
 def tops(counts: Mapping[str, int] | Mapping[int, int], n: int = 8) -> str:
-    """``200: 103, 303: 4``: the first `n` of a table that is sorted. A colon tells a count from a status beside it."""
+    """``200: 103, 303: 4``: the first `n` rows of a sorted table. The colon separates a status from its count."""
     return ", ".join(f"{key}: {value}" for key, value in list(counts.items())[:n])
 
 
 def sanitize(text: str) -> str:
-    r"""Text from the wire, safe to show: what could move, reorder or hide becomes ``\xNN`` or ``\uNNNN``.
+    r"""Text from the wire, safe to show: each character of a category in `HIDDEN` becomes ``\xNN`` or ``\uNNNN``.
 
-    Bytes of a file name that are no text are shown as bytes.
+    Bytes of a file name that are not valid text are shown as ``\xNN``.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -142,7 +142,7 @@ def source(name: str) -> str:
 
 
 def target(exchange: Exchange) -> str:
-    """What was asked for: the host and the path, or the section where no path is told. Text of the wire."""
+    """The host and the path of a request, or the section if the path is not known. Not sanitized."""
     return exchange.host + (exchange.path or exchange.section)
 
 
@@ -156,7 +156,7 @@ def width(text: str) -> int:
 
 
 def fit(text: str, columns: int, *, right: bool = False, dots: str = "~") -> str:
-    """`text` in exactly that many columns: padded, or cut with `dots` at the end."""
+    """`text` in exactly `columns` columns: padded, or cut with `dots` at the end."""
     if columns <= 0:
         return ""
     if width(text) > columns:
@@ -169,9 +169,9 @@ def fit(text: str, columns: int, *, right: bool = False, dots: str = "~") -> str
 
 
 def shorten(name: str, columns: int, dots: str = "~") -> str:
-    """A name in `columns` at the most, cut in the middle: ``api.example.com/check~/pay``.
+    """A name in `columns` at most, cut in the middle: ``api.example.com/check~/pay``.
 
-    Of host and path, the host stays whole where it fits; else it has the larger part.
+    In a host with a path, the host stays whole if it fits; otherwise it gets most of the columns.
     """
     if width(name) <= columns:
         return name
@@ -185,7 +185,7 @@ def shorten(name: str, columns: int, dots: str = "~") -> str:
 
 
 def _middle(text: str, columns: int, dots: str) -> str:
-    """Beginning and end, as much of each."""
+    """The beginning and the end of `text`, about equally long."""
     if width(text) <= columns:
         return text
     room = columns - width(dots)

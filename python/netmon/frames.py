@@ -1,9 +1,9 @@
-"""What there is to show after each snapshot: the newest interval, the window, the totals, the alerts.
+"""What to show after each snapshot: the newest interval, the window, the totals, the alerts.
 
-`Frames.push` takes a snapshot and gives a `Frame`, which every sink and the screen draw from. The core keeps the window
-and the total up to date, a few merges for each snapshot with the interpreter released: a screen calls `push` on another
-thread, and drawing a frame merges nothing. Of the past a frame has numbers, not snapshots; of exchanges, those worth
-keeping for a screen, when there is one. Pure: no clock, no output.
+`Frames.push` takes a snapshot and returns a `Frame`, from which every sink and the screen draw. The core keeps the
+window and the total up to date with a few merges per snapshot, and releases the interpreter meanwhile. So a screen
+calls `push` on another thread, and drawing a frame merges nothing. A frame keeps a few numbers of each past interval,
+not its snapshot, and for a screen the exchanges worth keeping. Pure: no clock, no output.
 """
 
 from __future__ import annotations
@@ -27,39 +27,39 @@ if TYPE_CHECKING:
     from netmon._core import Connection
 
 HISTORY = 60.0
-"""Seconds of points a frame carries for sparklines."""
+"""Seconds of past intervals that a frame carries for sparklines."""
 
 SHORTEST = 0.25
-"""Seconds that shorter points are joined to: a quarter of what a column of a trend stands for at the least."""
+"""Seconds up to which shorter points are merged: a quarter of the least that a column of a trend stands for."""
 
 POINTS = 480
-"""Points at the most: twice as many as there are of the shortest; a clock that was set back forgets none."""
+"""Points kept at most: twice as many as `HISTORY` needs, because points stay longer after a clock is set back."""
 
 LOGGED_ALERTS = 1000
-"""Alerts that a log on a screen keeps; older ones are in the outputs."""
+"""Alerts at most in the log on the screen; older ones are only in the outputs."""
 
 _LOST = measure("lost")
 
 LATE = 100
-"""Interfaces remembered that came up later: containers come and go."""
+"""Interfaces at most that are remembered as come up later: containers come and go."""
 
 
 class Tally(NamedTuple):
-    """The few totals that are looked at all the time, kept as numbers since a merge of everything would cost more."""
+    """The few totals that every output shows, kept as numbers because a merge of everything would cost more."""
 
     start: float = 0.0
     end: float = 0.0
     packets: int = 0
     lost: int = 0
-    """Packets that the kernel and interfaces dropped."""
+    """Packets that the kernel and interfaces dropped, and packets of a file that could not be read."""
     truncated: int = 0
-    """Packets cut off by the snapshot length."""
+    """Packets longer than the snapshot length, which were captured in part."""
     truncated_heads: int = 0
-    """Heads of messages that could not be read for it."""
+    """Message heads that could not be read because of it."""
     undecoded: Mapping[str, int] = MappingProxyType({})
-    """Packets that were not decoded by what they are, most frequent first."""
+    """The number of packets of each kind that was not decoded, most frequent kind first."""
     late: Mapping[str, float] = MappingProxyType({})
-    """Interfaces that came up after the capture began, with the time since when each is watched; `LATE` at the most."""
+    """Interfaces that came up after the capture began, with the time from which each is watched; `LATE` at most."""
     hits: int = 0
     requests: int = 0
     responses: int = 0
@@ -70,7 +70,7 @@ class Tally(NamedTuple):
     def plus(self, snapshot: Snapshot, alerts: Sequence[Alert]) -> Tally:
         fired = sum(alert.state == "fired" for alert in alerts)
         capture = snapshot.capture
-        # Where the clock was set forward, the time it left out did not pass.
+        # When the clock is set forward, the time it jumps over does not count as elapsed.
         left_out = max(0.0, snapshot.start - self.end) if self.end and capture.clock_steps else 0.0
         return Tally(
             start=(self.start or snapshot.start) + left_out,
@@ -103,7 +103,7 @@ def _sum(known: Mapping[str, int], more: Mapping[str, int]) -> Mapping[str, int]
 
 
 def _late(known: Mapping[str, float], snapshot: Snapshot) -> Mapping[str, float]:
-    """What is known of interfaces that came up later, with the newest last."""
+    """The interfaces that came up later, with those of `snapshot` added, the newest last; `LATE` at most."""
     found = dict(snapshot.late)
     if all(known.get(name) == since for name, since in found.items()):
         return known
@@ -116,31 +116,31 @@ class Frame(NamedTuple):
 
     snapshot: Snapshot
     history: Sequence[Point]
-    """The intervals of the last minute in a few numbers each, oldest first."""
+    """A few numbers for each interval of the last minute, oldest first."""
     alerts: Sequence[Alert]
-    """What is to be told since the frame before; those of a rule that flaps are held, and told together."""
+    """The alerts to report since the frame before. Alerts of a rule that flaps are held and reported together."""
     gauges: Sequence[Gauge]
     tally: Tally
-    """Since the start."""
+    """The totals since the start."""
     shown: Tally
-    """Since the start, or since a person cleared the totals."""
+    """The totals since the start, or since a person cleared them."""
     window_length: float
     window: Snapshot
-    """The merge of the last `window_length` seconds; of everything shown when that is infinite."""
+    """The merge of the last `window_length` seconds; if that is infinite, the merge of everything shown."""
     counted: Snapshot
-    """The merge of everything shown."""
+    """The merge of all snapshots since the start, or since a person cleared the totals."""
     cleared: Snapshot | None = None
-    """The merge of what was counted before a person cleared the totals."""
+    """The merge of all snapshots before a person cleared the totals; None if nobody did."""
     tail: Tail = Tail()
     """Exchanges; empty unless `Frames` was asked to keep some."""
     listed: Snapshot | None = None
-    """The connections of the window, where snapshots have none."""
+    """The connections of the window, if they are kept apart from its snapshots."""
     held: Sequence[Alert] = ()
-    """What is to be told of alerts that are held, if the capture ends here."""
+    """The held alerts to report if the capture ends here."""
     already: frozenset[str] = frozenset()
-    """What is so already, and which no advice must advise: ``demo``, ``read``."""
+    """What the user does already, so that no advice suggests it: ``demo``, ``read``."""
     serial: int = 0
-    """Frames by age: a later one has all of an earlier one, but for its alerts."""
+    """The number of the frame. A later frame includes everything of an earlier one except its `alerts`."""
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -153,17 +153,17 @@ class Frame(NamedTuple):
 
     @property
     def total(self) -> Snapshot:
-        """Everything since the start, folded where it would outgrow twice the limits of an interval."""
+        """The merge of everything since the start, folded to at most twice the limits of an interval."""
         return self.counted if self.cleared is None else Snapshot.merge([self.cleared, self.counted]).folded()
 
     @property
     def connections(self) -> list[Connection]:
-        """Those of the window; empty unless the capture lists them."""
+        """The connections of the window; empty unless the capture lists connections."""
         return (self.listed or self.window).connections
 
     @property
     def seconds(self) -> float:
-        """How long a time `window` stands for: shorter at the beginning, longer when snapshots are coarse."""
+        """The time that `window` covers: shorter than `window_length` at first, longer if snapshots are coarse."""
         if self.window_length == inf:
             return self.shown.seconds
         covered = self.window.end - self.window.start
@@ -171,10 +171,10 @@ class Frame(NamedTuple):
 
 
 class Frames:
-    """Turns snapshots into frames; safe from any thread.
+    """Turns snapshots into frames; thread-safe.
 
-    With `keeps_exchanges`, exchanges go into the tail of a frame, and its snapshots have none. With
-    `keeps_connections`, connections go into a window of their own, and the snapshots have none.
+    With `keeps_exchanges`, exchanges are moved from the snapshots into the tail of the frame. With
+    `keeps_connections`, connections are moved from the snapshots into a window of their own.
     """
 
     def __init__(
@@ -215,9 +215,9 @@ class Frames:
             return self._made(snapshot, self._flapping.update(alerts, snapshot.end))
 
     def resize(self, window: float) -> Frame | None:
-        """Another length of the window from now on; the newest frame with it, made of what is still there.
+        """Changes the length of the window. Returns the newest frame with it, made of the snapshots still kept.
 
-        Its alerts were told with the frame before.
+        That frame has no alerts: the frame before it had them. Returns None if there is no frame yet.
         """
         with self._lock:
             self._window.resize(window)
@@ -226,7 +226,10 @@ class Frames:
             return self._made(self._newest.snapshot) if self._newest else None
 
     def clear(self) -> Frame | None:
-        """Counts what is shown anew, from the newest interval on; tallies and totals of the run go on."""
+        """Starts the shown totals and the window anew after the newest interval; `tally` and `total` go on.
+
+        Returns a frame that shows this, or None if there is no frame yet.
+        """
         with self._lock:
             if self._newest is None:
                 return None
@@ -259,8 +262,8 @@ class Frames:
         return self._newest
 
     def copy(self) -> Frames:
-        """Other frames with the same past, which go on by themselves; rows are shared."""
-        from copy import copy  # noqa: PLC0415  only who goes back in a file needs one
+        """Returns an independent copy with the same state; both share their rows."""
+        from copy import copy  # noqa: PLC0415  only going back in a file needs it
 
         twin = copy(self)
         twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
@@ -270,14 +273,14 @@ class Frames:
 
     @property
     def rows(self) -> int:
-        """Rows of the newest window and of the total: what the memory of a copy grows with."""
+        """Rows of the newest window and of the total, to which the memory of a copy is proportional."""
         return self._newest.window.row_count + self._newest.counted.row_count if self._newest else 0
 
 
 def _slide(points: deque[Point], newest: Point, length: float) -> None:
-    """Appends, and drops what ended `length` seconds or more before the newest end.
+    """Appends `newest`, and drops points that ended `length` seconds or more before the newest end.
 
-    Points shorter than a trend shows become one: what a frame costs depends on no interval.
+    Short neighbouring points are merged, so that the cost of a frame does not depend on the interval.
     """
     last = points[-1] if points else None
     if last and 0 <= newest.start - last.end < EXACT and newest.end - last.start <= SHORTEST + EXACT:

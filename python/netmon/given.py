@@ -1,7 +1,7 @@
 """What a monitor is given to read: paths, bytes of a capture, and file objects. All become paths, which the core opens.
 
-Bytes lie in a file without a name, in memory. A file object is read by a thread of its own, which passes it on through
-a pipe: it may be anything that reads bytes, and it may never end. Nothing is read before the capture is opened.
+Bytes are put into an anonymous file in memory. A file object is read by its own thread, which copies it into a pipe: it
+may be any object that reads bytes, and it may never end. Nothing is read from it before the capture is opened.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 CHUNK = 1 << 20
-"""Bytes read from a file object at a time, at the most."""
+"""Bytes at most per read from a file object."""
 
 
 class Reader(Protocol):
-    """What is needed of a file object."""
+    """The one method that a file object must have."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
@@ -31,7 +31,7 @@ Readable: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | byte
 
 
 class Files:
-    """The sources as paths, and how those without one are called."""
+    """The sources as paths. `names` has the name to show for each source that has no path of its own."""
 
     def __init__(self, read: Readable | Sequence[Readable] | None) -> None:
         self.paths: list[str] = []
@@ -61,26 +61,26 @@ class Files:
 
     @contextmanager
     def opening(self) -> Iterator[None]:
-        """File objects are read from here on; when the core has not opened a pipe by the end, nobody will."""
+        """Starts reading file objects. Closes our ends of the pipes at the end: the core has its own, or failed."""
         for pump in self._pumps:
             pump.start()
         try:
             yield
         except CaptureError:
-            self.check()  # what is wrong with a file object says more than that it is no capture
+            self.check()  # a failed file object says more than "not a capture"
             raise
         finally:
             for pump in self._pumps:
                 pump.release()
 
     def check(self) -> None:
-        """Raises what reading a file object has raised, at the end of the capture."""
+        """Raises CaptureError if reading a file object has failed. Called at the end of the capture."""
         for pump in self._pumps:
             if pump.error is not None:
                 raise CaptureError(f"{_name(pump.reader)}: {pump.error}") from pump.error
 
     def close(self) -> None:
-        """What is read from a file object after this goes nowhere."""
+        """Closes our ends of the pipes and the files in memory. What is read from a file object afterwards is lost."""
         for pump in self._pumps:
             pump.release()
         while self._memory:
@@ -91,7 +91,7 @@ class Files:
 
 
 class _Pump:
-    """Passes a file object on through a pipe, until its end or until nobody reads the pipe."""
+    """Copies a file object into a pipe, until its end or until the pipe has no reader."""
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
@@ -104,7 +104,7 @@ class _Pump:
         self._thread.start()
 
     def release(self) -> None:
-        """Gives up our end of the pipe: the core has one of its own."""
+        """Closes our reading end of the pipe: the core has opened its own."""
         if self._is_held:
             self._is_held = False
             os.close(self.source)
@@ -112,18 +112,18 @@ class _Pump:
                 os.close(self._sink)
 
     def _run(self) -> None:
-        read = getattr(self.reader, "read1", self.reader.read)  # what is there, without waiting for more
+        read = getattr(self.reader, "read1", self.reader.read)  # `read1` does not wait for more than is there
         with open(self._sink, "wb", buffering=0) as sink:
             try:
                 while chunk := read(CHUNK):
                     if not _write_all(sink, memoryview(chunk)):
                         break
-            except Exception as error:  # of a stranger's object: told at the end of the capture, which the sink's is
+            except Exception as error:  # any error of a foreign object; `check` raises it later
                 self.error = error
 
 
 def _write_all(sink: FileIO, rest: memoryview) -> bool:
-    """False when nobody reads any more."""
+    """Writes everything. Returns False if the pipe has no reader any more."""
     try:
         while rest:
             rest = rest[sink.write(rest) :]
@@ -145,7 +145,7 @@ def _can_read(one: object) -> TypeGuard[Reader]:
 
 
 def _in_memory(capture: bytes | bytearray | memoryview) -> int:
-    """The descriptor of a file in memory."""
+    """Writes the capture to a file in memory and returns its descriptor."""
     descriptor = os.memfd_create("netmon-capture")
     with open(descriptor, "wb", closefd=False) as file:
         file.write(capture)
@@ -153,7 +153,7 @@ def _in_memory(capture: bytes | bytearray | memoryview) -> int:
 
 
 def _name(reader: object) -> str:
-    """What a file object calls itself; most do so by their path."""
+    """The name of a file object for messages: its `name`, which is mostly a path, or else its type."""
     name = getattr(reader, "name", None)
     called = os.fsdecode(name) if isinstance(name, (str, bytes)) else f"<{type(reader).__name__}>"
     return called.encode(errors="backslashreplace").decode()

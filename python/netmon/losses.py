@@ -1,6 +1,6 @@
-"""What was not seen whole, in plain words: the capture line of every output. Pure: numbers in, text out.
+"""What the capture missed, in plain words: the capture line of every output. Pure: numbers in, text out.
 
-Nothing else says "none lost", and this says it only where every packet was received whole and decoded.
+Only this module says "none lost", and only where every packet was received whole and decoded.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from netmon.frames import Tally
 
 KINDS = 3
-"""Kinds of packets named; more would hide the rest of the line."""
+"""Kinds of packets named at most; more would hide the rest of the line."""
 
 RED_SHARE = 0.001
 """Share of packets lost or not decoded above which the capture line turns red."""
 
 MORE_BYTES = "capture with a larger -s"
 TUNNELS = "see --decode-tunnels"
-"""What to do about it."""
+"""What to do about truncated packets, and about tunnels."""
 
 _WORDS = (
     ("ethertype ", "with unknown EtherType "),
@@ -35,19 +35,19 @@ _WORDS = (
     ("mpls payload", "of unknown MPLS payload"),
     ("~other", "of other kinds"),
 )
-"""How a kind of `Capture.undecoded` begins, and what to say instead; the others are put behind "with"."""
+"""How a kind of `Capture.undecoded` begins, and the words that replace this; other kinds follow the word "with"."""
 
 _TUNNEL = "tunnel "
 
 
 def text(tally: Tally, columns: int | None = None) -> str:
-    """``48 210 packets, none lost``: the fullest of several ways to say it that fits."""
+    """``48 210 packets, none lost``: the fullest wording that fits into `columns`."""
     ways = list(_ways(tally))
     return next((way for way in ways if columns is None or fmt.width(way) <= columns), ways[-1])
 
 
 def line(tally: Tally) -> str:
-    """The same in figures alone, for outputs that tell the rest below it."""
+    """The capture line in figures alone, for outputs that explain the figures below it."""
     return ", ".join((_packets(tally.packets), *(_figures(tally) or (_none_lost(tally),))))
 
 
@@ -62,7 +62,7 @@ def truncated(tally: Tally) -> str:
 def kinds(undecoded: Mapping[str, int], *, brief: bool = False) -> Iterator[str]:
     """``10 packets with unknown EtherType 0x8926``: a phrase for each kind of packet that was not decoded.
 
-    A brief one leaves out what is counted.
+    A `brief` phrase leaves out the word "packets".
     """
     counted = fmt.count if brief else _packets
     inside = {kind.removeprefix(_TUNNEL): n for kind, n in undecoded.items() if kind.startswith(_TUNNEL)}
@@ -76,18 +76,18 @@ def kinds(undecoded: Mapping[str, int], *, brief: bool = False) -> Iterator[str]
 
 
 def is_bad(tally: Tally) -> bool:
-    """Whether the figures on the screen are far from the traffic."""
+    """Whether packets are truncated, or more than `RED_SHARE` of them are lost or not decoded."""
     missed = tally.lost + sum(tally.undecoded.values())
     return tally.truncated > 0 or missed > RED_SHARE * (tally.packets + tally.lost)
 
 
 def is_whole(tally: Tally) -> bool:
-    """Whether all that was there was seen."""
+    """Whether nothing was missed, and no interface was found late."""
     return not _figures(tally) and not tally.late
 
 
 def worst(tally: Tally) -> str:
-    """The first figure, where there is room for one: ``12 lost``; empty when nothing was."""
+    """The first figure alone, where there is room for one: ``12 lost``; empty when nothing was missed."""
     return next(iter(_figures(tally)), "").partition(" (")[0]
 
 
@@ -108,7 +108,7 @@ def _ways(tally: Tally) -> Iterator[str]:
 
 
 def _phrases(tally: Tally, *, brief: bool) -> Iterator[str]:
-    """What was missed, each with its kind or with what to do about it."""
+    """Yields a phrase for everything that was missed, with its kind or with what to do about it."""
     if tally.lost:
         yield _lost(tally)
     if tally.truncated:
@@ -117,7 +117,7 @@ def _phrases(tally: Tally, *, brief: bool) -> Iterator[str]:
 
 
 def _none_lost(tally: Tally, *, brief: bool = False) -> str:
-    """What came before an interface was found may be missing."""
+    """``none lost``; with interfaces found late, says since when they are watched: earlier packets may be missing."""
     if not tally.late:
         return "none lost"
     name, since = list(tally.late.items())[-1]
@@ -141,7 +141,7 @@ def _cut(tally: Tally) -> str:
 
 
 def _figures(tally: Tally) -> list[str]:
-    """``12 lost (0.1 %)``, ``96 truncated (4 heads)``, ``10 not decoded``: those there are."""
+    """``12 lost (0.1 %)``, ``96 truncated (4 heads)``, ``10 not decoded``: the figures above 0."""
     undecoded = sum(tally.undecoded.values())
     figures = (
         (tally.lost, _lost),

@@ -1,7 +1,7 @@
-"""The measures: one table of the numbers that alerts, screens and exports are made of.
+"""The measures: one table of the numbers that alerts, screens and exports show.
 
-A measure takes a merged snapshot, or one of its rows, and gives a number in its unit; None where nothing was measured.
-The names are those of the JSON fields, and so are the headings of exports. Some names have a parameter: ``status.503``,
+A measure takes a merged snapshot, or one of its rows, and returns a number in its unit; None if nothing was measured.
+Names and headings of exports are those of the JSON fields. Some names have a parameter: ``status.503``,
 ``status.5xx``, ``latency.p95``. Pure: no clock, no output, and no text for people.
 """
 
@@ -19,34 +19,34 @@ Unit: TypeAlias = Literal["count", "ratio", "s", "B", "bit"]
 
 Metric: TypeAlias = Literal["hits", "requests", "responses", "errors"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
-"""The measures that a rule of an alert adds up."""
+"""The measures that an alert rule can add up."""
 
 COUNTED = (Snapshot, Host, Section, Client)
 TIMED = (Snapshot, Host, Section)
 CARRIED = (Snapshot, Interface)
 CONNECTED = (Snapshot, Host, Interface)
 CAPTURED = (Snapshot,)
-"""The kinds of rows that know their messages, whole durations, traffic, connections, and what the capture missed."""
+"""Which types of rows have counts of messages, durations, traffic, connections, and what the capture missed."""
 
 
 class Measure(NamedTuple):
-    """A number: its name, its unit, how a row gives it, and which kinds of rows do."""
+    """A measure: its name, its unit, the function from a row to its value, and the types of rows that have it."""
 
     name: str
     unit: Unit
     value: Callable[[Any], float | None]
     rows: tuple[type, ...] = ()
     explained: tuple[str, ...] = ()
-    """The name with an explanation, the longest first; empty where the name says enough."""
+    """Longer forms of the name that explain it, the longest first; empty if the name says enough."""
 
     @property
     def field(self) -> str:
-        """The name as a JSON field or a heading: that of `Snapshot.rows`."""
+        """The name as a JSON field or a heading, as `Snapshot.rows` spells it."""
         return self.name.replace(".", "_")
 
 
 def ratio(part: float, whole: float) -> float | None:
-    """The share that a part is of the whole; None when there is no whole."""
+    """`part` divided by `whole`; None if `whole` is 0."""
     return part / whole if whole else None
 
 
@@ -56,7 +56,7 @@ def lost_ratio(lost: int, received: int) -> float | None:
 
 
 def _interfaces(row: Any) -> Sequence[Interface]:
-    """An interface itself, or all those of a snapshot."""
+    """The interface itself as a sequence of one, or all interfaces of a snapshot."""
     return (row,) if isinstance(row, Interface) else row.interfaces
 
 
@@ -123,7 +123,7 @@ MEASURES: Mapping[str, Measure] = {
 
 
 def measure(name: str) -> Measure:
-    """The measure of a name, with or without a parameter. Raises ValueError for an unknown name."""
+    """The measure of that name, with or without a parameter. Raises ValueError for an unknown name."""
     family, _, parameter = name.partition(".")
     found = MEASURES.get(name) or (_FAMILIES[family](name, parameter) if family in _FAMILIES else None)
     if found is None:
@@ -159,7 +159,7 @@ def _duration(name: str, parameter: str) -> Measure | None:
 
 
 def _percentile(parameter: str) -> float | None:
-    """``p95`` as 0.95. Each percentile has one spelling, so ``p095`` and ``p95.0`` are none."""
+    """0.95 for ``p95``, else None. Each percentile has one spelling, so ``p095`` and ``p95.0`` give None."""
     digits = parameter.removeprefix("p")
     try:
         percent = float(digits)
@@ -174,4 +174,4 @@ _FAMILIES: Mapping[str, Callable[[str, str], Measure | None]] = {
     "latency": _latency,
     "duration": _duration,
 }
-"""The measures whose name has a parameter behind a dot."""
+"""The measures whose name has a parameter after a dot."""

@@ -1,6 +1,6 @@
-"""What to say when the native core cannot be loaded: what to install, in one sentence.
+"""The message for a native core that cannot be loaded: what to install, in one sentence.
 
-The command says that sentence and ends; a program gets it as the ImportError. Loaded only then.
+The command prints that sentence and ends; a program gets it as an ImportError. This module is loaded only then.
 """
 
 LIBRARY = "libpcap"
@@ -9,5 +9,5 @@ INSTALL = "netmon needs libpcap: install libpcap0.8 (Debian, Ubuntu) or libpcap 
 
 
 def explain(error: ImportError) -> ImportError:
-    """The error to raise in place of the loader's."""
+    """The error to raise for `error`: one that says what to install if libpcap is missing, else `error` itself."""
     return ImportError(INSTALL, name="netmon._core") if LIBRARY in str(error) else error

@@ -1,7 +1,7 @@
-"""A capture as an iterator of snapshots: the engine of the native core with Python's manners.
+"""A capture as an iterator of snapshots: wraps the engine of the native core for use from Python.
 
 Settings go in, one `Snapshot` per interval comes out. Waits in bounded steps with the interpreter released, so that
-Ctrl-C and cancellation work at once. Never keeps a snapshot, never prints; looks at a clock to play a file only.
+Ctrl-C and cancellation work at once. Never keeps a snapshot, never prints; reads a clock only for timeouts and speed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from inspect import Signature
 
 STEP = 0.1
-"""Seconds of one wait for the engine: how long Ctrl-C or a cancellation may have to wait."""
+"""Seconds of one wait for the engine: the longest delay of Ctrl-C or of a cancellation."""
 
 Names: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
 Read: TypeAlias = Readable | Sequence[Readable] | None
@@ -32,7 +32,7 @@ or make another Monitor to capture again"""
 
 
 class Source(Protocol):
-    """What `Monitor` needs of an engine; tests bring their own."""
+    """What `Monitor` needs of an engine; tests use a fake one."""
 
     @property
     def interfaces(self) -> list[str]: ...
@@ -43,10 +43,10 @@ class Source(Protocol):
 
 
 class _SpelledSignature:
-    """The signature of `Monitor` with each capture setting by its name, where ``help`` would say ``**settings``."""
+    """The signature of `Monitor` with every capture setting by name; otherwise ``help`` would show ``**settings``."""
 
     def __get__(self, _monitor: Monitor | None, kind: type[Monitor]) -> Signature:
-        from inspect import Parameter, signature  # noqa: PLC0415  only a person who asks for help needs it
+        from inspect import Parameter, signature  # noqa: PLC0415  only ``help`` needs it
 
         short = signature(kind.__init__)
         _self, *given = short.parameters.values()
@@ -63,30 +63,30 @@ class _SpelledSignature:
 class Monitor:
     """Watches interfaces, or reads capture files.
 
-    `interfaces` and `read` take one or several; interfaces may be globs, none means every interface that is up,
-    and `read` wins. What is read is a path, the bytes of a capture, or a file object open for reading bytes, which is
-    read on from where it is and not closed. Several files are merged by time, in whatever order they are given. A pipe
-    is followed: while it says nothing, its packets being of about now, the clock closes intervals. `speed` plays files
-    at that many times real time, with the silence between packets, ``inf`` as fast as it goes; without it they are read
-    at once and empty intervals are skipped. `interval` and `timeout` are seconds. `buffer_size` is that of each
-    interface, in bytes; without it all share `BUFFER_BUDGET` by their traffic.
-    `filter` is a BPF expression in place of the default. `exchanges` asks for a row per exchange in each snapshot,
-    `connections` for a row of each connection, 1,000 at the most, see `Snapshot.connections`.
-    `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
-    NAT on this machine rewrote an address. A silent connection is kept `response_timeout` seconds for a response.
-    `workers` is the number of threads that share
-    the connections, 1 to 64; the counts are the same. `user_agents` asks for what the user agent of each exchange is
-    called; with `redact` ``"all"`` exchanges have neither that nor a path.
+    `interfaces` and `read` take one value or several. Interfaces may be globs; none means every interface that is up.
+    With `read`, interfaces are ignored. `read` takes paths, the bytes of a capture, and file objects open for reading
+    bytes; a file object is read from its current position and not closed. Several files are merged by time, whatever
+    their order. A pipe is followed: if its packets are recent, the clock closes intervals while it is silent.
+    `speed` plays files at that many times real time, with the silence between packets; ``inf`` is as fast as possible.
+    Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
+    `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by
+    their traffic. `filter` is a BPF expression that replaces the default. `exchanges` asks for a row per exchange in
+    each snapshot, `connections` for a row per connection, 1,000 at most, see `Snapshot.connections`. `decode_tunnels`
+    decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine
+    rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
+    `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
+    `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
+    a user agent nor a path.
 
-    Clients are the addresses of connections. Behind a proxy `client_from` says where it tells whom it asks for:
-    ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY protocol. Of a list the entry counts
-    that is `trusted_proxies` from the right, or the first one where there are fewer; the rest can be written by
-    anybody. Without an address there, it is that of the connection. `client_ipv6_prefix` counts IPv6 clients by
-    that many of their first bits.
+    A client is the address at the client's end of a connection. Behind a proxy, `client_from` says where the proxy
+    tells the address of its client: ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY
+    protocol. In a list, the entry number `trusted_proxies` from the right counts, or the first entry of a shorter list;
+    anybody can write the entries left of it. If there is no address, that of the connection counts.
+    `client_ipv6_prefix` is the number of leading bits by which IPv6 clients are counted.
 
     Nothing is opened before `open`, ``with`` or a call of `snapshots` or `asnapshots`; these raise PermissionError,
-    SourceError (nothing to capture from) and FilterError. ``for`` and ``async for`` over the monitor itself do the
-    same. Each snapshot comes once, so a second call raises RuntimeError.
+    SourceError (nothing to capture from) and FilterError. ``for`` and ``async for`` over the monitor itself call
+    `snapshots` and `asnapshots`. Each snapshot comes once, so a second call raises RuntimeError.
     """
 
     __signature__ = _SpelledSignature()
@@ -130,7 +130,7 @@ class Monitor:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> Self:
-        """A monitor of another engine, by another clock: what tests bring."""
+        """A monitor of another engine and another clock, for tests."""
         made = cls.__new__(cls)
         made._set_up(engine, Files(None), Schedule(speed, 1.0), timeout=timeout, clock=clock, sleep=sleep)
         return made
@@ -151,11 +151,11 @@ class Monitor:
 
     @property
     def interfaces(self) -> list[str]:
-        """The interfaces captured from at this moment; files by their path."""
+        """The names of the interfaces captured from at this moment; for files, their paths."""
         return self._engine.interfaces
 
     def open(self) -> None:
-        """Starts the capture, once."""
+        """Starts the capture; does nothing if it has started."""
         if not self._opened:
             with self._files.opening():
                 self._engine.start()
@@ -165,19 +165,19 @@ class Monitor:
 
     @property
     def _is_over(self) -> bool:
-        """Whether a step that is not due yet is not waited for any more: the engine ends when it has read all."""
+        """Whether to stop waiting for steps that are not due yet: the monitor is closed or its timeout is over."""
         return self._closed or self._clock() >= self._deadline
 
     def close(self) -> None:
-        """Stops the capture, within 0.3 s. What was counted until now still comes out of a running iterator."""
+        """Stops the capture within 0.3 s. A running iterator still yields what was counted until now."""
         self._closed = True
         self._engine.close()
         self._files.close()
 
     def log(self) -> list[tuple[str, str]]:
-        """Takes what the capture had to say since last asked: (level, message), safe to show.
+        """Returns the messages of the capture since the last call, as (level, message), safe to show.
 
-        An ``"error"`` says that a compressed file was not read whole; the others are ``"warning"`` and ``"info"``.
+        Level ``"error"`` means that a compressed file was not read whole; the others are ``"warning"`` and ``"info"``.
         """
         return self._engine.log()
 
@@ -219,7 +219,7 @@ class Monitor:
         return self.asnapshots()
 
     async def _asnapshots(self) -> AsyncGenerator[Snapshot]:
-        import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and the plain iterator needs none
+        import asyncio  # noqa: PLC0415  loads slowly, and the plain iterator does not need it
 
         try:
             while True:

@@ -2,8 +2,8 @@
 
 `Settings` holds the values with their types and limits; `OPTIONS` says how each is spelt and explained. A setting
 ``section_depth`` is ``--section-depth`` on the command line, ``section_depth`` in the file and
-``NETMON_SECTION_DEPTH`` in the environment. `CaptureSettings` names those that the engine takes as they are, with the
-types of an editor and a type checker. A setting is written in this file alone. Reads nothing, decides nothing.
+``NETMON_SECTION_DEPTH`` in the environment. `CaptureSettings` names the settings that the engine takes unchanged, with
+types for editors and type checkers. No other file defines a setting. Reads nothing, decides nothing.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class Duration(float):
 
 
 DIGITS = 18
-"""Digits of a whole number that is not absurd."""
+"""Digits of a whole number at most; a longer number is refused."""
 
 
 class Size(int):
-    """Bytes, written as a number of KiB, as tcpdump has it, or with a unit: ``16MiB``, ``512KiB``, ``1GiB``."""
+    """Bytes, written as a number of KiB, as in tcpdump, or with a unit: ``16MiB``, ``512KiB``, ``1GiB``."""
 
     UNITS: ClassVar = {"": 1 << 10, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
     MOST: ClassVar = 2047 << 20  # libpcap takes 31 bits
@@ -55,7 +55,7 @@ class Size(int):
 
 
 class Speed(float):
-    """Times real time, written as ``1``, ``10`` or ``0.5``; ``max`` is as fast as it goes."""
+    """A multiple of real time, written as ``1``, ``10`` or ``0.5``; ``max`` is as fast as possible."""
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -68,7 +68,7 @@ class Speed(float):
 
 
 class ClientFrom(str):
-    """Where proxies tell whom they ask for: a field of the request, or the PROXY protocol."""
+    """Where proxies tell the address of their client: a field of the request, or the PROXY protocol."""
 
     __slots__ = ()
     NAMES: ClassVar = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "PROXY")
@@ -82,7 +82,7 @@ class ClientFrom(str):
 
 
 class Settings(NamedTuple):
-    """Everything that can be set, with its default. Types and limits are for `reading`, which evaluates them."""
+    """All settings with their defaults. `reading` checks values against the types and limits."""
 
     interfaces: tuple[str, ...] = ()
     exclude_interfaces: tuple[str, ...] = ()
@@ -154,16 +154,16 @@ def capture_settings(settings: Settings) -> CaptureSettings:
 
 
 class Option(NamedTuple):
-    """How one setting is spelt: its group in the help, its flags, its value there, and what it means."""
+    """How one setting is spelt and explained: its group in the help, its flags, their metavar, and texts."""
 
     name: str
     group: str
     flags: str
     metavar: str
     help: str
-    """What the flag does."""
+    """What the flag does, for the help."""
     about: str = ""
-    """What the setting means in a file, where a flag turns it off."""
+    """What the setting means in a configuration file, if that differs: when its flag turns it off."""
 
 
 CAPTURE, COUNTING, ALERTS, OUTPUT = "capture", "counting", "alerts", "output"

@@ -1,8 +1,8 @@
-"""An output as a descriptor: records in, whole records out, and no wait that cannot be ended.
+"""An output as a file descriptor: writes whole records, and never waits in a way that cannot be ended.
 
-A record is what was written between two calls of `flush`: a line, or a document. What a file or a pipe does not take is
-held and tried again; a record of which only a part was taken is taken back. While netmon runs, a reader is waited for;
-once it is to end, `Patience` says for how long. Never decides when to end, never prints.
+A record is everything written between two calls of `flush`: a line, or a document. A record that a file or a pipe does
+not accept is held and tried again; where only a part was written, that part is removed again. While netmon runs, it
+waits for a slow reader; once it has to end, `Patience` says for how long. Never decides when to end, never prints.
 """
 
 from __future__ import annotations
@@ -24,32 +24,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GRACE = 1.0
-"""Seconds that all outputs together are waited for once netmon is to end."""
+"""Seconds that netmon waits for all outputs together once it has to end."""
 
 STEP = 0.1
-"""Seconds of one wait: a signal may be handled by another thread than the one that waits."""
+"""Seconds of one wait. It is short because a signal may be handled by a thread other than the waiting one."""
 
 HELD = 16 << 20
-"""Bytes held for a file or a pipe that takes nothing; beyond, the oldest records are dropped and counted."""
+"""Bytes held for a file or a pipe that accepts nothing. Beyond this, the oldest records are dropped and counted."""
 
 CHUNK = 1 << 16
-"""Bytes written at once: as many as Linux keeps in a pipe."""
+"""Bytes per write: the default capacity of a pipe on Linux."""
 
 
 class Patience:
-    """How long outputs are waited for: for ever, until `end` is called or the timeout is over, and then for `GRACE`."""
+    """How long to wait for outputs: without limit until `end` is called or the timeout is over, and then `GRACE`."""
 
     def __init__(self, timeout: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._end = math.inf if timeout is None else clock() + timeout
 
     def end(self) -> None:
-        """Netmon is to end now."""
+        """Says that netmon has to end now."""
         self._end = min(self._end, self._clock())
 
     @property
     def left(self) -> float:
-        """Seconds; never below 0."""
+        """Seconds that may still be waited; never below 0."""
         return max(0.0, self._end + GRACE - self._clock())
 
     @property
@@ -58,10 +58,10 @@ class Patience:
 
 
 class Outlet:
-    """Writes records to a descriptor that is its own. `name` is what messages call it.
+    """Writes records to a descriptor, which it owns and closes. `name` is the name of the output in messages.
 
-    A named pipe is given by its `path` and opened when somebody reads it. Where others write to the same terminal,
-    what it has not shown is not `ours` to take back.
+    A named pipe is given by its `path` and opened once it has a reader. `ours` is False where others write to the same
+    terminal: then output that the terminal has not shown yet must not be discarded.
     """
 
     def __init__(self, fd: int, name: str, patience: Patience, *, path: str | None = None, ours: bool = True) -> None:
@@ -81,12 +81,12 @@ class Outlet:
             self._learn()
 
     def write(self, data: bytes) -> int:
-        """Adds to the record."""
+        """Appends to the current record."""
         self._open.append(data)
         return len(data)
 
     def flush(self) -> None:
-        """Ends the record, and writes what is held as far as that goes. Raises BrokenPipeError."""
+        """Ends the current record and writes as many held records as are accepted. Raises BrokenPipeError."""
         if record := b"".join(self._open):
             self._held.append(record)
             self._size += len(record)
@@ -97,12 +97,12 @@ class Outlet:
             self.dropped += 1
 
     def news(self) -> list[str]:
-        """Takes what a person should know of this output."""
+        """Returns the new messages about this output for a person, and clears them."""
         news, self._news = self._news, []
         return news
 
     def close(self) -> None:
-        """Tries for as long as there is patience, then closes. Raises OSError if something is missing in the output."""
+        """Tries to write what is held while there is patience, then closes. Raises OSError if records are missing."""
         self.flush()
         until = time.monotonic() + GRACE
         while self._held and self._patience.left > 0 and time.monotonic() < until:
@@ -114,7 +114,7 @@ class Outlet:
         try:
             if self._fd >= 0:
                 os.close(self._fd)
-        except OSError as error:  # some file systems tell of a full disk only here
+        except OSError as error:  # some file systems report a full disk only on close
             trouble = trouble or error
         if self._fd >= 0:
             self._fd = -1
@@ -124,7 +124,7 @@ class Outlet:
             raise OSError(number, f"{words}{self._missing}", self.name)
 
     def abandon(self) -> None:
-        """Drops what is held."""
+        """Drops the current record and all held ones."""
         self._open.clear()
         self._held.clear()
         self._size = self._done = 0
@@ -136,7 +136,7 @@ class Outlet:
         return f" ({self.dropped} {'record is' if self.dropped == 1 else 'records are'} missing)"
 
     def _learn(self) -> None:
-        """How this kind of descriptor is written to."""
+        """Finds out how to write to this kind of descriptor."""
         mode = os.fstat(self._fd).st_mode
         self._is_file = stat.S_ISREG(mode)
         if stat.S_ISSOCK(mode):
@@ -146,7 +146,7 @@ class Outlet:
             self._blocks = os.get_blocking(self._fd)
 
     def _push(self) -> None:
-        """Writes records until none is left, or nothing more is taken."""
+        """Writes held records until none is left or no more is accepted."""
         try:
             while self._held and self._is_there():
                 self._put(self._held[0])
@@ -179,11 +179,11 @@ class Outlet:
 
     @property
     def _chunk(self) -> int:
-        """A pipe that can be written to takes `PIPE_BUF` bytes without blocking."""
+        """Bytes per write. If the descriptor blocks, `PIPE_BUF`: a pipe that polls as writable has room for them."""
         return select.PIPE_BUF if self._blocks else CHUNK
 
     def _wait(self) -> None:
-        """Waits until more is taken. Raises TimeoutError when patience is over, after taking back what is no record."""
+        """Waits until the descriptor is writable. Out of patience, drops a partial record and raises TimeoutError."""
         ready = select.poll()
         ready.register(self._fd, select.POLLOUT)
         while not ready.poll(min(self._patience.left, STEP) * 1000):
@@ -192,7 +192,7 @@ class Outlet:
                 raise TimeoutError(errno.ETIMEDOUT, "is not read")
 
     def _is_there(self) -> bool:
-        """Opens a named pipe, waiting for its first reader; one that has lost its reader is only looked at."""
+        """True if the descriptor is open. Opens a named pipe, waiting for its first reader but for no later one."""
         while self._fd < 0 and self._path is not None:
             try:
                 self._fd = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -208,7 +208,7 @@ class Outlet:
         return self._fd >= 0
 
     def _hang_up(self) -> None:
-        """The reader of a named pipe is gone; another one gets whole records."""
+        """Closes a named pipe whose reader is gone. The next reader begins with a whole record."""
         os.close(self._fd)
         self._fd, self._done = -1, 0
         self._note(OSError(errno.ENXIO, "has no reader any more"))
@@ -219,7 +219,7 @@ class Outlet:
         self._trouble = error
 
     def _retract(self) -> None:
-        """Takes the part of a record out of a file, unless somebody else has written behind it."""
+        """Cuts a partial record off the end of a file, unless another process has written behind it."""
         if not self._done:
             return
         with suppress(OSError):
@@ -230,7 +230,7 @@ class Outlet:
                 self._done = 0
 
     def _take_back(self) -> None:
-        """Takes the part of a record out of a pipe that nobody reads; out of a terminal, all that it has not shown."""
+        """Removes a partial record from a pipe that nobody reads; discards all that a terminal has not shown yet."""
         if not self._done or not self._ours:
             return
         with suppress(OSError, termios.error):
@@ -242,7 +242,7 @@ class Outlet:
             self._done = 0
 
     def _drain(self) -> None:
-        """One read takes all there is, so its order stays; whole records are put back."""
+        """Empties the pipe with one read, which keeps the order, and writes the whole records back."""
         capacity = fcntl.fcntl(self._fd, fcntl.F_GETPIPE_SZ)
         reader = os.open(f"/proc/self/fd/{self._fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
@@ -253,7 +253,7 @@ class Outlet:
 
 
 class TextOutlet:
-    """An outlet for text, in the encoding of the stream that it takes the place of."""
+    """An outlet for text, in the encoding of the stream that it replaces."""
 
     def __init__(self, outlet: Outlet, encoding: str) -> None:
         self._outlet = outlet
@@ -268,7 +268,7 @@ class TextOutlet:
 
 
 def of_stream(fd: int, name: str, patience: Patience, *, ours: bool = True) -> Outlet:
-    """An outlet beside a standard stream: opened once more where that can be, so that not to block is its own."""
+    """An outlet for a standard stream. Opens it anew where possible, so that O_NONBLOCK affects nobody else."""
     mode = os.fstat(fd).st_mode
     mine = -1
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):

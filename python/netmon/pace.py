@@ -1,7 +1,7 @@
-"""How packet time passes while a capture file is played: a straight line over a clock, and silence between packets.
+"""How packet time passes while a capture file is played, as a linear function of a clock, and silence between packets.
 
-Snapshots and values of a clock go in; when each is due, and the silence between them, come out. A silence is one
-snapshot however long it is: so a capture costs what its packets cost. Pure: nothing here looks at a clock or waits.
+Snapshots and clock values go in; snapshots with the clock value at which each is due come out, silence included. A
+silence of any length is one snapshot, so the work depends on the packets alone. Pure: never reads a clock, never waits.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from netmon._core import Snapshot
 
 SILENCE = 3600.0
-"""Seconds of silence that are waited for; of a longer one, as between captures of two days, the rest is passed over."""
+"""Seconds of packet time that are played of a silence, at most. The rest, as between two days, is skipped."""
 
 GLIMPSE = 0.1
-"""Seconds of the clock between two looks at a silence on the screen."""
+"""Clock seconds that one step of a silence takes on the screen."""
 
 GLIMPSES = 3600
-"""Looks at one silence: more would take longer to make than to see."""
+"""Steps at most into which one silence is cut for the screen: making more would take longer than watching them."""
 
 EXACT = 1e-6
-"""Seconds by which instants may differ and be the same: times are floats."""
+"""Two times that differ by less than this many seconds are equal: times are floats."""
 
 
 class Pace(NamedTuple):
-    """Packet time is `at` when the clock is `since`, and passes `speed` times as fast; it may stand still."""
+    """Packet time is `at` when the clock shows `since`. It runs `speed` times as fast, or `stands` still."""
 
     speed: float
     at: float
@@ -36,20 +36,20 @@ class Pace(NamedTuple):
     stands: bool = False
 
     def time(self, now: float) -> float:
-        """Packet time when the clock is `now`; at infinite speed everything has happened."""
+        """Packet time when the clock shows `now`; infinite at infinite speed, where everything is due."""
         if self.stands:
             return self.at
         return inf if isinf(self.speed) else self.at + max(0.0, now - self.since) * self.speed
 
     def wait(self, at: float, now: float) -> float:
-        """Seconds of the clock until packet time is `at`; 0 when it was, infinite while time stands still."""
+        """Clock seconds until packet time reaches `at`; 0 if it has, infinite while packet time stands still."""
         if self.stands:
             return inf
         left = 0.0 if isinf(self.speed) else self.since + (at - self.at) / self.speed - now
         return left if left > EXACT else 0.0
 
     def moved(self, at: float, now: float) -> Pace:
-        """The same speed from another instant on."""
+        """The same speed, with packet time `at` when the clock shows `now`."""
         return self._replace(at=at, since=now)
 
     def stopped(self, at: float) -> Pace:
@@ -60,19 +60,19 @@ class Pace(NamedTuple):
 
 
 def is_silent(snapshot: Snapshot) -> bool:
-    """Whether no packet came, and none was missed."""
+    """Whether no packet was received, dropped by the kernel or unreadable."""
     capture = snapshot.capture
     return not (snapshot.hits or capture.received or capture.unread or capture.kernel_dropped)
 
 
 def silence(before: Snapshot | None, after: Snapshot, interval: float) -> Iterator[Snapshot]:
-    """The silence between two snapshots of a file, in whole intervals: one snapshot, or none."""
+    """Yields one empty snapshot for the whole intervals between two snapshots of a file, or nothing."""
     if before is not None and (intervals := _intervals(after.start - before.end, interval)):
         yield before.silence(intervals * interval)
 
 
 def glimpses(before: Snapshot | None, after: Snapshot, interval: float, speed: float) -> Iterator[Snapshot]:
-    """The silence as a screen shows it: in steps that take a moment of the clock, as far as it is waited for."""
+    """Yields the silence in steps of about `GLIMPSE` clock seconds, for the screen; `SILENCE` seconds at most."""
     if before is None:
         return
     left = _intervals(min(after.start - before.end, SILENCE), interval)
@@ -84,12 +84,15 @@ def glimpses(before: Snapshot | None, after: Snapshot, interval: float, speed: f
 
 
 def _intervals(seconds: float, interval: float) -> int:
-    """Whole intervals in a time."""
+    """How many whole intervals fit into `seconds`."""
     return max(0, floor((seconds + EXACT) / interval))
 
 
 class Schedule:
-    """When each snapshot of a file is due, silence at its end. Without a speed at once, and without the silence."""
+    """Tells when each snapshot of a file is due. A silence is due at its end.
+
+    Without a speed every snapshot is due at once, and silences are left out.
+    """
 
     def __init__(self, speed: float | None, interval: float) -> None:
         self._speed, self._interval = speed, interval
@@ -97,14 +100,14 @@ class Schedule:
         self._before: Snapshot | None = None
 
     def push(self, snapshot: Snapshot, now: float) -> Iterator[tuple[Snapshot, float]]:
-        """The silence before the snapshot and the snapshot, each with the clock's value when it is due."""
+        """Yields the silence before the snapshot, if any, and the snapshot, each with the clock value when due."""
         if self._speed is None:
             yield snapshot, now
             return
         self._pace = self._pace or Pace(self._speed, snapshot.start, now)
         for step in (*silence(self._before, snapshot, self._interval), snapshot):
             if step.end - step.start > max(SILENCE, self._interval):
-                # The rest of a long silence is passed over.
+                # Play only the last `SILENCE` seconds of a long silence.
                 self._pace = self._pace.moved(step.end - SILENCE, now + self._pace.wait(step.start, now))
             self._before = step
             yield step, now + self._pace.wait(step.end, now)

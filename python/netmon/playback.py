@@ -1,8 +1,8 @@
-"""A capture file played as if it were live: what there is to show at each instant, and going back and on in it.
+"""A capture file played as if it were live: what to show at each instant, and seeking backward and forward.
 
-Snapshots come in as they are read, a value of the clock with each call, and moments come out. A step is one interval,
-with or without traffic, played when packet time reaches its end. The frame of a step is made of the steps before it,
-whichever way one came there: played, or sought from a checkpoint. Pure: no clock, no waiting, no output.
+Snapshots go in as they are read, with the clock value at each call, and moments come out. A step is one interval with
+traffic, or a piece of a silence. It is played when packet time reaches its end. The frame after a step depends only
+on the steps up to it, whether they were played or sought from a checkpoint. Pure: no clock, no waiting, no output.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ if TYPE_CHECKING:
     from netmon.frames import Frame, Frames
 
 KEPT_ROWS = 300_000
-"""Rows of all steps one can go back to, some 100 MB; of a capture with more, the oldest steps are given up."""
+"""Rows at most in the steps that are kept for seeking back, about 100 MB. Beyond, the oldest steps are dropped."""
 
 STEP_ROWS = 10
-"""What a step counts for beside its rows: its totals take as much memory."""
+"""Rows that a step counts for in addition to its own: its totals take about as much memory."""
 
 CHECKPOINTS = 32
-"""Frames kept on the way: going back one step plays a 32nd of the file at the most."""
+"""Checkpoints kept at most: going back one step then replays about a 32nd of the file."""
 
 AHEAD = 10
-"""Steps read ahead of the one that is played: enough that a slow file is no slow screen."""
+"""Steps read ahead of the one that is played, so that the screen stays smooth while a file is read slowly."""
 
 BURST = 50
-"""Steps played in one go: a key waits for no more."""
+"""Steps played at most by one call of `advance`; a key waits for no more than these."""
 
 
 class Progress(NamedTuple):
-    """Where in time one is, and how it goes on."""
+    """The position in the file, and how playing goes on."""
 
     at: float
     speed: float
     is_paused: bool
     is_over: bool
-    """The last step was played."""
+    """True if the last step of the file was played."""
     earliest: float
-    """As far as one can go back."""
+    """The earliest time that can be sought."""
     latest: float | None
-    """The end of the capture, when it was read so far."""
+    """The end of the capture; None until the file is read to its end."""
     forgets: bool
-    """There were too many rows to keep all steps."""
+    """True if the oldest steps were dropped because there were too many rows."""
 
 
 class Moment(NamedTuple):
-    """What there is to show at an instant."""
+    """What to show at an instant."""
 
     frame: Frame
     alerts: tuple[Alert, ...]
-    """All until then, oldest first."""
+    """The alerts up to this instant, oldest first; `LOGGED_ALERTS` at most."""
     progress: Progress
 
 
 class _State:
-    """What the steps played so far have made."""
+    """The frames and the alerts that result from the steps played so far."""
 
     def __init__(self, frames: Frames, alerts: tuple[Alert, ...] = ()) -> None:
         self.frames, self.alerts = frames, alerts
@@ -78,39 +78,42 @@ class _State:
 
 
 class Playback:
-    """One caller at a time. `on_new` is given each frame once, when it is first played, and a silence as one frame."""
+    """Steps of a file and the position in them. Not thread-safe: one call at a time.
+
+    `on_new` is called with each frame once, when its step is first played; a whole silence is one frame.
+    """
 
     def __init__(
         self, frames: Frames, *, interval: float, speed: float, on_new: Callable[[Frame], object] = lambda _: None
     ) -> None:
         self._interval, self._speed, self._on_new = interval, speed, on_new
         self._pace: Pace | None = None
-        self._steps: deque[Snapshot] = deque()  # those that are kept
-        self._first = 0  # the number of the first of them
+        self._steps: deque[Snapshot] = deque()  # the steps that are kept
+        self._first = 0  # the number of the first kept step
         self._rows = 0
         self._is_read = False
         self._state = _State(frames)
-        self._base = self._state.copy()  # before the first kept step
-        self._checkpoints: dict[int, _State] = {}  # before the step of that number
+        self._base = self._state.copy()  # the state before the first kept step
+        self._checkpoints: dict[int, _State] = {}  # the state before the step of that number
         self._stride = 1
-        self._position = 0  # steps played
+        self._position = 0  # number of steps played
         self._furthest = 0
-        self._cleared: set[int] = set()  # steps played when the totals were cleared
-        self._goal: int | None = None  # steps to have played, as fast as it goes
+        self._cleared: set[int] = set()  # positions at which the totals were cleared
+        self._goal: int | None = None  # the position sought; steps up to it are played without waiting
         self._frame: Frame | None = None
         self._is_news = False
-        self._told: Snapshot | None = None  # the newest that `on_new` was given
-        self._silent: list[Frame] = []  # played since, and not told yet
+        self._told: Snapshot | None = None  # the newest snapshot that `on_new` was called with
+        self._silent: list[Frame] = []  # silent frames played since then, not yet handed to `on_new`
 
-    # What is read
+    # Reading
 
     @property
     def wants_more(self) -> bool:
-        """Whether to read on: there is little ahead, or one wants to be further on."""
+        """Whether to read on: fewer than `AHEAD` steps are read beyond the position and the goal."""
         return not self._is_read and self._read < max(self._position, self._goal or 0) + AHEAD
 
     def add(self, snapshot: Snapshot, now: float) -> None:
-        """Takes the next snapshot of the file; time begins with the first."""
+        """Adds the next snapshot of the file. Packet time starts running with the first."""
         if self._pace is None:
             self._pace = Pace(self._speed, snapshot.start, now)
         before = self._steps[-1] if self._steps else None
@@ -120,7 +123,7 @@ class Playback:
         self._forget()
 
     def end(self) -> None:
-        """There is no more to read, and no further to seek."""
+        """The file is read to its end; a goal beyond the last step becomes the last step."""
         self._is_read = self._is_news = True
         if self._goal is not None and self._goal > self._read:
             clears = self._goal in self._cleared
@@ -131,33 +134,33 @@ class Playback:
     # Keys
 
     def toggle(self, now: float) -> None:
-        """Lets time stand still, or go on."""
+        """Stops packet time, or lets it run again."""
         if self._pace is not None:
             pace = self._pace
             self._pace = pace.resumed(now) if pace.stands else pace.stopped(self._between(pace.time(now)))
             self._is_news = True
 
     def step(self, now: float) -> None:
-        """One step on, and time stands still."""
+        """Stops packet time and goes one step forward."""
         if self._pace is not None and not self._pace.stands:
             self.toggle(now)
         self.seek(+1)
 
     def seek(self, steps: int) -> None:
-        """So many steps on, or back; no further than there are steps."""
+        """Seeks `steps` forward, or backward if negative, within the steps there are."""
         wanted = (self._position if self._goal is None else self._goal) + steps
         most = self._read if self._is_read else wanted
         self._goal = max(self._first + 1, min(wanted, most))
 
     def resize(self, window: float) -> None:
-        """Another length of the window, now and for all instants one goes to."""
+        """Changes the length of the window, for the present frame and for every one that is sought."""
         self._base.frames.resize(window)
         self._checkpoints.clear()
         self._goal = self._position if self._goal is None else self._goal
         self._state, self._position = self._base.copy(), self._first
 
     def clear(self) -> None:
-        """Counts what is shown anew from here, or where one is about to be, now and whenever one comes there again."""
+        """Clears the shown totals at the goal, if there is one, else here; again whenever this position is passed."""
         here = self._position if self._goal is None else self._goal
         self._cleared.add(here)
         for number in [number for number in self._checkpoints if number >= here]:
@@ -169,7 +172,7 @@ class Playback:
     # Time
 
     def advance(self, now: float) -> Moment | None:
-        """Plays what is due. None when there is nothing new to show."""
+        """Plays the steps that are due, `BURST` at most. Returns None if there is nothing new to show."""
         if self._goal is not None and self._goal < self._position:
             self._go_back(self._goal)
         self._arrive(now)
@@ -182,7 +185,7 @@ class Playback:
         return self._moment() if self._is_news else None
 
     def wait(self, now: float) -> float:
-        """Seconds of the clock until there is something to play; infinite when that depends on others."""
+        """Clock seconds until a step is due; infinite if that depends on a key or on reading more."""
         if self._goal is not None and self._goal < self._position:
             return 0.0
         if self._position >= self._read or self._pace is None:
@@ -193,7 +196,7 @@ class Playback:
 
     @property
     def _read(self) -> int:
-        """Steps read so far."""
+        """Number of steps read so far."""
         return self._first + len(self._steps)
 
     @property
@@ -202,12 +205,12 @@ class Playback:
 
     @property
     def _leap(self) -> float:
-        """Seconds between the step that was played and the next, where silence was cut short."""
+        """Seconds of silence left out between the step that was played and the next one; 0 if none was."""
         gap = self._next.start - self._frame.snapshot.end if self._frame else 0.0
         return gap if gap > EXACT else 0.0
 
     def _between(self, time: float) -> float:
-        """Packet time between the step that was played and the one to come, in which it belongs."""
+        """`time`, limited to the range from the end of the step that was played to the end of the next one."""
         if self._frame is None:
             return self._steps[0].start
         end = self._frame.snapshot.end
@@ -226,7 +229,7 @@ class Playback:
         self._is_news = self._is_news or self._goal is None or self._position == self._furthest
 
     def _tell(self, frame: Frame) -> None:
-        """Hands on what was played; silence when it is over, from its beginning to its end."""
+        """Calls `on_new` with a frame that was played. A silence is handed on as one frame, when it is over."""
         if is_silent(frame.snapshot) and self._told is not None:
             self._silent.append(frame)
             return
@@ -239,7 +242,7 @@ class Playback:
         self._on_new(frame)
 
     def _arrive(self, now: float, leaps: bool = False) -> None:
-        """Where one wanted to be, or behind a leap, time goes on from the step that was played."""
+        """Once the goal is reached, or behind a silence cut short, packet time goes on from the step just played."""
         is_at_end = self._is_read and self._position >= self._read
         arrives = self._goal is not None and (self._position >= self._goal or is_at_end)
         if arrives:
@@ -263,16 +266,16 @@ class Playback:
         )
         return Moment(self._frame, self._state.alerts, progress)
 
-    # The past
+    # Going back
 
     def _go_back(self, goal: int) -> None:
-        """To the last checkpoint from which the step before `goal` can be played."""
+        """Restores the last checkpoint before `goal`. The steps from there up to `goal` are then played again."""
         at = max((number for number in self._checkpoints if number < goal), default=self._first)
         self._state = self._checkpoints.get(at, self._base).copy()
         self._position = at
 
     def _keep(self) -> None:
-        """Takes a checkpoint here; every second one goes when there are too many, or too many rows in them."""
+        """Takes a checkpoint here. If there are too many, or they have too many rows, drops every second one."""
         self._checkpoints[self._position] = self._state.copy()
         while len(self._checkpoints) > CHECKPOINTS or self._kept_rows() > KEPT_ROWS:
             self._stride *= 2
@@ -285,7 +288,7 @@ class Playback:
         return sum(state.frames.rows for state in self._checkpoints.values())
 
     def _forget(self) -> None:
-        """Gives up the oldest steps that were played; what they counted stays in the totals."""
+        """Drops the oldest steps that were played while there are too many rows; their counts stay in the totals."""
         while self._rows > KEPT_ROWS and self._first + 1 < self._position:
             step = self._steps.popleft()
             self._base.push(step)

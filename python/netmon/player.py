@@ -1,7 +1,7 @@
-"""Plays files on the screen: reads ahead, waits until something is due, and does what keys ask for.
+"""Plays files on the screen: reads ahead, waits until a step is due, and carries out what keys ask for.
 
-Around `Playback`, which knows what is due and waits for nothing. Keys may come at any time and are done between two
-steps; steps are played on another thread, so keys wait for no merge.
+`Player` drives `Playback`, which knows what is due and never waits. Keys may come at any time; their commands are run
+between two calls of `Playback.advance`. Steps are played on another thread, so the keyboard never waits for a merge.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from netmon.playback import Moment, Playback
 
 AHEAD = 10
-"""Snapshots read and not yet taken: so many in one go when it has to be fast."""
+"""Snapshots at most that are read but not yet added to the playback; when seeking, all are added at once."""
 
 FAR = 1_000_000_000
-"""More steps than there are: to the start."""
+"""More steps than any file has: seeking this far back goes to the start."""
 
 
 class Player:
-    """One run of a playback. All but `moments` may be called by keys, on the event loop."""
+    """One run of a playback. Every public method but `moments` is for keys, and is called on the event loop."""
 
     def __init__(self, playback: Playback, monitor: Monitor, clock: Callable[[], float] = time.monotonic) -> None:
         self._playback, self._monitor, self._clock = playback, monitor, clock
@@ -56,7 +56,7 @@ class Player:
         self._ask(lambda _now: self._playback.clear())
 
     def stop(self) -> None:
-        """Nothing more is played."""
+        """Ends the playback and closes the monitor."""
         self._is_stopped = True
         self._monitor.close()
         self._awake.set()
@@ -68,7 +68,7 @@ class Player:
     # The loop
 
     async def moments(self) -> AsyncIterator[Moment]:
-        """What there is to show, as it comes, until `stop`. Raises what reading raised."""
+        """Yields what to show, when it is due, until `stop`. Raises what reading the file raised."""
         reading = asyncio.create_task(self._reading())
         reading.add_done_callback(lambda _task: self._awake.set())
         try:
@@ -91,7 +91,7 @@ class Player:
         await self._read.put(None)
 
     def _take(self, reading: asyncio.Task[None]) -> None:
-        """What was read and asked for until now."""
+        """Adds the snapshots read so far to the playback, then runs the commands that keys asked for."""
         if reading.done() and self._read.empty():
             reading.result()
         while self._playback.wants_more and not self._read.empty():

@@ -1,7 +1,8 @@
-"""Values of settings from what people write: text, or a TOML document. msgspec checks them against `Settings`.
+"""Converts text and TOML documents to values of settings. msgspec checks them against `Settings`.
 
-A value that cannot be is a ValueError that says what was expected; in a document it knows its key. Loaded when there is
-a value to read: msgspec takes as long to load as all of this package, and most commands name a file or an interface.
+An invalid value raises a ValueError that says what was expected; in a document the error has the key. This module is
+loaded only when there is a value to convert: msgspec takes as long to load as all of this package, and most commands
+only name a file or an interface.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NAMES = {str: "text in quotes", tuple[str, ...]: "a list of texts", bool: "true 
 
 
 class SettingError(ValueError):
-    """A key of a document that is no setting, or whose value cannot be; the message is for a person."""
+    """A key of a document that is no setting or has an invalid value; the message is for a person."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -41,7 +42,7 @@ def from_text(name: str, text: str) -> Any:
 
 
 def from_document(document: Mapping[str, object]) -> dict[str, Any]:
-    """The settings a document gives, and no others."""
+    """The settings that a document gives; raises SettingError."""
     read = {}
     for key, value in document.items():
         if key not in DEFAULTS:
@@ -55,8 +56,8 @@ def from_document(document: Mapping[str, object]) -> dict[str, Any]:
 
 
 def nearest(name: str) -> str | None:
-    """The setting that was meant, if one is spelt alike."""
-    from difflib import get_close_matches  # noqa: PLC0415  only who mistyped needs it
+    """The setting whose spelling is closest to `name`; None if none is close."""
+    from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
 
     return next(iter(get_close_matches(name.replace("-", "_"), DEFAULTS, n=1)), None)
 
@@ -65,13 +66,13 @@ def _convert(value: object, kind: Any, *, strict: bool) -> Any:
     try:
         return msgspec.convert(value, kind, strict=strict, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        if isinstance(error.__cause__, ValueError):  # of ours, which says it best
+        if isinstance(error.__cause__, ValueError):  # raised by `parse` in `options`, whose message is best
             raise error.__cause__ from None
         raise ValueError(f"{value!r} is not {_expected(kind)}") from None
 
 
 def _expected(kind: Any) -> str:
-    """What a value of this kind is, for a person."""
+    """What kind of value is expected, in words for a person."""
     arguments = get_args(kind)
     if get_origin(kind) is Literal:
         return f"one of {', '.join(arguments)}"

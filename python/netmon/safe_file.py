@@ -1,6 +1,6 @@
-"""Files that netmon makes: readable by their owner alone, never through a link, never where others could swap them.
+"""Creates files: readable by their owner alone, never through a link, never where other users could swap them.
 
-A path in, a descriptor out, or an OSError whose message names the path and what is wrong with it.
+A path goes in; a descriptor comes out, or an OSError whose message names the path and what is wrong with it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,24 @@ from contextlib import suppress
 from typing import Literal, TypeAlias
 
 FLAGS = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-"""Not to block is for a named pipe; a file does not know it."""
+"""O_NONBLOCK matters for a named pipe; it has no effect on a regular file."""
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 Mode: TypeAlias = Literal["new", "replace", "append"]
-"""What becomes of a file that is there; one that is to be new must not be."""
+"""What happens to a file that exists already. With "new" that is an error."""
 
 MODES: dict[Mode, int] = {"new": os.O_EXCL, "replace": 0, "append": os.O_APPEND}
 
 PRIVATE = 0o600
-"""What is captured is nobody else's business."""
+"""Only the owner may read captured traffic."""
 
 
 def create(path: str, mode: Mode = "new") -> int:
-    """A file to write to; one that is there keeps its mode, and its text if it is added to. -1 for a named pipe."""
+    """Opens a file for writing and returns its descriptor; returns -1 for a named pipe, which is not opened.
+
+    An existing file keeps its permissions, and in mode "append" its content.
+    """
     folder = _folder(path)
     try:
         name = os.path.basename(path)
@@ -51,7 +54,7 @@ def create(path: str, mode: Mode = "new") -> int:
 
 
 def _refuse_what_is_there(path: str, name: str, folder: int) -> None:
-    """Raises what is wrong with it beside that it is there."""
+    """Raises if something else is wrong with an existing file than that it exists."""
     fd = _open(path, name, folder, FLAGS & ~os.O_CREAT)
     try:
         _refuse_others(path, os.fstat(fd), os.fstat(folder))
@@ -60,7 +63,7 @@ def _refuse_what_is_there(path: str, name: str, folder: int) -> None:
 
 
 def write_new(path: str, data: bytes) -> None:
-    """A new file with these bytes, or none at all."""
+    """Creates a file with these bytes; leaves no file behind if writing fails."""
     folder = _folder(path)
     try:
         name = os.path.basename(path)
@@ -90,7 +93,7 @@ def _open(path: str, name: str, folder: int, flags: int) -> int:
 
 
 def _folder(path: str) -> int:
-    """The folder of a file, after a look at it and at all that it lies in."""
+    """Opens the folder of a file. Raises if it, or one above it, is writable by all and has no sticky bit."""
     where = os.path.dirname(path) or "."
     _refuse_links(path, where)
     try:
@@ -116,7 +119,7 @@ def _folder(path: str) -> int:
 
 
 def _refuse_links(path: str, where: str) -> None:
-    """Anybody can make a link in a directory that all can write, sticky or not."""
+    """Raises if a link leads to the folder from a directory that all users can write, where anybody can make a link."""
     at = os.path.abspath(where)
     while (above := os.path.dirname(at)) != at:
         if os.path.islink(at) and os.path.isdir(above) and _is_open_to_all(os.stat(above)):
@@ -125,7 +128,7 @@ def _refuse_links(path: str, where: str) -> None:
 
 
 def _refuse_others(path: str, file: os.stat_result, folder: os.stat_result) -> None:
-    """A device is no file; and where all can make files, only those that this user made are written to."""
+    """Raises for a device. In a folder writable by all, raises for a file of another user or with a second link."""
     if not (stat.S_ISREG(file.st_mode) or stat.S_ISFIFO(file.st_mode)):
         raise OSError(errno.EINVAL, "is neither a file nor a named pipe", path)
     if _is_open_to_all(folder) and (file.st_uid != os.geteuid() or file.st_nlink > 1):
@@ -133,7 +136,7 @@ def _refuse_others(path: str, file: os.stat_result, folder: os.stat_result) -> N
 
 
 def _pipe(name: str, folder: int) -> os.stat_result | None:
-    """What is known of a named pipe; None where there is none."""
+    """The status of a named pipe; None if the name is not one."""
     with suppress(OSError):
         there = os.stat(name, dir_fd=folder, follow_symlinks=False)
         return there if stat.S_ISFIFO(there.st_mode) else None

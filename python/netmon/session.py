@@ -1,7 +1,7 @@
 """The only loop: snapshot -> frame -> sinks, until the end of the capture, a signal, a key or a closed pipe.
 
-Settings go in, whether an alert fired comes out. However it ends: the capture stops, the screen is left, every output
-is flushed, then the summary is the last thing written. Errors of the capture pass to the caller, after all that.
+Settings go in; whether an alert fired comes out. However the loop ends, the capture stops, netmon leaves the screen and
+flushes every output, and then writes the summary last. After that, errors of the capture are raised to the caller.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from netmon.sinks import Sink
 
 NOTES = 100
-"""Messages of the capture kept while the screen is up; the newest tell most."""
+"""Messages of the capture kept while the screen is up; beyond this, the oldest are dropped."""
 
 
 class IncompleteError(Exception):
-    """All outputs are written, and not all that was to be read is in them. The log says what is missing."""
+    """All outputs are written, but a part of the input could not be read. The log says what is missing."""
 
 
 def run(
@@ -52,11 +52,11 @@ def run(
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
-    """Runs until the end, and tells whether an alert fired. `must_be_whole` raises IncompleteError last, if need be.
+    """Runs until the end and returns whether an alert fired.
 
-    `filter` is used where the settings have none. `once` ends after one window. `demo` without a screen ends at the
-    first recovery. `monitor` and `console` take the place of a real capture and the process's streams. What failed
-    without stopping the rest is raised at the very end.
+    `filter` is used if the settings have none. `once` ends after one window. `demo` without a screen ends at the first
+    recovery. `monitor` and `console` replace a real capture and the streams of the process. An error that did not
+    stop the rest is raised at the very end. With `must_be_whole`, input that could not be read raises IncompleteError.
     """
     console = console or Console.of_process()
     wants_screen = settings.format == "auto" and not settings.requests and not once
@@ -82,7 +82,7 @@ def run(
 
 
 class Session:
-    """One run. `push` is the loop's body, `run` and `run_screen` are the loop without and with a screen."""
+    """One run. `push` is the body of the loop; `run` is the loop without a screen, `run_screen` with one."""
 
     def __init__(
         self,
@@ -96,9 +96,9 @@ class Session:
     ) -> None:
         self.sinks: list[Sink] = []
         self.names: dict[Sink, str] = {}
-        """What the sinks that are files are called."""
+        """The path of each sink that writes a file."""
         self.failure: Exception | None = None
-        """The first of what failed without stopping the rest."""
+        """The first error that did not stop the rest."""
         self.frame: Frame | None = None
         self.is_incomplete = False
         self._outlets: list[Outlet] = []
@@ -115,7 +115,7 @@ class Session:
         self._frames = Frames(settings.window, self._rules, already=self._already)
 
     def push(self, snapshot: Snapshot) -> Frame:
-        """Takes one snapshot through the flow."""
+        """Makes a frame of one snapshot and hands it to all outputs."""
         return self.deliver(self._frames.push(snapshot))
 
     def deliver(self, frame: Frame) -> Frame:
@@ -124,7 +124,7 @@ class Session:
         for sink in self.sinks[:]:
             try:
                 sink.update(frame)
-            except Exception as error:  # of one output; the capture and the others go on
+            except Exception as error:  # one output failed; the capture and the other outputs go on
                 name = self.names.get(sink, "standard output")
                 is_last = self._notes is None and len(self.sinks) == 1
                 if is_last or (isinstance(error, BrokenPipeError) and sink not in self.names):
@@ -135,7 +135,7 @@ class Session:
         return frame
 
     def open_outputs(self) -> None:
-        """The sinks of ``--output``, by the extension of the file."""
+        """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
         for name in self._settings.output:
             outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
             self._outlets.append(outlet)
@@ -145,11 +145,11 @@ class Session:
 
     @property
     def _mode(self) -> safe_file.Mode:
-        """What becomes of a file that is there: nothing is replaced unasked."""
+        """What to do with a file that exists: without ``--append`` or ``--force`` it is an error."""
         return "append" if self._settings.append else "replace" if self._settings.force else "new"
 
     def open_stdout(self) -> None:
-        """The sink for standard output."""
+        """Adds the sink for standard output."""
         stdout = self._console.stdout
         color = self._console.wants_color(self._settings.color)
         outlet = self._console.stdout_outlet(self._patience)
@@ -161,7 +161,7 @@ class Session:
             self.sinks.append(outputs.of_stdout(self._settings, text, outlet, color=color))
 
     def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
-        """Raises what the first of them has to tell; where something else is raised already, it is only said."""
+        """Closes all outlets. Raises the error already on its way or else the first of an outlet; prints the others."""
         for outlet in self._outlets:
             if isinstance(error, KeyboardInterrupt):
                 outlet.abandon()
@@ -177,7 +177,7 @@ class Session:
             raise error
 
     def _fail(self, error: Exception, what: str) -> None:
-        """Tells of something that failed and stops nothing else."""
+        """Reports an error that stops nothing else, and keeps the first one for `tell`."""
         if isinstance(error, OSError) and error.filename is None:
             error.filename = what
         self.failure = self.failure or error
@@ -185,7 +185,10 @@ class Session:
         self._report([f"netmon: error: {fmt.sanitize(what)}: {fmt.sanitize(reason)}; the rest goes on\n"])
 
     def tell(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        """Raises what failed without stopping the rest, once all is closed; a file that failed may fail again then."""
+        """Raises `failure` once everything is closed, unless an error of another type is on its way.
+
+        An error of the same type is replaced: a file that failed before may fail again when it is closed.
+        """
         if self.failure is not None and (error is None or type(error) is type(self.failure)):
             raise self.failure
 
@@ -199,7 +202,7 @@ class Session:
                     break
 
     def run_screen(self, keys: TextIO) -> None:
-        """The loop with a screen, and `keys` from a terminal."""
+        """The loop with a screen; keys are read from the terminal `keys`."""
         from netmon.display.terminal import Terminal  # noqa: PLC0415  only the screen needs it
 
         settings = self._settings
@@ -218,7 +221,7 @@ class Session:
             if display is not None:
                 display.stop()
 
-        ends = settings.timeout if settings.read else None  # a live capture ends by itself
+        ends = settings.timeout if settings.read else None  # a live capture ends by its own timeout
         with (
             stopping(stop),
             self._ending(),
@@ -253,7 +256,7 @@ class Session:
         return CONSOLE if self._console.environment.get("TERM", "").startswith("linux") else UNICODE
 
     def _first_frame(self, width: int, height: int) -> list[str]:
-        """What there is before the first interval has ended, in no colours."""
+        """The lines of the screen before the first interval has ended, without colours."""
         from netmon.display.layout import screen  # noqa: PLC0415  as above
         from netmon.display.view import View  # noqa: PLC0415  as above
 
@@ -262,7 +265,7 @@ class Session:
 
     def _display(self, terminal: Terminal, keys: TextIO, player: Player | None, *, stays: bool) -> Display:
         from netmon.display import themes  # noqa: PLC0415  as above
-        from netmon.display.app import Display  # noqa: PLC0415  takes longer than all the rest, which is on the screen
+        from netmon.display.app import Display  # noqa: PLC0415  loads slowly, after the first frame is on the screen
         from netmon.display.keyboard import Keyboard  # noqa: PLC0415  as above
 
         settings, environment = self._settings, self._console.environment
@@ -281,7 +284,7 @@ class Session:
         )
 
     def _player(self) -> Player:
-        """The file as it is played on the screen; outputs get each frame when it is first played."""
+        """Plays the file on the screen; outputs get each frame when it is first played."""
         from netmon.playback import Playback  # noqa: PLC0415  as above
         from netmon.player import Player  # noqa: PLC0415
 
@@ -290,13 +293,13 @@ class Session:
         return Player(playback, self._monitor)
 
     async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
-        import asyncio  # noqa: PLC0415  takes longer to import than all the rest, and only the screen needs it
+        import asyncio  # noqa: PLC0415  loads slowly, and only the screen needs it
 
         async for snapshot in self._monitor.asnapshots():
-            yield await asyncio.to_thread(self.push, snapshot)  # merging must not hold up the keys
+            yield await asyncio.to_thread(self.push, snapshot)  # so that keys do not wait for a merge
 
     def _is_over(self, at: float) -> bool:
-        """Whether what was asked for has been seen, once time is `at`."""
+        """Whether the run ends at time `at`: its length is over, or the demo has seen a recovery."""
         if self.frame is None:
             return False
         tally = self.frame.tally
@@ -305,15 +308,15 @@ class Session:
 
     @contextmanager
     def _ending(self) -> Iterator[None]:
-        """What is done last, whatever happened: flush each output, then the summary, then silence."""
+        """Whatever happened in the block, closes each output after it and then writes the summary."""
         quiet = self._settings.quiet
         try:
             yield
-        except KeyboardInterrupt:  # the second one: at once
+        except KeyboardInterrupt:  # a second Ctrl+C ends at once
             quiet = True
             self.sinks.clear()
             raise
-        except BrokenPipeError:  # the reader has had enough
+        except BrokenPipeError:  # the reader has closed the pipe
             quiet = True
             raise
         finally:
@@ -330,7 +333,7 @@ class Session:
             self._say("".join(self._notes or ()) + summary(self.frame, color=color))
 
     def _take_log(self) -> None:
-        """Passes on what the capture has to say; with a screen up it is shown there, and said again at the end."""
+        """Reports new messages of the capture and of outputs; a screen shows them, and they are printed at the end."""
         levels = ("error", "warning", "info", "debug")
         heard = levels[: 1 if self._settings.quiet else 2 + self._settings.verbose]
         told = [(level, fmt.sanitize(message)) for level, message in self._monitor.log()]
@@ -349,10 +352,10 @@ class Session:
 
 
 def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
-    """The capture; on the screen a player sees to the speed of a file, and live there is none.
+    """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
 
-    A screen has exchanges and connections listed.
-    Live, one window ends by the clock, in the middle of an interval; of a file by packet time.
+    For a screen, snapshots list exchanges and connections. With `once`, a live capture has the window as its timeout,
+    so it ends by the clock, in the middle of an interval; for a file `Session` ends it by packet time.
     """
     limits = (settings.timeout, settings.window if once and not settings.read else None)
     timeout = min((limit for limit in limits if limit is not None), default=None)
@@ -360,7 +363,7 @@ def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool,
         return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is no text; only the names of files need be none") from error
-    except ValueError as error:  # from here on, none is a matter of usage
+    except ValueError as error:  # a ValueError that comes later is not wrong usage
         raise ConfigError(str(error)) from error
 
 

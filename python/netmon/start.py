@@ -1,7 +1,7 @@
-"""The command as a process: what runs before anything that takes time is loaded.
+"""The start of the process: what runs before the modules that take time to load.
 
-While it loads, Ctrl+C ends the process as it ends any other. A KeyboardInterrupt in the middle of an import would be a
-traceback, or nothing at all where the interpreter swallows it. The session installs a handler of its own.
+While they load, Ctrl+C ends the process at once. A KeyboardInterrupt in the middle of an import would print a
+traceback, or would be lost where the interpreter swallows it. The session installs its own handler later.
 """
 
 import _signal  # type: ignore[import-not-found]  # `signal` takes longer to import than all of this

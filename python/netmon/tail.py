@@ -1,7 +1,7 @@
-"""The exchanges worth keeping for somebody who looks: the newest and, of the last minutes, errors and the slowest.
+"""The exchanges worth keeping for a screen: the newest and, of the last minutes, errors and the slowest.
 
-Snapshots with exchanges go in, an immutable `Tail` comes out. Bounded; says how many there were and how many had no
-place. Pure: the only time is the time of the snapshots.
+Snapshots with exchanges go in, an immutable `Tail` comes out. Its size is bounded; it counts all exchanges, and those
+that the snapshots had no room to list. Pure: the only time is the time of the snapshots.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from netmon._core import Exchange, Snapshot
 
 KEPT = 3000
-"""Exchanges kept: more than anybody scrolls through, and some of most sections, however rare those are."""
+"""Exchanges kept at most: more than anybody scrolls through, and enough that rare sections have some."""
 
 NEWEST = 1000
-"""The newest of them stay until newer ones come."""
+"""The newest exchanges, this many, stay until newer ones replace them."""
 
 MEMORY = 300.0
-"""Seconds until the others give way, be they errors or slow: long enough to be looked at in peace."""
+"""Seconds for which all other exchanges are kept, errors and slow ones included: enough to look at them."""
 
 
 class Tail(NamedTuple):
-    """What is kept, chosen as `Snapshot.remarkable_exchanges` does."""
+    """The exchanges kept; `Snapshot.remarkable_exchanges` chooses them."""
 
     exchanges: tuple[Exchange, ...] = ()
-    """Each once, the newest first."""
+    """Each exchange once, the newest first."""
     seen: int = 0
-    """Exchanges since the start, those included that are not kept."""
+    """Number of exchanges since the start, including those not kept."""
     untold: int = 0
-    """Of these, those that the capture did not tell one by one: there were too many in an interval."""
+    """Number of exchanges that the capture did not list, because an interval had too many."""
 
     def plus(self, snapshot: Snapshot) -> Tail:
-        """The tail after an interval."""
+        """Returns the tail with the exchanges of `snapshot` added."""
         horizon = snapshot.end - MEMORY
         older = (exchange for exchange in self.exchanges[NEWEST:] if exchange.ts >= horizon)
         before = [*self.exchanges[:NEWEST], *older]

@@ -1,7 +1,8 @@
-"""Outputs: one file each, all alike. A sink is given every frame and is told when there are no more.
+"""Outputs: one module for each sink. A sink gets every frame through `update`; `close` is called after the last one.
 
-A sink writes to the stream it was made with and flushes after each record, a line or a document, which the stream keeps
-whole. It never opens or closes that stream, never decides when to stop, and lets BrokenPipeError pass to the session.
+A sink writes to the stream that it was made with, and flushes it after each record: a line or a document. The stream
+writes records whole. A sink never opens or closes its stream, never decides when to stop, and does not catch
+BrokenPipeError, which the session handles.
 """
 
 from typing import Protocol
@@ -10,7 +11,7 @@ from netmon.frames import Frame
 
 
 class Stream(Protocol):
-    """What a sink needs of an output for bytes."""
+    """The methods of a byte stream that a sink uses."""
 
     def write(self, data: bytes, /) -> int: ...
 
@@ -19,7 +20,7 @@ class Stream(Protocol):
 
 
 class Text(Protocol):
-    """What a sink needs of an output for text."""
+    """The methods of a text stream that a sink uses."""
 
     def write(self, text: str, /) -> int: ...
 
@@ -28,7 +29,7 @@ class Text(Protocol):
 
 
 class Sink(Protocol):
-    """What the session knows of an output."""
+    """The methods of a sink that the session calls."""
 
     def update(self, frame: Frame) -> None:
         """Takes the next frame."""

@@ -1,6 +1,6 @@
-"""One JSON document, written at the end: the merge of all snapshots, within the limits of one.
+"""One JSON document, written at the end: the merge of all snapshots, folded to the limits of one.
 
-Nothing seen gives the empty snapshot.
+Without any frame, the document is an empty snapshot.
 """
 
 from netmon._core import Snapshot

@@ -1,4 +1,4 @@
-"""Newline-delimited JSON: one snapshot a line, as the native core writes it. Flushed line by line, never delayed."""
+"""Newline-delimited JSON: one snapshot per line, as the native core writes it. Each line is flushed at once."""
 
 from netmon.frames import Frame
 from netmon.sinks import Stream

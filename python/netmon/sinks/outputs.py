@@ -1,4 +1,4 @@
-"""Which sink writes an output: by the extension of a file, and by the format of standard output.
+"""Chooses the sink of an output: by the extension of a file, or by the format of standard output.
 
 To add an output, add a module beside this one and a row to a table here.
 """
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from netmon.sinks import Sink, Stream, Text
 
 FILES: Mapping[str, Callable[[Stream], Sink]] = {".ndjson": Ndjson, ".json": Document}
-"""By extension."""
+"""The sink of a file, by its extension."""
 
 FORMATS: Mapping[str, Callable[[Stream], Sink]] = {"ndjson": Ndjson, "json": Document}
-"""By ``--format``; every other format is text."""
+"""The sink of standard output, by ``--format``; every other format is text."""
 
 
 def extension(path: str) -> str:
-    """What says how a file is written."""
+    """The extension of a file, which decides its format: ``.json``."""
     return os.path.splitext(path)[1]
 
 
@@ -34,7 +34,7 @@ def of_file(path: str, stream: Stream) -> Sink:
 
 
 def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) -> Sink:
-    """The sink for standard output, as text or as it is."""
+    """The sink for standard output. It writes either to `text` or to the byte stream `stream`."""
     plays = bool(settings.read) and settings.speed is not None
     if settings.requests:
         from netmon.sinks.requests import Requests  # noqa: PLC0415  loads json, which no other output needs
@@ -42,6 +42,6 @@ def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) ->
         return Requests(text, as_json=settings.format in FORMATS, plays=plays)
     if settings.format in FORMATS:
         return FORMATS[settings.format](stream)
-    from netmon.sinks.plain import Plain  # noqa: PLC0415  what it writes with is needed by none of the others
+    from netmon.sinks.plain import Plain  # noqa: PLC0415  loads modules that no other output needs
 
     return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)

@@ -1,7 +1,7 @@
 """The plain report: once per window on a stream that is no terminal, and each alert at the moment it happens.
 
-Reports do not overlap: every snapshot is in exactly one, also where a file skips time. A silence of a played file
-that lasts a window or longer is one line. Escape codes only when colour was asked for; text from the wire is sanitized.
+Reports do not overlap: every snapshot is in exactly one, even where a file skips time. In a file that is played, a
+silence of a window or longer is one line. Escape codes are written only for colour; text from the wire is sanitized.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from netmon.sinks import Text
 
 SECTIONS = 5
-"""Sections shown of each host; the rest is counted on a line of its own."""
+"""Sections shown for each host at most; one more line counts the others."""
 
 CLIENTS = 3
-"""Clients on one line; the rest is counted there."""
+"""Clients named on the line of clients at most; the line counts the others."""
 
 _HTTP_BITS, _P50, _P95 = measure("http_bits"), measure("latency.p50"), measure("latency.p95")
 
@@ -79,7 +79,7 @@ class Plain:
 
 
 def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[str]:
-    """The lines of one report on `window`."""
+    """Yields the lines of one report on `window`."""
     rules = "".join(f"  alert {g.rule.threshold} {g.rule.metric} / {g.rule.span:g} s" for g in frame.gauges)
     yield f"netmon  refresh {length:g} s{rules}  updated {fmt.time(window.end)}"
     yield f"Requests:        {requests_text(window)}"
@@ -107,7 +107,7 @@ def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[
 
 
 def requests_text(window: Snapshot) -> str:
-    """Requests per second, and what they are made of."""
+    """Requests per second, and the counts of requests, responses and errors."""
     seconds = window.end - window.start
     counts = ((window.requests, "request"), (window.responses, "response"), (window.errors, "error"))
     parts = ", ".join(fmt.plural(n, noun) for n, noun in counts)
@@ -121,7 +121,7 @@ def gauge_text(gauge: Gauge) -> str:
 
 
 def interface_text(interface: Interface, seconds: float) -> str:
-    """HTTP bits on the wire: per second, and in the window."""
+    """HTTP bits on the wire: per second, and the sum of the window."""
     bits = _HTTP_BITS.value(interface) or 0
     name = fmt.source(interface.name)
     state = "" if interface.state == "up" else f" {interface.state}"
@@ -169,7 +169,7 @@ def section_text(section: Section, columns: int) -> str:
 
 
 def no_http(window: Snapshot) -> str:
-    """Why there is no host: what was seen instead."""
+    """Why the window has no host: what was seen instead of HTTP."""
     packets = window.capture.received
     if not packets and not window.capture.unread:
         return "none, no packet seen"
@@ -185,7 +185,7 @@ def alert_line(alert: Alert) -> str:
 
 
 def _paint(line: str) -> str:
-    """The words of alerts in colour, labels in bold; the words stay, so that colour says nothing by itself."""
+    """Colours the words of alerts and puts labels in bold. The text keeps its words, so it says all without colour."""
     for word, color in (("ALERT", RED), ("RECOVERED", GREEN), ("OK", GREEN)):
         if line.startswith(f"{word}  ") or line.endswith(f"  {word}"):
             return line.replace(word, f"{color}{word}{RESET}")

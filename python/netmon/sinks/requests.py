@@ -1,4 +1,4 @@
-"""One line per exchange, as they come: text, or JSON. Needs snapshots with exchanges; says how many did not fit."""
+"""One line per exchange, as text or as JSON. Needs snapshots with exchanges; counts the exchanges they do not list."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELDS = (
 
 
 class Requests:
-    """With `plays`, a silence of the file is a line of its own in the text; JSON has the times of exchanges."""
+    """With `plays`, the text has a line for each silence of the file; JSON has none, since exchanges have times."""
 
     def __init__(self, stream: Text, *, as_json: bool = False, plays: bool = False) -> None:
         self._stream = stream
@@ -61,6 +61,6 @@ def as_text(exchange: Exchange) -> str:
 
 
 def as_object(exchange: Exchange) -> str:
-    """One object with the names of `Exchange`, on one line."""
+    """The exchange as a JSON object on one line, with the attribute names of `Exchange`."""
     ts = datetime.fromtimestamp(exchange.ts, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return json.dumps({"ts": ts} | {name: getattr(exchange, name) for name in FIELDS})

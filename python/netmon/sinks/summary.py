@@ -1,4 +1,4 @@
-"""The last words: a few lines about the whole run, for standard error. Pure: a frame in, text out."""
+"""The summary at the end: a few lines about the whole run, for standard error. Pure: a frame in, text out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
 def summary(frame: Frame | None, *, color: bool = False) -> str:
-    """What was seen from start to end; `frame` is the last one, None when there was none."""
+    """The summary of the whole run. `frame` is the last frame; None if there was none."""
     if frame is None:
         return "netmon: nothing was captured\n"
     tally = frame.tally
@@ -48,7 +48,7 @@ def _client(client: Client) -> str:
 
 
 def _missed(tally: Tally, *, color: bool) -> Iterator[str]:
-    """What was cut off or not decoded, a line each."""
+    """Yields a line for truncated packets and one for packets not decoded, if there were any."""
     if cut := losses.truncated(tally):
         line = f"  truncated: {cut}; {losses.MORE_BYTES}"
         yield f"{RED}{line}{RESET}" if color else line
