@@ -31,8 +31,8 @@ pub struct InterfaceRow {
     bytes: u64,
     /// Packets and bytes of connections whose protocol is known, in the order of [`Protocol::ALL`].
     by_protocol: [Passed; Protocol::ALL.len()],
-    /// Health that is counted for no host with its home here: that of connections without a host is one part. The
-    /// health of hosts is added when the interval is closed, see [`Interfaces::add_health`].
+    /// Health of connections without a host, and of hosts whose home is another interface. Closing the interval adds
+    /// the health of hosts whose home is this interface, see [`Interfaces::add_health`].
     pub tcp: Tcp,
 }
 

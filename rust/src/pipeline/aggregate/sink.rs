@@ -146,8 +146,8 @@ impl Sink for Aggregate {
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
         if let Some(duration) = duration {
-            // Durations are not counted by client: a histogram costs more than any other count, and no view shows this
-            // one.
+            // Durations are not counted by client: their histogram costs more than any other count and is seldom of
+            // use.
             let grown = self.hosts.counts(ticket.row).duration.record(Sample::new(duration));
             self.grew(grown);
         }
