@@ -4,8 +4,8 @@
 //! is folded (space-saving: Metwally, Agrawal, El Abbadi 2005): its counts go to `~other`, and its slot goes to a new
 //! row. The new row may lack as many hits as the folded row had. So a flood of invented names cannot hide a busy host.
 //!
-//! A row is listed (`touched`) when it is first counted in during an interval. Closing the interval walks these lists
-//! only, so rows of earlier intervals cost nothing until they are folded.
+//! When something is first counted in a row in an interval, the row is listed (`touched`). Closing the interval walks
+//! only these lists, so rows of earlier intervals cost nothing until they are folded.
 
 mod find;
 mod fold;

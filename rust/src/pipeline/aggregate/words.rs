@@ -17,7 +17,7 @@ const MAX_KEPT: usize = 65_536;
 /// Most texts that are kept for sharing. Requests with equal texts share one copy, and most requests repeat a text.
 const MAX_SHARED: usize = 8_192;
 
-/// What one request says.
+/// The words of one request: what the list of exchanges shows of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
     pub path: Arc<str>,

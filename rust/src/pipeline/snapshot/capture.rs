@@ -28,8 +28,8 @@ counters! {
         truncated_heads,
         /// Packets in a tunnel that is not decoded.
         encapsulated,
-        /// Packets that were captured more than once: on another interface, with another VLAN tag or before an address
-        /// was rewritten. Each further capture counts.
+        /// Packets that had been captured before: on another interface, with another VLAN tag, or before an address was
+        /// rewritten.
         copies,
         /// Gaps in streams: missing bytes that are no longer waited for.
         gaps,
@@ -89,9 +89,9 @@ impl Halvings {
 /// A level at an instant, not a count of events. Merging keeps the later value and adds values of the same instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauge {
-    /// When it was read.
+    /// The instant of the value.
     pub at: Timestamp,
-    /// What it read.
+    /// The level at that instant.
     pub value: u64,
 }
 

@@ -24,13 +24,13 @@ pub struct Snapshot {
     /// Sorted by address as text. The counts of all clients add up to those of all hosts, except for durations, which
     /// are not counted by client.
     pub clients: Vec<Arc<Client>>,
-    /// By name.
+    /// Sorted by name.
     pub interfaces: Vec<Interface>,
     /// Health of all connections.
     pub tcp: Tcp,
     /// What the capture delivered, and what was lost.
     pub capture: Capture,
-    /// By name.
+    /// Sorted by name.
     pub server_names: Vec<ServerName>,
     /// Sorted by their fields, the time first.
     pub exchanges: Vec<NamedExchange>,
@@ -68,7 +68,7 @@ impl Snapshot {
     }
 
     /// Returns the interval of `length` nanoseconds after this one, as a live capture without traffic would count it.
-    /// Events are zero. Interfaces that are up, numbers of connections and open connections stay as they were.
+    /// Counts of events are zero. Interfaces that are up, gauges and open connections are carried over.
     #[must_use]
     pub fn silence(&self, length: i64) -> Self {
         let start = self.span.map_or(Timestamp::default(), |(_, end)| end);

@@ -26,7 +26,7 @@ pub struct Point {
     pub packets: u64,
     /// Their bytes on the wire.
     pub bytes: u64,
-    /// By name.
+    /// Traffic by interface, sorted by name.
     pub interfaces: Vec<Passed>,
     /// Hits by host, sorted by name.
     pub hosts: Vec<(Arc<str>, u64)>,

@@ -126,7 +126,7 @@ pub mod endpoint {
     }
 }
 
-/// Clients of exchanges: `address:port`, an address without a port, or [`OTHER`](super::OTHER).
+/// Clients of exchanges: `address:port`, an address without a port, or `~other`.
 pub mod client {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::pipeline::decode::Endpoint;
