@@ -12,7 +12,7 @@ use std::collections::BinaryHeap;
 pub struct Lightest {
     heap: BinaryHeap<Reverse<(u64, u32)>>,
     is_built: bool,
-    /// Beyond this number of entries the heap is cleared, because most entries belong to rows that are gone.
+    /// Beyond this number of entries the heap is cleared, because most entries are out of date.
     limit: usize,
 }
 
@@ -57,9 +57,8 @@ impl Lightest {
     }
 }
 
-/// Walks around a table once per interval and finds idle rows, those in which nothing was counted in this interval. No
-/// row is lighter. A search only passes rows that are not idle, so all searches of an interval look at each row at most
-/// once.
+/// Walks around a table once per interval and finds idle rows: those in which nothing was counted in this interval. No
+/// row is lighter than an idle one. All searches of an interval together look at each row at most once.
 #[derive(Debug, Default)]
 pub struct Hand {
     at: usize,

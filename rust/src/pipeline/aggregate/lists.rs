@@ -8,7 +8,8 @@ use crate::pipeline::exchange::{Exchange, Finished, Kept, Listed};
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, NamedExchange};
 
-/// The list of connections is cut to its limit only when it holds twice the limit and at least twice this number.
+/// Within an interval, the list of connections is cut to its limit only when it holds twice the limit and at least
+/// twice this number.
 const CONNECTIONS: usize = 4096;
 
 impl Aggregate {

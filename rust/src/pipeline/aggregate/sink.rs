@@ -42,7 +42,7 @@ impl Aggregate {
     }
 
     /// Returns the client's address that a field of the request or a proxy named. `None` if there is none, or if the
-    /// client is the address of the connection by the settings.
+    /// settings take the address from the connection.
     #[cold]
     fn told_client(&self, connection: &FlowKey, fields: &dyn Fields) -> Option<Ipv6Addr> {
         match self.settings.client_from {

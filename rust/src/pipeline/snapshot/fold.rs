@@ -43,7 +43,7 @@ impl Snapshot {
     /// their limit.
     fn sections_per_host(&self, limits: &Limits) -> usize {
         let mut per_host = limits.sections_per_host;
-        // The row for the rest comes on top.
+        // The limit does not include the row for the rest.
         let kept = |max: usize| self.hosts.iter().map(|host| host.sections.len().min(max + 1)).sum::<usize>();
         while per_host > 1 && kept(per_host) > limits.sections {
             per_host /= 2;
@@ -54,7 +54,7 @@ impl Snapshot {
     /// Folds the sections of each host beyond the `max` heaviest. Returns the weight of the heaviest folded section.
     fn fold_sections(&mut self, max: usize) -> u64 {
         let mut heaviest = 0;
-        // The row for the rest comes on top.
+        // The limit does not include the row for the rest.
         for host in self.hosts.iter_mut().filter(|host| host.sections.len() > max) {
             let sections = &mut Arc::make_mut(host).sections;
             let lost = fold_rows(sections, max, Arc::<Section>::absorb);

@@ -1,6 +1,6 @@
 //! Selects rows by a pattern that a user types: terms separated by blanks, all of which must match.
 //!
-//! A term is either a text, which any shown field must contain, or `field:text`, and this field must contain the text.
+//! A term is either a text, which any shown field must contain, or `field:text`, whose text that field must contain.
 //! Case does not matter. `!` before a term negates it. A host has many sections, methods and statuses: one that matches
 //! is enough. The rows of hosts and sections have no client and no interface. For terms about these, the exchanges are
 //! searched once, when the pattern is parsed.
