@@ -1,8 +1,8 @@
-//! Events of one worker counted into the open interval, and handed over as a [`Snapshot`] when it is closed.
+//! Counts the events of one worker in the open interval. [`Aggregate::close`] returns the counts as a [`Snapshot`].
 //!
-//! Each event is counted in two places, the row of its section and that of its client; hosts and totals are sums, made when
-//! the interval is closed. So conservation holds by construction, and a request costs one hash of its host and one of its
-//! section. The client of a connection is looked up once.
+//! Each event is counted in two rows: that of its section and that of its client. Hosts and totals are sums, made when
+//! the interval is closed, so they always equal the sum of their rows. A request costs one hash of its host and one of
+//! its section. The client of a connection is looked up once.
 
 mod clients;
 mod health;
@@ -32,19 +32,19 @@ use interfaces::Interfaces;
 pub use settings::{ClientFrom, Settings};
 use words::Hoard;
 
-/// Names the rows of a request: that of its section and that of its client.
+/// Identifies the two rows in which a request counts: that of its section and that of its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     row: hosts::Ticket,
     client: clients::Ticket,
 }
 
-/// How many connections there are.
+/// Numbers of tracked connections.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tracked {
-    /// Tracked.
+    /// All tracked connections.
     pub all: usize,
-    /// Of these, those in use.
+    /// Of these, the connections in use: neither opening nor over.
     pub open: usize,
 }
 
@@ -54,19 +54,21 @@ pub struct Aggregate {
     settings: Settings,
     hosts: HostTable,
     clients: Clients,
-    /// On whose behalf connections were opened, of those that are tracked.
+    /// The client that a PROXY header named, for each tracked connection with such a header. `None` if it named no
+    /// client.
     proxied: HashMap<FlowKey, Option<Ipv6Addr>>,
-    /// Buckets of all histograms, at the most: those of folded rows count until all are counted anew.
+    /// Upper bound of the buckets of all histograms. It includes buckets of rows that were folded since all were last
+    /// counted.
     buckets: usize,
     interfaces: Interfaces,
     capture: Capture,
     exchanges: Vec<snapshot::NamedExchange>,
     connections: Vec<snapshot::Connection>,
-    /// What was learnt of the connection at hand, where connections are listed.
+    /// What was learnt about the current connection since it was last asked for, see `Sink::told`.
     told: Told,
     hoard: Hoard,
     server_names: HashMap<String, u64>,
-    /// The name being looked up; kept for its memory.
+    /// The host name being looked up. A field so that its memory is reused.
     host: Vec<u8>,
     path: Vec<u8>,
 }
@@ -92,17 +94,18 @@ impl Aggregate {
         }
     }
 
-    /// Sets the name and the state of an interface. Numbers may be given in any order. Under another name it counts anew.
+    /// Sets the name and the state of an interface. Interfaces may be set in any order. An interface that gets another
+    /// name counts in a new row.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         self.interfaces.set(id, name, state);
     }
 
-    /// Sets since when an interface is watched that was not there at the start.
+    /// Sets since when an interface is watched, for an interface that came up after the capture began.
     pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
         self.interfaces.set_watched_since(id, since);
     }
 
-    /// Counts a packet, with what its connection speaks.
+    /// Counts a packet. `protocol` is the protocol of its connection, if known.
     #[inline]
     pub fn packet(&mut self, interface: InterfaceId, wire_len: u32, is_truncated: bool, protocol: Option<Protocol>) {
         self.capture.received += 1;
@@ -110,7 +113,7 @@ impl Aggregate {
         self.interfaces.at(interface).packet(u64::from(wire_len), protocol);
     }
 
-    /// Counts packets that are not decoded, by what they are.
+    /// Counts packets that are not decoded, by kind.
     #[cold]
     pub fn undecoded(&mut self, kind: Undecoded, packets: u64) {
         let counter = match kind {
@@ -125,7 +128,7 @@ impl Aggregate {
         self.capture.undecoded.add_within(snapshot::MAX_KINDS, kind, Undecoded::Other, packets);
     }
 
-    /// Losses and protocol counts of the open interval, to add to.
+    /// Returns the losses and protocol counts of the open interval, for the caller to add to.
     pub fn capture(&mut self) -> &mut Capture {
         &mut self.capture
     }
@@ -135,7 +138,7 @@ impl Aggregate {
         self.capture.received
     }
 
-    /// Closes the interval `[start, end)`: everything counted since the last call.
+    /// Closes the interval `[start, end)` and returns everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: Tracked, losses: Losses) -> Snapshot {
         self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, self.settings.limits.exchanges);
         let mut capture = std::mem::take(&mut self.capture);
@@ -163,12 +166,13 @@ impl Aggregate {
         snapshot.interfaces.iter().for_each(|interface| snapshot.tcp.merge(&interface.tcp));
         snapshot.hosts = hosts.into_iter().map(Arc::new).collect();
         snapshot.exchanges.sort();
-        // Sums have buckets as well.
+        // The sums of hosts and of the interval have histograms too, so the budget is checked once more.
         snapshot.coarsen(self.settings.limits.buckets);
         snapshot
     }
 
-    /// Histograms have so many buckets more. Beyond the budget for all of them their scale is halved.
+    /// Notes that histograms have gained `buckets` buckets. Coarsens all histograms if together they exceed their
+    /// budget.
     fn grew(&mut self, buckets: usize) {
         self.buckets += buckets;
         if self.buckets > self.settings.limits.buckets {
@@ -176,7 +180,7 @@ impl Aggregate {
         }
     }
 
-    /// Leaves half the budget, so that it is seldom done.
+    /// Halves the scale of histograms until they use at most half the budget, so that this is seldom necessary.
     #[cold]
     fn coarsen(&mut self) {
         let mut sizes = Sizes::default();
@@ -204,7 +208,7 @@ impl Aggregate {
 
     fn take_server_names(&mut self) -> Vec<ServerName> {
         if self.server_names.is_empty() {
-            // Draining clears the table, which stays as large as it ever was.
+            // Draining clears the whole table, which keeps the largest size that it ever had.
             return Vec::new();
         }
         let names = self.server_names.drain();
@@ -214,7 +218,7 @@ impl Aggregate {
         names
     }
 
-    /// The connections that were tracked are forgotten.
+    /// Drops what is kept for tracked connections: clients named by a proxy, and the words of waiting requests.
     pub fn forget_connections(&mut self) {
         self.proxied.clear();
         self.hoard.clear();

@@ -99,12 +99,12 @@ macro_rules! exchange {
 
 exchange_fields!(exchange);
 
-/// An exchange that is over, for whoever lists it.
+/// An exchange that has ended, for a sink that lists exchanges.
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
     /// The exchange.
     pub exchange: Exchange,
-    /// Where its connection was first seen.
+    /// Interface on which its connection was first seen.
     pub interface: InterfaceId,
     /// What the sink kept of the request.
     pub kept: Kept,

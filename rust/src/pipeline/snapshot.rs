@@ -1,8 +1,8 @@
-//! Everything counted in one interval. A monoid: [`Snapshot::merge`] is associative and commutative, and
-//! `Snapshot::default()` is its identity; whatever is shown, exported or alerted on is a merge of snapshots.
+//! Everything counted in one interval. Snapshots are a monoid: [`Snapshot::merge`] is associative and commutative, and
+//! `Snapshot::default()` is its identity. Screens, exports and alerts all use merges of snapshots.
 //!
-//! Rows are kept sorted by their key, so equal contents are equal values. Merging never drops a row;
-//! [`Snapshot::folded`] does, and says so.
+//! Rows are sorted by their key, so snapshots with equal contents are equal. Merging never drops a row.
+//! [`Snapshot::folded`] does, and counts the dropped rows.
 
 mod binary;
 mod capture;

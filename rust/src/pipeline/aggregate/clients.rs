@@ -1,8 +1,8 @@
-//! The clients being counted: a row for each address, bounded in number as hosts are (`hosts.rs`).
+//! Counts by client: a row for each address, bounded in number like hosts (`hosts.rs`).
 //!
-//! Rows outlive their interval, and a full table makes room by space-saving: the counts of the lightest row go to `~other`.
-//! A connection keeps the ticket of its client's row, so that an address is looked up once for each connection rather than
-//! for each request.
+//! Rows stay when their interval is closed. A full table makes room by space-saving: the lightest row is folded, that
+//! is, its counts go to `~other` and its slot goes to the new client. A connection keeps the ticket of its client's
+//! row, so that an address is looked up once per connection instead of once per request.
 
 use std::hash::BuildHasher;
 use std::net::Ipv6Addr;
@@ -14,7 +14,7 @@ use super::lightest::{Hand, Lightest};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::snapshot::{Capture, Client, Counts, OTHER};
 
-/// Which addresses make a client: those of IPv6 with the same first bits.
+/// Groups addresses into clients: all IPv6 addresses with the same first bits (`prefix`) are one client.
 #[derive(Clone, Copy, Debug)]
 pub struct Group {
     mask: u128,
@@ -27,7 +27,7 @@ impl Group {
         Self { mask: u128::MAX << (128 - prefix), prefix }
     }
 
-    /// The first address of the group. One of IPv4 is alone.
+    /// Returns the first address of the group of `address`. An IPv4 address is a group of its own.
     #[inline]
     fn of(self, address: Ipv6Addr) -> Ipv6Addr {
         if self.prefix == 128 || address.to_ipv4_mapped().is_some() {
@@ -36,42 +36,45 @@ impl Group {
         Ipv6Addr::from_bits(address.to_bits() & self.mask)
     }
 
-    /// `192.0.2.1`, `2001:db8::1`, or `2001:db8:1:2::/64`.
+    /// Returns the name of the group whose first address is `first`: `192.0.2.1`, `2001:db8::1` or `2001:db8:1:2::/64`.
     fn name(self, first: Ipv6Addr) -> String {
         let address = first.to_canonical();
         if self.prefix == 128 || address.is_ipv4() { address.to_string() } else { format!("{address}/{}", self.prefix) }
     }
 }
 
-/// An address as a number, whichever is quickest to make: two of them are compared for each request.
+/// Returns the address as an integer in native byte order. No conversion is faster, and two addresses are compared for
+/// each request.
 #[inline]
 fn bits(address: Ipv6Addr) -> u128 {
     u128::from_ne_bytes(address.octets())
 }
 
-/// Names the row of a client: a slot, as long as it is used for the same client.
+/// Identifies the row of a client. The ticket is valid as long as the slot has the same generation, that is, the same
+/// client.
 ///
-/// A connection keeps one, so it is small. Generations of a slot repeat after 65,536 clients; no request of the first of
-/// these clients waits that long.
+/// Each connection keeps a ticket, so it is small. The generations of a slot repeat after 65,536 clients. No request of
+/// the first of these clients waits that long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     slot: u16,
     generation: u16,
 }
 
-/// The row of the clients that did not fit.
+/// The slot of the row for clients that did not fit (`~other`).
 const REST: u16 = 0;
 const REST_TICKET: Ticket = Ticket { slot: REST, generation: 0 };
 
 #[derive(Debug)]
 struct Row {
     address: Ipv6Addr,
-    /// Made when it is first told.
+    /// Made when the row is first part of a snapshot.
     name: Option<Arc<str>>,
     generation: u16,
-    /// The generation once more while the row is listed in [`Clients::touched`], so that one look tells both.
+    /// Equal to `generation` while the row is listed in [`Clients::touched`]. So one comparison with a ticket tells
+    /// both that the row still belongs to the ticket's client and that it is listed.
     listed: Option<u16>,
-    /// What the row may have missed before it came in.
+    /// The most hits that the client may have had earlier in the interval, before it got this row.
     missed: u64,
     counts: Counts,
 }
@@ -94,7 +97,7 @@ pub struct Clients {
     hasher: foldhash::fast::RandomState,
     index: HashTable<u16>,
     rows: Vec<Row>,
-    /// Rows that were counted in since the interval began.
+    /// Rows in which something was counted since the interval began.
     touched: Vec<u16>,
     idle: Hand,
     lightest: Lightest,
@@ -107,10 +110,10 @@ impl Clients {
         let mut rest = Row::new(Ipv6Addr::UNSPECIFIED);
         rest.name = Some(OTHER.into());
         Self {
-            // The row for the rest comes on top.
+            // The row for the rest is not included.
             most: most.clamp(1, usize::from(u16::MAX) - 1),
             group,
-            // Addresses are chosen by strangers.
+            // Strangers choose the addresses, so the hash has a random seed.
             hasher: foldhash::fast::RandomState::default(),
             index: HashTable::new(),
             rows: vec![rest],
@@ -122,13 +125,14 @@ impl Clients {
         }
     }
 
-    /// The row of an address, made if it is not there. `before` is where the same connection counted last.
+    /// Returns the row of an address, and makes it if there is none. `before` is the ticket of the previous request on
+    /// the same connection.
     #[inline]
     pub fn ticket(&mut self, address: Ipv6Addr, before: Option<Ticket>) -> Ticket {
         let address = self.group.of(address);
         if let Some(ticket) = before {
             let row = &self.rows[usize::from(ticket.slot)];
-            // The row of the rest is of no address.
+            // The row for the rest belongs to no address.
             if row.generation == ticket.generation && bits(row.address) == bits(address) && ticket.slot != REST {
                 return ticket;
             }
@@ -144,18 +148,18 @@ impl Clients {
         Ticket { slot, generation: self.rows[usize::from(slot)].generation }
     }
 
-    /// The first address of its group.
+    /// Returns the first address of the group of `address`.
     pub fn group(&self, address: Ipv6Addr) -> Ipv6Addr {
         self.group.of(address)
     }
 
-    /// The address of a row; `None` when it made room for another.
+    /// Returns the address of a row, `None` if the row was folded.
     pub fn address(&self, ticket: Ticket) -> Option<Ipv6Addr> {
         let row = &self.rows[usize::from(ticket.slot)];
         (row.generation == ticket.generation && ticket.slot != REST).then_some(row.address)
     }
 
-    /// Counts of a row, or of the rest where the row made room for another.
+    /// Returns the counts of a row, or those of the rest if the row was folded.
     #[inline]
     pub fn counts(&mut self, ticket: Ticket) -> &mut Counts {
         let mut slot = ticket.slot;
@@ -165,14 +169,14 @@ impl Clients {
         &mut self.rows[usize::from(slot)].counts
     }
 
-    /// Every histogram of the interval.
+    /// Calls `look` with every histogram of the interval.
     pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
         for &slot in &self.touched {
             self.rows[usize::from(slot)].counts.histograms_mut().into_iter().for_each(&mut *look);
         }
     }
 
-    /// Takes all counts; the rows stay.
+    /// Takes the counts of all rows. The rows stay, with zero counts.
     pub fn take(&mut self, capture: &mut Capture) -> Vec<Client> {
         self.idle.reset();
         self.lightest.reset();
@@ -192,7 +196,8 @@ impl Clients {
         clients
     }
 
-    /// Lists a row for the end of the interval, or that of the rest where it made room for another.
+    /// Lists a row, or that of the rest if the row was folded, for the end of the interval. Returns the slot of the
+    /// row.
     #[cold]
     fn list(&mut self, ticket: Ticket) -> u16 {
         let is_there = self.rows[usize::from(ticket.slot)].generation == ticket.generation;
@@ -219,7 +224,7 @@ impl Clients {
         slot
     }
 
-    /// Gives the slot of the lightest row to another client.
+    /// Folds the lightest row and gives its slot to another client. Returns the slot, `None` if no row may be folded.
     fn fold(&mut self, address: Ipv6Addr) -> Option<u16> {
         let rows = &self.rows;
         let is_idle = |slot: u32| slot != u32::from(REST) && rows[slot as usize].listed.is_none();
@@ -229,7 +234,7 @@ impl Clients {
         let row = &mut self.rows[usize::from(slot)];
         let (hash, hits, weight) = (self.hasher.hash_one(bits(row.address)), row.counts.hits(), row.weight());
         let counts = std::mem::take(&mut row.counts);
-        // A slot is listed once, whichever clients have it.
+        // A slot is listed once, even if several clients use it in one interval.
         let generation = row.generation.wrapping_add(1);
         let listed = row.listed.map(|_| generation);
         *row = Row { generation, listed, missed: weight, ..Row::new(address) };

@@ -1,4 +1,4 @@
-//! Signs of segments counted as the health of connections.
+//! Counts what segments show ([`Signs`]) as the health of connections ([`Tcp`]).
 
 use crate::pipeline::flow::Signs;
 use crate::pipeline::histogram::Sample;
@@ -6,7 +6,7 @@ use crate::pipeline::snapshot::Tcp;
 
 type Counter = fn(&mut Tcp) -> &mut u64;
 
-/// What an observation's signs are counted as.
+/// The counter of each sign.
 const COUNTED_AS: [(Signs, Counter); 9] = [
     (Signs::OPENED, |tcp| &mut tcp.opened),
     (Signs::CLOSED, |tcp| &mut tcp.closed),
@@ -19,11 +19,11 @@ const COUNTED_AS: [(Signs, Counter); 9] = [
     (Signs::ZERO_WINDOW, |tcp| &mut tcp.zero_window),
 ];
 
-/// Counts a segment with these signs. Returns how many buckets that makes more.
+/// Counts a segment with these signs. Returns how many buckets its histogram has gained.
 pub fn count(tcp: &mut Tcp, signs: Signs, rtt: Option<Sample>, from_client: bool) -> usize {
     tcp.segments += u64::from(signs.has(Signs::COUNTED));
     if signs != Signs::COUNTED {
-        // Hardly ever any.
+        // Few segments have any other sign.
         for (sign, counter) in COUNTED_AS {
             *counter(tcp) += u64::from(signs.has(sign));
         }

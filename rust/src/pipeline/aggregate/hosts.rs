@@ -1,11 +1,11 @@
-//! The rows being counted: hosts and their sections, found by name, bounded in number.
+//! Counts by host and section: rows that are found by name and bounded in number.
 //!
-//! Rows outlive their interval, so that a busy host costs no allocation. When a table is full its lightest row makes
-//! room (space-saving: Metwally, Agrawal, El Abbadi 2005): its counts go to `~other`, and the row that takes its place
-//! may be too low by as much as the lost one had. So a flood of invented names cannot hide a busy host.
+//! Rows stay when their interval is closed, so a busy host costs no allocation. When a table is full, its lightest row
+//! is folded (space-saving: Metwally, Agrawal, El Abbadi 2005): its counts go to `~other`, and its slot goes to a new
+//! row. The new row may lack as many hits as the folded row had. So a flood of invented names cannot hide a busy host.
 //!
-//! A row that is counted in is listed, once an interval. Closing an interval walks these lists alone, so rows of the past
-//! cost nothing until one of them makes room.
+//! When something is first counted in a row in an interval, the row is listed (`touched`). Closing the interval walks
+//! only these lists, so rows of earlier intervals cost nothing until they are folded.
 
 mod find;
 mod fold;
@@ -21,14 +21,14 @@ use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Capture, Counts, Host, Limits, MAX_ADDRESSES, OTHER, Section, Tcp};
 
-/// Names the row of a section; counts for a row that was folded since go where the row went.
+/// Identifies the row of a section. If the row was folded, the ticket stands for the row that took over its counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     host: Slot,
     section: Slot,
 }
 
-/// A slot, as long as it is used for the same row.
+/// A slot and its generation, which changes when the slot is used for another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Slot {
     slot: u32,
@@ -40,22 +40,23 @@ struct HostRow {
     name: Arc<str>,
     generation: u32,
     hits: u64,
-    /// What the row may have missed before it came in.
+    /// The most hits that the host may have had earlier in the interval, before it got this row.
     missed: u64,
     addresses: Vec<Ipv6Addr>,
-    /// Where its connections were first observed in this interval. Nearly always that is the only interface.
+    /// Interface on which its connections were first observed in this interval. Most hosts have no other interface.
     home: Option<InterfaceId>,
-    /// Health of its connections there.
+    /// Health of its connections as observed on `home`.
     health: Tcp,
-    /// Health that was counted at its interface already: on other interfaces, and before the connections were its own.
+    /// Health that the row of an interface has counted already: as observed on other interfaces than `home`, and before
+    /// the first request told the host of a connection.
     elsewhere: Tcp,
     sections: Vec<u32>,
-    /// The section for those that did not fit.
+    /// The section for sections that did not fit (`~other`), once it is needed.
     rest: Option<u32>,
     lightest: Lightest,
     /// Listed in [`HostTable::touched`].
     is_touched: bool,
-    /// Sections that were counted in since the interval began.
+    /// Sections in which something was counted since the interval began.
     touched: Vec<u32>,
 }
 
@@ -85,25 +86,25 @@ pub struct HostTable {
     free_sections: Vec<u32>,
     lightest_hosts: Lightest,
     lightest_sections: Lightest,
-    /// Hosts that were counted in since the interval began.
+    /// Hosts in which something was counted since the interval began.
     touched: Vec<u32>,
     idle_hosts: Hand,
     idle_sections: Hand,
     hosts_folded: u64,
     sections_folded: u64,
     hits_error: u64,
-    /// Health of hosts that were folded, at the place of the number of their interface.
+    /// Health of hosts that were folded, by the number of their interface (`home`).
     folded: Vec<Tcp>,
 }
 
-/// The slot of the host that stands for those that did not fit.
+/// The slot of the host for hosts that did not fit (`~other`).
 const REST: u32 = 0;
 
 impl HostTable {
     pub fn new(limits: Limits) -> Self {
         let mut rows = Self {
             limits,
-            // Names are chosen by strangers.
+            // Strangers choose the names, so the hash has a random seed.
             hasher: foldhash::fast::RandomState::default(),
             host_index: HashTable::new(),
             section_index: HashTable::new(),
@@ -126,35 +127,35 @@ impl HostTable {
         rows
     }
 
-    /// The row of a section, made if it is not there.
+    /// Returns the row of a section, and makes it if there is none.
     pub fn ticket(&mut self, host: &[u8], path: &[u8]) -> Ticket {
         let host = self.host(host);
         let section = self.section(host, path);
         Ticket { host: self.host_place(host), section: self.section_place(section) }
     }
 
-    /// The row of a section, if it is there.
+    /// Returns the row of a section, `None` if there is none.
     pub fn find(&self, host: &[u8], path: &[u8]) -> Option<Ticket> {
         let host = self.find_host(self.hasher.hash_one(host), host).filter(|&host| host != REST)?;
         let section = self.find_section(self.hasher.hash_one((host, path)), host, path)?;
         Some(Ticket { host: self.host_place(host), section: self.section_place(section) })
     }
 
-    /// Counts of a row, where a hit is about to be counted.
+    /// Returns the counts of a row, for the caller to count one hit. The hit is counted for the host here.
     pub fn hit(&mut self, ticket: Ticket) -> &mut Counts {
         let section = self.resolve(ticket);
         self.hosts[self.sections[section as usize].host as usize].hits += 1;
         self.touched_counts(section)
     }
 
-    /// Counts of a row.
+    /// Returns the counts of a row, for everything but hits.
     pub fn counts(&mut self, ticket: Ticket) -> &mut Counts {
         let section = self.resolve(ticket);
         self.touched_counts(section)
     }
 
-    /// Connection health of the row's host for what is observed at an interface. False if it is to be counted at the interface
-    /// as well.
+    /// Returns the connection health of the row's host, to count what is observed on an interface. The second value is
+    /// false if the caller must count it for the interface too.
     pub fn tcp(&mut self, ticket: Ticket, interface: InterfaceId) -> (&mut Tcp, bool) {
         let host = self.resolve_host(ticket);
         let row = self.touched_host(host);
@@ -162,27 +163,28 @@ impl HostTable {
         (if is_at_home { &mut row.health } else { &mut row.elsewhere }, is_at_home)
     }
 
-    /// Health of the same connections before they belonged to the row's host.
+    /// Returns the health of the host's connections, to count what was observed before their first request told the
+    /// host.
     pub fn openings(&mut self, ticket: Ticket) -> &mut Tcp {
         let host = self.resolve_host(ticket);
         &mut self.touched_host(host).elsewhere
     }
 
-    /// Names of the row.
+    /// Returns the names of the row: host and path.
     pub fn names(&mut self, ticket: Ticket) -> (Arc<str>, Arc<str>) {
         let section = self.resolve(ticket);
         let section = &self.sections[section as usize];
         (self.hosts[section.host as usize].name.clone(), section.path.clone())
     }
 
-    /// The name of the row's host, unless the host has made room for another one since.
+    /// Returns the name of the row's host, `None` if the host was folded.
     pub fn host_name(&self, ticket: Ticket) -> Option<Arc<str>> {
         let Slot { slot, generation } = ticket.host;
         let row = self.hosts.get(slot as usize).filter(|row| row.generation == generation)?;
         Some(row.name.clone())
     }
 
-    /// A server of the row's host.
+    /// Adds the address of a server to the row's host. Only the [`MAX_ADDRESSES`] lowest addresses are kept.
     pub fn add_address(&mut self, ticket: Ticket, address: Ipv6Addr) {
         let host = self.resolve_host(ticket);
         if self.hosts[host as usize].addresses.contains(&address) {
@@ -197,7 +199,7 @@ impl HostTable {
         }
     }
 
-    /// Every histogram of the interval.
+    /// Calls `look` with every histogram of the interval.
     pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
         for &slot in &self.touched {
             let HostRow { elsewhere, health, touched, .. } = &mut self.hosts[slot as usize];
@@ -209,7 +211,8 @@ impl HostTable {
         }
     }
 
-    /// Takes all counts; the rows stay. `observed` is told the health of each host, and where it was observed.
+    /// Takes the counts of all rows. The rows stay, with zero counts. Calls `observed` with the health of each host and
+    /// the interface on which it was observed.
     pub fn take(&mut self, capture: &mut Capture, mut observed: impl FnMut(InterfaceId, &Tcp)) -> Vec<Host> {
         self.lightest_hosts.reset();
         self.lightest_sections.reset();
@@ -245,7 +248,7 @@ impl HostTable {
         hosts
     }
 
-    /// Counts of a section, which is listed for the end of the interval.
+    /// Lists a section for the end of the interval and returns its counts.
     #[inline]
     fn touched_counts(&mut self, slot: u32) -> &mut Counts {
         if !self.sections[slot as usize].is_touched {
@@ -254,7 +257,7 @@ impl HostTable {
         &mut self.sections[slot as usize].counts
     }
 
-    /// A host, which is listed for the end of the interval.
+    /// Lists a host for the end of the interval and returns its row.
     #[inline]
     fn touched_host(&mut self, slot: u32) -> &mut HostRow {
         if !self.hosts[slot as usize].is_touched {

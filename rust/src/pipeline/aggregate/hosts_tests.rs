@@ -9,7 +9,7 @@ fn count(rows: &mut HostTable, host: &str, path: &str) {
     rows.hit(ticket).requests += 1;
 }
 
-/// Hosts and sections that are walked when the interval is closed.
+/// Numbers of hosts and sections that closing the interval would walk.
 fn walked(rows: &HostTable) -> (usize, usize) {
     let sections = rows.touched.iter().map(|&slot| rows.hosts[slot as usize].touched.len()).sum();
     (rows.touched.len(), sections)

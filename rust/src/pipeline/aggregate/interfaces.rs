@@ -1,5 +1,5 @@
-//! The interfaces being counted: their names and states as an edge tells them, their traffic, and the health of connections
-//! that belong to no host.
+//! Counts by interface: traffic, and the health of connections that belong to no host. Names and states of interfaces
+//! come from the edge that captures packets.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::pipeline::name;
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::{Interface, InterfaceState, OTHER, Tcp, Traffic, sort_rows};
 
-/// Interfaces that are listed in each interval though nothing passed. Of more than that, silent ones cost too much.
+/// With at most this many interfaces, each interval lists silent interfaces too. With more, they would cost too much.
 const ROLL_CALL: usize = 128;
 
 /// Packets and bytes of connections that speak one protocol.
@@ -25,13 +25,14 @@ pub struct InterfaceRow {
     name: Arc<str>,
     state: InterfaceState,
     since: Option<Timestamp>,
-    /// The state was set in this interval.
+    /// True if the name or the state was set in this interval.
     is_news: bool,
     packets: u64,
     bytes: u64,
-    /// What passed of connections whose protocol is known, by [`Protocol::ALL`].
+    /// Packets and bytes of connections whose protocol is known, in the order of [`Protocol::ALL`].
     by_protocol: [Passed; Protocol::ALL.len()],
-    /// Health of connections that belong to no host yet; what belongs to one is counted with it.
+    /// Health of connections without a host, and of hosts whose home is another interface. Closing the interval adds
+    /// the health of hosts whose home is this interface, see [`Interfaces::add_health`].
     pub tcp: Tcp,
 }
 
@@ -49,7 +50,7 @@ impl InterfaceRow {
         }
     }
 
-    /// Counts a packet, with what its connection speaks.
+    /// Counts a packet. `protocol` is the protocol of its connection, if known.
     #[inline]
     pub fn packet(&mut self, bytes: u64, protocol: Option<Protocol>) {
         self.packets += 1;
@@ -61,7 +62,7 @@ impl InterfaceRow {
         }
     }
 
-    /// Adds what another row counted.
+    /// Adds the counts of another row.
     fn absorb(&mut self, other: &Self) {
         self.packets += other.packets;
         self.bytes += other.bytes;
@@ -90,12 +91,13 @@ impl InterfaceRow {
 #[derive(Debug, Default)]
 pub struct Interfaces {
     rows: Vec<InterfaceRow>,
-    /// What was counted in this interval under names that were given up since.
+    /// Counts of this interval under names that interfaces no longer have.
     renamed: Vec<InterfaceRow>,
 }
 
 impl Interfaces {
-    /// Sets the name and the state of an interface. Numbers may be given in any order. Under another name it counts anew.
+    /// Sets the name and the state of an interface. Interfaces may be set in any order. An interface that gets another
+    /// name counts in a new row.
     pub fn set(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         let at = usize::from(id.min(InterfaceId::OTHER).0);
         while self.rows.len() <= at {
@@ -115,7 +117,8 @@ impl Interfaces {
         (row.name, row.state, row.is_news) = (name, state, true);
     }
 
-    /// Keeps what was counted under a name that is given up. Names that are too many are one.
+    /// Keeps the counts of a name that an interface no longer has. Beyond [`InterfaceId::MOST`] names, all further
+    /// counts go to one row, [`OTHER`].
     fn rename(&mut self, before: InterfaceRow) {
         let is_full = self.renamed.len() > InterfaceId::MOST;
         match self.renamed.last_mut().filter(|_| is_full) {
@@ -124,12 +127,12 @@ impl Interfaces {
         }
     }
 
-    /// Sets since when an interface is watched that was not there at the start.
+    /// Sets since when an interface is watched, for an interface that came up after the capture began.
     pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
         self.at(id).since = since;
     }
 
-    /// The row of an interface. One that nobody named is called by its number.
+    /// Returns the row of an interface. An interface without a name is named after its number, such as `#3`.
     #[inline]
     pub fn at(&mut self, id: InterfaceId) -> &mut InterfaceRow {
         let at = usize::from(id.0);
@@ -145,30 +148,31 @@ impl Interfaces {
         self.set(id, &format!("#{}", id.0), InterfaceState::Up);
     }
 
-    /// The row of an interface, if there is one: a packet that came from it makes one.
+    /// Returns the row of an interface, `None` if it was neither named nor had a packet.
     fn known(&mut self, id: InterfaceId) -> Option<&mut InterfaceRow> {
         self.rows.get_mut(usize::from(id.0).min(InterfaceId::MOST))
     }
 
-    /// The name of an interface; empty if there is no row for it.
+    /// Returns the name of an interface, empty if it has no row.
     pub fn name(&mut self, id: InterfaceId) -> Arc<str> {
         self.known(id).map_or_else(|| "".into(), |row| row.name.clone())
     }
 
-    /// Adds the health of a host's connections, which were first seen there.
+    /// Adds the health of a host's connections that were observed on this interface.
     pub fn add_health(&mut self, id: InterfaceId, tcp: &Tcp) {
         if let Some(row) = self.known(id) {
             row.tcp.merge(tcp);
         }
     }
 
-    /// Every histogram of the interval.
+    /// Calls `look` with every histogram of the interval.
     pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
         let rows = self.rows.iter_mut().chain(&mut self.renamed);
         rows.flat_map(|row| row.tcp.histograms_mut()).for_each(look);
     }
 
-    /// Takes all counts of the interval that ends at `end`; names and states stay.
+    /// Takes all counts of the interval that ends at `end`. Names and states stay; [`InterfaceState::New`] becomes
+    /// `Up`.
     pub fn take(&mut self, end: Timestamp) -> Vec<Interface> {
         let is_listed = self.rows.len() <= ROLL_CALL;
         let mut interfaces: Vec<Interface> = self
@@ -186,7 +190,7 @@ impl Interfaces {
             })
             .collect();
         self.renamed.clear();
-        // Several files, or several interfaces of one, may be called the same.
+        // Several files, or several interfaces of one file, may have the same name.
         sort_rows(&mut interfaces);
         for row in &mut self.rows {
             row.is_news = false;

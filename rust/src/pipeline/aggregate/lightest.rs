@@ -1,7 +1,8 @@
-//! The lightest of many rows, for the moments when a table is full.
+//! Finds the lightest of many rows when a table is full.
 //!
-//! A heap that is built when first asked and put right when asked again: rows only grow heavier within an interval, so
-//! what comes out too light goes back with its present weight. A row that is counted costs nothing here.
+//! [`Lightest`] is a heap that is built at its first use in an interval. Rows only grow heavier within an interval. So
+//! a row whose weight in the heap is out of date goes back into the heap with its present weight. Counting in a row
+//! does not touch the heap.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -11,23 +12,23 @@ use std::collections::BinaryHeap;
 pub struct Lightest {
     heap: BinaryHeap<Reverse<(u64, u32)>>,
     is_built: bool,
-    /// More entries than this, and most are of rows that are gone.
+    /// Beyond this number of entries the heap is cleared, because most entries are out of date.
     limit: usize,
 }
 
-/// Entries that are kept for each row when rows go without being taken here: few, and seldom sorted out.
+/// Entries per row before the heap is cleared. Entries pile up when rows leave the table without being taken here.
 const ENTRIES: usize = 2;
-/// Entries that are kept for any number of rows.
+/// Entries that the heap may always have, even if the table has few rows.
 const FEW: usize = 64;
 
 impl Lightest {
-    /// Forgets all: weights have been reset.
+    /// Clears the heap, because the weights of all rows have been reset.
     pub fn reset(&mut self) {
         self.heap.clear();
         self.is_built = false;
     }
 
-    /// A row came in.
+    /// Adds a row that is new in the table.
     pub fn push(&mut self, row: u32, weight: u64) {
         if self.is_built {
             self.heap.push(Reverse((weight, row)));
@@ -37,7 +38,8 @@ impl Lightest {
         }
     }
 
-    /// Takes out the lightest row. `weight` is `None` for a row that is gone or may not be taken.
+    /// Takes out the lightest row and returns its number, `None` if there is no row to take. `weight` returns `None`
+    /// for a row that is gone or may not be taken.
     pub fn take(&mut self, rows: impl Iterator<Item = u32>, weight: impl Fn(u32) -> Option<u64>) -> Option<u32> {
         if !self.is_built {
             self.heap = rows.filter_map(|row| Some(Reverse((weight(row)?, row)))).collect();
@@ -55,8 +57,8 @@ impl Lightest {
     }
 }
 
-/// Goes around a table, once an interval, to find rows in which nothing was counted: the lightest there are. So finding
-/// one costs a step for each row that was counted in.
+/// Walks around a table once per interval and finds idle rows: those in which nothing was counted in this interval. No
+/// row is lighter than an idle one. All searches of an interval together look at each row at most once.
 #[derive(Debug, Default)]
 pub struct Hand {
     at: usize,
@@ -64,12 +66,12 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// An interval begins: rows that were counted in are idle again.
+    /// Begins an interval, in which all rows are idle again.
     pub fn reset(&mut self) {
         self.steps = 0;
     }
 
-    /// The next idle one of `len` rows, if there is one left.
+    /// Returns the next idle row of `len` rows, `None` after a full round.
     pub fn next(&mut self, len: usize, is_idle: impl Fn(u32) -> bool) -> Option<u32> {
         while self.steps < len {
             self.steps += 1;

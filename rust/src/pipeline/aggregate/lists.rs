@@ -1,4 +1,4 @@
-//! Exchanges and connections as they are listed one by one, where that is asked for.
+//! Lists single exchanges and connections, if the settings ask for them.
 
 use super::settings::ClientFrom;
 use super::words::Words;
@@ -8,7 +8,8 @@ use crate::pipeline::exchange::{Exchange, Finished, Kept, Listed};
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, NamedExchange};
 
-/// Connections gathered before some are chosen for the list: all that one interval hears of and looks at.
+/// Within an interval, the list of connections is cut to its limit only when it holds twice the limit and at least
+/// twice this number.
 const CONNECTIONS: usize = 4096;
 
 impl Aggregate {
@@ -17,7 +18,7 @@ impl Aggregate {
         let Finished { exchange, interface, kept } = finished;
         let most = self.settings.limits.exchanges;
         if self.exchanges.len() >= 2 * most {
-            // Now and then, since it looks at all of them.
+            // Only at twice the limit, since choosing looks at all of them.
             self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.hosts.names(ticket.row);
@@ -32,7 +33,8 @@ impl Aggregate {
         });
     }
 
-    /// The client of an exchange as it is listed: an address that was told has no port. A row that made room is nobody's.
+    /// Returns the client of an exchange as it is listed. A client named by a field or by a proxy has no port. If the
+    /// row of the client was folded, its address is not known any more.
     fn listed_client(&self, ticket: Ticket, connection: Endpoint) -> Endpoint {
         if self.settings.client_from == ClientFrom::Connection {
             return connection;
@@ -42,7 +44,8 @@ impl Aggregate {
         if is_of_connection { connection } else { snapshot::portless(address) }
     }
 
-    /// What a request said. Of one that had no place for it the section is known.
+    /// Takes the path and the user agent of a request. If the hoard had no place for them, the path is the section with
+    /// the mark of a path that was cut.
     fn words(&mut self, kept: Kept, section: &str) -> Words {
         if self.settings.redacts {
             return Words::default();
@@ -53,11 +56,11 @@ impl Aggregate {
         })
     }
 
-    /// Lists a connection as it is at the end of the interval.
+    /// Lists a connection with its state at the end of the interval.
     pub(super) fn list_connection(&mut self, listed: &Listed<'_, Ticket>) {
         let most = self.settings.limits.connections;
         if self.connections.len() >= 2 * most.max(CONNECTIONS) {
-            // Now and then, since it looks at all of them.
+            // Seldom, since choosing looks at all of them.
             snapshot::keep(&mut self.connections, most);
         }
         let &Listed { interface, ends: [client, server], client: side, protocol, ticket, watched } = listed;

@@ -1,4 +1,4 @@
-//! What is counted and listed, and whom requests are attributed to.
+//! Settings of what is counted and listed, and of how the client of a request is found.
 
 use crate::pipeline::exchange::ClientField;
 use crate::pipeline::snapshot::Limits;
@@ -12,21 +12,21 @@ pub struct Settings {
     pub exchanges: bool,
     /// List connections.
     pub connections: bool,
-    /// Exchanges tell what their user agent is called.
+    /// List exchanges with the name of their user agent.
     pub user_agents: bool,
-    /// Exchanges tell neither path nor user agent.
+    /// List exchanges without path and user agent.
     pub redacts: bool,
-    /// Who asks.
+    /// Where the address of the client comes from.
     pub client_from: ClientFrom,
-    /// Proxies before the server whose word on their own client is believed.
+    /// Number of proxies in front of the server that are trusted to name their client.
     pub trusted_proxies: usize,
-    /// Bits of an IPv6 address that make a client.
+    /// Length in bits of the IPv6 prefix that identifies a client.
     pub client_ipv6_prefix: u8,
     /// Bounds.
     pub limits: Limits,
 }
 
-/// What tells who asks. Where that tells nothing, it is the address of the connection.
+/// Source of the client's address. If the source has no address, the address of the connection is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientFrom {
     /// The address of the connection.

@@ -1,4 +1,4 @@
-//! Events of connections, each counted in the row of its section and in that of its client.
+//! Counts the events of connections, each in the row of its section and in the row of its client.
 
 use std::net::Ipv6Addr;
 
@@ -15,18 +15,19 @@ use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, Counts};
 
 impl Aggregate {
-    /// The row of a request, where one is called as the request has it. Nearly always one is.
+    /// Finds the row of a request by the host and section as they are on the wire. `None` if no row has these names, or
+    /// if the names must be normalised first. Nearly all requests find their row here.
     fn known(&self, request: &Request<'_>) -> Option<hosts::Ticket> {
         let is_connect = request.method == Method::CONNECT;
         let written = name::as_written(request.target, request.host, self.settings.section_depth);
         written.filter(|_| !is_connect).and_then(|(host, section)| self.hosts.find(host, section))
     }
 
-    /// The row of a request, by names that are made plain.
+    /// Returns the row of a request by its normalised names, and makes the row if there is none.
     fn named(&mut self, request: &Request<'_>) -> hosts::Ticket {
         let is_connect = request.method == Method::CONNECT;
         let depth = self.settings.section_depth;
-        // Of an absolute target that is cut, an authority may be a userinfo whose end is missing.
+        // In an absolute target that was cut, what looks like the authority may be the beginning of userinfo.
         let has_path = request.target.starts_with(b"/") || request.host.is_some() || !request.is_cut;
         let target = if has_path { request.target } else { b"" };
         self.host.clear();
@@ -40,7 +41,8 @@ impl Aggregate {
         self.hosts.ticket(&self.host, &self.path)
     }
 
-    /// The address of whoever asks, where the connection does not tell.
+    /// Returns the client's address that a field of the request or a proxy named. `None` if there is none, or if the
+    /// settings take the address from the connection.
     #[cold]
     fn told_client(&self, connection: &FlowKey, fields: &dyn Fields) -> Option<Ipv6Addr> {
         match self.settings.client_from {
@@ -50,7 +52,8 @@ impl Aggregate {
         }
     }
 
-    /// The row of whoever asks.
+    /// Returns the row of the client that sent a request. `before` is the ticket of the previous request on the
+    /// connection.
     #[inline]
     fn client(&mut self, sides: &Sides<'_>, fields: &dyn Fields, before: Option<Ticket>) -> clients::Ticket {
         let mut address = sides.client().address;
@@ -143,7 +146,8 @@ impl Sink for Aggregate {
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
         if let Some(duration) = duration {
-            // Not for the client as well: of all that is counted it costs the most, and nobody asks a client for it.
+            // Durations are not counted by client: their histogram costs more than any other count and is seldom of
+            // use.
             let grown = self.hosts.counts(ticket.row).duration.record(Sample::new(duration));
             self.grew(grown);
         }

@@ -1,5 +1,5 @@
-//! What requests say beside what is counted: the path and, where it is asked for, the user agent. Kept from the head of a
-//! request until its exchange is listed.
+//! Keeps what the list of exchanges shows of requests and no row counts: the path and, if the settings ask for it, the
+//! user agent. They are kept from the head of a request until its exchange is listed.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -10,35 +10,35 @@ use crate::pipeline::exchange::{Kept, Method, Request};
 use crate::pipeline::name;
 use crate::pipeline::snapshot::UNKNOWN;
 
-/// Requests of one worker of which something is kept while they wait: more than wait at once where connections are few
-/// enough to look at. They have some 25 MB at the most.
+/// Most requests of one worker whose words are kept while they wait for their response. Traffic with more waiting
+/// requests has too many exchanges to read one by one. The words take about 25 MB at most.
 const MAX_KEPT: usize = 65_536;
 
-/// Texts that are shared by those who say the same: most requests say what others said.
+/// Most texts that are kept for sharing. Requests with equal texts share one copy, and most requests repeat a text.
 const MAX_SHARED: usize = 8_192;
 
-/// What one request says.
+/// The words of one request: what the list of exchanges shows of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words {
     pub path: Arc<str>,
-    /// Empty when it is not told, or not asked for.
+    /// Empty if the request has none, or if the settings do not ask for it.
     pub user_agent: Arc<str>,
 }
 
-/// Those of all requests that wait.
+/// The words of all requests that wait for their response.
 #[derive(Debug, Default)]
 pub struct Hoard {
     kept: Vec<Words>,
     free: Vec<u32>,
     shared: HashTable<Arc<str>>,
-    // Paths are chosen by strangers.
+    // Strangers choose the paths, so the hash has a random seed.
     hasher: foldhash::fast::RandomState,
-    /// The text being looked up; kept for its memory.
+    /// The text being looked up. A field so that its memory is reused.
     text: Vec<u8>,
 }
 
 impl Hoard {
-    /// Keeps what a request says, if there is a place for it.
+    /// Keeps the words of a request. Returns [`Kept::NOTHING`] if there is no place for them.
     pub fn keep(&mut self, request: &Request<'_>, user_agents: bool) -> Kept {
         if self.free.is_empty() && self.kept.len() >= MAX_KEPT {
             return Kept::NOTHING;
@@ -52,14 +52,14 @@ impl Hoard {
         Kept(slot)
     }
 
-    /// Takes what is kept. `None` when there was no place.
+    /// Takes the words of a request. `None` if there was no place for them.
     pub fn take(&mut self, kept: Kept) -> Option<Words> {
         let words = std::mem::take(self.kept.get_mut(kept.0 as usize)?);
         self.free.push(kept.0);
         Some(words)
     }
 
-    /// Nobody waits any more.
+    /// Drops the words of all requests.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.free.clear();
@@ -83,7 +83,7 @@ impl Hoard {
         self.share()
     }
 
-    /// The text, which others may have as well.
+    /// Returns `self.text` as a shared text: the known copy if there is one, else a new copy.
     fn share(&mut self) -> Arc<str> {
         let Self { shared, hasher, text, .. } = self;
         let hash = hasher.hash_one(&**text);

@@ -1,12 +1,13 @@
-//! The fields of an exchange: one table. From it are made the struct, its order in a list, its JSON, its bytes and the class of
-//! Python.
+//! The table of the fields of an exchange. Macros make from it the struct, the order of exchanges in a list, their
+//! JSON, their bytes and the Python class.
 
-/// Hands the table to a macro. Each row has the documentation of Python, how the field is written as JSON, its name, its type
-/// here and its type in Python.
+/// Passes the table to a macro. Each row has the docstring of the Python attribute, the serde attributes for JSON, the
+/// name of the field, its Rust type and its Python type.
 ///
-/// The order of the rows is that of JSON and of bytes, and exchanges are sorted by it. Fields that are `measured` belong to
-/// [`Exchange`](super::Exchange); those that are `named` are added when an exchange is listed, from the rows it was counted in.
-/// A field that documents of earlier versions lack has a `default`.
+/// The order of the rows is the order of the fields in JSON and in bytes, and the order in which exchanges are
+/// compared. `measured` fields belong to [`Exchange`](super::Exchange). `named` fields are added when an exchange is
+/// listed, most of them from the rows in which it was counted. A field that JSON of earlier versions lacks has a
+/// `default`.
 macro_rules! exchange_fields {
     ($macro:ident) => {
         $macro! {

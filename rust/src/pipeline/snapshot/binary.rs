@@ -1,6 +1,8 @@
-//! Snapshots and their rows as bytes, exactly, and back: what pickling stores. The layout has a version, [`VERSION`].
+//! Writes snapshots and their rows as bytes, without loss, and reads them. Python's pickle stores these bytes.
+//! [`VERSION`] is the version of the layout.
 //!
-//! A struct is its fields in order, without names. Reading trusts nothing: whatever is read costs memory in proportion to the bytes it was read from, and a table that is out of order is refused.
+//! A struct is written as its fields in order, without names. Reading trusts nothing: it needs memory in proportion to
+//! the bytes that it reads, and it rejects a table that is out of order.
 
 mod values;
 
@@ -18,26 +20,26 @@ use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Exchange, exchange_fields};
 pub use values::Field;
 
-/// What all of it begins with.
+/// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
-/// Raised whenever a struct has other fields than before.
+/// Version of the layout. Raised when the fields of a struct change.
 pub const VERSION: u8 = 2;
 
-/// Why bytes are no snapshot.
+/// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Something else wrote them.
+    /// They do not begin with the bytes that netmon writes first.
     #[error("it does not begin as one")]
     Foreign,
-    /// Another version wrote them.
+    /// Their layout has another version.
     #[error("it is of version {0} of the format, and this netmon reads version {VERSION}")]
     Version(u8),
-    /// They contradict themselves, or some are missing.
+    /// They are contradictory, or bytes are missing or left over.
     #[error("it is damaged")]
     Damaged,
 }
 
-/// The bytes of a value.
+/// Returns a value as bytes.
 pub fn pack(value: &impl Field) -> Vec<u8> {
     let mut out = MAGIC.to_vec();
     out.push(VERSION);
@@ -45,7 +47,7 @@ pub fn pack(value: &impl Field) -> Vec<u8> {
     out
 }
 
-/// The value of bytes that [`pack`] made of one of its type.
+/// Reads a value from the bytes that [`pack`] made of a value of the same type.
 pub fn unpack<T: Field>(bytes: &[u8]) -> Result<T, Unreadable> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(Unreadable::Foreign)?;
     let (&version, mut rest) = rest.split_first().ok_or(Unreadable::Damaged)?;
@@ -56,7 +58,8 @@ pub fn unpack<T: Field>(bytes: &[u8]) -> Result<T, Unreadable> {
     if rest.is_empty() { Ok(value) } else { Err(Unreadable::Damaged) }
 }
 
-/// The fields of a struct, in this order, and what it promises beside their types. One that is left out does not compile.
+/// Writes and reads a struct: its fields in this order, and a function that checks what their types do not. Leaving out
+/// a field is a compile error.
 macro_rules! fields {
     ($name:ident { $($field:ident),+ $(,)? } $($is_sound:expr)?) => {
         impl Field for $name {
@@ -145,7 +148,7 @@ fields!(Interface { name, traffic, tcp, state, at, since });
 fields!(ServerName { name, connections });
 fields!(Snapshot { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections } is_sound);
 
-/// Makes the bytes of an exchange from the table of its fields.
+/// Writes and reads an exchange by the table of its fields.
 macro_rules! exchange_bytes {
     ($(
         measured { $($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)* }
@@ -165,7 +168,7 @@ macro_rules! exchange_bytes {
     };
 }
 
-/// Makes the bytes of a connection from the table of its fields.
+/// Writes and reads a connection by the table of its fields.
 macro_rules! connection_bytes {
     ($($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)*) => {
         fields!(Connection { $($field),* });

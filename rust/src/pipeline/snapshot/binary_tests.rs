@@ -1,4 +1,4 @@
-//! Bytes there and back, and bytes from anywhere.
+//! Values that are written and read again are unchanged, and arbitrary bytes are read safely.
 
 use super::super::tests::snapshot;
 use super::*;
@@ -127,7 +127,7 @@ fn each_table_of_a_snapshot_comes_back() {
     assert_eq!(unpack(&pack(&Snapshot::default())), Ok(Snapshot::default()));
 }
 
-/// A change of the layout needs another [`VERSION`]; then the numbers here are those of the new layout.
+/// A change of the layout needs a new [`VERSION`]. Then the numbers in this test change too.
 #[test]
 fn the_layout_of_this_version_stays() {
     let packed = pack(&full());

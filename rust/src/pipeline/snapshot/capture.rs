@@ -1,4 +1,4 @@
-//! What was seen, and what could not be.
+//! Counts of what the capture delivered, and of what it or the decoding lost.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,38 +9,39 @@ use crate::pipeline::exchange::{Ambiguity, Protocol};
 use crate::pipeline::packet::Timestamp;
 
 counters! {
-    /// What was seen, and what could not be.
+    /// Counts of what the capture delivered, and of what it or the decoding lost.
     #[derive(Serialize)]
     Capture {
-        /// Packets handed over.
+        /// Packets that the capture delivered.
         received,
         /// Packets the kernel had no room for.
         kernel_dropped,
         /// Packets the interface or its driver dropped.
         interface_dropped,
-        /// Packets of a file that could not be read. Of a file that is damaged from somewhere on one is counted.
+        /// Packets of a file that could not be read. If the rest of a file is damaged, it counts as one.
         unread,
-        /// Packets whose headers are cut, contradict themselves or are of a kind that is not known.
+        /// Packets whose headers are cut, contradictory or of an unknown kind.
         undecodable,
         /// Packets cut by the snapshot length.
         truncated,
-        /// Heads of messages cut by it.
+        /// Message heads cut by the snapshot length.
         truncated_heads,
-        /// Packets within a tunnel that was not looked into.
+        /// Packets in a tunnel that is not decoded.
         encapsulated,
-        /// Packets that were captured before, on another interface, under another tag or before an address was rewritten.
+        /// Packets that had been captured before: on another interface, with another VLAN tag, or before an address was
+        /// rewritten.
         copies,
-        /// Holes in streams that were given up.
+        /// Gaps in streams: missing bytes that are no longer waited for.
         gaps,
-        /// Bytes in them.
+        /// Bytes in these gaps.
         gap_bytes,
         /// Responses without a request.
         orphan_responses,
         /// Requests without a response.
         unanswered,
-        /// Streams that stopped making sense.
+        /// Streams that could not be parsed any further.
         parse_errors,
-        /// Streams in which the next message was found after a hole or nonsense.
+        /// Times that the next message of a stream was found after a gap or a parse error.
         resyncs,
         /// Connections dropped from the full table.
         flows_evicted,
@@ -48,24 +49,24 @@ counters! {
         hosts_folded,
         /// Sections folded into [`OTHER`].
         sections_folded,
-        /// By how many hits any one of these rows may be too low because of that.
+        /// The most hits that the row of any one host or section may lack because of this folding.
         hits_error,
         /// Clients folded into [`OTHER`].
         clients_folded,
-        /// By how many hits the row of any one client may be too low because of that.
+        /// The most hits that the row of any one client may lack because of this folding.
         client_hits_error,
-        /// Exchanges that did not fit.
+        /// Exchanges that are not listed because the list was full.
         exchanges_dropped,
         /// How often the wall clock was set while a live capture ran.
         clock_steps,
     } and {
-        /// Connections being tracked.
+        /// Tracked connections.
         flows: Gauge,
-        /// Of these, those in use: neither opening nor over.
+        /// Of these, the connections in use: neither opening nor over.
         open_connections: Gauge,
-        /// How often the scale of the coarsest histogram was halved, for the budget of [`Limits::buckets`].
+        /// How often the scale of the coarsest histogram was halved, to stay within the budget `Limits::buckets`.
         histogram_halvings: Halvings,
-        /// Packets that were not decoded, by what they are: those of `undecodable` and `encapsulated`, and encrypted ones.
+        /// Packets that were not decoded, by kind: those in `undecodable` and `encapsulated`, and encrypted packets.
         undecoded: Tally<Undecoded>,
         /// Connections recognised, by protocol.
         protocols: Tally<Protocol>,
@@ -74,28 +75,28 @@ counters! {
     }
 }
 
-/// How often a scale was halved: the most holds.
+/// How often the scale of a histogram was halved. Merging keeps the greater number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Halvings(pub u8);
 
 impl Halvings {
-    /// Takes the greater one.
+    /// Keeps the greater number.
     pub fn merge(&mut self, other: &Self) {
         self.0 = self.0.max(other.0);
     }
 }
 
-/// A number that is, rather than happens: the latest wins, and numbers of the same instant add up.
+/// A level at an instant, not a count of events. Merging keeps the later value and adds values of the same instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gauge {
-    /// When it was read.
+    /// The instant of the value.
     pub at: Timestamp,
-    /// What it read.
+    /// The level at that instant.
     pub value: u64,
 }
 
 impl Gauge {
-    /// Takes what is later, or both together.
+    /// Keeps the later value, or the sum of both values if they are of the same instant.
     pub fn merge(&mut self, other: &Self) {
         match self.at.cmp(&other.at) {
             std::cmp::Ordering::Less => *self = *other,

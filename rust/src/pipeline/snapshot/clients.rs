@@ -1,4 +1,4 @@
-//! Clients: by address, or by the prefix of an address.
+//! The table of clients, by address or by prefix.
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::values;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Client {
-    /// Address, with the length of the prefix where clients are grouped by one.
+    /// Address. If clients are grouped by prefix, `/` and the length of the prefix follow.
     #[serde(deserialize_with = "values::name")]
     pub address: Arc<str>,
     /// Its counts.
@@ -23,12 +23,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// The row is that of this address.
+    /// True if this row counts the client with this address.
     pub fn has(&self, address: Ipv6Addr) -> bool {
         let (first, length) = self.address.split_once('/').unwrap_or((&self.address, "128"));
         let (Ok(first), Ok(length)) = (first.parse(), length.parse()) else { return false };
         let first = to_v6(first);
-        // Addresses of IPv4 are not grouped.
+        // IPv4 addresses are never grouped.
         let length: u32 = if first.to_ipv4_mapped().is_some() { 128 } else { length };
         let differs = first.to_bits() ^ address.to_bits();
         differs.checked_shr(128_u32.saturating_sub(length)).unwrap_or(0) == 0

@@ -1,4 +1,4 @@
-//! Connections as a snapshot lists them: which of them where there is no place for all, and how lists merge.
+//! Connections as a snapshot lists them, which of them stay if the list is too long, and how two lists merge.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::pipeline::exchange::Protocol;
 use crate::pipeline::flow::Stage;
 use crate::pipeline::packet::Timestamp;
 
-/// Hands the fields of a connection to a macro, as [`exchange_fields`](crate::pipeline::exchange::exchange_fields) does with
-/// those of an exchange.
+/// Passes the fields of a connection to a macro, like [`exchange_fields`](crate::pipeline::exchange::exchange_fields)
+/// does for an exchange.
 ///
-/// Of several sights of a connection the greatest is the latest, so the first fields tell which connection it is, and the next
-/// ones rise.
+/// Several intervals may list the same connection. The greatest of these rows must be the latest one. So the first
+/// fields identify the connection, and the values of the next fields only rise.
 macro_rules! connection_fields {
     ($macro:ident) => {
         $macro! {
@@ -84,33 +84,33 @@ macro_rules! connection {
 connection_fields!(connection);
 
 impl Stage {
-    /// All of them, as they follow each other.
+    /// All stages, in the order in which a connection may go through them.
     pub const ALL: [Self; 5] = [Self::Opening, Self::Open, Self::Closed, Self::Reset, Self::Refused];
 
-    /// As in a snapshot.
+    /// Returns the text of the stage in a snapshot.
     pub fn name(self) -> &'static str {
         ["opening", "open", "closed", "reset", "refused"][self as usize]
     }
 }
 
 impl Connection {
-    /// Payload of both directions.
+    /// Returns the payload of both directions in bytes.
     pub fn bytes(&self) -> u64 {
         self.bytes_to_server.saturating_add(self.bytes_to_client)
     }
 
-    /// The same after so many nanoseconds in which it was silent, if it is in use.
+    /// Returns the connection as it is after `nanos` nanoseconds without a segment, `None` if it has ended.
     pub fn still_open(&self, nanos: i64) -> Option<Self> {
         let age = self.age.saturating_add(nanos.max(0).cast_unsigned());
         (self.state <= Stage::Open).then(|| Self { age, ..self.clone() })
     }
 
-    /// All its times, to change them.
+    /// Iterates over all instants of the connection, to change them.
     pub fn times_mut(&mut self) -> impl Iterator<Item = &mut Timestamp> {
         [&mut self.first_seen, &mut self.last_seen].into_iter().chain(&mut self.opened)
     }
 
-    /// Two sights of one connection.
+    /// True if both are rows of the same connection.
     pub fn is_same(&self, other: &Self) -> bool {
         let ends = |one: &Self| (one.first_seen, one.client, one.server);
         ends(self) == ends(other) && self.interface == other.interface
@@ -130,7 +130,8 @@ impl Remarkable for Connection {
         (&self.host, "")
     }
 
-    /// A sample of those in use, which stays the same from one interval to the next.
+    /// Prefers a sample of the connections that have not ended. The sample stays the same from one interval to the
+    /// next.
     fn rest(&self) -> i64 {
         let hasher = foldhash::fast::FixedState::with_seed(0);
         let name = (self.client.address.to_bits(), self.client.port, self.server.port, self.first_seen.0);
@@ -139,12 +140,12 @@ impl Remarkable for Connection {
     }
 }
 
-/// What is not nothing.
+/// Returns the amount as a weight, `None` if it is 0.
 fn weight(amount: u64) -> Option<i64> {
     (amount > 0).then(|| amount.try_into().unwrap_or(i64::MAX))
 }
 
-/// Brings sights of connections into the order of a list, the latest of each.
+/// Sorts rows of connections into the order of a list, and keeps only the latest row of each connection.
 pub fn sort_connections(connections: &mut Vec<Connection>) {
     if connections.is_sorted_by(|one, next| one < next && !one.is_same(next)) {
         return;
@@ -159,7 +160,7 @@ pub fn sort_connections(connections: &mut Vec<Connection>) {
     });
 }
 
-/// Adds the list of another interval.
+/// Merges the list of another interval into `mine`.
 pub fn merge_connections(mine: &mut Vec<Connection>, theirs: &[Connection]) {
     if !theirs.is_empty() {
         mine.extend_from_slice(theirs);

@@ -2,7 +2,7 @@ use super::super::remarkable::{keep, remarkable};
 use super::*;
 use crate::pipeline::packet::SECOND;
 
-/// A connection that is open, opened so many seconds after the first.
+/// An open connection that was opened at this second.
 fn opened(second: i64) -> Connection {
     let side = |port| Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port };
     let first_seen = Timestamp::new(second, 0);
@@ -54,7 +54,7 @@ fn a_busy_host_leaves_places_for_the_ill_connections_of_a_quiet_one() {
 
 #[test]
 fn the_sample_of_the_others_is_of_open_ones_and_stays_the_same() {
-    // Without anything to choose by but their age.
+    // The connections differ only in age and state.
     let plain = |one| Connection { rtt: None, bytes_to_server: 0, bytes_to_client: 0, ..one };
     let mut many: Vec<_> = (0..100).map(opened).map(plain).collect();
     many.iter_mut().step_by(2).for_each(|one| one.state = Stage::Closed);
@@ -63,7 +63,7 @@ fn the_sample_of_the_others_is_of_open_ones_and_stays_the_same() {
     let before = chosen(&many);
     let newest = 24 / 8;
     assert!(before[..24 - newest].iter().all(|port| (port - 1024) % 2 == 1), "{before:?}");
-    // What they do meanwhile changes nothing, nor do closed ones that go.
+    // The choice stays the same when the connections have more segments and when closed ones are gone.
     many.iter_mut().for_each(|one| one.segments += 5);
     many.retain(|one| one.state == Stage::Open || one.client.port % 4 == 0 || one.client.port > 1024 + 90);
     assert_eq!(chosen(&many), before);
@@ -82,7 +82,7 @@ fn of_two_sights_of_a_connection_the_later_one_stays() {
             assert_eq!(merged, [latest.clone(), opened(2)]);
         }
     }
-    // The same addresses and ports again, and on another interface: others.
+    // The same addresses and ports at another time or on another interface are another connection.
     let again = Connection { first_seen: Timestamp::new(9, 0), ..early.clone() };
     let elsewhere = Connection { interface: "wlan0".into(), ..early.clone() };
     let mut merged = vec![again.clone(), early.clone()];

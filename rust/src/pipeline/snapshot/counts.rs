@@ -1,4 +1,4 @@
-//! Counters that add up when two snapshots merge: those of requests and responses, of connections and of traffic.
+//! Counters that are added when two snapshots merge: of requests and responses, of connections and of traffic.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::tally::Tally;
 use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::histogram::Histogram;
 
-/// A struct of counters whose merge is addition, field by field.
+/// Makes a struct of counters with a `merge` that adds field by field.
 macro_rules! counters {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident),+ $(,)? } $(and { $($(#[$more_meta:meta])* $more:ident: $kind:ty),+ $(,)? })?) => {
         $(#[$meta])*
@@ -30,7 +30,7 @@ macro_rules! counters {
 pub(super) use counters;
 
 counters! {
-    /// What the total, a host, a section and a client have in common.
+    /// Counts of requests and responses: of a section, a host, a client or a whole snapshot.
     Counts {
         /// Request heads.
         requests,
@@ -47,29 +47,29 @@ counters! {
         methods: Tally<Method>,
         /// Response heads by status.
         statuses: Tally<u16>,
-        /// Request's last byte to response's first byte.
+        /// Time from the last byte of the request to the first byte of the response.
         latency: Histogram,
-        /// Request's first byte to response's last byte.
+        /// Time from the first byte of the request to the last byte of the response.
         duration: Histogram,
     }
 }
 
 impl Counts {
-    /// Message heads.
+    /// Returns the number of message heads: requests and responses.
     pub fn hits(&self) -> u64 {
         self.requests.saturating_add(self.responses)
     }
 }
 
 counters! {
-    /// Health of connections, counted once per connection however many interfaces it crosses.
+    /// Health of connections. A connection counts once, even if it crosses several interfaces.
     #[derive(Serialize)]
     Tcp {
         /// SYNs that began a connection.
         opened,
-        /// Connections both sides finished.
+        /// Connections that both sides have closed.
         closed,
-        /// Connections reset.
+        /// Connections that were reset.
         reset,
         /// SYNs answered with a reset.
         refused,
@@ -77,22 +77,22 @@ counters! {
         segments,
         /// Segments with data that was sent before.
         retransmitted,
-        /// The same packet again within a millisecond: a copy, not a retransmission.
+        /// Packets that were seen again within a millisecond: copies, not retransmissions.
         duplicates,
-        /// Segments overtaken by a later one.
+        /// Segments that arrived after a later one.
         out_of_order,
-        /// Acknowledgements of nothing new.
+        /// Acknowledgements that acknowledge nothing new.
         duplicate_acks,
-        /// Segments whose sender cannot take more.
+        /// Segments with a receive window of zero: their sender cannot accept more data.
         zero_window,
     } and {
-        /// From here to the client and back, in the handshake (SYN with ACK to ACK).
+        /// Round-trip time from here to the client in the handshake (SYN with ACK to ACK).
         client_handshake_rtt: Histogram,
-        /// From here to the server and back, in the handshake (SYN to SYN with ACK).
+        /// Round-trip time from here to the server in the handshake (SYN to SYN with ACK).
         server_handshake_rtt: Histogram,
-        /// From here to the client and back, from data to its acknowledgement.
+        /// Round-trip time from here to the client, from data to its acknowledgement.
         client_rtt: Histogram,
-        /// From here to the server and back, from data to its acknowledgement.
+        /// Round-trip time from here to the server, from data to its acknowledgement.
         server_rtt: Histogram,
     }
 }
@@ -107,16 +107,16 @@ counters! {
         bytes,
         /// Packets of connections that carry HTTP, see [`Protocol::is_http`].
         http_packets,
-        /// Their bytes on the wire: those that `protocols` has under protocols that are HTTP.
+        /// Their bytes on the wire: the sum of `protocols` over all protocols that are HTTP.
         http_bytes,
     } and {
-        /// Bytes on the wire by what their connection speaks, once that is known.
+        /// Bytes on the wire by the protocol of their connection, once it is known.
         protocols: Tally<Protocol>,
     }
 }
 
 impl Traffic {
-    /// Adds packets of connections that speak `protocol`. The share of HTTP is told from the protocol here, and nowhere else.
+    /// Adds packets of connections that speak `protocol`. Only this function decides which traffic is HTTP.
     pub fn add(&mut self, protocol: Protocol, packets: u64, bytes: u64) {
         if bytes > 0 {
             self.protocols.add(protocol, bytes);

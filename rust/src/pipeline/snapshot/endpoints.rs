@@ -5,12 +5,14 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::limits::OTHER;
 use crate::pipeline::decode::Endpoint;
 
-/// An address that was told without a port. That of a client whose row was folded is not known any more.
+/// Returns the endpoint of a client that is known by its address only: port 0. `None` stands for a client whose row was
+/// folded, and gives the unspecified address.
 pub fn portless(address: Option<Ipv6Addr>) -> Endpoint {
     Endpoint { address: address.unwrap_or(Ipv6Addr::UNSPECIFIED), port: 0 }
 }
 
-/// `address:port` of a connection; the address alone where a proxy told it; [`OTHER`] where its row was folded.
+/// Returns the text of a client: `address:port`, the address alone if it has no port, or [`OTHER`] if its row was
+/// folded.
 pub fn client_name(client: Endpoint) -> String {
     match client {
         Endpoint { address, port: 0 } if address.is_unspecified() => OTHER.into(),
@@ -19,7 +21,7 @@ pub fn client_name(client: Endpoint) -> String {
     }
 }
 
-/// An address of either version as one of version 6, in which addresses of version 4 are mapped.
+/// Returns the address as an IPv6 address. An IPv4 address becomes a mapped one.
 pub fn to_v6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),

@@ -1,4 +1,4 @@
-//! Exchanges as a snapshot lists them: what was measured, and the names of the rows they were counted in.
+//! Exchanges as a snapshot lists them: their measured fields, and the names of the rows in which they were counted.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ macro_rules! named_exchange {
         #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(from = "Flat", into = "Flat")]
         pub struct NamedExchange {
-            /// What its messages tell. The client has no port where a proxy told it, see [`portless`](super::portless).
+            /// The measured fields. A client that a field or a proxy named has no port, see
+            /// [`portless`](super::portless).
             pub measured: Exchange,
             $($($(#[doc = $named_doc])* pub $named: $named_type,)*)*
         }
@@ -68,7 +69,7 @@ impl PartialOrd for NamedExchange {
 }
 
 impl Remarkable for NamedExchange {
-    /// Errors, requests without a response and the slowest.
+    /// Statuses from 500, statuses from 400 to 499, requests without a response, and the slowest.
     const CLASSES: &'static [Class<Self>] = &[
         Class {
             weight: |exchange| exchange.measured.status.filter(|status| *status >= 500).map(|_| exchange.measured.ts.0),
@@ -88,7 +89,7 @@ impl Remarkable for NamedExchange {
         (&self.host, &self.section)
     }
 
-    /// The newest.
+    /// Prefers the newest.
     fn rest(&self) -> i64 {
         self.measured.ts.0
     }

@@ -1,4 +1,4 @@
-//! The heaviest rows of a snapshot, the rest in `~other`. Sums stay what they were.
+//! Folds a snapshot: keeps the heaviest rows and merges the other rows into `~other`. Sums do not change.
 
 use std::sync::Arc;
 
@@ -13,7 +13,8 @@ use crate::pipeline::decode::Undecoded;
 use crate::pipeline::packet::InterfaceId;
 
 impl Snapshot {
-    /// The heaviest rows within the limits, the rest in `~other`, which is not counted as a row.
+    /// Returns the snapshot with the heaviest rows within the limits, and the other rows merged into `~other`. The
+    /// limits do not include `~other`.
     #[must_use]
     pub fn folded(&self, limits: &Limits) -> Self {
         let mut folded = self.clone();
@@ -21,7 +22,7 @@ impl Snapshot {
         folded
     }
 
-    /// The same, in place.
+    /// Does the same as [`Self::folded`] in place.
     pub fn fold(&mut self, limits: &Limits) {
         let error = self.fold_sections(self.sections_per_host(limits));
         let lost = fold_rows(&mut self.hosts, limits.hosts, absorb_host);
@@ -38,10 +39,11 @@ impl Snapshot {
         self.coarsen(limits.buckets);
     }
 
-    /// How many sections each host may keep: with too many in all, every host gives up half, and again.
+    /// Returns how many sections each host may keep. The number is halved until the sections of all hosts are within
+    /// their limit.
     fn sections_per_host(&self, limits: &Limits) -> usize {
         let mut per_host = limits.sections_per_host;
-        // The row for the rest comes on top.
+        // The limit does not include the row for the rest.
         let kept = |max: usize| self.hosts.iter().map(|host| host.sections.len().min(max + 1)).sum::<usize>();
         while per_host > 1 && kept(per_host) > limits.sections {
             per_host /= 2;
@@ -49,10 +51,10 @@ impl Snapshot {
         per_host
     }
 
-    /// Folds the sections of each host. Returns how heavy the heaviest was.
+    /// Folds the sections of each host beyond the `max` heaviest. Returns the weight of the heaviest folded section.
     fn fold_sections(&mut self, max: usize) -> u64 {
         let mut heaviest = 0;
-        // The row for the rest comes on top.
+        // The limit does not include the row for the rest.
         for host in self.hosts.iter_mut().filter(|host| host.sections.len() > max) {
             let sections = &mut Arc::make_mut(host).sections;
             let lost = fold_rows(sections, max, Arc::<Section>::absorb);
@@ -63,10 +65,10 @@ impl Snapshot {
     }
 }
 
-/// Adds a folded host to the host that stands for all of them.
+/// Adds a folded host to the host for the rest.
 fn absorb_host(other: &mut Arc<Host>, row: &Arc<Host>) {
     let other = Arc::make_mut(other);
-    // Sections of folded hosts mean nothing apart from their hosts.
+    // Without the names of their hosts the sections say nothing, so the host for the rest has a single section.
     let mut sections = std::mem::take(&mut other.sections);
     let mut rest = sections.pop().unwrap_or_else(|| Arc::named(OTHER));
     Arc::make_mut(&mut rest).counts.merge(&row.counts);
@@ -133,7 +135,7 @@ impl Weighed for ServerName {
     }
 }
 
-/// What folding cost.
+/// The number of folded rows, and the weight of the heaviest of them.
 #[derive(Default)]
 struct Lost {
     rows: u64,
@@ -146,7 +148,7 @@ fn fold_rows<R: Weighed>(rows: &mut Vec<R>, max: usize, absorb: impl Fn(&mut R, 
     if rows.len() - usize::from(other_at.is_some()) <= max {
         return Lost::default();
     }
-    // The row for the rest stays whatever it weighs.
+    // The row for the rest is kept even if it is the lightest.
     let weight = |at: usize| if Some(at) == other_at { u64::MAX } else { rows[at].hits() };
     let mut keep = vec![false; rows.len()];
     for at in top(rows.len(), max + usize::from(other_at.is_some()), weight) {

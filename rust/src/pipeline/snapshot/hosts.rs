@@ -1,4 +1,4 @@
-//! Hosts and their sections, and the servers that TLS clients named.
+//! The tables of hosts with their sections, and of the servers that TLS clients named.
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::values;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Section {
-    /// `/` and the first path segments.
+    /// `/` and the first segments of the path.
     #[serde(deserialize_with = "values::name")]
     pub path: Arc<str>,
     /// Its counts.
@@ -26,29 +26,29 @@ pub struct Section {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Host {
-    /// Authority.
+    /// The host that requests name, normalised, or the address of the server if they name none.
     #[serde(deserialize_with = "values::name")]
     pub name: Arc<str>,
-    /// The least of its servers' addresses, sorted, at most [`MAX_ADDRESSES`].
+    /// Addresses of its servers, sorted. Only the lowest [`MAX_ADDRESSES`] addresses are kept.
     #[serde(with = "values::addresses")]
     pub addresses: Vec<Ipv6Addr>,
-    /// Sum over its sections.
+    /// Sum of its sections.
     #[serde(flatten)]
     pub counts: Counts,
-    /// By path. Shared with every snapshot that has them unchanged.
+    /// Sorted by path. Snapshots share the sections that are the same in them.
     pub sections: Vec<Arc<Section>>,
-    /// Its connections.
+    /// Health of its connections.
     pub tcp: Tcp,
 }
 
-/// A server that TLS clients named, and in how many connections.
+/// A server name that TLS clients sent, and the number of connections with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ServerName {
-    /// As the client wrote it (SNI).
+    /// The name in the Server Name Indication (SNI), cleaned and in lower case.
     #[serde(deserialize_with = "values::name")]
     pub name: Arc<str>,
-    /// How many connections.
+    /// Number of connections.
     pub connections: u64,
 }
 

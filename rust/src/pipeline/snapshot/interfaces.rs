@@ -1,4 +1,4 @@
-//! Interfaces: their traffic and their state.
+//! The table of interfaces: their traffic and their state.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use super::tables::Row;
 use super::values;
 use crate::pipeline::packet::Timestamp;
 
-/// What an interface is doing.
+/// State of an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum InterfaceState {
-    /// Being captured.
+    /// Packets are captured on it.
     #[default]
     Up,
-    /// Came up in this interval.
+    /// It came up in this interval.
     New,
-    /// Gone or down.
+    /// It is down, or it was removed.
     Down,
 }
 
@@ -26,20 +26,20 @@ pub enum InterfaceState {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Interface {
-    /// As the system calls it; of a file, its path.
+    /// Its name on the system, or the path of a capture file.
     #[serde(deserialize_with = "values::name")]
     pub name: Arc<str>,
     /// Its traffic.
     #[serde(flatten)]
     pub traffic: Traffic,
-    /// Health of the connections first seen there.
+    /// Health of the connections that were first seen on it.
     pub tcp: Tcp,
-    /// As of `at`.
+    /// State at the instant `at`.
     pub state: InterfaceState,
-    /// Since when it is watched, if it came up after the capture began. As of `at`.
+    /// Since when it is watched, if it came up after the capture began. Like the state, it is that of the instant `at`.
     #[serde(with = "values::maybe_time", skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// When the state was looked at; of two, the later one holds.
+    /// When the state was determined. Merging keeps the later state.
     #[serde(skip)]
     pub at: Timestamp,
 }

@@ -1,5 +1,5 @@
-//! Snapshots as JSON, one line each, and back. The keys are the names of the fields; times are RFC 3339 UTC, durations
-//! seconds. The version of the schema is [`SCHEMA`].
+//! Writes snapshots as JSON, one per line, and reads them. The keys are the names of the fields. Times are RFC 3339 in
+//! UTC, durations are in seconds. [`SCHEMA`] is the version of the schema.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use super::values::{from_seconds, time, to_seconds};
 use crate::pipeline::histogram::{Buckets, Histogram, SCALE};
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// Raised when a key changes its meaning or goes away.
+/// Version of the schema. Raised when a key changes its meaning or is removed.
 pub const SCHEMA: u32 = 1;
 
-/// Quantiles written beside the buckets, for readers without a calculator.
+/// Quantiles that are written beside the buckets, so that readers need not compute them.
 const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
 #[derive(Serialize)]
@@ -68,7 +68,7 @@ struct Read {
 }
 
 impl Snapshot {
-    /// One line of ASCII, without its end.
+    /// Returns the snapshot as one line of ASCII, without a line end.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let (start, end) = self.span.unwrap_or_default();
         let Self { counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections, .. } = self;
@@ -88,7 +88,7 @@ impl Snapshot {
         })
     }
 
-    /// What [`Snapshot::to_json`] wrote; keys left out are zero or empty.
+    /// Reads what [`Snapshot::to_json`] wrote. Fields whose keys are missing are zero or empty.
     pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let read: Read = serde_json::from_slice(bytes)?;
         if read.schema.is_some_and(|schema| schema != SCHEMA) {
@@ -112,7 +112,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Another writer may have had another order; rows of the same name are one.
+    /// Sorts all tables, since another writer may have used another order. Merges rows with the same name.
     fn sort(&mut self) {
         for host in &mut self.hosts {
             sort_rows(&mut Arc::make_mut(host).sections);

@@ -1,31 +1,33 @@
-//! Bounds of a snapshot, and the names of the rows for what does not fit.
+//! Limits of a snapshot, and the names of the rows for everything beyond them.
 
-/// The row for what did not fit under the caps on hosts, sections and clients.
+/// Name of the row for everything beyond the limits on hosts, sections and clients.
 pub const OTHER: &str = "~other";
-/// The section of requests whose path the snapshot length cut off.
+/// Section of requests whose path was cut off by the snapshot length.
 pub const UNKNOWN: &str = "~unknown";
-/// Addresses remembered per host: enough for a round-robin name, no more than a line shows.
+/// Most addresses of a host: enough for a name with several servers, and no more than a line of the screen shows.
 pub const MAX_ADDRESSES: usize = 8;
-/// Kinds of packets that are not decoded, counted apart in an interval: more than a network has, few enough to look through.
+/// Most kinds of undecoded packets that an interval counts separately: more than a network has, and few enough to
+/// search one by one.
 pub const MAX_KINDS: usize = 32;
 
-/// Bounds of a snapshot, as it is counted and as it is kept. What overflows is folded into `~other`, the lightest rows first, and counted.
+/// Limits of a snapshot, while it is counted and while it is kept. Rows beyond a limit are folded into `~other`, the
+/// lightest first, and their number is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Hosts: more than anybody reads, few enough to merge in a few milliseconds.
+    /// Most hosts: more than a person reads, and few enough to merge in a few milliseconds.
     pub hosts: usize,
-    /// Sections of one host.
+    /// Most sections of one host.
     pub sections_per_host: usize,
-    /// Sections of all hosts.
+    /// Most sections of all hosts together.
     pub sections: usize,
-    /// Clients: more than anybody reads; each interval has a row for each that it saw.
+    /// Most clients: more than a person reads. Each interval has a row for each client that it counted.
     pub clients: usize,
-    /// Exchanges listed, when they are asked for.
+    /// Most exchanges in a list, if the settings ask for the list.
     pub exchanges: usize,
-    /// Connections listed, when they are asked for: more than anybody looks through.
+    /// Most connections in a list, if the settings ask for the list: more than a person reads.
     pub connections: usize,
-    /// Buckets of all histograms: 16 MB of counts, and 20 for each histogram of as many sections as there can be.
-    /// Beyond, the scale of histograms is halved.
+    /// Most buckets of all histograms together: 16 MB of counts, or 20 buckets for each histogram of the greatest
+    /// number of sections. Beyond this number, the scale of histograms is halved.
     pub buckets: usize,
 }
 

@@ -1,8 +1,9 @@
-//! Which rows somebody wants to see, by what is typed: terms parted by blanks, all of which hold.
+//! Selects rows by a pattern that a user types: terms separated by blanks, all of which must match.
 //!
-//! A term is a text, which any shown field contains in any case, or `field:text`, which that field contains. `!` before
-//! a term inverts it. A host has many sections, methods and statuses: one of them is enough. What hosts and sections do
-//! not count (client, interface) is looked up among exchanges, once, when the terms are made.
+//! A term is either a text, which any shown field must contain, or `field:text`, whose text that field must contain.
+//! Case does not matter. `!` before a term negates it. A host has many sections, methods and statuses: one that matches
+//! is enough. The rows of hosts and sections have no client and no interface. For terms about these, the exchanges are
+//! searched once, when the pattern is parsed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use super::hosts::{Host, Section};
 use super::tables::RowName;
 use crate::pipeline::name;
 
-/// What a term is about.
+/// The field that a term looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
-    /// The name of a row alone: of a host, of the host of a section, or the path within one host.
+    /// Only the name of a row: of a host, the host name; of a section, the name of its host, or its path in a table of
+    /// one host's sections.
     Name,
-    /// Whatever is shown.
+    /// Any field that is shown.
     Any,
     Host,
     Section,
@@ -30,7 +32,7 @@ enum Field {
     Interface,
 }
 
-/// The fields by name.
+/// The fields that a term can name.
 const FIELDS: [(&str, Field); 7] = [
     ("host", Field::Host),
     ("section", Field::Section),
@@ -41,10 +43,10 @@ const FIELDS: [(&str, Field); 7] = [
     ("interface", Field::Interface),
 ];
 
-/// How an exchange without a response is shown.
+/// The text shown as the status of an exchange without a response.
 const UNANSWERED: &str = "none";
 
-/// What is typed, ready to be compared with rows.
+/// A parsed pattern, ready to be compared with rows.
 #[derive(Clone, Debug, Default)]
 pub struct Matching {
     terms: Vec<Term>,
@@ -55,18 +57,19 @@ struct Term {
     field: Field,
     text: String,
     is_negated: bool,
-    /// Where exchanges are that match, for what only exchanges have.
+    /// Host and section of the exchanges that match, for fields that only exchanges have.
     seen: HashSet<RowName>,
     seen_hosts: HashSet<Arc<str>>,
 }
 
 impl Matching {
-    /// Rows whose name contains `pattern`, in any case; with `!` before it, those whose name does not.
+    /// Matches rows whose name contains `pattern` in any case, or does not contain it if `!` precedes it.
     pub fn named(pattern: &str) -> Self {
         Self { terms: Term::new(pattern, |text| (Field::Name, text)).into_iter().collect() }
     }
 
-    /// Rows that all terms of `pattern` admit. `exchanges` tell which hosts and sections a client or an interface has.
+    /// Matches rows that all terms of `pattern` admit. `exchanges` are searched for terms about a client, an interface
+    /// or a path.
     pub fn new(pattern: &str, exchanges: &[&NamedExchange]) -> Self {
         let mut terms: Vec<Term> = pattern.split_whitespace().filter_map(|word| Term::new(word, about)).collect();
         for term in terms.iter_mut().filter(|term| term.needs_exchanges()) {
@@ -82,33 +85,35 @@ impl Matching {
         self.terms.iter().all(|term| is_in(term) != term.is_negated)
     }
 
-    /// Whether the host is meant.
+    /// True if the pattern matches the host.
     pub fn admits_host(&self, host: &Host) -> bool {
         self.all(|term| term.is_in_host(host))
     }
 
-    /// Whether the section is meant; within one host its name is not looked at, unless a term asks for it.
+    /// True if the pattern matches the section. In a table of one host's sections (`is_within`), a term without a field
+    /// does not look at the host's name.
     pub fn admits_section(&self, host: &Host, section: &Section, is_within: bool) -> bool {
         self.all(|term| term.is_in_section(host, section, is_within))
     }
 
-    /// Whether the client is meant: by its address, its methods and its statuses, since it counts no more.
+    /// True if the pattern matches the client by its address, methods and statuses. Its row has no other field.
     pub fn admits_client(&self, client: &Client) -> bool {
         self.all(|term| term.is_in_client(client))
     }
 
-    /// Whether the exchange is meant; `is_within` as in [`Self::admits_section`].
+    /// True if the pattern matches the exchange; `is_within` as in [`Self::admits_section`].
     pub fn admits_exchange(&self, exchange: &NamedExchange, is_within: bool) -> bool {
         self.all(|term| term.is_in_exchange(exchange, is_within))
     }
 
-    /// Whether a row of these fields is meant; a field without a name is only looked at by terms of any.
+    /// True if the pattern matches a row with these fields, each a name and a text. Only terms without a field look at
+    /// a field whose name is empty.
     pub fn admits_fields(&self, fields: &[(&str, &str)]) -> bool {
         self.all(|term| fields.iter().any(|(field, text)| term.is_in_field(field, text)))
     }
 }
 
-/// `field:text` of a known field, or else a text. An address with a port is one.
+/// Splits `field:text` if the field is known. Any other word, such as an address with a port, is a text for any field.
 fn about(word: &str) -> (Field, &str) {
     word.split_once(':')
         .and_then(|(field, text)| {
@@ -119,11 +124,11 @@ fn about(word: &str) -> (Field, &str) {
 }
 
 impl Term {
-    /// None where it is only begun, and so holds for all: `!`, `host:`.
+    /// Parses one term. `None` if it has no text yet (`!`, `host:`), so that it does not exclude any row.
     fn new<'a>(word: &'a str, about: impl Fn(&'a str) -> (Field, &'a str)) -> Option<Self> {
         let (is_negated, rest) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
         let (field, text) = about(rest);
-        // Names are looked at as they are kept: safe, and printable.
+        // Names in rows were cleaned so that they are printable, so the text is cleaned in the same way.
         let text = name::clean(text, name::MAX_PATH);
         let term = Self { field, text, is_negated, seen: HashSet::new(), seen_hosts: HashSet::new() };
         (!term.text.is_empty()).then_some(term)
@@ -142,7 +147,9 @@ impl Term {
         whole.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
     }
 
-    /// `503`, `50`, `5xx`; as a text any part of it, but `x` stands for digits in three places alone.
+    /// True if the term matches the status. `status:` takes the beginning of a status, in which `x` stands for any
+    /// digit (`503`, `50`, `5xx`). A term without a field may be any digits of the status, or three characters such as
+    /// `5xx`.
     fn is_status(&self, status: Option<u16>) -> bool {
         let Some(status) = status else { return self.is_part(UNANSWERED) };
         let mut digits = [b'0'; 3];
@@ -196,7 +203,7 @@ impl Term {
     }
 
     fn is_in_exchange(&self, exchange: &NamedExchange, is_within: bool) -> bool {
-        // A field that exchanges get is one more line here.
+        // A new field of exchanges needs one more line here.
         let is_host = match self.field {
             Field::Host => true,
             Field::Any => !is_within,

@@ -1,4 +1,4 @@
-//! The snapshot itself: what it holds, and how two of them become one.
+//! The [`Snapshot`]: its fields, and the merge of two snapshots.
 
 use std::sync::Arc;
 
@@ -19,21 +19,22 @@ pub struct Snapshot {
     pub span: Option<(Timestamp, Timestamp)>,
     /// Sum over the hosts.
     pub counts: Counts,
-    /// By name. Shared with every snapshot that has them unchanged.
+    /// Sorted by name. Snapshots share the hosts that are the same in them.
     pub hosts: Vec<Arc<Host>>,
-    /// By address, as text. Their sum is that of the hosts.
+    /// Sorted by address as text. The counts of all clients add up to those of all hosts, except for durations, which
+    /// are not counted by client.
     pub clients: Vec<Arc<Client>>,
-    /// By name.
+    /// Sorted by name.
     pub interfaces: Vec<Interface>,
-    /// All connections.
+    /// Health of all connections.
     pub tcp: Tcp,
-    /// What was seen and what was not.
+    /// What the capture delivered, and what was lost.
     pub capture: Capture,
-    /// By name.
+    /// Sorted by name.
     pub server_names: Vec<ServerName>,
-    /// By time.
+    /// Sorted by their fields, the time first.
     pub exchanges: Vec<NamedExchange>,
-    /// By time of their first segment, each once.
+    /// Sorted by the time of their first segment, each connection once.
     pub connections: Vec<Connection>,
 }
 
@@ -58,7 +59,7 @@ impl Snapshot {
         merge_connections(&mut self.connections, &other.connections);
     }
 
-    /// The merge of many.
+    /// Returns the merge of all `snapshots`.
     pub fn merge_all<'a>(snapshots: impl IntoIterator<Item = &'a Self>) -> Self {
         snapshots.into_iter().fold(Self::default(), |mut merged, snapshot| {
             merged.merge(snapshot);
@@ -66,8 +67,8 @@ impl Snapshot {
         })
     }
 
-    /// The empty interval of `length` nanoseconds behind this one, as a live capture counts silence: what is rather than
-    /// happens stays as it was.
+    /// Returns the interval of `length` nanoseconds after this one, as a live capture without traffic would count it.
+    /// Counts of events are zero. Interfaces that are up, gauges and open connections are carried over.
     #[must_use]
     pub fn silence(&self, length: i64) -> Self {
         let start = self.span.map_or(Timestamp::default(), |(_, end)| end);
@@ -85,53 +86,53 @@ impl Snapshot {
         }
     }
 
-    /// How many rows it has in all its tables: what its memory grows with.
+    /// Returns the number of rows in all tables, to which the memory of the snapshot is proportional.
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
         let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
         tables + self.server_names.len() + self.exchanges.len() + self.connections.len()
     }
 
-    /// Position of the host of this name.
+    /// Returns the position of the host with this name, `None` if there is none.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.hosts.binary_search_by(|host| host.name.as_ref().cmp(name)).ok()
     }
 
-    /// The host of this name.
+    /// Returns the host with this name, `None` if there is none.
     pub fn host(&self, name: &str) -> Option<&Host> {
         self.position(name).map(|at| &*self.hosts[at])
     }
 
-    /// Position of the client of this address.
+    /// Returns the position of the client with this address, `None` if there is none.
     pub fn client_position(&self, address: &str) -> Option<usize> {
         self.clients.binary_search_by(|client| client.address.as_ref().cmp(address)).ok()
     }
 
-    /// Positions of the `n` clients with most hits; ties by address.
+    /// Returns the positions of the `n` clients with the most hits; ties by address.
     pub fn top_clients(&self, n: usize) -> Vec<usize> {
         top(self.clients.len(), n, |at| self.clients[at].counts.hits())
     }
 
-    /// Positions of the `n` hosts with most hits; ties by name.
+    /// Returns the positions of the `n` hosts with the most hits; ties by name.
     pub fn top_hosts(&self, n: usize) -> Vec<usize> {
         top(self.hosts.len(), n, |at| self.hosts[at].counts.hits())
     }
 }
 
 impl Snapshot {
-    /// The same counts, without a row for each exchange.
+    /// Returns the snapshot without its list of exchanges.
     #[must_use]
     pub fn without_exchanges(&self) -> Self {
         Self { exchanges: Vec::new(), connections: self.connections.clone(), ..self.without_lists() }
     }
 
-    /// The same counts, without a row for each connection.
+    /// Returns the snapshot without its list of connections.
     #[must_use]
     pub fn without_connections(&self) -> Self {
         Self { exchanges: self.exchanges.clone(), ..self.without_lists() }
     }
 
-    /// The rows of connections, and nothing else.
+    /// Returns a snapshot with nothing but the span and the list of connections.
     #[must_use]
     pub fn only_connections(&self) -> Self {
         Self { span: self.span, connections: self.connections.clone(), ..Self::default() }
@@ -156,7 +157,7 @@ impl Snapshot {
 }
 
 impl Host {
-    /// Positions of the `n` sections with most hits; ties by path.
+    /// Returns the positions of the `n` sections with the most hits; ties by path.
     pub fn top_sections(&self, n: usize) -> Vec<usize> {
         top(self.sections.len(), n, |at| self.sections[at].counts.hits())
     }

@@ -1,4 +1,4 @@
-//! One interval in a few numbers: what a trend is drawn from, so that whole snapshots need not be kept for it.
+//! An interval reduced to a few numbers. Trends are drawn from these, so whole snapshots need not be kept for them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::hosts::Host;
 use super::merge::Snapshot;
 use crate::pipeline::packet::Timestamp;
 
-/// Hosts of a point: more than a screen has lines, few enough to keep a minute of them.
+/// Most hosts of a point: more than a screen has lines, and few enough to keep the points of a minute.
 pub const HEAVIEST: usize = 200;
 
 /// The totals of an interval, the traffic of each interface, and the hits of the [`HEAVIEST`] hosts.
@@ -26,13 +26,13 @@ pub struct Point {
     pub packets: u64,
     /// Their bytes on the wire.
     pub bytes: u64,
-    /// By name.
+    /// Traffic by interface, sorted by name.
     pub interfaces: Vec<Passed>,
     /// Hits by host, sorted by name.
     pub hosts: Vec<(Arc<str>, u64)>,
 }
 
-/// What passed an interface.
+/// Traffic of an interface in the interval.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Passed {
     /// As in [`super::Interface`].
@@ -43,12 +43,12 @@ pub struct Passed {
     pub bytes: u64,
     /// Of these, bytes of connections that carry HTTP.
     pub http_bytes: u64,
-    /// Exchanges that were told one by one.
+    /// Number of listed exchanges.
     pub exchanges: u64,
 }
 
 impl Snapshot {
-    /// The snapshot in a few numbers.
+    /// Reduces the snapshot to a few numbers.
     pub fn point(&self) -> Point {
         let passed = self.interfaces.iter().map(|interface| {
             let traffic = &interface.traffic;
@@ -79,7 +79,7 @@ impl Snapshot {
 }
 
 impl Point {
-    /// This and what followed, as one interval; of the hosts of both the [`HEAVIEST`] stay.
+    /// Returns this interval and the one that followed as one. Of their hosts, the [`HEAVIEST`] are kept.
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         let mut interfaces = self.interfaces.clone();
@@ -106,13 +106,13 @@ impl Point {
         }
     }
 
-    /// What passed the interface of this name.
+    /// Returns the traffic of the interface with this name, `None` if there is none.
     pub fn interface(&self, name: &str) -> Option<&Passed> {
         self.interfaces.iter().find(|passed| &*passed.name == name)
     }
 
-    /// Requests on the interface of this name: those of the interval, divided as its exchanges are, or else as the bytes
-    /// of HTTP are.
+    /// Estimates the requests on the interface with this name. The requests of the interval are divided among the
+    /// interfaces in proportion to their listed exchanges or, if none are listed, to their bytes of HTTP.
     pub fn requests_of(&self, name: &str) -> u64 {
         let told = self.interfaces.iter().any(|passed| passed.exchanges > 0);
         let share = |passed: &Passed| if told { passed.exchanges } else { passed.http_bytes };
@@ -121,7 +121,7 @@ impl Point {
         (u128::from(self.requests) * mine).checked_div(all).map_or(0, |requests| requests as u64)
     }
 
-    /// Hits of the host of this name; `None` when it was not among the heaviest.
+    /// Returns the hits of the host with this name, `None` if it is not among the heaviest.
     pub fn host(&self, name: &str) -> Option<u64> {
         let at = self.hosts.binary_search_by(|(known, _)| known.as_ref().cmp(name)).ok()?;
         Some(self.hosts[at].1)
@@ -137,7 +137,7 @@ impl Passed {
     }
 }
 
-/// The heaviest hosts of two tables that are sorted by name.
+/// Merges two tables that are sorted by name, and keeps the [`HEAVIEST`] hosts.
 fn heaviest(a: &[(Arc<str>, u64)], b: &[(Arc<str>, u64)]) -> Vec<(Arc<str>, u64)> {
     let mut both = [a, b].concat();
     both.sort_by(|(a, _), (b, _)| a.cmp(b));

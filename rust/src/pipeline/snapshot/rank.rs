@@ -1,7 +1,7 @@
-//! Tables in the order somebody wants to see them: one page of rows, how many there are, where one of them is.
+//! Sorts tables for display: one page of rows, the number of rows, and the rank of a row.
 //!
-//! What a row is ranked by is computed once, when the ranking is made; a page is then selected, never the whole table
-//! sorted. Orders are total: ties go by name, and reversing reverses them too.
+//! The weight of each row is computed once, when the ranking is made. A page is then selected without sorting the whole
+//! table. Orders are total: rows of equal weight are sorted by name, and a reversed order reverses these too.
 
 use std::cmp::Ordering;
 
@@ -13,7 +13,7 @@ use super::standing::{Kind, Standing, Weighing};
 use super::tables::RowName;
 use crate::pipeline::histogram::Histogram;
 
-/// What rows are ranked by: most first, but names from A to Z.
+/// What rows are sorted by: the greatest first, but names from A to Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
     /// Host, then path.
@@ -28,18 +28,18 @@ pub enum SortKey {
     Errors,
     /// Response heads whose status begins with this digit.
     Class(u16),
-    /// Latency at a quantile in percent; rows without come last.
+    /// Latency at a quantile in percent. Rows without a latency come last.
     Latency(u8),
     /// HTTP bytes of requests and responses.
     Bytes,
-    /// As [`Tcp::rtt`]; of a section, that of its host.
+    /// [`Tcp::rtt`]. A section has that of its host.
     Rtt,
-    /// As [`Tcp::retransmitted_share`]; of a section, that of its host.
+    /// [`Tcp::retransmitted_share`]. A section has that of its host.
     Retransmitted,
 }
 
 impl SortKey {
-    /// All of them by name.
+    /// All keys with their names.
     pub const ALL: [(&str, Self); 16] = [
         ("hits", Self::Hits),
         ("requests", Self::Requests),
@@ -59,12 +59,12 @@ impl SortKey {
         ("name", Self::Name),
     ];
 
-    /// The key of a name.
+    /// Returns the key with this name, `None` if there is none.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, key)| key)
     }
 
-    /// What a row weighs.
+    /// Returns the weight of a row, never negative.
     fn weight(self, counts: &Counts, tcp: &Tcp) -> f64 {
         let count = match self {
             Self::Name => 0,
@@ -81,7 +81,7 @@ impl SortKey {
         count as f64
     }
 
-    /// What its weights are.
+    /// Returns the kind of the weights of this key.
     fn kind(self) -> Kind {
         match self {
             Self::Bytes => Kind::Sum,
@@ -91,30 +91,32 @@ impl SortKey {
     }
 }
 
-/// Nothing weighs less than zero.
+/// Maps `None` to 0 and a duration to at least 1, so that rows without a duration come last.
 fn or_none(nanos: Option<u64>) -> u64 {
     nanos.map_or(0, |nanos| nanos.saturating_add(1))
 }
 
 impl Tcp {
-    /// Nanoseconds from here to the client and back: the median of handshakes where there were some, else the least that
-    /// data took. The rest of it waited for an application, or for a delayed acknowledgement (RFC 9293 §3.8.6.3).
+    /// Round-trip time from here to the client, in nanoseconds: the median of handshakes if there were any, else the
+    /// shortest time from data to its acknowledgement. Longer times include waiting for an application or for a delayed
+    /// acknowledgement (RFC 9293 §3.8.6.3).
     pub fn to_client(&self) -> Option<u64> {
         shortest(&self.client_handshake_rtt, &self.client_rtt)
     }
 
-    /// The same to the server.
+    /// Round-trip time from here to the server, as in [`Self::to_client`].
     pub fn to_server(&self) -> Option<u64> {
         shortest(&self.server_handshake_rtt, &self.server_rtt)
     }
 
-    /// From client to server and back; of one half where only one is known.
+    /// Round-trip time from client to server, in nanoseconds: the sum of both halves, or one half if only that is
+    /// known.
     pub fn rtt(&self) -> Option<u64> {
         let server = self.to_server();
         self.to_client().map_or(server, |client| Some(client.saturating_add(server.unwrap_or(0))))
     }
 
-    /// Of all segments, the share that was sent again.
+    /// Share of all segments that were retransmissions, from 0 to 1.
     pub fn retransmitted_share(&self) -> f64 {
         if self.segments == 0 { 0.0 } else { self.retransmitted as f64 / self.segments as f64 }
     }
@@ -124,23 +126,25 @@ fn shortest(handshake: &Histogram, data: &Histogram) -> Option<u64> {
     handshake.quantile(0.5).or(data.extremes().map(|(least, _)| least))
 }
 
-/// Rows in some order. `P` is the position of a row in its table.
+/// Rows of a table with their weights, in an order. `P` is the position of a row in its table.
 #[derive(Clone, Debug)]
 pub struct Ranking<P> {
-    /// By position. The complement of the weight, so that the heaviest comes first.
+    /// Sorted by position. Each weight is stored as the complement of its bits, so that the heaviest sorts first.
     rows: Vec<(u64, P)>,
     is_reversed: bool,
 }
 
 impl<P: Copy + Ord> Ranking<P> {
     fn new(rows: impl Iterator<Item = (f64, P)>, is_reversed: bool) -> Self {
-        // Of two floats that are not negative the greater has the greater bits.
+        // The bits of floats that are not negative are in the same order as the floats.
         Self { rows: rows.map(|(weight, at)| (!weight.to_bits(), at)).collect(), is_reversed }
     }
 
-    /// Puts the rows in the order of what they stand by `passed` seconds after `before`, and says how they stand now.
+    /// Replaces the weight of each row by its steady weight (see [`Standing`]), so that rows do not swap while figures
+    /// jitter. Returns the new standing.
     ///
-    /// What they weigh was gathered over `covered` seconds.
+    /// `before` is the standing of `passed` seconds ago. The weights were counted over `covered` seconds. `place` names
+    /// a row.
     pub fn stand(
         &mut self,
         before: &Standing,
@@ -156,12 +160,12 @@ impl<P: Copy + Ord> Ranking<P> {
         now
     }
 
-    /// How many rows.
+    /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// No row.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -170,12 +174,12 @@ impl<P: Copy + Ord> Ranking<P> {
         if self.is_reversed { b.cmp(a) } else { a.cmp(b) }
     }
 
-    /// All rows, in the order of the table.
+    /// Positions of all rows, in the order of the table.
     pub fn positions(&self) -> impl Iterator<Item = P> {
         self.rows.iter().map(|&(_, at)| at)
     }
 
-    /// At most `n` rows, after the first `offset`.
+    /// Returns the positions of at most `n` rows after the first `offset`, in the order of the ranking.
     pub fn page(&self, offset: usize, n: usize) -> Vec<P> {
         let end = offset.saturating_add(n).min(self.len());
         if offset >= end {
@@ -194,7 +198,7 @@ impl<P: Copy + Ord> Ranking<P> {
         rows.into_iter().map(|(_, at)| at).collect()
     }
 
-    /// How many rows come before the one at `at` of the table; `None` when it is not among them.
+    /// Returns how many rows come before the row at position `at`, `None` if the ranking does not have that row.
     pub fn rank(&self, at: P) -> Option<usize> {
         let row = &self.rows[self.rows.binary_search_by_key(&at, |&(_, at)| at).ok()?];
         Some(self.rows.iter().filter(|other| self.order(other, row).is_lt()).count())
@@ -202,20 +206,21 @@ impl<P: Copy + Ord> Ranking<P> {
 }
 
 impl Snapshot {
-    /// The hosts that match.
+    /// Ranks the hosts that match.
     pub fn ranked(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
         let hosts = self.hosts.iter().enumerate().filter(|(_, host)| matching.admits_host(host));
         Ranking::new(hosts.map(|(at, host)| (by.weight(&host.counts, &host.tcp), at)), is_reversed)
     }
 
-    /// The clients that match. They have no connections of their own.
+    /// Ranks the clients that match. The health of connections is not counted by client, so it weighs nothing here.
     pub fn ranked_clients(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
         let clients = self.clients.iter().enumerate().filter(|(_, client)| matching.admits_client(client));
         let tcp = Tcp::default();
         Ranking::new(clients.map(|(at, client)| (by.weight(&client.counts, &tcp), at)), is_reversed)
     }
 
-    /// The sections that match; positions are of the host, and of the section in it.
+    /// Ranks the sections of all hosts that match. A position is that of the host and that of the section within the
+    /// host.
     pub fn ranked_sections(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<(usize, usize)> {
         let rows = self.hosts.iter().enumerate().flat_map(|(at, host)| {
             let weight = move |section: &Section| by.weight(&section.counts, &host.tcp);
@@ -228,14 +233,14 @@ impl Snapshot {
 }
 
 impl Host {
-    /// The sections that match.
+    /// Ranks the sections of this host that match.
     pub fn ranked_sections(&self, by: SortKey, is_reversed: bool, matching: &Matching) -> Ranking<usize> {
         let sections = self.sections.iter().enumerate();
         let sections = sections.filter(|(_, section)| matching.admits_section(self, section, true));
         Ranking::new(sections.map(|(at, section)| (by.weight(&section.counts, &self.tcp), at)), is_reversed)
     }
 
-    /// Position of the section of this path.
+    /// Returns the position of the section with this path, `None` if there is none.
     pub fn position(&self, path: &str) -> Option<usize> {
         self.sections.binary_search_by(|section| section.path.as_ref().cmp(path)).ok()
     }

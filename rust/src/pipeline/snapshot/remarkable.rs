@@ -1,28 +1,31 @@
-//! Which rows of a list are kept where there is no place for all: those that somebody would look at.
+//! Chooses the rows of a list that are kept if the list is too long: those that a person would look for, such as
+//! errors.
 //!
-//! What is remarkable for several reasons has a share of the places for each, divided fairly among groups of rows, so that
-//! a few errors of one section are found beneath thousands of another. What is left of the places is for the rest.
+//! Each [`Class`] of remarkable rows has a share of the places. The places of a class are divided fairly among groups
+//! of rows. So a few errors of one section are kept besides thousands of errors of another. All other rows compete for
+//! the places that are left.
 
 use std::cmp::Reverse;
 
-/// What makes a row remarkable. `weight` tells how much, if at all.
+/// A reason for which a row is remarkable.
 pub struct Class<R> {
     pub weight: fn(&R) -> Option<i64>,
-    /// One of so many places is theirs.
+    /// The class may take one of every `share` places.
     pub share: usize,
 }
 
 /// A row of a list that may be too long.
 pub trait Remarkable: Sized + 'static {
-    /// What is remarkable, the first reasons before the others.
+    /// All classes, the most important first. A row belongs to the first class that has a place for it.
     const CLASSES: &'static [Class<Self>];
-    /// Rows of different groups are treated fairly.
+    /// Returns the group of the row. The places of a class are divided fairly among groups.
     fn group(&self) -> (&str, &str);
-    /// Of rows that are not remarkable those with most of it are kept.
+    /// Returns the priority of the row among the rows that no class has a place for. Rows with higher values are kept
+    /// first.
     fn rest(&self) -> i64;
 }
 
-/// Positions of at most so many of the rows, in their order.
+/// Returns the positions of the rows to keep, at most `most`, in ascending order.
 pub fn remarkable<R: Remarkable>(rows: &[&R], most: usize) -> Vec<usize> {
     let mut left = most;
     if rows.len() <= left {
@@ -43,7 +46,7 @@ pub fn remarkable<R: Remarkable>(rows: &[&R], most: usize) -> Vec<usize> {
     (0..rows.len()).filter(|&at| is_kept[at]).collect()
 }
 
-/// The heaviest of each group, then the next heaviest of each, and so on.
+/// Returns the positions of the heaviest row of each group, then of the second heaviest of each group, and so on.
 fn fairly<R: Remarkable>(rows: &[&R], mut found: Vec<(usize, i64)>) -> impl Iterator<Item = usize> + use<R> {
     let group = |at: usize| rows[at].group();
     found.sort_unstable_by_key(|&(at, weight)| (group(at), Reverse(weight), at));
@@ -55,7 +58,7 @@ fn fairly<R: Remarkable>(rows: &[&R], mut found: Vec<(usize, i64)>) -> impl Iter
     ranked.into_iter().map(|(_, _, at)| at)
 }
 
-/// Keeps at most so many of them, in their order. Returns how many had no place.
+/// Keeps at most `most` rows, in their order. Returns how many rows were removed.
 pub fn keep<R: Remarkable>(rows: &mut Vec<R>, most: usize) -> u64 {
     let before = rows.len();
     let kept = remarkable(&rows.iter().collect::<Vec<_>>(), most);

@@ -1,4 +1,5 @@
-//! A budget for the buckets of all histograms: beyond it the scale of those that are finer is halved, as often as it takes.
+//! Keeps the buckets of all histograms within a budget: halves the scale of the finest histograms as often as
+//! necessary.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use super::hosts::{Host, Section};
 use super::merge::Snapshot;
 use crate::pipeline::histogram::{Histogram, Sizes};
 
-/// Buckets that weigh as much as a row.
+/// Number of buckets that need about as much memory as a row.
 const BUCKETS_OF_A_ROW: usize = 64;
 
 impl Counts {
@@ -36,7 +37,7 @@ impl Tcp {
 }
 
 impl Host {
-    /// All histograms, those of its sections included.
+    /// All histograms of the host and of its sections.
     fn histograms(&self) -> impl Iterator<Item = &Histogram> {
         let sections = self.sections.iter().flat_map(|section| section.counts.histograms());
         self.counts.histograms().into_iter().chain(self.tcp.histograms()).chain(sections)
@@ -80,17 +81,19 @@ impl Snapshot {
         totals.chain(hosts).chain(clients).chain(interfaces)
     }
 
-    /// Buckets of all histograms.
+    /// Returns the number of buckets of all histograms.
     pub fn buckets(&self) -> usize {
         self.histograms().map(|histogram| histogram.buckets().len()).sum()
     }
 
-    /// What its memory grows with: rows, and buckets in units of a row. Walks all rows.
+    /// Returns a measure of the snapshot's memory: the number of rows, plus the buckets in units of a row. Walks all
+    /// rows.
     pub fn weight(&self) -> usize {
         self.rows() + self.buckets() / BUCKETS_OF_A_ROW
     }
 
-    /// Halves the scale of the finest histograms until there are `most` buckets, and says so.
+    /// Halves the scale of the finest histograms until there are at most `most` buckets, and notes it in
+    /// `capture.histogram_halvings`.
     pub fn coarsen(&mut self, most: usize) {
         if self.buckets() <= most {
             return;

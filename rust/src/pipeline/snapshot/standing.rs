@@ -1,64 +1,66 @@
-//! What rows are ranked by so that a table holds still while figures jitter: averages of the last seconds.
+//! Steady weights, by which rows are ranked so that a table does not reorder while figures jitter.
 //!
-//! A row keeps the weight it stands by until its average has left that by more than figures jitter. At times less is
-//! enough, so that no two rows stand the wrong way round for long. A row that is new stands by its own weight.
-//! Pure: the time that passed is an argument.
+//! Each row has an average of its weight over the last seconds. Its steady weight (`stands_by`) changes only when the
+//! average differs from it by more than a tolerance, and then becomes the average. From time to time a smaller
+//! tolerance applies, so that no two rows stay in the wrong order for long. The steady weight of a new row is its
+//! present weight. No clock is read: the time that passed is an argument.
 
 use super::tables::RowName;
 
-/// Seconds in which an average covers two thirds of the way to a new value: long enough that every second value of a
-/// row may be twice the other.
+/// Seconds in which an average covers two thirds of the way to a new value. This is long enough for rows whose weight
+/// doubles and halves every second.
 const SETTLES: f64 = 5.0;
 
-/// Share of a weight that its average may be off.
+/// Tolerance as a share of the steady weight.
 const BAND: f64 = 0.125;
 
-/// How many standard deviations a count may be off besides; that of `n` events is the root of `n`.
+/// Tolerance of counts in standard deviations, if that is more than [`BAND`]. The standard deviation of `n` events is
+/// the square root of `n`.
 const DEVIATIONS: f64 = 2.0;
 
-/// Seconds after which rows are looked at more closely.
+/// Seconds between two moments at which the smaller tolerance applies.
 const AFRESH: f64 = 15.0;
 
-/// Part of what an average may be off that it may be off then.
+/// The smaller tolerance as a part of the usual one.
 const CLOSELY: f64 = 1.0 / 3.0;
 
-/// Seconds after which what was is no longer compared with what is.
+/// If more seconds have passed, the previous standing is ignored.
 const FORGETS: f64 = 60.0;
 
-/// What a weight is.
+/// The kind of a weight: how it depends on time and how much it jitters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// How often something happened: grows with the time it is gathered over, and jitters by its root.
+    /// Number of events. It grows with the time over which it is counted, and jitters by its square root.
     Count,
-    /// Grows with the time it is gathered over.
+    /// A sum, such as bytes, that grows with the time over which it is counted.
     Sum,
-    /// A quantile, a share: as it is.
+    /// A quantile or a share, which does not depend on the time.
     Level,
 }
 
-/// When and what is weighed.
+/// What weights are, and when they were counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Weighing {
-    /// What they are.
+    /// Kind of the weights.
     pub kind: Kind,
-    /// Seconds since what was weighed before.
+    /// Seconds since the previous standing.
     pub passed: f64,
-    /// Seconds that weights are gathered over: a window grows until it is full.
+    /// Seconds over which the weights were counted. The number grows until the window is full.
     pub covered: f64,
 }
 
 impl Weighing {
-    /// What weights are divided by, to be compared with those of before.
+    /// Returns the number by which weights are divided, so that they can be compared with those of other windows.
     fn scale(&self) -> f64 {
         if self.kind == Kind::Level || self.covered.is_nan() || self.covered <= 0.0 { 1.0 } else { self.covered }
     }
 }
 
-/// The weights that rows stand by, by the name of the row; counts and sums are per second.
+/// The steady weights of rows, sorted by the name of the row. Counts and sums are per second.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
     rows: Vec<Row>,
-    /// Seconds since rows were looked at closely.
+    /// Seconds since the smaller tolerance was applied.
     age: f64,
 }
 
@@ -70,7 +72,7 @@ struct Row {
 }
 
 impl Standing {
-    /// The standing of rows sorted by place, each once, with what they weigh now.
+    /// Returns the next standing. `rows` are names and present weights, sorted by name, each name once.
     #[must_use]
     pub fn then(&self, rows: impl Iterator<Item = (RowName, f64)>, weighing: Weighing) -> Self {
         let (seconds, scale) = (weighing.passed, weighing.scale());
@@ -92,26 +94,27 @@ impl Standing {
         Self { rows: rows.collect(), age: if is_afresh || !is_known { 0.0 } else { self.age + seconds } }
     }
 
-    /// The weights, in the order of the rows.
+    /// Steady weights, in the order of the rows.
     pub fn weights(&self) -> impl Iterator<Item = f64> + '_ {
         self.rows.iter().map(|row| row.stands_by)
     }
 
-    /// Name and weight of each row.
+    /// Name and steady weight of each row.
     pub fn rows(&self) -> impl Iterator<Item = (&RowName, f64)> + '_ {
         self.rows.iter().map(|row| (&row.place, row.stands_by))
     }
 }
 
 impl Row {
-    /// `part` is how much of what an average may be off it may be off now.
+    /// Returns the row with its present `weight`. `gain` is how far the average moves towards the weight, and `part` is
+    /// the part of the tolerance that applies.
     fn then(&self, place: RowName, weight: f64, weighing: Weighing, (gain, part): (f64, f64)) -> Self {
         let average = self.average + gain * (weight - self.average);
         let band = match weighing.kind {
             Kind::Count => (DEVIATIONS * (self.stands_by / weighing.scale()).sqrt()).max(BAND * self.stands_by),
             Kind::Sum | Kind::Level => BAND * self.stands_by,
         };
-        // What is shown as nothing stands above nothing for a moment only.
+        // A weight of zero always moves the steady weight, so that the row soon sinks below rows that are not zero.
         let moves = weight == 0.0 || (average - self.stands_by).abs() > part * band;
         Self { place, average, stands_by: if moves { average } else { self.stands_by } }
     }

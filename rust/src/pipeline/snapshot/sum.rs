@@ -1,15 +1,15 @@
-//! The merge of several snapshots, made when somebody looks, and then kept.
+//! The merge of several snapshots (its terms), made at the first [`Sum::get`] and then kept.
 //!
-//! What is looked at once a second costs a merge a second; what nobody looks at costs nothing. The terms are immutable,
-//! so it makes no difference when the sum is made. Small terms are put together before: an interval without traffic
-//! costs nothing later, however large the sum is.
+//! A sum that is read once a second costs one merge a second, and a sum that is not read costs nothing. The terms are
+//! immutable, so the time of the merge does not change its value. Small terms are merged beforehand, so an interval
+//! without traffic costs nothing later, however large the sum is.
 
 use std::sync::{Arc, OnceLock};
 
 use super::limits::Limits;
 use super::merge::Snapshot;
 
-/// Of so many rows one may have been merged into since buckets were counted.
+/// Buckets are counted again after more rows were merged than the sum's number of rows divided by this.
 const CHECKED: usize = 16;
 
 /// A sum of snapshots.
@@ -23,7 +23,7 @@ pub struct Sum {
 #[derive(Clone, Debug)]
 struct Made {
     snapshot: Arc<Snapshot>,
-    /// Rows merged into it since its buckets were counted.
+    /// Rows merged into the snapshot since its buckets were last counted.
     unchecked: usize,
 }
 
@@ -40,12 +40,12 @@ impl From<Made> for Sum {
 }
 
 impl Sum {
-    /// The sum of `terms`.
+    /// A sum with these terms, which are not merged yet.
     pub fn of(terms: Vec<Arc<Sum>>) -> Self {
         Self { terms, value: OnceLock::new(), rows: OnceLock::new() }
     }
 
-    /// The merge of all terms.
+    /// Returns the merge of all terms, and makes it if that was not done yet.
     pub fn get(&self) -> &Arc<Snapshot> {
         &self.make().snapshot
     }
@@ -61,7 +61,7 @@ impl Sum {
                     merged.merge(term.get());
                     unchecked += term.rows();
                 }
-                // Counting buckets walks all rows, so it is done once a good part of them may have more.
+                // Counting buckets walks all rows, so it is done only after many of them may have gained buckets.
                 if unchecked > merged.rows() / CHECKED {
                     merged.coarsen(Limits::default().buckets);
                     unchecked = 0;
@@ -71,12 +71,12 @@ impl Sum {
         })
     }
 
-    /// The merge, if somebody looked at it.
+    /// Returns the merge if it was made already.
     pub fn made(&self) -> Option<&Arc<Snapshot>> {
         self.value.get().map(|made| &made.snapshot)
     }
 
-    /// This and one more; what was made already is used.
+    /// Returns the sum with one more snapshot. If the merge was made already, it is a single term of the new sum.
     #[must_use]
     pub fn plus(&self, snapshot: Arc<Snapshot>) -> Self {
         let mut terms = match self.value.get() {
@@ -84,7 +84,8 @@ impl Sum {
             None => self.terms.clone(),
         };
         let mut newest = Self::from(snapshot);
-        // Each term keeps more than twice the rows of the one behind it, so there are few, and a row is seldom merged.
+        // Each term has more than twice the rows of the next one. So there are few terms, and a row is seldom merged
+        // again.
         while let Some(last) = terms.pop_if(|last| last.rows() <= 2 * newest.rows()) {
             newest = Self::of(vec![last, Arc::new(newest)]).settled();
         }
@@ -95,33 +96,33 @@ impl Sum {
         Self::of(terms)
     }
 
-    /// The same without its terms, which its value stands for.
+    /// Makes the merge and drops the terms.
     fn settled(mut self) -> Self {
         self.make();
         self.terms.clear();
         self
     }
 
-    /// Rows that would be merged into those of its first term to make it; none when it is made.
+    /// Number of rows that making the merge would add to those of the first term; 0 if the merge was made.
     pub fn pending(&self) -> usize {
         let merged = if self.made().is_some() { &[] } else { self.terms.get(1..).unwrap_or_default() };
         merged.iter().map(|term| term.rows()).sum()
     }
 
-    /// How many snapshots would be merged to make it.
+    /// Number of terms.
     #[cfg(test)]
     pub fn terms(&self) -> usize {
         self.terms.len()
     }
 
-    /// Rows that nobody else holds on to: what freeing it costs. Of a snapshot that is shared none are.
+    /// Number of rows that are freed when this sum is dropped. A snapshot that is shared frees none.
     pub fn rows_of_its_own(&self) -> usize {
         let own = |term: &Arc<Self>| if Arc::strong_count(term) == 1 { term.rows_of_its_own() } else { 0 };
         let made = self.made().filter(|value| Arc::strong_count(value) == 1);
         made.map_or(0, |value| value.rows()) + self.terms.iter().map(own).sum::<usize>()
     }
 
-    /// Rows it holds on to.
+    /// Number of rows that this sum keeps in memory, in its terms or, without terms, in its merge.
     pub fn rows(&self) -> usize {
         *self.rows.get_or_init(|| match &self.terms[..] {
             [] => self.made().map_or(0, |value| value.rows()),

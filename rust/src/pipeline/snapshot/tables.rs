@@ -1,18 +1,18 @@
-//! Tables that merge by key: rows sorted by it, each key once.
+//! Tables that merge by key. The rows of a table are sorted by key, and each key occurs once.
 //!
-//! Rows that only one side has are taken as they are, and rows behind an `Arc` are shared until one of their holders
-//! counts further. So a merge costs what both sides have in common, and a pointer for the rest.
+//! A row that only one table has is taken as it is. Rows in an `Arc` are shared until one of their owners changes them.
+//! So a merge adds only the rows that both tables have, and copies a pointer for every other row.
 
 use std::sync::Arc;
 
-/// Names a row of any table: a host and a path where the row is a section, else the name of the row and an empty path.
+/// The name of a row of any table: host and path if the row is a section, else its name and an empty path.
 pub type RowName = (Arc<str>, Arc<str>);
 
 /// A row of a table that merges by key.
 pub trait Row: Clone {
-    /// Its name.
+    /// Returns the name of the row, by which its table is sorted.
     fn key(&self) -> &Arc<str>;
-    /// Adds what `other`, of the same key, counted.
+    /// Adds the counts of `other`, a row with the same key.
     fn absorb(&mut self, other: &Self);
 }
 
@@ -25,7 +25,7 @@ impl<R: Row> Row for Arc<R> {
     }
 }
 
-/// Merges two tables sorted by key.
+/// Merges the table `theirs` into `mine`. Both are sorted by key.
 pub fn merge_rows<R: Row>(mine: &mut Vec<R>, theirs: &[R]) {
     if mine.is_empty() {
         mine.extend_from_slice(theirs);
@@ -45,12 +45,12 @@ pub fn merge_rows<R: Row>(mine: &mut Vec<R>, theirs: &[R]) {
     insert(mine, &fresh);
 }
 
-/// One name: intervals share the memory of their names, so most often no byte is looked at.
+/// True if the names are equal. Intervals share the memory of their names, so comparing the pointers is usually enough.
 fn is_same(a: &Arc<str>, b: &Arc<str>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }
 
-/// How many rows come before `key`: looked for near the beginning first, since tables are walked side by side.
+/// Returns how many rows come before `key`. Searches near the beginning first, because both tables are walked in order.
 fn seek<R: Row>(rows: &[R], key: &Arc<str>) -> usize {
     if rows.first().is_none_or(|row| is_same(row.key(), key)) {
         return 0;
@@ -63,7 +63,7 @@ fn seek<R: Row>(rows: &[R], key: &Arc<str>) -> usize {
     near.partition_point(|row| row.key() < key)
 }
 
-/// Puts in rows, each before the row that is now at its position.
+/// Inserts rows, each before the row that is now at the given position.
 fn insert<R: Row>(rows: &mut Vec<R>, fresh: &[(usize, &R)]) {
     if fresh.is_empty() {
         return;
@@ -80,7 +80,7 @@ fn insert<R: Row>(rows: &mut Vec<R>, fresh: &[(usize, &R)]) {
     *rows = merged;
 }
 
-/// Brings rows in any order, perhaps with a key more than once, into the order of a table.
+/// Makes a table of rows in any order: sorts them by key and merges rows with the same key.
 pub fn sort_rows<R: Row>(rows: &mut Vec<R>) {
     if rows.is_sorted_by(|a, b| a.key() < b.key()) {
         return;

@@ -7,11 +7,11 @@ use smallvec::SmallVec;
 use crate::pipeline::decode::Undecoded;
 use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 
-/// What things are counted by.
+/// A key of a [`Tally`].
 pub trait TallyKey: Copy + Ord {
-    /// As in a snapshot.
+    /// The text of the key in a snapshot.
     fn label(self) -> Cow<'static, str>;
-    /// The key of a label.
+    /// Returns the key of a label, `None` if no key has it.
     fn from_label(label: &str) -> Option<Self>;
 }
 
@@ -60,8 +60,8 @@ impl TallyKey for Undecoded {
     }
 }
 
-/// Counts by key: a handful of entries, sorted by key. Most sections have one method and one or two statuses, so two
-/// lie in the row itself.
+/// Counts by key: a few entries, sorted by key. Most sections have one method and one or two statuses, so the first two
+/// entries are stored inline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally<K>(SmallVec<[(K, u64); 2]>);
 
@@ -72,11 +72,11 @@ impl<K> Default for Tally<K> {
 }
 
 impl<K: TallyKey> Tally<K> {
-    /// Counts `count` of `key`.
+    /// Adds `count` to the count of `key`.
     #[inline]
     pub fn add(&mut self, key: K, count: u64) {
         match self.0.first_mut() {
-            // Nearly always the only one.
+            // Nearly always the only key.
             Some((known, counted)) if *known == key => *counted = counted.saturating_add(count),
             _ => self.add_anywhere(key, count),
         }
@@ -90,14 +90,15 @@ impl<K: TallyKey> Tally<K> {
         }
     }
 
-    /// Counts `count` of `key`, or of `other` when there are `max` keys without it and this would be one more.
+    /// Adds `count` to the count of `key`. If `key` is new and there are `max` keys besides `other`, adds it to
+    /// `other`.
     pub fn add_within(&mut self, max: usize, key: K, other: K, count: u64) {
         let named = self.0.len() - usize::from(self.get(other) > 0);
         let has_room = named < max || self.get(key) > 0;
         self.add(if has_room { key } else { other }, count);
     }
 
-    /// Keeps the `max` most frequent keys, and counts the rest as `other`, which is not counted as a key.
+    /// Keeps the `max` most frequent keys and counts the rest as `other`. `max` does not include `other`.
     pub fn fold(&mut self, max: usize, other: K) {
         if self.0.len() > max {
             let named = self.by_count().into_iter().filter(|&(key, _)| key != other);
@@ -114,27 +115,27 @@ impl<K: TallyKey> Tally<K> {
         }
     }
 
-    /// How many of `key`.
+    /// Returns the count of `key`, 0 if there is none.
     pub fn get(&self, key: K) -> u64 {
         self.0.iter().find(|(known, _)| *known == key).map_or(0, |&(_, count)| count)
     }
 
-    /// Of all keys that are meant.
+    /// Returns the sum of the counts of all keys for which `is_meant` is true.
     pub fn sum(&self, is_meant: impl Fn(K) -> bool) -> u64 {
         self.iter().filter(|&(key, _)| is_meant(key)).fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
-    /// All of them.
+    /// Returns the sum of all counts.
     pub fn total(&self) -> u64 {
         self.sum(|_| true)
     }
 
-    /// In the order of the keys.
+    /// Iterates over keys and counts in the order of the keys.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (K, u64)> + '_ {
         self.0.iter().copied()
     }
 
-    /// Most frequent first, ties by key.
+    /// Returns keys and counts, the most frequent first, ties by key.
     pub fn by_count(&self) -> Vec<(K, u64)> {
         let mut entries = self.0.to_vec();
         entries.sort_by_key(|&(_, count)| std::cmp::Reverse(count));

@@ -1,4 +1,4 @@
-//! The laws of the monoid, and JSON there and back.
+//! Snapshots obey the laws of a monoid, and JSON that is written and read again gives the same snapshot.
 
 use super::tables::Row;
 use super::*;
@@ -70,7 +70,7 @@ fn interface() -> impl Strategy<Value = Interface> {
     })
 }
 
-/// Few connections, so that two snapshots have sights of the same one.
+/// Connections from a small range, so that two snapshots often list the same one.
 fn connection() -> impl Strategy<Value = Connection> {
     (0i64..3, 0u16..3, 0u64..4, 0usize..5).prop_map(|(second, port, segments, stage)| {
         let end = |port| crate::pipeline::decode::Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port };
@@ -159,7 +159,7 @@ proptest! {
         let json = snapshot.to_json().unwrap();
         prop_assert!(json.is_ascii() && !json.contains(&b'\n'));
         let mut again = Snapshot::from_json(&json).unwrap();
-        // When a state was looked at is not written: a written snapshot is as of its end.
+        // JSON does not have the instant of a state. A snapshot that is read takes the end of its span.
         let mut snapshot = snapshot;
         let end = snapshot.span.unwrap().1;
         snapshot.interfaces.iter_mut().chain(&mut again.interfaces).for_each(|interface| interface.at = end);
@@ -261,7 +261,7 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
         total.merge(&Snapshot { counts: sum, hosts, exchanges: vec![exchange], ..Snapshot::default() });
         total.fold(&limits);
         assert!(total.hosts.len() <= 4 && total.exchanges.len() <= 2);
-        // The row for the rest of each host comes on top, as does the host for the rest.
+        // The limits do not include the row for the rest of each host, nor the host for the rest.
         assert!(total.hosts.iter().map(|host| host.sections.len()).sum::<usize>() <= 6 + 4);
     }
     assert_eq!(total.counts.requests, 400);
@@ -292,7 +292,7 @@ fn silence_begins_where_the_interval_ends_and_counts_nothing() {
     assert_eq!((merged.capture.received, merged.interfaces[0].traffic.packets), (7, 3));
 }
 
-/// A snapshot of so many sections whose latencies are far apart.
+/// A snapshot of `sections` sections with latencies that are far apart.
 fn wide(sections: u64) -> Snapshot {
     let section = |at: u64| {
         let mut counts = Counts { responses: 20, ..Counts::default() };
@@ -345,7 +345,7 @@ fn a_sum_that_is_counted_on_for_long_keeps_to_the_budget_of_buckets() {
     let mut sum = Sum::default();
     let wide = Arc::new(wide(3_000));
     for at in 0..40 {
-        // The same sections, whose latencies move away.
+        // The same sections, with latencies that move further apart.
         let mut moved = Snapshot::clone(&wide);
         for section in &mut Arc::make_mut(&mut moved.hosts[0]).sections {
             Arc::make_mut(section).counts.latency.record(Sample::new(1 << (at + 20)));

@@ -1,4 +1,4 @@
-//! Single values as they are written in JSON, and back: instants, durations, names, addresses.
+//! Writes single values as JSON and reads them: instants, durations, names, addresses.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub fn from_seconds(seconds: f64) -> u64 {
     (seconds * SECOND as f64).round() as u64
 }
 
-/// Reads a name, and makes it safe again.
+/// Reads a name. Cleans it like a name from the wire, since anybody may have written the JSON.
 pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::Error> {
     Ok(name::clean(&String::deserialize(deserializer)?, name::MAX_PATH).into())
 }
@@ -47,7 +47,7 @@ pub mod time {
     }
 }
 
-/// Instants, when there is one.
+/// Optional instants.
 pub mod maybe_time {
     use super::{Deserialize, Deserializer, Serializer, Timestamp, time};
 
@@ -66,7 +66,7 @@ pub mod maybe_time {
     }
 }
 
-/// Durations, when there is one.
+/// Optional durations, in seconds.
 pub mod seconds {
     use super::{Deserialize, Deserializer, Serialize, Serializer, from_seconds, to_seconds};
 
@@ -80,7 +80,7 @@ pub mod seconds {
     }
 }
 
-/// Durations.
+/// Durations, in seconds.
 pub mod length {
     use super::{Deserialize, Deserializer, Serialize, Serializer, from_seconds, to_seconds};
 
@@ -94,7 +94,7 @@ pub mod length {
     }
 }
 
-/// Addresses as text, IPv4 as such.
+/// Addresses as text. Mapped IPv4 addresses are written as IPv4.
 pub mod addresses {
     use super::{Deserialize, Deserializer, IpAddr, Ipv6Addr, Serializer};
     use crate::pipeline::snapshot::endpoints::to_v6;
@@ -126,7 +126,7 @@ pub mod endpoint {
     }
 }
 
-/// Endpoints, or addresses that were told without a port.
+/// Clients of exchanges: `address:port`, an address without a port, or `~other`.
 pub mod client {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::pipeline::decode::Endpoint;
@@ -169,7 +169,7 @@ pub mod method {
     }
 }
 
-/// What a connection speaks, by name; empty while that is not known.
+/// Protocols of connections, by name. An unknown protocol is the empty string.
 pub mod protocol {
     use super::{Deserialize, Deserializer, Serializer, TallyKey};
     use crate::pipeline::exchange::Protocol;
@@ -189,7 +189,7 @@ pub mod protocol {
     }
 }
 
-/// Where a connection is in its life, by name.
+/// States of connections, by name.
 pub mod stage {
     use super::{Deserialize, Deserializer, Serializer};
     use crate::pipeline::flow::Stage;

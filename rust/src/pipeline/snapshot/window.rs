@@ -1,9 +1,10 @@
-//! The merge of the last seconds, kept up to date with a few merges for each snapshot, however long the window.
+//! The merge of the snapshots of the last seconds. Each new snapshot costs a few merges, even if the window is long.
 //!
-//! Two stacks (as for a queue made of two stacks): of the older parts of the window there is, for each, the sum from it
-//! on; of the newer parts there is one sum. The window is the sum of both; a part that leaves takes its sum off the first
-//! stack; when that is empty the newer parts become the older ones, which costs one merge each. No inverse is needed,
-//! so what cannot be subtracted (extremes, addresses) is exact. Each sum is made when somebody looks at it ([`Sum`]).
+//! The parts of the window form a queue of two stacks. Each of the older parts has the sum of itself and all later
+//! older parts. The newer parts share one sum. The window is the sum of the oldest part's sum and of the newer parts'
+//! sum. When the oldest part leaves the window, its sum is popped. When no older part is left, the newer parts become
+//! the older ones, which costs one merge each. Nothing is ever subtracted, so extremes and addresses, which cannot be
+//! subtracted, are exact. Each sum is made when it is first read ([`Sum`]).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,32 +14,34 @@ use super::merge::Snapshot;
 use super::sum::Sum;
 use crate::pipeline::packet::{InterfaceId, SECOND, Timestamp};
 
-/// Nanoseconds of snapshots that are there when the window is made longer: what a terminal shows of the past.
+/// Snapshots of this many nanoseconds are kept even if the window is shorter, so that it can be made longer. A terminal
+/// shows as much of the past.
 pub const KEPT: i64 = 60 * SECOND;
 
-/// Parts that a window slides by at the most: each has its sum, so memory grows with them. Shorter snapshots are joined.
+/// Most parts of a window. Each part has a sum, so the memory grows with their number. Shorter snapshots are joined.
 const PARTS: i64 = 60;
 
-/// Rows of all parts that are kept, a few hundred MB: ten seconds of 10,000 hosts with a few sections each. Each snapshot
-/// gets its share; in one with more, the lightest rows are folded.
+/// Most rows of all parts together: a few hundred MB, or ten seconds of 10,000 hosts with a few sections each. Each
+/// snapshot has a share of them. A snapshot with more rows than its share is folded.
 pub const ROWS: usize = 400_000;
 
-/// Rows of a sum that nobody looks at; with more it is made all the same, so that they can go.
+/// Most pending rows of a sum that is not read. A sum with more is made all the same, so that its terms can be freed.
 const MAX_PENDING: usize = ROWS / 4;
 
-/// The merge of the last `length` nanoseconds, and of everything. A clone shares the rows.
+/// The merge of the last `length` nanoseconds, and the merge of everything. A clone shares the rows.
 #[derive(Clone, Debug)]
 pub struct Window {
-    /// `None` is everything.
+    /// `None` if the window has no limit.
     length: Option<i64>,
     now: Timestamp,
-    /// Oldest first, those that left the window but may come back before those in it.
+    /// Oldest first. Parts before the window are kept in case the window is made longer.
     parts: VecDeque<Part>,
-    /// Rows of all parts.
+    /// Number of rows of all parts.
     rows: usize,
-    /// For each of the older parts in the window the sum from it on, the oldest last.
+    /// For each of the older parts in the window, the sum of this part and of the older parts after it. The sum of the
+    /// oldest part is last.
     older: Vec<Arc<Sum>>,
-    /// Sum of the newer parts in the window, and how many these are.
+    /// Sum of the newer parts in the window. `newer_parts` is their number.
     newer: Arc<Sum>,
     newer_parts: usize,
     merged: Arc<Sum>,
@@ -49,13 +52,13 @@ pub struct Window {
 struct Part {
     snapshot: Arc<Snapshot>,
     start: Timestamp,
-    /// The latest end so far: time may run backwards.
+    /// The latest end so far, since time may run backwards.
     end: Timestamp,
     rows: usize,
 }
 
 impl Window {
-    /// An empty window; `None` never forgets.
+    /// An empty window of `length` nanoseconds, or of all time (`None`).
     pub fn new(length: Option<i64>) -> Self {
         Self {
             length: length.map(|length| length.max(1)),
@@ -70,12 +73,12 @@ impl Window {
         }
     }
 
-    /// Takes the next snapshot: what ended `length` or more before its end leaves the window.
+    /// Adds the next snapshot. Parts that ended `length` or more before its end leave the window.
     pub fn push(&mut self, snapshot: Arc<Snapshot>) {
         self.total = with_total(&self.total, snapshot.clone());
         let (start, end) = snapshot.span.unwrap_or((self.now, self.now));
         if end <= self.before(self.kept()) {
-            // The clock was set back: nothing is in order with what was.
+            // The clock was set back, so the parts cannot be ordered with the new snapshot.
             self.forget_all();
         }
         self.now = self.now.max(end);
@@ -85,7 +88,7 @@ impl Window {
         self.sum_up();
     }
 
-    /// Makes the window longer or shorter at once, with what is there.
+    /// Makes the window longer or shorter at once, with the snapshots that are kept.
     pub fn resize(&mut self, length: Option<i64>) {
         self.length = length.map(|length| length.max(1));
         (self.older, self.newer, self.newer_parts) = (Vec::new(), Arc::default(), 0);
@@ -97,22 +100,22 @@ impl Window {
         self.sum_up();
     }
 
-    /// Nanoseconds; `None` is everything.
+    /// Returns the length in nanoseconds, `None` if the window has no limit.
     pub fn length(&self) -> Option<i64> {
         self.length
     }
 
-    /// The merge of the window.
+    /// Returns the merge of the window.
     pub fn merged(&self) -> Arc<Sum> {
         if self.length.is_none() { self.total.clone() } else { self.merged.clone() }
     }
 
-    /// The merge of everything, folded when it outgrows twice the limits of an interval.
+    /// Returns the merge of everything. It is folded when it exceeds twice the limits of an interval.
     pub fn total(&self) -> Arc<Sum> {
         self.total.clone()
     }
 
-    /// Rows of all parts that are kept.
+    /// Returns the number of rows of all parts that are kept.
     pub fn rows(&self) -> usize {
         self.rows
     }
@@ -129,7 +132,7 @@ impl Window {
         Timestamp(self.now.0.saturating_sub(nanos))
     }
 
-    /// A snapshot with no more rows than are its share of [`ROWS`].
+    /// Returns the snapshot, folded if it has more rows than its share of [`ROWS`].
     fn share(&self, snapshot: Arc<Snapshot>, span: i64) -> Arc<Snapshot> {
         let parts = self.length.unwrap_or(KEPT) / span.max(self.slot()).max(1);
         let share = ROWS / (parts.clamp(1, PARTS) as usize);
@@ -137,7 +140,7 @@ impl Window {
             return snapshot;
         }
         let most = Limits::default();
-        // Each host may keep one section more, for its rest.
+        // Each host may have one more section, for the rest.
         let limits = Limits {
             hosts: share / 4,
             sections: share / 8 * 3,
@@ -155,7 +158,7 @@ impl Window {
             self.newer = settled(self.newer.plus(snapshot.clone()));
         }
         let slot = self.slot();
-        // The newest of the older parts has its sum already.
+        // The newest part cannot grow if it is one of the older parts, because their sums are fixed.
         let is_open = self.newer_parts > 0 || self.length.is_none();
         match self.parts.back_mut() {
             Some(last) if is_open && self.now.0.saturating_sub(last.start.0) <= slot => {
@@ -172,7 +175,7 @@ impl Window {
         }
     }
 
-    /// Lets go of what is too old.
+    /// Removes parts from the window that are too old for it, and drops parts that are too old to be kept.
     fn slide(&mut self) {
         if let Some(length) = self.length {
             let horizon = self.before(length);
@@ -191,7 +194,7 @@ impl Window {
         }
     }
 
-    /// Makes the newest `inside` parts the older ones, each with the sum from it on.
+    /// Makes the newest `inside` parts the older ones, each with the sum of itself and the parts after it.
     fn stack(&mut self, inside: usize) {
         self.older.clear();
         (self.newer, self.newer_parts) = (Arc::default(), 0);
@@ -205,7 +208,7 @@ impl Window {
         }
     }
 
-    /// Forgets parts that left the window while there are too many rows.
+    /// Drops the oldest parts outside the window until there are at most [`ROWS`] rows.
     fn bound(&mut self) {
         let inside = self.older.len() + self.newer_parts;
         while self.rows > ROWS && self.parts.len() > inside.max(1) {
@@ -219,7 +222,7 @@ impl Window {
         }
     }
 
-    /// Joins parts that are shorter than the window slides by.
+    /// Joins neighbouring parts that together are not longer than a part of the window may be.
     fn join(&mut self) {
         let slot = self.slot();
         let mut joined: VecDeque<Part> = VecDeque::new();
@@ -254,7 +257,7 @@ impl Part {
     }
 }
 
-/// A sum, made now if it holds on to too much.
+/// Returns the sum in an `Arc`. Makes its merge now if too many rows are pending.
 pub fn settled(sum: Sum) -> Arc<Sum> {
     if sum.pending() > MAX_PENDING {
         sum.get();
@@ -262,8 +265,8 @@ pub fn settled(sum: Sum) -> Arc<Sum> {
     Arc::new(sum)
 }
 
-/// A total with one more snapshot. Folded, or a long run would keep every name it ever saw; at twice the limits, so that
-/// it is seldom done.
+/// Returns the total with one more snapshot. A total that exceeds twice the limits is folded first; otherwise a long
+/// run would keep every name that it ever saw. Twice the limits, so that folding is seldom necessary.
 fn with_total(total: &Sum, snapshot: Arc<Snapshot>) -> Arc<Sum> {
     let most = Limits::default();
     match total.made().filter(|made| is_large(made, &most)) {

@@ -1,4 +1,4 @@
-//! A window is what merging its snapshots anew would give, and a flood does not make it grow.
+//! A window equals the merge of its snapshots, and its memory stays bounded in a flood of names.
 
 use super::*;
 use crate::pipeline::histogram::Sample;
@@ -11,7 +11,7 @@ fn counts(requests: u64, nanos: u64) -> Counts {
     counts
 }
 
-/// An interval of so many nanoseconds that ends at `end`, with a section in each of these hosts.
+/// An interval of `span` nanoseconds that ends at `end`, with one section in each of these hosts.
 fn interval(end: i64, span: i64, hosts: &[u8]) -> Arc<Snapshot> {
     let parts = hosts.iter().map(|&at| {
         let counts = counts(1, u64::from(at) << 20);
@@ -29,7 +29,7 @@ fn seconds(n: i64) -> i64 {
     n * SECOND
 }
 
-/// Whole seconds that pass before an interval's end, a few of them backwards, its hosts, and perhaps a new length.
+/// For each interval: the seconds until its end, seldom negative, its hosts, and sometimes a new length of the window.
 fn steps() -> impl Strategy<Value = Vec<(i64, Vec<u8>, Option<Option<i64>>)>> {
     let length = prop_oneof![Just(None), (1i64..=60).prop_map(|n| Some(seconds(n)))];
     let step = prop_oneof![8 => Just(1i64), 1 => 2i64..9, 1 => -3i64..1, 1 => 55i64..70];
@@ -105,7 +105,7 @@ fn a_clock_set_back_by_more_than_is_kept_begins_a_new_window_and_loses_nothing_o
     assert_eq!((window.merged().get().counts.requests, window.total().get().counts.requests), (2, 3));
 }
 
-/// An interval of 1,000 hosts in which no section is one of another interval; one host is busy in all of them.
+/// An interval of 1,000 hosts. Almost all sections are new in each interval, and one host is busy in all intervals.
 fn flood(at: i64, sections_per_host: u64) -> Arc<Snapshot> {
     let hosts = (0..1000u64).map(|h| {
         let busy = if h == 0 { 1000 } else { 1 };
@@ -137,7 +137,7 @@ fn two_minutes_of_a_flood_are_bounded_as_well() {
     flood_stays_bounded(&[Some(seconds(10)), Some(seconds(60)), None], 120);
 }
 
-/// Pushes so many intervals of 100,000 sections each into windows of these lengths.
+/// Pushes `intervals` intervals of 100,000 sections each into windows of these lengths.
 fn flood_stays_bounded(lengths: &[Option<i64>], intervals: i64) {
     for &length in lengths {
         let mut window = Window::new(length);
@@ -152,7 +152,7 @@ fn flood_stays_bounded(lengths: &[Option<i64>], intervals: i64) {
         assert_eq!(window.total().get().counts.requests, intervals as u64 * each);
         let folded = window.merged().get().capture.sections_folded;
         assert!(folded > 0, "what was folded is told");
-        // Nobody hides a busy host: its sections are the heaviest of each interval.
+        // The flood does not hide the busy host, because its sections are the heaviest of each interval.
         let busy = window.merged().get().clone();
         let busy = busy.host("h0000").unwrap();
         assert_eq!(busy.sections[busy.position("/").unwrap()].counts.requests, 1000 * inside);

@@ -1,4 +1,4 @@
-//! Rows found by name, and made where there are none.
+//! Finds rows by name, and makes those that do not exist.
 
 use std::hash::BuildHasher;
 
@@ -12,7 +12,7 @@ impl HostTable {
         if let Some(slot) = self.find_host(self.hasher.hash_one(name), name) {
             return slot;
         }
-        // The row for the rest is not counted.
+        // The limit does not include the row for the rest.
         let missed = if self.host_index.len() > self.limits.hosts { self.fold_host() } else { 0 };
         self.add_host(&as_text(name), missed)
     }
@@ -46,7 +46,7 @@ impl HostTable {
             touched: Vec::new(),
         };
         let slot = if let Some(slot) = self.free_hosts.pop() {
-            // A slot is listed once, whichever rows have it.
+            // A slot is listed once, even if several rows use it in one interval.
             let HostRow { generation, is_touched, .. } = self.hosts[slot as usize];
             self.hosts[slot as usize] = HostRow { generation, is_touched, ..row };
             slot
@@ -89,7 +89,7 @@ impl HostTable {
         slot
     }
 
-    /// The section of `host` for those that did not fit.
+    /// Returns the section of `host` for sections that did not fit, and makes it if there is none.
     pub(super) fn rest_of(&mut self, host: u32) -> u32 {
         if let Some(slot) = self.hosts[host as usize].rest {
             return slot;

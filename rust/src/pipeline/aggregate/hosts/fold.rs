@@ -1,4 +1,4 @@
-//! Room for a row in a full table: the lightest row goes, and its counts go to the row for the rest.
+//! Makes room for a row in a full table: the lightest row is removed, and its counts are added to the row for the rest.
 
 use std::hash::BuildHasher;
 
@@ -7,7 +7,7 @@ use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Counts, Tcp};
 
 impl HostTable {
-    /// Makes room for a host. Returns how much the lost row weighed.
+    /// Folds the lightest host. Returns its weight, 0 if no host may be folded.
     pub(super) fn fold_host(&mut self) -> u64 {
         let hosts = &self.hosts;
         let idle = self.idle_hosts.next(hosts.len(), |slot| slot != REST && !hosts[slot as usize].is_touched);
@@ -67,7 +67,7 @@ impl HostTable {
         taken.map_or(0, |slot| self.fold_section(slot))
     }
 
-    /// Folds a section into the rest of its host. Returns how much it weighed.
+    /// Folds a section into the rest of its host. Returns its weight.
     pub(super) fn fold_section(&mut self, slot: u32) -> u64 {
         let row = &self.sections[slot as usize];
         let (host, hits, weight) = (row.host, row.counts.hits(), row.counts.hits() + row.missed);
@@ -82,7 +82,7 @@ impl HostTable {
         weight
     }
 
-    /// Frees the slot of a section.
+    /// Frees the slot of a section and returns its counts.
     pub(super) fn remove_section(&mut self, slot: u32) -> Counts {
         let row = &self.sections[slot as usize];
         let hash = self.hasher.hash_one((row.host, row.path.as_bytes()));
@@ -97,12 +97,12 @@ impl HostTable {
     }
 }
 
-/// A section that may be folded.
+/// True if the section may be folded.
 fn may_go(row: &SectionRow) -> bool {
     !row.is_free && !row.is_rest
 }
 
-/// Weight of a section that may be folded; `host` when only its sections are meant.
+/// Returns the weight of a section, `None` if it may not be folded. With a `host`, only sections of that host may be.
 fn weight_of(row: &SectionRow, host: Option<u32>) -> Option<u64> {
     let is_meant = may_go(row) && host.is_none_or(|host| host == row.host);
     is_meant.then(|| row.counts.hits() + row.missed)

@@ -1,4 +1,4 @@
-//! Single values as bytes, and back. Numbers are in base 128, low digits first.
+//! Writes single values as bytes and reads them. Numbers are varints: seven bits per byte, the low bits first.
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::pipeline::snapshot::capture::Halvings;
 use crate::pipeline::snapshot::interfaces::InterfaceState;
 use crate::pipeline::snapshot::tally::{Tally, TallyKey};
 
-/// Buckets of a histogram: more than there are for 64 bits of nanoseconds.
+/// Most buckets of a histogram that is read. No histogram of 64-bit nanoseconds has as many.
 const MAX_BUCKETS: u64 = 1024;
 
-/// What can be written as bytes. What is read is removed from the front; `None` when it is not such a value.
+/// A value that can be written as bytes and read again.
 pub trait Field: Sized {
-    /// Writes it.
+    /// Appends the bytes of the value to `out`.
     fn put(&self, out: &mut Vec<u8>);
-    /// Reads it.
+    /// Reads a value and removes its bytes from the front of `from`. `None` if `from` does not begin with such a value.
     fn get(from: &mut &[u8]) -> Option<Self>;
 }
 
@@ -60,7 +60,7 @@ impl Field for u16 {
     }
 }
 
-/// Small numbers are short, whatever their sign.
+/// Zigzag encoding: numbers close to zero are short, whatever their sign.
 impl Field for i64 {
     fn put(&self, out: &mut Vec<u8>) {
         ((self << 1) ^ (self >> 63)).cast_unsigned().put(out);
@@ -147,7 +147,7 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-/// A name; what is read is made safe again.
+/// A name. Reading cleans it like a name from the wire, since anybody may have written the bytes.
 impl Field for Arc<str> {
     fn put(&self, out: &mut Vec<u8>) {
         put_text(self, out);
@@ -180,7 +180,7 @@ impl Field for Ipv6Addr {
     }
 }
 
-/// By label, in the order of the keys.
+/// The number of entries, then label and count of each entry in the order of the keys.
 impl<K: TallyKey> Field for Tally<K> {
     fn put(&self, out: &mut Vec<u8>) {
         (self.iter().len() as u64).put(out);
@@ -240,7 +240,8 @@ impl Field for Protocol {
     }
 }
 
-/// An empty one is a zero.
+/// The number of buckets plus one, then sum, extremes, zero count, scale, offset and buckets. An empty histogram is a
+/// single 0.
 impl Field for Histogram {
     fn put(&self, out: &mut Vec<u8>) {
         let Some(extremes) = self.extremes() else { return out.push(0) };
