@@ -51,7 +51,7 @@ pub fn turn(inputs: impl Iterator<Item = InputStatus>, limit: Timestamp) -> Turn
         }
     }
     let Some((head, at, settled)) = first else { return Turn::Quiet };
-    // If both are live, all packets from before `settled` have come, from the other pipe too.
+    // If this input is live, an earlier packet of another live pipe would have come by now.
     let floor = floor.max(settled.unwrap_or(floor));
     if head > floor {
         return Turn::Unclear;
