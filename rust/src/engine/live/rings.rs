@@ -25,8 +25,8 @@ pub fn share_out(traffic: &[u64], least: u64) -> Vec<u64> {
     let even = (budget / 2 / count).clamp(least, most);
     let mut shares = vec![even; traffic.len()];
     let mut left = budget.saturating_sub(even.saturating_mul(count));
-    // What is left is given out by traffic, and what then remains evenly. In each round an interface reaches its
-    // largest share, or everything is given out.
+    // What is left is given out by traffic, and what then remains evenly. In each round an interface reaches the
+    // largest share, or all is given out but for rounding.
     let weights = [traffic.to_vec(), vec![1; traffic.len()]];
     for weights in weights {
         loop {
