@@ -7,7 +7,8 @@
 
 use super::packet::{SECOND, Timestamp};
 
-/// How often expiry is checked, in packet time.
+/// How often expiry is checked, in packet time: twice within the shortest wait, the 0.2 s for a hole that was
+/// acknowledged.
 const TICK: i64 = SECOND / 10;
 
 /// A packet jumps if its time is more than this from the last tick, either way. Then connections do not age.
