@@ -1,8 +1,10 @@
 //! The edge where packets come in: the only code that knows libpcap and capture files.
 //!
-//! [`live`] opens interfaces, [`file`] reads captures, [`filter`] picks packets out of them, [`interfaces`] says which
-//! there are, [`links`] when they change, [`traffic`] how busy they are, [`clocks`] reads the clocks, [`wait`] sleeps until something happens. All of them hand over
-//! [`Packet`](crate::pipeline::packet::Packet)s and know nothing of what they carry.
+//! [`live`] captures from interfaces, [`file`] reads capture files. Both hand over
+//! [`Packet`](crate::pipeline::packet::Packet)s and do not look into them. [`fanout`] divides the packets of an
+//! interface among workers, and [`filter`] selects packets of files. [`interfaces`] lists the interfaces, [`links`]
+//! tells when they change, and [`traffic`] how busy they are. [`clocks`] reads the clocks, and [`wait`] sleeps until
+//! something happens.
 
 pub mod clocks;
 pub mod fanout;
@@ -18,14 +20,15 @@ use std::io;
 
 use crate::pipeline::packet::LinkType;
 
-/// TCP over IPv4 and IPv6, and what may hide it behind extension headers. Later fragments of TCP are TCP to libpcap.
+/// TCP over IPv4 and IPv6, and packets whose extension headers may hide TCP. libpcap's `tcp` also matches later
+/// fragments.
 macro_rules! plain {
     () => {
         "tcp or ah or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
     };
 }
-/// Ethernet types of what may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag, E-tag,
-/// Cisco metadata, `TTag`, older numbers of VLAN tags, MPLS, `PPPoE`.
+/// Ethernet types of headers that may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag,
+/// E-tag, Cisco metadata, `TTag`, older numbers of VLAN tags, MPLS, `PPPoE`.
 macro_rules! tags {
     () => {
         " or ether proto 0x8926 or ether proto 0x893f or ether proto 0x8909 or ether proto 0x8988 \
@@ -46,34 +49,36 @@ macro_rules! tunnels {
          or (ip proto 17 and ip[6:2] & 0x1fff != 0) or "
     };
 }
-/// For links on which libpcap does not look for VLAN tags: whatever is behind one passes.
+/// For links on which libpcap does not look for VLAN tags: every packet with a tag passes.
 macro_rules! without_tags {
     ($what:expr) => {
         concat!($what, tags!(), " or ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x9100")
     };
 }
-/// The same with VLAN tags and without. `vlan` moves all offsets behind it, so it comes last.
+/// Packets that match `$what`, without a VLAN tag or behind one or two. libpcap's `vlan` shifts the offsets of
+/// everything after it in the expression, so it comes last.
 macro_rules! with_tags {
     ($what:expr) => {
         concat!($what, tags!(), " or (vlan and (", $what, tags!(), " or (vlan and (", $what, tags!(), " or vlan))))")
     };
 }
 
-/// What is captured without a filter.
+/// The filter if none is given.
 pub const DEFAULT_FILTER: &str = with_tags!(plain!());
-/// The same for links on which libpcap does not look for VLAN tags.
+/// [`DEFAULT_FILTER`] for links on which libpcap does not look for VLAN tags.
 pub const UNTAGGED_FILTER: &str = without_tags!(plain!());
-/// What is captured without a filter when tunnels are looked into.
+/// The filter if none is given and tunnels are looked into.
 pub const TUNNELS_FILTER: &str = with_tags!(concat!(tunnels!(), plain!()));
-/// The same for links on which libpcap does not look for VLAN tags.
+/// [`TUNNELS_FILTER`] for links on which libpcap does not look for VLAN tags.
 pub const UNTAGGED_TUNNELS_FILTER: &str = without_tags!(concat!(tunnels!(), plain!()));
 
-/// libpcap's `MAXIMUM_SNAPLEN`: offloads hand over frames far beyond any MTU.
+/// The snapshot length if none is given: libpcap's `MAXIMUM_SNAPLEN`. With offloads, frames may be much larger than the
+/// MTU.
 pub const DEFAULT_SNAPLEN: u32 = 262_144;
-/// Kernel buffers of all interfaces together, unless each is given a size: eight of the largest.
+/// Bytes of the kernel buffers of all interfaces together, unless the user gives a size for each: eight of the largest.
 pub const BUFFER_BUDGET: u64 = 256 << 20;
-/// The largest kernel buffer that an interface gets of them: it holds a fifth of a second of 1.3 Gbit/s while the
-/// interpreter is busy elsewhere; libpcap's own 2 MiB hold a hundredth.
+/// Bytes of the largest kernel buffer that an interface gets from the budget. It holds 0.2 s of 1.3 Gbit/s, for when
+/// the worker cannot run. libpcap's default of 2 MiB holds 0.01 s.
 pub const LARGEST_BUFFER: u64 = 32 << 20;
 
 /// Why a capture cannot begin or go on.
@@ -85,10 +90,10 @@ pub enum Error {
         /// Which interface.
         interface: String,
     },
-    /// There is none of that name, or none at all.
+    /// There is no interface of that name, or none at all.
     #[error("{0}")]
     NoInterface(String),
-    /// A file that is not there, not readable, or no capture.
+    /// A file does not exist, cannot be read, or is no capture.
     #[error("{path}: {reason}")]
     File {
         /// Which file.
@@ -96,7 +101,7 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// Frames that cannot be decoded.
+    /// The link type of an interface or file cannot be decoded.
     #[error("{name}: link type {number} is not supported (supported: {})", LinkType::names())]
     LinkType {
         /// Interface or file.
@@ -115,15 +120,15 @@ pub enum Error {
         /// libpcap's or the system's words.
         reason: String,
     },
-    /// A stage panicked, and again when it was begun anew.
+    /// A stage panicked for the second time.
     #[error("internal error, twice: {0}; this is a fault of netmon, and what it had counted until then is told")]
     Internal(String),
-    /// The system refused something basic.
+    /// A system call failed that a capture cannot do without.
     #[error(transparent)]
     System(#[from] io::Error),
 }
 
-/// Version of libpcap as it says of itself.
+/// The version string of libpcap.
 pub fn libpcap_version() -> String {
     unsafe extern "C" {
         fn pcap_lib_version() -> *const std::ffi::c_char;

@@ -1,9 +1,9 @@
 //! Runs the pipeline over a source: opens it, closes intervals on time, queues their snapshots, stops when told.
 //!
-//! One thread captures, or several that share the connections among them. Below this file there is no clock; here packet
-//! time closes intervals, and on a live capture a steady clock does so too when no packet comes. Whoever reads snapshots
-//! never holds the capture up: a live queue that is full merges its oldest two, so a slow reader gets coarser snapshots
-//! and the same counts.
+//! One thread captures, or several that share the connections among them. Below this file there is no clock; here
+//! packet time closes intervals, and on a live capture a steady clock does so too when no packet comes. Whoever reads
+//! snapshots never holds the capture up: a live queue that is full merges its oldest two, so a slow reader gets coarser
+//! snapshots and the same counts.
 
 mod batch;
 mod collector;
@@ -39,7 +39,7 @@ use sturdy::panic_words;
 pub enum Source {
     /// Interfaces.
     Live(Selection),
-    /// Capture files, merged by time; `-` is standard input. The names are what some of them are called instead of their path.
+    /// Capture files, merged by time; `-` is standard input. The map gives some paths another name to be shown.
     Files(Vec<PathBuf>, HashMap<PathBuf, String>),
 }
 
@@ -48,7 +48,7 @@ pub enum Source {
 pub struct EngineSettings {
     /// Where packets come from.
     pub source: Source,
-    /// How interfaces are opened; its filter holds for files too.
+    /// How interfaces are opened. The filter and the snapshot length apply to files too.
     pub capture: capture::live::CaptureSettings,
     /// Length of an interval.
     pub interval: Duration,
@@ -56,11 +56,11 @@ pub struct EngineSettings {
     pub timeout: Option<Duration>,
     /// Threads among which connections are divided, from 1 to [`MAX_WORKERS`].
     pub workers: usize,
-    /// Bounds and choices of the stages.
+    /// Limits and options of the stages.
     pub pipeline: crate::pipeline::Settings,
 }
 
-/// More workers than this do not pay: each has tables of its own, and one reader has to feed them.
+/// The most workers. More would not pay: each has tables of its own, and one reader has to feed all of them.
 pub const MAX_WORKERS: usize = 64;
 
 /// A running capture.
@@ -72,7 +72,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins to open the source, and then to capture, in a thread of its own: see [`Engine::wait_until_open`].
+    /// Starts a thread that opens the source and then captures. [`Engine::wait_until_open`] tells when the source is
+    /// open.
     pub fn start(settings: EngineSettings) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             queue: Queue::default(),
@@ -106,17 +107,18 @@ impl Engine {
         Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened) })
     }
 
-    /// Whether the source is open or cannot be opened, waiting for it at most so long; `None` if neither is known yet.
+    /// Waits at most `timeout` until the source is open: `Some(Ok)`, or cannot be opened: `Some(Err)`. `None` if
+    /// neither is known by then.
     pub fn wait_until_open(&self, timeout: Duration) -> Option<Result<(), Error>> {
         match lock(&self.opened).recv_timeout(timeout) {
             Ok(result) => Some(result),
             Err(RecvTimeoutError::Timeout) => None,
-            // Told before, or what happened instead is told by the queue.
+            // The result was returned by an earlier call, or the thread has ended and the queue tells why.
             Err(RecvTimeoutError::Disconnected) => Some(Ok(())),
         }
     }
 
-    /// The next snapshot, waiting for it at most so long.
+    /// Returns the next snapshot, and waits for it at most `timeout`.
     pub fn next(&self, timeout: Duration) -> Next {
         self.shared.queue.pop(timeout)
     }
@@ -126,17 +128,17 @@ impl Engine {
         self.shared.bell.ring();
         self.shared.queue.stop_waiting();
         if let Some(thread) = lock(&self.thread).take() {
-            // Its panic was caught inside.
+            // An error is impossible here: the thread catches its own panics.
             let _ = thread.join();
         }
     }
 
-    /// The interfaces being captured from now, or the files.
+    /// The names of the interfaces being captured from now, or of the files.
     pub fn interfaces(&self) -> Vec<String> {
         lock(&self.shared.names).clone()
     }
 
-    /// Takes the messages since the last call.
+    /// Returns the messages logged since the last call.
     pub fn take_log(&self) -> Vec<(Level, String)> {
         std::mem::take(&mut *lock(&self.shared.log))
     }

@@ -1,10 +1,10 @@
-//! The stages, wired: packets in, a snapshot out for each interval. Pure: no I/O, no clock, no logging.
+//! Connects the stages: packets go in, a snapshot comes out for each interval. Pure: no I/O, no clock, no logging.
 //!
 //! ```text
 //! packet -> decode -> defragment -> flow (reassembly) -> protocol -> aggregate -> snapshot
 //! ```
 //!
-//! The only file that knows all stages; each stage knows only those before it.
+//! Only this file and `pipeline/ahead.rs` know all stages. Each stage knows only those before it.
 #![forbid(unsafe_code)]
 
 pub mod aggregate;
@@ -34,26 +34,27 @@ use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
 use snapshot::{InterfaceState, Snapshot};
 
-/// Every bound and choice of the stages.
+/// The limits and options of all stages.
 #[derive(Debug, Default)]
 pub struct Settings {
-    /// What to aggregate, and its bounds.
+    /// What to aggregate, and the limits on rows.
     pub aggregate: aggregate::Settings,
-    /// Bounds on connections.
+    /// Limits on connections.
     pub flows: flow::Limits,
-    /// Bounds on bytes held back.
+    /// Limits on bytes held back.
     pub reassembly: Budget,
-    /// Bounds on fragments.
+    /// Limits on fragments.
     pub defragment: defragment::Limits,
-    /// Look into tunnels, see [`decode::Tunnel`].
+    /// True if tunnels are looked into, see [`decode::Tunnel`].
     pub tunnels: bool,
-    /// Finds connections that this machine translates; without, each is counted on every interface.
+    /// Finds connections whose addresses this machine translates. If `None`, such a connection is counted on every
+    /// interface.
     pub nat: Option<Nat>,
 }
 
 impl Settings {
-    /// The bounds of one of `count` workers: together they hold as many connections and bytes as one would. Rows are not
-    /// divided, since every worker may see every host.
+    /// Returns the settings of one of `count` workers. Limits on connections and held bytes are divided by `count`.
+    /// Limits on rows are not, since every worker may see every host.
     #[must_use]
     pub fn share(&self, count: usize) -> Self {
         let Self { aggregate, flows, ref reassembly, defragment, tunnels, ref nat } = *self;
@@ -77,7 +78,7 @@ pub struct Pipeline {
     stages: Stages,
 }
 
-/// What follows connections, behind the intake.
+/// The stages after the intake, which follow connections.
 #[derive(Debug)]
 struct Stages {
     flows: Flows<Session<Ticket>>,
@@ -96,18 +97,19 @@ impl Pipeline {
         Self { intake: Intake::new(settings.defragment, settings.tunnels, settings.nat), stages }
     }
 
-    /// Says how an interface is called and how it is.
+    /// Sets the name and the state of an interface.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         self.stages.aggregate.set_interface(id, name, state);
         self.intake.add_interface(id);
     }
 
-    /// Says since when an interface is watched that was not there at the start.
+    /// Sets since when an interface is watched that came up after the start; `None` for one watched from the start.
     pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
         self.stages.aggregate.set_watched_since(id, since);
     }
 
-    /// Reads a packet, and takes it if `wanted` says so of what was read. No packet makes time pass: see [`Pipeline::tick`].
+    /// Reads a packet, and counts it if `wanted` returns true for what was read. A packet does not make time pass: see
+    /// [`Pipeline::tick`].
     #[inline]
     pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
         let arrival = self.intake.read(packet);
@@ -116,35 +118,35 @@ impl Pipeline {
         }
     }
 
-    /// Time has passed until `now`: what has waited for too long ends.
+    /// Lets time pass until `now`. Connections and holes that have waited for too long are given up.
     pub fn tick(&mut self, now: Timestamp) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
         flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
     }
 
-    /// Losses that an edge knows of: packets the kernel and the interfaces dropped since last told.
+    /// Adds packets that the kernel and the interfaces have dropped.
     pub fn add_drops(&mut self, kernel: u64, interface: u64) {
         self.stages.aggregate.capture().kernel_dropped += kernel;
         self.stages.aggregate.capture().interface_dropped += interface;
     }
 
-    /// Steps of the wall clock that an edge saw since last told.
+    /// Adds steps of the wall clock.
     pub fn add_clock_steps(&mut self, steps: u64) {
         self.stages.aggregate.capture().clock_steps += steps;
     }
 
-    /// Datagrams whose fragments do not make a whole, where fragments are put together elsewhere.
+    /// Adds datagrams with missing fragments, if another thread puts fragments together.
     pub fn add_incomplete(&mut self, datagrams: u64) {
         self.stages.aggregate.undecoded(Undecoded::Fragments, datagrams);
     }
 
-    /// Packets that an edge has and cannot read.
+    /// Adds packets that could not be read.
     pub fn add_unread(&mut self, packets: u64) {
         self.stages.aggregate.capture().unread += packets;
     }
 
-    /// After a panic in a stage: connections and fragments are forgotten, since nobody knows in what state they are. What the
-    /// interval has counted stays, and they are counted as evicted and incomplete.
+    /// Makes the pipeline usable after a panic in a stage. Connections and fragments may be in an inconsistent state
+    /// and are forgotten. They count as evicted and incomplete. What the interval has counted stays.
     pub fn restart(&mut self) {
         self.intake.restart();
         self.stages.flows.restart();
@@ -152,18 +154,18 @@ impl Pipeline {
         self.stages.aggregate.forget_connections();
     }
 
-    /// Packets counted in the open interval.
+    /// The number of packets counted in the open interval.
     pub fn received(&self) -> u64 {
         self.stages.aggregate.received()
     }
 
-    /// The capture is over: what is still open ends.
+    /// Ends all connections, at the end of the capture.
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate } = &mut self.stages;
         flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
     }
 
-    /// Closes the interval `[start, end)`.
+    /// Closes the interval `[start, end)` and returns its snapshot.
     pub fn close(&mut self, start: Timestamp, end: Timestamp) -> Snapshot {
         let incomplete = self.intake.take_dropped();
         self.add_incomplete(incomplete);
@@ -175,7 +177,7 @@ impl Pipeline {
 }
 
 impl Stages {
-    /// Counts a packet, and follows its segment through the stages.
+    /// Counts a packet, and passes its segment through the stages if it has one.
     fn take(&mut self, arrival: &Arrival<'_>) {
         let Arrival { interface, wire_len, is_truncated, .. } = *arrival;
         match &arrival.content {
@@ -189,7 +191,7 @@ impl Stages {
         self.aggregate.packet(interface, wire_len, is_truncated, None);
     }
 
-    /// Counts the packet of a segment, and follows the segment through the stages.
+    /// Counts the packet of a segment, and passes the segment through the stages.
     fn take_segment(&mut self, segment: &Segment<'_>, place: Place, wire_len: u32, is_truncated: bool) {
         let Self { flows, exchanges, aggregate } = self;
         #[cfg(test)]
@@ -199,7 +201,7 @@ impl Stages {
     }
 }
 
-/// A segment that begins so makes a stage panic, in tests.
+/// In tests, a segment that begins with these bytes makes a stage panic.
 #[cfg(test)]
 pub(crate) const FAULT: &[u8] = b"\0fault\0";
 

@@ -1,8 +1,8 @@
 //! The edge where snapshots go out: the only code that knows Python. `_core.pyi` is its manual.
 //!
-//! One Python object per snapshot; rows are made when asked for, as views into it. Whatever takes time runs with the
-//! interpreter released, and errors become exceptions here and nowhere else. Docs of classes and their methods are Python's
-//! docstrings: those of the stub, to the letter.
+//! A snapshot is one Python object. The objects of its rows are made when they are asked for, as views into it. Work
+//! that takes time runs with the interpreter released. Errors become exceptions here and nowhere else. Doc lines of
+//! classes and their methods are the docstrings that Python shows, and are the same as in the stub.
 
 #![allow(clippy::doc_markdown, reason = "docstrings are not Markdown")]
 

@@ -1,4 +1,5 @@
-//! The clocks of the machine: the one that packets are stamped with, and one that nobody sets.
+//! Reads the clocks of the machine: the wall clock, which packets are stamped with, and a steady clock, which cannot be
+//! set.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -6,21 +7,21 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// One look at both clocks.
+/// One reading of both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockReading {
-    /// Nanoseconds of `CLOCK_BOOTTIME`, which runs on while the machine sleeps as the wall clock does.
+    /// Nanoseconds of `CLOCK_BOOTTIME`. Like the wall clock, it runs on while the machine sleeps.
     pub steady: i64,
     /// `CLOCK_REALTIME`, which the kernel stamps packets with.
     pub wall: Timestamp,
 }
 
-/// Both clocks are read at one instant when the steady one moved by no more meanwhile.
+/// Both clocks count as read at one instant if the steady clock moved by no more than this meanwhile.
 const AT_ONCE: i64 = SECOND / 1000;
-/// How often they are read when the thread is interrupted in between.
+/// How many times the clocks are read, at most, if the thread is interrupted between the two.
 const TRIES: usize = 5;
 
-/// Reads both clocks at one instant, as nearly as can be.
+/// Reads both clocks at one instant, as nearly as possible.
 pub fn read() -> ClockReading {
     let mut best = read_once();
     for _ in 1..TRIES {
@@ -33,7 +34,7 @@ pub fn read() -> ClockReading {
     best.1
 }
 
-/// Reads both clocks, and tells how much later the second one may have been read.
+/// Reads both clocks. Also returns how many nanoseconds the reading took.
 fn read_once() -> (i64, ClockReading) {
     let before = steady();
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! One interface, captured from by several workers: a fanout group of packet sockets (packet(7)), in which a classic
-//! BPF program says which socket gets a packet.
+//! Divides the packets of one interface among several workers: a fanout group of packet sockets (packet(7)), in which a
+//! classic BPF program tells which socket gets a packet.
 //!
-//! The program's function is [`share`], so the workers know it too: what the kernel could not tell, such as the
-//! connection of a fragment or the one inside a tunnel, they can send on to the worker it belongs to.
+//! The program computes the same function as [`share`]. The kernel cannot tell the connection of a fragment, or the one
+//! inside a tunnel. A worker that gets such a packet calls [`share`] and sends the packet to the worker it belongs to.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -13,14 +13,14 @@ use libc::{sock_filter, sock_fprog};
 const PACKET_FANOUT: i32 = 18;
 const PACKET_FANOUT_DATA: i32 = 22;
 const PACKET_FANOUT_CBPF: u32 = 6;
-/// The kernel chooses a number for the group that no other process uses.
+/// The kernel chooses a number for the group that is not in use.
 const PACKET_FANOUT_FLAG_UNIQUEID: u32 = 0x2000;
 
-/// Odd multipliers of well-known mixers: the golden ratio, and those of `MurmurHash3`.
+/// Odd multipliers from well-known hash functions: the golden ratio, and those of `MurmurHash3`.
 const MIX: [u32; 3] = [0x9e37_79b1, 0x85eb_ca6b, 0xc2b2_ae35];
 
-/// Which of `count` workers has a connection. `addresses` and `ports` are the exclusive or of both sides' words, so that
-/// both directions have the same.
+/// Returns which of `count` workers has a connection. `addresses` is the exclusive or of all words of both addresses,
+/// and `ports` that of both ports, so the result is the same for both directions.
 #[inline]
 pub fn share(addresses: u32, ports: u16, count: usize) -> usize {
     let mixed = (addresses ^ u32::from(ports).wrapping_mul(MIX[0])).wrapping_mul(MIX[1]);
@@ -35,7 +35,8 @@ pub struct FanoutGroup {
 }
 
 impl FanoutGroup {
-    /// Puts a bound socket into the group; the first one makes it. The order of joining is the number of the worker.
+    /// Adds a bound socket to the group. The first socket creates the group. Worker 0 joins first, then worker 1, and
+    /// so on.
     pub fn join(&mut self, socket: BorrowedFd<'_>) -> io::Result<()> {
         let asked = self.id.unwrap_or(PACKET_FANOUT_FLAG_UNIQUEID << 16) | PACKET_FANOUT_CBPF << 16;
         set(socket, libc::SOL_PACKET, PACKET_FANOUT, &asked)?;
@@ -47,7 +48,7 @@ impl FanoutGroup {
     }
 }
 
-/// Lets no packet in, until another filter is set.
+/// Sets a filter that lets no packet into the socket.
 pub fn shut(socket: BorrowedFd<'_>) -> io::Result<()> {
     attach(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &[sock_filter { code: RETURN, jt: 0, jf: 0, k: 0 }])
 }
@@ -71,21 +72,23 @@ const IF_EQUAL: u16 = 0x15;
 const IF_ANY_BIT: u16 = 0x45;
 const RETURN: u16 = 0x06;
 const RETURN_A: u16 = 0x16;
-/// `SKF_NET_OFF`: offsets from here on count from the IP header, wherever the link header ends.
+/// `SKF_NET_OFF`: offsets added to this count from the IP header, whatever the length of the link header.
 const IP: u32 = 0xfff0_0000;
-/// Where the exclusive or of the addresses is stored, and a port.
+/// Cells of the program's memory: the exclusive or of the addresses, and one port.
 const ADDRESSES: u32 = 0;
 const PORT: u32 = 1;
 
-/// A line of the program. A test goes on at one of two marks; an empty one is the next line.
+/// A line of the program. A test continues at its first mark if it is true, else at its second; an empty mark is the
+/// next line.
 enum Line {
     Do(u16, u32),
     Test(u16, u32, &'static str, &'static str),
     Mark(&'static str),
 }
 
-/// [`share`] without the remainder, which the kernel takes. Ports count only where they are surely those of a TCP
-/// connection: fragments and tunnels go by their addresses, so that all parts of a datagram come together.
+/// The program: [`share`] without the remainder, which the kernel computes. Ports are used only if the packet certainly
+/// has TCP ports. For fragments and tunnels only the addresses are used, so that one worker gets all fragments of a
+/// datagram.
 fn program() -> Vec<sock_filter> {
     use Line::{Do, Mark, Test};
     let mut lines = vec![
@@ -100,7 +103,7 @@ fn program() -> Vec<sock_filter> {
         Do(LOAD_BYTE, IP + 9),
         Test(IF_EQUAL, 6, "", "no ports"),
         Do(LOAD_HALF, IP + 6),
-        // More fragments, or an offset.
+        // True for a fragment: more fragments follow, or its offset is not 0.
         Test(IF_ANY_BIT, 0x3fff, "no ports", ""),
         Do(LOAD_BYTE, IP),
         Do(AND, 0x0f),
@@ -177,7 +180,7 @@ fn set<T>(socket: BorrowedFd<'_>, level: i32, name: i32, value: &T) -> io::Resul
 }
 
 fn attach(socket: BorrowedFd<'_>, level: i32, name: i32, program: &[sock_filter]) -> io::Result<()> {
-    // The kernel copies the program and does not write to it, though the field is a pointer to mutable.
+    // The kernel copies the program and does not write to it, though the field is a mutable pointer.
     set(socket, level, name, &sock_fprog { len: program.len() as u16, filter: program.as_ptr().cast_mut() })
 }
 
@@ -193,7 +196,7 @@ fn get(socket: BorrowedFd<'_>, level: i32, name: i32) -> io::Result<u32> {
 mod tests {
     use super::*;
 
-    /// Runs the program as the kernel does, over a packet that begins with its IP header.
+    /// Runs the program as the kernel does, on a packet that begins with its IP header.
     fn run(packet: &[u8]) -> u32 {
         let program = program();
         let load = |at: u32, size: usize| {
@@ -294,7 +297,7 @@ mod tests {
     fn connections_are_spread_evenly() {
         for count in 2..9 {
             let mut taken = vec![0; count];
-            // As Linux gives them to clients: every second port.
+            // Linux gives clients every second port.
             (0..8000).for_each(|at| taken[share(xor([HERE, THERE]), (32_768 + 2 * at) ^ HTTP, count)] += 1);
             assert!(taken.iter().all(|&got| got > 7000 / count), "{taken:?}");
         }

@@ -1,4 +1,4 @@
-//! BPF expressions for packets of files; those of interfaces are the kernel's work.
+//! Applies BPF expressions to packets of files. For interfaces the kernel does that.
 
 use pcap::{BpfProgram, Capture, Linktype};
 
@@ -14,13 +14,13 @@ impl Filter {
             pcap::Error::PcapError(words) => Error::Filter(words),
             other => Error::Filter(other.to_string()),
         };
-        // Bare IP has one number in files and another in the library (DLT_RAW on Linux).
+        // Raw IP is 101 in files (LINKTYPE_RAW) and 12 in libpcap on Linux (DLT_RAW).
         let number = if link_type == 101 { 12 } else { link_type };
         let handle = Capture::dead(Linktype(number as i32)).map_err(failed)?;
         handle.compile(expression, true).map(Self).map_err(failed)
     }
 
-    /// The packet is one that is meant.
+    /// True if the packet matches the expression.
     pub fn matches(&self, packet: &[u8]) -> bool {
         self.0.filter(packet)
     }
@@ -37,7 +37,7 @@ mod tests {
         digits.chunks(2).map(byte).collect()
     }
 
-    /// A frame with this behind its addresses, and what is there for a snapshot.
+    /// An Ethernet frame with these bytes after its addresses, followed by zeros.
     fn frame(hex: &str) -> Vec<u8> {
         [vec![2; 12], bytes(hex), vec![0; 100]].concat()
     }

@@ -1,4 +1,4 @@
-//! Which interfaces there are, and which of them are meant.
+//! Lists the interfaces, and selects those to capture from.
 
 mod list;
 
@@ -7,7 +7,7 @@ use wildmatch::WildMatch;
 use super::Error;
 pub use list::Info;
 
-/// Every interface that can be captured from, in libpcap's order.
+/// Returns every interface that can be captured from, in libpcap's order.
 pub fn list() -> Result<Vec<Info>, Error> {
     list::list().map_err(Error::NoInterface)
 }
@@ -15,22 +15,23 @@ pub fn list() -> Result<Vec<Info>, Error> {
 /// Which interfaces to capture from.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Names or globs; empty for every network interface that is up.
+    /// Names or globs of the interfaces; empty for every network interface that is up.
     pub wanted: Vec<String>,
-    /// Globs of those that are not meant.
+    /// Globs of interfaces that are left out, even if they are in `wanted`.
     pub excluded: Vec<String>,
 }
 
-/// What libpcap lists beside network interfaces. Captured from when named, never by default.
+/// Devices that libpcap lists although they are no network interfaces. They are captured from only if named.
 const PSEUDO: [&str; 6] = ["any", "nflog", "nfqueue", "dbus-*", "bluetooth*", "usbmon*"];
 
 impl Selection {
-    /// The names meant, out of those there are.
+    /// Returns the names of the selected interfaces among `there`.
     pub fn select(&self, there: &[Info]) -> Vec<String> {
         there.iter().filter(|info| self.means(info)).map(|info| info.name.clone()).collect()
     }
 
-    /// The names meant at the start, of which there is at least one; or why there is none, with what to do.
+    /// Returns the names selected at the start, at least one. An error if a named interface is missing or down, or none
+    /// is selected. Its text tells the user what to do.
     pub fn find(&self, there: &[Info]) -> Result<Vec<String>, String> {
         for name in self.exact() {
             match there.iter().find(|info| info.name == *name) {
@@ -52,7 +53,7 @@ impl Selection {
         Err(format!("no interface{which}{but} is up ({})", listed(there)))
     }
 
-    /// Given by name, without wildcards: these have to be there.
+    /// The names that were given without wildcards. These interfaces must exist.
     pub fn exact(&self) -> impl Iterator<Item = &String> {
         self.wanted.iter().filter(|name| !name.contains(['*', '?']))
     }
@@ -73,7 +74,7 @@ fn is_pseudo(info: &Info) -> bool {
     PSEUDO.iter().any(|glob| WildMatch::new(glob).matches(&info.name))
 }
 
-/// The network interfaces that there are, as part of a sentence.
+/// Describes the existing network interfaces, as part of a sentence.
 fn listed(there: &[Info]) -> String {
     let network = there.iter().filter(|info| !is_pseudo(info));
     let names: Vec<_> =

@@ -1,4 +1,4 @@
-//! News of interfaces: the kernel tells when one comes up, goes down or goes away (rtnetlink(7)).
+//! Listens to the kernel's reports of interfaces that come up, go down or go away (rtnetlink(7)).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,12 +9,12 @@ use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv,
 /// `RTMGRP_LINK`.
 const LINK_GROUP: u32 = 1;
 
-/// Readable when something was told since it was last hushed.
+/// A socket that is readable if the kernel has reported a change since the last call of [`Links::hush`].
 #[derive(Debug)]
 pub struct Links(OwnedFd);
 
 impl Links {
-    /// Listens from now on, in the network namespace of this thread.
+    /// Starts to listen, in the network namespace of this thread.
     pub fn listen() -> io::Result<Self> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
@@ -22,7 +22,7 @@ impl Links {
         Ok(Self(socket))
     }
 
-    /// Takes note of what was told. True if something was, or if so much was that some of it was lost.
+    /// Reads and discards the reports. True if there were any, or if some were lost because there were too many.
     pub fn hush(&self) -> bool {
         let mut message = [0u8; 1 << 12];
         let mut is_news = false;

@@ -1,4 +1,4 @@
-//! One interface, captured from through libpcap without ever blocking.
+//! Captures from one interface through libpcap, without ever blocking.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Mutex, PoisonError};
@@ -14,26 +14,29 @@ use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 pub struct CaptureSettings {
     /// BPF expression; `None` for the default.
     pub filter: Option<String>,
-    /// The default filter lets tunnels through as well.
+    /// True if the default filter lets tunnels through as well.
     pub tunnels: bool,
     /// Bytes kept of each packet.
     pub snaplen: u32,
-    /// Kernel buffer of each interface; `None` for a share of [`BUFFER_BUDGET`](super::BUFFER_BUDGET).
+    /// Bytes of the kernel buffer of each interface; `None` for a share of [`BUFFER_BUDGET`](super::BUFFER_BUDGET).
     pub buffer_size: Option<u32>,
-    /// Ask the interface for what is not addressed to it as well.
+    /// True if the interface is asked for packets that are not addressed to it as well.
     pub promiscuous: bool,
 }
 
-/// After this long the kernel hands over a block that is not full. It delays packets, and is no read time-out.
+/// After this long the kernel hands over a block that is not full. So packets are late by this much at most. It is no
+/// read time-out.
 pub const BLOCK_TIMEOUT_MS: i32 = 50;
 
-/// Packets of several processors are captured in the order of their stamps, but for so much.
+/// How far packets captured on different processors may be out of the order of their time stamps.
 const DISORDER: i64 = SECOND / 5;
 
-/// Handles closed at the same time: the kernel takes 30 ms for one, and waits for several at once.
+/// Handles closed at the same time. Closing one takes 30 ms, most of which is waiting in the kernel, so several can be
+/// closed at once.
 const CLOSERS: usize = 32;
 
-/// Which packets a handle hands over, by the steady clock; the others are those of another handle on the same interface.
+/// The times of the steady clock between which a handle hands over packets. Packets outside are handed over by another
+/// handle on the same interface, or by none.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
     since: i64,
@@ -41,12 +44,13 @@ struct Bounds {
 }
 
 impl Bounds {
-    /// `is_before` tells whether the packet came before some time of the steady clock.
+    /// True if the packet is within the bounds. `is_before` tells whether it came before a time of the steady clock.
     fn has(self, is_before: impl Fn(i64) -> bool) -> bool {
         !is_before(self.since) && self.until.is_none_or(is_before)
     }
 
-    /// No packet can come any more that it does not have.
+    /// True if the bounds are no longer needed: there is no upper one, and every further packet is beyond the lower
+    /// one.
     fn are_over(self, is_before: impl Fn(i64) -> bool) -> bool {
         self.until.is_none() && !is_before(self.since.saturating_add(DISORDER))
     }
@@ -54,24 +58,24 @@ impl Bounds {
 
 /// A handle on an interface being captured from.
 pub struct InterfaceHandle {
-    /// As the system calls it.
+    /// Name of the interface.
     pub name: String,
-    /// Its number.
+    /// Number of the interface.
     pub id: InterfaceId,
-    /// Which opening of an interface this handle belongs to.
+    /// Number of the opening that this handle belongs to. Each opening of an interface gives every worker a handle.
     pub opening: u32,
     /// Bytes of its kernel buffer.
     pub buffer_size: u32,
     bounds: Option<Bounds>,
     capture: Capture<Active>,
     link_type: LinkType,
-    /// Kernel and interface drops as last read; they wrap.
+    /// Counters of drops in the kernel and in the interface, as last read. They wrap around.
     dropped: (u32, u32),
 }
 
 impl InterfaceHandle {
-    /// Opens an interface `count` times, with `buffer_size` bytes for all its handles; each packet is handed over by one
-    /// of them, and the handle's place is the worker that [`share`](super::fanout::share) tells.
+    /// Opens an interface `count` times, and divides `buffer_size` bytes among the handles. Each packet is handed over
+    /// by one handle: the one whose index [`share`](super::fanout::share) returns for the packet's connection.
     pub fn open(
         name: &str,
         id: InterfaceId,
@@ -109,7 +113,7 @@ impl InterfaceHandle {
         let capture = activate(name, buffer_size, settings)?;
         let mut capture = capture.setnonblock().map_err(|error| failed(name, &error))?;
         if name == "any" {
-            // The newer cooked header; where libpcap has only the older one, that will do.
+            // The newer cooked header names the interface. If libpcap has only the older one, that is used.
             let _ = capture.set_datalink(Linktype::LINUX_SLL2);
         }
         let number = capture.get_datalink().0 as u32;
@@ -119,12 +123,14 @@ impl InterfaceHandle {
         Ok(Self { name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
     }
 
-    /// Packets from before this time of the steady clock are another handle's, or came before the handles of the interface divided them.
+    /// Hands over only packets that come at or after `since`, a time of the steady clock. Earlier ones are handed over
+    /// by another handle, or came before the handles of the interface divided its packets.
     pub fn begin_at(&mut self, since: i64) {
         self.bounds = Some(Bounds { since, until: None });
     }
 
-    /// Packets from then on are another handle's, or nobody's.
+    /// Hands over only packets that come before `until`, a time of the steady clock. Later ones are handed over by
+    /// another handle, or by none.
     pub fn end_at(&mut self, until: i64) {
         let since = self.bounds.map_or(i64::MIN, |bounds| bounds.since);
         self.bounds = Some(Bounds { since, until: Some(until) });
@@ -137,15 +143,15 @@ impl InterfaceHandle {
             (DEFAULT_FILTER, UNTAGGED_FILTER)
         };
         let set = match self.capture.filter(settings.filter.as_deref().unwrap_or(default), true) {
-            // Not every link has tags to filter by.
+            // libpcap cannot filter by VLAN tags on every link type.
             Err(_) if settings.filter.is_none() => self.capture.filter(untagged, true),
             set => set,
         };
         set.map_err(|error| Error::Filter(words(&error)))
     }
 
-    /// Hands over the packets that are there, `max` at the most. Returns how many. What was stamped before some time of the
-    /// steady clock is told by `is_before`.
+    /// Hands over the packets that have arrived, `max` at most, and returns how many were read. `is_before` tells
+    /// whether a packet with this time stamp came before a time of the steady clock.
     pub fn dispatch(
         &mut self,
         max: usize,
@@ -169,7 +175,8 @@ impl InterfaceHandle {
         self.capture.dispatch(Some(max), handler).map_err(|error| failed(&self.name, &error))
     }
 
-    /// Packets dropped since last asked: by the kernel, whose buffer was full, and by the interface or its driver.
+    /// Returns how many packets were dropped since the last call: by the kernel, whose buffer was full, and by the
+    /// interface or its driver.
     pub fn take_drops(&mut self) -> (u64, u64) {
         let Ok(stat) = self.capture.stats() else { return (0, 0) };
         let before = std::mem::replace(&mut self.dropped, (stat.dropped, stat.if_dropped));
@@ -185,22 +192,22 @@ impl AsFd for InterfaceHandle {
     }
 }
 
-/// Closes handles. Of many, the kernel is made to wait for several at once.
+/// Closes handles, several at once.
 pub fn close(handles: Vec<InterfaceHandle>) {
     let handles = Mutex::new(handles);
     let next = || handles.lock().unwrap_or_else(PoisonError::into_inner).pop();
     let count = handles.lock().unwrap_or_else(PoisonError::into_inner).len();
     std::thread::scope(|scope| {
         for _ in 1..count.min(CLOSERS) {
-            // Where there is no thread to be had, those that there are do it.
+            // If no thread can be started, the threads that exist do the work.
             let _ = std::thread::Builder::new().spawn_scoped(scope, || while next().is_some() {});
         }
         while next().is_some() {}
     });
 }
 
-/// Makes a group of the handles, and tells when that was done, by the steady clock. While it is being made no packet comes
-/// in: it would be everybody's or nobody's.
+/// Puts the handles into a fanout group, and returns the time of the steady clock after that. Until then no packet is
+/// let in, since several handles, or none, would get it.
 fn join(handles: &[InterfaceHandle]) -> std::io::Result<i64> {
     for handle in handles {
         shut(handle.as_fd())?;
@@ -212,8 +219,8 @@ fn join(handles: &[InterfaceHandle]) -> std::io::Result<i64> {
     Ok(clocks::read().steady)
 }
 
-/// Opens a handle. libpcap's warnings are errors to the binding, so what an interface does not have is not asked for
-/// twice: nanoseconds, promiscuous mode.
+/// Opens a handle with time stamps in nanoseconds. If opening in promiscuous mode fails, it is tried without: the Rust
+/// binding turns libpcap's warnings into errors, and one of them says that the interface has no such mode.
 fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<Capture<Active>, Error> {
     let promiscuous = settings.promiscuous && name != "any";
     let attempt = |promiscuous: bool| {
@@ -234,7 +241,8 @@ fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<
     })
 }
 
-/// libpcap does not say why opening failed; the process's own capabilities do.
+/// True if the process has `CAP_NET_RAW`, or that cannot be told. libpcap does not say whether opening failed for lack
+/// of it.
 fn may_capture() -> bool {
     const CAP_NET_RAW: u32 = 13;
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -248,7 +256,7 @@ fn failed(name: &str, error: &pcap::Error) -> Error {
     Error::Failed { name: name.to_owned(), reason: words(error) }
 }
 
-/// libpcap's own words, without the binding's.
+/// Returns libpcap's error message, without the text that the Rust binding adds.
 fn words(error: &pcap::Error) -> String {
     match error {
         pcap::Error::PcapError(words) => words.clone(),

@@ -1,10 +1,10 @@
-//! Bytes that went over each interface, as the kernel counts them (`/proc/net/dev`, proc(5)), in this thread's namespace.
+//! Reads the kernel's byte counters of all interfaces (`/proc/net/dev`, proc(5)), in this thread's network namespace.
 
 use std::collections::HashMap;
 
 const COUNTERS: &str = "/proc/thread-self/net/dev";
 
-/// Bytes received and sent by interface, since it was made; nothing where the kernel does not tell.
+/// Returns the bytes received and sent by each interface since it was created. Empty if the counters cannot be read.
 pub fn read() -> HashMap<String, u64> {
     std::fs::read(COUNTERS).map(|bytes| parse(&bytes)).unwrap_or_default()
 }
@@ -14,7 +14,8 @@ fn parse(bytes: &[u8]) -> HashMap<String, u64> {
     lines.filter_map(|line| count(std::str::from_utf8(line).ok()?)).collect()
 }
 
-/// A line: the name, eight figures of what was received, eight of what was sent; bytes are the first of each.
+/// Parses a line: the name, eight counters of received data and eight of sent data. The first of each eight is the
+/// bytes.
 fn count(line: &str) -> Option<(String, u64)> {
     let (name, figures) = line.rsplit_once(':')?;
     let mut figures = figures.split_ascii_whitespace();

@@ -1,4 +1,4 @@
-//! Sleeping until a descriptor is readable, time is up, or somebody rings.
+//! Sleeps until a descriptor is readable, a time-out has passed, or a bell is rung.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -7,29 +7,29 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
-/// A bell that ends a sleep. Once rung it stays rung until it is hushed; one that means stop never is.
+/// A bell that ends a sleep. Once rung it stays rung until it is hushed. The bell that ends a capture is never hushed.
 #[derive(Clone, Debug)]
 pub struct Bell(Arc<OwnedFd>);
 
 impl Bell {
-    /// A bell that nobody has rung.
+    /// Makes a bell that is not rung.
     pub fn new() -> io::Result<Self> {
         Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
     }
 
-    /// Ends the sleep of everyone who listens, now and later.
+    /// Rings the bell: ends every sleep that listens to it, now and until it is hushed.
     pub fn ring(&self) {
         // The counter cannot overflow by ones; there is nothing to do about any other failure.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 
-    /// Takes note that it rang.
+    /// Silences the bell, so that it can be rung again.
     pub fn hush(&self) {
-        // Fails when it had not.
+        // Reading fails if the bell is not rung, which is no error.
         let _ = rustix::io::read(&*self.0, &mut [0u8; 8]);
     }
 
-    /// Somebody has rung.
+    /// True if the bell is rung.
     pub fn is_rung(&self) -> bool {
         wait(&[], self, Duration::ZERO).unwrap_or(true)
     }
@@ -41,7 +41,7 @@ impl AsFd for Bell {
     }
 }
 
-/// Sleeps until one of `sources` is readable, `timeout` is over, or the bell rings. Returns whether it rang.
+/// Sleeps until one of `sources` is readable, `timeout` has passed, or the bell is rung. True if the bell is rung.
 pub fn wait(sources: &[BorrowedFd<'_>], bell: &Bell, timeout: Duration) -> io::Result<bool> {
     let mut polled = Vec::with_capacity(sources.len() + 1);
     let bell_fd = bell.0.as_fd();
@@ -49,16 +49,16 @@ pub fn wait(sources: &[BorrowedFd<'_>], bell: &Bell, timeout: Duration) -> io::R
     polled.extend(sources.iter().map(|&source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
     let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
     match poll(&mut polled, Some(&timeout)) {
-        // A signal is for the interpreter's thread to handle; here it is only an early awakening.
+        // The interpreter's thread handles signals. Here a signal only ends the sleep early.
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(!polled[0].revents().is_empty()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// What ended a sleep.
+/// The reason why a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {
-    /// The bell rings.
+    /// The bell is rung.
     Rung,
     /// The source is readable, or at its end.
     Readable,
@@ -66,7 +66,8 @@ pub enum Woken {
     Nothing,
 }
 
-/// Sleeps until `source` is readable, `timeout` is over, or the bell rings, which comes first.
+/// Sleeps until `source` is readable, `timeout` has passed, or the bell is rung. If the bell is rung and `source` is
+/// readable, the result is [`Woken::Rung`].
 pub fn wait_for(source: BorrowedFd<'_>, bell: &Bell, timeout: Duration) -> io::Result<Woken> {
     let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
     let mut polled = [bell.0.as_fd(), source].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));

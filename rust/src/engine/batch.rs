@@ -1,7 +1,8 @@
-//! What one thread has for another: packets already read, and what else is to happen between them, in one order.
+//! A batch carries work from one thread to another: packets that were read, and events between them, in order.
 //!
-//! Packets of a file stay in their blocks, which all batches share that refer to them; what is in no block is copied. The
-//! buffers of a batch are handed back to be filled again: nothing is allocated per packet.
+//! Packets of a file stay in the block they were read into. A batch refers to them, and all batches that refer to a
+//! block share it. Packets that are in no block are copied. A batch that was worked off is filled again, so nothing is
+//! allocated per packet.
 
 use std::mem::discriminant;
 use std::panic::resume_unwind;
@@ -16,35 +17,35 @@ use crate::pipeline::intake::{Arrival, Content};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
-/// Events in a full batch: enough to make a hand-over cheap, few enough to stay in a cache.
+/// Packets and events in a full batch: enough to make a hand-over cheap, few enough to stay in the processor's cache.
 const MAX_EVENTS: usize = 512;
-/// Payload bytes in a full batch, for the same reason.
+/// Copied payload bytes in a full batch, limited for the same reason.
 const MAX_BYTES: usize = 128 * 1024;
 
-/// Which of `count` workers has a connection, by what both its directions have in common.
+/// Returns which of `count` workers follows a connection. The result is the same for both of its directions.
 pub fn worker_of(Folded { addresses, ports }: Folded, count: usize) -> usize {
     fanout::share(addresses, ports, count)
 }
 
-/// What happens to a worker.
+/// What a worker is told between packets.
 #[derive(Debug)]
 pub enum BatchEvent {
-    /// Time passes.
+    /// Packet time has come to this instant.
     Tick(Timestamp),
-    /// An interface is called, and is, so.
+    /// The name and the state of an interface.
     Interface(InterfaceId, String, InterfaceState),
-    /// So many datagrams lack a fragment.
+    /// This many datagrams were given up because fragments of them are missing.
     Incomplete(u64),
-    /// Packets are not handed over.
+    /// Packets that were lost before they got here: unread, or dropped by the kernel or the interface.
     Missing(Missing),
-    /// The source is over.
+    /// The source has no more packets.
     Finish,
-    /// The interval is over.
+    /// The interval from the first to the second instant is over.
     Close(Timestamp, Timestamp),
 }
 
 impl BatchEvent {
-    /// It happens to a pipeline; `close` is told of the end of an interval.
+    /// Applies the event to a pipeline. For the end of an interval `close` is called instead.
     pub fn happen(self, pipeline: &mut Pipeline, close: impl FnOnce(&mut Pipeline, Timestamp, Timestamp)) {
         match self {
             Self::Tick(now) => pipeline.tick(now),
@@ -60,16 +61,16 @@ impl BatchEvent {
     }
 }
 
-/// What comes next, small, since there is one for each packet.
+/// Says where the next packet or event of a batch is. Kept small, since there is one for each packet.
 #[derive(Debug)]
 enum BatchEntry {
-    /// The packets from here on lie in the next of the blocks.
+    /// The packets from here on lie in the next element of `blocks`.
     Block,
     /// A packet in the block.
     There(PacketRef),
-    /// The next of those that were copied.
+    /// The next element of `copied`.
     Copied,
-    /// The next of the events.
+    /// The next element of `events`.
     BatchEvent,
 }
 
@@ -99,34 +100,34 @@ impl BatchEntry {
     }
 }
 
-/// Packets and events.
+/// Packets and events, in the order in which a worker is to take them.
 #[derive(Debug, Default)]
 pub struct Batch {
     entries: Vec<BatchEntry>,
     blocks: Vec<Arc<Lease>>,
     events: Vec<BatchEvent>,
-    /// Packets without their payload, which is so long.
+    /// Copied packets without their payload, each with the length that its payload has in `payloads`.
     copied: Vec<(Arrival<'static>, usize)>,
     payloads: Vec<u8>,
 }
 
 impl Batch {
-    /// Nothing is in it.
+    /// True if the batch has neither packets nor events.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// It is worth handing over.
+    /// True if the batch has enough to be handed over.
     pub fn is_full(&self) -> bool {
         self.entries.len() >= MAX_EVENTS || self.payloads.len() >= MAX_BYTES
     }
 
-    /// Packets in it.
+    /// The number of packets in the batch.
     pub fn packets(&self) -> u64 {
         (self.entries.len() - self.events.len() - self.blocks.len()) as u64
     }
 
-    /// Puts in a packet that begins there in the block, and is no fragment.
+    /// Adds a packet that begins at offset `at` of `block`. The packet must not be a fragment.
     #[inline]
     pub fn refer(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         if !self.blocks.last().is_some_and(|last| Arc::ptr_eq(last, block)) {
@@ -138,7 +139,7 @@ impl Batch {
         self.entries.push(BatchEntry::There(PacketRef { ts, at, len, wire_len, interface, link_type }));
     }
 
-    /// Puts in a copy of a packet that was read.
+    /// Adds a copy of a packet that was read.
     pub fn push(&mut self, arrival: &Arrival<'_>) {
         let (content, payload) = detach(&arrival.content);
         self.payloads.extend_from_slice(payload);
@@ -146,14 +147,15 @@ impl Batch {
         self.entries.push(BatchEntry::Copied);
     }
 
-    /// Puts in something else.
+    /// Adds an event.
     pub fn note(&mut self, event: BatchEvent) {
         self.events.push(event);
         self.entries.push(BatchEntry::BatchEvent);
     }
 
-    /// Empties it into a pipeline, telling of the end of intervals. Packets that a panic leaves out are counted as unread.
-    /// After a second panic that is every packet that is left, and the panic goes on once the batch is empty.
+    /// Empties the batch into a pipeline, and calls `close` at the end of each interval. A packet that is lost to a
+    /// panic is counted as unread. After a second panic all remaining packets are, and that panic is resumed once the
+    /// batch is empty.
     pub fn play(&mut self, pipeline: &mut Sturdy, mut close: impl FnMut(&mut Pipeline, Timestamp, Timestamp)) {
         let mut blocks = self.blocks.iter();
         let mut block = &[][..];
@@ -192,7 +194,7 @@ impl Batch {
     }
 }
 
-/// Takes so many packets.
+/// Runs `work`, which takes `packets` packets. Those that a panic left out are counted as unread.
 fn take(pipeline: &mut Sturdy, packets: usize, work: impl FnMut(&mut Pipeline)) {
     let before = pipeline.received();
     pipeline.run(work);
@@ -200,7 +202,7 @@ fn take(pipeline: &mut Sturdy, packets: usize, work: impl FnMut(&mut Pipeline)) 
     pipeline.add_unread(lost);
 }
 
-/// A packet's content without its payload, and the payload.
+/// Splits a packet's content into the content without payload, and the payload.
 fn detach<'a>(content: &Content<'a>) -> (Content<'static>, &'a [u8]) {
     let segment = match *content {
         Content::Segment(segment) => segment,

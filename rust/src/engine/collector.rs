@@ -1,4 +1,4 @@
-//! The partial snapshots of several workers, put together: one snapshot per interval, in order.
+//! Merges the partial snapshots of several workers into one snapshot per interval, in order.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,10 +8,10 @@ use super::queue::{Overflow, Queue};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{Limits, Snapshot};
 
-/// After every interval.
+/// An instant after the end of every interval.
 const FOREVER: Timestamp = Timestamp(i64::MAX);
 
-/// Intervals of which some partials are still to come.
+/// Holds intervals until every worker has delivered its part.
 #[derive(Debug)]
 pub struct Collector {
     state: Mutex<Partials>,
@@ -21,18 +21,19 @@ pub struct Collector {
 #[derive(Debug)]
 struct Partials {
     open: BTreeMap<Timestamp, Snapshot>,
-    /// Until when each worker has delivered all it will.
+    /// For each worker, the end of the last interval that it delivered; [`FOREVER`] if it has finished.
     delivered: Vec<Timestamp>,
 }
 
 impl Collector {
-    /// One for so many workers.
+    /// A collector for `workers` workers. `overflow` says what happens when the queue is full.
     pub fn new(workers: usize, overflow: Overflow) -> Self {
         let delivered = vec![Timestamp(i64::MIN); workers];
         Self { state: Mutex::new(Partials { open: BTreeMap::new(), delivered }), overflow }
     }
 
-    /// Takes a worker's part of an interval, later than all it gave before. What is whole goes into the queue.
+    /// Takes a worker's part of an interval, which must be later than its parts before. Intervals that are complete go
+    /// into the queue.
     pub fn deliver(&self, worker: usize, part: Snapshot, queue: &Queue) {
         let Some((start, end)) = part.span else { return };
         let mut state = lock(&self.state);
@@ -44,7 +45,7 @@ impl Collector {
         self.pass_on(&mut state, queue);
     }
 
-    /// This worker has nothing more.
+    /// Takes note that this worker delivers no more parts. Intervals that are complete go into the queue.
     pub fn finish(&self, worker: usize, queue: &Queue) {
         let mut state = lock(&self.state);
         state.delivered[worker] = FOREVER;
@@ -96,7 +97,7 @@ mod tests {
         assert_eq!(whole(&queue), []);
         collector.deliver(1, part(1, 2), &queue);
         assert_eq!(whole(&queue), [(1, 3)]);
-        // The other one's clock skipped the second second.
+        // The other worker has no part of second 2: its next one is later, so second 2 is complete.
         collector.deliver(1, part(5, 20), &queue);
         assert_eq!(whole(&queue), [(2, 10)]);
         collector.finish(1, &queue);

@@ -1,8 +1,9 @@
 //! Capture files and pipes, merged by time: rotated captures in any order, and taps with a file for each direction.
 //!
-//! Packet time is the only clock of files; intervals without packets are skipped. Of a pipe whose packets are of about now,
-//! a live one, time goes on while it says nothing. A file is opened when the merge comes to its first packet and closed at
-//! its end, so few are open whatever their number.
+//! Packet time is the only clock of files, and intervals without packets are skipped. A pipe is live if its packets
+//! were captured at about the present time. While a live pipe is silent, the steady clock lets time pass and closes
+//! intervals. A file is opened when the merge comes to its first packet and closed at its end, so few files are open at
+//! a time.
 
 mod alone;
 mod crew;
@@ -39,18 +40,18 @@ use stream::{PATIENCE, PacketStream};
 /// Files to read.
 pub struct Files {
     job: Job,
-    /// In the order of their first packets.
+    /// Files that were looked at and closed again, in the order of their first packets.
     unopened: VecDeque<Unopened>,
-    /// Pipes, and the only file.
+    /// Inputs that stay open: pipes, standard input, and the file if there is only one.
     open: Vec<PacketStream>,
     filters: Filters,
     snaplen: usize,
     news: Bell,
-    /// What some paths are called.
+    /// Names to show instead of some paths.
     names: HashMap<PathBuf, String>,
 }
 
-/// Reads files until their end; `opened` is told when all were looked at.
+/// Reads files until their end. `opened` is told the result when all files were looked at.
 pub fn run(
     job: Job,
     paths: Vec<PathBuf>,
@@ -72,7 +73,7 @@ pub fn run(
 }
 
 impl Files {
-    /// Looks at all of them, so that what is wrong with one is known at once.
+    /// Looks at all files before any is read, so that an unreadable one is reported at once.
     pub fn open(
         job: Job,
         paths: Vec<PathBuf>,
@@ -88,7 +89,7 @@ impl Files {
             unopened: VecDeque::new(),
             open: Vec::new(),
             filters: Filters::new(filter),
-            // The largest that there is cuts nothing of what somebody captured with a larger one.
+            // The default snapshot length cuts nothing, not even packets that were captured with a larger one.
             snaplen: if snaplen < DEFAULT_SNAPLEN { snaplen as usize } else { usize::MAX },
             news: Bell::new()?,
             names,
@@ -117,14 +118,14 @@ impl Files {
         if stream.pipe.is_some() || is_only || path == Path::new("-") {
             self.open.push(stream);
         } else {
-            // What is wrong with a file without packets is told first.
+            // A file without packets is read first, so that what is wrong with it is reported first.
             let first = stream.packets.first().unwrap_or(Timestamp(i64::MIN));
             self.unopened.push_back(Unopened { path, first });
         }
         Ok(())
     }
 
-    /// Gives a pipe a moment to say what it is.
+    /// Waits a moment for the beginning of a pipe. An error if the pipe is no capture.
     fn listen_to(&mut self, stream: &mut PacketStream) -> Result<(), Error> {
         let began = Instant::now();
         let failed = |problem: Problem| Error::File { path: stream.path.clone(), reason: problem.to_string() };
@@ -140,7 +141,8 @@ impl Files {
         }
     }
 
-    /// Somebody can read its packets, and knows which are meant.
+    /// Returns an error if none of the stream's interfaces has a link type that can be decoded, or the filter does not
+    /// compile for the first one.
     fn check(&mut self, stream: &PacketStream) -> Result<(), Error> {
         let interfaces = stream.packets.interfaces();
         let Some(first) = interfaces.first() else { return Ok(()) };

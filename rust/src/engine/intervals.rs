@@ -1,12 +1,13 @@
-//! Which interval is open: `[start, start + length)`, aligned to multiples of the length since the epoch.
+//! Tracks the open interval: `[start, start + length)`, aligned to multiples of the length since the epoch.
 
 use crate::pipeline::clock::JumpDetector;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// Intervals: a packet this far ahead of all before it jumps. None does that is behind: it counts in the open interval.
+/// A packet jumps if its time is more than this ahead of the latest time before it. A packet that is behind never
+/// jumps: it counts in the open interval.
 const MAX_JUMP: u64 = 24 * 3600 * SECOND as u64;
 
-/// The open interval, and the clock of the packets.
+/// The open interval, and the latest packet time.
 #[derive(Debug)]
 pub struct Intervals {
     length: i64,
@@ -16,12 +17,12 @@ pub struct Intervals {
 }
 
 impl Intervals {
-    /// None is open. `length` is in nanoseconds.
+    /// Starts with no interval open. `length` is in nanoseconds.
     pub fn new(length: i64) -> Self {
         Self { length: length.max(1), open: None, latest: None, jumps: JumpDetector::new(MAX_JUMP) }
     }
 
-    /// The time to count a packet at: its own, unless that is absurd.
+    /// Returns the time at which a packet counts: its own, or the latest time before it if its own jumps too far ahead.
     pub fn admit(&mut self, ts: Timestamp) -> Timestamp {
         let latest = *self.latest.get_or_insert(ts);
         if self.jumps.doubts(ts.since(latest)) {
@@ -41,13 +42,13 @@ impl Intervals {
         }
     }
 
-    /// Opens the first interval, which begins at `ts` and ends where an aligned one does.
+    /// Opens the first interval. It begins at `ts`, and ends where the aligned interval around `ts` ends.
     pub fn begin_at(&mut self, ts: Timestamp) {
         self.open_at(ts);
         self.open = self.open.map(|(_, end)| (ts, end));
     }
 
-    /// The open interval ends early, at `ts`. None is without any length.
+    /// Moves the end of the open interval forward to `ts`, but leaves it at least one nanosecond long.
     pub fn end_at(&mut self, ts: Timestamp) {
         self.open = self.open.map(|(start, end)| (start, ts.min(end).max(start.plus(1))));
     }
@@ -62,12 +63,12 @@ impl Intervals {
         self.open.map(|(_, end)| end)
     }
 
-    /// The open interval is over at `ts`.
+    /// True if an interval is open and has ended by `ts`.
     pub fn is_over(&self, ts: Timestamp) -> bool {
         self.open.is_some_and(|(_, end)| ts >= end)
     }
 
-    /// Closes the open interval.
+    /// Closes the open interval and returns it.
     pub fn take(&mut self) -> Option<(Timestamp, Timestamp)> {
         self.open.take()
     }

@@ -1,4 +1,4 @@
-//! What the threads of a capture have in common: what is to be done, and where snapshots and messages go.
+//! What the threads of a capture share: the settings, and where snapshots and messages go.
 
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -9,28 +9,28 @@ use super::queue::Queue;
 use crate::capture::Error;
 use crate::capture::wait::Bell;
 
-/// How grave a message is.
+/// The severity of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Something that was asked for was not done whole.
+    /// Something the user asked for could not be done completely.
     Error,
-    /// Good to know.
+    /// Information; nothing is wrong.
     Info,
-    /// Something is not seen that could be.
+    /// Some traffic is not seen that could be.
     Warning,
 }
 
-/// Messages kept until somebody asks; more than that is repetition.
+/// Messages kept until they are read. Further ones are likely to repeat these and are dropped.
 const MAX_LOG: usize = 100;
 
-/// What the capture shares with those who watch it.
+/// What the capture shares with its [`Engine`](super::Engine).
 #[derive(Debug)]
 pub struct Shared {
     pub queue: Queue,
     /// Rung when the capture is to end.
     pub bell: Bell,
     pub log: Mutex<Vec<(Level, String)>>,
-    /// The interfaces being captured from, or the files.
+    /// The names of the interfaces being captured from, or of the files.
     pub names: Mutex<Vec<String>>,
 }
 
@@ -40,13 +40,13 @@ impl Shared {
         if log.len() < MAX_LOG {
             log.push((level, message));
         } else if level == Level::Error && log.len() < 2 * MAX_LOG {
-            // An error is told however many warnings there are.
+            // Errors have room of their own, so that warnings cannot crowd them out.
             log.push((level, message));
         }
     }
 }
 
-/// What both kinds of source need to know.
+/// The settings that interfaces and files have in common.
 #[derive(Debug)]
 pub struct Job {
     pub shared: Arc<Shared>,
@@ -60,7 +60,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// The time-out runs from now on: what comes before is opening sources.
+    /// Starts the time-out. Called when capturing begins, so opening interfaces does not count.
     pub fn begin(&self) {
         let _ = self.began.set(Instant::now());
     }
@@ -69,7 +69,7 @@ impl Job {
         self.began.get().zip(self.timeout).and_then(|(began, timeout)| began.checked_add(timeout))
     }
 
-    /// It is over, or somebody wants it to be.
+    /// True if the time-out has passed, or the capture is to end.
     pub fn is_ending(&self) -> bool {
         self.is_over() || self.shared.bell.is_rung()
     }
@@ -78,20 +78,20 @@ impl Job {
         self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     }
 
-    /// How long ago the time was up; nothing when it is not.
+    /// How long ago the time-out passed; zero if it has not.
     pub fn overtime(&self) -> Duration {
         self.deadline().map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline))
     }
 }
 
-/// Who waits until the source is open, or cannot be opened.
+/// Tells [`Engine::wait_until_open`](super::Engine::wait_until_open) whether the source could be opened.
 #[derive(Debug)]
 pub struct Opened(pub SyncSender<Result<(), Error>>);
 
 impl Opened {
-    /// Tells what came of it, once.
+    /// Sends the result of opening the source. To be called once.
     pub fn tell(&self, result: Result<(), Error>) {
-        // Nobody may wait any more.
+        // Sending fails if nobody waits for the result any more, which is no error.
         let _ = self.0.try_send(result);
     }
 }

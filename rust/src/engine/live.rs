@@ -1,7 +1,8 @@
-//! Interfaces, polled by one worker or several. Interfaces may come and go; when one goes, the others are captured on.
+//! Captures from interfaces, with one worker or several. Interfaces may come and go; when one goes, capturing from the
+//! others goes on.
 //!
-//! Each worker has a handle of its own on every interface, and the kernel divides the packets among them by their
-//! connection. A watcher looks for interfaces and opens them for all, so no worker waits for the kernel.
+//! Each worker has a handle of its own on every interface, and the kernel divides the packets among the handles by
+//! connection. A watcher looks for interfaces and opens them for all workers, so no worker waits for the kernel.
 
 mod clocks;
 mod mailboxes;
@@ -25,7 +26,7 @@ use mailboxes::Mailboxes;
 use watcher::Watcher;
 use worker::Worker;
 
-/// Captures from interfaces until the end; `opened` is told when those that are there are open.
+/// Captures from interfaces until the end. `opened` is told when the interfaces that are up at the start are open.
 pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &Opened) -> Result<(), Error> {
     let job = Arc::new(job);
     let mailboxes = Arc::new(Mailboxes::new(job.workers)?);
@@ -37,13 +38,13 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
     if !watcher.open(opened) {
         return Ok(());
     }
-    // The capture begins now: until here the sources were opened.
+    // The time-out starts here, since opening the interfaces does not count.
     job.begin();
     let start = workers[0].now();
     workers.iter_mut().for_each(|worker| worker.begin(start));
     let first = workers.remove(0);
     std::thread::scope(|scope| {
-        // When one cannot be started, those that were end as well.
+        // If a thread cannot be started, the threads that were started are ended.
         let start = |name: String| std::thread::Builder::new().name(name);
         let stop = |error: std::io::Error| {
             job.shared.bell.ring();

@@ -1,4 +1,5 @@
-//! Snapshots on their way to whoever reads them, never more than [`CAPACITY`] nor many more rows than [`ROWS`].
+//! The queue of snapshots between the capture and its reader. It is full at [`CAPACITY`] snapshots, or beyond [`ROWS`]
+//! rows.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -7,18 +8,19 @@ use std::time::{Duration, Instant};
 use super::lock::lock;
 use crate::pipeline::snapshot::{Limits, Snapshot};
 
-/// Snapshots waiting: a minute of seconds for a reader that stalls.
+/// Snapshots in a full queue: one minute of intervals of a second, for a reader that stalls.
 const CAPACITY: usize = 60;
 
-/// Rows waiting, beside the newest snapshot: three intervals of as many sections as there can be, some 100 MB.
+/// Rows in a full queue, not counting the newest snapshot: three intervals with the most sections that one can have,
+/// about 100 MB.
 const ROWS: usize = 300_000;
 
 /// What happens when the queue is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overflow {
-    /// The two oldest become one: packets do not wait.
+    /// The two oldest snapshots are merged into one. For a live capture, where packets do not wait.
     Merge,
-    /// The writer waits: a file does.
+    /// The writer waits for the reader. For files.
     Wait,
 }
 
@@ -27,22 +29,22 @@ pub enum Overflow {
 pub enum Next {
     /// A snapshot.
     Snapshot(Box<Snapshot>),
-    /// Nothing yet.
+    /// No snapshot came before the time-out.
     Nothing,
-    /// There will be no more.
+    /// The capture has ended, and all snapshots were read.
     End,
-    /// There will be no more, for this reason. Told once.
+    /// The capture has failed for this reason, and all snapshots were read. Returned once, then [`Next::End`].
     Failed(String),
 }
 
 #[derive(Debug, Default)]
 struct QueueState {
-    /// With their weights, rows for the most part.
+    /// Each with its weight, which is mostly its number of rows.
     snapshots: VecDeque<(Snapshot, usize)>,
-    /// Rows of all of them.
+    /// The sum of the weights.
     rows: usize,
     end: Option<Result<(), String>>,
-    /// Nobody waits for readers any more.
+    /// True if writers no longer wait for readers.
     is_stopped: bool,
 }
 
@@ -57,7 +59,8 @@ impl QueueState {
         Some(snapshot)
     }
 
-    /// Makes one snapshot of the two oldest, within the limits of one; false when there are no two.
+    /// Merges the two oldest snapshots into one, folded to the limits of a single snapshot. False if there are fewer
+    /// than two.
     fn merge_oldest(&mut self) -> bool {
         if self.snapshots.len() < 2 {
             return false;
@@ -81,7 +84,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Puts a snapshot in.
+    /// Adds a snapshot. A full queue makes room as `overflow` says.
     pub fn push(&self, snapshot: Snapshot, overflow: Overflow) {
         let mut state = lock(&self.state);
         while overflow == Overflow::Wait && state.is_full() && !state.is_stopped {
@@ -94,19 +97,19 @@ impl Queue {
         self.came.notify_one();
     }
 
-    /// There will be no more.
+    /// Tells readers that no more snapshots come, and with which result the capture ended.
     pub fn end(&self, result: Result<(), String>) {
         lock(&self.state).end = Some(result);
         self.came.notify_all();
     }
 
-    /// Writers need not wait any more.
+    /// Releases writers that wait, and lets none wait from now on.
     pub fn stop_waiting(&self) {
         lock(&self.state).is_stopped = true;
         self.went.notify_all();
     }
 
-    /// Takes a snapshot out, waiting for one at most so long.
+    /// Removes the oldest snapshot and returns it. Waits for one at most `timeout`.
     pub fn pop(&self, timeout: Duration) -> Next {
         let deadline = Instant::now() + timeout;
         let mut state = lock(&self.state);

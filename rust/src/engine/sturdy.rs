@@ -1,7 +1,7 @@
-//! A pipeline that goes on after a panic, once: what its interval has counted is kept, its connections are forgotten.
+//! A pipeline that goes on after its first panic: it keeps what the interval has counted and forgets its connections.
 //!
-//! A panic is a fault of ours, most likely in a stage that follows connections, and met by what somebody sends. The second
-//! one ends the capture: whatever makes it happen may well come again and again.
+//! A panic is a fault of netmon, most likely in a stage that follows connections, and set off by unusual traffic. The
+//! second panic ends the capture, since traffic that sets off two panics may well set off many more.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -13,10 +13,10 @@ use super::job::{Level, Shared};
 use crate::capture::Error;
 use crate::pipeline::Pipeline;
 
-/// What a panic brings.
+/// The payload of a panic, as `catch_unwind` returns it.
 pub type Panic = Box<dyn Any + Send>;
 
-/// How often somebody panicked.
+/// Allows one panic, and remembers whether it has happened.
 #[derive(Debug)]
 pub struct Patience {
     shared: Arc<Shared>,
@@ -28,7 +28,7 @@ impl Patience {
         Self { shared: shared.clone(), is_over: false }
     }
 
-    /// The first panic is logged; the second one is an error.
+    /// Logs the first panic and returns `Ok`. Returns the second one as an error.
     pub fn bear(&mut self, panic: &Panic) -> Result<(), Error> {
         let words = panic_words(&**panic);
         if std::mem::replace(&mut self.is_over, true) {
@@ -40,7 +40,7 @@ impl Patience {
     }
 }
 
-/// A pipeline, and how often it panicked.
+/// A pipeline that is allowed one panic.
 #[derive(Debug)]
 pub struct Sturdy {
     pipeline: Pipeline,
@@ -54,13 +54,14 @@ impl Sturdy {
         Self { pipeline, patience: Patience::new(shared), is_broken: false, second: None }
     }
 
-    /// Does some work. After the first panic the work is called again, to go on where it left off; after the second one
-    /// it is not, and neither is any other.
+    /// Runs `work` on the pipeline. After the first panic `work` is called again, to go on where it left off. After the
+    /// second panic this call returns, and later calls do nothing.
     pub fn run(&mut self, mut work: impl FnMut(&mut Pipeline)) {
         while !self.is_broken && !self.try_to(&mut work) {}
     }
 
-    /// Does what is still done after the second panic, on a pipeline without connections. A third one goes on.
+    /// Runs `work` even after the second panic, on a pipeline that has forgotten its connections. A third panic is not
+    /// caught.
     pub fn run_always(&mut self, mut work: impl FnMut(&mut Pipeline)) {
         self.run(&mut work);
         if self.is_broken {
@@ -68,12 +69,12 @@ impl Sturdy {
         }
     }
 
-    /// The second panic, told once.
+    /// Returns the second panic, if there was one, on the first call after it.
     pub fn take_panic(&mut self) -> Option<Panic> {
         self.second.take()
     }
 
-    /// Returns whether the work is done.
+    /// Calls `work` once. True if it returned, false if it panicked.
     fn try_to(&mut self, work: &mut impl FnMut(&mut Pipeline)) -> bool {
         let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&mut self.pipeline))) else { return true };
         if self.patience.is_over {
@@ -85,7 +86,8 @@ impl Sturdy {
         false
     }
 
-    /// Begins anew after a panic; an error after the second one. Either way the interval can be closed.
+    /// Makes the pipeline usable again after a panic, so that the interval can be closed. An error after the second
+    /// panic.
     pub fn mend(&mut self, panic: &Panic) -> Result<(), Error> {
         self.pipeline.restart();
         self.patience.bear(panic)
@@ -107,11 +109,11 @@ impl DerefMut for Sturdy {
 }
 
 thread_local! {
-    /// Where the last panic of this thread was.
+    /// Source file and line of this thread's last panic, in brackets.
     static PLACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Panics are told in messages, with their place, and not on standard error, where a screen may be.
+/// Keeps panics off standard error, where the screen may be drawn. Their place is kept for [`panic_words`].
 pub fn keep_panics_quiet() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line()));
@@ -119,7 +121,7 @@ pub fn keep_panics_quiet() {
     }));
 }
 
-/// What a panic says, and where it was.
+/// The message of a panic, and the place in the source where it happened.
 pub fn panic_words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");

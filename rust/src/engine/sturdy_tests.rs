@@ -1,5 +1,5 @@
-//! Captures with packets that make a stage panic: one is passed over, the next one ends the capture, and neither takes
-//! away what was counted.
+//! Captures with packets that make a stage panic. The first such packet is passed over, the second one ends the
+//! capture, and nothing that was counted is lost.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ fn talks(numbers: std::ops::Range<u16>) -> Vec<Frame> {
     numbers.flat_map(talk).collect()
 }
 
-/// A segment behind talk `number` that makes a stage panic.
+/// A segment that makes a stage panic, sent just before talk `number` begins.
 fn fault(number: u16) -> Frame {
     let start = START + i64::from(number) * SECOND / 10 - SECOND / 20;
     let mut forge = Forge::new(Wire { start, ..Wire::default() });
@@ -33,7 +33,7 @@ fn fault(number: u16) -> Frame {
     forge.frames.remove(0)
 }
 
-/// A fragment of UDP that makes whoever puts fragments together panic.
+/// A fragment of UDP that makes the stage panic that puts fragments together.
 fn fault_in_a_fragment(number: u16) -> Frame {
     let mut frame = fault(number);
     frame.bytes.truncate(34);
@@ -60,7 +60,7 @@ fn write(name: &str, frames: &[Frame]) -> PathBuf {
     path
 }
 
-/// Everything counted in frames, how many messages there were, and why the capture failed, if it did.
+/// Captures the frames. Returns everything counted, the messages logged, and the reason if the capture failed.
 fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, Option<String>) {
     let path = write(&format!("{name}-{workers}"), frames);
     let engine = Engine::start(EngineSettings {
@@ -116,7 +116,8 @@ fn a_second_panic_ends_the_capture_with_all_that_was_counted_and_the_reason() {
             assert!(failure.starts_with("internal error, twice: a fault injected by a test"), "{failure}");
             let counted = told.counts.responses;
             assert!((43..=60).contains(&counted), "{name}, {workers}: {counted}");
-            // One reader deals all packets before a worker panics again; alone, and for fragments, it stops there.
+            // With several workers, all packets are read before a worker panics for the second time. With one worker,
+            // or if the panic is in putting fragments together, reading stops there.
             eprintln!(
                 "{name} {workers} {} {} {} of {} frames",
                 told.capture.received,

@@ -1,5 +1,6 @@
-//! Connections looked up some packets ahead. Where there are many of them most of the time goes into fetching them from
-//! memory, and while one is waited for, others can be fetched as well. Changes nothing but the time it takes.
+//! Looks up the connections of several packets before the first of these is taken. With many connections, most of the
+//! time is spent fetching them from memory, and while one is being fetched, others can be fetched as well. This only
+//! saves time; results are the same.
 
 use smallvec::SmallVec;
 
@@ -9,11 +10,12 @@ use super::flow::Place;
 use super::intake::{Arrival, Content, Intake};
 use super::packet::Packet;
 
-/// Segments whose connections are looked up before the first of them is taken: as many fetches as a processor has under
-/// way at a time, and then some.
+/// Segments whose connections are looked up before the first of them is taken: a little more than the number of memory
+/// fetches that a processor can have in progress.
 const AHEAD: usize = 16;
 
-/// Connections that no cache holds; with fewer of them looking ahead costs more than it saves.
+/// From this many connections on, looking ahead pays: they no longer fit in the processor's caches. With fewer, it
+/// costs more than it saves.
 const MANY: usize = 100_000;
 
 /// A segment whose connection was looked up.
@@ -21,7 +23,7 @@ const MANY: usize = 100_000;
 struct Ahead<'a> {
     segment: Segment<'a>,
     place: Place,
-    /// Of its packet.
+    /// Length on the wire of its packet.
     wire_len: u32,
     is_truncated: bool,
 }
@@ -34,7 +36,7 @@ impl Pipeline {
         self.stages.flows.len() >= MANY
     }
 
-    /// Reads packets and takes all of them, as [`Self::push_if`] does with one.
+    /// Reads packets and counts all of them, as [`Self::push_if`] does with one.
     pub fn push_all<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {
         if self.has_many() {
             self.look_ahead(packets);
@@ -43,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes packets that another [`Intake`] has read.
+    /// Counts packets that were already read by an [`Intake`].
     pub fn push_read<'a>(&mut self, arrivals: impl IntoIterator<Item = Arrival<'a>>) {
         if !self.has_many() {
             return arrivals.into_iter().for_each(|arrival| self.stages.take(&arrival));
@@ -81,10 +83,11 @@ impl Pipeline {
         }
     }
 
-    /// Takes what was looked up ahead.
+    /// Passes on the segments whose connections were looked up ahead.
     fn catch_up(&mut self, ahead: &mut Aheads<'_>) {
         let flows = &self.stages.flows;
-        // In short loops, one behind the other: the processor looks ahead itself, but not far.
+        // Each step has a short loop of its own, so that the processor, which looks only a little ahead, overlaps the
+        // fetches.
         ahead.iter_mut().for_each(|Ahead { place, segment, .. }| flows.look_up(place, &segment.key));
         ahead.iter().for_each(|Ahead { place, .. }| flows.fetch(place));
         for &Ahead { ref segment, place, wire_len, is_truncated } in ahead.iter() {

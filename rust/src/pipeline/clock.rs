@@ -1,33 +1,36 @@
-//! Packet time as the only clock: when expiry is to be looked after, and which packets tell an absurd time.
+//! Packet time, the only clock of the pipeline: tells when connections must be checked for expiry, and which packets
+//! have an absurd time.
 //!
-//! A packet whose time jumps may have a broken time, or the clock that stamped it was set. The next packet tells which: if
-//! that one jumps as well, the clock was set. [`JumpDetector`] knows this rule alone; how far is a jump is said where it is used.
+//! If the time of a packet jumps, the time is wrong, or the clock that stamped the packet was set. The next packet
+//! tells which: if that one jumps as well, the clock was set. [`JumpDetector`] implements this rule; its user says how
+//! far a jump is.
 
 use super::packet::{SECOND, Timestamp};
 
-/// How often expiry is looked after, in packet time: a tenth of what the shortest time-out is worth.
+/// How often expiry is checked, in packet time: twice within the shortest wait, the 0.2 s for a hole that was
+/// acknowledged.
 const TICK: i64 = SECOND / 10;
 
-/// Ageing of connections: a packet this far from the last tick, either way, jumps.
+/// A packet jumps if its time is more than this from the last tick, either way. Then connections do not age.
 const MAX_JUMP: u64 = 60 * SECOND as u64;
 
-/// Tells a broken time from a clock that was set.
+/// Tells a wrong time from a clock that was set.
 #[derive(Debug)]
 pub struct JumpDetector {
-    /// Nanoseconds from the time before that are no jump yet.
+    /// The largest distance from the time before, in nanoseconds, that is no jump.
     most: u64,
-    /// The packet before jumped, and nothing has confirmed its time.
+    /// True if the last packet jumped and was ignored.
     is_in_doubt: bool,
 }
 
 impl JumpDetector {
-    /// A detector for jumps of more than `most` nanoseconds.
+    /// Makes a detector for jumps of more than `most` nanoseconds.
     pub fn new(most: u64) -> Self {
         Self { most, is_in_doubt: false }
     }
 
-    /// True if the time of this packet, so far from the time before, is to be ignored: of two packets in a row that jump the
-    /// first is ignored, and the second one is right.
+    /// True if the time of a packet, which is `distance` nanoseconds from the time before, is to be ignored. Of two
+    /// packets in a row that jump, the first is ignored and the second is believed.
     #[inline]
     pub fn doubts(&mut self, distance: u64) -> bool {
         self.is_in_doubt = distance > self.most && !self.is_in_doubt;
@@ -35,10 +38,11 @@ impl JumpDetector {
     }
 }
 
-/// Before the first packet.
+/// The time before the first packet.
 const NEVER: Timestamp = Timestamp(i64::MIN);
 
-/// The time as of the last tick. Whoever sees all packets keeps it; whoever sees some of them is told.
+/// The packet time as of the last tick. The thread that sees all packets has the clock, and tells the time to threads
+/// that see only some.
 #[derive(Debug)]
 pub struct Clock {
     now: Timestamp,
@@ -53,19 +57,19 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// Takes the time from a packet. Returns it when time is to pass.
+    /// Takes the time of a packet. Returns it if a tick is due.
     #[inline]
     pub fn follow(&mut self, ts: Timestamp) -> Option<Timestamp> {
         let is_within = self.now <= ts && ts < self.next_tick && !self.jumps.is_in_doubt;
         if is_within { None } else { self.judge(ts) }
     }
 
-    /// Time has passed until `now`.
+    /// Sets the clock to `now`.
     pub fn set(&mut self, now: Timestamp) {
         (self.now, self.next_tick) = (now, now.plus(TICK));
     }
 
-    /// Decides on a packet that is not simply a little later than the last tick.
+    /// Decides whether the time of a packet is taken, if it is not within a tick after the last one.
     fn judge(&mut self, ts: Timestamp) -> Option<Timestamp> {
         let distance = if self.now == NEVER { 0 } else { ts.0.abs_diff(self.now.0) };
         if self.jumps.doubts(distance) || distance <= MAX_JUMP && ts < self.next_tick {
@@ -90,7 +94,7 @@ mod tests {
         }
     }
 
-    /// (packet time, does time pass) in seconds; a tenth of a second is a tick.
+    /// (packet time in seconds, whether it makes a tick); a tick is a tenth of a second.
     #[test]
     fn time_passes_in_steps_and_jumps_only_when_the_next_packet_agrees() {
         let mut clock = Clock::default();

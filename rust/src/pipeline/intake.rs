@@ -1,8 +1,8 @@
-//! From a captured frame to what it holds for us: decoding, putting fragments together, entering tunnels, and undoing the
-//! translation of addresses on this machine.
+//! Turns a captured frame into the segment that it contains: decodes it, puts fragments together, enters tunnels, and
+//! undoes the translation of addresses on this machine.
 //!
-//! The half of the pipeline that knows no connections. One intake sees all packets of a source and says of each which
-//! connection it belongs to, so that another thread may take it from here.
+//! This half of the pipeline keeps no state of connections. One intake can read all packets of a source and tell the
+//! connection of each, and another thread can go on from there.
 
 use super::decode::{self, Datagram, FlowKey, FragmentPart, NotTcp, Segment, Undecoded};
 use super::defragment::{self, Defragmenter};
@@ -10,16 +10,16 @@ use super::nat::Nat;
 use super::packet::{InterfaceId, Packet, Timestamp};
 use super::steps;
 
-/// What a packet holds.
+/// What a packet contains.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'a> {
-    /// A segment, of this packet or of the datagram it completed.
+    /// A segment, of this packet or of the datagram that this packet completed.
     Segment(Segment<'a>),
-    /// A fragment that waits for others.
+    /// A fragment of a datagram that is not complete yet.
     Fragment,
-    /// Another protocol.
+    /// A protocol other than TCP.
     Foreign,
-    /// What may hold a segment, but is not decoded.
+    /// A packet that may contain a segment, but cannot be decoded.
     Undecoded(Undecoded),
 }
 
@@ -34,25 +34,26 @@ impl Content<'_> {
     }
 }
 
-/// A packet, read.
+/// A packet that was read.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival<'a> {
     /// When it was captured.
     pub ts: Timestamp,
-    /// Where.
+    /// The interface on which it was captured.
     pub interface: InterfaceId,
-    /// Its length on the wire.
+    /// Length on the wire.
     pub wire_len: u32,
-    /// It was cut by the snapshot length.
+    /// True if the packet was cut by the snapshot length.
     pub is_truncated: bool,
-    /// Other packets had a part in what it holds, or in whose it is.
+    /// True if its content or its connection could only be told with the help of other packets: it belongs to a
+    /// fragmented datagram, or its addresses were translated.
     pub is_assembled: bool,
-    /// What it holds.
+    /// What it contains.
     pub content: Content<'a>,
 }
 
 impl Arrival<'_> {
-    /// The connection it belongs to.
+    /// The connection that the packet belongs to, if it contains a segment.
     pub fn key(&self) -> Option<&FlowKey> {
         match &self.content {
             Content::Segment(segment) => Some(&segment.key),
@@ -60,26 +61,28 @@ impl Arrival<'_> {
         }
     }
 
-    /// A packet of a link type that cannot be decoded.
+    /// Makes the arrival of a packet whose link type cannot be decoded.
     pub fn unknown(ts: Timestamp, interface: InterfaceId, wire_len: u32, link_type: u32) -> Self {
         let content = Content::Undecoded(Undecoded::LinkType(link_type));
         Self { ts, interface, wire_len, is_truncated: false, is_assembled: false, content }
     }
 }
 
-/// Reads packets.
+/// Reads packets, and keeps the fragments that wait for others.
 #[derive(Debug)]
 pub struct Intake {
-    /// One for the outermost fragments, one for those within a tunnel: a packet may be in both.
+    /// One defragmenter for the outermost datagrams, and one for datagrams within a tunnel. A packet may pass through
+    /// both.
     fragments: [Defragmenter; 2],
     tunnels: bool,
     nat: Option<Nat>,
-    /// Packets may come from several interfaces, so one may be seen again behind a translation.
+    /// True if there are several interfaces and `nat` is set, so a packet may be seen again with translated addresses.
     has_several: bool,
 }
 
 impl Intake {
-    /// `tunnels` are looked into or left alone; without `nat` each translated connection is one of its own.
+    /// Makes an intake. `tunnels` says whether tunnels are looked into. Without `nat`, a connection whose addresses are
+    /// translated counts as two.
     pub fn new(fragments: defragment::Limits, tunnels: bool, nat: Option<Nat>) -> Self {
         Self {
             fragments: [Defragmenter::new(fragments), Defragmenter::new(fragments)],
@@ -89,24 +92,25 @@ impl Intake {
         }
     }
 
-    /// There is an interface of this number.
+    /// Takes note of an interface of this number.
     pub fn add_interface(&mut self, id: InterfaceId) {
         self.has_several |= id != InterfaceId::default() && self.nat.is_some();
     }
 
-    /// What a packet belongs to can be told from itself alone.
+    /// True if addresses need not be translated, so the connection of an unfragmented packet is told by the packet
+    /// alone.
     pub fn is_simple(&self) -> bool {
         !self.has_several
     }
 
-    /// Reads a packet.
+    /// Reads a packet and returns what it contains.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "a packet that is returned through memory costs as much as reading it")]
     pub fn read<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
         if self.has_several { self.read_translated(packet) } else { self.read_as_it_is(packet) }
     }
 
-    /// Reads a packet, and gives it the addresses under which its connection was seen first.
+    /// Reads a packet, and replaces its addresses by those under which its connection was seen first.
     #[cold]
     fn read_translated<'a>(&'a mut self, packet: &Packet<'a>) -> Arrival<'a> {
         let nat = self.nat.clone();
@@ -143,7 +147,7 @@ impl Intake {
         }
     }
 
-    /// The segment that is a packet's own, which nearly every packet has.
+    /// Returns the segment of a packet that is neither a fragment nor in a tunnel, as nearly all packets are.
     #[inline]
     pub fn plain<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
         let datagram = decode::datagram(packet).ok()?;
@@ -153,18 +157,18 @@ impl Intake {
         decode::segment(&datagram, packet.ts, packet.interface).ok()
     }
 
-    /// Forgets the fragments that wait for others.
+    /// Drops the fragments that wait for others.
     pub fn restart(&mut self) {
         self.fragments.iter_mut().for_each(Defragmenter::restart);
     }
 
-    /// Takes the number of datagrams lost since the last call because their fragments do not make a whole.
+    /// Returns how many datagrams were given up since the last call because fragments were missing.
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
     }
 }
 
-/// What a fragment or a tunnel holds, and whether other packets had a part in it.
+/// Returns what a fragment or a tunnel contains, and whether a fragmented datagram was involved.
 #[cold]
 fn unwrap<'a>(
     fragments: &'a mut [Defragmenter; 2],
@@ -203,16 +207,16 @@ fn unwrap<'a>(
     (Err(NotTcp::Undecoded(Undecoded::Tunnels)), is_assembled)
 }
 
-/// Fragments within fragments within fragments.
+/// The problem of a datagram that is fragmented in more than one tunnel.
 const NESTED: NotTcp = NotTcp::Undecoded(Undecoded::Fragments);
 
-/// A datagram, and whether it came out of another.
+/// A datagram that came out of a tunnel, or one that is no tunnel.
 enum Inner<'a> {
     Entered(Datagram<'a>),
     Last(Datagram<'a>),
 }
 
-/// The datagram within a tunnel, when tunnels are entered; one that is no tunnel's as it is.
+/// Returns the datagram within a tunnel, if tunnels are looked into. A datagram that is no tunnel is returned as it is.
 fn inner(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Inner<'_>, NotTcp> {
     if datagram.protocol == decode::AUTHENTICATION {
         decode::extensions(&mut datagram)?;
@@ -224,7 +228,7 @@ fn inner(mut datagram: Datagram<'_>, tunnels: bool) -> Result<Inner<'_>, NotTcp>
     }
 }
 
-/// What a fragment is that nobody wants put together. The first one tells a tunnel, if that is what it is.
+/// Says what a fragment is that is not put together. If it is the first of its datagram, it can tell a tunnel.
 fn outside(datagram: &Datagram<'_>, part: FragmentPart) -> NotTcp {
     let first = (part.offset == 0).then(|| decode::outer(datagram)).flatten();
     match first {

@@ -1,4 +1,4 @@
-//! What was seen, and what could not be seen, as Python sees it.
+//! The class `Capture`: how much was seen, and what could not be seen.
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

@@ -1,7 +1,8 @@
-//! Classes of rows: frozen views that share a row of the core, and so outlive its snapshot. What classes have in common are
-//! macros, since all methods of a class stand in one block.
+//! What the classes of rows have in common. Their objects are frozen views that share a row of the core, so they stay
+//! valid when the snapshot is freed. Common methods are macros, since PyO3 wants all methods of a class in one `impl`
+//! block.
 
-/// A class of plain counters over a value of the core: `class(field, ...) from Type, and more methods`.
+/// Defines a class of plain counters over a value of the core: `Class(field, ...) of Type { more methods }`.
 macro_rules! counters {
     ($(#[$meta:meta])* $name:ident($($(#[$field_meta:meta])* $field:ident),+ $(,)?) of $inner:ty { $($more:tt)* }) => {
         $(#[$meta])*
@@ -35,7 +36,7 @@ macro_rules! counters {
     };
 }
 
-/// A class with what the total, a host and a section have in common, and more methods.
+/// Defines the methods that the total, hosts, sections and clients have in common, and more methods.
 macro_rules! counted {
     ($name:ident { $($more:tt)* }) => {
         #[pymethods]
@@ -114,7 +115,7 @@ macro_rules! counted {
     };
 }
 
-/// A class whose attributes are the fields of a value of the core, and more methods.
+/// Defines attributes for the fields of a value of the core, and more methods.
 macro_rules! attributes {
     (
         $class:ident { $($(#[doc = $doc:tt])* $field:ident at $($path:ident).+ as $python:ty,)* }

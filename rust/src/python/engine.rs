@@ -1,4 +1,4 @@
-//! `Engine`: a capture as Python drives it.
+//! The class `Engine`, with which Python runs a capture.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom};
 use crate::pipeline::exchange::ClientField;
 
-/// libpcap takes sizes as 32 bits with a sign.
+/// The largest size that libpcap takes: its sizes are signed 32-bit integers.
 const MAX_BYTES: u32 = i32::MAX as u32;
 
-/// A whole number of Python, however large; one beyond 64 bits is the nearest that there is.
+/// An `int` of Python. A number beyond 64 bits becomes the nearest one within.
 #[derive(Clone, Copy)]
 struct Whole(i64);
 
@@ -46,7 +46,7 @@ impl Whole {
     }
 }
 
-/// Signals are looked at this often while waiting.
+/// How often Python's signal handlers are given a chance to run while a method waits.
 const STEP: Duration = Duration::from_millis(100);
 
 /// An interface that can be captured from.
@@ -96,7 +96,7 @@ impl InterfaceInfo {
 pub struct Engine {
     settings: Mutex<Option<EngineSettings>>,
     running: OnceLock<engine::Engine>,
-    /// Threads do not survive a fork.
+    /// The process that made the object. A forked child has none of its threads.
     pid: u32,
 }
 
@@ -226,7 +226,7 @@ impl Engine {
     /// What was counted until now can still be read with `next`.
     fn close(&self, py: Python<'_>) {
         if let Some(running) = self.running.get() {
-            // In a forked child there is no thread to wait for.
+            // A forked child has no capture thread to wait for.
             if std::process::id() == self.pid {
                 py.detach(|| running.close());
             }
@@ -255,7 +255,7 @@ impl Engine {
     }
 }
 
-/// Where proxies tell whom they ask for, by name.
+/// The values of `client_from`: where proxies tell the address of their client.
 const CLIENT_FROM: [(&str, ClientFrom); 4] = [
     ("X-Forwarded-For", ClientFrom::Field(ClientField::XForwardedFor)),
     ("Forwarded", ClientFrom::Field(ClientField::Forwarded)),
@@ -280,7 +280,7 @@ fn level_name(level: Level) -> &'static str {
 }
 
 fn duration(name: &str, seconds: f64, least: f64) -> PyResult<Duration> {
-    /// More is for ever: a thousand years.
+    /// Longer durations become this one, a thousand years.
     const MOST: f64 = 3.2e10;
     if seconds.is_nan() || seconds < least {
         return Err(PyValueError::new_err(format!("{name} must be at least {least} seconds, not {seconds}")));

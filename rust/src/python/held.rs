@@ -1,6 +1,6 @@
-//! Snapshots as Python holds them: merged when somebody looks at them, with the interpreter released; freed on a thread
-//! of their own, since the last reference often goes where the interpreter is held, and freeing 100,000 rows takes tens
-//! of milliseconds.
+//! Snapshots as Python holds them. A sum of snapshots is merged when it is first read, with the interpreter released.
+//! Large snapshots are freed on a thread of their own: the last reference is often dropped while the interpreter is
+//! held, and freeing 100,000 rows takes tens of milliseconds.
 
 use std::ops::Deref;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -10,12 +10,12 @@ use pyo3::Python;
 
 use crate::pipeline::snapshot::{self, Snapshot, Sum};
 
-/// Rows that are freed where they are: less than a thread is worth.
+/// Snapshots with at most this many rows are freed at once, since handing them to the thread would not pay.
 const FEW: usize = 1_000;
-/// Snapshots that may wait to be freed; more are freed where they are.
+/// Snapshots that may wait to be freed. Further ones are freed at once.
 const WAITING: usize = 64;
 
-/// A snapshot that may be held from several places.
+/// A snapshot that may have several owners. `None` is the empty snapshot.
 #[derive(Clone, Debug)]
 pub struct Held(Option<Arc<Sum>>);
 
@@ -28,7 +28,7 @@ impl Held {
         self.made().clone()
     }
 
-    /// The sum of both, made when somebody looks at it. It holds on to a few snapshots at the most.
+    /// Returns the sum of both, which is merged when it is first read. Until then it keeps a few snapshots at most.
     pub fn plus(&self, other: Arc<Snapshot>) -> Self {
         Self::new(snapshot::settled(self.sum().plus(other)))
     }
@@ -63,13 +63,14 @@ impl Drop for Held {
             && last.rows_of_its_own() > FEW
             && let Some(freeing) = freeing()
         {
-            // What does not fit comes back, and is freed here.
+            // If the queue is full, the snapshot comes back in the error and is freed here.
             drop(freeing.try_send(last));
         }
     }
 }
 
-/// The thread that frees; it lives as long as the process. A forked child has none.
+/// Returns the queue of the thread that frees snapshots. The thread is started on the first call and lives as long as
+/// the process. `None` in a forked child, which does not have the thread.
 fn freeing() -> Option<&'static SyncSender<Sum>> {
     static THREAD: OnceLock<(u32, Option<SyncSender<Sum>>)> = OnceLock::new();
     let (pid, sender) = THREAD.get_or_init(|| {

@@ -1,9 +1,9 @@
-//! Messages as they leave the core: in them are names of files and interfaces, which strangers choose.
+//! Makes messages safe to show. They contain names of files and interfaces, which strangers may have chosen.
 
 use std::fmt::Write;
 
-/// `text` without what moves a cursor, breaks a line, or reorders or hides text: such characters are written as escapes, in
-/// the way of `netmon.format.sanitize`.
+/// Returns `text` with characters that move a cursor, break a line, or reorder or hide text written as escapes, as
+/// `netmon.format.sanitize` does.
 pub fn legible(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
@@ -19,7 +19,8 @@ pub fn legible(text: &str) -> String {
     out
 }
 
-/// Control characters, separators of lines, and formats such as marks of direction (Unicode categories Cc, Zl, Zp, Cf, Co).
+/// True for control characters, line separators, and format characters such as direction marks (Unicode categories Cc,
+/// Zl, Zp, Cf, Co).
 fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -1,4 +1,4 @@
-//! What is typed to find rows: which exchanges and hosts it matches.
+//! The class `Matching`: which exchanges and hosts match what the user typed.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The sections of one host in some order, as Python sees them.
+//! The class `PathRanking`: the sections of one host in some order.
 
 use std::sync::Arc;
 

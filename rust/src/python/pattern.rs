@@ -1,4 +1,4 @@
-//! What rows are asked for by: a part of a name, or what is typed.
+//! The argument `matching` of methods that select rows: a part of a name, or a `Matching`.
 
 use pyo3::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::pipeline::snapshot;
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Matching(pub snapshot::Matching);
 
-/// A part of a name as text, or what is typed.
+/// A part of a name as text, or a parsed query.
 #[derive(FromPyObject)]
 pub enum Pattern<'py> {
     Name(String),

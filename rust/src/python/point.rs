@@ -1,4 +1,4 @@
-//! Points of a trend as Python sees them.
+//! The class `Point`: one interval in a few numbers.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Tables in some order as Python sees them: how many rows, a page of them, where one is.
+//! The classes of rankings: rows in some order, page by page, and the place of a row.
 
 use std::sync::Arc;
 

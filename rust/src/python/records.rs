@@ -1,4 +1,4 @@
-//! A snapshot as flat records, one for each section of each host: what data frames and CSV writers take.
+//! Turns a snapshot into flat records, one for each section of each host, as data frames and CSV writers take them.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -7,7 +7,7 @@ use pyo3::types::{PyDateTime, PyDict, PyList};
 use super::value::{seconds, unix, utc};
 use crate::pipeline::snapshot::{Counts, Snapshot};
 
-/// All records, with the same keys in the same order in each.
+/// Returns all records. Each has the same keys in the same order.
 pub fn of<'py>(py: Python<'py>, snapshot: &Snapshot) -> PyResult<Bound<'py, PyList>> {
     let span = snapshot.span.unwrap_or_default();
     let times =

@@ -1,4 +1,4 @@
-//! Unpickling: an object of a class from the bytes that [`kept`](super::kept) made of it.
+//! Unpickling: makes an object of a class from the bytes that [`kept`](super::kept) made.
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;

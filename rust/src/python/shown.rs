@@ -1,5 +1,5 @@
-//! What a shell and a notebook show of an object: one line for `repr`, one table for `_repr_html_`. Both are short, whatever
-//! the object holds, and names are escaped.
+//! Writes what a shell and a notebook show of an object: one line for `repr`, one table for `_repr_html_`. Both are
+//! short even for large objects, and names are escaped.
 
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
@@ -8,10 +8,10 @@ use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::snapshot::{Client, Connection, Counts, Host, NamedExchange, Section, Snapshot, client_name};
 
-/// Rows of a table: what fits a screen. The others are told by their number.
+/// The most rows of a table, so that it fits a screen. For the others only their number is shown.
 const ROWS: usize = 20;
 
-/// Columns of a table of counts behind the name.
+/// Columns of a table of counts, after the name.
 const COUNTS: [&str; 10] = ["requests", "responses", "2xx", "3xx", "4xx", "5xx", "p50", "p95", "p99", "bytes"];
 
 pub fn snapshot(snapshot: &Snapshot) -> String {
@@ -87,7 +87,7 @@ pub fn exchange(exchange: &NamedExchange) -> String {
     format!("<Exchange {} {} {} {answer}>", time(measured.ts), measured.method.name(), target(exchange))
 }
 
-/// The host and the path, or the section where no path is told.
+/// Returns the host and the path of an exchange, or the section if its path is not known.
 fn target(exchange: &NamedExchange) -> String {
     let path = if exchange.path.is_empty() { &exchange.section } else { &exchange.path };
     format!("{}{path}", exchange.host)
@@ -151,14 +151,14 @@ pub fn connection_table(connection: &Connection) -> String {
     table("Connection", &headings, vec![row], 1)
 }
 
-/// Those that are not zero.
+/// The line for a class of counters. Counters that are zero are left out.
 pub fn counters(class: &str, counted: &[(&str, u64)]) -> String {
     let some: Vec<_> = counted.iter().filter(|(_, count)| *count > 0).collect();
     let words: Vec<_> = some.iter().map(|(name, count)| format!("{name}={count}")).collect();
     if words.is_empty() { format!("<{class} all 0>") } else { format!("<{class} {}>", words.join(" ")) }
 }
 
-/// `2026-11-22T12:00:00Z, 1 s`.
+/// Formats a span like `2026-11-22T12:00:00Z, 1 s`.
 pub fn span(span: Option<(Timestamp, Timestamp)>) -> String {
     let Some((start, end)) = span else { return "empty".into() };
     format!("{}, {} s", time(start), end.since(start) as f64 / SECOND as f64)
@@ -174,7 +174,7 @@ fn time(ts: Timestamp) -> String {
     }
 }
 
-/// Three digits, or as many as a second has.
+/// Formats a duration with three digits, in ns, us, ms or s. From 1000 s on it has as many digits as it needs.
 fn duration(nanos: u64) -> String {
     let (value, unit) = match nanos {
         0..1_000 => return format!("{nanos} ns"),
@@ -201,7 +201,7 @@ fn brief(counts: &Counts) -> String {
     format!("{}, {answers}, p95 {}", plural(counts.requests, "request"), quantile(&counts.latency, 0.95))
 }
 
-/// `48210` as `48 210`.
+/// Formats a number with its digits in groups of three, like `48 210`.
 fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
@@ -227,11 +227,11 @@ fn row(name: &str, counts: &Counts) -> Vec<String> {
     cells
 }
 
-/// Columns of words, which begin on the left; numbers end on the right.
+/// Columns of text, which are aligned to the left. Numbers are aligned to the right.
 const WORDS: [&str; 10] =
     ["host", "section", "client", "server", "time", "method", "path", "agent", "protocol", "state"];
 
-/// A table of the first of `count` rows.
+/// Returns an HTML table of the first of `count` rows.
 fn table(caption: &str, headings: &[&str], rows: Vec<Vec<String>>, count: usize) -> String {
     const CELL: &str = "style=\"text-align: right; white-space: nowrap\"";
     const NAME: &str = "style=\"text-align: left; white-space: nowrap\"";
@@ -268,7 +268,7 @@ fn escape(html: &mut String, text: &str) {
             '>' => html.push_str("&gt;"),
             '"' => html.push_str("&quot;"),
             '\'' => html.push_str("&#39;"),
-            // A notebook reads what is between two of them as a formula.
+            // A notebook shows text between two dollar signs as a formula.
             '$' => html.push_str("&#36;"),
             _ => html.push(character),
         }

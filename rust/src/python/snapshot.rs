@@ -1,4 +1,4 @@
-//! Snapshots as Python sees them: one object each, whatever takes time with the interpreter released.
+//! The class `Snapshot`: one object for each snapshot. Work that takes time runs with the interpreter released.
 
 use std::sync::Arc;
 

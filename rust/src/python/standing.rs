@@ -1,4 +1,4 @@
-//! What rows are ranked by, and how they stand, as Python sees it.
+//! The class `Standing`, and what a caller asks a ranking for.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::pattern::Pattern;
 use crate::pipeline::snapshot::{self, Kind, Ranking, RowName, SortKey, Weighing};
 
-/// The path of what is no section.
+/// The path in the name of a row that is not a section.
 pub static NOWHERE: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
 
 /// How rows stand on average, so that a table holds still while figures jitter: what the next ranking goes by.
@@ -48,13 +48,13 @@ impl Standing {
     }
 }
 
-/// What somebody wants to see.
+/// What a caller asks a ranking for: the order of rows, and which rows match.
 pub struct Wanted {
     pub by: SortKey,
     pub is_reversed: bool,
     pub matching: snapshot::Matching,
     before: Arc<snapshot::Standing>,
-    /// Since then, and those of the window; None where rows are ranked by what they weigh now.
+    /// Seconds since `before`, and seconds of the window. `None` if rows are ranked by what they weigh now.
     seconds: Option<(f64, f64)>,
 }
 
@@ -67,7 +67,8 @@ impl Wanted {
         Ok(Self { by: key, is_reversed, matching: matching.into(), before: Arc::default(), seconds: None })
     }
 
-    /// Goes by how rows stood so many seconds before, where that is known.
+    /// Ranks rows by how they stood `before`, if that is given. `seconds` are those since then, and those of the
+    /// window.
     pub fn after(self, before: Option<&Standing>, seconds: (f64, f64)) -> Self {
         match before {
             Some(before) => Self { before: before.0.clone(), seconds: Some(seconds), ..self },
@@ -75,7 +76,7 @@ impl Wanted {
         }
     }
 
-    /// How the rows of a ranking stand; it knows no row where rows are ranked by what they weigh now.
+    /// Returns how the rows of a ranking stand. Empty if rows are ranked by what they weigh now.
     pub fn standing<P: Copy + Ord>(
         &self,
         ranking: &mut Ranking<P>,

@@ -1,4 +1,4 @@
-//! Health of connections as Python sees it.
+//! The class `Tcp`: health of connections.
 
 use pyo3::prelude::*;
 

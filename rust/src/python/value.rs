@@ -1,4 +1,4 @@
-//! Single values of the core as Python takes them, and back. Durations are nanoseconds here, and seconds there.
+//! Converts single values of the core to Python and back. Durations are nanoseconds in the core and seconds in Python.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub fn unix(ts: Timestamp) -> f64 {
     ts.0 as f64 / SECOND as f64
 }
 
-/// A time to the microsecond, as Python keeps it.
+/// Converts a time to a `datetime` in UTC, exact to the microsecond.
 pub fn utc(py: Python<'_>, ts: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
     let micros = ts.0.rem_euclid(SECOND) / 1_000;
     let whole = PyDateTime::from_timestamp(py, ts.0.div_euclid(SECOND) as f64, Some(&*PyTzInfo::utc(py)?))?;
@@ -28,7 +28,7 @@ pub fn utc(py: Python<'_>, ts: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
     Ok(whole.call_method("replace", (), Some(&fields))?.cast_into()?)
 }
 
-/// Seconds as nanoseconds; `None` if they are infinite.
+/// Converts seconds to nanoseconds; `None` if they are infinite. ValueError unless they are above 0.
 pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
     if seconds.is_nan() || seconds <= 0.0 {
         return Err(PyValueError::new_err(format!("a length is above 0 seconds, not {seconds}")));
@@ -36,7 +36,7 @@ pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
     Ok(seconds.is_finite().then_some((seconds * SECOND as f64).round() as i64))
 }
 
-/// A value as one of the type `P` of Python. The table of fields of a class names both types.
+/// Converts a value to the Python type `P`. The table of fields of a class names both types.
 pub trait IntoPython<P> {
     fn into_python(self) -> P;
 }
@@ -46,7 +46,7 @@ pub trait IntoPython<P> {
 #[pyo3(transparent)]
 pub struct ClientName(String);
 
-/// Rows of `type here => type in Python: conversion`.
+/// Implements conversions, from rows of `core type => Python type: conversion`.
 macro_rules! conversions {
     ($($from:ty => $to:ty: $convert:expr;)*) => {
         $(impl<'a> IntoPython<$to> for &'a $from {

@@ -1,5 +1,5 @@
-//! The list of interfaces as libpcap gives it. The binding has one of its own, which fails as a whole when one name or
-//! description is no UTF-8, and anybody who may make an interface may give it such a name.
+//! Lists the interfaces with libpcap's own functions. The list of the Rust binding fails as a whole if one name or
+//! description is not UTF-8, and whoever may create an interface can give it such a name.
 
 use std::ffi::{CStr, c_char, c_int, c_uint};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -14,17 +14,17 @@ const UP: c_uint = 2;
 /// An interface that can be captured from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Info {
-    /// As the system calls it; bytes that are not UTF-8 are written as `\xff`.
+    /// Its name; bytes that are not UTF-8 are written like `\xff`.
     pub name: String,
-    /// The name is UTF-8; libpcap's binding can open no other.
+    /// True if the name is UTF-8. The Rust binding of libpcap cannot open other interfaces.
     pub is_utf8: bool,
     /// libpcap's description.
     pub description: Option<String>,
     /// Its addresses as text.
     pub addresses: Vec<String>,
-    /// It is up.
+    /// True if the interface is up.
     pub up: bool,
-    /// It is a loopback.
+    /// True if it is a loopback interface.
     pub loopback: bool,
 }
 
@@ -53,20 +53,20 @@ unsafe extern "C" {
     fn pcap_freealldevs(list: *mut PcapInterface);
 }
 
-/// Every interface that can be captured from, in libpcap's order; or its words why they cannot be told.
+/// Returns every interface that can be captured from, in libpcap's order. An error is libpcap's message.
 pub fn list() -> Result<Vec<Info>, String> {
     let mut errbuf = [0 as c_char; ERRBUF_SIZE];
     let mut first: *mut PcapInterface = null_mut();
     // SAFETY: both point to memory of the size that pcap_findalldevs(3PCAP) asks for.
     if unsafe { pcap_findalldevs(&raw mut first, errbuf.as_mut_ptr()) } != 0 {
-        // SAFETY: libpcap ends its words with a zero, and the last byte is one in any case.
+        // SAFETY: libpcap ends its message with a zero, and the last byte of the buffer is zero in any case.
         return Err(unsafe { CStr::from_ptr(errbuf.as_ptr()) }.to_string_lossy().into_owned());
     }
     let mut infos = Vec::new();
     let mut at: *const PcapInterface = first;
     // SAFETY: a pointer of the list is null or points to an entry, which lives until the list is freed.
     while let Some(interface) = unsafe { at.as_ref() } {
-        // SAFETY: what an entry points to lives as long.
+        // SAFETY: what an entry points to lives as long as the entry.
         infos.push(unsafe { info(interface) });
         at = interface.next;
     }
@@ -76,7 +76,7 @@ pub fn list() -> Result<Vec<Info>, String> {
 }
 
 /// # Safety
-/// The strings and addresses of the entry are those libpcap made.
+/// The strings and addresses of the entry are those that libpcap made.
 unsafe fn info(interface: &PcapInterface) -> Info {
     // SAFETY: every interface has a name; a description may be null.
     let (name, description) = unsafe { (text(interface.name), text(interface.description)) };
@@ -99,7 +99,7 @@ unsafe fn info(interface: &PcapInterface) -> Info {
     }
 }
 
-/// A string, and whether it is UTF-8; one that is not has its odd bytes as `\xff`.
+/// Returns a string, and whether it is UTF-8. If it is not, bytes other than printable ASCII are written like `\xff`.
 ///
 /// # Safety
 /// `string` is null or ends with a zero.

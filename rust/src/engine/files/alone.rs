@@ -16,11 +16,11 @@ use crate::pipeline::intake::Arrival;
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
-/// A pipeline. While there are many connections it puts packets off, so that it can look ahead.
+/// The only worker. While it has many connections it puts packets off, to look up the connections of several at once.
 pub struct Alone<'a> {
     clock: Clock,
     pipeline: Sturdy,
-    /// What is put off until there is more of it.
+    /// Packets and events that are put off.
     ahead: Batch,
     collector: &'a Collector,
     shared: &'a Shared,
@@ -32,7 +32,8 @@ impl<'a> Alone<'a> {
         Self { clock: Clock::default(), pipeline, ahead: Batch::default(), collector, shared }
     }
 
-    /// Reads to the end. A packet that makes a stage panic is passed over, once.
+    /// Reads to the end. The first packet that makes a stage panic is passed over. The second one ends the reading with
+    /// an error.
     pub fn read(&mut self, reading: &mut Reading<'_>) -> Result<(), Error> {
         loop {
             let panic = match catch_unwind(AssertUnwindSafe(|| reading.read_all(self))) {

@@ -1,8 +1,9 @@
 //! Several workers for the packets of files, each in a thread of its own.
 //!
-//! A worker that runs short of work reads a block and distributes its packets to all workers. The distributor does what needs
-//! to see every packet: the clock, fragments, tunnels. Then the connection of a packet is known, and each connection has one
-//! worker. So any number of workers counts the same, and no worker waits while there is something to do.
+//! A worker that runs short of work reads a block and distributes its packets to all workers. The distributor does the
+//! work that needs every packet: it follows packet time, puts fragments together and enters tunnels. After that the
+//! connection of a packet is known, and each connection belongs to one worker. So any number of workers counts the
+//! same, and no worker waits while there is work.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,15 +24,15 @@ use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::{InterfaceState, Snapshot};
 use crate::pipeline::{Pipeline, Settings};
 
-/// A worker with fewer batches than this reads the next block, if nobody else does: while it reads, the others still have
-/// something to do.
+/// A worker with fewer batches than this reads the next block, if no other worker is reading: so the others do not run
+/// out of work before the block is read.
 const FEW: usize = 2;
 
-/// The batches that wait for a worker; bounded by the blocks that there are.
+/// The batches that wait for a worker. Their number is bounded by the number of blocks.
 #[derive(Debug, Default)]
 struct WorkQueue {
     waiting: VecDeque<Batch>,
-    /// Batches that were worked off, to be filled again.
+    /// Batches that the worker has emptied, to be filled again.
     empty: Vec<Batch>,
 }
 
@@ -39,14 +40,14 @@ struct WorkQueue {
 struct CrewState<'a> {
     /// One for each worker.
     queues: Vec<WorkQueue>,
-    /// What reads, while no worker is reading with it.
+    /// The producer; `None` while a worker is reading with it.
     producer: Option<Box<Producer<'a>>>,
-    /// Nothing is read any more.
+    /// True if nothing more is read.
     is_over: bool,
     failure: Option<Error>,
-    /// The interval that was open when the producer was given back last.
+    /// The interval that was open when the producer was last given back.
     interval: Option<(Timestamp, Timestamp)>,
-    /// Workers that wait for work.
+    /// The number of workers that wait for work.
     sleepers: usize,
 }
 
@@ -58,7 +59,8 @@ struct Producer<'a> {
 }
 
 impl Producer<'_> {
-    /// Reads on. A packet that makes the distributor panic is passed over, once.
+    /// Reads the next packets into batches. False at the end. The first packet that makes the distributor panic is
+    /// passed over.
     fn read(&mut self, may_wait: bool) -> Result<bool, Error> {
         let Self { reading, distributor, patience } = self;
         catch_unwind(AssertUnwindSafe(|| reading.read_some(distributor, may_wait))).unwrap_or_else(|panic| {
@@ -70,7 +72,7 @@ impl Producer<'_> {
 }
 
 impl<'a> CrewState<'a> {
-    /// The producer, if it is free and a worker with so many batches waiting is to read.
+    /// Takes the producer, if no other worker has it and a worker with `waiting` batches is to read.
     fn take_producer(&mut self, waiting: usize) -> Option<Box<Producer<'a>>> {
         self.producer.take_if(|producer| waiting == 0 || waiting < FEW && producer.reading.is_ready())
     }
@@ -92,7 +94,7 @@ impl<'a> CrewState<'a> {
     }
 }
 
-/// Several pipelines, and what they read.
+/// Several workers, each with a pipeline, and the reading that they share.
 pub struct Crew<'a> {
     shared: &'a Arc<Shared>,
     settings: &'a Settings,
@@ -112,7 +114,7 @@ impl<'a> Crew<'a> {
         Self { shared, settings, count, state, news: Condvar::new() }
     }
 
-    /// Works until all is read, the first worker in this thread.
+    /// Runs the workers until everything is read. The first one runs in this thread.
     pub fn run(self, collector: &Collector) -> Result<(), Error> {
         let queue = &self.shared.queue;
         std::thread::scope(|scope| {
@@ -123,7 +125,8 @@ impl<'a> Crew<'a> {
                     crew.work(number, |part| collector.deliver(number, part, queue));
                 }
             };
-            // All are made before one is started: if that fails, those that were wait for nobody.
+            // All closures are made before a thread is started. If starting one fails, the guards of the workers that
+            // were not started are dropped, so the workers that run do not wait for them.
             let mut workers: VecDeque<_> = (0..self.count).map(worker).collect();
             let first = workers.pop_front();
             let mut threads = Vec::new();
@@ -139,7 +142,7 @@ impl<'a> Crew<'a> {
     }
 
     fn work(&self, number: usize, deliver: impl Fn(Snapshot)) {
-        // The distributor has done that for all.
+        // The distributor undoes address translation for all workers.
         let pipeline = Pipeline::new(Settings { nat: None, ..self.settings.share(self.count) });
         let mut pipeline = Sturdy::new(pipeline, self.shared);
         while let Some(mut batch) = self.next(number) {
@@ -154,7 +157,7 @@ impl<'a> Crew<'a> {
         self.leave_open(&mut pipeline, deliver);
     }
 
-    /// Nobody reads any more, for this reason.
+    /// Ends reading with this error.
     fn fail(&self, error: Error) {
         let mut state = lock(&self.state);
         (state.is_over, state.producer) = (true, None);
@@ -162,7 +165,7 @@ impl<'a> Crew<'a> {
         self.wake(&state);
     }
 
-    /// After a failure the interval that is open ends where it is: what it has counted is told.
+    /// After a failure, delivers what the open interval has counted until now.
     fn leave_open(&self, pipeline: &mut Pipeline, deliver: impl Fn(Snapshot)) {
         let state = lock(&self.state);
         let interval = state.interval.filter(|_| state.failure.is_some());
@@ -172,7 +175,8 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// What a worker does next; it may have to read it. `None` at the end.
+    /// Returns the next batch of a worker. The worker may read blocks to get it, or wait for another worker that does.
+    /// `None` at the end.
     fn next(&self, number: usize) -> Option<Batch> {
         let mut state = lock(&self.state);
         loop {
@@ -202,7 +206,8 @@ impl<'a> Crew<'a> {
     }
 }
 
-/// A worker is gone, even by a panic: nobody reads for it any more, and what waits for it gives back its blocks.
+/// Ends reading when a worker ends, even by a panic. The batches that wait for the worker are dropped, which gives back
+/// their blocks.
 struct ExitGuard<'c, 'a> {
     crew: &'c Crew<'a>,
     number: usize,
@@ -222,7 +227,7 @@ impl Drop for ExitGuard<'_, '_> {
 struct Distributor {
     clock: Clock,
     intake: Intake,
-    /// What each worker gets of what is read.
+    /// The batch of each worker, being filled.
     batches: Vec<Batch>,
 }
 
@@ -233,7 +238,8 @@ impl Distributor {
         Self { clock: Clock::default(), intake, batches }
     }
 
-    /// Fragments are put together here, tunnels looked into and translations undone, to know whose connection it is.
+    /// Distributes a packet whose connection its own headers do not tell: puts fragments together, enters tunnels and
+    /// undoes address translation.
     #[cold]
     fn push_other(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         let arrival = self.intake.read(packet);
@@ -288,7 +294,7 @@ impl Workers for Distributor {
         self.tell_all(|| BatchEvent::Close(start, end));
     }
 
-    /// The batches are given to the workers when the producer is given back.
+    /// Does nothing: the workers get their batches when the producer is given back.
     fn work(&mut self) {}
 
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>) {

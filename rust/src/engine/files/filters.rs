@@ -1,23 +1,23 @@
-//! The filter, compiled once for each link type that comes.
+//! The capture filter, compiled once for each link type of the inputs.
 
 use crate::capture::Error;
 use crate::capture::filter::Filter;
 
-/// What becomes of the packets of an interface.
+/// Which packets of an interface pass the filter.
 #[derive(Clone, Copy, Debug)]
 pub enum Sieve {
-    /// All are meant.
+    /// All packets pass.
     Open,
     /// Those that match the filter of this number.
     Filter(usize),
-    /// The filter means nothing on such a link: they cannot be read.
+    /// The filter does not compile for this link type, so no packet passes, and each counts as unread.
     Shut,
 }
 
-/// One expression, or none, for packets of any link.
+/// A filter expression, if there is one, and its compiled forms.
 pub struct Filters {
     expression: Option<String>,
-    /// `None` for a link on which the expression means nothing.
+    /// By `LINKTYPE_` number; `None` if the expression does not compile for it.
     compiled: Vec<(u32, Option<Filter>)>,
 }
 
@@ -26,7 +26,8 @@ impl Filters {
         Self { expression, compiled: Vec::new() }
     }
 
-    /// What is to be done with packets of a `LINKTYPE_` number. An expression that never meant anything is an error.
+    /// Returns the filter for a `LINKTYPE_` number. An error if the expression does not compile for this number and has
+    /// compiled for no other one before.
     pub fn find(&mut self, link_type: u32) -> Result<Sieve, Error> {
         let Some(expression) = &self.expression else { return Ok(Sieve::Open) };
         let known = self.compiled.iter().position(|&(number, _)| number == link_type);
@@ -43,7 +44,7 @@ impl Filters {
         Ok(if self.compiled[at].1.is_some() { Sieve::Filter(at) } else { Sieve::Shut })
     }
 
-    /// The packet is one that is meant.
+    /// True if a packet matches the compiled filter of this number.
     pub fn matches(&self, number: usize, packet: &[u8]) -> bool {
         self.compiled.get(number).and_then(|(_, filter)| filter.as_ref()).is_some_and(|filter| filter.matches(packet))
     }

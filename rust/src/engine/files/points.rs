@@ -1,17 +1,19 @@
-//! Capture points: which interfaces of which files are one, so that what is known of its connections goes on.
+//! Capture points: tells which interfaces of several files are the same, so that tracking of their connections goes on
+//! from file to file.
 //!
-//! The files of a rotated capture come one after the other and are one capture point, sections of a file likewise. Files whose
-//! times overlap are several: a connection may be in both.
+//! The files of a rotated capture follow one another and share a capture point. So do the sections of a file. Files
+//! whose times overlap have different capture points, since a connection may be in both.
 
 use std::collections::HashMap;
 
 use crate::capture::file::FileInterface;
 use crate::pipeline::packet::InterfaceId;
 
-/// Points of one name that are told apart by the names of their files. Nobody captures at more.
+/// Free points of one kind that are searched for one of a file with a similar name.
 const MAX_ALIKE: usize = 64;
 
-/// What two interfaces have in common when they may be one: link type, and name, or number where there is no name.
+/// What two interfaces must have in common to share a capture point: the link type, and the name. Interfaces without a
+/// name must have the same number in their file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PointKind {
     link_type: u32,
@@ -26,17 +28,17 @@ impl PointKind {
     }
 }
 
-/// A point that some file has in use.
+/// A capture point. An open file uses it, or it is free.
 #[derive(Clone, Debug)]
 pub struct CapturePoint {
     /// Its number.
     pub id: InterfaceId,
     kind: PointKind,
-    /// The path of its file without digits: files of one capture differ in those.
+    /// The path of its file without digits, since the files of a rotated capture differ only in digits.
     stem: String,
 }
 
-/// All points, of which files in use at the same time never share one.
+/// All capture points. Two files in use at the same time never share one, except for [`InterfaceId::OTHER`].
 #[derive(Debug, Default)]
 pub struct Points {
     count: u16,
@@ -44,8 +46,8 @@ pub struct Points {
 }
 
 impl Points {
-    /// The point of an interface: one that is free, best of a file named alike, or else another. Those that are too many share
-    /// one.
+    /// Returns the capture point for an interface: a free one of its kind, preferably of a file with a similar name, or
+    /// else a new one. Interfaces beyond the largest number share [`InterfaceId::OTHER`].
     pub fn take(&mut self, interface: &FileInterface, path: &str) -> CapturePoint {
         let kind = PointKind::of(interface);
         if interface.is_rest {
@@ -64,7 +66,7 @@ impl Points {
         CapturePoint { id, kind, stem }
     }
 
-    /// The file that had a point in use has no more packets from there.
+    /// Frees a point when its file has no more packets of it.
     pub fn give_back(&mut self, point: CapturePoint) {
         if point.id == InterfaceId::OTHER {
             return;

@@ -1,4 +1,5 @@
-//! The inputs, being read: each is opened when its time has come, refilled while it has more, and closed at its end.
+//! Reads the inputs: each is opened when the merge comes to its first packet, refilled while it has more, and closed at
+//! its end.
 
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
@@ -16,26 +17,27 @@ use crate::engine::job::{Job, Level};
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::OTHER;
 
-/// Files open at once. More than that overlap in time only by mistake; those beyond are read late, and that is said.
+/// Files open at the same time. More files than this overlap in time only by mistake. Those beyond are read late, and a
+/// warning says so.
 const MAX_OPEN: usize = 64;
 
 /// What takes the packets of files, interval after interval.
 pub trait Workers {
-    /// Says how an interface is called.
+    /// Tells the name of an interface.
     fn set_interface(&mut self, id: InterfaceId, name: &str);
-    /// Takes a packet, which begins there in the block.
+    /// Takes a packet that begins at offset `at` of `block`.
     fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize);
     /// Takes a packet whose link type cannot be decoded.
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32);
     /// Counts packets that are not handed over.
     fn lose(&mut self, missing: Missing);
-    /// Lets time pass where no packet comes.
+    /// Lets packet time pass until `now` though no packet came.
     fn tick(&mut self, now: Timestamp);
     /// Closes an interval.
     fn close(&mut self, start: Timestamp, end: Timestamp);
-    /// All that was handed over until now may be worked on.
+    /// Works on packets that were handed over and are put off.
     fn work(&mut self);
-    /// The source is over, and with it the open interval.
+    /// Ends the source. `interval` is the interval that is still open.
     fn finish(&mut self, interval: Option<(Timestamp, Timestamp)>);
 }
 
@@ -55,25 +57,25 @@ pub struct Reading<'a> {
     pub intervals: Intervals,
     pub filters: Filters,
     pub snaplen: usize,
-    /// Rung by pipes that have something to say.
+    /// Rung when a pipe has new bytes.
     pub news: Bell,
-    /// What some paths are called.
+    /// Names to show instead of some paths.
     pub names: HashMap<PathBuf, String>,
-    /// Not handed over yet, for want of an interval.
+    /// Lost packets that are not counted yet because no interval is open.
     pub missing: Missing,
-    /// The next file's time has come, and too many are open.
+    /// True if the next file should be opened, but too many files are open.
     pub is_overdue: bool,
-    /// That was so, and it was said.
+    /// True if a warning about too many open files was logged.
     pub is_crowded: bool,
 }
 
 impl Reading<'_> {
-    /// More comes without waiting.
+    /// True if every open input can give packets without waiting.
     pub fn is_ready(&self) -> bool {
         self.open.iter().all(|stream| stream.packets.has_some() || stream.packets.is_ready())
     }
 
-    /// Looks at more of those that have nothing to give, and closes those that are over.
+    /// Reads on in every input that has no packets at hand, and closes the inputs that have ended.
     pub fn refill(
         &mut self,
         workers: &mut impl Workers,
@@ -108,7 +110,7 @@ impl Reading<'_> {
         let shared = &self.job.shared;
         match problem {
             Some(Problem::Io(error)) => return Err(Error::Failed { name: path, reason: error.to_string() }),
-            // The wait for a pipe was ended.
+            // The capture is being closed, so the pipe was cut off on purpose.
             Some(_) if shared.bell.is_rung() => {}
             Some(problem @ Problem::Packed(_)) => shared.log(Level::Error, format!("{path}: {problem}")),
             Some(problem) => shared.log(Level::Warning, format!("{path}: {problem}")),
@@ -120,7 +122,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Opens the file whose time has come. True if there is one.
+    /// Opens the next file, if its first packet comes before all packets at hand. True if a file was opened.
     pub fn open_next(&mut self) -> Result<bool, Error> {
         let Some(&Unopened { first, .. }) = self.unopened.front() else { return Ok(false) };
         let head = self.open.iter().filter_map(|stream| stream.packets.head()).min();
@@ -136,14 +138,15 @@ impl Reading<'_> {
         }
         let Some(Unopened { path, .. }) = self.unopened.pop_front() else { return Ok(false) };
         let points = &mut self.points;
-        // A packet or two that were written late make no overlap.
+        // Files that are about to end give back their capture points, so a file that overlaps by a packet or two can
+        // take them over.
         self.open.iter_mut().filter(|stream| stream.packets.is_ending()).for_each(|stream| stream.leave(points));
         let pace = pace(self.open.is_empty(), self.job.workers);
         self.open.push(open(&path, &self.names, pace, &self.news)?);
         Ok(true)
     }
 
-    /// Takes note of interfaces that a file has told of since.
+    /// Takes note of interfaces that an input has described since the last call.
     fn learn(&mut self, at: usize, workers: &mut impl Workers) -> Result<(), Error> {
         let Some(stream) = self.open.get_mut(at) else { return Ok(()) };
         for (FileInterface { name, link_type, number, .. }, id) in stream.learn(&mut self.points) {
@@ -164,10 +167,10 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Hands over the end, behind which there is no more.
+    /// Tells `workers` that the source has ended. Returns false: nothing more comes.
     pub fn finish(&mut self, workers: &mut impl Workers) -> bool {
         if self.missing.is_any() && self.intervals.end().is_none() {
-            // Nothing could be read at all, and that is told too.
+            // No packet could be read. An interval is opened so that the loss is reported.
             self.intervals.open_at(self.missing.at);
         }
         self.tell_missing(workers);
@@ -183,7 +186,8 @@ impl Reading<'_> {
     }
 }
 
-/// How a file is read: one that is open alone is worth a thread that reads ahead, or a place for what several workers have.
+/// Returns how a file is read. If it is the only one open, a thread reads ahead of a single worker, and several workers
+/// get more blocks.
 pub fn pace(is_only: bool, workers: usize) -> Pace {
     match (is_only, workers) {
         (true, 1) => Pace::Ahead,
@@ -203,7 +207,7 @@ pub fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Be
     Ok(PacketStream::new(name, InOrder::new(file), pipe))
 }
 
-/// What a file is called: by its path, unless it was given another name.
+/// Returns the name of a file to show: its path, unless it was given another name.
 pub fn called(path: &Path, names: &HashMap<PathBuf, String>) -> String {
     names.get(path).cloned().unwrap_or_else(|| name_of(path))
 }

@@ -1,5 +1,5 @@
-//! The reading of files, round by round: inputs that have nothing left are refilled, then the packets whose turn it is are
-//! handed over; where no packet can be, an interval of a silent pipe is closed, or the next bytes are waited for.
+//! Reads files in rounds. Each round refills the inputs that have no packets at hand, then hands over the packets that
+//! come next. If there are none, it closes an interval of a silent live pipe, or waits for more bytes.
 
 use super::reading::{Reading, Workers};
 use super::turns::Turn;
@@ -12,7 +12,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Hands over the next packets, waiting for them if that is wanted. False at the end, which is handed over as well, once.
+    /// Hands over the next packets, and waits for them if `may_wait`. False at the end, which `workers` is told as
+    /// well.
     pub fn read_some(&mut self, workers: &mut impl Workers, may_wait: bool) -> Result<bool, Error> {
         loop {
             let now = self.now();

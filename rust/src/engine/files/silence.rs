@@ -1,4 +1,4 @@
-//! What becomes of a pipe that says nothing: the clock goes on, where its packets are live, and closes intervals.
+//! Handles silent pipes. While all inputs are silent live pipes, the steady clock lets time pass and closes intervals.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,14 +10,14 @@ use crate::capture::Error;
 use crate::capture::wait::wait;
 use crate::pipeline::packet::Timestamp;
 
-/// At most so many empty intervals are made up after a sleep of the machine.
+/// Empty intervals made up at most for a time in which the machine slept.
 const MAX_CATCH_UP: usize = 300;
 
-/// Nothing is waited for as long.
+/// How long to sleep if nothing is due.
 const LONG: Duration = Duration::from_secs(3600);
 
 impl Reading<'_> {
-    /// The time, where a pipe makes it matter.
+    /// The time of both clocks, if one of the inputs is a pipe. Files do not depend on it.
     pub fn now(&self) -> Option<Now> {
         self.open.iter().any(|stream| stream.pipe.is_some()).then(|| {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -26,7 +26,8 @@ impl Reading<'_> {
         })
     }
 
-    /// All that is open are live pipes that say nothing: the clock closes intervals. True if one was.
+    /// Closes intervals by the clock, if all inputs are live pipes without packets at hand. True if an interval was
+    /// closed.
     pub fn close_quiet(&mut self, workers: &mut impl Workers, now: Option<Now>) -> bool {
         // Packets that are held back are older than what is settled, and come first.
         let is_quiet = self.unopened.is_empty()
@@ -46,12 +47,12 @@ impl Reading<'_> {
         closed > 0
     }
 
-    /// Live packets from before have all come: by the clock of the pipe that is furthest.
+    /// Returns the time before which all packets of live pipes have come, by the pipe whose clock is furthest.
     fn settled(&self, now: Option<Now>) -> Option<Timestamp> {
         self.open.iter().filter_map(|stream| stream.settled(now)).max()
     }
 
-    /// Sleeps until a pipe says something, or time makes a difference.
+    /// Sleeps until a pipe has new bytes, or there is something to do because time has passed.
     pub fn wait(&self, turn: Turn, now: Option<Now>) -> Result<(), Error> {
         let Some(now) = now else { return Ok(()) };
         let settled = self.settled(Some(now));
@@ -68,7 +69,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// What pipes said until now, when nobody waits for more.
+    /// Hands over everything that pipes have sent until now, when the capture ends.
     pub fn empty_pipes(&mut self, workers: &mut impl Workers, now: Option<Now>) -> Result<(), Error> {
         if now.is_none() {
             return Ok(());

@@ -7,25 +7,27 @@ use super::points::{CapturePoint, Points};
 use crate::capture::file::{FileInterface, InOrder, Missing, Problem, Reach};
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 
-/// How long a pipe may take to complete a block, and packets are held back for what it says next. A writer that passes a file
-/// on is quicker.
+/// How long a pipe may take to fill a block before a part of it is read, and how long packets are held back for the
+/// next block. A writer that passes on a file fills a block sooner.
 pub const PATIENCE: Duration = Duration::from_millis(250);
 
-/// How much later than captured a live packet may come and still be in its interval: the patience above, and the way here.
+/// How long after its capture a live packet may arrive and still count in its interval: [`PATIENCE`] and the way
+/// through the pipe.
 pub const GRACE: i64 = SECOND / 2;
 
-/// A pipe that begins like a capture and then says nothing for so long is taken for live.
+/// A pipe that describes an interface and then sends no packet for this long counts as live.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Packets are live when their time is as near to ours: a sender's clock that is an hour wrong is one of another zone.
+/// Packets are live if their time is this near to our wall clock. The clock of a sender may be an hour off, because of
+/// its time zone.
 const ABOUT_NOW: i64 = 90 * 60 * SECOND;
 
-/// The time of both clocks.
+/// One reading of both clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For measuring how long something takes.
+    /// The steady clock, for measuring how long something takes.
     pub instant: Instant,
-    /// For telling whether packets are of about now.
+    /// The wall clock, for telling whether packets are live.
     pub wall: Timestamp,
 }
 
@@ -39,34 +41,34 @@ impl Now {
 /// What is known of the writer of a pipe.
 #[derive(Clone, Copy, Debug)]
 pub struct Pipe {
-    /// When it said something last, or was opened.
+    /// When packets last came from the pipe, or when it was opened.
     heard: Instant,
-    /// Its clock then, when its packets are live: from there on it goes as fast as ours.
+    /// The writer's clock at `heard`, if its packets are live. From then on it is taken to run as fast as ours.
     clock: Option<Timestamp>,
-    /// Packets that it had said by then.
+    /// The number of packets that had come by then.
     packets: u64,
 }
 
 impl Pipe {
-    /// One that was opened now.
+    /// A pipe that was opened at `now`.
     pub fn new(now: Instant) -> Self {
         Self { heard: now, clock: None, packets: 0 }
     }
 
-    /// Its packets have come to this time.
+    /// Takes note that packets have come, the latest captured at `front`.
     fn hear(&mut self, front: Option<Timestamp>, now: Now) {
         self.heard = now.instant;
         self.clock = front.filter(|&front| now.is_near(front));
     }
 
-    /// The time of a live sender.
+    /// The time by the writer's clock; `None` if its packets are not live.
     pub fn time(&self, now: Instant) -> Option<Timestamp> {
         let since = now.saturating_duration_since(self.heard).as_nanos();
         self.clock.map(|clock| clock.plus(i64::try_from(since).unwrap_or(i64::MAX)))
     }
 }
 
-/// An interface of the file.
+/// An interface that the input has described, and how its packets are treated.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownInterface {
     pub id: InterfaceId,
@@ -76,14 +78,14 @@ pub struct KnownInterface {
     pub sieve: Sieve,
 }
 
-/// What is known of an input.
+/// What the merge needs to know of an input.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InputStatus {
-    /// When its next packet was captured, when that is at hand.
+    /// The time of its next packet, if one is at hand.
     pub head: Option<Timestamp>,
-    /// No packet comes from before, where none is at hand.
+    /// If no packet is at hand, the next one is expected to be no earlier than this.
     pub floor: Option<Timestamp>,
-    /// Live packets from before have all come.
+    /// For a live pipe: all its packets from before this time have come.
     pub settled: Option<Timestamp>,
 }
 
@@ -91,11 +93,11 @@ pub struct InputStatus {
 pub struct PacketStream {
     pub path: String,
     pub packets: InOrder,
-    /// The interfaces of its packets.
+    /// Its interfaces, in the order in which it describes them.
     pub known: Vec<KnownInterface>,
-    /// Where they were captured.
+    /// The capture point of each interface.
     points: Vec<CapturePoint>,
-    /// Set for what can be read once only.
+    /// Set if the input is a pipe.
     pub pipe: Option<Pipe>,
     /// Packets that could not be read.
     pub unread: u64,
@@ -106,7 +108,8 @@ impl PacketStream {
         Self { path, packets, known: Vec::new(), points: Vec::new(), pipe, unread: 0 }
     }
 
-    /// Reads on when there is nothing to give. Who is in a hurry takes all that a pipe has said.
+    /// Reads on if no packet is at hand. With `hurry`, everything that a pipe has sent is taken, even less than a
+    /// block.
     pub fn refill(&mut self, now: Option<Now>, may_wait: bool, hurry: bool) -> Result<Reach, Problem> {
         let (Some(now), Some(pipe)) = (now, &mut self.pipe) else { return self.packets.refill(false, may_wait) };
         let has_waited_since = |since: Instant| now.instant.saturating_duration_since(since) >= PATIENCE;
@@ -126,7 +129,7 @@ impl PacketStream {
         Ok(if reach == Reach::Pending && is_enough && self.packets.release() { Reach::Here } else { reach })
     }
 
-    /// When there is something to look at again, though nothing may come.
+    /// The next instant at which the pipe must be looked at again even if no bytes come.
     pub fn look_again(&self, now: Instant) -> Option<Instant> {
         let pipe = self.pipe?;
         let part = self.packets.part_since().map(|since| since + PATIENCE);
@@ -135,19 +138,19 @@ impl PacketStream {
         [part, held, silent].into_iter().flatten().filter(|&at| at > now).min()
     }
 
-    /// Live packets captured until then have come.
+    /// Returns the time before which all packets of a live pipe have come.
     pub fn settled(&self, now: Option<Now>) -> Option<Timestamp> {
         self.pipe?.time(now?.instant).map(|time| time.plus(-GRACE))
     }
 
-    /// What is known of its next packet.
+    /// Returns what is known of its next packet.
     pub fn status(&self, now: Option<Now>) -> InputStatus {
         let settled = self.settled(now);
         let floor = self.pipe.and_then(|_| self.packets.front().max(settled));
         InputStatus { head: self.packets.head(), floor, settled }
     }
 
-    /// The interfaces told of since the last call, with the point of each.
+    /// Returns the interfaces that were described since the last call, each with the number of its capture point.
     pub fn learn(&mut self, points: &mut Points) -> Vec<(FileInterface, InterfaceId)> {
         let new = self.packets.interfaces().get(self.known.len()..).unwrap_or_default().to_vec();
         let mut learnt = Vec::with_capacity(new.len());
@@ -159,12 +162,12 @@ impl PacketStream {
         learnt
     }
 
-    /// Another file may continue from here.
+    /// Frees the capture points, so that another file can take them over.
     pub fn leave(&mut self, points: &mut Points) {
         self.points.drain(..).for_each(|point| points.give_back(point));
     }
 
-    /// Takes what is missing since the last call.
+    /// Returns the packets lost since the last call.
     pub fn take_missing(&mut self) -> Missing {
         let missing = self.packets.take_missing();
         self.unread += missing.unread;
@@ -191,13 +194,13 @@ mod tests {
         header.iter().chain(&packet).flat_map(|word: &u32| word.to_le_bytes()).collect()
     }
 
-    /// A pipe that was opened at an instant and has said this.
+    /// Opens a pipe into which `bytes` were written. Returns the instant of opening too.
     fn say(bytes: &[u8]) -> (PacketStream, PipeWriter, Instant) {
         let (end, mut writer) = pipe().unwrap();
         let news = Bell::new().unwrap();
         let file =
             CaptureFile::open(Path::new(&format!("/proc/self/fd/{}", end.as_raw_fd())), Pace::Eager, &news).unwrap();
-        // The first bytes, which tell of packing, are passed on by themselves.
+        // The reader passes on the first bytes by themselves, since they tell how the file is compressed.
         for part in [&bytes[..4], &bytes[4..]] {
             writer.write_all(part).unwrap();
             assert!(wait(&[], &news, Duration::from_secs(60)).unwrap());
@@ -207,7 +210,7 @@ mod tests {
         (PacketStream::new("-".into(), InOrder::new(file), Some(Pipe::new(opened))), writer, opened)
     }
 
-    /// Looks at it so many milliseconds later, when our clock says so.
+    /// Refills the stream `millis` after it was opened, with the wall clock at `second` plus `millis`.
     fn look(stream: &mut PacketStream, opened: Instant, millis: u64, second: i64) -> (Reach, Option<Now>) {
         let wall = Timestamp::new(second, millis as i64 * 1_000_000);
         let now = Some(Now { instant: opened + Duration::from_millis(millis), wall });
@@ -231,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_clock_of_a_live_sender_goes_on_and_that_of_an_old_file_stands_still() {
-        // (seconds by which the sender's clock is behind ours, where it is two seconds later)
+        // (seconds by which the sender's clock is behind ours, the sender's clock two seconds later)
         for (behind, want) in [(0, Some(NOON + 2)), (3600, Some(NOON + 2)), (-3600, Some(NOON + 2)), (86_400, None)] {
             let (mut stream, writer, opened) = say(&pcap(NOON));
             look(&mut stream, opened, 300, NOON + behind);

@@ -1,4 +1,4 @@
-//! Whose packets come next: the merge of inputs by time.
+//! Merges the inputs by time: tells which input has the next packet.
 
 use super::filters::{Filters, Sieve};
 use super::reading::{Reading, Workers};
@@ -7,25 +7,26 @@ use crate::capture::file::Given;
 use crate::engine::intervals::Intervals;
 use crate::pipeline::packet::{Packet, Timestamp};
 
-/// After every packet.
+/// An instant after every packet.
 pub const NEVER: Timestamp = Timestamp(i64::MAX);
 
-/// Packets handed over in one go while several inputs take turns.
+/// Packets handed over in one call while several inputs take turns.
 const MOST: usize = 4096;
 
-/// Whose packets come next.
+/// Which input has the next packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// This one's, before `limit`, or until then.
+    /// The input of index `at`, with its packets before `limit`, and those at `limit` if `includes` is true.
     Of { at: usize, limit: Timestamp, includes: bool },
-    /// The earliest at hand, or an earlier one that a pipe brings.
+    /// Not known yet: a pipe without packets at hand may still bring one that is earlier than all at hand.
     Unclear,
-    /// Nobody's.
+    /// No input has packets at hand.
     Quiet,
 }
 
-/// The earliest packet at hand comes next, unless a pipe may bring an earlier one; of two from one instant, that of the input
-/// named first. All that are not named come at `limit` at the earliest, and behind those.
+/// Returns which input comes next: the one with the earliest packet at hand, unless a pipe may bring an earlier one. Of
+/// two packets from one instant, that of the first input comes first. Inputs that are not in `inputs` have no packet
+/// before `limit`.
 pub fn turn(inputs: impl Iterator<Item = InputStatus>, limit: Timestamp) -> Turn {
     let mut first: Option<(Timestamp, usize, Option<Timestamp>)> = None;
     let (mut limit, mut includes, mut floor) = (limit, true, NEVER);
@@ -50,7 +51,7 @@ pub fn turn(inputs: impl Iterator<Item = InputStatus>, limit: Timestamp) -> Turn
         }
     }
     let Some((head, at, settled)) = first else { return Turn::Quiet };
-    // Where both are live, an earlier one would have come.
+    // If this input is live, an earlier packet of another live pipe would have come by now.
     let floor = floor.max(settled.unwrap_or(floor));
     if head > floor {
         return Turn::Unclear;
@@ -62,14 +63,14 @@ pub fn turn(inputs: impl Iterator<Item = InputStatus>, limit: Timestamp) -> Turn
 }
 
 impl Reading<'_> {
-    /// Whose turn it is.
+    /// Returns which of the open inputs comes next.
     pub fn turn(&self, now: Option<Now>) -> Turn {
         let next = self.unopened.front().filter(|_| !self.is_overdue);
         let limit = next.map_or(NEVER, |unopened| unopened.first);
         turn(self.open.iter().map(|stream| stream.status(now)), limit)
     }
 
-    /// Hands over packets until one of the inputs has none left, or enough were.
+    /// Hands over packets until an input has none left at hand, or [`MOST`] were handed over.
     pub fn give_turns(&mut self, mut turn: Turn, workers: &mut impl Workers, now: Option<Now>) {
         let mut left = MOST;
         while let Turn::Of { at, limit, includes } = turn {
@@ -80,7 +81,7 @@ impl Reading<'_> {
             self.give(at, limit, includes, left, workers);
             let given = before - self.open[at].packets.left();
             left = left.saturating_sub(given);
-            // None is given when a file has to be opened first.
+            // No packet is handed over if a file has to be opened first.
             if given == 0 || left == 0 || !self.open[at].packets.has_some() {
                 return;
             }
@@ -88,7 +89,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Hands over packets of one input, at most so many.
+    /// Hands over packets of one input, at most `most`.
     pub fn give(&mut self, at: usize, limit: Timestamp, includes: bool, most: usize, workers: &mut impl Workers) {
         let Self { open, intervals, filters, snaplen, .. } = self;
         let PacketStream { packets, known, unread, .. } = &mut open[at];
@@ -104,7 +105,7 @@ impl Reading<'_> {
     }
 }
 
-/// Hands over a packet, if it is one that is meant. False if nobody can tell.
+/// Hands over a packet if it passes the filter. False if the filter cannot be used on its link type.
 #[inline]
 fn push(
     given: &Given<'_>,
@@ -140,7 +141,8 @@ fn push(
 mod tests {
     use super::*;
 
-    /// Inputs as (head, floor, settled) in seconds, the limit, whose turn it is: (which, until when, with that instant).
+    /// Inputs as (head, floor, settled) in seconds; the limit; the expected turn as (input, limit, whether it includes
+    /// it).
     type Case = (&'static [[Option<i64>; 3]], i64, Result<(usize, i64, bool), Turn>);
 
     const NOBODY: i64 = i64::MAX / 1_000_000_000;
@@ -158,12 +160,12 @@ mod tests {
             (&[file(5), file(3), file(4)], NOBODY, Ok((1, 4, true))),
             (&[file(4), file(3), file(4)], NOBODY, Ok((1, 4, false))),
             (&[file(3), file(3)], NOBODY, Ok((0, 3, true))),
-            // A pipe that has said nothing yet, or nothing as late.
+            // A pipe has sent nothing yet, or nothing as late as the packet at hand.
             (&[file(5), [None, None, None]], NOBODY, Err(Turn::Unclear)),
             (&[file(5), [None, Some(4), None]], NOBODY, Err(Turn::Unclear)),
             (&[file(5), [None, Some(6), None]], 7, Ok((0, 6, true))),
             (&[file(5), [None, Some(9), None]], 7, Ok((0, 7, true))),
-            // Of two live pipes one is silent: it has nothing from before what is settled.
+            // Of two live pipes one is silent: it has no packet from before the settled time.
             (&[[Some(5), Some(5), Some(4)], [None, None, None]], NOBODY, Err(Turn::Unclear)),
             (&[[Some(5), Some(5), Some(6)], [None, None, None]], NOBODY, Ok((0, 6, true))),
             (&[[None, Some(9), Some(9)], [None, None, None]], NOBODY, Err(Turn::Quiet)),

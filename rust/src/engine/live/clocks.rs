@@ -1,4 +1,4 @@
-//! Clocks that all workers look at: they share one [`Timeline`], so they agree on every step.
+//! The clocks of a live capture. All workers share one [`Timeline`], so they agree on every step of the wall clock.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -8,23 +8,25 @@ use super::super::lock::lock;
 use super::timeline::{ClockStep, MIN_STEP, Timeline};
 use crate::capture::clocks::ClockReading;
 
-/// Two clocks, and what became of them.
+/// The steady clock and the wall clock, and the timeline made of their readings.
 pub struct Clocks {
     read: Box<dyn Fn() -> ClockReading + Send + Sync>,
     timeline: Mutex<Timeline>,
 }
 
 impl Clocks {
-    /// Clocks that are read so.
+    /// Makes clocks that are read by `read`.
     pub fn new(read: impl Fn() -> ClockReading + Send + Sync + 'static) -> Self {
         let timeline = Mutex::new(Timeline::new(read()));
         Self { read: Box::new(read), timeline }
     }
 
-    /// Looks at them. A step is logged by whoever sees it first.
+    /// Reads the clocks and returns the timeline. A step of the wall clock is logged once, by the worker that sees it
+    /// first.
     pub fn look(&self, shared: &Shared) -> Timeline {
         let mut timeline = lock(&self.timeline);
-        // Read with the lock held: a reading from before a step must not come after one from behind it.
+        // The clocks are read while the lock is held, so that readings reach the timeline in the order in which they
+        // were made.
         if let Some(step) = timeline.follow((self.read)()) {
             shared.log(Level::Warning, words(step));
         }
@@ -38,7 +40,7 @@ fn words(ClockStep { by, ahead }: ClockStep) -> String {
     format!("the clock was set {way} by {}: intervals go on, and their times {times}", rounded(by))
 }
 
-/// To a millisecond.
+/// Formats a duration, rounded to a millisecond.
 fn rounded(nanos: i64) -> humantime::FormattedDuration {
     let millis = nanos.unsigned_abs().saturating_add(500_000) / 1_000_000;
     humantime::format_duration(Duration::from_millis(millis))

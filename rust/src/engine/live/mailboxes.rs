@@ -1,4 +1,5 @@
-//! What the workers of a live capture tell each other. Seldom packets: only those the kernel gave to the wrong one.
+//! Mailboxes in which workers and the watcher of a live capture send each other messages. Workers seldom send packets:
+//! only those that the kernel gave to the wrong worker.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Mutex;
@@ -13,18 +14,20 @@ use crate::capture::wait::Bell;
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
-/// Batches of packets waiting for a worker: as many bytes as the kernel holds for it.
+/// Batches of packets that may wait for a worker: as many bytes as the largest kernel buffer of an interface.
 const MAX_WAITING: usize = 256;
 
-/// A message to a worker.
+/// A message to a worker or to the watcher.
 pub enum Message {
-    /// Packets of its connections.
+    /// Packets of the worker's connections that another worker received.
     Packets(Batch),
-    /// Its handle on an interface, what that is, and since when it is watched, if not from the start.
+    /// The worker's handle on an interface, the state of the interface, and since when it is watched if it came up
+    /// after the start.
     Add(InterfaceHandle, InterfaceState, Option<Timestamp>),
-    /// Another handle in place of that of this opening, from this time of the steady clock on.
+    /// A new handle that replaces the handle of this opening, from this time of the steady clock on.
     Replace(u32, InterfaceHandle, i64),
-    /// The interface of this name is not captured from any more since this time of the steady clock.
+    /// The interface of this number, opening and name is not captured from any more since this time of the steady
+    /// clock.
     Lose(InterfaceId, u32, String, i64),
     /// An interface is still down.
     Down(InterfaceId, String),
@@ -37,7 +40,7 @@ pub enum Message {
 struct Mailbox {
     messages: Mutex<Vec<Message>>,
     bell: Bell,
-    /// Batches in it.
+    /// The number of batches among the messages.
     waiting: AtomicUsize,
 }
 
@@ -62,28 +65,28 @@ pub struct Mailboxes {
     boxes: Vec<Mailbox>,
     watcher: Mailbox,
     spare: Mutex<Vec<Batch>>,
-    /// Workers that send no more packets.
+    /// The number of workers that send no more packets.
     done: AtomicUsize,
 }
 
 impl Mailboxes {
-    /// Mailboxes for so many workers.
+    /// Makes mailboxes for `workers` workers and the watcher.
     pub fn new(workers: usize) -> Result<Self, Error> {
         let boxes = (0..workers).map(|_| Mailbox::new()).collect::<Result<_, Error>>()?;
         Ok(Self { boxes, watcher: Mailbox::new()?, spare: Mutex::default(), done: AtomicUsize::new(0) })
     }
 
-    /// How many workers there are.
+    /// The number of workers.
     pub fn workers(&self) -> usize {
         self.boxes.len()
     }
 
-    /// Readable when there are messages for a worker.
+    /// A descriptor that is readable when there are messages for the worker.
     pub fn news(&self, worker: usize) -> BorrowedFd<'_> {
         self.boxes[worker].bell.as_fd()
     }
 
-    /// Sends a message.
+    /// Sends a message to one worker.
     pub fn send(&self, to: usize, message: Message) {
         self.boxes[to].put(message);
     }
@@ -98,17 +101,18 @@ impl Mailboxes {
         self.watcher.put(message);
     }
 
-    /// Readable when there are messages for the watcher.
+    /// A descriptor that is readable when there are messages for the watcher.
     pub fn news_of_watcher(&self) -> BorrowedFd<'_> {
         self.watcher.bell.as_fd()
     }
 
-    /// Takes the messages of the watcher.
+    /// Removes and returns the messages for the watcher.
     pub fn take_of_watcher(&self) -> Vec<Message> {
         self.watcher.take()
     }
 
-    /// Sends packets. Returns how many were dropped because too many wait.
+    /// Sends the packets of `batch` and empties it. If too many batches wait already, the packets are dropped. Returns
+    /// how many were.
     pub fn send_packets(&self, to: usize, batch: &mut Batch) -> u64 {
         if self.boxes[to].waiting.load(Ordering::Relaxed) >= MAX_WAITING {
             let dropped = batch.packets();
@@ -121,7 +125,7 @@ impl Mailboxes {
         0
     }
 
-    /// Takes the messages of a worker.
+    /// Removes and returns the messages for a worker.
     pub fn take(&self, worker: usize) -> Vec<Message> {
         let mailbox = &self.boxes[worker];
         let messages = mailbox.take();
@@ -130,12 +134,13 @@ impl Mailboxes {
         messages
     }
 
-    /// Gives an empty batch back.
+    /// Gives back an empty batch, to be filled again.
     pub fn give_back(&self, batch: Batch) {
         lock(&self.spare).push(batch);
     }
 
-    /// Tells that this worker sends no more packets, and waits for the others to say the same, so long at most.
+    /// Takes note that this worker sends no more packets. Then waits until this holds for all workers, at most
+    /// `patience`.
     pub fn wait_for_all(&self, patience: Duration) {
         const STEP: Duration = Duration::from_millis(1);
         let deadline = Instant::now() + patience;

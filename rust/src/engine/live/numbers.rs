@@ -1,10 +1,11 @@
-//! The numbers of live interfaces. A name that comes back has its number again; there are few, whatever comes and goes.
+//! The numbers of live interfaces. An interface that comes back gets its number again. There are few numbers, however
+//! many interfaces come and go.
 
 use std::collections::HashMap;
 
 use crate::pipeline::packet::InterfaceId;
 
-/// Which interface has which number.
+/// Maps names of interfaces to numbers.
 #[derive(Debug, Default)]
 pub struct Numbers {
     names: Vec<String>,
@@ -12,13 +13,14 @@ pub struct Numbers {
 }
 
 impl Numbers {
-    /// The number that a name has.
+    /// Returns the number of a name, if it has one.
     pub fn find(&self, name: &str) -> Option<InterfaceId> {
         self.known.get(name).copied()
     }
 
-    /// The number of an interface: that of its name, or one nobody had, or that of a name not `open` any more. Of more
-    /// interfaces than there are numbers those beyond share one.
+    /// Returns the number of an interface: the one that its name has, or else a new one. When all numbers are used, it
+    /// is one that is not `open`, whose name loses it. If all are open, it is [`InterfaceId::OTHER`], which many may
+    /// share.
     pub fn give(&mut self, name: &str, open: impl Iterator<Item = InterfaceId>) -> InterfaceId {
         if let Some(id) = self.find(name) {
             return id;

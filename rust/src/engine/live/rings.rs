@@ -1,18 +1,20 @@
-//! Who gets how much of the kernel buffers: a budget for all interfaces together, shared out by their traffic. Pure.
+//! Divides the budget for kernel buffers among all interfaces, by their traffic. Pure.
 
 use crate::capture::{BUFFER_BUDGET, LARGEST_BUFFER};
 
-/// No handle gets less: two of the blocks of 256 KiB in which the kernel hands packets over.
+/// The smallest buffer of a handle: two of the blocks of 256 KiB in which the kernel hands over packets.
 pub const LEAST_BUFFER: u64 = 512 << 10;
 
-/// Left over for buffers that are taken turns with: the old and the new one of an interface are there at the same time.
+/// A part of the budget that is kept free for replacing buffers: the old and the new buffer of an interface exist at
+/// the same time.
 const SPARE: u64 = LARGEST_BUFFER;
 
-/// What an interface weighs of its earlier traffic at the next look, in eighths: one that was busy stays so for a while.
+/// How much of the weight from the last look remains at the next one, in eighths. So an interface that was busy keeps
+/// its buffer for a while.
 const KEPT: u64 = 6;
 
-/// The share of each interface, by its traffic. One half of the budget is divided evenly, the other by traffic; what one
-/// cannot use is for the others. `least` is the least of each.
+/// Returns the share of each interface in bytes. One half of the budget is divided evenly, the other half by traffic.
+/// What one interface cannot use goes to the others. No share is smaller than `least`.
 pub fn share_out(traffic: &[u64], least: u64) -> Vec<u64> {
     let count = traffic.len() as u64;
     if count == 0 {
@@ -23,7 +25,8 @@ pub fn share_out(traffic: &[u64], least: u64) -> Vec<u64> {
     let even = (budget / 2 / count).clamp(least, most);
     let mut shares = vec![even; traffic.len()];
     let mut left = budget.saturating_sub(even.saturating_mul(count));
-    // By traffic while there is some, then evenly; each round, an interface is served or no more has to be.
+    // What is left is given out by traffic, and what then remains evenly. In each round an interface reaches the
+    // largest share, or all is given out but for rounding.
     let weights = [traffic.to_vec(), vec![1; traffic.len()]];
     for weights in weights {
         loop {
@@ -49,18 +52,21 @@ pub fn share_out(traffic: &[u64], least: u64) -> Vec<u64> {
     shares.into_iter().map(|share| whole(share, least)).collect()
 }
 
-/// Whole blocks: libpcap rounds up what is none, and all together would exceed the budget.
+/// Rounds a size down to whole blocks, but not below `least`. libpcap would round it up, and all buffers together would
+/// exceed the budget.
 pub fn whole(bytes: u64, least: u64) -> u64 {
     let blocks = (least / 2).max(1);
     (bytes / blocks * blocks).max(least)
 }
 
-/// Traffic as it counts now: the newest, or what is left of that before.
+/// Returns the weight of an interface: its traffic since the last look, or what remains of its weight before, if that
+/// is more.
 pub fn weigh(before: u64, passed: u64) -> u64 {
     passed.max(before / 8 * KEPT)
 }
 
-/// A buffer so far below its share is worth opening anew, if half of it is filled between two looks.
+/// True if it pays to replace a buffer by a larger one: the share is at least twice the buffer, and the traffic between
+/// two looks fills at least half of the buffer.
 pub fn is_small(buffer: u64, share: u64, weight: u64) -> bool {
     share / 2 >= buffer && weight >= buffer / 2
 }
@@ -89,7 +95,7 @@ mod tests {
                 assert!(sum <= BUFFER_BUDGET - SPARE, "{count} {busy}: {} MiB", sum / MIB);
                 assert!(shares.iter().all(|share| (LEAST_BUFFER..=LARGEST_BUFFER).contains(share)));
                 assert!(shares.iter().all(|share| share % (LEAST_BUFFER / 2) == 0));
-                // All is given away, but for the block that rounding takes from each.
+                // The whole budget is given out, except for what rounding down takes from each share.
                 let given = sum + LEAST_BUFFER / 2 * count as u64;
                 assert!(given >= (BUFFER_BUDGET - SPARE).min(LARGEST_BUFFER * count as u64) * 9 / 10);
             }

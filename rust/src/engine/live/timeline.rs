@@ -1,17 +1,19 @@
-//! The time of a live capture: it passes as fast as a clock that nobody sets, whatever becomes of the wall clock.
+//! The time of a live capture. It passes as fast as the steady clock, however the wall clock is set.
 //!
-//! Readings of both clocks go in. Out come the time of packets and connections, which begins at the wall clock's and
-//! neither jumps nor stands still, and the time of snapshots, which follows the wall clock forward and never back. Pure:
-//! [`Clocks`](super::clocks::Clocks) looks at the clocks, and all workers share one timeline.
+//! Readings of both clocks go in. Two times come out. The time of packets and connections begins at the wall clock's,
+//! and neither jumps nor stands still. The time of snapshots follows the wall clock forward and never goes back. Pure:
+//! [`Clocks`](super::clocks::Clocks) reads the clocks, and all workers share one timeline.
 
 use crate::capture::clocks::ClockReading;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
-/// A wall clock that is this far from where it should be was set. NTP makes smaller corrections by changing the rate, which
-/// changes that of the steady clock as well; those of other makers add up until they are seen.
+/// If the wall clock is this far from where it should be, it was set. NTP makes smaller corrections by changing the
+/// clock rate, which changes the rate of the steady clock as well. Other small corrections add up until they reach this
+/// limit.
 pub const MIN_STEP: i64 = SECOND / 10;
 
-/// How long a packet may wait to be read: the kernel's buffer holds no more than that, unless the process was stopped.
+/// The longest that a packet is expected to wait to be read. The kernel's buffer holds no more, unless the process was
+/// stopped.
 const MAX_AGE: u64 = 10 * SECOND as u64;
 
 /// How the wall clock was set.
@@ -19,32 +21,32 @@ const MAX_AGE: u64 = 10 * SECOND as u64;
 pub struct ClockStep {
     /// Nanoseconds forward, or back when negative.
     pub by: i64,
-    /// How far ahead of the wall clock the times of snapshots are since.
+    /// How far ahead of the wall clock the times of snapshots are after the step.
     pub ahead: i64,
 }
 
-/// Time as of the last look at the clocks. A copy tells what packets mean that come before the next look.
+/// The times as of the last look at the clocks. A worker keeps a copy for the packets that come before the next look.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeline {
-    /// Now, in the time of packets and connections.
+    /// The present time of packets and connections.
     pub now: Timestamp,
-    /// The same by the wall clock, which stamps packets.
+    /// The present time by the wall clock, which stamps packets.
     pub wall: Timestamp,
-    /// How far ahead of that the time of snapshots is.
+    /// How far the time of snapshots is ahead of the time of packets.
     pub lead: i64,
-    /// Steps of the wall clock so far.
+    /// The number of steps of the wall clock so far.
     pub steps: u64,
-    /// From the steady clock to `now`.
+    /// How far `now` is ahead of the steady clock. It never changes.
     origin: i64,
     /// How far ahead of `now` the wall clock is.
     offset: i64,
-    /// The same before its last step, by which packets are stamped that still wait to be read.
+    /// `offset` before the last step. Packets that were stamped before the step may still wait to be read.
     before: i64,
     stepped: Timestamp,
 }
 
 impl Timeline {
-    /// Time begins at the wall clock's.
+    /// Starts a timeline at the wall clock's time.
     pub fn new(reading: ClockReading) -> Self {
         let origin = reading.wall.0.saturating_sub(reading.steady);
         Self {
@@ -59,7 +61,7 @@ impl Timeline {
         }
     }
 
-    /// Time passes. Tells when the wall clock was set meanwhile.
+    /// Moves the timeline to a new reading. Returns the step if the wall clock was set since the last one.
     pub fn follow(&mut self, reading: ClockReading) -> Option<ClockStep> {
         self.now = Timestamp(reading.steady.saturating_add(self.origin));
         self.wall = reading.wall;
@@ -77,15 +79,17 @@ impl Timeline {
         Some(ClockStep { by, ahead: self.lead.saturating_sub(offset) })
     }
 
-    /// What time it is in snapshots, at some time of packets.
+    /// Returns the time of snapshots at a time of packets.
     pub fn label(&self, ts: Timestamp) -> Timestamp {
         ts.plus(self.lead)
     }
 
-    /// The time of a packet with this stamp, if it fits: else the packet is newer than the last look, or the clock was set.
+    /// Returns the time of a packet with this time stamp. `None` if the stamp fits neither the clock as it is nor as it
+    /// was before the last step: the packet may be newer than the last look, or the clock was set since.
     #[inline]
     pub fn place(&self, stamp: Timestamp) -> Option<Timestamp> {
-        // A packet cannot come before it was stamped. So of two readings of its stamp the later one that is possible holds.
+        // The stamp was made before or after the last step, so it can mean two times. A packet cannot arrive before it
+        // was stamped, so a time beyond now is impossible. Of two possible times the later one is taken.
         let latest = self.now.plus(MIN_STEP);
         let [since, before] = [self.offset, self.before].map(|offset| Timestamp(stamp.0.saturating_sub(offset)));
         let ts = match (since <= latest, before <= latest) {
@@ -97,13 +101,14 @@ impl Timeline {
         (self.now.since(ts) <= MAX_AGE).then_some(ts)
     }
 
-    /// A packet with this stamp came before this time of the steady clock. One whose stamp fits nowhere did not wait to be
-    /// read since then.
+    /// True if a packet with this time stamp was captured before `steady`, a time of the steady clock. False if the
+    /// stamp does not fit.
     pub fn is_before(&self, stamp: Timestamp, steady: i64) -> bool {
         self.place(stamp).is_some_and(|ts| ts.0 < steady.saturating_add(self.origin))
     }
 
-    /// The time of a packet with a stamp that fits nowhere, right after a look: that of an old one is its own.
+    /// Returns the time of a packet even if its stamp does not fit after a new look at the clocks. The stamp is then
+    /// taken to be by the clock as it is, but no later than now.
     pub fn place_anyhow(&self, stamp: Timestamp) -> Timestamp {
         self.place(stamp).unwrap_or_else(|| Timestamp(stamp.0.saturating_sub(self.offset)).min(self.now))
     }
@@ -122,7 +127,8 @@ mod tests {
         ClockReading { steady: nanos(steady), wall: Timestamp(nanos(wall)) }
     }
 
-    /// Steady clock, wall clock; then the time of packets, that of snapshots, and (step, ahead) when the clock was set.
+    /// Steady clock, wall clock; then the time of packets, the time of snapshots, and (step, ahead) if the clock was
+    /// set.
     type Row = (f64, f64, f64, f64, Option<(f64, f64)>);
 
     fn follows(rows: &[Row]) {
@@ -143,12 +149,12 @@ mod tests {
     fn time_passes_as_the_steady_clock_does_and_labels_never_go_back() {
         follows(&[
             (6.0, 1001.0, 1001.0, 1001.0, None),
-            // Back by an hour: labels go on, ahead of the clock.
+            // The clock is set back by an hour: the times of snapshots go on, ahead of the clock.
             (7.0, -2598.0, 1002.0, 1002.0, Some((-3600.0, 3600.0))),
             (8.0, -2597.0, 1003.0, 1003.0, None),
-            // Forward by half of that: still behind.
+            // It is set forward by half an hour: they are still ahead of it.
             (9.0, -796.0, 1004.0, 1004.0, Some((1800.0, 1800.0))),
-            // Forward by more: labels follow.
+            // It is set forward by an hour: they follow it.
             (10.0, 2805.0, 1005.0, 2805.0, Some((3600.0, 0.0))),
             (11.0, 2806.0, 1006.0, 2806.0, None),
             (12.0, 1007.0, 1007.0, 2807.0, Some((-1800.0, 1800.0))),
@@ -173,13 +179,14 @@ mod tests {
         follows(&[(6.0, 1001.0, 1001.0, 1001.0, None), (28_806.0, 29_801.0, 29_801.0, 29_801.0, None)]);
     }
 
-    /// What the wall clock was set by half a second before the look, then stamps and the time they mean, both from now.
+    /// By how much the wall clock was set half a second before the look; then stamps and the times they mean, relative
+    /// to now.
     #[test]
     fn a_stamp_means_the_latest_time_that_is_possible() {
         type Case<'a> = (f64, &'a [(f64, Option<f64>)]);
         let cases: [Case; 4] = [
             (0.0, &[(0.0, Some(0.0)), (-3.0, Some(-3.0)), (0.05, Some(0.05)), (0.2, None), (-11.0, None)]),
-            // Stamped by the clock as it was, or as it is.
+            // The packets were stamped by the clock as it was before the step, or as it is.
             (-3600.0, &[(-0.6, Some(-0.6)), (-3600.2, Some(-0.2)), (-3599.8, None), (0.2, None)]),
             (3600.0, &[(-0.6, Some(-0.6)), (3599.8, Some(-0.2)), (3600.2, None), (0.2, None)]),
             (-1.0, &[(-0.6, Some(-0.6)), (-1.2, Some(-0.2)), (-0.8, Some(-0.8))]),
@@ -206,7 +213,7 @@ mod tests {
             time.follow(reading(4.0, 1004.0 + by));
             assert!(!is_before(&time, 1003.9 + by), "{by}");
             assert!(is_before(&time, 1001.9), "{by}");
-            // The wall clock may show again what it showed before that time.
+            // After a step back, the wall clock shows the same times again.
             time.follow(reading(9.0, 1009.0 + by));
             assert!(!is_before(&time, 1008.9 + by), "{by}");
         }
@@ -220,7 +227,7 @@ mod tests {
         for (stamp, meant) in [(9000.0, 1060.0), (4630.0, 1030.0), (4659.0, 1059.0), (1059.0, 1059.0)] {
             assert_eq!(time.place_anyhow(at(stamp)), at(meant));
         }
-        // The clock as it was before is forgotten after a while.
+        // The offset from before the step is forgotten after [`MAX_AGE`].
         time.follow(reading(71.0, 4671.0));
         assert_eq!(time.place(at(1070.9)), None);
         for absurd in [i64::MIN, i64::MAX] {

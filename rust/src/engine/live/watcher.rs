@@ -1,5 +1,5 @@
-//! Looks for interfaces and opens them for all workers, in a thread of its own: no worker waits for the kernel, which takes
-//! long to open and to close them.
+//! Looks for interfaces and opens them for all workers, in a thread of its own. The kernel takes long to open and to
+//! close handles, and no worker has to wait for it.
 
 use std::collections::HashMap;
 use std::os::fd::AsFd;
@@ -19,17 +19,18 @@ use crate::capture::{BUFFER_BUDGET, Error, clocks, traffic};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
 
-/// How often interfaces are looked for that came up or went away, beside when the kernel tells of one.
+/// How often the watcher looks for interfaces that came up or went away, even if the kernel reports none.
 const RESCAN: Duration = Duration::from_secs(2);
-/// No look comes sooner after the one before: interfaces may come and go by the thousand.
+/// The shortest time between news from the kernel and a look, since interfaces may come and go by the thousand.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
-/// Interfaces opened at the same time: the kernel takes 20 ms for one, and waits for several at once.
+/// Interfaces opened at the same time. Opening one takes 20 ms, most of which is waiting in the kernel, so several can
+/// be opened at once.
 const OPENERS: usize = 8;
-/// Names whose failure was told; beyond, it is not told.
+/// Names for which a failure to open is logged. Failures of further names are not.
 const MAX_REFUSED: usize = 1000;
-/// Buffers changed at one look.
+/// Buffers replaced at one look, at most.
 const MAX_TURNS: usize = 8;
-/// How long after that it is looked again: the buffers that were given up are closed by then.
+/// Time until the next look after buffers were replaced. The old buffers are closed by then.
 const TURN: Duration = Duration::from_millis(300);
 
 /// An interface being captured from.
@@ -39,7 +40,7 @@ struct Watched {
     opening: u32,
     /// Bytes of all its handles.
     buffer: u64,
-    /// Its traffic, as it counts for its share.
+    /// Its traffic, by which the budget is divided.
     weight: u64,
 }
 
@@ -51,24 +52,24 @@ struct Wanted {
     buffer: u64,
 }
 
-/// Knows which interfaces there are.
+/// Keeps track of the interfaces, and opens and gives up handles on them.
 pub struct Watcher {
     job: Arc<Job>,
     mailboxes: Arc<Mailboxes>,
     selection: Selection,
     settings: CaptureSettings,
     numbers: Numbers,
-    /// Names that could not be opened: said once.
+    /// Names that could not be opened, each of which was logged once.
     refused: Vec<String>,
     /// Interfaces opened so far.
     openings: u32,
     open: Vec<Watched>,
-    /// Bytes of buffers that are given up and not closed yet.
+    /// Bytes of buffers whose handles are given up but not closed yet.
     spent: u64,
-    /// Bytes that went over each interface until the last look.
+    /// Byte counter of each interface at the last look.
     passed: HashMap<String, u64>,
     next_scan: Instant,
-    /// Where the kernel tells of interfaces that come up and go down.
+    /// The kernel's reports of interfaces that come up and go down. `None` if they cannot be had.
     links: Option<Links>,
 }
 
@@ -90,9 +91,10 @@ impl Watcher {
         }
     }
 
-    /// Opens what there is, tells whether that went well, and returns it.
+    /// Opens the selected interfaces. Sends the result to `opened`, and returns true if the capture can begin.
     pub fn open(&mut self, opened: &Opened) -> bool {
-        // Listened to first, so that what comes up meanwhile is not missed. Where that cannot be, looks are fewer.
+        // Listening begins before interfaces are listed, so that none is missed that comes up meanwhile. Without the
+        // kernel's reports, only the regular looks find changes.
         self.links = Links::listen().ok();
         let result = self.open_all();
         let is_open = result.is_ok();
@@ -100,7 +102,7 @@ impl Watcher {
         is_open
     }
 
-    /// Looks after what is open until the end.
+    /// Keeps the open interfaces up to date until the end of the capture.
     pub fn run(mut self) -> Result<(), Error> {
         loop {
             let pause = self.next_scan.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
@@ -128,7 +130,8 @@ impl Watcher {
         let mut refusal = None;
         for (name, result) in self.add(wanted, InterfaceState::Up) {
             let Err(error) = result else { continue };
-            // One of many may be unfit; what was asked for by name may not, and a missing right is everybody's.
+            // One of several interfaces may be unfit, and is only logged. An error is fatal for an interface that was
+            // asked for by name, and if it would happen to every interface.
             let is_named = self.selection.exact().any(|exact| *exact == name);
             if is_named || matches!(error, Error::NotPermitted { .. } | Error::Filter(_)) {
                 return Err(error);
@@ -146,7 +149,7 @@ impl Watcher {
         Ok(())
     }
 
-    /// The names meant that can be opened; of the others it is said once that they cannot.
+    /// Returns the selected names. Names that are not UTF-8 are left out and logged once.
     fn meant(&mut self, there: &[Info]) -> Vec<String> {
         let mut names = self.selection.select(there);
         for info in there.iter().filter(|info| !info.is_utf8) {
@@ -158,12 +161,12 @@ impl Watcher {
         names
     }
 
-    /// Opens interfaces and hands them to the workers. Tells for each what came of it.
+    /// Opens interfaces and sends the handles to the workers. Returns the result for each name.
     fn add(&mut self, wanted: Vec<Wanted>, state: InterfaceState) -> Vec<(String, Result<(), Error>)> {
         let mut told = Vec::with_capacity(wanted.len());
         for (Wanted { name, id, opening, buffer }, result) in self.open_together(wanted) {
             let result = result.map(|handles| {
-                // Nothing that came before is missed where the capture began with it.
+                // `since` is set only for an interface that came up later: at the start nothing was missed.
                 let since = (state == InterfaceState::New).then(|| clocks::read().wall);
                 for (to, handle) in handles.into_iter().enumerate() {
                     let state = if to == 0 { state } else { InterfaceState::Up };
@@ -177,7 +180,7 @@ impl Watcher {
         told
     }
 
-    /// How large the buffer of each becomes; and the names for which there is no room.
+    /// Decides how large the buffer of each interface is to be. Also returns the names for which no buffer is left.
     fn plan(&mut self, names: Vec<String>) -> (Vec<Wanted>, Vec<String>) {
         let mut weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
         weights.extend(names.iter().map(|name| self.passed.get(name).copied().unwrap_or_default()));
@@ -189,7 +192,8 @@ impl Watcher {
             let buffer = match self.settings.buffer_size {
                 Some(size) => u64::from(size),
                 None if is_first => share,
-                // Never all that is left: there may be more, and some is needed to make others smaller.
+                // At most half of what is left: more interfaces may come, and replacing a buffer by a smaller one needs
+                // room.
                 None => whole(share.min(free / 2), self.least()),
             };
             let has_room = self.settings.buffer_size.is_some() || buffer <= free;
@@ -205,23 +209,23 @@ impl Watcher {
         (wanted, crowded)
     }
 
-    /// The number of a name.
+    /// Returns the number for a name. `taken` are interfaces that are about to be opened, whose numbers are in use too.
     fn number(&mut self, name: &str, taken: &[Wanted]) -> InterfaceId {
         let open = self.open.iter().map(|open| open.id);
         self.numbers.give(name, open.chain(taken.iter().map(|wanted| wanted.id)))
     }
 
-    /// The least that all handles of an interface need.
+    /// The fewest bytes that the handles of one interface need together.
     fn least(&self) -> u64 {
         LEAST_BUFFER * self.job.workers as u64
     }
 
-    /// Bytes of all buffers that there are.
+    /// Bytes of all buffers that exist now.
     fn used(&self) -> u64 {
         self.spent + self.open.iter().map(|open| open.buffer).sum::<u64>()
     }
 
-    /// Opens interfaces, several at once; when the capture is closed meanwhile, none more.
+    /// Opens interfaces, several at once. If the capture is closed meanwhile, the remaining ones are not opened.
     fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<InterfaceHandle>, Error>)> {
         let count = wanted.len();
         let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
@@ -235,7 +239,7 @@ impl Watcher {
         };
         std::thread::scope(|scope| {
             for _ in 1..count.min(OPENERS) {
-                // Where there is no thread to be had, those that there are do it.
+                // If no thread can be started, the threads that exist do the work.
                 let _ = std::thread::Builder::new().spawn_scoped(scope, work);
             }
             work();
@@ -261,7 +265,7 @@ impl Watcher {
         for message in self.mailboxes.take_of_watcher() {
             match message {
                 Message::Failed(opening, reason) => {
-                    // Another worker may tell of one that is given up, or open again, already.
+                    // Several workers may report the same failure. By then the opening may have been given up.
                     if let Some(at) = self.open.iter().position(|open| open.opening == opening) {
                         self.lose(at, &reason);
                     }
@@ -274,7 +278,7 @@ impl Watcher {
         live::close(spent);
     }
 
-    /// Looks for what came and went. True if it is to be looked again soon.
+    /// Opens interfaces that came up, and gives up those that went down. True if the next look must come soon.
     fn rescan(&mut self) -> bool {
         let Ok(there) = interfaces::list() else { return false };
         let is_up = |name: &str| there.iter().any(|info| info.name == name && info.up);
@@ -291,7 +295,7 @@ impl Watcher {
                 Err(error) => self.refuse(&name, &error.to_string()),
             }
         }
-        // Who asked for an interface by name is told again and again that it is down.
+        // An interface that was asked for by name is reported as down for as long as it is down.
         for name in self.selection.exact().filter(|name| !self.open.iter().any(|open| open.name == **name)) {
             if let Some(id) = self.numbers.find(name) {
                 self.mailboxes.send(0, Message::Down(id, name.clone()));
@@ -305,7 +309,7 @@ impl Watcher {
         takes_turns
     }
 
-    /// Takes note of the traffic since the last look.
+    /// Updates the weights by the traffic since the last look.
     fn count_traffic(&mut self) {
         let now = traffic::read();
         for open in &mut self.open {
@@ -315,8 +319,8 @@ impl Watcher {
         self.passed = now;
     }
 
-    /// Gives busy interfaces whose buffer is small a larger one. Where there is no room, makes others smaller first. True if
-    /// some were changed.
+    /// Gives busy interfaces with small buffers larger ones. If there is no room for these, makes other buffers smaller
+    /// first. True if a buffer was replaced.
     fn take_turns(&mut self, is_crowded: bool) -> bool {
         let weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
         let shares: Vec<_> = share_out(&weights, self.least()).into_iter().enumerate().collect();
@@ -330,7 +334,8 @@ impl Watcher {
         turns.into_iter().take(MAX_TURNS).fold(false, |changed, (at, buffer)| self.take_turn(at, buffer) || changed)
     }
 
-    /// Opens an interface once more with another buffer. From then on the new handles hand over its packets.
+    /// Opens an interface again with a buffer of another size. From then on the new handles hand over its packets. True
+    /// if it was opened.
     fn take_turn(&mut self, at: usize, buffer: u64) -> bool {
         if self.used() + buffer > BUFFER_BUDGET {
             return false;
@@ -338,7 +343,7 @@ impl Watcher {
         self.openings += 1;
         let Watched { name, id, .. } = &self.open[at];
         let size = u32::try_from(buffer).unwrap_or(u32::MAX);
-        // One that went away meanwhile is told of by the handles it has.
+        // If the interface went away meanwhile, its old handles report that.
         let opened = InterfaceHandle::open(name, *id, self.openings, self.job.workers, size, &self.settings);
         let Ok(handles) = opened else { return false };
         let turn = clocks::read().steady;
@@ -363,7 +368,7 @@ impl Watcher {
     }
 }
 
-/// Why there is no room for one more.
+/// The reason why there is no buffer left for another interface.
 fn crowd() -> String {
     let budget = BUFFER_BUDGET >> 20;
     format!("the capture buffers of the others take {budget} MiB; -B sets the size of each")

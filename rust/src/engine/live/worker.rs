@@ -1,4 +1,4 @@
-//! One worker of a live capture: it polls its handle on every interface, and counts the connections that are its own.
+//! One worker of a live capture. It polls its handle on every interface, and counts the connections that belong to it.
 
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -21,35 +21,37 @@ use crate::pipeline::clock::Clock;
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::{Connection, InterfaceState};
 
-/// Packets taken from one interface before the next has its turn.
+/// Packets taken from one interface before the next one is read.
 const BATCH: usize = 4096;
-/// How long after its end an interval is closed when no packet does: blocks of the kernel's buffer arrive that late.
+/// How long after its end an interval is closed if no later packet closes it. The kernel hands over blocks that late.
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
-/// At most so many empty intervals are made up for a time in which nothing ran: the machine slept, or the process was stopped.
+/// Empty intervals made up at most for a time in which the machine slept or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
-/// On a silent link intervals shorter than this are closed several at once: waking up costs more than closing them.
+/// On a silent link, intervals shorter than this are closed several at once, since waking up costs more than closing
+/// them.
 const IDLE: i64 = 100_000_000;
-/// How long the end of a capture may take for what the kernel still holds, and then for what other workers send.
+/// How long, at the end of a capture, a worker reads what the kernel still holds, and how long it then waits for what
+/// other workers send.
 const DRAINING: Duration = Duration::from_millis(80);
-/// One block time-out: after it, everything captured until now has been handed over.
+/// A little more than one block time-out, after which the kernel has handed over everything captured until now.
 const SETTLING: Duration = Duration::from_millis(BLOCK_TIMEOUT_MS as u64 + 10);
 
-/// A handle that is given up when all that was captured has been handed over.
+/// A handle that is about to be given up. It is still read until the kernel has handed over what it captured.
 struct Parting {
     interface: InterfaceHandle,
     until: Instant,
-    /// It failed, so it is not waited for: what it still holds can be read all the same.
+    /// True if the handle has failed. It is read, but not polled.
     has_failed: bool,
 }
 
-/// A worker.
+/// A worker: its handles, its pipeline, and its open interval.
 pub struct Worker {
     number: usize,
     job: Arc<Job>,
     collector: Arc<Collector>,
     mailboxes: Arc<Mailboxes>,
     clocks: Arc<Clocks>,
-    /// As of the last look at the clocks.
+    /// The timeline as of the last look at the clocks.
     time: Timeline,
     clock: Clock,
     pub pipeline: Sturdy,
@@ -58,9 +60,10 @@ pub struct Worker {
     parting: Vec<Parting>,
     /// Packets for other workers.
     outgoing: Vec<Batch>,
-    /// Packets of its own, put off while there are many connections: libpcap lends each only while it is handled.
+    /// Copies of the worker's own packets that are put off while there are many connections. They are copied because
+    /// libpcap lends a packet only while it is handled.
     ahead: Batch,
-    /// Openings whose handle failed, and why.
+    /// Openings whose handle failed, and the reasons.
     failed: Vec<(u32, String)>,
     /// End of the interval in which drops were read last.
     drops_read: Option<Timestamp>,
@@ -93,19 +96,19 @@ impl Worker {
         }
     }
 
-    /// The time in snapshots.
+    /// Returns the present time as snapshots show it.
     pub fn now(&mut self) -> Timestamp {
         self.look();
         self.time.label(self.time.now)
     }
 
-    /// Opens the first interval, which begins at the same time for all workers: now.
+    /// Opens the first interval. All workers are given the same `start`.
     pub fn begin(&mut self, start: Timestamp) {
         self.look();
         self.intervals.begin_at(start);
     }
 
-    /// Captures until the end. When this worker ends, for whatever reason, all do.
+    /// Captures until the end. When this worker ends, for whatever reason, all workers do.
     pub fn run(mut self) -> Result<(), Error> {
         let _guard = ExitGuard { number: self.number, job: self.job.clone(), collector: self.collector.clone() };
         let result = self.going_on(Self::capture);
@@ -115,14 +118,15 @@ impl Worker {
             self.going_on(|worker| worker.drain(until))?;
             self.going_on(|worker| worker.finish_at(end))
         });
-        // Where it failed, there is one left.
+        // After a failure the last interval is still open.
         self.close_last(end);
         self.parting.drain(..).for_each(|parting| self.open.push(parting.interface));
         live::close(std::mem::take(&mut self.open));
         result
     }
 
-    /// Does some work. After the first panic the work is called again, to go on where it left off.
+    /// Calls `work`. After the first panic it is called again, to go on where it left off. The second panic is an
+    /// error.
     fn going_on<R>(&mut self, mut work: impl FnMut(&mut Self) -> R) -> Result<R, Error> {
         loop {
             match catch_unwind(AssertUnwindSafe(|| work(self))) {
@@ -133,7 +137,7 @@ impl Worker {
         }
     }
 
-    /// Captures until the bell rings, or time is over.
+    /// Captures until the bell rings or the time-out has passed.
     fn capture(&mut self) -> Result<(), Error> {
         loop {
             self.read_messages();
@@ -177,13 +181,13 @@ impl Worker {
                     }
                 }
                 Message::Down(id, name) => self.pipeline.set_interface(id, &name, InterfaceState::Down),
-                // These are for the watcher.
+                // These messages are for the watcher only.
                 Message::Failed(..) | Message::Spent(_) => {}
             }
         }
     }
 
-    /// Takes a batch from every interface. Returns whether one of them has more.
+    /// Takes up to [`BATCH`] packets from every handle. True if one of them may have more.
     fn take_packets(&mut self) -> bool {
         self.take_packets_that(|_| true)
     }
@@ -194,7 +198,7 @@ impl Worker {
         let taken = catch_unwind(AssertUnwindSafe(|| {
             (self.take_from(&mut open, &is_meant), self.take_last(&mut parting, &is_meant))
         }));
-        // The handles stay open whatever came of it.
+        // The handles are put back even after a panic.
         (self.open, self.parting) = (open, parting);
         let (is_busy, is_parting_busy) = taken.unwrap_or_else(|panic| resume_unwind(panic));
         if !is_parting_busy {
@@ -217,7 +221,8 @@ impl Worker {
         is_busy
     }
 
-    /// What the handles that are given up still hold. One that fails tells so once, and then hands over the rest.
+    /// Takes packets that handles about to be given up still hold. Errors are ignored: a handle that has failed returns
+    /// an error once, and then hands over the rest.
     fn take_last(&mut self, parting: &mut [Parting], is_meant: &impl Fn(&Packet<'_>) -> bool) -> bool {
         let (mut is_busy, time) = (false, self.time);
         for Parting { interface, .. } in parting {
@@ -228,7 +233,7 @@ impl Worker {
         is_busy
     }
 
-    /// Handles that are given up and have nothing more go to the watcher, which closes them.
+    /// Gives up handles that have nothing more: the watcher gets them, and closes them.
     fn let_go(&mut self) {
         let now = Instant::now();
         let (over, parting): (Vec<_>, Vec<_>) =
@@ -240,9 +245,9 @@ impl Worker {
         }
     }
 
-    /// The handle of this opening hands over what was captured until then, and is given up.
+    /// Begins to give up the handle of this opening. It still hands over what was captured before `until`.
     fn part(&mut self, opening: u32, until: i64) {
-        // It may have failed here before, and be gone already.
+        // A handle that failed on this worker is gone already.
         if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
             let mut interface = self.open.remove(at);
             interface.end_at(until);
@@ -256,7 +261,7 @@ impl Worker {
         }
     }
 
-    /// Takes a packet that the kernel stamped by the wall clock.
+    /// Takes a packet whose time stamp is by the wall clock. It is counted here, or put off, or sent to another worker.
     fn push(&mut self, stamped: &Packet<'_>) {
         let packet = &Packet { ts: self.place(stamped.ts), ..*stamped };
         let label = self.time.label(packet.ts);
@@ -293,7 +298,7 @@ impl Worker {
         }
     }
 
-    /// Takes what was put off to be looked up ahead.
+    /// Counts the packets that were put off.
     fn catch_up(&mut self) {
         self.ahead.play(&mut self.pipeline, |_, _, _| {});
     }
@@ -305,7 +310,8 @@ impl Worker {
         }
     }
 
-    /// The watcher decides what becomes of an interface; until then the kernel shares it among the other handles.
+    /// Reports failed handles to the watcher, which decides what becomes of their interface. Until then the kernel
+    /// divides its packets among the other handles.
     fn report_failures(&mut self) {
         for (opening, reason) in std::mem::take(&mut self.failed) {
             if let Some(at) = self.open.iter().position(|interface| interface.opening == opening) {
@@ -316,7 +322,8 @@ impl Worker {
         }
     }
 
-    /// Looks at the clocks. Where the times of snapshots leap, no intervals are made up: that time did not pass.
+    /// Looks at the clocks. If the times of snapshots leap forward because the wall clock was set, the open interval is
+    /// closed, and no empty intervals are made up: the time between did not pass.
     fn look(&mut self) {
         let time = self.clocks.look(&self.job.shared);
         let label = time.label(time.now);
@@ -331,7 +338,7 @@ impl Worker {
         }
     }
 
-    /// The time of a packet by its stamp.
+    /// Returns the time of a packet with this time stamp.
     fn place(&mut self, stamp: Timestamp) -> Timestamp {
         self.time.place(stamp).unwrap_or_else(|| {
             self.look();
@@ -339,7 +346,7 @@ impl Worker {
         })
     }
 
-    /// On a silent link time closes intervals and ends connections as well.
+    /// Closes intervals and ends connections as time passes, which on a silent link no packet does.
     fn keep_time(&mut self) {
         self.look();
         let settled = self.time.now.plus(-GRACE);
@@ -364,11 +371,12 @@ impl Worker {
 
     fn add_drops(&mut self, interface: &mut InterfaceHandle) {
         let (kernel, device) = interface.take_drops();
-        // Each handle has drops of its own; what the interface dropped all of them tell.
+        // Each handle counts its own drops in the kernel. Drops of the interface are in the counters of every handle,
+        // so only the first worker adds them.
         self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
     }
 
-    /// How long nothing needs to be done if no packet comes.
+    /// How long the worker may sleep if no packet comes.
     fn pause(&mut self) -> Duration {
         self.look();
         let deadlines = self.parting.iter().map(|parting| parting.until).chain(self.job.deadline());
@@ -379,14 +387,15 @@ impl Worker {
         until_end.min(until_deadline.unwrap_or(Duration::MAX)) + Duration::from_millis(1)
     }
 
-    /// When the capture ends, in the time of snapshots and by the wall clock: now, or when its time was up.
+    /// Returns the end of the capture, as snapshots show it and by the wall clock. It is now, or the instant at which
+    /// the time-out passed.
     fn end(&mut self) -> (Timestamp, Timestamp) {
         let overtime = -i64::try_from(self.job.overtime().as_nanos()).unwrap_or(i64::MAX);
         let end = self.now().plus(overtime);
         (end, self.time.wall.plus(overtime))
     }
 
-    /// What was captured until the end counts, and the last interval ends there.
+    /// Closes the intervals up to `end`. Before the last of them is closed, all connections end.
     fn finish_at(&mut self, end: Timestamp) {
         self.close_through(end);
         self.pipeline.finish();
@@ -398,7 +407,7 @@ impl Worker {
         self.close_interval();
     }
 
-    /// Takes what the kernel still holds and was stamped until then.
+    /// Takes the packets that the kernel and other workers still hold and that were stamped no later than `until`.
     fn drain(&mut self, until: Timestamp) {
         std::thread::sleep(SETTLING);
         let deadline = Instant::now() + DRAINING;
@@ -420,7 +429,7 @@ impl Worker {
         }
     }
 
-    /// Closes intervals, empty ones too, until `ts`, a time of snapshots, is in the open one.
+    /// Closes intervals, empty ones too, until the open one contains `ts`, a time as snapshots show it.
     fn close_through(&mut self, ts: Timestamp) {
         for _ in 0..MAX_CATCH_UP {
             if !self.intervals.is_over(ts) {
@@ -435,12 +444,13 @@ impl Worker {
     }
 }
 
-/// Nanoseconds from the end of an interval until so many have ended as are closed at once.
+/// Nanoseconds from the end of an interval until enough intervals have ended to be closed at once. 0 unless intervals
+/// are short.
 fn until_several_end(interval: i64) -> i64 {
     (IDLE / interval.max(1) - 1).max(0).saturating_mul(interval)
 }
 
-/// A worker ends, even by a panic: nobody waits for its part any more, and the others end too.
+/// Ends all workers when one ends, even by a panic. The collector no longer waits for parts of that worker.
 struct ExitGuard {
     number: usize,
     job: Arc<Job>,

@@ -1,5 +1,5 @@
-//! Workers without interfaces, on clocks that a test moves: what becomes of intervals, connections and exchanges when the
-//! wall clock is set.
+//! Tests workers without interfaces on clocks that the test moves: intervals, connections and exchanges when the wall
+//! clock is set.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -21,13 +21,13 @@ const STEP: i64 = SECOND / 20;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
-/// Two clocks, and workers that live by them.
+/// Two clocks, and workers that use them.
 struct Machine {
     passed: Arc<AtomicI64>,
     set_by: Arc<AtomicI64>,
     job: Arc<Job>,
     workers: Vec<Worker>,
-    /// A connection per number, and how much of it was sent.
+    /// Connections by number, each with the number of its frames that were handed out.
     talks: Vec<(Forge, usize)>,
     got: Vec<Snapshot>,
 }
@@ -59,7 +59,7 @@ impl Machine {
         Self { passed, set_by, job, workers, talks: (0..8).map(talk).collect(), got: Vec::new() }
     }
 
-    /// The wall clock is set.
+    /// Sets the wall clock forward by `by` nanoseconds, or back if negative.
     fn set(&self, by: i64) {
         self.set_by.fetch_add(by, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Machine {
         self.passed.load(Ordering::Relaxed)
     }
 
-    /// Time passes, and the workers do what they do when no packet comes.
+    /// Lets time pass. The workers do what they do when no packet comes.
     fn pass(&mut self, nanos: i64) {
         self.passed.fetch_add(nanos, Ordering::Relaxed);
         for worker in &mut self.workers {
@@ -85,7 +85,7 @@ impl Machine {
         }
     }
 
-    /// The capture ends.
+    /// Ends the capture.
     fn finish(&mut self) {
         for worker in &mut self.workers {
             let end = worker.now();
@@ -94,7 +94,8 @@ impl Machine {
         self.collect();
     }
 
-    /// What a side says on a connection now, stamped by the wall clock; the kernel hands it over when it is taken.
+    /// Returns the frames in which one side of a connection sends `text`, stamped by the wall clock now. Nobody
+    /// receives them until [`Self::take`] is called.
     fn say(&mut self, number: usize, side: usize, text: &[u8]) -> Vec<(Timestamp, Vec<u8>)> {
         let stamp = Timestamp(self.set_by.load(Ordering::Relaxed) + self.passed());
         let (forge, sent) = &mut self.talks[number];
@@ -104,7 +105,7 @@ impl Machine {
         frames
     }
 
-    /// The first worker gets packets; whose they are it tells.
+    /// Gives packets to the first worker, which sends on those of other workers.
     fn take(&mut self, frames: &[(Timestamp, Vec<u8>)]) {
         for (ts, data) in frames {
             let (interface, link_type) = (InterfaceId(0), crate::pipeline::packet::LinkType::Ethernet);
@@ -118,7 +119,7 @@ impl Machine {
         self.take(&frames);
     }
 
-    /// An exchange, in which the wall clock is set, and some of which is read only then.
+    /// Sends a request and its response. The wall clock is set after the request was stamped and before it is read.
     fn exchange(&mut self, number: usize, set_by: i64) {
         let request = self.say(number, 0, REQUEST);
         self.set(set_by);
