@@ -24,8 +24,8 @@ use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::{InterfaceState, Snapshot};
 use crate::pipeline::{Pipeline, Settings};
 
-/// A worker with fewer batches than this reads the next block, if no other worker is reading: so the others do not run
-/// out of work before the block is read.
+/// A worker with fewer batches than this reads the next block, if no other worker is reading. It starts before all
+/// batches are worked off, so that the other workers do not run out of work meanwhile.
 const FEW: usize = 2;
 
 /// The batches that wait for a worker. Their number is bounded by the number of blocks.

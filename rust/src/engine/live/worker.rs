@@ -346,7 +346,7 @@ impl Worker {
         })
     }
 
-    /// Closes intervals and ends connections as time passes, which on a silent link no packet does.
+    /// Closes intervals and lets connections expire as time passes. On a silent link there are no packets that do so.
     fn keep_time(&mut self) {
         self.look();
         let settled = self.time.now.plus(-GRACE);
