@@ -60,7 +60,8 @@ pub struct EngineSettings {
     pub pipeline: crate::pipeline::Settings,
 }
 
-/// The most workers. More would not pay: each has tables of its own, and one reader has to feed all of them.
+/// The largest number of workers. More would not pay: each has tables of its own, and one reader has to feed all of
+/// them.
 pub const MAX_WORKERS: usize = 64;
 
 /// A running capture.

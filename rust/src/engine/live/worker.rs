@@ -25,7 +25,7 @@ use crate::pipeline::snapshot::{Connection, InterfaceState};
 const BATCH: usize = 4096;
 /// How long after its end an interval is closed if no later packet closes it. The kernel hands over blocks that late.
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
-/// Empty intervals made up at most for a time in which the machine slept or the process was stopped.
+/// The most empty intervals that are made up for a time in which the machine slept or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
 /// On a silent link, intervals shorter than this are closed several at once, since waking up costs more than closing
 /// them.
