@@ -1,9 +1,9 @@
 //! Runs the pipeline over a source: opens it, closes intervals on time, queues their snapshots, stops when told.
 //!
-//! One thread captures, or several that share the connections among them. Below this file there is no clock; here
-//! packet time closes intervals, and on a live capture a steady clock does so too when no packet comes. Whoever reads
-//! snapshots never holds the capture up: a live queue that is full merges its oldest two, so a slow reader gets coarser
-//! snapshots and the same counts.
+//! One thread captures, or several among which the connections are divided. The pipeline has no clock, so the engine
+//! tells it the time: packet time closes intervals, and on a live capture a steady clock does so if no packet comes. A
+//! slow reader of snapshots does not delay a live capture: when the queue is full, its two oldest snapshots are merged.
+//! The reader then gets coarser snapshots with the same counts.
 
 mod batch;
 mod collector;
@@ -60,7 +60,8 @@ pub struct EngineSettings {
     pub pipeline: crate::pipeline::Settings,
 }
 
-/// The most workers. More would not pay: each has tables of its own, and one reader has to feed all of them.
+/// The largest number of workers. More would not pay: each has tables of its own, and one reader has to feed all of
+/// them.
 pub const MAX_WORKERS: usize = 64;
 
 /// A running capture.
@@ -107,8 +108,8 @@ impl Engine {
         Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened) })
     }
 
-    /// Waits at most `timeout` until the source is open: `Some(Ok)`, or cannot be opened: `Some(Err)`. `None` if
-    /// neither is known by then.
+    /// Waits at most `timeout` for the result of opening the source. `Some(Ok)` if the source is open, `Some(Err)` if
+    /// it cannot be opened, `None` if that is not known by then.
     pub fn wait_until_open(&self, timeout: Duration) -> Option<Result<(), Error>> {
         match lock(&self.opened).recv_timeout(timeout) {
             Ok(result) => Some(result),

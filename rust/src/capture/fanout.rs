@@ -1,8 +1,9 @@
 //! Divides the packets of one interface among several workers: a fanout group of packet sockets (packet(7)), in which a
 //! classic BPF program tells which socket gets a packet.
 //!
-//! The program computes the same function as [`share`]. The kernel cannot tell the connection of a fragment, or the one
-//! inside a tunnel. A worker that gets such a packet calls [`share`] and sends the packet to the worker it belongs to.
+//! The program computes the same function as [`share`]. It cannot tell the connection of a fragment, or the one inside
+//! a tunnel. A worker that gets such a packet puts the fragments together or enters the tunnel, and uses [`share`] to
+//! find the worker that the packet belongs to.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};

@@ -19,7 +19,7 @@ impl Bell {
 
     /// Rings the bell: ends every sleep that listens to it, now and until it is hushed.
     pub fn ring(&self) {
-        // The counter cannot overflow by ones; there is nothing to do about any other failure.
+        // The counter cannot overflow by adding ones, and nothing can be done about any other failure.
         let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
     }
 

@@ -48,7 +48,7 @@ impl Intervals {
         self.open = self.open.map(|(_, end)| (ts, end));
     }
 
-    /// Moves the end of the open interval forward to `ts`, but leaves it at least one nanosecond long.
+    /// Makes the open interval end early, at `ts`, but leaves it at least one nanosecond long.
     pub fn end_at(&mut self, ts: Timestamp) {
         self.open = self.open.map(|(start, end)| (start, ts.min(end).max(start.plus(1))));
     }

@@ -16,7 +16,7 @@ pub enum Level {
     Error,
     /// Information; nothing is wrong.
     Info,
-    /// Some traffic is not seen that could be.
+    /// Some traffic that could be captured is not seen.
     Warning,
 }
 

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(queue.pop(Duration::ZERO), Next::End);
     }
 
-    /// A second in which no name is one of another second.
+    /// A snapshot of one second, with names that occur in no other second.
     fn flood(at: i64, sections: u64) -> Snapshot {
         let mut snapshot = second(at);
         snapshot.counts.requests = sections;

@@ -7,11 +7,12 @@
 
 use super::packet::{SECOND, Timestamp};
 
-/// How often expiry is checked, in packet time: twice within the shortest wait, the 0.2 s for a hole that was
-/// acknowledged.
+/// How often expiry is checked, in packet time: twice in the shortest wait, the 0.2 s until an acknowledged hole is
+/// given up.
 const TICK: i64 = SECOND / 10;
 
-/// A packet jumps if its time is more than this from the last tick, either way. Then connections do not age.
+/// A packet jumps if its time is more than this from the last tick, either way. A jump that is ignored ages no
+/// connection.
 const MAX_JUMP: u64 = 60 * SECOND as u64;
 
 /// Tells a wrong time from a clock that was set.
@@ -69,7 +70,7 @@ impl Clock {
         (self.now, self.next_tick) = (now, now.plus(TICK));
     }
 
-    /// Decides whether the time of a packet is taken, if it is not within a tick after the last one.
+    /// Decides whether to take the time of a packet that [`Self::follow`] cannot simply pass over.
     fn judge(&mut self, ts: Timestamp) -> Option<Timestamp> {
         let distance = if self.now == NEVER { 0 } else { ts.0.abs_diff(self.now.0) };
         if self.jumps.doubts(distance) || distance <= MAX_JUMP && ts < self.next_tick {

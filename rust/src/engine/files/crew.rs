@@ -24,8 +24,8 @@ use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::{InterfaceState, Snapshot};
 use crate::pipeline::{Pipeline, Settings};
 
-/// A worker with fewer batches than this reads the next block, if no other worker is reading: so the others do not run
-/// out of work before the block is read.
+/// A worker with fewer batches than this reads the next block, if no other worker is reading. It starts before all
+/// batches are worked off, so that the other workers do not run out of work meanwhile.
 const FEW: usize = 2;
 
 /// The batches that wait for a worker. Their number is bounded by the number of blocks.
@@ -38,7 +38,7 @@ struct WorkQueue {
 
 /// What the workers share, behind a lock.
 struct CrewState<'a> {
-    /// One for each worker.
+    /// One queue for each worker.
     queues: Vec<WorkQueue>,
     /// The producer; `None` while a worker is reading with it.
     producer: Option<Box<Producer<'a>>>,
@@ -104,7 +104,7 @@ pub struct Crew<'a> {
 }
 
 impl<'a> Crew<'a> {
-    /// A crew of `count`.
+    /// Makes a crew of `count` workers.
     pub fn new(reading: Reading<'a>, settings: &'a Settings, count: usize, shared: &'a Arc<Shared>) -> Self {
         let (distributor, patience) = (Distributor::new(settings, count), Patience::new(shared));
         let producer = Some(Box::new(Producer { reading, distributor, patience }));

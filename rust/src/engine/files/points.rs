@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::capture::file::FileInterface;
 use crate::pipeline::packet::InterfaceId;
 
-/// Free points of one kind that are searched for one of a file with a similar name.
+/// How many of the free points of one kind are searched for one whose file has a similar name.
 const MAX_ALIKE: usize = 64;
 
 /// What two interfaces must have in common to share a capture point: the link type, and the name. Interfaces without a

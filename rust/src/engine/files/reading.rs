@@ -21,7 +21,7 @@ use crate::pipeline::snapshot::OTHER;
 /// warning says so.
 const MAX_OPEN: usize = 64;
 
-/// What takes the packets of files, interval after interval.
+/// Takes the packets of files, interval after interval: one worker, or the distributor of several.
 pub trait Workers {
     /// Tells the name of an interface.
     fn set_interface(&mut self, id: InterfaceId, name: &str);
@@ -29,7 +29,7 @@ pub trait Workers {
     fn push(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize);
     /// Takes a packet whose link type cannot be decoded.
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32);
-    /// Counts packets that are not handed over.
+    /// Counts packets that were lost before they could be handed over.
     fn lose(&mut self, missing: Missing);
     /// Lets packet time pass until `now` though no packet came.
     fn tick(&mut self, now: Timestamp);

@@ -10,7 +10,7 @@ use crate::capture::Error;
 use crate::capture::wait::wait;
 use crate::pipeline::packet::Timestamp;
 
-/// Empty intervals made up at most for a time in which the machine slept.
+/// The most empty intervals that are made up for a time in which the machine slept.
 const MAX_CATCH_UP: usize = 300;
 
 /// How long to sleep if nothing is due.
@@ -29,7 +29,7 @@ impl Reading<'_> {
     /// Closes intervals by the clock, if all inputs are live pipes without packets at hand. True if an interval was
     /// closed.
     pub fn close_quiet(&mut self, workers: &mut impl Workers, now: Option<Now>) -> bool {
-        // Packets that are held back are older than what is settled, and come first.
+        // Packets that a pipe holds back are from before the settled time, and are handed over first.
         let is_quiet = self.unopened.is_empty()
             && self.open.iter().all(|stream| stream.settled(now).is_some() && stream.packets.left() == 0);
         let Some(settled) = self.settled(now).filter(|_| is_quiet) else { return false };

@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_clock_of_a_live_sender_goes_on_and_that_of_an_old_file_stands_still() {
-        // (seconds by which the sender's clock is behind ours, the sender's clock two seconds later)
+        // (seconds by which the sender's clock is behind ours; what the sender's clock shows two seconds later)
         for (behind, want) in [(0, Some(NOON + 2)), (3600, Some(NOON + 2)), (-3600, Some(NOON + 2)), (86_400, None)] {
             let (mut stream, writer, opened) = say(&pcap(NOON));
             look(&mut stream, opened, 300, NOON + behind);

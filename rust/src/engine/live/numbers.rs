@@ -18,9 +18,9 @@ impl Numbers {
         self.known.get(name).copied()
     }
 
-    /// Returns the number of an interface: the one that its name has, or else a new one. When all numbers are used, it
-    /// is one that is not `open`, whose name loses it. If all are open, it is [`InterfaceId::OTHER`], which many may
-    /// share.
+    /// Returns the number of an interface: the one that its name has, or else a new one. When all numbers are given
+    /// out, one that is not `open` is taken from its name and given to this one. If all are open, the result is
+    /// [`InterfaceId::OTHER`], which any number of interfaces share.
     pub fn give(&mut self, name: &str, open: impl Iterator<Item = InterfaceId>) -> InterfaceId {
         if let Some(id) = self.find(name) {
             return id;

@@ -25,7 +25,7 @@ use crate::pipeline::snapshot::{Connection, InterfaceState};
 const BATCH: usize = 4096;
 /// How long after its end an interval is closed if no later packet closes it. The kernel hands over blocks that late.
 const GRACE: i64 = 4 * BLOCK_TIMEOUT_MS as i64 * 1_000_000;
-/// Empty intervals made up at most for a time in which the machine slept or the process was stopped.
+/// The most empty intervals that are made up for a time in which the machine slept or the process was stopped.
 const MAX_CATCH_UP: u32 = 300;
 /// On a silent link, intervals shorter than this are closed several at once, since waking up costs more than closing
 /// them.
@@ -346,7 +346,7 @@ impl Worker {
         })
     }
 
-    /// Closes intervals and ends connections as time passes, which on a silent link no packet does.
+    /// Closes intervals and lets connections expire as time passes. On a silent link there are no packets that do so.
     fn keep_time(&mut self) {
         self.look();
         let settled = self.time.now.plus(-GRACE);
