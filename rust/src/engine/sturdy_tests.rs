@@ -118,13 +118,6 @@ fn a_second_panic_ends_the_capture_with_all_that_was_counted_and_the_reason() {
             assert!((43..=60).contains(&counted), "{name}, {workers}: {counted}");
             // With several workers, all packets are read before a worker panics for the second time. With one worker,
             // or if the panic is in putting fragments together, reading stops there.
-            eprintln!(
-                "{name} {workers} {} {} {} of {} frames",
-                told.capture.received,
-                told.capture.unread,
-                counted,
-                frames.len()
-            );
             if workers > 1 && name == "segments" {
                 assert_eq!(told.capture.received + told.capture.unread, frames.len() as u64, "{workers}");
             }
