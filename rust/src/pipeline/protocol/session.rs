@@ -144,7 +144,12 @@ impl<K: Copy + PartialEq> Session<K> {
                 }
                 0
             }
-            Self::Tls(secured) => secured.plain.chunk(flow, direction, chunk, sink),
+            Self::Tls(secured) => {
+                let unwanted = secured.plain.chunk(flow, direction, chunk, sink);
+                // A third protocol on the same connection has no reader; its first bytes are not kept.
+                secured.plain.take_found();
+                unwanted
+            }
             #[cfg(test)]
             Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
