@@ -9,11 +9,10 @@
 use smallvec::SmallVec;
 
 /// Counts of consecutive buckets. They are wide only if they have to be, so values with the same counts are equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Buckets {
-    /// One word per bucket or, if they are wide, two, the lower one first. Few words are stored in the row itself: most
-    /// rows count only a few values at a time.
-    words: SmallVec<[u32; 8]>,
+    /// One word per bucket or, if they are wide, two, the lower one first.
+    words: SmallVec<[u32; WORDS_IN_PLACE]>,
     /// Index of the first bucket.
     offset: i32,
     /// True if each bucket has two words.
@@ -25,8 +24,31 @@ pub struct Buckets {
 /// Maximum number of halvings, after which all possible durations fall into two buckets.
 pub const MAX_HALVINGS: u8 = 10;
 
-/// Words of 32 bits in a line of the processor's cache, by which memory grows.
+/// Words of 32 bits in a line of the processor's cache: the unit of allocated memory.
 const WORDS_OF_A_LINE: usize = 16;
+
+/// Words stored in the row itself: most rows count only a few values at a time.
+const WORDS_IN_PLACE: usize = 8;
+
+impl Clone for Buckets {
+    fn clone(&self) -> Self {
+        let mut words = SmallVec::with_capacity(capacity_for(self.words.len()));
+        words.extend_from_slice(&self.words);
+        Self { words, ..*self }
+    }
+}
+
+/// Returns the number of words for which memory is allocated when `words` are needed.
+///
+/// There are two sizes between a power of two and the next. A total gains a bucket now and then and is copied every
+/// second. With a size for each number of words, a freed block often fits no later histogram, and memory grows by holes
+/// for hours. With twice the memory for each new bucket, the totals themselves grow for hours.
+fn capacity_for(words: usize) -> usize {
+    if words <= WORDS_IN_PLACE {
+        return WORDS_IN_PLACE;
+    }
+    words.next_multiple_of((words.next_power_of_two() / 4).max(WORDS_OF_A_LINE))
+}
 
 impl Buckets {
     /// Makes buckets from their counts, from the bucket `offset` on.
@@ -191,11 +213,10 @@ impl Buckets {
         }
     }
 
-    /// Makes room for this many words, and few more: a sum of hours gets a bucket now and then, and twice the memory for
-    /// it would be memory that nobody uses.
+    /// Makes room for this many words.
     fn make_room(&mut self, words: usize) {
         if words > self.words.capacity() {
-            self.words.grow(words.next_multiple_of(WORDS_OF_A_LINE));
+            self.words.grow(capacity_for(words));
         }
     }
 }
@@ -217,6 +238,20 @@ mod tests {
     fn told(buckets: &Buckets) -> Vec<(i32, u64)> {
         let counts = buckets.iter().enumerate();
         counts.map(|(at, count)| (buckets.offset() + at as i32, count)).filter(|&(_, count)| count > 0).collect()
+    }
+
+    #[test]
+    fn memory_comes_in_few_sizes_none_much_larger_than_needed() {
+        let capacity = |buckets: &Buckets| buckets.words.capacity();
+        let mut sizes = std::collections::BTreeSet::new();
+        for last in 0..1024 {
+            let mut grown = Buckets::default();
+            [0, last / 2, last].map(|bucket| grown.count(bucket));
+            let needed = grown.words.len();
+            assert!((needed..=needed * 3 / 2 + WORDS_OF_A_LINE).contains(&capacity(&grown)), "{needed} words");
+            sizes.extend([capacity(&grown), capacity(&grown.clone())]);
+        }
+        assert!(sizes.len() <= 16, "{sizes:?}");
     }
 
     #[test]
