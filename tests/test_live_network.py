@@ -39,7 +39,7 @@ def curl(client, host, path="/api/x", *options, address=SERVER):
 
 
 def every_kind_of_message(client, folder):
-    """Messages that wrk does not send: HEAD, chunked both ways, uploads with and without 100-continue, many in one connection."""
+    """Sends what wrk does not: HEAD, chunked both ways, uploads with and without 100-continue, many on a connection."""
     upload = folder / "upload"
     upload.write_bytes(os.urandom(2_000_000))
     for host in ("up.example.test", "UP.example.test"):

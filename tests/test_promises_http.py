@@ -1,4 +1,4 @@
-"""HTTP as it should not be: framing, forms of targets, tunnels, other protocols.
+"""HTTP that is unusual or broken: framing, forms of targets, tunnels, other protocols.
 
 Each test forges its packets and reads them as a capture file; see `promises`.
 """
@@ -376,7 +376,7 @@ def test_request_lines_that_real_servers_accept_are_requests(read, line, method,
 
 @promise(24)
 @pytest.mark.parametrize("size", [1400, 1])
-def test_a_request_without_a_target_is_one(read, size):
+def test_a_request_line_without_a_target_is_a_request(read, size):
     total = read(Wire().say(framed("GET HTTP/1.1", "Host: a.example"), ok(b"", 400), size=size).say(GET, OK))
     assert (total.host("a.example").requests, total.statuses) == (2, {400: 1, 200: 1})
 
