@@ -18,7 +18,7 @@ NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
-    """Twelve seconds with a request to the shop each, three requests to the API in the last, one to the shop at 45 s."""
+    """Twelve seconds with a request to the shop each, three to the API in the last, and one to the shop at 45 s."""
     shop = forge.Conversation(4000, NOON)
     for second in range(12):
         shop.ask(NOON + second + 0.2, "GET", "shop.example", f"/items/{second}?secret=1", 200, body=b"x" * 1000)

@@ -1,4 +1,4 @@
-"""The loop: what ends it, and what it leaves behind, with a fake capture and fake streams."""
+"""The session: what ends it, what it writes, and what it puts back; with a fake capture and fake streams."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ SECONDS = [snapshot(100 + i, hits=i, capture={"received": 10}) for i in range(30
 
 
 def run(*script, settings=None, log=(), **how):
-    """Whether an alert fired, standard output, standard error and the calls of the engine."""
+    """(whether an alert fired, standard output, standard error, the calls of the engine)."""
     watch, engine = monitor(*script, log=log)
     world = console()
     fired = session.run(Settings(**(settings or {})), monitor=watch, console=world, **how)
@@ -70,7 +70,7 @@ def test_the_demo_without_a_screen_ends_at_the_first_recovery():
     calm = [snapshot(101 + i) for i in range(20)]
     _, out, _, _ = run(snapshot(100, hits=5), *calm, settings=ALERTING, demo=True)
     assert "RECOVERED  after 3 s at 1970-01-01 00:01:44.000 +00:00" in out.splitlines()
-    assert "updated 1970-01-01 00:01:44" in out, "and nothing after it"
+    assert "updated 1970-01-01 00:01:44" in out, "the report ends with the recovery"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -109,7 +109,7 @@ def test_a_hangup_that_was_ignored_stays_so(ignored):
     finally:
         signal.signal(signal.SIGHUP, before)
     assert engine.calls.index("close") == 1
-    assert (given[2] == 1) is ignored, "closed by the signal, or not before the end"
+    assert (given[2] == 1) is ignored, "the signal closes the capture unless it is ignored"
 
 
 def test_a_failing_capture_still_writes_what_it_had():
@@ -133,7 +133,7 @@ class Closed(Pipe):
 
 
 @pytest.mark.parametrize("format_", ["plain", "ndjson"])
-def test_a_closed_pipe_ends_it_without_a_word(format_):
+def test_a_closed_pipe_ends_the_session_without_a_message(format_):
     watch, engine = monitor(*SECONDS)
     world = Console(stdin=Pipe(), stdout=Closed(), stderr=Pipe(), environment={})
     with pytest.raises(BrokenPipeError):
@@ -166,7 +166,7 @@ class Broken:
     ],
 )
 def test_an_output_that_fails_stops_neither_the_capture_nor_the_others(error, reason, tmp_path, monkeypatch):
-    """It is told at once, and raised at the very end."""
+    """The failure is told at once, and raised when the session ends."""
     broken, whole = Broken(error), tmp_path / "whole.ndjson"
     ndjson = outputs.FILES[".ndjson"]
 
@@ -243,7 +243,7 @@ def test_what_the_capture_says_is_passed_on_by_level(settings, heard):
         ({}, False),
     ],
 )
-def test_colour_follows_the_terminal_unless_it_is_told(environment, color):
+def test_colour_follows_the_terminal_unless_it_is_set(environment, color):
     world = Console(stdin=Terminal(), stdout=Terminal(), stderr=Pipe(), environment=environment)
     assert world.wants_color("auto") is color
     assert world.wants_color("always") is True
@@ -293,7 +293,7 @@ def test_keys_come_from_the_terminal_while_a_capture_comes_through_standard_inpu
     assert keys != "tty" or found.closed
 
 
-def test_without_a_terminal_of_its_own_there_is_no_screen(tmp_path):
+def test_without_a_controlling_terminal_there_is_no_screen(tmp_path):
     world = Console(Pipe(), Terminal(), Pipe(), {"TERM": "xterm"}, str(tmp_path / "none"))
     with world.keyboard(stdin_is_read=True) as found:
         assert found is None
