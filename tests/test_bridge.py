@@ -181,7 +181,7 @@ def test_copies_on_other_interfaces_count_in_their_traffic_only(tmp_path, late, 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_which_copy_comes_first_changes_no_figure(tmp_path, seed):
-    """Interfaces are read in turns, so that the copy of a later one may be met first."""
+    """Interfaces are read in turns, so a later copy may be read first."""
     frames = [(place / 100, frame) for place, (_, frame) in enumerate(forge.frames(talk()))]
     once = capture(tmp_path, ("one", frames))
     delay = random.Random(seed).random

@@ -76,7 +76,7 @@ def test_names_that_clients_of_tls_give_are_made_safe(read):
 def test_a_connection_joined_midway_has_no_time_of_opening(read):
     one = only(read, wire(handshake=False).say(GET, OK))
     assert (one.opened, one.first_seen, one.state, one.client) == (None, START, "open", "10.0.0.1:4000")
-    # Before anything is understood, the server is the one of the lower port.
+    # Until the protocol is recognised, the side with the lower port is the server.
     silent = only(read, wire(handshake=False, server_port=22).send(1, b"\x00\x01"))
     assert (silent.server, silent.bytes_to_client, silent.host) == ("10.0.0.2:22", 2, "")
 
@@ -175,7 +175,7 @@ def test_each_interval_lists_what_it_heard_of_and_the_open_ones_that_were_silent
     ]
 
 
-def test_of_very_many_connections_some_are_listed_and_the_rest_are_counted(tmp_path):
+def test_some_of_very_many_connections_are_listed_and_the_rest_are_counted(tmp_path):
     path = tmp_path / "crowd.pcap"
     path.write_bytes(forge.pcap(forge.crowd(5_000)))
     told = list(Monitor(read=path, connections=True))

@@ -66,7 +66,7 @@ def test_one_connection_is_kept_for_many_requests(port):
             assert len(body) == (0 if page.method == "HEAD" else page.size)
 
 
-def test_it_listens_on_loopback_only(port):
+def test_the_demo_listens_on_loopback_only(port):
     sockets = [line.split()[1:4:2] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     assert [f"0100007F:{port:04X}", "0A"] in sockets
     assert [f"00000000:{port:04X}", "0A"] not in sockets
@@ -82,13 +82,13 @@ def gone(port):
     return False
 
 
-def test_it_ends_with_the_context():
+def test_the_demo_ends_with_its_context():
     with demo.traffic() as port:
         assert not socket.socket().connect_ex(("127.0.0.1", port))
     assert gone(port)
 
 
-def test_it_ends_when_its_parent_is_killed():
+def test_the_demo_ends_when_its_parent_is_killed():
     code = "from netmon import demo\nwith demo.traffic() as port: print(port, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -43,9 +43,8 @@ def pressed(*typed, frames=None, after=lambda display: None, **how):
                 yield frame
             for key in typed:
                 keyboard.send_text(key)
-                await asyncio.sleep(
-                    0.12 if key == "\x1b" else 0.02
-                )  # only a pause tells Esc from the start of a longer key
+                # Only a pause tells Esc from the start of a longer key.
+                await asyncio.sleep(0.12 if key == "\x1b" else 0.02)
             after(display)
             await asyncio.sleep(0.02)
             display.seen = display.view

@@ -41,7 +41,7 @@ def test_one_row_or_column_less_removes_one_part_at_the_most_and_nothing_overlap
 
 
 def check(view, found, width, height):
-    """Each box is on the screen, has the rows that its part begins with, and shares no cell with another box."""
+    """Each box is on the screen, is more than the heading of a table, and shares no cell with another box."""
     taken = set()
     for box in found:
         assert box.height >= 1

@@ -167,7 +167,7 @@ def test_the_alert_bar_explains_hits_where_there_is_room(width, said):
     assert text([header.alert_bar(view, width)])[0].split("  ")[-1].startswith(said)
 
 
-def test_after_clearing_it_says_so_and_not_that_nothing_was_seen():
+def test_after_clearing_the_table_says_so_and_not_that_nothing_was_seen():
     made = Frames(10.0)
     made.push(scene.second(0))
     assert text(absent.no_http(made.clear())) == ["", "   Cleared: counting anew."]
@@ -372,6 +372,6 @@ def test_series_puts_snapshots_where_they_belong_in_time(intervals, series):
     assert canvas.series(history, lambda each: each.hits, 4) == series
 
 
-def test_how_many_exchanges_did_not_fit_is_said():
+def test_the_number_of_exchanges_that_did_not_fit_is_said():
     frame = Frames(keeps_exchanges=True).push(snapshot(0, responses=9, capture={"exchanges_dropped": 4}))
     assert "9 answers so far, 4 did not fit" in text([about.kept(view_of([frame]), 120)])[0]

@@ -295,7 +295,7 @@ def test_a_section_is_filtered_by_status_method_and_client():
         assert all(text in f"{each.status} {each.client}" for each in found)
 
 
-def test_n_goes_to_the_next_match_and_round():
+def test_n_goes_to_the_next_match_and_from_the_last_to_the_first():
     view = view_of([of_hosts(xa=6, b=5, xc=4, d=3, xe=2, f=1)], ["/", "x", "escape"])
     seen = []
     for key in "nnnnNNN":

@@ -165,7 +165,7 @@ def test_what_cannot_be_read_is_named(capture, arguments, code, message):
     assert b"Traceback" not in done.stderr
 
 
-def test_a_closed_pipe_is_a_quiet_end(capture):
+def test_a_pipe_closed_by_its_reader_ends_the_command_without_a_message(capture):
     reader, writer = os.pipe()
     os.close(reader)
     command = [*NETMON, "-r", str(capture), "--ndjson"]
@@ -213,7 +213,7 @@ def test_a_dumb_terminal_gets_the_plain_report(capture):
     assert b"\x1b" not in done
 
 
-def test_control_z_leaves_the_screen_and_fg_comes_back(capture):
+def test_control_z_leaves_the_screen_and_fg_brings_it_back(capture):
     shell = pexpect.spawn(
         "bash", ["--norc", "-i"], dimensions=(30, 120), timeout=20, env=os.environ | {"TERM": "xterm"}
     )

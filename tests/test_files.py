@@ -64,7 +64,7 @@ def expected(write):
     return total(write(forge.pcap(*shop()), "expected.pcap"))
 
 
-def test_what_is_expected_is_what_was_asked(expected):
+def test_the_expected_counts_are_those_of_the_conversations(expected):
     assert (expected["requests"], expected["responses"], expected["errors"]) == (14, 14, 1)
     assert {host["name"]: host["requests"] for host in expected["hosts"]} == {"shop.example": 10, "api.example": 4}
     assert expected["capture"]["received"] == 2 * (3 + 3) + 2 * 14
@@ -258,8 +258,8 @@ def test_sections_are_read_one_after_the_other(write):
     assert {host["name"]: host["requests"] for host in found["hosts"]} == {"shop.example": 10, "api.example": 4}
 
 
-def test_files_are_read_in_the_order_given_as_one_capture(write):
-    """A rotated capture: a connection, and a head within it, goes on in the next file."""
+def test_files_of_a_rotated_capture_are_read_as_one(write):
+    """A connection, and a head within it, goes on in the next file."""
     talk = forge.Conversation(4000, NOON)
     talk.send(NOON + 1, 0, forge.ACK, b"GET /a HTTP/1.1\r\nHo")
     first = forge.pcap(talk)

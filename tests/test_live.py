@@ -150,7 +150,7 @@ def test_closing_a_silent_link_is_quick_and_may_be_done_twice(port):
     assert all(snapshot.hits == 0 for snapshot in monitor.snapshots())
 
 
-def test_a_timeout_ends_it_by_itself(port):
+def test_a_timeout_ends_a_capture(port):
     began = time.monotonic()
     list(Monitor("lo", filter=f"tcp port {port}", timeout=1).snapshots())
     assert 0.8 < time.monotonic() - began < PATIENCE

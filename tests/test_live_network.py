@@ -129,7 +129,7 @@ def test_close_is_quick_while_a_reader_holds_on_to_a_snapshot_under_load(served)
     assert took < PATIENCE
 
 
-def test_a_timeout_ends_it_by_itself(network):
+def test_a_timeout_ends_a_capture(network):
     began = time.monotonic()
     with network[0].inside():
         snapshots = list(Monitor("s0", interval=0.2, timeout=1).snapshots())
@@ -250,7 +250,7 @@ def test_interfaces_are_chosen_by_name_and_glob(network, interfaces, exclude, ca
         assert sorted(watch.monitor.interfaces) == captured
 
 
-def test_a_filter_keeps_the_rest_out(served):
+def test_a_filter_keeps_other_packets_out(served):
     server, client = served
     with Watch(server, "s0", filter="tcp port 8080") as watch:
         curl(client, "eighty.example")
@@ -344,11 +344,8 @@ except PermissionError as error:
 def test_without_the_right_to_capture_it_says_what_is_missing(network):
     plain = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
     if subprocess.run([*plain, sys.executable, "-c", "import netmon"], capture_output=True, check=False).returncode:
-        plain = [
-            "setpriv",
-            "--bounding-set=-net_raw",
-            "--inh-caps=-net_raw",
-        ]  # the user nobody may not read this Python
+        # The user nobody may not read this Python.
+        plain = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
     said = network[0].run(*plain, sys.executable, "-c", ASK)
     assert "not permitted to capture on s0" in said
     assert "CAP_NET_RAW" in said

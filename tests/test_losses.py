@@ -40,7 +40,7 @@ def test_the_capture_line_says_all_where_there_is_room(tally, text):
         (20, "5 lost (0.4 %)"),
     ],
 )
-def test_the_capture_line_says_the_most_that_fits(columns, text):
+def test_the_capture_line_says_as_much_as_fits(columns, text):
     tally = CUT._replace(lost=5, undecoded=UNKNOWN)
     assert losses.text(tally, columns) == text
 

@@ -75,7 +75,7 @@ def test_nothing_is_opened_before_it_is_asked_for():
     assert engine.calls == ["start"]
 
 
-def test_it_opens_once_however_often_it_is_asked_to():
+def test_a_monitor_opens_once_however_often_it_is_asked_to():
     watch, engine = monitor(ONE)
     with watch:
         watch.open()

@@ -21,7 +21,7 @@ SUMS = ("hits", "requests", "responses", "errors", "request_bytes", "response_by
 
 
 def busy(at, hosts=5, sections=4):
-    """A capture of many hosts and sections, each with its own share of methods, statuses and bytes."""
+    """Conversations with many hosts and sections, each with its own share of methods, statuses and bytes."""
     talks = []
     for h in range(hosts):
         talk = forge.Conversation(4000 + h, at + h / 100, server=f"10.0.1.{h + 1}")
@@ -47,7 +47,7 @@ def snapshots(tmp_path_factory):
 
 
 def add(rows):
-    """The sums of rows, tables and histogram counts included."""
+    """The sums of the counts of rows, with those of methods, statuses and histograms."""
     total = Counter()
     for row in rows:
         total.update({name: getattr(row, name) for name in SUMS})
@@ -182,7 +182,7 @@ def test_a_snapshot_is_the_same_after_json(snapshots):
         assert snapshot.to_dict()["schema"] == 1
 
 
-def test_what_came_from_json_merges_as_the_original(snapshots):
+def test_a_snapshot_from_json_merges_as_the_original(snapshots):
     assert Snapshot.merge(Snapshot.from_json(s.to_json()) for s in snapshots) == Snapshot.merge(snapshots)
 
 

@@ -49,7 +49,7 @@ def pipe():
             os.close(fd)
 
 
-# How long is waited
+# How long outputs are waited for
 
 
 def test_outputs_are_waited_for_until_the_end_and_then_for_a_second():
@@ -121,7 +121,7 @@ def test_a_pipe_without_a_reader_breaks(pipe):
 
 
 def test_a_blocking_descriptor_is_written_to_only_while_that_does_not_block(pipe):
-    """Where a pipe cannot be opened once more, as that of another user."""
+    """A descriptor keeps blocking if its pipe cannot be opened again, as a pipe of another user."""
     reader, writer = pipe
     os.set_blocking(writer, True)
     out = Outlet(writer, "standard output", ENDED)

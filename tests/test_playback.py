@@ -107,7 +107,7 @@ def test_a_pipe_that_grows_plays_as_it_comes():
     assert made.wants_more
 
 
-def test_it_reads_no_more_than_a_little_ahead():
+def test_playback_reads_only_a_little_ahead():
     made = playback(FILE[:AHEAD], ends=False)
     assert not made.wants_more
     play(made, 1.0)
@@ -160,7 +160,7 @@ def test_seeking_goes_by_intervals_and_stops_at_either_end(leaps, ends):
         assert at(play(made, 21.0)) == ends + 1
 
 
-def test_while_it_seeks_back_nothing_older_is_shown():
+def test_during_a_seek_back_nothing_older_than_its_goal_is_shown():
     made = playback()
     play(made, 55.0)
     made.seek(-2)

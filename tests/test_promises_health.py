@@ -10,7 +10,7 @@ from promises import GET, OK, Wire, get, promise
 
 @promise(33)
 def test_a_copy_of_what_is_acknowledged_is_no_duplicate_ack_and_no_round_trip(read):
-    """The network doubled a segment: its receiver acknowledges both, with nothing outstanding."""
+    """The network duplicates a segment. Its receiver acknowledges both copies, and no data is outstanding."""
     wire = Wire().send(0, GET).send(1, b"")
     wire.packets.append((wire.now, wire.packets[3][1]))
     wire.packets[-2:] = [
@@ -24,7 +24,7 @@ def test_a_copy_of_what_is_acknowledged_is_no_duplicate_ack_and_no_round_trip(re
 
 
 def test_a_syn_sent_again_gives_no_round_trip(read):
-    """Karn's algorithm (RFC 6298, section 3): it cannot be told which of the two is answered."""
+    """Karn's algorithm (RFC 6298, section 3): the answer may be to either of the two SYNs."""
     wire = Wire(handshake=False).send(0, b"", SYN, at=0)
     wire.now += 1
     wire.send(0, b"", SYN, at=0).send(1, b"", SYN | ACK, at=0).send(0, b"").say(GET, OK)

@@ -20,7 +20,7 @@ def test_pipelined_requests_are_paired_in_order(read):
 
 
 @promise(16)
-def test_of_over_100_requests_waiting_the_oldest_are_dropped_and_counted(read):
+def test_the_oldest_of_over_100_waiting_requests_are_dropped_and_counted(read):
     total = read(Wire().say(GET * 150, OK * 100))
     assert heads(total) == (150, 100)
     assert total.capture.unanswered == 50
@@ -36,7 +36,7 @@ def test_interim_responses_consume_no_request(read):
 
 @promise(18)
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("HEAD", 500)])
-def test_responses_without_a_body_have_none_whatever_they_say(read, method, status):
+def test_responses_without_a_body_have_none_whatever_their_fields_say(read, method, status):
     head = f"HTTP/1.1 {status} X\r\nContent-Length: 5000\r\n\r\n".encode()
     total = read(Wire().say(GET.replace(b"GET", method.encode()) + GET, head + ok(b"", 404)))
     assert total.statuses == {status: 1, 404: 1}

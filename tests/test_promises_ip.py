@@ -346,7 +346,7 @@ def test_tunnels_are_counted_when_not_looked_into(read, name):
 
 @promise(30)
 def test_wrong_checksums_change_nothing(read):
-    wire = Wire().say(GET, OK).close()  # TCP's are wrong in every test here
+    wire = Wire().say(GET, OK).close()  # the checksums of TCP are wrong in every test here
     wire.wrapped(lambda packet: packet[:10] + b"\xbe\xef" + packet[12:])
     total = read(wire)
     assert (heads(total), total.capture.undecodable) == ((1, 1), 0)

@@ -31,7 +31,7 @@ def test_segments_out_of_order_give_what_they_give_in_order(read, seed):
 
 
 @promise(6)
-def test_of_overlapping_bytes_the_first_win(read):
+def test_the_first_of_overlapping_bytes_win(read):
     first, second = get("/first"), get("/other")
     whole = Wire(4000).send(0, first).send(0, second, at=1).say(b"", OK)
     begun = Wire(4001).send(0, first[:8]).send(0, second, at=1).send(0, first, at=1)

@@ -28,7 +28,7 @@ def lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_the_end_of_the_capture_ends_it_with_a_summary():
+def test_the_end_of_the_capture_ends_the_session_with_a_summary():
     _, out, err, calls = run(*SECONDS[:3], settings={"format": "ndjson"})
     assert [line["hits"] for line in lines(out)] == [0, 1, 2]
     assert err.startswith("netmon: 3 s, 30 packets, none lost\n")
@@ -41,7 +41,7 @@ def test_quiet_has_no_summary_and_no_warnings():
 
 
 @pytest.mark.parametrize("format_", ["auto", "plain"])
-def test_without_a_terminal_it_is_the_plain_report(format_):
+def test_without_a_terminal_the_output_is_the_plain_report(format_):
     _, out, _, _ = run(*SECONDS[:3], settings={"format": format_})
     assert out.startswith("netmon  refresh 10 s")
     assert "\x1b" not in out
@@ -62,7 +62,7 @@ ALERTING = {"alert_threshold": 5, "alert_span": Duration(3)}
 
 
 @pytest.mark.parametrize(("hits", "fires"), [(5, True), (4, False)])
-def test_it_tells_whether_an_alert_fired(hits, fires):
+def test_the_session_tells_whether_an_alert_fired(hits, fires):
     assert run(snapshot(100, hits=hits), settings=ALERTING)[0] is fires
 
 
@@ -74,7 +74,7 @@ def test_the_demo_without_a_screen_ends_at_the_first_recovery():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_and_what_was_counted_is_written(number):
+def test_a_signal_ends_the_capture_and_what_was_counted_is_written(number):
     def stop():
         os.kill(os.getpid(), number)
 
@@ -99,7 +99,7 @@ def test_signal_handlers_are_put_back():
 
 
 @pytest.mark.parametrize("ignored", [True, False])
-def test_a_hangup_that_was_ignored_stays_so(ignored):
+def test_a_hangup_that_was_ignored_stays_ignored(ignored):
     watch, engine = monitor(SECONDS[0], lambda: os.kill(os.getpid(), signal.SIGHUP), SECONDS[1])
     engine.next, given = lambda timeout, step=engine.next: given.append(len(engine.calls)) or step(timeout), []
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
@@ -193,7 +193,9 @@ class Full(Pipe):
 
 
 @pytest.mark.parametrize(("output", "taken"), [((), 1), (("all.ndjson",), 30)])
-def test_a_standard_output_that_fails_ends_it_only_where_there_is_no_other(output, taken, tmp_path, monkeypatch):
+def test_a_standard_output_that_fails_ends_the_session_only_if_it_is_the_only_output(
+    output, taken, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     watch, engine = monitor(*SECONDS)
     world = Console(stdin=Pipe(), stdout=Full(), stderr=Pipe(), environment={})

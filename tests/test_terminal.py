@@ -225,11 +225,11 @@ def test_control_z_and_fg_lose_nothing():
         terminal.child.expect(pexpect.EOF)
 
 
-# However it ends
+# How it ends
 
 
 @pytest.mark.parametrize("how", ["q", "\x03", signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_ends_at_once_and_the_terminal_is_whole(how):
+def test_the_command_ends_at_once_and_the_terminal_is_whole(how):
     terminal = ticking()
     terminal.shows("a.example")
     assert not terminal.is_whole
@@ -352,7 +352,7 @@ def flood(terminal, seconds):
 
 
 def memory(pid):
-    """Resident bytes."""
+    """Bytes of resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -469,7 +469,7 @@ def test_a_terminal_is_restored_after_the_first_frame(line):
     assert seen.endswith(RESTORE)
 
 
-def test_a_terminal_that_went_away_ends_it(tmp_path):
+def test_a_terminal_that_hangs_up_ends_the_command(tmp_path):
     written = tmp_path / "all.json"
     terminal = ticking("-o", written)
     terminal.shows("a.example")

@@ -131,7 +131,7 @@ def test_a_pipe_counts_the_same(size, many_blocks, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_packets_of_a_slow_pipe_are_counted_as_they_come(workers, tmp_path):
-    """The second of two packets a second apart closes an interval, whatever comes later."""
+    """A packet that is a second later than the one before closes an interval at once, without waiting for more."""
     data = forge.pcap(Wire(now=10).say(GET, OK), Wire(4001, now=12).say(GET))
     path = tmp_path / "pipe"
     os.mkfifo(path)
