@@ -20,7 +20,7 @@ from promises import Wire, get, ok, promise
 from test_promises_files import NOON, enhanced, interface, pcap, rows, section, talk
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""What moves a cursor, breaks a line, or reorders or hides text; line ends and tabs are not looked for."""
+"""What moves a cursor, breaks a line, or reorders or hides text; line feeds and tabs are not looked for."""
 
 NASTY = "e\x1b]0;pwn\x07\x1b[31m\r\nnetmon: forged \x9b\u202e\x7f"
 

@@ -193,7 +193,7 @@ def shell(command, **environment):
 
 
 def of_shell(terminal):
-    """The screen after `stty` was run in the shell. The last number counts the modes that a shell needs: 4 if all."""
+    """The screen after the shell has counted which of echo, icanon, isig and opost are on: 4 if all are."""
     terminal.type("stty -a | tr ' ' '\\n' | grep -cxE 'echo|icanon|isig|opost'; echo $((6 * 7))nd\n")
     terminal.shows("42nd")
     return terminal.text
