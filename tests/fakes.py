@@ -79,7 +79,7 @@ def monitor(*script, **kinds):
 
 
 class Pipe(io.TextIOWrapper):
-    """A standard stream that is no terminal and keeps all that is written to it."""
+    """A standard stream that is not a terminal. `text` is everything that was written to it."""
 
     def __init__(self):
         super().__init__(io.BytesIO(), encoding="utf-8", write_through=True)

@@ -93,7 +93,7 @@ class Terminal:
         """Waits until the terminal is in raw mode: keys come one by one and without echo. Reads nothing."""
         deadline = time.monotonic() + PATIENCE
         while termios.tcgetattr(self.line)[3] & (termios.ICANON | termios.ISIG):
-            assert time.monotonic() < deadline, "keys are not taken"
+            assert time.monotonic() < deadline, "the terminal is not in raw mode"
             time.sleep(0.02)
 
     @property

@@ -26,11 +26,11 @@ def live(*hits, start=100):
 
 
 def file(intervals):
-    """The same from a file: what was empty is skipped."""
+    """These intervals as a file gives them: empty ones are left out."""
     return [interval for interval in intervals if interval[2]]
 
 
-def test_an_empty_snapshot_of_years_recovers_at_the_instant_at_which_empty_seconds_do():
+def test_one_empty_snapshot_of_years_recovers_at_the_same_time_as_many_of_a_second():
     assert talk(FIVE, (100, 101, 5), (101, 10_000_000, 0)) == talk(FIVE, *live(5, 0, 0, 0))
 
 
@@ -48,11 +48,11 @@ CONVERSATIONS = {
         live(5, 0, 0, 0, 6),
         [("fired", 101, 5, 0), ("recovered", 104, 0, 3), ("fired", 105, 6, 0)],
     ),
-    "a_gap_recovers_when_the_hits_leave_the_span_not_when_it_ends": (
+    "an_alert_recovers_in_a_gap_when_the_hits_leave_the_span": (
         [(100, 101, 9), (500, 501, 1)],
         [("fired", 101, 9, 0), ("recovered", 104, 0, 3)],
     ),
-    "a_gap_recovers_as_soon_as_enough_has_left": (
+    "an_alert_recovers_in_a_gap_once_enough_hits_have_left": (
         [(100, 101, 3), (101, 102, 3), (500, 501, 1)],
         [("fired", 102, 6, 0), ("recovered", 104, 3, 2)],
     ),
@@ -60,17 +60,17 @@ CONVERSATIONS = {
         [(100, 101, 5), (500, 501, 7)],
         [("fired", 101, 5, 0), ("recovered", 104, 0, 3), ("fired", 501, 7, 0)],
     ),
-    "a_gap_that_ends_when_the_hits_leave_looks_at_both": (
+    "hits_that_come_as_the_earlier_ones_leave_keep_the_alert": (
         [(100, 101, 5), (103, 104, 5)],
         [("fired", 101, 5, 0)],
     ),
-    "a_gap_of_exactly_the_span_recovers_at_its_end": (
+    "an_alert_recovers_at_the_end_of_a_gap_as_long_as_the_span": (
         [(100, 101, 5), (104, 105, 5)],
         [("fired", 101, 5, 0), ("recovered", 104, 0, 3), ("fired", 105, 5, 0)],
     ),
     "a_coarse_snapshot_counts_at_its_end": ([(100, 101, 1), (101, 103, 4)], [("fired", 103, 5, 0)]),
     "within_a_coarse_snapshot_nothing_is_decided": ([(100, 101, 5), (101, 106, 5)], [("fired", 101, 5, 0)]),
-    "time_that_jumps_back_counts_now": ([(100, 101, 3), (40, 41, 3)], [("fired", 101, 6, 0)]),
+    "hits_of_a_time_that_jumps_back_count_now": ([(100, 101, 3), (40, 41, 3)], [("fired", 101, 6, 0)]),
     "an_empty_snapshot_without_time_changes_nothing": ([(0, 0, 0), (100, 101, 5), (0, 0, 0)], [("fired", 101, 5, 0)]),
     "hits_from_before_the_gap_do_not_fire_after_it": ([(100, 101, 4), (500, 501, 4)], []),
 }
@@ -84,7 +84,7 @@ def test_conversation(name):
 
 @pytest.mark.parametrize("seed", range(50))
 @pytest.mark.parametrize("rule", [FIVE, Rule(10, 7), Rule(3, 1), Rule(6, 2.5), Rule(1, 120)])
-def test_a_file_alerts_at_the_instants_of_the_live_link(rule, seed):
+def test_a_file_gives_the_same_alerts_as_a_live_capture(rule, seed):
     """Skipping empty intervals changes no event that happens before the last packet."""
     chance = random.Random(seed)
     hits = [chance.choice((0, 0, 0, 0, 1, 2, 7)) for _ in range(60)] + [1]
@@ -92,8 +92,8 @@ def test_a_file_alerts_at_the_instants_of_the_live_link(rule, seed):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_an_alert_is_the_sum_over_the_span_and_nothing_else(seed):
-    """Against the plainest model there is: add up the last `span` intervals at each end."""
+def test_alerts_depend_only_on_the_sum_over_the_span(seed):
+    """Compares with a simple model: at the end of each second, the sum of the hits of the last three."""
     chance = random.Random(seed)
     hits = [chance.choice((0, 1, 2, 4)) for _ in range(80)]
     sums = [sum(hits[max(0, i - 2) : i + 1]) for i in range(len(hits))]
@@ -102,7 +102,7 @@ def test_an_alert_is_the_sum_over_the_span_and_nothing_else(seed):
     assert [at for _, at, _, _ in talk(FIVE, *live(*hits))] == crossings
 
 
-def test_intervals_that_floats_cannot_hold_leave_the_span_in_time():
+def test_times_that_floats_round_leave_the_span_on_time():
     tenths = [(1_700_000_000 + i / 10, 1_700_000_000 + (i + 1) / 10, 5 if i == 0 else 0) for i in range(31)]
     assert [(state, round(at - 1_700_000_000, 6)) for state, at, _, _ in talk(FIVE, *tenths)] == [
         ("fired", 0.1),
@@ -110,7 +110,7 @@ def test_intervals_that_floats_cannot_hold_leave_the_span_in_time():
     ]
 
 
-def test_gauges_tell_where_each_rule_stands():
+def test_a_gauge_has_the_value_and_the_alert_of_its_rule():
     policy = AlertPolicy([FIVE, Rule(2, 60, "errors")])
     policy.update(snapshot(100, hits=7, errors=1))
     hits, errors = policy.gauges
@@ -136,7 +136,7 @@ def test_the_default_rule_is_gonetmons():
     "wrong",
     [{"threshold": 0}, {"span": 0}, {"span": -1}, {"span": float("inf")}, {"span": float("nan")}, {"metric": "x"}],
 )
-def test_a_rule_that_cannot_be_is_refused(wrong):
+def test_an_impossible_rule_is_refused(wrong):
     with pytest.raises(ValueError, match="rule"):
         Rule(**wrong)
     with pytest.raises(ValueError, match="rule"):

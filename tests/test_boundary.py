@@ -1,4 +1,4 @@
-"""What passes from Rust to Python: windows, rankings and points, seen from Python, and who waits for whom."""
+"""Windows, rankings and points of the Rust core as Python sees them, and calls that hold the interpreter."""
 
 import json
 import resource
@@ -60,7 +60,7 @@ def test_a_page_of_hosts_is_what_was_asked_for(four, how, found):
     assert [ranking.position(host.name) for host in ranking.page(0, 9)] == list(range(len(ranking)))
 
 
-def test_the_sections_of_all_hosts_say_whose_they_are(four):
+def test_sections_of_all_hosts_name_their_host(four):
     rows = [(section.host, section.path) for section in four.top_sections(3)]
     assert rows == [("shop.example", "/"), ("API.example", "/"), ("blog.example", "/")]
     ranking = four.ranked_sections(matching="example")
@@ -73,7 +73,7 @@ def test_the_sections_of_all_hosts_say_whose_they_are(four):
     assert host.ranked_sections().position("/cart") == 1
 
 
-def test_an_order_that_is_none_is_a_value_error(four):
+def test_an_unknown_order_is_a_value_error(four):
     for ask in (four.ranked, four.ranked_sections, four.host("shop.example").ranked_sections):
         with pytest.raises(ValueError, match="p99"):
             ask("colour")
@@ -86,7 +86,7 @@ def test_every_column_of_the_screen_is_an_order_of_the_core():
 # Windows
 
 
-def test_a_longer_window_has_at_once_what_is_there():
+def test_a_resized_window_covers_its_new_length_at_once():
     window = Window(2.0)
     for at in range(100):
         window.push(snapshot(at, requests=1))
@@ -110,7 +110,7 @@ def test_a_frame_keeps_its_window_while_later_ones_come():
     assert (wide.window.hits, wide.window_length, wide.alerts, later[-1].window.hits) == (24, 6.0, (), 12)
 
 
-def test_the_past_of_a_frame_is_numbers():
+def test_the_history_of_a_frame_is_a_point_per_interval():
     frames = Frames(10.0)
     interfaces = [{"name": "eth0", "packets": 3, "bytes": 300, "http_bytes": 200}, {"name": "lo", "bytes": 1}]
     hosts = [{"name": f"h{n:03}", "hits": n} for n in range(300)]
@@ -123,7 +123,7 @@ def test_the_past_of_a_frame_is_numbers():
 
 
 @pytest.mark.parametrize("window", [2.0, float("inf")])
-def test_time_that_a_clock_set_forward_left_out_did_not_pass(window):
+def test_time_that_a_clock_set_forward_skips_is_not_counted(window):
     frames = Frames(window)
     for at in (100, 101, 102):
         frames.push(snapshot(at, hits=4))
@@ -133,7 +133,7 @@ def test_time_that_a_clock_set_forward_left_out_did_not_pass(window):
     assert frames.push(snapshot(9005, hits=4)).tally.seconds == 9, "silence passes"
 
 
-# Who waits
+# What holds the interpreter, and for how long
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def large():
 
 
 def stall(work):
-    """The longest time another thread could not run while `work` did: the interpreter was held."""
+    """(longest time that another thread could not run while `work` ran, time that `work` took), in seconds."""
     longest, done = 0.0, threading.Event()
 
     def tick():
@@ -167,7 +167,7 @@ def stall(work):
     return longest, took
 
 
-def test_what_takes_long_lets_others_run(large):
+def test_long_calls_let_other_threads_run(large):
     one = Snapshot.from_json(large)
     line = one.to_json()
     window = Window(10.0)
@@ -179,7 +179,7 @@ def test_what_takes_long_lets_others_run(large):
         "to_json": one.to_json,
     }
     for name, work in works.items():
-        for _ in range(20):  # others may hold up the thread that looks; what holds the interpreter does so always
+        for _ in range(20):  # other processes may delay the thread; the interpreter is held every time
             longest, took = stall(work)
             if longest < max(0.02, took / 4):
                 break
@@ -187,14 +187,14 @@ def test_what_takes_long_lets_others_run(large):
             pytest.fail(f"{name} held the interpreter for {longest:.3f} s of {took:.3f} s")
 
 
-def test_the_last_reference_to_a_large_snapshot_goes_at_once(large):
+def test_the_last_reference_to_a_large_snapshot_is_dropped_quickly(large):
     copies = [Snapshot.from_json(large) for _ in range(2)]
     times = []
     while copies:
         began = time.thread_time()
         copies.pop()
         times.append(time.thread_time() - began)
-    assert min(times) < 0.002, f"freeing took {min(times):.4f} s of the thread that let go"
+    assert min(times) < 0.002, f"freeing took {min(times):.4f} s of the thread that dropped it"
 
 
 def test_a_long_run_of_new_names_does_not_grow():

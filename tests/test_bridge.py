@@ -1,7 +1,8 @@
-"""A connection that crosses several captured interfaces counts once, and on each interface in its traffic.
+"""A connection that crosses several captured interfaces counts once, and in the traffic of each interface.
 
-Live on a bridge in a namespace of its own, between a server and a client in theirs: the kernel's, and one of two packet
-sockets, for kernels without. Needs root and what `namespaces` needs. The rest reads captures of several interfaces.
+The live tests capture on a bridge between a server and a client, each in its own namespace. Kernels without bridges run
+only the tests whose bridge is a thread with two packet sockets. Live tests need root and what `namespaces` needs.
+The other tests read captures of several interfaces.
 """
 
 import random
@@ -23,7 +24,7 @@ WHY_NOT = namespaces.why_not()
 live = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
 ASKED = 20
 OUTGOING = 4
-"""What the kernel calls a frame that this machine sent."""
+"""The type that the kernel gives to a frame which this machine sent (PACKET_OUTGOING)."""
 
 
 @contextmanager
@@ -35,13 +36,13 @@ def three():
             made.append(namespaces.Namespace(f"nb{id(stack) % 10**8}{side}"))
             stack.callback(made[-1].delete)
         server, client, middle = made
-        for namespace in made:  # its chatter is not what is counted here
+        for namespace in made:  # IPv6 sends packets on its own, which would be counted
             namespace.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6")
             namespace.run("sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
         for namespace, link, port, address in ((server, "s0", "b0", SERVER), (client, "c0", "b1", CLIENT)):
             namespace.ip("link", "add", link, "type", "veth", "peer", "name", port, "netns", middle.name)
             namespace.ip("addr", "add", f"{address}/24", "dev", link)
-            # What is not forwarded by the kernel has to have its checksums.
+            # Frames that `forwarder` sends on must have their checksums already.
             namespace.run("ethtool", "-K", link, "tx", "off")
             for owner, end in ((namespace, link), (middle, port)):
                 owner.offload(end, "off")
@@ -51,7 +52,7 @@ def three():
 
 @contextmanager
 def kernel_bridge(middle):
-    """The interfaces to capture on: both ports and the bridge."""
+    """A bridge of the kernel. Returns the interfaces to capture on: both ports and the bridge."""
     try:
         middle.ip("link", "add", "br0", "type", "bridge")
     except AssertionError as error:
@@ -64,7 +65,7 @@ def kernel_bridge(middle):
 
 @contextmanager
 def forwarder(middle):
-    """Both ports; what comes in at one goes out at the other."""
+    """A thread that sends each frame from one port to the other. Returns the interfaces to capture on: both ports."""
     with middle.inside():
         ends = [socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) for _ in range(2)]
         for number, end in enumerate(ends):
@@ -91,10 +92,10 @@ def forwarder(middle):
 
 @pytest.fixture(scope="module", params=[kernel_bridge, forwarder])
 def crossed(request, tmp_path_factory):
-    """What was counted on all interfaces, their names, and the requests that the server logged."""
+    """(merge of all snapshots, names of the interfaces, number of requests that the server logged)."""
     folder = tmp_path_factory.mktemp("nginx")
     with three() as (server, client, middle), request.param(middle) as names, namespaces.nginx(server, folder) as nginx:
-        # Until the bridge knows who is where, frames go everywhere; the last of these may come late.
+        # A bridge that has not learned an address yet sends its frames to all ports. The last of these may come late.
         curl(client, "before.example")
         time.sleep(0.5)
         with Watch(middle, names) as watch:
@@ -145,7 +146,7 @@ def talk(count=10):
 
 
 def sides(conversation):
-    """The frames of the client, those of the server."""
+    """(frames that the client sent, frames that the server sent)."""
     frames = forge.frames(conversation)
     asked = [frame for frame in frames if frame[1][26:30] == socket.inet_aton("10.0.0.1")]
     return asked, [frame for frame in frames if frame not in asked]
@@ -180,7 +181,7 @@ def test_copies_on_other_interfaces_count_in_their_traffic_only(tmp_path, late, 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_which_copy_comes_first_changes_no_figure(tmp_path, seed):
-    """Interfaces are read in turns, so that the copy of a later one may be met first."""
+    """Interfaces are read in turns, so a later copy may be read first."""
     frames = [(place / 100, frame) for place, (_, frame) in enumerate(forge.frames(talk()))]
     once = capture(tmp_path, ("one", frames))
     delay = random.Random(seed).random

@@ -1,4 +1,4 @@
-"""Building: what is said when libpcap is missing, what is installed for which target, that progress is shown."""
+"""The build: its message if libpcap is missing, the packages installed for each target, and its progress."""
 
 import os
 import shutil
@@ -33,8 +33,8 @@ def script(tmp_path_factory):
     [
         ("-lc -lpcap", "here", False),
         ("-lc", "here", True),
-        ("", "here", False),  # no compiler that works: the linker's own words say more
-        ("-lc", "elsewhere", False),  # another machine's libraries
+        ("", "here", False),  # no compiler works: the error of the linker says more
+        ("-lc", "elsewhere", False),  # a build for another machine, whose libraries are not looked for
     ],
 )
 def test_a_missing_libpcap_is_told_in_a_sentence_before_the_linker_fails(script, tmp_path, links, target, is_missing):
@@ -48,13 +48,13 @@ def test_a_missing_libpcap_is_told_in_a_sentence_before_the_linker_fails(script,
 
 
 def planned(target):
-    """What make would run, had nothing been made."""
+    """The commands that make would run if nothing were built yet."""
     return subprocess.run(["make", "-nB", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 @needs_make
 @pytest.mark.parametrize("target", ["demo", "test"])
-def test_who_tries_or_tests_netmon_needs_no_tools_for_a_profile(target):
+def test_the_demo_and_the_tests_are_built_without_a_profile(target):
     plan = planned(target)
     assert "packages.sh wheel" not in plan
     assert "MATURIN_PGO=0 scripts/wheel.sh" in plan
@@ -62,14 +62,14 @@ def test_who_tries_or_tests_netmon_needs_no_tools_for_a_profile(target):
 
 @needs_make
 @pytest.mark.parametrize("target", ["wheel", "bench"])
-def test_the_wheel_and_what_is_measured_have_a_profile(target):
+def test_the_wheel_and_the_benchmarks_are_built_with_a_profile(target):
     plan = planned(target)
     assert "packages.sh wheel" in plan
     assert "MATURIN_PGO=0" not in plan
 
 
 def packages(tmp_path, kind):
-    """What scripts/packages.sh would install on a machine that has all but the compiler's tools."""
+    """The output of scripts/packages.sh on a machine that lacks only the tools of LLVM."""
     tools = tmp_path / "bin"
     tools.mkdir()
     for tool in ("cc", "pkg-config", "cargo", "nginx", "wrk", "curl", "tcpdump", "ip", "ethtool", "zstd", "editcap"):
@@ -84,7 +84,7 @@ def packages(tmp_path, kind):
 
 
 @pytest.mark.parametrize(("kind", "installs"), [("build", False), ("test", False), ("wheel", True)])
-def test_the_compilers_tools_are_installed_for_the_wheel_alone(tmp_path, kind, installs):
+def test_the_tools_of_llvm_are_installed_only_for_the_wheel(tmp_path, kind, installs):
     assert ("llvm-99" in packages(tmp_path, kind)) == installs
 
 

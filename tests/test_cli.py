@@ -95,7 +95,7 @@ def test_once_is_passed_on(ran):
 @pytest.mark.parametrize(
     ("arguments", "fired", "code"), [([], True, 0), (["--fail-on-alert"], True, 5), (["--fail-on-alert"], False, 0)]
 )
-def test_an_alert_is_an_exit_code_when_asked_for(ran, arguments, fired, code):
+def test_an_alert_sets_the_exit_code_if_asked_for(ran, arguments, fired, code):
     ran.fired = fired
     assert cli.main(arguments) == code
 
@@ -158,7 +158,7 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(ran, capsys, arguments,
         (KeyboardInterrupt(), 130, ""),
     ],
 )
-def test_what_went_wrong_gives_its_exit_code(ran, capsys, monkeypatch, error, code, message):
+def test_each_error_has_its_exit_code_and_message(ran, capsys, monkeypatch, error, code, message):
     monkeypatch.setattr(cli, "_silence", lambda stream: None)
     ran.raises = error
     assert cli.main([]) == code
@@ -179,7 +179,7 @@ def test_what_went_wrong_gives_its_exit_code(ran, capsys, monkeypatch, error, co
     ],
 )
 def test_files_taken_for_a_filter_are_named_with_what_to_type(ran, capsys, monkeypatch, tmp_path, files, message):
-    """A shell puts all names of a pattern behind one -r."""
+    """A shell expands `-r *.pcap` to one -r and many names; those after the first look like a filter."""
     monkeypatch.chdir(tmp_path)
     for name in files:
         (tmp_path / name).touch()
@@ -232,14 +232,14 @@ def test_no_config_reads_no_file(ran, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("home", ["none", "file"])
-def test_a_usual_file_that_cannot_be_there_is_not_missed(ran, tmp_path, monkeypatch, home):
+def test_a_default_settings_file_that_does_not_exist_is_no_error(ran, tmp_path, monkeypatch, home):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / home))
     assert cli.main([]) == 0
     assert ran.settings.top == 10
 
 
-def test_as_a_module_it_is_the_same_command():
+def test_python_m_netmon_is_the_same_command():
     done = subprocess.run([sys.executable, "-m", "netmon", "-V"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"netmon {__version__}\n")
 
@@ -252,8 +252,8 @@ def test_as_a_module_it_is_the_same_command():
         (">&- 2>&-", (0, "")),
     ],
 )
-def test_what_becomes_of_standard_output_is_told_at_the_end(redirection, said):
-    """Buffered until the process ends, as it is for anyone who pipes it."""
+def test_an_error_of_standard_output_is_told_at_the_end(redirection, said):
+    """Standard output is buffered until the process ends, as in a pipe."""
     line = f'"$0" -m netmon -V {redirection}'
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     command = ["sh", "-c", line, sys.executable]
@@ -261,7 +261,7 @@ def test_what_becomes_of_standard_output_is_told_at_the_end(redirection, said):
     assert (done.returncode, done.stderr) == said
 
 
-def test_a_reader_that_is_gone_at_the_end_is_no_error():
+def test_a_pipe_closed_by_its_reader_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "w") as out:
@@ -270,7 +270,7 @@ def test_a_reader_that_is_gone_at_the_end_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_usual_file_that_cannot_be_read_is_a_warning(ran, capsys, tmp_path, monkeypatch):
+def test_a_default_settings_file_that_cannot_be_read_is_a_warning(ran, capsys, tmp_path, monkeypatch):
     (tmp_path / "netmon" / "config.toml").mkdir(parents=True)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert cli.main([]) == 0
@@ -279,7 +279,7 @@ def test_a_usual_file_that_cannot_be_read_is_a_warning(ran, capsys, tmp_path, mo
     assert capsys.readouterr().err == f"netmon: warning: {path} is not read: it is no file\n"
 
 
-def test_variables_that_are_no_settings_are_warned_of(ran, capsys, monkeypatch):
+def test_netmon_variables_that_are_no_settings_give_a_warning(ran, capsys, monkeypatch):
     monkeypatch.setenv("NETMON_TPO", "3")
     monkeypatch.setenv("NETMON_XYZZY", "3")
     assert cli.main([]) == 0
@@ -292,7 +292,7 @@ def test_variables_that_are_no_settings_are_warned_of(ran, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize("words", ["host files.cap", "src host a.pcap or dst host b.pcap", "tcp port 80"])
-def test_names_of_hosts_are_no_files(ran, words):
+def test_host_names_in_a_filter_are_not_taken_for_files(ran, words):
     assert cli.main(words.split()) == 0
     assert ran.settings.filter == words
 
@@ -307,7 +307,7 @@ def test_a_capture_without_an_extension_is_told_from_a_filter(ran, capsys, tmp_p
 
 
 @pytest.mark.parametrize("name", ["out.ndjson", "out.json"])
-def test_a_file_that_is_there_is_neither_replaced_nor_added_to_unasked(ran, capsys, tmp_path, name):
+def test_an_output_file_that_exists_is_not_changed_unless_asked_for(ran, capsys, tmp_path, name):
     path = tmp_path / name
     path.write_text("kept")
     assert cli.main(["-o", str(path)]) == 2
@@ -354,14 +354,14 @@ def test_without_libpcap_one_sentence_says_what_to_install(tmp_path, started):
         (["-i", "caf\udce9"], 2, "netmon: caf\\xe9: is no text; only the names of files need be none\n"),
     ],
 )
-def test_a_name_that_is_no_text_is_told_byte_by_byte(arguments, code, message, tmp_path, monkeypatch, capsys):
+def test_a_name_that_is_not_utf8_is_shown_byte_by_byte(arguments, code, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     assert cli.main(["--no-config", *arguments]) == code
     assert capsys.readouterr().err == message
 
 
-def test_the_help_names_every_file_that_can_be_written_and_every_format_is_one():
+def test_the_help_names_every_output_file_and_the_setting_every_format():
     (help_of_output,) = (option.help for option in OPTIONS if option.name == "output")
     assert re.findall(r"\.\w+", help_of_output) == list(outputs.FILES)
     assert set(get_args(KINDS["format"])) == {"auto", "plain", *outputs.FORMATS}

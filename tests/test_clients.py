@@ -1,4 +1,4 @@
-"""Who asks: the table of clients, what proxies tell of them, and what of both reaches JSON, reports and pickles."""
+"""The table of clients, the client addresses that proxies tell, and both in JSON and pickles."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
 
 def asked(port, at=AT, *, client="10.0.0.1", server="10.0.0.2", fields="", before=b"", status=200):
-    """A connection with one request, which has these fields, and its answer."""
+    """A connection with one request that has these header fields, and its response. `before` is sent ahead of them."""
     talk = forge.Conversation(port, at, client=client, server=server)
     if before:
         talk.send(at + 0.001, 0, forge.ACK, before)
@@ -142,7 +142,7 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("source", "trusted", "fields", "client"), TOLD)
-def test_a_field_tells_the_client_or_else_the_connection_does(source, trusted, fields, client):
+def test_the_client_comes_from_the_field_or_else_from_the_connection(source, trusted, fields, client):
     snapshot = read(asked(1, fields=fields), client_from=source, trusted_proxies=trusted, exchanges=True)
     assert counts(snapshot) == {client: 1}
     (exchange,) = snapshot.exchanges
@@ -178,10 +178,10 @@ def test_a_proxy_header_tells_the_client_of_all_requests_of_its_connection(heade
         talk.ask(at, "GET", "a", "/b", 200)
     snapshot = read(talk.close(AT + 10), client_from="proxy")
     assert counts(snapshot) == {client: 3}
-    assert counts(read(asked(1, before=header))) == {PROXY: 1}, "nobody asked for it"
+    assert counts(read(asked(1, before=header))) == {PROXY: 1}, "a PROXY header is not read unless client_from says so"
 
 
-def test_a_port_that_is_used_again_has_no_client_of_the_connection_before():
+def test_a_reused_port_does_not_keep_the_client_of_its_last_connection():
     first = asked(7, before=b"PROXY TCP4 203.0.113.7 10.0.0.2 1 80\r\n")
     again = forge.Conversation(7, AT + 100)
     again.packets.clear()
@@ -225,7 +225,7 @@ def test_clients_of_ipv6_are_grouped_by_prefix_and_those_of_ipv4_are_not():
         ({"client_ipv6_prefix": 129}, "client_ipv6_prefix must be 1 to 128, not 129"),
     ],
 )
-def test_a_setting_outside_its_range_is_told(settings, message):
+def test_a_setting_outside_its_range_is_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         Monitor(**settings)
 

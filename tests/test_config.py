@@ -73,7 +73,7 @@ def test_what_is_no_speed_is_refused(text):
 
 
 def settings_of(tmp_path, toml="", environment=None, flags=()):
-    """What the command makes of a file, an environment and flags."""
+    """The settings that the command reads from a file, an environment and flags."""
     path = tmp_path / "config.toml"
     path.write_text(toml)
     arguments = cli.parser().parse_intermixed_args(["--config", str(path), *flags])
@@ -132,19 +132,19 @@ def test_errors_in_the_file_name_it_the_line_and_the_key(tmp_path, toml, message
     assert str(error.value) == f"{tmp_path}/config.toml:{message}"
 
 
-def test_a_mark_of_byte_order_is_ignored(tmp_path):
+def test_a_byte_order_mark_is_ignored(tmp_path):
     path = tmp_path / "config.toml"
     path.write_bytes(b"\xef\xbb\xbftop = 3")
     assert config.read_file(path) == {"top": 3}
 
 
-def test_what_is_written_about_promiscuous_is_what_true_means():
+def test_the_printed_comment_on_promiscuous_says_what_true_means():
     line = next(line for line in config.to_toml(Settings()).splitlines() if line.startswith("promiscuous"))
     assert line.endswith(" # packets to and from other machines as well")
 
 
 class Users:
-    """Who owns the usual file, and who may write it."""
+    """The default settings file of a user, and the warnings that reading it gives."""
 
     def __init__(self, home):
         self.path = home / ".config" / "netmon" / "config.toml"
@@ -160,7 +160,7 @@ class Users:
 
 @pytest.fixture
 def sudo(tmp_path, monkeypatch):
-    """The usual file of somebody who called sudo, which gives us root's home."""
+    """The default settings file of a user who called sudo, which set HOME to that of root."""
     users = Users(tmp_path / "me")
     account = pwd.struct_passwd(("me", "x", os.getuid() or 1000, 1000, "", str(tmp_path / "me"), "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwuid", lambda number: account)
@@ -172,7 +172,7 @@ def sudo(tmp_path, monkeypatch):
 
 def test_under_sudo_the_file_of_the_user_who_called_it_holds(sudo):
     assert (sudo.read(sudo.environment), sudo.warnings) == ({"top": 3}, [])
-    assert sudo.read(sudo.environment, effective=1000) == {}, "sudo made us somebody else"
+    assert sudo.read(sudo.environment, effective=1000) == {}, "sudo switched to a user other than root"
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
@@ -191,11 +191,11 @@ def test_under_sudo_a_file_of_somebody_else_is_not_read(sudo):
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30, "\u0663"])
-def test_a_number_of_a_user_that_is_none_is_ignored(sudo, number):
+def test_an_invalid_sudo_uid_is_ignored(sudo, number):
     assert sudo.read(sudo.environment | {"SUDO_UID": number}) == {}
 
 
-def test_a_pipe_in_the_place_of_the_usual_file_is_not_waited_for(tmp_path):
+def test_a_pipe_in_place_of_the_default_settings_file_is_not_waited_for(tmp_path):
     (tmp_path / "netmon").mkdir()
     os.mkfifo(tmp_path / "netmon" / "config.toml")
     warnings = []
@@ -262,10 +262,10 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
 
 
 KEYWORDS = {name: each.default for name, each in inspect.signature(Monitor).parameters.items()}
-"""What ``help`` and an editor say that `Monitor` takes, with the defaults."""
+"""The parameters of `Monitor` as ``help`` and editors show them, with their defaults."""
 
 OF_ENGINE = {name for name in inspect.signature(Engine).parameters if name != "names"}
-"""What the engine takes; `names` are those of files that have none."""
+"""The parameters of the engine but for `names`, which names sources that are not files."""
 
 
 def test_capture_settings_are_keywords_of_monitor():
@@ -276,8 +276,8 @@ def test_monitor_takes_what_the_engine_takes_and_the_speed_of_a_file():
     assert set(KEYWORDS) == OF_ENGINE | {"speed"}
 
 
-def test_every_keyword_of_monitor_but_that_of_exchanges_is_a_setting():
-    """The command asks for exchanges with ``--requests`` and for its screen."""
+def test_every_keyword_of_monitor_except_exchanges_is_a_setting():
+    """The command turns exchanges on for ``--requests`` and for its screen."""
     assert set(KEYWORDS) - set(Settings._fields) == {"exchanges"}
 
 
@@ -291,7 +291,7 @@ def test_the_type_of_a_capture_setting_is_that_of_the_table(name):
 
 
 PLAIN = (bool, int, float, str, type(None))
-"""What a type of the table is to somebody who calls `Monitor`."""
+"""The types of values that a caller of `Monitor` passes. The types of the table of settings derive from them."""
 
 
 @pytest.mark.parametrize("name", sorted(set(KEYWORDS) & set(Settings._fields) - {"read", "interfaces"}))
@@ -316,6 +316,6 @@ def test_the_capture_gets_each_setting_as_it_was_set():
     assert capture_settings(Settings(**changed)) == changed
 
 
-def test_the_usual_file_is_where_xdg_says():
+def test_the_default_settings_file_is_where_xdg_says():
     assert list(config.default_paths({"XDG_CONFIG_HOME": "/x"})) == ["/x/netmon/config.toml"]
     assert list(config.default_paths({"HOME": "/home/me"})) == ["/home/me/.config/netmon/config.toml"]

@@ -53,7 +53,7 @@ def test_every_figure_of_a_connection_is_told(read, server, ends):
     assert one.last_seen == pytest.approx(last, abs=1e-6)
     assert one.age == pytest.approx(last - first, abs=0.011)
     assert one.interface.endswith(".pcap")
-    # Each side answers after 10 ms, and the capture stands between them.
+    # Each side answers after 10 ms, and the capture is taken between them.
     assert one.rtt == pytest.approx(0.02, rel=0.01)
 
 
@@ -73,10 +73,10 @@ def test_names_that_clients_of_tls_give_are_made_safe(read):
     assert one.host.isprintable()
 
 
-def test_a_connection_that_is_joined_midway_was_opened_nobody_knows_when(read):
+def test_a_connection_joined_midway_has_no_time_of_opening(read):
     one = only(read, wire(handshake=False).say(GET, OK))
     assert (one.opened, one.first_seen, one.state, one.client) == (None, START, "open", "10.0.0.1:4000")
-    # Before anything is understood, the server is the one of the lower port.
+    # Until the protocol is recognised, the side with the lower port is the server.
     silent = only(read, wire(handshake=False, server_port=22).send(1, b"\x00\x01"))
     assert (silent.server, silent.bytes_to_client, silent.host) == ("10.0.0.2:22", 2, "")
 
@@ -93,7 +93,7 @@ def test_a_connection_says_how_it_ended(read, state, end):
     assert only(read, end(wire())).state == state
 
 
-def test_a_connection_that_was_never_answered_is_opening_and_one_that_was_turned_away_is_refused(read):
+def test_a_syn_without_an_answer_is_opening_and_one_answered_by_a_reset_is_refused(read):
     asked = wire(4000, handshake=False).send(0, b"", SYN, at=0)
     refused = wire(4001, handshake=False).send(0, b"", SYN, at=0).send(1, b"", RST | ACK, at=0)
     snapshot = read(asked, refused, connections=True)
@@ -104,7 +104,7 @@ def test_a_connection_that_was_never_answered_is_opening_and_one_that_was_turned
     assert snapshot.capture.open_connections == 0
 
 
-def test_what_is_sent_again_counts_as_sent_again_and_not_as_bytes(read):
+def test_a_retransmitted_segment_is_counted_and_its_bytes_are_not(read):
     talk = wire().send(0, GET)
     talk.now += 0.5
     one = only(read, talk.send(0, GET, at=1).send(1, OK))
@@ -113,11 +113,11 @@ def test_what_is_sent_again_counts_as_sent_again_and_not_as_bytes(read):
     assert one.requests == 1
 
 
-def test_the_round_trip_is_the_least_and_not_the_time_a_server_thinks(read):
+def test_the_round_trip_time_is_the_least_one_without_the_latency_of_the_server(read):
     talk = wire().say(GET)
     talk.now += 0.79
     assert only(read, talk.send(1, OK)).rtt == pytest.approx(0.02, rel=0.01)
-    # Without its handshake, the time that the server took is all there is to know.
+    # Without a handshake, only the time until the response is known.
     midway = wire(handshake=False).say(GET)
     midway.now += 0.79
     assert only(read, midway.send(1, OK)).rtt == pytest.approx(0.8, rel=0.01)
@@ -175,7 +175,7 @@ def test_each_interval_lists_what_it_heard_of_and_the_open_ones_that_were_silent
     ]
 
 
-def test_of_very_many_connections_some_are_listed_and_the_rest_are_counted(tmp_path):
+def test_some_of_very_many_connections_are_listed_and_the_rest_are_counted(tmp_path):
     path = tmp_path / "crowd.pcap"
     path.write_bytes(forge.pcap(forge.crowd(5_000)))
     told = list(Monitor(read=path, connections=True))
@@ -191,7 +191,7 @@ def test_several_workers_list_what_one_does(tmp_path):
     assert len(one[0].connections) == 60
 
 
-def test_a_connection_is_an_object_as_others_are(read):
+def test_a_connection_can_be_copied_pickled_and_shown(read):
     snapshot = read(wire().say(GET, OK), connections=True)
     (one,) = snapshot.connections
     assert isinstance(one, Connection)
@@ -207,7 +207,7 @@ def test_a_connection_is_an_object_as_others_are(read):
     assert "10.0.0.1:4000" in one._repr_html_()
 
 
-def test_lists_go_through_json_bytes_and_copies(read):
+def test_lists_are_in_json_bytes_and_pickles(read):
     snapshot = read(wire().say(GET, OK), wire(4001).send(0, b"\x16\x03\x01"), connections=True)
     for again in (
         Snapshot.from_json(snapshot.to_json()),
@@ -223,7 +223,7 @@ def test_lists_go_through_json_bytes_and_copies(read):
     assert snapshot.to_dict()["capture"]["open_connections"] == 2
 
 
-def test_a_snapshot_can_do_without_its_list_and_a_list_without_its_snapshot(read):
+def test_a_snapshot_can_be_split_into_its_list_and_the_rest(read):
     snapshot = read(wire().say(GET, OK), connections=True, exchanges=True)
     bare, alone = snapshot.without_connections(), snapshot.only_connections()
     assert (bare.connections, bare.hits, len(bare.exchanges)) == ([], 2, 1)
@@ -234,7 +234,7 @@ def test_a_snapshot_can_do_without_its_list_and_a_list_without_its_snapshot(read
     assert snapshot.row_count - bare.row_count == 1
 
 
-def test_a_window_lists_what_was_there_in_its_time(tmp_path):
+def test_a_window_lists_the_connections_of_its_snapshots(tmp_path):
     gone, stays = wire(4000).say(GET, OK).close(), wire(4001).say(GET, OK)
     for second in range(1, 12):
         stays.now = START + second + 0.5

@@ -1,7 +1,8 @@
-"""Packets seen twice, segments that are none of a connection's, connections that look alike, and one that waits.
+"""Copies of packets, stray segments, ports that are used again, and responses after minutes.
 
-A copy under another tag, on another interface, or with one end rewritten is counted in packets and traffic, and as a
-copy; what was said is counted once. Each exchange has a section and a status of its own.
+A packet may be seen again under another tag or label, on another interface, or with a translated address. This copy is
+counted in packets, in traffic and as a copy; requests, responses and segments are counted once. Each exchange has its
+own section and status, which show whether a request was paired with its own response.
 """
 
 import ipaddress
@@ -25,7 +26,11 @@ def ask(wire, paths=TRUTH):
 
 @pytest.fixture
 def count(tmp_path):
-    """Everything counted on some interfaces, the packets of each as (time, frame), and the pairs; by any workers."""
+    """A function that counts a capture of some interfaces, each a list of (time, frame).
+
+    Returns the merge of all snapshots, and the (section, status) of each exchange. Checks that two workers count the
+    same as one.
+    """
 
     def count(*interfaces, link=1, **settings):
         path = tmp_path / "capture.pcapng"
@@ -42,7 +47,7 @@ def count(tmp_path):
 
 
 def once(total):
-    """What a single connection of the exchanges counts."""
+    """Checks that one connection with every exchange was counted, and nothing else."""
     capture = total.capture
     counts = total.requests, total.responses, total.tcp.opened, total.tcp.closed
     assert counts == (EXCHANGES, EXCHANGES, 1, 1)
@@ -64,7 +69,7 @@ def labels(*numbers):
 
 
 def rewritten(old, new):
-    """An address and port, as NAT puts another in its place, in whichever direction."""
+    """A function that replaces an address and port in packets of both directions, as NAT does."""
 
     def rewrite(packet):
         packet = bytearray(packet)
@@ -73,7 +78,7 @@ def rewritten(old, new):
             if ends == (ipaddress.ip_address(old[0]).packed, old[1]):
                 packet[at : at + 4] = ipaddress.ip_address(new[0]).packed
                 struct.pack_into("!H", packet, port_at, new[1])
-        packet[8] -= 1  # one hop further
+        packet[8] -= 1  # TTL, one hop further
         return bytes(packet)
 
     return rewrite
@@ -91,12 +96,12 @@ TWICE = {
     "another server": (frame, lambda packet: frame(DNAT(packet))),
     "another client": (frame, lambda packet: frame(MASQUERADE(packet))),
 }
-"""How each packet is seen at the client's side, and at the server's."""
+"""Name of a case: the frame of a packet on the client's side, and its frame on the server's side."""
 DELAYS = [8e-6, 4e-4, 3e-3]
 
 
 def seen_twice(wire, name, delay):
-    """The packets at the client's side and at the server's."""
+    """(frames on the client's side, frames on the server's side). A packet takes `delay` from one to the other."""
     outer, inner = TWICE[name]
     here, there = [], []
     for at, packet in wire.packets:
@@ -108,7 +113,7 @@ def seen_twice(wire, name, delay):
 
 @pytest.mark.parametrize("delay", DELAYS)
 @pytest.mark.parametrize("name", TWICE)
-def test_a_packet_seen_on_two_interfaces_counts_once_in_what_was_said(count, name, delay):
+def test_a_packet_seen_on_two_interfaces_counts_once_except_in_traffic(count, name, delay):
     wire = ask(Wire()).close()
     total, pairs = count(*seen_twice(wire, name, delay))
     once(total)
@@ -137,7 +142,7 @@ def test_copies_are_counted(count, name):
 
 
 @pytest.mark.parametrize(("outward", "back"), [(vlan(7), b""), (b"", vlan(7)), (vlan(7), vlan(8))])
-def test_tags_of_one_direction_split_no_connection(count, outward, back):
+def test_a_connection_may_have_another_tag_in_each_direction(count, outward, back):
     wire = ask(Wire()).close()
     frames = [(at, frame(packet, outward if packet[12:16] == b"\x0a\0\0\1" else back)) for at, packet in wire.packets]
     total, pairs = count(frames)
@@ -146,7 +151,7 @@ def test_tags_of_one_direction_split_no_connection(count, outward, back):
     assert total.capture.copies == 0
 
 
-def test_handshakes_of_their_own_under_three_tags_are_three_connections(count):
+def test_three_handshakes_under_three_tags_are_three_connections(count):
     frames = []
     for number in range(3):
         wire = ask(Wire(isn=(1000 + 10**6 * number, 5000 + 10**7 * number), now=number * 0.003)).close()
@@ -160,7 +165,7 @@ def test_handshakes_of_their_own_under_three_tags_are_three_connections(count):
 @pytest.mark.parametrize("keeps_client", [False, True])
 @pytest.mark.parametrize("delay", [2e-5, 1e-3])
 def test_a_proxy_on_the_same_host_counts_twice(count, delay, keeps_client):
-    """A connection of its own, with sequence numbers of its own, whatever is said on both."""
+    """The proxy's connection to the server has its own sequence numbers, even if it carries the same bytes."""
     outside = ask(Wire()).close()
     inside = ask(Wire(isn=(777_000, 888_000), now=delay)).close()
     rewrites = [DNAT] if keeps_client else [DNAT, MASQUERADE]
@@ -181,7 +186,7 @@ def raw(wire):
 @pytest.mark.parametrize("flags", [SYN, SYN | ACK], ids=["syn", "syn-ack"])
 @pytest.mark.parametrize("side", [0, 1])
 def test_a_stray_syn_changes_nothing(count, side, flags, ahead, payload, is_challenged):
-    """RFC 9293, 3.10.7.4: in an open connection it is answered by an acknowledgement at most."""
+    """RFC 9293, 3.10.7.4: an open connection answers a SYN by an acknowledgement at most."""
     paths = list(TRUTH)
     wire = ask(Wire(), paths[:2])
     after = wire._next[side]

@@ -19,7 +19,7 @@ TRUTH = CORPUS / "TRUTH.jsonl"
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 
 EXACT = ("confirmed", "corrected", "modes_agree")
-"""Prefixes of the confidences whose counts are known exactly; of the others only a range is."""
+"""Prefixes of the `confidence` of rows with exact counts. All other rows have a range."""
 
 SURICATA = "OISF+suricata-verify/tests"
 KNOWN_DIFFERENCES = {
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.skipif(not TRUTH.exists(), reason="needs the corpus of 
 
 
 def counted(path):
-    """What netmon counts in a file, in the terms of the truth."""
+    """What netmon counts in a file, with the keys of `expected`."""
     total = Snapshot.merge(Monitor(read=path).snapshots())
     return {
         "requests": total.requests,

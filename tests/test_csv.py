@@ -38,7 +38,7 @@ DERIVED = {"rtt", "to_client", "to_server"}
 """Attributes of `Tcp` that follow from several JSON fields."""
 
 TIMES = {"opened", "ts"}
-"""JSON has them as text."""
+"""Headings of times, which are text in JSON."""
 
 
 def written(panel):

@@ -1,4 +1,4 @@
-"""The demo's traffic: its schedule, its server as a client sees it, and that it never outlives who started it."""
+"""The demo's traffic: its schedule, its server as a client sees it, and its end with the process that started it."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ from patience import PATIENCE
         (45, demo.STORM),
     ],
 )
-def test_calm_and_storm_by_turns(seconds, rate):
+def test_calm_and_storm_alternate(seconds, rate):
     assert demo.rate_at(seconds) == rate
 
 
@@ -36,7 +36,7 @@ def test_the_storm_passes_the_demos_threshold_and_the_calm_does_not():
     assert DEMO["alert_threshold"] < 2 * demo.STORM * 5
 
 
-def test_pages_show_what_there_is_to_see():
+def test_the_pages_have_every_method_and_status_of_the_demo():
     assert len({page.host for page in demo.PAGES}) >= 4
     assert {page.method for page in demo.PAGES} == {"GET", "POST", "PUT", "DELETE", "HEAD"}
     assert {page.status for page in demo.PAGES} == {200, 201, 204, 301, 304, 404, 500, 503} == set(demo.REASONS)
@@ -66,14 +66,14 @@ def test_one_connection_is_kept_for_many_requests(port):
             assert len(body) == (0 if page.method == "HEAD" else page.size)
 
 
-def test_it_listens_on_loopback_only(port):
+def test_the_demo_listens_on_loopback_only(port):
     sockets = [line.split()[1:4:2] for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     assert [f"0100007F:{port:04X}", "0A"] in sockets
     assert [f"00000000:{port:04X}", "0A"] not in sockets
 
 
 def gone(port):
-    """Whether nobody listens there any more, in time."""
+    """True as soon as nothing listens on the port; False if something still does after a long wait."""
     for _ in range(100 * PATIENCE):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)):
@@ -82,13 +82,13 @@ def gone(port):
     return False
 
 
-def test_it_ends_with_the_context():
+def test_the_demo_ends_with_its_context():
     with demo.traffic() as port:
         assert not socket.socket().connect_ex(("127.0.0.1", port))
     assert gone(port)
 
 
-def test_it_ends_when_its_parent_is_killed():
+def test_the_demo_ends_when_its_parent_is_killed():
     code = "from netmon import demo\nwith demo.traffic() as port: print(port, flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

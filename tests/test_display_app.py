@@ -43,7 +43,8 @@ def pressed(*typed, frames=None, after=lambda display: None, **how):
                 yield frame
             for key in typed:
                 keyboard.send_text(key)
-                await asyncio.sleep(0.12 if key == "\x1b" else 0.02)  # Esc is told from a longer key by time alone
+                # Only a pause tells Esc from the start of a longer key.
+                await asyncio.sleep(0.12 if key == "\x1b" else 0.02)
             after(display)
             await asyncio.sleep(0.02)
             display.seen = display.view
@@ -111,7 +112,7 @@ def test_ctrl_c_quits_while_a_filter_is_typed():
     assert pressed("/", "\x03").is_typing
 
 
-def test_the_window_and_the_totals_are_asked_of_where_frames_come_from():
+def test_keys_for_the_window_and_the_totals_act_on_the_frames():
     made = Frames(10.0)
     frames = [made.push(snapshot(i, hits=1)) for i in range(30)]
     view = pressed("w", "w", frames=frames, controls=made)
@@ -124,13 +125,13 @@ def test_the_screen_does_every_command_that_a_key_may_ask_for():
         assert set(Display().commands) == set(get_args(Command))
 
 
-def test_without_a_file_to_play_these_keys_do_nothing():
+def test_keys_that_play_a_file_do_nothing_without_one():
     told = []
     assert at(pressed(".", "<", ">", "0", "j", on_failure=told.append), Panel.HOSTS) == "b"
     assert told == []
 
 
-def test_without_controls_these_keys_do_nothing():
+def test_keys_for_the_window_and_the_totals_do_nothing_without_controls():
     assert pressed("w", "c").frame.window.host_count == 3
 
 
@@ -192,7 +193,7 @@ def test_every_view_can_be_exported(keys, titles, tmp_path, monkeypatch):
     assert header[: len(titles)] == titles
 
 
-def test_what_comes_from_the_wire_is_no_formula():
+def test_a_name_from_the_wire_is_no_formula_in_a_spreadsheet():
     frame = of_hosts(**{"=cmd()": 2, "ok.example": 1})
     lines = export.document(View().with_frame(frame), Panel.HOSTS).splitlines()
     assert [line.split(",")[0] for line in lines] == ["name", "'=cmd()", "ok.example"]
@@ -260,7 +261,7 @@ def test_a_failure_of_drawing_or_of_a_key_is_told_once_and_frames_and_keys_go_on
     assert list(map(repr, told)) == ["ZeroDivisionError('of the test')"]
 
 
-def test_a_failure_of_what_was_asked_for_is_told():
+def test_a_failure_of_the_controls_is_told():
     class Broken:
         resize = broken
 
@@ -304,7 +305,7 @@ TRUE = {"COLORTERM": "truecolor"}
     ],
 )
 def test_colours_are_as_many_as_the_terminal_has(environment, bits):
-    """COLORTERM is inherited by what runs inside of screen, which knows no more than 256."""
+    """Programs inside GNU screen inherit COLORTERM, but screen has at most 256 colours."""
     assert themes.depth(environment) == bits
 
 

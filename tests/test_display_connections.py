@@ -25,7 +25,7 @@ def drawn(view, width=120, height=30):
     return text(screen(view, width, height))
 
 
-def test_the_list_is_that_of_the_window_each_connection_once():
+def test_the_list_has_each_connection_of_the_window_once():
     view = at("4")()
     wanted = {(row["client"], row["server"]) for i in range(18, 28) for row in connections(i)}
     assert {(row.client, row.server) for row in rows(view)} == wanted
@@ -44,7 +44,7 @@ def test_without_a_window_of_their_own_connections_stay_in_the_snapshots():
     assert len(frame.connections) == len(frame.snapshot.connections) > 0
 
 
-def test_another_length_of_the_window_and_clearing_hold_for_the_list_as_well():
+def test_resizing_and_clearing_the_window_hold_for_the_list_as_well():
     made = Frames(10.0, keeps_connections=True)
     for i in range(20):
         made.push(snapshot(NOON + i, connections=list(connections(i))))
@@ -73,7 +73,7 @@ def test_each_column_sorts_most_first_and_what_is_unknown_comes_last(title, valu
     assert len(set(values)) > 1
 
 
-def test_open_ones_come_first_to_begin_with_and_of_these_the_newest():
+def test_by_default_open_connections_come_first_and_the_newest_of_them_first():
     found = rows(at("4")())
     states = [row.state for row in found]
     assert states == sorted(states, key=["open", "opening", "closed", "reset"].index)
@@ -89,7 +89,7 @@ def test_states_sort_from_those_that_were_refused_to_those_that_are_open():
     assert len(set(found)) >= 3
 
 
-def test_the_title_says_of_how_many_the_list_is():
+def test_the_title_says_how_many_of_the_open_connections_are_listed():
     view = at("4")()
     listed = sum(row.state == "open" for row in rows(view))
     ended = sum(row.state in ("closed", "reset") for row in rows(view))
@@ -118,7 +118,7 @@ def test_a_filter_looks_at_everything_that_a_row_says(typed, found):
         assert f"Nothing here matches {typed}." in "\n".join(drawn(view))
 
 
-def test_enter_leads_to_the_host_that_was_asked_for_and_nowhere_from_a_name_of_tls():
+def test_enter_opens_the_host_of_an_http_connection_and_nothing_for_tls():
     view = at("4")()
     for typed, page in (("http1", Page.HOST), ("tls", Page.CONNECTIONS)):
         matching = pressed(view, ["/", *typed, "enter"])

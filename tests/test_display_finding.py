@@ -42,7 +42,7 @@ def hosts(typed, page="1", panel=Panel.HOSTS):
         ("interface:lo status:5xx", {"api"}),
     ],
 )
-def test_a_host_is_found_by_its_sections_methods_and_statuses_and_by_what_its_exchanges_have(typed, names):
+def test_a_host_is_found_by_its_sections_methods_and_statuses_and_by_fields_of_its_exchanges(typed, names):
     expected = {name.split(".")[0] for name in names}
     assert hosts(typed) == hosts(typed, "4", Panel.HOST_QUALITY) == expected or typed == "interface:lo status:5xx"
     if typed == "interface:lo status:5xx":

@@ -1,6 +1,6 @@
-"""Whole frames of the screen as approved text, drawn by the real application on a terminal made of memory.
+"""Whole frames of the screen as approved text, drawn by the real application on a terminal in memory.
 
-After a change that is meant, ``APPROVE=1 pytest tests/test_display_frames.py`` writes the frames anew, to be read.
+After an intended change, ``APPROVE=1 pytest tests/test_display_frames.py`` writes the frames again, to be read.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ def drawn(view, width, height):
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize("name", SCENES)
 def test_frame(name, width, height):
-    """Each frame is as it was when it was last read and found good."""
+    """Each frame is the approved one."""
     frame = "\n".join(drawn(SCENES[name](), width, height)) + "\n"
     approved = APPROVED / f"{name}-{width}x{height}.txt"
     if os.environ.get("APPROVE"):
@@ -77,7 +77,7 @@ def test_every_approved_frame_is_of_a_scene():
 
 @pytest.mark.parametrize("name", SCENES)
 def test_every_size_is_filled_exactly(name):
-    """Never refuses to draw, never a column or a row too many, and no control character of the wire comes through."""
+    """A screen of any size is drawn with exactly its rows and columns, and with no control character from the wire."""
     for width in (1, 2, 7, 10, 16, 20, 29, 39, 40, 63, 79, 80, 81, 119, 120, 139, 200, 300):
         for height in (1, 2, 3, 5, 9, 10, 11, 23, 24, 29, 30, 60):
             lines = screen(SCENES[name](), width, height)
@@ -86,7 +86,7 @@ def test_every_size_is_filled_exactly(name):
             assert all(part.isprintable() for line in lines for _, part in line)
 
 
-def test_every_style_that_is_used_has_a_colour_or_is_plain_without():
+def test_every_style_in_use_is_in_the_themes():
     used = {
         style.removeprefix("class:")
         for make in SCENES.values()
@@ -100,21 +100,21 @@ def test_every_style_that_is_used_has_a_colour_or_is_plain_without():
     assert set(PALETTE) <= set(DARK)
 
 
-def test_the_palette_has_colours_that_a_person_chose_and_none_of_ours():
-    """Text and background are the terminal's own, unless both are told."""
+def test_the_palette_theme_has_only_colours_that_the_terminal_defines():
+    """A style that sets the background sets the colour of the text as well; other styles keep the terminal's."""
     assert not any("#" in look for look in PALETTE.values())
     assert all("bg:" not in look or len(look.split()) > 1 for look in PALETTE.values())
     assert not any("bright" in look or "gray" in look for look in PALETTE.values())
 
 
-def test_colours_are_never_all_there_is():
-    """Each role that says good or bad stands on words or figures: the text is the same in every theme."""
+def test_there_is_a_theme_without_colours():
+    """The text of a frame is the same in every theme, so no meaning depends on a colour."""
     assert not any("#" in look for look in NONE.values())
     assert set(THEMES) == {"dark", "light", "palette", "none"}
 
 
 @pytest.mark.parametrize(("glyphs", "beyond"), [(ASCII, ""), (CONSOLE, "·░▒█▶▼▲↑↓→")])
-def test_with_few_glyphs_everything_of_ours_has_one(glyphs, beyond):
+def test_a_screen_uses_only_the_glyphs_of_its_set(glyphs, beyond):
     hits = {"hits": 4, "sections": [{"path": "/", "hits": 4}]}
     frames = [Frames(10.0, [Rule(1)]).push(snapshot(100, hits=4, hosts=[{"name": "a.example", **hits}]))]
     for keys in ("1", "2", "3", "4", "5", "6", "7", "?", "/", ["enter"], ["enter", "enter"]):

@@ -9,7 +9,7 @@ from netmon.display.view import PANELS, Page
 WIDTHS, HEIGHTS = range(20, 251), range(5, 71)
 
 WHERE_WIDTH_MATTERS = (*range(20, 45), *range(74, 82), *range(118, 122), *range(158, 162), 249, 250)
-"""For the pages that are like another one that is looked at in every width."""
+"""Widths to try for pages that resemble a page which is tried at every width."""
 
 VIEWS_TO_WALK = {
     **VIEWS,
@@ -41,7 +41,7 @@ def test_one_row_or_column_less_removes_one_part_at_the_most_and_nothing_overlap
 
 
 def check(view, found, width, height):
-    """Each box is on the screen, has the rows that its part begins with, and shares none of its cells."""
+    """Each box is on the screen, is more than the heading of a table, and shares no cell with another box."""
     taken = set()
     for box in found:
         assert box.height >= 1
@@ -77,8 +77,8 @@ COMMON = {"title", "rates", "alert", "traffic", "tabs", "hosts", "sections", "al
 @pytest.mark.parametrize(
     ("size", "more"), [((80, 24), set()), ((80, 23), set()), ((79, 40), {"statuses"}), ((120, 20), set())]
 )
-def test_a_little_less_room_costs_no_panel(size, more):
-    """80x23 is a terminal of 24 lines in tmux, whose status has one."""
+def test_a_slightly_smaller_screen_loses_no_panel(size, more):
+    """80x23 is a terminal of 24 lines inside tmux, which takes one line for its status."""
     assert {box.name for box in boxes(at()(), *size)} == COMMON | more
 
 

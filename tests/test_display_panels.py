@@ -51,7 +51,7 @@ def test_an_alert_that_lasts_says_for_how_long_and_whether_it_was_acknowledged()
     assert text([header.alert_bar(view.with_acknowledged(), 120)])[0].endswith("for 3 s  acknowledged")
 
 
-def test_acknowledging_is_for_the_alerts_there_are_not_for_the_next():
+def test_acknowledging_does_not_hold_for_later_alerts():
     made = Frames(10.0, [Rule(5, 1)])
     frames = [made.push(snapshot(i, hits=n)) for i, n in enumerate([5, 0, 5])]
     view = view_of(frames[:2]).with_acknowledged().with_frame(frames[2])
@@ -80,7 +80,7 @@ def advice(frame):
     return "\n".join(text(absent.no_http(frame)))
 
 
-def test_no_advice_advises_what_is_so_already():
+def test_advice_leaves_out_what_is_done_already():
     def quiet(*already):
         return Frames(10.0, already=already).push(snapshot(0))
 
@@ -98,7 +98,7 @@ def test_no_advice_advises_what_is_so_already():
         assert ("w makes it longer" in said) is longer
 
 
-def test_lists_of_requests_say_since_when_they_go():
+def test_lists_of_requests_say_when_they_begin():
     view = view_of(busy(28), "5")
     assert tables.table(view, Panel.REQUESTS, 100, 3)
     assert text(tables.table(view, Panel.REQUESTS, 100, 3))[0].startswith(" REQUESTS 396 since 12:00:00")
@@ -131,7 +131,7 @@ def test_no_count_can_be_taken_for_a_status():
     assert shown[1].endswith("GET: 3 234              503: 66 · 200: 2 640")
 
 
-def test_statuses_over_time_are_of_each_class():
+def test_the_chart_of_statuses_has_a_line_for_each_class():
     view = view_of(busy(28), glyphs=ASCII)
     lines = text(charts.statuses(view, 60, 5))
     assert [line.split()[:2] for line in lines[1:]] == [
@@ -167,7 +167,7 @@ def test_the_alert_bar_explains_hits_where_there_is_room(width, said):
     assert text([header.alert_bar(view, width)])[0].split("  ")[-1].startswith(said)
 
 
-def test_after_clearing_it_says_so_and_not_that_nothing_was_seen():
+def test_after_clearing_the_table_says_so_and_not_that_nothing_was_seen():
     made = Frames(10.0)
     made.push(scene.second(0))
     assert text(absent.no_http(made.clear())) == ["", "   Cleared: counting anew."]
@@ -205,7 +205,7 @@ def test_the_least_important_columns_go_first(width, titles):
     assert room + sum(column.width + 1 for column in chosen) <= width
 
 
-def test_the_column_that_sorts_goes_last():
+def test_the_column_that_sorts_is_the_last_to_be_left_out():
     for width in (119, 79, 60, 48):
         chosen, _ = columns.choose(columns.HOST, width, 20, "p99")
         assert "p99" in [column.title for column in chosen]
@@ -244,7 +244,7 @@ def test_titles_of_columns_are_what_the_core_ranks_by():
             assert len(window.ranked(specs.order(panel, Sort(title)))) == 6
 
 
-# One exchange as a line of time
+# The timeline of an exchange
 
 ALL = ["connect", "request", "server", "transfer"]
 
@@ -289,7 +289,7 @@ def test_a_request_without_a_response_says_so():
     assert not any("whole" in line or "server" in line for line in shown)
 
 
-def test_what_stands_out_of_a_request_is_said_in_words():
+def test_the_timeline_says_in_words_what_stands_out():
     view = with_exchange(view_of(busy(15)))
     shown = text(timeline.timeline(view, 100, 30))
     assert "  68 % of it is the server's thinking." in shown
@@ -372,6 +372,6 @@ def test_series_puts_snapshots_where_they_belong_in_time(intervals, series):
     assert canvas.series(history, lambda each: each.hits, 4) == series
 
 
-def test_how_many_exchanges_did_not_fit_is_said():
+def test_the_number_of_exchanges_that_did_not_fit_is_said():
     frame = Frames(keeps_exchanges=True).push(snapshot(0, responses=9, capture={"exchanges_dropped": 4}))
     assert "9 answers so far, 4 did not fit" in text([about.kept(view_of([frame]), 120)])[0]

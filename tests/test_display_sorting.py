@@ -1,4 +1,4 @@
-"""Sorting by a letter, by a click on a heading and by going through the columns; what the mouse reaches; the footer."""
+"""Sorting by a letter, by a click on a heading and by going through the columns; other clicks; the footer."""
 
 import pytest
 from drawing import busy, pressed, text, view_of
@@ -14,7 +14,7 @@ SIZES = [(120, 30), (80, 24), (40, 10)]
 
 
 def shown(view, size):
-    """The view as a key finds it after it was drawn."""
+    """The view after it was drawn: it knows which columns are on the screen."""
     return seen(view, view, size)
 
 
@@ -32,7 +32,7 @@ def test_each_column_has_a_letter_of_its_own(panel):
     assert all(len(letter) == 1 for letter in letters(panel))
 
 
-def test_a_letter_sorts_and_again_reverses():
+def test_a_letter_sorts_and_the_same_letter_reverses():
     view = shown(view_of(busy(15)), (120, 30))
     view = pressed(view, "o")
     assert view.is_ordering
@@ -64,7 +64,7 @@ def test_only_columns_on_the_screen_are_sorted_by():
     assert pressed(narrow, "S").sort_of(Panel.HOSTS).title == "p95"
 
 
-def test_requests_are_also_sorted_by_when_they_came():
+def test_requests_can_be_sorted_by_time():
     view = shown(view_of(busy(15), "5"), (120, 30))
     assert view.columns[Panel.REQUESTS][-1] == "time"
     assert "connect" not in view.columns[Panel.REQUESTS]
@@ -102,7 +102,7 @@ def test_a_click_on_the_heading_of_another_panel_brings_the_keys_there():
 
 
 @pytest.mark.parametrize("size", SIZES[:2])
-def test_a_click_on_a_tab_is_its_view(size):
+def test_a_click_on_a_tab_opens_its_view(size):
     view = view_of(busy(15))
     box = next(box for box in boxes(view, *size) if box.has_tabs)
     line = text(screen(view, *size))[box.top]
@@ -120,7 +120,7 @@ def test_no_click_fails_wherever_it_is():
                     clicked(view, (80, 24), x, y)
 
 
-# The footer, and what is captured only
+# The footer and the capture filter
 
 
 def playing(view, **how):
@@ -158,7 +158,7 @@ def test_the_capture_filter_is_on_the_screen(size, said):
     assert "filter tcp" not in "\n".join(text(screen(view_of(busy(15)), *size)))
 
 
-def test_a_capture_filter_is_shortened_and_in_no_way_of_the_time():
+def test_a_long_capture_filter_is_shortened_and_leaves_room_for_the_time():
     view = view_of(busy(15), capture_filter="tcp " * 99)
     line = text([header.title_line(view, 120)])[0]
     assert "…" in line

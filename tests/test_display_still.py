@@ -26,7 +26,7 @@ def second(at, **hits):
 
 
 def watched(snapshots, view=None, window=1.0):
-    """A view that saw the frames one after the other, as the application shows them; each view on the way."""
+    """Yields the view after each snapshot, as the application shows them one after the other."""
     made, view = Frames(window), view or View()
     for each in snapshots:
         frame = made.push(each)
@@ -76,11 +76,11 @@ def test_rows_do_not_swap_while_their_figures_jitter(panel, window):
     ]
     assert len(still[0]) >= 3
     assert swaps(exact[10:]) > 8
-    looks = 3  # every 15 seconds less is enough to change the order
+    looks = 3  # every 15 seconds a smaller difference is enough to change the order
     assert swaps(still[10:]) <= looks + swaps(exact[10:]) // 10
 
 
-def test_what_grows_is_first_within_seconds():
+def test_a_row_that_grows_moves_up_within_seconds():
     views = list(watched([second(at, a=100, b=30 if at < 10 else 300) for at in range(16)]))
     assert names(views[9]) == ["a", "b"]
     assert names(views[13]) == ["b", "a"]
@@ -128,7 +128,7 @@ def test_ties_go_by_name():
 
 
 def quiet(keys="j", made=None):
-    """A view on b, which was second and had nothing in the last second."""
+    """A view with b selected, which was second before and has no hits in the last second."""
     first, then = second(0, a=3, b=2, c=1), second(1, a=3, c=2, d=1)
     made = made or Frames(1.0)
     one, other = made.push(first), made.push(then)
@@ -157,7 +157,7 @@ def test_a_quiet_row_is_dim_and_has_zeros():
     assert set(said[2:7]) == {"·"}
 
 
-def test_a_quiet_row_is_not_counted_and_alone_it_does_not_hide_why_there_are_no_others():
+def test_a_quiet_row_is_not_counted_and_a_table_with_no_other_row_says_why():
     view = quiet()
     assert "HOSTS 3 " in text(table(view, Panel.HOSTS, 118, 6))[0]
     empty = Frames(1.0).push(snapshot(NOON + 2))._replace(serial=9)
@@ -167,7 +167,7 @@ def test_a_quiet_row_is_not_counted_and_alone_it_does_not_hide_why_there_are_no_
     assert "No HTTP seen in this window" in lines[3]
 
 
-def test_an_alert_that_is_written_on_is_there_once():
+def test_a_selected_alert_that_is_updated_is_listed_once():
     made = Frames(1.0, [Rule(5, 1)])
     frames = [made.push(snapshot(NOON + at, hits=9 * (at % 2))) for at in range(12)]
     view = view_of(frames[:8], "6j")
@@ -191,13 +191,13 @@ def test_a_quiet_row_comes_back_with_its_figures():
     assert rows_of(view, Panel.HOSTS).quiet is None
 
 
-def test_one_moves_on_from_a_quiet_row_and_it_goes():
+def test_a_quiet_row_goes_when_the_selection_moves_on():
     assert selected_row(pressed(quiet(), "j"), Panel.HOSTS).name == "c"
     assert names(pressed(quiet(), "j")) == ["a", "c", "d"]
     assert selected_row(pressed(quiet(), "k"), Panel.HOSTS).name == "a"
 
 
-def test_a_quiet_host_is_opened_and_so_is_a_quiet_section():
+def test_enter_opens_a_quiet_host_and_a_quiet_section():
     view = pressed(quiet(), ["enter"])
     assert (view.page, view.place.host) == (Page.HOST, "b")
     assert "not in this window" in "\n".join(text(_screen(view)))
@@ -207,17 +207,17 @@ def test_a_quiet_host_is_opened_and_so_is_a_quiet_section():
     assert pressed(inside, ["enter"]).place[3:5] == ("b", "/")
 
 
-def test_a_section_that_is_quiet_is_of_no_other_host():
+def test_a_quiet_section_is_not_listed_under_another_host():
     view = view_of([Frames(1.0).push(second(0, a=3, b=2))], ["tab", "j"])
     other = Frames(1.0).push(snapshot(1, hosts=[{"name": "z", "hits": 9, "sections": [{"path": "/z", "hits": 9}]}]))
     assert names(carried(view, other).with_frame(other), Panel.SECTIONS) == ["/z"]
 
 
-def test_a_quiet_row_is_in_no_export():
+def test_a_quiet_row_is_not_exported():
     assert [line.split(",")[0] for line in document(quiet(), Panel.HOSTS).splitlines()] == ["name", "a", "c", "d"]
 
 
-def test_a_row_that_another_filter_was_left_with_is_not_there():
+def test_a_quiet_row_goes_when_the_filter_changes():
     assert names(pressed(quiet(), ["/", "a"])) == ["a"]
 
 
@@ -238,7 +238,7 @@ def test_an_interface_and_a_request_stay_too():
 # What is opened
 
 
-def test_enter_opens_what_stood_out_when_it_was_pressed():
+def test_enter_opens_the_row_that_was_drawn_as_selected():
     made = Frames(1.0)
     first, then = made.push(second(0, a=3, b=2)), made.push(second(1, a=3, b=900))
     drawn = View().with_frame(first)
@@ -248,7 +248,7 @@ def test_enter_opens_what_stood_out_when_it_was_pressed():
     assert pressed(seen(later, later, SIZE), ["enter"]).place.host == "b"
 
 
-def test_a_click_is_on_what_was_drawn():
+def test_a_click_selects_the_row_that_was_drawn_there():
     made = Frames(1.0)
     first, then = made.push(second(0, a=3, b=2)), made.push(second(1, b=900))
     drawn = View().with_frame(first)

@@ -1,4 +1,4 @@
-"""What differs between tables is a field of its `Spec` or `Column`: no code compares one with another."""
+"""Tables differ only in the fields of their `Spec` and its `Column`s: no code asks which table it has."""
 
 import ast
 from pathlib import Path

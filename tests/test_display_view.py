@@ -1,4 +1,4 @@
-"""The view and what keys do to it: selecting, going in and out, sorting, filtering, looking for."""
+"""The view and what keys do to it: selecting, going in and out, sorting, filtering, searching."""
 
 import pytest
 from drawing import ACTIONS, busy, pressed, view_of
@@ -36,7 +36,7 @@ def test_without_a_selection_the_busiest_host_is_shown():
     assert selected(view.with_frame(of_hosts(made, b=90))) == "b"
 
 
-def test_without_the_row_selected_elsewhere_the_first_one_is():
+def test_the_first_row_is_selected_if_the_selected_one_is_gone():
     view = view_of([of_hosts(a=3, b=2)]).with_selected(Panel.HOSTS, "gone")
     assert selected(view) == "a"
 
@@ -88,7 +88,7 @@ def test_sorting_and_filtering_work_on_what_a_pause_holds():
     assert names(pressed(view, ["/", "a"]), Panel.HOSTS) == ["a"]
 
 
-def test_a_frame_that_was_overtaken_changes_nothing_but_its_alerts_count():
+def test_a_frame_older_than_the_one_shown_is_not_shown():
     made = Frames()
     old = of_hosts(made, a=1)
     new = made.resize(1.0)
@@ -163,7 +163,7 @@ def test_enter_leads_from_interface_to_host_to_section_to_exchange(keys, page, a
 
 
 @pytest.mark.parametrize("key", ["escape", "backspace", "left"])
-def test_the_way_back_is_the_way_one_came(key):
+def test_going_back_takes_the_same_pages_as_going_in(key):
     keys = ["3", "enter", "enter", "enter", "enter"]
     pages = [view_of(busy(), keys[:n]).page for n in range(1, len(keys) + 1)]
     view = view_of(busy(), keys)
@@ -190,7 +190,7 @@ def test_inside_an_exchange_the_arrows_go_to_the_next_ones():
 
 
 @pytest.mark.parametrize("number", range(1, 7))
-def test_the_numbers_are_the_views_from_everywhere(number):
+def test_a_number_opens_its_view_from_everywhere(number):
     for keys in ([], ["enter", "enter", "enter"], ["?"]):
         view = view_of(busy(), [*keys, str(number)])
         assert view.page is VIEWS[number - 1]
@@ -280,7 +280,7 @@ def test_what_is_typed_or_pasted_is_printable_and_bounded(typed, filter_):
     assert filtered(typed).filter == filter_
 
 
-def test_within_a_host_the_filter_is_one_of_its_sections_and_ends_with_it():
+def test_within_a_host_a_filter_is_about_sections_and_ends_when_the_host_is_left():
     view = view_of(busy(), ["enter", "/", "c", "enter"])
     assert names(view, Panel.SECTIONS) == ["/cart", "/checkout"]
     assert {each.section for each in names(view, Panel.SLOWEST)} == {"/cart", "/checkout"}
@@ -295,7 +295,7 @@ def test_a_section_is_filtered_by_status_method_and_client():
         assert all(text in f"{each.status} {each.client}" for each in found)
 
 
-def test_n_goes_to_the_next_match_and_round():
+def test_n_goes_to_the_next_match_and_from_the_last_to_the_first():
     view = view_of([of_hosts(xa=6, b=5, xc=4, d=3, xe=2, f=1)], ["/", "x", "escape"])
     seen = []
     for key in "nnnnNNN":
@@ -350,7 +350,7 @@ def test_a_frame_is_ranked_once():
 # Clients
 
 
-def test_enter_on_a_client_shows_what_it_asked_for_the_newest_first():
+def test_enter_on_a_client_lists_its_requests_newest_first():
     view = view_of(busy(), ["7", "j", "enter"])
     assert (view.page, view.place.client) == (Page.CLIENT, "10.0.0.8")
     found = rows_of(view, Panel.OF_CLIENT).page(0, 1000)

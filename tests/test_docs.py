@@ -1,4 +1,7 @@
-"""What ``help`` says: of the native module what its stub says, to the letter; of all else something, never private."""
+"""``help`` shows the docstrings of the stub, a docstring for every public name, and nothing private.
+
+The table in CONTRIBUTING that says which files a change touches names files that exist.
+"""
 
 import ast
 import inspect
@@ -18,7 +21,7 @@ MADE = {"__new__", "__eq__", "__ne__", "__len__", "__add__", "__radd__"}
 
 
 def members(node):
-    """The methods of a class and of the classes it is made of."""
+    """The methods of a class and of its base classes."""
     for base in node.bases:
         if base.id in CLASSES:
             yield from members(CLASSES[base.id])
@@ -42,7 +45,7 @@ def test_a_docstring_is_that_of_the_stub(name):
     for part in name.split("."):
         found = inspect.getattr_static(found, part)
     told = getattr(found, "__func__", found).__doc__
-    assert TEXTS[name], "the stub says what it is"
+    assert TEXTS[name], "the stub has a docstring for it"
     assert inspect.cleandoc(told or "") == TEXTS[name]
 
 
@@ -65,7 +68,7 @@ def test_every_public_method_has_a_docstring(kind):
             assert inspect.getdoc(member), name
 
 
-def test_a_kind_of_monitor_has_the_signature_of_its_own():
+def test_a_subclass_of_monitor_has_its_own_signature():
     class Of(Monitor):
         def __init__(self, name, snaplen=96):
             super().__init__(name, snaplen=snaplen)
@@ -87,7 +90,7 @@ def test_help_shows_nothing_private():
 
 ROOT = Path(__file__).parents[1]
 BELOW = ("rust/src", "python/netmon")
-"""Where the paths of the table in CONTRIBUTING begin."""
+"""The folders in which the paths of the table in CONTRIBUTING are."""
 
 
 def changes():
@@ -102,11 +105,11 @@ def is_there(path):
 
 
 @pytest.mark.parametrize(("what", "touched", "new"), changes(), ids=[what for what, *_ in changes()])
-def test_a_change_that_may_come_touches_files_that_exist_and_adds_files_that_do_not(what, touched, new):
+def test_each_change_of_the_table_touches_files_that_exist_and_adds_files_that_do_not(what, touched, new):
     assert [path for path in touched if not is_there(path)] == []
     assert [path for path in new if is_there(path)] == []
     assert touched
 
 
-def test_twelve_changes_are_told_of():
+def test_the_table_has_twelve_changes():
     assert len(changes()) == 12

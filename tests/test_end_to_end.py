@@ -18,7 +18,7 @@ NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
-    """The shop is asked each second for twelve, the API three times at the end; half a minute of nothing; the shop."""
+    """Twelve seconds with a request to the shop each, three to the API in the last, and one to the shop at 45 s."""
     shop = forge.Conversation(4000, NOON)
     for second in range(12):
         shop.ask(NOON + second + 0.2, "GET", "shop.example", f"/items/{second}?secret=1", 200, body=b"x" * 1000)
@@ -39,7 +39,7 @@ def run(*arguments, **how):
 
 @pytest.mark.parametrize("whole_paths", [(), ("/a/X", "/a/X/b")])
 def test_no_output_of_the_command_has_a_secret(tmp_path, whole_paths):
-    """A secret that is the name of a segment is told with the path, unless that is redacted."""
+    """A secret that is a whole segment of a path is shown with the path, unless paths are redacted."""
     secret = "s3cr3t"
     lines = [
         "/login;jsessionid=X",
@@ -127,7 +127,7 @@ def test_a_file_that_is_played_counts_the_same_and_its_alerts_are_at_the_same_in
     lines = run("-r", capture, "--ndjson", "--speed", "1000").stdout.splitlines()
     without_silence = run("-r", capture, "--ndjson").stdout.splitlines()
     spans = [(line["start"], line["end"]) for line in map(json.loads, lines)]
-    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans)), "time is whole"
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(spans)), "lines are contiguous"
     assert len(lines) == len(without_silence) + sum(not json.loads(line)["capture"]["received"] for line in lines)
     assert len(lines) < 2 * len(without_silence), "silence is one line"
     total = run("-r", capture, "--json").stdout
@@ -165,7 +165,7 @@ def test_what_cannot_be_read_is_named(capture, arguments, code, message):
     assert b"Traceback" not in done.stderr
 
 
-def test_a_closed_pipe_is_a_quiet_end(capture):
+def test_a_pipe_closed_by_its_reader_ends_the_command_without_a_message(capture):
     reader, writer = os.pipe()
     os.close(reader)
     command = [*NETMON, "-r", str(capture), "--ndjson"]
@@ -202,7 +202,7 @@ def test_however_it_ends_the_terminal_is_whole_and_the_summary_is_last(capture, 
     left = rest.index("\x1b[?1049l")
     assert "\x1b[?25h" in rest, "the cursor is shown again"
     assert rest.index("netmon: ") > left, "nothing is written before the screen is left"
-    assert rest.splitlines()[-1].startswith("  alerts: "), "and nothing after the summary"
+    assert rest.splitlines()[-1].startswith("  alerts: "), "nothing is written after the summary"
 
 
 def test_a_dumb_terminal_gets_the_plain_report(capture):
@@ -213,7 +213,7 @@ def test_a_dumb_terminal_gets_the_plain_report(capture):
     assert b"\x1b" not in done
 
 
-def test_control_z_leaves_the_screen_and_fg_comes_back(capture):
+def test_control_z_leaves_the_screen_and_fg_brings_it_back(capture):
     shell = pexpect.spawn(
         "bash", ["--norc", "-i"], dimensions=(30, 120), timeout=20, env=os.environ | {"TERM": "xterm"}
     )

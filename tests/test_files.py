@@ -1,6 +1,6 @@
-"""Capture files: every format, link and size of reading gives the same snapshot.
+"""Capture files: every format, link type and size of reads gives the same snapshot.
 
-What is damaged is read up to there, and said.
+A damaged file is read up to the damage, and a message says so.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ NOON = 1_795_348_800  # 2026-11-22 12:00:00 UTC
 
 
 def shop(at=NOON):
-    """Some of everything, over ten seconds, on IPv4 and IPv6."""
+    """Two conversations of ten seconds, over IPv4 and IPv6, with several methods and statuses."""
     kept = forge.Conversation(4000, at)
     for second in range(10):
         kept.ask(at + second + 0.2, "GET", "shop.example", f"/items/{second}?secret=1", 200, body=b"x" * 1000)
@@ -40,7 +40,7 @@ def read(*paths, **settings):
 
 
 def total(*paths, **settings):
-    """Everything in the files, without what differs by name and link header."""
+    """The counts of all files, without those of interfaces, which depend on file names and link headers."""
     counted = Snapshot.merge(read(*paths, **settings)[0]).to_dict()
     del counted["interfaces"]
     return counted
@@ -48,7 +48,7 @@ def total(*paths, **settings):
 
 @pytest.fixture
 def write(tmp_path):
-    """Writes bytes into a new file; its path."""
+    """A function that writes bytes into a new file and returns its path."""
 
     def write(data, name="capture.pcap"):
         path = tmp_path / name
@@ -60,11 +60,11 @@ def write(tmp_path):
 
 @pytest.fixture
 def expected(write):
-    """What `shop` comes to."""
+    """The counts of `shop`, as `total` returns them."""
     return total(write(forge.pcap(*shop()), "expected.pcap"))
 
 
-def test_what_is_expected_is_what_was_asked(expected):
+def test_the_expected_counts_are_those_of_the_conversations(expected):
     assert (expected["requests"], expected["responses"], expected["errors"]) == (14, 14, 1)
     assert {host["name"]: host["requests"] for host in expected["hosts"]} == {"shop.example": 10, "api.example": 4}
     assert expected["capture"]["received"] == 2 * (3 + 3) + 2 * 14
@@ -99,7 +99,7 @@ def test_gzip_gives_the_same(write, expected):
     data = forge.pcap(*shop())
     assert total(write(gzip.compress(data))) == expected
     halves = gzip.compress(data[:1000]) + gzip.compress(data[1000:])
-    assert total(write(halves)) == expected, "several members, as of concatenated files"
+    assert total(write(halves)) == expected, "several members, as in concatenated files"
 
 
 def test_zstd_gives_the_same(write, expected):
@@ -112,7 +112,7 @@ def test_zstd_gives_the_same(write, expected):
 @pytest.mark.parametrize("form", ["pcap", "pcapng"])
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_a_slow_pipe_gives_the_same_as_the_file(form, size, tmp_path, expected):
-    """Whatever sizes it is read in."""
+    """The pipe is written in pieces of `size` bytes."""
     with forge.through_pipe(tmp_path / "pipe", FORMATS[form](*shop()), size) as pipe:
         assert total(pipe) == expected
 
@@ -123,7 +123,7 @@ def test_standard_input_gives_the_same(expected):
     assert {key: value for key, value in json.loads(done.stdout).items() if key != "interfaces"} == expected
 
 
-def test_a_pipe_that_says_nothing_can_be_closed(tmp_path):
+def test_a_silent_pipe_can_be_closed(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     held = os.open(pipe, os.O_RDWR)
@@ -136,7 +136,7 @@ def test_a_pipe_that_says_nothing_can_be_closed(tmp_path):
     os.close(held)
 
 
-# What is damaged, and what is no capture
+# Damaged files, and files that are no captures
 
 
 @pytest.mark.parametrize("form", ["pcap", "pcapng", "gzip"])
@@ -258,8 +258,8 @@ def test_sections_are_read_one_after_the_other(write):
     assert {host["name"]: host["requests"] for host in found["hosts"]} == {"shop.example": 10, "api.example": 4}
 
 
-def test_files_are_read_in_the_order_given_as_one_capture(write):
-    """A rotated capture: a connection, and a head within it, goes on in the next file."""
+def test_files_of_a_rotated_capture_are_read_as_one(write):
+    """A connection, and a head within it, goes on in the next file."""
     talk = forge.Conversation(4000, NOON)
     talk.send(NOON + 1, 0, forge.ACK, b"GET /a HTTP/1.1\r\nHo")
     first = forge.pcap(talk)
@@ -295,7 +295,7 @@ def asked(*times):
 
 
 def in_order_given(talk):
-    """A capture whose packets are as they were made, not by time."""
+    """The bytes of a pcap file with the packets in the order in which they were made, not by time."""
     parts = [forge.pcap()]
     for at, packet in talk.packets:
         frame = forge.LINKS["ethernet"][1](packet)
@@ -314,7 +314,7 @@ def test_time_that_runs_backwards_counts_in_the_open_interval(write):
     assert hits_by_start(write(in_order_given(asked(0.5, 5.5, 1.5, 5.6, 6.5)))) == [(0, 1, 2), (5, 1, 6), (6, 1, 2)]
 
 
-def test_one_absurd_time_changes_nothing_but_its_own_place(write):
+def test_a_packet_with_an_absurd_time_counts_in_the_open_interval(write):
     talk = asked(0.5, 1.5, 2.5)
     sane, absurd = talk.packets[:-4], talk.packets[-4:]
     talk.packets = [*sane, (4_000_000_000, absurd[0][1]), *absurd[1:]]
@@ -323,7 +323,7 @@ def test_one_absurd_time_changes_nothing_but_its_own_place(write):
 
 @pytest.mark.parametrize("interval", [0.1, 3, 3600])
 def test_whatever_the_interval_the_sum_is_the_same(interval, write, expected):
-    """But for the bounds, which are those of the intervals."""
+    """Only `start` and `end` differ, which are those of the intervals."""
     found = total(write(forge.pcap(*shop())), interval=interval)
     bounds = {bound: expected[bound] for bound in ("start", "end")}
     assert found | bounds == expected

@@ -21,7 +21,7 @@ def flaps(period, times, start=1000.0):
 
 
 def told(alerts, until):
-    """What is told of `alerts`, when time passes second by second."""
+    """(the alerts that are told while time passes second by second, the `Flapping` that told them)."""
     flapping, waiting, lines = Flapping(), list(alerts), []
     for now in range(1000, until + 1):
         due = [alert for alert in waiting if alert.at <= now]
@@ -44,12 +44,12 @@ def test_a_rule_that_flaps_is_told_once_a_minute_with_how_often_it_fired():
     assert not flapping.held
 
 
-def test_no_line_is_written_for_each_of_an_hour_of_firings_and_the_times_add_up():
+def test_an_hour_of_firings_writes_few_lines_whose_times_add_up():
     lines, flapping = told(flaps(period=2, times=1800), 1000 + 3700)
     summaries = [alert for alert in lines if alert.times > 1]
     single = [alert for alert in lines if alert.times == 1 and alert.state == "fired"]
     assert len(lines) <= 60 * 3 + 2 * TOLD
-    # The first minute counts those that were told as well.
+    # The summary of the first minute also counts the firings that were told one by one.
     assert sum(alert.times for alert in summaries) + len(single) - TOLD == 1800
     assert all(alert.times <= MINUTE / 2 for alert in summaries)
     assert not flapping.held

@@ -140,7 +140,7 @@ def test_fit_gives_exactly_the_columns(text, columns, shown):
     assert fmt.width(fmt.fit(text, columns)) == columns
 
 
-def test_what_is_called_narrow_takes_one_column():
+def test_narrow_characters_take_one_column():
     assert {char for char in fmt.NARROW if wcwidth(char) != 1} == set()
 
 

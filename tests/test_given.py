@@ -1,4 +1,4 @@
-"""What a monitor reads: paths, bytes and file objects, one or several, and what becomes of them."""
+"""What a monitor reads: paths, bytes and file objects, one or several; their names, errors and descriptors."""
 
 import gc
 import gzip
@@ -41,7 +41,7 @@ class Slow(io.RawIOBase):
 
 
 def kinds(path):
-    """The same capture in every shape."""
+    """The same capture as every kind of source."""
     yield str(path)
     yield path
     yield next(os.scandir(os.fsencode(path.parent)))
@@ -62,10 +62,10 @@ def test_all_kinds_of_sources_give_the_same(path):
                 assert (counted.requests, counted.responses, counted.start) == (1, 1, 1000), one
     with path.open("rb") as file:
         assert total(file).requests == 1
-        assert not file.closed, "who opened it closes it"
+        assert not file.closed, "a file of the caller stays open"
 
 
-def test_a_file_object_is_read_from_where_it_is():
+def test_a_file_object_is_read_from_its_position():
     file = io.BytesIO(b"a header of somebody's own" + DATA)
     file.read(26)
     assert total(file).requests == 1
@@ -76,7 +76,7 @@ def test_several_kinds_are_merged_by_time(path):
     assert [(each.start, each.hosts[0].name) for each in counted] == [(1000, "a.example"), (1001, "b"), (1002, "c")]
 
 
-def test_what_has_no_path_is_called_by_its_name_or_its_kind(path):
+def test_a_source_without_a_path_is_called_by_its_name_or_its_type(path):
     class Named(io.BytesIO):
         name = "tap\udcff.pcap"
 
@@ -166,6 +166,6 @@ def test_bytes_are_played_too():
     assert clock == [1000]
 
 
-def test_files_without_anything_are_no_files():
+def test_files_have_the_paths_that_were_given():
     assert given.Files(None).paths == []
     assert given.Files([Path("a"), "b"]).paths == ["a", "b"]

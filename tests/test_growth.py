@@ -1,4 +1,4 @@
-"""Nothing grows with the length of a run: objects are counted, which no allocator blurs, while an hour passes."""
+"""The number of Python objects does not grow with the length of a run. Bytes would depend on the allocator."""
 
 import gc
 import json

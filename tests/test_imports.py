@@ -1,4 +1,4 @@
-"""The import law of the Python half: who may know whom, read from the sources."""
+"""The import law of the Python half: which module may import which, checked in the sources."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -46,7 +46,7 @@ INSIDE = {
         {"app"},
     ],
 }
-"""The same inside of these packages, but for type hints."""
+"""The levels within these packages. Imports for type hints alone are not restricted there."""
 
 
 def hints(tree):
@@ -130,7 +130,7 @@ def test_only_three_modules_of_display_know_prompt_toolkit(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES.get)
-def test_no_module_is_a_drawer_for_everything(path):
+def test_no_module_has_a_catch_all_name(path):
     assert path.stem not in {"utils", "util", "helpers", "helper", "common", "types", "misc"}
 
 

@@ -1,4 +1,4 @@
-"""Inputs that say nothing: whatever netmon waits for, a signal or a timeout ends it."""
+"""Silent inputs: whatever netmon waits for, a signal or a timeout ends it."""
 
 import gzip
 import os
@@ -23,11 +23,11 @@ INPUTS = {
     "half a packet": CAPTURE[:1000],
     "half a member of gzip": gzip.compress(CAPTURE)[:300],
 }
-"""What the pipe says before it is silent; None is that nobody opened it."""
+"""The bytes that the pipe gives before it is silent; None if it has no writer."""
 
 
 def ends(command, number, **how):
-    """The seconds until the command has ended, after a signal, or after its timeout when there is none."""
+    """The seconds from the signal `number` until the command has ended. If it is None, ``-t`` ends the command."""
     timeout = [] if number else ["-t", "0.5"]
     with subprocess.Popen(
         [*NETMON, *command, *timeout], stderr=subprocess.PIPE, stdout=subprocess.PIPE, **how
@@ -47,7 +47,7 @@ def ends(command, number, **how):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
 @pytest.mark.parametrize("place", ["alone", "second", "first of two, several workers"])
 @pytest.mark.parametrize("said", INPUTS)
-def test_a_pipe_that_says_nothing_keeps_nothing_from_ending(tmp_path, said, place, number):
+def test_a_silent_pipe_does_not_keep_the_command_from_ending(tmp_path, said, place, number):
     pipe, file = tmp_path / "pipe", tmp_path / "a.pcap"
     os.mkfifo(pipe)
     file.write_bytes(CAPTURE)
@@ -66,7 +66,7 @@ def test_a_pipe_that_says_nothing_keeps_nothing_from_ending(tmp_path, said, plac
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, None])
-def test_standard_input_that_says_nothing_keeps_nothing_from_ending(number):
+def test_silent_standard_input_does_not_keep_the_command_from_ending(number):
     reader, writer = os.pipe()
     assert ends(["-r", "-", "--plain"], number, stdin=reader) < 2
     os.close(reader)

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW")
 
 @contextmanager
 def server():
-    """A small HTTP server on loopback; gives its port."""
+    """Starts a small HTTP server on loopback and returns its port."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -57,7 +57,7 @@ def port():
 
 
 def quiet(port):
-    """A monitor of traffic that nobody makes, but for the test."""
+    """A monitor of a port that only the test uses."""
     return Monitor("lo", filter=f"tcp port {port}", interval=0.2)
 
 
@@ -82,11 +82,11 @@ def test_a_time_out_covers_the_time_asked_for_in_whole_and_partial_intervals(por
     spans = [(each.start, each.end) for each in Monitor("lo", filter=f"tcp port {port}", **settings)]
     assert spans[-1][1] - spans[0][0] == pytest.approx(1.25, abs=0.2)
     assert all(before[1] == after[0] for before, after in pairwise(spans))
-    assert all((end / 0.5).is_integer() for _, end in spans[:-1]), "all but the last end where every capture's do"
+    assert all((end / 0.5).is_integer() for _, end in spans[:-1]), "all but the last end at a multiple of the interval"
 
 
-def test_what_comes_after_the_time_is_up_is_not_counted(port):
-    """The kernel's buffer is read once more at the end, and what it got meanwhile belongs to nobody's interval."""
+def test_a_packet_after_the_end_of_the_capture_is_not_counted(port):
+    """The kernel's buffer is read once more at the end. Packets that came after the end belong to no interval."""
     monitor = Monitor("lo", filter=f"tcp port {port}", interval=0.2, exchanges=True)
     over = threading.Event()
 
@@ -121,7 +121,7 @@ def test_one_window_is_as_long_as_was_asked_for(port):
         (["lo", "nosuch?", "nosuch1"], "netmon: no interface nosuch1 (there are: "),
     ],
 )
-def test_interfaces_that_are_not_there_are_answered_with_those_that_are(names, message):
+def test_an_unknown_interface_is_answered_with_the_known_ones(names, message):
     flags = [word for name in names for word in ("-i", name)]
     done = subprocess.run([*NETMON, *flags, "-t", "1"], capture_output=True, text=True, check=False)
     assert done.returncode == 4
@@ -150,7 +150,7 @@ def test_closing_a_silent_link_is_quick_and_may_be_done_twice(port):
     assert all(snapshot.hits == 0 for snapshot in monitor.snapshots())
 
 
-def test_a_timeout_ends_it_by_itself(port):
+def test_a_timeout_ends_a_capture(port):
     began = time.monotonic()
     list(Monitor("lo", filter=f"tcp port {port}", timeout=1).snapshots())
     assert 0.8 < time.monotonic() - began < PATIENCE
@@ -161,7 +161,7 @@ def test_a_signal_ends_the_command_at_once_on_a_silent_link(port, number):
     child = subprocess.Popen(
         [*NETMON, "-i", "lo", "--ndjson", "tcp", "port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    child.stdout.readline()  # it runs
+    child.stdout.readline()  # waits until it captures
     began = time.monotonic()
     child.send_signal(number)
     _, errors = child.communicate(timeout=PATIENCE)
@@ -190,7 +190,7 @@ def test_without_the_right_it_exits_with_3_and_says_what_to_type(port):
     cause, grant, read = done.stderr.splitlines()
     assert "not permitted" in cause
     assert "CAP_NET_RAW" in cause
-    assert "sudo" not in done.stderr, "root is told what gives root the right"
+    assert "sudo" not in done.stderr, "root needs no sudo"
     assert "docker run --cap-add=NET_RAW" in grant
     assert f"{sys.executable} -m netmon -r capture.pcap" in read
 

@@ -1,6 +1,7 @@
-"""Interfaces that come, go, are many or oddly called, on a network of the test's own.
+"""Interfaces that come, go, are many or have odd names, on a private network.
 
-Needs the right to make network namespaces (root), and their tools; skipped by name without.
+Needs the right to make network namespaces (root) and the tools of `namespaces`. Where these are missing, the tests are
+skipped and say what is missing.
 """
 
 import json
@@ -57,14 +58,14 @@ def buffers(pid):
 
 
 def requests(count, port=4000):
-    """Frames of so many connections with a request and a response each."""
+    """The frames of `count` connections with a request and a response each."""
     talks = [forge.Conversation(port + n, 0).ask(0, "GET", "x.example", "/a", 200).close(0) for n in range(count)]
     return [frame for talk in talks for _, frame in forge.frames(talk)]
 
 
 @pytest.fixture
 def odd_name(network):
-    """An interface whose name is no UTF-8."""
+    """An interface whose name is not UTF-8."""
     name = b"odd\xff\x1b"
     prefix = ["ip", "-n", network[0].name, "link"]
     subprocess.run([*prefix, "add", name, "type", "veth", "peer", "name", "even"], check=True, capture_output=True)
@@ -122,7 +123,7 @@ def test_an_interface_that_comes_up_later_tells_since_when_it_is_watched(network
     assert dict(Snapshot.from_json(total.to_json()).late) == {"s2": pytest.approx(since, abs=1e-6)}
 
 
-def test_none_lost_is_not_said_of_what_was_not_watched(network, links):
+def test_none_lost_is_said_only_of_the_time_an_interface_was_watched(network, links):
     child = network[0].start(*NETMON, "--interval", "0.2", "--ndjson", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.readline()
     links("s3")
@@ -134,7 +135,7 @@ def test_none_lost_is_not_said_of_what_was_not_watched(network, links):
     assert re.search(r"none lost while watched \(s3 since \d\d:\d\d:\d\d\)$", said.decode(), re.M)
 
 
-def test_many_interfaces_share_a_budget_and_are_captured_from_and_left(network, links):
+def test_many_interfaces_share_a_budget_of_buffers_and_are_captured_from_and_left(network, links):
     server, client = network
     names = [f"m{number}" for number in range(60)]
     links(*names)
@@ -151,13 +152,13 @@ def test_many_interfaces_share_a_budget_and_are_captured_from_and_left(network, 
     assert min(sizes) >= 512 << 10
     client.play("m7p", requests(5))
     child.send_signal(signal.SIGTERM)
-    # Not by its descriptor: a part of it was read ahead.
+    # `communicate` would miss what `stdout` has read ahead into its buffer.
     rest = child.stdout.read().splitlines()
     child.communicate(timeout=PATIENCE)
     assert Snapshot.merge(map(Snapshot.from_json, rest)).requests == 5
 
 
-def test_a_size_that_is_asked_for_is_that_of_each(network, links):
+def test_a_buffer_size_that_is_asked_for_is_that_of_each_interface(network, links):
     links("b1", "b2")
     child = network[0].start(*NETMON, "-B", "4MiB", "--ndjson", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     child.stdout.readline()

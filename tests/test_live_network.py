@@ -1,6 +1,7 @@
-"""Live capture on a network of the test's own, nginx's access log being the truth; and how a capture begins and ends.
+"""Live capture on a private network, compared with nginx's access log; and how a capture begins and ends.
 
-Needs the right to make network namespaces (root), and real servers and clients; skipped by name without.
+Needs the right to make network namespaces (root), and real servers and clients. Where these are missing, the tests are
+skipped and say what is missing.
 """
 
 import os
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
 
 @pytest.fixture(scope="module")
 def served(network, tmp_path_factory):
-    """The same with nginx running."""
+    """`network` with nginx running on the server."""
     with namespaces.nginx(network[0], tmp_path_factory.mktemp("nginx")):
         yield network
 
@@ -38,7 +39,7 @@ def curl(client, host, path="/api/x", *options, address=SERVER):
 
 
 def every_kind_of_message(client, folder):
-    """What wrk does not do: HEAD, chunked both ways, uploads with and without 100-continue, many in one connection."""
+    """Sends what wrk does not: HEAD, chunked both ways, uploads with and without 100-continue, many on a connection."""
     upload = folder / "upload"
     upload.write_bytes(os.urandom(2_000_000))
     for host in ("up.example.test", "UP.example.test"):
@@ -100,7 +101,7 @@ def test_a_silent_link_gives_its_snapshots_on_time_and_closes_at_once(network):
     assert all(later.start == one.end for one, later in pairwise(snapshots)), "contiguous"
     late = [arrival - snapshot.end for snapshot, arrival in zip(snapshots, arrivals, strict=True)]
     assert min(late) >= 0
-    assert min(late) < 0.5, "none waits for the next"
+    assert min(late) < 0.5, "no snapshot waits for the next one"
 
 
 def test_close_from_another_thread_ends_the_reader_that_waits(network):
@@ -128,7 +129,7 @@ def test_close_is_quick_while_a_reader_holds_on_to_a_snapshot_under_load(served)
     assert took < PATIENCE
 
 
-def test_a_timeout_ends_it_by_itself(network):
+def test_a_timeout_ends_a_capture(network):
     began = time.monotonic()
     with network[0].inside():
         snapshots = list(Monitor("s0", interval=0.2, timeout=1).snapshots())
@@ -249,7 +250,7 @@ def test_interfaces_are_chosen_by_name_and_glob(network, interfaces, exclude, ca
         assert sorted(watch.monitor.interfaces) == captured
 
 
-def test_a_filter_keeps_the_rest_out(served):
+def test_a_filter_keeps_other_packets_out(served):
     server, client = served
     with Watch(server, "s0", filter="tcp port 8080") as watch:
         curl(client, "eighty.example")
@@ -288,7 +289,7 @@ def test_connections_are_listed_with_what_is_known_of_them(served):
     assert one.rtt < PATIENCE
 
 
-def test_a_host_header_is_no_must(served):
+def test_a_request_without_a_host_header_is_named_by_its_server(served):
     server, client = served
     with Watch(server, "s0") as watch:
         client.run("curl", "-sS", "-0", "-o", os.devnull, "-H", "Host:", f"http://[{SERVER6}]/")
@@ -311,7 +312,7 @@ def test_any_and_several_interfaces_count_once(served, interface):
 @pytest.mark.parametrize("link", ["ethernet", "vlan", "qinq"])
 @pytest.mark.parametrize("server", ["10.0.0.2", "fd00::2"])
 def test_tagged_frames_are_seen(network, link, server):
-    """The kernel takes the tag out of the frame, and libpcap puts it back before the filter's eyes."""
+    """The kernel takes the tag out of a frame, and libpcap puts it back before netmon gets the frame."""
     talk = forge.Conversation(4000, 0, server=server).ask(0, "GET", "tagged.example", "/a", 200).close(0)
     with Watch(network[0], "s0") as watch:
         network[1].play("c0", [frame for _, frame in forge.frames(talk, link=link)])
@@ -343,7 +344,8 @@ except PermissionError as error:
 def test_without_the_right_to_capture_it_says_what_is_missing(network):
     plain = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"]
     if subprocess.run([*plain, sys.executable, "-c", "import netmon"], capture_output=True, check=False).returncode:
-        plain = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]  # nobody may not read this Python
+        # The user nobody may not read this Python.
+        plain = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"]
     said = network[0].run(*plain, sys.executable, "-c", ASK)
     assert "not permitted to capture on s0" in said
     assert "CAP_NET_RAW" in said

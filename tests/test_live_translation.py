@@ -1,7 +1,7 @@
 """A host that translates addresses, watched on both of its sides: published ports, masquerading, and a proxy.
 
-Real translation by nftables in a network of the test's own; nginx's access log is the truth. Skipped by name without
-the right to make one.
+nftables translates on a private network, and the counts are compared with nginx's access log. Where the right to make
+namespaces or a tool is missing, the tests are skipped and say what is missing.
 """
 
 import os

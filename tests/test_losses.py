@@ -1,4 +1,4 @@
-"""What was not seen whole, in words: figures in, text out."""
+"""The words for lost, truncated and undecoded packets: figures in, text out."""
 
 import pytest
 from fakes import snapshot
@@ -40,7 +40,7 @@ def test_the_capture_line_says_all_where_there_is_room(tally, text):
         (20, "5 lost (0.4 %)"),
     ],
 )
-def test_the_capture_line_says_the_most_that_fits(columns, text):
+def test_the_capture_line_says_as_much_as_fits(columns, text):
     tally = CUT._replace(lost=5, undecoded=UNKNOWN)
     assert losses.text(tally, columns) == text
 
@@ -79,7 +79,7 @@ def frame_of(**capture):
     return Frames(10.0).push(snapshot(0, capture=capture))
 
 
-def test_nothing_is_called_lost_by_none_when_something_was_missed():
+def test_none_lost_is_not_said_when_something_was_missed():
     for missed in ({"truncated": 3}, {"undecoded": UNKNOWN}, {"kernel_dropped": 1}):
         said = summary(frame_of(received=20, **missed))
         assert "none lost" not in said

@@ -1,4 +1,4 @@
-"""The table of measures: each against the figures of a snapshot that is worked out by hand, and its names."""
+"""The table of measures: the value of each, worked out by hand from a snapshot, and which names are accepted."""
 
 import pytest
 from fakes import histogram, snapshot
@@ -98,7 +98,7 @@ OF_ETH0 = {"packets": 30, "bytes": 4_000, "bits": 32_000, "http_bits": 24_000, "
 
 
 def rows(merged):
-    """A row of each kind, with its snapshot."""
+    """Type -> object: the snapshot, and one row of each kind."""
     host = merged.hosts[0]
     return {type(row): row for row in (merged, host, host.sections[0], merged.clients[0], merged.interfaces[0])}
 
@@ -124,7 +124,7 @@ def test_every_kind_of_row_that_has_a_measure_gives_it(name):
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_where_nothing_was_measured_it_is_none_or_nothing(name):
+def test_a_measure_without_data_is_none_or_zero(name):
     of_kind = rows(EMPTY)
     found = {measure(name).value(row) for row in [Snapshot(), *(of_kind[kind] for kind in measure(name).rows)]}
     assert found <= {None, 0}
@@ -132,7 +132,7 @@ def test_where_nothing_was_measured_it_is_none_or_nothing(name):
 
 
 @pytest.mark.parametrize("name", [name for name in VALUES if measure(name).unit in ("count", "B", "bit")])
-def test_what_adds_up_over_time_does_so_when_snapshots_merge(name):
+def test_counts_and_bytes_add_up_when_snapshots_merge(name):
     assert measure(name).value(Snapshot.merge([FULL, FULL])) == 2 * VALUES[name]
 
 
@@ -147,7 +147,7 @@ def test_what_adds_up_over_time_does_so_when_snapshots_merge(name):
         *("latency.p95.5.5", "transfer.p95"),
     ],
 )
-def test_a_name_that_is_none_is_refused(name):
+def test_an_unknown_name_is_refused(name):
     with pytest.raises(ValueError, match="no measure is called"):
         measure(name)
 

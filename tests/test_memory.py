@@ -11,13 +11,13 @@ LIMIT = 512 << 20
 """Bytes of address space: a total and a window of 10,000 hosts each, what they are merged from, and the libraries."""
 
 RATE = 5000
-"""Requests a second: two seconds' worth are more hosts than are kept."""
+"""Requests per second, each to another host. After two seconds there are as many hosts as a snapshot keeps."""
 
 ANSWER = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 
 
 def segments(requests):
-    """One connection, over raw IP, that asks each request and is answered."""
+    """((seconds, microseconds), IP packet) of one connection with these requests and a response to each."""
     sides, ports = (b"\x0a\0\0\1", b"\x0a\0\0\2"), (40_000, 80)
     sequence = [1, 1]
     for number, request in enumerate(requests):

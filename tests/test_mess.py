@@ -1,7 +1,7 @@
-"""Captures as they really are: packets missing, cut anew, late, from two clocks, in two files.
+"""Captures with the faults of real ones: packets missing, in other segments, late, from two clocks, in two files.
 
-Each exchange has a section of its own and a status unlike its neighbours', so every pair reported can be checked. What
-is drawn at random is drawn from a seed.
+Each exchange has its own section and another status than its neighbours, so every pair reported can be checked. Random
+choices come from a fixed seed.
 """
 
 import random
@@ -18,11 +18,11 @@ from test_promises_ip import fragmented
 
 WITHOUT_BODY = (204, 304)
 STATUSES = (200, 201, 302, 404, 500, 204, 206, 400, 503, 301, 304, 410, 418, 502, 202, 403, 307)
-"""Those of exchanges one after the other."""
+"""The statuses of successive exchanges."""
 
 
 class Row(NamedTuple):
-    """A packet of an exchange, of the `side` that sent it; of none for handshakes and bare acknowledgements."""
+    """A packet that `side` sent. `section` names its exchange; None for handshakes and bare acknowledgements."""
 
     at: float
     packet: bytes
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 class Quick(Wire):
-    """A connection at the pace of a network; remembers of which exchange each packet is."""
+    """A connection with packets 0.1 ms apart. `rows` has each packet with its exchange."""
 
     def __init__(self, number, chance, server="10.0.0.2"):
         self.rows, self.section, self.pace = [], None, 1e-4
@@ -65,7 +65,7 @@ class Quick(Wire):
 
 
 def exchanges(number, count, chance):
-    """What a connection says: (section, status, request, response) of each exchange."""
+    """(section, status, request, response) of each exchange of a connection."""
     for turn in range(count):
         section, status = f"/{number}x{turn}", STATUSES[(turn + number) % len(STATUSES)]
         method = chance.choice(("GET", "GET", "GET", "HEAD", "POST"))
@@ -97,7 +97,7 @@ def traffic(connections=5, count=200, *, cut=lambda _chance: 1400, server="10.0.
 
 
 def recorded(rows):
-    """A capture file of (time, packet, ...), in the order given."""
+    """The bytes of a capture file of rows (time, packet, ...), in the order given."""
     magic = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262_144, 101)
     parts = [
         struct.pack("<IIII", *divmod(round(at * 1e9), 10**9), len(packet), len(packet)) + packet
@@ -108,9 +108,9 @@ def recorded(rows):
 
 @pytest.fixture
 def pairs(tmp_path):
-    """The status of each section that a capture shows, None without an answer, and everything counted.
+    """A function that reads files: (section -> status, or None without a response; the merge of all snapshots).
 
-    Whatever happened to the packets, nothing is there that was not said, and no answer is another's.
+    It checks that each exchange found was sent, and that none has the response of another.
     """
 
     def pairs(*files, truth, workers=1):
@@ -135,7 +135,7 @@ def pairs(tmp_path):
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.05, 0.2])
 def test_a_missing_packet_costs_its_own_exchange_and_no_other(pairs, share, workers):
-    """None whose packets and whose neighbours' packets are all there is lost, and of those with their own few."""
+    """An exchange whose packets are all there is rarely lost, and only if a neighbour lacks a packet."""
     rows, truth = traffic()
     for seed in range(3):
         chance = random.Random(seed)
@@ -190,7 +190,7 @@ def stamped_as_recorded(rows):
 
 
 def by_two_clocks(rows, apart):
-    """The server's packets are stamped by a clock that is so far ahead."""
+    """The server's packets are stamped by a clock that is `apart` seconds ahead."""
     return sorted(row._replace(at=row.at + apart * row.side) for row in rows)
 
 

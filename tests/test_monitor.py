@@ -24,7 +24,7 @@ def test_the_async_iterator_gives_the_same():
     assert asyncio.run(collect(watch.asnapshots())) == [ONE, TWO]
 
 
-def test_a_monitor_is_what_its_iterators_are():
+def test_a_monitor_can_be_iterated_itself():
     watch, engine = monitor(None, ONE, TWO)
     assert engine.calls == []
     assert list(watch) == [ONE, TWO]
@@ -34,7 +34,7 @@ def test_a_monitor_is_what_its_iterators_are():
 
 @pytest.mark.parametrize("first", [Monitor.snapshots, Monitor.asnapshots, iter, Monitor.__aiter__])
 @pytest.mark.parametrize("second", [Monitor.snapshots, Monitor.asnapshots, iter, Monitor.__aiter__])
-def test_snapshots_come_once_and_who_asks_again_is_told(first, second):
+def test_snapshots_come_once_and_asking_again_is_an_error(first, second):
     watch, engine = monitor(ONE, TWO)
     running = first(watch)
     with pytest.raises(RuntimeError, match=r"each comes once: keep them in a list .* or make another Monitor"):
@@ -75,7 +75,7 @@ def test_nothing_is_opened_before_it_is_asked_for():
     assert engine.calls == ["start"]
 
 
-def test_it_opens_once_however_often_it_is_asked_to():
+def test_a_monitor_opens_once_however_often_it_is_asked_to():
     watch, engine = monitor(ONE)
     with watch:
         watch.open()
@@ -174,7 +174,7 @@ def test_settings_out_of_range_are_value_errors():
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that stands still except in `sleep`."""
 
     def __init__(self):
         self.now, self.naps = 0.0, []
@@ -218,6 +218,6 @@ def test_closing_ends_a_playback_at_once():
 
 
 @pytest.mark.parametrize(("read", "speed"), [(None, 1.0), ("a.pcap", 0.0), ("a.pcap", -1.0)])
-def test_a_speed_is_above_0_and_of_a_file(read, speed):
+def test_a_speed_must_be_above_0_and_needs_a_file(read, speed):
     with pytest.raises(ValueError, match="speed is above 0 and needs a file"):
         Monitor(read=read, speed=speed)

@@ -1,4 +1,4 @@
-"""The native module as its manual has it: its classes are there, and snapshots obey their laws, seen from Python."""
+"""The native module has the classes and functions of its stub, and snapshots obey their laws, seen from Python."""
 
 import ast
 import contextlib
@@ -21,7 +21,7 @@ SUMS = ("hits", "requests", "responses", "errors", "request_bytes", "response_by
 
 
 def busy(at, hosts=5, sections=4):
-    """A capture of many hosts and sections, each with its own share of methods, statuses and bytes."""
+    """Conversations with many hosts and sections, each with its own share of methods, statuses and bytes."""
     talks = []
     for h in range(hosts):
         talk = forge.Conversation(4000 + h, at + h / 100, server=f"10.0.1.{h + 1}")
@@ -37,7 +37,7 @@ def busy(at, hosts=5, sections=4):
 
 @pytest.fixture(scope="module")
 def snapshots(tmp_path_factory):
-    """Three seconds, of different size, that share hosts."""
+    """Snapshots of three seconds, with hosts in common and different numbers of rows."""
     made = [busy(NOON), busy(NOON + 1, hosts=3), busy(NOON + 2, sections=2)]
     path = tmp_path_factory.mktemp("native") / "busy.pcap"
     path.write_bytes(forge.pcap(*[talk for talks in made for talk in talks]))
@@ -47,7 +47,7 @@ def snapshots(tmp_path_factory):
 
 
 def add(rows):
-    """The sums of rows, tables and histogram counts included."""
+    """The sums of the counts of rows, with those of methods, statuses and histograms."""
     total = Counter()
     for row in rows:
         total.update({name: getattr(row, name) for name in SUMS})
@@ -171,7 +171,7 @@ def test_quantiles_are_within_the_error_of_the_histogram(snapshots):
 # JSON
 
 
-def test_json_goes_there_and_back(snapshots):
+def test_a_snapshot_is_the_same_after_json(snapshots):
     for snapshot in [*snapshots, Snapshot.merge(snapshots), Snapshot.merge(snapshots).folded(2, 1), Snapshot()]:
         line = snapshot.to_json()
         assert line.isascii()
@@ -182,7 +182,7 @@ def test_json_goes_there_and_back(snapshots):
         assert snapshot.to_dict()["schema"] == 1
 
 
-def test_what_came_from_json_merges_as_the_original(snapshots):
+def test_a_snapshot_from_json_merges_as_the_original(snapshots):
     assert Snapshot.merge(Snapshot.from_json(s.to_json()) for s in snapshots) == Snapshot.merge(snapshots)
 
 
@@ -274,14 +274,14 @@ def test_threads_may_read_and_merge_the_same_snapshots(snapshots):
     assert found == [(expected, 5)] * 200
 
 
-# The manual
+# The stub
 
 
 def manual():
     return ast.parse(STUB.read_text())
 
 
-def test_everything_in_the_manual_is_there():
+def test_everything_in_the_stub_is_in_the_module():
     """Names and members; `mypy.stubtest` checks their signatures."""
     for node in manual().body:
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -295,7 +295,7 @@ def test_everything_in_the_manual_is_there():
             assert hasattr(_core, node.target.id)
 
 
-def test_everything_that_is_there_is_in_the_manual():
+def test_all_names_everything_in_the_module():
     assert sorted(_core.__all__) == sorted(
         name for name in dir(_core) if not name.startswith("__") or "version" in name
     )
@@ -347,7 +347,7 @@ def test_an_engine_that_was_not_started_can_be_closed():
         engine.next(0.1)
 
 
-def test_the_end_stays_the_end(tmp_path):
+def test_after_the_end_next_always_raises_eof_error(tmp_path):
     file = tmp_path / "empty.pcap"
     file.write_bytes(forge.pcap())
     engine = _core.Engine(read=[str(file)])

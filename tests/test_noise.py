@@ -1,7 +1,7 @@
 """Captures with wrong bytes in them (`editcap -E`) are read without harm: no error, no growth, little more time.
 
-Every small capture of the corpus, where that is beside the project, and those kept here, with few wrong bytes and with
-many. What is counted may be anything that the bytes say; it has to add up.
+The captures are those kept here, and the small ones of the corpus if that is beside the project. Some copies have few
+wrong bytes, others many. Any count is accepted, but hosts must add up to the total.
 """
 
 import shutil
@@ -20,7 +20,7 @@ SEEDS = 200
 PROBABILITIES = 0.02, 0.2
 SLOWER = 5
 ALLOWANCE = 0.1
-"""Seconds; most captures are read in less than a thousandth of one, and the machine may be busy."""
+"""Seconds allowed beyond `SLOWER` times: most captures take less than a millisecond, and the machine may be busy."""
 GROWTH = 32 * 2**20
 
 EDITCAP = shutil.which("editcap")
@@ -45,7 +45,7 @@ def count(path):
 
 
 def timed(path):
-    """Everything counted, and in how many seconds of all processors, whatever else they do."""
+    """(merge of all snapshots, seconds of processor time that this process used for it)."""
     began = time.process_time()
     return count(path), time.process_time() - began
 
@@ -57,7 +57,7 @@ def with_noise(path, probability, seed, copy):
 
 
 def peak():
-    """Most bytes of memory ever in use since last asked."""
+    """The largest resident memory of this process since the last call, in bytes."""
     status = Path("/proc/self/status").read_text()
     (most,) = (int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM"))
     Path("/proc/self/clear_refs").write_text("5")

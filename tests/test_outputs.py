@@ -18,7 +18,7 @@ from netmon.outlet import Outlet, Patience
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 ENDED = Patience(-outlet.GRACE)
-"""Nothing is waited for any more."""
+"""A patience that is used up: no output is waited for."""
 
 
 class Clock:
@@ -29,7 +29,7 @@ class Clock:
 
 
 def everything(fd):
-    """What can be read now."""
+    """The bytes that can be read without waiting."""
     os.set_blocking(fd, False)
     read = b""
     with suppress(BlockingIOError, OSError):
@@ -40,7 +40,7 @@ def everything(fd):
 
 @pytest.fixture
 def pipe():
-    """(what is read, what is written); nobody reads."""
+    """(descriptor to read from, descriptor to write to) of a pipe that nobody reads yet."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     yield reader, writer
@@ -49,7 +49,7 @@ def pipe():
             os.close(fd)
 
 
-# How long is waited
+# How long outputs are waited for
 
 
 def test_outputs_are_waited_for_until_the_end_and_then_for_a_second():
@@ -60,7 +60,7 @@ def test_outputs_are_waited_for_until_the_end_and_then_for_a_second():
     assert (patience.left, patience.is_ending) == (outlet.GRACE, True)
     clock.now += 0.4
     patience.end()
-    assert patience.left == pytest.approx(0.6), "asked again it does not begin anew"
+    assert patience.left == pytest.approx(0.6), "a second call does not start it again"
     clock.now += 10
     assert patience.left == 0
 
@@ -120,8 +120,8 @@ def test_a_pipe_without_a_reader_breaks(pipe):
         out.flush()
 
 
-def test_a_descriptor_that_blocks_is_written_to_as_far_as_it_does_not(pipe):
-    """Where a pipe cannot be opened once more, as that of another user."""
+def test_a_blocking_descriptor_is_written_to_only_while_that_does_not_block(pipe):
+    """A descriptor keeps blocking if its pipe cannot be opened again, as a pipe of another user."""
     reader, writer = pipe
     os.set_blocking(writer, True)
     out = Outlet(writer, "standard output", ENDED)
@@ -200,7 +200,7 @@ def test_what_is_held_for_a_full_disk_is_bounded_and_what_is_dropped_is_counted(
     assert raised.value.filename == "all.ndjson"
 
 
-def test_close_tells_what_only_close_knows(tmp_path, monkeypatch):
+def test_an_error_of_closing_a_file_is_raised_with_its_name(tmp_path, monkeypatch):
     out = Outlet(safe_file.create(str(tmp_path / "a.json")), "a.json", Patience())
     out.write(b"{}\n")
     out.flush()
@@ -215,7 +215,7 @@ def test_close_tells_what_only_close_knows(tmp_path, monkeypatch):
     assert raised.value.filename == "a.json"
 
 
-def test_a_file_to_which_others_append_loses_nothing_of_theirs(tmp_path):
+def test_part_of_a_record_is_not_taken_back_after_others_have_appended(tmp_path):
     path = tmp_path / "log"
     mine = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     out = Outlet(mine, "log", ENDED)
@@ -230,7 +230,7 @@ def test_a_file_to_which_others_append_loses_nothing_of_theirs(tmp_path):
 # Files
 
 
-def test_a_file_is_its_owners_alone(tmp_path):
+def test_only_its_owner_can_read_or_write_a_file(tmp_path):
     before = os.umask(0)
     try:
         os.close(safe_file.create(str(tmp_path / "all.json")))
@@ -240,7 +240,7 @@ def test_a_file_is_its_owners_alone(tmp_path):
     assert [stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()] == [0o600, 0o600]
 
 
-def test_a_file_that_is_there_is_written_over_or_added_to_as_asked(tmp_path):
+def test_an_existing_file_is_replaced_or_appended_to_as_asked(tmp_path):
     path = tmp_path / "all.json"
     path.write_text("long ago")
     assert refused(path) == "File exists"
@@ -284,7 +284,7 @@ def test_a_directory_that_others_can_write_is_refused_and_so_is_all_below_it(tmp
         assert not path.exists()
 
 
-def test_a_sticky_directory_is_good_for_what_this_user_makes(tmp_path):
+def test_in_a_sticky_directory_only_files_of_this_user_are_written(tmp_path):
     folder = tmp_path / "sticky"
     folder.mkdir()
     folder.chmod(0o1777)
@@ -324,7 +324,7 @@ def test_a_new_file_that_does_not_fit_is_not_left_behind(tmp_path):
 
 @pytest.fixture(scope="module")
 def capture(tmp_path_factory):
-    """Two minutes; its lines and its document fill any pipe."""
+    """A file of two minutes. Its lines, and its document, are more than a pipe holds."""
     talks = [
         forge.Conversation(1024 + number, at).ask(at, "GET", f"h{number}.example", "/x", 200).close(at + 1)
         for number, at in ((number, number * 0.1) for number in range(1_200))
@@ -335,7 +335,7 @@ def capture(tmp_path_factory):
 
 
 def ends_in_time(child, number):
-    """Sends the signal; without one its timeout of 0.1 s is over already."""
+    """Sends the signal, if any; without one, ``-t`` ends the command. Returns the seconds until the end."""
     began = time.monotonic()
     if number:
         child.send_signal(number)
@@ -347,7 +347,7 @@ def ends_in_time(child, number):
 
 
 def is_stuck(child):
-    """Waits until the process sleeps and gets no further."""
+    """Waits until the process neither reads nor writes any more."""
     used = -1
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -378,7 +378,7 @@ def arguments_for(number):
 
 @pytest.mark.parametrize("number", [*SIGNALS, None])
 @pytest.mark.parametrize("format_", ["ndjson", "json", "requests"])
-def test_standard_output_that_nobody_reads_keeps_nothing_from_ending(capture, pipe, number, format_):
+def test_unread_standard_output_does_not_keep_the_command_from_ending(capture, pipe, number, format_):
     reader, writer = pipe
     os.set_blocking(writer, True)
     command = [*NETMON, "-r", capture, "--interval", "0.1", f"--{format_}", *arguments_for(number)]
@@ -393,12 +393,12 @@ def test_standard_output_that_nobody_reads_keeps_nothing_from_ending(capture, pi
     assert left == b"" or left.endswith(b"\n")
     if format_ == "ndjson":
         assert [Snapshot.from_json(line) for line in left.splitlines()]
-    assert os.get_blocking(writer), "the shell's end is as it was"
+    assert os.get_blocking(writer), "the descriptor is as the shell left it"
 
 
 @pytest.mark.parametrize("number", [*SIGNALS, None])
 @pytest.mark.parametrize("is_open", [False, True])
-def test_a_named_pipe_that_nobody_reads_keeps_nothing_from_ending(capture, tmp_path, number, is_open):
+def test_an_unread_named_pipe_does_not_keep_the_command_from_ending(capture, tmp_path, number, is_open):
     path = tmp_path / "all.ndjson"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK) if is_open else -1
@@ -418,7 +418,7 @@ def test_a_named_pipe_that_nobody_reads_keeps_nothing_from_ending(capture, tmp_p
 
 
 @pytest.mark.parametrize("number", [*SIGNALS, None])
-def test_a_terminal_after_control_s_keeps_nothing_from_ending(capture, number):
+def test_a_terminal_stopped_by_control_s_does_not_keep_the_command_from_ending(capture, number):
     shows, written = os.openpty()
     os.write(shows, b"\x13")
     command = [*NETMON, "-r", capture, "--plain", *arguments_for(number)]

@@ -1,6 +1,6 @@
-"""What exchanges tell of requests: path and user agent; no secret of either, and neither where they are redacted.
+"""Exchanges have the path and the user agent of their request, without secrets, and neither if they are redacted.
 
-What is looked at is everything that leaves netmon: objects, outputs, each page of the screen, its CSV files, the log.
+The tests look at everything that leaves netmon: objects, outputs, each page of the screen, its CSV files, the log.
 """
 
 import io
@@ -32,7 +32,7 @@ def head(line, *fields):
 
 
 def talk(*asked, now=NOON):
-    """Each request (start line, fields) on a connection of its own, answered but for the last."""
+    """Each request (start line, fields) on its own connection. Each but the last has a response."""
     wires = []
     for number, (line, *fields) in enumerate(asked):
         wire = Wire(4000 + number, now=now + number / 10)
@@ -57,7 +57,7 @@ def screens(frame):
 
 
 def everything(path, **settings):
-    """All that leaves netmon of a capture, by where."""
+    """Name of an output -> all that netmon writes there for a capture."""
     monitor = Monitor(read=path, exchanges=True, user_agents=True, **settings)
     snapshots = list(monitor.snapshots())
     total = Snapshot.merge(snapshots)
@@ -76,7 +76,7 @@ def everything(path, **settings):
 
 
 def command(path, *flags):
-    """What the command says on both streams, the log included."""
+    """What the command writes to both streams, with the log."""
     arguments = [sys.executable, "-m", "netmon", "--no-config", "-r", path, "-vv", *flags]
     done = subprocess.run(arguments, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
@@ -132,7 +132,7 @@ def test_a_long_path_is_cut_and_says_so(read):
 
 
 @promise(24)
-def test_of_a_path_that_the_snapshot_length_cut_the_whole_segments_are_told(read):
+def test_a_path_cut_by_the_snapshot_length_keeps_its_whole_segments(read):
     total = read(*talk(("GET /one/two/three HTTP/1.1",)), exchanges=True, snaplen=54 + len("GET /one/two/thr"))
     assert told(total) == [("/one/two/..", "")]
 
@@ -217,7 +217,7 @@ def test_several_workers_tell_the_same(capture):
     assert told(totals[0]) == told(totals[1]) == [(f"/a/{n}", f"agent{n % 7}") for n in range(200)]
 
 
-def test_a_document_of_before_has_neither_and_one_of_now_keeps_both(read):
+def test_a_document_without_paths_and_user_agents_can_be_read_and_one_with_them_keeps_them(read):
     total = read(*talk(("GET /a/b HTTP/1.1", "User-Agent: curl/8")), exchanges=True, user_agents=True)
     assert told(Snapshot.from_json(total.to_json())) == told(pickle.loads(pickle.dumps(total))) == [("/a/b", "curl")]
     document = json.loads(total.to_json())

@@ -1,4 +1,4 @@
-"""A file played as if it were live: what comes when, and that an instant looks the same however one came there."""
+"""A file played as if it were live: when each step is played, and that its frame is the same by every route."""
 
 from itertools import pairwise
 from math import inf
@@ -23,11 +23,11 @@ FILE = [second(i, 9 if i in (10, 11, 12, 40) else 1) for i in (*range(15), *rang
 """A minute with a quarter of it silent; the rule fires and recovers in it."""
 
 TOLD = [*range(1, 16), *range(30, 61)]
-"""Ends of what outputs are told: each second, and the silence as one."""
+"""The ends of the frames that outputs get: one for each second, and one for the whole silence."""
 
 
 def playback(snapshots=FILE, *, speed=1.0, now=0.0, window=5.0, ends=True, **how):
-    """All of the snapshots read at clock 0."""
+    """A `Playback` that has read all of the snapshots at clock 0."""
     made = Playback(Frames(window, [RULE]), interval=1.0, speed=speed, **how)
     for each in snapshots:
         made.add(each, now)
@@ -37,7 +37,7 @@ def playback(snapshots=FILE, *, speed=1.0, now=0.0, window=5.0, ends=True, **how
 
 
 def play(made, now):
-    """The last moment that there is when the clock is `now`, with as many calls as it takes."""
+    """Advances until nothing more is due at clock `now`. Returns the last moment, or None if there was none."""
     last = None
     while True:
         moment = made.advance(now)
@@ -47,7 +47,7 @@ def play(made, now):
 
 
 def seen(moment):
-    """All that an instant shows."""
+    """All values of a moment that the screen shows."""
     frame = moment.frame
     history = [(point.start, point.end, point.hits, point.hosts) for point in frame.history]
     return (
@@ -60,7 +60,7 @@ def at(moment):
     return moment.frame.snapshot.end - START
 
 
-# When
+# When a step is played
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_silence_passes_as_it_does_live_and_is_shown():
     assert [(each.name, each.state) for each in moment.frame.window.interfaces] == [("eth0", "up")]
 
 
-def test_between_two_days_silence_is_cut_to_an_hour():
+def test_a_silence_longer_than_an_hour_is_cut_to_an_hour():
     made = playback([second(0), second(90_000), second(90_001)])
     assert at(play(made, SILENCE)) == SILENCE
     assert at(play(made, SILENCE + 1)) == SILENCE + 1
@@ -107,7 +107,7 @@ def test_a_pipe_that_grows_plays_as_it_comes():
     assert made.wants_more
 
 
-def test_it_reads_no_more_than_a_little_ahead():
+def test_playback_reads_only_a_little_ahead():
     made = playback(FILE[:AHEAD], ends=False)
     assert not made.wants_more
     play(made, 1.0)
@@ -140,7 +140,7 @@ def test_time_stands_still_while_it_is_paused():
     assert at(play(made, 100.6)) == 4
 
 
-def test_a_step_is_one_interval_on_and_then_time_stands():
+def test_a_step_plays_one_interval_and_pauses():
     made = playback()
     play(made, 3.4)
     for expected in (4, 5):
@@ -160,7 +160,7 @@ def test_seeking_goes_by_intervals_and_stops_at_either_end(leaps, ends):
         assert at(play(made, 21.0)) == ends + 1
 
 
-def test_while_it_seeks_back_nothing_older_is_shown():
+def test_during_a_seek_back_nothing_older_than_its_goal_is_shown():
     made = playback()
     play(made, 55.0)
     made.seek(-2)
@@ -199,7 +199,7 @@ def test_the_end_of_the_file_is_told_though_nothing_is_played():
     assert moment.progress.latest == START + 2
 
 
-# The same instant
+# The same frame by every route
 
 
 def played():
@@ -231,7 +231,7 @@ def test_playing_again_gives_the_same_alerts_at_the_same_instants():
     assert play(made, 120.0).alerts == first
 
 
-def test_with_another_window_every_instant_is_as_if_it_had_been_so_from_the_start():
+def test_with_another_window_frames_are_as_if_it_had_been_set_from_the_start():
     made, other = playback(), playback(window=30.0)
     play(made, 50.0)
     made.resize(30.0)
@@ -241,7 +241,7 @@ def test_with_another_window_every_instant_is_as_if_it_had_been_so_from_the_star
     assert seen(play(made, 50.0)) == seen(play(other, 50.0))
 
 
-def test_clearing_counts_anew_from_there_and_whenever_one_comes_there_again():
+def test_clearing_holds_for_all_later_frames_by_every_route():
     made = playback()
     play(made, 20.0)
     made.clear()
@@ -258,8 +258,8 @@ def test_clearing_counts_anew_from_there_and_whenever_one_comes_there_again():
     assert seen(play(made, 45.0)) == seen(later)
 
 
-def test_clearing_on_the_way_clears_where_one_arrives():
-    """Keys may come before what the ones before them asked for is done."""
+def test_clearing_during_a_seek_clears_at_its_goal():
+    """A key may come before the seek that an earlier key asked for has ended."""
     made = playback()
     play(made, 20.0)
     made.resize(7.0)
@@ -273,7 +273,7 @@ def test_clearing_on_the_way_clears_where_one_arrives():
     assert at(play(made, 21.0)) == 16
 
 
-def test_keys_on_the_way_back_lead_where_they_lead_one_by_one():
+def test_keys_during_a_seek_do_the_same_as_one_by_one():
     made, slow = playback(), playback()
     play(made, 20.0), play(slow, 20.0)
     for key in (lambda it: it.seek(-10), lambda it: it.clear(), lambda it: it.seek(+15)):
@@ -334,7 +334,7 @@ def test_a_capture_of_many_rows_gives_up_its_oldest_steps_and_says_so(monkeypatc
     assert seen(earliest) == expected[at(earliest)]
 
 
-def test_totals_stay_cleared_when_the_step_is_given_up_at_which_they_were(monkeypatch):
+def test_totals_stay_cleared_when_the_step_of_the_clearing_is_given_up(monkeypatch):
     monkeypatch.setattr("netmon.playback.KEPT_ROWS", 300)
     made = playback([], ends=False)
     for clock, each in enumerate(FILE):
@@ -425,7 +425,7 @@ def test_outputs_beside_a_screen_are_told_of_a_silence_once_and_whole(interval, 
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0, 0.5])
-def test_a_pace_waits_as_long_as_time_takes(speed):
+def test_a_pace_waits_until_packet_time_is_reached(speed):
     pace = Pace(speed, 100.0, 7.0)
     assert pace.time(7.0 + pace.wait(103.0, 7.0)) == pytest.approx(103.0)
     assert pace.stopped(101.0).time(999.0) == 101.0

@@ -2,7 +2,7 @@
 
 import re
 
-import test_paths  # noqa: F401  each ties its tests to the rows
+import test_paths  # noqa: F401  the import ties its tests to the rows
 import test_promises_files  # noqa: F401
 import test_promises_health  # noqa: F401
 import test_promises_hostile  # noqa: F401

@@ -60,7 +60,7 @@ def write(tmp_path):
 
 
 def counted(paths, **settings):
-    """Everything in the files, the same with any number of workers, and what was said."""
+    """(merge of all snapshots of the files, log). Checks that any number of workers gives the same."""
     found = []
     for workers in WORKERS:
         monitor = Monitor(read=paths, workers=workers, **settings)
@@ -70,7 +70,7 @@ def counted(paths, **settings):
 
 
 def without_names(total):
-    """All that does not depend on how files are called."""
+    """The counts that do not depend on the names of files."""
     found = total.to_dict()
     del found["interfaces"]
     return found
@@ -164,7 +164,7 @@ def test_health_of_a_connection_goes_on_in_the_next_file_of_a_capture(write):
 
 @promise(38)
 def test_files_of_a_capture_that_overlap_by_a_packet_or_two_are_still_one_interface(write):
-    """What several processors write at once lies on either side of the cut."""
+    """Packets that several processors write at the same time may get into either file."""
     packets = rows(talk(turns=40, apart=0.01))
     whole = without_names(counted(write(whole=pcap(packets)))[0])
     cut = len(packets) // 2
@@ -176,7 +176,7 @@ def test_files_of_a_capture_that_overlap_by_a_packet_or_two_are_still_one_interf
 
 @promise(38)
 def test_a_connection_in_two_files_of_the_same_time_has_its_health_from_one(write):
-    """Two capture points: what the second one saw later was not sent again."""
+    """Two capture points: what the second one sees later is not a retransmission."""
     packets = rows(talk())
     later = [(at + 0.002, frame) for at, frame in packets]
     total, _ = counted(write(here=pcap(packets), there=pcap(later)))
@@ -239,7 +239,7 @@ def test_packets_that_cannot_be_read_are_lost_packets(write):
 
 @promise(39)
 @pytest.mark.parametrize("form", ["cut", "damaged", "nothing but a cut packet", "zeros", "gzip", "unknown interface"])
-def test_of_a_file_that_is_not_read_to_its_end_nobody_says_none_lost(write, form):
+def test_none_lost_is_not_said_of_a_file_that_is_not_read_to_its_end(write, form):
     packets = rows(talk(turns=4))
     data = pcap(packets)
     contents = {
@@ -282,7 +282,7 @@ def test_a_filter_that_means_nothing_on_one_link_leaves_its_packets_unread(write
 
 @contextmanager
 def held_open(tmp_path, data):
-    """A pipe that brings the data and then says nothing."""
+    """A pipe that gives the data and is then silent, and the descriptor that holds it open."""
     path = tmp_path / "pipe"
     if not path.exists():
         os.mkfifo(path)
@@ -295,7 +295,7 @@ def held_open(tmp_path, data):
 
 
 def now_talk(offset=0.0, turns=1):
-    """A capture that was begun just now, by a clock that differs from ours."""
+    """A capture that begins now, by a clock that is `offset` seconds ahead of ours."""
     began = time.time() + offset
     return pcap([(at - NOON + began, frame) for at, frame in rows(talk(turns=turns, apart=0.01))])
 
@@ -303,7 +303,7 @@ def now_talk(offset=0.0, turns=1):
 @promise(40)
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("offset", [0, -600, 600, 3600])
-def test_a_live_pipe_that_says_nothing_has_its_intervals_closed_by_the_clock_of_its_sender(tmp_path, workers, offset):
+def test_intervals_of_a_silent_live_pipe_are_closed_by_the_clock_of_its_sender(tmp_path, workers, offset):
     settings = {"workers": workers, "interval": 0.5}
     with held_open(tmp_path, now_talk(offset)) as (path, _), Monitor(read=path, **settings) as monitor:
         snapshots = list(itertools.islice(monitor.snapshots(), 3))
@@ -315,7 +315,7 @@ def test_a_live_pipe_that_says_nothing_has_its_intervals_closed_by_the_clock_of_
 
 @promise(40)
 @pytest.mark.parametrize("workers", [1, 2])
-def test_the_time_out_ends_a_pipe_that_says_nothing(tmp_path, workers):
+def test_the_timeout_ends_a_silent_pipe(tmp_path, workers):
     for data in (b"", forge.pcap(), pcap(rows(talk(turns=2))), now_talk(turns=2)):
         with held_open(tmp_path, data) as (path, _):
             monitor = Monitor(read=path, workers=workers, timeout=0.6)
@@ -324,7 +324,7 @@ def test_the_time_out_ends_a_pipe_that_says_nothing(tmp_path, workers):
 
 
 @promise(40)
-def test_one_window_of_a_pipe_that_only_begins_like_a_capture_ends(tmp_path):
+def test_one_window_of_a_pipe_with_only_a_file_header_ends(tmp_path):
     with held_open(tmp_path, forge.pcap()) as (path, _):
         command = [sys.executable, "-m", "netmon", "--no-config", "-r", path, "--once", "--window", "1", "--json"]
         done = subprocess.run(command, capture_output=True, timeout=60, check=True)
@@ -334,7 +334,7 @@ def test_one_window_of_a_pipe_that_only_begins_like_a_capture_ends(tmp_path):
 @promise(40)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_two_live_pipes_are_merged_and_a_silent_one_holds_up_no_other(tmp_path, workers):
-    """As of two machines, one of them idle, whose clocks differ by minutes."""
+    """They are like those of two machines whose clocks differ by minutes and of which one is idle."""
     idle, busy = tmp_path / "idle", tmp_path / "busy"
     idle.mkdir()
     busy.mkdir()
@@ -352,7 +352,7 @@ def test_two_live_pipes_are_merged_and_a_silent_one_holds_up_no_other(tmp_path, 
 @pytest.mark.parametrize("when", ["old", "now"])
 @pytest.mark.parametrize("size", [1, 999, 70_000])
 def test_a_file_through_a_pipe_gives_what_the_file_gives(tmp_path, write, when, size):
-    """Also where packets are in no order, by less than a block."""
+    """The packets are out of order, but within a block."""
     turns = {1: 6, 999: 400, 70_000: 2000}[size]
     wires = [talk(turns=turns // 4 + 1, apart=0.003, took=0.001, port=port) for port in range(4000, 4004)]
     packets = rows(*wires)

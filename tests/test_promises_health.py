@@ -1,4 +1,4 @@
-"""Health of connections where it is easily judged wrongly.
+"""Health of connections in cases that are easily misjudged.
 
 Each test forges its packets and reads them as a capture file; see `promises`.
 """
@@ -10,7 +10,7 @@ from promises import GET, OK, Wire, get, promise
 
 @promise(33)
 def test_a_copy_of_what_is_acknowledged_is_no_duplicate_ack_and_no_round_trip(read):
-    """The network doubled a segment: its receiver acknowledges both, with nothing outstanding."""
+    """The network duplicates a segment. Its receiver acknowledges both copies, and no data is outstanding."""
     wire = Wire().send(0, GET).send(1, b"")
     wire.packets.append((wire.now, wire.packets[3][1]))
     wire.packets[-2:] = [
@@ -24,7 +24,7 @@ def test_a_copy_of_what_is_acknowledged_is_no_duplicate_ack_and_no_round_trip(re
 
 
 def test_a_syn_sent_again_gives_no_round_trip(read):
-    """Karn's algorithm (RFC 6298, section 3): it cannot be told which of the two is answered."""
+    """Karn's algorithm (RFC 6298, section 3): the answer may be to either of the two SYNs."""
     wire = Wire(handshake=False).send(0, b"", SYN, at=0)
     wire.now += 1
     wire.send(0, b"", SYN, at=0).send(1, b"", SYN | ACK, at=0).send(0, b"").say(GET, OK)
@@ -33,8 +33,8 @@ def test_a_syn_sent_again_gives_no_round_trip(read):
     assert tcp.server_handshake_rtt.max is None or tcp.server_handshake_rtt.max < 0.02
 
 
-def test_a_host_has_the_handshakes_of_its_connections_and_what_was_sent_again_in_them(read):
-    """The connection goes to the host of its first request; until then nobody knows whose it is."""
+def test_a_host_has_the_handshakes_and_retransmissions_of_its_connections(read):
+    """A connection counts for the host of its first request. Until that request its host is unknown."""
     wires = [Wire(4000 + n).say(get(host="busy.example"), OK, get(host="second.example"), OK).close() for n in range(3)]
     slow = Wire(5000, handshake=False).send(0, b"", SYN, at=0)
     slow.now += 1
@@ -67,8 +67,8 @@ def test_acknowledgements_again_while_data_is_outstanding_are_duplicates(read):
     assert read(wire.send(1, b"").send(1, b"").send(1, b"")).tcp.duplicate_acks == 3
 
 
-def test_what_was_lost_on_the_way_here_is_sent_again_though_it_was_never_seen(read):
-    """The acknowledgement behind it gives away that there was something."""
+def test_a_retransmission_of_a_segment_that_was_not_captured_counts(read):
+    """The sequence number of the acknowledgement behind it shows that data was sent before."""
     wire = Wire().send(0, GET)
     del wire.packets[-1]
     wire.send(0, b"")

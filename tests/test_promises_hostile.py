@@ -20,7 +20,7 @@ from promises import Wire, get, ok, promise
 from test_promises_files import NOON, enhanced, interface, pcap, rows, section, talk
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-"""What moves a cursor, breaks a line, or reorders or hides text; line ends and tabs are left to other tests."""
+"""What moves a cursor, breaks a line, or reorders or hides text; line feeds and tabs are not looked for."""
 
 NASTY = "e\x1b]0;pwn\x07\x1b[31m\r\nnetmon: forged \x9b\u202e\x7f"
 
@@ -42,7 +42,7 @@ def written(path, data):
 
 
 def many(count, packets, name=None):
-    """A file of so many interfaces and (interface, time) of its packets."""
+    """A pcapng file with `count` interfaces and a packet for each (interface, time)."""
     frame = rows(Wire())[0][1]
     described = b"".join(interface(name=name and f"{name}{at}") for at in range(count)) if name else interface() * count
     return section() + described + b"".join(enhanced(number, at, frame) for number, at in packets)
@@ -69,11 +69,11 @@ from netmon.cli import main
 assert main() == 0
 print(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1], file=sys.stderr)
 """
-"""What a process had at most before it became the command counts for the one it was forked from."""
+"""VmHWM is the peak of the command alone. `ru_maxrss` would include that of the process it was forked from."""
 
 
 def peak(path):
-    """Mebibytes that the command takes for a file."""
+    """The most memory that the command uses for a file, in MiB."""
     command = [sys.executable, "-c", PEAK, "--no-config", "-q", "-r", path, "--json"]
     done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=True)
     return int(done.stderr.split()[-1]) / 1024
@@ -107,7 +107,7 @@ def test_more_sections_than_there_are_numbers_lose_no_packet(tmp_path):
 
 @promise(3)
 def test_health_of_one_host_on_many_interfaces_adds_up_for_the_host_and_for_them(tmp_path):
-    """Also beyond the first, and where a host is folded."""
+    """Also for the interfaces beyond those that are counted by name."""
     parts = [section(), *(interface(name=f"eth{at}") for at in range(1500))]
     for number in range(1500):
         wire = Wire(1000 + number, now=number / 1e4).say(get("/", "a.example"), ok()).close()
@@ -226,7 +226,7 @@ def test_what_was_unpacked_before_a_fault_is_read_to_the_last_packet(tmp_path):
 
 
 def nasty_files(folder):
-    """Files that speak of a nasty name in whatever way: an interface, a link type that is not supported, a path."""
+    """Files with a nasty name: of an interface, of an interface whose link type is not supported, of the file."""
     frame = rows(Wire())[0][1]
     good = section() + interface(name=NASTY) + enhanced(0, NOON, frame)
     yield written(folder / "good", good)
@@ -257,7 +257,7 @@ def test_nothing_of_a_command_line_is_obeyed_by_a_terminal(capsys, arguments):
     assert not re.search("^netmon: forged", said.out + said.err, re.M)
 
 
-def test_nothing_that_the_system_calls_an_interface_is_obeyed_by_a_terminal(monkeypatch):
+def test_no_interface_name_of_the_system_is_obeyed_by_a_terminal(monkeypatch):
     class Named:
         name = description = NASTY
         addresses, up, loopback = (), True, False
@@ -285,7 +285,7 @@ def test_a_printed_configuration_has_no_escape_codes():
 
 
 def silent(count, apart):
-    """Packets so many seconds apart."""
+    """A capture of `count` packets that are `apart` seconds apart."""
     frame = rows(Wire())[0][1]
     return pcap([(NOON + at * apart, frame) for at in range(count)])
 

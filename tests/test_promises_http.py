@@ -1,4 +1,4 @@
-"""HTTP as it should not be: framing, forms of targets, tunnels, other protocols.
+"""HTTP that is unusual or broken: framing, forms of targets, tunnels, other protocols.
 
 Each test forges its packets and reads them as a capture file; see `promises`.
 """
@@ -20,7 +20,7 @@ def test_pipelined_requests_are_paired_in_order(read):
 
 
 @promise(16)
-def test_of_over_100_requests_waiting_the_oldest_are_dropped_and_counted(read):
+def test_the_oldest_of_over_100_waiting_requests_are_dropped_and_counted(read):
     total = read(Wire().say(GET * 150, OK * 100))
     assert heads(total) == (150, 100)
     assert total.capture.unanswered == 50
@@ -36,7 +36,7 @@ def test_interim_responses_consume_no_request(read):
 
 @promise(18)
 @pytest.mark.parametrize(("method", "status"), [("HEAD", 200), ("GET", 204), ("GET", 304), ("HEAD", 500)])
-def test_responses_without_a_body_have_none_whatever_they_say(read, method, status):
+def test_responses_without_a_body_have_none_whatever_their_fields_say(read, method, status):
     head = f"HTTP/1.1 {status} X\r\nContent-Length: 5000\r\n\r\n".encode()
     total = read(Wire().say(GET.replace(b"GET", method.encode()) + GET, head + ok(b"", 404)))
     assert total.statuses == {status: 1, 404: 1}
@@ -376,7 +376,7 @@ def test_request_lines_that_real_servers_accept_are_requests(read, line, method,
 
 @promise(24)
 @pytest.mark.parametrize("size", [1400, 1])
-def test_a_request_without_a_target_is_one(read, size):
+def test_a_request_line_without_a_target_is_a_request(read, size):
     total = read(Wire().say(framed("GET HTTP/1.1", "Host: a.example"), ok(b"", 400), size=size).say(GET, OK))
     assert (total.host("a.example").requests, total.statuses) == (2, {400: 1, 200: 1})
 

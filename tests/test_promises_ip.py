@@ -221,7 +221,7 @@ def test_unknown_kinds_beyond_a_number_are_counted_together(read):
 
 
 def padded(packet):
-    """A segment without data, with zeros up to the least length of a frame, counted into that of the packet."""
+    """A short packet with zeros up to the least length of a frame. The length field of the packet includes them."""
     zeros = bytes(46 - len(packet)) if len(packet) < 46 else b""
     return packet[:2] + struct.pack("!H", len(packet + zeros)) + packet[4:] + zeros
 
@@ -229,7 +229,7 @@ def padded(packet):
 @promise(31)
 @pytest.mark.parametrize("tag", ["", "81000005"])
 @pytest.mark.parametrize("checksum", [b"", b"\xde\xad\xbe\xef"])
-def test_padding_that_counts_as_the_packet_displaces_nothing(read, tag, checksum):
+def test_padding_included_in_the_packet_length_is_not_taken_for_data(read, tag, checksum):
     wire = Wire().say(GET).send(1, b"").say(b"", OK).send(0, b"").say(GET).send(1, b"").say(b"", OK).close()
     total = read(wire.wrapped(lambda ip: tagged(tag)(padded(ip)) + checksum), link="raw", number=1)
     assert (heads(total), total.tcp.closed) == ((2, 2), 1)
@@ -239,7 +239,7 @@ def test_padding_that_counts_as_the_packet_displaces_nothing(read, tag, checksum
 @promise(31)
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 12])
 def test_short_segments_of_zeros_are_data(read, size):
-    """Padded by the sender's card as it should be: behind the packet."""
+    """The sender's card pads as it should: behind the packet, whose length field does not include the padding."""
     body = bytes(60)
     wire = Wire().say(GET, ok(body)[:-60]).say(b"", body, size=size).say(GET, OK)
     total = read(wire.wrapped(lambda ip: tagged("")(ip).ljust(60, b"\0")), link="raw", number=1)
@@ -313,7 +313,7 @@ def test_tunnels_in_fragments_are_put_together_and_looked_into(read, name):
 
 @promise(28, 29)
 @pytest.mark.parametrize("server", ["10.0.0.2", "fd00::2"])
-def test_fragments_in_tunnels_are_put_together_also_when_those_are_in_fragments(read, server):
+def test_fragments_in_tunnels_are_put_together_also_when_the_tunnels_are_in_fragments(read, server):
     wire = in_fragments(Wire(server=server).say(GET * 5, OK * 5).close(), order=lambda parts: parts[::-1])
     wire.wrapped(lambda ip: outer(47, b"\0\0\x08\0" + ip) if server == "10.0.0.2" else outer(41, ip))
     assert heads(read(wire, decode_tunnels=True)) == (5, 5)
@@ -346,7 +346,7 @@ def test_tunnels_are_counted_when_not_looked_into(read, name):
 
 @promise(30)
 def test_wrong_checksums_change_nothing(read):
-    wire = Wire().say(GET, OK).close()  # TCP's are wrong in every test here
+    wire = Wire().say(GET, OK).close()  # the checksums of TCP are wrong in every test here
     wire.wrapped(lambda packet: packet[:10] + b"\xbe\xef" + packet[12:])
     total = read(wire)
     assert (heads(total), total.capture.undecodable) == ((1, 1), 0)
@@ -355,7 +355,7 @@ def test_wrong_checksums_change_nothing(read):
 @promise(31)
 @pytest.mark.parametrize("server", ["10.0.0.2", "fd00::2"])
 def test_packets_without_a_length_are_as_long_as_was_captured(read, server):
-    """Segmentation offload and BIG TCP: longer than the length field can say, which holds 0."""
+    """Packets of segmentation offload and BIG TCP are longer than the length field can say. It holds 0."""
     body = ok(b"x" * 150_000) + ok(b"", 404)
     wire = Wire(server=server).say(GET)
     for start in range(0, len(body), 100_000):

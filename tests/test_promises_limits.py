@@ -1,4 +1,4 @@
-"""Too much of everything: floods, heads without end, invented names, sizes that are none.
+"""Too much of everything: floods, heads without end, invented names, invalid sizes.
 
 Each test forges its packets and reads them as a capture file; see `promises`.
 """
@@ -65,7 +65,7 @@ def test_invented_paths_are_folded_above_the_cap_and_sums_stay_exact(read):
 
 @promise(4)
 @pytest.mark.parametrize("size", [b"-1", b"0x10", b"zz", b""])
-def test_chunk_sizes_that_are_none_are_told_and_the_next_message_is_found(read, size):
+def test_invalid_chunk_sizes_are_told_and_the_next_message_is_found(read, size):
     total = read(Wire().say(GET, CHUNKED + size + b"\r\nrubbish").say(GET, ok(b"", 404)))
     assert total.statuses == {200: 1, 404: 1}
     assert total.capture.ambiguous_framing == {"chunk": 1}
@@ -74,7 +74,7 @@ def test_chunk_sizes_that_are_none_are_told_and_the_next_message_is_found(read, 
 
 @promise(4)
 @pytest.mark.parametrize("length", ["-1", "+5", "", "0x10", "ten", "1.0"])
-def test_lengths_that_are_none_are_told_and_the_next_message_is_found(read, length):
+def test_invalid_lengths_are_told_and_the_next_message_is_found(read, length):
     total = read(
         Wire().say(GET, f"HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody".encode()).say(GET, ok(b"", 404))
     )
@@ -105,7 +105,7 @@ def test_a_chunk_size_may_have_any_number_of_zeros(read, size):
 
 
 @promise(4)
-def test_the_largest_sizes_that_there_are_allocate_nothing(read):
+def test_the_largest_possible_sizes_allocate_nothing(read):
     before = resident()
     largest = f"HTTP/1.1 200 OK\r\nContent-Length: {2**64 - 1}\r\n\r\nbody".encode()
     total = read(Wire().say(GET, CHUNKED + b"ffffffffffffffff\r\nx").close(), Wire(4001).say(GET, largest).close())

@@ -1,4 +1,4 @@
-"""TCP as it should not be: order, overlap, holes, resets, odd handshakes.
+"""TCP that is unusual or broken: order, overlap, holes, resets, odd handshakes.
 
 Each test forges its packets and reads them as a capture file; see `promises`.
 """
@@ -31,7 +31,7 @@ def test_segments_out_of_order_give_what_they_give_in_order(read, seed):
 
 
 @promise(6)
-def test_of_overlapping_bytes_the_first_win(read):
+def test_the_first_of_overlapping_bytes_win(read):
     first, second = get("/first"), get("/other")
     whole = Wire(4000).send(0, first).send(0, second, at=1).say(b"", OK)
     begun = Wire(4001).send(0, first[:8]).send(0, second, at=1).send(0, first, at=1)
@@ -120,7 +120,7 @@ def test_with_a_snapshot_length_of_96_the_statuses_are_those_of_the_whole_captur
         ("GET http://abc.example.org/ HTTP/1.1", "~unknown"),
     ],
 )
-def test_of_a_request_line_that_is_cut_the_section_counts_if_it_is_all_there(read, line, section):
+def test_the_section_of_a_cut_request_line_counts_if_it_is_complete(read, line, section):
     message = f"{line}\r\nHost: a.example\r\n\r\n".encode()
     total = read(Wire().say(message, ok(b"", 404)), snaplen=54 + 20)
     assert [section.path for host in total.hosts for section in host.sections] == [section]
@@ -177,7 +177,7 @@ def test_deleting_packets_never_makes_a_message(read):
 
 @promise(11)
 def test_a_request_seen_only_when_sent_again_shifts_no_answer(read):
-    """It was lost by the capture, not by the network: its answer passes before it does."""
+    """The capture missed the first copy of the request, so its response is captured before the retransmission."""
     wire = Wire().send(0, get("/late"))
     del wire.packets[-1]
     wire.send(1, OK).send(0, get("/late"), at=1)
@@ -234,7 +234,7 @@ def split_handshake():
 
 
 @promise(14)
-def test_after_a_split_handshake_the_client_is_who_asks(read):
+def test_after_a_split_handshake_the_side_that_asks_is_the_client(read):
     total = read(split_handshake(), exchanges=True)
     assert heads(total) == (1, 1)
     assert (total.exchanges[0].client, total.exchanges[0].server) == ("10.0.0.1:4000", "10.0.0.2:80")

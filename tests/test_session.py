@@ -1,4 +1,4 @@
-"""The loop: what ends it, and what it leaves behind, with a fake capture and fake streams."""
+"""The session: what ends it, what it writes, and what it puts back; with a fake capture and fake streams."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ SECONDS = [snapshot(100 + i, hits=i, capture={"received": 10}) for i in range(30
 
 
 def run(*script, settings=None, log=(), **how):
-    """Whether an alert fired, standard output, standard error and the calls of the engine."""
+    """(whether an alert fired, standard output, standard error, the calls of the engine)."""
     watch, engine = monitor(*script, log=log)
     world = console()
     fired = session.run(Settings(**(settings or {})), monitor=watch, console=world, **how)
@@ -28,7 +28,7 @@ def lines(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def test_the_end_of_the_capture_ends_it_with_a_summary():
+def test_the_end_of_the_capture_ends_the_session_with_a_summary():
     _, out, err, calls = run(*SECONDS[:3], settings={"format": "ndjson"})
     assert [line["hits"] for line in lines(out)] == [0, 1, 2]
     assert err.startswith("netmon: 3 s, 30 packets, none lost\n")
@@ -41,7 +41,7 @@ def test_quiet_has_no_summary_and_no_warnings():
 
 
 @pytest.mark.parametrize("format_", ["auto", "plain"])
-def test_without_a_terminal_it_is_the_plain_report(format_):
+def test_without_a_terminal_the_output_is_the_plain_report(format_):
     _, out, _, _ = run(*SECONDS[:3], settings={"format": format_})
     assert out.startswith("netmon  refresh 10 s")
     assert "\x1b" not in out
@@ -62,7 +62,7 @@ ALERTING = {"alert_threshold": 5, "alert_span": Duration(3)}
 
 
 @pytest.mark.parametrize(("hits", "fires"), [(5, True), (4, False)])
-def test_it_tells_whether_an_alert_fired(hits, fires):
+def test_the_session_tells_whether_an_alert_fired(hits, fires):
     assert run(snapshot(100, hits=hits), settings=ALERTING)[0] is fires
 
 
@@ -70,11 +70,11 @@ def test_the_demo_without_a_screen_ends_at_the_first_recovery():
     calm = [snapshot(101 + i) for i in range(20)]
     _, out, _, _ = run(snapshot(100, hits=5), *calm, settings=ALERTING, demo=True)
     assert "RECOVERED  after 3 s at 1970-01-01 00:01:44.000 +00:00" in out.splitlines()
-    assert "updated 1970-01-01 00:01:44" in out, "and nothing after it"
+    assert "updated 1970-01-01 00:01:44" in out, "the report ends with the recovery"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_stops_and_what_was_counted_is_written(number):
+def test_a_signal_ends_the_capture_and_what_was_counted_is_written(number):
     def stop():
         os.kill(os.getpid(), number)
 
@@ -99,7 +99,7 @@ def test_signal_handlers_are_put_back():
 
 
 @pytest.mark.parametrize("ignored", [True, False])
-def test_a_hangup_that_was_ignored_stays_so(ignored):
+def test_a_hangup_that_was_ignored_stays_ignored(ignored):
     watch, engine = monitor(SECONDS[0], lambda: os.kill(os.getpid(), signal.SIGHUP), SECONDS[1])
     engine.next, given = lambda timeout, step=engine.next: given.append(len(engine.calls)) or step(timeout), []
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
@@ -109,7 +109,7 @@ def test_a_hangup_that_was_ignored_stays_so(ignored):
     finally:
         signal.signal(signal.SIGHUP, before)
     assert engine.calls.index("close") == 1
-    assert (given[2] == 1) is ignored, "closed by the signal, or not before the end"
+    assert (given[2] == 1) is ignored, "the signal closes the capture unless it is ignored"
 
 
 def test_a_failing_capture_still_writes_what_it_had():
@@ -133,7 +133,7 @@ class Closed(Pipe):
 
 
 @pytest.mark.parametrize("format_", ["plain", "ndjson"])
-def test_a_closed_pipe_ends_it_without_a_word(format_):
+def test_a_closed_pipe_ends_the_session_without_a_message(format_):
     watch, engine = monitor(*SECONDS)
     world = Console(stdin=Pipe(), stdout=Closed(), stderr=Pipe(), environment={})
     with pytest.raises(BrokenPipeError):
@@ -166,7 +166,7 @@ class Broken:
     ],
 )
 def test_an_output_that_fails_stops_neither_the_capture_nor_the_others(error, reason, tmp_path, monkeypatch):
-    """It is told at once, and raised at the very end."""
+    """The failure is told at once, and raised when the session ends."""
     broken, whole = Broken(error), tmp_path / "whole.ndjson"
     ndjson = outputs.FILES[".ndjson"]
 
@@ -193,7 +193,9 @@ class Full(Pipe):
 
 
 @pytest.mark.parametrize(("output", "taken"), [((), 1), (("all.ndjson",), 30)])
-def test_a_standard_output_that_fails_ends_it_only_where_there_is_no_other(output, taken, tmp_path, monkeypatch):
+def test_a_standard_output_that_fails_ends_the_session_only_if_it_is_the_only_output(
+    output, taken, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     watch, engine = monitor(*SECONDS)
     world = Console(stdin=Pipe(), stdout=Full(), stderr=Pipe(), environment={})
@@ -243,7 +245,7 @@ def test_what_the_capture_says_is_passed_on_by_level(settings, heard):
         ({}, False),
     ],
 )
-def test_colour_follows_the_terminal_unless_it_is_told(environment, color):
+def test_colour_follows_the_terminal_unless_it_is_set(environment, color):
     world = Console(stdin=Terminal(), stdout=Terminal(), stderr=Pipe(), environment=environment)
     assert world.wants_color("auto") is color
     assert world.wants_color("always") is True
@@ -293,7 +295,7 @@ def test_keys_come_from_the_terminal_while_a_capture_comes_through_standard_inpu
     assert keys != "tty" or found.closed
 
 
-def test_without_a_terminal_of_its_own_there_is_no_screen(tmp_path):
+def test_without_a_controlling_terminal_there_is_no_screen(tmp_path):
     world = Console(Pipe(), Terminal(), Pipe(), {"TERM": "xterm"}, str(tmp_path / "none"))
     with world.keyboard(stdin_is_read=True) as found:
         assert found is None

@@ -1,4 +1,4 @@
-"""The exchanges kept for the screen: which, how many, and what is said of the others."""
+"""The exchanges kept for the screen: which, how many, and how the others are counted."""
 
 import pytest
 from fakes import iso, snapshot
@@ -50,13 +50,13 @@ def test_an_error_stays_among_thousands():
     assert [each.status for each in kept.exchanges].count(500) == 1
 
 
-def test_a_slow_one_gives_way_after_some_time():
+def test_a_slow_exchange_is_given_up_after_some_time():
     kept = Tail().plus(second(0, [9, 1, 1, 1])).plus(second(9, [1, 1]))
     assert 9 in latencies(kept.exchanges)
     assert 9 not in latencies(kept.plus(second(10, [2])).exchanges)
 
 
-def test_what_was_not_told_is_counted():
+def test_exchanges_that_snapshots_dropped_are_counted():
     kept = Tail().plus(second(0, [1, 2], exchanges_dropped=7)).plus(second(1, []))
     assert (kept.seen, kept.untold) == (2, 7)
 

@@ -1,7 +1,7 @@
-"""The screen in a real terminal: resized, stopped, killed, stuck, gone; and the shell is whole afterwards.
+"""The screen on a real terminal that is resized, stopped, does not read or hangs up. Afterwards a shell can use it.
 
-Snapshots come from an engine of the test's own where the capture is not what matters; with the right to capture, from
-loopback.
+Most tests have an engine of their own, which makes snapshots without a capture. Those marked `live` capture on loopback
+and need the right to capture.
 """
 
 import fcntl
@@ -128,7 +128,7 @@ def test_a_file_is_played_paused_stepped_and_sought(tmp_path):
     terminal.type("q")
     rest, code = terminal.end()
     assert code == 0
-    assert "requests/s: 600 requests, 600 responses" in rest, "each once, however often it was shown"
+    assert "requests/s: 600 requests, 600 responses" in rest, "each request counts once, however often it was shown"
     assert "alerts: 1 fired" in rest
 
 
@@ -170,14 +170,14 @@ def test_without_a_screen_a_speed_takes_its_time_and_a_signal_ends_it(tmp_path):
 
 
 @pytest.mark.parametrize("how", ["key", "signal"])
-def test_stopped_the_terminal_is_whole_and_continued_the_screen_is_back(how):
+def test_a_stop_leaves_the_terminal_whole_and_the_screen_comes_back_after_it(how):
     terminal = ticking()
     terminal.shows("a.example")
     if how == "key":
         terminal.type("\x1a")
     else:
         terminal.child.kill(signal.SIGTSTP)
-    # A process group without a shell is not stopped by SIGTSTP, as POSIX has it: the screen is back at once.
+    # POSIX: SIGTSTP does not stop an orphaned process group. So the screen is back at once.
     terminal.leaves(ALTERNATE)
     terminal.shows("a.example")
     terminal.type("q")
@@ -186,14 +186,14 @@ def test_stopped_the_terminal_is_whole_and_continued_the_screen_is_back(how):
 
 
 def shell(command, **environment):
-    """A shell that has run a command, seen by a person."""
+    """A shell on a terminal, in which a command was typed."""
     made = Terminal(command=["bash", "--norc", "-i"])
     made.type(f"{command}\n")
     return made
 
 
 def of_shell(terminal):
-    """What `stty` says, run in the shell."""
+    """The screen after the shell has counted which of echo, icanon, isig and opost are on: 4 if all are."""
     terminal.type("stty -a | tr ' ' '\\n' | grep -cxE 'echo|icanon|isig|opost'; echo $((6 * 7))nd\n")
     terminal.shows("42nd")
     return terminal.text
@@ -225,11 +225,11 @@ def test_control_z_and_fg_lose_nothing():
         terminal.child.expect(pexpect.EOF)
 
 
-# However it ends
+# How it ends
 
 
 @pytest.mark.parametrize("how", ["q", "\x03", signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_it_ends_at_once_and_the_terminal_is_whole(how):
+def test_the_command_ends_at_once_and_the_terminal_is_whole(how):
     terminal = ticking()
     terminal.shows("a.example")
     assert not terminal.is_whole
@@ -249,7 +249,7 @@ engine.next = unhurried  # does not end when it is closed
 """
 
 
-def test_a_second_interrupt_ends_what_does_not_end():
+def test_a_second_interrupt_ends_a_capture_that_does_not_close():
     terminal = ticking(more=UNHURRIED)
     terminal.shows("requests/s")
     terminal.child.kill(signal.SIGINT)
@@ -317,7 +317,7 @@ def test_a_screen_that_cannot_be_drawn_stops_neither_the_capture_nor_the_outputs
     eventually(lambda: terminal.look(0.1) or (written.exists() and written.read_bytes().count(b"\n") > 10))
     terminal.type("q")
     rest, code = terminal.end()
-    assert code == 1, "the end tells that something failed"
+    assert code == 1, "the exit code tells that something failed"
     assert terminal.is_whole
     assert "netmon: error: the screen: ZeroDivisionError" in rest
     assert "netmon: internal error, please report it: ZeroDivisionError" in rest.splitlines()[-1]
@@ -343,7 +343,7 @@ def test_a_file_that_cannot_be_written_is_told_on_the_screen_and_stops_nothing_e
 
 
 def flood(terminal, seconds):
-    """Has the screen drawn anew and anew, and reads nothing."""
+    """Makes the command draw its screen again and again for so many seconds, and reads none of it."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         for size in ((50, 180), (60, 200)):
@@ -352,7 +352,7 @@ def flood(terminal, seconds):
 
 
 def memory(pid):
-    """Resident bytes."""
+    """Bytes of resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -383,19 +383,19 @@ def test_a_terminal_that_does_not_read_stops_neither_capture_nor_outputs(tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_terminal_that_does_not_read_keeps_nothing_from_ending(number):
+def test_a_terminal_that_does_not_read_does_not_keep_the_command_from_ending(number):
     terminal = ticking(width=200, height=60)
     terminal.shows("a.example")
     flood(terminal, 1.0)
     terminal.child.kill(number)
     terminal.becomes("Z")
     terminal.end()
-    assert terminal.is_whole, "what it reads when it reads again"
+    assert terminal.is_whole, "the codes that make it whole were left for it to read"
 
 
 @pytest.fixture
 def line():
-    """A terminal's two ends: the one that shows, and a stream."""
+    """(descriptor from which the terminal reads, stream to which the program writes) of a pseudo terminal."""
     shows, written = os.openpty()
     tty.setraw(written)
     os.set_blocking(shows, False)
@@ -405,7 +405,7 @@ def line():
 
 
 def everything(shows):
-    """What the terminal shows until now."""
+    """The bytes that the terminal can read now."""
     seen = b""
     with suppress(BlockingIOError):
         while True:
@@ -425,10 +425,10 @@ def test_what_is_not_taken_is_kept_and_follows_in_order(line):
             seen += os.read(shows, 1 << 16)
             terminal.flush()
     assert seen.decode() == text
-    assert os.get_blocking(stream.fileno()), "the shell's end is as it was"
+    assert os.get_blocking(stream.fileno()), "the descriptor is as the shell left it"
 
 
-def test_leaving_a_terminal_that_reads_in_crumbs_takes_no_longer_than_one_that_does_not(line):
+def test_leaving_a_terminal_that_reads_slowly_takes_no_longer_than_one_that_does_not_read(line):
     shows, stream = line
     is_over = threading.Event()
 
@@ -445,7 +445,7 @@ def test_leaving_a_terminal_that_reads_in_crumbs_takes_no_longer_than_one_that_d
     took = time.monotonic() - start
     is_over.set()
     reader.join()
-    assert 0.9 < took < PATIENCE, "and not the 75 s that all of it would take"
+    assert 0.9 < took < PATIENCE, "reading all of it would take 75 s"
 
 
 def test_leaving_a_terminal_that_does_not_read_takes_a_second_and_takes_back_what_it_did_not_read(line):
@@ -460,7 +460,7 @@ def test_leaving_a_terminal_that_does_not_read_takes_a_second_and_takes_back_wha
     assert len(seen) < 100_000
 
 
-def test_the_first_frame_is_left_whatever_happens(line):
+def test_a_terminal_is_restored_after_the_first_frame(line):
     shows, stream = line
     with Writer(stream) as terminal:
         terminal.enter(["one", "two"])
@@ -469,7 +469,7 @@ def test_the_first_frame_is_left_whatever_happens(line):
     assert seen.endswith(RESTORE)
 
 
-def test_a_terminal_that_went_away_ends_it(tmp_path):
+def test_a_terminal_that_hangs_up_ends_the_command(tmp_path):
     written = tmp_path / "all.json"
     terminal = ticking("-o", written)
     terminal.shows("a.example")
@@ -483,7 +483,7 @@ def test_a_terminal_that_went_away_ends_it(tmp_path):
 
 
 def test_a_terminal_that_takes_its_first_frame_late_gets_the_next_one_too():
-    """The first frame is written before there is an event loop, and is more than the line holds."""
+    """The first frame is written before there is an event loop, and is longer than the buffer of the terminal."""
     terminal = ticking(width=383, height=105)
     terminal.becomes_raw()
     terminal.shows("a.example")
@@ -522,7 +522,7 @@ command()
 
 @pytest.mark.parametrize("number", [1, 2, 3, 5, 10, 20, 40, 60, 80, 100, 110, 120, 130])
 def test_an_interrupt_while_the_command_loads_ends_it_without_a_traceback(number, tmp_path):
-    """It comes at the nth import, wherever in the start that is; or never, where there are fewer."""
+    """The interrupt comes at import number `number`, or never if there are fewer imports."""
     path = tmp_path / "a.pcap"
     path.write_bytes(tenths(30))
     command = [sys.executable, "-c", INTERRUPTED.format(number=number), "-r", str(path), "--plain", "--no-config"]
@@ -538,7 +538,7 @@ def test_an_interrupt_while_the_screen_loads_ends_it_on_a_whole_terminal(number,
     path.write_bytes(tenths(30))
     code = INTERRUPTED.format(number=number)
     terminal = Terminal("-r", path, "--no-config", command=[sys.executable, "-c", code])
-    terminal.type("q")  # where it comes too late
+    terminal.type("q")  # in case the interrupt comes too late
     rest, code = terminal.end()
     assert code == 0 or terminal.child.signalstatus == signal.SIGINT
     assert "Traceback" not in rest
@@ -641,7 +641,7 @@ def test_a_thousand_random_byte_strings_leave_the_program_running_and_the_termin
         b"\x1b[5;1R",
     ],
 )
-def test_what_nobody_typed_changes_nothing(sent, tmp_path):
+def test_answers_and_reports_of_a_terminal_change_nothing(sent, tmp_path):
     terminal = ticking(cwd=tmp_path)
     terminal.shows("a.example")
     terminal.type(sent + b"?")
@@ -678,7 +678,7 @@ def test_a_file_on_the_screen_ends_when_the_time_is_up(how, tmp_path):
     assert terminal.is_whole
 
 
-def test_a_file_whose_name_is_no_text_is_read_and_shown(tmp_path):
+def test_a_file_whose_name_is_not_utf8_is_read_and_shown(tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.pcap")
     Path(name).write_bytes(tenths(30))
     terminal = Terminal("-r", name)
@@ -714,7 +714,7 @@ def test_colours_are_those_of_the_terminal(environment, has, has_not):
 
 
 @pytest.mark.parametrize("term", ["", "dumb", "unknown", "no-such-terminal"])
-def test_on_a_terminal_that_nobody_knows_there_is_the_plain_report(term):
+def test_an_unknown_terminal_gets_the_plain_report(term):
     terminal = ticking("--window", "0.5s", environment={"TERM": term})
     terminal.shows("Top host:")
     assert b"\x1b" not in terminal.seen
@@ -749,7 +749,7 @@ def test_tabs_headings_and_rows_answer_to_the_mouse():
 
 
 def test_the_row_that_was_selected_is_opened_though_its_host_is_quiet_by_then():
-    """One host is there for the first second alone, then another; the window is as short."""
+    """The first second has one host, all later ones have another. The window is one second."""
     more = """
 fast = engine.next
 def next(timeout):

@@ -1,4 +1,4 @@
-"""What is typed: every table runs whole, byte by byte, and cut in two at every place."""
+"""Keys from the bytes of a terminal. Each row of a table runs whole, byte by byte, and cut in two at every place."""
 
 import random
 
@@ -8,7 +8,7 @@ from netmon.display.typed import LONGEST, LONGEST_PASTE, PATIENCE, Typed
 
 
 def names(keys):
-    """What the application is told of: prompt_toolkit's names of the keys."""
+    """The names of these keys in prompt_toolkit, which the application gets."""
     return [getattr(press.key, "value", press.key) for press in presses(keys)]
 
 
@@ -20,13 +20,13 @@ def typed(*parts):
 
 
 def cuts(data):
-    """All ways to come in two parts, and the one in single bytes."""
+    """The data in two parts, cut at every place, and in single bytes."""
     yield from ((data[:at], data[at:]) for at in range(len(data) + 1))
     yield [bytes((byte,)) for byte in data]
 
 
 SWALLOWED = [
-    # colours and other sequences that only an output has
+    # colours and other sequences that only programs send
     b"\x1b[31m", b"\x1b[0m", b"\x1b[m", b"\x1b[2J", b"\x1b[?25h", b"\x1b[!p", b"\x1b[4 q", b"\x1b[38:2::1:2:3m",
     # answers: device attributes, status, position, modes, size, colours, version, a terminal's name, a file's place
     b"\x1b[?62;22c", b"\x1b[>0;276;0c", b"\x1b[0n", b"\x1b[12;40R", b"\x1b[?2026;2$y", b"\x1b[8;24;80t",
@@ -36,11 +36,11 @@ SWALLOWED = [
     b"\x1bP>|XTerm(370)\x1b\\", b"\x1bP1$r0 q\x1b\\", b"\x1bP1+r544e=71\x1b\\", b"\x1bP!|00000000\x1b\\",
     b"\x1bPa\x07q\x1b\\",
     b"\x1b_Gi=31;OK\x1b\\", b"\x1b^quiet\x1b\\", b"\x1bXq\x1b\\", b"\x1b]q\x1b]q\x07",
-    # focus, keys with modifiers as kitty tells of them, keys with Alt
+    # focus, keys with modifiers as kitty reports them, keys with Alt
     b"\x1b[I", b"\x1b[O", b"\x1b[97;5u", b"\x1b[113u", b"\x1b[1;3A", b"\x1b[27;5;113~",
-    # reports of the mouse that are none
+    # invalid reports of the mouse
     b"\x1b[<0;10M", b"\x1b[<M", b"\x1b[0;0M", b"\x1b[<0;1;2;3M", b"\x1b[<999999;1;1M", b"\x1b[;;M",
-    # too long, aborted, in one byte each, nothing at all
+    # too long, aborted, begun by a single C1 control, ends of strings, invalid UTF-8, invisible characters
     b"\x1b[" + b"1;" * LONGEST + b"m", b"\x1b[31\x18", b"\x1b]q\x18", b"\x1bPq\x1a", b"\x9b31m",
     b"\x9d11;q\x07", b"\x90q\x9c",
     b"\xc2\x9d11;q\xc2\x9c", b"\x1b\\", b"\x9c", b"\x85", b"\xff\xfe\x80",
@@ -71,7 +71,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize(("data", "keys"), KEYS)
-def test_what_is_a_key_is_one_however_it_is_cut(data, keys):
+def test_a_key_is_recognised_however_its_bytes_are_cut(data, keys):
     for parts in cuts(data):
         assert names(typed(*parts)) == keys, parts
 
@@ -86,7 +86,7 @@ def test_ctrl_c_is_a_key_wherever_it_comes(opened):
 @pytest.mark.parametrize(
     "opened", [b"\x1b]11;rgb:", b"\x1bP>|", b"\x1b[<0;10", b"\x1b[M!", b"\x1b[200~text", b"\x1bO", b"\x1b[["]
 )
-def test_what_never_ends_is_given_up_after_a_silence(opened):
+def test_an_unfinished_sequence_is_given_up_after_a_silence(opened):
     made = Typed()
     made.push(opened, 5.0)
     assert made.pause() == []
@@ -129,7 +129,7 @@ def test_escape_ends_a_string_that_never_ends():
         (b"\x1b[M \xc3\xa9", "\x1b[<0;163;137M"),
     ],
 )
-def test_every_form_of_report_of_the_mouse_is_told_in_one(data, report):
+def test_every_form_of_mouse_report_is_told_in_one_form(data, report):
     for parts in cuts(data):
         assert typed(*parts) == [report]
 
@@ -140,7 +140,7 @@ def test_pasted_text_is_kept_up_to_a_limit(count):
     assert paste == "\x1b[200~" + "x" * min(count, LONGEST_PASTE)
 
 
-def test_whatever_comes_cut_anyhow_gives_the_same_keys_and_keeps_nothing():
+def test_random_bytes_give_the_same_keys_wherever_they_are_cut_and_little_is_held():
     """Bytes that matter to the parser are more frequent than in noise."""
     choose = random.Random(14)
     telling = b"\x1b\x1b\x1b[]PO_^X\\\x07\x18\x9b\x9d\x9c\xc2\xc3\xa9M<;~mA0123q\r\x03"

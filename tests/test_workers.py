@@ -1,4 +1,4 @@
-"""Any number of workers counts the same: in files to the last figure, live as the server's access log has it."""
+"""Any number of workers counts the same: every figure of a file, and live the figures of the server's access log."""
 
 import gzip
 import os
@@ -44,7 +44,7 @@ def test_two_workers_and_three_count_what_one_does(path, settings):
 
 
 def test_files_whose_times_jump_count_the_same_in_any_order(tmp_path):
-    """Each is an hour or two from the next, and the connections of one go on in another."""
+    """Each file is an hour or two from the next, and the connections of one go on in another."""
     talks = [Wire(port, now=0.001 * port).say(GET, OK, GET) for port in range(4000, 4100)]
     paths = []
     for number, (start, shift) in enumerate([(0, 0), (5, 3600), (7, -7200)]):
@@ -86,7 +86,7 @@ def test_files_of_many_blocks_count_the_same(pack, many_blocks, tmp_path):
 
 
 def test_when_all_is_for_one_worker_the_others_wait_for_it(tmp_path):
-    """More blocks than go round, of one connection: whoever reads has to wait until some of them come back."""
+    """One connection fills more blocks than there are, so the worker that reads waits until blocks are free again."""
     path = tmp_path / "one.pcap"
     path.write_bytes(forge.pcap(Wire().say(*(GET, ok(bytes(60_000))) * 120, size=60_000)))
     assert path.stat().st_size > 24 * 2**18
@@ -104,7 +104,11 @@ def crowd():
 
 
 def test_a_hundred_thousand_connections_at_once_count_the_same(crowd, tmp_path):
-    """One worker looks ahead then, in the middle of a block and of an interval; several have fewer each and do not."""
+    """With so many connections a worker looks packets up together, several at a time.
+
+    One worker begins to do so in the middle of a block and of an interval. Several have fewer connections each and do
+    not.
+    """
     path = tmp_path / "crowd.pcap"
     path.write_bytes(forge.pcap(crowd))
     one = counted(path, interval=0.3)
@@ -127,7 +131,7 @@ def test_a_pipe_counts_the_same(size, many_blocks, tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_packets_of_a_slow_pipe_are_counted_as_they_come(workers, tmp_path):
-    """The second of two packets a second apart closes an interval, whatever comes later."""
+    """A packet that is a second later than the one before closes an interval at once, without waiting for more."""
     data = forge.pcap(Wire(now=10).say(GET, OK), Wire(4001, now=12).say(GET))
     path = tmp_path / "pipe"
     os.mkfifo(path)
@@ -160,7 +164,7 @@ def test_a_file_that_is_damaged_says_so_with_any_number_of_workers(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [0, 65])
-def test_a_number_of_workers_that_cannot_be_is_refused(workers):
+def test_a_number_of_workers_out_of_range_is_refused(workers):
     with pytest.raises(ValueError, match="workers must be 1 to 64"):
         Monitor(workers=workers)
 
@@ -173,11 +177,11 @@ def network():
 
 
 def processor_times():
-    """Ticks that each thread of a capture has worked."""
+    """Name of a thread of a capture -> ticks of processor time that it has used."""
     times = {}
     for task in Path("/proc/self/task").iterdir():
         name = (task / "comm").read_text().strip()
-        if name.startswith(("netmon-capture", "netmon-worker")):  # not what frees the snapshots of other tests
+        if name.startswith(("netmon-capture", "netmon-worker")):  # not the thread that frees snapshots
             fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
             times[name] = int(fields[11]) + int(fields[12])
     return times
@@ -189,7 +193,7 @@ def test_every_worker_has_something_to_do(network, tmp_path):
     with namespaces.nginx(server, tmp_path) as nginx, Watch(server, ["s0", "lo"], workers=2) as watch:
         nginx.wrk(client, seconds=3)
         times = processor_times()
-        times.pop("netmon-free", None)  # there since something large was freed
+        times.pop("netmon-free", None)  # exists if something large was freed
         curl(client, "last.example")
         watch.until_host("last.example")
         total = watch.total()
@@ -201,7 +205,7 @@ def test_every_worker_has_something_to_do(network, tmp_path):
 
 @live
 def test_a_hundred_thousand_connections_on_the_wire_count_as_in_a_file(crowd, network, tmp_path):
-    """Packets are put off then, to be looked up together: none stays behind when the link falls silent."""
+    """With so many connections packets are put off and looked up together. None is left when the link falls silent."""
     path = tmp_path / "crowd.pcap"
     path.write_bytes(forge.pcap(crowd))
     server, client = network
@@ -252,7 +256,7 @@ def wires(form):
 @live
 @pytest.mark.parametrize("form", ["plain", "plain 6", "fragments", "fragments 6", "vlan", "qinq", *TUNNELS])
 def test_a_connection_has_one_worker_however_it_is_wrapped(network, form):
-    """What the kernel cannot tell by an address or a port is sent on by the worker that it was given to."""
+    """If the kernel cannot tell the connection of a packet, the worker that gets the packet sends it on."""
     server, client = network
     talks = wires(form)
     if form.startswith("fragments"):
@@ -260,7 +264,7 @@ def test_a_connection_has_one_worker_however_it_is_wrapped(network, form):
     if form in TUNNELS:
         talks = [talk.wrapped(TUNNELS[form][1]) for talk in talks]
     frames = forge.frames(*talks, link=form if form in forge.LINKS else "ethernet")
-    quiet = "not ether multicast"  # without what IPv6 tells its neighbours
+    quiet = "not ether multicast"  # without the neighbour discovery of IPv6
     with Watch(server, "s0", workers=3, decode_tunnels=form in TUNNELS, filter=quiet) as watch:
         client.play("c0", [frame for _, frame in frames])
         watch.until(lambda snapshots: Snapshot.merge(snapshots).capture.received >= len(frames))
@@ -311,7 +315,7 @@ def test_a_silent_link_gives_one_snapshot_per_interval_and_closes_at_once(networ
     assert [start - starts[1] for start in starts[1:]] == [0, 0.5, 1, 1.5]
     assert 0 < starts[1] - starts[0] <= 0.5, "the first interval begins with the capture"
     assert min(late) >= 0
-    assert min(late) < 0.5, "none waits for the next"
+    assert min(late) < 0.5, "no snapshot waits for the next one"
 
 
 @live
