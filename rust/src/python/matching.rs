@@ -19,18 +19,19 @@ impl Matching {
         Self(snapshot::Matching::new(pattern, &exchanges))
     }
 
-    /// Those of `exchanges` that match; `within` a host or section, its name is only looked at by ``host:``.
+    /// The `exchanges` that match. With `within`, for a list of one host or section, only ``host:`` looks at the
+    /// host.
     #[pyo3(signature = (exchanges, *, within = false))]
     fn exchanges<'py>(&self, exchanges: Vec<Bound<'py, Exchange>>, within: bool) -> Vec<Bound<'py, Exchange>> {
         exchanges.into_iter().filter(|exchange| self.0.admits_exchange(&exchange.get().0, within)).collect()
     }
 
-    /// Those of `hosts` that match.
+    /// The `hosts` that match.
     fn hosts<'py>(&self, hosts: Vec<Bound<'py, Host>>) -> Vec<Bound<'py, Host>> {
         hosts.into_iter().filter(|host| self.0.admits_host(&host.get().0)).collect()
     }
 
-    /// Whether another row matches, by its fields; terms without a field look at all of them.
+    /// Whether a row with these fields matches. Terms without a field look at all of them.
     #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
     fn admits(&self, fields: HashMap<String, String>) -> bool {
         let fields: Vec<_> = fields.iter().map(|(field, text)| (field.as_str(), text.as_str())).collect();

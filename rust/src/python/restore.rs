@@ -17,7 +17,7 @@ use super::snapshot::Snapshot;
 use super::tcp::Tcp;
 use crate::pipeline::snapshot;
 
-/// What unpickling calls: an object of this class again.
+/// Called by unpickling: makes an object of this class from the bytes that pickling stored.
 #[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "it is taken from Python")]
 #[pyo3(signature = (class_, data, /))]
