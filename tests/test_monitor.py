@@ -219,5 +219,5 @@ def test_closing_ends_a_playback_at_once():
 
 @pytest.mark.parametrize(("read", "speed"), [(None, 1.0), ("a.pcap", 0.0), ("a.pcap", -1.0)])
 def test_a_speed_is_above_0_and_of_a_file(read, speed):
-    with pytest.raises(ValueError, match="speed is above 0 and needs a file"):
+    with pytest.raises(ValueError, match="speed must be above 0 and needs a file"):
         Monitor(read=read, speed=speed)

@@ -121,7 +121,7 @@ pub enum Error {
         reason: String,
     },
     /// A stage panicked for the second time.
-    #[error("internal error, twice: {0}; this is a fault of netmon, and what it had counted until then is told")]
+    #[error("second internal error: {0}; this is a bug in netmon, please report it; the counts until then are shown")]
     Internal(String),
     /// A system call failed that a capture cannot do without.
     #[error(transparent)]

@@ -192,7 +192,7 @@ impl Engine {
     /// Raises PermissionError, SourceError, FilterError.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture was started before"))?;
+        let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture has already been started"))?;
         let started = engine::Engine::start(settings)?;
         let running = self.running.get_or_init(|| started);
         loop {
@@ -252,7 +252,7 @@ impl Engine {
         if std::process::id() != self.pid {
             return Err(PyRuntimeError::new_err("a capture does not survive fork(); start it in the child"));
         }
-        self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture was not started"))
+        self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture has not been started"))
     }
 }
 

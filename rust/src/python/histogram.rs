@@ -62,7 +62,7 @@ impl Histogram {
     /// The value at quantile `q`, from 0 to 1; None if there is no value. Raises ValueError for another `q`.
     fn quantile(&self, q: f64) -> PyResult<Option<f64>> {
         if !(0.0..=1.0).contains(&q) {
-            return Err(PyValueError::new_err(format!("a quantile is within 0 and 1, not {q}")));
+            return Err(PyValueError::new_err(format!("a quantile must be from 0 to 1, not {q}")));
         }
         Ok(self.0.quantile(q).map(seconds))
     }

@@ -284,7 +284,7 @@ counted!(Snapshot {
     /// The interval of `length` seconds after this one, as a capture without traffic would count it: no event is
     /// counted, while interfaces, the numbers of connections and open connections stay as they were.
     fn silence(&self, length: f64) -> PyResult<Self> {
-        let nanos = nanos(length)?.ok_or_else(|| PyValueError::new_err("an interval ends"))?;
+        let nanos = nanos(length)?.ok_or_else(|| PyValueError::new_err("the length must be finite"))?;
         Ok(self.0.silence(nanos).into())
     }
     /// Exchanges, sorted by time. Empty unless the setting `exchanges` asks for them.

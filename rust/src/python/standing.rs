@@ -64,7 +64,7 @@ impl Wanted {
     pub fn new(by: &str, is_reversed: bool, matching: Pattern<'_>) -> PyResult<Self> {
         let key = SortKey::from_name(by).ok_or_else(|| {
             let known = SortKey::ALL.map(|(name, _)| name).join(", ");
-            PyValueError::new_err(format!("rows are ranked by one of {known}, not {by:?}"))
+            PyValueError::new_err(format!("rows can be ranked by {known}, not by {by:?}"))
         })?;
         Ok(Self { by: key, is_reversed, matching: matching.into(), before: Arc::default(), seconds: None })
     }

@@ -31,7 +31,7 @@ pub fn utc(py: Python<'_>, ts: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
 /// Converts seconds to nanoseconds; `None` if they are infinite. ValueError unless they are above 0.
 pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
     if seconds.is_nan() || seconds <= 0.0 {
-        return Err(PyValueError::new_err(format!("a length is above 0 seconds, not {seconds}")));
+        return Err(PyValueError::new_err(format!("the length must be above 0 seconds, not {seconds}")));
     }
     Ok(seconds.is_finite().then_some((seconds * SECOND as f64).round() as i64))
 }
