@@ -121,7 +121,7 @@ def test_a_filter_may_come_from_a_file(ran, tmp_path):
         (["--format", "xml"], "argument --format: 'xml' is not one of auto, plain, ndjson, json"),
         (["-o", "a.json", "--append", "--force"], "netmon: --append adds to a file and --force replaces it"),
         (["t.pcap"], "netmon: t.pcap is not a filter; each file to read needs its own -r: -r t.pcap"),
-        (["-r", "a", "d0.pcapng", "d1.pcap.gz"], "needs a -r of its own: -r d0.pcapng -r d1.pcap.gz"),
+        (["-r", "a", "d0.pcapng", "d1.pcap.gz"], "needs its own -r: -r d0.pcapng -r d1.pcap.gz"),
         (["-t", "soon"], "'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
         (["--color", "blue"], "argument --color: 'blue' is not one of auto, always, never"),
         (["--tmeout", "3"], "unrecognized arguments: --tmeout"),

@@ -37,7 +37,7 @@ def test_a_monitor_is_what_its_iterators_are():
 def test_snapshots_come_once_and_who_asks_again_is_told(first, second):
     watch, engine = monitor(ONE, TWO)
     running = first(watch)
-    with pytest.raises(RuntimeError, match=r"each comes once: keep them in a list .* or make another Monitor"):
+    with pytest.raises(RuntimeError, match=r"each comes only once: keep them in a list .* or make another Monitor"):
         second(watch)
     if first is iter:
         assert list(running) == [ONE, TWO]

@@ -248,7 +248,7 @@ def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGro
     other = made.add_argument_group("configuration and more")
     other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
     other.add_argument("--no-config", action="store_true", help="read no configuration file")
-    other.add_argument("--print-config", action="store_true", help="print the settings as such a file, and exit")
+    other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
