@@ -72,7 +72,7 @@ BUFFER_BUDGET: int
 MAX_WORKERS: int
 
 class CaptureError(OSError):
-    """A capture that was running failed: an interface or a file could not be read further."""
+    """A running capture failed: an interface or a file could not be read any further."""
 
 class SourceError(CaptureError):
     """There is nothing to capture from: no such interface, no such file, not a capture file, an unknown link type."""
@@ -174,7 +174,7 @@ class Section(_Counts):
 
 @final
 class Host(_Counts):
-    """One host: what clients asked for, whatever address served it."""
+    """One host, as clients name it in their requests, whatever address serves it."""
 
     @property
     def name(self) -> str:
@@ -253,7 +253,7 @@ class Interface:
         """Health of the connections. Each direction of one counts on the interface where it was first seen."""
     @property
     def state(self) -> str:
-        """``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot)."""
+        """``"up"``, ``"down"``, or ``"new"`` if it came up within this snapshot."""
     @property
     def since(self) -> float | None:
         """When netmon began to watch it, if it came up after the start of the capture; else None. Packets before that
@@ -1084,7 +1084,7 @@ class Engine:
     def start(self) -> None:
         """Opens the sources and starts the capture threads.
 
-        Raises PermissionError, SourceError, FilterError.
+        Raises PermissionError, SourceError or FilterError.
         """
     def next(self, timeout: float) -> Snapshot | None:
         """The next snapshot; None if none came within `timeout` seconds. Waits with the interpreter released.

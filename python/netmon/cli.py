@@ -233,7 +233,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGroup]) -> None:
-    """Adds the flags that are no settings: shorter spellings, and flags that do something other than capture."""
+    """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
     groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
     ways = groups["output"].add_mutually_exclusive_group()
     for name, text in (

@@ -93,7 +93,7 @@ pub enum Error {
     /// There is no interface of that name, or none at all.
     #[error("{0}")]
     NoInterface(String),
-    /// A file does not exist, cannot be read, or is no capture.
+    /// A file does not exist, cannot be read, or is not a capture.
     #[error("{path}: {reason}")]
     File {
         /// Which file.

@@ -44,7 +44,7 @@ create_exception!(
     netmon,
     CaptureError,
     PyOSError,
-    "A capture that was running failed: an interface or a file could not be read further."
+    "A running capture failed: an interface or a file could not be read any further."
 );
 create_exception!(
     netmon,

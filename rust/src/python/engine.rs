@@ -189,7 +189,7 @@ impl Engine {
 
     /// Opens the sources and starts the capture threads.
     ///
-    /// Raises PermissionError, SourceError, FilterError.
+    /// Raises PermissionError, SourceError or FilterError.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture has already been started"))?;

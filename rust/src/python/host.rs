@@ -13,7 +13,7 @@ use super::standing::{Standing, Wanted};
 use super::tcp::Tcp;
 use crate::pipeline::snapshot::{self, Counts};
 
-/// One host: what clients asked for, whatever address served it.
+/// One host, as clients name it in their requests, whatever address serves it.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Host(pub Arc<snapshot::Host>);
 

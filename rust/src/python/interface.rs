@@ -53,7 +53,7 @@ impl Interface {
     fn tcp(&self) -> Tcp {
         Tcp(self.0.tcp.clone())
     }
-    /// ``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot).
+    /// ``"up"``, ``"down"``, or ``"new"`` if it came up within this snapshot.
     #[getter]
     fn state(&self) -> &'static str {
         match self.0.state {

@@ -13,7 +13,7 @@ use crate::pipeline::snapshot;
 impl Matching {
     #[new]
     #[pyo3(signature = (pattern, exchanges = vec![]))]
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn new(pattern: &str, exchanges: Vec<PyRef<'_, Exchange>>) -> Self {
         let exchanges: Vec<_> = exchanges.iter().map(|exchange| &exchange.0).collect();
         Self(snapshot::Matching::new(pattern, &exchanges))
@@ -32,7 +32,7 @@ impl Matching {
     }
 
     /// Whether a row with these fields matches. Terms without a field look at all of them.
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn admits(&self, fields: HashMap<String, String>) -> bool {
         let fields: Vec<_> = fields.iter().map(|(field, text)| (field.as_str(), text.as_str())).collect();
         self.0.admits_fields(&fields)

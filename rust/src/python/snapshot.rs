@@ -398,7 +398,7 @@ counted!(Snapshot {
     ///
     /// Raises ValueError for anything else, and for data from a version of netmon with another format.
     #[staticmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "it is taken from Python")]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn from_bytes(py: Python<'_>, data: PyBackedBytes) -> PyResult<Self> {
         kept::unpack::<snapshot::Snapshot>(py, &data).map(Into::into)
     }

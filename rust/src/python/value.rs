@@ -41,7 +41,7 @@ pub trait IntoPython<P> {
     fn into_python(self) -> P;
 }
 
-/// A client: `address:port` of a connection, or what a proxy told of it.
+/// A client: `address:port` of a connection, or the address that a proxy passed on.
 #[derive(IntoPyObject)]
 #[pyo3(transparent)]
 pub struct ClientName(String);
