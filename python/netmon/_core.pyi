@@ -744,9 +744,9 @@ class Snapshot(_Counts):
     def remarkable_exchanges(self, most: int, before: Iterable[Exchange] | None = None) -> list[Exchange]:
         """At most `most` exchanges of `before` and of this snapshot, in that order: those that a person would look for.
 
-        Responses with a status of 500 or above, those with 400 to 499, requests without a response and the slowest
-        exchanges each have a share of the places, divided fairly among sections. The newest exchanges get the places
-        that are left.
+        Responses with a status of 500 or above, those with a status of 400 to 499, requests without a response and
+        the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
+        get the places that are left.
         """
     def without_exchanges(self) -> Snapshot:
         """The same snapshot without its `exchanges`."""
@@ -821,10 +821,10 @@ class Snapshot(_Counts):
 class Matching:
     """Selects rows by a pattern: terms separated by blanks, all of which must match.
 
-    A term is a text, which any shown field may contain in any case, or ``field:text``, whose text that field must
-    contain. Fields are ``host section path method status client interface``. A status must begin with the text, in
-    which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one of
-    its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
+    A term is a text that occurs in any shown field, or ``field:text``, a text that occurs in that field; case does
+    not matter. Fields are ``host section path method status client interface``. A status must begin with the text,
+    in which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one
+    of its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
     among `exchanges`.
     """
 
@@ -843,8 +843,8 @@ class Standing:
     """Steady weights of rows: a ranking that gets them keeps rows in their places while figures jitter. ``Standing()``
     has no rows.
 
-    The steady weight of a row changes only when the average of the last seconds differs from it by more than jitter
-    does.
+    The steady weight of a row changes only when the average of the last seconds differs from it by more than mere
+    jitter.
     """
 
     def __new__(cls) -> Standing: ...

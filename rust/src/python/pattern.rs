@@ -6,10 +6,10 @@ use crate::pipeline::snapshot;
 
 /// Selects rows by a pattern: terms separated by blanks, all of which must match.
 ///
-/// A term is a text, which any shown field may contain in any case, or ``field:text``, whose text that field must
-/// contain. Fields are ``host section path method status client interface``. A status must begin with the text, in
-/// which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one of
-/// its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
+/// A term is a text that occurs in any shown field, or ``field:text``, a text that occurs in that field; case does
+/// not matter. Fields are ``host section path method status client interface``. A status must begin with the text,
+/// in which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one
+/// of its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
 /// among `exchanges`.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Matching(pub snapshot::Matching);

@@ -294,9 +294,9 @@ counted!(Snapshot {
     }
     /// At most `most` exchanges of `before` and of this snapshot, in that order: those that a person would look for.
     ///
-    /// Responses with a status of 500 or above, those with 400 to 499, requests without a response and the slowest
-    /// exchanges each have a share of the places, divided fairly among sections. The newest exchanges get the places
-    /// that are left.
+    /// Responses with a status of 500 or above, those with a status of 400 to 499, requests without a response and
+    /// the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
+    /// get the places that are left.
     #[pyo3(signature = (most, before = None))]
     fn remarkable_exchanges(
         &self,

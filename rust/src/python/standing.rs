@@ -14,8 +14,8 @@ pub static NOWHERE: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
 /// Steady weights of rows: a ranking that gets them keeps rows in their places while figures jitter. ``Standing()``
 /// has no rows.
 ///
-/// The steady weight of a row changes only when the average of the last seconds differs from it by more than jitter
-/// does.
+/// The steady weight of a row changes only when the average of the last seconds differs from it by more than mere
+/// jitter.
 #[pyclass(frozen, module = "netmon._core")]
 #[derive(Default)]
 pub struct Standing(pub Arc<snapshot::Standing>);
