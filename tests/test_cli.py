@@ -120,13 +120,13 @@ def test_a_filter_may_come_from_a_file(ran, tmp_path):
         (["--theme", "foo"], "argument --theme: 'foo' is not one of "),
         (["--format", "xml"], "argument --format: 'xml' is not one of auto, plain, ndjson, json"),
         (["-o", "a.json", "--append", "--force"], "netmon: --append adds to a file and --force replaces it"),
-        (["t.pcap"], "netmon: t.pcap is no filter, and a file to read needs a -r of its own: -r t.pcap"),
-        (["-r", "a", "d0.pcapng", "d1.pcap.gz"], "needs a -r of its own: -r d0.pcapng -r d1.pcap.gz"),
+        (["t.pcap"], "netmon: t.pcap is not a filter; each file to read needs its own -r: -r t.pcap"),
+        (["-r", "a", "d0.pcapng", "d1.pcap.gz"], "needs its own -r: -r d0.pcapng -r d1.pcap.gz"),
         (["-t", "soon"], "'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
         (["--color", "blue"], "argument --color: 'blue' is not one of auto, always, never"),
         (["--tmeout", "3"], "unrecognized arguments: --tmeout"),
         (["--plain", "--json"], "not allowed with argument --plain"),
-        (["-o", "report.csv"], "netmon: -o report.csv: only .ndjson and .json can be written"),
+        (["-o", "report.csv"], "netmon: -o report.csv: the name must end in .ndjson or .json"),
         (["-f", "tcp", "udp"], "netmon: give the filter once"),
         (["-F", "/no/such/filter"], "netmon: -F /no/such/filter: No such file or directory"),
         (["--config", "/no/such.toml"], "netmon: /no/such.toml: No such file or directory"),
@@ -170,11 +170,11 @@ def test_each_error_has_its_exit_code_and_message(ran, capsys, monkeypatch, erro
     [
         (
             ["a b.pcap"],
-            "netmon: a b.pcap is no filter, and a file to read needs a -r of its own: -r 'a b.pcap'\n",
+            "netmon: a b.pcap is not a filter; each file to read needs its own -r: -r 'a b.pcap'\n",
         ),
         (
             ["d0", "d1", "d2", "d3"],
-            "netmon: d0, d1, d2 ... are no filter, and a file to read needs a -r of its own: -r d0 -r d1 -r d2 ...\n",
+            "netmon: d0, d1, d2 ... are not filters; each file to read needs its own -r: -r d0 -r d1 -r d2 ...\n",
         ),
     ],
 )
@@ -276,7 +276,7 @@ def test_a_default_settings_file_that_cannot_be_read_is_a_warning(ran, capsys, t
     assert cli.main([]) == 0
     assert ran.settings.top == 10
     path = f"{tmp_path}/netmon/config.toml"
-    assert capsys.readouterr().err == f"netmon: warning: {path} is not read: it is no file\n"
+    assert capsys.readouterr().err == f"netmon: warning: {path} is not read: it is not a regular file\n"
 
 
 def test_netmon_variables_that_are_no_settings_give_a_warning(ran, capsys, monkeypatch):
@@ -284,8 +284,8 @@ def test_netmon_variables_that_are_no_settings_give_a_warning(ran, capsys, monke
     monkeypatch.setenv("NETMON_XYZZY", "3")
     assert cli.main([]) == 0
     assert capsys.readouterr().err == (
-        "netmon: warning: NETMON_TPO is no setting, did you mean NETMON_TOP?\n"
-        "netmon: warning: NETMON_XYZZY is no setting\n"
+        "netmon: warning: NETMON_TPO is not a setting, did you mean NETMON_TOP?\n"
+        "netmon: warning: NETMON_XYZZY is not a setting\n"
     )
     assert cli.main(["-q"]) == 0
     assert capsys.readouterr().err == ""
@@ -303,7 +303,7 @@ def test_a_capture_without_an_extension_is_told_from_a_filter(ran, capsys, tmp_p
     (tmp_path / "tcp").write_text("a file of that name")
     assert cli.main(["tcp", "port", "80"]) == 0
     assert cli.main(["tcp", "dump0"]) == 2
-    assert capsys.readouterr().err.endswith("dump0 is no filter, and a file to read needs a -r of its own: -r dump0\n")
+    assert capsys.readouterr().err.endswith("dump0 is not a filter; each file to read needs its own -r: -r dump0\n")
 
 
 @pytest.mark.parametrize("name", ["out.ndjson", "out.json"])
@@ -311,9 +311,7 @@ def test_an_output_file_that_exists_is_not_changed_unless_asked_for(ran, capsys,
     path = tmp_path / name
     path.write_text("kept")
     assert cli.main(["-o", str(path)]) == 2
-    assert (
-        capsys.readouterr().err == f"netmon: -o {path}: it is there already; --append adds to it, --force replaces it\n"
-    )
+    assert capsys.readouterr().err == f"netmon: -o {path}: the file exists; --append adds to it, --force replaces it\n"
     assert (path.read_text(), ran.settings) == ("kept", None)
     assert cli.main(["-o", str(path), "--append"]) == 0
     assert cli.main(["-o", str(path), "--force"]) == 0
@@ -350,8 +348,8 @@ def test_without_libpcap_one_sentence_says_what_to_install(tmp_path, started):
     [
         (["-r", "caf\udce9.pcap"], 4, "netmon: caf\\xe9.pcap: no such file\n"),
         (["-F", "caf\udce9"], 2, "netmon: -F caf\\xe9: No such file or directory\n"),
-        (["-F", "binary"], 2, "netmon: -F binary: is no text\n"),
-        (["-i", "caf\udce9"], 2, "netmon: caf\\xe9: is no text; only the names of files need be none\n"),
+        (["-F", "binary"], 2, "netmon: -F binary: is not a text file\n"),
+        (["-i", "caf\udce9"], 2, "netmon: caf\\xe9: is not valid UTF-8; only file names may have other bytes\n"),
     ],
 )
 def test_a_name_that_is_not_utf8_is_shown_byte_by_byte(arguments, code, message, tmp_path, monkeypatch, capsys):

@@ -117,8 +117,8 @@ def test_lists_of_a_later_source_replace_those_of_an_earlier(tmp_path):
         ('interval = "soon"', "1: interval: 'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
         ('buffer_size = "10GiB"', "1: buffer_size: '10GiB' is above 2047MiB, the most that libpcap takes"),
         ("timeout = []", "1: timeout: [] is not a duration such as 90, 90s, 500ms, 5m or 1h"),
-        ('interfaces = ["a", 3]', "1: interfaces: ['a', 3] is not a list of texts"),
-        ("filter = 80", "1: filter: 80 is not text in quotes"),
+        ('interfaces = ["a", 3]', "1: interfaces: ['a', 3] is not a list of strings"),
+        ("filter = 80", "1: filter: 80 is not a string in quotes"),
         ("promiscuous = 1", "1: promiscuous: 1 is not true or false"),
         ('color = "blue"', "1: color: 'blue' is not one of auto, always, never"),
         ("top =", "1: Invalid value"),
@@ -179,7 +179,7 @@ def test_under_sudo_the_file_of_the_user_who_called_it_holds(sudo):
 def test_under_sudo_a_file_that_others_can_write_is_not_read(sudo, mode):
     sudo.path.chmod(mode)
     assert sudo.read(sudo.environment) == {}
-    assert sudo.warnings == [f"{sudo.path} is not read: under sudo nobody but you may be able to write it (chmod go-w)"]
+    assert sudo.warnings == [f"{sudo.path} is not read: under sudo only you may be allowed to write it (chmod go-w)"]
 
 
 def test_under_sudo_a_file_of_somebody_else_is_not_read(sudo):
@@ -187,7 +187,7 @@ def test_under_sudo_a_file_of_somebody_else_is_not_read(sudo):
     if os.getuid():
         pytest.skip("needs root, to give a file away")
     assert sudo.read(elsewhere) == {}
-    assert sudo.warnings == [f"{sudo.path} is not read: under sudo it has to belong to you"]
+    assert sudo.warnings == [f"{sudo.path} is not read: under sudo it must belong to you or to root"]
 
 
 @pytest.mark.parametrize("number", ["", "x", "-1", "9" * 30, "\u0663"])
@@ -200,7 +200,7 @@ def test_a_pipe_in_place_of_the_default_settings_file_is_not_waited_for(tmp_path
     os.mkfifo(tmp_path / "netmon" / "config.toml")
     warnings = []
     assert config.read_usual({"XDG_CONFIG_HOME": str(tmp_path)}, 1000, warnings.append) == {}
-    assert warnings == [f"{tmp_path}/netmon/config.toml is not read: it is no file"]
+    assert warnings == [f"{tmp_path}/netmon/config.toml is not read: it is not a regular file"]
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_written_is_said(monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("netmon.display.export.write", refuse)
-    assert pressed("e").notice == "not written: Permission denied"
+    assert pressed("e").notice == "export failed: Permission denied"
 
 
 # The mouse

@@ -186,7 +186,7 @@ def test_an_interface_that_is_off_is_in_no_rate_and_none_of_its_requests_is_list
     assert "3.6 Mbit/s" in text([header.rates_line(view, 120)])[0]
     assert text([header.rates_line(off, 120)])[0].startswith(" 87.0 requests/s   0 bit/s   0 packets/s")
     assert len(text(tables.table(view_of(busy(15), "5"), Panel.REQUESTS, 120, 9))) == 9
-    assert "No exchange kept" in "".join(text(tables.table(off._replace(place=view.place), Panel.REQUESTS, 120, 9)))
+    assert "No exchange listed" in "".join(text(tables.table(off._replace(place=view.place), Panel.REQUESTS, 120, 9)))
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_request_without_a_response_says_so():
 def test_the_timeline_says_in_words_what_stands_out():
     view = with_exchange(view_of(busy(15)))
     shown = text(timeline.timeline(view, 100, 30))
-    assert "  68 % of it is the server's thinking." in shown
+    assert "  68 % of the time was spent waiting for the server." in shown
     assert "  3 segments retransmitted while it lasted." in shown
 
 

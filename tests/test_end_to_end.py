@@ -154,7 +154,7 @@ def test_the_api_gives_what_the_command_gives(capture):
         (["-r", __file__], 4, "test_end_to_end.py"),
         (["-i", "nosuch0"], 4, "nosuch0"),
         (["-r", "CAPTURE", "-f", "not a filter"], 2, "netmon: the filter does not compile: "),
-        (["--speed", "10"], 2, "netmon: --speed plays a capture file, and there is none: name it with -r FILE"),
+        (["--speed", "10"], 2, "netmon: --speed needs a capture file to play: add -r FILE"),
     ],
 )
 def test_what_cannot_be_read_is_named(capture, arguments, code, message):

@@ -106,7 +106,7 @@ def test_a_file_that_is_open_for_text_is_a_type_error(tmp_path):
     path.write_bytes(DATA)
     with (
         path.open(encoding="latin-1") as file,
-        pytest.raises(TypeError, match=r"open for text: open it with mode 'rb'"),
+        pytest.raises(TypeError, match=r"open in text mode: open it with mode 'rb'"),
     ):
         Monitor(read=file)
 

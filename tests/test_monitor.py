@@ -37,7 +37,7 @@ def test_a_monitor_can_be_iterated_itself():
 def test_snapshots_come_once_and_asking_again_is_an_error(first, second):
     watch, engine = monitor(ONE, TWO)
     running = first(watch)
-    with pytest.raises(RuntimeError, match=r"each comes once: keep them in a list .* or make another Monitor"):
+    with pytest.raises(RuntimeError, match=r"each comes only once: keep them in a list .* or make another Monitor"):
         second(watch)
     if first is iter:
         assert list(running) == [ONE, TWO]
@@ -219,5 +219,5 @@ def test_closing_ends_a_playback_at_once():
 
 @pytest.mark.parametrize(("read", "speed"), [(None, 1.0), ("a.pcap", 0.0), ("a.pcap", -1.0)])
 def test_a_speed_must_be_above_0_and_needs_a_file(read, speed):
-    with pytest.raises(ValueError, match="speed is above 0 and needs a file"):
+    with pytest.raises(ValueError, match="speed must be above 0 and needs a file"):
         Monitor(read=read, speed=speed)

@@ -129,7 +129,7 @@ def test_bytes_of_a_snapshot_are_few(busy):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda data: b"", "does not begin as one"),
+        (lambda data: b"", "its first bytes are not those of a snapshot"),
         (lambda data: data[:-1], "damaged"),
         (lambda data: data + b"x", "damaged"),
         (lambda data: data[:6] + b"\x63" + data[7:], "version 99"),

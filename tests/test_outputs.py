@@ -183,7 +183,7 @@ def test_a_full_disk_is_told_once_leaves_no_part_of_a_line_and_is_tried_again(tm
         assert kept.endswith(b"\n")
         filler.unlink()
         out.flush()
-        assert out.news() == [f"{path}: written again"]
+        assert out.news() == [f"{path}: can be written again"]
         out.close()
         assert path.read_bytes() == b"".join(records)
 
@@ -280,7 +280,7 @@ def test_a_directory_that_others_can_write_is_refused_and_so_is_all_below_it(tmp
     folder.mkdir(parents=True)
     (tmp_path / "open").chmod(0o777)
     for path in (tmp_path / "open" / "all.json", folder / "all.json"):
-        assert refused(path) == "lies in a directory that others can write"
+        assert refused(path) == "is in a directory that others can write to"
         assert not path.exists()
 
 
@@ -388,7 +388,7 @@ def test_unread_standard_output_does_not_keep_the_command_from_ending(capture, p
         assert ends_in_time(child, number) < (2 if number else 8)
         said = child.stderr.read().decode()
     assert child.returncode == 1
-    assert "netmon: standard output: is not read (" in said.splitlines()[-1]
+    assert "netmon: standard output: is not being read (" in said.splitlines()[-1]
     left = everything(reader)
     assert left == b"" or left.endswith(b"\n")
     if format_ == "ndjson":

@@ -1,12 +1,14 @@
-"""The native core: capture, reassembly, HTTP parsing and aggregation, all below one class, `Engine`.
+"""The native core: capture, reassembly, HTTP parsing and aggregation. The class `Engine` runs all of them.
 
-This stub is the manual of the module, checked against it by ``mypy.stubtest``. Unless said otherwise: times are unix
-seconds as ``float``, durations are seconds as ``float``, sizes are bytes as ``int``, rates are never given (divide a
-count by ``end - start``). All snapshot classes are immutable views into memory owned by Rust; they may be shared
-between threads, and a row is made only when it is asked for. Snapshots and their rows can be copied, which gives the
-same object, and pickled. In a notebook they are tables.
+This stub is the manual of the module; ``mypy.stubtest`` checks it against the module. Unless a docstring says
+otherwise, times are Unix seconds as ``float``, durations are seconds as ``float`` and sizes are bytes as ``int``. There
+are no rates: divide a count by ``end - start``.
 
-The texts in this file are the runtime's docstrings too; a test compares them.
+Snapshots and their rows are immutable views into memory that Rust owns. Threads may share them. The object of a row is
+made when it is asked for. Copying an object returns the same object, and all of them can be pickled. A notebook shows
+most of them as tables.
+
+The docstrings in this file are also those of the module at run time; a test compares them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,23 +55,24 @@ __all__ = [
 
 __version__: str
 OTHER: str
-"""``"~other"``: the name of the row that holds what did not fit under the caps on hosts, sections and clients."""
+"""``"~other"``: the name of the row to which rows beyond the limits on hosts, sections and clients are added."""
 SORT_KEYS: tuple[str, ...]
-"""What rows can be ranked by, most first: ``hits requests responses errors 1xx 2xx 3xx 4xx 5xx p50 p95 p99 bytes rtt
-retransmitted``, and ``name`` from A to Z.
+"""The keys by which rows can be ranked, the greatest value first: ``hits requests responses errors 1xx 2xx 3xx 4xx 5xx
+p50 p95 p99 bytes rtt retransmitted``, and ``name``, from A to Z.
 
-The quantiles are of `latency`, ``rtt`` and ``retransmitted`` are `Tcp.rtt` and `Tcp.retransmitted_share` (of a section,
-those of its host). Rows without a value come last. Ties go by name; reversing an order reverses its ties too.
+``p50``, ``p95`` and ``p99`` are quantiles of `latency`. ``rtt`` and ``retransmitted`` are `Tcp.rtt` and
+`Tcp.retransmitted_share`; a section has those of its host. Rows without a value come last. Rows with equal values are
+sorted by name; reversing an order reverses them as well.
 """
 DEFAULT_FILTER: str
-"""The kernel filter used when none is given: TCP behind any tags of VLANs and switches, and later IP fragments."""
+"""The capture filter if none is given: TCP, also behind tags of VLANs and switches, and later IP fragments."""
 DEFAULT_SNAPLEN: int
 BUFFER_BUDGET: int
-"""Bytes of kernel buffers that all interfaces together have, shared out by traffic, when `buffer_size` is None."""
+"""Bytes of the kernel buffers of all interfaces together, shared by their traffic, if `buffer_size` is None."""
 MAX_WORKERS: int
 
 class CaptureError(OSError):
-    """A capture that was running failed: an interface or a file could not be read further."""
+    """A running capture failed: an interface or a file could not be read any further."""
 
 class SourceError(CaptureError):
     """There is nothing to capture from: no such interface, no such file, not a capture file, an unknown link type."""
@@ -79,45 +82,46 @@ class FilterError(ValueError):
 
 @final
 class Histogram:
-    """OpenTelemetry's exponential histogram over seconds: relative error of a quantile at most 2.2 %.
+    """OpenTelemetry's exponential histogram of seconds. The relative error of a quantile is at most 2.2 %.
 
-    That is at scale 4. A snapshot has four million buckets at the most; where that is too few, scales are lowered, and
-    each step doubles the error: `Capture.histogram_halvings`. Histograms of different scales merge at the lower one.
+    This holds at scale 4. A snapshot has at most four million buckets. If it needs more, scales are lowered, and
+    each step doubles the error: see `Capture.histogram_halvings`. Histograms of different scales merge at the lower
+    one.
     """
 
     @property
     def count(self) -> int:
-        """How many values."""
+        """Number of values."""
     @property
     def sum(self) -> float:
-        """Their sum in seconds."""
+        """Sum of the values in seconds."""
     @property
     def min(self) -> float | None:
-        """The least value in seconds; None when empty."""
+        """The smallest value in seconds; None if there is no value."""
     @property
     def max(self) -> float | None:
-        """The greatest value in seconds; None when empty."""
+        """The greatest value in seconds; None if there is no value."""
     @property
     def scale(self) -> int:
-        """4, or less: a doubling has 2**scale buckets."""
+        """The scale, 4 or less: 2**scale buckets cover a factor of two."""
     @property
     def offset(self) -> int:
         """Index of the first of `buckets`: bucket i holds values in (b**i, b**(i+1)] seconds; b is 2**(2**-scale)."""
     @property
     def buckets(self) -> list[int]:
-        """Counts by bucket, from `offset` on; the first and the last are not zero."""
+        """Number of values in each bucket, from `offset` on; the first and the last number are not zero."""
     @property
     def zero_count(self) -> int:
-        """Values of exactly zero, which no bucket holds."""
+        """Number of values that are exactly zero; no bucket holds them."""
     def quantile(self, q: float) -> float | None:
-        """The value at quantile `q` of 0..1; None when empty. ValueError outside 0..1."""
+        """The value at quantile `q`, from 0 to 1; None if there is no value. Raises ValueError for another `q`."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
         """The same object: it never changes."""
 
 class _Counts:
-    """What the total, a host, a section and a client have in common."""
+    """The counts that a snapshot, a host, a section and a client have in common."""
 
     @property
     def hits(self) -> int:
@@ -130,7 +134,7 @@ class _Counts:
         """Response heads, interim (1xx) ones included."""
     @property
     def errors(self) -> int:
-        """Responses with a status of 500 and above."""
+        """Responses with a status of 500 or above."""
     @property
     def methods(self) -> dict[str, int]:
         """Requests by method, most frequent first; a method outside the IANA registry counts as ``OTHER``."""
@@ -139,16 +143,16 @@ class _Counts:
         """Response heads by status code, most frequent first."""
     @property
     def request_bytes(self) -> int:
-        """HTTP bytes of requests, heads and bodies, in the interval in which they passed."""
+        """HTTP bytes of requests, heads and bodies, each counted in the interval in which it passed."""
     @property
     def response_bytes(self) -> int:
-        """HTTP bytes of responses, heads and bodies, in the interval in which they passed."""
+        """HTTP bytes of responses, heads and bodies, each counted in the interval in which it passed."""
     @property
     def latency(self) -> Histogram:
-        """Request's last byte to response's first byte."""
+        """Times from a request's last byte to its response's first byte."""
     @property
     def duration(self) -> Histogram:
-        """Request's first byte to response's last byte."""
+        """Times from a request's first byte to its response's last byte."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -170,26 +174,28 @@ class Section(_Counts):
 
 @final
 class Host(_Counts):
-    """One host: what clients asked for, whatever address served it."""
+    """One host, as clients name it in their requests, whatever address serves it."""
 
     @property
     def name(self) -> str:
-        """Authority in lower case, default port dropped; ``address:port`` of the server without one; or `OTHER`."""
+        """The authority of its requests, in lower case and without the default port; ``address:port`` of the server if
+        requests have none; or `OTHER`.
+        """
     @property
     def addresses(self) -> list[str]:
-        """Addresses of servers seen for this host, 8 at the most."""
+        """Addresses of its servers; if there are more than 8, the lowest 8."""
     @property
     def sections(self) -> list[Section]:
         """All sections, most hits first."""
     @property
     def section_count(self) -> int:
-        """How many sections it has."""
+        """Number of its sections."""
     def section(self, path: str) -> Section | None:
-        """The section of this path; None when there is none."""
+        """The section with this path; None if there is none."""
     def top_sections(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Section]:
-        """A page of `ranked_sections`: the `n` sections with most hits, unless said otherwise."""
+        """A page of `ranked_sections`: by default, the `n` sections with the most hits."""
     def ranked_sections(
         self,
         by: str = "hits",
@@ -199,25 +205,26 @@ class Host(_Counts):
         after: Standing | None = None,
         seconds: tuple[float, float] = (0.0, 1.0),
     ) -> PathRanking:
-        """The sections whose path matches, by one of `SORT_KEYS`; the rest as `Snapshot.ranked`."""
+        """The sections whose path matches, ranked by one of `SORT_KEYS`; arguments as for `Snapshot.ranked`."""
     @property
     def tcp(self) -> Tcp:
-        """Health of its connections, from a request to it until one to another host. Of those whose first request it
-        had also how they were opened, counted with that request.
+        """Health of its connections. A connection counts for the host of its latest request. How it was opened counts
+        for the host of its first request, together with that request.
         """
 
 @final
 class Client(_Counts):
-    """One client: all that was asked from an address, or from an IPv6 prefix where clients are grouped by one."""
+    """One client: the requests from one address, or from one IPv6 prefix if clients are grouped by prefix."""
 
     @property
     def address(self) -> str:
         """``192.0.2.1``, ``2001:db8::1``, ``2001:db8:1:2::/64`` with `client_ipv6_prefix`, or `OTHER`.
 
-        That of the connection, or what a proxy told with `client_from`. `duration` is empty: sections have it.
+        It is the address at the client's end of the connection or, with `client_from`, the one that a proxy passes
+        on. `duration` of a client is always empty; sections have durations.
         """
     def has(self, exchange: Exchange) -> bool:
-        """Whether this client asked in `exchange`; False for `OTHER`."""
+        """Whether this client sent the request of `exchange`; False for `OTHER`."""
 
 @final
 class Interface:
@@ -225,7 +232,7 @@ class Interface:
 
     @property
     def name(self) -> str:
-        """As the system calls it; of a file, its path."""
+        """Its name on the system; for a file, its path."""
     @property
     def packets(self) -> int:
         """Packets that passed the filter."""
@@ -237,19 +244,21 @@ class Interface:
         """Packets of connections that carry HTTP."""
     @property
     def http_bytes(self) -> int:
-        """Their bytes on the wire."""
+        """Bytes on the wire of connections that carry HTTP."""
     @property
     def protocols(self) -> dict[str, int]:
-        """Bytes on the wire by what their connection speaks, once that is known; keys as in `Capture.protocols`."""
+        """Bytes on the wire by the protocol of their connection, once it is known; keys as in `Capture.protocols`."""
     @property
     def tcp(self) -> Tcp:
-        """Health of the connections, each direction counted at the interface where it was first seen."""
+        """Health of the connections. Each direction of one counts on the interface where it was first seen."""
     @property
     def state(self) -> str:
-        """``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot)."""
+        """``"up"``, ``"down"``, or ``"new"`` if it came up within this snapshot."""
     @property
     def since(self) -> float | None:
-        """Since when it is watched, if it came up after the capture began: what passed before was not seen."""
+        """When netmon began to watch it, if it came up after the start of the capture; else None. Packets before that
+        time were not seen.
+        """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -257,14 +266,14 @@ class Interface:
 
 @final
 class Tcp:
-    """Health of connections, each counted once however many interfaces it crosses."""
+    """Health of connections. A connection counts once, even if it crosses several interfaces."""
 
     @property
     def opened(self) -> int:
         """SYNs that began a connection."""
     @property
     def closed(self) -> int:
-        """Connections that both sides finished."""
+        """Connections that both sides closed."""
     @property
     def reset(self) -> int:
         """Connections that were reset."""
@@ -279,42 +288,49 @@ class Tcp:
         """Segments with data that was sent before."""
     @property
     def duplicates(self) -> int:
-        """The same packet again within a millisecond: a copy made by the capture or the network, no retransmission."""
+        """Packets seen again within a millisecond: copies made by the capture or the network, not retransmissions."""
     @property
     def out_of_order(self) -> int:
-        """Segments overtaken by a later one."""
+        """Segments that arrived after a later one."""
     @property
     def duplicate_acks(self) -> int:
-        """Acknowledgements of nothing new."""
+        """Acknowledgements that acknowledge nothing new."""
     @property
     def zero_window(self) -> int:
-        """Segments whose sender cannot take more."""
+        """Segments with a receive window of zero: their sender cannot accept more data."""
     @property
     def rtt(self) -> float | None:
-        """From client to server and back: `to_client` and `to_server`, or one of them where only one is known."""
+        """Round-trip time between client and server: the sum of `to_client` and `to_server`, or the one that is known;
+        None if neither is known.
+        """
     @property
     def to_client(self) -> float | None:
-        """From here to the client and back: the median of handshakes where there were some, else the least that data
-        took; the rest waited for an application, or for a delayed acknowledgement.
+        """Round-trip time from the capture point to the client: the median of handshakes if there were any, else the
+        shortest time from data to its acknowledgement. Longer times include waiting for an application or for a
+        delayed acknowledgement. None if nothing was measured.
         """
     @property
     def to_server(self) -> float | None:
-        """From here to the server and back, as `to_client`."""
+        """Round-trip time from the capture point to the server, measured like `to_client`."""
     @property
     def retransmitted_share(self) -> float:
-        """Of all segments, the share that was sent again: 0..1."""
+        """Share of all segments that were retransmissions, from 0 to 1."""
     @property
     def client_handshake_rtt(self) -> Histogram:
-        """From the capture point to the client and back: SYN with ACK to ACK."""
+        """Round-trip times from the capture point to the client in handshakes: from SYN with ACK to ACK."""
     @property
     def server_handshake_rtt(self) -> Histogram:
-        """From the capture point to the server and back: SYN to SYN with ACK."""
+        """Round-trip times from the capture point to the server in handshakes: from SYN to SYN with ACK."""
     @property
     def client_rtt(self) -> Histogram:
-        """From the capture point to the client and back: data to its acknowledgement, delayed ones included."""
+        """Round-trip times from the capture point to the client: from data to its acknowledgement, including delayed
+        acknowledgements.
+        """
     @property
     def server_rtt(self) -> Histogram:
-        """From the capture point to the server and back: data to its acknowledgement, delayed ones included."""
+        """Round-trip times from the capture point to the server: from data to its acknowledgement, including delayed
+        acknowledgements.
+        """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -322,54 +338,58 @@ class Tcp:
 
 @final
 class Capture:
-    """What was seen, and what could not be seen. Travels with every snapshot."""
+    """What the capture delivered, and what the capture or the decoding lost. Every snapshot has one."""
 
     @property
     def received(self) -> int:
-        """Packets handed to netmon."""
+        """Packets that the capture delivered to netmon."""
     @property
     def kernel_dropped(self) -> int:
-        """Packets the kernel dropped since its buffer was full; of a file, that of the machine that made it."""
+        """Packets that the kernel dropped because its buffer was full; for a file, the drops that the file records."""
     @property
     def interface_dropped(self) -> int:
         """Packets that the interface or its driver dropped."""
     @property
     def unread(self) -> int:
-        """Packets of a file that could not be read, and those that a fault of netmon left out.
+        """Packets of a file that could not be read, and packets that an internal error of netmon left out.
 
-        Of a file that is damaged from somewhere on one is counted, however many there were.
+        If the rest of a file is damaged, it counts as one packet.
         """
     @property
     def undecodable(self) -> int:
-        """Packets whose headers are cut, contradict themselves or are of a kind that is not known."""
+        """Packets whose headers are cut, contradictory or of an unknown kind."""
     @property
     def undecoded(self) -> dict[str, int]:
-        """Packets that were not decoded by what they are, most frequent first: those of `undecodable` and
-        `encapsulated`, and encrypted ones. What is known to hide no HTTP, such as ARP and UDP, is not among them.
+        """Packets that were not decoded, by kind, most frequent first: those in `undecodable` and `encapsulated`, and
+        encrypted packets. Packets that are known to carry no HTTP, such as ARP and UDP, are not included.
 
-        Keys are ``ethertype 0x8926``, ``ppp protocol 0x00fd``, ``ip protocol 99``, ``link type 147``, ``tunnel vxlan``,
-        ``encrypted 802.11`` (or ``esp``, ``macsec``), ``aggregated 802.11``, ``mpls payload``, ``too many tags``,
-        ``too many tunnels``, ``incomplete fragments``, ``cut headers``, ``contradictory headers``, and `OTHER` beyond
-        32 kinds in an interval.
+        Keys are ``ethertype 0x8926``, ``ppp protocol 0x00fd``, ``ip protocol 99``, ``link type 147``,
+        ``tunnel vxlan``, ``encrypted 802.11`` (or ``esp``, ``macsec``), ``aggregated 802.11``, ``mpls payload``,
+        ``too many tags``, ``too many tunnels``, ``incomplete fragments``, ``cut headers``,
+        ``contradictory headers``, and `OTHER` beyond 32 kinds in an interval.
         """
     @property
     def encapsulated(self) -> int:
-        """Packets within a tunnel that was not looked into; see `decode_tunnels`."""
+        """Packets inside a tunnel that was not decoded; see `decode_tunnels`."""
     @property
     def copies(self) -> int:
-        """Packets captured before: on another interface, under another tag, or before NAT here rewrote an address."""
+        """Packets that had been captured before: on another interface, with another tag, or before NAT on this machine
+        rewrote an address.
+        """
     @property
     def truncated(self) -> int:
         """Packets cut off by the snapshot length."""
     @property
     def truncated_heads(self) -> int:
-        """Heads of messages cut off by it. They count if a status, or a method and the beginning of a path, is left."""
+        """Message heads cut off by the snapshot length. Such a head still counts as a message if a status, or a method
+        and the beginning of a path, is left.
+        """
     @property
     def gaps(self) -> int:
-        """Holes in streams that were given up."""
+        """Gaps in streams: missing bytes that netmon no longer waits for."""
     @property
     def gap_bytes(self) -> int:
-        """Bytes in these holes."""
+        """Bytes in these gaps."""
     @property
     def orphan_responses(self) -> int:
         """Responses without a request."""
@@ -378,19 +398,21 @@ class Capture:
         """Requests without a response."""
     @property
     def parse_errors(self) -> int:
-        """Streams that stopped making sense."""
+        """Streams that could not be parsed any further."""
     @property
     def resyncs(self) -> int:
-        """Streams in which the next message was found after a hole or nonsense."""
+        """How often the next message of a stream was found after a gap or a parse error."""
     @property
     def flows(self) -> int:
-        """Connections being tracked at the end of the snapshot (the largest of a merge)."""
+        """Connections tracked at the end of the snapshot. A merge keeps the latest number, and adds numbers of the same
+        time.
+        """
     @property
     def open_connections(self) -> int:
-        """Of `flows` those in use at the end of the snapshot: neither opening nor over."""
+        """Connections in `flows` that are in use: neither opening nor ended."""
     @property
     def flows_evicted(self) -> int:
-        """Connections dropped from the full table."""
+        """Connections dropped because the table of connections was full."""
     @property
     def hosts_folded(self) -> int:
         """Hosts folded into `OTHER`."""
@@ -399,34 +421,35 @@ class Capture:
         """Sections folded into `OTHER`."""
     @property
     def hits_error(self) -> int:
-        """By how many hits the row of any one host or section may be too low since rows were folded into `OTHER`."""
+        """The most hits that the row of any one host or section may lack because rows were folded into `OTHER`."""
     @property
     def clients_folded(self) -> int:
         """Clients folded into `OTHER`."""
     @property
     def client_hits_error(self) -> int:
-        """By how many hits the row of any one client may be too low since clients were folded into `OTHER`."""
+        """The most hits that the row of any one client may lack because rows were folded into `OTHER`."""
     @property
     def exchanges_dropped(self) -> int:
-        """Exchanges that did not fit in `Snapshot.exchanges`."""
+        """Exchanges that are not listed because `Snapshot.exchanges` was full."""
     @property
     def histogram_halvings(self) -> int:
-        """How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
+        """How often the scale of the coarsest histogram was lowered, because all histograms share a budget of buckets.
 
-        Of merged snapshots the most. The error of its quantiles is 2.2 % at 0, and doubles each time: 4.4 % at 1.
+        A merge keeps the greatest number. The error of quantiles is 2.2 % at 0, and doubles with each step.
         """
     @property
     def clock_steps(self) -> int:
         """How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
 
-        Intervals take no notice. After a step forward the times of snapshots follow the clock and leave out the time
-        between; after one back they go on as before, ahead of the clock. The log says by how much.
+        The length of intervals is not affected. After a step forward, the times of snapshots follow the clock and
+        leave out the time between. After a step back, they continue from the old time, ahead of the clock. The log
+        says by how much.
         """
     @property
     def protocols(self) -> dict[str, int]:
         """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
 
-        One that is upgraded counts for both.
+        A connection that is upgraded counts for both protocols.
         """
     @property
     def ambiguous_framing(self) -> dict[str, int]:
@@ -442,26 +465,27 @@ class Exchange:
 
     @property
     def ts(self) -> float:
-        """First byte of the request."""
+        """When the first byte of the request was seen."""
     @property
     def time(self) -> datetime:
         """`ts` as a time in UTC, exact to the microsecond."""
     @property
     def client(self) -> str:
-        """``address:port`` of the connection, IPv6 addresses in brackets.
+        """``address:port`` of the client's end of the connection, IPv6 addresses in brackets.
 
-        With `client_from`, where a proxy told it, the address alone: that of its group with `client_ipv6_prefix`, and
-        `OTHER` when its row was folded meanwhile.
+        With `client_from`, if a proxy passed an address on, that address without a port. With
+        `client_ipv6_prefix`, that is the first address of its prefix. `OTHER` if the row of this client was
+        folded meanwhile.
         """
     @property
     def client_address(self) -> str:
-        """The address in `client`, as `Client.address` has it when IPv6 clients are not grouped."""
+        """The address in `client` without a port, written like `Client.address` of clients that are not grouped."""
     @property
     def server(self) -> str:
-        """``address:port``, as `client`."""
+        """``address:port`` of the server, IPv6 addresses in brackets."""
     @property
     def interface(self) -> str:
-        """Where its connection was first seen."""
+        """The interface on which its connection was first seen."""
     @property
     def host(self) -> str:
         """As `Host.name`."""
@@ -470,18 +494,20 @@ class Exchange:
         """As `Section.path`."""
     @property
     def path(self) -> str:
-        """The path of its target: without query, fragment, parameters and userinfo, at most 256 printable characters.
+        """The path of the request target: at most 256 printable characters, without query, fragment,
+        parameters and userinfo.
 
-        One that is longer ends in ``..#`` and a hash. One of which the end is not known ends in ``..``: the snapshot
-        length cut it off, or too many requests waited. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing
-        of it is known, empty with ``redact="all"`` and from documents that have none.
+        A longer path ends in ``..#`` and a hash. A path whose end is not known ends in ``..``: the snapshot
+        length cut it off, or too many requests waited for a response. ``*`` for CONNECT and ``OPTIONS *``,
+        ``~unknown`` if nothing of the path is known, empty with ``redact="all"`` and from documents without
+        paths.
         """
     @property
     def method(self) -> str:
         """As in `Section.methods`."""
     @property
     def status(self) -> int | None:
-        """None when no response was seen."""
+        """Status code of the response; None if no response was seen."""
     @property
     def request_bytes(self) -> int:
         """HTTP bytes of the request, head and body."""
@@ -490,27 +516,32 @@ class Exchange:
         """HTTP bytes of the response, head and body."""
     @property
     def latency(self) -> float | None:
-        """Request's last byte to response's first; None when no response was seen."""
+        """Time from the request's last byte to the response's first byte; None if no response was seen."""
     @property
     def duration(self) -> float | None:
-        """Request's first byte to response's last: `request_time`, `latency` and `transfer` together."""
+        """Time from the request's first byte to the response's last byte: the sum of `request_time`, `latency`
+        and `transfer`.
+        """
     @property
     def connect(self) -> float | None:
-        """The handshake of the connection, seen from here: with the first exchange on it, None with the others."""
+        """Duration of the connection's handshake, seen from the capture point. Only the first exchange on a
+        connection has it; None for the others.
+        """
     @property
     def request_time(self) -> float | None:
-        """Request's first byte to its last."""
+        """Time from the request's first byte to its last byte."""
     @property
     def transfer(self) -> float | None:
-        """Response's first byte to its last."""
+        """Time from the response's first byte to its last byte."""
     @property
     def retransmitted(self) -> int:
         """Segments of the connection that were sent again while the exchange lasted."""
     @property
     def user_agent(self) -> str:
-        """What its user agent is called, such as ``curl`` or ``Firefox``: at most 64 printable characters, no version.
+        """Name of the user agent, such as ``curl`` or ``Firefox``: at most 64 printable characters, without a
+        version.
 
-        Empty when the request does not say, unless asked for with `user_agents`, and with ``redact="all"``.
+        Empty if the request does not name one, without `user_agents`, and with ``redact="all"``.
         """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
@@ -519,60 +550,67 @@ class Exchange:
 
 @final
 class Connection:
-    """A connection, as it was at the end of its interval."""
+    """A connection as it was at the end of its interval."""
 
     @property
     def client(self) -> str:
-        """``address:port`` of who opened it or asks, IPv6 addresses in brackets; where nobody did, the higher port."""
+        """``address:port`` of the side that opened the connection or sends requests; if neither is known, of the
+        side with the higher port. IPv6 addresses are in brackets.
+        """
     @property
     def server(self) -> str:
         """``address:port`` of the other side."""
     @property
     def interface(self) -> str:
-        """Where it was first seen."""
+        """The interface on which the connection was first seen."""
     @property
     def protocol(self) -> str:
-        """What it speaks, as in `Capture.protocols`; empty while that is not known."""
+        """Its protocol, as in `Capture.protocols`; empty while it is not known."""
     @property
     def host(self) -> str:
-        """The host last asked for on it, as `Host.name`, or the server that a TLS client named; empty for neither."""
+        """Host of its latest request, as `Host.name`, or the server that a TLS client named; empty if there is
+        neither.
+        """
     @property
     def state(self) -> str:
-        """``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or ``"refused"``."""
+        """``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or
+        ``"refused"``.
+        """
     @property
     def opened(self) -> float | None:
-        """When it was opened; None when it was joined midway, or when its SYN was not seen."""
+        """When it was opened; None if its SYN was not seen, as when the capture began later."""
     @property
     def first_seen(self) -> float:
-        """Its first segment that was seen."""
+        """When its first segment was seen."""
     @property
     def last_seen(self) -> float:
-        """Its last segment."""
+        """When its latest segment was seen."""
     @property
     def age(self) -> float:
-        """Seconds from its first segment to the end of the interval; of one that ended, to its last segment."""
+        """Seconds from its first segment to the end of the interval or, if it has ended, to its last segment."""
     @property
     def bytes_to_server(self) -> int:
-        """Payload of TCP, without segments that were sent again."""
+        """Bytes of TCP payload sent to the server, without retransmissions."""
     @property
     def bytes_to_client(self) -> int:
-        """As `bytes_to_server`."""
+        """Bytes of TCP payload sent to the client, without retransmissions."""
     @property
     def segments(self) -> int:
-        """Segments, each counted once however many interfaces it crosses."""
+        """Number of segments. A segment counts once, even if it crosses several interfaces."""
     @property
     def retransmitted(self) -> int:
-        """Of these, those with data that was sent before."""
+        """Segments with data that was sent before."""
     @property
     def retransmitted_share(self) -> float:
-        """`retransmitted` by `segments`; 0.0 of none."""
+        """`retransmitted` divided by `segments`; 0.0 if there are no segments."""
     @property
     def requests(self) -> int:
-        """Heads of requests."""
+        """Number of request heads."""
     @property
     def rtt(self) -> float | None:
-        """From the client to the server and back, the least that was measured, since the rest waited for an application
-        or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
+        """The shortest round-trip time between client and server. Longer times include waiting for an application
+        or for a delayed acknowledgement. If only one side was measured, the time from the capture point to that
+        side; None if neither was.
         """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
@@ -581,15 +619,17 @@ class Connection:
 
 @final
 class Snapshot(_Counts):
-    """Everything counted in one interval, or in several merged. ``Snapshot()`` is empty, the identity of `merge`."""
+    """Everything counted in one interval, or in several merged intervals. ``Snapshot()`` is empty, the identity of
+    `merge`.
+    """
 
     def __new__(cls) -> Snapshot: ...
     @property
     def start(self) -> float:
-        """Inclusive; 0.0 for the empty snapshot."""
+        """Start of the interval, inclusive; 0.0 for the empty snapshot."""
     @property
     def end(self) -> float:
-        """Exclusive."""
+        """End of the interval, exclusive; 0.0 for the empty snapshot."""
     @property
     def start_time(self) -> datetime:
         """`start` as a time in UTC, exact to the microsecond."""
@@ -604,30 +644,31 @@ class Snapshot(_Counts):
         """All clients, most hits first, ties by address. Their counts add up to those of the snapshot."""
     @property
     def client_count(self) -> int:
-        """How many clients it has."""
+        """Number of clients."""
     @property
     def host_count(self) -> int:
-        """How many hosts it has."""
+        """Number of hosts."""
     @property
     def section_count(self) -> int:
-        """Sections of all hosts."""
+        """Number of sections of all hosts."""
     @property
     def row_count(self) -> int:
-        """Rows of all tables, exchanges and connections included, and one more for every 64 buckets of histograms:
-        what the memory of a snapshot grows with.
+        """Number of rows in all tables, including exchanges and connections, plus one for every 64 buckets of
+        histograms. The memory of a snapshot grows with it.
         """
     def rows(self) -> list[dict[str, Any]]:
-        """Flat records, one per host and section, with the same keys in the same order in each: for
-        ``polars.DataFrame``, ``pandas.DataFrame`` and ``csv.DictWriter``.
+        """Flat records, one for each section of each host, for ``polars.DataFrame``, ``pandas.DataFrame`` and
+        ``csv.DictWriter``. All records have the same keys in the same order.
 
-        Keys are attribute names of `Snapshot` and `Section`; ``status_1xx`` to ``status_5xx`` are responses by class
-        of status, ``latency_p50``, ``latency_p95`` and ``latency_p99`` quantiles in seconds, or None. Hosts and their
-        sections come most hits first. ``section`` is None for a host that has no sections, as foreign JSON may have it.
+        Keys are attribute names of `Snapshot` and `Section`. ``status_1xx`` to ``status_5xx`` are responses by class
+        of status; ``latency_p50``, ``latency_p95`` and ``latency_p99`` are quantiles in seconds, or None. Hosts and
+        their sections are sorted by hits, most first. ``section`` is None for a host without sections, which JSON of
+        other programs may have.
         """
     def top(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Host]:
-        """A page of `ranked`: the `n` hosts with most hits, unless said otherwise, without making the rest."""
+        """A page of `ranked`: by default, the `n` hosts with the most hits. Only the objects of this page are made."""
     def top_sections(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Section]:
@@ -641,13 +682,14 @@ class Snapshot(_Counts):
         after: Standing | None = None,
         seconds: tuple[float, float] = (0.0, 1.0),
     ) -> HostRanking:
-        """The hosts that match, by one of `SORT_KEYS`; ValueError for another.
+        """The hosts that match, ranked by one of `SORT_KEYS`. Raises ValueError for any other key.
 
-        `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
-        all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
+        A text in `matching` is a part of the name, in any case; after ``!``, a part that the name must not have. An
+        empty text matches all hosts. Names are compared as they are stored, in printable ASCII. A `Matching` also
+        looks at other fields than the name.
 
-        With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
-        `seconds` are those that passed since, and those of the snapshot.
+        `after` is the standing of an earlier ranking by the same key. With it, rows keep their places while figures
+        jitter. `seconds` are the seconds since that ranking, and the seconds that this snapshot covers.
         """
     def ranked_sections(
         self,
@@ -658,7 +700,7 @@ class Snapshot(_Counts):
         after: Standing | None = None,
         seconds: tuple[float, float] = (0.0, 1.0),
     ) -> SectionRanking:
-        """The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host."""
+        """The sections of all hosts that match, as for `ranked`; a text in `matching` is a part of the host's name."""
     def top_clients(
         self, n: int, by: str = "hits", *, reverse: bool = False, offset: int = 0, matching: str = ""
     ) -> list[Client]:
@@ -672,97 +714,103 @@ class Snapshot(_Counts):
         after: Standing | None = None,
         seconds: tuple[float, float] = (0.0, 1.0),
     ) -> ClientRanking:
-        """The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted``
-        are not known of clients.
+        """The clients that match, as for `ranked`; a text in `matching` is a part of the address. Clients have no
+        ``rtt`` and no ``retransmitted``.
         """
     def point(self) -> Point:
         """The snapshot in a few numbers."""
     def host(self, name: str) -> Host | None:
-        """The host of this name; None when there is none."""
+        """The host with this name; None if there is none."""
     def client(self, address: str) -> Client | None:
-        """The client of this address, as `Client.address` has it; None when there is none."""
+        """The client with this address, as in `Client.address`; None if there is none."""
     @property
     def interfaces(self) -> list[Interface]:
-        """By name."""
+        """All interfaces, sorted by name."""
     @property
     def late(self) -> list[tuple[str, float]]:
-        """Name and `Interface.since` of the interfaces that have one."""
+        """Name and `Interface.since` of each interface that came up after the start of the capture."""
     @property
     def tcp(self) -> Tcp:
         """Health of all connections."""
     @property
     def capture(self) -> Capture:
-        """What was seen, and what could not be seen."""
+        """What the capture delivered, and what the capture or the decoding lost."""
     @property
     def server_names(self) -> dict[str, int]:
-        """TLS connections by the server that the client named (SNI), most frequent first."""
+        """TLS connections by the server name that the client sent (SNI), most frequent first."""
     @property
     def exchanges(self) -> list[Exchange]:
-        """By time; empty unless asked for with `exchanges`."""
+        """Exchanges, sorted by time. Empty unless the setting `exchanges` asks for them."""
     def remarkable_exchanges(self, most: int, before: Iterable[Exchange] | None = None) -> list[Exchange]:
-        """At most `most` of `before` and `exchanges`, in that order: those that somebody would look at.
+        """At most `most` exchanges of `before` and of this snapshot, in that order: those that a person would look for.
 
-        Responses with a status of 500 and above, those from 400 on, requests without a response and the slowest have a
-        share each, divided fairly among sections; the newest have the rest.
+        Responses with a status of 500 or above, those with a status of 400 to 499, requests without a response and
+        the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
+        get the places that are left.
         """
     def without_exchanges(self) -> Snapshot:
-        """The same counts, with no `exchanges`."""
+        """The same snapshot without its `exchanges`."""
     @property
     def connections(self) -> list[Connection]:
-        """Connections that the interval heard of, and a sample of open ones that were silent, by time of their first
-        segment; of a merge the latest sight of each. Empty unless asked for with `connections`.
+        """Connections with a segment in the interval, and a sample of open ones that were silent, sorted by the time of
+        their first segment. A merge has each connection as it was last seen. Empty unless the setting `connections`
+        asks for them.
 
-        1,000 at the most of an interval and of what is `folded`. Of more, those with most retransmissions, the slowest
-        round trips, those reset or refused, the newest and those with most bytes have a share each, divided fairly
-        among hosts; a sample of the others has the rest. `capture.open_connections` says how many are open in all.
+        An interval, and the result of `folded`, has at most 1,000. If there are more, the connections with the most
+        retransmissions, the slowest round trips, those that were reset or refused, the newest and those with the
+        most bytes each have a share of the places, divided fairly among hosts. A sample of the others gets the
+        places that are left. `capture.open_connections` is the number of all open connections.
         """
     def without_connections(self) -> Snapshot:
-        """The same counts, with no `connections`."""
+        """The same snapshot without its `connections`."""
     def only_connections(self) -> Snapshot:
-        """The `connections` of the same time, with no counts."""
+        """A snapshot of the same time with only the `connections`, without counts."""
     def silence(self, length: float) -> Snapshot:
-        """The silence of `length` seconds that follows: interfaces and connections tracked stay as they were."""
+        """The interval of `length` seconds after this one, as a capture without traffic would count it: no event is
+        counted, while interfaces, the numbers of connections and open connections stay as they were.
+        """
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
-        """The snapshot of them all. Associative and commutative, with the interpreter released."""
+        """The merge of all `snapshots`; their order and grouping do not matter. Runs with the interpreter released."""
     def folded(
         self, max_hosts: int | None = None, max_sections: int | None = None, max_clients: int | None = None
     ) -> Snapshot:
-        """The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each, and at most `max_clients`
-        clients; the rest in `OTHER`.
+        """The snapshot with only its heaviest rows: at most `max_hosts` hosts with at most `max_sections` sections
+        each, and at most `max_clients` clients. The other rows are added to `OTHER`.
 
-        None is the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all there are never more than
-        100,000 sections (each host then keeps fewer), 10,000 exchanges, see `remarkable_exchanges`, and 1,000
-        `connections`; what is left out is counted in `capture`, but for connections, which are listed anew in each
-        interval.
+        None stands for the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all, at most 100,000
+        sections are kept (each host then keeps fewer), 10,000 exchanges (see `remarkable_exchanges`) and 1,000
+        `connections`. `capture` counts what is left out, except for connections, which each interval lists anew.
         """
     def to_dict(self) -> dict[str, Any]:
         """The snapshot as plain values: what ``json.loads(s.to_json())`` gives."""
     def to_json(self) -> bytes:
         """One line of JSON (``"schema": 1``), ASCII only, without the newline.
 
-        Keys are the attribute names of these classes; `start`, `end` and `ts` are RFC 3339 UTC, durations seconds. Rows
-        come by name. Histograms have ``p50 p90 p95 p99`` beside their buckets.
+        Keys are the attribute names of these classes. `start`, `end` and `ts` are RFC 3339 times in UTC; durations
+        are in seconds. Rows are sorted by name. Histograms have ``p50 p90 p95 p99`` besides their buckets.
         """
     @staticmethod
     def from_json(data: bytes | str) -> Snapshot:
-        """The inverse of `to_json`: what one machine wrote, another may merge. Keys left out are zero or empty.
+        """The inverse of `to_json`, so that a machine can merge what another one wrote. Missing keys are zero or empty.
 
-        What is derived is not read: `hits`, `count` and quantiles follow from the rest. Rows may come in any order.
+        Derived values are not read: `hits`, `count` and quantiles are computed from the rest. Rows may be in any
+        order.
 
         Raises ValueError for anything that is not such a document.
         """
     def to_bytes(self) -> bytes:
-        """The whole snapshot, exactly and in a tenth of the space of JSON: what pickling stores."""
+        """The whole snapshot, exactly, in a tenth of the space of JSON. Pickling stores these bytes."""
     @staticmethod
     def from_bytes(data: bytes | bytearray) -> Snapshot:
-        """The inverse of `to_bytes`. Data from anywhere may be given: nothing in it runs, and the snapshot takes memory
-        in proportion to the length of the data. (Unpickling is never safe for data from anywhere.)
+        """The inverse of `to_bytes`. It is safe for data from anywhere: nothing in the data is executed, and the
+        snapshot takes memory in proportion to the length of the data. (Unpickling is never safe for data from
+        anywhere.)
 
-        Raises ValueError for anything else, and for what a version of netmon with another format wrote.
+        Raises ValueError for anything else, and for data from a version of netmon with another format.
         """
     def __add__(self, other: Snapshot, /) -> Snapshot:
-        """The merge of both, made when somebody looks at it."""
+        """The merge of both snapshots, computed when it is first read."""
     def __radd__(self, other: Literal[0], /) -> Snapshot:
         """Lets ``sum(snapshots)`` begin with 0."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -771,131 +819,142 @@ class Snapshot(_Counts):
 
 @final
 class Matching:
-    """Which rows somebody wants to see: terms parted by blanks, all of which hold.
+    """Selects rows by a pattern: terms separated by blanks, all of which must match.
 
-    A term is a text, which any shown field contains in any case, or ``field:text`` of ``host section path method status
-    client interface``, which that field contains; a status begins with it, and ``x`` is any digit of one (``5xx``).
-    ``!`` before a term inverts it. A host or section matches by one of its sections, methods or statuses, and by a
-    client or an interface where one of `exchanges` is that matches.
+    A term is a text that occurs in any shown field, or ``field:text``, a text that occurs in that field; case does
+    not matter. Fields are ``host section path method status client interface``. A status must begin with the text,
+    in which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one
+    of its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
+    among `exchanges`.
     """
 
     def __new__(cls, pattern: str, exchanges: Sequence[Exchange] = ...) -> Matching: ...
     def exchanges(self, exchanges: Sequence[Exchange], *, within: bool = False) -> list[Exchange]:
-        """Those of `exchanges` that match; `within` a host or section, its name is only looked at by ``host:``."""
+        """The `exchanges` that match. With `within`, for a list of one host or section, only ``host:`` looks at the
+        host.
+        """
     def hosts(self, hosts: Sequence[Host]) -> list[Host]:
-        """Those of `hosts` that match."""
+        """The `hosts` that match."""
     def admits(self, fields: dict[str, str]) -> bool:
-        """Whether another row matches, by its fields; terms without a field look at all of them."""
+        """Whether a row with these fields matches. Terms without a field look at all of them."""
 
 @final
 class Standing:
-    """How rows stand on average, so that a table holds still while figures jitter: what the next ranking goes by.
-    ``Standing()`` knows no row.
+    """Steady weights of rows: a ranking that gets them keeps rows in their places while figures jitter. ``Standing()``
+    has no rows.
 
-    A row keeps its weight until the average of the last seconds has left it by more than figures jitter.
+    The steady weight of a row changes only when the average of the last seconds differs from it by more than mere
+    jitter.
     """
 
     def __new__(cls) -> Standing: ...
     def then(self, rows: Sequence[tuple[str, float]], seconds: float, covered: float | None = None) -> Standing:
-        """The standing `seconds` later, of rows with what they weigh then: for tables that no ranking puts in order.
+        """The standing `seconds` later; `rows` are names and present weights. For tables that are not made by a
+        ranking.
 
-        With `covered`, weights say how often something happened in so many seconds, which jitters by its root.
+        With `covered`, a weight is the number of events in that many seconds, which jitters by its square root.
         """
     @property
     def weights(self) -> dict[str, float]:
-        """What each row stands by, by name; sections of several hosts are left out."""
+        """The steady weight of each row, by name. Sections of several hosts are left out."""
 
 @final
 class HostRanking:
-    """The hosts of a snapshot in some order. Ranks are computed once, pages are selected: no call sorts all rows."""
+    """The hosts of a snapshot in some order. Ranks are computed once; a page is selected without sorting all rows."""
 
     def __len__(self) -> int:
-        """How many hosts match."""
+        """Number of hosts that match."""
     @property
     def standing(self) -> Standing:
-        """How its rows stand; knows no row where it was ranked without `after`."""
+        """The steady weights of its rows; has no rows if it was ranked without `after`."""
     @property
     def hits(self) -> int:
-        """Hits of all that match."""
+        """Hits of all rows that match."""
     def page(self, offset: int, n: int) -> list[Host]:
         """At most `n` hosts after the first `offset`."""
     def position(self, name: str) -> int | None:
-        """How many hosts come before the one of this name; None when it is not among them."""
+        """Number of hosts before the one with this name; None if the ranking does not have it."""
 
 @final
 class ClientRanking:
-    """The clients of a snapshot in some order, as `HostRanking`."""
+    """The clients of a snapshot in some order, like `HostRanking`."""
 
     def __len__(self) -> int:
-        """How many clients match."""
+        """Number of clients that match."""
     @property
     def standing(self) -> Standing:
-        """How its rows stand; knows no row where it was ranked without `after`."""
+        """The steady weights of its rows; has no rows if it was ranked without `after`."""
     @property
     def hits(self) -> int:
-        """Hits of all that match."""
+        """Hits of all rows that match."""
     def page(self, offset: int, n: int) -> list[Client]:
         """At most `n` clients after the first `offset`."""
     def position(self, address: str) -> int | None:
-        """How many clients come before the one of this address; None when it is not among them."""
+        """Number of clients before the one with this address; None if the ranking does not have it."""
 
 @final
 class SectionRanking:
-    """The sections of all hosts of a snapshot in some order, as `HostRanking`; `Section.host` says whose it is."""
+    """The sections of all hosts of a snapshot in some order, like `HostRanking`. `Section.host` names the host."""
 
     def __len__(self) -> int:
-        """How many sections match."""
+        """Number of sections that match."""
     @property
     def standing(self) -> Standing:
-        """How its rows stand; knows no row where it was ranked without `after`."""
+        """The steady weights of its rows; has no rows if it was ranked without `after`."""
     def page(self, offset: int, n: int) -> list[Section]:
         """At most `n` sections after the first `offset`."""
     def position(self, host: str, path: str) -> int | None:
-        """How many sections come before this one; None when it is not among them."""
+        """Number of sections before this one; None if the ranking does not have it."""
 
 @final
 class PathRanking:
-    """The sections of one host in some order, as `HostRanking`."""
+    """The sections of one host in some order, like `HostRanking`."""
 
     def __len__(self) -> int:
-        """How many sections match."""
+        """Number of sections that match."""
     @property
     def standing(self) -> Standing:
-        """How its rows stand; knows no row where it was ranked without `after`."""
+        """The steady weights of its rows; has no rows if it was ranked without `after`."""
     def page(self, offset: int, n: int) -> list[Section]:
         """At most `n` sections after the first `offset`."""
     def position(self, path: str) -> int | None:
-        """How many sections come before the one of this path; None when it is not among them."""
+        """Number of sections before the one with this path; None if the ranking does not have it."""
 
 @final
 class Window:
-    """The merge of the last `length` seconds, and of everything, kept up to date with a few merges for each snapshot.
+    """The merge of the last `length` seconds, and the merge of everything. Each new snapshot costs a few merges.
 
-    All work is done with the interpreter released; safe from any thread. Memory is bounded: of a snapshot with more
-    rows than its share of 400,000, the lightest are folded into `OTHER`; sums stay exact. The window slides by
-    snapshots, or by a sixtieth of its length where they are shorter.
+    All work is done with the interpreter released. Any thread may use a window. Memory is bounded: all its snapshots
+    together have at most 400,000 rows. A snapshot with more than its share is folded: its lightest rows are added to
+    `OTHER`; sums stay exact. The window slides by snapshots or, if these are shorter, by a sixtieth of its length.
     """
 
     def __new__(cls, length: float = ...) -> Window:
-        """Without a length, or with an infinite one, nothing leaves the window. ValueError unless above 0."""
+        """Without a length, or with an infinite one, nothing leaves the window. Raises ValueError unless `length` is
+        above 0.
+        """
     def push(self, snapshot: Snapshot) -> None:
-        """Takes the next snapshot; what ended `length` or more before its end leaves.
+        """Adds the next snapshot. Snapshots that ended `length` or more before its end leave the window.
 
-        One that ends before all that is kept (a clock set back) begins a new window.
+        A snapshot that ends before all that are kept, because the clock was set back, begins a new window.
         """
     def copy(self) -> Window:
-        """Another window with the same past, which goes on by itself; rows are shared."""
+        """An independent window with the same past. Both share their rows."""
     def resize(self, length: float) -> None:
-        """Makes the window longer or shorter at once, with what is there: the last 60 s at least, in a flood fewer."""
+        """Makes the window longer or shorter at once, with the snapshots that are kept: those of the last 60 s at
+        least, or fewer if they have too many rows.
+        """
     @property
     def length(self) -> float:
-        """Seconds; infinite when nothing leaves the window."""
+        """Length in seconds; infinite if nothing leaves the window."""
     @property
     def merged(self) -> Snapshot:
-        """The window as it is now; later snapshots do not change it."""
+        """The merge of the window as it is now. Later snapshots do not change it."""
     @property
     def total(self) -> Snapshot:
-        """The merge of everything ever pushed, folded to the limits of one interval when it outgrows twice these."""
+        """The merge of everything ever pushed. It is folded to the limits of one interval when it exceeds twice these
+        limits.
+        """
 
 @final
 class Point:
@@ -903,10 +962,10 @@ class Point:
 
     @property
     def start(self) -> float:
-        """Inclusive."""
+        """Start of the interval, inclusive."""
     @property
     def end(self) -> float:
-        """Exclusive."""
+        """End of the interval, exclusive."""
     @property
     def hits(self) -> int:
         """As `Snapshot.hits`."""
@@ -917,7 +976,7 @@ class Point:
     def errors(self) -> int:
         """As `Snapshot.errors`."""
     def responses_of(self, first: int) -> int:
-        """Response heads with a status that begins with this digit; 0 for a digit that none begins with."""
+        """Response heads whose status begins with the digit `first`; 0 for a digit that no status begins with."""
     @property
     def packets(self) -> int:
         """Packets of all interfaces."""
@@ -926,19 +985,21 @@ class Point:
         """Bytes on the wire of all interfaces."""
     @property
     def hosts(self) -> dict[str, int]:
-        """Hits of the 200 hosts that had most."""
+        """Hits by host, of the 200 hosts with the most hits."""
     def plus(self, other: Point) -> Point:
-        """The interval that this one and `other` make together."""
+        """The interval of this point and that of `other` as one interval."""
     def hits_of(self, host: str) -> int:
-        """0 also when the host was not among the heaviest."""
+        """Hits of one host; also 0 if the host is not in `hosts`."""
     def packets_of(self, interface: str) -> int:
         """Packets of one interface."""
     def bytes_of(self, interface: str) -> int:
         """Bytes on the wire of one interface."""
     def requests_of(self, interface: str) -> int:
-        """The requests of the interval, divided among interfaces as its exchanges are, or else as bytes of HTTP are."""
+        """Requests on one interface, estimated: the requests of the interval are divided among the interfaces in
+        proportion to their listed exchanges or, if none are listed, to their bytes of HTTP.
+        """
     def http_bytes_of(self, interface: str) -> int:
-        """Bytes on the wire of connections that carry HTTP, of one interface."""
+        """Bytes on the wire, on one interface, of connections that carry HTTP."""
 
 @final
 class InterfaceInfo:
@@ -946,40 +1007,40 @@ class InterfaceInfo:
 
     @property
     def name(self) -> str:
-        """As the system calls it."""
+        """Its name on the system."""
     @property
     def description(self) -> str | None:
-        """What libpcap says it is."""
+        """Its description by libpcap; None if there is none."""
     @property
     def addresses(self) -> list[str]:
         """Its addresses."""
     @property
     def up(self) -> bool:
-        """It is up."""
+        """Whether it is up."""
     @property
     def loopback(self) -> bool:
-        """It is a loopback."""
+        """Whether it is a loopback interface."""
 
 def list_interfaces() -> list[InterfaceInfo]:
-    """Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included."""
+    """Every interface that can be captured from, in libpcap's order, including the pseudo device ``any``."""
 
 def _restore(class_: str, data: bytes | bytearray, /) -> Any:
-    """What unpickling calls: an object of this class again."""
+    """Called by unpickling: makes an object of this class from the bytes that pickling stored."""
 
 def limit_allocator() -> bool:
-    """Keeps the memory of a process that runs for days from growing by holes.
+    """Keeps the memory of a process that runs for days from growing by fragmentation.
 
-    One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
-    back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
-    allocator cannot be told.
+    One arena of the C library's allocator then serves all threads, and its thresholds for mapping blocks and for
+    giving memory back are fixed. To be called before threads start, in a process that does little else; the command
+    does so. Returns False if the allocator does not have these settings.
     """
 
 def libpcap_version() -> str:
-    """The version of libpcap in its own words."""
+    """The version string of libpcap."""
 
 @final
 class Engine:
-    """A running capture. Made stopped; `start` opens the sources."""
+    """A capture. It does nothing until `start` opens its sources."""
 
     def __new__(
         cls,
@@ -988,7 +1049,7 @@ class Engine:
         exclude_interfaces: Sequence[str] = ...,
         read: Sequence[str | PathLike[str]] = ...,
         names: Mapping[str, str] = ...,
-        filter: str | None = None,  # noqa: A002  the name of the setting everywhere
+        filter: str | None = None,  # noqa: A002  the setting has this name everywhere
         snaplen: int = ...,
         buffer_size: int | None = None,
         promiscuous: bool = True,
@@ -1007,36 +1068,38 @@ class Engine:
         user_agents: bool = False,
         redact: Literal["none", "all"] = "none",
     ) -> Engine:
-        """Interfaces may be globs; none given means every interface that is up. `read` wins over interfaces: files and
-        pipes, merged by time. `names` says how some of these paths are called where they are shown. `snaplen` cuts
-        packets of files too, unless it is the largest there is, the default.
-        `decode_tunnels` looks into GRE, VXLAN, GTP-U and others. `count_copies` counts a connection again where
-        NAT on this machine rewrote one of its endpoints. A connection that is silent while a request waits is kept for
-        `response_timeout` seconds. `workers` threads, at most `MAX_WORKERS`,
-        share the connections. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any
-        case: who asks is the entry there that is `trusted_proxies` from the right, else the address of the connection.
-        IPv6 clients are counted by their first `client_ipv6_prefix` bits. `user_agents` asks for `Exchange.user_agent`;
-        with `redact` ``"all"`` exchanges have neither that nor a path.
+        """Interfaces may be globs; without any, every interface that is up is captured from. With `read`, interfaces
+        are ignored: it names files and pipes, which are merged by time. `names` has the names to show for some of
+        these paths. `snaplen` also cuts packets of files, unless it has its default, the largest value.
+        `decode_tunnels` decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where
+        NAT on this machine rewrote an address. A silent connection whose request has no response yet is kept for
+        `response_timeout` seconds. `workers` is the number of threads that share the connections, at most
+        `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case:
+        the client is the entry number `trusted_proxies` from the right or, if there is no entry, the address of the
+        connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `user_agents` asks for
+        `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path.
 
         Raises ValueError for a setting outside its range.
         """
     def start(self) -> None:
         """Opens the sources and starts the capture threads.
 
-        Raises PermissionError, SourceError, FilterError.
+        Raises PermissionError, SourceError or FilterError.
         """
     def next(self, timeout: float) -> Snapshot | None:
-        """The next snapshot, waiting at most `timeout` seconds with the interpreter released; None if none came.
+        """The next snapshot; None if none came within `timeout` seconds. Waits with the interpreter released.
 
-        Raises StopIteration's place-holder EOFError at the end, CaptureError when the capture failed.
+        Raises EOFError at the end of the capture, CaptureError if the capture failed.
         """
     def close(self) -> None:
-        """Stops and joins. Idempotent, returns within 0.3 s, safe from any thread.
+        """Stops the capture and joins its threads within 0.3 s. Any thread may call it, and more than once.
 
         What was counted until now can still be read with `next`.
         """
     @property
     def interfaces(self) -> list[str]:
-        """The names being captured from now; files by their path."""
+        """Names of the interfaces captured from at this moment; for files, their paths."""
     def log(self) -> list[tuple[str, str]]:
-        """Takes what the capture had to say since last asked, as (level, message), safe to show; bounded."""
+        """Returns the messages of the capture since the last call, as (level, message), safe to show. Their number is
+        bounded.
+        """

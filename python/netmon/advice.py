@@ -39,7 +39,7 @@ def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None 
     read = f"  or read a file:     {this} -r capture.pcap"
     if os.geteuid() == 0 if is_root is None else is_root:
         ways: tuple[str, ...] = (
-            "  root has no such right here; a container gets it so: docker run --cap-add=NET_RAW ...",
+            "  root lacks this right here; to give it to a container: docker run --cap-add=NET_RAW ...",
             read,
         )
     else:
@@ -67,6 +67,6 @@ def files_are_no_filter(files: Sequence[str]) -> str:
     """What to type when files were given in place of the filter."""
     given = fmt.sanitize(" ".join(f"-r {shlex.quote(path)}" for path in files[:FILES]))
     more = " ..." if len(files) > FILES else ""
-    are = "is" if len(files) == 1 else "are"
+    are = "is not a filter" if len(files) == 1 else "are not filters"
     named = fmt.sanitize(", ".join(files[:FILES]))
-    return f"{named}{more} {are} no filter, and a file to read needs a -r of its own: {given}{more}"
+    return f"{named}{more} {are}; each file to read needs its own -r: {given}{more}"

@@ -32,11 +32,11 @@ class Rule(_Rule):
 
     def __new__(cls, threshold: int = 7000, span: float = 120.0, metric: Metric = "hits") -> Self:
         if threshold < 1:
-            raise ValueError(f"the threshold of a rule is 1 or more, not {threshold}")
+            raise ValueError(f"the threshold of a rule must be 1 or more, not {threshold}")
         if not 0 < span < float("inf"):
-            raise ValueError(f"the span of a rule is a number of seconds above 0, not {span}")
+            raise ValueError(f"the span of a rule must be a number of seconds above 0, not {span}")
         if metric not in METRICS:
-            raise ValueError(f"a rule counts one of {', '.join(METRICS)}, not {metric!r}")
+            raise ValueError(f"the metric of a rule must be one of {', '.join(METRICS)}, not {metric!r}")
         return super().__new__(cls, threshold, span, metric)
 
     @classmethod

@@ -29,9 +29,9 @@ examples:
   sudo netmon -i eth0 tcp port 8080    one interface, one port
   netmon -r capture.pcap --plain       read a file, print a report per window
   sudo netmon --once --json            the next 10 seconds as one JSON document
-  sudo netmon --demo                   something to look at: traffic of its own on loopback
+  sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
 
-exit codes: 0 ended, 1 failed while running, or a compressed file was not read whole,
+exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
             5 --fail-on-alert and an alert fired
 """
@@ -146,14 +146,14 @@ def settings_from(
     for warning in config.unknown_variables(environment):
         warn(warning)
     if "speed" in given and not settings.read:
-        raise config.ConfigError("--speed plays a capture file, and there is none: name it with -r FILE")
+        raise config.ConfigError("--speed needs a capture file to play: add -r FILE")
     for path in settings.output:
         from netmon.sinks import outputs  # noqa: PLC0415  few write files
 
         if outputs.extension(path) not in outputs.FILES:
-            raise config.ConfigError(f"-o {path}: only {' and '.join(outputs.FILES)} can be written")
+            raise config.ConfigError(f"-o {path}: the name must end in {' or '.join(outputs.FILES)}")
         if os.path.isfile(path) and not (settings.append or settings.force):
-            raise config.ConfigError(f"-o {path}: it is there already; --append adds to it, --force replaces it")
+            raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
     if settings.append and settings.force:
         raise config.ConfigError("--append adds to a file and --force replaces it: give one of them")
     return settings
@@ -181,7 +181,7 @@ def _filters(flags: argparse.Namespace) -> str | None:
         except OSError as error:
             raise config.ConfigError(f"-F {flags.filter_file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise config.ConfigError(f"-F {flags.filter_file}: is no text") from error
+            raise config.ConfigError(f"-F {flags.filter_file}: is not a text file") from error
     given = [way for way in ways if way is not None]
     if len(given) > 1:
         raise config.ConfigError("give the filter once: as -f, as -F, or at the end of the command")
@@ -223,7 +223,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
         allow_abbrev=False,
     )
-    made.add_argument("expression", nargs="*", metavar="BPF", help="capture only what it matches, as in tcpdump")
+    made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
         text = option.help + _default(option.name)
@@ -233,23 +233,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGroup]) -> None:
-    """Adds the flags that are no settings: shorter spellings, and flags that do something other than capture."""
-    groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="take the filter from a file")
+    """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
+    groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
     ways = groups["output"].add_mutually_exclusive_group()
     for name, text in (
         ("plain", "the plain report on standard output, once per window"),
-        ("ndjson", "one snapshot a line"),
-        ("json", "one document at the end"),
+        ("ndjson", "one snapshot per line, as JSON"),
+        ("json", "one JSON document at the end"),
     ):
         ways.add_argument(
             f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
         )
-    groups["output"].add_argument("--once", action="store_true", help="one window, then exit")
+    groups["output"].add_argument("--once", action="store_true", help="report one window, and exit")
     other = made.add_argument_group("configuration and more")
-    other.add_argument("--config", metavar="FILE", help="read this file instead of the usual one")
-    other.add_argument("--no-config", action="store_true", help="read no file")
-    other.add_argument("--print-config", action="store_true", help="print the settings as a file, and exit")
-    other.add_argument("-D", "--list-interfaces", action="store_true", help="list them, and exit")
+    other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
+    other.add_argument("--no-config", action="store_true", help="read no configuration file")
+    other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
+    other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
 

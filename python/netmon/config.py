@@ -73,13 +73,13 @@ def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[s
 def _distrust(status: os.stat_result, user: int | None) -> str:
     """Why the usual file must not be read; empty if it may be."""
     if not stat.S_ISREG(status.st_mode):
-        return "it is no file"
+        return "it is not a regular file"
     if user is None:
         return ""
     if status.st_uid not in (0, user):
-        return "under sudo it has to belong to you"
+        return "under sudo it must belong to you or to root"
     if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return "under sudo nobody but you may be able to write it (chmod go-w)"
+        return "under sudo only you may be allowed to write it (chmod go-w)"
     return ""
 
 
@@ -134,14 +134,14 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yields a warning for each NETMON_* variable that is no setting: most are mistyped."""
+    """Yields a warning for each NETMON_* variable that is not a setting: most are mistyped."""
     for variable in sorted(environment):
         prefix, _, name = variable.partition("_")
         if prefix == "NETMON" and (name != name.upper() or name.lower() not in DEFAULTS):
             from netmon import reading  # noqa: PLC0415  as above
 
             near = reading.nearest(name.lower())
-            yield f"{variable} is no setting" + (f", did you mean NETMON_{near.upper()}?" if near else "")
+            yield f"{variable} is not a setting" + (f", did you mean NETMON_{near.upper()}?" if near else "")
 
 
 def parse(name: str, text: str) -> Any:

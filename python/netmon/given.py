@@ -48,7 +48,7 @@ class Files:
             self._memory.append(_in_memory(one))
             self._call(self._memory[-1], "<bytes>")
         elif isinstance(one, TextIOBase):
-            raise TypeError(f"{_name(one)} is open for text: open it with mode 'rb'")
+            raise TypeError(f"{_name(one)} is open in text mode: open it with mode 'rb'")
         elif _can_read(one):
             self._pumps.append(_Pump(one))
             self._call(self._pumps[-1].source, _name(one))

@@ -27,8 +27,8 @@ Names: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | N
 Read: TypeAlias = Readable | Sequence[Readable] | None
 
 TAKEN = """\
-the snapshots of this Monitor were asked for before, and each comes once: keep them in a list to look at them again, \
-or make another Monitor to capture again"""
+the snapshots of this Monitor have already been requested, and each comes only once: keep them in a list to use them \
+again, or make another Monitor to capture again"""
 
 
 class Source(Protocol):
@@ -107,7 +107,7 @@ class Monitor:
             raise TypeError(f"Monitor() got an unexpected keyword argument {min(unknown)!r}")
         files = Files(read)
         if speed is not None and not (speed > 0 and files.paths):
-            raise ValueError(f"speed is above 0 and needs a file to read, not {speed}")
+            raise ValueError(f"speed must be above 0 and needs a file to read, not {speed}")
         engine = Engine(
             interfaces=_names(interfaces),
             exclude_interfaces=_names(exclude_interfaces),

@@ -1,4 +1,4 @@
-"""The settings: one table from which flags, TOML keys, environment variables, help and keywords of `Monitor` are made.
+"""The settings. Flags, TOML keys, environment variables, help and keywords of `Monitor` are made from one table.
 
 `Settings` holds the values with their types and limits; `OPTIONS` says how each is spelt and explained. A setting
 ``section_depth`` is ``--section-depth`` on the command line, ``section_depth`` in the file and
@@ -170,19 +170,23 @@ CAPTURE, COUNTING, ALERTS, OUTPUT = "capture", "counting", "alerts", "output"
 
 OPTIONS = (
     Option(
-        "interfaces", CAPTURE, "-i --interface", "NAME", "capture from it; a name or a glob, repeatable; default: all"
+        "interfaces",
+        CAPTURE,
+        "-i --interface",
+        "NAME",
+        "interface to capture from, or a glob; repeatable; default: all",
     ),
-    Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "but not from these; repeatable"),
+    Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "interfaces not to capture from; repeatable"),
     Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable, merged by time"),
     Option("speed", CAPTURE, "--speed", "X", "play the file at X times real time: 1, 10, 0.5 or max"),
-    Option("filter", CAPTURE, "-f --filter", "BPF", "capture only what it matches, as in tcpdump"),
+    Option("filter", CAPTURE, "-f --filter", "BPF", "capture only packets that match, as in tcpdump"),
     Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),
     Option(
         "buffer_size",
         CAPTURE,
         "-B --buffer-size",
         "SIZE",
-        f"capture buffer of each interface: KiB, or 16MiB; default: all share {BUFFER_BUDGET >> 20}MiB by traffic",
+        f"capture buffer of each interface, in KiB or as 16MiB; default: all share {BUFFER_BUDGET >> 20}MiB by traffic",
     ),
     Option(
         "promiscuous",
@@ -192,7 +196,7 @@ OPTIONS = (
         "only packets to and from this machine",
         "packets to and from other machines as well",
     ),
-    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "look into GRE, VXLAN, GTP-U and other tunnels"),
+    Option("decode_tunnels", CAPTURE, "--decode-tunnels", "", "decode GRE, VXLAN, GTP-U and other tunnels"),
     Option(
         "count_copies",
         CAPTURE,
@@ -205,40 +209,40 @@ OPTIONS = (
         CAPTURE,
         "--response-timeout",
         "DURATION",
-        "how long a silent connection is kept for a response",
+        "how long to keep a silent connection that waits for a response",
     ),
-    Option("workers", CAPTURE, "--workers", "N", "threads that share the connections; the counts are the same"),
+    Option("workers", CAPTURE, "--workers", "N", "number of threads; counts do not depend on it"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
-    Option("interval", COUNTING, "--interval", "DURATION", "one snapshot each"),
-    Option("window", COUNTING, "--window", "DURATION", "how far back screen and report look"),
+    Option("interval", COUNTING, "--interval", "DURATION", "length of an interval; each gives one snapshot"),
+    Option("window", COUNTING, "--window", "DURATION", "time that the screen and the report cover"),
     Option("section_depth", COUNTING, "--section-depth", "N", "path segments that make a section"),
     Option(
         "client_from",
         COUNTING,
         "--client-from",
         "NAME",
-        "clients as a proxy tells them: X-Forwarded-For, Forwarded, X-Real-IP or PROXY",
+        "where a proxy names its client: X-Forwarded-For, Forwarded, X-Real-IP or PROXY",
     ),
     Option(
         "trusted_proxies",
         COUNTING,
         "--trusted-proxies",
         "N",
-        "proxies whose word is believed: the Nth entry from the right",
+        "proxies to trust: the client is the Nth entry from the right",
     ),
     Option("client_ipv6_prefix", COUNTING, "--client-ipv6-prefix", "BITS", "count IPv6 clients by prefix, such as 64"),
-    Option("top", COUNTING, "--top", "N", "hosts in the plain report"),
-    Option("alert_threshold", ALERTS, "--alert-threshold", "HITS", "alert when this many hits"),
-    Option("alert_span", ALERTS, "--alert-span", "DURATION", "were seen within this time"),
-    Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with 5 when an alert fired"),
-    Option("output", OUTPUT, "-o --output", "FILE", "write to a file as well: .ndjson or .json; repeatable"),
-    Option("append", OUTPUT, "--append", "", "add to a file of -o that is there already"),
-    Option("force", OUTPUT, "--force", "", "replace a file of -o that is there already"),
+    Option("top", COUNTING, "--top", "N", "number of hosts in the plain report"),
+    Option("alert_threshold", ALERTS, "--alert-threshold", "HITS", "number of hits that fires an alert"),
+    Option("alert_span", ALERTS, "--alert-span", "DURATION", "time in which these hits are counted"),
+    Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with code 5 if an alert fired"),
+    Option("output", OUTPUT, "-o --output", "FILE", "also write to a file: .ndjson or .json; repeatable"),
+    Option("append", OUTPUT, "--append", "", "append to a file of -o that exists"),
+    Option("force", OUTPUT, "--force", "", "replace a file of -o that exists"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
-    Option("requests", OUTPUT, "--requests", "", "one line per exchange instead"),
-    Option("connections", OUTPUT, "--connections", "", "list connections in JSON, 1,000 of an interval at the most"),
-    Option("user_agents", OUTPUT, "--user-agents", "", "say which program sent each request"),
-    Option("redact", OUTPUT, "--redact", "WHAT", "none, or all: requests without path and user agent"),
+    Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead"),
+    Option("connections", OUTPUT, "--connections", "", "list connections in JSON, at most 1,000 per interval"),
+    Option("user_agents", OUTPUT, "--user-agents", "", "name the program that sent each request"),
+    Option("redact", OUTPUT, "--redact", "WHAT", "none, or all: leave out paths and user agents"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
     Option(
         "theme",
@@ -249,5 +253,5 @@ OPTIONS = (
     ),
     Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
     Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
-    Option("verbose", OUTPUT, "-v --verbose", "", "say more on standard error; -vv says all"),
+    Option("verbose", OUTPUT, "-v --verbose", "", "print more messages on standard error; -vv prints all"),
 )

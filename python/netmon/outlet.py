@@ -165,7 +165,7 @@ class Outlet:
         else:
             if not self._held and self._trouble is not None:
                 self._trouble = None
-                self._news.append(f"{self.name}: written again{self._missing}")
+                self._news.append(f"{self.name}: can be written again{self._missing}")
 
     def _put(self, record: bytes) -> None:
         with memoryview(record) as view:
@@ -189,7 +189,7 @@ class Outlet:
         while not ready.poll(min(self._patience.left, STEP) * 1000):
             if not self._patience.left:
                 self._take_back()
-                raise TimeoutError(errno.ETIMEDOUT, "is not read")
+                raise TimeoutError(errno.ETIMEDOUT, "is not being read")
 
     def _is_there(self) -> bool:
         """True if the descriptor is open. Opens a named pipe, waiting for its first reader but for no later one."""

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 KINDS = get_type_hints(Settings, localns={"Meta": msgspec.Meta}, include_extras=True)
 TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-NAMES = {str: "text in quotes", tuple[str, ...]: "a list of texts", bool: "true or false", int: "a whole number"}
+NAMES = {str: "a string in quotes", tuple[str, ...]: "a list of strings", bool: "true or false", int: "a whole number"}
 
 
 class SettingError(ValueError):
-    """A key of a document that is no setting or has an invalid value; the message is for a person."""
+    """A key of a document that is not a setting or has an invalid value. The message is for the user."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)

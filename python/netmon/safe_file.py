@@ -105,7 +105,7 @@ def _folder(path: str) -> int:
         while True:
             here = os.fstat(at)
             if _is_open_to_all(here) and not here.st_mode & stat.S_ISVTX:
-                raise PermissionError(errno.EPERM, "lies in a directory that others can write", path)
+                raise PermissionError(errno.EPERM, "is in a directory that others can write to", path)
             above = os.open("..", FOLDER, dir_fd=at)
             os.close(at)
             at = above
@@ -123,7 +123,7 @@ def _refuse_links(path: str, where: str) -> None:
     at = os.path.abspath(where)
     while (above := os.path.dirname(at)) != at:
         if os.path.islink(at) and os.path.isdir(above) and _is_open_to_all(os.stat(above)):
-            raise OSError(errno.ELOOP, "lies behind a symbolic link in a directory that others can write", path)
+            raise OSError(errno.ELOOP, "is behind a symbolic link in a directory that others can write to", path)
         at = above
 
 

@@ -45,7 +45,7 @@ class IncompleteError(Exception):
 def run(
     settings: Settings,
     *,
-    filter: str | None = None,  # noqa: A002  the name of the setting everywhere
+    filter: str | None = None,  # noqa: A002  the setting has this name everywhere
     once: bool = False,
     demo: bool = False,
     must_be_whole: bool = False,
@@ -362,7 +362,7 @@ def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool,
     try:
         return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
     except UnicodeEncodeError as error:
-        raise ConfigError(f"{error.object}: is no text; only the names of files need be none") from error
+        raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
     except ValueError as error:  # a ValueError that comes later is not wrong usage
         raise ConfigError(str(error)) from error
 

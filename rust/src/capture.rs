@@ -93,7 +93,7 @@ pub enum Error {
     /// There is no interface of that name, or none at all.
     #[error("{0}")]
     NoInterface(String),
-    /// A file does not exist, cannot be read, or is no capture.
+    /// A file does not exist, cannot be read, or is not a capture.
     #[error("{path}: {reason}")]
     File {
         /// Which file.
@@ -121,7 +121,7 @@ pub enum Error {
         reason: String,
     },
     /// A stage panicked for the second time.
-    #[error("internal error, twice: {0}; this is a fault of netmon, and what it had counted until then is told")]
+    #[error("second internal error: {0}; this is a bug in netmon, please report it; the counts until then are shown")]
     Internal(String),
     /// A system call failed that a capture cannot do without.
     #[error(transparent)]

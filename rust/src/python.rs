@@ -44,7 +44,7 @@ create_exception!(
     netmon,
     CaptureError,
     PyOSError,
-    "A capture that was running failed: an interface or a file could not be read further."
+    "A running capture failed: an interface or a file could not be read any further."
 );
 create_exception!(
     netmon,
@@ -127,23 +127,23 @@ mod _core {
     }
 }
 
-/// Keeps the memory of a process that runs for days from growing by holes.
+/// Keeps the memory of a process that runs for days from growing by fragmentation.
 ///
-/// One arena of the C library's allocator serves all threads, and the sizes from which on blocks are mapped and given
-/// back are fixed. For a process that does little else, before it starts threads; the command does so. False where the
-/// allocator cannot be told.
+/// One arena of the C library's allocator then serves all threads, and its thresholds for mapping blocks and for
+/// giving memory back are fixed. To be called before threads start, in a process that does little else; the command
+/// does so. Returns False if the allocator does not have these settings.
 #[pyfunction]
 fn limit_allocator() -> bool {
     allocator::limit()
 }
 
-/// The version of libpcap in its own words.
+/// The version string of libpcap.
 #[pyfunction]
 fn libpcap_version() -> String {
     crate::capture::libpcap_version()
 }
 
-/// Every interface that can be captured from, in libpcap's order, the pseudo device ``any`` included.
+/// Every interface that can be captured from, in libpcap's order, including the pseudo device ``any``.
 #[pyfunction]
 fn list_interfaces(py: Python<'_>) -> PyResult<Vec<engine::InterfaceInfo>> {
     let infos = py.detach(crate::capture::interfaces::list)?;

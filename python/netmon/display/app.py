@@ -240,7 +240,7 @@ class Display:
         try:
             name = await asyncio.to_thread(export.write, view, view.focus)
         except OSError as error:
-            self._note(f"not written: {error.strerror}")
+            self._note(f"export failed: {error.strerror}")
         else:
             self._note(f"written: {name}")
 
@@ -249,7 +249,7 @@ class Display:
         if self._terminal is not None:
             self._terminal.has_mouse = True
         self._note(
-            "mouse on: click a row, again opens it; a heading sorts, again reverses; a view"
+            "mouse on: click a row to select it, again to open it; a heading to sort; a view"
             if self.view.has_mouse
             else "mouse off"
         )

@@ -99,7 +99,7 @@ def write(view: View, panel: Panel) -> str:
         except FileExistsError:
             continue
         return path.name
-    raise FileExistsError(17, "there are 999 of them already", stem)
+    raise FileExistsError(17, "999 files with this name exist already", stem)
 
 
 def _every(view: View, panel: Panel) -> Iterator[Any]:

@@ -22,23 +22,23 @@ WIDE = 150
 """Minimum width of the screen at which the keys are listed in two columns."""
 
 FINDING = (
-    ("/text", "rows with it: host, section, method, status, client ..."),
-    ("/status:5xx", "rows with it there; or status:404, status:none"),
+    ("/text", "rows that contain it: host, section, method, status ..."),
+    ("/status:5xx", "rows with such a status; also status:404, status:none"),
     ("  other fields", "host: section: path: method: client: interface:"),
-    ("/!text", "rows without it; /!static method:post is both"),
-    ("  of a host", "also its sections, methods, statuses; client: by field"),
+    ("/!text", "rows without it; /!static method:post needs both"),
+    ("  of a host", "also its sections, methods and statuses"),
 )
 """What may be typed after ``/``."""
 
 WORDS = (
     ("req/s", "requests per second, over the window; a dot is zero"),
-    ("hits", "requests and responses together: what rules count"),
-    ("share", "of all requests of the window"),
+    ("hits", "requests and responses together"),
+    ("share", "part of all requests in the window"),
     ("p95", "95 of 100 answers began within this time"),
     ("answer", "from the request's last byte to the response's first"),
     ("whole", "from the request's first byte to the response's last"),
-    ("retr", "of all TCP segments, those that were sent again"),
-    ("RTT", "between client and server; cli, srv: from the capture to them"),
+    ("retr", "share of TCP segments that were sent again"),
+    ("RTT", "round trip to the server; cli, srv: from here to them"),
     ("disorder", "segments that came out of order; 0 win: no room to receive"),
     ("lost", "packets that netmon could not see: all counts may be too low"),
 )

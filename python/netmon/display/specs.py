@@ -137,7 +137,7 @@ def _hosts_of(window: Snapshot) -> int:
 _NAME, _PATH, _ADDRESS, _INTERFACE = map(attrgetter, ("name", "path", "address", "interface"))
 _ANSWERS = (Behind("methods", methods), Behind("statuses", statuses))
 _NO_HTTP = Absence(explains=True)
-_NONE_KEPT = "No exchange kept: none was answered lately"
+_NONE_KEPT = "No exchange listed: none was answered recently"
 
 _SECTIONS = Spec("SECTIONS", columns.SECTION, _PATH, _ANSWERS, find=_find_section)
 _HOSTS = Spec(
@@ -168,7 +168,7 @@ _EXCHANGES = Spec(
 SPECS: Mapping[Panel, Spec] = {
     Panel.HOSTS: _HOSTS._replace(total=_hosts_of, absence=_NO_HTTP),
     Panel.INTERFACE_HOSTS: _HOSTS._replace(
-        title="HOSTS seen on it", dependent=None, absence=Absence("No exchange seen on it lately.")
+        title="HOSTS seen on it", dependent=None, absence=Absence("No recent exchange on this interface.")
     ),
     Panel.HOST_QUALITY: Spec("HOSTS", columns.QUALITY, _NAME, find=_find_host, total=_hosts_of, absence=_NO_HTTP),
     Panel.SECTIONS: _SECTIONS._replace(
@@ -204,9 +204,11 @@ SPECS: Mapping[Panel, Spec] = {
     ),
     Panel.REQUESTS: _EXCHANGES._replace(absence=Absence(f"{_NONE_KEPT}.", explains=True)),
     Panel.SLOWEST: _EXCHANGES._replace(
-        name=_path_asked, absence=Absence(f"{_NONE_KEPT}, or slower ones took its place.")
+        name=_path_asked, absence=Absence(f"{_NONE_KEPT}, or slower ones took their place.")
     ),
-    Panel.OF_CLIENT: _EXCHANGES._replace(absence=Absence("No exchange of this client kept: none was answered lately.")),
+    Panel.OF_CLIENT: _EXCHANGES._replace(
+        absence=Absence("No exchange of this client listed: none was answered recently.")
+    ),
     Panel.CLIENTS: Spec(
         "CLIENTS",
         columns.CLIENT,

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from netmon.display.view import View
 
 STAGES = (
-    ("connect", "connect", "class:spark.second", "the handshake, with the first request", "the connect"),
-    ("request", "request_time", "class:ok", "request's first byte to its last", "the request"),
-    ("server", "latency", "class:warn", "request's last byte to response's first", "the server's thinking"),
-    ("transfer", "transfer", "class:spark", "response's first byte to its last", "the transfer of the response"),
+    ("connect", "connect", "class:spark.second", "the handshake, with the first request", "connecting"),
+    ("request", "request_time", "class:ok", "request's first byte to its last", "sending the request"),
+    ("server", "latency", "class:warn", "request's last byte to response's first", "waiting for the server"),
+    ("transfer", "transfer", "class:spark", "response's first byte to its last", "transferring the response"),
 )
 """For each stage: name, attribute of `Exchange` with its seconds, style, meaning, and its name in a sentence."""
 
@@ -148,7 +148,7 @@ def _remarks(view: View, exchange: Exchange, width: int) -> list[Line]:
     whole = sum(stage.seconds for stage in known)
     if len(known) > 1 and whole > 0:
         longest = max(known, key=lambda stage: stage.seconds)
-        lines.append([("", f"  {fmt.percent(longest.seconds / whole)} of it is {longest.words}.")])
+        lines.append([("", f"  {fmt.percent(longest.seconds / whole)} of the time was spent {longest.words}.")])
     again = exchange.retransmitted
     if again:
         lines.append([("class:warn", f"  {fmt.plural(again, 'segment')} retransmitted while it lasted.")])

@@ -48,8 +48,11 @@ impl Selection {
         }
         let globs = self.wanted.join(" or ");
         let which = if globs.is_empty() { String::new() } else { format!(" like {globs}") };
-        let but =
-            if self.excluded.is_empty() { String::new() } else { format!(" but {}", self.excluded.join(" and ")) };
+        let but = if self.excluded.is_empty() {
+            String::new()
+        } else {
+            format!(" other than {}", self.excluded.join(" and "))
+        };
         Err(format!("no interface{which}{but} is up ({})", listed(there)))
     }
 
@@ -125,7 +128,7 @@ mod tests {
             (&["wlan0"], &[], format!("no interface wlan0 {listed}")),
             (&["nosuch*"], &[], format!("no interface like nosuch* is up {listed}")),
             (&["eth1*", "x?"], &[], format!("no interface like eth1* or x? is up {listed}")),
-            (&[], &["*"], format!("no interface but * is up {listed}")),
+            (&[], &["*"], format!("no interface other than * is up {listed}")),
             (&["lo", "eth1"], &[], "interface eth1 is down: bring it up with 'ip link set eth1 up'".into()),
         ];
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();

@@ -34,7 +34,7 @@ impl Patience {
         if std::mem::replace(&mut self.is_over, true) {
             return Err(Error::Internal(words));
         }
-        let lost = "connections that were open are counted as evicted, and are not followed any further";
+        let lost = "open connections are counted as evicted and not followed any further";
         self.shared.log(Level::Warning, format!("internal error: {words}; {lost}"));
         Ok(())
     }

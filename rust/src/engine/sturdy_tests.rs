@@ -113,7 +113,7 @@ fn a_second_panic_ends_the_capture_with_all_that_was_counted_and_the_reason() {
             let frames = [talks(0..20), vec![fault(20)], talks(20..43), vec![fault(43)], talks(43..60)].concat();
             let (told, _, failure) = run(name, &frames, workers);
             let failure = failure.unwrap_or_default();
-            assert!(failure.starts_with("internal error, twice: a fault injected by a test"), "{failure}");
+            assert!(failure.starts_with("second internal error: a fault injected by a test"), "{failure}");
             let counted = told.counts.responses;
             assert!((43..=60).contains(&counted), "{name}, {workers}: {counted}");
             // With several workers, all packets are read before a worker panics for the second time. With one worker,

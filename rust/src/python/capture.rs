@@ -7,80 +7,84 @@ use super::class::counters;
 use crate::pipeline::snapshot;
 
 counters!(
-    /// What was seen, and what could not be seen. Travels with every snapshot.
+    /// What the capture delivered, and what the capture or the decoding lost. Every snapshot has one.
     Capture(
-        /// Packets handed to netmon.
+        /// Packets that the capture delivered to netmon.
         received,
-        /// Packets the kernel dropped since its buffer was full; of a file, that of the machine that made it.
+        /// Packets that the kernel dropped because its buffer was full; for a file, the drops that the file records.
         kernel_dropped,
         /// Packets that the interface or its driver dropped.
         interface_dropped,
-        /// Packets of a file that could not be read, and those that a fault of netmon left out.
+        /// Packets of a file that could not be read, and packets that an internal error of netmon left out.
         ///
-        /// Of a file that is damaged from somewhere on one is counted, however many there were.
+        /// If the rest of a file is damaged, it counts as one packet.
         unread,
-        /// Packets whose headers are cut, contradict themselves or are of a kind that is not known.
+        /// Packets whose headers are cut, contradictory or of an unknown kind.
         undecodable,
         /// Packets cut off by the snapshot length.
         truncated,
-        /// Heads of messages cut off by it. They count if a status, or a method and the beginning of a path, is left.
+        /// Message heads cut off by the snapshot length. Such a head still counts as a message if a status, or a method
+        /// and the beginning of a path, is left.
         truncated_heads,
-        /// Holes in streams that were given up.
+        /// Gaps in streams: missing bytes that netmon no longer waits for.
         gaps,
-        /// Bytes in these holes.
+        /// Bytes in these gaps.
         gap_bytes,
         /// Responses without a request.
         orphan_responses,
         /// Requests without a response.
         unanswered,
-        /// Streams that stopped making sense.
+        /// Streams that could not be parsed any further.
         parse_errors,
-        /// Streams in which the next message was found after a hole or nonsense.
+        /// How often the next message of a stream was found after a gap or a parse error.
         resyncs,
-        /// Packets within a tunnel that was not looked into; see `decode_tunnels`.
+        /// Packets inside a tunnel that was not decoded; see `decode_tunnels`.
         encapsulated,
-        /// Packets captured before: on another interface, under another tag, or before NAT here rewrote an address.
+        /// Packets that had been captured before: on another interface, with another tag, or before NAT on this machine
+        /// rewrote an address.
         copies,
-        /// Connections dropped from the full table.
+        /// Connections dropped because the table of connections was full.
         flows_evicted,
         /// Hosts folded into `OTHER`.
         hosts_folded,
         /// Sections folded into `OTHER`.
         sections_folded,
-        /// By how many hits the row of any one host or section may be too low since rows were folded into `OTHER`.
+        /// The most hits that the row of any one host or section may lack because rows were folded into `OTHER`.
         hits_error,
         /// Clients folded into `OTHER`.
         clients_folded,
-        /// By how many hits the row of any one client may be too low since clients were folded into `OTHER`.
+        /// The most hits that the row of any one client may lack because rows were folded into `OTHER`.
         client_hits_error,
-        /// Exchanges that did not fit in `Snapshot.exchanges`.
+        /// Exchanges that are not listed because `Snapshot.exchanges` was full.
         exchanges_dropped,
         /// How often the wall clock was set, by a tenth of a second or more, while a live capture ran; 0 for files.
         ///
-        /// Intervals take no notice. After a step forward the times of snapshots follow the clock and leave out the time
-        /// between; after one back they go on as before, ahead of the clock. The log says by how much.
+        /// The length of intervals is not affected. After a step forward, the times of snapshots follow the clock and
+        /// leave out the time between. After a step back, they continue from the old time, ahead of the clock. The log
+        /// says by how much.
         clock_steps,
 ) of snapshot::Capture {
-    /// How often the scale of the coarsest histogram was halved, since all buckets share a budget; 0: never.
+    /// How often the scale of the coarsest histogram was lowered, because all histograms share a budget of buckets.
     ///
-    /// Of merged snapshots the most. The error of its quantiles is 2.2 % at 0, and doubles each time: 4.4 % at 1.
+    /// A merge keeps the greatest number. The error of quantiles is 2.2 % at 0, and doubles with each step.
     #[getter]
     fn histogram_halvings(&self) -> u8 {
         self.0.histogram_halvings.0
     }
-    /// Connections being tracked at the end of the snapshot (the largest of a merge).
+    /// Connections tracked at the end of the snapshot. A merge keeps the latest number, and adds numbers of the same
+    /// time.
     #[getter]
     fn flows(&self) -> u64 {
         self.0.flows.value
     }
-    /// Of `flows` those in use at the end of the snapshot: neither opening nor over.
+    /// Connections in `flows` that are in use: neither opening nor ended.
     #[getter]
     fn open_connections(&self) -> u64 {
         self.0.open_connections.value
     }
     /// Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
     ///
-    /// One that is upgraded counts for both.
+    /// A connection that is upgraded counts for both protocols.
     #[getter]
     fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -89,13 +93,13 @@ counters!(
         }
         Ok(dict)
     }
-    /// Packets that were not decoded by what they are, most frequent first: those of `undecodable` and
-    /// `encapsulated`, and encrypted ones. What is known to hide no HTTP, such as ARP and UDP, is not among them.
+    /// Packets that were not decoded, by kind, most frequent first: those in `undecodable` and `encapsulated`, and
+    /// encrypted packets. Packets that are known to carry no HTTP, such as ARP and UDP, are not included.
     ///
-    /// Keys are ``ethertype 0x8926``, ``ppp protocol 0x00fd``, ``ip protocol 99``, ``link type 147``, ``tunnel vxlan``,
-    /// ``encrypted 802.11`` (or ``esp``, ``macsec``), ``aggregated 802.11``, ``mpls payload``, ``too many tags``,
-    /// ``too many tunnels``, ``incomplete fragments``, ``cut headers``, ``contradictory headers``, and `OTHER` beyond
-    /// 32 kinds in an interval.
+    /// Keys are ``ethertype 0x8926``, ``ppp protocol 0x00fd``, ``ip protocol 99``, ``link type 147``,
+    /// ``tunnel vxlan``, ``encrypted 802.11`` (or ``esp``, ``macsec``), ``aggregated 802.11``, ``mpls payload``,
+    /// ``too many tags``, ``too many tunnels``, ``incomplete fragments``, ``cut headers``,
+    /// ``contradictory headers``, and `OTHER` beyond 32 kinds in an interval.
     #[getter]
     fn undecoded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);

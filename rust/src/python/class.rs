@@ -56,7 +56,7 @@ macro_rules! counted {
             fn responses(&self) -> u64 {
                 self.counts().responses
             }
-            /// Responses with a status of 500 and above.
+            /// Responses with a status of 500 or above.
             #[getter]
             fn errors(&self) -> u64 {
                 self.counts().errors
@@ -79,22 +79,22 @@ macro_rules! counted {
                 }
                 Ok(dict)
             }
-            /// HTTP bytes of requests, heads and bodies, in the interval in which they passed.
+            /// HTTP bytes of requests, heads and bodies, each counted in the interval in which it passed.
             #[getter]
             fn request_bytes(&self) -> u64 {
                 self.counts().request_bytes
             }
-            /// HTTP bytes of responses, heads and bodies, in the interval in which they passed.
+            /// HTTP bytes of responses, heads and bodies, each counted in the interval in which it passed.
             #[getter]
             fn response_bytes(&self) -> u64 {
                 self.counts().response_bytes
             }
-            /// Request's last byte to response's first byte.
+            /// Times from a request's last byte to its response's first byte.
             #[getter]
             fn latency(&self) -> $crate::python::histogram::Histogram {
                 $crate::python::histogram::Histogram(self.counts().latency.clone())
             }
-            /// Request's first byte to response's last byte.
+            /// Times from a request's first byte to its response's last byte.
             #[getter]
             fn duration(&self) -> $crate::python::histogram::Histogram {
                 $crate::python::histogram::Histogram(self.counts().duration.clone())

@@ -9,7 +9,7 @@ use super::exchange::Exchange;
 use super::shown;
 use crate::pipeline::snapshot::{self, Counts};
 
-/// One client: all that was asked from an address, or from an IPv6 prefix where clients are grouped by one.
+/// One client: the requests from one address, or from one IPv6 prefix if clients are grouped by prefix.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Client(pub Arc<snapshot::Client>);
 
@@ -25,12 +25,13 @@ impl Client {
 counted!(Client {
     /// ``192.0.2.1``, ``2001:db8::1``, ``2001:db8:1:2::/64`` with `client_ipv6_prefix`, or `OTHER`.
     ///
-    /// That of the connection, or what a proxy told with `client_from`. `duration` is empty: sections have it.
+    /// It is the address at the client's end of the connection or, with `client_from`, the one that a proxy passes
+    /// on. `duration` of a client is always empty; sections have durations.
     #[getter]
     fn address(&self) -> &str {
         &self.0.address
     }
-    /// Whether this client asked in `exchange`; False for `OTHER`.
+    /// Whether this client sent the request of `exchange`; False for `OTHER`.
     fn has(&self, exchange: &Exchange) -> bool {
         self.0.has(exchange.0.measured.client.address)
     }

@@ -6,7 +6,7 @@ use super::class::attributes;
 use super::shown;
 use crate::pipeline::snapshot::{self, connection_fields};
 
-/// A connection, as it was at the end of its interval.
+/// A connection as it was at the end of its interval.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Connection(pub snapshot::Connection);
 
@@ -14,7 +14,7 @@ pub struct Connection(pub snapshot::Connection);
 macro_rules! connection {
     ($($(#[doc = $doc:tt])* $(#[serde($($serde:tt)*)])? $field:ident: $type:ty as $python:ty,)*) => {
         attributes!(Connection { $($(#[doc = $doc])* $field at $field as $python,)* } {
-            /// `retransmitted` by `segments`; 0.0 of none.
+            /// `retransmitted` divided by `segments`; 0.0 if there are no segments.
             #[getter]
             fn retransmitted_share(&self) -> f64 {
                 self.0.retransmitted as f64 / self.0.segments.max(1) as f64

@@ -55,13 +55,13 @@ pub struct InterfaceInfo(pub Info);
 
 #[pymethods]
 impl InterfaceInfo {
-    /// As the system calls it.
+    /// Its name on the system.
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What libpcap says it is.
+    /// Its description by libpcap; None if there is none.
     #[getter]
     fn description(&self) -> Option<&str> {
         self.0.description.as_deref()
@@ -73,13 +73,13 @@ impl InterfaceInfo {
         self.0.addresses.clone()
     }
 
-    /// It is up.
+    /// Whether it is up.
     #[getter]
     fn up(&self) -> bool {
         self.0.up
     }
 
-    /// It is a loopback.
+    /// Whether it is a loopback interface.
     #[getter]
     fn loopback(&self) -> bool {
         self.0.loopback
@@ -91,7 +91,7 @@ impl InterfaceInfo {
     }
 }
 
-/// A running capture. Made stopped; `start` opens the sources.
+/// A capture. It does nothing until `start` opens its sources.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Engine {
     settings: Mutex<Option<EngineSettings>>,
@@ -189,10 +189,10 @@ impl Engine {
 
     /// Opens the sources and starts the capture threads.
     ///
-    /// Raises PermissionError, SourceError, FilterError.
+    /// Raises PermissionError, SourceError or FilterError.
     fn start(&self, py: Python<'_>) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture was started before"))?;
+        let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture has already been started"))?;
         let started = engine::Engine::start(settings)?;
         let running = self.running.get_or_init(|| started);
         loop {
@@ -203,9 +203,9 @@ impl Engine {
         }
     }
 
-    /// The next snapshot, waiting at most `timeout` seconds with the interpreter released; None if none came.
+    /// The next snapshot; None if none came within `timeout` seconds. Waits with the interpreter released.
     ///
-    /// Raises StopIteration's place-holder EOFError at the end, CaptureError when the capture failed.
+    /// Raises EOFError at the end of the capture, CaptureError if the capture failed.
     fn next(&self, py: Python<'_>, timeout: f64) -> PyResult<Option<Snapshot>> {
         let running = self.running()?;
         let deadline = Instant::now() + duration("timeout", timeout, 0.0)?;
@@ -221,7 +221,7 @@ impl Engine {
         }
     }
 
-    /// Stops and joins. Idempotent, returns within 0.3 s, safe from any thread.
+    /// Stops the capture and joins its threads within 0.3 s. Any thread may call it, and more than once.
     ///
     /// What was counted until now can still be read with `next`.
     fn close(&self, py: Python<'_>) {
@@ -233,13 +233,14 @@ impl Engine {
         }
     }
 
-    /// The names being captured from now; files by their path.
+    /// Names of the interfaces captured from at this moment; for files, their paths.
     #[getter]
     fn interfaces(&self) -> Vec<String> {
         self.running.get().map(engine::Engine::interfaces).unwrap_or_default()
     }
 
-    /// Takes what the capture had to say since last asked, as (level, message), safe to show; bounded.
+    /// Returns the messages of the capture since the last call, as (level, message), safe to show. Their number is
+    /// bounded.
     fn log(&self) -> Vec<(&'static str, String)> {
         let log = self.running.get().map(engine::Engine::take_log).unwrap_or_default();
         log.into_iter().map(|(level, message)| (level_name(level), legible(&message))).collect()
@@ -251,7 +252,7 @@ impl Engine {
         if std::process::id() != self.pid {
             return Err(PyRuntimeError::new_err("a capture does not survive fork(); start it in the child"));
         }
-        self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture was not started"))
+        self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture has not been started"))
     }
 }
 

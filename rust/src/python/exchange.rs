@@ -29,7 +29,7 @@ macro_rules! exchange {
             fn time<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDateTime>> {
                 utc(py, self.0.measured.ts)
             }
-            /// The address in `client`, as `Client.address` has it when IPv6 clients are not grouped.
+            /// The address in `client` without a port, written like `Client.address` of clients that are not grouped.
             #[getter]
             fn client_address(&self) -> String {
                 snapshot::client_name(snapshot::portless(Some(self.0.measured.client.address)))

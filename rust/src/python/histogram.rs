@@ -9,36 +9,37 @@ use super::value::seconds;
 use crate::pipeline::histogram;
 use crate::pipeline::packet::SECOND;
 
-/// OpenTelemetry's exponential histogram over seconds: relative error of a quantile at most 2.2 %.
+/// OpenTelemetry's exponential histogram of seconds. The relative error of a quantile is at most 2.2 %.
 ///
-/// That is at scale 4. A snapshot has four million buckets at the most; where that is too few, scales are lowered, and
-/// each step doubles the error: `Capture.histogram_halvings`. Histograms of different scales merge at the lower one.
+/// This holds at scale 4. A snapshot has at most four million buckets. If it needs more, scales are lowered, and
+/// each step doubles the error: see `Capture.histogram_halvings`. Histograms of different scales merge at the lower
+/// one.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Histogram(pub histogram::Histogram);
 
 #[pymethods]
 impl Histogram {
-    /// How many values.
+    /// Number of values.
     #[getter]
     fn count(&self) -> u64 {
         self.0.count()
     }
-    /// Their sum in seconds.
+    /// Sum of the values in seconds.
     #[getter]
     fn sum(&self) -> f64 {
         self.0.sum() as f64 / SECOND as f64
     }
-    /// The least value in seconds; None when empty.
+    /// The smallest value in seconds; None if there is no value.
     #[getter]
     fn min(&self) -> Option<f64> {
         self.0.extremes().map(|(min, _)| seconds(min))
     }
-    /// The greatest value in seconds; None when empty.
+    /// The greatest value in seconds; None if there is no value.
     #[getter]
     fn max(&self) -> Option<f64> {
         self.0.extremes().map(|(_, max)| seconds(max))
     }
-    /// 4, or less: a doubling has 2**scale buckets.
+    /// The scale, 4 or less: 2**scale buckets cover a factor of two.
     #[getter]
     fn scale(&self) -> i32 {
         self.0.scale()
@@ -48,20 +49,20 @@ impl Histogram {
     fn offset(&self) -> i32 {
         self.0.buckets().offset()
     }
-    /// Counts by bucket, from `offset` on; the first and the last are not zero.
+    /// Number of values in each bucket, from `offset` on; the first and the last number are not zero.
     #[getter]
     fn buckets(&self) -> Vec<u64> {
         self.0.buckets().iter().collect()
     }
-    /// Values of exactly zero, which no bucket holds.
+    /// Number of values that are exactly zero; no bucket holds them.
     #[getter]
     fn zero_count(&self) -> u64 {
         self.0.zero_count()
     }
-    /// The value at quantile `q` of 0..1; None when empty. ValueError outside 0..1.
+    /// The value at quantile `q`, from 0 to 1; None if there is no value. Raises ValueError for another `q`.
     fn quantile(&self, q: f64) -> PyResult<Option<f64>> {
         if !(0.0..=1.0).contains(&q) {
-            return Err(PyValueError::new_err(format!("a quantile is within 0 and 1, not {q}")));
+            return Err(PyValueError::new_err(format!("a quantile must be from 0 to 1, not {q}")));
         }
         Ok(self.0.quantile(q).map(seconds))
     }

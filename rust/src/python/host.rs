@@ -13,7 +13,7 @@ use super::standing::{Standing, Wanted};
 use super::tcp::Tcp;
 use crate::pipeline::snapshot::{self, Counts};
 
-/// One host: what clients asked for, whatever address served it.
+/// One host, as clients name it in their requests, whatever address serves it.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Host(pub Arc<snapshot::Host>);
 
@@ -27,12 +27,13 @@ impl Host {
 }
 
 counted!(Host {
-    /// Authority in lower case, default port dropped; ``address:port`` of the server without one; or `OTHER`.
+    /// The authority of its requests, in lower case and without the default port; ``address:port`` of the server if
+    /// requests have none; or `OTHER`.
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
     }
-    /// Addresses of servers seen for this host, 8 at the most.
+    /// Addresses of its servers; if there are more than 8, the lowest 8.
     #[getter]
     fn addresses(&self) -> Vec<String> {
         self.0.addresses.iter().map(|address| address.to_canonical().to_string()).collect()
@@ -42,21 +43,21 @@ counted!(Host {
     fn sections(&self) -> Vec<Section> {
         self.0.top_sections(usize::MAX).into_iter().map(|at| Section::new(&self.0, at)).collect()
     }
-    /// How many sections it has.
+    /// Number of its sections.
     #[getter]
     fn section_count(&self) -> usize {
         self.0.sections.len()
     }
-    /// The section of this path; None when there is none.
+    /// The section with this path; None if there is none.
     fn section(&self, path: &str) -> Option<Section> {
         self.0.position(path).map(|at| Section::new(&self.0, at))
     }
-    /// A page of `ranked_sections`: the `n` sections with most hits, unless said otherwise.
+    /// A page of `ranked_sections`: by default, the `n` sections with the most hits.
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
     fn top_sections(&self, n: usize, by: &str, reverse: bool, offset: usize, matching: &str) -> PyResult<Vec<Section>> {
         Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(offset, n))
     }
-    /// The sections whose path matches, by one of `SORT_KEYS`; the rest as `Snapshot.ranked`.
+    /// The sections whose path matches, ranked by one of `SORT_KEYS`; arguments as for `Snapshot.ranked`.
     #[pyo3(
         signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
         text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
@@ -71,8 +72,8 @@ counted!(Host {
     ) -> PyResult<PathRanking> {
         Ok(PathRanking::new(self.0.clone(), &Wanted::new(by, reverse, matching)?.after(after, seconds)))
     }
-    /// Health of its connections, from a request to it until one to another host. Of those whose first request it
-    /// had also how they were opened, counted with that request.
+    /// Health of its connections. A connection counts for the host of its latest request. How it was opened counts
+    /// for the host of its first request, together with that request.
     #[getter]
     fn tcp(&self) -> Tcp {
         Tcp(self.0.tcp.clone())

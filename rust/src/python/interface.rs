@@ -14,7 +14,7 @@ pub struct Interface(pub snapshot::Interface);
 
 #[pymethods]
 impl Interface {
-    /// As the system calls it; of a file, its path.
+    /// Its name on the system; for a file, its path.
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
@@ -34,12 +34,12 @@ impl Interface {
     fn http_packets(&self) -> u64 {
         self.0.traffic.http_packets
     }
-    /// Their bytes on the wire.
+    /// Bytes on the wire of connections that carry HTTP.
     #[getter]
     fn http_bytes(&self) -> u64 {
         self.0.traffic.http_bytes
     }
-    /// Bytes on the wire by what their connection speaks, once that is known; keys as in `Capture.protocols`.
+    /// Bytes on the wire by the protocol of their connection, once it is known; keys as in `Capture.protocols`.
     #[getter]
     fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let dict = PyDict::new(py);
@@ -48,12 +48,12 @@ impl Interface {
         }
         Ok(dict)
     }
-    /// Health of the connections, each direction counted at the interface where it was first seen.
+    /// Health of the connections. Each direction of one counts on the interface where it was first seen.
     #[getter]
     fn tcp(&self) -> Tcp {
         Tcp(self.0.tcp.clone())
     }
-    /// ``"up"``, ``"down"`` or ``"new"`` (came up within this snapshot).
+    /// ``"up"``, ``"down"``, or ``"new"`` if it came up within this snapshot.
     #[getter]
     fn state(&self) -> &'static str {
         match self.0.state {
@@ -62,7 +62,8 @@ impl Interface {
             InterfaceState::Down => "down",
         }
     }
-    /// Since when it is watched, if it came up after the capture began: what passed before was not seen.
+    /// When netmon began to watch it, if it came up after the start of the capture; else None. Packets before that
+    /// time were not seen.
     #[getter]
     fn since(&self) -> Option<f64> {
         self.0.since.map(unix)

@@ -13,25 +13,26 @@ use crate::pipeline::snapshot;
 impl Matching {
     #[new]
     #[pyo3(signature = (pattern, exchanges = vec![]))]
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn new(pattern: &str, exchanges: Vec<PyRef<'_, Exchange>>) -> Self {
         let exchanges: Vec<_> = exchanges.iter().map(|exchange| &exchange.0).collect();
         Self(snapshot::Matching::new(pattern, &exchanges))
     }
 
-    /// Those of `exchanges` that match; `within` a host or section, its name is only looked at by ``host:``.
+    /// The `exchanges` that match. With `within`, for a list of one host or section, only ``host:`` looks at the
+    /// host.
     #[pyo3(signature = (exchanges, *, within = false))]
     fn exchanges<'py>(&self, exchanges: Vec<Bound<'py, Exchange>>, within: bool) -> Vec<Bound<'py, Exchange>> {
         exchanges.into_iter().filter(|exchange| self.0.admits_exchange(&exchange.get().0, within)).collect()
     }
 
-    /// Those of `hosts` that match.
+    /// The `hosts` that match.
     fn hosts<'py>(&self, hosts: Vec<Bound<'py, Host>>) -> Vec<Bound<'py, Host>> {
         hosts.into_iter().filter(|host| self.0.admits_host(&host.get().0)).collect()
     }
 
-    /// Whether another row matches, by its fields; terms without a field look at all of them.
-    #[expect(clippy::needless_pass_by_value, reason = "what Python gives")]
+    /// Whether a row with these fields matches. Terms without a field look at all of them.
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn admits(&self, fields: HashMap<String, String>) -> bool {
         let fields: Vec<_> = fields.iter().map(|(field, text)| (field.as_str(), text.as_str())).collect();
         self.0.admits_fields(&fields)

@@ -8,7 +8,7 @@ use super::section::Section;
 use super::standing::{NOWHERE, Standing, Wanted};
 use crate::pipeline::snapshot::{self, Ranking};
 
-/// The sections of one host in some order, as `HostRanking`.
+/// The sections of one host in some order, like `HostRanking`.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct PathRanking {
     host: Arc<snapshot::Host>,
@@ -26,12 +26,12 @@ impl PathRanking {
 
 #[pymethods]
 impl PathRanking {
-    /// How many sections match.
+    /// Number of sections that match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
-    /// How its rows stand; knows no row where it was ranked without `after`.
+    /// The steady weights of its rows; has no rows if it was ranked without `after`.
     #[getter]
     fn standing(&self) -> Standing {
         Standing(self.standing.clone())
@@ -42,7 +42,7 @@ impl PathRanking {
         self.ranking.page(offset, n).into_iter().map(|at| Section::new(&self.host, at)).collect()
     }
 
-    /// How many sections come before the one of this path; None when it is not among them.
+    /// Number of sections before the one with this path; None if the ranking does not have it.
     fn position(&self, path: &str) -> Option<usize> {
         self.host.position(path).and_then(|at| self.ranking.rank(at))
     }

@@ -4,12 +4,13 @@ use pyo3::prelude::*;
 
 use crate::pipeline::snapshot;
 
-/// Which rows somebody wants to see: terms parted by blanks, all of which hold.
+/// Selects rows by a pattern: terms separated by blanks, all of which must match.
 ///
-/// A term is a text, which any shown field contains in any case, or ``field:text`` of ``host section path method status
-/// client interface``, which that field contains; a status begins with it, and ``x`` is any digit of one (``5xx``).
-/// ``!`` before a term inverts it. A host or section matches by one of its sections, methods or statuses, and by a
-/// client or an interface where one of `exchanges` is that matches.
+/// A term is a text that occurs in any shown field, or ``field:text``, a text that occurs in that field; case does
+/// not matter. Fields are ``host section path method status client interface``. A status must begin with the text,
+/// in which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one
+/// of its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
+/// among `exchanges`.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Matching(pub snapshot::Matching);
 

@@ -14,12 +14,12 @@ pub struct Point(pub snapshot::Point);
 
 #[pymethods]
 impl Point {
-    /// Inclusive.
+    /// Start of the interval, inclusive.
     #[getter]
     fn start(&self) -> f64 {
         self.0.span.map_or(0.0, |(start, _)| unix(start))
     }
-    /// Exclusive.
+    /// End of the interval, exclusive.
     #[getter]
     fn end(&self) -> f64 {
         self.0.span.map_or(0.0, |(_, end)| unix(end))
@@ -39,7 +39,7 @@ impl Point {
     fn errors(&self) -> u64 {
         self.0.errors
     }
-    /// Response heads with a status that begins with this digit; 0 for a digit that none begins with.
+    /// Response heads whose status begins with the digit `first`; 0 for a digit that no status begins with.
     fn responses_of(&self, first: usize) -> u64 {
         first.checked_sub(1).and_then(|at| self.0.classes.get(at)).copied().unwrap_or(0)
     }
@@ -53,16 +53,16 @@ impl Point {
     fn bytes(&self) -> u64 {
         self.0.bytes
     }
-    /// Hits of the 200 hosts that had most.
+    /// Hits by host, of the 200 hosts with the most hits.
     #[getter]
     fn hosts(&self) -> HashMap<&str, u64> {
         self.0.hosts.iter().map(|(name, hits)| (&**name, *hits)).collect()
     }
-    /// The interval that this one and `other` make together.
+    /// The interval of this point and that of `other` as one interval.
     fn plus(&self, other: &Self) -> Self {
         Self(self.0.plus(&other.0))
     }
-    /// 0 also when the host was not among the heaviest.
+    /// Hits of one host; also 0 if the host is not in `hosts`.
     fn hits_of(&self, host: &str) -> u64 {
         self.0.host(host).unwrap_or(0)
     }
@@ -74,11 +74,12 @@ impl Point {
     fn bytes_of(&self, interface: &str) -> u64 {
         self.0.interface(interface).map_or(0, |passed| passed.bytes)
     }
-    /// The requests of the interval, divided among interfaces as its exchanges are, or else as bytes of HTTP are.
+    /// Requests on one interface, estimated: the requests of the interval are divided among the interfaces in
+    /// proportion to their listed exchanges or, if none are listed, to their bytes of HTTP.
     fn requests_of(&self, interface: &str) -> u64 {
         self.0.requests_of(interface)
     }
-    /// Bytes on the wire of connections that carry HTTP, of one interface.
+    /// Bytes on the wire, on one interface, of connections that carry HTTP.
     fn http_bytes_of(&self, interface: &str) -> u64 {
         self.0.interface(interface).map_or(0, |passed| passed.http_bytes)
     }

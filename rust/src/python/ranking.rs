@@ -11,7 +11,7 @@ use super::section::Section;
 use super::standing::{NOWHERE, Standing, Wanted};
 use crate::pipeline::snapshot::{self, Ranking};
 
-/// The hosts of a snapshot in some order. Ranks are computed once, pages are selected: no call sorts all rows.
+/// The hosts of a snapshot in some order. Ranks are computed once; a page is selected without sorting all rows.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct HostRanking {
     snapshot: Held,
@@ -33,12 +33,12 @@ impl HostRanking {
 
 #[pymethods]
 impl HostRanking {
-    /// How many hosts match.
+    /// Number of hosts that match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
-    /// How its rows stand; knows no row where it was ranked without `after`.
+    /// The steady weights of its rows; has no rows if it was ranked without `after`.
     #[getter]
     fn standing(&self) -> Standing {
         Standing(self.standing.clone())
@@ -50,19 +50,19 @@ impl HostRanking {
         page.into_iter().map(|at| Host(self.snapshot.hosts[at].clone())).collect()
     }
 
-    /// Hits of all that match.
+    /// Hits of all rows that match.
     #[getter]
     fn hits(&self) -> u64 {
         self.ranking.positions().map(|at| self.snapshot.hosts[at].counts.hits()).fold(0, u64::saturating_add)
     }
 
-    /// How many hosts come before the one of this name; None when it is not among them.
+    /// Number of hosts before the one with this name; None if the ranking does not have it.
     fn position(&self, name: &str) -> Option<usize> {
         self.snapshot.position(name).and_then(|at| self.ranking.rank(at))
     }
 }
 
-/// The clients of a snapshot in some order, as `HostRanking`.
+/// The clients of a snapshot in some order, like `HostRanking`.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct ClientRanking {
     snapshot: Held,
@@ -84,12 +84,12 @@ impl ClientRanking {
 
 #[pymethods]
 impl ClientRanking {
-    /// How many clients match.
+    /// Number of clients that match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
-    /// How its rows stand; knows no row where it was ranked without `after`.
+    /// The steady weights of its rows; has no rows if it was ranked without `after`.
     #[getter]
     fn standing(&self) -> Standing {
         Standing(self.standing.clone())
@@ -101,19 +101,19 @@ impl ClientRanking {
         page.into_iter().map(|at| Client(self.snapshot.clients[at].clone())).collect()
     }
 
-    /// Hits of all that match.
+    /// Hits of all rows that match.
     #[getter]
     fn hits(&self) -> u64 {
         self.ranking.positions().map(|at| self.snapshot.clients[at].counts.hits()).fold(0, u64::saturating_add)
     }
 
-    /// How many clients come before the one of this address; None when it is not among them.
+    /// Number of clients before the one with this address; None if the ranking does not have it.
     fn position(&self, address: &str) -> Option<usize> {
         self.snapshot.client_position(address).and_then(|at| self.ranking.rank(at))
     }
 }
 
-/// The sections of all hosts of a snapshot in some order, as `HostRanking`; `Section.host` says whose it is.
+/// The sections of all hosts of a snapshot in some order, like `HostRanking`. `Section.host` names the host.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct SectionRanking {
     snapshot: Held,
@@ -138,12 +138,12 @@ impl SectionRanking {
 
 #[pymethods]
 impl SectionRanking {
-    /// How many sections match.
+    /// Number of sections that match.
     fn __len__(&self) -> usize {
         self.ranking.len()
     }
 
-    /// How its rows stand; knows no row where it was ranked without `after`.
+    /// The steady weights of its rows; has no rows if it was ranked without `after`.
     #[getter]
     fn standing(&self) -> Standing {
         Standing(self.standing.clone())
@@ -155,7 +155,7 @@ impl SectionRanking {
         page.into_iter().map(|(host, at)| Section::new(&self.snapshot.hosts[host], at)).collect()
     }
 
-    /// How many sections come before this one; None when it is not among them.
+    /// Number of sections before this one; None if the ranking does not have it.
     fn position(&self, host: &str, path: &str) -> Option<usize> {
         let at = self.snapshot.position(host)?;
         let section = self.snapshot.hosts[at].position(path)?;

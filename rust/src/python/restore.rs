@@ -17,9 +17,9 @@ use super::snapshot::Snapshot;
 use super::tcp::Tcp;
 use crate::pipeline::snapshot;
 
-/// What unpickling calls: an object of this class again.
+/// Called by unpickling: makes an object of this class from the bytes that pickling stored.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "it is taken from Python")]
+#[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
 #[pyo3(signature = (class_, data, /))]
 pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<Py<PyAny>> {
     let data = &*data;

@@ -26,7 +26,8 @@ use super::{kept, records, shown};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{self, Counts, Limits};
 
-/// Everything counted in one interval, or in several merged. ``Snapshot()`` is empty, the identity of `merge`.
+/// Everything counted in one interval, or in several merged intervals. ``Snapshot()`` is empty, the identity of
+/// `merge`.
 #[pyclass(frozen, eq, module = "netmon._core")]
 #[derive(PartialEq)]
 pub struct Snapshot(Held);
@@ -75,12 +76,12 @@ counted!(Snapshot {
     fn new() -> Self {
         snapshot::Snapshot::default().into()
     }
-    /// Inclusive; 0.0 for the empty snapshot.
+    /// Start of the interval, inclusive; 0.0 for the empty snapshot.
     #[getter]
     fn start(&self) -> f64 {
         self.0.span.map_or(0.0, |(start, _)| unix(start))
     }
-    /// Exclusive.
+    /// End of the interval, exclusive; 0.0 for the empty snapshot.
     #[getter]
     fn end(&self) -> f64 {
         self.0.span.map_or(0.0, |(_, end)| unix(end))
@@ -107,37 +108,38 @@ counted!(Snapshot {
         let order = py.detach(|| self.0.top_clients(usize::MAX));
         order.into_iter().map(|at| Client(self.0.clients[at].clone())).collect()
     }
-    /// How many clients it has.
+    /// Number of clients.
     #[getter]
     fn client_count(&self) -> usize {
         self.0.clients.len()
     }
-    /// How many hosts it has.
+    /// Number of hosts.
     #[getter]
     fn host_count(&self) -> usize {
         self.0.hosts.len()
     }
-    /// Sections of all hosts.
+    /// Number of sections of all hosts.
     #[getter]
     fn section_count(&self) -> usize {
         self.0.hosts.iter().map(|host| host.sections.len()).sum()
     }
-    /// Rows of all tables, exchanges and connections included, and one more for every 64 buckets of histograms:
-    /// what the memory of a snapshot grows with.
+    /// Number of rows in all tables, including exchanges and connections, plus one for every 64 buckets of
+    /// histograms. The memory of a snapshot grows with it.
     #[getter]
     fn row_count(&self, py: Python<'_>) -> usize {
         py.detach(|| self.0.weight())
     }
-    /// Flat records, one per host and section, with the same keys in the same order in each: for
-    /// ``polars.DataFrame``, ``pandas.DataFrame`` and ``csv.DictWriter``.
+    /// Flat records, one for each section of each host, for ``polars.DataFrame``, ``pandas.DataFrame`` and
+    /// ``csv.DictWriter``. All records have the same keys in the same order.
     ///
-    /// Keys are attribute names of `Snapshot` and `Section`; ``status_1xx`` to ``status_5xx`` are responses by class
-    /// of status, ``latency_p50``, ``latency_p95`` and ``latency_p99`` quantiles in seconds, or None. Hosts and their
-    /// sections come most hits first. ``section`` is None for a host that has no sections, as foreign JSON may have it.
+    /// Keys are attribute names of `Snapshot` and `Section`. ``status_1xx`` to ``status_5xx`` are responses by class
+    /// of status; ``latency_p50``, ``latency_p95`` and ``latency_p99`` are quantiles in seconds, or None. Hosts and
+    /// their sections are sorted by hits, most first. ``section`` is None for a host without sections, which JSON of
+    /// other programs may have.
     fn rows<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         records::of(py, &self.0)
     }
-    /// A page of `ranked`: the `n` hosts with most hits, unless said otherwise, without making the rest.
+    /// A page of `ranked`: by default, the `n` hosts with the most hits. Only the objects of this page are made.
     #[pyo3(signature = (n, by = "hits", *, reverse = false, offset = 0, matching = ""))]
     fn top(
         &self,
@@ -163,13 +165,14 @@ counted!(Snapshot {
     ) -> PyResult<Vec<Section>> {
         Ok(SectionRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(py, offset, n))
     }
-    /// The hosts that match, by one of `SORT_KEYS`; ValueError for another.
+    /// The hosts that match, ranked by one of `SORT_KEYS`. Raises ValueError for any other key.
     ///
-    /// `matching` is part of the name, in any case; with ``!`` before it, what must not be part of it. Empty matches
-    /// all. Names are compared as they are kept, in printable ASCII. A `Matching` looks at more than names.
+    /// A text in `matching` is a part of the name, in any case; after ``!``, a part that the name must not have. An
+    /// empty text matches all hosts. Names are compared as they are stored, in printable ASCII. A `Matching` also
+    /// looks at other fields than the name.
     ///
-    /// With `after`, how the rows of an earlier ranking by the same key stand, rows hold still while figures jitter.
-    /// `seconds` are those that passed since, and those of the snapshot.
+    /// `after` is the standing of an earlier ranking by the same key. With it, rows keep their places while figures
+    /// jitter. `seconds` are the seconds since that ranking, and the seconds that this snapshot covers.
     #[pyo3(
         signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
         text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
@@ -186,7 +189,7 @@ counted!(Snapshot {
         let wanted = Wanted::new(by, reverse, matching)?.after(after, seconds);
         Ok(HostRanking::new(py, self.0.clone(), &wanted))
     }
-    /// The sections of all hosts that match, as `ranked`; `matching` as text is part of the name of the host.
+    /// The sections of all hosts that match, as for `ranked`; a text in `matching` is a part of the host's name.
     #[pyo3(
         signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
         text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
@@ -216,8 +219,8 @@ counted!(Snapshot {
     ) -> PyResult<Vec<Client>> {
         Ok(ClientRanking::new(py, self.0.clone(), &Wanted::new(by, reverse, matching.into())?).page(py, offset, n))
     }
-    /// The clients that match, as `ranked`; `matching` as text is part of the address. ``rtt`` and ``retransmitted``
-    /// are not known of clients.
+    /// The clients that match, as for `ranked`; a text in `matching` is a part of the address. Clients have no
+    /// ``rtt`` and no ``retransmitted``.
     #[pyo3(
         signature = (by = "hits", *, reverse = false, matching = Pattern::default(), after = None, seconds = (0.0, 1.0)),
         text_signature = "($self, by='hits', *, reverse=False, matching='', after=None, seconds=(0.0, 1.0))"
@@ -238,20 +241,20 @@ counted!(Snapshot {
     fn point(&self, py: Python<'_>) -> Point {
         Point(py.detach(|| self.0.point()))
     }
-    /// The host of this name; None when there is none.
+    /// The host with this name; None if there is none.
     fn host(&self, name: &str) -> Option<Host> {
         self.0.position(name).map(|at| self.make_host(at))
     }
-    /// The client of this address, as `Client.address` has it; None when there is none.
+    /// The client with this address, as in `Client.address`; None if there is none.
     fn client(&self, address: &str) -> Option<Client> {
         self.0.client_position(address).map(|at| Client(self.0.clients[at].clone()))
     }
-    /// By name.
+    /// All interfaces, sorted by name.
     #[getter]
     fn interfaces(&self) -> Vec<Interface> {
         self.0.interfaces.iter().cloned().map(Interface).collect()
     }
-    /// Name and `Interface.since` of the interfaces that have one.
+    /// Name and `Interface.since` of each interface that came up after the start of the capture.
     #[getter]
     fn late(&self) -> Vec<(&str, f64)> {
         let since = |interface: &'_ snapshot::Interface| interface.since.map(unix);
@@ -262,12 +265,12 @@ counted!(Snapshot {
     fn tcp(&self) -> Tcp {
         Tcp(self.0.tcp.clone())
     }
-    /// What was seen, and what could not be seen.
+    /// What the capture delivered, and what the capture or the decoding lost.
     #[getter]
     fn capture(&self) -> Capture {
         Capture(self.0.capture.clone())
     }
-    /// TLS connections by the server that the client named (SNI), most frequent first.
+    /// TLS connections by the server name that the client sent (SNI), most frequent first.
     #[getter]
     fn server_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let mut names: Vec<_> = self.0.server_names.iter().collect();
@@ -278,20 +281,22 @@ counted!(Snapshot {
         }
         Ok(dict)
     }
-    /// The silence of `length` seconds that follows: interfaces and connections tracked stay as they were.
+    /// The interval of `length` seconds after this one, as a capture without traffic would count it: no event is
+    /// counted, while interfaces, the numbers of connections and open connections stay as they were.
     fn silence(&self, length: f64) -> PyResult<Self> {
-        let nanos = nanos(length)?.ok_or_else(|| PyValueError::new_err("an interval ends"))?;
+        let nanos = nanos(length)?.ok_or_else(|| PyValueError::new_err("the length must be finite"))?;
         Ok(self.0.silence(nanos).into())
     }
-    /// By time; empty unless asked for with `exchanges`.
+    /// Exchanges, sorted by time. Empty unless the setting `exchanges` asks for them.
     #[getter]
     fn exchanges(&self) -> Vec<Exchange> {
         self.0.exchanges.iter().cloned().map(Exchange).collect()
     }
-    /// At most `most` of `before` and `exchanges`, in that order: those that somebody would look at.
+    /// At most `most` exchanges of `before` and of this snapshot, in that order: those that a person would look for.
     ///
-    /// Responses with a status of 500 and above, those from 400 on, requests without a response and the slowest have a
-    /// share each, divided fairly among sections; the newest have the rest.
+    /// Responses with a status of 500 or above, those with a status of 400 to 499, requests without a response and
+    /// the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
+    /// get the places that are left.
     #[pyo3(signature = (most, before = None))]
     fn remarkable_exchanges(
         &self,
@@ -311,29 +316,31 @@ counted!(Snapshot {
         };
         found.into_iter().map(one).collect()
     }
-    /// The same counts, with no `exchanges`.
+    /// The same snapshot without its `exchanges`.
     fn without_exchanges(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.without_exchanges()).into()
     }
-    /// Connections that the interval heard of, and a sample of open ones that were silent, by time of their first
-    /// segment; of a merge the latest sight of each. Empty unless asked for with `connections`.
+    /// Connections with a segment in the interval, and a sample of open ones that were silent, sorted by the time of
+    /// their first segment. A merge has each connection as it was last seen. Empty unless the setting `connections`
+    /// asks for them.
     ///
-    /// 1,000 at the most of an interval and of what is `folded`. Of more, those with most retransmissions, the slowest
-    /// round trips, those reset or refused, the newest and those with most bytes have a share each, divided fairly
-    /// among hosts; a sample of the others has the rest. `capture.open_connections` says how many are open in all.
+    /// An interval, and the result of `folded`, has at most 1,000. If there are more, the connections with the most
+    /// retransmissions, the slowest round trips, those that were reset or refused, the newest and those with the
+    /// most bytes each have a share of the places, divided fairly among hosts. A sample of the others gets the
+    /// places that are left. `capture.open_connections` is the number of all open connections.
     #[getter]
     fn connections(&self) -> Vec<Connection> {
         self.0.connections.iter().cloned().map(Connection).collect()
     }
-    /// The same counts, with no `connections`.
+    /// The same snapshot without its `connections`.
     fn without_connections(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.without_connections()).into()
     }
-    /// The `connections` of the same time, with no counts.
+    /// A snapshot of the same time with only the `connections`, without counts.
     fn only_connections(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.only_connections()).into()
     }
-    /// The snapshot of them all. Associative and commutative, with the interpreter released.
+    /// The merge of all `snapshots`; their order and grouping do not matter. Runs with the interpreter released.
     #[staticmethod]
     fn merge(py: Python<'_>, snapshots: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut parts = Vec::new();
@@ -346,13 +353,12 @@ counted!(Snapshot {
             merged
         }).into())
     }
-    /// The heaviest rows, at most `max_hosts` hosts with `max_sections` sections each, and at most `max_clients`
-    /// clients; the rest in `OTHER`.
+    /// The snapshot with only its heaviest rows: at most `max_hosts` hosts with at most `max_sections` sections
+    /// each, and at most `max_clients` clients. The other rows are added to `OTHER`.
     ///
-    /// None is the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all there are never more than
-    /// 100,000 sections (each host then keeps fewer), 10,000 exchanges, see `remarkable_exchanges`, and 1,000
-    /// `connections`; what is left out is counted in `capture`, but for connections, which are listed anew in each
-    /// interval.
+    /// None stands for the limit of one interval: 10,000 hosts, 200 sections, 5,000 clients. In all, at most 100,000
+    /// sections are kept (each host then keeps fewer), 10,000 exchanges (see `remarkable_exchanges`) and 1,000
+    /// `connections`. `capture` counts what is left out, except for connections, which each interval lists anew.
     #[pyo3(signature = (max_hosts = None, max_sections = None, max_clients = None))]
     fn folded(
         &self,
@@ -377,25 +383,26 @@ counted!(Snapshot {
     }
     /// One line of JSON (``"schema": 1``), ASCII only, without the newline.
     ///
-    /// Keys are the attribute names of these classes; `start`, `end` and `ts` are RFC 3339 UTC, durations seconds. Rows
-    /// come by name. Histograms have ``p50 p90 p95 p99`` beside their buckets.
+    /// Keys are the attribute names of these classes. `start`, `end` and `ts` are RFC 3339 times in UTC; durations
+    /// are in seconds. Rows are sorted by name. Histograms have ``p50 p90 p95 p99`` besides their buckets.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.json(py)?))
     }
-    /// The whole snapshot, exactly and in a tenth of the space of JSON: what pickling stores.
+    /// The whole snapshot, exactly, in a tenth of the space of JSON. Pickling stores these bytes.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &py.detach(|| snapshot::pack(&*self.0)))
     }
-    /// The inverse of `to_bytes`. Data from anywhere may be given: nothing in it runs, and the snapshot takes memory
-    /// in proportion to the length of the data. (Unpickling is never safe for data from anywhere.)
+    /// The inverse of `to_bytes`. It is safe for data from anywhere: nothing in the data is executed, and the
+    /// snapshot takes memory in proportion to the length of the data. (Unpickling is never safe for data from
+    /// anywhere.)
     ///
-    /// Raises ValueError for anything else, and for what a version of netmon with another format wrote.
+    /// Raises ValueError for anything else, and for data from a version of netmon with another format.
     #[staticmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "it is taken from Python")]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn from_bytes(py: Python<'_>, data: PyBackedBytes) -> PyResult<Self> {
         kept::unpack::<snapshot::Snapshot>(py, &data).map(Into::into)
     }
-    /// The merge of both, made when somebody looks at it.
+    /// The merge of both snapshots, computed when it is first read.
     fn __add__<'py>(&self, py: Python<'py>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let Ok(other) = other.cast::<Self>() else { return Ok(py.NotImplemented().into_bound(py)) };
         let other = other.get().share();
@@ -412,9 +419,10 @@ counted!(Snapshot {
     fn _repr_html_(&self, py: Python<'_>) -> String {
         py.detach(|| shown::snapshot_table(&self.0))
     }
-    /// The inverse of `to_json`: what one machine wrote, another may merge. Keys left out are zero or empty.
+    /// The inverse of `to_json`, so that a machine can merge what another one wrote. Missing keys are zero or empty.
     ///
-    /// What is derived is not read: `hits`, `count` and quantiles follow from the rest. Rows may come in any order.
+    /// Derived values are not read: `hits`, `count` and quantiles are computed from the rest. Rows may be in any
+    /// order.
     ///
     /// Raises ValueError for anything that is not such a document.
     #[staticmethod]

@@ -11,10 +11,11 @@ use crate::pipeline::snapshot::{self, Kind, Ranking, RowName, SortKey, Weighing}
 /// The path in the name of a row that is not a section.
 pub static NOWHERE: LazyLock<Arc<str>> = LazyLock::new(Arc::default);
 
-/// How rows stand on average, so that a table holds still while figures jitter: what the next ranking goes by.
-/// ``Standing()`` knows no row.
+/// Steady weights of rows: a ranking that gets them keeps rows in their places while figures jitter. ``Standing()``
+/// has no rows.
 ///
-/// A row keeps its weight until the average of the last seconds has left it by more than figures jitter.
+/// The steady weight of a row changes only when the average of the last seconds differs from it by more than mere
+/// jitter.
 #[pyclass(frozen, module = "netmon._core")]
 #[derive(Default)]
 pub struct Standing(pub Arc<snapshot::Standing>);
@@ -26,9 +27,10 @@ impl Standing {
         Self::default()
     }
 
-    /// The standing `seconds` later, of rows with what they weigh then: for tables that no ranking puts in order.
+    /// The standing `seconds` later; `rows` are names and present weights. For tables that are not made by a
+    /// ranking.
     ///
-    /// With `covered`, weights say how often something happened in so many seconds, which jitters by its root.
+    /// With `covered`, a weight is the number of events in that many seconds, which jitters by its square root.
     #[pyo3(signature = (rows, seconds, covered = None))]
     fn then(&self, rows: Vec<(String, f64)>, seconds: f64, covered: Option<f64>) -> Self {
         let kind = if covered.is_some() { Kind::Count } else { Kind::Level };
@@ -40,7 +42,7 @@ impl Standing {
         Self(Arc::new(self.0.then(rows.into_iter(), weighing)))
     }
 
-    /// What each row stands by, by name; sections of several hosts are left out.
+    /// The steady weight of each row, by name. Sections of several hosts are left out.
     #[getter]
     fn weights(&self) -> std::collections::HashMap<String, f64> {
         let named = self.0.rows().filter(|((_, path), _)| path.is_empty());
@@ -62,7 +64,7 @@ impl Wanted {
     pub fn new(by: &str, is_reversed: bool, matching: Pattern<'_>) -> PyResult<Self> {
         let key = SortKey::from_name(by).ok_or_else(|| {
             let known = SortKey::ALL.map(|(name, _)| name).join(", ");
-            PyValueError::new_err(format!("rows are ranked by one of {known}, not {by:?}"))
+            PyValueError::new_err(format!("rows can be ranked by {known}, not by {by:?}"))
         })?;
         Ok(Self { by: key, is_reversed, matching: matching.into(), before: Arc::default(), seconds: None })
     }

@@ -31,7 +31,7 @@ pub fn utc(py: Python<'_>, ts: Timestamp) -> PyResult<Bound<'_, PyDateTime>> {
 /// Converts seconds to nanoseconds; `None` if they are infinite. ValueError unless they are above 0.
 pub fn nanos(seconds: f64) -> PyResult<Option<i64>> {
     if seconds.is_nan() || seconds <= 0.0 {
-        return Err(PyValueError::new_err(format!("a length is above 0 seconds, not {seconds}")));
+        return Err(PyValueError::new_err(format!("the length must be above 0 seconds, not {seconds}")));
     }
     Ok(seconds.is_finite().then_some((seconds * SECOND as f64).round() as i64))
 }
@@ -41,7 +41,7 @@ pub trait IntoPython<P> {
     fn into_python(self) -> P;
 }
 
-/// A client: `address:port` of a connection, or what a proxy told of it.
+/// A client: `address:port` of a connection, or the address that a proxy passed on.
 #[derive(IntoPyObject)]
 #[pyo3(transparent)]
 pub struct ClientName(String);

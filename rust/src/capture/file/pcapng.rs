@@ -59,7 +59,7 @@ impl Pcapng {
             return Ok(Step::Needs(length));
         };
         if self.order.u32(block, length - 4) as usize != length {
-            return Err(Problem::Malformed("has a block of two lengths: it is damaged from there on".into()));
+            return Err(Problem::Malformed("has a block whose lengths differ: it is damaged from there on".into()));
         }
         let body = &block[8..length - 4];
         let found = match kind {
@@ -192,7 +192,7 @@ fn byte_order(head: &[u8]) -> Result<Order, Problem> {
     match Order::default().u32(head, 8) {
         BYTE_ORDER_MAGIC => Ok(Order { is_swapped: false }),
         magic if magic.swap_bytes() == BYTE_ORDER_MAGIC => Ok(Order { is_swapped: true }),
-        _ => Err(Problem::Malformed("has a section without byte order: it is damaged from there on".into())),
+        _ => Err(Problem::Malformed("has a section without a byte order: it is damaged from there on".into())),
     }
 }
 

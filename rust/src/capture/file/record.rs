@@ -99,7 +99,7 @@ pub enum Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Truncated => f.write_str("ends in the middle of a packet; what is before it was read"),
+            Self::Truncated => f.write_str("ends in the middle of a packet; the packets before it were read"),
             Self::Malformed(what) | Self::Packed(what) => f.write_str(what),
             Self::Io(error) => error.fmt(f),
         }

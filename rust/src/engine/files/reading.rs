@@ -156,7 +156,7 @@ impl Reading<'_> {
             let sieve = if link_type.is_some() { self.filters.find(number)? } else { Sieve::Open };
             let trouble = match (link_type, sieve) {
                 (None, _) => Some(format!("{path}: link type {number} of {name} is not supported")),
-                (_, Sieve::Shut) => Some(format!("{path}: the filter cannot be used on {name}, of link type {number}")),
+                (_, Sieve::Shut) => Some(format!("{path}: the filter does not compile for {name}, link type {number}")),
                 _ => None,
             };
             if let Some(message) = trouble {

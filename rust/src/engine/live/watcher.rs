@@ -142,7 +142,7 @@ impl Watcher {
         crowded.iter().for_each(|name| self.refuse(name, &crowd()));
         if self.open.is_empty() && !self.job.shared.bell.is_rung() {
             let crowd = || crowded.first().map(|name| format!("{name}: {}", crowd()));
-            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no name is UTF-8".into());
+            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no interface has a name in UTF-8".into());
             return Err(Error::NoInterface(format!("no interface to capture from ({reason})")));
         }
         self.publish_names();
@@ -371,5 +371,5 @@ impl Watcher {
 /// The reason why there is no buffer left for another interface.
 fn crowd() -> String {
     let budget = BUFFER_BUDGET >> 20;
-    format!("the capture buffers of the others take {budget} MiB; -B sets the size of each")
+    format!("the capture buffers of the other interfaces use all {budget} MiB; -B sets the size of each buffer")
 }

@@ -244,7 +244,7 @@ fn a_worker_goes_on_after_one_panic_with_all_it_had_counted_and_ends_after_the_s
     assert!(meets(&mut machine, 1).is_ok());
     machine.exchange(2, 0);
     let second = meets(&mut machine, 3).unwrap_err().to_string();
-    assert!(second.starts_with("internal error, twice: a fault injected by a test"), "{second}");
+    assert!(second.starts_with("second internal error: a fault injected by a test"), "{second}");
     machine.finish();
     let total = Snapshot::merge_all(&machine.got);
     assert_eq!((total.counts.requests, total.counts.responses, total.capture.unread), (2, 2, 1));

@@ -12,21 +12,22 @@ macro_rules! exchange_fields {
     ($macro:ident) => {
         $macro! {
             measured {
-                /// First byte of the request.
+                /// When the first byte of the request was seen.
                 #[serde(with = "values::time")]
                 ts: Timestamp as f64,
-                /// ``address:port`` of the connection, IPv6 addresses in brackets.
+                /// ``address:port`` of the client's end of the connection, IPv6 addresses in brackets.
                 ///
-                /// With `client_from`, where a proxy told it, the address alone: that of its group with `client_ipv6_prefix`, and
-                /// `OTHER` when its row was folded meanwhile.
+                /// With `client_from`, if a proxy passed an address on, that address without a port. With
+                /// `client_ipv6_prefix`, that is the first address of its prefix. `OTHER` if the row of this client was
+                /// folded meanwhile.
                 #[serde(with = "values::client")]
                 client: Endpoint as ClientName,
-                /// ``address:port``, as `client`.
+                /// ``address:port`` of the server, IPv6 addresses in brackets.
                 #[serde(with = "values::endpoint")]
                 server: Endpoint as String,
             }
             named {
-                /// Where its connection was first seen.
+                /// The interface on which its connection was first seen.
                 #[serde(deserialize_with = "values::name")]
                 interface: Arc<str> as &str,
                 /// As `Host.name`.
@@ -35,11 +36,13 @@ macro_rules! exchange_fields {
                 /// As `Section.path`.
                 #[serde(deserialize_with = "values::name")]
                 section: Arc<str> as &str,
-                /// The path of its target: without query, fragment, parameters and userinfo, at most 256 printable characters.
+                /// The path of the request target: at most 256 printable characters, without query, fragment,
+                /// parameters and userinfo.
                 ///
-                /// One that is longer ends in ``..#`` and a hash. One of which the end is not known ends in ``..``: the snapshot
-                /// length cut it off, or too many requests waited. ``*`` for CONNECT and ``OPTIONS *``, ``~unknown`` when nothing
-                /// of it is known, empty with ``redact="all"`` and from documents that have none.
+                /// A longer path ends in ``..#`` and a hash. A path whose end is not known ends in ``..``: the snapshot
+                /// length cut it off, or too many requests waited for a response. ``*`` for CONNECT and ``OPTIONS *``,
+                /// ``~unknown`` if nothing of the path is known, empty with ``redact="all"`` and from documents without
+                /// paths.
                 #[serde(default, deserialize_with = "values::name")]
                 path: Arc<str> as &str,
             }
@@ -47,25 +50,27 @@ macro_rules! exchange_fields {
                 /// As in `Section.methods`.
                 #[serde(with = "values::method")]
                 method: Method as &str,
-                /// None when no response was seen.
+                /// Status code of the response; None if no response was seen.
                 status: Option<u16> as Option<u16>,
                 /// HTTP bytes of the request, head and body.
                 request_bytes: u64 as u64,
                 /// HTTP bytes of the response, head and body.
                 response_bytes: u64 as u64,
-                /// Request's last byte to response's first; None when no response was seen.
+                /// Time from the request's last byte to the response's first byte; None if no response was seen.
                 #[serde(with = "values::seconds")]
                 latency: Option<u64> as Option<f64>,
-                /// Request's first byte to response's last: `request_time`, `latency` and `transfer` together.
+                /// Time from the request's first byte to the response's last byte: the sum of `request_time`, `latency`
+                /// and `transfer`.
                 #[serde(with = "values::seconds")]
                 duration: Option<u64> as Option<f64>,
-                /// The handshake of the connection, seen from here: with the first exchange on it, None with the others.
+                /// Duration of the connection's handshake, seen from the capture point. Only the first exchange on a
+                /// connection has it; None for the others.
                 #[serde(default, with = "values::seconds")]
                 connect: Option<u64> as Option<f64>,
-                /// Request's first byte to its last.
+                /// Time from the request's first byte to its last byte.
                 #[serde(default, with = "values::seconds")]
                 request_time: Option<u64> as Option<f64>,
-                /// Response's first byte to its last.
+                /// Time from the response's first byte to its last byte.
                 #[serde(default, with = "values::seconds")]
                 transfer: Option<u64> as Option<f64>,
                 /// Segments of the connection that were sent again while the exchange lasted.
@@ -73,9 +78,10 @@ macro_rules! exchange_fields {
                 retransmitted: u16 as u16,
             }
             named {
-                /// What its user agent is called, such as ``curl`` or ``Firefox``: at most 64 printable characters, no version.
+                /// Name of the user agent, such as ``curl`` or ``Firefox``: at most 64 printable characters, without a
+                /// version.
                 ///
-                /// Empty when the request does not say, unless asked for with `user_agents`, and with ``redact="all"``.
+                /// Empty if the request does not name one, without `user_agents`, and with ``redact="all"``.
                 #[serde(default, deserialize_with = "values::name")]
                 user_agent: Arc<str> as &str,
             }

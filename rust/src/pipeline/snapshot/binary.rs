@@ -29,10 +29,10 @@ pub const VERSION: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// They do not begin with the bytes that netmon writes first.
-    #[error("it does not begin as one")]
+    #[error("its first bytes are not those of a snapshot")]
     Foreign,
     /// Their layout has another version.
-    #[error("it is of version {0} of the format, and this netmon reads version {VERSION}")]
+    #[error("it has format version {0}, and this netmon reads version {VERSION}")]
     Version(u8),
     /// They are contradictory, or bytes are missing or left over.
     #[error("it is damaged")]

@@ -20,48 +20,52 @@ use crate::pipeline::packet::Timestamp;
 macro_rules! connection_fields {
     ($macro:ident) => {
         $macro! {
-            /// Its first segment that was seen.
+            /// When its first segment was seen.
             #[serde(with = "values::time")]
             first_seen: Timestamp as f64,
-            /// ``address:port`` of who opened it or asks, IPv6 addresses in brackets; where nobody did, the higher port.
+            /// ``address:port`` of the side that opened the connection or sends requests; if neither is known, of the
+            /// side with the higher port. IPv6 addresses are in brackets.
             #[serde(with = "values::endpoint")]
             client: Endpoint as String,
             /// ``address:port`` of the other side.
             #[serde(with = "values::endpoint")]
             server: Endpoint as String,
-            /// Where it was first seen.
+            /// The interface on which the connection was first seen.
             #[serde(deserialize_with = "values::name")]
             interface: Arc<str> as &str,
-            /// Its last segment.
+            /// When its latest segment was seen.
             #[serde(with = "values::time")]
             last_seen: Timestamp as f64,
-            /// Segments, each counted once however many interfaces it crosses.
+            /// Number of segments. A segment counts once, even if it crosses several interfaces.
             segments: u64 as u64,
-            /// Seconds from its first segment to the end of the interval; of one that ended, to its last segment.
+            /// Seconds from its first segment to the end of the interval or, if it has ended, to its last segment.
             #[serde(with = "values::length")]
             age: u64 as f64,
-            /// When it was opened; None when it was joined midway, or when its SYN was not seen.
+            /// When it was opened; None if its SYN was not seen, as when the capture began later.
             #[serde(with = "values::maybe_time")]
             opened: Option<Timestamp> as Option<f64>,
-            /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or ``"refused"``.
+            /// ``"opening"`` (only SYNs were seen), ``"open"``, ``"closed"`` by both sides, ``"reset"`` or
+            /// ``"refused"``.
             #[serde(with = "values::stage")]
             state: Stage as &str,
-            /// What it speaks, as in `Capture.protocols`; empty while that is not known.
+            /// Its protocol, as in `Capture.protocols`; empty while it is not known.
             #[serde(with = "values::protocol")]
             protocol: Option<Protocol> as &str,
-            /// The host last asked for on it, as `Host.name`, or the server that a TLS client named; empty for neither.
+            /// Host of its latest request, as `Host.name`, or the server that a TLS client named; empty if there is
+            /// neither.
             #[serde(deserialize_with = "values::name")]
             host: Arc<str> as &str,
-            /// Payload of TCP, without segments that were sent again.
+            /// Bytes of TCP payload sent to the server, without retransmissions.
             bytes_to_server: u64 as u64,
-            /// As `bytes_to_server`.
+            /// Bytes of TCP payload sent to the client, without retransmissions.
             bytes_to_client: u64 as u64,
-            /// Of these, those with data that was sent before.
+            /// Segments with data that was sent before.
             retransmitted: u64 as u64,
-            /// Heads of requests.
+            /// Number of request heads.
             requests: u64 as u64,
-            /// From the client to the server and back, the least that was measured, since the rest waited for an application
-            /// or a delayed acknowledgement; from here to one of them where only that was, None where nothing was.
+            /// The shortest round-trip time between client and server. Longer times include waiting for an application
+            /// or for a delayed acknowledgement. If only one side was measured, the time from the capture point to that
+            /// side; None if neither was.
             #[serde(with = "values::seconds")]
             rtt: Option<u64> as Option<f64>,
         }

@@ -230,6 +230,6 @@ impl<'de> Deserialize<'de> for Histogram {
         let extremes = parts.min.zip(parts.max).map(|(min, max)| (from_seconds(min), from_seconds(max)));
         let sum = (parts.sum * SECOND as f64).round() as u128;
         Self::from_parts(sum, extremes, parts.zero_count, parts.scale, parts.offset, &parts.buckets)
-            .ok_or_else(|| D::Error::custom("a histogram whose parts do not fit together"))
+            .ok_or_else(|| D::Error::custom("the parts of a histogram contradict each other"))
     }
 }

@@ -40,17 +40,16 @@ impl fmt::Display for Fault {
         match wrong {
             Wrong::Cut => write!(
                 f,
-                "ends after {at} bytes in the middle of compressed data; the {unpacked} bytes unpacked before were read"
+                "ends after {at} bytes in the middle of compressed data; the first {unpacked} decompressed bytes were read"
             ),
             Wrong::Damaged(reason) => write!(
                 f,
-                "cannot be decompressed from about byte {at} on ({reason}); the {unpacked} bytes unpacked before were read"
+                "cannot be decompressed from about byte {at} on ({reason}); the first {unpacked} decompressed bytes were read"
             ),
-            Wrong::Checksum(start) => write!(
-                f,
-                "has a wrong checksum: what was read from bytes {start} to {unpacked}, unpacked, may be wrong"
-            ),
-            Wrong::Foreign => write!(f, "has something that is not compressed from byte {at} on, which was not read"),
+            Wrong::Checksum(start) => {
+                write!(f, "has a wrong checksum: bytes {start} to {unpacked} of the decompressed data may be wrong")
+            }
+            Wrong::Foreign => write!(f, "is not compressed from byte {at} on; that part was not read"),
         }?;
         if *more > 0 { write!(f, "; {more} checksums before are wrong too") } else { Ok(()) }
     }

@@ -54,7 +54,7 @@ impl Zstd {
         // The decoder panics on some malformed input.
         let Ok(result) = catch_unwind(AssertUnwindSafe(decode)) else {
             self.decoder = FrameDecoder::default();
-            return Err(Stop::Wrong(Wrong::Damaged("the decoder gave up".into())));
+            return Err(Stop::Wrong(Wrong::Damaged("the zstd decoder failed".into())));
         };
         let Err(error) = result else { return Ok(()) };
         let Stop::Wrong(wrong) = stop(&error) else { return Err(stop(&error)) };
