@@ -21,7 +21,7 @@ from test_live_network import curl
 from watching import Watch
 
 WHY_NOT = namespaces.why_not()
-live = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
+live = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
 ASKED = 20
 OUTGOING = 4
 """The type that the kernel gives to a frame which this machine sent (PACKET_OUTGOING)."""

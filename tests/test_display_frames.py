@@ -108,7 +108,6 @@ def test_the_palette_theme_has_only_colours_that_the_terminal_defines():
 
 
 def test_there_is_a_theme_without_colours():
-    """The text of a frame is the same in every theme, so no meaning depends on a colour."""
     assert not any("#" in look for look in NONE.values())
     assert set(THEMES) == {"dark", "light", "palette", "none"}
 

@@ -7,7 +7,8 @@ import scene
 from drawing import QUIET, SEALED, Exchange, busy, text, view_of, with_exchange
 from fakes import snapshot
 from netmon import Rule
-from netmon.display import about, absent, canvas, charts, columns, header, specs, tables, timeline
+from netmon.display import about, absent, canvas, charts, columns, header, moves, specs, tables, timeline
+from netmon.display.control import seen
 from netmon.display.help import help_page
 from netmon.display.keyboard import presses
 from netmon.display.keys import FIRST, KEYS, OF_PAGE, ORDERING, PLAYING, TYPING, Command, KeyName
@@ -336,6 +337,14 @@ def test_a_long_help_page_scrolls_to_its_end():
     view = view_of([QUIET], ["?", "end"])
     assert any("lost" in line for line in text(screen(view, 80, 24)))
     assert any("lost" in line for line in text(screen(view, 40, 10)))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5)])
+def test_the_first_key_upwards_moves_a_help_page_that_was_scrolled_to_its_end(size):
+    bottom = view_of([QUIET], ["?", "end"])
+    above = moves.moved(seen(bottom, bottom, size), -1)
+    lines, moved = (text(screen(view, *size))[1:-1] for view in (bottom, above))
+    assert moved[1:] == lines[:-1]
 
 
 # Canvas

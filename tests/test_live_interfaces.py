@@ -25,7 +25,7 @@ from watching import Watch
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 WHY_NOT = namespaces.why_not()
 
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
 
 
 def batch(namespace, *lines):

@@ -15,7 +15,7 @@ from watching import Watch, compare
 
 WHY_NOT = namespaces.why_not("nft")
 
-pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "can be had")
+pytestmark = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
 
 PUBLISHED, MASQUERADED, PROXIED = f"{OUTSIDE}:8080", f"{SERVER}:80", f"{OUTSIDE}:8081"
 PROXY = """

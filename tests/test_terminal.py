@@ -185,7 +185,7 @@ def test_a_stop_leaves_the_terminal_whole_and_the_screen_comes_back_after_it(how
     assert terminal.is_whole
 
 
-def shell(command, **environment):
+def shell(command):
     """A shell on a terminal, in which a command was typed."""
     made = Terminal(command=["bash", "--norc", "-i"])
     made.type(f"{command}\n")

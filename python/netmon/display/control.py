@@ -15,6 +15,7 @@ from prompt_toolkit.mouse_events import MouseEventType
 
 from netmon import format as fmt
 from netmon.display import header, moves, tables
+from netmon.display.help import first_row
 from netmon.display.keys import KEYS, ORDERING, TYPING, Key
 from netmon.display.layout import boxes, screen
 from netmon.display.rows import last_of, row_number
@@ -87,14 +88,12 @@ def undrawn(error: Exception, width: int, height: int) -> list[Line]:
 
 def seen(view: View, drawn: View, size: tuple[int, int]) -> View:
     """`view` with the columns and the highlighted row of `drawn`, the view that was drawn last. If `drawn` has another
-    page, `view` is returned unchanged.
+    page, `view` is returned unchanged. The help is scrolled no further than its last line.
     """
-    if (
-        drawn.place._replace(exchange=None, inner="") != view.place._replace(exchange=None, inner="")
-        or drawn.helps
-        or not all(size)
-    ):
+    if not all(size) or drawn.place._replace(exchange=None, inner="") != view.place._replace(exchange=None, inner=""):
         return view
+    if drawn.helps:
+        return view._replace(help_row=first_row(view.help_row, *size))
     there = [box for box in boxes(drawn, *size) if box.panel is not None]
     columns = {box.panel: tuple(tables.titles(drawn, box.panel, box.width)) for box in there if box.panel}
     last = last_of(drawn, view.focus) if view.focus else None

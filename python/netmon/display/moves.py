@@ -29,7 +29,7 @@ LONGEST = 100
 def moved(view: View, by: int) -> View:
     """Moves the selection of the focused panel down by `by` rows, up if `by` is negative. It stops at either end."""
     if view.helps:
-        return view._replace(help_row=max(0, min(view.help_row + by, 100)))
+        return view._replace(help_row=max(0, view.help_row + by))
     view = held(view)
     panel = view.focus
     if panel is None:
