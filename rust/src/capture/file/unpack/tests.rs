@@ -101,7 +101,7 @@ fn a_part_that_is_cut_is_read_up_to_the_cut() {
             let (got, told) = unpack(&packed[..cut]);
             let (kind, words) = told.unwrap();
             assert_eq!(kind, ErrorKind::UnexpectedEof, "{cut}");
-            assert!(words.contains(&format!("the {} bytes unpacked", got.len())), "{words}");
+            assert!(words.contains(&format!("the first {} decompressed bytes", got.len())), "{words}");
             assert!(bytes.starts_with(&got), "{cut}");
             // A block of zstd has 128 KiB and is read whole or not at all.
             assert!(got.len() + (128 << 10) >= bytes.len() * cut / packed.len(), "{cut} gives {}", got.len());
