@@ -14,7 +14,7 @@ ORDER = [
     {"_core", "missing"},
     {"measures"},
     {"pace", "given", "options", "outlet", "safe_file"},
-    {"monitor", "alerts", "format", "console", "demo", "tail"},
+    {"monitor", "alerts", "alerts.*", "format", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
@@ -30,6 +30,7 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
+    "alerts": [{"quantity", "watch"}, {"rule"}, {"kept", "sums", "trust"}, {"group"}, {"policy"}, {"__init__"}],
     "sinks": [{"__init__"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
     "display": [
         {"__init__", "spec", "themes", "typed"},

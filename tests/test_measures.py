@@ -4,6 +4,9 @@ import pytest
 from fakes import histogram, snapshot
 from netmon import Snapshot
 from netmon.alerts import Rule
+from netmon.alerts.rule import ROWS
+from netmon.alerts.sums import Sums
+from netmon.alerts.watch import micros
 from netmon.measures import MEASURES, METRICS, measure
 
 TCP = {
@@ -92,6 +95,7 @@ VALUES = {
     "latency.p50": pytest.approx(0.1, rel=0.03),
     "latency.p99.9": pytest.approx(0.1, rel=0.03),
     "duration.p95": pytest.approx(0.4, rel=0.03),
+    "absent": None,
 }
 
 OF_ETH0 = {"packets": 30, "bytes": 4_000, "bits": 32_000, "http_bits": 24_000, "http_ratio": 0.75}
@@ -112,6 +116,24 @@ def test_a_measure_of_a_snapshot_is_that_worked_out_by_hand(name):
     found = measure(name)
     assert found.name == name
     assert found.value(FULL) == VALUES[name]
+
+
+ADDED_UP = [
+    (name, per)
+    for name in VALUES
+    for per, kind in ROWS.items()
+    if kind in measure(name).rows and measure(name).made_of and name != "absent"
+]
+
+
+@pytest.mark.parametrize(("name", "per"), ADDED_UP)
+def test_a_value_added_up_over_a_span_is_that_of_the_row(name, per):
+    row = rows(FULL)[ROWS[per]]
+    key = {"": "", "interface": "eth0", "section": FULL.hosts[0].name + FULL.hosts[0].sections[0].path}
+    key |= {"host": FULL.hosts[0].name, "client": FULL.clients[0].address}
+    sums = Sums([Rule(1, 60, name, per=per)])
+    sums.push(FULL, micros(FULL.end))
+    assert sums.values[0].of(key[per]) == pytest.approx(measure(name).value(row), rel=0.03)
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -41,6 +41,7 @@ __all__ = [
     "Point",
     "Section",
     "SectionRanking",
+    "Sliding",
     "Snapshot",
     "SourceError",
     "Standing",
@@ -919,6 +920,54 @@ class PathRanking:
         """At most `n` sections after the first `offset`."""
     def position(self, path: str) -> int | None:
         """Number of sections before the one with this path; None if the ranking does not have it."""
+
+@final
+class Sliding:
+    """Sums over the last seconds for each row of a table: what alert rules compare with their thresholds.
+
+    `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
+    whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `keeps`, a row
+    stays known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls.
+    At most 100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with
+    the interpreter released.
+    """
+
+    def __new__(cls, per: str = "", *, keeps: bool = False) -> Sliding: ...
+    def add_sum(self, names: Sequence[str], span: int, *, factor: float = 1.0) -> int:
+        """Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names
+        are ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before
+        the first snapshot. ValueError for an unknown name.
+        """
+    def add_ratio(self, parts: Sequence[str], whole: Sequence[str], span: int) -> int:
+        """Adds a reading: the sum of `parts` divided by the sum of `whole`; None if that is 0."""
+    def add_quantile(self, name: str, span: int, q: float) -> int:
+        """Adds a reading: the quantile `q`, from 0 to 1, of ``latency`` or ``duration`` in seconds, at most 2.2 % from
+        the exact one; None if there are no durations.
+        """
+    def add_absence(self) -> int:
+        """Adds a reading: seconds since the row was last seen in traffic."""
+    def push(self, snapshot: Snapshot, at: int) -> None:
+        """Adds a snapshot, whose counts all belong to the time `at`."""
+    def pass_time(self, now: int) -> None:
+        """Passes time to `now`: what ended a span or more before leaves the sums."""
+    def value(self, reading: int, key: str) -> float | None:
+        """The value of a reading for the row with this key, which may be unknown: then a sum is 0."""
+    def beyond(self, reading: int, bound: float, *, below: bool = False) -> list[tuple[str, float]]:
+        """Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less."""
+    @property
+    def oldest(self) -> list[tuple[int, int]]:
+        """For each column that has something, the time of the oldest part and the span, both in microseconds: when the
+        sums change although nothing is added.
+        """
+    @property
+    def overflow(self) -> int:
+        """Number of rows of snapshots that were not added up because too many were known."""
+    def copy(self) -> Sliding:
+        """An independent copy with the same past."""
+    def dump(self) -> bytes:
+        """The past as bytes, for `load`."""
+    def load(self, past: bytes) -> None:
+        """Replaces the past by one that `dump` wrote of a table with the same readings. ValueError for other bytes."""
 
 @final
 class Window:

@@ -21,12 +21,42 @@ Metric: TypeAlias = Literal["hits", "requests", "responses", "errors"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 """The measures that an alert rule can add up."""
 
+
+class Sum(NamedTuple):
+    """A measure that is a sum of counts of the core, times a factor."""
+
+    names: tuple[str, ...]
+    factor: float = 1.0
+
+
+class Ratio(NamedTuple):
+    """A measure that is a sum of counts divided by a sum of counts."""
+
+    parts: tuple[str, ...]
+    whole: tuple[str, ...]
+
+
+class Quantile(NamedTuple):
+    """A measure that is a quantile, from 0 to 1, of a histogram of the core."""
+
+    name: str
+    q: float
+
+
+class Absence(NamedTuple):
+    """A measure that is the time since a row was last seen in traffic."""
+
+
+MadeOf: TypeAlias = Sum | Ratio | Quantile | Absence
+"""What a measure is made of, as `netmon._core.Sliding` names it; so it can be added up over a span."""
+
 COUNTED = (Snapshot, Host, Section, Client)
 TIMED = (Snapshot, Host, Section)
 CARRIED = (Snapshot, Interface)
 CONNECTED = (Snapshot, Host, Interface)
 CAPTURED = (Snapshot,)
-"""Which types of rows have counts of messages, durations, traffic, connections, and what the capture missed."""
+SEEN = (Snapshot, Host, Section, Client, Interface)
+"""Which types of rows have counts of messages, durations, traffic, connections, what the capture missed, any of them."""
 
 
 class Measure(NamedTuple):
@@ -38,6 +68,8 @@ class Measure(NamedTuple):
     rows: tuple[type, ...] = ()
     explained: tuple[str, ...] = ()
     """Longer forms of the name that explain it, the longest first; empty if the name says enough."""
+    made_of: MadeOf | None = None
+    """How an alert rule adds it up; None if it cannot be added up, such as a median of medians."""
 
     @property
     def field(self) -> str:
@@ -77,6 +109,8 @@ def _lost(row: Snapshot) -> int:
     return row.capture.kernel_dropped + row.capture.interface_dropped + row.capture.unread
 
 
+_LOST = ("kernel_dropped", "interface_dropped", "unread")
+
 _http_bytes, _bytes = _carried("http_bytes"), _carried("bytes")
 
 MEASURES: Mapping[str, Measure] = {
@@ -88,36 +122,68 @@ MEASURES: Mapping[str, Measure] = {
             _of("hits"),
             COUNTED,
             explained=("hits (requests + responses)", "hits (requests+responses)"),
+            made_of=Sum(("hits",)),
         ),
-        Measure("requests", "count", _of("requests"), COUNTED),
-        Measure("responses", "count", _of("responses"), COUNTED),
-        Measure("errors", "count", _of("errors"), COUNTED),
-        Measure("error_ratio", "ratio", lambda row: ratio(row.errors, row.responses), COUNTED),
-        Measure("request_bytes", "B", _of("request_bytes"), COUNTED),
-        Measure("response_bytes", "B", _of("response_bytes"), COUNTED),
-        Measure("message_bytes", "B", lambda row: row.request_bytes + row.response_bytes, COUNTED),
-        Measure("packets", "count", _carried("packets"), CARRIED),
-        Measure("bytes", "B", _bytes, CARRIED),
-        Measure("bits", "bit", _carried("bytes", 8), CARRIED),
-        Measure("http_bytes", "B", _http_bytes, CARRIED),
-        Measure("http_bits", "bit", _carried("http_bytes", 8), CARRIED),
-        Measure("http_ratio", "ratio", lambda row: ratio(_http_bytes(row), _bytes(row)), CARRIED),
-        Measure("opened", "count", _tcp("opened"), CONNECTED),
-        Measure("closed", "count", _tcp("closed"), CONNECTED),
-        Measure("reset", "count", _tcp("reset"), CONNECTED),
-        Measure("refused", "count", _tcp("refused"), CONNECTED),
-        Measure("segments", "count", _tcp("segments"), CONNECTED),
-        Measure("retransmitted", "count", _tcp("retransmitted"), CONNECTED),
-        Measure("retransmitted_ratio", "ratio", _tcp("retransmitted_share"), CONNECTED),
-        Measure("out_of_order", "count", _tcp("out_of_order"), CONNECTED),
-        Measure("duplicate_acks", "count", _tcp("duplicate_acks"), CONNECTED),
-        Measure("zero_window", "count", _tcp("zero_window"), CONNECTED),
+        Measure("requests", "count", _of("requests"), COUNTED, made_of=Sum(("requests",))),
+        Measure("responses", "count", _of("responses"), COUNTED, made_of=Sum(("responses",))),
+        Measure("errors", "count", _of("errors"), COUNTED, made_of=Sum(("errors",))),
+        Measure(
+            "error_ratio",
+            "ratio",
+            lambda row: ratio(row.errors, row.responses),
+            COUNTED,
+            made_of=Ratio(("errors",), ("responses",)),
+        ),
+        Measure("request_bytes", "B", _of("request_bytes"), COUNTED, made_of=Sum(("request_bytes",))),
+        Measure("response_bytes", "B", _of("response_bytes"), COUNTED, made_of=Sum(("response_bytes",))),
+        Measure(
+            "message_bytes",
+            "B",
+            lambda row: row.request_bytes + row.response_bytes,
+            COUNTED,
+            made_of=Sum(("request_bytes", "response_bytes")),
+        ),
+        Measure("packets", "count", _carried("packets"), CARRIED, made_of=Sum(("packets",))),
+        Measure("bytes", "B", _bytes, CARRIED, made_of=Sum(("bytes",))),
+        Measure("bits", "bit", _carried("bytes", 8), CARRIED, made_of=Sum(("bytes",), 8)),
+        Measure("http_bytes", "B", _http_bytes, CARRIED, made_of=Sum(("http_bytes",))),
+        Measure("http_bits", "bit", _carried("http_bytes", 8), CARRIED, made_of=Sum(("http_bytes",), 8)),
+        Measure(
+            "http_ratio",
+            "ratio",
+            lambda row: ratio(_http_bytes(row), _bytes(row)),
+            CARRIED,
+            made_of=Ratio(("http_bytes",), ("bytes",)),
+        ),
+        Measure("opened", "count", _tcp("opened"), CONNECTED, made_of=Sum(("opened",))),
+        Measure("closed", "count", _tcp("closed"), CONNECTED, made_of=Sum(("closed",))),
+        Measure("reset", "count", _tcp("reset"), CONNECTED, made_of=Sum(("reset",))),
+        Measure("refused", "count", _tcp("refused"), CONNECTED, made_of=Sum(("refused",))),
+        Measure("segments", "count", _tcp("segments"), CONNECTED, made_of=Sum(("segments",))),
+        Measure("retransmitted", "count", _tcp("retransmitted"), CONNECTED, made_of=Sum(("retransmitted",))),
+        Measure(
+            "retransmitted_ratio",
+            "ratio",
+            _tcp("retransmitted_share"),
+            CONNECTED,
+            made_of=Ratio(("retransmitted",), ("segments",)),
+        ),
+        Measure("out_of_order", "count", _tcp("out_of_order"), CONNECTED, made_of=Sum(("out_of_order",))),
+        Measure("duplicate_acks", "count", _tcp("duplicate_acks"), CONNECTED, made_of=Sum(("duplicate_acks",))),
+        Measure("zero_window", "count", _tcp("zero_window"), CONNECTED, made_of=Sum(("zero_window",))),
         Measure("rtt", "s", _tcp("rtt"), CONNECTED),
         Measure("to_client", "s", _tcp("to_client"), CONNECTED),
         Measure("to_server", "s", _tcp("to_server"), CONNECTED),
-        Measure("lost", "count", _lost, CAPTURED),
-        Measure("lost_ratio", "ratio", lambda row: lost_ratio(_lost(row), row.capture.received), CAPTURED),
-        Measure("unanswered", "count", lambda row: row.capture.unanswered, CAPTURED),
+        Measure("lost", "count", _lost, CAPTURED, made_of=Sum(_LOST)),
+        Measure(
+            "lost_ratio",
+            "ratio",
+            lambda row: lost_ratio(_lost(row), row.capture.received),
+            CAPTURED,
+            made_of=Ratio(_LOST, ("received", *_LOST)),
+        ),
+        Measure("unanswered", "count", lambda row: row.capture.unanswered, CAPTURED, made_of=Sum(("unanswered",))),
+        Measure("absent", "s", lambda _row: None, SEEN, made_of=Absence()),
     )
 }
 
@@ -142,20 +208,27 @@ def _status(name: str, parameter: str) -> Measure | None:
             "count",
             lambda row: sum(n for status, n in row.statuses.items() if status // 100 == int(first)),
             COUNTED,
+            made_of=Sum((name,)),
         )
-    return Measure(name, "count", lambda row: row.statuses.get(int(parameter), 0), COUNTED)
+    return Measure(name, "count", lambda row: row.statuses.get(int(parameter), 0), COUNTED, made_of=Sum((name,)))
 
 
 def _latency(name: str, parameter: str) -> Measure | None:
     """A percentile of the time from a request's last byte to the response's first: ``p95``, ``p99.9``."""
     share = _percentile(parameter)
-    return None if share is None else Measure(name, "s", lambda row: row.latency.quantile(share), COUNTED)
+    if share is None:
+        return None
+    made_of = Quantile("latency", share)
+    return Measure(name, "s", lambda row: row.latency.quantile(share), COUNTED, made_of=made_of)
 
 
 def _duration(name: str, parameter: str) -> Measure | None:
     """A percentile of the time from a request's first byte to the response's last."""
     share = _percentile(parameter)
-    return None if share is None else Measure(name, "s", lambda row: row.duration.quantile(share), TIMED)
+    if share is None:
+        return None
+    made_of = Quantile("duration", share)
+    return Measure(name, "s", lambda row: row.duration.quantile(share), TIMED, made_of=made_of)
 
 
 def _percentile(parameter: str) -> float | None:

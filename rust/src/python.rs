@@ -28,6 +28,7 @@ mod records;
 mod restore;
 mod section;
 mod shown;
+mod sliding;
 mod snapshot;
 mod standing;
 mod tcp;
@@ -102,6 +103,8 @@ mod _core {
     use super::restore::_restore;
     #[pymodule_export]
     use super::section::Section;
+    #[pymodule_export]
+    use super::sliding::Sliding;
     #[pymodule_export]
     use super::snapshot::Snapshot;
     #[pymodule_export]

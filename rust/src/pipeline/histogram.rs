@@ -9,12 +9,14 @@
 
 mod buckets;
 mod sizes;
+mod spread;
 
 use std::sync::LazyLock;
 
 pub use buckets::Buckets;
 pub use buckets::MAX_HALVINGS;
 pub use sizes::Sizes;
+pub use spread::Spread;
 
 use crate::pipeline::packet::SECOND;
 

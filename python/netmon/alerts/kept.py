@@ -1,0 +1,82 @@
+"""The state of a policy as plain data, for a file or a pickle: sums, states of rows, what is believed.
+
+A rule is known again by all its settings. A rule that changed begins anew; sums that belong to other rules are not
+taken up. Raises ValueError for data that no policy wrote.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any
+
+from netmon.alerts.rule import Rule
+from netmon.alerts.watch import Alert, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netmon.alerts.group import Placed
+    from netmon.alerts.policy import AlertPolicy
+
+VERSION = 1
+"""The version of the data. It rises when a reader of an older version could misunderstand them."""
+
+_ANY = Rule()
+"""Stands in an alert that was read until `_take` sets its rule."""
+
+
+def state_of(policy: AlertPolicy) -> dict[str, Any]:
+    """The state as JSON can hold it."""
+    return {
+        "version": VERSION,
+        "now": policy.now,
+        "interval": policy.interval,
+        "trust": policy.trust.state(),
+        "sums": {name: b64encode(past).decode() for name, past in policy.sums.dump().items()},
+        "rules": {
+            repr(placed.rule): {key: _row(watch) for key, watch in placed.watches.items()}
+            for group in policy.groups
+            for placed in group.rules
+        },
+    }
+
+
+def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
+    """Takes up a state that `state_of` gave, as far as the rules are the same."""
+    if state.get("version") != VERSION:
+        raise ValueError(f"the state has version {state.get('version')!r}, and this netmon reads version {VERSION}")
+    try:
+        past = {name: b64decode(text) for name, text in state["sums"].items()}
+        rows = {name: {key: _watch(row) for key, row in kept.items()} for name, kept in state["rules"].items()}
+        now, interval, trust = int(state["now"]), int(state["interval"]), state["trust"]
+        policy.trust.resume(trust)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"the state is damaged: {error!r}") from error
+    is_whole = policy.sums.load(past)
+    for group in policy.groups:
+        for placed in group.rules:
+            _take(placed, rows.get(repr(placed.rule), {}))
+    policy.now, policy.interval = now, interval
+    if not is_whole:
+        policy.trust.missed(0, now)
+
+
+def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:
+    for key, watch in rows.items():
+        if watch.alert is not None:
+            watch.alert = watch.alert._replace(rule=placed.rule, key=key)
+        placed.watches[key] = watch
+
+
+def _row(watch: Watch) -> list[Any]:
+    alert = watch.alert
+    return [watch.pending, watch.calm, alert and [alert.at, alert.value]]
+
+
+def _watch(row: Any) -> Watch:
+    watch = Watch()
+    watch.pending, watch.calm, alert = row
+    if alert is not None:
+        at, value = alert
+        watch.alert = Alert(_ANY, "fired", float(at), value, float(at))
+    return watch

@@ -1,0 +1,169 @@
+"""Alert policy: snapshots in, alerts fired and recovered out.
+
+Pure: the only time is the time of the snapshots, so a rule tried on a capture file fires at the times at which it would
+have fired live. At time `at`, a rule looks at the snapshots that end within ``(at - span, at]``. It is checked at the
+end of every interval, including empty intervals, which a file skips. Never sends, prints or stores anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from netmon.alerts.group import Group, may
+from netmon.alerts.rule import Rule
+from netmon.alerts.sums import Sums
+from netmon.alerts.trust import MAX_LOSS, Trust
+from netmon.alerts.watch import Alert, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+    from netmon._core import Snapshot
+    from netmon.alerts.group import Placed
+    from netmon.alerts.sums import Value
+
+MOST_STATES = 20_000
+"""States of all rules with `per` that are pending or firing. Rows beyond are not judged, and counted in `overflow`."""
+
+State = Literal["ok", "pending", "firing", "unknown"]
+
+
+class Policy(Protocol):
+    """What can be passed as a policy: any object with this method."""
+
+    def update(self, snapshot: Snapshot, /) -> Sequence[Alert]: ...
+
+
+class Gauge(NamedTuple):
+    """The state of a rule after the newest snapshot; `alert` is its alert that has not recovered, if any.
+
+    With `per`, `value` and `key` are those of the row of `alert`, or else of no row; `firing` counts the rows.
+    """
+
+    rule: Rule
+    value: float
+    alert: Alert | None
+    state: State = "ok"
+    key: str = ""
+    firing: int = 0
+    reason: str = ""
+    """Why the state is unknown."""
+
+
+class AlertPolicy:
+    """Applies rules to a stream of snapshots.
+
+    With `live`, time without a snapshot is time in which netmon did not run, and nothing is concluded from it; without,
+    as in a file, it is silence. `interfaces` are those that are needed: while one of them is lost, no rule fires or
+    recovers; neither does it while more than `max_loss` of the packets are lost.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule] = (Rule(),),
+        *,
+        live: bool = False,
+        interfaces: Collection[str] = (),
+        max_loss: float = MAX_LOSS,
+    ) -> None:
+        self.rules = tuple(rules)
+        self._settings = {"live": live, "interfaces": tuple(interfaces), "max_loss": max_loss}
+        self.sums = Sums(self.rules)
+        self.trust = Trust(live=live, needed=interfaces, max_loss=max_loss)
+        self.groups = _grouped(self.rules, self.sums.values)
+        self.now = 0
+        self.interval = 0  # length of the shortest snapshot so far; longer ones are several merged
+        self.overflow = 0
+        """Number of times that a row was not judged because too many states were kept."""
+
+    def update(self, snapshot: Snapshot) -> list[Alert]:
+        """Takes the next snapshot and returns the new alerts up to its end, in order of time."""
+        start, end = micros(snapshot.start), micros(snapshot.end)
+        if end > start:
+            self.interval = min(self.interval or end - start, end - start)
+        counts = snapshot.capture.received or snapshot.hits
+        # An empty snapshot may stand for many intervals.
+        events = list(self._pass_gap(start if counts else end))
+        self.trust.update(snapshot)
+        self.now = max(self.now, end)  # packet time may jump backwards; alerts already given stay
+        self.sums.push(snapshot, self.now)
+        events += self._judge_all(self.now)
+        return sorted(events, key=lambda alert: alert.at)
+
+    def _pass_gap(self, until: int) -> Iterator[Alert]:
+        """Passes the empty intervals before `until`, and yields the alerts of their ends."""
+        while (now := self._next_change()) is not None and now <= until:
+            self.now = now
+            self.sums.pass_time(now)
+            yield from self._judge_all(now)
+
+    def _next_change(self) -> int | None:
+        """The first end of an empty interval at which a sum or a state changes; None if none does."""
+        interval = self.interval or 1
+        leaving = [end + _whole(span, interval) for end, span in self.sums.oldest]
+        deadlines = [deadline for group in self.groups for deadline in group.deadlines(self.now)]
+        reached = [self.now + _whole(deadline - self.now, interval) for deadline in deadlines]
+        return min((at for at in (*leaving, *reached) if at > self.now), default=None)
+
+    def _judge_all(self, now: int) -> list[Alert]:
+        room = MOST_STATES - sum(group.states for group in self.groups)
+        events: list[Alert] = []
+        for group in self.groups:
+            found, refused, room = group.judge(now, self.trust, room)
+            events += found
+            self.overflow += refused
+        return events
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        from netmon.alerts.kept import state_of  # noqa: PLC0415  only a pickle needs it
+
+        return self.rules, self._settings, state_of(self)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        from netmon.alerts.kept import resume  # noqa: PLC0415  as above
+
+        rules, settings, kept = state
+        AlertPolicy.__init__(self, rules, **settings)
+        resume(self, kept)
+
+    def copy(self) -> AlertPolicy:
+        """Returns an independent copy with the same state."""
+        twin = AlertPolicy(())
+        twin.rules, twin._settings = self.rules, self._settings
+        twin.sums, twin.trust = self.sums.copy(), self.trust.copy()
+        twin.groups = _grouped(self.rules, twin.sums.values)
+        for mine, theirs in zip(self.groups, twin.groups, strict=True):
+            theirs.take(mine)
+        twin.now, twin.interval, twin.overflow = self.now, self.interval, self.overflow
+        return twin
+
+    @property
+    def gauges(self) -> Sequence[Gauge]:
+        """The state of each rule, in the order of the rules."""
+        found = {placed.place: self._gauge(group, placed) for group in self.groups for placed in group.rules}
+        return [found[place] for place in range(len(self.rules))]
+
+    def _gauge(self, group: Group, placed: Placed) -> Gauge:
+        rule, firing = placed.rule, group.firing(placed)
+        alert = firing[0] if firing else None
+        key = alert.key if alert else ""
+        value = 0.0 if rule.per and alert is None else group.value_of(key) or 0
+        may_fire, may_recover = may(rule, self.now, self.trust)
+        is_unknown = not (may_recover if alert else may_fire)
+        is_pending = any(watch.pending is not None for watch in placed.watches.values())
+        state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
+        reason = (self.trust.reason or "a part of its span was not captured") if is_unknown else ""
+        return Gauge(rule, value, alert, state, key, len(firing), reason)
+
+
+def _grouped(rules: Sequence[Rule], values: Sequence[Value]) -> list[Group]:
+    """The rules by the value that they look at."""
+    by_value: dict[int, list[tuple[int, Rule]]] = {}
+    for place, (rule, value) in enumerate(zip(rules, values, strict=True)):
+        by_value.setdefault(id(value), []).append((place, rule))
+    return [Group(values[same[0][0]], same) for same in by_value.values()]
+
+
+def _whole(span: int, interval: int) -> int:
+    """The least number of whole intervals, in microseconds, that is not shorter than `span`."""
+    return -(-span // interval) * interval

@@ -1,0 +1,205 @@
+"""A rule: which measure of which rows is compared with which bound, and for how long. Checked when it is made."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
+
+from netmon._core import Client, Host, Interface, Section, Snapshot
+from netmon.alerts.quantity import Quantity, quantity
+from netmon.measures import MEASURES, Measure, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Per = Literal["", "host", "section", "interface", "client"]
+Severity = Literal["info", "warning", "critical"]
+
+ROWS: Mapping[str, type] = {"": Snapshot, "host": Host, "section": Section, "interface": Interface, "client": Client}
+"""The type of row that a rule is about, by the value of `per`."""
+
+LONGEST_SPAN = 7 * 86400.0
+"""Seconds of the longest span of a rule."""
+
+NAME_LENGTH = 200
+"""Maximum number of characters of a rule's name."""
+
+
+class _Rule(NamedTuple):
+    threshold: float
+    span: float
+    metric: str
+    name: str
+    where: str
+    per: Per
+    above: float | None
+    below: float | None
+    recover: float | None
+    for_: float
+    keep_firing_for: float
+    min_requests: int
+    severity: Severity
+    exec: tuple[str, ...]
+    webhook: str
+    per_second: bool
+
+
+class Rule(_Rule):
+    """An alert when `metric`, measured over the last `span` seconds, crosses a bound.
+
+    With `threshold` the bound is crossed at that value or more, with `above` only above it, with `below` only below it.
+    The alert recovers when the value is back at `recover`, by default the bound itself. Bounds are numbers in the unit
+    of the measure, or texts: ``"500ms"``, ``"5%"``, ``"10Mbit/s"``; a rate is compared with the mean over the span.
+
+    `per` keeps one state for each ``"host"``, ``"section"``, ``"interface"`` or ``"client"``; without it, the rule is
+    about all traffic. The value must stay beyond the bound for `for_` seconds before the rule fires, and back for
+    `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not fire. ValueError
+    says what is wrong with a rule.
+    """
+
+    __slots__ = ()
+
+    def __new__(  # noqa: PLR0917  a rule has this many settings, all but three of them by name
+        cls,
+        threshold: float = 7000,
+        span: float = 120.0,
+        metric: str = "hits",
+        name: str = "",
+        where: str = "",
+        per: Per = "",
+        above: float | str | None = None,
+        below: float | str | None = None,
+        recover: float | str | None = None,
+        for_: float = 0.0,
+        keep_firing_for: float = 0.0,
+        min_requests: int = 0,
+        severity: Severity = "warning",
+        exec: Iterable[str] = (),  # noqa: A002  the name of the setting
+        webhook: str = "",
+        per_second: bool = False,
+    ) -> Self:
+        kind = _measure(metric, per)
+        if above is not None and below is not None:
+            raise ValueError("a rule has `above` or `below`, not both")
+        bound, per_second = _bound(above, below, threshold, kind, is_rate=per_second)
+        back = None if recover is None else _recovery(recover, kind, per_second, above, below, bound)
+        _check_times(span, for_, keep_firing_for, metric)
+        if min_requests < 0:
+            raise ValueError(f"`min_requests` of a rule is 0 or more, not {min_requests}")
+        if severity not in get_args(Severity):
+            raise ValueError(f"the severity of a rule is one of {', '.join(get_args(Severity))}, not {severity!r}")
+        return super().__new__(
+            cls,
+            bound,
+            span,
+            metric,
+            name[:NAME_LENGTH],
+            where,
+            per,
+            None if above is None else bound,
+            None if below is None else bound,
+            back,
+            for_,
+            keep_firing_for,
+            min_requests,
+            severity,
+            tuple(exec),
+            webhook,
+            per_second,
+        )
+
+    @classmethod
+    def _make(cls, iterable: Iterable[Any]) -> Self:  # type: ignore[override]
+        """Called by `_replace`: checks a changed rule like a new one."""
+        return cls(*iterable)
+
+    def __repr__(self) -> str:
+        usual = Rule._usual()
+        shown = ["threshold"] if self.above is self.below is None else []
+        shown += ["span", "metric"]
+        others = [name for name in self._fields if name not in {"threshold", "span", "metric"}]
+        shown += [name for name in others if getattr(self, name) != getattr(usual, name)]
+        return f"Rule({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+
+    @classmethod
+    def _usual(cls) -> Self:
+        return cls()
+
+    @property
+    def title(self) -> str:
+        """The name of the rule, or else what it is about."""
+        return self.name or (f"{self.metric} per {self.per}" if self.per else self.metric)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether fewer events make the rule fire, so that missing packets could."""
+        return self.below is not None or self.metric == "absent"
+
+    def fires(self, value: float) -> bool:
+        """Whether the value is beyond the bound."""
+        if self.below is not None:
+            return value < self.below
+        return value > self.above if self.above is not None else value >= self.threshold
+
+    def recovers(self, value: float) -> bool:
+        """Whether the value is back, so that an alert may end."""
+        if self.recover is None:
+            return not self.fires(value)
+        return value >= self.recover if self.below is not None else value <= self.recover
+
+
+def _measure(metric: str, per: str) -> Measure:
+    try:
+        kind = measure(metric)
+    except ValueError:
+        kind = None
+    if kind is None or kind.made_of is None:
+        raise ValueError(f"a rule counts one of {', '.join(known())}, not {metric!r}")
+    if per not in ROWS:
+        raise ValueError(f"a rule is per {', '.join(name for name in ROWS if name)}, not {per!r}")
+    if ROWS[per] not in kind.rows:
+        raise ValueError(f"a rule per {per} cannot count {metric}: it is not known of each {per}")
+    return kind
+
+
+def known() -> list[str]:
+    """The measures that a rule can count; those with a parameter by an example."""
+    return [name for name, each in MEASURES.items() if each.made_of] + ["status.5xx", "latency.p95", "duration.p95"]
+
+
+def _bound(above: Any, below: Any, threshold: float, kind: Measure, *, is_rate: bool) -> tuple[float, bool]:
+    given = above if above is not None else below
+    if given is None:
+        if threshold < 1:
+            raise ValueError(f"the threshold of a rule is 1 or more, not {threshold}")
+        return threshold, is_rate
+    found = _amount(given, kind)
+    return found.number, is_rate or found.per_second
+
+
+def _amount(given: float | str, kind: Measure) -> Quantity:
+    try:
+        return quantity(given, kind.unit)
+    except ValueError as error:
+        raise ValueError(f"{kind.name} of a rule: {error}") from None
+
+
+def _recovery(recover: Any, kind: Measure, is_rate: bool, above: Any, below: Any, bound: float) -> float:  # noqa: PLR0917
+    found = _amount(recover, kind)
+    if isinstance(recover, str) and found.per_second != is_rate and found.value:
+        raise ValueError(f"`recover` of a rule is a rate like its bound, or a number like it, not {recover!r}")
+    is_behind = found.value < bound if below is not None else found.value > bound
+    if is_behind:
+        side = "above" if above is not None or below is None else "below"
+        raise ValueError(f"`recover` of a rule lies on the safe side of its bound, not {side} it: {recover!r}")
+    return found.number
+
+
+def _check_times(span: float, for_: float, keep_firing_for: float, metric: str) -> None:
+    if not 0 < span < float("inf"):
+        raise ValueError(f"the span of a rule is a number of seconds above 0, not {span}")
+    if span > LONGEST_SPAN:
+        raise ValueError(f"the span of a rule is at most 7 days, not {span} s")
+    for name, seconds in (("for", for_), ("keep_firing_for", keep_firing_for)):
+        if not (isfinite(seconds) and seconds >= 0):
+            raise ValueError(f"`{name}` of a rule on {metric} is a number of seconds, not {seconds}")

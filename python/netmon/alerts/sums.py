@@ -1,0 +1,132 @@
+"""The values that rules compare with their bounds: sums of the core over the span of each rule.
+
+Rules about the same rows share one `Sliding` table, and rules about the same value share one reading of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon._core import Sliding
+from netmon.alerts.watch import micros
+from netmon.measures import Absence, Quantile, Ratio, Sum, measure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from netmon._core import Snapshot
+    from netmon.alerts.rule import Rule
+
+
+class Value:
+    """One value of each row: a reading of a table. `scale` makes a mean per second of a sum."""
+
+    def __init__(self, table: Sliding, reading: int, requests: int, *, per: str, scale: float) -> None:
+        self._table, self._reading, self._requests, self._scale = table, reading, requests, scale
+        self.is_single = not per
+
+    def of(self, key: str) -> float | None:
+        """The value of a row; None if nothing was measured."""
+        value = self._table.value(self._reading, key)
+        return None if value is None else self._told(value)
+
+    def beyond(self, bound: float, *, below: bool) -> dict[str, float]:
+        """The rows whose value is `bound` or beyond, with their values."""
+        found = self._table.beyond(self._reading, bound / self._scale, below=below)
+        return {key: self._told(value) for key, value in found}
+
+    def requests(self, key: str) -> float:
+        """The requests of a row in the span."""
+        return self._table.value(self._requests, key) or 0
+
+    def on(self, tables: Mapping[int, Sliding]) -> Value:
+        """The same value of a copy of its table; `tables` has the copies by the identity of the original."""
+        twin = Value(tables[id(self._table)], self._reading, self._requests, per="", scale=self._scale)
+        twin.is_single = self.is_single
+        return twin
+
+    def _told(self, value: float) -> float:
+        value *= self._scale
+        return int(value) if value.is_integer() else value
+
+
+class Sums:
+    """All tables that the rules need."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._tables: dict[tuple[str, bool], Sliding] = {}
+        self._values: dict[tuple[object, ...], Value] = {}
+        self.values: list[Value] = [self._value(rule) for rule in rules]
+        """The value of each rule, in the order of the rules."""
+
+    def _value(self, rule: Rule) -> Value:
+        made_of = measure(rule.metric).made_of
+        identity = (rule.per, rule.is_low, made_of, rule.span, rule.per_second)
+        if identity not in self._values:
+            table = self._tables.setdefault((rule.per, rule.is_low), Sliding(rule.per, keeps=rule.is_low))
+            span = micros(rule.span)
+            requests = table.add_sum(["requests"], span)
+            scale = 1 / rule.span if rule.per_second else 1.0
+            self._values[identity] = Value(table, _add(table, made_of, span), requests, per=rule.per, scale=scale)
+        return self._values[identity]
+
+    def push(self, snapshot: Snapshot, at: int) -> None:
+        for table in self._tables.values():
+            table.push(snapshot, at)
+
+    def pass_time(self, now: int) -> None:
+        for table in self._tables.values():
+            table.pass_time(now)
+
+    @property
+    def oldest(self) -> list[tuple[int, int]]:
+        """Time and span of the oldest part of each sum, in microseconds."""
+        return [part for table in self._tables.values() for part in table.oldest]
+
+    @property
+    def overflow(self) -> int:
+        """Number of rows that were too many to add up."""
+        return sum(table.overflow for table in self._tables.values())
+
+    def copy(self) -> Sums:
+        """Returns an independent copy with the same past."""
+        twin = Sums(())
+        copies = {id(table): table.copy() for table in self._tables.values()}
+        twin._tables = {name: copies[id(table)] for name, table in self._tables.items()}
+        values = {id(value): value.on(copies) for value in self._values.values()}
+        twin._values = {name: values[id(value)] for name, value in self._values.items()}
+        twin.values = [values[id(value)] for value in self.values]
+        return twin
+
+    def dump(self) -> dict[str, bytes]:
+        """The past of each table, by what the table adds up."""
+        return {self._name(key): table.dump() for key, table in self._tables.items()}
+
+    def load(self, past: Mapping[str, bytes]) -> bool:
+        """Takes up what `dump` gave; returns whether all tables did. ValueError for bytes that no table wrote."""
+        names = {self._name(key): table for key, table in self._tables.items()}
+        for name, table in names.items():
+            if name in past:
+                table.load(past[name])
+        return names.keys() <= past.keys()
+
+    def _name(self, key: tuple[object, ...]) -> str:
+        """A table is another one if it adds up other values."""
+        return repr([key, *(value for value in self._values if value[:2] == key)])
+
+
+def _add(table: Sliding, made_of: object, span: int) -> int:
+    match made_of:
+        case Sum(names, factor):
+            return table.add_sum(_listed(names), span, factor=factor)
+        case Ratio(parts, whole):
+            return table.add_ratio(_listed(parts), _listed(whole), span)
+        case Quantile(name, q):
+            return table.add_quantile(name, span, q)
+        case Absence():
+            return table.add_absence()
+    raise ValueError(f"{made_of!r} cannot be added up")
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    return list(names)

@@ -1,0 +1,105 @@
+"""When the counts of a capture may be believed: whether it is up, and what it lost. Times are whole microseconds.
+
+A rule neither fires nor recovers by counts of which a part is missing. Missing packets make counts smaller. So what
+fewer events cause has to wait until the whole span is without a gap; what more events cause, until the newest interval
+is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netmon.alerts.watch import micros
+from netmon.measures import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from netmon._core import Snapshot
+    from netmon.alerts.rule import Rule
+
+MAX_LOSS = 0.05
+"""Share of the packets of an interval that may be lost before its counts are not believed."""
+
+INTERFACES = 10_000
+"""Interfaces at most whose state is remembered."""
+
+_LOST = measure("lost_ratio")
+
+
+class Trust:
+    """`needed` are the interfaces that the user named: without one of them, no count is believed."""
+
+    def __init__(self, *, live: bool = False, needed: Collection[str] = (), max_loss: float = MAX_LOSS) -> None:
+        self._live, self._needed, self._max_loss = live, frozenset(needed), max_loss
+        self._up: set[str] = set()
+        self._down: dict[str, None] = {}
+        self._end: int | None = None
+        self._last_bad: int | None = None
+        self.reason = ""
+        """Why the newest interval is not believed; empty if it is."""
+
+    def update(self, snapshot: Snapshot) -> None:
+        start, end = micros(snapshot.start), micros(snapshot.end)
+        if self._end is None:
+            self._last_bad = start  # what was before the capture is not known
+        gap = self._live and self._end is not None and start > self._end and not snapshot.capture.clock_steps
+        self._take_states(snapshot)
+        self.reason = self._why(snapshot)
+        if self.reason:
+            self._last_bad = end
+        elif gap:
+            self._last_bad = start
+        self._end = end if self._end is None else max(self._end, end)
+
+    def _take_states(self, snapshot: Snapshot) -> None:
+        for interface in snapshot.interfaces:
+            if interface.state == "down":
+                self._up.discard(interface.name)
+                if len(self._down) < INTERFACES:
+                    self._down[interface.name] = None
+            else:
+                self._down.pop(interface.name, None)
+                if len(self._up) < INTERFACES:
+                    self._up.add(interface.name)
+
+    def _why(self, snapshot: Snapshot) -> str:
+        missing = next((name for name in self._down if name in self._needed), "")
+        if missing:
+            return f"{missing} is lost"
+        if self._down and not self._up:
+            return "the capture is down"
+        if any(interface.state == "down" for interface in snapshot.interfaces):
+            return f"{next(i.name for i in snapshot.interfaces if i.state == 'down')} is lost"
+        lost = _LOST.value(snapshot) or 0
+        return f"{lost:.1%} of the packets are lost" if lost > self._max_loss else ""
+
+    def missed(self, started: int, stopped: int) -> None:
+        """Notes that nothing was captured from `started` to `stopped`: netmon did not run."""
+        if stopped > started:
+            self._last_bad = stopped
+
+    def is_whole(self, now: int, span: float) -> bool:
+        """Whether the last `span` seconds have no interval that is not believed."""
+        return self._last_bad is None or self._last_bad <= now - micros(span)
+
+    def judgement(self, rule: Rule, now: int, span: float) -> tuple[bool, bool]:
+        """Whether the rule may fire and whether it may recover at `now`."""
+        if self.reason:
+            return False, False
+        whole = self.is_whole(now, span)
+        return (whole, True) if rule.is_low else (True, whole)
+
+    def state(self) -> list[Any]:
+        """What is remembered, as JSON can hold it."""
+        return [self._end, self._last_bad, sorted(self._up), sorted(self._down), self.reason]
+
+    def resume(self, state: Any) -> None:
+        """Takes up what `state` gave."""
+        self._end, self._last_bad, up, down, self.reason = state
+        self._up, self._down = set(up), dict.fromkeys(down)
+
+    def copy(self) -> Trust:
+        twin = Trust(live=self._live, needed=self._needed, max_loss=self._max_loss)
+        twin.resume(self.state())
+        return twin

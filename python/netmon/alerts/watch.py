@@ -1,0 +1,108 @@
+"""The state of one rule for one row: quiet, pending, firing. Pure: time, value and what may be believed go in.
+
+Times are whole microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from netmon.alerts.rule import Rule
+
+MICRO = 1_000_000
+"""Microseconds in a second."""
+
+
+def micros(seconds: float) -> int:
+    return round(seconds * MICRO)
+
+
+class Alert(NamedTuple):
+    """A rule that fired or recovered at time `at`; `value` is the value at that time, `since` is when it fired.
+
+    `key` is the row that the rule is about, empty for all traffic. With `times` above 1, the alert is the last of that
+    many firings within a minute (`flapping.py`).
+    """
+
+    rule: Rule
+    state: Literal["fired", "recovered"]
+    at: float
+    value: float
+    since: float
+    times: int = 1
+    key: str = ""
+
+    @property
+    def duration(self) -> float:
+        """Seconds from firing to this event: 0 for the firing itself."""
+        return self.at - self.since
+
+
+class Judged(NamedTuple):
+    """What is known of a value: itself, and which conclusions it allows."""
+
+    value: float | None
+    is_enough: bool = True
+    """Whether there were enough requests to fire."""
+    may_fire: bool = True
+    may_recover: bool = True
+
+
+class Watch:
+    """One state. `deadline` is when it changes next if the value stays as it is."""
+
+    __slots__ = ("alert", "calm", "pending")
+
+    def __init__(self) -> None:
+        self.alert: Alert | None = None
+        self.pending: int | None = None
+        """Since when the value is beyond the bound, until the rule fires."""
+        self.calm: int | None = None
+        """Since when the value is back, until the rule recovers."""
+
+    @property
+    def is_quiet(self) -> bool:
+        return self.alert is None and self.pending is None
+
+    def deadline(self, rule: Rule) -> int | None:
+        if self.alert is None:
+            return None if self.pending is None else self.pending + micros(rule.for_)
+        return None if self.calm is None else self.calm + micros(rule.keep_firing_for)
+
+    def judge(self, rule: Rule, key: str, now: int, judged: Judged) -> Alert | None:
+        """Takes the value at `now`; returns the alert if the rule fires or recovers."""
+        if self.alert is None:
+            return self._quiet(rule, key, now, judged)
+        return self._firing(rule, now, judged)
+
+    def _quiet(self, rule: Rule, key: str, now: int, judged: Judged) -> Alert | None:
+        value = judged.value
+        if value is None or not rule.fires(value) or not judged.is_enough or not judged.may_fire:
+            self.pending = None
+            return None
+        if self.pending is None:
+            self.pending = now
+        if now - self.pending < micros(rule.for_):
+            return None
+        at = now / MICRO
+        self.alert, self.pending = Alert(rule, "fired", at, value, at, key=key), None
+        return self.alert
+
+    def _firing(self, rule: Rule, now: int, judged: Judged) -> Alert | None:
+        value = judged.value
+        is_back = value is None or rule.recovers(value)
+        if self.alert is None or not is_back or not judged.may_recover:
+            self.calm = None
+            return None
+        if self.calm is None:
+            self.calm = now
+        if now - self.calm < micros(rule.keep_firing_for):
+            return None
+        fired, self.alert, self.calm = self.alert, None, None
+        return fired._replace(state="recovered", at=now / MICRO, value=value or 0)
+
+    def copy(self) -> Watch:
+        twin = Watch()
+        twin.alert, twin.pending, twin.calm = self.alert, self.pending, self.calm
+        return twin

@@ -1,0 +1,113 @@
+//! What a column adds up: a count of events or a histogram of durations, of one row.
+
+use std::borrow::Cow;
+
+use super::super::capture::Capture;
+use super::super::counts::{Counts, Tcp, Traffic};
+use crate::pipeline::histogram::Histogram;
+
+/// The parts of a row. A row has the parts that its table counts.
+#[derive(Clone, Debug, Default)]
+pub struct Parts<'a> {
+    pub counts: Option<&'a Counts>,
+    pub tcp: Option<&'a Tcp>,
+    /// Traffic: of the whole snapshot, that of all interfaces.
+    pub traffic: Option<Cow<'a, Traffic>>,
+    pub capture: Option<&'a Capture>,
+}
+
+/// The amount of a column.
+#[derive(Clone, Copy, Debug)]
+pub enum Amount {
+    /// A count of events.
+    Count(fn(&Parts<'_>) -> Option<u64>),
+    /// Responses with this status.
+    Status(u16),
+    /// Responses whose status begins with this digit.
+    Class(u16),
+    /// Durations.
+    Times(fn(&Counts) -> &Histogram),
+}
+
+macro_rules! counted {
+    ($($part:ident: $($name:ident)+;)+) => {
+        /// Amounts that are fields of a part of a row, by name.
+        const FIELDS: &[(&str, fn(&Parts<'_>) -> Option<u64>)] =
+            &[$($((stringify!($name), |parts| parts.$part.as_ref().map(|part| part.$name)),)+)+];
+    };
+}
+
+counted! {
+    counts: requests responses errors request_bytes response_bytes;
+    tcp: opened closed reset refused segments retransmitted duplicates out_of_order duplicate_acks zero_window;
+    traffic: packets bytes http_packets http_bytes;
+    capture: received kernel_dropped interface_dropped unread unanswered;
+}
+
+impl Amount {
+    /// Returns the amount with this name: `hits`, `latency`, `duration`, `status.503`, `status.5xx`, or a field that a
+    /// snapshot counts.
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "hits" => return Some(Self::Count(|parts| parts.counts.map(Counts::hits))),
+            "latency" => return Some(Self::Times(|counts| &counts.latency)),
+            "duration" => return Some(Self::Times(|counts| &counts.duration)),
+            _ => {}
+        }
+        if let Some(status) = name.strip_prefix("status.") {
+            let class = status.strip_suffix("xx").filter(|digit| digit.len() == 1);
+            return match class {
+                Some(digit) => digit.parse().ok().map(Self::Class),
+                None => status.parse().ok().map(Self::Status),
+            };
+        }
+        FIELDS.iter().find(|(known, _)| *known == name).map(|&(_, count)| Self::Count(count))
+    }
+
+    /// Returns the count of a row; `None` if the row has no such count or this is no count.
+    pub fn count(self, parts: &Parts<'_>) -> Option<u64> {
+        match self {
+            Self::Count(count) => count(parts),
+            Self::Status(status) => parts.counts.map(|counts| counts.statuses.get(status)),
+            Self::Class(first) => parts.counts.map(|counts| counts.statuses.sum(|status| status / 100 == first)),
+            Self::Times(_) => None,
+        }
+    }
+
+    /// Returns the histogram of a row; `None` if it is empty or this is no histogram.
+    pub fn times<'a>(self, parts: &Parts<'a>) -> Option<&'a Histogram> {
+        let Self::Times(times) = self else { return None };
+        parts.counts.map(times).filter(|times| times.count() > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_amount_is_known_by_the_name_of_its_field() {
+        let mut counts = Counts { requests: 2, responses: 3, errors: 1, ..Counts::default() };
+        counts.statuses.add(503, 1);
+        counts.statuses.add(504, 1);
+        counts.statuses.add(200, 5);
+        let (tcp, capture) = (Tcp { reset: 7, ..Tcp::default() }, Capture { unread: 9, ..Capture::default() });
+        let parts = Parts { counts: Some(&counts), tcp: Some(&tcp), capture: Some(&capture), traffic: None };
+        let table = [
+            ("hits", Some(5)),
+            ("errors", Some(1)),
+            ("status.503", Some(1)),
+            ("status.5xx", Some(2)),
+            ("reset", Some(7)),
+            ("unread", Some(9)),
+            ("packets", None),
+            ("latency", None),
+        ];
+        for (name, count) in table {
+            assert_eq!(Amount::from_name(name).unwrap().count(&parts), count, "{name}");
+        }
+        for unknown in ["", "hit", "status.", "status.x", "status.55xx", "latency.p95"] {
+            assert!(Amount::from_name(unknown).is_none(), "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The rows of a snapshot that a [`super::Sliding`] reads.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::super::counts::{Counts, Traffic};
+use super::super::limits::OTHER;
+use super::super::merge::Snapshot;
+use super::super::tables::RowName;
+use super::amount::Parts;
+
+/// Which table of a snapshot is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Per {
+    /// The whole snapshot is one row.
+    #[default]
+    All,
+    /// A row per host.
+    Host,
+    /// A row per section.
+    Section,
+    /// A row per client.
+    Client,
+    /// A row per interface.
+    Interface,
+}
+
+impl Per {
+    /// The names of all tables.
+    pub const ALL: [(&str, Self); 5] = [
+        ("", Self::All),
+        ("host", Self::Host),
+        ("section", Self::Section),
+        ("client", Self::Client),
+        ("interface", Self::Interface),
+    ];
+
+    /// Returns the table with this name, `None` if there is none.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, per)| per)
+    }
+
+    /// The name of a row as text: a section has that of its host before its path.
+    pub fn text(self, name: &RowName) -> String {
+        format!("{}{}", name.0, name.1)
+    }
+
+    /// Returns the name of the row whose text this is.
+    pub fn row_name(self, text: &str) -> RowName {
+        let at = if self == Self::Section { text.find('/').unwrap_or(text.len()) } else { text.len() };
+        (text[..at].into(), text[at..].into())
+    }
+
+    /// Calls `each` for the rows of a snapshot, without those for the rest.
+    pub fn rows(self, snapshot: &Snapshot, none: &Arc<str>, mut each: impl FnMut(RowName, Parts<'_>)) {
+        fn counted(counts: &Counts) -> Parts<'_> {
+            Parts { counts: Some(counts), ..Parts::default() }
+        }
+        let is_named = |name: &Arc<str>| &**name != OTHER;
+        match self {
+            Self::All => {
+                let (counts, tcp, capture) = (Some(&snapshot.counts), Some(&snapshot.tcp), Some(&snapshot.capture));
+                let mut traffic = Traffic::default();
+                snapshot.interfaces.iter().for_each(|interface| traffic.merge(&interface.traffic));
+                let parts = Parts { counts, tcp, capture, traffic: Some(Cow::Owned(traffic)) };
+                each((none.clone(), none.clone()), parts);
+            }
+            Self::Host => {
+                for host in snapshot.hosts.iter().filter(|host| is_named(&host.name)) {
+                    let parts = Parts { tcp: Some(&host.tcp), ..counted(&host.counts) };
+                    each((host.name.clone(), none.clone()), parts);
+                }
+            }
+            Self::Section => {
+                for host in snapshot.hosts.iter().filter(|host| is_named(&host.name)) {
+                    for section in host.sections.iter().filter(|section| is_named(&section.path)) {
+                        each((host.name.clone(), section.path.clone()), counted(&section.counts));
+                    }
+                }
+            }
+            Self::Client => {
+                for client in snapshot.clients.iter().filter(|client| is_named(&client.address)) {
+                    each((client.address.clone(), none.clone()), counted(&client.counts));
+                }
+            }
+            Self::Interface => {
+                for interface in snapshot.interfaces.iter().filter(|interface| is_named(&interface.name)) {
+                    let (tcp, traffic) = (Some(&interface.tcp), Some(Cow::Borrowed(&interface.traffic)));
+                    each((interface.name.clone(), none.clone()), Parts { tcp, traffic, ..Parts::default() });
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The class `Sliding`: sums over the last seconds, for alert rules.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::snapshot::Snapshot;
+use crate::pipeline::packet::{SECOND, Timestamp};
+use crate::pipeline::snapshot::{self, Amount, Per, Reading};
+
+/// Nanoseconds in a microsecond, the unit of time here.
+const MICRO: i64 = 1_000;
+
+/// Sums over the last seconds for each row of a table: what alert rules compare with their thresholds.
+///
+/// `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
+/// whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `keeps`, a row
+/// stays known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls.
+/// At most 100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with
+/// the interpreter released.
+#[pyclass(frozen, module = "netmon._core")]
+pub struct Sliding(Mutex<Tables>);
+
+#[derive(Clone)]
+struct Tables {
+    table: snapshot::Sliding,
+    /// The columns that were added: their name, span in nanoseconds, and number.
+    columns: Vec<(String, i64, usize)>,
+    readings: Vec<Reading>,
+}
+
+impl Tables {
+    /// The column that adds up this amount, which is added if there is none yet.
+    fn column(&mut self, name: &str, span: i64) -> PyResult<usize> {
+        let found = self.columns.iter().find(|(known, length, _)| known == name && *length == span);
+        if let Some(&(_, _, column)) = found {
+            return Ok(column);
+        }
+        let column = match Amount::from_name(name) {
+            Some(amount @ Amount::Times(_)) => self.table.add_times(amount, span),
+            Some(amount) => self.table.add_counts(amount, span),
+            None => return Err(PyValueError::new_err(format!("nothing is counted as {name:?}"))),
+        };
+        self.columns.push((name.to_owned(), span, column));
+        Ok(column)
+    }
+
+    fn counts(&mut self, names: &[String], span: i64) -> PyResult<Vec<usize>> {
+        if let Some(name) = names.iter().find(|name| matches!(Amount::from_name(name), Some(Amount::Times(_)))) {
+            return Err(PyValueError::new_err(format!("{name:?} is a histogram, not a count")));
+        }
+        names.iter().map(|name| self.column(name, span)).collect()
+    }
+}
+
+impl Sliding {
+    fn with<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut Tables) -> T + Send) -> T {
+        py.detach(|| work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn add(&self, py: Python<'_>, make: impl FnOnce(&mut Tables) -> PyResult<Reading> + Send) -> PyResult<usize> {
+        self.with(py, |tables| {
+            let reading = make(tables)?;
+            tables.readings.push(reading);
+            Ok(tables.readings.len() - 1)
+        })
+    }
+}
+
+fn micros(at: i64) -> Timestamp {
+    Timestamp(at.saturating_mul(MICRO))
+}
+
+/// Converts a span in microseconds to nanoseconds. ValueError unless it is above 0.
+fn span_of(span: i64) -> PyResult<i64> {
+    (span > 0).then(|| span.saturating_mul(MICRO)).ok_or_else(|| PyValueError::new_err("a span is above 0"))
+}
+
+#[pymethods]
+impl Sliding {
+    #[new]
+    #[pyo3(signature = (per = "", *, keeps = false))]
+    fn new(per: &str, keeps: bool) -> PyResult<Self> {
+        let per = Per::from_name(per).ok_or_else(|| PyValueError::new_err(format!("there is no table of {per:?}")))?;
+        let table = snapshot::Sliding::new(per, keeps);
+        Ok(Self(Mutex::new(Tables { table, columns: Vec::new(), readings: Vec::new() })))
+    }
+
+    /// Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names are
+    /// ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before the
+    /// first snapshot. ValueError for an unknown name.
+    #[pyo3(signature = (names, span, *, factor = 1.0))]
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
+    fn add_sum(&self, py: Python<'_>, names: Vec<String>, span: i64, factor: f64) -> PyResult<usize> {
+        self.add(py, |tables| Ok(Reading::Sum(tables.counts(&names, span_of(span)?)?, factor)))
+    }
+
+    /// Adds a reading: the sum of `parts` divided by the sum of `whole`; None if that is 0.
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
+    fn add_ratio(&self, py: Python<'_>, parts: Vec<String>, whole: Vec<String>, span: i64) -> PyResult<usize> {
+        self.add(py, |tables| {
+            let span = span_of(span)?;
+            Ok(Reading::Ratio(tables.counts(&parts, span)?, tables.counts(&whole, span)?))
+        })
+    }
+
+    /// Adds a reading: the quantile `q`, from 0 to 1, of ``latency`` or ``duration`` in seconds, at most 2.2 % from the
+    /// exact one; None if there are no durations.
+    fn add_quantile(&self, py: Python<'_>, name: &str, span: i64, q: f64) -> PyResult<usize> {
+        self.add(py, |tables| match Amount::from_name(name) {
+            Some(Amount::Times(_)) => Ok(Reading::Quantile(tables.column(name, span_of(span)?)?, q)),
+            _ => Err(PyValueError::new_err(format!("{name:?} is not a histogram"))),
+        })
+    }
+
+    /// Adds a reading: seconds since the row was last seen in traffic.
+    fn add_absence(&self, py: Python<'_>) -> usize {
+        self.with(py, |tables| {
+            tables.readings.push(Reading::Absence);
+            tables.readings.len() - 1
+        })
+    }
+
+    /// Adds a snapshot, whose counts all belong to the time `at`.
+    fn push(&self, py: Python<'_>, snapshot: &Snapshot, at: i64) {
+        let snapshot = snapshot.share();
+        self.with(py, |tables| tables.table.push(&snapshot, micros(at)));
+    }
+
+    /// Passes time to `now`: what ended a span or more before leaves the sums.
+    fn pass_time(&self, py: Python<'_>, now: i64) {
+        self.with(py, |tables| tables.table.pass(micros(now)));
+    }
+
+    /// The value of a reading for the row with this key, which may be unknown: then a sum is 0.
+    fn value(&self, py: Python<'_>, reading: usize, key: &str) -> Option<f64> {
+        self.with(py, |tables| tables.table.value(tables.readings.get(reading)?, key))
+    }
+
+    /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less.
+    #[pyo3(signature = (reading, bound, *, below = false))]
+    fn beyond(&self, py: Python<'_>, reading: usize, bound: f64, below: bool) -> Vec<(String, f64)> {
+        self.with(py, |tables| {
+            let reading = tables.readings.get(reading);
+            reading.map(|reading| tables.table.beyond(reading, bound, !below)).unwrap_or_default()
+        })
+    }
+
+    /// For each column that has something, the time of the oldest part and the span, both in microseconds: when the
+    /// sums change although nothing is added.
+    #[getter]
+    fn oldest(&self, py: Python<'_>) -> Vec<(i64, i64)> {
+        let oldest = self.with(py, |tables| tables.table.oldest());
+        oldest.into_iter().map(|(end, span)| (end.0 / MICRO, span / MICRO)).collect()
+    }
+
+    /// Number of rows of snapshots that were not added up because too many were known.
+    #[getter]
+    fn overflow(&self, py: Python<'_>) -> u64 {
+        self.with(py, |tables| tables.table.overflow())
+    }
+
+    /// An independent copy with the same past.
+    fn copy(&self, py: Python<'_>) -> Self {
+        Self(Mutex::new(self.with(py, |tables| tables.clone())))
+    }
+
+    /// The past as bytes, for `load`.
+    fn dump<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let bytes = self.with(py, |tables| tables.table.dump());
+        PyBytes::new(py, &bytes)
+    }
+
+    /// Replaces the past by one that `dump` wrote of a table with the same readings. ValueError for other bytes.
+    fn load(&self, py: Python<'_>, past: &[u8]) -> PyResult<()> {
+        self.with(py, |tables| tables.table.load(past)).map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (per, readings) = self.with(py, |tables| (tables.table.per(), tables.readings.len()));
+        format!("<Sliding per {per:?}: {readings} readings>")
+    }
+}
+
+const _: () = assert!(SECOND == 1_000_000 * MICRO);
