@@ -56,7 +56,7 @@ CARRIED = (Snapshot, Interface)
 CONNECTED = (Snapshot, Host, Interface)
 CAPTURED = (Snapshot,)
 SEEN = (Snapshot, Host, Section, Client, Interface)
-"""Which types of rows have counts of messages, durations, traffic, connections, what the capture missed, any of them."""
+"""Which types of rows have counts of messages, durations, traffic, connections, what the capture missed, or any."""
 
 
 class Measure(NamedTuple):

@@ -6,6 +6,7 @@ first, and only those rows and rows with a state are looked at.
 
 from __future__ import annotations
 
+from bisect import bisect
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.alerts.watch import Alert, Judged, Watch, micros
@@ -65,43 +66,34 @@ class Group:
     def judge(self, now: int, trust: Trust, room: int) -> Verdict:
         """Judges all rows at `now`; adds at most `room` states."""
         if self._value.is_single:
-            value = self._value.of("")
-            judged = [self._judge(placed, "", now, trust, {"": value}) for placed in self.rules]
-            return Verdict([alert for alert in judged if alert], 0, room)
-        high = self._value.beyond(min(self._highs), below=False) if self._highs else {}
-        low = self._value.beyond(max(self._lows), below=True) if self._lows else {}
+            rows = {"": self._value.of("")}
+            return Verdict([alert for each in self.rules for alert in self._judge(each, now, rows, trust)], 0, room)
+        high = _Beyond(self._value.beyond(min(self._highs), below=False) if self._highs else {}, below=False)
+        low = _Beyond(self._value.beyond(max(self._lows), below=True) if self._lows else {}, below=True)
         alerts: list[Alert] = []
         refused = 0
         for placed in self.rules:
-            rows = high if placed.rule.below is None else low
-            if not rows and not placed.watches:
+            beyond = high if placed.rule.below is None else low
+            if not beyond.values and not placed.watches:
                 continue
-            new = [key for key, value in rows.items() if key not in placed.watches and placed.rule.fires(value)]
-            taken = new[: max(room, 0)]
-            refused += len(new) - len(taken)
-            placed.watches.update((key, Watch()) for key in taken)
-            alerts += self._judge_rows(placed, now, rows, trust)
-            room -= len(taken)
+            new = beyond.new(placed, room)
+            refused += new.refused
+            room -= len(new.keys)
+            placed.watches.update((key, Watch()) for key in new.keys)
+            alerts += self._judge(placed, now, beyond.values, trust)
         return Verdict(alerts, refused, room)
 
-    def _judge_rows(self, placed: Placed, now: int, rows: Mapping[str, float], trust: Trust) -> list[Alert]:
-        alerts = []
-        for key in list(placed.watches):
-            if alert := self._judge(placed, key, now, trust, rows):
-                alerts.append(alert)
-            if placed.watches[key].is_quiet:
-                del placed.watches[key]
-        return alerts
-
-    def _judge(
-        self, placed: Placed, key: str, now: int, trust: Trust, rows: Mapping[str, float | None]
-    ) -> Alert | None:
-        """Judges one row. Its value is in `rows` if it is beyond a bound."""
-        rule = placed.rule
-        value = rows[key] if key in rows else self._value.of(key)
+    def _judge(self, placed: Placed, now: int, values: Mapping[str, float | None], trust: Trust) -> Iterator[Alert]:
+        """Judges the rows of a rule that have a state, and forgets those that are quiet again."""
+        _, rule, watches = placed
         may_fire, may_recover = may(rule, now, trust)
-        is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
-        return placed.watches[key].judge(rule, key, now, Judged(value, is_enough, may_fire, may_recover))
+        for key, watch in list(watches.items()):
+            value = values[key] if key in values else self._value.of(key)
+            is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
+            if alert := watch.judge(rule, key, now, Judged(value, is_enough, may_fire, may_recover)):
+                yield alert
+            if key and watch.is_quiet:
+                del watches[key]
 
     def firing(self, placed: Placed) -> list[Alert]:
         """The alerts of a rule that have not recovered, the oldest first."""
@@ -117,6 +109,30 @@ class Group:
         for mine, theirs in zip(self.rules, other.rules, strict=True):
             mine.watches.clear()
             mine.watches.update((key, watch.copy()) for key, watch in theirs.watches.items())
+
+
+class _New(NamedTuple):
+    """Rows that get a state, and the number of those that had no room."""
+
+    keys: list[str]
+    refused: int
+
+
+class _Beyond:
+    """The rows beyond a bound, from the farthest on."""
+
+    def __init__(self, values: Mapping[str, float], *, below: bool) -> None:
+        self.values = values
+        self._order = sorted(values, key=values.__getitem__, reverse=not below)
+
+    def new(self, placed: Placed, room: int) -> _New:
+        """The rows beyond the bound of a rule that have no state yet."""
+        rule, watches = placed.rule, placed.watches
+        firing = bisect(self._order, False, key=lambda key: not rule.fires(self.values[key]))
+        # Among this many rows there are as many new ones as there is room for.
+        near = [key for key in self._order[: min(firing, len(watches) + max(room, 0))] if key not in watches]
+        keys = near[: max(room, 0)]
+        return _New(keys, max(0, firing - len(watches) - len(keys)))
 
 
 def may(rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:

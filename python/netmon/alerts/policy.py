@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netmon.alerts.group import Placed
     from netmon.alerts.sums import Value
 
-MOST_STATES = 20_000
+MOST_STATES = 10_000
 """States of all rules with `per` that are pending or firing. Rows beyond are not judged, and counted in `overflow`."""
 
 State = Literal["ok", "pending", "firing", "unknown"]

@@ -88,9 +88,9 @@ impl Sliding {
         Ok(Self(Mutex::new(Tables { table, columns: Vec::new(), readings: Vec::new() })))
     }
 
-    /// Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names are
-    /// ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before the
-    /// first snapshot. ValueError for an unknown name.
+    /// Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names
+    /// are ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before
+    /// the first snapshot. ValueError for an unknown name.
     #[pyo3(signature = (names, span, *, factor = 1.0))]
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn add_sum(&self, py: Python<'_>, names: Vec<String>, span: i64, factor: f64) -> PyResult<usize> {
@@ -106,8 +106,8 @@ impl Sliding {
         })
     }
 
-    /// Adds a reading: the quantile `q`, from 0 to 1, of ``latency`` or ``duration`` in seconds, at most 2.2 % from the
-    /// exact one; None if there are no durations.
+    /// Adds a reading: the quantile `q`, from 0 to 1, of ``latency`` or ``duration`` in seconds, at most 2.2 % from
+    /// the exact one; None if there are no durations.
     fn add_quantile(&self, py: Python<'_>, name: &str, span: i64, q: f64) -> PyResult<usize> {
         self.add(py, |tables| match Amount::from_name(name) {
             Some(Amount::Times(_)) => Ok(Reading::Quantile(tables.column(name, span_of(span)?)?, q)),
