@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from typing import TYPE_CHECKING, NamedTuple
 
-from netmon.alerts.watch import Alert, Judged, Watch, micros
+from netmon.alerts.watch import MICRO, Alert, Judged, Watch, micros
 from netmon.measures import Absence, Sum, measure
 
 if TYPE_CHECKING:
@@ -139,5 +139,5 @@ def may(rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
     """Whether a rule may fire and whether it may recover at `now`."""
     made_of = measure(rule.metric).made_of
     if isinstance(made_of, Absence):
-        return trust.judgement(rule, now, rule.threshold)
+        return trust.judgement(rule, now, rule.threshold + 1 / MICRO)
     return trust.judgement(rule, now, rule.span if isinstance(made_of, Sum) else 0)

@@ -58,7 +58,7 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
             _take(placed, rows.get(repr(placed.rule), {}))
     policy.now, policy.interval = now, interval
     if not is_whole:
-        policy.trust.missed(0, now)
+        policy.trust.missed(now)
 
 
 def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:

@@ -69,7 +69,7 @@ class AlertPolicy:
         self.rules = tuple(rules)
         self._settings = {"live": live, "interfaces": tuple(interfaces), "max_loss": max_loss}
         self.sums = Sums(self.rules)
-        self.trust = Trust(live=live, needed=interfaces, max_loss=max_loss)
+        self.trust = Trust(needed=interfaces, max_loss=max_loss)
         self.groups = _grouped(self.rules, self.sums.values)
         self.now = 0
         self.interval = 0  # length of the shortest snapshot so far; longer ones are several merged
@@ -81,17 +81,23 @@ class AlertPolicy:
         start, end = micros(snapshot.start), micros(snapshot.end)
         if end > start:
             self.interval = min(self.interval or end - start, end - start)
-        counts = snapshot.capture.received or snapshot.hits
-        # An empty snapshot may stand for many intervals.
-        events = list(self._pass_gap(start if counts else end))
+        events = list(self._pass_gap(start))
         self.trust.update(snapshot)
+        if not (snapshot.capture.received or snapshot.hits):  # it may stand for many intervals
+            events += self._pass_gap(end)
         self.now = max(self.now, end)  # packet time may jump backwards; alerts already given stay
         self.sums.push(snapshot, self.now)
         events += self._judge_all(self.now)
         return sorted(events, key=lambda alert: alert.at)
 
     def _pass_gap(self, until: int) -> Iterator[Alert]:
-        """Passes the empty intervals before `until`, and yields the alerts of their ends."""
+        """Passes the empty intervals before `until`, and yields the alerts of their ends.
+
+        What live capture gives no snapshot of was not captured, so nothing is concluded from it.
+        """
+        if self._settings["live"] and self.now and until > self.now and self.trust.ended < until:
+            self.trust.missed(until)
+            return
         while (now := self._next_change()) is not None and now <= until:
             self.now = now
             self.sums.pass_time(now)

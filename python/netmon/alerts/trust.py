@@ -30,8 +30,8 @@ _LOST = measure("lost_ratio")
 class Trust:
     """`needed` are the interfaces that the user named: without one of them, no count is believed."""
 
-    def __init__(self, *, live: bool = False, needed: Collection[str] = (), max_loss: float = MAX_LOSS) -> None:
-        self._live, self._needed, self._max_loss = live, frozenset(needed), max_loss
+    def __init__(self, *, needed: Collection[str] = (), max_loss: float = MAX_LOSS) -> None:
+        self._needed, self._max_loss = frozenset(needed), max_loss
         self._up: set[str] = set()
         self._down: dict[str, None] = {}
         self._end: int | None = None
@@ -40,16 +40,13 @@ class Trust:
         """Why the newest interval is not believed; empty if it is."""
 
     def update(self, snapshot: Snapshot) -> None:
-        start, end = micros(snapshot.start), micros(snapshot.end)
+        end = micros(snapshot.end)
         if self._end is None:
-            self._last_bad = start  # what was before the capture is not known
-        gap = self._live and self._end is not None and start > self._end and not snapshot.capture.clock_steps
+            self._last_bad = micros(snapshot.start)  # what was before the capture is not known
         self._take_states(snapshot)
         self.reason = self._why(snapshot)
         if self.reason:
             self._last_bad = end
-        elif gap:
-            self._last_bad = start
         self._end = end if self._end is None else max(self._end, end)
 
     def _take_states(self, snapshot: Snapshot) -> None:
@@ -74,10 +71,14 @@ class Trust:
         lost = _LOST.value(snapshot) or 0
         return f"{lost:.1%} of the packets are lost" if lost > self._max_loss else ""
 
-    def missed(self, started: int, stopped: int) -> None:
-        """Notes that nothing was captured from `started` to `stopped`: netmon did not run."""
-        if stopped > started:
-            self._last_bad = stopped
+    @property
+    def ended(self) -> int:
+        """The end of the newest snapshot."""
+        return self._end or 0
+
+    def missed(self, until: int) -> None:
+        """Notes that nothing was captured before `until`: netmon did not run."""
+        self._last_bad = until
 
     def is_whole(self, now: int, span: float) -> bool:
         """Whether the last `span` seconds have no interval that is not believed."""
@@ -100,6 +101,6 @@ class Trust:
         self._up, self._down = set(up), dict.fromkeys(down)
 
     def copy(self) -> Trust:
-        twin = Trust(live=self._live, needed=self._needed, max_loss=self._max_loss)
+        twin = Trust(needed=self._needed, max_loss=self._max_loss)
         twin.resume(self.state())
         return twin
