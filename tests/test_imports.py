@@ -13,8 +13,8 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file"},
-    {"monitor", "alerts", "alerts.*", "format", "console", "demo", "tail"},
+    {"pace", "given", "options", "outlet", "safe_file", "format"},
+    {"monitor", "alerts", "alerts.*", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
@@ -30,7 +30,14 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
-    "alerts": [{"quantity", "watch"}, {"rule"}, {"kept", "sums", "trust"}, {"group"}, {"policy"}, {"__init__"}],
+    "alerts": [
+        {"quantity", "watch"},
+        {"rule"},
+        {"kept", "sums", "trust", "written"},
+        {"group"},
+        {"policy"},
+        {"__init__"},
+    ],
     "sinks": [{"__init__"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
     "display": [
         {"__init__", "spec", "themes", "typed"},

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Per = Literal["", "host", "section", "interface", "client"]
 Severity = Literal["info", "warning", "critical"]
+Format = Literal["alertmanager", "plain"]
 
 ROWS: Mapping[str, type] = {"": Snapshot, "host": Host, "section": Section, "interface": Interface, "client": Client}
 """The type of row that a rule is about, by the value of `per`."""
@@ -41,6 +42,9 @@ class _Rule(NamedTuple):
     severity: Severity
     exec: tuple[str, ...]
     webhook: str
+    format: Format
+    secret: str
+    timeout: float | None
     per_second: bool
 
 
@@ -53,8 +57,8 @@ class Rule(_Rule):
 
     `per` keeps one state for each ``"host"``, ``"section"``, ``"interface"`` or ``"client"``; without it, the rule is
     about all traffic. The value must stay beyond the bound for `for_` seconds before the rule fires, and back for
-    `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not fire. ValueError
-    says what is wrong with a rule.
+    `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not fire. `exec`,
+    `webhook`, `format`, `secret` and `timeout` are about its actions. ValueError says what is wrong with a rule.
     """
 
     __slots__ = ()
@@ -76,6 +80,9 @@ class Rule(_Rule):
         severity: Severity = "warning",
         exec: Iterable[str] = (),  # noqa: A002  the name of the setting
         webhook: str = "",
+        format: Format = "alertmanager",  # noqa: A002  as above
+        secret: str = "",
+        timeout: float | None = None,
         per_second: bool = False,
     ) -> Self:
         kind = _measure(metric, per)
@@ -105,6 +112,9 @@ class Rule(_Rule):
             severity,
             tuple(exec),
             webhook,
+            format,
+            secret,
+            timeout,
             per_second,
         )
 

@@ -1,0 +1,172 @@
+"""Rules as they are written in a file, ``[[alert]]``: the table of their keys, and each rule as a sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+from netmon.alerts.rule import Format, Per, Rule, Severity
+from netmon.measures import Unit, measure
+from netmon.options import Duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+class RuleError(ValueError):
+    """A rule of a file that cannot be used. The message is for the user; `key` is the key that is wrong, or empty."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Key(NamedTuple):
+    """A key of a rule: its name, the parameter of `Rule`, what it means, and the check that gives the value."""
+
+    name: str
+    parameter: str
+    help: str
+    check: Callable[[Any], Any]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a string in quotes")
+    return value
+
+
+def _one_of(kind: object) -> Callable[[object], str]:
+    names = [name for name in get_args(kind) if name]
+
+    def check(value: object) -> str:
+        if value not in names:
+            raise ValueError(f"{value!r} is not one of {', '.join(names)}{_meant(value, names)}")
+        return str(value)
+
+    return check
+
+
+def _amount(value: object) -> float | str:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"{value!r} is not an amount: a number, or text such as '5%' or '200ms'")
+    return value
+
+
+def _seconds(value: object) -> float:
+    return float(Duration.parse(value))
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} is not a whole number of 0 or more")
+    return value
+
+
+def _arguments(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError('a command is a list of strings, the program first, as in ["logger", "-t", "netmon"]')
+    return tuple(value)
+
+
+KEYS: Mapping[str, Key] = {
+    key.name: key
+    for key in (
+        Key("name", "name", "what the rule is called; it must be there, and no other rule may have it", _text),
+        Key("metric", "metric", "what is measured: a measure such as errors, error_ratio, latency.p95", _text),
+        Key("where", "where", "which traffic counts: a filter such as host:shop.example section:/checkout", _text),
+        Key("per", "per", "one state for each host, section, interface or client", _one_of(Per)),
+        Key("above", "above", "the rule fires above this value", _amount),
+        Key("below", "below", "the rule fires below this value", _amount),
+        Key("recover", "recover", "the alert ends at this value; by default at the bound itself", _amount),
+        Key("span", "span", "how long events add up; 120s by default", _seconds),
+        Key("for", "for_", "how long the value must stay beyond the bound before the rule fires", _seconds),
+        Key("keep_firing_for", "keep_firing_for", "how long it must be back before the alert ends", _seconds),
+        Key("min_requests", "min_requests", "requests in the span below which the rule does not fire", _whole),
+        Key("severity", "severity", "info, warning or critical", _one_of(Severity)),
+        Key("exec", "exec", "a command to run when the rule fires and recovers: a list, no shell", _arguments),
+        Key("webhook", "webhook", "a URL to post alerts to", _text),
+        Key("format", "format", "the format of what is posted: alertmanager or plain", _one_of(Format)),
+        Key("secret", "secret", "the key with which posts are signed", _text),
+        Key("timeout", "timeout", "how long a command or a post may take", _seconds),
+    )
+}
+"""Every key that a rule in a file may have."""
+
+
+def read_rule(table: Mapping[str, Any]) -> Rule:
+    """The rule that a table describes; raises RuleError."""
+    given: dict[str, Any] = {}
+    for name, value in table.items():
+        if name not in KEYS:
+            raise RuleError(name, f"a rule has no key {name!r}{_meant(name, KEYS)}")
+        try:
+            given[KEYS[name].parameter] = KEYS[name].check(value)
+        except ValueError as error:
+            raise RuleError(name, str(error)) from None
+    if not given.get("name"):
+        raise RuleError("", "a rule needs a name")
+    if "metric" not in given:
+        raise RuleError("", "a rule needs a metric: what it measures")
+    if "above" not in given and "below" not in given:
+        raise RuleError("", "a rule needs above or below: the value at which it fires")
+    try:
+        return Rule(**given)
+    except ValueError as error:
+        raise RuleError(_blamed(str(error), table), str(error)) from None
+
+
+def _blamed(words: str, table: Mapping[str, Any]) -> str:
+    """The key that an error of `Rule` is about: the first that its words name, or a key of the file."""
+    named = [name for name in KEYS if name in table and (f"`{name}`" in words or repr(table[name]) in words)]
+    return next(iter(named), "")
+
+
+def read_rules(tables: Iterable[Mapping[str, Any]]) -> list[Rule]:
+    """The rules of a file. No two may have the same name, because alerts and the state are kept by it."""
+    rules: list[Rule] = []
+    for table in tables:
+        rule = read_rule(table)
+        if any(rule.name == other.name for other in rules):
+            raise RuleError("name", f"another rule is called {rule.name!r}")
+        rules.append(rule)
+    return rules
+
+
+def _meant(name: object, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
+
+    near = get_close_matches(str(name), list(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""
+
+
+def amount(value: float, unit: Unit) -> str:
+    """A value in its unit, for people: ``500 ms``, ``5 %``, ``10 Mbit``."""
+    from netmon import format as fmt  # noqa: PLC0415  only people need it
+
+    if unit == "ratio":
+        return fmt.percent(value)
+    if unit == "s":
+        return fmt.latency(value) if value < 1 else fmt.duration(value)
+    return fmt.count(value) if unit == "count" else fmt.scaled(value, unit)
+
+
+def told(rule: Rule, value: float) -> str:
+    """A value of a rule, for people; a rate says so."""
+    return amount(value, measure(rule.metric).unit) + ("/s" if rule.per_second else "")
+
+
+def sentence(rule: Rule) -> str:
+    """What a rule does, in words."""
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    side = "below" if rule.below is not None else "above" if rule.above is not None else "at least"
+    subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
+    where = f" ({rule.where})" if rule.where else ""
+    span = "" if rule.metric == "absent" else f" over {fmt.duration(rule.span)}"
+    words = f"fires when {subject}{where}{span} is {side} {told(rule, rule.threshold)}"
+    if rule.for_:
+        words += f" for {fmt.duration(rule.for_)}"
+    if rule.min_requests:
+        words += f", with {fmt.plural(rule.min_requests, 'request')} at least"
+    words += f"; recovers when it is {'back' if rule.recover is None else f'at {told(rule, rule.recover)}'}"
+    return words + (f" for {fmt.duration(rule.keep_firing_for)}" if rule.keep_firing_for else "")
