@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 from netmon import Rule
+from netmon import format as fmt
 from netmon.alerts.written import KEYS, RuleError, read_rule, read_rules, sentence
 
 FULL = """
@@ -47,7 +48,7 @@ def test_a_rule_is_explained_in_a_sentence():
         "fires when latency.p95 of each host (host:shop.example section:/checkout) over 1 min is above 500 ms for 30 s,"
         " with 20 requests at least; recovers when it is at 300 ms for 1 min"
     )
-    assert sentence(Rule()) == "fires when hits over 2 min is at least 7\u202f000; recovers when it is back"
+    assert sentence(Rule()) == f"fires when hits over 2 min is at least {fmt.count(7000)}; recovers when it is back"
 
 
 @pytest.mark.parametrize(

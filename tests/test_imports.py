@@ -33,8 +33,9 @@ INSIDE = {
     "alerts": [
         {"quantity", "watch"},
         {"rule"},
-        {"kept", "sums", "trust", "written"},
+        {"baseline", "kept", "newcomers", "objective", "sums", "trust", "written"},
         {"group"},
+        {"kinds"},
         {"policy"},
         {"__init__"},
     ],

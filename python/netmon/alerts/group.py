@@ -7,7 +7,7 @@ first, and only those rows and rows with a state are looked at.
 from __future__ import annotations
 
 from bisect import bisect
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon.alerts.watch import MICRO, Alert, Judged, Watch, micros
 from netmon.measures import Absence, Sum, measure
@@ -15,6 +15,7 @@ from netmon.measures import Absence, Sum, measure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from netmon._core import Snapshot
     from netmon.alerts.rule import Rule
     from netmon.alerts.sums import Value
     from netmon.alerts.trust import Trust
@@ -90,7 +91,9 @@ class Group:
         for key, watch in list(watches.items()):
             value = values[key] if key in values else self._value.of(key)
             is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
-            if alert := watch.judge(rule, key, now, Judged(value, is_enough, may_fire, may_recover)):
+            is_beyond = value is not None and is_enough and rule.fires(value)
+            is_back = value is None or rule.recovers(value)
+            if alert := watch.judge(rule, key, now, Judged(value, is_beyond, is_back, may_fire, may_recover)):
                 yield alert
             if key and watch.is_quiet:
                 del watches[key]
@@ -103,6 +106,16 @@ class Group:
     def value_of(self, key: str) -> float | None:
         """The value of a row at this moment."""
         return self._value.of(key)
+
+    def push(self, snapshot: Snapshot, now: int) -> None:
+        """The sums take the snapshot."""
+
+    def state(self) -> Any:
+        """What is remembered besides sums and states of rows."""
+        return None
+
+    def resume(self, state: Any, now: int) -> None:
+        """Takes up what `state` gave."""
 
     def take(self, other: Group) -> None:
         """Takes copies of the states of another group with the same rules."""

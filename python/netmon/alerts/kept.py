@@ -33,6 +33,7 @@ def state_of(policy: AlertPolicy) -> dict[str, Any]:
         "interval": policy.interval,
         "trust": policy.trust.state(),
         "sums": {name: b64encode(past).decode() for name, past in policy.sums.dump().items()},
+        "kinds": {repr(group.rules[0].rule): kept for group in policy.groups if (kept := group.state()) is not None},
         "rules": {
             repr(placed.rule): {key: _row(watch) for key, watch in placed.watches.items()}
             for group in policy.groups
@@ -48,6 +49,7 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
     try:
         past = {name: b64decode(text) for name, text in state["sums"].items()}
         rows = {name: {key: _watch(row) for key, row in kept.items()} for name, kept in state["rules"].items()}
+        kinds = dict(state["kinds"])
         now, interval, trust = int(state["now"]), int(state["interval"]), state["trust"]
         policy.trust.resume(trust)
     except (KeyError, TypeError, AttributeError) as error:
@@ -56,6 +58,8 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
     for group in policy.groups:
         for placed in group.rules:
             _take(placed, rows.get(repr(placed.rule), {}))
+        if (kept := kinds.get(repr(group.rules[0].rule))) is not None:
+            group.resume(kept, now)
     policy.now, policy.interval = now, interval
     if not is_whole:
         policy.trust.missed(now)

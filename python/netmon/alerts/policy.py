@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from netmon.alerts.group import Group, may
+from netmon.alerts.kinds import Baselines, Newcomers, Objectives
+from netmon.alerts.objective import good_of
 from netmon.alerts.rule import Rule
 from netmon.alerts.sums import Sums
 from netmon.alerts.trust import MAX_LOSS, Trust
@@ -87,6 +89,8 @@ class AlertPolicy:
             events += self._pass_gap(end)
         self.now = max(self.now, end)  # packet time may jump backwards; alerts already given stay
         self.sums.push(snapshot, self.now)
+        for group in self.groups:
+            group.push(snapshot, self.now)
         events += self._judge_all(self.now)
         return sorted(events, key=lambda alert: alert.at)
 
@@ -140,6 +144,7 @@ class AlertPolicy:
         twin.groups = _grouped(self.rules, twin.sums.values)
         for mine, theirs in zip(self.groups, twin.groups, strict=True):
             theirs.take(mine)
+            theirs.resume(mine.state(), self.now)
         twin.now, twin.interval, twin.overflow = self.now, self.interval, self.overflow
         return twin
 
@@ -163,11 +168,20 @@ class AlertPolicy:
 
 
 def _grouped(rules: Sequence[Rule], values: Sequence[Value]) -> list[Group]:
-    """The rules by the value that they look at."""
+    """The rules with a bound by the value that they look at, and each other rule by itself."""
     by_value: dict[int, list[tuple[int, Rule]]] = {}
+    others: list[Group] = []
     for place, (rule, value) in enumerate(zip(rules, values, strict=True)):
-        by_value.setdefault(id(value), []).append((place, rule))
-    return [Group(values[same[0][0]], same) for same in by_value.values()]
+        match rule.kind:
+            case "bound":
+                by_value.setdefault(id(value), []).append((place, rule))
+            case "slo":
+                others.append(Objectives(place, rule, good_of(rule)))
+            case "baseline":
+                others.append(Baselines(place, rule, value))
+            case "new":
+                others.append(Newcomers(place, rule))
+    return [Group(values[same[0][0]], same) for same in by_value.values()] + others
 
 
 def _whole(span: int, interval: int) -> int:

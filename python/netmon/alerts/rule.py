@@ -10,7 +10,7 @@ from netmon.alerts.quantity import Quantity, quantity
 from netmon.measures import MEASURES, Measure, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Per = Literal["", "host", "section", "interface", "client"]
 Severity = Literal["info", "warning", "critical"]
@@ -24,6 +24,29 @@ LONGEST_SPAN = 7 * 86400.0
 
 NAME_LENGTH = 200
 """Maximum number of characters of a rule's name."""
+
+
+New = Literal["", "host", "section", "client", "server_name"]
+Kind = Literal["bound", "slo", "baseline", "new"]
+
+
+class Window(NamedTuple):
+    """A pair of spans over which an error budget may burn at most at a `factor` of the rate that uses it up exactly."""
+
+    long: float
+    short: float
+    factor: float
+
+
+HOUR, DAY = 3600.0, 86400.0
+WINDOWS = (Window(HOUR, HOUR / 12, 14.4), Window(6 * HOUR, HOUR / 2, 6.0), Window(3 * DAY, 6 * HOUR, 1.0))
+"""Long span, short span and factor of the burn rates in chapter 5 of the Site Reliability Workbook."""
+
+DEVIATIONS = 6.0
+"""Deviations from the median, in units of the usual one, within which a value is as it was before."""
+
+LEARN = HOUR
+"""Seconds in which a rule about newcomers learns what is known."""
 
 
 class _Rule(NamedTuple):
@@ -45,6 +68,13 @@ class _Rule(NamedTuple):
     format: Format
     secret: str
     timeout: float | None
+    slo: float | None
+    good: str
+    windows: tuple[Window, ...]
+    baseline: float
+    deviations: float
+    new: New
+    learn: float
     per_second: bool
 
 
@@ -83,6 +113,13 @@ class Rule(_Rule):
         format: Format = "alertmanager",  # noqa: A002  as above
         secret: str = "",
         timeout: float | None = None,
+        slo: float | str | None = None,
+        good: str = "",
+        windows: Iterable[Sequence[float]] = WINDOWS,
+        baseline: float = 0.0,
+        deviations: float = DEVIATIONS,
+        new: New = "",
+        learn: float = LEARN,
         per_second: bool = False,
     ) -> Self:
         kind = _measure(metric, per)
@@ -91,6 +128,7 @@ class Rule(_Rule):
         bound, per_second = _bound(above, below, threshold, kind, is_rate=per_second)
         back = None if recover is None else _recovery(recover, kind, per_second, above, below, bound)
         _check_times(span, for_, keep_firing_for, metric)
+        _check_kind(slo=slo, baseline=baseline, new=new, above=above, below=below)
         if min_requests < 0:
             raise ValueError(f"`min_requests` of a rule is 0 or more, not {min_requests}")
         if severity not in get_args(Severity):
@@ -115,6 +153,13 @@ class Rule(_Rule):
             format,
             secret,
             timeout,
+            None if slo is None else _objective(slo, good),
+            good,
+            tuple(Window(*map(float, window)) for window in windows),
+            baseline,
+            deviations,
+            new,
+            learn,
             per_second,
         )
 
@@ -139,6 +184,11 @@ class Rule(_Rule):
     def title(self) -> str:
         """The name of the rule, or else what it is about."""
         return self.name or (f"{self.metric} per {self.per}" if self.per else self.metric)
+
+    @property
+    def kind(self) -> Kind:
+        """What is compared: a value with a bound, a burn rate, a value with its past, or names with known names."""
+        return "slo" if self.slo is not None else "baseline" if self.baseline else "new" if self.new else "bound"
 
     @property
     def is_low(self) -> bool:
@@ -203,6 +253,27 @@ def _recovery(recover: Any, kind: Measure, is_rate: bool, above: Any, below: Any
         side = "above" if above is not None or below is None else "below"
         raise ValueError(f"`recover` of a rule lies on the safe side of its bound, not {side} it: {recover!r}")
     return found.number
+
+
+def _objective(slo: float | str, good: str) -> float:
+    share = quantity(slo, "ratio").value
+    if not 0 < share < 1:
+        raise ValueError(f"the objective `slo` of a rule is a share between 0 and 1 such as 99.9%, not {slo!r}")
+    if not good:
+        raise ValueError("a rule with `slo` needs `good`: which responses are good, such as status<500")
+    return share
+
+
+def _check_kind(*, slo: object, baseline: float, new: str, above: object, below: object) -> None:
+    if new not in get_args(New):
+        raise ValueError(f"`new` of a rule is one of {', '.join(filter(None, get_args(New)))}, not {new!r}")
+    if not 0 <= baseline <= LONGEST_SPAN:
+        raise ValueError(f"`baseline` of a rule is a number of seconds up to 7 days, not {baseline}")
+    is_bound = above is not None or below is not None
+    kinds = {"`slo`": slo is not None, "`baseline`": bool(baseline), "`new`": bool(new), "a bound": is_bound}
+    given = [name for name, is_given in kinds.items() if is_given]
+    if len(given) > 1:
+        raise ValueError(f"a rule has one of {' and '.join(given)}")
 
 
 def _check_times(span: float, for_: float, keep_firing_for: float, metric: str) -> None:

@@ -43,8 +43,10 @@ class Judged(NamedTuple):
     """What is known of a value: itself, and which conclusions it allows."""
 
     value: float | None
-    is_enough: bool = True
-    """Whether there were enough requests to fire."""
+    is_beyond: bool
+    """Whether the rule fires by this value."""
+    is_back: bool
+    """Whether an alert ends by this value."""
     may_fire: bool = True
     may_recover: bool = True
 
@@ -77,8 +79,7 @@ class Watch:
         return self._firing(rule, now, judged)
 
     def _quiet(self, rule: Rule, key: str, now: int, judged: Judged) -> Alert | None:
-        value = judged.value
-        if value is None or not rule.fires(value) or not judged.is_enough or not judged.may_fire:
+        if not (judged.is_beyond and judged.may_fire):
             self.pending = None
             return None
         if self.pending is None:
@@ -86,13 +87,11 @@ class Watch:
         if now - self.pending < micros(rule.for_):
             return None
         at = now / MICRO
-        self.alert, self.pending = Alert(rule, "fired", at, value, at, key=key), None
+        self.alert, self.pending = Alert(rule, "fired", at, judged.value or 0, at, key=key), None
         return self.alert
 
     def _firing(self, rule: Rule, now: int, judged: Judged) -> Alert | None:
-        value = judged.value
-        is_back = value is None or rule.recovers(value)
-        if self.alert is None or not is_back or not judged.may_recover:
+        if self.alert is None or not (judged.is_back and judged.may_recover):
             self.calm = None
             return None
         if self.calm is None:
@@ -100,7 +99,7 @@ class Watch:
         if now - self.calm < micros(rule.keep_firing_for):
             return None
         fired, self.alert, self.calm = self.alert, None, None
-        return fired._replace(state="recovered", at=now / MICRO, value=value or 0)
+        return fired._replace(state="recovered", at=now / MICRO, value=judged.value or 0)
 
     def copy(self) -> Watch:
         twin = Watch()

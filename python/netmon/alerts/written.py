@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from netmon.alerts.rule import Format, Per, Rule, Severity
+from netmon.alerts.rule import Format, New, Per, Rule, Severity, Window
 from netmon.measures import Unit, measure
 from netmon.options import Duration
 
@@ -62,6 +62,26 @@ def _whole(value: object) -> int:
     return value
 
 
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise ValueError(f"{value!r} is not a number above 0")
+    return float(value)
+
+
+def _new(value: object) -> str:
+    return _one_of(New)(value.replace(" ", "_") if isinstance(value, str) else value)
+
+
+def _windows(value: object) -> tuple[Window, ...]:
+    try:
+        pairs = [(_seconds(long), _seconds(short), _number(factor)) for long, short, factor in value]  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f'burn rates are written as in [["1h", "5m", 14.4]]: {error}') from None
+    if not pairs or any(short > long for long, short, _ in pairs):
+        raise ValueError("the first span of a pair is the longer one")
+    return tuple(Window(*pair) for pair in pairs)
+
+
 def _arguments(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise ValueError('a command is a list of strings, the program first, as in ["logger", "-t", "netmon"]')
@@ -83,6 +103,18 @@ KEYS: Mapping[str, Key] = {
         Key("keep_firing_for", "keep_firing_for", "how long it must be back before the alert ends", _seconds),
         Key("min_requests", "min_requests", "requests in the span below which the rule does not fire", _whole),
         Key("severity", "severity", "info, warning or critical", _one_of(Severity)),
+        Key("slo", "slo", "the share of responses that must be good, such as 99.9%", _amount),
+        Key("good", "good", "which responses are good, such as status<500", _text),
+        Key("windows", "windows", "burn rates: pairs of spans, long and short, with a factor", _windows),
+        Key("baseline", "baseline", "how much of its own past a value is compared with, such as 1h", _seconds),
+        Key(
+            "deviations",
+            "deviations",
+            "deviations from the median that are still usual; 6 by default",
+            _number,
+        ),
+        Key("new", "new", "tell each host, section, client or server_name that was never seen", _new),
+        Key("learn", "learn", "how long a rule with new learns before it tells; 1h by default", _seconds),
         Key("exec", "exec", "a command to run when the rule fires and recovers: a list, no shell", _arguments),
         Key("webhook", "webhook", "a URL to post alerts to", _text),
         Key("format", "format", "the format of what is posted: alertmanager or plain", _one_of(Format)),
@@ -105,9 +137,10 @@ def read_rule(table: Mapping[str, Any]) -> Rule:
             raise RuleError(name, str(error)) from None
     if not given.get("name"):
         raise RuleError("", "a rule needs a name")
-    if "metric" not in given:
+    is_of_kind = any(name in given for name in ("slo", "new"))
+    if not is_of_kind and "metric" not in given:
         raise RuleError("", "a rule needs a metric: what it measures")
-    if "above" not in given and "below" not in given:
+    if not is_of_kind and not any(name in given for name in ("above", "below", "baseline")):
         raise RuleError("", "a rule needs above or below: the value at which it fires")
     try:
         return Rule(**given)
@@ -159,6 +192,8 @@ def sentence(rule: Rule) -> str:
     """What a rule does, in words."""
     from netmon import format as fmt  # noqa: PLC0415  as above
 
+    if rule.kind != "bound":
+        return _other(rule)
     side = "below" if rule.below is not None else "above" if rule.above is not None else "at least"
     subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
     where = f" ({rule.where})" if rule.where else ""
@@ -170,3 +205,19 @@ def sentence(rule: Rule) -> str:
         words += f", with {fmt.plural(rule.min_requests, 'request')} at least"
     words += f"; recovers when it is {'back' if rule.recover is None else f'at {told(rule, rule.recover)}'}"
     return words + (f" for {fmt.duration(rule.keep_firing_for)}" if rule.keep_firing_for else "")
+
+
+def _other(rule: Rule) -> str:
+    """The sentence of a rule without a bound."""
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    where = f" ({rule.where})" if rule.where else ""
+    if rule.kind == "slo":
+        rates = ", ".join(f"{w.factor:g} over {fmt.duration(w.long)} and {fmt.duration(w.short)}" for w in rule.windows)
+        share = f"{100 * (rule.slo or 0):.6g} %"
+        return f"fires when responses{where} that are not {rule.good} use up the budget of {share} too fast: {rates}"
+    if rule.kind == "new":
+        return f"tells each {rule.new} that was never seen before, after learning for {fmt.duration(rule.learn)}"
+    subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
+    past = f"the last {fmt.duration(rule.baseline)}"
+    return f"fires when {subject}{where} over {fmt.duration(rule.span)} is {rule.deviations:g} deviations from {past}"
