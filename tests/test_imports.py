@@ -13,18 +13,20 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file"},
+    {"pace", "given", "options", "outlet", "safe_file", "places", "hangup"},
     {"monitor", "alerts", "format", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
     {"absence"},
+    {"document"},
     {"config"},
-    {"playback"},
+    {"playback", "source"},
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"cli"},
+    {"keywords"},
     {"start"},
 ]
 """Each level may import those above it, and its own package."""

@@ -13,23 +13,25 @@ from typing import TYPE_CHECKING, TextIO
 from netmon import format as fmt
 from netmon import safe_file
 from netmon.alerts import Rule
-from netmon.config import ConfigError
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
-from netmon.monitor import Monitor
-from netmon.options import capture_settings
+from netmon.hangup import reloading
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
+from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from netmon._core import Snapshot
+    from netmon.config import Configured
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
     from netmon.display.themes import Glyphs
+    from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
     from netmon.sinks import Sink
@@ -49,6 +51,7 @@ def run(
     once: bool = False,
     demo: bool = False,
     must_be_whole: bool = False,
+    reread: Callable[[], Configured] | None = None,
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
@@ -57,6 +60,7 @@ def run(
     `filter` is used if the settings have none. `once` ends after one window. `demo` without a screen ends at the first
     recovery. `monitor` and `console` replace a real capture and the streams of the process. An error that did not
     stop the rest is raised at the very end. With `must_be_whole`, input that could not be read raises IncompleteError.
+    `reread` reads the configuration again, for SIGHUP; without it, SIGHUP ends the session.
     """
     console = console or Console.of_process()
     wants_screen = settings.format == "auto" and not settings.requests and not once
@@ -66,6 +70,7 @@ def run(
         on_screen = keys is not None
         monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
+        session.reread = reread
         closing.push(session.tell)
         closing.callback(monitor.close)
         monitor.open()
@@ -101,6 +106,11 @@ class Session:
         """The first error that did not stop the rest."""
         self.frame: Frame | None = None
         self.is_incomplete = False
+        self.reread: Callable[[], Configured] | None = None
+        self.reload: Callable[[Configured], str] | None = None
+        """Uses the configuration that SIGHUP had read again; returns what to tell, or raises ValueError and changes
+        nothing. It is called by a thread of its own. None: there is nothing to use, and SIGHUP ends the session.
+        """
         self._outlets: list[Outlet] = []
         self._patience = Patience(settings.timeout)
         self._settings = settings
@@ -193,7 +203,7 @@ class Session:
             raise self.failure
 
     def run(self) -> None:
-        with stopping(self._stop), self._ending():
+        with self._hangups(self._stop) as hangup, stopping(self._stop, hangup), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
                     break
@@ -223,7 +233,8 @@ class Session:
 
         ends = settings.timeout if settings.read else None  # a live capture ends by its own timeout
         with (
-            stopping(stop),
+            self._hangups(stop) as hangup,
+            stopping(stop, hangup),
             self._ending(),
             Terminal(self._console.stdout) as terminal,
             restoring(terminal.close),
@@ -239,6 +250,21 @@ class Session:
                 display.run(player.moments(), player.stop)
             else:
                 display.run(self._frames_as_they_come(), self._monitor.close)
+
+    def _hangups(self, stop: Callable[[], None]) -> AbstractContextManager[Callable[[], bool]]:
+        reload = self._reload if self.reload is not None and self.reread is not None else None
+        return reloading(reload, lambda: self._console.has_terminal, stop)
+
+    def _reload(self) -> None:
+        """Reads the configuration again and uses it, or tells why not; then everything stays as it was."""
+        if self.reread is None or self.reload is None:
+            return
+        try:
+            told = self.reload(self.reread())
+        except (ValueError, OSError) as error:
+            self._report([f"netmon: error: not reloaded, nothing has changed: {fmt.sanitize(str(error))}\n"])
+        else:
+            self._report([f"netmon: reloaded: {fmt.sanitize(told)}\n"])
 
     def _stop(self) -> None:
         self._patience.end()
@@ -349,35 +375,3 @@ class Session:
                 self._note(lines[-1].strip().removeprefix("netmon: ") + more)
         elif lines:
             self._say("".join(lines))
-
-
-def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
-    """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
-
-    For a screen, snapshots list exchanges and connections. With `once`, a live capture has the window as its timeout,
-    so it ends by the clock, in the middle of an interval; for a file `Session` ends it by packet time.
-    """
-    limits = (settings.timeout, settings.window if once and not settings.read else None)
-    timeout = min((limit for limit in limits if limit is not None), default=None)
-    try:
-        return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
-    except UnicodeEncodeError as error:
-        raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
-    except ValueError as error:  # a ValueError that comes later is not wrong usage
-        raise ConfigError(str(error)) from error
-
-
-def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
-    given = capture_settings(settings)
-    given["filter"] = settings.filter or default_filter
-    given["connections"] = settings.connections or on_screen
-    return Monitor(
-        settings.interfaces,
-        read=settings.read,
-        speed=settings.speed if settings.read and not on_screen else None,
-        interval=settings.interval,
-        timeout=timeout,
-        exclude_interfaces=settings.exclude_interfaces,
-        exchanges=settings.requests or on_screen,
-        **given,
-    )
