@@ -80,6 +80,16 @@ class Console(NamedTuple):
         return True
 
     @property
+    def has_journal(self) -> bool:
+        """Whether standard error is a stream of the journal of systemd, which says so in the environment."""
+        device, _, inode = self.environment.get("JOURNAL_STREAM", "").partition(":")
+        fd = fileno(self.stderr) if inode else None
+        if fd is None:
+            return False
+        status = os.fstat(fd)
+        return (device, inode) == (str(status.st_dev), str(status.st_ino))
+
+    @property
     def speaks_unicode(self) -> bool:
         return "utf" in (self.stdout.encoding or "").lower()
 

@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
-from netmon import safe_file
+from netmon import log, safe_file
 from netmon.alerts import Rule
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.hangup import reloading
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
+from netmon.session_log import SessionLog
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
 from netmon.source import monitor_of as _monitor
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from netmon.config import Configured
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
-    from netmon.display.themes import Glyphs
     from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
@@ -72,8 +72,10 @@ def run(
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         session.reread = reread
         closing.push(session.tell)
+        session.log = closing.enter_context(session.log_of(on_screen=on_screen))
         closing.callback(monitor.close)
         monitor.open()
+        session.log.started(monitor)
         closing.push(session.close_outlets)
         session.open_outputs()
         if keys is not None:
@@ -111,6 +113,7 @@ class Session:
         """Uses the configuration that SIGHUP had read again; returns what to tell, or raises ValueError and changes
         nothing. It is called by a thread of its own. None: there is nothing to use, and SIGHUP ends the session.
         """
+        self.log: SessionLog | None = None
         self._outlets: list[Outlet] = []
         self._patience = Patience(settings.timeout)
         self._settings = settings
@@ -131,6 +134,8 @@ class Session:
     def deliver(self, frame: Frame) -> Frame:
         """Hands a frame to all outputs."""
         self.frame = frame
+        if self.log is not None:
+            self.log.frame(frame)
         for sink in self.sinks[:]:
             try:
                 sink.update(frame)
@@ -143,6 +148,14 @@ class Session:
                 self._fail(error, name)
         self._take_log()
         return frame
+
+    def log_of(self, *, on_screen: bool) -> SessionLog:
+        """The log of the session. A file that cannot be written is told once, and again when the error changes."""
+
+        def report(trouble: str) -> None:
+            self._report([f"netmon: error: {fmt.sanitize(trouble)}; the rest goes on\n"], is_logged=False)
+
+        return SessionLog(self._settings, self._console, report, on_screen=on_screen)
 
     def open_outputs(self) -> None:
         """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
@@ -192,6 +205,7 @@ class Session:
             error.filename = what
         self.failure = self.failure or error
         reason = (error.strerror if isinstance(error, OSError) else None) or repr(error)
+        log.event("output.failed", "error", output=what, error=reason)
         self._report([f"netmon: error: {fmt.sanitize(what)}: {fmt.sanitize(reason)}; the rest goes on\n"])
 
     def tell(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -213,7 +227,8 @@ class Session:
 
     def run_screen(self, keys: TextIO) -> None:
         """The loop with a screen; keys are read from the terminal `keys`."""
-        from netmon.display.terminal import Terminal  # noqa: PLC0415  only the screen needs it
+        from netmon.display.look import first_frame  # noqa: PLC0415  only the screen needs it
+        from netmon.display.terminal import Terminal  # noqa: PLC0415  as above
 
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
@@ -240,7 +255,7 @@ class Session:
             restoring(terminal.close),
             after(ends, stop),
         ):
-            terminal.enter(self._first_frame(*terminal.size))
+            terminal.enter(first_frame(settings, self._console, terminal))
             player = self._player() if settings.read and not whole_file else None
             display = self._display(terminal, keys, player, stays=whole_file)
             self._note = display.note
@@ -262,8 +277,10 @@ class Session:
         try:
             told = self.reload(self.reread())
         except (ValueError, OSError) as error:
+            log.event("reload.failed", "error", error=error)
             self._report([f"netmon: error: not reloaded, nothing has changed: {fmt.sanitize(str(error))}\n"])
         else:
+            log.event("reload.done", message=told)
             self._report([f"netmon: reloaded: {fmt.sanitize(told)}\n"])
 
     def _stop(self) -> None:
@@ -273,40 +290,20 @@ class Session:
     def _say(self, text: str) -> None:
         self._console.say(text, self._patience if self._patience.is_ending else None)
 
-    @property
-    def _glyphs(self) -> Glyphs:
-        from netmon.display.themes import ASCII, CONSOLE, UNICODE  # noqa: PLC0415  as above
-
-        if self._settings.ascii or not self._console.speaks_unicode:
-            return ASCII
-        return CONSOLE if self._console.environment.get("TERM", "").startswith("linux") else UNICODE
-
-    def _first_frame(self, width: int, height: int) -> list[str]:
-        """The lines of the screen before the first interval has ended, without colours."""
-        from netmon.display.layout import screen  # noqa: PLC0415  as above
-        from netmon.display.view import View  # noqa: PLC0415  as above
-
-        lines = screen(View(glyphs=self._glyphs), width, height)
-        return ["".join(text for _, text in line) for line in lines]
-
     def _display(self, terminal: Terminal, keys: TextIO, player: Player | None, *, stays: bool) -> Display:
-        from netmon.display import themes  # noqa: PLC0415  as above
         from netmon.display.app import Display  # noqa: PLC0415  loads slowly, after the first frame is on the screen
         from netmon.display.keyboard import Keyboard  # noqa: PLC0415  as above
+        from netmon.display.look import look_of  # noqa: PLC0415  as above
 
-        settings, environment = self._settings, self._console.environment
-        has_color = self._console.wants_color(settings.color)
         return Display(
-            colors=themes.depth(environment) if has_color else themes.MONOCHROME,
-            glyphs=self._glyphs,
+            **look_of(self._settings, self._console),
             stays=stays,
-            theme=themes.theme_for(environment) if settings.theme == "auto" else settings.theme,
             input=Keyboard(keys),
             on_failure=lambda error: self._fail(error, "the screen"),
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
-            capture_filter=settings.filter or "",
+            capture_filter=self._settings.filter or "",
         )
 
     def _player(self) -> Player:
@@ -365,13 +362,16 @@ class Session:
         told = [(level, fmt.sanitize(message)) for level, message in self._monitor.log()]
         self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in told)
         told += [("error", fmt.sanitize(news)) for outlet in self._outlets for news in outlet.news()]
+        if self.log is not None:
+            self.log.messages(told)
         self._report([f"netmon: {level}: {message}\n" for level, message in told if level in heard])
 
-    def _report(self, lines: list[str]) -> None:
+    def _report(self, lines: list[str], *, is_logged: bool = True) -> None:
+        """Tells the user. What the log has told on standard error is not told there again."""
         if self._notes is not None:
             self._notes.extend(lines)
             if lines and self._note is not None:
                 more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
                 self._note(lines[-1].strip().removeprefix("netmon: ") + more)
-        elif lines:
+        elif lines and not (is_logged and self.log is not None and log.takes_stderr(self._settings, self._console)):
             self._say("".join(lines))
