@@ -253,11 +253,18 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     assert {option.name for option in OPTIONS} == names
     assert {action.dest for action in cli.parser()._actions} >= names
     given = Settings(
-        filter="tcp", buffer_size=Size(1), timeout=Duration(1), speed=Speed(1), client_from=ClientFrom.parse("proxy")
+        filter="tcp",
+        buffer_size=Size(1),
+        timeout=Duration(1),
+        speed=Speed(1),
+        client_from=ClientFrom.parse("proxy"),
+        log_file="netmon.log",
+        log_max_age=Duration(1),
+        profile="edge",
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
-    spelt = {"format", "color", "theme", "client_from", "redact"}
+    spelt = {"format", "color", "theme", "client_from", "redact", "log_level", "log_format"}
     assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - spelt})) == names - spelt
 
 

@@ -13,18 +13,23 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file", "format"},
+    {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup", "actions.spec", "actions.address"},
     {"monitor", "alerts", "alerts.*", "console", "demo", "tail"},
-    {"flapping"},
+    {"flapping", "events", "log_file"},
+    {"log_lines"},
+    {"log_handler"},
+    {"log"},
     {"frames", "reading", "advice"},
     {"losses"},
     {"absence"},
+    {"document"},
     {"config"},
-    {"playback"},
+    {"playback", "source", "session_log"},
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"cli"},
+    {"keywords"},
     {"start"},
 ]
 """Each level may import those above it, and its own package."""
@@ -52,7 +57,7 @@ INSIDE = {
         {"parts"},
         {"layout"},
         {"control"},
-        {"app"},
+        {"app", "look"},
     ],
 }
 """The levels within these packages. Imports for type hints alone are not restricted there."""

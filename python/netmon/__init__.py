@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         list_interfaces,
     )
     from netmon.alerts import Alert, AlertPolicy, Rule
+    from netmon.keywords import run
     from netmon.monitor import Monitor
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Window",
     "__version__",
     "list_interfaces",
+    "run",
 ]
 
 _MODULES = {
@@ -76,6 +78,7 @@ _MODULES = {
         "list_interfaces",
     ),
     "alerts": ("Alert", "AlertPolicy", "Rule"),
+    "keywords": ("run",),
     "monitor": ("Monitor",),
 }
 """The module of each public name. A module loads when a name of it is first used, so that the command starts fast."""

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
 from netmon._core import CaptureError, FilterError, SourceError, __version__
-from netmon.options import DEFAULTS, OPTIONS, Settings
+from netmon.document import Given
+from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 INTERRUPTED = 130
@@ -60,8 +61,13 @@ ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _run(arguments), arguments)
+
+
+def guarded(run: Callable[[], int], arguments: list[str]) -> int:
+    """The exit code of `run`; an error becomes an exit code and a message on standard error."""
     try:
-        return _run(arguments)
+        return run()
     except SystemExit as stop:  # argparse: --help, --version, wrong usage
         return stop.code if isinstance(stop.code, int) else USAGE
     except KeyboardInterrupt:
@@ -105,46 +111,78 @@ def _run(arguments: list[str]) -> int:
         print("\n".join(advice.interfaces()))
         return OK
     warnings: list[str] = []
-    settings = settings_from(flags, os.environ, warnings.append)
+    configured = configured_by(flags, os.environ, warnings.append)
+    settings = configured.settings
+    check(settings, vars(flags))
     if not settings.quiet:
         sys.stderr.write("".join(f"netmon: warning: {warning}\n" for warning in warnings))
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
-    from netmon import session  # noqa: PLC0415  --version, --help and --print-config do not need it
-    from netmon._core import limit_allocator  # noqa: PLC0415  as above
+    from netmon._core import limit_allocator  # noqa: PLC0415  --version, --help and --print-config do not need it
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
+    reread = (lambda: read_again(configured.path, flags)) if configured.rules else None
+    return watch(settings, demo=flags.demo, reread=reread)
 
-    if flags.demo:
-        from netmon import demo  # noqa: PLC0415  heavy, and seldom asked for
 
-        with demo.traffic() as port:
-            fired = session.run(settings, filter=demo.filter_for(port), demo=True)
+def watch(settings: Settings, *, demo: bool = False, reread: Callable[[], config.Configured] | None = None) -> int:
+    """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
+    from netmon import session  # noqa: PLC0415  as above
+
+    more: dict[str, Any] = {"reread": reread} if reread else {}
+    if demo:
+        from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
+
+        with traffic.traffic() as port:
+            fired = session.run(settings, filter=traffic.filter_for(port), demo=True, **more)
     else:
         try:
-            fired = session.run(settings, once=flags.once, must_be_whole=True)
+            fired = session.run(settings, once=settings.once, must_be_whole=True, **more)
         except session.IncompleteError:  # the log said it
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
 
 
+def read_again(path: str, flags: argparse.Namespace) -> config.Configured:
+    """What all sources give now. `path` is the file that was read at the start; without it, raises ConfigError."""
+    if path and not os.path.isfile(path):
+        raise config.ConfigError(f"{path}: " + ("is not a file" if os.path.exists(path) else "is gone"))
+    troubles: list[str] = []
+    configured = configured_by(flags, os.environ, troubles.append)
+    if configured.path != path:
+        raise config.ConfigError(next(iter(troubles), f"{configured.path or path}: another file was read at the start"))
+    return configured
+
+
 def settings_from(
     flags: argparse.Namespace, environment: Mapping[str, str], warn: Callable[[str], None] = lambda _: None
 ) -> Settings:
+    """The settings of all sources, checked together."""
+    settings = configured_by(flags, environment, warn).settings
+    check(settings, vars(flags))
+    return settings
+
+
+def configured_by(
+    flags: argparse.Namespace, environment: Mapping[str, str], warn: Callable[[str], None]
+) -> config.Configured:
+    """What flags, environment, file and profile give together."""
     given = {name: value for name, value in vars(flags).items() if name in DEFAULTS}
     given |= {name: tuple(value) for name, value in given.items() if isinstance(value, list)}
     if expressions := _filters(flags):
         given["filter"] = expressions
-    settings = config.settle(
-        DEMO if flags.demo else {},
-        _file(flags, environment, warn),
-        config.read_environment(environment),
-        given,
-    )
+    base = DEMO if flags.demo else {}
+    file = _file(flags, environment, warn)
+    configured = config.combine(base, file, config.read_environment(environment), given, "--profile")
     for warning in config.unknown_variables(environment):
         warn(warning)
+    return configured
+
+
+def check(settings: Settings, given: Container[str]) -> None:
+    """Raises ConfigError for settings that do not go together; `given` are the names of those the caller gave."""
     if "speed" in given and not settings.read:
         raise config.ConfigError("--speed needs a capture file to play: add -r FILE")
     for path in settings.output:
@@ -156,14 +194,13 @@ def settings_from(
             raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
     if settings.append and settings.force:
         raise config.ConfigError("--append adds to a file and --force replaces it: give one of them")
-    return settings
 
 
-def _file(flags: argparse.Namespace, environment: Mapping[str, str], warn: Callable[[str], None]) -> dict[str, Any]:
+def _file(flags: argparse.Namespace, environment: Mapping[str, str], warn: Callable[[str], None]) -> Given:
     if flags.no_config:
-        return {}
-    if flags.config is not None:
-        return config.read_file(flags.config)
+        return Given()
+    if path := flags.config or environment.get(config.FILE):
+        return config.read_file(path)
     return config.read_usual(environment, os.geteuid(), warn)
 
 
@@ -228,11 +265,11 @@ def parser() -> argparse.ArgumentParser:
     for option in OPTIONS:
         text = option.help + _default(option.name)
         groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
-    _more(made, groups)
+    _more(groups)
     return made
 
 
-def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGroup]) -> None:
+def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
     groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
     ways = groups["output"].add_mutually_exclusive_group()
@@ -244,8 +281,7 @@ def _more(made: argparse.ArgumentParser, groups: dict[str, argparse._ArgumentGro
         ways.add_argument(
             f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
         )
-    groups["output"].add_argument("--once", action="store_true", help="report one window, and exit")
-    other = made.add_argument_group("configuration and more")
+    other = groups[CONFIGURATION]
     other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
     other.add_argument("--no-config", action="store_true", help="read no configuration file")
     other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")

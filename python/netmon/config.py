@@ -1,28 +1,37 @@
-"""Where settings come from: defaults < configuration file < NETMON_* environment < flags.
+"""Where settings come from: defaults < configuration file < its profile < NETMON_* environment < flags.
 
 Each source becomes a table of the settings it gives. It is checked by itself, so that an error names its source.
-Reads at most one file; never guesses what was meant.
+Reads at most one file; never guesses what was meant. The alert rules of a file are handed on as they are written.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from netmon import document
+from netmon.document import PROFILES, USE, Given, RawRule
 from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-BOM = b"\xef\xbb\xbf"
-"""The byte order mark that some editors write at the start of UTF-8 text."""
+ConfigError = document.ConfigError
+
+FILE = "NETMON_CONFIG"
+"""The variable that names a configuration file, as ``--config`` does. A file cannot name itself: it is no setting."""
 
 
-class ConfigError(ValueError):
-    """An invalid setting; the message names its source and its key."""
+class Configured(NamedTuple):
+    """What all sources together give."""
+
+    settings: Settings
+    rules: tuple[RawRule, ...] = ()
+    """The alert rules of the file and of its profile. A rule of the profile replaces one of the same name."""
+    path: str = ""
+    """The path of the configuration file; empty if none was read."""
 
 
 def default_paths(environment: Mapping[str, str], user: int | None = None) -> Iterator[str]:
@@ -45,7 +54,7 @@ def invoking_user(environment: Mapping[str, str], effective: int) -> int | None:
     return int(number) if effective == 0 and number.isascii() and number.isdigit() and len(number) < DIGITS else None
 
 
-def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[str], None]) -> dict[str, Any]:
+def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[str], None]) -> Given:
     """The settings of the usual file; empty if there is none that can be read.
 
     Under sudo, anybody who can write the file tells root what to do. So the file must belong to root or to the user
@@ -66,8 +75,8 @@ def read_usual(environment: Mapping[str, str], effective: int, warn: Callable[[s
             warn(f"{path} is not read: {trouble}")
             continue
         with open(descriptor, "rb") as file:
-            return _read(path, file.read())
-    return {}
+            return document.read(path, file.read())
+    return Given()
 
 
 def _distrust(status: os.stat_result, user: int | None) -> str:
@@ -83,41 +92,13 @@ def _distrust(status: os.stat_result, user: int | None) -> str:
     return ""
 
 
-def read_file(path: str) -> dict[str, Any]:
-    """The settings that a TOML file gives; raises ConfigError."""
+def read_file(path: str) -> Given:
+    """The settings, profiles and rules that a TOML file gives; raises ConfigError."""
     try:
         with open(path, "rb") as file:
-            return _read(path, file.read())
+            return document.read(path, file.read())
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-
-
-def _read(path: str, content: bytes) -> dict[str, Any]:
-    """The settings of a document; an error names the file, the line and the key."""
-    import tomllib  # noqa: PLC0415  loads as slowly as all of this package, and few users have a file
-
-    from netmon import reading  # noqa: PLC0415  as above
-
-    text = ""
-    try:
-        text = content.removeprefix(BOM).decode()
-        return reading.from_document(tomllib.loads(text))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{path}:{line}: this is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        words, _, place = str(error).partition(" (at ")
-        number = re.match(r"line (\d+)", place)
-        at = number[1] if number else text.count("\n") + 1
-        raise ConfigError(f"{path}:{at}: {words}") from error
-    except reading.SettingError as error:
-        raise ConfigError(f"{path}:{_line_of(error.key, text)} {error.key}: {error}") from error
-
-
-def _line_of(key: str, text: str) -> str:
-    """``3:`` if line 3 begins with the key; empty if no line does, as with unusual ways to write a key."""
-    found = re.search(rf"""^[ \t\[]*["']?{re.escape(key)}["']?[ \t]*[=.\]]""", text, re.MULTILINE)
-    return f"{text.count(chr(10), 0, found.start()) + 1}:" if found else ""
 
 
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -137,7 +118,7 @@ def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     """Yields a warning for each NETMON_* variable that is not a setting: most are mistyped."""
     for variable in sorted(environment):
         prefix, _, name = variable.partition("_")
-        if prefix == "NETMON" and (name != name.upper() or name.lower() not in DEFAULTS):
+        if prefix == "NETMON" and variable != FILE and (name != name.upper() or name.lower() not in DEFAULTS):
             from netmon import reading  # noqa: PLC0415  as above
 
             near = reading.nearest(name.lower())
@@ -156,13 +137,38 @@ def settle(*layers: Mapping[str, Any]) -> Settings:
     return Settings(**{name: value for layer in layers for name, value in layer.items()})
 
 
+def combine(
+    base: Mapping[str, Any], file: Given, environment: Mapping[str, Any], given: Mapping[str, Any], source: str
+) -> Configured:
+    """What all sources give together: `base`, a file and its profile, the environment, and what the caller gives.
+
+    `source` is what the caller calls the setting ``profile``, for an error.
+    """
+    sources = ((given, source), (environment, "NETMON_PROFILE"), (file, file.chosen))
+    name, said = next(((layer[PROFILES], said) for layer, said in sources if PROFILES in layer), (None, ""))
+    profile = file.profile(name, said)
+    settings = settle(base, file, profile, environment, given)._replace(profile=name or None)
+    named = {rule.values.get("name") for rule in profile.rules} - {None}
+    kept = (rule for rule in file.rules if rule.values.get("name") not in named)
+    return Configured(settings, (*kept, *profile.rules), file.path)
+
+
 def to_toml(settings: Settings) -> str:
-    """The text of a configuration file with these settings, each with a comment that explains it."""
+    """The text of a configuration file with these settings, each with a comment that explains it.
+
+    Raises ConfigError for a name that is not valid UTF-8, which TOML cannot hold.
+    """
     lines = []
     for option in OPTIONS:
         value = getattr(settings, option.name)
-        assignment = f"{option.name} = {_toml(value)}" if value is not None else f"# {option.name} ="
+        key = f"{PROFILES}.{USE}" if option.name == PROFILES else option.name
+        try:
+            assignment = f"{key} = {_toml(value)}" if value is not None else f"# {key} ="
+        except UnicodeEncodeError as error:
+            raise ConfigError(f"{option.name}: {error.object!r} is not valid UTF-8, so no file can hold it") from error
         lines.append(f"{assignment:<34} # {option.about or option.help}")
+    if settings.profile is not None:
+        lines += ["", f"[{PROFILES}.{_quoted(settings.profile)}]  # its settings are among those above"]
     return "\n".join(lines) + "\n"
 
 
@@ -171,8 +177,18 @@ def to_text(value: object) -> str:
     if isinstance(value, Size):
         return f"{value // 1024}KiB"
     if isinstance(value, (Duration, Speed)):
-        return "max" if value == float("inf") else f"{value:g}"
+        return "max" if value == float("inf") else _decimal(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _decimal(value: float) -> str:
+    """All digits of a number, without an exponent."""
+    text = repr(float(value)).removesuffix(".0")
+    if "e" not in text:
+        return text
+    from decimal import Decimal  # noqa: PLC0415  such numbers are rare
+
+    return f"{Decimal(text):f}"
 
 
 def _toml(value: object) -> str:
@@ -188,6 +204,7 @@ def _quoted(text: str) -> str:
 
     from netmon.format import HIDDEN  # noqa: PLC0415  as above
 
+    text.encode()  # raises an error for bytes of a file name that are not valid UTF-8
     # A JSON string is a TOML string, except for characters that TOML or a terminal needs escaped.
     quoted = json.dumps(text, ensure_ascii=False)
     return "".join(f"\\U{ord(char):08x}" if unicodedata.category(char) in HIDDEN else char for char in quoted)

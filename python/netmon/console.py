@@ -71,6 +71,25 @@ class Console(NamedTuple):
         return self._can_draw and (stream or self.stdout).isatty() and not self.environment.get("NO_COLOR")
 
     @property
+    def has_terminal(self) -> bool:
+        """Whether the process has a controlling terminal: one it had before is gone once it has hung up."""
+        try:
+            os.close(os.open(self.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC))
+        except OSError:
+            return False
+        return True
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether standard error is a stream of the journal of systemd, which says so in the environment."""
+        device, _, inode = self.environment.get("JOURNAL_STREAM", "").partition(":")
+        fd = fileno(self.stderr) if inode else None
+        if fd is None:
+            return False
+        status = os.fstat(fd)
+        return (device, inode) == (str(status.st_dev), str(status.st_ino))
+
+    @property
     def speaks_unicode(self) -> bool:
         return "utf" in (self.stdout.encoding or "").lower()
 
@@ -127,15 +146,17 @@ def fileno(stream: TextIO) -> int | None:
 
 
 @contextmanager
-def stopping(stop: Callable[[], None]) -> Iterator[None]:
+def stopping(stop: Callable[[], None], hangup: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP call `stop`; after that, a SIGINT raises KeyboardInterrupt, which ends at once.
 
-    SIGHUP stays ignored if it was, as under ``nohup``.
+    SIGHUP does so only if `hangup` returns True. It stays ignored if it was, as under ``nohup``. Outside of the main
+    thread, which alone may handle signals, nothing changes.
     """
 
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        stop()
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if number != signal.SIGHUP or hangup():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            stop()
 
     ignored = {number for number in (signal.SIGHUP,) if signal.getsignal(number) is signal.SIG_IGN}
     with _handling({signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored, on_signal):
@@ -174,6 +195,11 @@ def restoring(restore: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def _handling(numbers: set[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    import threading  # noqa: PLC0415  the command is loaded without it
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield

@@ -1,9 +1,10 @@
 """The settings. Flags, TOML keys, environment variables, help and keywords of `Monitor` are made from one table.
 
 `Settings` holds the values with their types and limits; `OPTIONS` says how each is spelt and explained. A setting
-``section_depth`` is ``--section-depth`` on the command line, ``section_depth`` in the file and
-``NETMON_SECTION_DEPTH`` in the environment. `CaptureSettings` names the settings that the engine takes unchanged, with
-types for editors and type checkers. No other file defines a setting. Reads nothing, decides nothing.
+``section_depth`` is ``--section-depth`` on the command line, ``section_depth`` in the file, ``NETMON_SECTION_DEPTH``
+in the environment and the keyword ``section_depth`` of `netmon.run`. `CaptureSettings` names the settings that the
+engine takes unchanged, with types for editors and type checkers. No other file defines a setting. Reads nothing,
+decides nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Size(int):
 
     UNITS: ClassVar = {"": 1 << 10, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30}
     MOST: ClassVar = 2047 << 20  # libpcap takes 31 bits
+    LIMIT: ClassVar = "2047MiB, the most that libpcap takes"
 
     @classmethod
     def parse(cls, value: object) -> Self:
@@ -50,8 +52,15 @@ class Size(int):
             raise ValueError(f"{value!r} is not a size such as 4096 (KiB) or 16MiB")
         size = int(found[1][:DIGITS]) * cls.UNITS[found[2]]
         if len(found[1]) > DIGITS or size > cls.MOST:
-            raise ValueError(f"{value!r} is above 2047MiB, the most that libpcap takes")
+            raise ValueError(f"{value!r} is above {cls.LIMIT}")
         return cls(size)
+
+
+class FileSize(Size):
+    """The size of a file, written as a `Size`."""
+
+    MOST: ClassVar = 1 << 50
+    LIMIT: ClassVar = "1048576GiB"
 
 
 class Speed(float):
@@ -114,6 +123,7 @@ class Settings(NamedTuple):
     append: bool = False
     force: bool = False
     format: Literal["auto", "plain", "ndjson", "json"] = "auto"
+    once: bool = False
     requests: bool = False
     connections: bool = False
     user_agents: bool = False
@@ -123,6 +133,15 @@ class Settings(NamedTuple):
     ascii: bool = False
     quiet: bool = False
     verbose: Annotated[int, Meta(ge=0)] = 0
+
+    log_file: str | None = None
+    log_level: Literal["error", "warning", "info", "debug"] = "info"
+    log_format: Literal["text", "json"] = "text"
+    log_max_size: FileSize = FileSize(16 << 20)
+    log_max_age: Duration | None = None
+    log_files: Annotated[int, Meta(ge=1, le=1000)] = 5
+
+    profile: str | None = None
 
 
 DEFAULTS: dict[str, Any] = Settings()._asdict()
@@ -166,7 +185,8 @@ class Option(NamedTuple):
     """What the setting means in a configuration file, if that differs: when its flag turns it off."""
 
 
-CAPTURE, COUNTING, ALERTS, OUTPUT = "capture", "counting", "alerts", "output"
+CAPTURE, COUNTING, ALERTS, OUTPUT, LOG = "capture", "counting", "alerts", "output", "log"
+CONFIGURATION = "configuration and more"
 
 OPTIONS = (
     Option(
@@ -239,6 +259,7 @@ OPTIONS = (
     Option("append", OUTPUT, "--append", "", "append to a file of -o that exists"),
     Option("force", OUTPUT, "--force", "", "replace a file of -o that exists"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
+    Option("once", OUTPUT, "--once", "", "report one window, and exit"),
     Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead"),
     Option("connections", OUTPUT, "--connections", "", "list connections in JSON, at most 1,000 per interval"),
     Option("user_agents", OUTPUT, "--user-agents", "", "name the program that sent each request"),
@@ -254,4 +275,17 @@ OPTIONS = (
     Option("ascii", OUTPUT, "--ascii", "", "draw without Unicode"),
     Option("quiet", OUTPUT, "-q --quiet", "", "no summary at the end, no warnings"),
     Option("verbose", OUTPUT, "-v --verbose", "", "print more messages on standard error; -vv prints all"),
+    Option("log_file", LOG, "--log-file", "FILE", "log events to a file, one line each; - for standard error"),
+    Option("log_level", LOG, "--log-level", "LEVEL", "least level of an event to log: error, warning, info or debug"),
+    Option("log_format", LOG, "--log-format", "NAME", "text or json"),
+    Option("log_max_size", LOG, "--log-max-size", "SIZE", "begin a new log file before one is larger than this"),
+    Option("log_max_age", LOG, "--log-max-age", "DURATION", "begin a new log file after this long, such as 1d"),
+    Option("log_files", LOG, "--log-files", "N", "log files to keep, the newest included"),
+    Option(
+        "profile",
+        CONFIGURATION,
+        "--profile",
+        "NAME",
+        "use the settings of [profile.NAME] in the configuration file as well",
+    ),
 )

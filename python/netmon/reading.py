@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 import msgspec
 
-from netmon.options import DEFAULTS, ClientFrom, Duration, Settings, Size, Speed
+from netmon.options import DEFAULTS, ClientFrom, Duration, FileSize, Settings, Size, Speed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 KINDS = get_type_hints(Settings, localns={"Meta": msgspec.Meta}, include_extras=True)
 TRUTH = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-NAMES = {str: "a string in quotes", tuple[str, ...]: "a list of strings", bool: "true or false", int: "a whole number"}
+NAMES = {
+    str: "a string in quotes",
+    tuple[str, ...]: "a list of strings",
+    bool: "true or false",
+    int: "a whole number",
+    FileSize: "a size",
+}
 
 
 class SettingError(ValueError):
@@ -46,8 +52,7 @@ def from_document(document: Mapping[str, object]) -> dict[str, Any]:
     read = {}
     for key, value in document.items():
         if key not in DEFAULTS:
-            near = nearest(key)
-            raise SettingError(key, "unknown setting" + (f", did you mean {near}?" if near else ""))
+            raise SettingError(key, "unknown setting" + meant(key, DEFAULTS))
         try:
             read[key] = _convert(value, KINDS[key], strict=True)
         except ValueError as error:
@@ -55,11 +60,17 @@ def from_document(document: Mapping[str, object]) -> dict[str, Any]:
     return read
 
 
-def nearest(name: str) -> str | None:
-    """The setting whose spelling is closest to `name`; None if none is close."""
+def nearest(name: str, names: Iterable[str] = DEFAULTS) -> str | None:
+    """The setting, or the one of other `names`, whose spelling is closest to `name`; None if none is close."""
     from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
 
-    return next(iter(get_close_matches(name.replace("-", "_"), DEFAULTS, n=1)), None)
+    return next(iter(get_close_matches(name.replace("-", "_"), [*names], n=1)), None)
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """``, did you mean top?`` for a name that is close to one of `names`; else empty."""
+    near = nearest(name, names)
+    return f", did you mean {near}?" if near else ""
 
 
 def _convert(value: object, kind: Any, *, strict: bool) -> Any:

@@ -11,25 +11,27 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
-from netmon import safe_file
+from netmon import log, safe_file
 from netmon.alerts import Rule
-from netmon.config import ConfigError
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
-from netmon.monitor import Monitor
-from netmon.options import capture_settings
+from netmon.hangup import reloading
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
+from netmon.session_log import SessionLog
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
+from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from netmon._core import Snapshot
+    from netmon.config import Configured
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
-    from netmon.display.themes import Glyphs
+    from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
     from netmon.sinks import Sink
@@ -49,6 +51,7 @@ def run(
     once: bool = False,
     demo: bool = False,
     must_be_whole: bool = False,
+    reread: Callable[[], Configured] | None = None,
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
@@ -57,6 +60,7 @@ def run(
     `filter` is used if the settings have none. `once` ends after one window. `demo` without a screen ends at the first
     recovery. `monitor` and `console` replace a real capture and the streams of the process. An error that did not
     stop the rest is raised at the very end. With `must_be_whole`, input that could not be read raises IncompleteError.
+    `reread` reads the configuration again, for SIGHUP; without it, SIGHUP ends the session.
     """
     console = console or Console.of_process()
     wants_screen = settings.format == "auto" and not settings.requests and not once
@@ -66,9 +70,12 @@ def run(
         on_screen = keys is not None
         monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
+        session.reread = reread
         closing.push(session.tell)
+        session.log = closing.enter_context(session.log_of(on_screen=on_screen))
         closing.callback(monitor.close)
         monitor.open()
+        session.log.started(monitor)
         closing.push(session.close_outlets)
         session.open_outputs()
         if keys is not None:
@@ -101,6 +108,12 @@ class Session:
         """The first error that did not stop the rest."""
         self.frame: Frame | None = None
         self.is_incomplete = False
+        self.reread: Callable[[], Configured] | None = None
+        self.reload: Callable[[Configured], str] | None = None
+        """Uses the configuration that SIGHUP had read again; returns what to tell, or raises ValueError and changes
+        nothing. It is called by a thread of its own. None: there is nothing to use, and SIGHUP ends the session.
+        """
+        self.log: SessionLog | None = None
         self._outlets: list[Outlet] = []
         self._patience = Patience(settings.timeout)
         self._settings = settings
@@ -121,6 +134,8 @@ class Session:
     def deliver(self, frame: Frame) -> Frame:
         """Hands a frame to all outputs."""
         self.frame = frame
+        if self.log is not None:
+            self.log.frame(frame)
         for sink in self.sinks[:]:
             try:
                 sink.update(frame)
@@ -133,6 +148,14 @@ class Session:
                 self._fail(error, name)
         self._take_log()
         return frame
+
+    def log_of(self, *, on_screen: bool) -> SessionLog:
+        """The log of the session. A file that cannot be written is told once, and again when the error changes."""
+
+        def report(trouble: str) -> None:
+            self._report([f"netmon: error: {fmt.sanitize(trouble)}; the rest goes on\n"], is_logged=False)
+
+        return SessionLog(self._settings, self._console, report, on_screen=on_screen)
 
     def open_outputs(self) -> None:
         """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
@@ -182,6 +205,7 @@ class Session:
             error.filename = what
         self.failure = self.failure or error
         reason = (error.strerror if isinstance(error, OSError) else None) or repr(error)
+        log.event("output.failed", "error", output=what, error=reason)
         self._report([f"netmon: error: {fmt.sanitize(what)}: {fmt.sanitize(reason)}; the rest goes on\n"])
 
     def tell(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
@@ -193,7 +217,7 @@ class Session:
             raise self.failure
 
     def run(self) -> None:
-        with stopping(self._stop), self._ending():
+        with self._hangups(self._stop) as hangup, stopping(self._stop, hangup), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
                     break
@@ -203,7 +227,8 @@ class Session:
 
     def run_screen(self, keys: TextIO) -> None:
         """The loop with a screen; keys are read from the terminal `keys`."""
-        from netmon.display.terminal import Terminal  # noqa: PLC0415  only the screen needs it
+        from netmon.display.look import first_frame  # noqa: PLC0415  only the screen needs it
+        from netmon.display.terminal import Terminal  # noqa: PLC0415  as above
 
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
@@ -223,13 +248,14 @@ class Session:
 
         ends = settings.timeout if settings.read else None  # a live capture ends by its own timeout
         with (
-            stopping(stop),
+            self._hangups(stop) as hangup,
+            stopping(stop, hangup),
             self._ending(),
             Terminal(self._console.stdout) as terminal,
             restoring(terminal.close),
             after(ends, stop),
         ):
-            terminal.enter(self._first_frame(*terminal.size))
+            terminal.enter(first_frame(settings, self._console, terminal))
             player = self._player() if settings.read and not whole_file else None
             display = self._display(terminal, keys, player, stays=whole_file)
             self._note = display.note
@@ -240,6 +266,23 @@ class Session:
             else:
                 display.run(self._frames_as_they_come(), self._monitor.close)
 
+    def _hangups(self, stop: Callable[[], None]) -> AbstractContextManager[Callable[[], bool]]:
+        reload = self._reload if self.reload is not None and self.reread is not None else None
+        return reloading(reload, lambda: self._console.has_terminal, stop)
+
+    def _reload(self) -> None:
+        """Reads the configuration again and uses it, or tells why not; then everything stays as it was."""
+        if self.reread is None or self.reload is None:
+            return
+        try:
+            told = self.reload(self.reread())
+        except (ValueError, OSError) as error:
+            log.event("reload.failed", "error", error=error)
+            self._report([f"netmon: error: not reloaded, nothing has changed: {fmt.sanitize(str(error))}\n"])
+        else:
+            log.event("reload.done", message=told)
+            self._report([f"netmon: reloaded: {fmt.sanitize(told)}\n"])
+
     def _stop(self) -> None:
         self._patience.end()
         self._monitor.close()
@@ -247,40 +290,20 @@ class Session:
     def _say(self, text: str) -> None:
         self._console.say(text, self._patience if self._patience.is_ending else None)
 
-    @property
-    def _glyphs(self) -> Glyphs:
-        from netmon.display.themes import ASCII, CONSOLE, UNICODE  # noqa: PLC0415  as above
-
-        if self._settings.ascii or not self._console.speaks_unicode:
-            return ASCII
-        return CONSOLE if self._console.environment.get("TERM", "").startswith("linux") else UNICODE
-
-    def _first_frame(self, width: int, height: int) -> list[str]:
-        """The lines of the screen before the first interval has ended, without colours."""
-        from netmon.display.layout import screen  # noqa: PLC0415  as above
-        from netmon.display.view import View  # noqa: PLC0415  as above
-
-        lines = screen(View(glyphs=self._glyphs), width, height)
-        return ["".join(text for _, text in line) for line in lines]
-
     def _display(self, terminal: Terminal, keys: TextIO, player: Player | None, *, stays: bool) -> Display:
-        from netmon.display import themes  # noqa: PLC0415  as above
         from netmon.display.app import Display  # noqa: PLC0415  loads slowly, after the first frame is on the screen
         from netmon.display.keyboard import Keyboard  # noqa: PLC0415  as above
+        from netmon.display.look import look_of  # noqa: PLC0415  as above
 
-        settings, environment = self._settings, self._console.environment
-        has_color = self._console.wants_color(settings.color)
         return Display(
-            colors=themes.depth(environment) if has_color else themes.MONOCHROME,
-            glyphs=self._glyphs,
+            **look_of(self._settings, self._console),
             stays=stays,
-            theme=themes.theme_for(environment) if settings.theme == "auto" else settings.theme,
             input=Keyboard(keys),
             on_failure=lambda error: self._fail(error, "the screen"),
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
-            capture_filter=settings.filter or "",
+            capture_filter=self._settings.filter or "",
         )
 
     def _player(self) -> Player:
@@ -339,45 +362,16 @@ class Session:
         told = [(level, fmt.sanitize(message)) for level, message in self._monitor.log()]
         self.is_incomplete = self.is_incomplete or any(level == "error" for level, _ in told)
         told += [("error", fmt.sanitize(news)) for outlet in self._outlets for news in outlet.news()]
+        if self.log is not None:
+            self.log.messages(told)
         self._report([f"netmon: {level}: {message}\n" for level, message in told if level in heard])
 
-    def _report(self, lines: list[str]) -> None:
+    def _report(self, lines: list[str], *, is_logged: bool = True) -> None:
+        """Tells the user. What the log has told on standard error is not told there again."""
         if self._notes is not None:
             self._notes.extend(lines)
             if lines and self._note is not None:
                 more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
                 self._note(lines[-1].strip().removeprefix("netmon: ") + more)
-        elif lines:
+        elif lines and not (is_logged and self.log is not None and log.takes_stderr(self._settings, self._console)):
             self._say("".join(lines))
-
-
-def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
-    """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
-
-    For a screen, snapshots list exchanges and connections. With `once`, a live capture has the window as its timeout,
-    so it ends by the clock, in the middle of an interval; for a file `Session` ends it by packet time.
-    """
-    limits = (settings.timeout, settings.window if once and not settings.read else None)
-    timeout = min((limit for limit in limits if limit is not None), default=None)
-    try:
-        return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
-    except UnicodeEncodeError as error:
-        raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
-    except ValueError as error:  # a ValueError that comes later is not wrong usage
-        raise ConfigError(str(error)) from error
-
-
-def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
-    given = capture_settings(settings)
-    given["filter"] = settings.filter or default_filter
-    given["connections"] = settings.connections or on_screen
-    return Monitor(
-        settings.interfaces,
-        read=settings.read,
-        speed=settings.speed if settings.read and not on_screen else None,
-        interval=settings.interval,
-        timeout=timeout,
-        exclude_interfaces=settings.exclude_interfaces,
-        exchanges=settings.requests or on_screen,
-        **given,
-    )

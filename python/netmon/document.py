@@ -1,0 +1,159 @@
+"""A configuration file: its text in; settings, profiles and raw alert rules out. Pure but for its path in messages.
+
+Settings are checked. Rules are handed on as they are written, with their lines. An error names the file, the line and
+the key.
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netmon.places import Path
+
+BOM = b"\xef\xbb\xbf"
+"""The byte order mark that some editors write at the start of UTF-8 text."""
+
+
+RULES, PROFILES, USE = "alert", "profile", "use"
+"""Keys of a file that are not settings: the alert rules, the profiles, and in the table of profiles the one to use."""
+
+
+class ConfigError(ValueError):
+    """An invalid setting; the message names its source and its key."""
+
+
+class RawRule(NamedTuple):
+    """One ``[[alert]]`` table of a file, not checked."""
+
+    values: Mapping[str, Any]
+    path: str
+    """The path of the file."""
+    line: int | None
+    """The line on which the table begins; None where it has no line of its own."""
+    lines: Mapping[str, int]
+    """The line of each key that has one."""
+
+    def place(self, key: str = "") -> str:
+        """``rules.toml:7``: where a key stands, or the table if the key has no line of its own."""
+        line = self.lines.get(key, self.line)
+        return self.path if line is None else f"{self.path}:{line}"
+
+
+class Given(dict[str, Any]):
+    """The settings that a file gives, with its profiles and its alert rules."""
+
+    path: str = ""
+    """The path of the file; empty if no file was read."""
+    profiles: Mapping[str, Given] = MappingProxyType({})
+    rules: tuple[RawRule, ...] = ()
+    chosen: str = ""
+    """Where the file says which profile to use: ``config.toml:1 profile.use``."""
+
+    def profile(self, name: str | None, source: str) -> Given:
+        """The profile of this name; an empty one without a name. An unknown name raises ConfigError with `source`."""
+        if not name:
+            return Given()
+        if name in self.profiles:
+            return self.profiles[name]
+        from netmon import reading  # noqa: PLC0415  only a mistyped name needs it
+
+        if not self.path:
+            raise ConfigError(f"{source}: no configuration file was read, so there is no profile {name!r}")
+        where = "" if source == self.chosen else f" in {self.path}"
+        raise ConfigError(f"{source}: no profile {name!r}{where}{reading.meant(name, self.profiles)}")
+
+
+def read(path: str, content: bytes) -> Given:
+    """What a document gives; an error names the file, the line and the key."""
+    import tomllib  # noqa: PLC0415  loads as slowly as all of this package, and few users have a file
+
+    text = ""
+    try:
+        text = content.removeprefix(BOM).decode()
+        return _Document(path, text).given(tomllib.loads(text))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: this is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        words, _, place = str(error).partition(" (at ")
+        number = re.match(r"line (\d+)", place)
+        at = number[1] if number else text.count("\n") + 1
+        hint = f"; to choose a profile, write {PROFILES}.{USE} = ..." if _chooses_a_profile(text, int(at)) else ""
+        raise ConfigError(f"{path}:{at}: {words}{hint}") from error
+
+
+def _chooses_a_profile(text: str, line: int) -> bool:
+    """Whether the fault at `line` is that ``profile = "edge"`` leaves no room for the table ``[profile.edge]``."""
+    return bool(re.match(r"[ \t]*\[+profile\.", text.split("\n")[line - 1])) and bool(
+        re.search(r"^[ \t]*profile[ \t]*=", text, re.MULTILINE)
+    )
+
+
+class _Document:
+    """A TOML document that is checked; an error names its file, the line and the key."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self._path, self._text = path, text
+
+    def given(self, document: Mapping[str, Any]) -> Given:
+        given = self._settings(document, ())
+        given.path = self._path
+        profiles = document.get(PROFILES, {})
+        if not isinstance(profiles, dict):
+            raise self._error((PROFILES,), f"profiles are tables: write {PROFILES}.{USE} = ... to choose one")
+        given.profiles = {
+            name: self._settings(table, (PROFILES, name))
+            for name, table in profiles.items()
+            if self._is_profile(name, table)
+        }
+        for name in given.profiles:
+            if PROFILES in profiles[name]:
+                raise self._error((PROFILES, name, PROFILES), "a profile cannot choose a profile")
+        if isinstance(use := profiles.get(USE, ""), str) and use:
+            given[PROFILES], given.chosen = use, self._place((PROFILES, USE))
+            given.profile(use, given.chosen)
+        return given
+
+    def _is_profile(self, name: str, table: object) -> bool:
+        """Whether an entry of the table of profiles is a profile, and not the choice of one."""
+        if isinstance(table, dict):
+            return True
+        if name == USE and isinstance(table, str):
+            return False
+        raise self._error((PROFILES, name), f"a profile is a table: [{PROFILES}.NAME]; {USE} chooses one by its name")
+
+    def _settings(self, table: Mapping[str, Any], where: Path) -> Given:
+        from netmon import reading  # noqa: PLC0415  as above
+
+        try:
+            given = Given(reading.from_document({key: table[key] for key in table if key not in (RULES, PROFILES)}))
+        except reading.SettingError as error:
+            raise self._error((*where, error.key), str(error)) from error
+        given.rules = tuple(self._rules(table.get(RULES, []), (*where, RULES)))
+        return given
+
+    def _rules(self, tables: object, where: Path) -> Iterator[RawRule]:
+        if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
+            raise self._error(where, f"rules are tables: [[{'.'.join(map(str, where))}]]")
+        from netmon import places  # noqa: PLC0415  few files have rules
+
+        lines = places.lines_of(self._text) if tables else {}
+        for number, table in enumerate(tables):
+            at = (*where, number)
+            own = {path[-1]: line for path, line in lines.items() if path[:-1] == at}
+            yield RawRule(table, self._path, places.line_of(at, lines), {str(key): line for key, line in own.items()})
+
+    def _place(self, key: Path) -> str:
+        """``config.toml:3: profile.edge.top``."""
+        from netmon import places  # noqa: PLC0415  as above
+
+        line = places.line_of(key, places.lines_of(self._text))
+        return f"{self._path}:{'' if line is None else f'{line}:'} {'.'.join(map(str, key))}"
+
+    def _error(self, key: Path, message: str) -> ConfigError:
+        return ConfigError(f"{self._place(key)}: {message}")

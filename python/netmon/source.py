@@ -1,0 +1,44 @@
+"""The monitor of a session: settings in, a monitor that is not open yet out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon.config import ConfigError
+from netmon.monitor import Monitor
+from netmon.options import capture_settings
+
+if TYPE_CHECKING:
+    from netmon.options import Settings
+
+
+def monitor_of(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
+    """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
+
+    For a screen, snapshots list exchanges and connections. With `once`, a live capture has the window as its timeout,
+    so it ends by the clock, in the middle of an interval; for a file the session ends it by packet time.
+    """
+    limits = (settings.timeout, settings.window if once and not settings.read else None)
+    timeout = min((limit for limit in limits if limit is not None), default=None)
+    try:
+        return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
+    except ValueError as error:  # a ValueError that comes later is not wrong usage
+        raise ConfigError(str(error)) from error
+
+
+def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
+    given = capture_settings(settings)
+    given["filter"] = settings.filter or default_filter
+    given["connections"] = settings.connections or on_screen
+    return Monitor(
+        settings.interfaces,
+        read=settings.read,
+        speed=settings.speed if settings.read and not on_screen else None,
+        interval=settings.interval,
+        timeout=timeout,
+        exclude_interfaces=settings.exclude_interfaces,
+        exchanges=settings.requests or on_screen,
+        **given,
+    )

@@ -1,0 +1,120 @@
+"""Events: what snapshots and alerts tell a log, once for what goes on without a pause."""
+
+import pytest
+from fakes import snapshot
+from netmon import Alert, Rule
+from netmon.events import CALM, DROPS, EVENTS, LIMITS, LOST, Events
+from netmon.log_lines import time
+
+
+def interfaces(**states):
+    return [{"name": name, "state": state} for name, state in states.items()]
+
+
+def told(events, *snapshots):
+    """``interface.lost eth1`` and so on: each event, with what it is about."""
+    made = [event for one in snapshots for event in events.update(one)]
+    return [" ".join(map(str, [event.name, *list(event.fields.values())[:1]])) for event in made]
+
+
+def test_an_interface_is_opened_lost_and_regained_once_each():
+    events = Events()
+    assert told(
+        events,
+        snapshot(0, interfaces=interfaces(eth0="up", eth1="new")),
+        snapshot(1, interfaces=interfaces(eth0="up", eth1="up")),
+        snapshot(2, interfaces=interfaces(eth0="up", eth1="down")),
+        snapshot(3, interfaces=interfaces(eth0="up", eth1="down")),
+        snapshot(4, interfaces=interfaces(eth0="up")),
+        snapshot(5, interfaces=interfaces(eth0="up", eth1="new")),
+    ) == ["interface.opened eth0", "interface.opened eth1", "interface.lost eth1", "interface.regained eth1"]
+
+
+def test_a_regained_interface_tells_how_long_it_was_lost():
+    events = Events()
+    list(events.update(snapshot(0, interfaces=interfaces(eth0="up"))))
+    list(events.update(snapshot(10, interfaces=interfaces(eth0="down"))))
+    (event,) = events.update(snapshot(15, interfaces=interfaces(eth0="new")))
+    assert event.fields == {"interface": "eth0", "at": 16.0, "seconds": 5.0}
+
+
+def test_lost_interfaces_are_remembered_within_bounds():
+    events = Events()
+    for number in range(LOST + 10):
+        list(events.update(snapshot(number, interfaces=interfaces(**{f"veth{number}": "down"}))))
+    assert len(events._lost) == LOST
+    assert len(events._up) == 0
+
+
+def test_files_are_no_interfaces():
+    assert told(Events(is_live=False), snapshot(0, interfaces=[{"name": "a.pcap", "state": "up"}])) == []
+
+
+def drops(at, **counts):
+    return snapshot(at, capture=counts)
+
+
+def test_drops_begin_once_and_end_after_a_calm_with_all_that_was_lost():
+    events = Events()
+    assert told(events, drops(0), drops(1, kernel_dropped=5), drops(2, interface_dropped=2), drops(3)) == [
+        "drops.begun 5"
+    ]
+    assert told(events, *(drops(at) for at in range(4, 12))) == []
+    (event,) = events.update(drops(12))
+    assert (event.name, event.fields["packets"], event.fields["seconds"]) == ("drops.ended", 7, 1.0)
+    assert told(events, drops(40, unread=1)) == ["drops.begun 1"]
+
+
+def test_drops_behind_a_gap_are_an_episode_of_their_own():
+    """A file skips empty intervals, so the calm shows only when the next snapshot comes."""
+    events = Events()
+    assert told(events, drops(0, kernel_dropped=1), drops(1 + CALM, kernel_dropped=2)) == [
+        "drops.begun 1",
+        "drops.ended 1",
+        "drops.begun 2",
+    ]
+
+
+def test_the_begin_of_drops_tells_where_packets_were_lost():
+    (event,) = Events().update(drops(0, kernel_dropped=5, unread=1))
+    assert event.fields == {"packets": 6, "kernel": 5, "unread": 1, "at": 1.0}
+    assert event.level == "warning"
+
+
+def test_drops_that_go_on_end_with_the_capture():
+    events = Events()
+    list(events.update(drops(0, kernel_dropped=5)))
+    assert [event.name for event in events.end()] == ["drops.ended"]
+    assert list(events.end()) == []
+
+
+@pytest.mark.parametrize(("counter", "limit"), LIMITS.items())
+def test_a_limit_that_is_reached_is_told_once_a_while(counter, limit):
+    events = Events()
+    reached = [snapshot(at, capture={counter: 3}) for at in range(5)]
+    assert told(events, *reached) == [f"limit.reached {limit}"]
+    assert told(events, snapshot(500, capture={counter: 3})) == [f"limit.reached {limit}"]
+
+
+def test_alerts_are_events_with_their_figures():
+    rule = Rule(5, 3.0)
+    fired = Alert(rule, "fired", 10.0, 7, 10.0)
+    recovered = Alert(rule, "recovered", 14.0, 1, 10.0, times=12)
+    first, second = Events().update(snapshot(14), [fired, recovered])
+    assert (first.name, first.level) == ("alert.fired", "warning")
+    assert first.fields == {"metric": "hits", "value": 7, "threshold": 5, "span": 3.0, "at": 10.0}
+    assert (second.name, second.fields["seconds"], second.fields["times"]) == ("alert.recovered", 4.0, 12)
+
+
+def test_every_event_of_snapshots_is_in_the_table_and_tells_its_time():
+    events = Events()
+    rule = Rule(5, 3.0)
+    alerts = [Alert(rule, "fired", 1.0, 7, 1.0), Alert(rule, "recovered", 1.0, 7, 1.0)]
+    everything = {**dict.fromkeys(DROPS, 1), **dict.fromkeys(LIMITS, 1)}
+    made = list(events.update(snapshot(0, interfaces=interfaces(a="up"), capture=everything), alerts))
+    made += events.update(snapshot(1, interfaces=interfaces(a="down")))
+    made += events.update(snapshot(60, interfaces=interfaces(a="up")))
+    of_snapshots = {"interface.opened", "interface.lost", "interface.regained", "drops.begun", "drops.ended"}
+    assert {event.name for event in made} == {*of_snapshots, "limit.reached", "alert.fired", "alert.recovered"}
+    assert {event.name for event in made} <= EVENTS.keys()
+    assert all(time(event.fields["at"]).startswith("1970-01-01T00:0") for event in made)
