@@ -13,14 +13,14 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file"},
+    {"pace", "given", "options", "outlet", "safe_file", "actions.spec", "actions.address"},
     {"monitor", "alerts", "format", "console", "demo", "tail"},
     {"flapping"},
     {"frames", "reading", "advice"},
     {"losses"},
     {"absence"},
     {"config"},
-    {"playback"},
+    {"playback", "actions", "actions.*"},
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
@@ -30,6 +30,15 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
+    "actions": [
+        {"__init__"},
+        {"address"},
+        {"spec"},
+        {"delivery", "facts"},
+        {"command", "lane", "messages", "webhook"},
+        {"perform"},
+        {"runner"},
+    ],
     "sinks": [{"__init__"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
     "display": [
         {"__init__", "spec", "themes", "typed"},
