@@ -147,6 +147,8 @@ def _shown(metric: str, value: float | str | None) -> str:
     """A value of a measure with its unit, for people."""
     if value is None or isinstance(value, str):
         return value or "unknown"
+    if not math.isfinite(value):
+        return "unknown"
     try:
         unit = measure(metric).unit
     except ValueError:
