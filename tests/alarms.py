@@ -31,9 +31,7 @@ def rule(name="checkout is slow", **fields):
 
 
 def fired(of, *, key="shop.example", at=START, value=0.812, times=1):
-    return SimpleNamespace(
-        rule=of, state="fired", at=at, value=value, since=at, duration=0.0, times=times, key=key
-    )
+    return SimpleNamespace(rule=of, state="fired", at=at, value=value, since=at, duration=0.0, times=times, key=key)
 
 
 def recovered(of, *, key="shop.example", at=START + 130, since=START, value=0.2, times=1):

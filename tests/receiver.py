@@ -106,7 +106,7 @@ class Receiver:
             with whole, whole.makefile("rb") as stream:
                 method, target, _ = stream.readline().decode().split()
                 fields = {}
-                while (text := stream.readline().decode().strip()):
+                while text := stream.readline().decode().strip():
                     name, _, value = text.partition(":")
                     fields[name.lower()] = value.strip()
                 body = stream.read(int(fields.get("content-length", 0)))

@@ -148,7 +148,8 @@ def test_a_shell_that_evaluates_a_variable_finds_nothing_to_run():
 
 
 @pytest.mark.parametrize(
-    "key", ["shop.example", "10.0.0.1:8080", "[2001:db8::1]:80", "shop.example/cart", "eth0", "b\u00fccher.example", "a-b"]
+    "key",
+    ["shop.example", "10.0.0.1:8080", "[2001:db8::1]:80", "shop.example/cart", "eth0", "b\u00fccher.example", "a-b"],
 )
 def test_an_ordinary_key_stays_as_it_is(key):
     assert facts.variables(fired(rule(), key=key))["NETMON_ALERT_KEY"] == key

@@ -86,7 +86,7 @@ def api(address: Address) -> Address | None:
 
     A URL with a query is not one of the API.
     """
-    path = address.target.rstrip("/")
+    path = "" if "?" in address.target else address.target.rstrip("/")
     for end in ("/api", "/api/v2", API):
         if path.endswith(end):
             return address._replace(target=path.removesuffix(end) + API)

@@ -52,15 +52,16 @@ def post(
             outcome, location = _exchange(to, body, fields, limit, context or _system)
             if location is None:
                 return outcome
-            to = addresses.redirected(to, location)
+            try:
+                to = addresses.redirected(to, location)
+            except ValueError as error:
+                return Outcome("failed", f"answers with a redirect that {error}")
     except TimeoutError:
         return Outcome("retry", f"does not answer within {timeout:g} s")
     except OSError as error:
         return Outcome("failed" if _is_distrust(error) else "retry", _words(error))
     except HTTPException as error:
         return Outcome("retry", f"gives no valid response ({type(error).__name__})")
-    except ValueError as error:  # of `redirected`
-        return Outcome("failed", f"answers with a redirect that {error}")
     return outcome
 
 
@@ -78,8 +79,8 @@ class Limit:
         return left
 
 
-class Line(io.RawIOBase):
-    """A connected socket as `http.client` uses it, whose every step ends at the same limit."""
+class Line:
+    """A connected socket as `http.client` uses it, whose every step ends at the same limit. Closing it does nothing."""
 
     def __init__(self, sock: socket.socket, limit: Limit) -> None:
         self._sock, self._limit = sock, limit
@@ -91,7 +92,15 @@ class Line(io.RawIOBase):
             view = view[self._sock.send(view) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+        return io.BufferedReader(_Reader(self._sock, self._limit))
+
+    def close(self) -> None:
+        pass
+
+
+class _Reader(io.RawIOBase):
+    def __init__(self, sock: socket.socket, limit: Limit) -> None:
+        self._sock, self._limit = sock, limit
 
     def readable(self) -> bool:
         return True
