@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -281,3 +282,34 @@ def test_under_sudo_a_command_has_no_right_of_root():
     assert (int(uid), int(gid), groups) == (who.uid, who.gid, " ".join(map(str, who.groups)))
     assert refused.endswith("Permission denied")
     assert {right.split(":")[1].strip() for right in rights} == {"0" * 16}
+
+
+def test_actions_load_what_they_need_once_an_alert_fires():
+    code = "import sys, netmon.actions.runner as r; r.Actions(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = {"http.client", "ssl", "subprocess", "selectors", "json", "hmac", "email", "socket", "random", "dataclasses"}
+    assert late & set(done.stdout.split()) == set()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give capabilities away")
+def test_a_command_does_not_inherit_the_right_to_capture():
+    """The README gives CAP_NET_RAW to netmon as an ambient capability. Its other threads keep it."""
+    script = """if True:
+        import re, threading
+        from netmon.actions import command
+
+        def run():
+            arguments = ("grep", "-E", "Cap(Prm|Eff|Amb)", "/proc/self/status")
+            done = command.run(arguments, {"PATH": "/usr/bin:/bin"}, b"", timeout=60)
+            print(*re.findall("[0-9a-f]{16}", done.output))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        print(*re.findall("CapAmb:\\t(.*)", open("/proc/self/status").read()))
+    """
+    rights = ("--securebits=+noroot", "--inh-caps=+net_raw", "--ambient-caps=+net_raw")
+    command = ["setpriv", *rights, sys.executable, "-c", script]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, env=environment, text=True, check=True)
+    assert done.stdout.split() == ["0" * 16] * 3 + [f"{1 << 13:016x}"]

@@ -409,6 +409,20 @@ def test_after_a_reload_alertmanager_is_told_of_what_still_fires_alone():
     assert actions.counts.done == 1
 
 
+def test_a_rule_that_a_reload_removes_is_forgotten_but_for_its_counts():
+    with receiving() as hook:
+        old, new = rule("old", webhook=hook.url), rule("new", webhook=hook.url)
+        events = Events()
+        actions = Actions([old], on_event=events)
+        actions.take([fired(old)])
+        events.wait("done")
+        actions.resume([], [new])
+        actions.take([fired(new)])
+        events.wait("done", 2)
+        assert actions.close(PATIENCE) == 0
+    assert (actions.counts.taken, actions.counts.done) == (2, 2)
+
+
 def test_a_reload_with_a_rule_that_is_not_allowed_changes_nothing():
     actions = Actions()
     with pytest.raises(ValueError, match="webhook must begin with http"):

@@ -42,6 +42,10 @@ SESSION_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_B
 """What a program gets of netmon's environment, the second part for programs that speak to a desktop; and LC_*."""
 
 
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
+"""Of ``linux/prctl.h``."""
+
+
 class Identity(NamedTuple):
     """The user as whom commands run, where that is not the user of netmon."""
 
@@ -94,6 +98,7 @@ def run(
 ) -> Outcome:
     """Runs a program to its end, for `timeout` seconds at most, or until `is_over`."""
     end = time.monotonic() + timeout
+    _give_up_rights()
     try:
         child = subprocess.Popen(  # noqa: S603  a list of arguments, never a shell
             [argument.encode("utf-8", "surrogateescape") for argument in arguments],
@@ -125,6 +130,18 @@ def run(
         return _judged(child.wait(), output)
     why = "is ended because netmon ends" if is_over() else f"takes longer than {timeout:g} s and is ended"
     return Outcome("failed", why + _last_line(output), output=output)
+
+
+def _give_up_rights() -> None:
+    """Clears the ambient capabilities of this thread, so that programs do not inherit the right to capture.
+
+    Other threads keep theirs: capabilities belong to threads. Root needs no capability to have its rights.
+    """
+    import ctypes  # noqa: PLC0415  only commands need it
+
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 
 
 class _Talk:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.actions.delivery import wait
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from netmon.actions.spec import Alert, Kind, Limits, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """What became of alerts: each that was taken is done, failed, dropped, unsent, or still waits."""
 
     taken: int = 0
@@ -38,12 +36,11 @@ class Counts:
     def failures(self) -> int:
         return self.failed + self.dropped + self.unsent
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(*(getattr(self, name) + getattr(other, name) for name in Counts.__slots__))
+    def plus(self, other: Counts) -> Counts:
+        return Counts(*map(sum, zip(self, other, strict=True)))
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """What one run or one message is about."""
 
     alerts: tuple[Alert, ...]
@@ -119,7 +116,7 @@ class Lane:
         if tries_again:
             self._count(retried=1)
             self.due = now + wait(work.attempt, outcome.asked, self._limits, chance)
-            self._work = replace(work, attempt=work.attempt + 1)
+            self._work = work._replace(attempt=work.attempt + 1)
             return True
         if not work.is_reminder:
             done = outcome.verdict == "done"
@@ -179,7 +176,7 @@ class Lane:
         return 1
 
     def _count(self, **more: int) -> None:
-        self.counts += Counts(**more)
+        self.counts = self.counts.plus(Counts(**more))
 
 
 def _destination(rule: Rule) -> tuple[str, str, str]:

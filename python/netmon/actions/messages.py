@@ -6,7 +6,6 @@ receiver knows that both are one alert. Pure: the time, and the name of this mac
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
@@ -42,7 +41,7 @@ def webhook(alerts: Sequence[Alert], *, instance: str, truncated: int = 0) -> by
     return _json(
         {
             "version": "4",
-            "groupKey": f"{{}}:{{alertname={json.dumps(name['alertname'], ensure_ascii=False)}}}",
+            "groupKey": f"{{}}:{{alertname={_quoted(name['alertname'])}}}",
             "truncatedAlerts": truncated,
             "status": "firing" if fires else "resolved",
             "receiver": "netmon",
@@ -118,5 +117,13 @@ def _common(tables: Iterable[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for name, value in first.items() if all(table.get(name) == value for table in others)}
 
 
+def _quoted(text: str) -> str:
+    """Text in double quotes. It is sanitized, so only quotes and backslashes need to be escaped."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
 def _json(value: object) -> bytes:
+    import json  # noqa: PLC0415  only alerts need it, and not every run has one
+
     return json.dumps(value, allow_nan=False).encode()

@@ -7,12 +7,12 @@ which is called on any of these threads, and on the caller's for what is dropped
 
 from __future__ import annotations
 
+import math
 import os
-import random
-import socket
 import threading
 import time
 from contextlib import suppress
+from functools import reduce
 from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -35,6 +35,11 @@ EVENT = "action"
 
 LAST = 5.0
 """Seconds that `close` waits, after its patience, for commands that it ends."""
+
+
+def _chance() -> float:
+    """A number from 0 to 1, another one each time."""
+    return os.urandom(1)[0] / 255
 
 
 class OnEvent(Protocol):
@@ -68,7 +73,7 @@ class Actions:
         self._on_event = on_event
         self._performer = Performer(
             self._limits,
-            instance=socket.gethostname() if instance is None else instance,
+            instance=os.uname().nodename if instance is None else instance,
             run_id=os.urandom(8).hex(),
             environment=os.environ if environment is None else environment,
             context=context,
@@ -86,7 +91,7 @@ class Actions:
     def counts(self) -> Counts:
         """What became of all alerts so far."""
         with self._changed:
-            return sum((lane.counts for lane in self._lanes.values()), self._past)
+            return reduce(Counts.plus, (lane.counts for lane in self._lanes.values()), self._past)
 
     @property
     def failures(self) -> int:
@@ -140,7 +145,7 @@ class Actions:
                 if kind == "webhook":
                     lane.remind(reminded.get(name, ()), now)
                 if rules is not None and lane.is_idle and not any(rule.name == name for rule in rules):
-                    self._past += self._lanes.pop((kind, name)).counts
+                    self._past = self._past.plus(self._lanes.pop((kind, name)).counts)
             self._start_threads()
             self._changed.notify_all()
 
@@ -156,11 +161,13 @@ class Actions:
             for lane in self._lanes.values():
                 lane.hurry(time.monotonic())
             self._changed.notify_all()
-            while self._has_work_before(end) and (left := end - time.monotonic()) > 0:
-                self._changed.wait(left)
-            self._is_over = True
-            given_up = [(lane, lane.give_up()) for lane in self._lanes.values()]
-            self._changed.notify_all()
+            try:
+                while self._has_work_before(end) and (left := end - time.monotonic()) > 0:
+                    self._changed.wait(left)
+            finally:  # also when a second Ctrl+C ends the waiting
+                self._is_over = True
+                given_up = [(lane, lane.give_up()) for lane in self._lanes.values()]
+                self._changed.notify_all()
             ends = time.monotonic() + LAST
             while self._runs_commands() and (left := ends - time.monotonic()) > 0:
                 self._changed.wait(left)
@@ -207,7 +214,7 @@ class Actions:
                 is_given_up = self._is_over
                 if is_given_up:
                     lane.is_busy = False
-                tries_again = not is_given_up and lane.end(outcome, time.monotonic(), random.random())  # noqa: S311
+                tries_again = not is_given_up and lane.end(outcome, time.monotonic(), _chance())
                 self._changed.notify_all()
             if not is_given_up:
                 self._report(lane, work, outcome, tries_again=tries_again, took=time.monotonic() - started)
@@ -215,12 +222,13 @@ class Actions:
     def _next(self, kind: Kind) -> Lane | None:
         if self._is_over:
             return None
-        lane = min((lane for lane in self._lanes.values() if lane.kind == kind), key=lambda each: each.due)
-        return lane if lane.due <= time.monotonic() else None
+        lanes = (lane for lane in self._lanes.values() if lane.kind == kind)
+        lane = min(lanes, key=lambda each: each.due, default=None)
+        return lane if lane is not None and lane.due <= time.monotonic() else None
 
     def _until_next(self, kind: Kind) -> float | None:
-        due = min(lane.due for lane in self._lanes.values() if lane.kind == kind)
-        return None if due == float("inf") else max(0.0, due - time.monotonic())
+        due = min((lane.due for lane in self._lanes.values() if lane.kind == kind), default=math.inf)
+        return None if math.isinf(due) else max(0.0, due - time.monotonic())
 
     def _done(self, kind: Kind, work: Work) -> Outcome:
         try:
