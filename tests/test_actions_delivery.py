@@ -1,11 +1,13 @@
 """What is decided about actions without running any: settings, addresses, redirects, retries, queues, signatures."""
 
 import math
+import random
 import subprocess
 
 import pytest
 from alarms import START, fired, recovered, rule
 from netmon.actions import address, delivery, spec
+from netmon.actions.agenda import Agenda
 from netmon.actions.delivery import Outcome, judged
 from netmon.actions.lane import Lane
 from netmon.actions.perform import reminds
@@ -124,6 +126,11 @@ def test_a_path_that_ends_in_api_is_that_of_alertmanager(url, target):
     assert (found and found.target) == target
     assert reminds(rule(webhook=url)) == (target is not None)
     assert not reminds(rule(webhook=url, format="plain"))
+
+
+def test_alertmanager_is_not_told_again_of_newcomers_which_never_recover():
+    assert reminds(rule(webhook="http://h/api", new=""))
+    assert not reminds(rule(webhook="http://h/api", new="host"))
 
 
 def follow(url, location):
@@ -392,3 +399,56 @@ def test_a_hurry_makes_a_waiting_attempt_due_at_once():
     lane.begin(2)
     lane.end(DONE, 3, 0)
     assert lane.is_idle, "what would only be repeated does not hold up the end"
+
+
+def due(at):
+    lane = Lane("exec", "r", LIMITS)
+    lane.due = at
+    return lane
+
+
+def test_the_lane_that_has_been_due_for_longest_is_next():
+    agenda = Agenda()
+    late, early, never = due(5), due(3), due(math.inf)
+    for lane in (late, early, never):
+        agenda.plan(lane)
+    assert agenda.due == 3
+    assert agenda.next(2) is None
+    assert [agenda.next(9) for _ in range(3)] == [early, late, None]
+    assert agenda.due == math.inf
+
+
+def test_a_lane_whose_due_time_changes_is_on_the_agenda_once():
+    agenda, lane, other = Agenda(), due(60), due(30)
+    for at in (60, 5, 70, 70, 20):
+        lane.due = at
+        agenda.plan(lane)
+    agenda.plan(other)
+    assert [agenda.next(100) for _ in range(3)] == [lane, other, None]
+
+
+def test_a_lane_that_is_not_due_any_more_is_not_on_the_agenda():
+    agenda, lane = Agenda(), due(5)
+    agenda.plan(lane)
+    lane.due = math.inf
+    agenda.plan(lane)
+    assert agenda.next(100) is None
+
+
+def test_of_a_full_queue_the_newest_state_of_every_row_stays():
+    """Whatever comes: a row whose newest alert was dropped has no older one in the queue."""
+    chance = random.Random(16)
+    lane = Lane("exec", "r", Limits(queue=8))
+    newest = {}
+    for number in range(1000):
+        key = str(chance.randrange(12))
+        alert = fired(rule(), key=key, value=float(number))
+        newest[key] = alert
+        lane.push(alert, 0)
+        if chance.random() < 0.1 and lane.due == 0:
+            lane.begin(number)
+            lane.end(DONE, 0, 0)
+        waiting = list(lane._queue)
+        last = {each.key: each for each in waiting}
+        assert all(newest[key] is each for key, each in last.items())
+        assert lane._queued == {key: sum(each.key == key for each in waiting) for key in last}

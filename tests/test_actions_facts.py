@@ -250,6 +250,12 @@ def test_an_alert_of_the_api_that_recovers_ends_when_it_recovered():
     assert api(recovered(rule()))[0]["endsAt"] == "2026-01-01T00:02:10.000Z"
 
 
+def test_a_row_without_a_name_for_its_kind_has_the_label_key():
+    assert api(fired(rule(per=""), key="a"))[0]["labels"]["key"] == "a"
+    assert api(fired(rule(per="server name"), key="a"))[0]["labels"]["server_name"] == "a"
+    assert facts.document(fired(rule(per=""), key="a"))["summary"].endswith(", above 500 ms, a")
+
+
 def test_a_rule_without_severity_and_rows_has_no_empty_label():
     assert api(fired(rule(severity="", per=""), key=""))[0]["labels"] == {
         "alertname": "checkout is slow",

@@ -8,7 +8,9 @@
     command    runs a program, bounded in time and output
     webhook    posts a message, bounded in time and size
     lane       the alerts of one rule that wait for one action; knows no thread and no clock
-    runner     `Actions`: the threads
+    agenda     which lane is due next
+    crew       the threads for one kind of action
+    runner     `Actions`: takes alerts, tells what happens
 
 Nothing here delays the caller: `Actions.take` puts alerts into bounded queues and returns.
 """

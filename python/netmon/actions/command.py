@@ -28,6 +28,9 @@ STEP = 0.05
 GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL, and how long netmon then waits for the end."""
 
+HASTE = 0.3
+"""The same, once netmon ends."""
+
 KEPT = 2048
 """Bytes of output that are kept, the last ones."""
 
@@ -123,7 +126,7 @@ def run(
     try:
         has_ended = talk.until(end, is_over)
         if not has_ended:
-            _end(child, grace)
+            _end(child, HASTE if is_over() else grace)
     finally:
         output = talk.close()
     if has_ended:

@@ -55,7 +55,7 @@ def _summary(alert: Alert, key: str) -> str:
         text += f", {bound} {_shown(rule.metric, threshold)}"
     if alert.state == "recovered":
         text += f", recovered after {fmt.duration(alert.duration)}"
-    return f"{text}, {rule.per} {key}" if rule.per and key else text
+    return ", ".join([text, f"{rule.per or ''} {key}".strip()]) if key else text
 
 
 FACTS = (

@@ -57,17 +57,22 @@ class Lane:
 
     def __init__(self, kind: Kind, name: str, limits: Limits) -> None:
         self.kind, self.name = kind, name
-        self.counts = Counts()
         self.trouble = ""
         """Why the last piece of work failed; empty if it did not."""
         self.is_busy = False
         self.due = math.inf
         """When the next piece of work may begin. Infinite for none, and while one is being done."""
         self._limits = limits
+        self._counts = dict.fromkeys(Counts._fields, 0)
         self._queue: deque[Alert] = deque()
+        self._queued: dict[str, int] = {}
         self._firing: dict[str, Alert] = {}
         self._work: Work | None = None
         self._truncated = 0
+
+    @property
+    def counts(self) -> Counts:
+        return Counts(**self._counts)
 
     @property
     def waiting(self) -> int:
@@ -81,10 +86,11 @@ class Lane:
 
     def push(self, alert: Alert, now: float, *, reminds: bool = False) -> int:
         """Queues an alert, and repeats it while it goes on if it `reminds`. Returns how many were dropped for it."""
-        self._count(taken=1)
+        self._count("taken")
         self._remember(alert, reminds=reminds)
         dropped = self._make_room(alert) if len(self._queue) >= self._limits.queue else 0
         self._queue.append(alert)
+        self._queued[alert.key] = self._queued.get(alert.key, 0) + 1
         if not self.is_busy and self._work is None:
             self.due = min(self.due, now)
         return dropped
@@ -114,13 +120,12 @@ class Lane:
         self.trouble = outcome.reason
         tries_again = outcome.verdict == "retry" and work.attempt < self._limits.attempts and not work.is_reminder
         if tries_again:
-            self._count(retried=1)
+            self._count("retried")
             self.due = now + wait(work.attempt, outcome.asked, self._limits, chance)
             self._work = work._replace(attempt=work.attempt + 1)
             return True
         if not work.is_reminder:
-            done = outcome.verdict == "done"
-            self._count(**{"done" if done else "failed": len(work.alerts)})
+            self._count("done" if outcome.verdict == "done" else "failed", len(work.alerts))
         self._work = None
         self._plan(now, reminder=now + self._limits.remind)
         return False
@@ -135,9 +140,10 @@ class Lane:
         """Empties the lane. Returns how many alerts were not sent."""
         unsent = self.waiting
         self._queue.clear()
+        self._queued.clear()
         self._firing.clear()
         self._work, self.due = None, math.inf
-        self._count(unsent=unsent)
+        self._count("unsent", unsent)
         return unsent
 
     def _plan(self, now: float, reminder: float) -> None:
@@ -153,8 +159,17 @@ class Lane:
             alert = self._queue[0]
             if alert.key in taken or _destination(alert.rule) != _destination(first):
                 break
-            taken[alert.key] = self._queue.popleft()
+            taken[alert.key] = self._leave(0)
         return tuple(taken.values())
+
+    def _leave(self, place: int) -> Alert:
+        """Takes the alert at a place out of the queue."""
+        alert = self._queue[place]
+        del self._queue[place]
+        self._queued[alert.key] -= 1
+        if not self._queued[alert.key]:
+            del self._queued[alert.key]
+        return alert
 
     def _remember(self, alert: Alert, *, reminds: bool) -> None:
         if alert.state == "recovered" or not reminds:
@@ -164,19 +179,17 @@ class Lane:
 
     def _make_room(self, new: Alert) -> int:
         """Drops the oldest alert whose row has a newer state, or else the oldest alert."""
-        newer = {new.key}
         out_of_date = 0
-        for place in range(len(self._queue) - 1, -1, -1):
-            if self._queue[place].key in newer:
-                out_of_date = place
-            newer.add(self._queue[place].key)
-        del self._queue[out_of_date]
+        if new.key in self._queued or len(self._queued) < len(self._queue):
+            states = {**self._queued, new.key: self._queued.get(new.key, 0) + 1}
+            out_of_date = next(place for place, alert in enumerate(self._queue) if states[alert.key] > 1)
+        self._leave(out_of_date)
         self._truncated += 1
-        self._count(dropped=1)
+        self._count("dropped")
         return 1
 
-    def _count(self, **more: int) -> None:
-        self.counts = self.counts.plus(Counts(**more))
+    def _count(self, what: str, number: int = 1) -> None:
+        self._counts[what] += number
 
 
 def _destination(rule: Rule) -> tuple[str, str, str]:

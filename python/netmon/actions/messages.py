@@ -66,8 +66,8 @@ def labels(alert: Alert, instance: str) -> dict[str, str]:
     """The labels of an alert, sanitized. `instance` tells apart machines that run the same rules."""
     rule = alert.rule
     found = {"alertname": rule.name, "instance": instance, "metric": rule.metric, "severity": rule.severity}
-    if rule.per:
-        found[rule.per] = alert.key
+    if alert.key:
+        found[_label(rule.per or "key")] = alert.key
     return {name: fmt.sanitize(value) for name, value in sorted(found.items()) if value}
 
 
@@ -115,6 +115,11 @@ def _common(tables: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """The entries that all tables have."""
     first, *others = tables
     return {name: value for name, value in first.items() if all(table.get(name) == value for table in others)}
+
+
+def _label(name: str) -> str:
+    """A name as one of a label: Alertmanager takes letters, digits and underscores of ASCII."""
+    return "".join(char if char.isascii() and char.isalnum() else "_" for char in name)
 
 
 def _quoted(text: str) -> str:

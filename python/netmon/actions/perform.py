@@ -54,8 +54,8 @@ class Performer:
             is_over=is_over,
         )
 
-    def post(self, work: Work) -> Outcome:
-        """Posts one message about the alerts of a rule: one attempt."""
+    def post(self, work: Work, _is_over: Callable[[], bool]) -> Outcome:
+        """Posts one message about the alerts of a rule: one attempt, which the end of netmon does not wait for."""
         from netmon.actions import webhook  # noqa: PLC0415  as above
 
         rule, now = work.alerts[0].rule, time.time()
@@ -84,8 +84,11 @@ class Performer:
 
 
 def reminds(rule: Rule) -> bool:
-    """Whether a rule posts to Alertmanager's API, where an alert that nobody repeats counts as resolved."""
-    if not rule.webhook or rule.format == "plain":
+    """Whether a rule posts to Alertmanager's API, where an alert that nobody repeats counts as resolved.
+
+    An alert about a newcomer (`new`) never recovers, so it is not repeated.
+    """
+    if not rule.webhook or rule.format == "plain" or getattr(rule, "new", None):
         return False
     try:
         return address.api(address.parse(rule.webhook)) is not None

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from contextlib import closing
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,7 @@ def _secured(plain: socket.socket, to: Address, limit: Limit, context: Callable[
     return plain if to.scheme == "http" else context().wrap_socket(plain, server_hostname=to.host)
 
 
+@cache
 def _system() -> ssl.SSLContext:
     import ssl  # noqa: PLC0415  only HTTPS needs it
 
