@@ -28,6 +28,7 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need nftables have nft
   need zstd have zstd
   need tshark have editcap # the package contains editcap
+  need prometheus-alertmanager have prometheus-alertmanager # alerts are posted to a real one
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry

@@ -24,7 +24,7 @@ ORDER = [
     {"absence"},
     {"document"},
     {"config"},
-    {"playback", "source", "session_log"},
+    {"playback", "source", "session_log", "actions", "actions.*"},
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
