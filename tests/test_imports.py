@@ -13,7 +13,8 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup", "actions.spec", "actions.address"},
+    {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup"},
+    {"actions.spec", "actions.address"},
     {"monitor", "alerts", "alerts.*", "console", "demo", "tail"},
     {"flapping", "events", "log_file"},
     {"log_lines"},
@@ -25,6 +26,8 @@ ORDER = [
     {"document"},
     {"config"},
     {"playback", "source", "session_log", "actions", "actions.*"},
+    {"rulebook"},
+    {"alarms"},
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},

@@ -20,6 +20,8 @@ from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
 
+    from netmon.alerts import Rule
+
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 INTERRUPTED = 130
 """The exit code that shells use after Ctrl+C: 128 plus the number of SIGINT."""
@@ -119,19 +121,32 @@ def _run(arguments: list[str]) -> int:
     if flags.print_config:
         print(config.to_toml(settings), end="")
         return OK
+    from netmon import rulebook  # noqa: PLC0415  as above
+
+    rules = rulebook.rules_of(configured)
+    if flags.check_config:
+        print("\n".join(rulebook.explained(rules)))
+        return OK
     from netmon._core import limit_allocator  # noqa: PLC0415  --version, --help and --print-config do not need it
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
-    reread = (lambda: read_again(configured.path, flags)) if configured.rules else None
-    return watch(settings, demo=flags.demo, reread=reread)
+    reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
+    return watch(settings, demo=flags.demo, reread=reread, rules=rules)
 
 
-def watch(settings: Settings, *, demo: bool = False, reread: Callable[[], config.Configured] | None = None) -> int:
+def watch(
+    settings: Settings,
+    *,
+    demo: bool = False,
+    reread: Callable[[], config.Configured] | None = None,
+    rules: Sequence[Rule] | None = None,
+) -> int:
     """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
     from netmon import session  # noqa: PLC0415  as above
 
     more: dict[str, Any] = {"reread": reread} if reread else {}
+    more |= {"rules": rules} if rules else {}
     if demo:
         from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
 
@@ -285,6 +300,9 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
     other.add_argument("--no-config", action="store_true", help="read no configuration file")
     other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
+    other.add_argument(
+        "--check-config", action="store_true", help="check the configuration, explain its rules, and exit"
+    )
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import document
 from netmon.document import PROFILES, USE, Given, RawRule
-from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Size, Speed
+from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Share, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -176,7 +176,7 @@ def to_text(value: object) -> str:
     """A value as one would type it."""
     if isinstance(value, Size):
         return f"{value // 1024}KiB"
-    if isinstance(value, (Duration, Speed)):
+    if isinstance(value, (Duration, Share, Speed)):
         return "max" if value == float("inf") else _decimal(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 

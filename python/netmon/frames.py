@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon._core import Point, Snapshot, Window
-from netmon.alerts import Alert, AlertPolicy, Gauge, Rule
+from netmon.alerts import Alert, AlertPolicy, Gauge, Policy, Rule
 from netmon.flapping import Flapping
 from netmon.measures import measure
 from netmon.pace import EXACT
@@ -173,7 +173,7 @@ class Frame(NamedTuple):
 class Frames:
     """Turns snapshots into frames; thread-safe.
 
-    With `keeps_exchanges`, exchanges are moved from the snapshots into the tail of the frame. With
+    `policy` decides on alerts; without one, an `AlertPolicy` with `rules`. With `keeps_exchanges`, exchanges are moved from the snapshots into the tail of the frame. With
     `keeps_connections`, connections are moved from the snapshots into a window of their own.
     """
 
@@ -185,8 +185,9 @@ class Frames:
         keeps_exchanges: bool = False,
         already: Iterable[str] = (),
         keeps_connections: bool = False,
+        policy: Policy | None = None,
     ) -> None:
-        self._policy = AlertPolicy(rules)
+        self._policy = AlertPolicy(rules) if policy is None else policy
         self._flapping = Flapping()
         self._already = frozenset(already)
         self._window = Window(window)
@@ -201,7 +202,7 @@ class Frames:
 
     def push(self, snapshot: Snapshot) -> Frame:
         with self._lock:
-            alerts = self._policy.update(snapshot)
+            alerts = list(self._policy.update(snapshot))
             self._tally = self._tally.plus(snapshot, alerts)
             self._shown = self._shown.plus(snapshot, alerts)
             _slide(self._history, snapshot.point(), HISTORY)
@@ -246,7 +247,7 @@ class Frames:
             snapshot=snapshot,
             history=tuple(self._history),
             alerts=tuple(alerts),
-            gauges=tuple(self._policy.gauges),
+            gauges=tuple(getattr(self._policy, "gauges", ())),
             tally=self._tally,
             shown=self._shown,
             window_length=self._window.length,
@@ -261,12 +262,17 @@ class Frames:
         )
         return self._newest
 
+    def follow(self, policy: Policy) -> None:
+        """Goes on with another policy."""
+        with self._lock:
+            self._policy = policy
+
     def copy(self) -> Frames:
         """Returns an independent copy with the same state; both share their rows."""
         from copy import copy  # noqa: PLC0415  only going back in a file needs it
 
         twin = copy(self)
-        twin._policy, twin._window, twin._history = self._policy.copy(), self._window.copy(), self._history.copy()
+        twin._policy, twin._window, twin._history = _copied(self._policy), self._window.copy(), self._history.copy()
         twin._listed = self._listed.copy() if self._listed else None
         twin._flapping, twin._lock = self._flapping.copy(), Lock()
         return twin
@@ -275,6 +281,15 @@ class Frames:
     def rows(self) -> int:
         """Rows of the newest window and of the total, to which the memory of a copy is proportional."""
         return self._newest.window.row_count + self._newest.counted.row_count if self._newest else 0
+
+
+def _copied(policy: Policy) -> Policy:
+    """An independent copy of a policy."""
+    if isinstance(policy, AlertPolicy):
+        return policy.copy()
+    from copy import deepcopy  # noqa: PLC0415  only going back in a file needs it
+
+    return deepcopy(policy)
 
 
 def _slide(points: deque[Point], newest: Point, length: float) -> None:

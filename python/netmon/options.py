@@ -63,6 +63,18 @@ class FileSize(Size):
     LIMIT: ClassVar = "1048576GiB"
 
 
+class Share(float):
+    """A part of a whole, written as ``5%`` or ``0.05``; above 0 and at most 1."""
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*(%?)", str(value).strip())
+        share = float(found[1]) / (100 if found[2] else 1) if found and not isinstance(value, bool) else 0.0
+        if not 0 < share <= 1:
+            raise ValueError(f"{value!r} is not a share such as 5% or 0.05")
+        return cls(share)
+
+
 class Speed(float):
     """A multiple of real time, written as ``1``, ``10`` or ``0.5``; ``max`` is as fast as possible."""
 
@@ -117,6 +129,9 @@ class Settings(NamedTuple):
 
     alert_threshold: Annotated[int, Meta(ge=1)] = 7000
     alert_span: Duration = Duration(120)
+    alert_max_loss: Share = Share(0.05)
+    alerts: tuple[str, ...] = ()
+    state: str | None = None
     fail_on_alert: bool = False
 
     output: tuple[str, ...] = ()
@@ -254,6 +269,15 @@ OPTIONS = (
     Option("top", COUNTING, "--top", "N", "number of hosts in the plain report"),
     Option("alert_threshold", ALERTS, "--alert-threshold", "HITS", "number of hits that fires an alert"),
     Option("alert_span", ALERTS, "--alert-span", "DURATION", "time in which these hits are counted"),
+    Option(
+        "alert_max_loss",
+        ALERTS,
+        "--alert-max-loss",
+        "SHARE",
+        "share of lost packets above which rules neither fire nor recover",
+    ),
+    Option("alerts", ALERTS, "--alerts", "FILE", "read alert rules from a TOML file; repeatable"),
+    Option("state", ALERTS, "--state", "FILE", "keep what rules have learned in this file, across restarts"),
     Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with code 5 if an alert fired"),
     Option("output", OUTPUT, "-o --output", "FILE", "also write to a file: .ndjson or .json; repeatable"),
     Option("append", OUTPUT, "--append", "", "append to a file of -o that exists"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 import msgspec
 
-from netmon.options import DEFAULTS, ClientFrom, Duration, FileSize, Settings, Size, Speed
+from netmon.options import DEFAULTS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,6 +96,6 @@ def _expected(kind: Any) -> str:
 
 
 def _decode(kind: type, value: object) -> object:
-    if issubclass(kind, (ClientFrom, Duration, Size, Speed)):
+    if issubclass(kind, (ClientFrom, Duration, Share, Size, Speed)):
         return kind.parse(value)
     raise NotImplementedError(kind)

@@ -53,6 +53,24 @@ def create(path: str, mode: Mode = "new") -> int:
         os.close(folder)
 
 
+def swap(path: str, content: bytes) -> None:
+    """Replaces a file in one step: whoever reads it finds the old content or the new one, whatever happens."""
+    beside = f"{path}.new"
+    with suppress(FileNotFoundError):
+        os.unlink(beside)  # what an earlier process left when it was killed
+    fd = create(beside, "new")
+    try:
+        with open(fd, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(beside, path)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
+
+
 def _refuse_what_is_there(path: str, name: str, folder: int) -> None:
     """Raises if something else is wrong with an existing file than that it exists."""
     fd = _open(path, name, folder, FLAGS & ~os.O_CREAT)

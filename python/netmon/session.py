@@ -12,22 +12,25 @@ from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
 from netmon import log, safe_file
-from netmon.alerts import Rule
+from netmon.alarms import Alarms
+from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.hangup import reloading
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
+from netmon.rulebook import usual
 from netmon.session_log import SessionLog
 from netmon.sinks import outputs
 from netmon.sinks.summary import summary
 from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from netmon._core import Snapshot
+    from netmon.alerts import Policy, Rule
     from netmon.config import Configured
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
@@ -52,6 +55,8 @@ def run(
     demo: bool = False,
     must_be_whole: bool = False,
     reread: Callable[[], Configured] | None = None,
+    rules: Sequence[Rule] | None = None,
+    policy: Policy | None = None,
     monitor: Monitor | None = None,
     console: Console | None = None,
 ) -> bool:
@@ -60,7 +65,8 @@ def run(
     `filter` is used if the settings have none. `once` ends after one window. `demo` without a screen ends at the first
     recovery. `monitor` and `console` replace a real capture and the streams of the process. An error that did not
     stop the rest is raised at the very end. With `must_be_whole`, input that could not be read raises IncompleteError.
-    `reread` reads the configuration again, for SIGHUP; without it, SIGHUP ends the session.
+    `reread` reads the configuration again, for SIGHUP; without it, SIGHUP ends the session. Without `rules`, there is
+    the one of the settings. `policy` decides on alerts in place of all rules.
     """
     console = console or Console.of_process()
     wants_screen = settings.format == "auto" and not settings.requests and not once
@@ -71,6 +77,7 @@ def run(
         monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         session.reread = reread
+        session.begin_alarms([usual(settings)] if rules is None else rules, policy)
         closing.push(session.tell)
         session.log = closing.enter_context(session.log_of(on_screen=on_screen))
         closing.callback(monitor.close)
@@ -123,9 +130,19 @@ class Session:
         self._until_recovery = until_recovery
         self._notes: deque[str] | None = None
         self._note: Callable[[str], None] | None = None
-        self._rules = [Rule(settings.alert_threshold, settings.alert_span)]
+        self._policy: Policy = AlertPolicy([usual(settings)])
+        self._alarms: Alarms | None = None
         self._already = [name for name, is_so in (("demo", demo), ("read", bool(settings.read))) if is_so]
-        self._frames = Frames(settings.window, self._rules, already=self._already)
+        self._frames = Frames(settings.window, policy=self._policy, already=self._already)
+
+    def begin_alarms(self, rules: Sequence[Rule], policy: Policy | None) -> None:
+        """Sets what decides on alerts: a policy of the caller's, or rules with what they do and remember."""
+        if policy is None:
+            alarms = Alarms(self._settings, rules, self._console.environment, lambda line: self._report([line]))
+            self._alarms, policy = alarms, alarms.policy
+            self.reload = lambda configured: alarms.reload(self._frames, configured)
+        self._policy = policy
+        self._frames = Frames(self._settings.window, policy=policy, already=self._already)
 
     def push(self, snapshot: Snapshot) -> Frame:
         """Makes a frame of one snapshot and hands it to all outputs."""
@@ -134,6 +151,8 @@ class Session:
     def deliver(self, frame: Frame) -> Frame:
         """Hands a frame to all outputs."""
         self.frame = frame
+        if self._alarms is not None:
+            self._alarms.take(frame)
         if self.log is not None:
             self.log.frame(frame)
         for sink in self.sinks[:]:
@@ -234,7 +253,7 @@ class Session:
         whole_file = bool(settings.read) and settings.speed is None
         window = float("inf") if whole_file else float(settings.window)
         keeps = {"keeps_exchanges": True, "keeps_connections": not settings.connections}
-        self._frames = Frames(window, self._rules, **keeps, already=self._already)
+        self._frames = Frames(window, policy=self._policy, **keeps, already=self._already)
         self._notes = deque(maxlen=NOTES)
         display: Display | None = None
         is_stopped = False
@@ -346,6 +365,8 @@ class Session:
             self._monitor.close()
             with ExitStack() as closing:
                 closing.callback(self._write_summary, quiet)
+                if self._alarms is not None:
+                    closing.callback(self._alarms.close)
                 for sink in self.sinks:
                     closing.callback(sink.close)
 

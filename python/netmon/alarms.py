@@ -1,0 +1,136 @@
+"""The alerts of a session: its policy, what rules do when they fire, and what is remembered after the end.
+
+The policy decides; this module carries out. It is called with each frame, on the thread that makes frames.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from netmon import log, safe_file
+from netmon.alerts import AlertPolicy
+from netmon.alerts.kept import resume, state_of
+from netmon.rulebook import rules_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from netmon.actions import Actions
+    from netmon.alerts import Rule
+    from netmon.config import Configured
+    from netmon.frames import Frame, Frames
+    from netmon.options import Settings
+
+EVERY = 60.0
+"""Seconds of packet time between two writings of the state."""
+
+PATIENCE = 5.0
+"""Seconds that the end of the session waits for actions."""
+
+MOST_BYTES = 256 << 20
+"""Bytes of a state file at most that are read."""
+
+
+def state_path(settings: Settings, rules: Sequence[Rule], environment: Mapping[str, str]) -> str | None:
+    """Where the state is kept: as set, or for live capture with rules that learn in ``$XDG_STATE_HOME``; else None."""
+    if settings.state is not None:
+        return settings.state
+    if settings.read or all(rule.kind == "bound" for rule in rules):
+        return None
+    home = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", "/"), ".local", "state")
+    return os.path.join(home, "netmon", "state.json")
+
+
+class Alarms:
+    """`report` shows a line to the user."""
+
+    def __init__(
+        self, settings: Settings, rules: Sequence[Rule], environment: Mapping[str, str], report: Callable[[str], None]
+    ) -> None:
+        self._settings, self._report = settings, report
+        self._path = state_path(settings, rules, environment)
+        self._due = 0.0
+        self._trouble = ""
+        self._actions: Actions | None = None
+        self.policy = self._policy(rules)
+        self._load()
+        self._act(rules)
+
+    def _policy(self, rules: Sequence[Rule]) -> AlertPolicy:
+        settings = self._settings
+        named = () if settings.read else tuple(name for name in settings.interfaces if not set(name) & set("*?["))
+        return AlertPolicy(rules, live=not settings.read, interfaces=named, max_loss=float(settings.alert_max_loss))
+
+    def _act(self, rules: Sequence[Rule]) -> None:
+        if self._actions is None and any(rule.exec or rule.webhook for rule in rules):
+            from netmon.actions import Actions  # noqa: PLC0415  few rules have actions
+
+            self._actions = Actions(rules, on_event=self._happened)
+
+    def _happened(self, name: str, level: str, /, **fields: Any) -> None:
+        """Logs what became of an action, and shows what failed."""
+        outcome = fields.pop("outcome", "")
+        log.event(f"{name}.{'failed' if outcome in FAILED else 'done'}", level, outcome=outcome, **fields)
+        if outcome in FAILED:
+            self._report(f"netmon: {level}: {fields.get('message', '')}\n")
+
+    def take(self, frame: Frame) -> None:
+        """Carries out what the new alerts of a frame ask for, and keeps the state from time to time."""
+        if self._actions is not None and frame.alerts:
+            self._actions.take(frame.alerts)
+        if self._path is not None and frame.snapshot.end >= self._due:
+            self._due = frame.snapshot.end + EVERY
+            self.save()
+
+    def reload(self, frames: Frames, configured: Configured) -> str:
+        """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
+        rules = rules_of(configured)
+        policy = self._policy(rules)
+        resume(policy, state_of(self.policy))
+        if self._actions is not None:
+            self._actions.resume((gauge.alert for gauge in policy.gauges if gauge.alert), rules)
+        self._act(rules)
+        frames.follow(policy)
+        self.policy = policy
+        return f"{len(rules)} rules"
+
+    def _load(self) -> None:
+        if self._path is None:
+            return
+        try:
+            with open(self._path, "rb") as file:
+                resume(self.policy, json.loads(file.read(MOST_BYTES)))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            self._report(f"netmon: warning: {self._path} is not used: {reason}; rules begin anew\n")
+
+    def save(self) -> None:
+        """Writes the state in one step: a reader finds the old one or the new one. Trouble is told once."""
+        if self._path is None:
+            return
+        try:
+            os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
+            content = json.dumps(state_of(self.policy), separators=(",", ":")).encode()
+            safe_file.swap(self._path, content)
+        except OSError as error:
+            if (trouble := error.strerror or repr(error)) != self._trouble:
+                self._trouble = trouble
+                self._report(f"netmon: error: {self._path}: {trouble}; what rules have learned is not kept\n")
+        else:
+            self._trouble = ""
+
+    def close(self) -> None:
+        """Keeps the state, and waits a little for actions."""
+        self.save()
+        if self._actions is not None:
+            with suppress(OSError):
+                self._actions.close(PATIENCE)
+
+
+FAILED = ("failed", "dropped", "unsent")
+"""Outcomes of actions that are shown."""
