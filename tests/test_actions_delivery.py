@@ -38,6 +38,8 @@ DONE, RETRY, FAILED = Outcome("done"), Outcome("retry", "answers 500"), Outcome(
         ("webhook", "http://host/a b", "webhook has a space or a control character"),
         ("webhook", "http://host/\r\nX: y", "webhook has a space or a control character"),
         ("webhook", "http://host/" + "x" * 5000, "webhook has more than 4096 characters"),
+        ("webhook", "http://me:\udcff@host/", "webhook is not valid text"),
+        ("secret", "\udcff", "secret is not valid text"),
         ("format", "slack", "format must be one of alertmanager, plain, not 'slack'"),
         ("secret", 5, "secret must be text"),
         ("timeout", 0, "timeout must be a number of seconds above 0 and at most 3600, not 0"),

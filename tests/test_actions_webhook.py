@@ -430,6 +430,18 @@ def test_a_reload_with_a_rule_that_is_not_allowed_changes_nothing():
     actions.close()
 
 
+def test_a_defect_is_told_by_its_name_and_ends_no_thread():
+    """Its text could quote the secret. Here the secret was not checked, since the rule comes from elsewhere."""
+    with receiving() as hook:
+        bad, good = rule("bad", webhook=hook.url, secret="hunter2\udcff"), rule("good", webhook=hook.url)
+        events = Events()
+        actions = Actions(on_event=events, limits=QUICK._replace(posts=1))
+        actions.take([fired(bad), fired(good)])
+        assert actions.close(PATIENCE) == 0
+    assert events.of("failed")[0].reason == "fails: UnicodeEncodeError"
+    assert events.of("done")[0].rule == "good"
+
+
 def test_a_hostile_name_stays_within_json_and_logs():
     with receiving(answer(400)) as hook:
         of = rule("\x1b]0;x\x07\r\nX-Evil: 1", webhook=hook.url, severity="\u202e")

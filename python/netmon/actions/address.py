@@ -47,6 +47,8 @@ def parse(url: str) -> Address:
     """The parts of a URL. Raises ValueError; its message shows nothing of the URL that may be secret."""
     if len(url) > LENGTH:
         raise ValueError(f"has more than {LENGTH} characters")
+    if any("\ud800" <= char <= "\udfff" for char in url):
+        raise ValueError("is not valid text")
     if any(ord(char) <= 0x20 or ord(char) == 0x7F for char in url):
         raise ValueError("has a space or a control character")
     try:

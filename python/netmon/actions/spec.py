@@ -149,6 +149,8 @@ def _format(value: object) -> str:
 def _secret(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("must be text")  # the value itself is never shown
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise ValueError("is not valid text")
     return value
 
 
