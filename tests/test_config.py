@@ -112,7 +112,15 @@ def test_lists_of_a_later_source_replace_those_of_an_earlier(tmp_path):
         ("window = 5\ntop = 0", "2: top: 0 is not a whole number of 1 or more"),
         ("colour = 1", "1: colour: unknown setting, did you mean color?"),
         ("top = 1\nsection-depth = 2", "2: section-depth: unknown setting, did you mean section_depth?"),
-        ("[alerts]\nthreshold = 3", "1: alerts: unknown setting, did you mean alert_span?"),
+        ("[alarms]\nthreshold = 3", "1: alarms: unknown setting, did you mean alerts?"),
+        (
+            "[alerts]\nthreshold = 3",
+            "1: alerts: files with rules are listed here; a rule itself is written as [[alert]]",
+        ),
+        (
+            "[[alerts]]\nthreshold = 3",
+            "1: alerts: files with rules are listed here; a rule itself is written as [[alert]]",
+        ),
         ('"tpo" = 1', "1: tpo: unknown setting, did you mean top?"),
         ('interval = "soon"', "1: interval: 'soon' is not a duration such as 90, 90s, 500ms, 5m or 1h"),
         ('buffer_size = "10GiB"', "1: buffer_size: '10GiB' is above 2047MiB, the most that libpcap takes"),
@@ -261,6 +269,7 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         log_file="netmon.log",
         log_max_age=Duration(1),
         profile="edge",
+        state="state.json",
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names

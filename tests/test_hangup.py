@@ -152,11 +152,12 @@ def test_signals_that_come_while_one_reload_runs_are_one_more_reload():
 
 def test_the_command_reads_again_the_file_that_it_read_at_the_start(tmp_path, monkeypatch):
     path = tmp_path / "config.toml"
-    path.write_text('[[alert]]\nname = "a"\n')
+    rule = 'metric = "hits"\nabove = 5\n'
+    path.write_text(f'[[alert]]\nname = "a"\n{rule}')
     given = {}
     monkeypatch.setattr("netmon.session.run", lambda settings, **how: given.update(how) or False)
     assert cli.main(["--config", str(path)]) == 0
-    path.write_text('[[alert]]\nname = "a"\n[[alert]]\nname = "b"\n')
+    path.write_text(f'[[alert]]\nname = "a"\n{rule}[[alert]]\nname = "b"\n{rule}')
     assert [rule.values["name"] for rule in given["reread"]().rules] == ["a", "b"]
     path.write_text("[[alert\n")
     with pytest.raises(ConfigError, match=r"config\.toml:1: "):

@@ -13,7 +13,7 @@ import forge
 import netmon
 import pytest
 from netmon import cli, config, keywords
-from netmon.options import DEFAULTS, OPTIONS, ClientFrom, Duration, FileSize, Settings, Size, Speed
+from netmon.options import DEFAULTS, OPTIONS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
 from netmon.reading import KINDS
 
 BESIDE = {"speed": {"read": ("a.pcap",)}}
@@ -37,6 +37,7 @@ def value_of(kind, default):
         Duration: Duration(7.5),
         Size: Size(3 << 20),
         FileSize: FileSize(3 << 20),
+        Share: Share(0.25),
         Speed: Speed(2.5),
         ClientFrom: ClientFrom("Forwarded"),
         tuple[str, ...]: ("eth0", "veth*"),
@@ -198,6 +199,7 @@ def random_value(kind, default, dice):
         Duration: lambda: Duration(dice.choice((dice.uniform(1e-9, 1), dice.uniform(1, 1e9), dice.randint(1, 10**17)))),
         Size: lambda: Size(dice.randint(1, 2047 << 10) << 10),
         FileSize: lambda: FileSize(dice.randint(1, 1 << 40) << 10),
+        Share: lambda: Share(dice.uniform(1e-6, 1)),
         Speed: lambda: Speed(dice.choice((float("inf"), dice.uniform(1e-9, 1e9)))),
         ClientFrom: lambda: ClientFrom(dice.choice(ClientFrom.NAMES)),
         tuple[str, ...]: lambda: tuple(texts(dice) for _ in range(dice.randint(0, 3))),

@@ -16,10 +16,10 @@ from netmon.alerts.kept import resume, state_of
 from netmon.rulebook import rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from netmon.actions import Actions
-    from netmon.alerts import Rule
+    from netmon.actions.runner import Actions
+    from netmon.alerts import Alert, Rule
     from netmon.config import Configured
     from netmon.frames import Frame, Frames
     from netmon.options import Settings
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 EVERY = 60.0
 """Seconds of packet time between two writings of the state."""
 
-PATIENCE = 5.0
-"""Seconds that the end of the session waits for actions."""
+PATIENCE = 1.0
+"""Seconds that the end of the session waits for actions: netmon ends within two seconds of a signal."""
 
 MOST_BYTES = 256 << 20
 """Bytes of a state file at most that are read."""
@@ -65,12 +65,20 @@ class Alarms:
         return AlertPolicy(rules, live=not settings.read, interfaces=named, max_loss=float(settings.alert_max_loss))
 
     def _act(self, rules: Sequence[Rule]) -> None:
-        if self._actions is None and any(rule.exec or rule.webhook for rule in rules):
-            from netmon.actions import Actions  # noqa: PLC0415  few rules have actions
+        is_live = not self._settings.read or "-" in self._settings.read  # rules are tried on a file without effect
+        if self._actions is None and is_live and any(rule.exec or rule.webhook for rule in rules):
+            from netmon.actions.runner import Actions  # noqa: PLC0415  few rules have actions
 
             self._actions = Actions(rules, on_event=self._happened)
+            self._actions.resume(self._firing(), rules)
 
-    def _happened(self, name: str, level: str, /, **fields: Any) -> None:
+    def _firing(self) -> Iterator[Alert]:
+        """Yields the alerts that have not recovered."""
+        for group in self.policy.groups:
+            for placed in group.rules:
+                yield from group.firing(placed)
+
+    def _happened(self, name: str, level: Any, /, **fields: Any) -> None:
         """Logs what became of an action, and shows what failed."""
         outcome = fields.pop("outcome", "")
         log.event(f"{name}.{'failed' if outcome in FAILED else 'done'}", level, outcome=outcome, **fields)
@@ -79,8 +87,8 @@ class Alarms:
 
     def take(self, frame: Frame) -> None:
         """Carries out what the new alerts of a frame ask for, and keeps the state from time to time."""
-        if self._actions is not None and frame.alerts:
-            self._actions.take(frame.alerts)
+        if self._actions is not None and frame.events:
+            self._actions.take(frame.events)
         if self._path is not None and frame.snapshot.end >= self._due:
             self._due = frame.snapshot.end + EVERY
             self.save()
@@ -90,11 +98,11 @@ class Alarms:
         rules = rules_of(configured)
         policy = self._policy(rules)
         resume(policy, state_of(self.policy))
-        if self._actions is not None:
-            self._actions.resume((gauge.alert for gauge in policy.gauges if gauge.alert), rules)
-        self._act(rules)
         frames.follow(policy)
         self.policy = policy
+        if self._actions is not None:
+            self._actions.resume(self._firing(), rules)
+        self._act(rules)
         return f"{len(rules)} rules"
 
     def _load(self) -> None:

@@ -146,7 +146,7 @@ def watch(
     from netmon import session  # noqa: PLC0415  as above
 
     more: dict[str, Any] = {"reread": reread} if reread else {}
-    more |= {"rules": rules} if rules else {}
+    more |= {"rules": rules} if rules and len(rules) > 1 else {}
     if demo:
         from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
 
@@ -300,9 +300,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
     other.add_argument("--no-config", action="store_true", help="read no configuration file")
     other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
-    other.add_argument(
-        "--check-config", action="store_true", help="check the configuration, explain its rules, and exit"
-    )
+    other.add_argument("--check-config", action="store_true", help="check the configuration, explain rules, and exit")
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")

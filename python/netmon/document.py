@@ -27,6 +27,10 @@ class ConfigError(ValueError):
     """An invalid setting; the message names its source and its key."""
 
 
+FILES = "alerts"
+"""The setting that lists files with rules, which is easily taken for the key of a rule."""
+
+
 class RawRule(NamedTuple):
     """One ``[[alert]]`` table of a file, not checked."""
 
@@ -130,6 +134,10 @@ class _Document:
     def _settings(self, table: Mapping[str, Any], where: Path) -> Given:
         from netmon import reading  # noqa: PLC0415  as above
 
+        files = table.get(FILES, [])
+        if isinstance(files, dict) or (isinstance(files, list) and any(isinstance(each, dict) for each in files)):
+            words = f"files with rules are listed here; a rule itself is written as [[{RULES}]]"
+            raise self._error((*where, FILES), words)
         try:
             given = Given(reading.from_document({key: table[key] for key in table if key not in (RULES, PROFILES)}))
         except reading.SettingError as error:

@@ -139,6 +139,8 @@ class Frame(NamedTuple):
     """The held alerts to report if the capture ends here."""
     already: frozenset[str] = frozenset()
     """What the user does already, so that no advice suggests it: ``demo``, ``read``."""
+    events: Sequence[Alert] = ()
+    """All alerts of the interval, those of rules that flap included: what actions are for."""
     serial: int = 0
     """The number of the frame. A later frame includes everything of an earlier one except its `alerts`."""
 
@@ -173,8 +175,9 @@ class Frame(NamedTuple):
 class Frames:
     """Turns snapshots into frames; thread-safe.
 
-    `policy` decides on alerts; without one, an `AlertPolicy` with `rules`. With `keeps_exchanges`, exchanges are moved from the snapshots into the tail of the frame. With
-    `keeps_connections`, connections are moved from the snapshots into a window of their own.
+    `policy` decides on alerts; without one, an `AlertPolicy` with `rules`. With `keeps_exchanges`, exchanges are moved
+    from the snapshots into the tail of the frame. With `keeps_connections`, connections are moved from the snapshots
+    into a window of their own.
     """
 
     def __init__(
@@ -213,7 +216,7 @@ class Frames:
                 self._listed.push(snapshot.only_connections())
                 snapshot = snapshot.without_connections()
             self._window.push(snapshot)
-            return self._made(snapshot, self._flapping.update(alerts, snapshot.end))
+            return self._made(snapshot, self._flapping.update(alerts, snapshot.end), alerts)
 
     def resize(self, window: float) -> Frame | None:
         """Changes the length of the window. Returns the newest frame with it, made of the snapshots still kept.
@@ -241,7 +244,7 @@ class Frames:
             self._shown = Tally(start=newest.end, end=newest.end)
             return self._made(newest)
 
-    def _made(self, snapshot: Snapshot, alerts: Sequence[Alert] = ()) -> Frame:
+    def _made(self, snapshot: Snapshot, alerts: Sequence[Alert] = (), events: Sequence[Alert] = ()) -> Frame:
         self._serial += 1
         self._newest = Frame(
             snapshot=snapshot,
@@ -258,6 +261,7 @@ class Frames:
             listed=self._listed.merged if self._listed else None,
             held=self._flapping.held,
             already=self._already,
+            events=tuple(events),
             serial=self._serial,
         )
         return self._newest

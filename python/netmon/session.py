@@ -252,8 +252,13 @@ class Session:
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
         window = float("inf") if whole_file else float(settings.window)
-        keeps = {"keeps_exchanges": True, "keeps_connections": not settings.connections}
-        self._frames = Frames(window, policy=self._policy, **keeps, already=self._already)
+        self._frames = Frames(
+            window,
+            policy=self._policy,
+            already=self._already,
+            keeps_exchanges=True,
+            keeps_connections=not settings.connections,
+        )
         self._notes = deque(maxlen=NOTES)
         display: Display | None = None
         is_stopped = False
