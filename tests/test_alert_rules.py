@@ -171,9 +171,10 @@ def test_time_in_which_netmon_did_not_run_is_no_absence_of_traffic():
 
 
 def test_an_interface_that_was_named_is_needed():
-    seconds = [Second(9, interfaces=(*DOWN, {"name": "eth1", "state": "up"})), Second(9), Second(9)]
+    other = {"name": "eth1", "state": "up"}
+    seconds = [Second(0, interfaces=(*UP, other)), Second(9, interfaces=(*DOWN, other)), Second(9), Second(9)]
     rule = Rule(above=5, span=1, metric="requests")
-    assert talk(rule, seconds) == [("fired", 2)]
+    assert talk(rule, seconds) == [("fired", 3)]
     assert talk(rule, seconds, interfaces=["eth0"]) == []
 
 

@@ -25,26 +25,28 @@ class Flapping:
     """Takes all alerts of all rules and returns those to report."""
 
     def __init__(self) -> None:
-        self._rules: dict[Rule, _Repeated] = {}
+        self._rows: dict[tuple[Rule, str], _Repeated] = {}
 
     def update(self, alerts: Iterable[Alert], now: float) -> list[Alert]:
         """Returns what to report by time `now`, in order of time: from `alerts` and from the alerts held before."""
         told: list[Alert] = []
         for alert in alerts:
-            told += self._rules.setdefault(alert.rule, _Repeated()).take(alert)
-        for repeated in self._rules.values():
+            told += self._rows.setdefault((alert.rule, alert.key), _Repeated()).take(alert)
+        for row, repeated in list(self._rows.items()):
             told += repeated.pass_time(now)
+            if repeated.is_calm(now):
+                del self._rows[row]
         return sorted(told, key=lambda alert: alert.at)
 
     @property
     def held(self) -> Sequence[Alert]:
         """One alert for each rule that has held alerts: what to report of them if the capture ends here."""
-        return [repeated.summary for repeated in self._rules.values() if repeated.summary]
+        return [repeated.summary for repeated in self._rows.values() if repeated.summary]
 
     def copy(self) -> Flapping:
         """Returns an independent copy with the same state."""
         twin = Flapping()
-        twin._rules = {rule: repeated.copy() for rule, repeated in self._rules.items()}
+        twin._rows = {row: repeated.copy() for row, repeated in self._rows.items()}
         return twin
 
 
@@ -79,6 +81,10 @@ class _Repeated:
             # The minute begins with the oldest firing in `_fired`, or at the end of the minute before it.
             self._due = max(self._fired[0] - EARLIER, self._due) + MINUTE
         self._held = alert
+
+    def is_calm(self, now: float) -> bool:
+        """Whether nothing happened for so long that the row can be forgotten."""
+        return self._held is None and now >= self._due and all(at <= now - MINUTE for at in self._fired)
 
     def pass_time(self, now: float) -> Iterator[Alert]:
         if now >= self._due and (summary := self.summary):

@@ -117,9 +117,7 @@ class Session:
         self.is_incomplete = False
         self.reread: Callable[[], Configured] | None = None
         self.reload: Callable[[Configured], str] | None = None
-        """Uses the configuration that SIGHUP had read again; returns what to tell, or raises ValueError and changes
-        nothing. It is called by a thread of its own. None: there is nothing to use, and SIGHUP ends the session.
-        """
+        """Uses what SIGHUP had read again, on a thread of its own; returns what to tell, or raises ValueError."""
         self.log: SessionLog | None = None
         self._outlets: list[Outlet] = []
         self._patience = Patience(settings.timeout)
@@ -138,9 +136,9 @@ class Session:
     def begin_alarms(self, rules: Sequence[Rule], policy: Policy | None) -> None:
         """Sets what decides on alerts: a policy of the caller's, or rules with what they do and remember."""
         if policy is None:
-            alarms = Alarms(self._settings, rules, self._console.environment, lambda line: self._report([line]))
-            self._alarms, policy = alarms, alarms.policy
-            self.reload = lambda configured: alarms.reload(self._frames, configured)
+            environment = self._console.environment
+            alarms = self._alarms = Alarms(self._settings, rules, environment, lambda line: self._report([line]))
+            self.reload, policy = lambda configured: alarms.reload(self._frames, configured), alarms.policy
         self._policy = policy
         self._frames = Frames(self._settings.window, policy=policy, already=self._already)
 
@@ -252,13 +250,8 @@ class Session:
         settings = self._settings
         whole_file = bool(settings.read) and settings.speed is None
         window = float("inf") if whole_file else float(settings.window)
-        self._frames = Frames(
-            window,
-            policy=self._policy,
-            already=self._already,
-            keeps_exchanges=True,
-            keeps_connections=not settings.connections,
-        )
+        keeps = {"keeps_exchanges": True, "keeps_connections": not settings.connections}
+        self._frames = Frames(window, (), policy=self._policy, already=self._already, **keeps)
         self._notes = deque(maxlen=NOTES)
         display: Display | None = None
         is_stopped = False

@@ -7,6 +7,7 @@ end of every interval, including empty intervals, which a file skips. Never send
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from netmon.alerts.group import Group, may
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 MOST_STATES = 10_000
 """States of all rules with `per` that are pending or firing. Rows beyond are not judged, and counted in `overflow`."""
+
+PAST = 60
+"""Values of a rule that are kept to draw its trend."""
 
 State = Literal["ok", "pending", "firing", "unknown"]
 
@@ -50,6 +54,8 @@ class Gauge(NamedTuple):
     firing: int = 0
     reason: str = ""
     """Why the state is unknown."""
+    past: tuple[float, ...] = ()
+    """The values after the newest snapshots, oldest first, `PAST` at most."""
 
 
 class AlertPolicy:
@@ -75,6 +81,7 @@ class AlertPolicy:
         self.groups = _grouped(self.rules, self.sums.values)
         self.now = 0
         self.interval = 0  # length of the shortest snapshot so far; longer ones are several merged
+        self._pasts = [deque[float](maxlen=PAST) for _ in self.rules]
         self.overflow = 0
         """Number of times that a row was not judged because too many states were kept."""
 
@@ -92,6 +99,9 @@ class AlertPolicy:
         for group in self.groups:
             group.push(snapshot, self.now)
         events += self._judge_all(self.now)
+        for group in self.groups:
+            for placed in group.rules:
+                self._pasts[placed.place].append(_shown(group, placed)[0])
         return sorted(events, key=lambda alert: alert.at)
 
     def _pass_gap(self, until: int) -> Iterator[Alert]:
@@ -145,6 +155,7 @@ class AlertPolicy:
         for mine, theirs in zip(self.groups, twin.groups, strict=True):
             theirs.take(mine)
             theirs.resume(mine.state(), self.now)
+        twin._pasts = [past.copy() for past in self._pasts]
         twin.now, twin.interval, twin.overflow = self.now, self.interval, self.overflow
         return twin
 
@@ -157,14 +168,19 @@ class AlertPolicy:
     def _gauge(self, group: Group, placed: Placed) -> Gauge:
         rule, firing = placed.rule, group.firing(placed)
         alert = firing[0] if firing else None
-        key = alert.key if alert else ""
-        value = 0.0 if rule.per and alert is None else group.value_of(key) or 0
-        may_fire, may_recover = may(rule, self.now, self.trust)
-        is_unknown = not (may_recover if alert else may_fire)
+        value, key = _shown(group, placed)
+        is_unknown = bool(self.trust.reason) or not (alert or may(rule, self.now, self.trust)[0])
         is_pending = any(watch.pending is not None for watch in placed.watches.values())
         state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
         reason = (self.trust.reason or "a part of its span was not captured") if is_unknown else ""
-        return Gauge(rule, value, alert, state, key, len(firing), reason)
+        return Gauge(rule, value, alert, state, key, len(firing), reason, tuple(self._pasts[placed.place]))
+
+
+def _shown(group: Group, placed: Placed) -> tuple[float, str]:
+    """The value of a rule to show, and its row: with `per`, the row that has fired for the longest time."""
+    firing = group.firing(placed)
+    key = firing[0].key if firing else ""
+    return (0.0 if placed.rule.per and not firing else group.value_of(key) or 0), key
 
 
 def _grouped(rules: Sequence[Rule], values: Sequence[Value]) -> list[Group]:

@@ -43,15 +43,17 @@ class Trust:
         end = micros(snapshot.end)
         if self._end is None:
             self._last_bad = micros(snapshot.start)  # what was before the capture is not known
-        self._take_states(snapshot)
-        self.reason = self._why(snapshot)
+        self.reason = self._why(snapshot, self._take_states(snapshot))
         if self.reason:
             self._last_bad = end
         self._end = end if self._end is None else max(self._end, end)
 
-    def _take_states(self, snapshot: Snapshot) -> None:
+    def _take_states(self, snapshot: Snapshot) -> str:
+        """Remembers which interfaces are up; returns the name of one that was and is no longer, if there is any."""
+        lost = ""
         for interface in snapshot.interfaces:
             if interface.state == "down":
+                lost = interface.name if interface.name in self._up else lost
                 self._up.discard(interface.name)
                 if len(self._down) < INTERFACES:
                     self._down[interface.name] = None
@@ -59,15 +61,16 @@ class Trust:
                 self._down.pop(interface.name, None)
                 if len(self._up) < INTERFACES:
                     self._up.add(interface.name)
+        return lost
 
-    def _why(self, snapshot: Snapshot) -> str:
+    def _why(self, snapshot: Snapshot, lost_now: str) -> str:
         missing = next((name for name in self._down if name in self._needed), "")
         if missing:
             return f"{missing} is lost"
         if self._down and not self._up:
             return "the capture is down"
-        if any(interface.state == "down" for interface in snapshot.interfaces):
-            return f"{next(i.name for i in snapshot.interfaces if i.state == 'down')} is lost"
+        if lost_now:
+            return f"{lost_now} is lost"
         lost = _LOST.value(snapshot) or 0
         return f"{lost:.1%} of the packets are lost" if lost > self._max_loss else ""
 

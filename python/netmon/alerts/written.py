@@ -11,6 +11,8 @@ from netmon.options import Duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from netmon.alerts.watch import Alert
+
 
 class RuleError(ValueError):
     """A rule of a file that cannot be used. The message is for the user; `key` is the key that is wrong, or empty."""
@@ -221,3 +223,18 @@ def _other(rule: Rule) -> str:
     subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
     past = f"the last {fmt.duration(rule.baseline)}"
     return f"fires when {subject}{where} over {fmt.duration(rule.span)} is {rule.deviations:g} deviations from {past}"
+
+
+def subject(alert: Alert) -> str:
+    """What an alert is about: the name of its rule and its row; empty for the rule of the flags."""
+    return ", ".join(filter(None, (alert.rule.name, alert.key)))
+
+
+def finding(alert: Alert) -> str:
+    """What was found, for people: ``latency.p95 = 620 ms``."""
+    rule = alert.rule
+    if rule.kind == "new":
+        return f"a new {rule.new.replace('_', ' ')}"
+    if rule.kind == "slo":
+        return f"the error budget burns {alert.value:.3g} times too fast"
+    return f"{rule.metric} = {told(rule, alert.value)}"

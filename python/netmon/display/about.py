@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
+from netmon.alerts import written
 from netmon.display import canvas
 from netmon.display.header import interface_state
 from netmon.display.rows import client_of, host_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netmon._core import Client, Host, Section, Tcp
+    from netmon.alerts import Gauge
     from netmon.display.canvas import Line
     from netmon.display.view import View
 
@@ -113,15 +115,76 @@ METHODS, WIDE = 24, 80
 
 
 def rules(view: View, width: int, height: int) -> list[Line]:
-    """The state of each rule: its value, threshold and time span."""
+    """The state of each rule: its value, bound and span. Where there is room for two lines, its trend is beside it, with
+    the bound drawn in. Rules that fire come first, then those of which nothing is known.
+    """
+    gauges = sorted(view.frame.gauges if view.frame else (), key=lambda gauge: ORDER.index(gauge.state))
     lines: list[Line] = []
-    for gauge in view.frame.gauges if view.frame else ():
-        bad = gauge.alert is not None
-        word = ("class:bad", "  ALERT  ") if bad else ("class:ok", "  OK     ")
-        said = f"{fmt.count(gauge.value)} of {fmt.count(gauge.rule.threshold)} {gauge.rule.metric}"
-        more = (f" in {fmt.duration(gauge.rule.span)}", ", all hosts")
-        lines.append(canvas.whole([[word, ("class:strong", said)], *([("class:dim", part)] for part in more)], width))
+    for gauge in gauges:
+        upper, lower = _trend(gauge, view, min(TREND, width - LEFT_OF_TREND))
+        if height < 2 * len(gauges) or not upper:
+            lines.append(canvas.whole(_state(gauge), width))
+            continue
+        room = width - canvas.width(upper) - 1
+        for words, trend in ((_state(gauge), upper), (_why(gauge), lower)):
+            lines.append([*canvas.fit(canvas.whole(words, room), room), *trend])
     return [canvas.fit(line, width) for line in lines[:height]]
+
+
+TREND, LEFT_OF_TREND = 60, 50
+"""Columns of a trend at most, and columns of words beside it at least."""
+
+ORDER = ("firing", "unknown", "pending", "ok")
+"""The states of rules, the most pressing first."""
+
+STATES = {
+    "firing": ("class:bad", "  ALERT   "),
+    "unknown": ("class:warn", "  UNKNOWN "),
+    "pending": ("class:warn", "  PENDING "),
+    "ok": ("class:ok", "  OK      "),
+}
+
+
+def _state(gauge: Gauge) -> list[Line]:
+    """The state of a rule, its value and its bound."""
+    rule = gauge.rule
+    name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
+    items: list[Line] = [[STATES[gauge.state]]]
+    if name:
+        items[0] = [*items[0], ("class:strong", f"{name}  ")]
+    if rule.kind != "bound":
+        return [*items, *([[("", written.finding(gauge.alert))]] if gauge.alert else [])]
+    value, bound = written.told(rule, gauge.value), written.told(rule, rule.threshold)
+    said = f"{value} of {bound} {rule.metric}"
+    more = (f" in {fmt.duration(rule.span)}", f" per {rule.per}" if rule.per else ", all hosts")
+    return [*items, [("class:strong", said)], *([("class:dim", part)] for part in more)]
+
+
+def _why(gauge: Gauge) -> list[Line]:
+    """What else there is to say of a rule: why nothing is known, how many rows fire, or which traffic counts."""
+    words = [gauge.reason, fmt.plural(gauge.firing, "row fires") if gauge.firing > 1 else "", gauge.rule.where]
+    return [[("class:dim", f"{' ' * 10}{fmt.sanitize('; '.join(filter(None, words)))}")]]
+
+
+def _trend(gauge: Gauge, view: View, columns: int) -> tuple[Line, Line]:
+    """Two lines of a trend. The line between them is the bound: the lower line ends at it, and the upper one shows as
+    much again beyond it.
+    """
+    bound, past = gauge.rule.threshold, gauge.past[-columns:] if columns > 0 else ()
+    if gauge.rule.kind != "bound" or bound <= 0 or not past:
+        return [], []
+    bars = view.glyphs.bars
+
+    def bar(share: float) -> str:
+        return bars[min(len(bars) - 1, int(share * len(bars)))]
+
+    upper: Line = []
+    lower: Line = []
+    for value in past:
+        style = "class:bad" if gauge.rule.fires(value) else "class:spark"
+        upper.append((style, bar(value / bound - 1)) if value > bound else ("class:rest", "_"))
+        lower.append((style, bar(value / bound)) if value > 0 else ("class:rest", " "))
+    return upper, lower
 
 
 def health(view: View, width: int) -> Line:

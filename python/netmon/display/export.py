@@ -59,6 +59,8 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened"),
     Panel.ALERTS: (
         *_attributes("state", "at"),
+        Field("name", lambda alert: alert.rule.name),
+        *_attributes("key"),
         Field("metric", lambda alert: alert.rule.metric),
         *_attributes("value"),
         Field("threshold", lambda alert: alert.rule.threshold),

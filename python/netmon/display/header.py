@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
+from netmon.alerts import written
 from netmon.display import canvas
 from netmon.display.view import VIEWS, Page
-from netmon.measures import MEASURES, measure
+from netmon.measures import measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -164,12 +165,17 @@ def alert_bar(view: View, width: int) -> Line:
     rule, bad = shown.rule, shown.alert is not None
     seen = shown.alert is not None and shown.alert.at <= view.acknowledged
     word = ("class:notice" if seen else "class:alert", " ALERT ") if bad else ("class:ok", " OK    ")
+    if not bad and shown.state == "unknown":
+        word = ("class:warn", " UNKNOWN ")
     style = "class:bad" if bad else "class:ok"
-    measured: Line = [(style if bad else "class:strong", f"  {fmt.count(shown.value)}")]
+    if rule.kind != "bound":
+        found = f"  {written.finding(shown.alert)}" if shown.alert else ""
+        return canvas.whole([[("", " "), word, ("class:strong", f" {fmt.sanitize(rule.name)}")], [("", found)]], width)
+    measured: Line = [(style if bad else "class:strong", f"  {written.told(rule, shown.value)}")]
     ways = [[*measured, ("class:dim", said)] for said in _against(shown, frame, acknowledged=seen)]
     number = next((way for way in ways if canvas.width(way) <= width - 9 - SHORTEST_GAUGE), ways[-1])
     room = min(60, width - 10 - canvas.width(number))
-    bar = canvas.gauge(shown.value / rule.threshold, max(0, room), style, view.glyphs)
+    bar = canvas.gauge(shown.value / (rule.threshold or 1), max(0, room), style, view.glyphs)
     return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
 
 
@@ -180,9 +186,11 @@ SHORTEST_GAUGE = 10
 def _against(gauge: Gauge, frame: Frame, *, acknowledged: bool) -> Iterator[str]:
     """The texts about the threshold of a rule and its metric to choose from, the longest first."""
     rule = gauge.rule
-    threshold, span = f" / {fmt.count(rule.threshold)}", f" in {fmt.duration(rule.span)}"
+    threshold, span = f" / {written.told(rule, rule.threshold)}", f" in {fmt.duration(rule.span)}"
     seen = "  acknowledged" if acknowledged else ""
-    for metric in (*MEASURES[rule.metric].explained, rule.metric):
+    if rule.name:
+        yield f"{threshold} {fmt.sanitize(rule.title)}{span}{_lasting(gauge, frame)}{seen} "
+    for metric in (*measure(rule.metric).explained, rule.metric):
         yield f"{threshold} {metric}{span}{_lasting(gauge, frame)}{seen} "
     yield f"{threshold} {rule.metric}{span}{_lasting(gauge, frame)} "
     yield f"{threshold} {rule.metric}{span}"

@@ -66,7 +66,7 @@ def _traffic(view: View) -> int:
 
 
 def _rules(view: View) -> int:
-    return max(1, len(view.frame.gauges) if view.frame else 0)
+    return max(1, 2 * len(view.frame.gauges) if view.frame else 0)
 
 
 def _rows(n: int) -> Callable[[View], int]:

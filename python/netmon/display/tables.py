@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
+from netmon.alerts import written
 from netmon.display import canvas, columns
 from netmon.display.absent import nothing
 from netmon.display.plan import STAMP, Plan, behind_figures, is_beside, plan_of
@@ -260,17 +261,20 @@ def alerts_title(view: View, room: int) -> str:
 def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     """Time, state and value of an alert. Items that do not fit are left out."""
     rule, at = alert.rule, fmt.clock(alert.at)
+    about = fmt.sanitize(written.subject(alert))
     if alert.state == "recovered":
         items: list[Line] = [
             [("class:ok", "RECOVERED")],
+            *([[("", f"  {about}")]] if about else []),
             [("", f"  after {fmt.duration(alert.duration)}")],
             *_repeated(alert),
         ]
     else:
         items = [
             [("class:warn" if acknowledged else "class:bad", "ALERT    ")],
-            [("", f"  {fmt.count(alert.value)} {rule.metric}")],
-            [("", f" in {fmt.duration(rule.span)}")],
+            *([[("class:strong", f"  {about}:")]] if about else []),
+            [("", f"  {_found(alert)}")],
+            [("", f" in {fmt.duration(rule.span)}" if rule.kind == "bound" else "")],
             *_repeated(alert),
             [("class:dim", "  acknowledged" if acknowledged else "  a acknowledges")],
         ]
@@ -278,6 +282,12 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     if room < len("00:00:00  RECOVERED"):
         return canvas.whole(items, room)
     return canvas.whole([when, *items], room)
+
+
+def _found(alert: Alert) -> str:
+    if alert.rule.kind == "bound":
+        return f"{written.told(alert.rule, alert.value)} {alert.rule.metric}"
+    return written.finding(alert)
 
 
 def _repeated(alert: Alert) -> list[Line]:

@@ -12,7 +12,8 @@ from netmon import format as fmt
 from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Snapshot
 from netmon.absence import reasons
-from netmon.measures import MEASURES, measure
+from netmon.alerts import written
+from netmon.measures import measure
 from netmon.pace import EXACT, is_silent
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Plain:
 
 def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[str]:
     """Yields the lines of one report on `window`."""
-    rules = "".join(f"  alert {g.rule.threshold} {g.rule.metric} / {g.rule.span:g} s" for g in frame.gauges)
+    rules = "".join(f"  alert {_bound(g)} / {g.rule.span:g} s" for g in frame.gauges if not g.rule.name)
     yield f"netmon  refresh {length:g} s{rules}  updated {fmt.time(window.end)}"
     yield f"Requests:        {requests_text(window)}"
     for gauge in frame.gauges:
@@ -115,9 +116,24 @@ def requests_text(window: Snapshot) -> str:
 
 
 def gauge_text(gauge: Gauge) -> str:
-    rule, word = gauge.rule, "ALERT" if gauge.alert else "OK"
-    metric = next(iter(MEASURES[rule.metric].explained), rule.metric)
-    return f"{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}"
+    rule, word = gauge.rule, WORDS[gauge.state]
+    if rule.kind != "bound":
+        return f"{rule.name}  {word}"
+    metric = next(iter(measure(rule.metric).explained), rule.metric)
+    name = f"{fmt.sanitize(rule.name)}: " if rule.name else ""
+    more = f" ({gauge.reason})" if gauge.reason else ""
+    if measure(rule.metric).unit == "count" and not rule.per_second:
+        return f"{name}{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}{more}"
+    values = f"{written.told(rule, gauge.value)} / {written.told(rule, rule.threshold)}"
+    return f"{name}{values} {metric} over the past {rule.span:g} s  {word}{more}"
+
+
+def _bound(gauge: Gauge) -> str:
+    return f"{gauge.rule.threshold} {gauge.rule.metric}"
+
+
+WORDS = {"ok": "OK", "pending": "PENDING", "firing": "ALERT", "unknown": "UNKNOWN"}
+"""The word for each state of a rule."""
 
 
 def interface_text(interface: Interface, seconds: float) -> str:
@@ -179,9 +195,12 @@ def no_http(window: Snapshot) -> str:
 
 def alert_line(alert: Alert) -> str:
     at = fmt.time(alert.at, digits=3) + (f", {repeated}" if (repeated := fmt.times(alert.times)) else "")
+    about = fmt.sanitize(written.subject(alert))
+    about = f"{about}: " if about else ""
     if alert.state == "fired":
-        return f"ALERT      {alert.rule.metric} = {alert.value} at {at}"
-    return f"RECOVERED  after {fmt.duration(alert.duration)} at {at}"
+        found = written.finding(alert) if alert.rule.name else f"{alert.rule.metric} = {alert.value}"
+        return f"ALERT      {about}{found} at {at}"
+    return f"RECOVERED  {about}after {fmt.duration(alert.duration)} at {at}"
 
 
 def _paint(line: str) -> str:
