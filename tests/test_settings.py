@@ -3,6 +3,7 @@
 The cases are made from the table of settings, so that a new setting is tested without a word.
 """
 
+import inspect
 import json
 import random
 import sys
@@ -110,6 +111,11 @@ def test_a_setting_is_the_same_as_flag_key_variable_and_keyword(tmp_path, name, 
 def test_keywords_take_values_of_python(keyword, value, expected):
     given = {"read": "a.pcap", keyword: value}
     assert getattr(keywords.settings_of(given), keyword) == expected
+
+
+def test_help_shows_every_keyword_with_its_default():
+    shown = {name: each.default for name, each in inspect.signature(netmon.run).parameters.items()}
+    assert shown == {"config": None, **DEFAULTS}
 
 
 def test_a_keyword_takes_a_path_object(tmp_path):

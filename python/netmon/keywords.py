@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Any
 
 from netmon import cli, config
@@ -27,6 +28,17 @@ def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int
     """
     chosen = settings_of(settings, config)
     return cli.guarded(lambda: cli.watch(chosen), [])
+
+
+def _signature() -> Signature:
+    """Every setting by name, with its default; otherwise ``help`` would show ``**settings``."""
+    short = signature(run)
+    own = [each for each in short.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    spelled = [Parameter(name, Parameter.KEYWORD_ONLY, default=default) for name, default in DEFAULTS.items()]
+    return short.replace(parameters=[*own, *spelled])
+
+
+setattr(run, "__signature__", _signature())  # noqa: B010  mypy knows no such attribute of a function
 
 
 def settings_of(keywords: dict[str, Any], path: str | os.PathLike[str] | None = None) -> Settings:
