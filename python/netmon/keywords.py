@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 from inspect import Parameter, Signature, signature
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netmon import cli, config
 from netmon.document import PROFILES, Given
 from netmon.options import DEFAULTS, Size
-
-if TYPE_CHECKING:
-    from netmon.options import Settings
 
 
 def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int:
@@ -26,8 +23,8 @@ def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int
     Raises TypeError for a keyword that is no setting, and ValueError for a value that is not valid or for an invalid
     configuration file.
     """
-    chosen = settings_of(settings, config)
-    return cli.guarded(lambda: cli.watch(chosen), [])
+    configured = configured_of(settings, config)
+    return cli.guarded(lambda: cli.watch(configured.settings), [])
 
 
 def _signature() -> Signature:
@@ -41,13 +38,13 @@ def _signature() -> Signature:
 setattr(run, "__signature__", _signature())  # noqa: B010  mypy knows no such attribute of a function
 
 
-def settings_of(keywords: dict[str, Any], path: str | os.PathLike[str] | None = None) -> Settings:
-    """The settings that keywords and a configuration file give; raises TypeError and ConfigError."""
+def configured_of(keywords: dict[str, Any], path: str | os.PathLike[str] | None = None) -> config.Configured:
+    """What keywords and a configuration file give; raises TypeError and ConfigError."""
     given = {name: _value(name, value) for name, value in keywords.items() if _is_given(name, value)}
     file = Given() if path is None else config.read_file(os.fspath(path))
-    settings = config.combine({}, file, {}, given, PROFILES).settings
-    cli.check(settings, given)
-    return settings
+    configured = config.combine({}, file, {}, given, PROFILES)
+    cli.check(configured.settings, given)
+    return configured
 
 
 def _is_given(name: str, value: object) -> bool:
