@@ -7,10 +7,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
-PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed) $(shell find netmon.data -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
+.PHONY: help demo screens generated test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
   build-packages wheel-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
@@ -76,6 +76,9 @@ $(CAPTURES)/api.pcap: | $(BIN)/python bench-packages
 screens: $(VENV)/.tools $(VENV)/.netmon ## draw docs/screen.md and the picture in the README anew (needs root: the picture is of a real run)
 	$(BIN)/python scripts/screens.py
 	$(BIN)/python scripts/picture.py
+
+generated: $(VENV)/.netmon ## write the man page and the completions of shells anew, after a change of settings
+	$(BIN)/python scripts/generated.py
 
 wheel: $(VENV)/.wheel ## build dist/netmon_http-*.whl, one wheel for every Python from 3.11, with a profile
 	@ls dist/*.whl

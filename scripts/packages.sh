@@ -29,6 +29,11 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need zstd have zstd
   need tshark have editcap # the package contains editcap
   need prometheus-alertmanager have prometheus-alertmanager # alerts are posted to a real one
+  need zsh have zsh # completions are tried in the shells that use them
+  need fish have fish
+  need mandoc have mandoc
+  need groff have groff # with preconv, which man calls
+  need man-db have man
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry

@@ -13,6 +13,7 @@ from netmon.config import ConfigError, Configured
 from netmon.hangup import reloading
 from netmon.options import Settings
 from netmon.session import Session
+from test_terminal import ticking
 
 SECONDS = [snapshot(100 + i, hits=i, capture={"received": 10}) for i in range(9)]
 PATIENCE = 20
@@ -148,6 +149,42 @@ def test_signals_that_come_while_one_reload_runs_are_one_more_reload():
         go_on.set()
         assert begun.acquire(timeout=PATIENCE)
     assert len(count) == 2
+
+
+RELOADS = """
+run, init = session.run, session.Session.__init__
+session.run = lambda settings, **how: run(settings, reread=lambda: None, **how)
+
+def with_rules(self, *given, **how):
+    init(self, *given, **how)
+    self.reload = lambda configured: "2 rules"
+
+session.Session.__init__ = with_rules
+"""
+
+
+def test_the_screen_tells_of_a_reload_and_goes_on_and_a_lost_terminal_ends_it(tmp_path):
+    path = tmp_path / "netmon.log"
+    terminal = ticking("--log-file", path, more=RELOADS)
+    terminal.shows("a.example")
+    terminal.child.kill(signal.SIGHUP)
+    terminal.shows("reloaded: 2 rules")
+    assert terminal.child.isalive()
+    terminal.hang_up()
+    terminal.becomes("Z")
+    told = [line.split(" ")[2] for line in path.read_text().splitlines()]
+    assert told == ["started", "reload.done", "stopped"]
+
+
+def test_a_reload_that_fails_is_an_event_too(tmp_path):
+    path = tmp_path / "netmon.log"
+    terminal = ticking("--log-file", path, more=RELOADS.replace("None", "int('x')"))
+    terminal.shows("a.example")
+    terminal.child.kill(signal.SIGHUP)
+    terminal.shows("not reloaded, nothing has changed: invalid literal")
+    terminal.type("q")
+    assert terminal.end()[1] == 0
+    assert " error reload.failed error=" in path.read_text()
 
 
 def test_the_command_reads_again_the_file_that_it_read_at_the_start(tmp_path, monkeypatch):

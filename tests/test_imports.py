@@ -21,6 +21,7 @@ ORDER = [
     {"log_handler"},
     {"log"},
     {"frames", "reading", "advice"},
+    {"completion"},
     {"losses"},
     {"absence"},
     {"document"},

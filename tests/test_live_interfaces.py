@@ -18,6 +18,7 @@ import namespaces
 import pytest
 from netmon import Monitor, Snapshot
 from netmon._core import BUFFER_BUDGET
+from netmon.events import Events
 from patience import PATIENCE
 from test_live_network import state
 from watching import Watch
@@ -214,3 +215,22 @@ def test_a_capture_can_be_interrupted_while_it_opens(tmp_path):
         child.send_signal(signal.SIGINT)
         assert b"KeyboardInterrupt" in child.communicate(timeout=PATIENCE)[1]
     assert list(Monitor(read=pipes, timeout=0.3).snapshots()) == []
+
+
+def test_the_log_tells_when_an_interface_is_opened_lost_and_regained(network, links):
+    server, _ = network
+    events = Events()
+    links("s3")
+    with Watch(server) as watch:
+        watch.until(lambda snapshots: state(snapshots, "s3") == ["up"])
+        server.ip("link", "set", "s3", "down")
+        watch.until(lambda snapshots: any(state([one], "s3") == ["down"] for one in snapshots))
+        gone = len(watch.snapshots)
+        server.ip("link", "set", "s3", "up")
+        watch.until(lambda snapshots: any(state([one], "s3") in (["new"], ["up"]) for one in snapshots[gone:]))
+        told = [(event.name, event.fields.get("interface")) for one in watch.snapshots for event in events.update(one)]
+    assert [name for name, interface in told if interface == "s3"] == [
+        "interface.opened",
+        "interface.lost",
+        "interface.regained",
+    ]

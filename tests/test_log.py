@@ -1,5 +1,6 @@
 """The log: lines of text, JSON and the journal; what a session tells it; what is suppressed, lost or goes nowhere."""
 
+import fcntl
 import json
 import logging
 import os
@@ -318,6 +319,24 @@ def test_a_log_for_the_terminal_of_the_screen_is_refused_in_words_and_not_drawn_
     assert code == 0
     assert b"standard error is the terminal of the screen, so nothing is logged" in seen
     assert b"started version" not in seen
+
+
+def test_a_standard_error_that_nobody_reads_delays_nothing_and_lost_lines_are_counted(tmp_path):
+    reader, writer = os.pipe2(os.O_NONBLOCK)
+    capacity = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
+    assert os.write(writer, b"x" * capacity) == capacity
+    reports = []
+    with open(writer, "w") as stderr:
+        world = console()._replace(stderr=stderr)
+        with log.opened(Settings(log_file="-"), world, reports.append):
+            for _ in range(9):
+                log.event("alert.fired", "warning")
+            assert reports == ["standard error: is not being read"]
+            assert len(os.read(reader, capacity)) == capacity
+            log.event("alert.recovered")
+        lines = os.read(reader, 1 << 16).decode().splitlines()
+    os.close(reader)
+    assert [line.partition("Z ")[2] for line in lines] == ["warning log.lost lines=9", "info alert.recovered"]
 
 
 # The library

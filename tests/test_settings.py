@@ -3,6 +3,7 @@
 The cases are made from the table of settings, so that a new setting is tested without a word.
 """
 
+import inspect
 import json
 import random
 import sys
@@ -93,7 +94,7 @@ def test_a_setting_is_the_same_as_flag_key_variable_and_keyword(tmp_path, name, 
     for each in both.items():
         environment |= as_variable(*each)
     assert command(tmp_path, environment=environment) == expected
-    assert keywords.settings_of(both, tmp_path / "config.toml" if name == "profile" else None) == expected
+    assert keywords.configured_of(both, tmp_path / "config.toml" if name == "profile" else None).settings == expected
 
 
 @pytest.mark.parametrize(
@@ -110,11 +111,17 @@ def test_a_setting_is_the_same_as_flag_key_variable_and_keyword(tmp_path, name, 
 )
 def test_keywords_take_values_of_python(keyword, value, expected):
     given = {"read": "a.pcap", keyword: value}
-    assert getattr(keywords.settings_of(given), keyword) == expected
+    assert getattr(keywords.configured_of(given).settings, keyword) == expected
+
+
+def test_help_shows_every_keyword_with_its_default():
+    shown = {name: each.default for name, each in inspect.signature(netmon.run).parameters.items()}
+    assert shown == {"config": None, **DEFAULTS}
 
 
 def test_a_keyword_takes_a_path_object(tmp_path):
-    settings = keywords.settings_of({"read": tmp_path / "a.pcap", "log_file": tmp_path / "netmon.log"})
+    given = {"read": tmp_path / "a.pcap", "log_file": tmp_path / "netmon.log"}
+    settings = keywords.configured_of(given).settings
     assert settings.read == (str(tmp_path / "a.pcap"),)
     assert settings.log_file == str(tmp_path / "netmon.log")
 

@@ -107,8 +107,13 @@ def process() -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
+    if flags.completion:
+        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+        print(completion.script(parser(), flags.completion), end="")
+        return OK
     if flags.list_interfaces:
-        from netmon import advice  # noqa: PLC0415  few runs need it, so it is loaded only then
+        from netmon import advice  # noqa: PLC0415  as above
 
         print("\n".join(advice.interfaces()))
         return OK
@@ -302,6 +307,12 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
     other.add_argument("--check-config", action="store_true", help="check the configuration, explain rules, and exit")
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
+    other.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "fish"),
+        metavar="SHELL",
+        help="print the completion of bash, zsh or fish",
+    )
     other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
 

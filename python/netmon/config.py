@@ -34,6 +34,10 @@ class Configured(NamedTuple):
     """The path of the configuration file; empty if none was read."""
 
 
+SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
+"""Units of a size, the largest first."""
+
+
 def default_paths(environment: Mapping[str, str], user: int | None = None) -> Iterator[str]:
     """Yields the paths of the usual configuration file, whether they exist or not; the first that exists counts.
 
@@ -175,7 +179,8 @@ def to_toml(settings: Settings) -> str:
 def to_text(value: object) -> str:
     """A value as one would type it."""
     if isinstance(value, Size):
-        return f"{value // 1024}KiB"
+        size, unit = next((size, unit) for size, unit in SIZES if value % size == 0 or size == 1024)
+        return f"{value // size}{unit}"
     if isinstance(value, (Duration, Share, Speed)):
         return "max" if value == float("inf") else _decimal(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

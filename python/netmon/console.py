@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import sys
 from contextlib import ExitStack, contextmanager, suppress
@@ -92,6 +93,16 @@ class Console(NamedTuple):
     @property
     def speaks_unicode(self) -> bool:
         return "utf" in (self.stdout.encoding or "").lower()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether standard error takes text at once: a pipe that nobody reads does not."""
+        fd = fileno(self.stderr)
+        if fd is None:
+            return True
+        ready = select.poll()
+        ready.register(fd, select.POLLOUT)
+        return bool(ready.poll(0))
 
     def say(self, text: str, patience: Patience | None = None) -> None:
         """Writes to standard error while there is patience; if it is not read by then, the text is dropped."""

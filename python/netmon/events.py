@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Level: TypeAlias = Literal["error", "warning", "info", "debug"]
 
+CALM = 10.0
+"""Seconds without anything lost after which drops have ended: the kernel is often late with its counters."""
+
 EVENTS = {
     "started": "the capture has started: version, pid, interfaces or files, filter",
     "stopped": "the capture has ended: seconds, packets, lost, hits, alerts",
@@ -25,7 +28,7 @@ EVENTS = {
     "interface.lost": "an interface went down or was removed: interface",
     "interface.regained": "an interface that was lost is captured from again: interface, seconds",
     "drops.begun": "packets are lost before netmon sees them: packets, and of these kernel, interface, unread",
-    "drops.ended": "no packet was lost for 10 s: packets, and seconds from the first to the last",
+    "drops.ended": f"no packet was lost for {CALM:g} s: packets, and seconds from the first to the last",
     "limit.reached": "a bounded table is full, so that rows are folded or left out: limit, count",
     "alert.fired": "a rule fired: metric, value, threshold, span; times if it fired several times in a minute",
     "alert.recovered": "a rule recovered: as above, and seconds since it fired",
@@ -35,7 +38,7 @@ EVENTS = {
     "reload.failed": "SIGHUP: the configuration was not used, and the old one stays: error",
     "output.failed": "an output failed, and the rest goes on: output, error",
     "capture.message": "what the capture says: message",
-    "log.suppressed": "lines of one event were left out, because there were more than 50 in a minute: of, lines",
+    "log.suppressed": "lines of one event were left out, because there were too many in a minute: of, lines",
     "log.lost": "lines could not be written, for example because the disk was full: lines",
 }
 """Every event, with what it tells and its fields. Those of snapshots also have `at`, the time of the packets."""
@@ -52,9 +55,6 @@ LIMITS = {
 
 DROPS = {"kernel_dropped": "kernel", "interface_dropped": "interface", "unread": "unread"}
 """The counters of `Capture` for packets that were lost, and the fields of their events."""
-
-CALM = 10.0
-"""Seconds without anything lost after which drops have ended: the kernel is often late with its counters."""
 
 APART = 60.0
 """Seconds between two times at which a limit is reached, from which on they are two events."""

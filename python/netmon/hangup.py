@@ -1,4 +1,4 @@
-"""What SIGHUP does: it reads the configuration again if there is something to read again, and else ends netmon.
+"""What SIGHUP does where there is something to read again: it reads the configuration again.
 
 It always ends a netmon whose terminal is gone. A handler runs between any two lines of the program, so it only asks;
 a thread does the reading. Several signals that come meanwhile are one.
@@ -7,6 +7,8 @@ a thread does the reading. Several signals that come meanwhile are one.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ SETTLING = 1.0
 
 @contextmanager
 def reloading(
-    reload: Callable[[], None] | None,
+    reload: Callable[[], None],
     has_terminal: Callable[[], bool],
     stop: Callable[[], None],
     *,
@@ -26,14 +28,9 @@ def reloading(
 ) -> Iterator[Callable[[], bool]]:
     """Gives what a handler of SIGHUP calls; it returns True if netmon is to end, and else has `reload` called.
 
-    Without `reload` it always returns True. `stop` is called if the terminal that was there at the start goes within
+    `stop` is called if the terminal that was there at the start goes within
     `settling` seconds after the signal.
     """
-    if reload is None:
-        yield lambda: True
-        return
-    from threading import Thread  # noqa: PLC0415  few sessions have something to read again
-
     hangups = _Hangups(reload, has_terminal, stop, settling)
     thread = Thread(target=hangups.work, name="reload", daemon=True)
     thread.start()
@@ -50,12 +47,9 @@ class _Hangups:
     def __init__(
         self, reload: Callable[[], None], has_terminal: Callable[[], bool], stop: Callable[[], None], settling: float
     ) -> None:
-        from queue import Empty, SimpleQueue  # noqa: PLC0415  as above
-
         self._reload, self._has_terminal, self._stop, self._settling = reload, has_terminal, stop, settling
         self._had_terminal = has_terminal()
         self._asked: SimpleQueue[bool] = SimpleQueue()  # unlike other queues, a handler may interrupt it
-        self._empty = Empty
 
     @property
     def _is_lost(self) -> bool:
@@ -85,6 +79,6 @@ class _Hangups:
             goes_on = self._asked.get(timeout=timeout)
             while goes_on and not self._asked.empty():
                 goes_on = self._asked.get()
-        except self._empty:
+        except Empty:
             return None
         return goes_on

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from inspect import Parameter, Signature, signature
+from typing import Any
 
 from netmon import cli, config, rulebook
 from netmon.document import PROFILES, Given
 from netmon.options import DEFAULTS, Size
-
-if TYPE_CHECKING:
-    from netmon.config import Configured
-    from netmon.options import Settings
 
 
 def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int:
@@ -26,23 +23,29 @@ def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int
     Raises TypeError for a keyword that is no setting, and ValueError for a value that is not valid or for an invalid
     configuration file.
     """
-    configured = configured_by(settings, config)
+    configured = configured_of(settings, config)
     rules = rulebook.rules_of(configured)
     return cli.guarded(lambda: cli.watch(configured.settings, rules=rules), [])
 
 
-def configured_by(keywords: dict[str, Any], path: str | os.PathLike[str] | None = None) -> Configured:
-    """The settings and rules that keywords and a configuration file give; raises TypeError and ConfigError."""
+def _signature() -> Signature:
+    """Every setting by name, with its default; otherwise ``help`` would show ``**settings``."""
+    short = signature(run)
+    own = [each for each in short.parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    spelled = [Parameter(name, Parameter.KEYWORD_ONLY, default=default) for name, default in DEFAULTS.items()]
+    return short.replace(parameters=[*own, *spelled])
+
+
+setattr(run, "__signature__", _signature())  # noqa: B010  mypy knows no such attribute of a function
+
+
+def configured_of(keywords: dict[str, Any], path: str | os.PathLike[str] | None = None) -> config.Configured:
+    """What keywords and a configuration file give; raises TypeError and ConfigError."""
     given = {name: _value(name, value) for name, value in keywords.items() if _is_given(name, value)}
     file = Given() if path is None else config.read_file(os.fspath(path))
     configured = config.combine({}, file, {}, given, PROFILES)
     cli.check(configured.settings, given)
     return configured
-
-
-def settings_of(keywords: dict[str, Any], path: str | os.PathLike[str] | None = None) -> Settings:
-    """The settings that keywords and a configuration file give; raises TypeError and ConfigError."""
-    return configured_by(keywords, path).settings
 
 
 def _is_given(name: str, value: object) -> bool:

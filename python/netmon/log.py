@@ -6,8 +6,10 @@ has loaded `logging` nobody can listen, so netmon does not load it either.
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,6 +58,13 @@ def takes_stderr(settings: Settings, console: Console) -> bool:
     return settings.log_file == STDERR or (settings.log_file is None and console.has_journal)
 
 
+def _say(console: Console, line: bytes, _now: float) -> None:
+    """Writes a line to standard error, unless that would have to be waited for."""
+    if not console.is_heard:
+        raise OSError(errno.EAGAIN, "is not being read", "standard error")
+    console.say(line.decode())
+
+
 @contextmanager
 def opened(
     settings: Settings, console: Console, report: Callable[[str], None], *, on_screen: bool = False
@@ -82,7 +91,7 @@ def opened(
     if takes_stderr(settings, console):
         if console.has_journal:
             line_of = log_lines.journal_json if is_json else log_lines.journal
-        handler, file = Handler(line_of, lambda line, _: console.say(line.decode()), report), None
+        handler, file = Handler(line_of, partial(_say, console), report), None
     else:
         file = LogFile(
             settings.log_file or "",

@@ -43,13 +43,19 @@ class Handler(logging.Handler):
 
     def pass_time(self) -> None:
         """Writes how many lines were suppressed, for each event whose minute is over."""
-        with self.lock or _NOTHING:
+        self.acquire()
+        try:
             self._tell_suppressed(time.time())
+        finally:
+            self.release()
 
     def close(self) -> None:
         """Writes how many lines were suppressed, whether or not their minute is over."""
-        with self.lock or _NOTHING:
+        self.acquire()
+        try:
             self._tell_suppressed(time.time(), is_end=True)
+        finally:
+            self.release()
         super().close()
 
     def _tell_suppressed(self, at: float, *, is_end: bool = False) -> None:
@@ -76,14 +82,6 @@ class Handler(logging.Handler):
         if self._trouble != error.errno:
             self._trouble = error.errno
             self._report(f"{error.filename or 'the log'}: {error.strerror or error}")
-
-
-class _Nothing:
-    def __enter__(self) -> None: ...
-    def __exit__(self, *_: object) -> None: ...
-
-
-_NOTHING = _Nothing()
 
 
 def _event_of(record: logging.LogRecord) -> tuple[str, dict[str, Any]]:

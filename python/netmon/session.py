@@ -16,7 +16,6 @@ from netmon.alarms import Alarms
 from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
-from netmon.hangup import reloading
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
 from netmon.rulebook import usual
@@ -284,8 +283,12 @@ class Session:
                 display.run(self._frames_as_they_come(), self._monitor.close)
 
     def _hangups(self, stop: Callable[[], None]) -> AbstractContextManager[Callable[[], bool]]:
-        reload = self._reload if self.reload is not None and self.reread is not None else None
-        return reloading(reload, lambda: self._console.has_terminal, stop)
+        """What a handler of SIGHUP asks whether netmon is to end."""
+        if self.reload is None or self.reread is None:
+            return nullcontext(lambda: True)
+        from netmon.hangup import reloading  # noqa: PLC0415  few sessions have something to read again
+
+        return reloading(self._reload, lambda: self._console.has_terminal, stop)
 
     def _reload(self) -> None:
         """Reads the configuration again and uses it, or tells why not; then everything stays as it was."""

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Self
 
 from netmon import log
 from netmon._core import __version__
-from netmon.events import Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
     from netmon.console import Console
-    from netmon.events import Level
+    from netmon.events import Events, Level
     from netmon.frames import Frame
     from netmon.monitor import Monitor
     from netmon.options import Settings
@@ -31,7 +30,7 @@ class SessionLog:
     def __init__(self, settings: Settings, console: Console, report: Callable[[str], None], *, on_screen: bool) -> None:
         self._settings = settings
         self._frame: Frame | None = None
-        self._events = Events(is_live=not settings.read)
+        self._events: Events | None = None
         self._opened: AbstractContextManager[Callable[[], None]] = log.opened(
             settings, console, report, on_screen=on_screen
         )
@@ -66,6 +65,10 @@ class SessionLog:
         """Tells what happened in the newest interval."""
         self._frame = frame
         if log.is_heard():
+            if self._events is None:
+                from netmon.events import Events  # noqa: PLC0415  few sessions have a log
+
+                self._events = Events(is_live=not self._settings.read)
             for event in self._events.update(frame.snapshot, frame.alerts):
                 log.event(event.name, event.level, **event.fields)
             self._pass_time()
@@ -76,7 +79,7 @@ class SessionLog:
             log.event("capture.message", LEVELS.get(level, "info"), message=message)
 
     def _stopped(self) -> None:
-        for event in self._events.end():
+        for event in self._events.end() if self._events is not None else ():
             log.event(event.name, event.level, **event.fields)
         told = {}
         if self._frame is not None:

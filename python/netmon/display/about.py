@@ -115,7 +115,7 @@ METHODS, WIDE = 24, 80
 
 
 def rules(view: View, width: int, height: int) -> list[Line]:
-    """The state of each rule: its value, bound and span. Where there is room for two lines, its trend is beside it, with
+    """The state of each rule: its value, bound and span. Where there is room for two lines, its trend is beside it with
     the bound drawn in. Rules that fire come first, then those of which nothing is known.
     """
     gauges = sorted(view.frame.gauges if view.frame else (), key=lambda gauge: ORDER.index(gauge.state))

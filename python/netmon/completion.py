@@ -1,0 +1,93 @@
+"""Completion for shells: a parser and the table of settings in, a script for bash, zsh or fish out. Reads nothing.
+
+shtab writes the script. This module says what a flag takes: words of a table, files, interfaces or profiles.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args, get_origin
+
+if TYPE_CHECKING:
+    from argparse import Action, ArgumentParser
+    from collections.abc import Sequence
+
+Shell: TypeAlias = Literal["bash", "zsh", "fish"]
+SHELLS: Sequence[Shell] = get_args(Shell)
+
+FILES = frozenset({"read", "output", "filter_file", "log_file", "config"})
+"""Flags that take the path of a file."""
+
+INTERFACES = frozenset({"interfaces", "exclude_interfaces"})
+
+PROFILES = frozenset({"profile"})
+
+WORDS = {
+    "speed": ("1", "10", "0.5", "max"),
+    "expression": ("tcp", "port", "portrange", "host", "net", "src", "dst", "ip", "ip6", "vlan", "and", "or", "not"),
+    "completion": SHELLS,
+}
+"""Words for what takes others as well; of a setting that takes certain words only, the table of settings has them."""
+
+NAMES = "netmon --list-interfaces 2>/dev/null | cut -d ' ' -f 1"
+"""Prints the names of the interfaces. A name that a terminal could not show is not one that can be typed."""
+
+FILE = "${NETMON_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/netmon/config.toml}"
+TABLES = rf"""sed -n 's/^\[profile\.\([A-Za-z0-9_-]*\)\].*/\1/p' "{FILE}" 2>/dev/null"""
+"""Prints the names of the profiles in the usual configuration file."""
+
+
+BASH_FILES = r"""_netmon_files() {
+  compgen -f -- "${1//\\/}"
+}
+"""
+"""Completes paths in bash. The word is as it was typed, so a space in it has a backslash before it."""
+
+
+def script(parser: ArgumentParser, shell: Shell) -> str:
+    """The script that completes the arguments of `parser` in a shell."""
+    import shtab  # noqa: PLC0415  only ``--completion`` needs it
+
+    files = shtab.FILE | {"bash": "_netmon_files", "preamble": {"bash": BASH_FILES}}
+    kinds = ((FILES, files), (INTERFACES, _lines("interfaces", NAMES)), (PROFILES, _lines("profiles", TABLES)))
+    for action in cast("list[Any]", parser._actions):
+        how = next((how for names, how in kinds if action.dest in names), None)
+        if how is not None and action.nargs != 0:
+            action.complete = how
+        elif words := _words(action):
+            action.choices = words
+    return f"{shtab.complete(parser, shell).rstrip()}\n"
+
+
+def _words(action: Action) -> Sequence[str]:
+    """The words that an argument takes; empty if there is no list of them."""
+    if action.nargs == 0:
+        return ()
+    if action.dest in WORDS:
+        return WORDS[action.dest]
+    from netmon.options import ClientFrom  # noqa: PLC0415  as above
+    from netmon.reading import KINDS  # noqa: PLC0415  as above
+
+    kind = KINDS.get(action.dest)
+    if get_origin(kind) is Literal:
+        return get_args(kind)
+    return ClientFrom.NAMES if ClientFrom in get_args(kind) else ()
+
+
+def _lines(what: str, command: str) -> dict[str, Any]:
+    """How shtab is told to complete with the lines that a command prints, which runs when a key is pressed."""
+    return {
+        "bash": f"_netmon_{what}",
+        "zsh": f"_netmon_{what}",
+        "fish": f"(__netmon_{what})",
+        "preamble": {
+            "bash": f'_netmon_{what}() {{\n  compgen -W "$({command})" -- "$1"\n}}\n',
+            "zsh": f'_netmon_{what}() {{\n  compadd -- ${{(f)"$({command})"}}\n}}\n',
+            "fish": f"function __netmon_{what}\n  sh -c {_quoted(command)}\nend\n",
+        },
+    }
+
+
+def _quoted(command: str) -> str:
+    """A command as one word of fish."""
+    escaped = command.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,217 @@
+"""Completions and the man page: made from the table of settings, accepted by the shells and tools that read them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pexpect
+import pytest
+from netmon import cli, completion, list_interfaces
+from netmon.options import OPTIONS
+from patience import PATIENCE
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+import generated  # noqa: E402  the script that writes what is committed
+
+FILES = generated.files()
+PAGE = generated.FOLDER / "man/man1/netmon.1"
+FLAGS = [flag for action in cli.parser()._actions for flag in action.option_strings]
+
+
+def needs(tool):
+    return pytest.mark.skipif(shutil.which(tool) is None, reason=f"needs {tool}")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_committed_file_is_what_the_table_gives_now(path):
+    """After a change of a setting: make generated."""
+    assert path.read_text() == FILES[path]
+
+
+def test_the_wheel_installs_what_is_generated():
+    maturin = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["maturin"]
+    assert ROOT / maturin["data"] / "data" / "share" == generated.FOLDER
+    assert {str(path.relative_to(generated.FOLDER)) for path in generated.FOLDER.rglob("*") if path.is_file()} == {
+        "man/man1/netmon.1",
+        "bash-completion/completions/netmon",
+        "zsh/site-functions/_netmon",
+        "fish/vendor_completions.d/netmon.fish",
+    }
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_the_command_prints_the_completion_of_each_shell(capsys, shell):
+    assert cli.main(["--completion", shell]) == 0
+    assert capsys.readouterr().out == FILES[generated.FOLDER / generated.COMPLETIONS[shell]]
+
+
+def test_another_shell_is_refused_with_those_that_there_are(capsys):
+    assert cli.main(["--completion", "tcsh"]) == 2
+    error = capsys.readouterr().err
+    assert all(shell in error for shell in completion.SHELLS)
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_a_shell_finds_no_fault_with_its_completion(shell):
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    done = subprocess.run(
+        [shell, "-n", generated.FOLDER / generated.COMPLETIONS[shell]], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder with files, a configuration with profiles, and a command ``netmon``."""
+    (tmp_path / "bin").mkdir()
+    command = tmp_path / "bin" / "netmon"
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m netmon "$@"\n')
+    command.chmod(0o755)
+    (tmp_path / "netmon").mkdir()
+    (tmp_path / "netmon" / "config.toml").write_text("[profile.edge]\ntop = 3\n[profile.lab-2]\n")
+    (tmp_path / "traffic one.pcap").touch()
+    (tmp_path / "folder").mkdir()
+    return tmp_path
+
+
+STAND_IN = """netmon() { case $1 in --list-interfaces) command netmon "$@" ;; \
+*) printf 'gi''ven'; printf ' <%s>' "$@"; echo ' do''ne' ;; esac; }"""
+
+
+class Shell:
+    """An interactive shell that has read its completion."""
+
+    def __init__(self, place, shell):
+        path = generated.FOLDER / generated.COMPLETIONS[shell]
+        environment = {
+            "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "XDG_CONFIG_HOME": str(place),
+            "HOME": str(place),
+            "TERM": "dumb",
+            "PS1": "> ",
+        }
+        flags = {"bash": ["--noprofile", "--norc", "-i"], "zsh": ["-f", "-i"]}[shell]
+        self.child = pexpect.spawn(
+            shell, flags, env=environment, cwd=str(place), timeout=PATIENCE, encoding="utf-8", dimensions=(24, 200)
+        )
+        self.child.delaybeforesend = None
+        setting_up = {
+            "bash": f"bind 'set bell-style none' 'set enable-bracketed-paste off'; source '{path}'",
+            "zsh": f"PS1='> '; unset zle_bracketed_paste; unsetopt auto_remove_slash; fpath=('{path.parent}' $fpath); "
+            "autoload -U compinit; compinit -u -D",
+        }
+        self.run(setting_up[shell])
+        self.run(STAND_IN)
+
+    def run(self, line):
+        self.child.sendline(f"{line}; echo re''ady")
+        self.child.expect("ready\r\n")
+
+    def completes(self, start, end):
+        """Whether Tab behind `start` makes it `end`: a function that prints its words stands in for the command."""
+        self.child.send(f"{start}\t\r")
+        self.child.expect("given(.*?) done")
+        return self.child.match[1] == "".join(f" <{word}>" for word in end)
+
+    def close(self):
+        self.child.close(force=True)
+
+
+NAMES = [interface.name for interface in list_interfaces() if interface.name.startswith("l")]
+has_loopback = pytest.mark.skipif(NAMES != ["lo"], reason="needs one interface alone that begins with l, named lo")
+
+CASES = (
+    ("netmon --alert-th", ["--alert-threshold"]),
+    ("netmon --theme pal", ["--theme", "palette"]),
+    ("netmon --client-from X-R", ["--client-from", "X-Real-IP"]),
+    ("netmon --once --log-level w", ["--once", "--log-level", "warning"]),
+    ("netmon -r traf", ["-r", "traffic one.pcap"]),
+    ("netmon -r traffic\\ o", ["-r", "traffic one.pcap"]),
+    ("netmon --config fol", ["--config", "folder/"]),
+    ("netmon --profile la", ["--profile", "lab-2"]),
+    ("netmon portr", ["portrange"]),
+    pytest.param("netmon -i l", ["-i", "lo"], marks=has_loopback),
+)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+@pytest.mark.parametrize(("start", "end"), CASES)
+def test_tab_completes_flags_words_files_profiles_and_interfaces(place, shell, start, end):
+    if shutil.which(shell) is None:
+        pytest.skip(f"needs {shell}")
+    terminal = Shell(place, shell)
+    try:
+        assert terminal.completes(start, end), terminal.child.after
+    finally:
+        terminal.close()
+
+
+def candidates(place, line):
+    """What fish offers for a line, without descriptions."""
+    environment = {
+        "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "XDG_CONFIG_HOME": str(place),
+        "HOME": str(place),
+    }
+    path = generated.FOLDER / generated.COMPLETIONS["fish"]
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"source '{path}'; complete -C '{line}'"],
+        capture_output=True, text=True, check=True, env=environment, cwd=place,
+    )  # fmt: skip
+    assert done.stderr == ""
+    return [offered.split("\t")[0] for offered in done.stdout.splitlines()]
+
+
+@needs("fish")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("netmon --alert-th", ["--alert-threshold"]),
+        ("netmon --theme pal", ["palette"]),
+        ("netmon --client-from X-R", ["X-Real-IP"]),
+        ("netmon --once --log-level w", ["warning"]),
+        ("netmon -r traf", ["traffic\\ one.pcap"]),
+        ("netmon --config fol", ["folder/"]),
+        ("netmon --profile ", ["edge", "lab-2"]),
+        ("netmon portr", ["portrange"]),
+        pytest.param("netmon -i l", ["lo"], marks=has_loopback),
+    ],
+)
+def test_fish_offers_flags_words_files_profiles_and_interfaces(place, line, offered):
+    assert [word.replace("\\ ", " ") for word in candidates(place, line)] == [
+        word.replace("\\ ", " ") for word in offered
+    ]
+
+
+# The man page
+
+
+@needs("mandoc")
+def test_mandoc_finds_no_fault_with_the_man_page():
+    done = subprocess.run(["mandoc", "-T", "lint", PAGE], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@needs("groff")
+def test_groff_has_no_warning_about_the_man_page():
+    done = subprocess.run(["groff", "-man", "-ww", "-z", PAGE], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+@needs("man")
+def test_man_shows_every_flag_with_what_it_does():
+    environment = os.environ | {"MANWIDTH": "300", "LC_ALL": "C.UTF-8", "MAN_KEEP_FORMATTING": ""}
+    done = subprocess.run(["man", "-l", PAGE], capture_output=True, text=True, check=True, env=environment)
+    shown = " ".join(done.stdout.split())
+    assert [flag for flag in FLAGS if flag not in shown] == []
+    assert [option.help for option in OPTIONS if option.help not in shown] == []
+    sections = ("NAME", "SYNOPSIS", "OPTIONS", "SETTINGS", "EVENTS", "SIGNALS", "ENVIRONMENT", "FILES", "EXIT STATUS")
+    assert [name for name in sections if f"\n{name}\n" not in done.stdout] == []
+    assert "5 --fail-on-alert and an alert fired" in shown
