@@ -152,14 +152,14 @@ def test_signals_that_come_while_one_reload_runs_are_one_more_reload():
 
 
 RELOADS = """
-run, init = session.run, session.Session.__init__
+run, begin = session.run, session.Session.begin_alarms
 session.run = lambda settings, **how: run(settings, reread=lambda: None, **how)
 
-def with_rules(self, *given, **how):
-    init(self, *given, **how)
+def with_rules(self, *given):
+    begin(self, *given)
     self.reload = lambda configured: "2 rules"
 
-session.Session.__init__ = with_rules
+session.Session.begin_alarms = with_rules
 """
 
 

@@ -5,7 +5,6 @@ The policy decides; this module carries out. It is called with each frame, on th
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -108,6 +107,8 @@ class Alarms:
     def _load(self) -> None:
         if self._path is None:
             return
+        import json  # noqa: PLC0415  few sessions keep a state
+
         try:
             with open(self._path, "rb") as file:
                 resume(self.policy, json.loads(file.read(MOST_BYTES)))
@@ -121,6 +122,8 @@ class Alarms:
         """Writes the state in one step: a reader finds the old one or the new one. Trouble is told once."""
         if self._path is None:
             return
+        import json  # noqa: PLC0415  as above
+
         try:
             os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
             content = json.dumps(state_of(self.policy), separators=(",", ":")).encode()

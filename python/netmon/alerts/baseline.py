@@ -7,7 +7,6 @@ deviations from the median (MAD), scaled to that of a normal distribution, so th
 from __future__ import annotations
 
 from collections import deque
-from statistics import median
 from typing import Any, NamedTuple
 
 from netmon.alerts.watch import micros
@@ -54,6 +53,8 @@ class Past:
         """The range of usual values; None until enough is known."""
         if len(self._samples) < SAMPLES * ENOUGH:
             return None
+        from statistics import median  # noqa: PLC0415  loads slowly, and few rules have a baseline
+
         values = [value for _, value in self._samples]
         middle = median(values)
         deviation = NORMAL * median(abs(value - middle) for value in values)
