@@ -30,7 +30,7 @@ EVENTS = {
     "drops.begun": "packets are lost before netmon sees them: packets, and of these kernel, interface, unread",
     "drops.ended": f"no packet was lost for {CALM:g} s: packets, and seconds from the first to the last",
     "limit.reached": "a bounded table is full, so that rows are folded or left out: limit, count",
-    "alert.fired": "a rule fired: metric, value, threshold, span; times if it fired several times in a minute",
+    "alert.fired": "a rule fired: rule, key, severity, metric, value, threshold, span; times if it flaps",
     "alert.recovered": "a rule recovered: as above, and seconds since it fired",
     "action.done": "what a rule has to do was done",
     "action.failed": "what a rule has to do failed",
@@ -166,7 +166,10 @@ class _Episode:
 
 def of_alert(alert: Alert) -> Event:
     rule = alert.rule
-    told: dict[str, Any] = {"metric": rule.metric, "value": alert.value, "threshold": rule.threshold, "span": rule.span}
+    about: dict[str, Any] = {"rule": rule.name or None, "key": alert.key or None}
+    if rule.name:
+        about["severity"] = rule.severity
+    told = about | {"metric": rule.metric, "value": alert.value, "threshold": rule.threshold, "span": rule.span}
     if alert.times > 1:
         told["times"] = alert.times
     if alert.state == "fired":
