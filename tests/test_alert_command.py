@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 
 import forge
 import pytest
@@ -123,7 +124,8 @@ def test_rules_of_the_configuration_hold_as_well(files, tmp_path):
     path, _ = files
     config = tmp_path / "config.toml"
     config.write_text(f"top = 3\n{RULES}")
-    done = run("--config", config, "-r", path, "--plain")
+    command = [sys.executable, "-m", "netmon", "--config", str(config), "-r", str(path), "--plain"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert len(alerts(done.stdout)) == 4
 
 

@@ -166,9 +166,8 @@ class _Episode:
 
 def of_alert(alert: Alert) -> Event:
     rule = alert.rule
-    about: dict[str, Any] = {"rule": rule.name or None, "key": alert.key or None}
-    if rule.name:
-        about["severity"] = rule.severity
+    named = {"rule": rule.name, "key": alert.key or None, "severity": rule.severity}
+    about: dict[str, Any] = named if rule.name else {}
     told = about | {"metric": rule.metric, "value": alert.value, "threshold": rule.threshold, "span": rule.span}
     if alert.times > 1:
         told["times"] = alert.times
