@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import forge
 import pytest
@@ -140,6 +141,11 @@ def test_a_state_is_kept_for_the_owner_alone_and_taken_up(tmp_path):
     (tmp_path / "second.pcap").write_bytes(forge.pcap(later.ask(2000.2, "GET", "calm.example", "/", 200)))
     [line] = alerts(run("-r", tmp_path / "second.pcap", "--alerts", rules, "--state", state, "--plain").stdout)
     assert line.startswith("ALERT      new, other.example: a new host at ")
+    known = tmp_path / "known-new.txt"
+    assert known.read_text().splitlines()[1:] == ["calm.example", "shop.example", "other.example"]
+    known.write_text("calm.example\n")
+    [line] = alerts(run("-r", tmp_path / "second.pcap", "--alerts", rules, "--state", state, "--plain").stdout)
+    assert line.startswith("ALERT      new, other.example: a new host at "), "its name was removed from the file"
 
 
 def test_a_state_that_is_damaged_is_not_used_and_says_so(files, tmp_path):
@@ -158,6 +164,14 @@ def test_a_state_that_cannot_be_written_is_told_once_and_stops_nothing(files):
     assert done.returncode == 0
     assert done.stderr.count("what rules have learned is not kept") == 1
     assert len(alerts(done.stdout)) == 4
+
+
+def test_the_policy_in_the_manual_runs(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    capture(tmp_path / "capture.pcap")
+    manual = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text()
+    exec(re.search(r"```python\n(.*?)```", manual, re.DOTALL)[1], {})
+    assert capsys.readouterr().out == "first error shop.example 1021.0\n"
 
 
 def test_commands_of_rules_do_not_run_for_a_file(files, tmp_path):

@@ -288,13 +288,13 @@ def test_capture_settings_are_keywords_of_monitor():
     assert {option.name for option in OPTIONS if option.group == "capture"} <= set(KEYWORDS)
 
 
-def test_monitor_takes_what_the_engine_takes_and_the_speed_of_a_file():
-    assert set(KEYWORDS) == OF_ENGINE | {"speed"}
+def test_monitor_takes_what_the_engine_takes_the_speed_of_a_file_and_a_policy():
+    assert set(KEYWORDS) == OF_ENGINE | {"speed", "policy"}
 
 
-def test_every_keyword_of_monitor_except_exchanges_is_a_setting():
-    """The command turns exchanges on for ``--requests`` and for its screen."""
-    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges"}
+def test_every_keyword_of_monitor_except_exchanges_and_a_policy_is_a_setting():
+    """The command turns exchanges on for ``--requests`` and for its screen, and its policy is made of rules."""
+    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges", "policy"}
 
 
 @pytest.mark.parametrize("name", sorted(CaptureSettings.__annotations__))

@@ -6,12 +6,14 @@ The policy decides; this module carries out. It is called with each frame, on th
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from netmon import log, safe_file
 from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
+from netmon.alerts.kinds import Newcomers
 from netmon.rulebook import rules_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from netmon.actions.runner import Actions
     from netmon.alerts import Alert, Rule
+    from netmon.alerts.newcomers import Known
     from netmon.config import Configured
     from netmon.frames import Frame, Frames
     from netmon.options import Settings
@@ -56,6 +59,7 @@ class Alarms:
         self._actions: Actions | None = None
         self.policy = self._policy(rules)
         self._load()
+        self._learn()
         self._act(rules)
 
     def _policy(self, rules: Sequence[Rule]) -> AlertPolicy:
@@ -118,6 +122,29 @@ class Alarms:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self._report(f"netmon: warning: {self._path} is not used: {reason}; rules begin anew\n")
 
+    def _known(self) -> Iterator[tuple[str, Known]]:
+        """Yields the names that each rule about newcomers knows, with the path of their file, beside the state."""
+        if self._path is None:
+            return
+        for group in self.policy.groups:
+            if isinstance(group, Newcomers):
+                name = re.sub(r"[^a-z0-9]+", "-", group.rules[0].rule.name.lower()).strip("-")
+                yield os.path.join(os.path.dirname(self._path), f"known-{name}.txt"), group.known
+
+    def _learn(self) -> None:
+        """Takes the names in the files, which people may have edited, in place of those of the state."""
+        for path, known in self._known():
+            try:
+                with open(path, encoding="utf-8") as file:
+                    lines = file.read(MOST_BYTES).splitlines()
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError) as error:
+                self._report(f"netmon: warning: {path} is not read: {getattr(error, 'strerror', None) or error}\n")
+                continue
+            known.names.clear()
+            known.take(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
     def save(self) -> None:
         """Writes the state in one step: a reader finds the old one or the new one. Trouble is told once."""
         if self._path is None:
@@ -128,6 +155,8 @@ class Alarms:
             os.makedirs(os.path.dirname(self._path) or ".", mode=0o700, exist_ok=True)
             content = json.dumps(state_of(self.policy), separators=(",", ":")).encode()
             safe_file.swap(self._path, content)
+            for path, known in self._known():
+                safe_file.swap(path, "".join(f"{name}\n" for name in (HEADER, *known.names)).encode())
         except OSError as error:
             if (trouble := error.strerror or repr(error)) != self._trouble:
                 self._trouble = trouble
@@ -142,6 +171,8 @@ class Alarms:
             with suppress(OSError):
                 self._actions.close(PATIENCE)
 
+
+HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."
 
 FAILED = ("failed", "dropped", "unsent")
 """Outcomes of actions that are shown."""

@@ -20,6 +20,8 @@ from netmon.pace import Schedule
 if TYPE_CHECKING:
     from inspect import Signature
 
+    from netmon.alerts import Alert, Policy
+
 STEP = 0.1
 """Seconds of one wait for the engine: the longest delay of Ctrl-C or of a cancellation."""
 
@@ -76,7 +78,8 @@ class Monitor:
     rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
     `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
-    a user agent nor a path.
+    a user agent nor a path. `policy` is any object whose method `update` takes a snapshot and returns alerts, such as
+    an `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned.
 
     A client is the address at the client's end of a connection. Behind a proxy, `client_from` says where the proxy
     tells the address of its client: ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY
@@ -101,6 +104,7 @@ class Monitor:
         timeout: float | None = None,
         exclude_interfaces: Names = (),
         exchanges: bool = False,
+        policy: Policy | None = None,
         **settings: Unpack[CaptureSettings],
     ) -> None:
         if unknown := settings.keys() - CaptureSettings.__annotations__.keys():
@@ -119,6 +123,7 @@ class Monitor:
             **settings,
         )
         self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
+        self._policy = policy
 
     @classmethod
     def _of(
@@ -145,9 +150,22 @@ class Monitor:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
+        self._policy: Policy | None = None
         self._opened = self._closed = self._is_taken = False
         self._engine, self._files, self._schedule, self._clock, self._sleep = engine, files, schedule, clock, sleep
         self._timeout, self._deadline = timeout, inf
+        self._alerts: Sequence[Alert] = ()
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """The alerts that `policy` gave for the snapshot that came last; empty without a policy."""
+        return self._alerts
+
+    def _judged(self, snapshot: Snapshot) -> Snapshot:
+        """Lets the policy see a snapshot before it is yielded."""
+        if self._policy is not None:
+            self._alerts = tuple(self._policy.update(snapshot))
+        return snapshot
 
     @property
     def interfaces(self) -> list[str]:
@@ -204,7 +222,7 @@ class Monitor:
                         self._sleep(min(left, STEP))
                     if left > 0:
                         return
-                    yield step
+                    yield self._judged(step)
         except EOFError:
             self._files.check()
         finally:
@@ -229,7 +247,7 @@ class Monitor:
                         await asyncio.to_thread(self._sleep, min(left, STEP))
                     if left > 0:
                         return
-                    yield step
+                    yield self._judged(step)
         except EOFError:
             self._files.check()
         finally:
