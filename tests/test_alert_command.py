@@ -6,6 +6,7 @@ import re
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import forge
@@ -164,6 +165,24 @@ def test_a_state_that_cannot_be_written_is_told_once_and_stops_nothing(files):
     assert done.returncode == 0
     assert done.stderr.count("what rules have learned is not kept") == 1
     assert len(alerts(done.stdout)) == 4
+
+
+def test_suggested_rules_can_be_used_and_do_not_fire_on_the_capture_itself(files, tmp_path):
+    path, _ = files
+    done = run("-r", path, "--suggest-alerts")
+    assert done.returncode == 0
+    assert re.search(r"# The worst 60 s had latency\.p95 = [78]\d\d ms of shop\.example\.\n", done.stdout), done.stdout
+    rules = tmp_path / "suggested.toml"
+    rules.write_text(done.stdout)
+    assert [table["metric"] for table in tomllib.loads(done.stdout)["alert"]][-1] == "absent"
+    assert alerts(run("-r", path, "--alerts", rules, "--plain").stdout) == []
+
+
+def test_a_capture_without_http_suggests_nothing(tmp_path):
+    path = tmp_path / "empty.pcap"
+    path.write_bytes(forge.pcap(forge.Conversation(1, 1000.0)))
+    done = run("-r", path, "--suggest-alerts")
+    assert (done.returncode, done.stdout.count("[[alert]]")) == (0, 0)
 
 
 def test_the_policy_in_the_manual_runs(tmp_path, capsys, monkeypatch):

@@ -28,7 +28,7 @@ ORDER = [
     {"document"},
     {"config"},
     {"playback", "source", "session_log", "actions", "actions.*"},
-    {"rulebook"},
+    {"rulebook", "suggest"},
     {"alarms"},
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},

@@ -132,12 +132,26 @@ def _run(arguments: list[str]) -> int:
     if flags.check_config:
         print("\n".join(rulebook.explained(rules)))
         return OK
+    if flags.suggest_alerts:
+        return _suggest(settings)
     from netmon._core import limit_allocator  # noqa: PLC0415  --version, --help and --print-config do not need it
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     return watch(settings, demo=flags.demo, reread=reread, rules=rules)
+
+
+def _suggest(settings: Settings) -> int:
+    """Prints the rules that capture files suggest."""
+    if not settings.read:
+        raise config.ConfigError("--suggest-alerts needs a capture file to learn from: add -r FILE")
+    from netmon.source import monitor_of  # noqa: PLC0415  few runs suggest rules
+    from netmon.suggest import suggest  # noqa: PLC0415  as above
+
+    with monitor_of(settings._replace(speed=None), None, on_screen=False, once=False) as monitor:
+        print("\n".join(suggest(monitor.snapshots())))
+    return OK
 
 
 def watch(
@@ -306,6 +320,9 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("--no-config", action="store_true", help="read no configuration file")
     other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
     other.add_argument("--check-config", action="store_true", help="check the configuration, explain rules, and exit")
+    other.add_argument(
+        "--suggest-alerts", action="store_true", help="print rules that the capture of -r suggests, as TOML, and exit"
+    )
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument(
         "--completion",

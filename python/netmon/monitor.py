@@ -93,6 +93,7 @@ class Monitor:
     """
 
     __signature__ = _SpelledSignature()
+    _policy: Policy | None = None
 
     def __init__(
         self,
@@ -150,7 +151,6 @@ class Monitor:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self._policy: Policy | None = None
         self._opened = self._closed = self._is_taken = False
         self._engine, self._files, self._schedule, self._clock, self._sleep = engine, files, schedule, clock, sleep
         self._timeout, self._deadline = timeout, inf

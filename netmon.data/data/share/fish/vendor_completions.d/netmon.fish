@@ -122,6 +122,7 @@ complete -c netmon -n _shtab_netmon_using -l config -xka "(__fish_complete_path 
 complete -c netmon -n _shtab_netmon_using -l no-config -d 'read no configuration file'
 complete -c netmon -n _shtab_netmon_using -l print-config -d 'print the settings as a TOML file, and exit'
 complete -c netmon -n _shtab_netmon_using -l check-config -d 'check the configuration, explain rules, and exit'
+complete -c netmon -n _shtab_netmon_using -l suggest-alerts -d 'print rules that the capture of -r suggests, as TOML, and exit'
 complete -c netmon -n _shtab_netmon_using -s D -l list-interfaces -d 'list the interfaces, and exit'
 complete -c netmon -n _shtab_netmon_using -l completion -xka "bash zsh fish" -d 'print the completion of bash, zsh or fish'
 complete -c netmon -n _shtab_netmon_using -l demo -d 'make traffic on loopback and watch it'
