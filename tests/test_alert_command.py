@@ -10,7 +10,9 @@ import tomllib
 from pathlib import Path
 
 import forge
+import namespaces
 import pytest
+from netmon.cli import DEMO
 from terminal import NETMON
 
 RULES = """
@@ -43,10 +45,13 @@ def capture(path, start=1000.0):
     return path
 
 
+ENVIRONMENT = os.environ | {"TZ": "UTC", "XDG_CONFIG_HOME": "/none"}
+WHY_NOT = namespaces.why_not("tcpdump")
+
+
 def run(*arguments, **how):
-    environment = os.environ | {"TZ": "UTC", "XDG_CONFIG_HOME": "/none"}
     command = [*NETMON, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment, **how)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=ENVIRONMENT, **how)
 
 
 @pytest.fixture
@@ -191,6 +196,27 @@ def test_the_policy_in_the_manual_runs(tmp_path, capsys, monkeypatch):
     manual = (Path(__file__).parents[1] / "docs" / "alerts.md").read_text()
     exec(re.search(r"```python\n(.*?)```", manual, re.DOTALL)[1], {})
     assert capsys.readouterr().out == "first error shop.example 1021.0\n"
+
+
+ALONE = """
+ip link set lo up
+tcpdump -i lo -w "$1" -U -n tcp 2>/dev/null &
+until test -s "$1"; do sleep 0.1; done
+"$2" -m netmon --no-config --demo --plain
+kill $!
+wait
+"""
+"""Runs the demonstration in a network of its own, and writes its packets to a file."""
+
+
+@pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
+def test_a_back_test_of_the_demonstration_equals_the_live_run(tmp_path):
+    path = tmp_path / "demo.pcap"
+    command = ["unshare", "--net", "bash", "-c", ALONE, "bash", str(path), sys.executable]
+    live = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRONMENT)
+    back = run("-r", path, "--alert-threshold", DEMO["alert_threshold"], "--alert-span", DEMO["alert_span"], "--plain")
+    assert [line.split()[0] for line in alerts(live.stdout)] == ["ALERT", "RECOVERED"]
+    assert alerts(back.stdout) == alerts(live.stdout)
 
 
 def test_commands_of_rules_do_not_run_for_a_file(files, tmp_path):

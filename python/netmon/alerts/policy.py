@@ -54,6 +54,8 @@ class Gauge(NamedTuple):
     firing: int = 0
     reason: str = ""
     """Why the state is unknown."""
+    budget: float | None = None
+    """With an objective, the share of the error budget that is left; below 0 if it is overdrawn."""
     past: tuple[float, ...] = ()
     """The values after the newest snapshots, oldest first, `PAST` at most."""
 
@@ -173,7 +175,8 @@ class AlertPolicy:
         is_pending = any(watch.pending is not None for watch in placed.watches.values())
         state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
         reason = (self.trust.reason or "a part of its span was not captured") if is_unknown else ""
-        return Gauge(rule, value, alert, state, key, len(firing), reason, tuple(self._pasts[placed.place]))
+        budget = group.budget.left if isinstance(group, Objectives) else None
+        return Gauge(rule, value, alert, state, key, len(firing), reason, budget, tuple(self._pasts[placed.place]))
 
 
 def _shown(group: Group, placed: Placed) -> tuple[float, str]:

@@ -153,7 +153,11 @@ def _state(gauge: Gauge) -> list[Line]:
     if name:
         items[0] = [*items[0], ("class:strong", f"{name}  ")]
     if rule.kind != "bound":
-        return [*items, *([[("", written.finding(gauge.alert))]] if gauge.alert else [])]
+        said = written.finding(gauge.alert) if gauge.alert else ""
+        if gauge.budget is not None:
+            left = "none" if gauge.budget <= 0 else fmt.percent(gauge.budget)
+            said = f"burns {gauge.value:.2g} times as fast as allowed, {left} of the error budget left"
+        return [*items, [("", said)]]
     value, bound = written.told(rule, gauge.value), written.told(rule, rule.threshold)
     said = f"{value} of {bound} {rule.metric}"
     more = (f" in {fmt.duration(rule.span)}", f" per {rule.per}" if rule.per else ", all hosts")
