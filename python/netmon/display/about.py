@@ -123,10 +123,10 @@ def rules(view: View, width: int, height: int) -> list[Line]:
     for gauge in gauges:
         upper, lower = _trend(gauge, view, min(TREND, width - LEFT_OF_TREND))
         if height < 2 * len(gauges) or not upper:
-            lines.append(canvas.whole(_state(gauge), width))
+            lines.append(canvas.whole(_state(gauge, width), width))
             continue
         room = width - canvas.width(upper) - 1
-        for words, trend in ((_state(gauge), upper), (_why(gauge), lower)):
+        for words, trend in ((_state(gauge, room), upper), (_why(gauge), lower)):
             lines.append([*canvas.fit(canvas.whole(words, room), room), *trend])
     return [canvas.fit(line, width) for line in lines[:height]]
 
@@ -145,19 +145,24 @@ STATES = {
 }
 
 
-def _state(gauge: Gauge) -> list[Line]:
+SHORTEST_NAME, BEHIND_NAME = 12, 42
+"""Columns of the name of a rule at least, and columns for its state and value."""
+
+
+def _state(gauge: Gauge, room: int) -> list[Line]:
     """The state of a rule, its value and its bound."""
     rule = gauge.rule
     name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
+    name = fmt.shorten(name, max(SHORTEST_NAME, room - BEHIND_NAME))
     items: list[Line] = [[STATES[gauge.state]]]
     if name:
         items[0] = [*items[0], ("class:strong", f"{name}  ")]
     if rule.kind != "bound":
-        said = written.finding(gauge.alert) if gauge.alert else ""
-        if gauge.budget is not None:
-            left = "none" if gauge.budget <= 0 else fmt.percent(gauge.budget)
-            said = f"burns {gauge.value:.2g} times as fast as allowed, {left} of the error budget left"
-        return [*items, [("", said)]]
+        if gauge.budget is None:
+            return [*items, [("", written.finding(gauge.alert) if gauge.alert else "")]]
+        left = "none" if gauge.budget <= 0 else fmt.percent(gauge.budget)
+        burns = [("", f"burns {gauge.value:.2g} times as fast as allowed")]
+        return [*items, [("class:strong", f"{left} of the error budget left, ")], burns]
     value, bound = written.told(rule, gauge.value), written.told(rule, rule.threshold)
     said = f"{value} of {bound} {rule.metric}"
     more = (f" in {fmt.duration(rule.span)}", f" per {rule.per}" if rule.per else ", all hosts")
@@ -166,7 +171,7 @@ def _state(gauge: Gauge) -> list[Line]:
 
 def _why(gauge: Gauge) -> list[Line]:
     """What else there is to say of a rule: why nothing is known, how many rows fire, or which traffic counts."""
-    words = [gauge.reason, fmt.plural(gauge.firing, "row fires") if gauge.firing > 1 else "", gauge.rule.where]
+    words = [gauge.reason, f"{fmt.count(gauge.firing)} rows fire" if gauge.firing > 1 else "", gauge.rule.where]
     return [[("class:dim", f"{' ' * 10}{fmt.sanitize('; '.join(filter(None, words)))}")]]
 
 

@@ -167,7 +167,7 @@ STEPS: Mapping[Page, Steps] = {
         _of(Panel.HOST_QUALITY, 7),
     ),
     Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
-    Page.ALERTS: ((RULES, 1), *LAST, (RULES, 8), (AIR, 5)),
+    Page.ALERTS: ((RULES, 1), *LAST, (RULES, 24), (AIR, 5)),
     Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
     Page.INTERFACE: ((ABOUT_INTERFACE, 1), *LAST, (ABOUT_INTERFACE, 3), (AIR, 5)),
     Page.HOST: (

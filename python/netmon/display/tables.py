@@ -258,10 +258,14 @@ def alerts_title(view: View, room: int) -> str:
     return next((way for way in ways if len(way) <= room), ways[-1])
 
 
+SHORTEST_NAME, BESIDE_NAME = 12, 60
+"""Columns of the name of a rule at least, and columns for the time, the state and the value of an alert."""
+
+
 def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     """Time, state and value of an alert. Items that do not fit are left out."""
     rule, at = alert.rule, fmt.clock(alert.at)
-    about = fmt.sanitize(written.subject(alert))
+    about = fmt.shorten(fmt.sanitize(written.subject(alert)), max(SHORTEST_NAME, room - BESIDE_NAME))
     if alert.state == "recovered":
         items: list[Line] = [
             [("class:ok", "RECOVERED")],
