@@ -70,7 +70,7 @@ def test_clients_are_ranked_filtered_and_paged():
     ranking = snapshot.ranked_clients(matching="!.3")
     assert (len(ranking), ranking.hits, ranking.position("10.0.0.2"), ranking.position("10.0.0.3")) == (2, 4, 1, None)
     assert [client.address for client in ranking.page(1, 5)] == ["10.0.0.2"]
-    with pytest.raises(ValueError, match="ranked by one of"):
+    with pytest.raises(ValueError, match="rows can be ranked by hits"):
         snapshot.ranked_clients("size")
 
 
