@@ -14,8 +14,10 @@ from netmon.options import OPTIONS
 from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.append(str(ROOT / "scripts"))
 import generated  # noqa: E402  the script that writes what is committed
+
+sys.path.pop()  # another script has the name of a folder beside this file
 
 FILES = generated.files()
 PAGE = generated.FOLDER / "man/man1/netmon.1"
