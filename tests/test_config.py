@@ -253,7 +253,12 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     assert {option.name for option in OPTIONS} == names
     assert {action.dest for action in cli.parser()._actions} >= names
     given = Settings(
-        filter="tcp", buffer_size=Size(1), timeout=Duration(1), speed=Speed(1), client_from=ClientFrom.parse("proxy")
+        filter="tcp",
+        where="host:a",
+        buffer_size=Size(1),
+        timeout=Duration(1),
+        speed=Speed(1),
+        client_from=ClientFrom.parse("proxy"),
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names

@@ -30,7 +30,7 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
-    "sinks": [{"__init__"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
+    "sinks": [{"__init__", "where"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
     "display": [
         {"__init__", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
-from netmon._core import CaptureError, FilterError, SourceError, __version__
+from netmon._core import CaptureError, FilterError, SourceError, WhereError, __version__
 from netmon.options import DEFAULTS, OPTIONS, Settings
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ ERRORS = (
     (CaptureError, FAILED, "the capture failed: "),
     (OSError, FAILED, ""),
     (FilterError, USAGE, "the filter does not compile: "),
+    (WhereError, USAGE, "where: "),
     (OverflowError, USAGE, "a number is too large: "),
     (config.ConfigError, USAGE, ""),
 )
@@ -301,8 +302,21 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
-            return code, f"netmon: {words}{text}"
+            return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}"
     return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
+
+
+def _pointed_at(error: Exception, arguments: list[str]) -> str:
+    """Two more lines for a mistake in a filter: the filter, and a mark below the mistake. Empty for other errors."""
+    position = getattr(error, "position", None)
+    if not isinstance(error, (FilterError, WhereError)) or position is None:
+        return ""
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    settings = settings_from(parser().parse_intermixed_args(arguments), os.environ)
+    text = (settings.filter if isinstance(error, FilterError) else settings.where) or ""
+    before = fmt.sanitize(text[:position])
+    return f"\n  {before}{fmt.sanitize(text[position:])}\n  {' ' * fmt.width(before)}^" if text else ""
 
 
 def _files_taken_for_filter(arguments: list[str]) -> list[str]:

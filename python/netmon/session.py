@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
 from netmon import safe_file
+from netmon._core import WhereError
 from netmon.alerts import Rule
 from netmon.config import ConfigError
 from netmon.console import Console, after, restoring, stopping
@@ -139,7 +140,7 @@ class Session:
         for name in self._settings.output:
             outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
             self._outlets.append(outlet)
-            sink = outputs.of_file(name, outlet)
+            sink = outputs.of_file(name, outlet, self._settings.where)
             self.sinks.append(sink)
             self.names[sink] = name
 
@@ -281,6 +282,7 @@ class Session:
             player=player,
             terminal=terminal,
             capture_filter=settings.filter or "",
+            where=settings.where or "",
         )
 
     def _player(self) -> Player:
@@ -330,7 +332,7 @@ class Session:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)
-            self._say("".join(self._notes or ()) + summary(self.frame, color=color))
+            self._say("".join(self._notes or ()) + summary(self.frame, color=color, where=self._settings.where))
 
     def _take_log(self) -> None:
         """Reports new messages of the capture and of outputs; a screen shows them, and they are printed at the end."""
@@ -363,6 +365,8 @@ def _monitor(settings: Settings, default_filter: str | None, *, on_screen: bool,
         return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
+    except WhereError:
+        raise
     except ValueError as error:  # a ValueError that comes later is not wrong usage
         raise ConfigError(str(error)) from error
 
