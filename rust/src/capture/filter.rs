@@ -128,7 +128,7 @@ mod tests {
             ("ip[0 = 5", Some(5)),
             ("tcp[tcpflags] & tcp-syn != 0 or", Some(31)),
             ("tcp port 80 or not", Some(18)),
-            ("host and tcp", Some(5)),
+            ("host and tcp", Some(9)),
             ("tcp port nosuchport", Some(9)),
             ("\u{e9} tcp", Some(0)),
         ];
