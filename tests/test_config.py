@@ -262,6 +262,7 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
     assert {action.dest for action in cli.parser()._actions} >= names
     given = Settings(
         filter="tcp",
+        where="host:a",
         buffer_size=Size(1),
         timeout=Duration(1),
         speed=Speed(1),

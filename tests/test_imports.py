@@ -49,7 +49,7 @@ INSIDE = {
         {"policy"},
         {"__init__"},
     ],
-    "sinks": [{"__init__"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
+    "sinks": [{"__init__", "where"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
     "display": [
         {"__init__", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},

@@ -30,6 +30,7 @@ __all__ = [
     "Connection",
     "Engine",
     "Exchange",
+    "Filter",
     "FilterError",
     "Histogram",
     "Host",
@@ -46,6 +47,7 @@ __all__ = [
     "SourceError",
     "Standing",
     "Tcp",
+    "WhereError",
     "Window",
     "__version__",
     "_restore",
@@ -79,7 +81,66 @@ class SourceError(CaptureError):
     """There is nothing to capture from: no such interface, no such file, not a capture file, an unknown link type."""
 
 class FilterError(ValueError):
-    """The BPF expression does not compile; the message is libpcap's."""
+    """The BPF expression does not compile; the message is libpcap's.
+
+    `position` is the number of characters before the mistake; None if that is not known.
+    """
+
+    position: int | None
+
+class WhereError(ValueError):
+    """A text is no filter as `Filter` describes them.
+
+    `position` is the number of characters before the mistake.
+    """
+
+    position: int
+
+@final
+class Filter:
+    """A parsed filter: which exchanges are counted, or which rows are meant.
+
+    Terms side by side must all hold; ``and``, ``or``, ``not``, ``!`` and parentheses combine them. ``host:text`` means
+    that the field contains the text, or if the text has ``*`` or ``?``, that the whole field matches it; ``host=text``
+    means the whole field. ``status:5xx``, ``status:none``, ``client:10.0.0.0/8``, ``latency>200ms``, ``bytes>=1MiB``
+    and ``status<500`` are terms too; so is a text alone, for any field. Case does not matter.
+
+    Raises WhereError for a text that is no filter.
+    """
+
+    def __new__(cls, text: str) -> Filter: ...
+    @property
+    def text(self) -> str:
+        """The filter as it was written."""
+    @property
+    def needs_response(self) -> bool:
+        """Whether a term is about something that is known only when the response has ended: status, latency, duration
+        or bytes, or a text that may be a status.
+        """
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields that terms look at, each once, in the order of the text. ``text`` stands for terms
+        without a field.
+        """
+    def admits_exchange(self, exchange: Exchange) -> bool:
+        """Whether the exchange matches."""
+    def admits(
+        self,
+        *,
+        host: str | None = None,
+        section: str | None = None,
+        path: str | None = None,
+        method: str | None = None,
+        client: str | None = None,
+        server: str | None = None,
+        interface: str | None = None,
+        user_agent: str | None = None,
+    ) -> bool | None:
+        """Whether something with these fields matches; None if that depends on a field that is not given.
+
+        So ``admits(host=section.host, section=section.path)`` evaluates the filter for a row.
+        """
+    def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class Histogram:
@@ -820,16 +881,22 @@ class Snapshot(_Counts):
 
 @final
 class Matching:
-    """Selects rows by a pattern: terms separated by blanks, all of which must match.
+    """Selects rows by a filter: terms side by side must all hold; ``and or not ( )`` combine them, as in `Filter`.
 
-    A term is a text that occurs in any shown field, or ``field:text``, a text that occurs in that field; case does
-    not matter. Fields are ``host section path method status client interface``. A status must begin with the text,
-    in which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one
-    of its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
-    among `exchanges`.
+    A term is a text that occurs in any shown field, ``field:text``, a text that occurs in that field, or a comparison
+    such as ``latency>200ms``; case does not matter. ``!`` before a term negates it. A host or section matches a term if
+    one of its sections, methods or statuses does. Terms about what only exchanges have, such as a client or a latency,
+    are compared with those of its exchanges that are among `exchanges`. A pattern that is still being typed matches as
+    much as is understood, see `mistake`.
     """
 
     def __new__(cls, pattern: str, exchanges: Sequence[Exchange] = ...) -> Matching: ...
+    @property
+    def mistake(self) -> tuple[int, str] | None:
+        """What is wrong with the pattern, and the number of characters before it; None if nothing is.
+
+        A pattern that is not finished matches as much as is understood.
+        """
     def exchanges(self, exchanges: Sequence[Exchange], *, within: bool = False) -> list[Exchange]:
         """The `exchanges` that match. With `within`, for a list of one host or section, only ``host:`` looks at the
         host.
@@ -1116,6 +1183,7 @@ class Engine:
         workers: int = ...,
         user_agents: bool = False,
         redact: Literal["none", "all"] = "none",
+        where: str | None = None,
     ) -> Engine:
         """Interfaces may be globs; without any, every interface that is up is captured from. With `read`, interfaces
         are ignored: it names files and pipes, which are merged by time. `names` has the names to show for some of
@@ -1126,9 +1194,10 @@ class Engine:
         `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case:
         the client is the entry number `trusted_proxies` from the right or, if there is no entry, the address of the
         connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `user_agents` asks for
-        `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path.
+        `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path. `where` is a
+        filter as `Filter` describes them: only exchanges that match are counted and listed.
 
-        Raises ValueError for a setting outside its range.
+        Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
     def start(self) -> None:
         """Opens the sources and starts the capture threads.

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
-from netmon._core import CaptureError, FilterError, SourceError, __version__
+from netmon._core import CaptureError, FilterError, SourceError, WhereError, __version__
 from netmon.document import Given
 from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, Settings
 
@@ -54,6 +54,7 @@ ERRORS = (
     (CaptureError, FAILED, "the capture failed: "),
     (OSError, FAILED, ""),
     (FilterError, USAGE, "the filter does not compile: "),
+    (WhereError, USAGE, "where: "),
     (OverflowError, USAGE, "a number is too large: "),
     (config.ConfigError, USAGE, ""),
 )
@@ -133,25 +134,16 @@ def _run(arguments: list[str]) -> int:
         print("\n".join(rulebook.explained(rules)))
         return OK
     if flags.suggest_alerts:
-        return _suggest(settings)
+        from netmon import suggest  # noqa: PLC0415  as above
+
+        print("\n".join(suggest.of_capture(settings)))
+        return OK
     from netmon._core import limit_allocator  # noqa: PLC0415  --version, --help and --print-config do not need it
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     return watch(settings, demo=flags.demo, reread=reread, rules=rules)
-
-
-def _suggest(settings: Settings) -> int:
-    """Prints the rules that capture files suggest."""
-    if not settings.read:
-        raise config.ConfigError("--suggest-alerts needs a capture file to learn from: add -r FILE")
-    from netmon.source import monitor_of  # noqa: PLC0415  few runs suggest rules
-    from netmon.suggest import suggest  # noqa: PLC0415  as above
-
-    with monitor_of(settings._replace(speed=None), None, on_screen=False, once=False) as monitor:
-        print("\n".join(suggest(monitor.snapshots())))
-    return OK
 
 
 def watch(
@@ -381,8 +373,21 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
-            return code, f"netmon: {words}{text}"
+            return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}"
     return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
+
+
+def _pointed_at(error: Exception, arguments: list[str]) -> str:
+    """Two more lines for a mistake in a filter: the filter, and a mark below the mistake. Empty for other errors."""
+    position = getattr(error, "position", None)
+    if not isinstance(error, (FilterError, WhereError)) or position is None:
+        return ""
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    settings = settings_from(parser().parse_intermixed_args(arguments), os.environ)
+    text = (settings.filter if isinstance(error, FilterError) else settings.where) or ""
+    before = fmt.sanitize(text[:position])
+    return f"\n  {before}{fmt.sanitize(text[position:])}\n  {' ' * fmt.width(before)}^" if text else ""
 
 
 def _files_taken_for_filter(arguments: list[str]) -> list[str]:

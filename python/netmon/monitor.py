@@ -78,8 +78,10 @@ class Monitor:
     rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
     `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
-    a user agent nor a path. `policy` is any object whose method `update` takes a snapshot and returns alerts, such as
-    an `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned.
+    a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges that match are counted and
+    listed. If it needs the response, an exchange is counted when it has ended. Packets, interfaces and connections are
+    counted whole. `policy` is any object whose method `update` takes a snapshot and returns
+    alerts, such as an `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned.
 
     A client is the address at the client's end of a connection. Behind a proxy, `client_from` says where the proxy
     tells the address of its client: ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY
@@ -88,8 +90,9 @@ class Monitor:
     `client_ipv6_prefix` is the number of leading bits by which IPv6 clients are counted.
 
     Nothing is opened before `open`, ``with`` or a call of `snapshots` or `asnapshots`; these raise PermissionError,
-    SourceError (nothing to capture from) and FilterError. ``for`` and ``async for`` over the monitor itself call
-    `snapshots` and `asnapshots`. Each snapshot comes once, so a second call raises RuntimeError.
+    SourceError (nothing to capture from) and FilterError. A `where` that is no filter raises WhereError at once.
+    ``for`` and ``async for`` over the monitor itself call `snapshots` and `asnapshots`. Each snapshot comes once, so a
+    second call raises RuntimeError.
     """
 
     __signature__ = _SpelledSignature()

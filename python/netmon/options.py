@@ -110,6 +110,7 @@ class Settings(NamedTuple):
     read: tuple[str, ...] = ()
     speed: Speed | None = None
     filter: str | None = None
+    where: str | None = None
     snaplen: Annotated[int, Meta(ge=1)] = DEFAULT_SNAPLEN
     buffer_size: Size | None = None
     promiscuous: bool = True
@@ -180,6 +181,7 @@ class CaptureSettings(TypedDict, total=False):
     connections: bool
     user_agents: bool
     redact: Literal["none", "all"]
+    where: str | None
 
 
 def capture_settings(settings: Settings) -> CaptureSettings:
@@ -248,6 +250,9 @@ OPTIONS = (
     ),
     Option("workers", CAPTURE, "--workers", "N", "number of threads; counts do not depend on it"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
+    Option(
+        "where", COUNTING, "--where", "EXPR", "count and show only exchanges that match, such as host:api.* status:5xx"
+    ),
     Option("interval", COUNTING, "--interval", "DURATION", "length of an interval; each gives one snapshot"),
     Option("window", COUNTING, "--window", "DURATION", "time that the screen and the report cover"),
     Option("section_depth", COUNTING, "--section-depth", "N", "path segments that make a section"),

@@ -178,7 +178,7 @@ class Session:
         for name in self._settings.output:
             outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
             self._outlets.append(outlet)
-            sink = outputs.of_file(name, outlet)
+            sink = outputs.of_file(name, outlet, self._settings.where)
             self.sinks.append(sink)
             self.names[sink] = name
 
@@ -324,6 +324,7 @@ class Session:
             player=player,
             terminal=terminal,
             capture_filter=self._settings.filter or "",
+            where=self._settings.where or "",
         )
 
     def _player(self) -> Player:
@@ -375,7 +376,7 @@ class Session:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)
-            self._say("".join(self._notes or ()) + summary(self.frame, color=color))
+            self._say("".join(self._notes or ()) + summary(self.frame, color=color, where=self._settings.where))
 
     def _take_log(self) -> None:
         """Reports new messages of the capture and of outputs; a screen shows them, and they are printed at the end."""

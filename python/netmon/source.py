@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netmon._core import WhereError
 from netmon.config import ConfigError
 from netmon.monitor import Monitor
 from netmon.options import capture_settings
@@ -24,6 +25,8 @@ def monitor_of(settings: Settings, default_filter: str | None, *, on_screen: boo
         return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
+    except WhereError:
+        raise
     except ValueError as error:  # a ValueError that comes later is not wrong usage
         raise ConfigError(str(error)) from error
 

@@ -1,4 +1,4 @@
-"""Rules that a capture suggests: snapshots in, TOML out, each rule with its reason. Pure.
+"""Rules that a capture suggests: snapshots in, TOML out, each rule with its reason.
 
 What a capture shows is taken for usual. A suggested bound is twice the worst that was seen, so that the capture itself
 would not have fired, and a reason says what was seen.
@@ -16,6 +16,8 @@ from netmon.measures import measure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from netmon.options import Settings
 
 SPAN = 60.0
 """Seconds of a span, in which values are taken."""
@@ -46,6 +48,17 @@ MEASURED = (
     Suggested("segments are sent again", "retransmitted_ratio", "", 0.02),
     Suggested("connections are refused", "refused", "", 10),
 )
+
+
+def of_capture(settings: Settings) -> Iterator[str]:
+    """The lines for the capture files of the settings; raises ConfigError if there are none."""
+    from netmon.config import ConfigError  # noqa: PLC0415  only reading needs them
+    from netmon.source import monitor_of  # noqa: PLC0415  as above
+
+    if not settings.read:
+        raise ConfigError("--suggest-alerts needs a capture file to learn from: add -r FILE")
+    with monitor_of(settings._replace(speed=None), None, on_screen=False, once=False) as monitor:
+        yield from suggest(monitor.snapshots())
 
 
 def suggest(snapshots: Iterable[Snapshot]) -> Iterator[str]:

@@ -182,7 +182,7 @@ impl Sink for Deaf {
     fn opening(&mut self, (): (), opening: &Opening, _: Direction) {
         black_box(opening);
     }
-    fn unasked(&mut self, _: &Sides<'_>) {}
+    fn unasked(&mut self, _: &Sides<'_>, _: &Response) {}
     fn response(&mut self, (): (), response: Response) {
         black_box(response);
     }
@@ -223,7 +223,7 @@ fn exchanges(criterion: &mut Criterion) {
 
 fn aggregation(criterion: &mut Criterion) {
     let key = FlowKey { low: server(1), high: server(2), lane: 0 };
-    let sides = Sides { connection: &key, asks: Direction::Up };
+    let sides = Sides { connection: &key, asks: Direction::Up, interface: InterfaceId(0) };
     let mut before = None;
     let hosts: Vec<_> = (0..200).map(|n| format!("host{n:03}.example.test")).collect();
     let mut aggregate = Aggregate::new(aggregate::Settings::default());

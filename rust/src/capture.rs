@@ -110,8 +110,13 @@ pub enum Error {
         number: u32,
     },
     /// The BPF expression does not compile.
-    #[error("{0}")]
-    Filter(String),
+    #[error("{reason}")]
+    Filter {
+        /// libpcap's words.
+        reason: String,
+        /// Number of characters before the mistake, if that is known.
+        position: Option<usize>,
+    },
     /// Reading failed midway.
     #[error("{name}: {reason}")]
     Failed {

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod decode;
 pub mod defragment;
 pub mod exchange;
+pub mod filter;
 pub mod flow;
 pub mod histogram;
 pub mod intake;
@@ -57,13 +58,13 @@ impl Settings {
     /// Limits on rows are not, since every worker may see every host.
     #[must_use]
     pub fn share(&self, count: usize) -> Self {
-        let Self { aggregate, flows, ref reassembly, defragment, tunnels, ref nat } = *self;
+        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat } = *self;
         let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));
         let held = reassembly.total_bytes.div_ceil(count);
         Self {
             flows: flow::Limits { flows: most, half_open, ..flows },
             reassembly: Budget::new(held, reassembly.stream_bytes, reassembly.stream_segments),
-            aggregate,
+            aggregate: aggregate.clone(),
             defragment,
             tunnels,
             nat: nat.clone(),

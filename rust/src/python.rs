@@ -13,6 +13,7 @@ mod client;
 mod connection;
 mod engine;
 mod exchange;
+mod filter;
 mod held;
 mod histogram;
 mod host;
@@ -53,7 +54,22 @@ create_exception!(
     CaptureError,
     "There is nothing to capture from: no such interface, no such file, not a capture file, an unknown link type."
 );
-create_exception!(netmon, FilterError, PyValueError, "The BPF expression does not compile; the message is libpcap's.");
+create_exception!(
+    netmon,
+    FilterError,
+    PyValueError,
+    "The BPF expression does not compile; the message is libpcap's.
+
+`position` is the number of characters before the mistake; None if that is not known."
+);
+create_exception!(
+    netmon,
+    WhereError,
+    PyValueError,
+    "A text is no filter as `Filter` describes them.
+
+`position` is the number of characters before the mistake."
+);
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
@@ -61,7 +77,13 @@ impl From<Error> for PyErr {
         match error {
             Error::NotPermitted { .. } => PyPermissionError::new_err(words),
             Error::NoInterface(_) | Error::File { .. } | Error::LinkType { .. } => SourceError::new_err(words),
-            Error::Filter(_) => FilterError::new_err(words),
+            Error::Filter { position, .. } => {
+                let error = FilterError::new_err(words);
+                match Python::attach(|py| error.value(py).setattr("position", position)) {
+                    Ok(()) => error,
+                    Err(other) => other,
+                }
+            }
             Error::Failed { .. } | Error::Internal(_) | Error::System(_) => CaptureError::new_err(words),
         }
     }
@@ -85,6 +107,8 @@ mod _core {
     use super::engine::{Engine, InterfaceInfo};
     #[pymodule_export]
     use super::exchange::Exchange;
+    #[pymodule_export]
+    use super::filter::Filter;
     #[pymodule_export]
     use super::histogram::Histogram;
     #[pymodule_export]
@@ -114,7 +138,9 @@ mod _core {
     #[pymodule_export]
     use super::window::Window;
     #[pymodule_export]
-    use super::{CaptureError, FilterError, SourceError, libpcap_version, limit_allocator, list_interfaces};
+    use super::{
+        CaptureError, FilterError, SourceError, WhereError, libpcap_version, limit_allocator, list_interfaces,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

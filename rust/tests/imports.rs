@@ -11,7 +11,7 @@ use source_tree::{Tree, circle, lines_of_code, root, sources};
 const LAYERS: [&str; 4] = ["pipeline", "capture", "engine", "python"];
 
 /// The stages of the pipeline in the order of the flow. What several stages share comes first.
-const STAGES: [&str; 15] = [
+const STAGES: [&str; 16] = [
     "steps",
     "packet",
     "clock",
@@ -25,6 +25,7 @@ const STAGES: [&str; 15] = [
     "protocol",
     "histogram",
     "name",
+    "filter",
     "snapshot",
     "aggregate",
 ];
@@ -33,11 +34,13 @@ const STAGES: [&str; 15] = [
 const WIRING: [&str; 2] = ["pipeline", "pipeline/ahead"];
 
 /// What knows less than its place in the order would allow, and all that it may know beside itself.
-const KNOWS: [(&str, &[&str]); 2] = [
+const KNOWS: [(&str, &[&str]); 3] = [
     // Capturing is all about packets. Names of interfaces are cut as those of hosts are.
     ("capture", &["pipeline/packet", "pipeline/name"]),
     // Protocols and those who count share a vocabulary that depends on neither.
     ("pipeline/exchange", &["pipeline/packet", "pipeline/decode", "pipeline/flow"]),
+    // A filter is evaluated on facts, wherever they come from.
+    ("pipeline/filter", &["pipeline/name", "pipeline/decode"]),
 ];
 
 /// What counts requests and responses does not know how they were parsed.

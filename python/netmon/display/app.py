@@ -63,7 +63,8 @@ class Display:
 
     With `stays`, the screen stays after the end of the capture until a key quits it. Without `controls`, the keys that
     need them do nothing. `colors` is the number of bits of a colour, `capture_filter` the capture filter that the user
-    set. `on_failure` is called with the error if drawing or a key fails.
+    set, `where` the filter of the exchanges that are counted. `on_failure` is called with the error if drawing or a key
+    fails.
     """
 
     def __init__(
@@ -79,9 +80,10 @@ class Display:
         output: Output | None = None,
         terminal: Terminal | None = None,
         capture_filter: str = "",
+        where: str = "",
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
-        self.view = View(glyphs=glyphs, capture_filter=capture_filter)
+        self.view = View(glyphs=glyphs, capture_filter=capture_filter, where=where)
         self.commands: dict[Command, Callable[[], None]] = {
             "quit": self.stop,
             "suspend": self.suspend,

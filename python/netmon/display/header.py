@@ -71,13 +71,20 @@ def _times(view: View, frame: Frame) -> Iterator[list[str]]:
 
 
 def capture_filter(view: View, columns: int) -> Line:
-    """The capture filter, shortened. Empty if there is no filter or too little room."""
-    if not view.capture_filter or columns < NARROWEST:
-        return []
-    text = fmt.sanitize(" ".join(view.capture_filter.split()))
-    marks = view.glyphs
-    shown = fmt.shorten(text, columns, marks.dots)
-    return [("class:dim", f"{marks.between}filter "), ("class:warn", shown)]
+    """The filters of packets and of exchanges, shortened. A filter is left out if it is not set or has too little
+    room.
+    """
+    named = (("filter", view.capture_filter), ("where", view.where))
+    filters = [(name, fmt.sanitize(" ".join(text.split()))) for name, text in named if text]
+    line: Line = []
+    for left, (name, text) in zip(range(len(filters), 0, -1), filters, strict=True):
+        room = columns // left
+        if room < NARROWEST:
+            continue
+        shown = fmt.shorten(text, room, view.glyphs.dots)
+        line += [("class:dim", f"{view.glyphs.between}{name} "), ("class:warn", shown)]
+        columns -= fmt.width(shown) + (fmt.width(f"{view.glyphs.between}{name} ") if left > 1 else 0)
+    return line
 
 
 def interface_state(view: View, interface: Interface) -> Line:

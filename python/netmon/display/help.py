@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from netmon import format as fmt
 from netmon.display import canvas, moves
 from netmon.display.keys import ARROWS, FIRST, KEYS, OF_PAGE, ORDERING, PAUSE, PLAYING, RESUME, TYPING
+from netmon.display.matching import note
 from netmon.display.specs import letters
 
 if TYPE_CHECKING:
@@ -24,8 +25,12 @@ WIDE = 150
 FINDING = (
     ("/text", "rows that contain it: host, section, method, status ..."),
     ("/status:5xx", "rows with such a status; also status:404, status:none"),
-    ("  other fields", "host: section: path: method: client: interface:"),
+    ("/latency>200ms", "exchanges so slow; also duration bytes status, < <= = >="),
+    ("/host:api.*", "a whole field, with * and ?; host=name is the whole name"),
+    ("/client:10.0.0.0/8", "addresses in a network; also server:"),
+    ("  other fields", "section: path: method: interface: user_agent:"),
     ("/!text", "rows without it; /!static method:post needs both"),
+    ("  and or not ( )", "combine terms; blanks mean and; quotes hold a text together"),
     ("  of a host", "also its sections, methods and statuses"),
 )
 """What may be typed after ``/``."""
@@ -140,10 +145,12 @@ def columns(view: View, width: int) -> Line:
 
 
 def prompt(view: View, width: int) -> Line:
-    """The line that shows the filter while it is typed."""
+    """The line that shows the filter while it is typed, with a note of what is wrong or missing."""
     about = "within " if view.place.is_within else ""
     line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
     line.append(("class:strong", view.glyphs.cursor))
+    if said := note(view.typed):
+        return canvas.fit([*line, ("class:warn", f"  {fmt.sanitize(said)}")], width)
     hints = (("!", "negates"), ("status:5xx", "one field"), *((key.shown, key.meaning) for key in TYPING[:2]))
     items: list[Line] = [[("class:key", f"  {key} "), ("class:dim", word)] for key, word in hints]
     return canvas.fit([*line, *canvas.whole(items, width - canvas.width(line) - 1)], width)

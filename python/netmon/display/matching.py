@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 @lru_cache(maxsize=4)
 def matching(frame: Frame, pattern: str) -> Matching:
     """The filter for the rows of this frame. Its exchanges tell which hosts a client or an interface used."""
-    return Matching(pattern, frame.tail.exchanges if ":" in pattern else ())
+    return Matching(pattern, frame.tail.exchanges if any(sign in pattern for sign in ":<>=") else ())
+
+
+def note(pattern: str) -> str:
+    """What is wrong with a filter, or not finished; empty if nothing is."""
+    mistake = Matching(pattern).mistake
+    return mistake[1] if mistake else ""
 
 
 def interfaces(frame: Frame, pattern: str, rows: Iterable[Interface]) -> list[Interface]:

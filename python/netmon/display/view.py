@@ -182,6 +182,8 @@ class View(NamedTuple):
     glyphs: Glyphs = UNICODE
     capture_filter: str = ""
     """The capture filter that the user set; empty if there is none."""
+    where: str = ""
+    """The filter of the exchanges that are counted; empty if there is none."""
     progress: Progress | None = None
     """The position in the file that is played; None if no file is played."""
 

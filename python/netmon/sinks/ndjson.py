@@ -2,14 +2,16 @@
 
 from netmon.frames import Frame
 from netmon.sinks import Stream
+from netmon.sinks.where import with_where
 
 
 class Ndjson:
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, where: str | None = None) -> None:
         self._stream = stream
+        self._where = where
 
     def update(self, frame: Frame) -> None:
-        self._stream.write(frame.snapshot.to_json() + b"\n")
+        self._stream.write(with_where(frame.snapshot.to_json(), self._where) + b"\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from netmon.options import Settings
     from netmon.sinks import Sink, Stream, Text
 
-FILES: Mapping[str, Callable[[Stream], Sink]] = {".ndjson": Ndjson, ".json": Document}
+FILES: Mapping[str, Callable[[Stream, str | None], Sink]] = {".ndjson": Ndjson, ".json": Document}
 """The sink of a file, by its extension."""
 
-FORMATS: Mapping[str, Callable[[Stream], Sink]] = {"ndjson": Ndjson, "json": Document}
+FORMATS: Mapping[str, Callable[[Stream, str | None], Sink]] = {"ndjson": Ndjson, "json": Document}
 """The sink of standard output, by ``--format``; every other format is text."""
 
 
@@ -29,8 +29,9 @@ def extension(path: str) -> str:
     return os.path.splitext(path)[1]
 
 
-def of_file(path: str, stream: Stream) -> Sink:
-    return FILES[extension(path)](stream)
+def of_file(path: str, stream: Stream, where: str | None = None) -> Sink:
+    """The sink of a file. `where` is the filter of what is counted."""
+    return FILES[extension(path)](stream, where)
 
 
 def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) -> Sink:
@@ -41,7 +42,7 @@ def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) ->
 
         return Requests(text, as_json=settings.format in FORMATS, plays=plays)
     if settings.format in FORMATS:
-        return FORMATS[settings.format](stream)
+        return FORMATS[settings.format](stream, settings.where)
     from netmon.sinks.plain import Plain  # noqa: PLC0415  loads modules that no other output needs
 
-    return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays)
+    return Plain(text, window=settings.window, top=settings.top, color=color, plays=plays, where=settings.where)

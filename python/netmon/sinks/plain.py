@@ -15,6 +15,7 @@ from netmon.absence import reasons
 from netmon.alerts import written
 from netmon.measures import measure
 from netmon.pace import EXACT, is_silent
+from netmon.sinks.where import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,8 +36,18 @@ RED, GREEN, BOLD, RESET = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 class Plain:
-    def __init__(self, stream: Text, *, window: float, top: int, color: bool = False, plays: bool = False) -> None:
+    def __init__(
+        self,
+        stream: Text,
+        *,
+        window: float,
+        top: int,
+        color: bool = False,
+        plays: bool = False,
+        where: str | None = None,
+    ) -> None:
         self._stream = stream
+        self._where = where
         self._window = window
         self._top = top
         self._color = color
@@ -71,7 +82,7 @@ class Plain:
         if self._held and self._frame:
             window = Snapshot.merge(self._held)
             self._held.clear()
-            self._write(report(self._frame, window, self._window, self._top))
+            self._write(report(self._frame, window, self._window, self._top, self._where))
 
     def _write(self, lines: Iterator[str] | list[str]) -> None:
         text = "\n".join(map(_paint, lines) if self._color else lines)
@@ -79,10 +90,11 @@ class Plain:
         self._stream.flush()
 
 
-def report(frame: Frame, window: Snapshot, length: float, top: int) -> Iterator[str]:
-    """Yields the lines of one report on `window`."""
+def report(frame: Frame, window: Snapshot, length: float, top: int, where: str | None = None) -> Iterator[str]:
+    """Yields the lines of one report on `window`. `where` is the filter of what is counted."""
+    only = f"  {in_words(where)}" if where else ""
     rules = "".join(f"  alert {_bound(g)} / {g.rule.span:g} s" for g in frame.gauges if not g.rule.name)
-    yield f"netmon  refresh {length:g} s{rules}  updated {fmt.time(window.end)}"
+    yield f"netmon  refresh {length:g} s{rules}{only}  updated {fmt.time(window.end)}"
     yield f"Requests:        {requests_text(window)}"
     for gauge in frame.gauges:
         yield f"Alert watchdog:  {gauge_text(gauge)}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
+from netmon.sinks.where import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +20,10 @@ HOSTS = CLIENTS = 3
 RED, RESET = "\x1b[31m", "\x1b[0m"
 
 
-def summary(frame: Frame | None, *, color: bool = False) -> str:
-    """The summary of the whole run. `frame` is the last frame; None if there was none."""
+def summary(frame: Frame | None, *, color: bool = False, where: str | None = None) -> str:
+    """The summary of the whole run. `frame` is the last frame; None if there was none. `where` is the filter of what is
+    counted.
+    """
     if frame is None:
         return "netmon: nothing was captured\n"
     tally = frame.tally
@@ -30,6 +33,7 @@ def summary(frame: Frame | None, *, color: bool = False) -> str:
     lines = [
         f"netmon: {fmt.duration(tally.seconds)}, {losses.line(tally)}",
         *_missed(tally, color=color),
+        *([f"  {in_words(where)}"] if where else []),
         f"  {rate} requests/s: {', '.join((requests, *rest))}",
     ]
     hosts = [f"{fmt.sanitize(host.name)} {fmt.count(host.requests)}" for host in frame.total.top(HOSTS, "requests")]

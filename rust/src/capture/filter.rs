@@ -1,5 +1,7 @@
 //! Applies BPF expressions to packets of files. For interfaces the kernel does that.
 
+mod mistake;
+
 use pcap::{BpfProgram, Capture, Linktype};
 
 use super::Error;
@@ -10,20 +12,31 @@ pub struct Filter(BpfProgram);
 impl Filter {
     /// Compiles an expression for a `LINKTYPE_` number.
     pub fn compile(expression: &str, link_type: u32) -> Result<Self, Error> {
-        let failed = |error: pcap::Error| match error {
-            pcap::Error::PcapError(words) => Error::Filter(words),
-            other => Error::Filter(other.to_string()),
-        };
-        // Raw IP is 101 in files (LINKTYPE_RAW) and 12 in libpcap on Linux (DLT_RAW).
-        let number = if link_type == 101 { 12 } else { link_type };
-        let handle = Capture::dead(Linktype(number as i32)).map_err(failed)?;
-        handle.compile(expression, true).map(Self).map_err(failed)
+        compile(expression, link_type).map(Self).map_err(|error| failure(expression, link_type, &error))
     }
 
     /// True if the packet matches the expression.
     pub fn matches(&self, packet: &[u8]) -> bool {
         self.0.filter(packet)
     }
+}
+
+fn compile(expression: &str, link_type: u32) -> Result<BpfProgram, pcap::Error> {
+    // Raw IP is 101 in files (LINKTYPE_RAW) and 12 in libpcap on Linux (DLT_RAW).
+    let number = if link_type == 101 { 12 } else { link_type };
+    Capture::dead(Linktype(number as i32))?.compile(expression, true)
+}
+
+/// The error for an expression that does not compile, with the position of the mistake if it can be located.
+pub fn failure(expression: &str, link_type: u32, error: &pcap::Error) -> Error {
+    let words = |error: &pcap::Error| match error {
+        pcap::Error::PcapError(words) => words.clone(),
+        other => other.to_string(),
+    };
+    let reason = words(error);
+    let complain = |part: &str| compile(part, link_type).err().map(|error| words(&error));
+    let position = mistake::position(expression, &reason, complain);
+    Error::Filter { reason, position }
 }
 
 #[cfg(test)]
@@ -98,5 +111,32 @@ mod tests {
             }
         }
         assert!(!tunnels.matches(&frame(&udp(50000, 53))));
+    }
+
+    #[test]
+    fn the_position_of_a_mistake_is_told_where_it_can_be_located() {
+        let table = [
+            ("tcp prot 80", Some(4)),
+            ("tpc port 80", Some(0)),
+            ("tcp port", Some(8)),
+            ("port 80 and", Some(11)),
+            ("tcp and and port 80", Some(8)),
+            ("(tcp", Some(4)),
+            ("tcp)", Some(3)),
+            ("host 192.0.2.1 port 80 udp", Some(15)),
+            ("tcp port 80 udp", Some(12)),
+            ("ip[0 = 5", Some(5)),
+            ("tcp[tcpflags] & tcp-syn != 0 or", Some(31)),
+            ("tcp port 80 or not", Some(18)),
+            ("host and tcp", Some(9)),
+            ("tcp port nosuchport", Some(9)),
+            ("\u{e9} tcp", Some(0)),
+        ];
+        for (expression, wanted) in table {
+            match Filter::compile(expression, 1).err() {
+                Some(Error::Filter { position, reason }) => assert_eq!(position, wanted, "{expression}: {reason}"),
+                other => panic!("{expression}: {other:?}"),
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use pcap::{Active, Capture, Linktype, Precision};
 
 use super::fanout::{FanoutGroup, shut};
-use super::{DEFAULT_FILTER, Error, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks};
+use super::{DEFAULT_FILTER, Error, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks, filter};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
 /// How to open interfaces.
@@ -142,12 +142,14 @@ impl InterfaceHandle {
         } else {
             (DEFAULT_FILTER, UNTAGGED_FILTER)
         };
-        let set = match self.capture.filter(settings.filter.as_deref().unwrap_or(default), true) {
+        let wanted = settings.filter.as_deref().unwrap_or(default);
+        let set = match self.capture.filter(wanted, true) {
             // libpcap cannot filter by VLAN tags on every link type.
             Err(_) if settings.filter.is_none() => self.capture.filter(untagged, true),
             set => set,
         };
-        set.map_err(|error| Error::Filter(words(&error)))
+        let link_type = self.capture.get_datalink().0 as u32;
+        set.map_err(|error| filter::failure(wanted, link_type, &error))
     }
 
     /// Hands over the packets that have arrived, `max` at most, and returns how many were read. `is_before` tells

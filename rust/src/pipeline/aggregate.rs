@@ -5,11 +5,13 @@
 //! its section. The client of a connection is looked up once.
 
 mod clients;
+mod filtered;
 mod health;
 mod hosts;
 mod interfaces;
 mod lightest;
 mod lists;
+mod scratch;
 mod settings;
 mod sink;
 mod words;
@@ -29,6 +31,7 @@ use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot
 use clients::{Clients, Group};
 use hosts::HostTable;
 use interfaces::Interfaces;
+use scratch::Scratch;
 pub use settings::{ClientFrom, Settings};
 use words::Hoard;
 
@@ -37,6 +40,11 @@ use words::Hoard;
 pub struct Ticket {
     row: hosts::Ticket,
     client: clients::Ticket,
+}
+
+impl Ticket {
+    /// The ticket of a request that is not counted.
+    const NOWHERE: Self = Self { row: hosts::Ticket::NOWHERE, client: clients::REST_TICKET };
 }
 
 /// Numbers of tracked connections.
@@ -71,14 +79,16 @@ pub struct Aggregate {
     /// The host name being looked up. A field so that its memory is reused.
     host: Vec<u8>,
     path: Vec<u8>,
+    scratch: Scratch,
 }
 
 impl Aggregate {
     /// An empty interval.
     pub fn new(settings: Settings) -> Self {
+        let mut hosts = HostTable::new(settings.limits);
+        hosts.only_counted = settings.filter.as_ref().is_some_and(|filter| filter.needs().response);
         Self {
-            settings,
-            hosts: HostTable::new(settings.limits),
+            hosts,
             clients: Clients::new(settings.limits.clients, Group::new(settings.client_ipv6_prefix)),
             proxied: HashMap::new(),
             buckets: 0,
@@ -91,6 +101,8 @@ impl Aggregate {
             server_names: HashMap::new(),
             host: Vec::new(),
             path: Vec::new(),
+            scratch: Scratch::default(),
+            settings,
         }
     }
 

@@ -46,6 +46,8 @@ pub struct Sides<'a> {
     pub connection: &'a FlowKey,
     /// The direction in which the client sends.
     pub asks: Direction,
+    /// Interface on which the connection was first seen.
+    pub interface: InterfaceId,
 }
 
 impl Sides<'_> {
@@ -159,14 +161,14 @@ pub trait Sink {
     /// The head of a request was seen. Returns its ticket; `before` is the ticket of the previous request on the same
     /// connection.
     fn request(&mut self, request: &Request<'_>, before: Option<Self::Ticket>) -> Self::Ticket;
-    /// This request waits for its response. The returned value comes back with its exchange, exactly once.
-    fn keep(&mut self, _request: &Request<'_>) -> Kept {
+    /// The request of `ticket` waits for its response. The returned value comes back with its exchange, exactly once.
+    fn keep(&mut self, _ticket: Self::Ticket, _request: &Request<'_>) -> Kept {
         Kept::NOTHING
     }
     /// The request of `ticket` was the first one on its connection. `opening` is what was observed before it.
     fn opening(&mut self, ticket: Self::Ticket, opening: &Opening, client: Direction);
-    /// Returns the ticket on which a response without a request counts.
-    fn unasked(&mut self, sides: &Sides<'_>) -> Self::Ticket;
+    /// Returns the ticket on which a response without a request counts. [`Sink::response`] follows.
+    fn unasked(&mut self, sides: &Sides<'_>, response: &Response) -> Self::Ticket;
     /// The head of a response was seen.
     fn response(&mut self, ticket: Self::Ticket, response: Response);
     /// `count` bytes of a message were sent behind its head.

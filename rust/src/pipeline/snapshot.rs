@@ -42,7 +42,7 @@ pub use exchanges::NamedExchange;
 pub use hosts::{Host, Section, ServerName};
 pub use interfaces::{Interface, InterfaceState};
 pub use limits::{Limits, MAX_ADDRESSES, MAX_KINDS, OTHER, UNKNOWN};
-pub use matching::Matching;
+pub use matching::{Matching, facts_of};
 pub use merge::Snapshot;
 pub use point::Point;
 pub use rank::{Ranking, SortKey};

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyEOFError, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::CaptureError;
+use super::filter::where_error;
 use super::legible::legible;
 use super::snapshot::Snapshot;
 use crate::capture::interfaces::{Info, Selection};
@@ -17,6 +18,7 @@ use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom};
 use crate::pipeline::exchange::ClientField;
+use crate::pipeline::filter::Filter;
 
 /// The largest size that libpcap takes: its sizes are signed 32-bit integers.
 const MAX_BYTES: u32 = i32::MAX as u32;
@@ -109,10 +111,11 @@ impl Engine {
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
-        user_agents = false, redact = "none",
+        user_agents = false, redact = "none", r#where = None,
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
+        py: Python<'_>,
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
         read: Vec<PathBuf>,
@@ -135,7 +138,10 @@ impl Engine {
         workers: Whole,
         user_agents: bool,
         redact: &str,
+        r#where: Option<&str>,
     ) -> PyResult<Self> {
+        let filter_of_exchanges = r#where.map(Filter::parse).transpose();
+        let filter_of_exchanges = filter_of_exchanges.map_err(|mistake| where_error(py, &mistake))?;
         let workers = workers.within("workers", 1, MAX_WORKERS as u32)? as usize;
         let snaplen = snaplen.within("snaplen", 1, MAX_BYTES)?;
         let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
@@ -156,6 +162,7 @@ impl Engine {
             connections,
             user_agents,
             redacts,
+            filter: filter_of_exchanges.filter(|filter| !filter.is_empty()).map(Arc::new),
             client_from: client_from.map_or(Ok(ClientFrom::Connection), parse_client_from)?,
             trusted_proxies: trusted_proxies.within("trusted_proxies", 1, u32::MAX)? as usize,
             client_ipv6_prefix: client_ipv6_prefix.within("client_ipv6_prefix", 1, 128)? as u8,

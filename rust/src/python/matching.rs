@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::exchange::Exchange;
 use super::host::Host;
+use super::legible::legible;
 use super::pattern::Matching;
 use crate::pipeline::snapshot;
 
@@ -17,6 +18,14 @@ impl Matching {
     fn new(pattern: &str, exchanges: Vec<PyRef<'_, Exchange>>) -> Self {
         let exchanges: Vec<_> = exchanges.iter().map(|exchange| &exchange.0).collect();
         Self(snapshot::Matching::new(pattern, &exchanges))
+    }
+
+    /// What is wrong with the pattern, and the number of characters before it; None if nothing is.
+    ///
+    /// A pattern that is not finished matches as much as is understood.
+    #[getter]
+    fn mistake(&self) -> Option<(usize, String)> {
+        self.0.mistake().map(|mistake| (mistake.position, legible(&mistake.message)))
     }
 
     /// The `exchanges` that match. With `within`, for a list of one host or section, only ``host:`` looks at the

@@ -4,13 +4,13 @@ use pyo3::prelude::*;
 
 use crate::pipeline::snapshot;
 
-/// Selects rows by a pattern: terms separated by blanks, all of which must match.
+/// Selects rows by a filter: terms side by side must all hold; ``and or not ( )`` combine them, as in `Filter`.
 ///
-/// A term is a text that occurs in any shown field, or ``field:text``, a text that occurs in that field; case does
-/// not matter. Fields are ``host section path method status client interface``. A status must begin with the text,
-/// in which ``x`` stands for any digit (``5xx``). ``!`` before a term negates it. A host or section matches if one
-/// of its sections, methods or statuses does. Terms about a client or an interface are compared with its exchanges
-/// among `exchanges`.
+/// A term is a text that occurs in any shown field, ``field:text``, a text that occurs in that field, or a comparison
+/// such as ``latency>200ms``; case does not matter. ``!`` before a term negates it. A host or section matches a term if
+/// one of its sections, methods or statuses does. Terms about what only exchanges have, such as a client or a latency,
+/// are compared with those of its exchanges that are among `exchanges`. A pattern that is still being typed matches as
+/// much as is understood, see `mistake`.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Matching(pub snapshot::Matching);
 

@@ -133,7 +133,7 @@ impl Watcher {
             // One of several interfaces may be unfit, and is only logged. An error is fatal for an interface that was
             // asked for by name, and if it would happen to every interface.
             let is_named = self.selection.exact().any(|exact| *exact == name);
-            if is_named || matches!(error, Error::NotPermitted { .. } | Error::Filter(_)) {
+            if is_named || matches!(error, Error::NotPermitted { .. } | Error::Filter { .. }) {
                 return Err(error);
             }
             self.refuse(&name, &error.to_string());

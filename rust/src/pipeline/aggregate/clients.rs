@@ -63,7 +63,7 @@ pub struct Ticket {
 
 /// The slot of the row for clients that did not fit (`~other`).
 const REST: u16 = 0;
-const REST_TICKET: Ticket = Ticket { slot: REST, generation: 0 };
+pub const REST_TICKET: Ticket = Ticket { slot: REST, generation: 0 };
 
 #[derive(Debug)]
 struct Row {

@@ -28,6 +28,38 @@ pub struct Ticket {
     section: Slot,
 }
 
+impl Ticket {
+    /// The ticket of no row.
+    pub const NOWHERE: Self = {
+        let slot = Slot { slot: u32::MAX, generation: 0 };
+        Self { host: slot, section: slot }
+    };
+    /// A section's slot has this bit while it is not decided whether the request counts. There are fewer slots.
+    const LATER: u32 = 1 << 31;
+
+    /// True if what happens is counted at once. Otherwise the ticket is [`Self::NOWHERE`] or [`Self::later`].
+    #[inline]
+    pub fn counts(self) -> bool {
+        self.section.slot < Self::LATER
+    }
+
+    /// True if there is a row.
+    #[inline]
+    pub fn is_somewhere(self) -> bool {
+        self.host.slot != u32::MAX
+    }
+
+    /// The same row, for a request of which it is not decided yet whether it counts.
+    pub fn later(self) -> Self {
+        Self { section: Slot { slot: self.section.slot | Self::LATER, ..self.section }, ..self }
+    }
+
+    /// The same row, now that the request counts.
+    pub fn now(self) -> Self {
+        Self { section: Slot { slot: self.section.slot & !Self::LATER, ..self.section }, ..self }
+    }
+}
+
 /// A slot and its generation, which changes when the slot is used for another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Slot {
@@ -56,6 +88,8 @@ struct HostRow {
     lightest: Lightest,
     /// Listed in [`HostTable::touched`].
     is_touched: bool,
+    /// True if an interval had counts of it.
+    was_counted: bool,
     /// Sections in which something was counted since the interval began.
     touched: Vec<u32>,
 }
@@ -93,6 +127,8 @@ pub struct HostTable {
     hosts_folded: u64,
     sections_folded: u64,
     hits_error: u64,
+    /// True if a host that never had counts is not in snapshots, even if its connections were observed.
+    pub only_counted: bool,
     /// Health of hosts that were folded, by the number of their interface (`home`).
     folded: Vec<Tcp>,
 }
@@ -120,6 +156,7 @@ impl HostTable {
             hosts_folded: 0,
             sections_folded: 0,
             hits_error: 0,
+            only_counted: false,
             folded: Vec::new(),
         };
         let rest = rows.add_host(OTHER, 0);
@@ -237,7 +274,9 @@ impl HostTable {
                 tcp.merge(&part);
             }
             let addresses = std::mem::take(&mut row.addresses);
-            if sections.is_empty() && tcp == Tcp::default() {
+            row.was_counted |= !sections.is_empty();
+            let is_hidden = self.only_counted && !row.was_counted;
+            if sections.is_empty() && (is_hidden || tcp == Tcp::default()) {
                 continue;
             }
             let mut counts = Counts::default();

@@ -153,6 +153,11 @@ impl Interfaces {
         self.rows.get_mut(usize::from(id.0).min(InterfaceId::MOST))
     }
 
+    /// The name of an interface as text, empty if it has no row.
+    pub fn text(&self, id: InterfaceId) -> &[u8] {
+        self.rows.get(usize::from(id.0).min(InterfaceId::MOST)).map_or(b"", |row| row.name.as_bytes())
+    }
+
     /// Returns the name of an interface, empty if it has no row.
     pub fn name(&mut self, id: InterfaceId) -> Arc<str> {
         self.known(id).map_or_else(|| "".into(), |row| row.name.clone())

@@ -4,7 +4,7 @@ use super::settings::ClientFrom;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Exchange, Finished, Kept, Listed};
+use crate::pipeline::exchange::{Exchange, Finished, Listed};
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, NamedExchange};
 
@@ -13,16 +13,16 @@ use crate::pipeline::snapshot::{self, NamedExchange};
 const CONNECTIONS: usize = 4096;
 
 impl Aggregate {
-    /// Lists an exchange.
-    pub(super) fn list_exchange(&mut self, ticket: Ticket, finished: Finished) {
-        let Finished { exchange, interface, kept } = finished;
+    /// Lists an exchange with the words of its request, `None` if they are not known.
+    pub(super) fn list_exchange(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
+        let Finished { exchange, interface, kept: _ } = finished;
         let most = self.settings.limits.exchanges;
         if self.exchanges.len() >= 2 * most {
             // Only at twice the limit, since choosing looks at all of them.
             self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
         }
         let (host, section) = self.hosts.names(ticket.row);
-        let Words { path, user_agent } = self.words(kept, &section);
+        let Words { path, user_agent } = self.listed_words(words, &section);
         self.exchanges.push(NamedExchange {
             measured: Exchange { client: self.listed_client(ticket, exchange.client), ..exchange },
             interface: self.interfaces.name(interface),
@@ -35,7 +35,7 @@ impl Aggregate {
 
     /// Returns the client of an exchange as it is listed. A client named by a field or by a proxy has no port. If the
     /// row of the client was folded, its address is not known any more.
-    fn listed_client(&self, ticket: Ticket, connection: Endpoint) -> Endpoint {
+    pub(super) fn listed_client(&self, ticket: Ticket, connection: Endpoint) -> Endpoint {
         if self.settings.client_from == ClientFrom::Connection {
             return connection;
         }
@@ -44,13 +44,13 @@ impl Aggregate {
         if is_of_connection { connection } else { snapshot::portless(address) }
     }
 
-    /// Takes the path and the user agent of a request. If the hoard had no place for them, the path is the section with
-    /// the mark of a path that was cut.
-    fn words(&mut self, kept: Kept, section: &str) -> Words {
+    /// Returns the words of a request as they are listed. Without words the path is the section with the mark of a path
+    /// that was cut.
+    fn listed_words(&self, words: Option<Words>, section: &str) -> Words {
         if self.settings.redacts {
             return Words::default();
         }
-        self.hoard.take(kept).unwrap_or_else(|| {
+        words.unwrap_or_else(|| {
             let path = format!("{section}{}", name::as_text(name::CUT)).into();
             Words { path, ..Words::default() }
         })

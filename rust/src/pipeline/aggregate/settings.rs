@@ -1,10 +1,13 @@
 //! Settings of what is counted and listed, and of how the client of a request is found.
 
+use std::sync::Arc;
+
 use crate::pipeline::exchange::ClientField;
+use crate::pipeline::filter::Filter;
 use crate::pipeline::snapshot::Limits;
 
 /// What to aggregate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Path segments that make a section.
     pub section_depth: usize,
@@ -22,6 +25,8 @@ pub struct Settings {
     pub trusted_proxies: usize,
     /// Length in bits of the IPv6 prefix that identifies a client.
     pub client_ipv6_prefix: u8,
+    /// Which exchanges are counted; `None` for all.
+    pub filter: Option<Arc<Filter>>,
     /// Bounds.
     pub limits: Limits,
 }
@@ -48,6 +53,7 @@ impl Default for Settings {
             client_from: ClientFrom::Connection,
             trusted_proxies: 1,
             client_ipv6_prefix: 128,
+            filter: None,
             limits: Limits::default(),
         }
     }

@@ -15,16 +15,26 @@ use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, Counts};
 
 impl Aggregate {
+    /// Host and section of a request as they are on the wire. `None` if they must be normalised first.
+    pub(super) fn written<'a>(&self, request: &Request<'a>) -> Option<(&'a [u8], &'a [u8])> {
+        let is_connect = request.method == Method::CONNECT;
+        name::as_written(request.target, request.host, self.settings.section_depth).filter(|_| !is_connect)
+    }
+
     /// Finds the row of a request by the host and section as they are on the wire. `None` if no row has these names, or
     /// if the names must be normalised first. Nearly all requests find their row here.
     fn known(&self, request: &Request<'_>) -> Option<hosts::Ticket> {
-        let is_connect = request.method == Method::CONNECT;
-        let written = name::as_written(request.target, request.host, self.settings.section_depth);
-        written.filter(|_| !is_connect).and_then(|(host, section)| self.hosts.find(host, section))
+        self.written(request).and_then(|(host, section)| self.hosts.find(host, section))
     }
 
     /// Returns the row of a request by its normalised names, and makes the row if there is none.
     fn named(&mut self, request: &Request<'_>) -> hosts::Ticket {
+        self.write_names(request);
+        self.hosts.ticket(&self.host, &self.path)
+    }
+
+    /// Writes the normalised names of a request to `self.host` and `self.path`.
+    pub(super) fn write_names(&mut self, request: &Request<'_>) {
         let is_connect = request.method == Method::CONNECT;
         let depth = self.settings.section_depth;
         // In an absolute target that was cut, what looks like the authority may be the beginning of userinfo.
@@ -38,7 +48,6 @@ impl Aggregate {
         } else {
             name::section_into(&mut self.path, target, is_connect, request.host, depth);
         }
-        self.hosts.ticket(&self.host, &self.path)
     }
 
     /// Returns the client's address that a field of the request or a proxy named. `None` if there is none, or if the
@@ -55,12 +64,64 @@ impl Aggregate {
     /// Returns the row of the client that sent a request. `before` is the ticket of the previous request on the
     /// connection.
     #[inline]
-    fn client(&mut self, sides: &Sides<'_>, fields: &dyn Fields, before: Option<Ticket>) -> clients::Ticket {
-        let mut address = sides.client().address;
-        if self.settings.client_from != ClientFrom::Connection {
-            address = self.told_client(sides.connection, fields).unwrap_or(address);
-        }
+    pub(super) fn client(&mut self, sides: &Sides<'_>, fields: &dyn Fields, before: Option<Ticket>) -> clients::Ticket {
+        let address = self.client_address(sides, fields);
         self.clients.ticket(address, before.map(|ticket| ticket.client))
+    }
+
+    /// Returns the address of the client that sent a request.
+    #[inline]
+    pub(super) fn client_address(&self, sides: &Sides<'_>, fields: &dyn Fields) -> Ipv6Addr {
+        let address = sides.client().address;
+        if self.settings.client_from == ClientFrom::Connection {
+            return address;
+        }
+        self.told_client(sides.connection, fields).unwrap_or(address)
+    }
+
+    /// Counts a request in its rows.
+    #[inline]
+    pub(super) fn count_request(&mut self, ticket: Ticket, method: Method, bytes: u64) {
+        let count = |counts: &mut Counts| {
+            counts.requests += 1;
+            counts.request_bytes += bytes;
+            counts.methods.add(method, 1);
+        };
+        count(self.hosts.hit(ticket.row));
+        count(self.clients.counts(ticket.client));
+    }
+
+    /// Counts a response in its rows.
+    #[inline]
+    pub(super) fn count_response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {
+        let sample = latency.map(Sample::new);
+        let count = |counts: &mut Counts| {
+            counts.responses += 1;
+            counts.response_bytes += bytes;
+            counts.statuses.add(status, 1);
+            counts.errors += u64::from(status >= 500);
+            sample.map_or(0, |sample| counts.latency.record(sample))
+        };
+        let grown = count(self.hosts.hit(ticket.row)) + count(self.clients.counts(ticket.client));
+        self.grew(grown);
+    }
+
+    /// Counts bytes of a request or of a response in its rows.
+    #[inline]
+    pub(super) fn count_bytes(&mut self, ticket: Ticket, of_request: bool, count: u64) {
+        for counts in [self.hosts.counts(ticket.row), self.clients.counts(ticket.client)] {
+            *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
+        }
+    }
+
+    /// Counts the duration of an exchange. Durations are not counted by client: their histogram costs more than any
+    /// other count and is seldom of use.
+    #[inline]
+    pub(super) fn count_duration(&mut self, ticket: Ticket, duration: Option<u64>) {
+        if let Some(duration) = duration {
+            let grown = self.hosts.counts(ticket.row).duration.record(Sample::new(duration));
+            self.grew(grown);
+        }
     }
 }
 
@@ -80,27 +141,27 @@ impl Sink for Aggregate {
     }
 
     fn request(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
+        self.told.requests = self.told.requests.wrapping_add(1);
+        if self.settings.filter.is_some() {
+            return self.request_if_admitted(request, before);
+        }
         let row = self.known(request).unwrap_or_else(|| self.named(request));
         self.hosts.add_address(row, request.sides.server().address);
-        let client = self.client(&request.sides, request.fields, before);
-        let count = |counts: &mut Counts| {
-            counts.requests += 1;
-            counts.request_bytes += request.bytes;
-            counts.methods.add(request.method, 1);
-        };
-        count(self.hosts.hit(row));
-        count(self.clients.counts(client));
-        self.told.requests = self.told.requests.wrapping_add(1);
-        Ticket { row, client }
+        let ticket = Ticket { row, client: self.client(&request.sides, request.fields, before) };
+        self.count_request(ticket, request.method, request.bytes);
+        ticket
     }
 
-    fn keep(&mut self, request: &Request<'_>) -> Kept {
+    fn keep(&mut self, ticket: Ticket, request: &Request<'_>) -> Kept {
         let Settings { exchanges, user_agents, redacts, .. } = self.settings;
+        if !ticket.row.counts() {
+            return self.keep_for_later(ticket, request);
+        }
         if exchanges && !redacts { self.hoard.keep(request, user_agents) } else { Kept::NOTHING }
     }
 
     fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {
-        if *opening == Opening::default() {
+        if *opening == Opening::default() || !ticket.row.is_somewhere() {
             return;
         }
         let tcp = self.hosts.openings(ticket.row);
@@ -117,42 +178,38 @@ impl Sink for Aggregate {
         self.grew(grown);
     }
 
-    fn unasked(&mut self, sides: &Sides<'_>) -> Ticket {
+    fn unasked(&mut self, sides: &Sides<'_>, response: &Response) -> Ticket {
         self.host.clear();
         name::host_into(&mut self.host, b"", false, None, sides.server());
+        if self.settings.filter.is_some() && !self.admits_orphan(sides, response) {
+            return Ticket::NOWHERE;
+        }
         let row = self.hosts.ticket(&self.host, snapshot::OTHER.as_bytes());
         self.hosts.add_address(row, sides.server().address);
         Ticket { row, client: self.client(sides, &NoFields, None) }
     }
 
-    fn response(&mut self, ticket: Ticket, Response { status, latency, bytes }: Response) {
-        let sample = latency.map(Sample::new);
-        let count = |counts: &mut Counts| {
-            counts.responses += 1;
-            counts.response_bytes += bytes;
-            counts.statuses.add(status, 1);
-            counts.errors += u64::from(status >= 500);
-            sample.map_or(0, |sample| counts.latency.record(sample))
-        };
-        let grown = count(self.hosts.hit(ticket.row)) + count(self.clients.counts(ticket.client));
-        self.grew(grown);
+    fn response(&mut self, ticket: Ticket, response: Response) {
+        if ticket.row.counts() {
+            self.count_response(ticket, response);
+        }
     }
 
     fn bytes(&mut self, ticket: Ticket, of_request: bool, count: u64) {
-        for counts in [self.hosts.counts(ticket.row), self.clients.counts(ticket.client)] {
-            *(if of_request { &mut counts.request_bytes } else { &mut counts.response_bytes }) += count;
+        if ticket.row.counts() {
+            self.count_bytes(ticket, of_request, count);
         }
     }
 
     fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
-        if let Some(duration) = duration {
-            // Durations are not counted by client: their histogram costs more than any other count and is seldom of
-            // use.
-            let grown = self.hosts.counts(ticket.row).duration.record(Sample::new(duration));
-            self.grew(grown);
-        }
-        if self.settings.exchanges {
-            self.list_exchange(ticket, tell());
+        if ticket.row.counts() {
+            self.count_duration(ticket, duration);
+            // With a filter, an exchange without a response is counted here, see `note`.
+            if self.settings.exchanges || self.settings.filter.is_some() && duration.is_none() {
+                self.finish_exchange(ticket, tell());
+            }
+        } else if ticket.row.is_somewhere() {
+            self.exchange_if_admitted(ticket, tell());
         }
     }
 
@@ -164,7 +221,7 @@ impl Sink for Aggregate {
         }
         let mut grown = 0;
         let mut is_counted = false;
-        if let Some(ticket) = ticket {
+        if let Some(ticket) = ticket.filter(|ticket| ticket.row.is_somewhere()) {
             let (tcp, is_at_home) = self.hosts.tcp(ticket.row, segment.interface);
             grown += count(tcp, signs, rtt.map(Sample::new), from_client);
             is_counted = is_at_home;
@@ -195,7 +252,8 @@ impl Sink for Aggregate {
         match note {
             Note::Protocol(protocol) => capture.protocols.add(protocol, 1),
             Note::Orphan => capture.orphan_responses += 1,
-            Note::Unanswered => capture.unanswered += 1,
+            // With a filter, the exchange is counted once it is known whether it is admitted.
+            Note::Unanswered => capture.unanswered += u64::from(self.settings.filter.is_none()),
             Note::ParseError => capture.parse_errors += 1,
             Note::Resync => capture.resyncs += 1,
             Note::TruncatedHead => capture.truncated_heads += 1,

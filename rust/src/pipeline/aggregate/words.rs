@@ -104,6 +104,7 @@ mod tests {
     use super::*;
     use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
     use crate::pipeline::exchange::Sides;
+    use crate::pipeline::packet::InterfaceId;
     use crate::pipeline::protocol::http1::FieldLines;
 
     const END: Endpoint = Endpoint { address: std::net::Ipv6Addr::LOCALHOST, port: 80 };
@@ -113,7 +114,7 @@ mod tests {
 
     fn request(target: &str) -> Request<'_> {
         let method = Method::from_bytes(b"GET");
-        let sides = Sides { connection: KEY, asks: Direction::Up };
+        let sides = Sides { connection: KEY, asks: Direction::Up, interface: InterfaceId(0) };
         Request { method, target: target.as_bytes(), is_cut: false, host: Some(b"h"), fields: FIELDS, sides, bytes: 0 }
     }
 

@@ -95,7 +95,7 @@ impl<K: Copy + PartialEq> Frames<K> {
         let mut words = payload.split(|&byte| byte == b' ');
         let (target, host) = (words.next().unwrap_or_default(), words.next());
         let bytes = (HEADER + payload.len()) as u64;
-        let sides = Sides { connection: &flow.key, asks: self.client };
+        let sides = Sides { connection: &flow.key, asks: self.client, interface: flow.interface };
         let request = Request {
             method: Method::from_bytes(b"GET"),
             target,
@@ -110,7 +110,7 @@ impl<K: Copy + PartialEq> Frames<K> {
             sink.note(Note::Protocol(Protocol::H2c));
             sink.opening(ticket, &flow.opening, self.client);
         }
-        self.streams.insert(stream, Asked { ticket, at, bytes, kept: sink.keep(&request) });
+        self.streams.insert(stream, Asked { ticket, at, bytes, kept: sink.keep(ticket, &request) });
     }
 
     fn response<S: Sink<Ticket = K>>(

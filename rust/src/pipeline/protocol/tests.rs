@@ -34,13 +34,13 @@ impl Sink for Script {
         self.lines.push(line);
         self.requests
     }
-    fn keep(&mut self, _: &Request<'_>) -> Kept {
+    fn keep(&mut self, _: usize, _: &Request<'_>) -> Kept {
         let kept = Kept(self.requests as u32);
         self.kept.push(kept);
         kept
     }
     fn opening(&mut self, _: usize, _: &Opening, _: Direction) {}
-    fn unasked(&mut self, sides: &Sides<'_>) -> usize {
+    fn unasked(&mut self, sides: &Sides<'_>, _: &Response) -> usize {
         self.lines.push(format!("unasked {}", sides.server().port));
         0
     }

@@ -1,9 +1,8 @@
-//! Selects rows by a pattern that a user types: terms separated by blanks, all of which must match.
+//! Selects rows by a filter that a user types (see [`crate::pipeline::filter`]), as much of it as is understood.
 //!
-//! A term is either a text, which any shown field must contain, or `field:text`, whose text that field must contain.
-//! Case does not matter. `!` before a term negates it. A host has many sections, methods and statuses: one that matches
-//! is enough. The rows of hosts and sections have no client and no interface. For terms about these, the exchanges are
-//! searched once, when the pattern is parsed.
+//! A host has many sections, methods and statuses: one that matches is enough for a term. The rows of hosts and sections
+//! have neither clients nor interfaces nor times of single exchanges. For terms about these, exchanges are searched once,
+//! when the filter is parsed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,215 +12,158 @@ use super::counts::Counts;
 use super::exchanges::NamedExchange;
 use super::hosts::{Host, Section};
 use super::tables::RowName;
-use crate::pipeline::name;
+use crate::pipeline::filter::{Facts, Field, Filter, Mistake, Outcome, Party, Term, Text};
 
-/// The field that a term looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    /// Only the name of a row: of a host, the host name; of a section, the name of its host, or its path in a table of
-    /// one host's sections.
-    Name,
-    /// Any field that is shown.
-    Any,
-    Host,
-    Section,
-    Path,
-    Method,
-    Status,
-    Client,
-    Interface,
-}
-
-/// The fields that a term can name.
-const FIELDS: [(&str, Field); 7] = [
-    ("host", Field::Host),
-    ("section", Field::Section),
-    ("path", Field::Path),
-    ("method", Field::Method),
-    ("status", Field::Status),
-    ("client", Field::Client),
-    ("interface", Field::Interface),
-];
-
-/// The text shown as the status of an exchange without a response.
-const UNANSWERED: &str = "none";
-
-/// A parsed pattern, ready to be compared with rows.
+/// A parsed filter, ready to be compared with rows.
 #[derive(Clone, Debug, Default)]
 pub struct Matching {
-    terms: Vec<Term>,
+    /// A part of the name of a row: of a host, the host name; of a section, the name of its host, or its path in a table
+    /// of one host's sections. True if names must not have it.
+    name: Option<(Text, bool)>,
+    filter: Filter,
+    mistake: Option<Mistake>,
+    /// For each term, the rows of the exchanges that match it, if only exchanges have its field.
+    seen: Vec<Seen>,
 }
 
-#[derive(Clone, Debug)]
-struct Term {
-    field: Field,
-    text: String,
-    is_negated: bool,
-    /// Host and section of the exchanges that match, for fields that only exchanges have.
-    seen: HashSet<RowName>,
-    seen_hosts: HashSet<Arc<str>>,
+/// Rows of exchanges.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    rows: HashSet<RowName>,
+    hosts: HashSet<Arc<str>>,
+}
+
+/// True if a row of a host or section has the field, so that no exchange must be searched for it.
+fn is_of_rows(term: &Term) -> bool {
+    matches!(term.field(), None | Some(Field::Host | Field::Section | Field::Method | Field::Status))
 }
 
 impl Matching {
     /// Matches rows whose name contains `pattern` in any case, or does not contain it if `!` precedes it.
     pub fn named(pattern: &str) -> Self {
-        Self { terms: Term::new(pattern, |text| (Field::Name, text)).into_iter().collect() }
+        let (is_negated, text) = pattern.strip_prefix('!').map_or((false, pattern), |text| (true, text));
+        let name = (!text.is_empty()).then(|| (Text::literal(text), is_negated));
+        Self { name, ..Self::default() }
     }
 
-    /// Matches rows that all terms of `pattern` admit. `exchanges` are searched for terms about a client, an interface
-    /// or a path.
+    /// Matches rows that the filter admits, as much of it as is understood. `exchanges` are searched for terms about
+    /// what only exchanges have.
     pub fn new(pattern: &str, exchanges: &[&NamedExchange]) -> Self {
-        let mut terms: Vec<Term> = pattern.split_whitespace().filter_map(|word| Term::new(word, about)).collect();
-        for term in terms.iter_mut().filter(|term| term.needs_exchanges()) {
-            let meant = exchanges.iter().filter(|exchange| term.is_in_exchange(exchange, false));
-            let seen: HashSet<RowName> = meant.map(|each| (each.host.clone(), each.section.clone())).collect();
-            term.seen_hosts = seen.iter().map(|(host, _)| host.clone()).collect();
-            term.seen = seen;
-        }
-        Self { terms }
+        let (filter, mistake) = Filter::understand(pattern);
+        let seen = filter.terms().iter().map(|term| Seen::of(term, exchanges)).collect();
+        Self { name: None, filter, mistake, seen }
     }
 
-    fn all(&self, is_in: impl Fn(&Term) -> bool) -> bool {
-        self.terms.iter().all(|term| is_in(term) != term.is_negated)
+    /// What is wrong with the filter, if something is. What could not be understood excludes nothing.
+    pub fn mistake(&self) -> Option<&Mistake> {
+        self.mistake.as_ref()
     }
 
-    /// True if the pattern matches the host.
+    fn all(&self, name: &[u8], mut holds: impl FnMut(&Term, &Seen) -> bool) -> bool {
+        self.name.as_ref().is_none_or(|(text, is_negated)| text.is_in(name) != *is_negated)
+            && self.filter.decide(|at, term| Some(holds(term, &self.seen[at]))) == Some(true)
+    }
+
+    /// True if the filter matches the host.
     pub fn admits_host(&self, host: &Host) -> bool {
-        self.all(|term| term.is_in_host(host))
+        self.all(host.name.as_bytes(), |term, seen| is_in_host(term, host) || seen.hosts.contains(&host.name))
     }
 
-    /// True if the pattern matches the section. In a table of one host's sections (`is_within`), a term without a field
+    /// True if the filter matches the section. In a table of one host's sections (`is_within`), a term without a field
     /// does not look at the host's name.
     pub fn admits_section(&self, host: &Host, section: &Section, is_within: bool) -> bool {
-        self.all(|term| term.is_in_section(host, section, is_within))
+        let name = if is_within { &section.path } else { &host.name };
+        self.all(name.as_bytes(), |term, seen| {
+            is_in_section(term, host, section, is_within)
+                || !seen.rows.is_empty() && seen.rows.contains(&(host.name.clone(), section.path.clone()))
+        })
     }
 
-    /// True if the pattern matches the client by its address, methods and statuses. Its row has no other field.
+    /// True if the filter matches the client by its address, methods and statuses. Its row has no other field.
     pub fn admits_client(&self, client: &Client) -> bool {
-        self.all(|term| term.is_in_client(client))
+        self.all(client.address.as_bytes(), |term, _| {
+            is_about(term, Field::Client) && term.is_party(Party::Named(&client.address))
+                || is_in_counts(term, &client.counts)
+        })
     }
 
-    /// True if the pattern matches the exchange; `is_within` as in [`Self::admits_section`].
+    /// True if the filter matches the exchange; `is_within` as in [`Self::admits_section`].
     pub fn admits_exchange(&self, exchange: &NamedExchange, is_within: bool) -> bool {
-        self.all(|term| term.is_in_exchange(exchange, is_within))
+        let facts = Facts { is_within, ..facts_of(exchange) };
+        self.filter.admits(&facts) == Some(true)
     }
 
-    /// True if the pattern matches a row with these fields, each a name and a text. Only terms without a field look at
+    /// True if the filter matches a row with these fields, each a name and a text. Only terms without a field look at
     /// a field whose name is empty.
     pub fn admits_fields(&self, fields: &[(&str, &str)]) -> bool {
-        self.all(|term| fields.iter().any(|(field, text)| term.is_in_field(field, text)))
+        self.all(b"", |term, _| fields.iter().any(|(name, text)| is_in_field(term, name, text)))
     }
 }
 
-/// Splits `field:text` if the field is known. Any other word, such as an address with a port, is a text for any field.
-fn about(word: &str) -> (Field, &str) {
-    word.split_once(':')
-        .and_then(|(field, text)| {
-            let known = FIELDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(field))?;
-            Some((known.1, text))
-        })
-        .unwrap_or((Field::Any, word))
+impl Seen {
+    fn of(term: &Term, exchanges: &[&NamedExchange]) -> Self {
+        if is_of_rows(term) {
+            return Self::default();
+        }
+        let meant = exchanges.iter().filter(|exchange| term.holds(&facts_of(exchange)) == Some(true));
+        let rows: HashSet<RowName> = meant.map(|each| (each.host.clone(), each.section.clone())).collect();
+        Self { hosts: rows.iter().map(|(host, _)| host.clone()).collect(), rows }
+    }
 }
 
-impl Term {
-    /// Parses one term. `None` if it has no text yet (`!`, `host:`), so that it does not exclude any row.
-    fn new<'a>(word: &'a str, about: impl Fn(&'a str) -> (Field, &'a str)) -> Option<Self> {
-        let (is_negated, rest) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
-        let (field, text) = about(rest);
-        // Names in rows were cleaned so that they are printable, so the text is cleaned in the same way.
-        let text = name::clean(text, name::MAX_PATH);
-        let term = Self { field, text, is_negated, seen: HashSet::new(), seen_hosts: HashSet::new() };
-        (!term.text.is_empty()).then_some(term)
+/// What an exchange of a snapshot tells.
+pub fn facts_of(exchange: &NamedExchange) -> Facts<'_> {
+    let measured = &exchange.measured;
+    Facts {
+        host: Some(exchange.host.as_bytes()),
+        section: Some(exchange.section.as_bytes()),
+        path: Some(exchange.path.as_bytes()),
+        method: Some(measured.method.name().as_bytes()),
+        interface: Some(exchange.interface.as_bytes()),
+        user_agent: Some(exchange.user_agent.as_bytes()),
+        client: Some(Party::End(measured.client)),
+        server: Some(Party::End(measured.server)),
+        outcome: Some(Outcome {
+            status: measured.status,
+            latency: measured.latency,
+            duration: measured.duration,
+            request_bytes: measured.request_bytes,
+            response_bytes: measured.response_bytes,
+        }),
+        is_within: false,
     }
+}
 
-    fn needs_exchanges(&self) -> bool {
-        matches!(self.field, Field::Client | Field::Interface | Field::Path)
-    }
+fn is_about(term: &Term, field: Field) -> bool {
+    term.field().is_none_or(|about| about == field)
+}
 
-    fn is_about(&self, field: Field) -> bool {
-        self.field == field || self.field == Field::Any
-    }
+fn is_in_counts(term: &Term, counts: &Counts) -> bool {
+    is_about(term, Field::Method) && counts.methods.iter().any(|(method, _)| term.is_text(method.name().as_bytes()))
+        || is_about(term, Field::Status) && counts.statuses.iter().any(|(status, _)| term.is_status(Some(status)))
+}
 
-    fn is_part(&self, of: &str) -> bool {
-        let (whole, text) = (of.as_bytes(), self.text.as_bytes());
-        whole.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text))
-    }
+fn is_in_path(term: &Term, section: &Section) -> bool {
+    matches!(term.field(), None | Some(Field::Section | Field::Path)) && term.is_text(section.path.as_bytes())
+}
 
-    /// True if the term matches the status. `status:` takes the beginning of a status, in which `x` stands for any
-    /// digit (`503`, `50`, `5xx`). A term without a field may be any digits of the status, or three characters such as
-    /// `5xx`.
-    fn is_status(&self, status: Option<u16>) -> bool {
-        let Some(status) = status else { return self.is_part(UNANSWERED) };
-        let mut digits = [b'0'; 3];
-        let mut rest = status;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        let text = self.text.as_bytes();
-        let begins = text.len() <= digits.len()
-            && text.iter().zip(digits).all(|(&wanted, digit)| wanted == digit || wanted.eq_ignore_ascii_case(&b'x'));
-        match self.field {
-            Field::Status => begins,
-            _ if text.len() == digits.len() && text[0].is_ascii_digit() => begins,
-            _ => digits.windows(text.len()).any(|part| part == text),
-        }
-    }
+fn is_in_host(term: &Term, host: &Host) -> bool {
+    is_about(term, Field::Host) && term.is_text(host.name.as_bytes())
+        || is_in_counts(term, &host.counts)
+        || host.sections.iter().any(|section| is_in_path(term, section))
+}
 
-    fn is_in_counts(&self, counts: &Counts) -> bool {
-        self.is_about(Field::Method) && counts.methods.iter().any(|(method, _)| self.is_part(method.name()))
-            || self.is_about(Field::Status) && counts.statuses.iter().any(|(status, _)| self.is_status(Some(status)))
-    }
+fn is_in_section(term: &Term, host: &Host, section: &Section, is_within: bool) -> bool {
+    let looks_at_host = term.field() == Some(Field::Host) || term.field().is_none() && !is_within;
+    looks_at_host && term.is_text(host.name.as_bytes())
+        || is_in_path(term, section)
+        || is_in_counts(term, &section.counts)
+}
 
-    fn is_in_path(&self, section: &Section) -> bool {
-        (self.is_about(Field::Section) || self.is_about(Field::Path)) && self.is_part(&section.path)
-    }
-
-    fn is_in_host(&self, host: &Host) -> bool {
-        (self.is_about(Field::Host) || self.field == Field::Name) && self.is_part(&host.name)
-            || self.is_in_counts(&host.counts)
-            || host.sections.iter().any(|section| self.is_in_path(section))
-            || self.seen_hosts.contains(&host.name)
-    }
-
-    fn is_in_section(&self, host: &Host, section: &Section, is_within: bool) -> bool {
-        let named = match self.field {
-            Field::Name if is_within => self.is_part(&section.path),
-            Field::Host | Field::Name => self.is_part(&host.name),
-            Field::Any => !is_within && self.is_part(&host.name),
-            _ => false,
-        };
-        named
-            || self.is_in_path(section)
-            || self.is_in_counts(&section.counts)
-            || !self.seen.is_empty() && self.seen.contains(&(host.name.clone(), section.path.clone()))
-    }
-
-    fn is_in_client(&self, client: &Client) -> bool {
-        (self.is_about(Field::Client) || self.field == Field::Name) && self.is_part(&client.address)
-            || self.is_in_counts(&client.counts)
-    }
-
-    fn is_in_exchange(&self, exchange: &NamedExchange, is_within: bool) -> bool {
-        // A new field of exchanges needs one more line here.
-        let is_host = match self.field {
-            Field::Host => true,
-            Field::Any => !is_within,
-            _ => false,
-        };
-        is_host && self.is_part(&exchange.host)
-            || self.is_about(Field::Section) && self.is_part(&exchange.section)
-            || self.is_about(Field::Path) && (self.is_part(&exchange.path) || self.is_part(&exchange.section))
-            || self.is_about(Field::Method) && self.is_part(exchange.measured.method.name())
-            || self.is_about(Field::Status) && self.is_status(exchange.measured.status)
-            || self.is_about(Field::Interface) && self.is_part(&exchange.interface)
-            || self.is_about(Field::Client) && self.is_part(&exchange.measured.client.to_string())
-    }
-
-    fn is_in_field(&self, field: &str, text: &str) -> bool {
-        let is_this = FIELDS.iter().any(|&(name, known)| name == field && known == self.field);
-        (is_this || self.field == Field::Any) && self.is_part(text)
-    }
+fn is_in_field(term: &Term, name: &str, text: &str) -> bool {
+    let is_meant = term.field().is_none_or(|field| field.name() == name);
+    let is_address = matches!(term.field(), Some(Field::Client | Field::Server));
+    is_meant && if is_address { term.is_party(Party::Named(text)) } else { term.is_text(text.as_bytes()) }
 }
 
 #[cfg(test)]

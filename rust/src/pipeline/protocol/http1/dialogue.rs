@@ -165,7 +165,7 @@ impl<S: Sink> Handler for Turn<'_, S> {
             is_simple,
             expects_continue,
             retransmitted: self.flow.retransmitted,
-            kept: self.sink.keep(&request),
+            kept: self.sink.keep(ticket, &request),
         });
     }
 
@@ -288,7 +288,8 @@ impl<'a, S: Sink> Turn<'a, S> {
     }
 
     fn sides(&self) -> Sides<'a> {
-        Sides { connection: &self.flow.key, asks: self.dialogue.client.unwrap_or(self.direction) }
+        let asks = self.dialogue.client.unwrap_or(self.direction);
+        Sides { connection: &self.flow.key, asks, interface: self.flow.interface }
     }
 
     /// Reports a PROXY header. A load balancer sends it before the first request; a later one comes from the client and
@@ -301,10 +302,11 @@ impl<'a, S: Sink> Turn<'a, S> {
     }
 
     fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64, since: Timestamp) -> Follows {
-        let ticket = self.sink.unasked(&self.sides());
-        self.sink.note(Note::Orphan);
         let (status, latency) = (head.status, None);
-        self.sink.response(ticket, Response { status, latency, bytes });
+        let response = Response { status, latency, bytes };
+        let ticket = self.sink.unasked(&self.sides(), &response);
+        self.sink.note(Note::Orphan);
+        self.sink.response(ticket, response);
         self.dialogue.answer = Some(Answer { ticket, status: Some(status), latency, since, bytes, is_final: false });
         if status == 101 {
             self.enter_tunnel(head);
