@@ -150,6 +150,11 @@ def test_each_host_has_a_state_of_its_own():
     ]
 
 
+def test_a_filter_says_which_rows_count():
+    rule = Rule(above=5, span=1, metric="requests", where="host:b*")
+    assert talk(rule, [Second(9, host="a"), Second(9, host="b.example"), Second(0)]) == [("fired", 2), ("recovered", 3)]
+
+
 def test_a_section_is_named_by_its_host_and_path():
     policy = AlertPolicy([Rule(above=5, span=1, metric="requests", per="section")])
     [alert] = policy.update(interval(0, Second(9)))
@@ -274,6 +279,11 @@ def test_merging_two_intervals_moves_an_alert_by_at_most_the_longer_interval(see
         ({"above": 5, "span": 8 * 86400}, "7 days"),
         ({"above": 5, "severity": "bad"}, "info, warning, critical"),
         ({"metric": "rtt", "above": 1}, "counts one of"),
+        ({"metric": "hits", "above": 1, "where": "status:5xx"}, "is about host and section"),
+        ({"metric": "hits", "above": 1, "where": "host:a client:10.*"}, "one of these"),
+        ({"metric": "hits", "above": 1, "where": "client:10.*", "per": "host"}, "that fits per host"),
+        ({"metric": "opened", "above": 1, "where": "section:/a"}, "not known of each section"),
+        ({"metric": "hits", "above": 1, "where": "host:(("}, ""),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(wrong, words):

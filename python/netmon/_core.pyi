@@ -993,13 +993,14 @@ class Sliding:
     """Sums over the last seconds for each row of a table: what alert rules compare with their thresholds.
 
     `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
-    whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `keeps`, a row
-    stays known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls.
-    At most 100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with
-    the interpreter released.
+    whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `filter`, only
+    the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `keeps`, a row stays
+    known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls. At most
+    100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with the
+    interpreter released.
     """
 
-    def __new__(cls, per: str = "", *, keeps: bool = False) -> Sliding: ...
+    def __new__(cls, per: str = "", *, filter: Filter | None = None, keeps: bool = False) -> Sliding: ...
     def add_sum(self, names: Sequence[str], span: int, *, factor: float = 1.0) -> int:
         """Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names
         are ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before

@@ -120,8 +120,7 @@ def _run(arguments: list[str]) -> int:
         return OK
     warnings: list[str] = []
     configured = configured_by(flags, os.environ, warnings.append)
-    settings = configured.settings
-    check(settings, vars(flags))
+    check(settings := configured.settings, vars(flags))
     if not settings.quiet:
         sys.stderr.write("".join(f"netmon: warning: {warning}\n" for warning in warnings))
     if flags.print_config:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
-from netmon._core import Client, Host, Interface, Section, Snapshot
+from netmon._core import Client, Filter, Host, Interface, Section, Snapshot
 from netmon.alerts.quantity import Quantity, quantity
 from netmon.measures import MEASURES, Measure, measure
 
@@ -122,7 +122,7 @@ class Rule(_Rule):
         learn: float = LEARN,
         per_second: bool = False,
     ) -> Self:
-        kind = _measure(metric, per)
+        kind = _measure(metric, per, where)
         if above is not None and below is not None:
             raise ValueError("a rule has `above` or `below`, not both")
         bound, per_second = _bound(above, below, threshold, kind, is_rate=per_second)
@@ -208,7 +208,29 @@ class Rule(_Rule):
         return value >= self.recover if self.below is not None else value <= self.recover
 
 
-def _measure(metric: str, per: str) -> Measure:
+FIELDS: Mapping[str, frozenset[str]] = {
+    "host": frozenset({"host"}),
+    "section": frozenset({"host", "section"}),
+    "client": frozenset({"client"}),
+    "interface": frozenset({"interface"}),
+}
+"""The fields that the filter of a rule may be about, by the kind of row that is read then."""
+
+
+def _read(where: str, per: str) -> str:
+    """The kind of row that is read for a rule: that of `per`, or one that the filter is about."""
+    if not where:
+        return per
+    fields = set(Filter(where).fields)
+    wider = {"": FIELDS, "host": ("host", "section")}.get(per, (per,))
+    found = next((kind for kind in wider if fields <= FIELDS[kind]), None)
+    if found is None:
+        about = f"host and section, or client, or interface, one of these{f' that fits per {per}' if per else ''}"
+        raise ValueError(f"`where` of a rule is about {about}, not {', '.join(sorted(fields))}: {where!r}")
+    return found
+
+
+def _measure(metric: str, per: str, where: str) -> Measure:
     try:
         kind = measure(metric)
     except ValueError:
@@ -217,8 +239,10 @@ def _measure(metric: str, per: str) -> Measure:
         raise ValueError(f"a rule counts one of {', '.join(known())}, not {metric!r}")
     if per not in ROWS:
         raise ValueError(f"a rule is per {', '.join(name for name in ROWS if name)}, not {per!r}")
-    if ROWS[per] not in kind.rows:
-        raise ValueError(f"a rule per {per} cannot count {metric}: it is not known of each {per}")
+    row = _read(where, per)
+    if ROWS[row] not in kind.rows:
+        what = f"a rule per {per}" if row == per else f"a rule with `where` {where!r}"
+        raise ValueError(f"{what} cannot count {metric}: it is not known of each {row}")
     return kind
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netmon._core import Sliding
+from netmon._core import Filter, Sliding
 from netmon.alerts.watch import micros
 from netmon.measures import Absence, Quantile, Ratio, Sum, measure
 
@@ -54,16 +54,20 @@ class Sums:
     """All tables that the rules need."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._tables: dict[tuple[str, bool], Sliding] = {}
+        self._tables: dict[tuple[str, str, bool], Sliding] = {}
         self._values: dict[tuple[object, ...], Value] = {}
         self.values: list[Value] = [self._value(rule) for rule in rules]
         """The value of each rule, in the order of the rules."""
 
     def _value(self, rule: Rule) -> Value:
         made_of = measure(rule.metric).made_of
-        identity = (rule.per, rule.is_low, made_of, rule.span, rule.per_second)
+        rows = (rule.per, rule.where, rule.is_low)
+        identity = (*rows, made_of, rule.span, rule.per_second)
         if identity not in self._values:
-            table = self._tables.setdefault((rule.per, rule.is_low), Sliding(rule.per, keeps=rule.is_low))
+            if rows not in self._tables:
+                given = Filter(rule.where) if rule.where else None
+                self._tables[rows] = Sliding(rule.per, filter=given, keeps=rule.is_low)
+            table = self._tables[rows]
             span = micros(rule.span)
             requests = table.add_sum(["requests"], span)
             scale = 1 / rule.span if rule.per_second else 1.0
@@ -112,7 +116,7 @@ class Sums:
 
     def _name(self, key: tuple[object, ...]) -> str:
         """A table is another one if it adds up other values."""
-        return repr([key, *(value for value in self._values if value[:2] == key)])
+        return repr([key, *(value for value in self._values if value[: len(key)] == key)])
 
 
 def _add(table: Sliding, made_of: object, span: int) -> int:

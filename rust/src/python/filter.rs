@@ -32,6 +32,13 @@ pub fn where_error(py: Python<'_>, mistake: &Mistake) -> PyErr {
     }
 }
 
+impl Filter {
+    /// The filter itself.
+    pub fn parsed(&self) -> &filter::Filter {
+        &self.filter
+    }
+}
+
 #[pymethods]
 impl Filter {
     #[new]

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::filter::Filter;
 use super::snapshot::Snapshot;
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::snapshot::{self, Amount, Per, Reading};
@@ -16,10 +17,11 @@ const MICRO: i64 = 1_000;
 /// Sums over the last seconds for each row of a table: what alert rules compare with their thresholds.
 ///
 /// `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
-/// whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `keeps`, a row
-/// stays known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls.
-/// At most 100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with
-/// the interpreter released.
+/// whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `filter`, only
+/// the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `keeps`, a row stays
+/// known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls. At most
+/// 100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with the
+/// interpreter released.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Sliding(Mutex<Tables>);
 
@@ -81,10 +83,10 @@ fn span_of(span: i64) -> PyResult<i64> {
 #[pymethods]
 impl Sliding {
     #[new]
-    #[pyo3(signature = (per = "", *, keeps = false))]
-    fn new(per: &str, keeps: bool) -> PyResult<Self> {
+    #[pyo3(signature = (per = "", *, filter = None, keeps = false))]
+    fn new(per: &str, filter: Option<&Filter>, keeps: bool) -> PyResult<Self> {
         let per = Per::from_name(per).ok_or_else(|| PyValueError::new_err(format!("there is no table of {per:?}")))?;
-        let table = snapshot::Sliding::new(per, keeps);
+        let table = snapshot::Sliding::new(per, filter.map(|filter| filter.parsed().clone()), keeps);
         Ok(Self(Mutex::new(Tables { table, columns: Vec::new(), readings: Vec::new() })))
     }
 

@@ -11,6 +11,7 @@ use super::super::tables::RowName;
 use super::amount::{Amount, Parts};
 use super::column::Column;
 use super::rows::Per;
+use crate::pipeline::filter::Filter;
 use crate::pipeline::histogram::Spread;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
@@ -37,6 +38,8 @@ pub enum Reading {
 #[derive(Clone, Debug)]
 pub struct Sliding {
     per: Per,
+    /// Which rows count.
+    filter: Option<Arc<Filter>>,
     /// Whether rows stay known when nothing of them is left.
     keeps: bool,
     names: Names,
@@ -67,11 +70,11 @@ struct Row {
 }
 
 impl Sliding {
-    /// A table of the rows of `per`. With `keeps`, rows stay known when nothing of them is left in any span.
-    pub fn new(per: Per, keeps: bool) -> Self {
+    /// A table of the rows of `per` that the filter admits. With `keeps`, rows stay known when nothing of them is left in any span.
+    pub fn new(per: Per, filter: Option<Filter>, keeps: bool) -> Self {
         let (names, none) = (Names::default(), Arc::from(""));
         let (counts, times, now) = (Vec::new(), Vec::new(), Timestamp(i64::MIN));
-        Self { per, keeps, names, counts, times, now, since: None, overflow: 0, none }
+        Self { per, filter: filter.map(Arc::new), keeps, names, counts, times, now, since: None, overflow: 0, none }
     }
 
     /// Which rows the table has.
@@ -103,8 +106,8 @@ impl Sliding {
         }
         let mut counts: Vec<Vec<(u32, u64)>> = vec![Vec::new(); self.counts.len()];
         let mut times = vec![Vec::new(); self.times.len()];
-        let (per, none) = (self.per, self.none.clone());
-        per.rows(snapshot, &none, |name, parts| {
+        let (per, none, filter) = (self.per, self.none.clone(), self.filter.clone());
+        per.rows(snapshot, filter.as_deref(), &none, |name, parts| {
             let traffic = parts.counts.map(Counts::hits).or(parts.traffic.as_ref().map(|traffic| traffic.packets));
             let is_seen = traffic.is_some_and(|amount| amount > 0);
             if !is_seen && !self.has_any(&parts) {
