@@ -123,13 +123,13 @@ impl Aggregate {
         }
     }
 
-    fn admits_ended(&mut self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {
+    fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
         let &Finished { exchange, interface, .. } = finished;
-        let (host, section) = self.hosts.names(ticket.row);
+        let (host, section) = self.hosts.texts(ticket.row);
         let facts = Facts {
-            host: Some(host.as_bytes()),
-            section: Some(section.as_bytes()),
+            host: Some(host),
+            section: Some(section),
             path: words.map(|words| words.path.as_bytes()),
             method: Some(exchange.method.name().as_bytes()),
             interface: Some(self.interfaces.text(interface)),

@@ -214,6 +214,14 @@ impl HostTable {
         (self.hosts[section.host as usize].name.clone(), section.path.clone())
     }
 
+    /// The names of the row as text: host and path. [`OTHER`] stands for what was folded.
+    pub fn texts(&self, ticket: Ticket) -> (&[u8], &[u8]) {
+        let host = self.resolve_host(ticket);
+        let is_there = self.section_place(ticket.section.slot) == ticket.section;
+        let path = if is_there { &self.sections[ticket.section.slot as usize].path } else { OTHER };
+        (self.hosts[host as usize].name.as_bytes(), path.as_bytes())
+    }
+
     /// Returns the name of the row's host, `None` if the host was folded.
     pub fn host_name(&self, ticket: Ticket) -> Option<Arc<str>> {
         let Slot { slot, generation } = ticket.host;
