@@ -347,7 +347,8 @@ def ends_in_time(child, number):
 
 
 def is_stuck(child):
-    """Waits until the process neither reads nor writes any more."""
+    """Waits until the process handles signals and neither reads nor writes any more."""
+    is_listening(child)
     used = -1
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -424,7 +425,6 @@ def test_a_terminal_stopped_by_control_s_does_not_keep_the_command_from_ending(c
     command = [*NETMON, "-r", capture, "--plain", *arguments_for(number)]
     with subprocess.Popen(command, stdin=written, stdout=written, stderr=subprocess.PIPE) as child:
         if number:
-            is_listening(child)
             is_stuck(child)
         assert ends_in_time(child, number) < (2 if number else 8)
         said = child.stderr.read().decode()
