@@ -1000,7 +1000,7 @@ class Sliding:
     interpreter released.
     """
 
-    def __new__(cls, per: str = "", *, filter: Filter | None = None, keeps: bool = False) -> Sliding: ...
+    def __new__(cls, per: str = "", *, filter: Filter | None = None, keeps: bool = False) -> Sliding: ...  # noqa: A002
     def add_sum(self, names: Sequence[str], span: int, *, factor: float = 1.0) -> int:
         """Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names
         are ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before
