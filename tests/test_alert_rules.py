@@ -283,7 +283,7 @@ def test_merging_two_intervals_moves_an_alert_by_at_most_the_longer_interval(see
         ({"metric": "hits", "above": 1, "where": "host:a client:10.*"}, "one of these"),
         ({"metric": "hits", "above": 1, "where": "client:10.*", "per": "host"}, "that fits per host"),
         ({"metric": "opened", "above": 1, "where": "section:/a"}, "not known of each section"),
-        ({"metric": "hits", "above": 1, "where": "host:(("}, ""),
+        ({"metric": "hits", "above": 1, "where": "host:(("}, "character"),
     ],
 )
 def test_a_rule_that_cannot_be_meant_is_refused(wrong, words):

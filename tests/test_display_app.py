@@ -183,7 +183,7 @@ def test_an_export_never_overwrites(tmp_path, monkeypatch):
             "5",
             ["method", "host", "section", "path", "client", "server", "interface", "user_agent", "status", "latency"],
         ),
-        ("6", ["state", "at", "metric", "value", "threshold", "duration", "times"]),
+        ("6", ["state", "at", "name", "key", "metric", "value", "threshold", "duration", "times"]),
         ("3", ["name", "packets", "http_bytes", "bytes"]),
     ],
 )

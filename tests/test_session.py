@@ -170,7 +170,7 @@ def test_an_output_that_fails_stops_neither_the_capture_nor_the_others(error, re
     broken, whole = Broken(error), tmp_path / "whole.ndjson"
     ndjson = outputs.FILES[".ndjson"]
 
-    def made(stream):
+    def made(stream, _where):
         return broken if getattr(stream, "name", "").endswith("full.ndjson") else ndjson(stream)
 
     monkeypatch.setitem(outputs.FILES, ".ndjson", made)
