@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from netmon.actions.runner import Actions
-    from netmon.alerts import Alert, Rule
+    from netmon.alerts import Alert, Policy, Rule
     from netmon.alerts.newcomers import Known
     from netmon.config import Configured
     from netmon.frames import Frame, Frames
@@ -99,10 +99,14 @@ class Alarms:
     def reload(self, frames: Frames, configured: Configured) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
         rules = rules_of(configured)
-        policy = self._policy(rules)
-        resume(policy, state_of(self.policy))
-        frames.follow(policy)
-        self.policy = policy
+
+        def made(_old: Policy) -> AlertPolicy:
+            policy = self._policy(rules)
+            resume(policy, state_of(self.policy))
+            self.policy = policy
+            return policy
+
+        frames.follow(made)
         if self._actions is not None:
             self._actions.resume(self._firing(), rules)
         self._act(rules)

@@ -22,7 +22,7 @@ from netmon.pace import EXACT
 from netmon.tail import Tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from netmon._core import Connection
 
@@ -266,10 +266,10 @@ class Frames:
         )
         return self._newest
 
-    def follow(self, policy: Policy) -> None:
-        """Goes on with another policy."""
+    def follow(self, make: Callable[[Policy], Policy]) -> None:
+        """Goes on with another policy, which `make` gives from the present one. No snapshot comes in between."""
         with self._lock:
-            self._policy = policy
+            self._policy = make(self._policy)
 
     def copy(self) -> Frames:
         """Returns an independent copy with the same state; both share their rows."""

@@ -33,9 +33,9 @@ def state_of(policy: AlertPolicy) -> dict[str, Any]:
         "interval": policy.interval,
         "trust": policy.trust.state(),
         "sums": {name: b64encode(past).decode() for name, past in policy.sums.dump().items()},
-        "kinds": {repr(group.rules[0].rule): kept for group in policy.groups if (kept := group.state()) is not None},
+        "kinds": {_name(group.rules[0].rule): kept for group in policy.groups if (kept := group.state()) is not None},
         "rules": {
-            repr(placed.rule): {key: _row(watch) for key, watch in placed.watches.items()}
+            _name(placed.rule): {key: _row(watch) for key, watch in placed.watches.items()}
             for group in policy.groups
             for placed in group.rules
         },
@@ -57,12 +57,17 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
     is_whole = policy.sums.load(past)
     for group in policy.groups:
         for placed in group.rules:
-            _take(placed, rows.get(repr(placed.rule), {}))
-        if (kept := kinds.get(repr(group.rules[0].rule))) is not None:
+            _take(placed, rows.get(_name(placed.rule), {}))
+        if (kept := kinds.get(_name(group.rules[0].rule))) is not None:
             group.resume(kept, now)
     policy.now, policy.interval = now, interval
     if not is_whole:
         policy.trust.missed(now)
+
+
+def _name(rule: Rule) -> str:
+    """All settings of a rule, however their numbers were written."""
+    return repr([float(value) if isinstance(value, (int, float)) else value for value in rule])
 
 
 def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:

@@ -62,7 +62,7 @@ class Sums:
     def _value(self, rule: Rule) -> Value:
         made_of = measure(rule.metric).made_of
         rows = (rule.per, rule.where, rule.is_low)
-        identity = (*rows, made_of, rule.span, rule.per_second)
+        identity = (*rows, made_of, float(rule.span), rule.per_second)
         if identity not in self._values:
             if rows not in self._tables:
                 given = Filter(rule.where) if rule.where else None
