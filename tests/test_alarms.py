@@ -78,3 +78,12 @@ def test_a_restart_goes_on_with_the_alert_that_fires(tmp_path):
     assert events(frames.push(second(1, 9))) == []
     assert events(frames.push(second(30, 0))) == [("busy", "recovered")]
     assert told == []
+
+
+def test_rows_that_are_too_many_are_told_once(monkeypatch):
+    monkeypatch.setattr("netmon.alerts.policy.MOST_STATES", 1)
+    alarms, frames, told = begun([Rule(name="busy", metric="requests", above=0, span=10, per="host")])
+    hosts = [{"name": name, "requests": 1} for name in "abc"]
+    for at in range(3):
+        alarms.take(frames.push(snapshot(at, hosts=hosts, requests=3)))
+    assert told == ["netmon: warning: rules have too many rows; some of them are not judged\n"]

@@ -56,6 +56,7 @@ class Alarms:
         self._path = state_path(settings, rules, environment)
         self._due = 0.0
         self._trouble = ""
+        self._is_full = False
         self._actions: Actions | None = None
         self.policy = self._policy(rules)
         self._load()
@@ -92,6 +93,10 @@ class Alarms:
         """Carries out what the new alerts of a frame ask for, and keeps the state from time to time."""
         if self._actions is not None and frame.events:
             self._actions.take(frame.events)
+        if not self._is_full and (self.policy.overflow or self.policy.sums.overflow):
+            self._is_full = True
+            log.event("limit.reached", "warning", limit="rows of rules")
+            self._report("netmon: warning: rules have too many rows; some of them are not judged\n")
         if self._path is not None and frame.snapshot.end >= self._due:
             self._due = frame.snapshot.end + EVERY
             self.save()
