@@ -46,12 +46,16 @@ impl SharedScanner {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a page for the shelf, unless the worker is about to make one.
+    /// Makes a page for the shelf, unless the worker is about to make one or has just taken the blocks for it.
     fn look_ahead(&self) {
         let Ok(mut scanner) = self.scanner.try_lock() else { return };
         let entries = self.ready().spare.pop().unwrap_or_default();
         let page = scanner.next(false, entries);
-        self.ready().pages.push_back(page);
+        let mut ready = self.ready();
+        match page.reach {
+            Reach::Pending => ready.spare.push(page.entries),
+            _ => ready.pages.push_back(page),
+        }
     }
 
     /// Takes a page in exchange for entries that nobody uses any more.
@@ -165,5 +169,43 @@ impl Drop for ExitGuard {
     fn drop(&mut self) {
         self.pool.finish();
         self.shared.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::file::blocks::Pace;
+    use crate::capture::file::blocks::pool::BLOCK_SIZE;
+    use crate::capture::file::capture_file::CaptureFile;
+
+    /// A pcap file of packets of 1,000 bytes, several blocks long.
+    fn capture() -> Vec<u8> {
+        let mut out: Vec<u8> =
+            [0xa1b2_c3d4, 0x0004_0002, 0, 0, 262_144, 1].iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+        while out.len() < 4 * BLOCK_SIZE {
+            out.extend([0, 0, 1000, 1000].iter().flat_map(|word: &u32| word.to_le_bytes()));
+            out.resize(out.len() + 1000, 7);
+        }
+        out
+    }
+
+    #[test]
+    fn a_block_that_the_worker_took_meanwhile_leaves_no_page_behind() {
+        let mut file = CaptureFile::new(Box::new(io::Cursor::new(capture())), Pace::Ahead);
+        file.begin(false).unwrap();
+        let shared = SharedScanner::new(Scanner::new(file));
+        let mut entries = Vec::new();
+        let (reader, pool) = {
+            let mut scanner = shared.scanner();
+            assert_eq!(scanner.next(false, Vec::new()).reach, Reach::Here);
+            (scanner.file.take_reader(), scanner.file.pool())
+        };
+        let mut reader = reader.unwrap();
+        shared.look_ahead();
+        assert!(shared.take(&mut entries).is_none(), "nothing was read yet");
+        pool.put(reader.next());
+        shared.look_ahead();
+        assert_eq!(shared.take(&mut entries).map(|page| page.reach), Some(Reach::Here));
     }
 }
