@@ -279,6 +279,8 @@ def test_merging_two_intervals_moves_an_alert_by_at_most_the_longer_interval(see
         ({"above": 5, "span": 8 * 86400}, "7 days"),
         ({"above": 5, "severity": "bad"}, "info, warning, critical"),
         ({"metric": "rtt", "above": 1}, "counts one of"),
+        ({"metric": "hitz", "above": 1}, "did you mean hits"),
+        ({"metric": "latency.p95x", "above": 1}, "did you mean latency.p95"),
         ({"metric": "hits", "above": 1, "where": "status:5xx"}, "is about host and section"),
         ({"metric": "hits", "above": 1, "where": "host:a client:10.*"}, "one of these"),
         ({"metric": "hits", "above": 1, "where": "client:10.*", "per": "host"}, "that fits per host"),

@@ -236,7 +236,10 @@ def _measure(metric: str, per: str, where: str) -> Measure:
     except ValueError:
         kind = None
     if kind is None or kind.made_of is None:
-        raise ValueError(f"a rule counts one of {', '.join(known())}, not {metric!r}")
+        from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
+
+        near = "".join(f": did you mean {name}?" for name in get_close_matches(metric, known(), n=1))
+        raise ValueError(f"a rule counts one of {', '.join(known())}, not {metric!r}{near}")
     if per not in ROWS:
         raise ValueError(f"a rule is per {', '.join(name for name in ROWS if name)}, not {per!r}")
     row = _read(where, per)
