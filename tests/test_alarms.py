@@ -87,3 +87,20 @@ def test_rows_that_are_too_many_are_told_once(monkeypatch):
     for at in range(3):
         alarms.take(frames.push(snapshot(at, hosts=hosts, requests=3)))
     assert told == ["netmon: warning: rules have too many rows; some of them are not judged\n"]
+
+
+def test_a_secret_is_in_no_state_and_in_no_text_of_a_rule(tmp_path):
+    rule = Rule(name="busy", metric="requests", above=5, span=10, secret="s3cr3t")
+    alarms, frames, _ = begun([rule], state=str(tmp_path / "state.json"))
+    alarms.take(frames.push(second(0, 9)))
+    assert "s3cr3t" not in (tmp_path / "state.json").read_text() + repr(rule)
+
+
+def test_other_actions_do_not_make_a_rule_begin_anew(tmp_path):
+    state = str(tmp_path / "state.json")
+    rule = Rule(name="busy", metric="requests", above=5, span=10)
+    alarms, frames, _ = begun([rule], state=state)
+    alarms.take(frames.push(second(0, 9)))
+    alarms, frames, _ = begun([rule._replace(severity="critical")], state=state)
+    assert events(frames.push(second(1, 9))) == []
+    assert events(frames.push(second(30, 0))) == [("busy", "recovered")]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VERSION = 1
 """The version of the data. It rises when a reader of an older version could misunderstand them."""
 
+ACTIONS = ("severity", "exec", "webhook", "format", "secret", "timeout")
+"""Settings of a rule that change what it does, and not when."""
+
 _ANY = Rule()
 """Stands in an alert that was read until `_take` sets its rule."""
 
@@ -66,8 +69,12 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
 
 
 def _name(rule: Rule) -> str:
-    """All settings of a rule, however their numbers were written."""
-    return repr([float(value) if isinstance(value, (int, float)) else value for value in rule])
+    """All settings of a rule on which its state depends, however their numbers were written. Its actions are no part of
+    it, and neither is their secret.
+    """
+    settings = rule._asdict()
+    kept = [value for name, value in settings.items() if name not in ACTIONS]
+    return repr([float(value) if isinstance(value, (int, float)) else value for value in kept])
 
 
 def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:

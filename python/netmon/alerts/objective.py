@@ -6,10 +6,10 @@ budget is gone and ends soon after the errors do. Counts are kept by minute, so 
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
 
 if TYPE_CHECKING:
@@ -95,16 +95,10 @@ class Budget:
 
 def good_of(rule: Rule) -> Callable[[Snapshot], tuple[int, int]]:
     """The function from a snapshot to its good and all responses."""
-    found = _STATUS.fullmatch(rule.good.strip())
-    if found is None:
-        raise ValueError(f"`good` of a rule is a comparison of the status such as status<500, not {rule.good!r}")
-    limit = int(found[1])
+    limit = first_bad(rule.good)
 
     def counted(snapshot: Snapshot) -> tuple[int, int]:
         statuses = snapshot.statuses
         return sum(n for status, n in statuses.items() if status < limit), sum(statuses.values())
 
     return counted
-
-
-_STATUS = re.compile(r"status\s*<\s*(\d{3})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
@@ -129,6 +130,13 @@ class Rule(_Rule):
         back = None if recover is None else _recovery(recover, kind, per_second, above, below, bound)
         _check_times(span, for_, keep_firing_for, metric)
         _check_kind(slo=slo, baseline=baseline, new=new, above=above, below=below)
+        if (slo is not None or new) and (where or per):
+            raise ValueError(
+                f"a rule with `{'new' if new else 'slo'}` is about all traffic: it has no `where` and no `per`"
+            )
+        windows = tuple(Window(*map(float, window)) for window in windows)
+        if not windows:
+            raise ValueError("`windows` of a rule has one pair of spans at least")
         if min_requests < 0:
             raise ValueError(f"`min_requests` of a rule is 0 or more, not {min_requests}")
         if severity not in get_args(Severity):
@@ -155,7 +163,7 @@ class Rule(_Rule):
             timeout,
             None if slo is None else _objective(slo, good),
             good,
-            tuple(Window(*map(float, window)) for window in windows),
+            windows,
             baseline,
             deviations,
             new,
@@ -169,16 +177,12 @@ class Rule(_Rule):
         return cls(*iterable)
 
     def __repr__(self) -> str:
-        usual = Rule._usual()
+        usual = Rule()
         shown = ["threshold"] if self.above is self.below is None else []
         shown += ["span", "metric"]
-        others = [name for name in self._fields if name not in {"threshold", "span", "metric"}]
+        others = [name for name in self._fields if name not in {"threshold", "span", "metric", "secret"}]
         shown += [name for name in others if getattr(self, name) != getattr(usual, name)]
         return f"Rule({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
-
-    @classmethod
-    def _usual(cls) -> Self:
-        return cls()
 
     @property
     def title(self) -> str:
@@ -288,7 +292,16 @@ def _objective(slo: float | str, good: str) -> float:
         raise ValueError(f"the objective `slo` of a rule is a share between 0 and 1 such as 99.9%, not {slo!r}")
     if not good:
         raise ValueError("a rule with `slo` needs `good`: which responses are good, such as status<500")
+    first_bad(good)
     return share
+
+
+def first_bad(good: str) -> int:
+    """The lowest status that is not good; ValueError unless `good` is a comparison of the status."""
+    found = re.fullmatch(r"status\s*<\s*(\d{3})", good.strip())
+    if found is None:
+        raise ValueError(f"`good` of a rule is a comparison of the status such as status<500, not {good!r}")
+    return int(found[1])
 
 
 def _check_kind(*, slo: object, baseline: float, new: str, above: object, below: object) -> None:

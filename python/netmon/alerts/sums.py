@@ -12,7 +12,7 @@ from netmon.alerts.watch import micros
 from netmon.measures import Absence, Quantile, Ratio, Sum, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from netmon._core import Snapshot
     from netmon.alerts.rule import Rule
@@ -122,15 +122,11 @@ class Sums:
 def _add(table: Sliding, made_of: object, span: int) -> int:
     match made_of:
         case Sum(names, factor):
-            return table.add_sum(_listed(names), span, factor=factor)
+            return table.add_sum(list(names), span, factor=factor)
         case Ratio(parts, whole):
-            return table.add_ratio(_listed(parts), _listed(whole), span)
+            return table.add_ratio(list(parts), list(whole), span)
         case Quantile(name, q):
             return table.add_quantile(name, span, q)
         case Absence():
             return table.add_absence()
     raise ValueError(f"{made_of!r} cannot be added up")
-
-
-def _listed(names: Sequence[str]) -> list[str]:
-    return list(names)

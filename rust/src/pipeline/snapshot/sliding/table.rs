@@ -70,7 +70,8 @@ struct Row {
 }
 
 impl Sliding {
-    /// A table of the rows of `per` that the filter admits. With `keeps`, rows stay known when nothing of them is left in any span.
+    /// A table of the rows of `per` that the filter admits. With `keeps`, rows stay known when nothing of them is left in
+    /// any span.
     pub fn new(per: Per, filter: Option<Filter>, keeps: bool) -> Self {
         let (names, none) = (Names::default(), Arc::from(""));
         let (counts, times, now) = (Vec::new(), Vec::new(), Timestamp(i64::MIN));
