@@ -5,7 +5,7 @@ import tomllib
 import pytest
 from netmon import Rule
 from netmon import format as fmt
-from netmon.alerts.written import KEYS, RuleError, read_rule, read_rules, sentence
+from netmon.alerts.written import KEYS, RuleError, read_rule, sentence
 
 FULL = """
 name = "checkout is slow"
@@ -73,12 +73,6 @@ def test_what_is_wrong_names_the_key(table, key, words):
     with pytest.raises(RuleError, match=words) as error:
         read_rule(table)
     assert error.value.key == key
-
-
-def test_no_two_rules_have_the_same_name():
-    table = {"name": "x", "metric": "hits", "above": 5}
-    with pytest.raises(RuleError, match="another rule is called 'x'"):
-        read_rules([table, table])
 
 
 def test_every_parameter_of_a_rule_can_be_written():

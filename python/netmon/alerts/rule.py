@@ -134,8 +134,8 @@ class Rule(_Rule):
             raise ValueError(
                 f"a rule with `{'new' if new else 'slo'}` is about all traffic: it has no `where` and no `per`"
             )
-        windows = tuple(Window(*map(float, window)) for window in windows)
-        if not windows:
+        pairs = tuple(Window(*map(float, window)) for window in windows)
+        if not pairs:
             raise ValueError("`windows` of a rule has one pair of spans at least")
         if min_requests < 0:
             raise ValueError(f"`min_requests` of a rule is 0 or more, not {min_requests}")
@@ -163,7 +163,7 @@ class Rule(_Rule):
             timeout,
             None if slo is None else _objective(slo, good),
             good,
-            windows,
+            pairs,
             baseline,
             deviations,
             new,

@@ -156,17 +156,6 @@ def _blamed(words: str, table: Mapping[str, Any]) -> str:
     return next(iter(named), "")
 
 
-def read_rules(tables: Iterable[Mapping[str, Any]]) -> list[Rule]:
-    """The rules of a file. No two may have the same name, because alerts and the state are kept by it."""
-    rules: list[Rule] = []
-    for table in tables:
-        rule = read_rule(table)
-        if any(rule.name == other.name for other in rules):
-            raise RuleError("name", f"another rule is called {rule.name!r}")
-        rules.append(rule)
-    return rules
-
-
 def _meant(name: object, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
 
