@@ -49,7 +49,7 @@ class FakeEngine:
 
     def __init__(self, script=(), *, on_start=None, log=()):
         self.script, self.on_start, self.messages = list(script), on_start, list(log)
-        self.calls, self.interfaces = [], ["eth0"]
+        self.calls, self.interfaces, self.subsets = [], ["eth0"], []
 
     def start(self):
         self.calls.append("start")
@@ -67,6 +67,9 @@ class FakeEngine:
 
     def close(self):
         self.calls.append("close")
+
+    def set_subsets(self, subsets):
+        self.subsets = subsets
 
     def log(self):
         messages, self.messages = self.messages, []

@@ -46,7 +46,7 @@ def test_the_budget_that_is_left_is_a_share_of_the_longest_span():
     policy = AlertPolicy([Rule(slo="90%", good="status<500")])
     policy.update(minute(0, 95, 5))
     [group] = policy.groups
-    assert group.budget.left == pytest.approx(0.5)
+    assert group.left == pytest.approx(0.5)
 
 
 def test_minute_counts_survive_a_restart():
@@ -110,11 +110,12 @@ def test_a_name_that_was_learned_before_a_restart_is_no_newcomer():
         ({"slo": "99.9%"}, "needs `good`"),
         ({"slo": "100%", "good": "status<500"}, "between 0 and 1"),
         ({"slo": "99%", "good": "status<500", "above": 5}, "`slo` and a bound"),
-        ({"slo": "99%", "good": "latency<1s"}, "comparison of the status"),
-        ({"slo": "99%", "good": "status<500", "per": "host"}, "about all traffic"),
-        ({"slo": "99%", "good": "status<500", "where": "host:a"}, "about all traffic"),
+        ({"slo": "99%", "good": "latency<<1s"}, "`good` of a rule is a filter"),
+        ({"slo": "99%", "good": "status<500", "per": "hosts"}, "host, section, interface, client"),
+        ({"slo": "99%", "good": "status<500", "where": "hots:a"}, "did you mean host"),
         ({"slo": "99%", "good": "status<500", "windows": []}, "one pair of spans"),
-        ({"new": "host", "where": "host:a"}, "about all traffic"),
+        ({"new": "server_name", "where": "host:a"}, "has no `where`"),
+        ({"new": "host", "per": "client"}, "has no `per`"),
         ({"new": "hosts"}, "host, section, client, server_name"),
         ({"baseline": 8 * 86400}, "7 days"),
         ({"baseline": 60, "new": "host"}, "`baseline` and `new`"),

@@ -41,7 +41,7 @@ ORDER = [
 
 INSIDE = {
     "alerts": [
-        {"quantity", "watch"},
+        {"quantity", "scope", "watch"},
         {"rule"},
         {"baseline", "kept", "newcomers", "objective", "sums", "trust", "written"},
         {"group"},

@@ -20,6 +20,7 @@ __all__ = [
     "BUFFER_BUDGET",
     "DEFAULT_FILTER",
     "DEFAULT_SNAPLEN",
+    "MAX_SUBSETS",
     "MAX_WORKERS",
     "OTHER",
     "SORT_KEYS",
@@ -72,6 +73,7 @@ DEFAULT_FILTER: str
 DEFAULT_SNAPLEN: int
 BUFFER_BUDGET: int
 """Bytes of the kernel buffers of all interfaces together, shared by their traffic, if `buffer_size` is None."""
+MAX_SUBSETS: int
 MAX_WORKERS: int
 
 class CaptureError(OSError):
@@ -827,6 +829,21 @@ class Snapshot(_Counts):
         """The same snapshot without its `connections`."""
     def only_connections(self) -> Snapshot:
         """A snapshot of the same time with only the `connections`, without counts."""
+    @property
+    def subsets(self) -> list[tuple[str, str]]:
+        """The subsets in which the exchanges of this snapshot were counted, see `Engine.set_subsets`: pairs of a filter
+        and a kind of rows. A merge has those that all of its parts have.
+        """
+    def subset(self, where: str, per: str = "", amount: str = "requests") -> dict[str, int] | None:
+        """The count named `amount` of each row of a subset: of the exchanges that the filter `where` admits, by name of
+        host, section (host and path), client or interface as `per` says, or with an empty name for all. None if the
+        exchanges of this snapshot were not counted for that subset.
+
+        `amount` is as in `Sliding.add_sum`. The row for the rest is not included. Raises ValueError for an unknown
+        name.
+        """
+    def without_subsets(self) -> Snapshot:
+        """The same snapshot without its subsets."""
     def silence(self, length: float) -> Snapshot:
         """The interval of `length` seconds after this one, as a capture without traffic would count it: no event is
         counted, while interfaces, the numbers of connections and open connections stay as they were.
@@ -994,13 +1011,21 @@ class Sliding:
 
     `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
     whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `filter`, only
-    the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `keeps`, a row stays
+    the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `subset`, the text of
+    any filter, the rows are those of that subset, if snapshots have it (`Snapshot.subsets`). With `keeps`, a row stays
     known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls. At most
     100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with the
     interpreter released.
     """
 
-    def __new__(cls, per: str = "", *, filter: Filter | None = None, keeps: bool = False) -> Sliding: ...  # noqa: A002
+    def __new__(
+        cls,
+        per: str = "",
+        *,
+        filter: Filter | None = None,  # noqa: A002  the name that it has everywhere
+        subset: str | None = None,
+        keeps: bool = False,
+    ) -> Sliding: ...
     def add_sum(self, names: Sequence[str], span: int, *, factor: float = 1.0) -> int:
         """Adds a reading: the sum of the `names` over `span` microseconds, times `factor`. Returns its number. Names
         are ``hits``, ``status.503``, ``status.5xx`` and the fields that a snapshot counts. Readings are added before
@@ -1204,6 +1229,13 @@ class Engine:
         """Opens the sources and starts the capture threads.
 
         Raises PermissionError, SourceError or FilterError.
+        """
+    def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
+        """Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
+        of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
+        whole when it has ended. At most `MAX_SUBSETS` are counted.
+
+        Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
         """
     def next(self, timeout: float) -> Snapshot | None:
         """The next snapshot; None if none came within `timeout` seconds. Waits with the interpreter released.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from netmon.alerts.newcomers import Known
     from netmon.config import Configured
     from netmon.frames import Frame, Frames
+    from netmon.monitor import Monitor
     from netmon.options import Settings
 
 EVERY = 60.0
@@ -101,7 +102,7 @@ class Alarms:
             self._due = frame.snapshot.end + EVERY
             self.save()
 
-    def reload(self, frames: Frames, configured: Configured) -> str:
+    def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
         rules = rules_of(configured)
 
@@ -112,6 +113,8 @@ class Alarms:
             return policy
 
         frames.follow(made)
+        if monitor is not None:
+            monitor.count_for(self.policy)
         if self._actions is not None:
             self._actions.resume(self._firing(), rules)
         self._act(rules)

@@ -206,6 +206,8 @@ class Frames:
     def push(self, snapshot: Snapshot) -> Frame:
         with self._lock:
             alerts = list(self._policy.update(snapshot))
+            if snapshot.subsets:  # they are counted for the policy alone
+                snapshot = snapshot.without_subsets()
             self._tally = self._tally.plus(snapshot, alerts)
             self._shown = self._shown.plus(snapshot, alerts)
             _slide(self._history, snapshot.point(), HISTORY)

@@ -42,6 +42,7 @@ class Source(Protocol):
     def next(self, timeout: float, /) -> Snapshot | None: ...
     def close(self) -> None: ...
     def log(self) -> list[tuple[str, str]]: ...
+    def set_subsets(self, subsets: Sequence[tuple[str, str]], /) -> None: ...
 
 
 class _SpelledSignature:
@@ -80,8 +81,9 @@ class Monitor:
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
     a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges that match are counted and
     listed. If it needs the response, an exchange is counted when it has ended. Packets, interfaces and connections are
-    counted whole. `policy` is any object whose method `update` takes a snapshot and returns
-    alerts, such as an `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned.
+    counted whole. `policy` is any object whose method `update` takes a snapshot and returns alerts, such as an
+    `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned. If it has an attribute
+    `subsets`, these are counted, see `set_subsets`.
 
     A client is the address at the client's end of a connection. Behind a proxy, `client_from` says where the proxy
     tells the address of its client: ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY
@@ -128,6 +130,7 @@ class Monitor:
         )
         self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
         self._policy = policy
+        self.count_for(policy)
 
     @classmethod
     def _of(
@@ -158,6 +161,7 @@ class Monitor:
         self._engine, self._files, self._schedule, self._clock, self._sleep = engine, files, schedule, clock, sleep
         self._timeout, self._deadline = timeout, inf
         self._alerts: Sequence[Alert] = ()
+        self._subsets: Sequence[tuple[str, str]] = ()
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -183,6 +187,20 @@ class Monitor:
             self._opened = True
             if self._timeout is not None:
                 self._deadline = self._clock() + self._timeout
+
+    def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
+        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``, ``"client"``
+        or ``"interface"``. `Snapshot.subset` has the counts, from the first snapshot or, if it has started, the next.
+
+        At most 64 are counted. Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
+        """
+        if subsets != self._subsets:
+            self._engine.set_subsets(list(subsets))
+            self._subsets = subsets
+
+    def count_for(self, policy: Policy | None) -> None:
+        """Counts the exchanges apart that a policy needs: those of its attribute `subsets`, if it has one."""
+        self.set_subsets(getattr(policy, "subsets", ()))
 
     @property
     def _is_over(self) -> bool:

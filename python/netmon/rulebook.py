@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from netmon import config
 from netmon.alerts import Rule
+from netmon.alerts.policy import subsets_of
 from netmon.config import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +24,12 @@ def rules_of(configured: Configured) -> list[Rule]:
     """All rules, the one of the flags first; raises ConfigError."""
     settings = configured.settings
     raw = [*configured.rules, *(rule for path in settings.alerts for rule in _of_file(path))]
-    return [usual(settings), *_read(raw)]
+    rules = [usual(settings), *_read(raw)]
+    try:
+        subsets_of(rules)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    return rules
 
 
 def usual(settings: Settings) -> Rule:

@@ -1,7 +1,7 @@
 """The only loop: snapshot -> frame -> sinks, until the end of the capture, a signal, a key or a closed pipe.
 
-Settings go in; whether an alert fired comes out. However the loop ends, the capture stops, netmon leaves the screen and
-flushes every output, and then writes the summary last. After that, errors of the capture are raised to the caller.
+Settings go in; whether an alert fired comes out. At the end, the capture stops, netmon leaves the screen, flushes every
+output and writes the summary last. Then errors of the capture are raised.
 """
 
 from __future__ import annotations
@@ -129,16 +129,17 @@ class Session:
         self._note: Callable[[str], None] | None = None
         self._policy: Policy = AlertPolicy([usual(settings)])
         self._alarms: Alarms | None = None
-        self._already = [name for name, is_so in (("demo", demo), ("read", bool(settings.read))) if is_so]
+        self._already = [name for name, is_so in (("demo", demo), ("read", settings.read)) if is_so]
         self._frames = Frames(settings.window, policy=self._policy, already=self._already)
 
     def begin_alarms(self, rules: Sequence[Rule], policy: Policy | None) -> None:
         """Sets what decides on alerts: a policy of the caller's, or rules with what they do and remember."""
         if policy is None:
-            environment = self._console.environment
-            alarms = self._alarms = Alarms(self._settings, rules, environment, lambda line: self._report([line]))
-            self.reload, policy = lambda configured: alarms.reload(self._frames, configured), alarms.policy
+            alarms = Alarms(self._settings, rules, self._console.environment, lambda line: self._report([line]))
+            self.reload = lambda configured: alarms.reload(self._frames, configured, self._monitor)
+            self._alarms, policy = alarms, alarms.policy
         self._policy = policy
+        self._monitor.count_for(policy)
         self._frames = Frames(self._settings.window, policy=policy, already=self._already)
 
     def push(self, snapshot: Snapshot) -> Frame:
@@ -175,17 +176,15 @@ class Session:
 
     def open_outputs(self) -> None:
         """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
-        for name in self._settings.output:
-            outlet = Outlet(safe_file.create(name, self._mode), name, self._patience, path=name)
+        settings = self._settings
+        # Without ``--append`` or ``--force``, a file that exists is an error.
+        mode: safe_file.Mode = "append" if settings.append else "replace" if settings.force else "new"
+        for name in settings.output:
+            outlet = Outlet(safe_file.create(name, mode), name, self._patience, path=name)
             self._outlets.append(outlet)
-            sink = outputs.of_file(name, outlet, self._settings.where)
+            sink = outputs.of_file(name, outlet, settings.where)
             self.sinks.append(sink)
             self.names[sink] = name
-
-    @property
-    def _mode(self) -> safe_file.Mode:
-        """What to do with a file that exists: without ``--append`` or ``--force`` it is an error."""
-        return "append" if self._settings.append else "replace" if self._settings.force else "new"
 
     def open_stdout(self) -> None:
         """Adds the sink for standard output."""

@@ -151,6 +151,7 @@ mod _core {
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;
+        module.add("MAX_SUBSETS", crate::pipeline::aggregate::MAX_SUBSETS)?;
         module.add("BUFFER_BUDGET", crate::capture::BUFFER_BUDGET)?;
         Ok(())
     }

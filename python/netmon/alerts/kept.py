@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netmon.alerts.group import Placed
     from netmon.alerts.policy import AlertPolicy
 
-VERSION = 1
+VERSION = 2
 """The version of the data. It rises when a reader of an older version could misunderstand them."""
 
 ACTIONS = ("severity", "exec", "webhook", "format", "secret", "timeout")

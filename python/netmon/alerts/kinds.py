@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from netmon.alerts.baseline import Past
 from netmon.alerts.group import Group, Placed, Verdict, may
 from netmon.alerts.newcomers import Known
-from netmon.alerts.objective import Budget
+from netmon.alerts.objective import Budget, counted_by
 from netmon.alerts.watch import MICRO, Alert, Judged, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from netmon._core import Snapshot
     from netmon.alerts.rule import Rule
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MOST_PASTS = 1000
 """Rows at most whose past a rule with a baseline remembers."""
+
+MOST_BUDGETS = 200
+"""Rows at most of which a rule with an objective keeps an error budget: about 100 KB each if days are counted."""
 
 
 class _Single(Group):
@@ -47,33 +50,62 @@ class _Single(Group):
 
 
 class Objectives(_Single):
-    """A rule with an objective. `counted` gives the good and all responses of a snapshot."""
+    """A rule with an objective: an error budget for each row."""
 
-    def __init__(self, place: int, rule: Rule, counted: Callable[[Snapshot], tuple[int, int]]) -> None:
+    def __init__(self, place: int, rule: Rule) -> None:
         super().__init__(place, rule)
-        self.budget = Budget(rule)
-        self._counted = counted
+        self.budgets: dict[str, Budget] = {} if rule.per else {"": Budget(rule)}
+        self._counted = counted_by(rule)
+        self._refused = 0
 
     def push(self, snapshot: Snapshot, now: int) -> None:
-        self.budget.add(now, *self._counted(snapshot))
+        for key, (good, total) in self._counted(snapshot).items():
+            if (budget := self._budget(key)) is None:
+                self._refused += 1
+            else:
+                budget.add(now, good, total)
+
+    def _budget(self, key: str) -> Budget | None:
+        """The budget of a row; None if too many rows have one."""
+        if key not in self.budgets:
+            if len(self.budgets) >= MOST_BUDGETS:
+                return None
+            self.budgets[key] = Budget(self._rule)
+        return self.budgets[key]
 
     def value_of(self, key: str) -> float | None:
-        del key
-        return self.budget.fastest
+        budget = self.budgets.get(key)
+        return budget.fastest if budget else None
+
+    @property
+    def left(self) -> float:
+        """The share of the error budget that is left of the row with the least."""
+        return min((budget.left for budget in self.budgets.values()), default=1.0)
 
     def judge(self, now: int, trust: Trust, room: int) -> Verdict:
-        self.budget.pass_time(now)
-        burns = any(self.budget.burns(window) for window in self._rule.windows)
         may_fire, may_recover = trust.judgement(self._rule, now, 0)
-        judged = Judged(self.budget.fastest, burns, not burns, may_fire, may_recover)
-        alert = self._watches[""].judge(self._rule, "", now, judged)
-        return Verdict([alert] if alert else [], 0, room)
+        alerts = []
+        for key, budget in list(self.budgets.items()):
+            budget.pass_time(now)
+            burns = any(budget.burns(window) for window in self._rule.windows)
+            watch = self._watches.setdefault(key, Watch())
+            judged = Judged(budget.fastest, burns, not burns, may_fire, may_recover)
+            if alert := watch.judge(self._rule, key, now, judged):
+                alerts.append(alert)
+            if key and watch.is_quiet:
+                del self._watches[key]
+                if budget.is_empty:
+                    del self.budgets[key]
+        refused, self._refused = self._refused, 0
+        return Verdict(alerts, refused, room)
 
     def state(self) -> Any:
-        return self.budget.state()
+        return {key: budget.state() for key, budget in self.budgets.items()}
 
     def resume(self, state: Any, now: int) -> None:
-        self.budget.resume(state, now)
+        for key, minutes in state.items():
+            if (budget := self._budget(str(key))) is not None:
+                budget.resume(minutes, now)
 
 
 class Baselines(_Single):

@@ -32,11 +32,16 @@ NAMES: Mapping[str, Callable[[Snapshot], Iterable[str]]] = {
 """The names in a snapshot, by the value of `new`."""
 
 
+def _apart(rule: Rule) -> Callable[[Snapshot], Iterable[str]]:
+    """The names in the subset of a rule with a filter."""
+    return lambda snapshot: snapshot.subset(rule.where, rule.new) or ()
+
+
 class Known:
     """The names that a rule knows. It learns without a word until `learn` seconds after the first snapshot."""
 
     def __init__(self, rule: Rule) -> None:
-        self._names = NAMES[rule.new]
+        self._names = _apart(rule) if rule.where else NAMES[rule.new]
         self._learn = micros(rule.learn)
         self.until: int | None = None
         """When it has learned enough; None before the first snapshot."""

@@ -6,14 +6,14 @@ budget is gone and ends soon after the errors do. Counts are kept by minute, so 
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from typing import TYPE_CHECKING, Any
 
 from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from netmon._core import Snapshot
     from netmon.alerts.rule import Rule, Window
@@ -23,51 +23,61 @@ MINUTE = 60_000_000
 
 
 class Budget:
-    """The good and all responses of a rule, by minute."""
+    """The good and all responses of a rule, or of one of its rows, by minute."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._minutes: deque[list[int]] = deque()  # [minute, good, total], oldest first
+        # The minutes with responses, oldest first: their number, good responses, all responses.
+        self._minutes, self._good, self._total = array("q"), array("q"), array("q")
         spans = {span for window in rule.windows for span in (window.long, window.short)}
-        self._sums = {span: [0, 0] for span in spans}
+        self._sums = {span: _Sum(micros(span) // MINUTE) for span in spans}
         self._minute = 0
 
     def add(self, now: int, good: int, total: int) -> None:
         """Counts responses of the interval that ends at `now`."""
         minute = now // MINUTE
-        if not self._minutes or self._minutes[-1][0] < minute:
-            self._minutes.append([minute, 0, 0])
-        last = self._minutes[-1]
-        last[1] += good
-        last[2] += total
-        for sums in self._sums.values():
-            sums[0] += good
-            sums[1] += total
+        if total:
+            if not self._minutes or self._minutes[-1] < minute:
+                for column, value in ((self._minutes, minute), (self._good, 0), (self._total, 0)):
+                    column.append(value)
+            self._good[-1] += good
+            self._total[-1] += total
+            for each in self._sums.values():
+                each.good += good
+                each.total += total
         self.pass_time(now)
 
     def pass_time(self, now: int) -> None:
-        """Forgets what is older than the longest span, and recounts the spans that a minute left."""
+        """Takes what is older than a span out of its sum, and forgets what is older than the longest span."""
         minute = now // MINUTE
-        if minute == self._minute:
+        if minute <= self._minute:
             return
         self._minute = minute
-        for span, sums in self._sums.items():
-            first = minute - micros(span) // MINUTE
-            kept = [entry for entry in self._minutes if entry[0] > first]
-            sums[:] = [sum(entry[1] for entry in kept), sum(entry[2] for entry in kept)]
-        oldest = minute - max(map(micros, self._sums), default=0) // MINUTE
-        while self._minutes and self._minutes[0][0] <= oldest:
-            self._minutes.popleft()
+        for each in self._sums.values():
+            while each.first < len(self._minutes) and self._minutes[each.first] <= minute - each.minutes:
+                each.good -= self._good[each.first]
+                each.total -= self._total[each.first]
+                each.first += 1
+        left = min((each.first for each in self._sums.values()), default=0)
+        for column in (self._minutes, self._good, self._total):
+            del column[:left]
+        for each in self._sums.values():
+            each.first -= left
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left of any span."""
+        return not self._minutes
 
     def burn(self, span: float) -> float:
         """The burn rate over the last `span` seconds; 0 without responses."""
-        good, total = self._sums[span]
-        allowed = 1 - (self._rule.slo or 0)
-        return (total - good) / total / allowed if total else 0.0
+        found = self._sums[span]
+        allowed = round(1 - (self._rule.slo or 0), 12)  # 1 - 0.9 is a little less than 0.1
+        return (found.total - found.good) / found.total / allowed if found.total else 0.0
 
     def burns(self, window: Window) -> bool:
         """Whether both spans of a pair burn too fast, with enough responses to say so."""
-        is_enough = self._sums[window.long][1] >= max(1, self._rule.min_requests)
+        is_enough = self._sums[window.long].total >= max(1, self._rule.min_requests)
         return is_enough and min(self.burn(window.long), self.burn(window.short)) > window.factor
 
     @property
@@ -84,21 +94,40 @@ class Budget:
 
     def state(self) -> list[Any]:
         """The minutes, as JSON can hold them."""
-        return [list(entry) for entry in self._minutes]
+        return [list(entry) for entry in zip(self._minutes, self._good, self._total, strict=True)]
 
     def resume(self, state: Any, now: int) -> None:
         """Takes up the minutes that `state` gave."""
-        self._minutes = deque([int(minute), int(good), int(total)] for minute, good, total in state)
-        self._minute = 0
+        Budget.__init__(self, self._rule)
+        for minute, good, total in state:
+            self.add(int(minute) * MINUTE, int(good), int(total))
         self.pass_time(now)
 
 
-def good_of(rule: Rule) -> Callable[[Snapshot], tuple[int, int]]:
-    """The function from a snapshot to its good and all responses."""
-    limit = first_bad(rule.good)
+class _Sum:
+    """The responses of the last `minutes`; `first` is the place of the oldest minute among all."""
 
-    def counted(snapshot: Snapshot) -> tuple[int, int]:
-        statuses = snapshot.statuses
-        return sum(n for status, n in statuses.items() if status < limit), sum(statuses.values())
+    __slots__ = ("first", "good", "minutes", "total")
+
+    def __init__(self, minutes: int) -> None:
+        self.minutes, self.first, self.good, self.total = minutes, 0, 0, 0
+
+
+def counted_by(rule: Rule) -> Callable[[Snapshot], Mapping[str, tuple[int, int]]]:
+    """The function from a snapshot to the good and all responses of each row of the rule."""
+    limit = first_bad(rule.good)
+    if not rule.subsets and limit is not None:
+        return lambda snapshot: {"": _by_status(snapshot, limit)}
+    meant, good_ones = rule.subsets
+
+    def counted(snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
+        good = snapshot.subset(*good_ones, "responses") or {}
+        every = snapshot.subset(*meant, "responses") or {}
+        return {key: (good.get(key, 0), total) for key, total in every.items()}
 
     return counted
+
+
+def _by_status(snapshot: Snapshot, limit: int) -> tuple[int, int]:
+    statuses = snapshot.statuses
+    return sum(n for status, n in statuses.items() if status < limit), sum(statuses.values())

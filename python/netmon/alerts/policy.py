@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from netmon._core import MAX_SUBSETS
 from netmon.alerts.group import Group, may
 from netmon.alerts.kinds import Baselines, Newcomers, Objectives
-from netmon.alerts.objective import good_of
 from netmon.alerts.rule import Rule
 from netmon.alerts.sums import Sums
 from netmon.alerts.trust import MAX_LOSS, Trust
@@ -35,7 +35,10 @@ State = Literal["ok", "pending", "firing", "unknown"]
 
 
 class Policy(Protocol):
-    """What can be passed as a policy: any object with this method."""
+    """What can be passed as a policy: any object with this method.
+
+    If it has an attribute `subsets` as `AlertPolicy` has, snapshots come with these.
+    """
 
     def update(self, snapshot: Snapshot, /) -> Sequence[Alert]: ...
 
@@ -55,7 +58,7 @@ class Gauge(NamedTuple):
     reason: str = ""
     """Why the state is unknown."""
     budget: float | None = None
-    """With an objective, the share of the error budget that is left; below 0 if it is overdrawn."""
+    """With an objective, the share of the error budget that is left, the least of all rows; below 0 if overdrawn."""
     past: tuple[float, ...] = ()
     """The values after the newest snapshots, oldest first, `PAST` at most."""
 
@@ -79,7 +82,9 @@ class AlertPolicy:
         self.rules = tuple(rules)
         self._settings = {"live": live, "interfaces": tuple(interfaces), "max_loss": max_loss}
         self.sums = Sums(self.rules)
-        self.trust = Trust(needed=interfaces, max_loss=max_loss)
+        self.subsets = subsets_of(self.rules)
+        """The subsets of exchanges that snapshots must have: pairs of a filter and a kind of rows."""
+        self.trust = Trust(needed=interfaces, max_loss=max_loss, subsets=self.subsets)
         self.groups = _grouped(self.rules, self.sums.values)
         self.now = 0
         self.interval = 0  # length of the shortest snapshot so far; longer ones are several merged
@@ -151,7 +156,7 @@ class AlertPolicy:
     def copy(self) -> AlertPolicy:
         """Returns an independent copy with the same state."""
         twin = AlertPolicy(())
-        twin.rules, twin._settings = self.rules, self._settings
+        twin.rules, twin._settings, twin.subsets = self.rules, self._settings, self.subsets
         twin.sums, twin.trust = self.sums.copy(), self.trust.copy()
         twin.groups = _grouped(self.rules, twin.sums.values)
         for mine, theirs in zip(self.groups, twin.groups, strict=True):
@@ -171,12 +176,21 @@ class AlertPolicy:
         rule, firing = placed.rule, group.firing(placed)
         alert = firing[0] if firing else None
         value, key = _shown(group, placed)
-        is_unknown = bool(self.trust.reason) or not (alert or may(rule, self.now, self.trust)[0])
+        why = self.trust.reason_for(rule)
+        is_unknown = bool(why) or not (alert or may(rule, self.now, self.trust)[0])
         is_pending = any(watch.pending is not None for watch in placed.watches.values())
         state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
-        reason = (self.trust.reason or "a part of its span was not captured") if is_unknown else ""
-        budget = group.budget.left if isinstance(group, Objectives) else None
+        reason = (why or "a part of its span was not captured") if is_unknown else ""
+        budget = group.left if isinstance(group, Objectives) else None
         return Gauge(rule, value, alert, state, key, len(firing), reason, budget, tuple(self._pasts[placed.place]))
+
+
+def subsets_of(rules: Iterable[Rule]) -> tuple[tuple[str, str], ...]:
+    """The subsets that rules need, each once; ValueError if they are too many."""
+    found = tuple(dict.fromkeys(subset for rule in rules for subset in rule.subsets))
+    if len(found) > MAX_SUBSETS:
+        raise ValueError(f"rules need {len(found)} filters of single exchanges; netmon counts {MAX_SUBSETS} at most")
+    return found
 
 
 def _shown(group: Group, placed: Placed) -> tuple[float, str]:
@@ -195,7 +209,7 @@ def _grouped(rules: Sequence[Rule], values: Sequence[Value]) -> list[Group]:
             case "bound":
                 by_value.setdefault(id(value), []).append((place, rule))
             case "slo":
-                others.append(Objectives(place, rule, good_of(rule)))
+                others.append(Objectives(place, rule))
             case "baseline":
                 others.append(Baselines(place, rule, value))
             case "new":

@@ -6,19 +6,16 @@ import re
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
-from netmon._core import Client, Filter, Host, Interface, Section, Snapshot
+from netmon._core import Filter
 from netmon.alerts.quantity import Quantity, quantity
+from netmon.alerts.scope import ROWS, Per, both, reads_exchanges
 from netmon.measures import MEASURES, Measure, measure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-Per = Literal["", "host", "section", "interface", "client"]
 Severity = Literal["info", "warning", "critical"]
 Format = Literal["alertmanager", "plain"]
-
-ROWS: Mapping[str, type] = {"": Snapshot, "host": Host, "section": Section, "interface": Interface, "client": Client}
-"""The type of row that a rule is about, by the value of `per`."""
 
 LONGEST_SPAN = 7 * 86400.0
 """Seconds of the longest span of a rule."""
@@ -130,10 +127,8 @@ class Rule(_Rule):
         back = None if recover is None else _recovery(recover, kind, per_second, above, below, bound)
         _check_times(span, for_, keep_firing_for, metric)
         _check_kind(slo=slo, baseline=baseline, new=new, above=above, below=below)
-        if (slo is not None or new) and (where or per):
-            raise ValueError(
-                f"a rule with `{'new' if new else 'slo'}` is about all traffic: it has no `where` and no `per`"
-            )
+        if new:
+            _check_newcomers(new, where, per)
         pairs = tuple(Window(*map(float, window)) for window in windows)
         if not pairs:
             raise ValueError("`windows` of a rule has one pair of spans at least")
@@ -161,7 +156,7 @@ class Rule(_Rule):
             format,
             secret,
             timeout,
-            None if slo is None else _objective(slo, good),
+            None if slo is None else _objective(slo, good, where),
             good,
             pairs,
             baseline,
@@ -195,6 +190,22 @@ class Rule(_Rule):
         return "slo" if self.slo is not None else "baseline" if self.baseline else "new" if self.new else "bound"
 
     @property
+    def subsets(self) -> tuple[tuple[str, str], ...]:
+        """The subsets of exchanges that snapshots must have for this rule: pairs of a filter and a kind of rows.
+
+        For an objective, these are all exchanges that it is about, and the good ones.
+        """
+        match self.kind:
+            case "slo":
+                is_plain = first_bad(self.good) is not None and not (self.where or self.per)
+                return () if is_plain else ((self.where, self.per), (both(self.where, self.good), self.per))
+            case "new":
+                return ((self.where, self.new),) if self.where else ()
+            case _:
+                is_apart = reads_exchanges(self.where, self.per, self.metric)
+                return ((self.where, self.per),) if is_apart else ()
+
+    @property
     def is_low(self) -> bool:
         """Whether fewer events make the rule fire, so that missing packets could."""
         return self.below is not None or self.metric == "absent"
@@ -212,28 +223,6 @@ class Rule(_Rule):
         return value >= self.recover if self.below is not None else value <= self.recover
 
 
-FIELDS: Mapping[str, frozenset[str]] = {
-    "host": frozenset({"host"}),
-    "section": frozenset({"host", "section"}),
-    "client": frozenset({"client"}),
-    "interface": frozenset({"interface"}),
-}
-"""The fields that the filter of a rule may be about, by the kind of row that is read then."""
-
-
-def _read(where: str, per: str) -> str:
-    """The kind of row that is read for a rule: that of `per`, or one that the filter is about."""
-    if not where:
-        return per
-    fields = set(Filter(where).fields)
-    wider = {"": FIELDS, "host": ("host", "section")}.get(per, (per,))
-    found = next((kind for kind in wider if fields <= FIELDS[kind]), None)
-    if found is None:
-        about = f"host and section, or client, or interface, one of these{f' that fits per {per}' if per else ''}"
-        raise ValueError(f"`where` of a rule is about {about}, not {', '.join(sorted(fields))}: {where!r}")
-    return found
-
-
 def _measure(metric: str, per: str, where: str) -> Measure:
     try:
         kind = measure(metric)
@@ -246,10 +235,7 @@ def _measure(metric: str, per: str, where: str) -> Measure:
         raise ValueError(f"a rule counts one of {', '.join(known())}, not {metric!r}{near}")
     if per not in ROWS:
         raise ValueError(f"a rule is per {', '.join(name for name in ROWS if name)}, not {per!r}")
-    row = _read(where, per)
-    if ROWS[row] not in kind.rows:
-        what = f"a rule per {per}" if row == per else f"a rule with `where` {where!r}"
-        raise ValueError(f"{what} cannot count {metric}: it is not known of each {row}")
+    reads_exchanges(where, per, metric)
     return kind
 
 
@@ -286,22 +272,31 @@ def _recovery(recover: Any, kind: Measure, is_rate: bool, above: Any, below: Any
     return found.number
 
 
-def _objective(slo: float | str, good: str) -> float:
+def _objective(slo: float | str, good: str, where: str) -> float:
     share = quantity(slo, "ratio").value
     if not 0 < share < 1:
         raise ValueError(f"the objective `slo` of a rule is a share between 0 and 1 such as 99.9%, not {slo!r}")
-    if not good:
+    if not good.strip():
         raise ValueError("a rule with `slo` needs `good`: which responses are good, such as status<500")
-    first_bad(good)
+    try:
+        Filter(good)
+    except ValueError as error:
+        raise ValueError(f"`good` of a rule is a filter such as status<500 and latency<300ms: {error}") from None
+    Filter(both(where, good))
     return share
 
 
-def first_bad(good: str) -> int:
-    """The lowest status that is not good; ValueError unless `good` is a comparison of the status."""
+def _check_newcomers(new: str, where: str, per: str) -> None:
+    if per:
+        raise ValueError("a rule with `new` has no `per`: what is new is what it tells one by one")
+    if where and new == "server_name":
+        raise ValueError("a rule about a new server name has no `where`: netmon sees no exchange of such a connection")
+
+
+def first_bad(good: str) -> int | None:
+    """The lowest status that is not good; None unless `good` is a comparison with it and nothing else."""
     found = re.fullmatch(r"status\s*<\s*(\d{3})", good.strip())
-    if found is None:
-        raise ValueError(f"`good` of a rule is a comparison of the status such as status<500, not {good!r}")
-    return int(found[1])
+    return int(found[1]) if found else None
 
 
 def _check_kind(*, slo: object, baseline: float, new: str, above: object, below: object) -> None:

@@ -54,19 +54,18 @@ class Sums:
     """All tables that the rules need."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self._tables: dict[tuple[str, str, bool], Sliding] = {}
+        self._tables: dict[tuple[str, str, bool, bool], Sliding] = {}
         self._values: dict[tuple[object, ...], Value] = {}
         self.values: list[Value] = [self._value(rule) for rule in rules]
         """The value of each rule, in the order of the rules."""
 
     def _value(self, rule: Rule) -> Value:
         made_of = measure(rule.metric).made_of
-        rows = (rule.per, rule.where, rule.is_low)
+        rows = (rule.per, rule.where, rule.is_low, bool(rule.subsets))
         identity = (*rows, made_of, float(rule.span), rule.per_second)
         if identity not in self._values:
             if rows not in self._tables:
-                given = Filter(rule.where) if rule.where else None
-                self._tables[rows] = Sliding(rule.per, filter=given, keeps=rule.is_low)
+                self._tables[rows] = _table(rule)
             table = self._tables[rows]
             span = micros(rule.span)
             requests = table.add_sum(["requests"], span)
@@ -117,6 +116,13 @@ class Sums:
     def _name(self, key: tuple[object, ...]) -> str:
         """A table is another one if it adds up other values."""
         return repr([key, *(value for value in self._values if value[: len(key)] == key)])
+
+
+def _table(rule: Rule) -> Sliding:
+    """An empty table of the rows that a rule is about."""
+    if rule.subsets:
+        return Sliding(rule.per, subset=rule.where, keeps=rule.is_low)
+    return Sliding(rule.per, filter=Filter(rule.where) if rule.where else None, keeps=rule.is_low)
 
 
 def _add(table: Sliding, made_of: object, span: int) -> int:

@@ -28,14 +28,20 @@ _LOST = measure("lost_ratio")
 
 
 class Trust:
-    """`needed` are the interfaces that the user named: without one of them, no count is believed."""
+    """`needed` are the interfaces that the user named: without one of them, no count is believed. `subsets` are those
+    that rules need: what a snapshot did not count is not known.
+    """
 
-    def __init__(self, *, needed: Collection[str] = (), max_loss: float = MAX_LOSS) -> None:
+    def __init__(
+        self, *, needed: Collection[str] = (), max_loss: float = MAX_LOSS, subsets: Collection[tuple[str, str]] = ()
+    ) -> None:
         self._needed, self._max_loss = frozenset(needed), max_loss
         self._up: set[str] = set()
         self._down: dict[str, None] = {}
         self._end: int | None = None
         self._last_bad: int | None = None
+        self._subsets = frozenset(subsets)
+        self._uncounted: dict[tuple[str, str], int] = {}  # the end of the last snapshot without the subset
         self.reason = ""
         """Why the newest interval is not believed; empty if it is."""
 
@@ -46,6 +52,8 @@ class Trust:
         self.reason = self._why(snapshot, self._take_states(snapshot))
         if self.reason:
             self._last_bad = end
+        if self._subsets:
+            self._uncounted |= dict.fromkeys(self._subsets.difference(snapshot.subsets), end)
         self._end = end if self._end is None else max(self._end, end)
 
     def _take_states(self, snapshot: Snapshot) -> str:
@@ -89,21 +97,32 @@ class Trust:
 
     def judgement(self, rule: Rule, now: int, span: float) -> tuple[bool, bool]:
         """Whether the rule may fire and whether it may recover at `now`."""
-        if self.reason:
+        if self.reason_for(rule):
             return False, False
         whole = self.is_whole(now, span)
+        if self._uncounted:
+            whole &= not any(self._uncounted.get(subset, 0) > now - micros(span) for subset in rule.subsets)
         return (whole, True) if rule.is_low else (True, whole)
+
+    def reason_for(self, rule: Rule) -> str:
+        """Why the newest interval is not believed for a rule; empty if it is."""
+        if self.reason or not self._uncounted:
+            return self.reason
+        is_missing = any(self._uncounted.get(subset) == self._end for subset in rule.subsets)
+        return "single exchanges are not counted for it" if is_missing else ""
 
     def state(self) -> list[Any]:
         """What is remembered, as JSON can hold it."""
-        return [self._end, self._last_bad, sorted(self._up), sorted(self._down), self.reason]
+        uncounted = [[*subset, at] for subset, at in self._uncounted.items()]
+        return [self._end, self._last_bad, sorted(self._up), sorted(self._down), self.reason, uncounted]
 
     def resume(self, state: Any) -> None:
         """Takes up what `state` gave."""
-        self._end, self._last_bad, up, down, self.reason = state
+        self._end, self._last_bad, up, down, self.reason, uncounted = state
         self._up, self._down = set(up), dict.fromkeys(down)
+        self._uncounted = {(where, per): at for where, per, at in uncounted if (where, per) in self._subsets}
 
     def copy(self) -> Trust:
-        twin = Trust(needed=self._needed, max_loss=self._max_loss)
+        twin = Trust(needed=self._needed, max_loss=self._max_loss, subsets=self._subsets)
         twin.resume(self.state())
         return twin

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from netmon.alerts.rule import Format, New, Per, Rule, Severity, Window
+from netmon.alerts.rule import Format, New, Rule, Severity, Window
+from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
 from netmon.options import Duration
 
@@ -106,7 +107,7 @@ KEYS: Mapping[str, Key] = {
         Key("min_requests", "min_requests", "requests in the span below which the rule does not fire", _whole),
         Key("severity", "severity", "info, warning or critical", _one_of(Severity)),
         Key("slo", "slo", "the share of responses that must be good, such as 99.9%", _amount),
-        Key("good", "good", "which responses are good, such as status<500", _text),
+        Key("good", "good", "which responses are good: a filter such as status<500 and latency<300ms", _text),
         Key("windows", "windows", "burn rates: pairs of spans, long and short, with a factor", _windows),
         Key("baseline", "baseline", "how much of its own past a value is compared with, such as 1h", _seconds),
         Key(
@@ -206,9 +207,12 @@ def _other(rule: Rule) -> str:
     if rule.kind == "slo":
         rates = ", ".join(f"{w.factor:g} over {fmt.duration(w.long)} and {fmt.duration(w.short)}" for w in rule.windows)
         share = f"{100 * (rule.slo or 0):.6g} %"
-        return f"fires when responses{where} that are not {rule.good} use up the budget of {share} too fast: {rates}"
+        of_each = f" of each {rule.per}" if rule.per else ""
+        what = f"responses{of_each}{where} that are not {rule.good}"
+        return f"fires when {what} use up the budget of {share} too fast: {rates}"
     if rule.kind == "new":
-        return f"tells each {rule.new} that was never seen before, after learning for {fmt.duration(rule.learn)}"
+        learning = f"after learning for {fmt.duration(rule.learn)}"
+        return f"tells each {rule.new.replace('_', ' ')}{where} that was never seen before, {learning}"
     subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
     past = f"the last {fmt.duration(rule.baseline)}"
     return f"fires when {subject}{where} over {fmt.duration(rule.span)} is {rule.deviations:g} deviations from {past}"

@@ -5,6 +5,7 @@
 //! its section. The client of a connection is looked up once.
 
 mod clients;
+mod ended;
 mod filtered;
 mod health;
 mod hosts;
@@ -14,6 +15,7 @@ mod lists;
 mod scratch;
 mod settings;
 mod sink;
+mod subsets;
 mod words;
 
 use std::net::Ipv6Addr;
@@ -33,6 +35,8 @@ use hosts::HostTable;
 use interfaces::Interfaces;
 use scratch::Scratch;
 pub use settings::{ClientFrom, Settings};
+use subsets::Subsets;
+pub use subsets::{MAX_SUBSETS, WantedSubset, WantedSubsets};
 use words::Hoard;
 
 /// Identifies the two rows in which a request counts: that of its section and that of its client.
@@ -76,6 +80,7 @@ pub struct Aggregate {
     told: Told,
     hoard: Hoard,
     server_names: HashMap<String, u64>,
+    subsets: Subsets,
     /// The host name being looked up. A field so that its memory is reused.
     host: Vec<u8>,
     path: Vec<u8>,
@@ -99,6 +104,7 @@ impl Aggregate {
             told: Told::default(),
             hoard: Hoard::default(),
             server_names: HashMap::new(),
+            subsets: Subsets::new(&settings.subsets),
             host: Vec::new(),
             path: Vec::new(),
             scratch: Scratch::default(),
@@ -171,6 +177,7 @@ impl Aggregate {
             server_names: self.take_server_names(),
             exchanges: std::mem::take(&mut self.exchanges),
             connections: self.take_connections(),
+            subsets: self.subsets.take(&self.settings.subsets),
             ..Snapshot::default()
         };
         hosts.iter().for_each(|host| snapshot.counts.merge(&host.counts));
@@ -209,6 +216,7 @@ impl Aggregate {
         self.hosts.each_histogram(&mut look);
         self.clients.each_histogram(&mut look);
         self.interfaces.each_histogram(&mut look);
+        self.subsets.each_histogram(&mut look);
     }
 
     fn take_connections(&mut self) -> Vec<snapshot::Connection> {

@@ -52,6 +52,16 @@ pub struct Needs {
 }
 
 impl Needs {
+    /// What one or the other filter needs.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            path: self.path || other.path,
+            user_agent: self.user_agent || other.user_agent,
+            response: self.response || other.response,
+        }
+    }
+
     fn of(terms: &[Term]) -> Self {
         Self {
             path: terms.iter().any(|term| matches!(term.field(), None | Some(Field::Path))),

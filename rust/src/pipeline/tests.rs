@@ -1,6 +1,7 @@
 //! Whole captures go through all stages. Most tests need no known result: a capture and a disturbed form of it must
 //! count the same.
 
+mod apart;
 mod blind;
 mod copies;
 #[path = "../../tests/driver.rs"]

@@ -12,11 +12,12 @@ use super::CaptureError;
 use super::filter::where_error;
 use super::legible::legible;
 use super::snapshot::Snapshot;
+use super::value::per_of;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source};
 use crate::pipeline;
-use crate::pipeline::aggregate::{self, ClientFrom};
+use crate::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
 use crate::pipeline::filter::Filter;
 
@@ -97,6 +98,7 @@ impl InterfaceInfo {
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Engine {
     settings: Mutex<Option<EngineSettings>>,
+    subsets: WantedSubsets,
     running: OnceLock<engine::Engine>,
     /// The process that made the object. A forked child has none of its threads.
     pid: u32,
@@ -156,7 +158,9 @@ impl Engine {
             "all" => true,
             _ => return Err(PyValueError::new_err(format!("redact must be 'none' or 'all', not {redact:?}"))),
         };
+        let subsets = WantedSubsets::default();
         let aggregate = aggregate::Settings {
+            subsets: subsets.clone(),
             section_depth,
             exchanges,
             connections,
@@ -191,7 +195,8 @@ impl Engine {
                 ..pipeline::Settings::default()
             },
         };
-        Ok(Self { settings: Mutex::new(Some(settings)), running: OnceLock::new(), pid: std::process::id() })
+        let settings = Mutex::new(Some(settings));
+        Ok(Self { settings, subsets, running: OnceLock::new(), pid: std::process::id() })
     }
 
     /// Opens the sources and starts the capture threads.
@@ -240,6 +245,17 @@ impl Engine {
         }
     }
 
+    /// Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
+    /// of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
+    /// whole when it has ended. At most `MAX_SUBSETS` are counted.
+    ///
+    /// Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
+    fn set_subsets(&self, py: Python<'_>, subsets: Vec<(String, String)>) -> PyResult<()> {
+        self.subsets.set(parse_subsets(py, &subsets)?);
+        Ok(())
+    }
+
     /// Names of the interfaces captured from at this moment; for files, their paths.
     #[getter]
     fn interfaces(&self) -> Vec<String> {
@@ -261,6 +277,15 @@ impl Engine {
         }
         self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture has not been started"))
     }
+}
+
+/// Reads subsets: pairs of a filter and the kind of rows.
+fn parse_subsets(py: Python<'_>, subsets: &[(String, String)]) -> PyResult<Vec<WantedSubset>> {
+    let parse = |(text, per): &(String, String)| {
+        let filter = Filter::parse(text).map_err(|mistake| where_error(py, &mistake))?;
+        Ok(WantedSubset::new(text, filter, per_of(per)?))
+    };
+    subsets.iter().map(parse).collect()
 }
 
 /// The values of `client_from`: where proxies tell the address of their client.

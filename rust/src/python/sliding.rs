@@ -8,8 +8,9 @@ use pyo3::types::PyBytes;
 
 use super::filter::Filter;
 use super::snapshot::Snapshot;
+use super::value::per_of;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{self, Amount, Per, Reading};
+use crate::pipeline::snapshot::{self, Amount, Reading, Rows};
 
 /// Nanoseconds in a microsecond, the unit of time here.
 const MICRO: i64 = 1_000;
@@ -18,7 +19,8 @@ const MICRO: i64 = 1_000;
 ///
 /// `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
 /// whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `filter`, only
-/// the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `keeps`, a row stays
+/// the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `subset`, the text of
+/// any filter, the rows are those of that subset, if snapshots have it (`Snapshot.subsets`). With `keeps`, a row stays
 /// known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls. At most
 /// 100,000 rows are known at a time. The row for the rest is not one of them. Work on many rows is done with the
 /// interpreter released.
@@ -83,10 +85,14 @@ fn span_of(span: i64) -> PyResult<i64> {
 #[pymethods]
 impl Sliding {
     #[new]
-    #[pyo3(signature = (per = "", *, filter = None, keeps = false))]
-    fn new(per: &str, filter: Option<&Filter>, keeps: bool) -> PyResult<Self> {
-        let per = Per::from_name(per).ok_or_else(|| PyValueError::new_err(format!("there is no table of {per:?}")))?;
-        let table = snapshot::Sliding::new(per, filter.map(|filter| filter.parsed().clone()), keeps);
+    #[pyo3(signature = (per = "", *, filter = None, subset = None, keeps = false))]
+    fn new(per: &str, filter: Option<&Filter>, subset: Option<&str>, keeps: bool) -> PyResult<Self> {
+        let rows = match (filter, subset) {
+            (Some(_), Some(_)) => return Err(PyValueError::new_err("a table has a filter or a subset, not both")),
+            (None, Some(text)) => Rows::OfSubset(text.into()),
+            (filter, None) => Rows::Admitted(filter.map(|filter| filter.parsed().clone().into())),
+        };
+        let table = snapshot::Sliding::new(per_of(per)?, rows, keeps);
         Ok(Self(Mutex::new(Tables { table, columns: Vec::new(), readings: Vec::new() })))
     }
 

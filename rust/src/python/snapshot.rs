@@ -1,5 +1,6 @@
 //! The class `Snapshot`: one object for each snapshot. Work that takes time runs with the interpreter released.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
@@ -21,10 +22,10 @@ use super::ranking::{ClientRanking, HostRanking, SectionRanking};
 use super::section::Section;
 use super::standing::{Standing, Wanted};
 use super::tcp::Tcp;
-use super::value::{nanos, unix, utc};
+use super::value::{nanos, per_of, unix, utc};
 use super::{kept, records, shown};
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::snapshot::{self, Counts, Limits};
+use crate::pipeline::snapshot::{self, Amount, Counts, Limits, Parts};
 
 /// Everything counted in one interval, or in several merged intervals. ``Snapshot()`` is empty, the identity of
 /// `merge`.
@@ -280,6 +281,34 @@ counted!(Snapshot {
             dict.set_item(&*row.name, row.connections)?;
         }
         Ok(dict)
+    }
+    /// The subsets in which the exchanges of this snapshot were counted, see `Engine.set_subsets`: pairs of a filter
+    /// and a kind of rows. A merge has those that all of its parts have.
+    #[getter]
+    fn subsets(&self) -> Vec<(&str, &str)> {
+        self.0.subsets.iter().map(|subset| (&*subset.text, subset.per.name())).collect()
+    }
+    /// The count named `amount` of each row of a subset: of the exchanges that the filter `where` admits, by name of
+    /// host, section (host and path), client or interface as `per` says, or with an empty name for all. None if the
+    /// exchanges of this snapshot were not counted for that subset.
+    ///
+    /// `amount` is as in `Sliding.add_sum`. The row for the rest is not included. Raises ValueError for an unknown
+    /// name.
+    #[pyo3(signature = (r#where, per = "", amount = "requests"))]
+    fn subset(&self, r#where: &str, per: &str, amount: &str) -> PyResult<Option<BTreeMap<String, u64>>> {
+        let Some(counter) = Amount::from_name(amount) else {
+            return Err(PyValueError::new_err(format!("nothing is counted as {amount:?}")));
+        };
+        let found = snapshot::find_subset(&self.0.subsets, r#where, per_of(per)?);
+        let counted = |row: &snapshot::SubsetRow| {
+            let parts = Parts { counts: Some(&row.counts), ..Parts::default() };
+            Some((row.name.to_string(), counter.count(&parts)?))
+        };
+        Ok(found.map(|subset| subset.named().filter_map(counted).collect()))
+    }
+    /// The same snapshot without its subsets.
+    fn without_subsets(&self, py: Python<'_>) -> Self {
+        py.detach(|| self.0.without_subsets()).into()
     }
     /// The interval of `length` seconds after this one, as a capture without traffic would count it: no event is
     /// counted, while interfaces, the numbers of connections and open connections stay as they were.

@@ -10,7 +10,7 @@ use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::client_name;
+use crate::pipeline::snapshot::{Per, client_name};
 
 pub fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64
@@ -72,4 +72,9 @@ conversions! {
     Stage => &'a str: |stage| stage.name();
     Endpoint => String: |endpoint| endpoint.to_string();
     Endpoint => ClientName: |endpoint| ClientName(client_name(*endpoint));
+}
+
+/// The kind of rows with this name; ValueError if there is none.
+pub fn per_of(name: &str) -> PyResult<Per> {
+    Per::from_name(name).ok_or_else(|| PyValueError::new_err(format!("there are no rows per {name}")))
 }

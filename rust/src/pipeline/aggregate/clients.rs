@@ -87,6 +87,10 @@ impl Row {
     fn weight(&self) -> u64 {
         self.counts.hits() + self.missed
     }
+
+    fn name(&mut self, group: Group) -> Arc<str> {
+        self.name.get_or_insert_with(|| group.name(self.address).into()).clone()
+    }
 }
 
 /// All clients.
@@ -159,6 +163,13 @@ impl Clients {
         (row.generation == ticket.generation && ticket.slot != REST).then_some(row.address)
     }
 
+    /// Returns the name of a row, or that of the rest if the row was folded.
+    pub fn name(&mut self, ticket: Ticket) -> Arc<str> {
+        let is_there = self.rows[usize::from(ticket.slot)].generation == ticket.generation;
+        let row = &mut self.rows[usize::from(if is_there { ticket.slot } else { REST })];
+        row.name(self.group)
+    }
+
     /// Returns the counts of a row, or those of the rest if the row was folded.
     #[inline]
     pub fn counts(&mut self, ticket: Ticket) -> &mut Counts {
@@ -188,8 +199,7 @@ impl Clients {
             let row = &mut rows[usize::from(slot)];
             (row.missed, row.listed) = (0, None);
             if row.counts != Counts::default() {
-                let name = row.name.get_or_insert_with(|| group.name(row.address).into());
-                clients.push(Client { address: name.clone(), counts: std::mem::take(&mut row.counts) });
+                clients.push(Client { address: row.name(group), counts: std::mem::take(&mut row.counts) });
             }
         }
         clients.sort_unstable_by(|a, b| a.address.cmp(&b.address));

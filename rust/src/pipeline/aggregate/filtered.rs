@@ -7,15 +7,12 @@
 //!
 //! Packets, interfaces, connections and their health are counted whole; health counts for hosts that have rows.
 
-use std::net::Ipv6Addr;
-
+use super::ended::{facts_of_ended, facts_of_orphan, party};
 use super::settings::Settings;
 use super::words::Words;
 use super::{Aggregate, Ticket};
-use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Exchange, Finished, Kept, NoFields, Request, Response, Sides};
-use crate::pipeline::filter::{Facts, Outcome, Party};
-use crate::pipeline::snapshot;
+use crate::pipeline::filter::{Facts, Needs, Party};
 
 impl Aggregate {
     /// Counts a request if the filter admits it. Returns its ticket: [`Ticket::NOWHERE`] if it is not admitted, one for
@@ -65,34 +62,26 @@ impl Aggregate {
     /// Judges a response without a request. `self.host` has the name of its host.
     pub(super) fn admits_orphan(&self, sides: &Sides<'_>, response: &Response) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
-        let client = party(sides, self.client_address(sides, &NoFields));
-        let &Response { status, latency, bytes } = response;
-        let outcome =
-            Outcome { status: Some(status), latency, duration: None, request_bytes: 0, response_bytes: bytes };
-        let facts = Facts {
-            host: Some(&self.host),
-            section: Some(snapshot::OTHER.as_bytes()),
-            path: Some(b""),
-            method: Some(b""),
-            interface: Some(self.interfaces.text(sides.interface)),
-            user_agent: Some(b""),
-            client: Some(client),
-            server: Some(Party::End(sides.server())),
-            outcome: Some(outcome),
-            is_within: false,
-        };
-        filter.admits(&facts) == Some(true)
+        let address = self.client_address(sides, &NoFields);
+        filter.admits(&facts_of_orphan(&self.host, &self.interfaces, sides, address, response)) == Some(true)
     }
 
     /// Keeps what the filter will look at of a request that is judged later, and what its exchange will list.
     pub(super) fn keep_for_later(&mut self, ticket: Ticket, request: &Request<'_>) -> Kept {
-        let Settings { exchanges, user_agents, redacts, ref filter, .. } = self.settings;
-        let needs = filter.as_ref().map(|filter| filter.needs()).unwrap_or_default();
-        let is_wanted = exchanges && !redacts || needs.path || needs.user_agent;
-        if !(is_wanted && ticket.row.is_somewhere()) {
+        if !ticket.row.is_somewhere() {
             return Kept::NOTHING;
         }
-        self.hoard.keep(request, user_agents || needs.user_agent)
+        let needs = self.settings.filter.as_ref().map(|filter| filter.needs()).unwrap_or_default();
+        self.keep_words(request, needs.or(self.subsets.needs()))
+    }
+
+    /// Keeps what filters will look at of a request, and what its exchange will list.
+    pub(super) fn keep_words(&mut self, request: &Request<'_>, needs: Needs) -> Kept {
+        let Settings { exchanges, user_agents, redacts, .. } = self.settings;
+        if exchanges && !redacts || needs.path || needs.user_agent {
+            return self.hoard.keep(request, user_agents || needs.user_agent);
+        }
+        Kept::NOTHING
     }
 
     /// Counts and lists an exchange that is judged now that it has ended, if the filter admits it.
@@ -102,7 +91,7 @@ impl Aggregate {
         if self.admits_ended(ticket, &finished, words.as_ref()) {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, finished.exchange.duration);
-            self.finish(ticket, finished, words.map(|words| self.asked_for(words)));
+            self.finish(ticket, finished, words);
         }
     }
 
@@ -112,39 +101,10 @@ impl Aggregate {
         self.finish(ticket, finished, words);
     }
 
-    fn finish(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
-        let Exchange { status, latency, .. } = finished.exchange;
-        if self.settings.filter.is_some() {
-            // A response of HTTP/0.9 has no status.
-            self.capture.unanswered += u64::from(status.is_none() && latency.is_none());
-        }
-        if self.settings.exchanges {
-            self.list_exchange(ticket, finished, words);
-        }
-    }
-
     fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
-        let &Finished { exchange, interface, .. } = finished;
-        let (host, section) = self.hosts.texts(ticket.row);
-        let facts = Facts {
-            host: Some(host),
-            section: Some(section),
-            path: words.map(|words| words.path.as_bytes()),
-            method: Some(exchange.method.name().as_bytes()),
-            interface: Some(self.interfaces.text(interface)),
-            user_agent: words.map(|words| words.user_agent.as_bytes()),
-            client: Some(Party::End(self.listed_client(ticket, exchange.client))),
-            server: Some(Party::End(exchange.server)),
-            outcome: Some(Outcome {
-                status: exchange.status,
-                latency: exchange.latency,
-                duration: exchange.duration,
-                request_bytes: exchange.request_bytes,
-                response_bytes: exchange.response_bytes,
-            }),
-            is_within: false,
-        };
+        let client = self.listed_client(ticket, finished.exchange.client);
+        let facts = facts_of_ended(&self.hosts, &self.interfaces, ticket, finished, client, words);
         filter.admits(&facts) == Some(true)
     }
 
@@ -158,16 +118,4 @@ impl Aggregate {
             None => self.count_bytes(ticket, false, response_bytes),
         }
     }
-
-    /// Without what was kept for the filter alone.
-    fn asked_for(&self, words: Words) -> Words {
-        if self.settings.user_agents { words } else { Words { user_agent: "".into(), ..words } }
-    }
-}
-
-/// The client as an exchange would list it.
-fn party(sides: &Sides<'_>, address: Ipv6Addr) -> Party<'static> {
-    let connection = sides.client();
-    let is_of_connection = connection.address == address;
-    Party::End(if is_of_connection { connection } else { Endpoint { address, port: 0 } })
 }

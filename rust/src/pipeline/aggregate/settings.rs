@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::subsets::WantedSubsets;
 use crate::pipeline::exchange::ClientField;
 use crate::pipeline::filter::Filter;
 use crate::pipeline::snapshot::Limits;
@@ -27,6 +28,8 @@ pub struct Settings {
     pub client_ipv6_prefix: u8,
     /// Which exchanges are counted; `None` for all.
     pub filter: Option<Arc<Filter>>,
+    /// Which exchanges are counted apart, for alert rules.
+    pub subsets: WantedSubsets,
     /// Bounds.
     pub limits: Limits,
 }
@@ -54,6 +57,7 @@ impl Default for Settings {
             trusted_proxies: 1,
             client_ipv6_prefix: 128,
             filter: None,
+            subsets: WantedSubsets::default(),
             limits: Limits::default(),
         }
     }

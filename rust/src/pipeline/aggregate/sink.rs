@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::health::count;
-use super::settings::{ClientFrom, Settings};
+use super::settings::ClientFrom;
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
@@ -153,11 +153,10 @@ impl Sink for Aggregate {
     }
 
     fn keep(&mut self, ticket: Ticket, request: &Request<'_>) -> Kept {
-        let Settings { exchanges, user_agents, redacts, .. } = self.settings;
         if !ticket.row.counts() {
             return self.keep_for_later(ticket, request);
         }
-        if exchanges && !redacts { self.hoard.keep(request, user_agents) } else { Kept::NOTHING }
+        self.keep_words(request, self.subsets.needs())
     }
 
     fn opening(&mut self, ticket: Ticket, opening: &Opening, client: Direction) {
@@ -186,7 +185,9 @@ impl Sink for Aggregate {
         }
         let row = self.hosts.ticket(&self.host, snapshot::OTHER.as_bytes());
         self.hosts.add_address(row, sides.server().address);
-        Ticket { row, client: self.client(sides, &NoFields, None) }
+        let ticket = Ticket { row, client: self.client(sides, &NoFields, None) };
+        self.count_orphan_in_subsets(ticket, sides, response);
+        ticket
     }
 
     fn response(&mut self, ticket: Ticket, response: Response) {
@@ -205,7 +206,8 @@ impl Sink for Aggregate {
         if ticket.row.counts() {
             self.count_duration(ticket, duration);
             // With a filter, an exchange without a response is counted here, see `note`.
-            if self.settings.exchanges || self.settings.filter.is_some() && duration.is_none() {
+            let is_counted = self.settings.filter.is_some() && duration.is_none() || !self.subsets.is_empty();
+            if self.settings.exchanges || is_counted {
                 self.finish_exchange(ticket, tell());
             }
         } else if ticket.row.is_somewhere() {

@@ -15,6 +15,7 @@ use super::hosts::{Host, Section, ServerName};
 use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
+use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Exchange, exchange_fields};
@@ -23,7 +24,7 @@ pub use values::Field;
 /// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Version of the layout. Raised when the fields of a struct change.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,10 +85,12 @@ fn is_sound_host(host: &Host) -> bool {
 }
 
 fn is_sound(snapshot: &Snapshot) -> bool {
-    let Snapshot { hosts, clients, interfaces, server_names, exchanges, connections, .. } = snapshot;
+    let Snapshot { hosts, clients, interfaces, server_names, exchanges, connections, subsets, .. } = snapshot;
     let is_list = connections.is_sorted_by(|one, next| one < next && !one.is_same(next));
     let are_lists = exchanges.is_sorted() && is_list;
-    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(server_names) && are_lists
+    let are_subsets =
+        subsets.is_sorted_by(|one, next| one.order(next).is_lt()) && (subsets.is_empty() || snapshot.span.is_some());
+    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(server_names) && are_lists && are_subsets
 }
 
 fields!(Gauge { at, value });
@@ -146,7 +149,21 @@ fields!(Client { address, counts });
 fields!(Host { name, addresses, counts, sections, tcp } is_sound_host);
 fields!(Interface { name, traffic, tcp, state, at, since });
 fields!(ServerName { name, connections });
-fields!(Snapshot { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections } is_sound);
+fields!(SubsetRow { name, counts });
+fields!(Subset { text, per, rows } |subset: &Subset| is_table(&subset.rows));
+fields!(Snapshot {
+    span,
+    counts,
+    hosts,
+    clients,
+    interfaces,
+    tcp,
+    capture,
+    server_names,
+    exchanges,
+    connections,
+    subsets,
+} is_sound);
 
 /// Writes and reads an exchange by the table of its fields.
 macro_rules! exchange_bytes {

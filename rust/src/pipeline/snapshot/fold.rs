@@ -8,6 +8,7 @@ use super::interfaces::Interface;
 use super::limits::{Limits, MAX_KINDS, OTHER};
 use super::merge::{Snapshot, top};
 use super::remarkable;
+use super::subsets::SubsetRow;
 use super::tables::Row;
 use crate::pipeline::decode::Undecoded;
 use crate::pipeline::packet::InterfaceId;
@@ -33,6 +34,9 @@ impl Snapshot {
         self.capture.client_hits_error += lost.heaviest;
         fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
         fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
+        for subset in &mut self.subsets {
+            fold_rows(&mut subset.rows, limits.hosts, Arc::<SubsetRow>::absorb);
+        }
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
         self.capture.exchanges_dropped += remarkable::keep(&mut self.exchanges, limits.exchanges);
         remarkable::keep(&mut self.connections, limits.connections);
@@ -114,6 +118,15 @@ impl Weighed for Client {
     }
     fn named(name: &str) -> Self {
         Self { address: name.into(), ..Self::default() }
+    }
+}
+
+impl Weighed for SubsetRow {
+    fn hits(&self) -> u64 {
+        self.counts.hits()
+    }
+    fn named(name: &str) -> Self {
+        Self { name: name.into(), ..Self::default() }
     }
 }
 

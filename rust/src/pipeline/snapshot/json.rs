@@ -16,6 +16,7 @@ use super::exchanges::NamedExchange;
 use super::hosts::{Host, ServerName};
 use super::interfaces::Interface;
 use super::merge::Snapshot;
+use super::subsets::{Subset, sort_subsets};
 use super::tables::sort_rows;
 use super::tally::{Tally, TallyKey};
 use super::values::{from_seconds, time, to_seconds};
@@ -45,6 +46,8 @@ struct Written<'a> {
     server_names: &'a [ServerName],
     exchanges: &'a [NamedExchange],
     connections: &'a [Connection],
+    #[serde(skip_serializing_if = "<[Subset]>::is_empty")]
+    subsets: &'a [Subset],
 }
 
 #[derive(Default, Deserialize)]
@@ -65,26 +68,27 @@ struct Read {
     server_names: Vec<ServerName>,
     exchanges: Vec<NamedExchange>,
     connections: Vec<Connection>,
+    subsets: Vec<Subset>,
 }
 
 impl Snapshot {
     /// Returns the snapshot as one line of ASCII, without a line end.
     pub fn to_json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let (start, end) = self.span.unwrap_or_default();
-        let Self { counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges, connections, .. } = self;
         serde_json::to_vec(&Written {
             schema: SCHEMA,
             start,
             end,
-            counts,
-            hosts,
-            clients,
-            interfaces,
-            tcp,
-            capture,
-            server_names,
-            exchanges,
-            connections,
+            counts: &self.counts,
+            hosts: &self.hosts,
+            clients: &self.clients,
+            interfaces: &self.interfaces,
+            tcp: &self.tcp,
+            capture: &self.capture,
+            server_names: &self.server_names,
+            exchanges: &self.exchanges,
+            connections: &self.connections,
+            subsets: &self.subsets,
         })
     }
 
@@ -105,6 +109,7 @@ impl Snapshot {
             server_names: read.server_names,
             exchanges: read.exchanges,
             connections: read.connections,
+            subsets: if read.start == read.end { Vec::new() } else { read.subsets },
         };
         (snapshot.capture.flows.at, snapshot.capture.open_connections.at) = (read.end, read.end);
         snapshot.interfaces.iter_mut().for_each(|interface| interface.at = read.end);
@@ -123,6 +128,7 @@ impl Snapshot {
         sort_rows(&mut self.server_names);
         self.exchanges.sort();
         sort_connections(&mut self.connections);
+        sort_subsets(&mut self.subsets);
     }
 }
 

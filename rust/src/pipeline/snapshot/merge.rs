@@ -9,6 +9,7 @@ use super::counts::{Counts, Tcp};
 use super::exchanges::NamedExchange;
 use super::hosts::{Host, ServerName};
 use super::interfaces::{Interface, InterfaceState};
+use super::subsets::{Subset, merge_subsets};
 use super::tables::merge_rows;
 use crate::pipeline::packet::Timestamp;
 
@@ -36,11 +37,18 @@ pub struct Snapshot {
     pub exchanges: Vec<NamedExchange>,
     /// Sorted by the time of their first segment, each connection once.
     pub connections: Vec<Connection>,
+    /// Sorted by filter and kind of rows.
+    pub subsets: Vec<Subset>,
 }
 
 impl Snapshot {
     /// Adds what `other` counted.
     pub fn merge(&mut self, other: &Self) {
+        match (self.span, other.span) {
+            (_, None) => {}
+            (None, _) => self.subsets.clone_from(&other.subsets),
+            _ => merge_subsets(&mut self.subsets, &other.subsets),
+        }
         self.span = match (self.span, other.span) {
             (Some((start, end)), Some((other_start, other_end))) => Some((start.min(other_start), end.max(other_end))),
             (mine, theirs) => mine.or(theirs),
@@ -82,6 +90,7 @@ impl Snapshot {
             interfaces: here.map(still).collect(),
             capture: Capture { flows, open_connections, ..Capture::default() },
             connections: self.connections.iter().filter_map(|one| one.still_open(length)).collect(),
+            subsets: self.subsets.iter().map(Subset::emptied).collect(),
             ..Self::default()
         }
     }
@@ -90,7 +99,8 @@ impl Snapshot {
     pub fn rows(&self) -> usize {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
         let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
-        tables + self.server_names.len() + self.exchanges.len() + self.connections.len()
+        let subsets: usize = self.subsets.iter().map(|subset| subset.rows.len()).sum();
+        tables + subsets + self.server_names.len() + self.exchanges.len() + self.connections.len()
     }
 
     /// Returns the position of the host with this name, `None` if there is none.
@@ -132,6 +142,13 @@ impl Snapshot {
         Self { exchanges: self.exchanges.clone(), ..self.without_lists() }
     }
 
+    /// Returns the snapshot without its subsets.
+    #[must_use]
+    pub fn without_subsets(&self) -> Self {
+        let (exchanges, connections) = (self.exchanges.clone(), self.connections.clone());
+        Self { exchanges, connections, subsets: Vec::new(), ..self.without_lists() }
+    }
+
     /// Returns a snapshot with nothing but the span and the list of connections.
     #[must_use]
     pub fn only_connections(&self) -> Self {
@@ -139,19 +156,18 @@ impl Snapshot {
     }
 
     fn without_lists(&self) -> Self {
-        let Self { span, counts, hosts, clients, interfaces, tcp, capture, server_names, exchanges: _, connections: _ } =
-            self;
         Self {
-            span: *span,
-            counts: counts.clone(),
-            hosts: hosts.clone(),
-            clients: clients.clone(),
-            interfaces: interfaces.clone(),
-            tcp: tcp.clone(),
-            capture: capture.clone(),
-            server_names: server_names.clone(),
+            span: self.span,
+            counts: self.counts.clone(),
+            hosts: self.hosts.clone(),
+            clients: self.clients.clone(),
+            interfaces: self.interfaces.clone(),
+            tcp: self.tcp.clone(),
+            capture: self.capture.clone(),
+            server_names: self.server_names.clone(),
             exchanges: Vec::new(),
             connections: Vec::new(),
+            subsets: self.subsets.clone(),
         }
     }
 }

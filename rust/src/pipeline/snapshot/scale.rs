@@ -7,6 +7,7 @@ use super::clients::Client;
 use super::counts::{Counts, Tcp};
 use super::hosts::{Host, Section};
 use super::merge::Snapshot;
+use super::subsets::SubsetRow;
 use crate::pipeline::histogram::{Histogram, Sizes};
 
 /// Number of buckets that need about as much memory as a row.
@@ -49,24 +50,38 @@ impl Host {
         }
         let Self { counts, tcp, sections, .. } = Arc::make_mut(self);
         counts.histograms_mut().into_iter().chain(tcp.histograms_mut()).for_each(|each| each.coarsen(halvings));
-        let is_meant = |section: &&mut Arc<Section>| {
-            section.counts.histograms().into_iter().any(|histogram| is_finer(histogram, halvings))
-        };
-        for section in sections.iter_mut().filter(is_meant) {
-            let histograms = Arc::make_mut(section).counts.histograms_mut();
+        sections.iter_mut().for_each(|section| section.coarsen(halvings));
+    }
+}
+
+/// A row whose only histograms are those of its counts.
+trait Counted: Clone {
+    fn counts(&self) -> &Counts;
+    fn counts_mut(&mut self) -> &mut Counts;
+
+    fn coarsen(self: &mut Arc<Self>, halvings: u8) {
+        if self.counts().histograms().into_iter().any(|histogram| is_finer(histogram, halvings)) {
+            let histograms = Arc::make_mut(self).counts_mut().histograms_mut();
             histograms.into_iter().for_each(|each| each.coarsen(halvings));
         }
     }
 }
 
-impl Client {
-    fn coarsen(self: &mut Arc<Self>, halvings: u8) {
-        if self.counts.histograms().into_iter().any(|histogram| is_finer(histogram, halvings)) {
-            let histograms = Arc::make_mut(self).counts.histograms_mut();
-            histograms.into_iter().for_each(|each| each.coarsen(halvings));
-        }
-    }
+/// Makes a row with a field `counts` a [`Counted`] one.
+macro_rules! counted {
+    ($($row:ident)+) => {
+        $(impl Counted for $row {
+            fn counts(&self) -> &Counts {
+                &self.counts
+            }
+            fn counts_mut(&mut self) -> &mut Counts {
+                &mut self.counts
+            }
+        })+
+    };
 }
+
+counted!(Section Client SubsetRow);
 
 fn is_finer(histogram: &Histogram, halvings: u8) -> bool {
     !histogram.buckets().is_empty() && histogram.buckets().halvings() < halvings
@@ -77,8 +92,9 @@ impl Snapshot {
         let hosts = self.hosts.iter().flat_map(|host| host.histograms());
         let interfaces = self.interfaces.iter().flat_map(|interface| interface.tcp.histograms());
         let clients = self.clients.iter().flat_map(|client| client.counts.histograms());
+        let subsets = self.subsets.iter().flat_map(|subset| &subset.rows).flat_map(|row| row.counts.histograms());
         let totals = self.counts.histograms().into_iter().chain(self.tcp.histograms());
-        totals.chain(hosts).chain(clients).chain(interfaces)
+        totals.chain(hosts).chain(clients).chain(interfaces).chain(subsets)
     }
 
     /// Returns the number of buckets of all histograms.
@@ -106,6 +122,8 @@ impl Snapshot {
         mine.chain(interfaces).for_each(|each| each.coarsen(halvings));
         self.hosts.iter_mut().for_each(|host| host.coarsen(halvings));
         self.clients.iter_mut().for_each(|client| client.coarsen(halvings));
+        let subsets = self.subsets.iter_mut().flat_map(|subset| &mut subset.rows);
+        subsets.for_each(|row| row.coarsen(halvings));
         self.capture.histogram_halvings.merge(&super::Halvings(halvings));
     }
 }

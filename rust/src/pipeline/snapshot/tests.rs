@@ -103,10 +103,24 @@ fn connections() -> impl Strategy<Value = Vec<Connection>> {
     })
 }
 
+/// Subsets from a small range, so that two snapshots often have the same one.
+fn subsets() -> impl Strategy<Value = Vec<Subset>> {
+    let row = ("[a-c]", counts()).prop_map(|(name, counts)| Arc::new(SubsetRow { name: name.into(), counts }));
+    let subset = ("[a-b]", 0usize..5, prop::collection::vec(row, 0..3)).prop_map(|(text, per, rows)| Subset {
+        text: text.into(),
+        per: Per::ALL[per].1,
+        rows,
+    });
+    prop::collection::vec(subset, 0..3).prop_map(|mut subsets| {
+        subsets::sort_subsets(&mut subsets);
+        subsets
+    })
+}
+
 pub fn snapshot() -> impl Strategy<Value = Snapshot> {
     let hosts = prop::collection::vec(host(), 0..5);
-    (0i64..50, hosts, prop::collection::vec(interface(), 0..4), 0u64..9, connections()).prop_map(
-        |(start, hosts, interfaces, flows, connections)| {
+    (0i64..50, hosts, prop::collection::vec(interface(), 0..4), 0u64..9, connections(), subsets()).prop_map(
+        |(start, hosts, interfaces, flows, connections, subsets)| {
             let hosts = sorted(&hosts);
             let mut counts = Counts::default();
             hosts.iter().for_each(|host| counts.merge(&host.counts));
@@ -118,7 +132,7 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
             let span = Some((Timestamp::new(start, 0), end));
             capture.open_connections = Gauge { at: end, value: flows / 2 };
             let interfaces = sorted(&interfaces);
-            Snapshot { span, counts, hosts, interfaces, capture, connections, ..Snapshot::default() }
+            Snapshot { span, counts, hosts, interfaces, capture, connections, subsets, ..Snapshot::default() }
         },
     )
 }

@@ -10,6 +10,7 @@ use crate::pipeline::name;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::capture::Halvings;
 use crate::pipeline::snapshot::interfaces::InterfaceState;
+use crate::pipeline::snapshot::per::Per;
 use crate::pipeline::snapshot::tally::{Tally, TallyKey};
 
 /// Most buckets of a histogram that is read. No histogram of 64-bit nanoseconds has as many.
@@ -89,6 +90,15 @@ impl Field for Halvings {
     fn get(from: &mut &[u8]) -> Option<Self> {
         let halvings = u64::get(from)?.try_into().ok()?;
         (halvings <= MAX_HALVINGS).then_some(Self(halvings))
+    }
+}
+
+impl Field for Per {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(*self as u8);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).map(|&(_, per)| per)
     }
 }
 

@@ -9,10 +9,13 @@ use crate::pipeline::histogram::Histogram;
 /// The parts of a row. A row has the parts that its table counts.
 #[derive(Clone, Debug, Default)]
 pub struct Parts<'a> {
+    /// Requests and responses.
     pub counts: Option<&'a Counts>,
+    /// Health of connections.
     pub tcp: Option<&'a Tcp>,
     /// Traffic: of the whole snapshot, that of all interfaces.
     pub traffic: Option<Cow<'a, Traffic>>,
+    /// What the capture delivered and lost.
     pub capture: Option<&'a Capture>,
 }
 

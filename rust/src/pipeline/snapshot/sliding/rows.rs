@@ -6,52 +6,13 @@ use std::sync::Arc;
 use super::super::counts::{Counts, Traffic};
 use super::super::limits::OTHER;
 use super::super::merge::Snapshot;
+use super::super::per::Per;
+use super::super::subsets::{self, Subset};
 use super::super::tables::RowName;
 use super::amount::Parts;
 use crate::pipeline::filter::{Facts, Field, Filter, Party};
 
-/// Which table of a snapshot is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Per {
-    /// The whole snapshot is one row.
-    #[default]
-    All,
-    /// A row per host.
-    Host,
-    /// A row per section.
-    Section,
-    /// A row per client.
-    Client,
-    /// A row per interface.
-    Interface,
-}
-
 impl Per {
-    /// The names of all tables.
-    pub const ALL: [(&str, Self); 5] = [
-        ("", Self::All),
-        ("host", Self::Host),
-        ("section", Self::Section),
-        ("client", Self::Client),
-        ("interface", Self::Interface),
-    ];
-
-    /// Returns the table with this name, `None` if there is none.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, per)| per)
-    }
-
-    /// The name of a row as text: a section has that of its host before its path.
-    pub fn text(self, name: &RowName) -> String {
-        format!("{}{}", name.0, name.1)
-    }
-
-    /// Returns the name of the row whose text this is.
-    pub fn row_name(self, text: &str) -> RowName {
-        let at = if self == Self::Section { text.find('/').unwrap_or(text.len()) } else { text.len() };
-        (text[..at].into(), text[at..].into())
-    }
-
     /// Calls `each` for the rows of a snapshot, without those for the rest. With a filter, only rows that it admits for
     /// sure are read: sections or whole hosts, clients, or interfaces, whatever it is about. A row of several of them
     /// is called several times.
@@ -77,6 +38,13 @@ impl Per {
             Self::Host => each((name, none.clone()), parts),
             _ => each((name, path), parts),
         });
+    }
+
+    /// Calls `each` for the rows of a subset, if the snapshot has the subset with these rows.
+    pub fn rows_of_subset(self, snapshot: &Snapshot, text: &str, mut each: impl FnMut(RowName, Parts<'_>)) {
+        for row in subsets::find(&snapshot.subsets, text, self).into_iter().flat_map(Subset::named) {
+            each(self.row_name(&row.name), counted(&row.counts));
+        }
     }
 
     /// Calls `each` for the rows of one table that the filter admits.

@@ -7,10 +7,10 @@ use foldhash::fast::RandomState;
 
 use super::super::counts::Counts;
 use super::super::merge::Snapshot;
+use super::super::per::Per;
 use super::super::tables::RowName;
 use super::amount::{Amount, Parts};
 use super::column::Column;
-use super::rows::Per;
 use crate::pipeline::filter::Filter;
 use crate::pipeline::histogram::Spread;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -34,12 +34,20 @@ pub enum Reading {
     Absence,
 }
 
+/// Where the rows come from.
+#[derive(Clone, Debug)]
+pub enum Rows {
+    /// The tables of a snapshot: the rows that the filter admits.
+    Admitted(Option<Arc<Filter>>),
+    /// The subset of a snapshot with this filter.
+    OfSubset(Arc<str>),
+}
+
 /// Sums over spans, see the module.
 #[derive(Clone, Debug)]
 pub struct Sliding {
     per: Per,
-    /// Which rows count.
-    filter: Option<Arc<Filter>>,
+    rows: Rows,
     /// Whether rows stay known when nothing of them is left.
     keeps: bool,
     names: Names,
@@ -70,12 +78,11 @@ struct Row {
 }
 
 impl Sliding {
-    /// A table of the rows of `per` that the filter admits. With `keeps`, rows stay known when nothing of them is left in
-    /// any span.
-    pub fn new(per: Per, filter: Option<Filter>, keeps: bool) -> Self {
+    /// A table of the rows of `per`. With `keeps`, rows stay known when nothing of them is left in any span.
+    pub fn new(per: Per, rows: Rows, keeps: bool) -> Self {
         let (names, none) = (Names::default(), Arc::from(""));
         let (counts, times, now) = (Vec::new(), Vec::new(), Timestamp(i64::MIN));
-        Self { per, filter: filter.map(Arc::new), keeps, names, counts, times, now, since: None, overflow: 0, none }
+        Self { per, rows, keeps, names, counts, times, now, since: None, overflow: 0, none }
     }
 
     /// Which rows the table has.
@@ -107,8 +114,8 @@ impl Sliding {
         }
         let mut counts: Vec<Vec<(u32, u64)>> = vec![Vec::new(); self.counts.len()];
         let mut times = vec![Vec::new(); self.times.len()];
-        let (per, none, filter) = (self.per, self.none.clone(), self.filter.clone());
-        per.rows(snapshot, filter.as_deref(), &none, |name, parts| {
+        let (per, none, rows) = (self.per, self.none.clone(), self.rows.clone());
+        let add = |name, parts: Parts<'_>| {
             let traffic = parts.counts.map(Counts::hits).or(parts.traffic.as_ref().map(|traffic| traffic.packets));
             let is_seen = traffic.is_some_and(|amount| amount > 0);
             if !is_seen && !self.has_any(&parts) {
@@ -134,7 +141,11 @@ impl Sliding {
                     known.uses += 1;
                 }
             }
-        });
+        };
+        match rows {
+            Rows::Admitted(filter) => per.rows(snapshot, filter.as_deref(), &none, add),
+            Rows::OfSubset(text) => per.rows_of_subset(snapshot, &text, add),
+        }
         self.counts.iter_mut().zip(counts).for_each(|((_, column), parts)| column.push(at, parts));
         self.times.iter_mut().zip(times).for_each(|((_, column), parts)| column.push(at, parts));
         self.pass(at);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::{Client, Counts, Host, OTHER, Section, Snapshot};
-use super::{Amount, Per, Reading, Sliding};
+use super::super::{Client, Counts, Host, OTHER, Per, Section, Snapshot};
+use super::{Amount, Reading, Rows, Sliding};
 use crate::pipeline::filter::Filter;
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::packet::{SECOND, Timestamp};
@@ -45,7 +45,7 @@ fn interval(end: i64, hosts: &[(&str, Counts)]) -> Snapshot {
 
 /// A table with the readings errors, errors per request, and the median latency, over three seconds.
 fn table(per: Per) -> (Sliding, [Reading; 3]) {
-    let mut table = Sliding::new(per, None, false);
+    let mut table = Sliding::new(per, Rows::Admitted(None), false);
     let column = |table: &mut Sliding, name| table.add_counts(Amount::from_name(name).unwrap(), 3 * SECOND);
     let (errors, requests) = (column(&mut table, "errors"), column(&mut table, "requests"));
     let latency = table.add_times(Amount::from_name("latency").unwrap(), 3 * SECOND);
@@ -112,7 +112,7 @@ fn a_filter_chooses_the_rows_that_count() {
         (Per::Client, "client:10.*", "10.0.0.1", Some(7.0)),
     ];
     for (per, filter, key, expected) in table_of {
-        let mut table = Sliding::new(per, Some(Filter::parse(filter).unwrap()), false);
+        let mut table = Sliding::new(per, Rows::Admitted(Some(Filter::parse(filter).unwrap().into())), false);
         let errors = Reading::Sum(vec![table.add_counts(Amount::from_name("errors").unwrap(), SECOND)], 1.0);
         push(&mut table, 1, &[("a", counts(1, 1, &[])), ("b", counts(1, 2, &[])), ("c", counts(1, 4, &[]))]);
         assert_eq!(table.value(&errors, key), expected, "{per:?} {filter}");
@@ -121,7 +121,7 @@ fn a_filter_chooses_the_rows_that_count() {
 
 #[test]
 fn absence_is_the_time_since_a_row_was_seen_in_traffic() {
-    let mut table = Sliding::new(Per::Host, None, true);
+    let mut table = Sliding::new(Per::Host, Rows::Admitted(None), true);
     push(&mut table, 1, &[("a", counts(1, 0, &[]))]);
     push(&mut table, 2, &[("a", counts(0, 0, &[])), ("b", counts(1, 0, &[]))]);
     table.pass(at(9));
@@ -132,7 +132,7 @@ fn absence_is_the_time_since_a_row_was_seen_in_traffic() {
 #[test]
 fn a_row_is_forgotten_with_its_last_part_unless_rows_are_kept() {
     for keeps in [false, true] {
-        let mut table = Sliding::new(Per::Host, None, keeps);
+        let mut table = Sliding::new(Per::Host, Rows::Admitted(None), keeps);
         let errors = Reading::Sum(vec![table.add_counts(Amount::from_name("errors").unwrap(), SECOND)], 1.0);
         for second in 1..100 {
             push(&mut table, second, &[(&format!("h{second}"), counts(1, 1, &[]))]);
@@ -143,7 +143,7 @@ fn a_row_is_forgotten_with_its_last_part_unless_rows_are_kept() {
 
 #[test]
 fn many_rows_are_bounded_and_those_beyond_are_counted() {
-    let mut table = Sliding::new(Per::Host, None, true);
+    let mut table = Sliding::new(Per::Host, Rows::Admitted(None), true);
     let hits = Reading::Sum(vec![table.add_counts(Amount::from_name("hits").unwrap(), SECOND)], 1.0);
     let names: Vec<String> = (0..100_010).map(|n| format!("h{n}")).collect();
     let hosts: Vec<_> = names.iter().map(|name| (name.as_str(), counts(1, 0, &[]))).collect();
@@ -153,7 +153,7 @@ fn many_rows_are_bounded_and_those_beyond_are_counted() {
 
 #[test]
 fn too_many_steps_are_joined_and_their_sums_stay_exact() {
-    let mut table = Sliding::new(Per::Host, None, false);
+    let mut table = Sliding::new(Per::Host, Rows::Admitted(None), false);
     let hits = Reading::Sum(vec![table.add_counts(Amount::from_name("hits").unwrap(), 3600 * SECOND)], 1.0);
     let names: Vec<String> = (0..90_000).map(|n| format!("h{n}")).collect();
     let hosts: Vec<_> = names.iter().map(|name| (name.as_str(), counts(1, 0, &[]))).collect();

@@ -1,0 +1,151 @@
+//! What is known of an exchange that has ended, and what is done with it: it is listed, and counted in subsets.
+
+use std::net::Ipv6Addr;
+
+use super::hosts::HostTable;
+use super::interfaces::Interfaces;
+use super::subsets::Judged;
+use super::words::Words;
+use super::{Aggregate, Ticket};
+use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Exchange, Finished, NoFields, Response, Sides};
+use crate::pipeline::filter::{Facts, Outcome, Party};
+use crate::pipeline::histogram::Sample;
+use crate::pipeline::snapshot::{self, Counts};
+
+impl Aggregate {
+    /// Lists an exchange that was counted, counts it in subsets, and with a filter counts that it has no response.
+    pub(super) fn finish(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
+        let Exchange { status, latency, .. } = finished.exchange;
+        if self.settings.filter.is_some() {
+            // A response of HTTP/0.9 has no status.
+            self.capture.unanswered += u64::from(status.is_none() && latency.is_none());
+        }
+        self.count_in_subsets(ticket, &finished, words.as_ref());
+        if self.settings.exchanges {
+            let words = words.map(|words| self.asked_for(words));
+            self.list_exchange(ticket, finished, words);
+        }
+    }
+
+    /// Without what was kept for the filter alone.
+    fn asked_for(&self, words: Words) -> Words {
+        let is_asked_for = self.settings.user_agents || words.user_agent.is_empty();
+        if is_asked_for { words } else { Words { user_agent: "".into(), ..words } }
+    }
+
+    /// Counts an exchange that has ended in the subsets to which it belongs.
+    pub(super) fn count_in_subsets(&mut self, ticket: Ticket, finished: &Finished, words: Option<&Words>) {
+        if self.subsets.is_empty() {
+            return;
+        }
+        let client = self.clients.name(ticket.client);
+        let end = self.listed_client(ticket, finished.exchange.client);
+        let facts = facts_of_ended(&self.hosts, &self.interfaces, ticket, finished, end, words);
+        let Exchange { method, status, request_bytes, response_bytes, latency, duration, .. } = finished.exchange;
+        let (latency, duration) = (latency.map(Sample::new), duration.map(Sample::new));
+        let most = self.settings.limits.hosts;
+        let grown = self.subsets.count(&Judged { facts, client }, most, |counts| {
+            counts.requests += 1;
+            counts.request_bytes += request_bytes;
+            counts.methods.add(method, 1);
+            counts.response_bytes += response_bytes;
+            if let Some(status) = status {
+                count_status(counts, status);
+            }
+            let grown = latency.map_or(0, |sample| counts.latency.record(sample));
+            grown + duration.map_or(0, |sample| counts.duration.record(sample))
+        });
+        self.grew(grown);
+    }
+
+    /// Counts a response without a request in the subsets to which it belongs. `self.host` has the name of its host.
+    pub(super) fn count_orphan_in_subsets(&mut self, ticket: Ticket, sides: &Sides<'_>, response: &Response) {
+        if self.subsets.is_empty() {
+            return;
+        }
+        let client = self.clients.name(ticket.client);
+        let address = self.client_address(sides, &NoFields);
+        let facts = facts_of_orphan(&self.host, &self.interfaces, sides, address, response);
+        let &Response { status, bytes, .. } = response;
+        let most = self.settings.limits.hosts;
+        self.subsets.count(&Judged { facts, client }, most, |counts| {
+            counts.response_bytes += bytes;
+            count_status(counts, status);
+            0
+        });
+    }
+}
+
+fn count_status(counts: &mut Counts, status: u16) {
+    counts.responses += 1;
+    counts.statuses.add(status, 1);
+    counts.errors += u64::from(status >= 500);
+}
+
+/// The client as an exchange would list it.
+pub(super) fn party(sides: &Sides<'_>, address: Ipv6Addr) -> Party<'static> {
+    let connection = sides.client();
+    let is_of_connection = connection.address == address;
+    Party::End(if is_of_connection { connection } else { Endpoint { address, port: 0 } })
+}
+
+/// What is known of an exchange that has ended, with the `words` of its request. `client` is its client as it is listed.
+pub(super) fn facts_of_ended<'a>(
+    hosts: &'a HostTable,
+    interfaces: &'a Interfaces,
+    ticket: Ticket,
+    finished: &'a Finished,
+    client: Endpoint,
+    words: Option<&'a Words>,
+) -> Facts<'a> {
+    let Finished { exchange, interface, .. } = finished;
+    let (host, section) = hosts.texts(ticket.row);
+    Facts {
+        host: Some(host),
+        section: Some(section),
+        path: words.map(|words| words.path.as_bytes()),
+        method: Some(exchange.method.name().as_bytes()),
+        interface: Some(interfaces.text(*interface)),
+        user_agent: words.map(|words| words.user_agent.as_bytes()),
+        client: Some(Party::End(client)),
+        server: Some(Party::End(exchange.server)),
+        outcome: Some(Outcome {
+            status: exchange.status,
+            latency: exchange.latency,
+            duration: exchange.duration,
+            request_bytes: exchange.request_bytes,
+            response_bytes: exchange.response_bytes,
+        }),
+        is_within: false,
+    }
+}
+
+/// What is known of a response without a request, whose host has the name `host`.
+pub(super) fn facts_of_orphan<'a>(
+    host: &'a [u8],
+    interfaces: &'a Interfaces,
+    sides: &Sides<'_>,
+    client: Ipv6Addr,
+    response: &Response,
+) -> Facts<'a> {
+    let &Response { status, latency, bytes } = response;
+    Facts {
+        host: Some(host),
+        section: Some(snapshot::OTHER.as_bytes()),
+        path: Some(b""),
+        method: Some(b""),
+        interface: Some(interfaces.text(sides.interface)),
+        user_agent: Some(b""),
+        client: Some(party(sides, client)),
+        server: Some(Party::End(sides.server())),
+        outcome: Some(Outcome {
+            status: Some(status),
+            latency,
+            duration: None,
+            request_bytes: 0,
+            response_bytes: bytes,
+        }),
+        is_within: false,
+    }
+}

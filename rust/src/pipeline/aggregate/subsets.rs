@@ -1,0 +1,154 @@
+//! Counts exchanges apart for the filters of alert rules. Each subset has a filter and a kind of rows.
+//!
+//! An exchange is judged by each filter when it has ended: with its final response, or as one without a response when
+//! it is given up. An exchange that is admitted is counted as a whole, in one row. Interim responses do not count. A
+//! response without a request counts when its head is seen. Only exchanges that the aggregate counts are judged.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use foldhash::fast::RandomState;
+
+use crate::pipeline::filter::{Facts, Filter, Needs};
+use crate::pipeline::histogram::Histogram;
+use crate::pipeline::name;
+use crate::pipeline::snapshot::{Counts, OTHER, Per, Subset, SubsetRow};
+
+/// Most subsets at a time, since each exchange is judged for each of them.
+pub const MAX_SUBSETS: usize = 64;
+
+/// A filter and the kind of rows in which its exchanges are counted.
+#[derive(Debug)]
+pub struct WantedSubset {
+    text: Arc<str>,
+    filter: Filter,
+    per: Per,
+}
+
+impl WantedSubset {
+    /// `text` is what `filter` was parsed from.
+    pub fn new(text: &str, filter: Filter, per: Per) -> Self {
+        Self { text: text.into(), filter, per }
+    }
+
+    /// A subset without rows.
+    fn subset(&self) -> Subset {
+        Subset { text: self.text.clone(), per: self.per, rows: Vec::new() }
+    }
+}
+
+/// The subsets to count. Workers look at it when they close an interval, so it may change while a capture runs.
+#[derive(Clone, Debug, Default)]
+pub struct WantedSubsets(Arc<RwLock<Arc<[WantedSubset]>>>);
+
+impl WantedSubsets {
+    /// Sets what is counted from the next interval on: the first [`MAX_SUBSETS`] different ones.
+    pub fn set(&self, mut wanted: Vec<WantedSubset>) {
+        wanted.sort_by(|one, other| one.subset().order(&other.subset()));
+        wanted.dedup_by(|one, other| one.subset().order(&other.subset()).is_eq());
+        wanted.truncate(MAX_SUBSETS);
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = wanted.into();
+    }
+
+    fn get(&self) -> Arc<[WantedSubset]> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The subsets of the open interval.
+#[derive(Debug, Default)]
+pub struct Subsets {
+    wanted: Arc<[WantedSubset]>,
+    /// For each one, its rows by name.
+    tables: Vec<HashMap<Arc<str>, Counts, RandomState>>,
+    needs: Needs,
+    /// The name of the row being looked up. A field so that its memory is reused.
+    name: String,
+}
+
+/// An exchange that may belong to subsets: what is known of it, and the name of its client's row.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    pub facts: Facts<'a>,
+    pub client: Arc<str>,
+}
+
+impl Subsets {
+    /// The subsets that are wished for now.
+    pub fn new(wanted: &WantedSubsets) -> Self {
+        let wanted = wanted.get();
+        let all = wanted.iter().map(|one| one.filter.needs());
+        let needs = all.fold(Needs::default(), Needs::or);
+        // Strangers choose the names, so the hash has a random seed.
+        Self { tables: wanted.iter().map(|_| HashMap::default()).collect(), wanted, needs, name: String::new() }
+    }
+
+    /// True if nothing is counted.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// What filters look at and only the head of a request has.
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+
+    /// Calls `look` with every histogram of the interval.
+    pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
+        let rows = self.tables.iter_mut().flat_map(HashMap::values_mut);
+        rows.flat_map(Counts::histograms_mut).for_each(look);
+    }
+
+    /// Takes the counts of all subsets, and begins to count those that are wished for now.
+    pub fn take(&mut self, wanted: &WantedSubsets) -> Vec<Subset> {
+        let tables = self.tables.iter_mut().zip(&*self.wanted);
+        let taken = tables.map(|(table, one)| {
+            let mut rows: Vec<_> = table.drain().map(|(name, counts)| Arc::new(SubsetRow { name, counts })).collect();
+            rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+            Subset { rows, ..one.subset() }
+        });
+        let taken = taken.collect();
+        if !Arc::ptr_eq(&self.wanted, &wanted.get()) {
+            *self = Self::new(wanted);
+        }
+        taken
+    }
+
+    /// Counts an exchange in the subsets whose filter admits it: in at most `most` rows of each, and in that for the rest.
+    /// Returns how many buckets the histograms have gained.
+    pub fn count(&mut self, judged: &Judged<'_>, most: usize, count: impl Fn(&mut Counts) -> usize) -> usize {
+        let mut grown = 0;
+        for (one, table) in self.wanted.iter().zip(&mut self.tables) {
+            if one.filter.admits(&judged.facts) != Some(true) {
+                continue;
+            }
+            judged.name_into(one.per, &mut self.name);
+            let is_full = table.len() >= most && !table.contains_key(&*self.name);
+            let name = if is_full { OTHER } else { &self.name };
+            grown += match table.get_mut(name) {
+                Some(counts) => count(counts),
+                None => count(table.entry(name.into()).or_default()),
+            };
+        }
+        grown
+    }
+}
+
+impl Judged<'_> {
+    /// Writes the name of the row of a kind in which the exchange counts.
+    fn name_into(&self, per: Per, name: &mut String) {
+        name.clear();
+        let Facts { host, section, interface, .. } = self.facts;
+        let is_rest = [host, section].contains(&Some(OTHER.as_bytes()));
+        let mut push = |text: Option<&[u8]>| name.push_str(&name::as_text(text.unwrap_or_default()));
+        match per {
+            Per::All => {}
+            Per::Host => push(host),
+            Per::Section if is_rest => push(Some(OTHER.as_bytes())),
+            Per::Section => [host, section].into_iter().for_each(push),
+            Per::Client => push(Some(self.client.as_bytes())),
+            Per::Interface => push(interface),
+        }
+    }
+}
