@@ -9,10 +9,11 @@ use std::net::Ipv4Addr;
 
 use _core::capture::file::{CaptureFile, Given, InOrder, Reach};
 use _core::pipeline::Settings;
-use _core::pipeline::aggregate::{self, ClientFrom};
+use _core::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
 use _core::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use _core::pipeline::defragment;
 use _core::pipeline::exchange::{ClientField, Fields};
+use _core::pipeline::filter::{Facts, Filter, MAX_TERMS, Outcome, Party};
 use _core::pipeline::flow::{self, Consumer, FlowInfo};
 use _core::pipeline::histogram::Histogram;
 use _core::pipeline::nat::Nat;
@@ -20,7 +21,7 @@ use _core::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use _core::pipeline::protocol::http1::FieldLines;
 use _core::pipeline::protocol::{Session, Sessions, Shared};
 use _core::pipeline::reassembly::{Budget, Chunk};
-use _core::pipeline::snapshot::{Counts, Snapshot};
+use _core::pipeline::snapshot::{Counts, Per, Snapshot, find_subset};
 use driver::Driver;
 
 /// Limits so tight that every way to overflow is taken.
@@ -52,6 +53,35 @@ fn tight() -> Settings {
     }
 }
 
+/// The filters of the subsets that [`filtered`] counts.
+const FILTERS: [&str; 4] =
+    ["", "status:5xx or latency>1ms", "path:/a* method:!GET", "not (host:a or client:192.0.2.0/24)"];
+
+/// Tight limits with a filter that needs responses, and subsets.
+fn filtered(filter: &str) -> Settings {
+    let parse = |text: &str| Filter::parse(text).expect("a filter");
+    let wanted = FILTERS.iter().flat_map(|text| Per::ALL.map(|(_, per)| WantedSubset::new(text, parse(text), per)));
+    let subsets = WantedSubsets::default();
+    subsets.set(wanted.collect());
+    let mut settings = tight();
+    settings.aggregate.filter = Some(parse(filter).into());
+    settings.aggregate.subsets = subsets;
+    settings
+}
+
+/// Rows of every kind have the same sum, which is no more than was counted.
+fn check_subsets(snapshot: &Snapshot) {
+    for text in FILTERS {
+        let sums = Per::ALL.map(|(_, per)| {
+            let mut sum = Counts::default();
+            let subset = find_subset(&snapshot.subsets, text, per)?;
+            subset.rows.iter().for_each(|row| sum.merge(&row.counts));
+            Some((sum.requests, sum.responses, sum.errors, sum.request_bytes, sum.latency.count()))
+        });
+        assert!(sums.windows(2).all(|pair| pair[0] == pair[1]), "{text}: {sums:?}");
+    }
+}
+
 /// Sums are sums, and JSON says the same again.
 fn check(snapshot: &Snapshot) {
     let mut total = Counts::default();
@@ -72,6 +102,7 @@ fn check(snapshot: &Snapshot) {
     let json = snapshot.to_json().expect("a snapshot can be written");
     let again = Snapshot::from_json(&json).expect("what was written can be read");
     assert_eq!(again.counts.requests, snapshot.counts.requests);
+    check_subsets(snapshot);
 }
 
 fn finish(mut pipeline: Driver) {
@@ -81,7 +112,8 @@ fn finish(mut pipeline: Driver) {
 
 /// Frames: link type, length, bytes; and so on.
 pub fn packets(mut data: &[u8]) {
-    let mut pipelines = [Driver::new(tight()), Driver::new(Settings::default())];
+    let mut pipelines =
+        [tight(), Settings::default(), filtered("path:/a* or status:4xx"), filtered("method:GET")].map(Driver::new);
     let mut ts = Timestamp(0);
     while let [number, length, interface, rest @ ..] = data {
         let (frame, next) = rest.split_at(rest.len().min(usize::from(*length) * 2));
@@ -118,16 +150,59 @@ pub fn file(data: &[u8]) {
     finish(pipeline);
 }
 
+/// A filter. What is known of an exchange is made of the same bytes, so that terms hold now and then.
+pub fn filter(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (filter, mistake) = Filter::understand(&text);
+    assert_eq!(Filter::parse(&text).err(), mistake);
+    assert!(filter.terms().len() <= MAX_TERMS);
+    let length = text.chars().count();
+    assert!(mistake.is_none_or(|mistake| mistake.position <= length && !mistake.message.is_empty()));
+    let (half, rest) = data.split_at(data.len() / 2);
+    let number = data.iter().fold(1u64, |number, &byte| number.wrapping_mul(257).wrapping_add(byte.into()));
+    let end = |port| Endpoint { address: Ipv4Addr::from(number as u32).to_ipv6_mapped(), port };
+    let head = Facts {
+        host: Some(half),
+        section: Some(rest),
+        path: Some(data),
+        method: Some(b"GET"),
+        interface: Some(b"eth0"),
+        user_agent: Some(rest),
+        client: Some(Party::End(end(1))),
+        server: Some(Party::Named("2001:db8::1")),
+        ..Facts::default()
+    };
+    let answered = Outcome {
+        status: Some((100 + number % 500) as u16),
+        latency: Some(number >> 30),
+        duration: Some(number >> 20),
+        request_bytes: number >> 50,
+        response_bytes: number >> 40,
+    };
+    let at_head = filter.admits(&head);
+    assert!(at_head.is_some() || filter.needs().response, "{text}");
+    for outcome in [answered, Outcome::default()] {
+        let ended = filter.admits(&Facts { outcome: Some(outcome), ..head });
+        assert!(ended.is_some() && (at_head.is_none() || at_head == ended), "{text}");
+    }
+}
+
 /// Pieces of both directions: a byte for direction, loss and start, a length, bytes; and so on.
-pub fn stream(mut data: &[u8]) {
+pub fn stream(data: &[u8]) {
     for field in [ClientField::XForwardedFor, ClientField::Forwarded, ClientField::XRealIp] {
         let found = (1..4).filter_map(|hops| FieldLines(data).client(field, hops));
         found.for_each(|client| assert!(!client.is_unspecified(), "an address of somebody"));
     }
+    [tight(), filtered("status:5xx or path:/a*"), filtered("method:GET")].into_iter().for_each(|settings| {
+        converse(data, settings.aggregate);
+    });
+}
+
+fn converse(mut data: &[u8], settings: aggregate::Settings) {
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
     let key = FlowKey { low: end(1, 1), high: end(2, 80), lane: 0 };
     let flow = FlowInfo::new(key, InterfaceId(0), None);
-    let mut aggregate = aggregate::Aggregate::new(tight().aggregate);
+    let mut aggregate = aggregate::Aggregate::new(settings);
     let mut shared = Shared::new(64);
     let mut stage = Sessions { sink: &mut aggregate, shared: &mut shared };
     let mut connection = Session::default();

@@ -110,6 +110,16 @@ fn damaged_conversations_break_no_law() {
 }
 
 #[test]
+fn damaged_filters_break_no_law() {
+    let seeds = [
+        "host:api.* section:/cart method:!GET status:5xx latency>200ms bytes>1MiB interface:eth0 client:10.0.0.0/8",
+        "not (host=a or !path:\"b c\") and (user_agent:curl or server:[2001:db8::1]:80)",
+        "status>=400 duration<=1.5s request_bytes!=7kB status:none or 5xx 10.0.0.7:80",
+    ];
+    replay(&seeds.map(|seed| seed.as_bytes().to_vec()), 5000, laws::filter);
+}
+
+#[test]
 fn a_reset_half_the_sequence_space_away_is_ignored() {
     // 20 bytes of IPv4 and 20 of TCP, raw: a SYN, then a reset 2^31 further on.
     let segment = |seq: u32, flags: u8| {
