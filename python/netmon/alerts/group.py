@@ -37,6 +37,14 @@ class Verdict(NamedTuple):
     room: int
 
 
+class Shown(NamedTuple):
+    """What the screen shows of a rule: a value, its row, and what the value is compared with, or 0."""
+
+    value: float
+    key: str
+    bound: float
+
+
 class Group:
     """The rules of one value."""
 
@@ -103,9 +111,12 @@ class Group:
         found = [watch.alert for watch in placed.watches.values() if watch.alert]
         return sorted(found, key=lambda alert: alert.at)
 
-    def value_of(self, key: str) -> float | None:
-        """The value of a row at this moment."""
-        return self._value.of(key)
+    def shown(self, placed: Placed) -> Shown:
+        """The value of a rule; with `per`, that of the row that has fired for the longest time, or 0."""
+        firing = self.firing(placed)
+        key = firing[0].key if firing else ""
+        value = None if placed.rule.per and not firing else self._value.of(key)
+        return Shown(value or 0, key, placed.rule.threshold)
 
     def push(self, snapshot: Snapshot, now: int) -> None:
         """The sums take the snapshot."""

@@ -9,7 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from netmon.alerts.baseline import Past
-from netmon.alerts.group import Group, Placed, Verdict, may
+from netmon.alerts.group import Group, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
 from netmon.alerts.watch import MICRO, Alert, Judged, Watch
@@ -32,9 +32,9 @@ MOST_BUDGETS = 200
 class _Single(Group):
     """One rule, whose states change only by what `judge` says."""
 
-    def __init__(self, place: int, rule: Rule, value: Value | None = None) -> None:
+    def __init__(self, place: int, rule: Rule) -> None:
         self.rules = [Placed(place, rule, {"": Watch()} if not rule.per else {})]
-        self._rule, self._watches, self._measured = rule, self.rules[0].watches, value
+        self._rule, self._watches = rule, self.rules[0].watches
 
     @property
     def states(self) -> int:
@@ -44,9 +44,6 @@ class _Single(Group):
         del now
         deadlines = (watch.deadline(self._rule) for watch in self._watches.values())
         yield from (deadline for deadline in deadlines if deadline is not None)
-
-    def value_of(self, key: str) -> float | None:
-        return self._measured.of(key) if self._measured else 0.0
 
 
 class Objectives(_Single):
@@ -73,9 +70,14 @@ class Objectives(_Single):
             self.budgets[key] = Budget(self._rule)
         return self.budgets[key]
 
-    def value_of(self, key: str) -> float | None:
-        budget = self.budgets.get(key)
-        return budget.fastest if budget else None
+    def shown(self, placed: Placed) -> Shown:
+        """The burn rate of the row that has fired for the longest time, or else of the row with the least budget."""
+        firing = self.firing(placed)
+        rows = [firing[0].key] if firing else sorted(self.budgets, key=lambda key: self.budgets[key].left)
+        if not rows:
+            return Shown(0.0, "", self._rule.windows[0].factor)
+        rate, factor = self.budgets[rows[0]].pressing
+        return Shown(rate, rows[0], factor)
 
     @property
     def left(self) -> float:
@@ -89,7 +91,7 @@ class Objectives(_Single):
             budget.pass_time(now)
             burns = any(budget.burns(window) for window in self._rule.windows)
             watch = self._watches.setdefault(key, Watch())
-            judged = Judged(budget.fastest, burns, not burns, may_fire, may_recover)
+            judged = Judged(budget.pressing.rate, burns, not burns, may_fire, may_recover)
             if alert := watch.judge(self._rule, key, now, judged):
                 alerts.append(alert)
             if key and watch.is_quiet:
@@ -112,7 +114,7 @@ class Baselines(_Single):
     """A rule that compares a value with its own past. It learns nothing while it alerts or may not conclude."""
 
     def __init__(self, place: int, rule: Rule, value: Value) -> None:
-        super().__init__(place, rule, value)
+        super().__init__(place, rule)
         self._value = value
         self._pasts: dict[str, Past] = {}
         self._refused = 0
@@ -138,6 +140,14 @@ class Baselines(_Single):
             if value is not None and may_fire and may_recover and watch.is_quiet:
                 past.learn(now, value)
         return Verdict(alerts, refused, room)
+
+    def shown(self, placed: Placed) -> Shown:
+        """As for a rule with a bound, which is the upper end of the usual range."""
+        firing = self.firing(placed)
+        key = firing[0].key if firing else ""
+        past, value = self._pasts.get(key), self._value.of(key) if key or not self._rule.per else None
+        usual = past.usual(self._rule.deviations) if past else None
+        return Shown(value or 0, key, usual.high if usual else 0.0)
 
     def _past(self, key: str) -> Past | None:
         """The past of a row; None if too many rows have one."""
@@ -178,6 +188,10 @@ class Newcomers(_Single):
     def firing(self, placed: Placed) -> list[Alert]:
         del placed
         return []
+
+    def shown(self, placed: Placed) -> Shown:
+        del placed
+        return Shown(len(self.known.names), "", 0.0)
 
     def state(self) -> Any:
         return [self.known.until, list(self.known.names)]

@@ -7,7 +7,7 @@ budget is gone and ends soon after the errors do. Counts are kept by minute, so 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000_000
 """Microseconds in a minute."""
+
+
+class Burning(NamedTuple):
+    """A burn rate, and the factor above which it burns too fast."""
+
+    rate: float
+    factor: float
 
 
 class Budget:
@@ -81,11 +88,11 @@ class Budget:
         return is_enough and min(self.burn(window.long), self.burn(window.short)) > window.factor
 
     @property
-    def fastest(self) -> float:
+    def pressing(self) -> Burning:
         """The burn rate that counts: of the pair that is farthest beyond its factor, the lower of both."""
         pairs = self._rule.windows
-        rates = [(min(self.burn(pair.long), self.burn(pair.short)), pair.factor) for pair in pairs]
-        return max(rates, key=lambda rate: rate[0] / rate[1], default=(0.0, 1.0))[0]
+        rates = [Burning(min(self.burn(pair.long), self.burn(pair.short)), pair.factor) for pair in pairs]
+        return max(rates, key=lambda burning: burning.rate / burning.factor)
 
     @property
     def left(self) -> float:

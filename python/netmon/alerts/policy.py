@@ -59,6 +59,8 @@ class Gauge(NamedTuple):
     """Why the state is unknown."""
     budget: float | None = None
     """With an objective, the share of the error budget that is left, the least of all rows; below 0 if overdrawn."""
+    bound: float = 0.0
+    """What `value` is compared with: a threshold, the factor of a burn rate, the upper end of the usual range, or 0."""
     past: tuple[float, ...] = ()
     """The values after the newest snapshots, oldest first, `PAST` at most."""
 
@@ -108,7 +110,7 @@ class AlertPolicy:
         events += self._judge_all(self.now)
         for group in self.groups:
             for placed in group.rules:
-                self._pasts[placed.place].append(_shown(group, placed)[0])
+                self._pasts[placed.place].append(group.shown(placed).value)
         return sorted(events, key=lambda alert: alert.at)
 
     def _pass_gap(self, until: int) -> Iterator[Alert]:
@@ -175,14 +177,15 @@ class AlertPolicy:
     def _gauge(self, group: Group, placed: Placed) -> Gauge:
         rule, firing = placed.rule, group.firing(placed)
         alert = firing[0] if firing else None
-        value, key = _shown(group, placed)
+        value, key, bound = group.shown(placed)
         why = self.trust.reason_for(rule)
         is_unknown = bool(why) or not (alert or may(rule, self.now, self.trust)[0])
         is_pending = any(watch.pending is not None for watch in placed.watches.values())
         state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
         reason = (why or "a part of its span was not captured") if is_unknown else ""
         budget = group.left if isinstance(group, Objectives) else None
-        return Gauge(rule, value, alert, state, key, len(firing), reason, budget, tuple(self._pasts[placed.place]))
+        past = tuple(self._pasts[placed.place])
+        return Gauge(rule, value, alert, state, key, len(firing), reason, budget, bound, past)
 
 
 def subsets_of(rules: Iterable[Rule]) -> tuple[tuple[str, str], ...]:
@@ -191,13 +194,6 @@ def subsets_of(rules: Iterable[Rule]) -> tuple[tuple[str, str], ...]:
     if len(found) > MAX_SUBSETS:
         raise ValueError(f"rules need {len(found)} filters of single exchanges; netmon counts {MAX_SUBSETS} at most")
     return found
-
-
-def _shown(group: Group, placed: Placed) -> tuple[float, str]:
-    """The value of a rule to show, and its row: with `per`, the row that has fired for the longest time."""
-    firing = group.firing(placed)
-    key = firing[0].key if firing else ""
-    return (0.0 if placed.rule.per and not firing else group.value_of(key) or 0), key
 
 
 def _grouped(rules: Sequence[Rule], values: Sequence[Value]) -> list[Group]:

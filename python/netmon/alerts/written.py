@@ -12,6 +12,7 @@ from netmon.options import Duration
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from netmon.alerts.policy import Gauge
     from netmon.alerts.watch import Alert
 
 
@@ -229,5 +230,27 @@ def finding(alert: Alert) -> str:
     if rule.kind == "new":
         return f"a new {rule.new.replace('_', ' ')}"
     if rule.kind == "slo":
-        return f"the error budget burns {alert.value:.3g} times too fast"
+        return f"the error budget burns {alert.value:.3g} times as fast as allowed"
     return f"{rule.metric} = {told(rule, alert.value)}"
+
+
+def brief(alert: Alert) -> str:
+    """What was found, in few words: ``620 ms latency.p95``."""
+    rule = alert.rule
+    if rule.kind == "slo":
+        return f"burn rate {alert.value:.3g}"
+    return finding(alert) if rule.kind == "new" else f"{told(rule, alert.value)} {rule.metric}"
+
+
+def standing(gauge: Gauge) -> tuple[str, str]:
+    """Where a rule stands that has no bound: a part that says most, and the rest."""
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    rule = gauge.rule
+    if gauge.budget is not None:
+        left = "no" if gauge.budget <= 0 else f"{fmt.percent(gauge.budget)} of the"
+        return f"{left} error budget left", f", burns {gauge.value:.2g} times as fast as allowed"
+    if rule.kind == "new":
+        return fmt.plural(int(gauge.value), f"known {rule.new.replace('_', ' ')}"), ""
+    usual = f", usually {told(rule, gauge.bound)} at most" if gauge.bound else ""
+    return f"{told(rule, gauge.value)} {rule.metric}", usual

@@ -119,20 +119,25 @@ def rules(view: View, width: int, height: int) -> list[Line]:
     the bound drawn in. Rules that fire come first, then those of which nothing is known.
     """
     gauges = sorted(view.frame.gauges if view.frame else (), key=lambda gauge: ORDER.index(gauge.state))
+    needed = max((sum(map(canvas.width, _state(gauge, 0)[:2])) for gauge in gauges), default=0)
+    columns = min(TREND, width - max(LEFT_OF_TREND, needed + GAP + 1))
     lines: list[Line] = []
     for gauge in gauges:
-        upper, lower = _trend(gauge, view, min(TREND, width - LEFT_OF_TREND))
+        upper, lower = _trend(gauge, view, columns if columns >= SHORTEST_TREND else 0)
         if height < 2 * len(gauges) or not upper:
             lines.append(canvas.whole(_state(gauge, width), width))
             continue
         room = width - canvas.width(upper) - 1
-        for words, trend in ((_state(gauge, room), upper), (_why(gauge), lower)):
-            lines.append([*canvas.fit(canvas.whole(words, room), room), *trend])
+        for words, trend in ((_state(gauge, room - GAP), upper), (_why(gauge), lower)):
+            lines.append([*canvas.fit(canvas.whole(words, room - GAP), room), *trend])
     return [canvas.fit(line, width) for line in lines[:height]]
 
 
-TREND, LEFT_OF_TREND = 60, 50
-"""Columns of a trend at most, and columns of words beside it at least."""
+TREND, SHORTEST_TREND = 60, 8
+"""Columns of a trend at most and at least."""
+
+LEFT_OF_TREND, GAP = 51, 2
+"""Columns to the left of trends at least, and blank columns between words and trends."""
 
 ORDER = ("firing", "unknown", "pending", "ok")
 """The states of rules, the most pressing first."""
@@ -145,28 +150,26 @@ STATES = {
 }
 
 
-SHORTEST_NAME, BEHIND_NAME = 12, 42
-"""Columns of the name of a rule at least, and columns for its state and value."""
+SHORTEST_NAME = 12
+"""Columns of the name of a rule at least."""
 
 
 def _state(gauge: Gauge, room: int) -> list[Line]:
-    """The state of a rule, its value and its bound."""
+    """The state of a rule, its value and its bound. The name is shortened so that the value fits."""
     rule = gauge.rule
     name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
-    name = fmt.shorten(name, max(SHORTEST_NAME, room - BEHIND_NAME))
-    items: list[Line] = [[STATES[gauge.state]]]
-    if name:
-        items[0] = [*items[0], ("class:strong", f"{name}  ")]
-    if rule.kind != "bound":
-        if gauge.budget is None:
-            return [*items, [("", written.finding(gauge.alert) if gauge.alert else "")]]
-        left = "none" if gauge.budget <= 0 else fmt.percent(gauge.budget)
-        burns = [("", f"burns {gauge.value:.2g} times as fast as allowed")]
-        return [*items, [("class:strong", f"{left} of the error budget left, ")], burns]
-    value, bound = written.told(rule, gauge.value), written.told(rule, rule.threshold)
-    said = f"{value} of {bound} {rule.metric}"
-    more = (f" in {fmt.duration(rule.span)}", f" per {rule.per}" if rule.per else ", all hosts")
-    return [*items, [("class:strong", said)], *([("class:dim", part)] for part in more)]
+    more: tuple[str, ...]
+    if rule.kind == "bound":
+        said = f"{written.told(rule, gauge.value)} of {written.told(rule, rule.threshold)} {rule.metric}"
+        which = f" per {rule.per}" if rule.per else "" if rule.where else ", all hosts"
+        more = (f" in {fmt.duration(rule.span)}", which)
+    else:
+        said, *rest = written.standing(gauge)
+        more = tuple(rest)
+    word = STATES[gauge.state]
+    left = room - canvas.width([word]) - canvas.width([("", said)]) - 2
+    title: Line = [("class:strong", f"{fmt.shorten(name, max(SHORTEST_NAME, left))}  ")] if name else []
+    return [[word, *title], [("class:strong", said)], *([("class:dim", part)] for part in more)]
 
 
 def _why(gauge: Gauge) -> list[Line]:
@@ -179,8 +182,8 @@ def _trend(gauge: Gauge, view: View, columns: int) -> tuple[Line, Line]:
     """Two lines of a trend. The line between them is the bound: the lower line ends at it, and the upper one shows as
     much again beyond it.
     """
-    bound, past = gauge.rule.threshold, gauge.past[-columns:] if columns > 0 else ()
-    if gauge.rule.kind != "bound" or bound <= 0 or not past:
+    rule, bound, past = gauge.rule, gauge.bound, gauge.past[-columns:] if columns > 0 else ()
+    if bound <= 0 or not past:
         return [], []
     bars = view.glyphs.bars
 
@@ -190,7 +193,8 @@ def _trend(gauge: Gauge, view: View, columns: int) -> tuple[Line, Line]:
     upper: Line = []
     lower: Line = []
     for value in past:
-        style = "class:bad" if gauge.rule.fires(value) else "class:spark"
+        is_beyond = rule.fires(value) if rule.kind == "bound" else value > bound
+        style = "class:bad" if is_beyond else "class:spark"
         upper.append((style, bar(value / bound - 1)) if value > bound else ("class:rest", "_"))
         lower.append((style, bar(value / bound)) if value > 0 else ("class:rest", " "))
     return upper, lower

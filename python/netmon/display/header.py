@@ -176,8 +176,10 @@ def alert_bar(view: View, width: int) -> Line:
         word = ("class:warn", " UNKNOWN ")
     style = "class:bad" if bad else "class:ok"
     if rule.kind != "bound":
-        found = f"  {written.finding(shown.alert)}" if shown.alert else ""
-        return canvas.whole([[("", " "), word, ("class:strong", f" {fmt.sanitize(rule.name)}")], [("", found)]], width)
+        name = fmt.sanitize(", ".join(filter(None, (rule.name, shown.key))))
+        first, more = written.standing(shown)
+        items: list[Line] = [[("", " "), word, ("class:strong", f" {name}")]]
+        return canvas.whole([*items, [("", f"  {first}")], [("class:dim", more)]], width)
     measured: Line = [(style if bad else "class:strong", f"  {written.told(rule, shown.value)}")]
     ways = [[*measured, ("class:dim", said)] for said in _against(shown, frame, acknowledged=seen)]
     number = next((way for way in ways if canvas.width(way) <= width - 9 - SHORTEST_GAUGE), ways[-1])

@@ -277,7 +277,7 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
         items = [
             [("class:warn" if acknowledged else "class:bad", "ALERT    ")],
             *([[("class:strong", f"  {about}:")]] if about else []),
-            [("", f"  {_found(alert)}")],
+            [("", f"  {written.brief(alert)}")],
             [("", f" in {fmt.duration(rule.span)}" if rule.kind == "bound" else "")],
             *_repeated(alert),
             [("class:dim", "  acknowledged" if acknowledged else "  a acknowledges")],
@@ -286,12 +286,6 @@ def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
     if room < len("00:00:00  RECOVERED"):
         return canvas.whole(items, room)
     return canvas.whole([when, *items], room)
-
-
-def _found(alert: Alert) -> str:
-    if alert.rule.kind == "bound":
-        return f"{written.told(alert.rule, alert.value)} {alert.rule.metric}"
-    return written.finding(alert)
 
 
 def _repeated(alert: Alert) -> list[Line]:

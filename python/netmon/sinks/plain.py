@@ -129,11 +129,12 @@ def requests_text(window: Snapshot) -> str:
 
 def gauge_text(gauge: Gauge) -> str:
     rule, word = gauge.rule, WORDS[gauge.state]
-    if rule.kind != "bound":
-        return f"{rule.name}  {word}"
-    metric = next(iter(measure(rule.metric).explained), rule.metric)
-    name = f"{fmt.sanitize(rule.name)}: " if rule.name else ""
     more = f" ({gauge.reason})" if gauge.reason else ""
+    about = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
+    name = f"{about}: " if about else ""
+    if rule.kind != "bound":
+        return f"{name}{''.join(written.standing(gauge))}  {word}{more}"
+    metric = next(iter(measure(rule.metric).explained), rule.metric)
     if measure(rule.metric).unit == "count" and not rule.per_second:
         return f"{name}{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}{more}"
     values = f"{written.told(rule, gauge.value)} / {written.told(rule, rule.threshold)}"

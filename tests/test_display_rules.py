@@ -1,0 +1,104 @@
+"""The list of rules in the view of alerts: rules and intervals in, lines out."""
+
+import pytest
+from drawing import view_of
+from fakes import snapshot
+from netmon import AlertPolicy, Rule
+from netmon.display import about, canvas
+from netmon.frames import Frames
+from netmon.sinks.plain import gauge_text
+
+
+def subset(where, per, **rows):
+    return {"where": where, "per": per, "rows": [{"name": name, **counts} for name, counts in rows.items()]}
+
+
+def lines(policy, *intervals, width=100, height=20):
+    frames = Frames(10.0, policy=policy)
+    view = view_of([frames.push(each) for each in intervals])
+    return ["".join(text for _, text in line).rstrip() for line in about.rules(view, width, height)]
+
+
+def second(at, *subsets, **counts):
+    return snapshot(at, subsets=list(subsets), capture={"received": 1}, **counts)
+
+
+def test_a_rule_with_a_bound_shows_value_bound_and_which_traffic_counts():
+    rule = Rule(name="posts", where="method:POST", metric="requests", above=5, span=10)
+    upper, lower = lines(AlertPolicy([rule]), second(0, subset("method:POST", "", **{"": {"requests": 9}})))
+    assert upper.startswith("  ALERT   posts  9 of 5 requests in 10 s  ")
+    assert "all hosts" not in upper
+    assert lower.startswith("          method:POST")
+
+
+def test_a_rule_for_all_traffic_says_so_and_its_trend_ends_at_the_bound():
+    upper, lower = lines(AlertPolicy([Rule(5, 1)]), second(0, requests=2), second(1, requests=9))
+    assert upper.startswith("  ALERT   9 of 5 hits in 1 s, all hosts")
+    assert (upper[-2:], lower[-2:]) == ("_▇", "▄█")
+
+
+OBJECTIVE = Rule(name="promise", slo="90%", good="latency<1s", per="host", windows=[(3600, 300, 2)])
+EVERY, GOOD = subset("", "host", a={"responses": 10}, b={"responses": 10}), ("latency<1s", "host")
+
+
+def test_an_objective_shows_the_row_with_the_least_budget_and_the_trend_of_its_burn_rate():
+    good = subset(*GOOD, a={"responses": 10}, b={"responses": 9})
+    upper, lower = lines(AlertPolicy([OBJECTIVE]), second(0, EVERY, good), width=120)
+    assert upper.startswith("  OK      promise, b  no error budget left, burns 1 times as fast as allowed")
+    assert (upper[-1], lower[-1]) == ("_", "▅"), "a burn rate of 1 of 2"
+
+
+def test_an_objective_that_burns_too_fast_shows_by_how_much():
+    good = subset(*GOOD, a={"responses": 10}, b={"responses": 5})
+    upper, lower = lines(AlertPolicy([OBJECTIVE]), second(0, EVERY, good), width=120)
+    assert upper.startswith("  ALERT   promise, b  no error budget left, burns 5 times as fast as allowed")
+    assert (upper[-1], lower[-1]) == ("█", "█")
+
+
+def test_a_baseline_shows_what_is_usual_once_it_is_known():
+    rule = Rule(name="usual", metric="requests", baseline=240, span=2)
+    calm = [second(2 * at, requests=100 + at % 5) for at in range(100)]
+    policy = AlertPolicy([rule])
+    assert lines(policy, calm[0])[0].startswith("  OK      usual  100 requests")
+    [upper, _] = lines(policy, *calm[1:], second(200, requests=900), width=130)
+    assert upper.startswith("  ALERT   usual  900 requests, usually 13")
+
+
+def test_a_rule_about_newcomers_shows_how_many_are_known():
+    policy = AlertPolicy([Rule(name="servers", new="host")])
+    hosts = [{"name": name, "requests": 1} for name in "ab"]
+    assert lines(policy, second(0, hosts=hosts)) == ["  OK      servers  2 known hosts"]
+
+
+def test_a_rule_of_which_nothing_is_known_says_why():
+    rule = Rule(name="posts", where="method:POST", metric="requests", above=5)
+    upper, lower = lines(AlertPolicy([rule]), second(0))
+    assert upper.startswith("  UNKNOWN posts  0 of 5 requests in 2 min")
+    assert lower.startswith("          single exchanges are not counted for it; method:POST")
+
+
+@pytest.mark.parametrize("width", range(50, 121, 5))
+def test_the_value_of_each_rule_is_there_at_every_width_and_trends_begin_in_one_column(width):
+    long = Rule(name="payments of the shop fail", metric="error_ratio", per="host", above="20%", span=10)
+    slo = OBJECTIVE._replace(name="the shop keeps its promise to all of its clients")
+    policy = AlertPolicy([long, slo])
+    hosts = [{"name": "shop.example", "responses": 10, "errors": 9}]
+    good = subset(*GOOD, **{"shop.example": {"responses": 0}})
+    every = subset("", "host", **{"shop.example": {"responses": 10}})
+    shown = lines(policy, second(0, every, good, hosts=hosts, errors=9, responses=10), width=width)
+    words = "\n".join(shown)
+    assert "90 % of 20 % error_ratio" in words
+    assert "no error budget left" in words
+    assert all(canvas.width([("", line)]) <= width for line in shown)
+    trends = {line.index("█") for line in shown if "█" in line}
+    assert len(trends) <= 1
+
+
+def test_reports_tell_the_row_and_the_state_of_every_kind():
+    policy = AlertPolicy([OBJECTIVE, Rule(name="fails", metric="errors", per="host", above=1, span=10)])
+    good = subset(*GOOD, a={"responses": 10}, b={"responses": 5})
+    policy.update(second(0, EVERY, good, hosts=[{"name": "b", "errors": 5, "responses": 10}]))
+    assert [gauge_text(gauge) for gauge in policy.gauges] == [
+        "promise, b: no error budget left, burns 5 times as fast as allowed  ALERT",
+        "fails, b: 5 / 1 errors over the past 10 s  ALERT",
+    ]
