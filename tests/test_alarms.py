@@ -1,5 +1,7 @@
 """The alerts of a session: what reloading, a restart and the end do to rules, their states and their actions."""
 
+import json
+
 import pytest
 from fakes import snapshot
 from netmon import Rule
@@ -37,6 +39,85 @@ def test_a_rule_that_stayed_the_same_goes_on_after_a_reload_and_a_new_one_begins
     assert alarms.reload(frames, Configured(Settings(), (raw(**BUSY), other))) == "3 rules"
     assert events(frames.push(second(1, 9))) == [("other", "fired")]
     assert events(frames.push(second(30, 0))) == [("other", "recovered"), ("busy", "recovered")]
+
+
+CALM = {"name": "calm", "metric": "requests", "below": 5, "span": "10s"}
+LATER = {"name": "later", "metric": "errors", "below": 5, "span": "20s"}
+
+
+def reloaded(alarms, frames, *tables):
+    alarms.reload(frames, Configured(Settings(), tuple(raw(**table) for table in tables)))
+
+
+@pytest.mark.parametrize(
+    "others", [(LATER,), (), (LATER, {**LATER, "name": "x", "metric": "error_ratio", "below": "5%"})]
+)
+def test_a_rule_about_a_lack_of_events_goes_on_without_a_gap_whatever_others_come_and_go(others):
+    gone = Rule(name="gone", metric="responses", below=5, span=30)
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10), gone])
+    assert [events(frames.push(second(at, 1))) for at in range(8)] == [[]] * 8, "8 s of 10 s are known"
+    reloaded(alarms, frames, CALM, *others)
+    assert events(frames.push(second(8, 0))) == []
+    assert events(frames.push(second(9, 0))) == []
+    assert events(frames.push(second(10, 0))) == [], "8 requests in the last 10 s"
+    assert events(frames.push(second(13, 0))) == [("calm", "fired")], "4 are left after 4 s more"
+
+
+def test_a_new_rule_about_a_lack_of_events_waits_until_its_whole_span_is_known():
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10)])
+    assert [events(frames.push(second(at, 9))) for at in range(60)] == [[]] * 60
+    reloaded(alarms, frames, CALM, LATER)
+    gauge = alarms.policy.gauges[2]
+    assert (gauge.rule.name, gauge.state, gauge.reason) == ("later", "unknown", "a part of its span was not captured")
+    assert [events(frames.push(second(60 + at, 9))) for at in range(19)] == [[]] * 19
+    alarms.reload(frames, Configured(Settings(), (raw(**CALM), raw(**LATER))))
+    assert events(frames.push(second(79, 9))) == [("later", "fired")], "20 s are known, across another reload"
+
+
+def test_a_new_rule_about_rows_that_no_other_has_waits_alone():
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10)])
+    assert [events(frames.push(second(at, 1))) for at in range(8)] == [[]] * 8
+    where = {**LATER, "where": "host:none"}
+    reloaded(alarms, frames, CALM, where)
+    assert [events(frames.push(second(8 + at, 0))) for at in range(6)][-1] == [("calm", "fired")]
+    assert [events(frames.push(second(14 + at, 0))) for at in range(14)] == [[]] * 13 + [[("later", "fired")]]
+
+
+def test_a_span_that_is_shortened_has_all_of_its_past_and_a_longer_one_waits_for_the_rest():
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10)])
+    assert [events(frames.push(second(at, 1))) for at in range(30)] == [[]] * 30, "10 requests in 10 s"
+    reloaded(alarms, frames, {**CALM, "span": "4s"})
+    assert events(frames.push(second(30, 0))) == [("calm", "fired")], "3 requests in 4 s"
+    reloaded(alarms, frames, {**CALM, "span": "20s", "below": 100})
+    assert [events(frames.push(second(31 + at, 0))) for at in range(16)] == [[]] * 15 + [[("calm", "fired")]]
+
+
+def test_a_silence_goes_on_across_a_reload():
+    silent = {"name": "silent", "metric": "absent", "above": "10s", "where": "host:none"}
+    alarms, frames, _ = begun([Rule(), Rule(name="silent", metric="absent", above="10s", where="host:none")])
+    assert [events(frames.push(second(at, 1))) for at in range(6)] == [[]] * 6
+    reloaded(alarms, frames, silent, CALM)
+    told = [events(frames.push(second(6 + at, 1))) for at in range(6)]
+    assert [each for each in told if ("silent", "fired") in each] == [told[4]], "after the 11th second"
+
+
+def test_of_the_state_of_an_older_version_all_but_the_sums_is_taken_up(tmp_path):
+    rules = [Rule(name="busy", metric="requests", above=5, span=10), Rule(new="host", name="new", learn=1)]
+    state = tmp_path / "state.json"
+    alarms, frames, _ = begun(rules, state=str(state))
+    alarms.take(frames.push(snapshot(0, requests=9, hosts=[{"name": "a", "requests": 9}])))
+    alarms.close()
+    kept = json.loads(state.read_text())
+    state.write_text(json.dumps(kept | {"version": 1, "sums": dict.fromkeys(kept["sums"], "b2xk")}))
+    alarms, frames, told = begun(rules, state=str(state))
+    assert told == []
+    assert [placed.watches[""].alert is not None for group in alarms.policy.groups for placed in group.rules] == [
+        True,
+        False,
+    ]
+    later = snapshot(8, requests=1, hosts=[{"name": "a", "requests": 1}, {"name": "b"}])
+    assert events(frames.push(later)) == [("new", "fired")], "the alert ends when the whole span is known"
+    assert events(frames.push(second(30, 0))) == [("busy", "recovered")]
 
 
 def test_a_rule_that_is_gone_says_no_more():

@@ -142,7 +142,7 @@ def test_a_state_is_kept_for_the_owner_alone_and_taken_up(tmp_path):
     first = capture(tmp_path / "first.pcap")
     assert alerts(run("-r", first, "--alerts", rules, "--state", state, "--plain").stdout) == []
     assert stat.S_IMODE(state.stat().st_mode) == 0o600
-    assert json.loads(state.read_text())["version"] == 1
+    assert json.loads(state.read_text())["version"] == 2
     later = forge.Conversation(1024, 2000.0).ask(2000.1, "GET", "other.example", "/", 200)
     (tmp_path / "second.pcap").write_bytes(forge.pcap(later.ask(2000.2, "GET", "calm.example", "/", 200)))
     [line] = alerts(run("-r", tmp_path / "second.pcap", "--alerts", rules, "--state", state, "--plain").stdout)

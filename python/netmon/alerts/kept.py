@@ -1,7 +1,8 @@
 """The state of a policy as plain data, for a file or a pickle: sums, states of rows, what is believed.
 
-A rule is known again by all its settings. A rule that changed begins anew; sums that belong to other rules are not
-taken up. Raises ValueError for data that no policy wrote.
+A rule is known again by all its settings. A rule that changed begins anew. Sums are known again by what they add up: a
+rule that stayed the same goes on whatever others come and go, and what nobody added up before begins anew. Raises
+ValueError for data that no policy wrote.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from netmon.alerts.group import Placed
     from netmon.alerts.policy import AlertPolicy
 
-VERSION = 1
-"""The version of the data. It rises when a reader of an older version could misunderstand them."""
+VERSION = 2
+"""The version of the data. It rises when a reader of an older version could misunderstand them.
+
+Of version 1, all but the sums is taken up: their columns had no names.
+"""
 
 ACTIONS = ("severity", "exec", "webhook", "format", "secret", "timeout")
 """Settings of a rule that change what it does, and not when."""
@@ -47,25 +51,23 @@ def state_of(policy: AlertPolicy) -> dict[str, Any]:
 
 def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
     """Takes up a state that `state_of` gave, as far as the rules are the same."""
-    if state.get("version") != VERSION:
-        raise ValueError(f"the state has version {state.get('version')!r}, and this netmon reads version {VERSION}")
+    if (version := state.get("version")) not in {1, VERSION}:
+        raise ValueError(f"the state has version {version!r}, and this netmon reads version {VERSION}")
     try:
-        past = {name: b64decode(text) for name, text in state["sums"].items()}
+        past = {name: b64decode(text) for name, text in state["sums"].items() if version == VERSION}
         rows = {name: {key: _watch(row) for key, row in kept.items()} for name, kept in state["rules"].items()}
         kinds = dict(state["kinds"])
         now, interval, trust = int(state["now"]), int(state["interval"]), state["trust"]
         policy.trust.resume(trust)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the state is damaged: {error!r}") from error
-    is_whole = policy.sums.load(past)
+    policy.sums.load(past, now)
     for group in policy.groups:
         for placed in group.rules:
             _take(placed, rows.get(_name(placed.rule), {}))
         if (kept := kinds.get(_name(group.rules[0].rule))) is not None:
             group.resume(kept, now)
     policy.now, policy.interval = now, interval
-    if not is_whole:
-        policy.trust.missed(now)
 
 
 def _name(rule: Rule) -> str:

@@ -42,6 +42,9 @@ class _Single(Group):
         deadlines = (watch.deadline(self._rule) for watch in self._watches.values())
         yield from (deadline for deadline in deadlines if deadline is not None)
 
+    def may(self, rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
+        return may(rule, now, trust, self._measured.begun if self._measured else None)
+
     def value_of(self, key: str) -> float | None:
         return self._measured.of(key) if self._measured else 0.0
 
@@ -87,7 +90,7 @@ class Baselines(_Single):
 
     def judge(self, now: int, trust: Trust, room: int) -> Verdict:
         rule = self._rule
-        may_fire, may_recover = may(rule, now, trust)
+        may_fire, may_recover = self.may(rule, now, trust)
         rows: dict[str, float | None] = {key: self._value.of(key) for key in self._pasts}
         rows |= self._value.beyond(-inf, below=False) if rule.per else {"": self._value.of("")}
         alerts, refused = [], 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from netmon.alerts.group import Group, may
+from netmon.alerts.group import Group
 from netmon.alerts.kinds import Baselines, Newcomers, Objectives
 from netmon.alerts.objective import good_of
 from netmon.alerts.rule import Rule
@@ -171,7 +171,7 @@ class AlertPolicy:
         rule, firing = placed.rule, group.firing(placed)
         alert = firing[0] if firing else None
         value, key = _shown(group, placed)
-        is_unknown = bool(self.trust.reason) or not (alert or may(rule, self.now, self.trust)[0])
+        is_unknown = bool(self.trust.reason) or not (alert or group.may(rule, self.now, self.trust)[0])
         is_pending = any(watch.pending is not None for watch in placed.watches.values())
         state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
         reason = (self.trust.reason or "a part of its span was not captured") if is_unknown else ""
