@@ -47,7 +47,6 @@ def _read(raw: Iterable[RawRule]) -> Iterator[Rule]:
     for table in raw:
         try:
             rule = read_rule(table.values)
-            _check_actions(rule)
         except RuleError as error:
             where = f"alert.{error.key}" if error.key else "alert"
             raise ConfigError(f"{table.place(error.key)}: {where}: {error}") from error
@@ -56,17 +55,6 @@ def _read(raw: Iterable[RawRule]) -> Iterator[Rule]:
             raise ConfigError(f"{table.place('name')}: alert.name: {rule.name!r} is the name of the rule at {other}")
         names[rule.name] = table
         yield rule
-
-
-def _check_actions(rule: Rule) -> None:
-    from netmon.actions import spec  # noqa: PLC0415  as above
-    from netmon.alerts.written import RuleError  # noqa: PLC0415  as above
-
-    for name in spec.SETTINGS:
-        try:
-            spec.checked(name, getattr(rule, name))
-        except ValueError as error:
-            raise RuleError(name, str(error).removeprefix(f"{name} ")) from None
 
 
 def explained(rules: Iterable[Rule]) -> Iterator[str]:

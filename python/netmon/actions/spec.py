@@ -142,7 +142,10 @@ def _webhook(value: object) -> str:
 
 def _format(value: object) -> str:
     if value not in FORMATS:
-        raise ValueError(f"must be one of {', '.join(FORMATS)}, not {value!r}")
+        from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
+
+        near = "".join(f", did you mean {name}?" for name in get_close_matches(str(value), FORMATS, n=1))
+        raise ValueError(f"must be one of {', '.join(FORMATS)}, not {value!r}{near}")
     return str(value)
 
 
