@@ -1,11 +1,12 @@
 """The alerts of a session: what reloading, a restart and the end do to rules, their states and their actions."""
 
 import json
+import re
 
 import pytest
 from fakes import snapshot
 from netmon import Rule
-from netmon.alarms import Alarms, state_path
+from netmon.alarms import Alarms, known_file, state_path
 from netmon.config import Configured
 from netmon.document import ConfigError, RawRule
 from netmon.frames import Frames
@@ -175,6 +176,33 @@ def test_a_secret_is_in_no_state_and_in_no_text_of_a_rule(tmp_path):
     alarms, frames, _ = begun([rule], state=str(tmp_path / "state.json"))
     alarms.take(frames.push(second(0, 9)))
     assert "s3cr3t" not in (tmp_path / "state.json").read_text() + repr(rule)
+
+
+def test_rules_with_similar_names_keep_what_they_know_in_files_of_their_own(tmp_path):
+    rules = [Rule(name="new-one", new="host", learn=1), Rule(name="New one!", new="client", learn=1)]
+    alarms, frames, _ = begun(rules, state=str(tmp_path / "state.json"))
+    alarms.take(frames.push(snapshot(0, hosts=[{"name": "a"}], clients=[{"address": "10.0.0.1"}])))
+    alarms.close()
+    files = {path.name: path.read_text().splitlines()[1:] for path in tmp_path.glob("known-*")}
+    assert files == {"known-new-one.txt": ["a"], known_file("New one!"): ["10.0.0.1"]}
+
+
+def test_the_file_of_a_rule_depends_on_its_name_alone_and_no_two_names_share_one():
+    names = [
+        "new-one",
+        "new one",
+        "New one",
+        "new--one",
+        "-new-one",
+        "\u65b0",
+        "\u65e7",
+        "../new-one",
+        "n" * 200,
+        "N" * 200,
+    ]
+    assert known_file("new-one") == "known-new-one.txt"
+    assert len({known_file(name) for name in names}) == len(names)
+    assert all(re.fullmatch(r"known-[a-z0-9-]{1,240}\.txt", known_file(name)) for name in names)
 
 
 def test_other_actions_do_not_make_a_rule_begin_anew(tmp_path):

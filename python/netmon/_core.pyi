@@ -1017,9 +1017,7 @@ class Sliding:
     def begin(self, at: int) -> None:
         """The past begins at the time `at`, as it otherwise does with the first snapshot."""
     def begun(self, reading: int) -> int | None:
-        """The time in microseconds since which all that a reading consists of is added up; None before the first
-        snapshot.
-        """
+        """The time since which all that a reading consists of is added up; None before the first snapshot."""
     def push(self, snapshot: Snapshot, at: int) -> None:
         """Adds a snapshot, whose counts all belong to the time `at`."""
     def pass_time(self, now: int) -> None:
@@ -1041,8 +1039,8 @@ class Sliding:
     def dump(self) -> bytes:
         """The past as bytes, for `load`."""
     def load(self, past: bytes) -> None:
-        """Replaces the past by one that `dump` wrote of a table of the same rows. What it has of the same names is
-        taken up, whatever their spans; the rest begins at the time of the dump. ValueError for other bytes.
+        """Replaces the past by one that `dump` wrote of a table of the same rows. Names are taken up whatever their
+        spans; a name that is new begins at the time of the dump. ValueError for other bytes.
         """
 
 @final

@@ -130,7 +130,7 @@ impl Sliding {
         self.with(py, |tables| tables.table.begin(micros(at)));
     }
 
-    /// The time in microseconds since which all that a reading consists of is added up; None before the first snapshot.
+    /// The time since which all that a reading consists of is added up; None before the first snapshot.
     fn begun(&self, py: Python<'_>, reading: usize) -> Option<i64> {
         let begun = self.with(py, |tables| tables.table.begun(tables.readings.get(reading)?));
         begun.map(|begun| begun.0.div_euclid(MICRO))
@@ -186,8 +186,8 @@ impl Sliding {
         PyBytes::new(py, &bytes)
     }
 
-    /// Replaces the past by one that `dump` wrote of a table of the same rows. What it has of the same names is
-    /// taken up, whatever their spans; the rest begins at the time of the dump. ValueError for other bytes.
+    /// Replaces the past by one that `dump` wrote of a table of the same rows. Names are taken up whatever their
+    /// spans; a name that is new begins at the time of the dump. ValueError for other bytes.
     fn load(&self, py: Python<'_>, past: &[u8]) -> PyResult<()> {
         self.with(py, |tables| tables.table.load(past)).map_err(|error| PyValueError::new_err(error.to_string()))
     }
