@@ -178,6 +178,13 @@ def test_a_secret_is_in_no_state_and_in_no_text_of_a_rule(tmp_path):
     assert "s3cr3t" not in (tmp_path / "state.json").read_text() + repr(rule)
 
 
+def test_a_rule_shows_only_the_origin_of_its_webhook():
+    rule = Rule(name="busy", webhook="http://me:hunter2@127.0.0.1:9093/T0K3N?key=K3Y", exec=["logger"])
+    assert repr(rule) == (
+        "Rule(threshold=7000, span=120.0, metric='hits', name='busy', exec=('logger',), webhook='http://127.0.0.1:9093/...')"
+    )
+
+
 def test_rules_with_similar_names_keep_what_they_know_in_files_of_their_own(tmp_path):
     rules = [Rule(name="new-one", new="host", learn=1), Rule(name="New one!", new="client", learn=1)]
     alarms, frames, _ = begun(rules, state=str(tmp_path / "state.json"))

@@ -182,7 +182,12 @@ class Rule(_Rule):
         shown += ["span", "metric"]
         others = [name for name in self._fields if name not in {"threshold", "span", "metric", "secret"}]
         shown += [name for name in others if getattr(self, name) != getattr(usual, name)]
-        return f"Rule({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+        values = {name: getattr(self, name) for name in shown}
+        if self.webhook:
+            from netmon.actions.address import shown as may_be_shown  # noqa: PLC0415  loads slowly, few rules need it
+
+            values["webhook"] = may_be_shown(self.webhook)
+        return f"Rule({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     @property
     def title(self) -> str:
