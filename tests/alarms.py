@@ -26,6 +26,8 @@ def rule(name="checkout is slow", **fields):
         "format": "alertmanager",
         "secret": "",
         "timeout": None,
+        "secret_file": "",
+        "ca_file": "",
     }
     return SimpleNamespace(name=name, **{**defaults, **fields})
 

@@ -116,7 +116,7 @@ class Alarms:
 
     def reload(self, frames: Frames, configured: Configured) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
-        rules = rules_of(configured)
+        rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {words}\n"))
 
         def made(_old: Policy) -> AlertPolicy:
             policy = self._policy(rules)

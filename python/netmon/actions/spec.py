@@ -56,6 +56,10 @@ class Rule(Protocol):
     def secret(self) -> str: ...
     @property
     def timeout(self) -> float | None: ...
+    @property
+    def secret_file(self) -> str: ...
+    @property
+    def ca_file(self) -> str: ...
 
 
 class Alert(Protocol):
@@ -157,6 +161,12 @@ def _secret(value: object) -> str:
     return value
 
 
+def _path(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value or (value and not value.startswith("/")):
+        raise ValueError(f"must be the absolute path of a file, not {value!r}")
+    return value
+
+
 def _timeout(value: object) -> float | None:
     if value is None:
         return None
@@ -173,6 +183,8 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("format", "alertmanager", "the format of messages: alertmanager or plain", _format),
         Setting("secret", "", "the key with which messages are signed (HMAC-SHA256)", _secret),
         Setting("timeout", None, "seconds for a run (30) and for an attempt to post (10)", _timeout),
+        Setting("secret_file", "", "the file with the key with which messages are signed", _path),
+        Setting("ca_file", "", "the file with the certificates to trust, PEM, for a webhook with https", _path),
     )
 }
 """Every setting of a rule that is about its actions."""
@@ -190,6 +202,15 @@ def check(rule: Rule) -> None:
     """Checks all settings of a rule. Raises ValueError."""
     for name in SETTINGS:
         checked(name, getattr(rule, name))
+    agree(rule)
+
+
+def agree(rule: Rule) -> None:
+    """Checks that the settings of a rule, each of which is allowed, fit together. Raises ValueError."""
+    if rule.secret and rule.secret_file:
+        raise ValueError("a rule has `secret_file` or `secret`, not both")
+    if rule.ca_file and not rule.webhook.startswith("https://"):
+        raise ValueError("`ca_file` of a rule is for a webhook that begins with https://")
 
 
 def timeout(kind: Kind, rule: Rule) -> float:
@@ -208,5 +229,5 @@ def sentence(rule: Rule) -> str:
 
         to = address.parse(rule.webhook)
         how = "plain JSON" if rule.format == "plain" else "for its API" if address.api(to) else "Alertmanager's format"
-        parts.append(f"posts to {to.origin} ({how}{', signed' if rule.secret else ''})")
+        parts.append(f"posts to {to.origin} ({how}{', signed' if rule.secret or rule.secret_file else ''})")
     return "; ".join(parts)

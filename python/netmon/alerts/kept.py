@@ -10,6 +10,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
+from netmon.actions.spec import SETTINGS
 from netmon.alerts.rule import Rule
 from netmon.alerts.watch import Alert, Watch
 
@@ -25,7 +26,7 @@ VERSION = 2
 Of version 1, all but the sums is taken up: their columns had no names.
 """
 
-ACTIONS = ("severity", "exec", "webhook", "format", "secret", "timeout")
+ACTIONS = ("severity", *SETTINGS)
 """Settings of a rule that change what it does, and not when."""
 
 _ANY = Rule()

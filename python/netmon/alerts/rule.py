@@ -69,6 +69,8 @@ class _Rule(NamedTuple):
     format: Format
     secret: str
     timeout: float | None
+    secret_file: str
+    ca_file: str
     slo: float | None
     good: str
     windows: tuple[Window, ...]
@@ -89,7 +91,8 @@ class Rule(_Rule):
     `per` keeps one state for each ``"host"``, ``"section"``, ``"interface"`` or ``"client"``; without it, the rule is
     about all traffic. The value must stay beyond the bound for `for_` seconds before the rule fires, and back for
     `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not fire. `exec`,
-    `webhook`, `format`, `secret` and `timeout` are about its actions. ValueError says what is wrong with a rule.
+    `webhook`, `format`, `secret`, `timeout`, `secret_file` and `ca_file` are about its actions. ValueError says what is
+    wrong with a rule.
     """
 
     __slots__ = ()
@@ -114,6 +117,8 @@ class Rule(_Rule):
         format: Format = "alertmanager",  # noqa: A002  as above
         secret: str = "",
         timeout: float | None = None,
+        secret_file: str = "",
+        ca_file: str = "",
         slo: float | str | None = None,
         good: str = "",
         windows: Iterable[Sequence[float]] = WINDOWS,
@@ -161,6 +166,8 @@ class Rule(_Rule):
             format,
             secret,
             timeout,
+            secret_file,
+            ca_file,
             None if slo is None else _objective(slo, good),
             good,
             pairs,

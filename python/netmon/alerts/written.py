@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from netmon.actions.spec import SETTINGS, Setting
+from netmon.actions.spec import SETTINGS, Setting, agree
 from netmon.alerts.rule import New, Per, Rule, Severity, Window
 from netmon.measures import Unit, measure
 from netmon.options import Duration
@@ -145,7 +145,8 @@ def read_rule(table: Mapping[str, Any]) -> Rule:
     if not is_of_kind and not any(name in given for name in ("above", "below", "baseline")):
         raise RuleError("", "a rule needs above or below: the value at which it fires")
     try:
-        return Rule(**given)
+        agree(rule := Rule(**given))
+        return rule
     except ValueError as error:
         raise RuleError(_blamed(str(error), table), str(error)) from None
 
