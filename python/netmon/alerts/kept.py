@@ -11,8 +11,8 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from netmon.actions.spec import SETTINGS
-from netmon.alerts.rule import Rule
-from netmon.alerts.watch import Alert, Watch
+from netmon.alerts.rule import Rule, Window
+from netmon.alerts.watch import Alert, Details, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,13 +89,17 @@ def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:
 
 def _row(watch: Watch) -> list[Any]:
     alert = watch.alert
-    return [watch.pending, watch.calm, alert and [alert.at, alert.value]]
+    return [watch.pending, watch.calm, alert and [alert.at, alert.value, *alert.details]]
 
 
 def _watch(row: Any) -> Watch:
     watch = Watch()
     watch.pending, watch.calm, alert = row
     if alert is not None:
-        at, value = alert
-        watch.alert = Alert(_ANY, "fired", float(at), value, float(at))
+        at, value, *details = alert
+        watch.alert = Alert(_ANY, "fired", float(at), value, float(at), details=_details(*details))
     return watch
+
+
+def _details(window: Any = None, budget: float | None = None, usual: Any = None) -> Details:
+    return Details(window and Window(*map(float, window)), budget, usual and (float(usual[0]), float(usual[1])))

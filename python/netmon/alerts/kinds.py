@@ -12,7 +12,7 @@ from netmon.alerts.baseline import Past
 from netmon.alerts.group import Group, Placed, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget
-from netmon.alerts.watch import MICRO, Alert, Judged, Watch
+from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,7 +68,8 @@ class Objectives(_Single):
         self.budget.pass_time(now)
         burns = any(self.budget.burns(window) for window in self._rule.windows)
         may_fire, may_recover = trust.judgement(self._rule, now, 0)
-        judged = Judged(self.budget.fastest, burns, not burns, may_fire, may_recover)
+        details = Details(window=self.budget.worst, budget=self.budget.left)
+        judged = Judged(self.budget.fastest, burns, not burns, may_fire, may_recover, details)
         alert = self._watches[""].judge(self._rule, "", now, judged)
         return Verdict([alert] if alert else [], 0, room)
 
@@ -103,7 +104,9 @@ class Baselines(_Single):
             usual = past.usual(rule.deviations) if value is not None else None
             is_unusual = usual is not None and value is not None and not usual.has(value)
             is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
-            judged = Judged(value, is_unusual and is_enough, not is_unusual, may_fire, may_recover)
+            judged = Judged(
+                value, is_unusual and is_enough, not is_unusual, may_fire, may_recover, Details(usual=usual)
+            )
             if alert := watch.judge(rule, key, now, judged):
                 alerts.append(alert)
             if value is not None and may_fire and may_recover and watch.is_quiet:

@@ -78,6 +78,12 @@ class Budget:
         return max(rates, key=lambda rate: rate[0] / rate[1], default=(0.0, 1.0))[0]
 
     @property
+    def worst(self) -> Window:
+        """The pair whose burn rate is `fastest`."""
+        pairs = self._rule.windows
+        return max(pairs, key=lambda pair: min(self.burn(pair.long), self.burn(pair.short)) / pair.factor)
+
+    @property
     def left(self) -> float:
         """The share of the error budget that is left of the longest span; below 0 if it is overdrawn."""
         return 1 - self.burn(max(self._sums)) if self._sums else 1.0
