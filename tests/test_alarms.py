@@ -93,6 +93,15 @@ def test_a_span_that_is_shortened_has_all_of_its_past_and_a_longer_one_waits_for
     assert [events(frames.push(second(31 + at, 0))) for at in range(16)] == [[]] * 15 + [[("calm", "fired")]]
 
 
+def test_the_trend_of_a_rule_that_stayed_the_same_goes_on_and_another_begins():
+    alarms, frames, _ = begun([Rule(), Rule(name="busy", metric="requests", above=5, span=10)])
+    for at in range(3):
+        frames.push(second(at, 1))
+    reloaded(alarms, frames, LATER, BUSY)
+    frames.push(second(3, 1))
+    assert [gauge.past for gauge in alarms.policy.gauges] == [(1, 2, 3, 4), (0,), (1, 2, 3, 4)]
+
+
 def test_a_silence_goes_on_across_a_reload():
     silent = {"name": "silent", "metric": "absent", "above": "10s", "where": "host:none"}
     alarms, frames, _ = begun([Rule(), Rule(name="silent", metric="absent", above="10s", where="host:none")])

@@ -121,6 +121,7 @@ class Alarms:
         def made(_old: Policy) -> AlertPolicy:
             policy = self._policy(rules)
             resume(policy, state_of(self.policy))
+            policy.take_trends(self.policy)
             self.policy = policy
             return policy
 

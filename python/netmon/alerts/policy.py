@@ -161,6 +161,12 @@ class AlertPolicy:
         twin.now, twin.interval, twin.overflow = self.now, self.interval, self.overflow
         return twin
 
+    def take_trends(self, other: AlertPolicy) -> None:
+        """Goes on with the trends of the rules that the other policy has as well."""
+        known = dict(zip(other.rules, other._pasts, strict=True))
+        for rule, past in zip(self.rules, self._pasts, strict=True):
+            past.extend(known.get(rule, ()))
+
     @property
     def gauges(self) -> Sequence[Gauge]:
         """The state of each rule, in the order of the rules."""
