@@ -26,18 +26,28 @@ def rule(name="checkout is slow", **fields):
         "format": "alertmanager",
         "secret": "",
         "timeout": None,
+        "secret_file": "",
+        "ca_file": "",
+        "kind": "bound",
+        "slo": None,
+        "new": "",
     }
     return SimpleNamespace(name=name, **{**defaults, **fields})
 
 
+NO_DETAILS = SimpleNamespace(window=None, budget=None, usual=None)
+
+
 def fired(of, *, key="shop.example", at=START, value=0.812, times=1):
-    return SimpleNamespace(rule=of, state="fired", at=at, value=value, since=at, duration=0.0, times=times, key=key)
+    return SimpleNamespace(
+        rule=of, state="fired", at=at, value=value, since=at, duration=0.0, times=times, key=key, details=NO_DETAILS
+    )
 
 
 def recovered(of, *, key="shop.example", at=START + 130, since=START, value=0.2, times=1):
-    return SimpleNamespace(
-        rule=of, state="recovered", at=at, value=value, since=since, duration=at - since, times=times, key=key
-    )
+    alert = fired(of, key=key, at=at, value=value, times=times)
+    alert.state, alert.since, alert.duration = "recovered", since, at - since
+    return alert
 
 
 class Events:

@@ -72,6 +72,43 @@ def test_a_message_about_a_url_shows_nothing_of_it_that_may_be_secret():
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://127.0.0.1:9093", "http://127.0.0.1:9093"),
+        ("http://127.0.0.1:9093/", "http://127.0.0.1:9093"),
+        ("http://127.0.0.1:9093/api", "http://127.0.0.1:9093/..."),
+        ("https://me:hunter2@hooks.example/", "https://hooks.example/..."),
+        ("https://hooks.example?key=1", "https://hooks.example/..."),
+        ("ftp://me:hunter2@host/", "..."),
+    ],
+)
+def test_of_a_url_only_its_origin_is_shown(url, shown):
+    assert address.shown(url) == shown
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "Cannot POST /T0/abcdefgh?key=K3Y&x=%2Fy%2F",
+        "no token abcdefgh",
+        "wrong key K3Y",
+        "wrong x %2Fy%2F or /y/",
+        "no user of that password: hunter2!",
+        "Basic bWU6aHVudGVyMiE=",
+    ],
+)
+def test_what_a_receiver_quotes_of_its_url_is_hidden(quoted):
+    text = address.hidden(quoted, address.parse("http://me:hunter2%21@host/T0/abcdefgh?key=K3Y&x=%2Fy%2F"))
+    assert "..." in text
+    assert [part for part in ("T0", "abcdefgh", "K3Y", "y%2F", "/y/", "hunter2", "bWU6") if part in text] == []
+
+
+def test_the_words_of_a_receiver_stay_as_they_are():
+    text = "alerts: start time must be before end time of a/b"
+    assert address.hidden(text, address.parse("http://a:b@host/api/v2/alerts?a=b")) == text
+
+
+@pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({}, ""),

@@ -308,6 +308,57 @@ def test_https_to_another_name_than_that_of_the_certificate_is_refused(certifica
     assert "certificate is not valid for 'localhost'" in refused.reason
 
 
+def test_a_rule_trusts_the_certificates_of_its_file_and_no_others(certificate, tmp_path):
+    context, own = certificate
+    with receiving(context=context) as hook:
+        assert act([trusting := rule(webhook=hook.url, ca_file=str(own))], [fired(trusting)]).counts.done == 1
+        assert act([other := rule(webhook=hook.url)], [fired(other)]).counts.failed == 1
+        events = Events()
+        gone = rule(webhook=hook.url, ca_file=str(tmp_path / "gone.pem"))
+        act([gone], [fired(gone)], events=events)
+        assert len(hook.requests) == 1
+    assert events.of("failed")[0].reason == f"is sent nothing: {gone.ca_file} cannot be read: No such file or directory"
+
+
+def test_the_certificate_of_the_server_itself_can_be_trusted_without_that_of_its_authority(tmp_path):
+    ca, ca_key, own, key, asked = (tmp_path / name for name in ("ca", "ca_key", "own", "key", "asked"))
+    extension = tmp_path / "extension"
+    extension.write_text("subjectAltName=IP:127.0.0.1\n")
+    new = "-newkey rsa:2048 -nodes"
+    for command in (
+        f"req -x509 {new} -keyout {ca_key} -out {ca} -days 2 -subj /CN=authority",
+        f"req {new} -keyout {key} -out {asked} -subj /CN=test",
+        f"x509 -req -in {asked} -CA {ca} -CAkey {ca_key} -set_serial 7 -days 2 -extfile {extension} -out {own}",
+    ):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(own, key)
+    for trusted in (own, ca):
+        with receiving(context=context) as hook:
+            of = rule(webhook=hook.url, ca_file=str(trusted))
+            assert act([of], [fired(of)]).counts.done == 1
+
+
+def test_a_rule_signs_with_the_key_of_its_file_or_sends_nothing(tmp_path):
+    (tmp_path / "key").write_text("top secret\n")
+    of = rule(webhook="http://127.0.0.1:1/", secret_file=str(tmp_path / "key"))
+    with receiving() as hook:
+        of.webhook = hook.url
+        act([of], [fired(of)])
+        (request,) = hook.requests
+        (tmp_path / "key").unlink()
+        events = Events()
+        act([of], [fired(of)], events=events)
+        assert len(hook.requests) == 1, "no message goes out without its signature"
+    stamp, _, found = request.fields["x-netmon-signature"].removeprefix("t=").partition(",v1=")
+    assert found == signed_with(b"top secret", f"{stamp}.".encode() + request.body)
+    assert "key cannot be read: No such file" in events.of("failed")[0].reason
+
+
+def signed_with(key, text):
+    return hmac.new(key, text, hashlib.sha256).hexdigest()
+
+
 def test_no_redirect_leads_from_https_to_http(certificate):
     context, own = certificate
     with receiving() as target, receiving(answer(308, Location=target.url), context=context) as hook:

@@ -1,9 +1,12 @@
 """The alerts of a session: what reloading, a restart and the end do to rules, their states and their actions."""
 
+import json
+import re
+
 import pytest
 from fakes import snapshot
 from netmon import Rule
-from netmon.alarms import Alarms, state_path
+from netmon.alarms import Alarms, known_file, state_path
 from netmon.config import Configured
 from netmon.document import ConfigError, RawRule
 from netmon.frames import Frames
@@ -37,6 +40,94 @@ def test_a_rule_that_stayed_the_same_goes_on_after_a_reload_and_a_new_one_begins
     assert alarms.reload(frames, Configured(Settings(), (raw(**BUSY), other))) == "3 rules"
     assert events(frames.push(second(1, 9))) == [("other", "fired")]
     assert events(frames.push(second(30, 0))) == [("other", "recovered"), ("busy", "recovered")]
+
+
+CALM = {"name": "calm", "metric": "requests", "below": 5, "span": "10s"}
+LATER = {"name": "later", "metric": "errors", "below": 5, "span": "20s"}
+
+
+def reloaded(alarms, frames, *tables):
+    alarms.reload(frames, Configured(Settings(), tuple(raw(**table) for table in tables)))
+
+
+@pytest.mark.parametrize(
+    "others", [(LATER,), (), (LATER, {**LATER, "name": "x", "metric": "error_ratio", "below": "5%"})]
+)
+def test_a_rule_about_a_lack_of_events_goes_on_without_a_gap_whatever_others_come_and_go(others):
+    gone = Rule(name="gone", metric="responses", below=5, span=30)
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10), gone])
+    assert [events(frames.push(second(at, 1))) for at in range(8)] == [[]] * 8, "8 s of 10 s are known"
+    reloaded(alarms, frames, CALM, *others)
+    assert events(frames.push(second(8, 0))) == []
+    assert events(frames.push(second(9, 0))) == []
+    assert events(frames.push(second(10, 0))) == [], "8 requests in the last 10 s"
+    assert events(frames.push(second(13, 0))) == [("calm", "fired")], "4 are left after 4 s more"
+
+
+def test_a_new_rule_about_a_lack_of_events_waits_until_its_whole_span_is_known():
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10)])
+    assert [events(frames.push(second(at, 9))) for at in range(60)] == [[]] * 60
+    reloaded(alarms, frames, CALM, LATER)
+    gauge = alarms.policy.gauges[2]
+    assert (gauge.rule.name, gauge.state, gauge.reason) == ("later", "unknown", "a part of its span was not captured")
+    assert [events(frames.push(second(60 + at, 9))) for at in range(19)] == [[]] * 19
+    alarms.reload(frames, Configured(Settings(), (raw(**CALM), raw(**LATER))))
+    assert events(frames.push(second(79, 9))) == [("later", "fired")], "20 s are known, across another reload"
+
+
+def test_a_new_rule_about_rows_that_no_other_has_waits_alone():
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10)])
+    assert [events(frames.push(second(at, 1))) for at in range(8)] == [[]] * 8
+    where = {**LATER, "where": "host:none"}
+    reloaded(alarms, frames, CALM, where)
+    assert [events(frames.push(second(8 + at, 0))) for at in range(6)][-1] == [("calm", "fired")]
+    assert [events(frames.push(second(14 + at, 0))) for at in range(14)] == [[]] * 13 + [[("later", "fired")]]
+
+
+def test_a_span_that_is_shortened_has_all_of_its_past_and_a_longer_one_waits_for_the_rest():
+    alarms, frames, _ = begun([Rule(), Rule(name="calm", metric="requests", below=5, span=10)])
+    assert [events(frames.push(second(at, 1))) for at in range(30)] == [[]] * 30, "10 requests in 10 s"
+    reloaded(alarms, frames, {**CALM, "span": "4s"})
+    assert events(frames.push(second(30, 0))) == [("calm", "fired")], "3 requests in 4 s"
+    reloaded(alarms, frames, {**CALM, "span": "20s", "below": 100})
+    assert [events(frames.push(second(31 + at, 0))) for at in range(16)] == [[]] * 15 + [[("calm", "fired")]]
+
+
+def test_the_trend_of_a_rule_that_stayed_the_same_goes_on_and_another_begins():
+    alarms, frames, _ = begun([Rule(), Rule(name="busy", metric="requests", above=5, span=10)])
+    for at in range(3):
+        frames.push(second(at, 1))
+    reloaded(alarms, frames, LATER, BUSY)
+    frames.push(second(3, 1))
+    assert [gauge.past for gauge in alarms.policy.gauges] == [(1, 2, 3, 4), (0,), (1, 2, 3, 4)]
+
+
+def test_a_silence_goes_on_across_a_reload():
+    silent = {"name": "silent", "metric": "absent", "above": "10s", "where": "host:none"}
+    alarms, frames, _ = begun([Rule(), Rule(name="silent", metric="absent", above="10s", where="host:none")])
+    assert [events(frames.push(second(at, 1))) for at in range(6)] == [[]] * 6
+    reloaded(alarms, frames, silent, CALM)
+    told = [events(frames.push(second(6 + at, 1))) for at in range(6)]
+    assert [each for each in told if ("silent", "fired") in each] == [told[4]], "after the 11th second"
+
+
+def test_of_the_state_of_an_older_version_all_but_the_sums_is_taken_up(tmp_path):
+    rules = [Rule(name="busy", metric="requests", above=5, span=10), Rule(new="host", name="new", learn=1)]
+    state = tmp_path / "state.json"
+    alarms, frames, _ = begun(rules, state=str(state))
+    alarms.take(frames.push(snapshot(0, requests=9, hosts=[{"name": "a", "requests": 9}])))
+    alarms.close()
+    kept = json.loads(state.read_text())
+    state.write_text(json.dumps(kept | {"version": 1, "sums": dict.fromkeys(kept["sums"], "b2xk")}))
+    alarms, frames, told = begun(rules, state=str(state))
+    assert told == []
+    assert [placed.watches[""].alert is not None for group in alarms.policy.groups for placed in group.rules] == [
+        True,
+        False,
+    ]
+    later = snapshot(8, requests=1, hosts=[{"name": "a", "requests": 1}, {"name": "b"}])
+    assert events(frames.push(later)) == [("new", "fired")], "the alert ends when the whole span is known"
+    assert events(frames.push(second(30, 0))) == [("busy", "recovered")]
 
 
 def test_a_rule_that_is_gone_says_no_more():
@@ -94,6 +185,40 @@ def test_a_secret_is_in_no_state_and_in_no_text_of_a_rule(tmp_path):
     alarms, frames, _ = begun([rule], state=str(tmp_path / "state.json"))
     alarms.take(frames.push(second(0, 9)))
     assert "s3cr3t" not in (tmp_path / "state.json").read_text() + repr(rule)
+
+
+def test_a_rule_shows_only_the_origin_of_its_webhook():
+    rule = Rule(name="busy", webhook="http://me:hunter2@127.0.0.1:9093/T0K3N?key=K3Y", exec=["logger"])
+    assert repr(rule) == (
+        "Rule(threshold=7000, span=120.0, metric='hits', name='busy', exec=('logger',), webhook='http://127.0.0.1:9093/...')"
+    )
+
+
+def test_rules_with_similar_names_keep_what_they_know_in_files_of_their_own(tmp_path):
+    rules = [Rule(name="new-one", new="host", learn=1), Rule(name="New one!", new="client", learn=1)]
+    alarms, frames, _ = begun(rules, state=str(tmp_path / "state.json"))
+    alarms.take(frames.push(snapshot(0, hosts=[{"name": "a"}], clients=[{"address": "10.0.0.1"}])))
+    alarms.close()
+    files = {path.name: path.read_text().splitlines()[1:] for path in tmp_path.glob("known-*")}
+    assert files == {"known-new-one.txt": ["a"], known_file("New one!"): ["10.0.0.1"]}
+
+
+def test_the_file_of_a_rule_depends_on_its_name_alone_and_no_two_names_share_one():
+    names = [
+        "new-one",
+        "new one",
+        "New one",
+        "new--one",
+        "-new-one",
+        "\u65b0",
+        "\u65e7",
+        "../new-one",
+        "n" * 200,
+        "N" * 200,
+    ]
+    assert known_file("new-one") == "known-new-one.txt"
+    assert len({known_file(name) for name in names}) == len(names)
+    assert all(re.fullmatch(r"known-[a-z0-9-]{1,240}\.txt", known_file(name)) for name in names)
 
 
 def test_other_actions_do_not_make_a_rule_begin_anew(tmp_path):

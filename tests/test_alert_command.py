@@ -1,5 +1,6 @@
 """Rules on the command line: captures and rule files in, lines and exit codes out."""
 
+import base64
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import forge
 import namespaces
 import pytest
 from netmon.cli import DEMO
+from receiver import answer, receiving
 from terminal import NETMON
 
 RULES = """
@@ -170,6 +172,47 @@ def test_a_state_that_cannot_be_written_is_told_once_and_stops_nothing(files):
     assert done.returncode == 0
     assert done.stderr.count("what rules have learned is not kept") == 1
     assert len(alerts(done.stdout)) == 4
+
+
+SECRETS = ("hunter2", "T0K3N", "K3Y", "S1GN", base64.b64encode(b"me:hunter2").decode())
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_secrets_of_a_rule_are_in_no_output_no_log_no_message_and_no_state(tmp_path, log_format):
+    quoted = b"Cannot POST /T0K3N?key=K3Y, " + SECRETS[-1].encode() + b" is me:hunter2"
+    rules, log, state = tmp_path / "rules.toml", tmp_path / "log", tmp_path / "state.json"
+    shown = [rules.name]
+    with receiving(answer(503, quoted), answer(400, quoted)) as hook:
+        webhook = f'webhook = "http://me:hunter2@127.0.0.1:{hook.port}/T0K3N?key=K3Y"\nsecret = "S1GN"\n'
+        rules.write_text(f'[[alert]]\nname = "busy"\nmetric = "requests"\nabove = 0\n{webhook}format = "plain"\n')
+        flags = (
+            "--alerts",
+            rules,
+            "--state",
+            state,
+            "--log-file",
+            log,
+            "--log-level",
+            "debug",
+            "--log-format",
+            log_format,
+        )
+        with capture(tmp_path / "day.pcap").open("rb") as packets:
+            done = run("-r", "-", *flags, "--plain", stdin=packets)
+        assert done.returncode == 0, done.stderr
+        request = hook.requests[0]
+        assert (request.target, request.fields["authorization"][:6]) == ("/T0K3N?key=K3Y", "Basic ")
+        shown += [request.body.decode(), done.stdout, done.stderr, log.read_text(), state.read_text()]
+    for more in (("--check-config",), ("--print-config",), ("-r", tmp_path / "day.pcap", "--json")):
+        done = run(*flags[:4], *more)
+        assert done.returncode == 0, done.stderr
+        shown += [done.stdout, done.stderr]
+    rules.write_text(rules.read_text().replace("http:", "ftp:"))
+    shown.append(run("--alerts", rules, "--check-config").stderr)
+    assert "127.0.0.1" in shown[4], "the log tells where the message went"
+    assert "Cannot POST ..." in shown[4], "and what the receiver said"
+    assert "alert.webhook: must begin with" in shown[-1]
+    assert [secret for secret in SECRETS for text in shown if secret in text] == []
 
 
 def test_suggested_rules_can_be_used_and_do_not_fire_on_the_capture_itself(files, tmp_path):

@@ -6,6 +6,10 @@ import pytest
 from netmon import Rule
 from netmon import format as fmt
 from netmon.alerts.written import KEYS, RuleError, read_rule, sentence
+from netmon.config import Configured
+from netmon.document import ConfigError
+from netmon.options import Settings
+from netmon.rulebook import rules_of
 
 FULL = """
 name = "checkout is slow"
@@ -64,7 +68,17 @@ def test_a_rule_is_explained_in_a_sentence():
         ({"name": "x", "metric": "hits", "above": 5, "per": "hosts"}, "per", "did you mean host?"),
         ({"name": "x", "metric": "hits", "above": 5, "for": "soon"}, "for", "not a duration"),
         ({"name": "x", "metric": "hits", "above": 5, "recover": 9}, "recover", "safe side"),
-        ({"name": "x", "metric": "hits", "above": 5, "exec": "rm -rf /"}, "exec", "list of strings"),
+        (
+            {"name": "x", "metric": "hits", "above": 5, "exec": "rm -rf /"},
+            "exec",
+            "must be a list of texts, the program first",
+        ),
+        ({"name": "x", "metric": "hits", "above": 5, "exec": ["./run"]}, "exec", "must name a program in PATH"),
+        ({"name": "x", "metric": "hits", "above": 5, "webhook": "ftp://a/"}, "webhook", "must begin with http"),
+        ({"name": "x", "metric": "hits", "above": 5, "format": "plane"}, "format", "did you mean plain?"),
+        ({"name": "x", "metric": "hits", "above": 5, "secret": 5}, "secret", "^must be text$"),
+        ({"name": "x", "metric": "hits", "above": 5, "timeout": "2h"}, "timeout", "above 0 and at most 3600"),
+        ({"name": "x", "metric": "hits", "above": 5, "timeout": "soon"}, "timeout", "not a duration"),
         ({"name": 7}, "name", "string in quotes"),
         ({"name": "x", "metric": "hits", "above": 5, "min_requests": -1}, "min_requests", "whole number"),
     ],
@@ -73,6 +87,14 @@ def test_what_is_wrong_names_the_key(table, key, words):
     with pytest.raises(RuleError, match=words) as error:
         read_rule(table)
     assert error.value.key == key
+
+
+def test_what_is_wrong_with_an_action_names_file_line_and_key(tmp_path):
+    path = tmp_path / "rules.toml"
+    path.write_text(FULL.replace("\nname", "[[alert]]\nname").replace("http:", "ftp:"))
+    with pytest.raises(ConfigError) as error:
+        rules_of(Configured(Settings(alerts=(str(path),))))
+    assert str(error.value) == f"{path}:14: alert.webhook: must begin with http:// or https://"
 
 
 def test_every_parameter_of_a_rule_can_be_written():

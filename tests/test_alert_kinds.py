@@ -1,10 +1,12 @@
 """Objectives, baselines and newcomers, as conversations: intervals in, alerts out."""
 
+import json
 import pickle
 
 import pytest
 from fakes import snapshot
 from netmon import AlertPolicy, Rule
+from netmon.actions import facts, messages
 from netmon.alerts.baseline import SAMPLES
 
 MINUTE = 60
@@ -124,3 +126,95 @@ def test_a_name_that_was_learned_before_a_restart_is_no_newcomer():
 def test_a_rule_of_a_kind_that_cannot_be_meant_is_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Rule(**wrong)
+
+
+BURNING = Rule(name="shop", slo="99%", good="status<500", windows=[(3600, 300, 14.4), (7200, 600, 6)])
+ODD = USUAL._replace(name="odd", deviations=7)
+BURST = [minute(n, 100) for n in range(8)] + [minute(8, 20, 80)] + [minute(9 + n, 100) for n in range(12)]
+STORM = [minute(n, 100 + n % 5) for n in range(SAMPLES)] + [minute(SAMPLES, 1000), minute(SAMPLES + 1, 100)]
+
+
+def alerts_of(rule, intervals, *, cut=None):
+    """The alerts of a rule; with `cut`, the policy is written and read after that many intervals."""
+    policy, found = AlertPolicy([rule]), []
+    for number, interval in enumerate(intervals):
+        if number == cut:
+            policy = pickle.loads(pickle.dumps(policy))
+        found += policy.update(interval)
+    return found
+
+
+def test_an_alert_of_an_objective_tells_its_burn_rate_its_spans_and_what_is_left_of_the_budget():
+    fired, recovered = alerts_of(BURNING, BURST)
+    burn = (80 / 900) / 0.01  # the worst of both spans of the second pair, of which each has all of the nine minutes
+    facts_of = {name: facts.document(fired)[name] for name in ("metric", "slo", "factor", "window", "short_window")}
+    assert facts_of == {"metric": "burn_rate", "slo": 0.99, "factor": 6, "window": 7200, "short_window": 600}
+    assert facts.document(fired)["burn_rate"] == facts.document(fired)["value"] == pytest.approx(burn)
+    assert facts.document(fired)["budget"] == pytest.approx(1 - burn)
+    assert facts.document(fired)["summary"] == (
+        "shop: burn rate is 8.89, above 6 over 2 h and 10 min, the error budget is overdrawn"
+    )
+    assert facts.document(recovered)["burn_rate"] < 6
+    variables = facts.variables(fired)
+    assert (variables["NETMON_ALERT_WINDOW"], variables["NETMON_ALERT_SHORT_WINDOW"]) == ("7200", "600")
+    assert float(variables["NETMON_ALERT_BUDGET"]) == pytest.approx(1 - burn)
+    assert "NETMON_ALERT_USUAL_LOW" not in variables
+
+
+def test_a_budget_of_which_something_is_left_says_how_much():
+    rule = BURNING._replace(windows=[(3600, 300, 6), (86400, 600, 1)])
+    (fired,) = alerts_of(rule, [minute(n, 100) for n in range(1000)] + [minute(1000, 0, 500)])
+    assert facts.document(fired)["summary"] == (
+        "shop: burn rate is 7.81, above 6 over 1 h and 5 min, 50 % of the error budget left"
+    ), "500 of 6,400 responses in the hour are bad, and of all 100,500, of which 1,005 may be"
+
+
+def test_an_alert_of_a_baseline_tells_the_usual_range():
+    fired, recovered = alerts_of(ODD, STORM)
+    low, high = 102 - 7 * 0.05 * 102, 102 + 7 * 0.05 * 102
+    for alert in (fired, recovered):
+        document = facts.document(alert)
+        assert (document["usual_low"], document["usual_high"]) == (pytest.approx(low), pytest.approx(high))
+    assert facts.document(fired)["summary"] == "odd: requests is 1000, usual is 66.3 to 137.7"
+    assert facts.variables(fired)["NETMON_ALERT_USUAL_HIGH"] == "137.7"
+
+
+def test_alertmanager_gets_the_facts_of_each_kind_as_annotations_and_no_others():
+    (objective, *_), (baseline, *_) = alerts_of(BURNING, BURST), alerts_of(ODD, STORM)
+    bodies = [
+        (json.loads(messages.webhook([alert], instance="x"))["alerts"], json.loads(messages.api([alert], **API)))
+        for alert in (objective, baseline)
+    ]
+    for (of_objective,), (of_baseline,) in zip(*bodies, strict=True):
+        assert of_objective["labels"] == {
+            "alertname": "shop",
+            "instance": "x",
+            "metric": "burn_rate",
+            "severity": "warning",
+        }
+        assert set(of_objective["annotations"]) - set(of_baseline["annotations"]) == {
+            *("slo", "burn_rate", "factor", "window", "short_window", "budget")
+        }
+        assert set(of_baseline["annotations"]) - set(of_objective["annotations"]) == {"usual_low", "usual_high"}
+        assert of_objective["annotations"]["factor"] == "6"
+
+
+API = {"instance": "x", "now": 0, "remind": 60}
+
+
+@pytest.mark.parametrize(("rule", "intervals", "cut"), [(BURNING, BURST, 12), (ODD, STORM, SAMPLES + 1)])
+def test_the_facts_of_an_alert_that_fires_survive_a_restart(rule, intervals, cut):
+    policy = AlertPolicy([rule])
+    (fired,) = [alert for interval in intervals[:cut] for alert in policy.update(interval)]
+    [group] = pickle.loads(pickle.dumps(policy)).groups
+    [again] = group.firing(group.rules[0])
+    assert facts.document(again) == facts.document(fired)
+    assert alerts_of(rule, intervals, cut=cut) == alerts_of(rule, intervals)
+
+
+def test_a_newcomer_is_told_as_such_and_not_as_a_number():
+    policy = AlertPolicy([Rule(name="new one", new="host", learn=10)])
+    alerts = [alert for interval in (seen(0, "a"), seen(20, "b")) for alert in policy.update(interval)]
+    (document,) = map(facts.document, alerts)
+    assert (document["summary"], document["metric"]) == ("new one: a new host, b", "")
+    assert "metric" not in messages.labels(alerts[0], "x")

@@ -1039,6 +1039,10 @@ class Sliding:
         """
     def add_absence(self) -> int:
         """Adds a reading: seconds since the row was last seen in traffic."""
+    def begin(self, at: int) -> None:
+        """The past begins at the time `at`, as it otherwise does with the first snapshot."""
+    def begun(self, reading: int) -> int | None:
+        """The time since which all that a reading consists of is added up; None before the first snapshot."""
     def push(self, snapshot: Snapshot, at: int) -> None:
         """Adds a snapshot, whose counts all belong to the time `at`."""
     def pass_time(self, now: int) -> None:
@@ -1060,7 +1064,9 @@ class Sliding:
     def dump(self) -> bytes:
         """The past as bytes, for `load`."""
     def load(self, past: bytes) -> None:
-        """Replaces the past by one that `dump` wrote of a table with the same readings. ValueError for other bytes."""
+        """Replaces the past by one that `dump` wrote of a table of the same rows. Names are taken up whatever their
+        spans; a name that is new begins at the time of the dump. ValueError for other bytes.
+        """
 
 @final
 class Window:

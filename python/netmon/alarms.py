@@ -47,6 +47,19 @@ def state_path(settings: Settings, rules: Sequence[Rule], environment: Mapping[s
     return os.path.join(home, "netmon", "state.json")
 
 
+def known_file(name: str) -> str:
+    """The name of the file with the names that a rule knows: ``known-new-server.txt`` for the rule ``new-server``.
+
+    A name of other characters is written with the nearest ones and a part of its hash: no two rules share a file.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if plain != name:
+        from hashlib import sha256  # noqa: PLC0415  few rules need it
+
+        plain = "-".join(filter(None, (plain, sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8])))
+    return f"known-{plain}.txt"
+
+
 class Alarms:
     """`report` shows a line to the user."""
 
@@ -104,11 +117,12 @@ class Alarms:
 
     def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
-        rules = rules_of(configured)
+        rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {words}\n"))
 
         def made(_old: Policy) -> AlertPolicy:
             policy = self._policy(rules)
             resume(policy, state_of(self.policy))
+            policy.take_trends(self.policy)
             self.policy = policy
             return policy
 
@@ -140,8 +154,7 @@ class Alarms:
             return
         for group in self.policy.groups:
             if isinstance(group, Newcomers):
-                name = re.sub(r"[^a-z0-9]+", "-", group.rules[0].rule.name.lower()).strip("-")
-                yield os.path.join(os.path.dirname(self._path), f"known-{name}.txt"), group.known
+                yield os.path.join(os.path.dirname(self._path), known_file(group.rules[0].rule.name)), group.known
 
     def _learn(self) -> None:
         """Takes the names in the files, which people may have edited, in place of those of the state."""

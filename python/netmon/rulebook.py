@@ -1,10 +1,12 @@
 """The rules of a session: the one that two flags set, those of the configuration, and those of ``--alerts`` files.
 
-An error names the file, the line and the key. Reads the files of ``--alerts``, and nothing else.
+An error names the file, the line and the key. Reads the files of ``--alerts``, and those that rules name: a key that
+stands in a file is that of the rule from then on.
 """
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from netmon import config
@@ -13,18 +15,22 @@ from netmon.alerts.policy import subsets_of
 from netmon.config import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from netmon.config import Configured
     from netmon.document import RawRule
     from netmon.options import Settings
 
 
-def rules_of(configured: Configured) -> list[Rule]:
-    """All rules, the one of the flags first; raises ConfigError."""
+def rules_of(configured: Configured, warn: Callable[[str], object] | None = None) -> list[Rule]:
+    """All rules, the one of the flags first; raises ConfigError.
+
+    `warn` is called with what is allowed and unwise; by default standard error tells it, unless ``quiet`` is set.
+    """
     settings = configured.settings
+    warn = warn or (lambda words: None if settings.quiet else sys.stderr.write(f"netmon: warning: {words}\n"))
     raw = [*configured.rules, *(rule for path in settings.alerts for rule in _of_file(path))]
-    rules = [usual(settings), *_read(raw)]
+    rules = [usual(settings), *_read(raw, warn)]
     try:
         subsets_of(rules)
     except ValueError as error:
@@ -46,14 +52,13 @@ def _of_file(path: str) -> tuple[RawRule, ...]:
     return given.rules
 
 
-def _read(raw: Iterable[RawRule]) -> Iterator[Rule]:
+def _read(raw: Iterable[RawRule], warn: Callable[[str], object]) -> Iterator[Rule]:
     from netmon.alerts.written import RuleError, read_rule  # noqa: PLC0415  few sessions have rules of their own
 
     names: dict[str, RawRule] = {}
     for table in raw:
         try:
-            rule = read_rule(table.values)
-            _check_actions(rule)
+            rule = _with_files(read_rule(table.values), table, warn)
         except RuleError as error:
             where = f"alert.{error.key}" if error.key else "alert"
             raise ConfigError(f"{table.place(error.key)}: {where}: {error}") from error
@@ -64,15 +69,25 @@ def _read(raw: Iterable[RawRule]) -> Iterator[Rule]:
         yield rule
 
 
-def _check_actions(rule: Rule) -> None:
-    from netmon.actions import spec  # noqa: PLC0415  as above
+def _with_files(rule: Rule, table: RawRule, warn: Callable[[str], object]) -> Rule:
+    """The rule with the key of its file. The certificates are looked at: they are read again for each message."""
+    from netmon.actions import credentials  # noqa: PLC0415  as above
     from netmon.alerts.written import RuleError  # noqa: PLC0415  as above
 
-    for name in spec.SETTINGS:
-        try:
-            spec.checked(name, getattr(rule, name))
-        except ValueError as error:
-            raise RuleError(name, str(error).removeprefix(f"{name} ")) from None
+    name = "ca_file"
+    try:
+        if rule.ca_file:
+            credentials.trusting(rule.ca_file)
+        if rule.secret_file:
+            name = "secret_file"
+            key = credentials.key(rule.secret_file)
+            if credentials.is_exposed(rule.secret_file):
+                where = f"{table.place(name)}: alert.{name}"
+                warn(f"{where}: every user can read or change {rule.secret_file}; chmod 600 keeps it secret")
+            return rule._replace(secret=key, secret_file="")
+    except ValueError as error:
+        raise RuleError(name, str(error)) from None
+    return rule
 
 
 def explained(rules: Iterable[Rule]) -> Iterator[str]:

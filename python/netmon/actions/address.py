@@ -1,12 +1,13 @@
 """A URL of a webhook as parts: where to connect, what to ask for, what may be shown, which redirects are followed.
 
 Text goes in, an `Address` comes out, or ValueError with what is wrong. No message shows more of a URL than its origin:
-user, password, path and query may all be secret. Never connects, never resolves a name.
+user, password, path and query may all be secret, also where a receiver quotes them. Never connects, never resolves a
+name.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
@@ -18,6 +19,12 @@ API = "/api/v2/alerts"
 
 LENGTH = 4096
 """Characters of a URL at most."""
+
+HIDDEN = "..."
+"""What stands for a part of a URL that may be secret."""
+
+TOKEN, SHORTEST = 8, 3
+"""Characters at least of a part of a path, and of another part, that is hidden by itself: shorter ones are words."""
 
 
 class Address(NamedTuple):
@@ -81,6 +88,35 @@ def _basic(parts: SplitResult) -> str:
         return ""
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
     return f"Basic {b64encode(pair.encode()).decode()}"
+
+
+def shown(url: str) -> str:
+    """A URL as it may be shown: ``https://hooks.example/...``, without user, password, path and query."""
+    try:
+        address = parse(url)
+    except ValueError:
+        return HIDDEN
+    is_all = address.target == "/" and not address.authorization
+    return address.origin if is_all else f"{address.origin}/{HIDDEN}"
+
+
+def hidden(text: str, address: Address) -> str:
+    """Text of a receiver, which may quote the request, without the parts of its address that may be secret."""
+    for secret in sorted(_secrets(address), key=len, reverse=True):
+        text = text.replace(secret, HIDDEN)
+    return text
+
+
+@lru_cache(maxsize=256)
+def _secrets(address: Address) -> frozenset[str]:
+    """What `hidden` hides: path and query, the tokens in them, user and password; as sent and as meant."""
+    path, _, query = address.target.partition("?")
+    credentials = address.authorization.removeprefix("Basic ")
+    user, _, password = b64decode(credentials).decode().partition(":")
+    values = (pair.partition("=")[2] or pair for pair in query.split("&"))
+    tokens = (part for part in path.split("/") if len(part) >= TOKEN)
+    parts = {address.target, path, query, *values, *tokens, credentials, user, password}
+    return frozenset(each for part in parts for each in (part, unquote(part)) if len(each) >= SHORTEST)
 
 
 def api(address: Address) -> Address | None:

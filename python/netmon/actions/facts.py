@@ -15,9 +15,9 @@ from netmon._core import __version__
 from netmon.measures import measure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    from netmon.actions.spec import Alert
+    from netmon.actions.spec import Alert, Rule
 
 SCHEMA = 1
 """The version of the JSON object."""
@@ -39,6 +39,8 @@ class Fact(NamedTuple):
     name: str
     value: Callable[[Alert, str], Value]
     meaning: str
+    kind: str = ""
+    """The kind of rules whose alerts have it; all if empty."""
 
     @property
     def variable(self) -> str:
@@ -48,14 +50,53 @@ class Fact(NamedTuple):
 def _summary(alert: Alert, key: str) -> str:
     """The alert in one sentence, without the time: ``checkout is slow: latency.p95 is 812 ms, above 500 ms``."""
     rule = alert.rule
-    bound = "above" if rule.above is not None else "below" if rule.below is not None else ""
-    threshold = rule.above if rule.above is not None else rule.below
-    text = f"{rule.name}: {rule.metric} is {_shown(rule.metric, alert.value)}"
-    if bound and alert.state == "fired":
-        text += f", {bound} {_shown(rule.metric, threshold)}"
-    if alert.state == "recovered":
-        text += f", recovered after {fmt.duration(alert.duration)}"
-    return ", ".join([text, f"{rule.per or ''} {key}".strip()]) if key else text
+    if rule.kind == "new":
+        parts = [f"a new {rule.new.replace('_', ' ')}"]
+    elif rule.kind == "slo":
+        parts = [f"burn rate is {_rate(alert.value)}"]
+    else:
+        parts = [f"{rule.metric} is {_shown(rule.metric, alert.value)}"]
+    parts.append(f"recovered after {fmt.duration(alert.duration)}" if alert.state == "recovered" else _bound(alert))
+    parts += [_left(alert.details.budget), f"{rule.per or ''} {key}".strip()]
+    return f"{rule.name}: {', '.join(filter(None, parts))}"
+
+
+def _bound(alert: Alert) -> str:
+    """What the value is beyond, in words."""
+    rule, details = alert.rule, alert.details
+    if details.window is not None:
+        spans = f"{fmt.duration(details.window.long)} and {fmt.duration(details.window.short)}"
+        return f"above {_rate(details.window.factor)} over {spans}"
+    if details.usual is not None:
+        low, high = details.usual
+        return f"usual is {_shown(rule.metric, max(low, 0))} to {_shown(rule.metric, high)}"
+    if rule.above is not None:
+        return f"above {_shown(rule.metric, rule.above)}"
+    return f"below {_shown(rule.metric, rule.below)}" if rule.below is not None else ""
+
+
+def _left(budget: float | None) -> str:
+    """What is left of the error budget, in words."""
+    if budget is None:
+        return ""
+    return f"{fmt.percent(budget)} of the error budget left" if budget >= 0 else "the error budget is overdrawn"
+
+
+def _rate(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"
+
+
+def metric(rule: Rule) -> str:
+    """The measure of a rule: with an objective it is the burn rate, and a rule about newcomers measures nothing."""
+    return {"slo": "burn_rate", "new": ""}.get(rule.kind, rule.metric)
+
+
+def _window(alert: Alert, name: str) -> Value:
+    return None if alert.details.window is None else float(getattr(alert.details.window, name))
+
+
+def _usual(alert: Alert, place: int) -> Value:
+    return None if alert.details.usual is None else alert.details.usual[place]
 
 
 FACTS = (
@@ -63,7 +104,11 @@ FACTS = (
     Fact("state", lambda alert, _: alert.state, "`fired` or `recovered`"),
     Fact("severity", lambda alert, _: alert.rule.severity, "the severity of the rule"),
     Fact("summary", _summary, "all of it in one sentence"),
-    Fact("metric", lambda alert, _: alert.rule.metric, "the measure, such as `latency.p95`"),
+    Fact(
+        "metric",
+        lambda alert, _: metric(alert.rule),
+        "the measure, such as `latency.p95`; `burn_rate` for a rule with `slo`",
+    ),
     Fact("value", lambda alert, _: alert.value, "its value, in seconds, bytes, bits, a share of 1, or a count"),
     Fact("above", lambda alert, _: alert.rule.above, "the threshold, if values above it fire"),
     Fact("below", lambda alert, _: alert.rule.below, "the threshold, if values below it fire"),
@@ -75,6 +120,14 @@ FACTS = (
     Fact("since", lambda alert, _: iso(alert.since), "when it fired"),
     Fact("duration", lambda alert, _: alert.duration, "seconds from firing to recovery; 0 when it fires"),
     Fact("times", lambda alert, _: alert.times, "how often it fired within the last minute"),
+    Fact("slo", lambda alert, _: alert.rule.slo, "with `slo`: the share of responses that must be good", "slo"),
+    Fact("burn_rate", lambda alert, _: alert.value, "with `slo`: 1 uses up the error budget exactly", "slo"),
+    Fact("factor", lambda alert, _: _window(alert, "factor"), "with `slo`: the burn rate that may be", "slo"),
+    Fact("window", lambda alert, _: _window(alert, "long"), "with `slo`: seconds over which it burns", "slo"),
+    Fact("short_window", lambda alert, _: _window(alert, "short"), "with `slo`: and the last seconds of these", "slo"),
+    Fact("budget", lambda alert, _: alert.details.budget, "with `slo`: the share of the error budget left", "slo"),
+    Fact("usual_low", lambda alert, _: _usual(alert, 0), "with `baseline`: the lowest usual value", "baseline"),
+    Fact("usual_high", lambda alert, _: _usual(alert, 1), "with `baseline`: the highest usual value", "baseline"),
 )
 """Every fact, in the order in which JSON has them."""
 
@@ -82,14 +135,19 @@ FACTS = (
 def document(alert: Alert) -> dict[str, Value]:
     """The facts as a JSON object. Text is sanitized; what is not known is null."""
     key = _bounded(alert.key)
-    facts = {fact.name: _plain(fact.value(alert, key)) for fact in FACTS}
+    facts = {fact.name: _plain(fact.value(alert, key)) for fact in _of(alert)}
     return {"schema": SCHEMA, "source": "netmon", "version": __version__, **facts}
 
 
 def variables(alert: Alert) -> Mapping[str, str]:
     """The facts as environment variables. Numbers have no unit and no grouping; what is not known is empty."""
     key = harmless(_bounded(alert.key))
-    return {fact.variable: _variable(_plain(fact.value(alert, key))) for fact in FACTS}
+    return {fact.variable: _variable(_plain(fact.value(alert, key))) for fact in _of(alert)}
+
+
+def _of(alert: Alert) -> Iterator[Fact]:
+    """Yields the facts that an alert has."""
+    yield from (fact for fact in FACTS if fact.kind in {"", alert.rule.kind})
 
 
 def harmless(text: str) -> str:

@@ -192,5 +192,5 @@ class Lane:
         self._counts[what] += number
 
 
-def _destination(rule: Rule) -> tuple[str, str, str]:
-    return rule.webhook, rule.format, rule.secret
+def _destination(rule: Rule) -> tuple[str, ...]:
+    return rule.webhook, rule.format, rule.secret, rule.secret_file, rule.ca_file

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
-from netmon.actions.facts import document, iso
+from netmon.actions.facts import FACTS, document, iso, metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +21,12 @@ NEVER = "0001-01-01T00:00:00Z"
 
 REMINDERS = 4
 """Alertmanager holds an alert for as many reminders as this, as with Prometheus. Then it counts as resolved."""
+
+ANNOTATED = (
+    *("summary", "value", "above", "below", "where", "span", "duration"),
+    *(fact.name for fact in FACTS if fact.kind),
+)
+"""Facts that are annotations, where they are known."""
 
 _FNV_OFFSET, _FNV_PRIME, _SEPARATOR = 0xCBF29CE484222325, 0x100000001B3, b"\xff"
 
@@ -65,7 +71,7 @@ def api(alerts: Sequence[Alert], *, instance: str, now: float, remind: float) ->
 def labels(alert: Alert, instance: str) -> dict[str, str]:
     """The labels of an alert, sanitized. `instance` tells apart machines that run the same rules."""
     rule = alert.rule
-    found = {"alertname": rule.name, "instance": instance, "metric": rule.metric, "severity": rule.severity}
+    found = {"alertname": rule.name, "instance": instance, "metric": metric(rule), "severity": rule.severity}
     if alert.key:
         found[_label(rule.per or "key")] = alert.key
     return {name: fmt.sanitize(value) for name, value in sorted(found.items()) if value}
@@ -107,8 +113,7 @@ def _posted(alert: Alert, instance: str, end: float) -> dict[str, Any]:
 def _annotations(alert: Alert) -> dict[str, str]:
     """What is told about an alert besides its labels: texts, none of them empty."""
     facts = document(alert)
-    shown = ("summary", "value", "above", "below", "where", "span", "duration")
-    return {name: str(value) for name in shown if (value := facts[name]) not in (None, "")}
+    return {name: str(value) for name in ANNOTATED if (value := facts.get(name)) not in (None, "")}
 
 
 def _common(tables: Iterable[Mapping[str, str]]) -> dict[str, str]:

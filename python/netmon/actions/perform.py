@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon._core import __version__
-from netmon.actions import address, messages, spec
+from netmon.actions import address, credentials, messages, spec
 from netmon.actions.delivery import DELIVERY, SIGNATURE, Outcome, signature
 from netmon.actions.facts import variables
 
@@ -63,15 +63,21 @@ class Performer:
             to = address.parse(rule.webhook)
         except ValueError as error:
             return Outcome("failed", f"is a URL that {error}")
+        try:
+            secret = rule.secret or (rule.secret_file and credentials.key(rule.secret_file))
+            trusted = credentials.trusting(rule.ca_file) if rule.ca_file else None
+        except ValueError as error:
+            return Outcome("failed", f"is sent nothing: {fmt.sanitize(str(error))}")
         to, body = self._message(to, rule, work, now)
         fields = {
             "Content-Type": "application/json",
             "User-Agent": f"netmon/{__version__}",
             DELIVERY: f"{self._run_id}-{work.number}",
         }
-        if rule.secret:
-            fields[SIGNATURE] = signature(rule.secret, int(now), body)
-        return webhook.post(to, body, fields, timeout=spec.timeout("webhook", rule), context=self._context)
+        if secret:
+            fields[SIGNATURE] = signature(secret, int(now), body)
+        context = self._context if trusted is None else lambda: trusted
+        return webhook.post(to, body, fields, timeout=spec.timeout("webhook", rule), context=context)
 
     def _message(self, to: address.Address, rule: Rule, work: Work, now: float) -> tuple[address.Address, bytes]:
         """Where a message goes, and its body."""

@@ -33,6 +33,8 @@ class Rule(Protocol):
     @property
     def name(self) -> str: ...
     @property
+    def kind(self) -> str: ...
+    @property
     def metric(self) -> str: ...
     @property
     def where(self) -> object: ...
@@ -56,6 +58,36 @@ class Rule(Protocol):
     def secret(self) -> str: ...
     @property
     def timeout(self) -> float | None: ...
+    @property
+    def secret_file(self) -> str: ...
+    @property
+    def ca_file(self) -> str: ...
+    @property
+    def slo(self) -> float | None: ...
+    @property
+    def new(self) -> str: ...
+
+
+class Window(Protocol):
+    """A pair of spans, in seconds, over which an error budget may burn at a rate of `factor` at most."""
+
+    @property
+    def long(self) -> float: ...
+    @property
+    def short(self) -> float: ...
+    @property
+    def factor(self) -> float: ...
+
+
+class Details(Protocol):
+    """What is known of an alert by the kind of its rule: an objective, or a baseline."""
+
+    @property
+    def window(self) -> Window | None: ...
+    @property
+    def budget(self) -> float | None: ...
+    @property
+    def usual(self) -> tuple[float, float] | None: ...
 
 
 class Alert(Protocol):
@@ -77,6 +109,8 @@ class Alert(Protocol):
     def times(self) -> int: ...
     @property
     def key(self) -> str: ...
+    @property
+    def details(self) -> Details: ...
 
 
 class Limits(NamedTuple):
@@ -142,7 +176,10 @@ def _webhook(value: object) -> str:
 
 def _format(value: object) -> str:
     if value not in FORMATS:
-        raise ValueError(f"must be one of {', '.join(FORMATS)}, not {value!r}")
+        from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
+
+        near = "".join(f", did you mean {name}?" for name in get_close_matches(str(value), FORMATS, n=1))
+        raise ValueError(f"must be one of {', '.join(FORMATS)}, not {value!r}{near}")
     return str(value)
 
 
@@ -151,6 +188,12 @@ def _secret(value: object) -> str:
         raise ValueError("must be text")  # the value itself is never shown
     if any("\ud800" <= char <= "\udfff" for char in value):
         raise ValueError("is not valid text")
+    return value
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value or (value and not value.startswith("/")):
+        raise ValueError(f"must be the absolute path of a file, not {value!r}")
     return value
 
 
@@ -170,6 +213,8 @@ SETTINGS: Mapping[str, Setting] = {
         Setting("format", "alertmanager", "the format of messages: alertmanager or plain", _format),
         Setting("secret", "", "the key with which messages are signed (HMAC-SHA256)", _secret),
         Setting("timeout", None, "seconds for a run (30) and for an attempt to post (10)", _timeout),
+        Setting("secret_file", "", "the file with the key with which messages are signed", _path),
+        Setting("ca_file", "", "the file with the certificates to trust, PEM, for a webhook with https", _path),
     )
 }
 """Every setting of a rule that is about its actions."""
@@ -187,6 +232,15 @@ def check(rule: Rule) -> None:
     """Checks all settings of a rule. Raises ValueError."""
     for name in SETTINGS:
         checked(name, getattr(rule, name))
+    agree(rule)
+
+
+def agree(rule: Rule) -> None:
+    """Checks that the settings of a rule, each of which is allowed, fit together. Raises ValueError."""
+    if rule.secret and rule.secret_file:
+        raise ValueError("a rule has `secret_file` or `secret`, not both")
+    if rule.ca_file and not rule.webhook.startswith("https://"):
+        raise ValueError("`ca_file` of a rule is for a webhook that begins with https://")
 
 
 def timeout(kind: Kind, rule: Rule) -> float:
@@ -205,5 +259,5 @@ def sentence(rule: Rule) -> str:
 
         to = address.parse(rule.webhook)
         how = "plain JSON" if rule.format == "plain" else "for its API" if address.api(to) else "Alertmanager's format"
-        parts.append(f"posts to {to.origin} ({how}{', signed' if rule.secret else ''})")
+        parts.append(f"posts to {to.origin} ({how}{', signed' if rule.secret or rule.secret_file else ''})")
     return "; ".join(parts)

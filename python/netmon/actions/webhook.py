@@ -127,22 +127,23 @@ def _exchange(
         connection.endheaders(body)
         response = connection.getresponse()
         if response.status in KEPT_METHOD:
-            return _judge(response, ""), response.getheader("Location", "")
-        return _judge(response, "" if 200 <= response.status < 300 else _beginning(response)), None
+            return _judge(response, to, ""), response.getheader("Location", "")
+        return _judge(response, to, "" if 200 <= response.status < 300 else _beginning(response, to)), None
 
 
-def _judge(response: HTTPResponse, output: str) -> Outcome:
-    phrase = fmt.sanitize(response.reason.strip()[:80])
+def _judge(response: HTTPResponse, to: Address, output: str) -> Outcome:
+    phrase = fmt.sanitize(addresses.hidden(response.reason.strip(), to)[:80])
     return judged(response.status, phrase, response.getheader("Retry-After", ""), time.time(), output)
 
 
-def _beginning(response: HTTPResponse) -> str:
+def _beginning(response: HTTPResponse, to: Address) -> str:
     """The beginning of a body as one line; what of it came, if it does not come whole."""
     try:
         data = response.read(READ)
     except (OSError, HTTPException, ValueError):
         return ""
-    return fmt.sanitize(" ".join(data.decode("utf-8", "replace").split()))[:SHOWN]
+    line = " ".join(data.decode("utf-8", "replace").split())
+    return fmt.sanitize(addresses.hidden(line, to))[:SHOWN]
 
 
 def _connected(to: Address, limit: Limit) -> socket.socket:

@@ -11,6 +11,6 @@ policy      `AlertPolicy`: snapshots in, alerts out
 
 from netmon.alerts.policy import AlertPolicy, Gauge, Policy
 from netmon.alerts.rule import Rule
-from netmon.alerts.watch import Alert
+from netmon.alerts.watch import Alert, Details
 
-__all__ = ["Alert", "AlertPolicy", "Gauge", "Policy", "Rule"]
+__all__ = ["Alert", "AlertPolicy", "Details", "Gauge", "Policy", "Rule"]

@@ -95,7 +95,7 @@ class Group:
     def _judge(self, placed: Placed, now: int, values: Mapping[str, float | None], trust: Trust) -> Iterator[Alert]:
         """Judges the rows of a rule that have a state, and forgets those that are quiet again."""
         _, rule, watches = placed
-        may_fire, may_recover = may(rule, now, trust)
+        may_fire, may_recover = self.may(rule, now, trust)
         for key, watch in list(watches.items()):
             value = values[key] if key in values else self._value.of(key)
             is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
@@ -105,6 +105,10 @@ class Group:
                 yield alert
             if key and watch.is_quiet:
                 del watches[key]
+
+    def may(self, rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
+        """Whether a rule may fire and whether it may recover at `now`."""
+        return may(rule, now, trust, self._value.begun)
 
     def firing(self, placed: Placed) -> list[Alert]:
         """The alerts of a rule that have not recovered, the oldest first."""
@@ -159,9 +163,9 @@ class _Beyond:
         return _New(keys, max(0, firing - len(watches) - len(keys)))
 
 
-def may(rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
-    """Whether a rule may fire and whether it may recover at `now`."""
+def may(rule: Rule, now: int, trust: Trust, begun: int | None) -> tuple[bool, bool]:
+    """Whether a rule may fire and whether it may recover at `now`, by a value that is added up since `begun`."""
     made_of = measure(rule.metric).made_of
     if isinstance(made_of, Absence):
-        return trust.judgement(rule, now, rule.threshold + 1 / MICRO)
-    return trust.judgement(rule, now, rule.span if isinstance(made_of, Sum) else 0)
+        return trust.judgement(rule, now, rule.threshold + 1 / MICRO, begun)
+    return trust.judgement(rule, now, rule.span if isinstance(made_of, Sum) else 0, begun)

@@ -1,7 +1,8 @@
 """The state of a policy as plain data, for a file or a pickle: sums, states of rows, what is believed.
 
-A rule is known again by all its settings. A rule that changed begins anew; sums that belong to other rules are not
-taken up. Raises ValueError for data that no policy wrote.
+A rule is known again by all its settings. A rule that changed begins anew. Sums are known again by what they add up: a
+rule that stayed the same goes on whatever others come and go, and what nobody added up before begins anew. Raises
+ValueError for data that no policy wrote.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
-from netmon.alerts.rule import Rule
-from netmon.alerts.watch import Alert, Watch
+from netmon.actions.spec import SETTINGS
+from netmon.alerts.rule import Rule, Window
+from netmon.alerts.watch import Alert, Details, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 VERSION = 2
 """The version of the data. It rises when a reader of an older version could misunderstand them."""
 
-ACTIONS = ("severity", "exec", "webhook", "format", "secret", "timeout")
+ACTIONS = ("severity", *SETTINGS)
 """Settings of a rule that change what it does, and not when."""
 
 _ANY = Rule()
@@ -47,8 +49,8 @@ def state_of(policy: AlertPolicy) -> dict[str, Any]:
 
 def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
     """Takes up a state that `state_of` gave, as far as the rules are the same."""
-    if state.get("version") != VERSION:
-        raise ValueError(f"the state has version {state.get('version')!r}, and this netmon reads version {VERSION}")
+    if (version := state.get("version")) != VERSION:
+        raise ValueError(f"the state has version {version!r}, and this netmon reads version {VERSION}")
     try:
         past = {name: b64decode(text) for name, text in state["sums"].items()}
         rows = {name: {key: _watch(row) for key, row in kept.items()} for name, kept in state["rules"].items()}
@@ -57,15 +59,13 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
         policy.trust.resume(trust)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the state is damaged: {error!r}") from error
-    is_whole = policy.sums.load(past)
+    policy.sums.load(past, now)
     for group in policy.groups:
         for placed in group.rules:
             _take(placed, rows.get(_name(placed.rule), {}))
         if (kept := kinds.get(_name(group.rules[0].rule))) is not None:
             group.resume(kept, now)
     policy.now, policy.interval = now, interval
-    if not is_whole:
-        policy.trust.missed(now)
 
 
 def _name(rule: Rule) -> str:
@@ -86,13 +86,17 @@ def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:
 
 def _row(watch: Watch) -> list[Any]:
     alert = watch.alert
-    return [watch.pending, watch.calm, alert and [alert.at, alert.value]]
+    return [watch.pending, watch.calm, alert and [alert.at, alert.value, *alert.details]]
 
 
 def _watch(row: Any) -> Watch:
     watch = Watch()
     watch.pending, watch.calm, alert = row
     if alert is not None:
-        at, value = alert
-        watch.alert = Alert(_ANY, "fired", float(at), value, float(at))
+        at, value, *details = alert
+        watch.alert = Alert(_ANY, "fired", float(at), value, float(at), details=_details(*details))
     return watch
+
+
+def _details(window: Any = None, budget: float | None = None, usual: Any = None) -> Details:
+    return Details(window and Window(*map(float, window)), budget, usual and (float(usual[0]), float(usual[1])))

@@ -12,7 +12,7 @@ from netmon.alerts.baseline import Past
 from netmon.alerts.group import Group, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
-from netmon.alerts.watch import MICRO, Alert, Judged, Watch
+from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,9 @@ class _Single(Group):
         deadlines = (watch.deadline(self._rule) for watch in self._watches.values())
         yield from (deadline for deadline in deadlines if deadline is not None)
 
+    def may(self, rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
+        return may(rule, now, trust, None)
+
 
 class Objectives(_Single):
     """A rule with an objective: an error budget for each row."""
@@ -76,8 +79,8 @@ class Objectives(_Single):
         rows = [firing[0].key] if firing else sorted(self.budgets, key=lambda key: self.budgets[key].left)
         if not rows:
             return Shown(0.0, "", self._rule.windows[0].factor)
-        rate, factor = self.budgets[rows[0]].pressing
-        return Shown(rate, rows[0], factor)
+        budget = self.budgets[rows[0]]
+        return Shown(budget.fastest, rows[0], budget.worst.factor)
 
     @property
     def left(self) -> float:
@@ -91,7 +94,8 @@ class Objectives(_Single):
             budget.pass_time(now)
             burns = any(budget.burns(window) for window in self._rule.windows)
             watch = self._watches.setdefault(key, Watch())
-            judged = Judged(budget.pressing.rate, burns, not burns, may_fire, may_recover)
+            details = Details(window=budget.worst, budget=budget.left)
+            judged = Judged(budget.fastest, burns, not burns, may_fire, may_recover, details)
             if alert := watch.judge(self._rule, key, now, judged):
                 alerts.append(alert)
             if key and watch.is_quiet:
@@ -119,9 +123,12 @@ class Baselines(_Single):
         self._pasts: dict[str, Past] = {}
         self._refused = 0
 
+    def may(self, rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
+        return may(rule, now, trust, self._value.begun)
+
     def judge(self, now: int, trust: Trust, room: int) -> Verdict:
         rule = self._rule
-        may_fire, may_recover = may(rule, now, trust)
+        may_fire, may_recover = self.may(rule, now, trust)
         rows: dict[str, float | None] = {key: self._value.of(key) for key in self._pasts}
         rows |= self._value.beyond(-inf, below=False) if rule.per else {"": self._value.of("")}
         alerts, refused = [], 0
@@ -134,7 +141,9 @@ class Baselines(_Single):
             usual = past.usual(rule.deviations) if value is not None else None
             is_unusual = usual is not None and value is not None and not usual.has(value)
             is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
-            judged = Judged(value, is_unusual and is_enough, not is_unusual, may_fire, may_recover)
+            judged = Judged(
+                value, is_unusual and is_enough, not is_unusual, may_fire, may_recover, Details(usual=usual)
+            )
             if alert := watch.judge(rule, key, now, judged):
                 alerts.append(alert)
             if value is not None and may_fire and may_recover and watch.is_quiet:

@@ -7,7 +7,7 @@ budget is gone and ends soon after the errors do. Counts are kept by minute, so 
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000_000
 """Microseconds in a minute."""
-
-
-class Burning(NamedTuple):
-    """A burn rate, and the factor above which it burns too fast."""
-
-    rate: float
-    factor: float
 
 
 class Budget:
@@ -85,14 +78,20 @@ class Budget:
     def burns(self, window: Window) -> bool:
         """Whether both spans of a pair burn too fast, with enough responses to say so."""
         is_enough = self._sums[window.long].total >= max(1, self._rule.min_requests)
-        return is_enough and min(self.burn(window.long), self.burn(window.short)) > window.factor
+        return is_enough and self._rate(window) > window.factor
 
     @property
-    def pressing(self) -> Burning:
-        """The burn rate that counts: of the pair that is farthest beyond its factor, the lower of both."""
-        pairs = self._rule.windows
-        rates = [Burning(min(self.burn(pair.long), self.burn(pair.short)), pair.factor) for pair in pairs]
-        return max(rates, key=lambda burning: burning.rate / burning.factor)
+    def worst(self) -> Window:
+        """The pair whose burn rate is farthest beyond its factor."""
+        return max(self._rule.windows, key=lambda pair: self._rate(pair) / pair.factor)
+
+    @property
+    def fastest(self) -> float:
+        """The burn rate that counts: that of the worst pair."""
+        return self._rate(self.worst)
+
+    def _rate(self, pair: Window) -> float:
+        return min(self.burn(pair.long), self.burn(pair.short))
 
     @property
     def left(self) -> float:

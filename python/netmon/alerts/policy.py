@@ -11,7 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from netmon._core import MAX_SUBSETS
-from netmon.alerts.group import Group, may
+from netmon.alerts.group import Group
 from netmon.alerts.kinds import Baselines, Newcomers, Objectives
 from netmon.alerts.rule import Rule
 from netmon.alerts.sums import Sums
@@ -168,6 +168,12 @@ class AlertPolicy:
         twin.now, twin.interval, twin.overflow = self.now, self.interval, self.overflow
         return twin
 
+    def take_trends(self, other: AlertPolicy) -> None:
+        """Goes on with the trends of the rules that the other policy has as well."""
+        known = dict(zip(other.rules, other._pasts, strict=True))
+        for rule, past in zip(self.rules, self._pasts, strict=True):
+            past.extend(known.get(rule, ()))
+
     @property
     def gauges(self) -> Sequence[Gauge]:
         """The state of each rule, in the order of the rules."""
@@ -179,7 +185,7 @@ class AlertPolicy:
         alert = firing[0] if firing else None
         value, key, bound = group.shown(placed)
         why = self.trust.reason_for(rule)
-        is_unknown = bool(why) or not (alert or may(rule, self.now, self.trust)[0])
+        is_unknown = bool(why) or not (alert or group.may(rule, self.now, self.trust)[0])
         is_pending = any(watch.pending is not None for watch in placed.watches.values())
         state: State = "unknown" if is_unknown else "firing" if alert else "pending" if is_pending else "ok"
         reason = (why or "a part of its span was not captured") if is_unknown else ""

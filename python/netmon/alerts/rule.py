@@ -66,6 +66,8 @@ class _Rule(NamedTuple):
     format: Format
     secret: str
     timeout: float | None
+    secret_file: str
+    ca_file: str
     slo: float | None
     good: str
     windows: tuple[Window, ...]
@@ -86,7 +88,8 @@ class Rule(_Rule):
     `per` keeps one state for each ``"host"``, ``"section"``, ``"interface"`` or ``"client"``; without it, the rule is
     about all traffic. The value must stay beyond the bound for `for_` seconds before the rule fires, and back for
     `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not fire. `exec`,
-    `webhook`, `format`, `secret` and `timeout` are about its actions. ValueError says what is wrong with a rule.
+    `webhook`, `format`, `secret`, `timeout`, `secret_file` and `ca_file` are about its actions. ValueError says what is
+    wrong with a rule.
     """
 
     __slots__ = ()
@@ -111,6 +114,8 @@ class Rule(_Rule):
         format: Format = "alertmanager",  # noqa: A002  as above
         secret: str = "",
         timeout: float | None = None,
+        secret_file: str = "",
+        ca_file: str = "",
         slo: float | str | None = None,
         good: str = "",
         windows: Iterable[Sequence[float]] = WINDOWS,
@@ -156,6 +161,8 @@ class Rule(_Rule):
             format,
             secret,
             timeout,
+            secret_file,
+            ca_file,
             None if slo is None else _objective(slo, good, where),
             good,
             pairs,
@@ -177,7 +184,12 @@ class Rule(_Rule):
         shown += ["span", "metric"]
         others = [name for name in self._fields if name not in {"threshold", "span", "metric", "secret"}]
         shown += [name for name in others if getattr(self, name) != getattr(usual, name)]
-        return f"Rule({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
+        values = {name: getattr(self, name) for name in shown}
+        if self.webhook:
+            from netmon.actions.address import shown as may_be_shown  # noqa: PLC0415  loads slowly, few rules need it
+
+            values["webhook"] = may_be_shown(self.webhook)
+        return f"Rule({', '.join(f'{name}={value!r}' for name, value in values.items())})"
 
     @property
     def title(self) -> str:

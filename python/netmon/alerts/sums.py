@@ -24,6 +24,18 @@ class Value:
     def __init__(self, table: Sliding, reading: int, requests: int, *, per: str, scale: float) -> None:
         self._table, self._reading, self._requests, self._scale = table, reading, requests, scale
         self.is_single = not per
+        self._begun: int | None = None
+
+    @property
+    def begun(self) -> int | None:
+        """Since when all of the value is added up, in microseconds; None before the first snapshot."""
+        if self._begun is None:
+            self._begun = self._table.begun(self._reading)
+        return self._begun
+
+    def forget(self) -> None:
+        """The past of the table is another one."""
+        self._begun = None
 
     def of(self, key: str) -> float | None:
         """The value of a row; None if nothing was measured."""
@@ -102,20 +114,18 @@ class Sums:
         return twin
 
     def dump(self) -> dict[str, bytes]:
-        """The past of each table, by what the table adds up."""
-        return {self._name(key): table.dump() for key, table in self._tables.items()}
+        """The past of each table, by the rows that it is about."""
+        return {repr(rows): table.dump() for rows, table in self._tables.items()}
 
-    def load(self, past: Mapping[str, bytes]) -> bool:
-        """Takes up what `dump` gave; returns whether all tables did. ValueError for bytes that no table wrote."""
-        names = {self._name(key): table for key, table in self._tables.items()}
-        for name, table in names.items():
-            if name in past:
-                table.load(past[name])
-        return names.keys() <= past.keys()
-
-    def _name(self, key: tuple[object, ...]) -> str:
-        """A table is another one if it adds up other values."""
-        return repr([key, *(value for value in self._values if value[: len(key)] == key)])
+    def load(self, past: Mapping[str, bytes], now: int) -> None:
+        """Takes up what `dump` gave at `now`; what it does not have begins then. ValueError for bytes of no table."""
+        for rows, table in self._tables.items():
+            if (known := past.get(repr(rows))) is not None:
+                table.load(known)
+            elif now:
+                table.begin(now)
+        for value in self._values.values():
+            value.forget()
 
 
 def _table(rule: Rule) -> Sliding:

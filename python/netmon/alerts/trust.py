@@ -91,15 +91,15 @@ class Trust:
         """Notes that nothing was captured before `until`: netmon did not run."""
         self._last_bad = until
 
-    def is_whole(self, now: int, span: float) -> bool:
-        """Whether the last `span` seconds have no interval that is not believed."""
-        return self._last_bad is None or self._last_bad <= now - micros(span)
+    def is_whole(self, now: int, span: float, begun: int | None = None) -> bool:
+        """Whether the last `span` seconds have no interval that is not believed, and no part before `begun`."""
+        return all(at is None or at <= now - micros(span) for at in (self._last_bad, begun))
 
-    def judgement(self, rule: Rule, now: int, span: float) -> tuple[bool, bool]:
-        """Whether the rule may fire and whether it may recover at `now`."""
+    def judgement(self, rule: Rule, now: int, span: float, begun: int | None = None) -> tuple[bool, bool]:
+        """Whether the rule may fire and whether it may recover at `now`, by a value that is added up since `begun`."""
         if self.reason_for(rule):
             return False, False
-        whole = self.is_whole(now, span)
+        whole = self.is_whole(now, span, begun)
         if self._uncounted:
             whole &= not any(self._uncounted.get(subset, 0) > now - micros(span) for subset in rule.subsets)
         return (whole, True) if rule.is_low else (True, whole)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from netmon.alerts.rule import Rule
+    from netmon.alerts.rule import Rule, Window
 
 MICRO = 1_000_000
 """Microseconds in a second."""
@@ -16,6 +16,20 @@ MICRO = 1_000_000
 
 def micros(seconds: float) -> int:
     return round(seconds * MICRO)
+
+
+class Details(NamedTuple):
+    """What is known of an alert besides its value, by the kind of its rule."""
+
+    window: Window | None = None
+    """With an objective, the pair of spans whose burn rate is the value: that which is farthest beyond its factor."""
+    budget: float | None = None
+    """With an objective, the share of the error budget that is left; below 0 if it is overdrawn."""
+    usual: tuple[float, float] | None = None
+    """With a baseline, the lowest and the highest usual value."""
+
+
+NO_DETAILS = Details()
 
 
 class Alert(NamedTuple):
@@ -32,6 +46,7 @@ class Alert(NamedTuple):
     since: float
     times: int = 1
     key: str = ""
+    details: Details = NO_DETAILS
 
     @property
     def duration(self) -> float:
@@ -49,6 +64,7 @@ class Judged(NamedTuple):
     """Whether an alert ends by this value."""
     may_fire: bool = True
     may_recover: bool = True
+    details: Details = NO_DETAILS
 
 
 class Watch:
@@ -87,7 +103,8 @@ class Watch:
         if now - self.pending < micros(rule.for_):
             return None
         at = now / MICRO
-        self.alert, self.pending = Alert(rule, "fired", at, judged.value or 0, at, key=key), None
+        self.alert = Alert(rule, "fired", at, judged.value or 0, at, key=key, details=judged.details)
+        self.pending = None
         return self.alert
 
     def _firing(self, rule: Rule, now: int, judged: Judged) -> Alert | None:
@@ -99,7 +116,7 @@ class Watch:
         if now - self.calm < micros(rule.keep_firing_for):
             return None
         fired, self.alert, self.calm = self.alert, None, None
-        return fired._replace(state="recovered", at=now / MICRO, value=judged.value or 0)
+        return fired._replace(state="recovered", at=now / MICRO, value=judged.value or 0, details=judged.details)
 
     def copy(self) -> Watch:
         twin = Watch()

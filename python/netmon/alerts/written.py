@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from netmon.alerts.rule import Format, New, Rule, Severity, Window
+from netmon.actions.spec import SETTINGS, Setting, agree
+from netmon.alerts.rule import New, Rule, Severity, Window
 from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
 from netmon.options import Duration
@@ -86,10 +87,13 @@ def _windows(value: object) -> tuple[Window, ...]:
     return tuple(Window(*pair) for pair in pairs)
 
 
-def _arguments(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise ValueError('a command is a list of strings, the program first, as in ["logger", "-t", "netmon"]')
-    return tuple(value)
+def _action(setting: Setting) -> Key:
+    """The key of a setting for actions, with its check. A time may be text, as elsewhere in a file."""
+
+    def check(value: object) -> object:
+        return setting.check(_seconds(value) if setting.name == "timeout" and isinstance(value, str) else value)
+
+    return Key(setting.name, setting.name, setting.help, check)
 
 
 KEYS: Mapping[str, Key] = {
@@ -119,11 +123,7 @@ KEYS: Mapping[str, Key] = {
         ),
         Key("new", "new", "tell each host, section, client or server_name that was never seen", _new),
         Key("learn", "learn", "how long a rule with new learns before it tells; 1h by default", _seconds),
-        Key("exec", "exec", "a command to run when the rule fires and recovers: a list, no shell", _arguments),
-        Key("webhook", "webhook", "a URL to post alerts to", _text),
-        Key("format", "format", "the format of what is posted: alertmanager or plain", _one_of(Format)),
-        Key("secret", "secret", "the key with which posts are signed", _text),
-        Key("timeout", "timeout", "how long a command or a post may take", _seconds),
+        *map(_action, SETTINGS.values()),
     )
 }
 """Every key that a rule in a file may have."""
@@ -147,7 +147,8 @@ def read_rule(table: Mapping[str, Any]) -> Rule:
     if not is_of_kind and not any(name in given for name in ("above", "below", "baseline")):
         raise RuleError("", "a rule needs above or below: the value at which it fires")
     try:
-        return Rule(**given)
+        agree(rule := Rule(**given))
+        return rule
     except ValueError as error:
         raise RuleError(_blamed(str(error), table), str(error)) from None
 

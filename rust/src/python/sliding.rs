@@ -43,7 +43,7 @@ impl Tables {
             return Ok(column);
         }
         let column = match Amount::from_name(name) {
-            Some(amount @ Amount::Times(_)) => self.table.add_times(amount, span),
+            Some(amount @ Amount::Times(..)) => self.table.add_times(amount, span),
             Some(amount) => self.table.add_counts(amount, span),
             None => return Err(PyValueError::new_err(format!("nothing is counted as {name:?}"))),
         };
@@ -52,7 +52,7 @@ impl Tables {
     }
 
     fn counts(&mut self, names: &[String], span: i64) -> PyResult<Vec<usize>> {
-        if let Some(name) = names.iter().find(|name| matches!(Amount::from_name(name), Some(Amount::Times(_)))) {
+        if let Some(name) = names.iter().find(|name| matches!(Amount::from_name(name), Some(Amount::Times(..)))) {
             return Err(PyValueError::new_err(format!("{name:?} is a histogram, not a count")));
         }
         names.iter().map(|name| self.column(name, span)).collect()
@@ -118,7 +118,7 @@ impl Sliding {
     /// the exact one; None if there are no durations.
     fn add_quantile(&self, py: Python<'_>, name: &str, span: i64, q: f64) -> PyResult<usize> {
         self.add(py, |tables| match Amount::from_name(name) {
-            Some(Amount::Times(_)) => Ok(Reading::Quantile(tables.column(name, span_of(span)?)?, q)),
+            Some(Amount::Times(..)) => Ok(Reading::Quantile(tables.column(name, span_of(span)?)?, q)),
             _ => Err(PyValueError::new_err(format!("{name:?} is not a histogram"))),
         })
     }
@@ -129,6 +129,17 @@ impl Sliding {
             tables.readings.push(Reading::Absence);
             tables.readings.len() - 1
         })
+    }
+
+    /// The past begins at the time `at`, as it otherwise does with the first snapshot.
+    fn begin(&self, py: Python<'_>, at: i64) {
+        self.with(py, |tables| tables.table.begin(micros(at)));
+    }
+
+    /// The time since which all that a reading consists of is added up; None before the first snapshot.
+    fn begun(&self, py: Python<'_>, reading: usize) -> Option<i64> {
+        let begun = self.with(py, |tables| tables.table.begun(tables.readings.get(reading)?));
+        begun.map(|begun| begun.0.div_euclid(MICRO))
     }
 
     /// Adds a snapshot, whose counts all belong to the time `at`.
@@ -181,7 +192,8 @@ impl Sliding {
         PyBytes::new(py, &bytes)
     }
 
-    /// Replaces the past by one that `dump` wrote of a table with the same readings. ValueError for other bytes.
+    /// Replaces the past by one that `dump` wrote of a table of the same rows. Names are taken up whatever their
+    /// spans; a name that is new begins at the time of the dump. ValueError for other bytes.
     fn load(&self, py: Python<'_>, past: &[u8]) -> PyResult<()> {
         self.with(py, |tables| tables.table.load(past)).map_err(|error| PyValueError::new_err(error.to_string()))
     }

@@ -1,6 +1,7 @@
 //! What a column adds up: a count of events or a histogram of durations, of one row.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::super::capture::Capture;
 use super::super::counts::{Counts, Tcp, Traffic};
@@ -19,17 +20,17 @@ pub struct Parts<'a> {
     pub capture: Option<&'a Capture>,
 }
 
-/// The amount of a column.
+/// The amount of a column. It is shown as its name.
 #[derive(Clone, Copy, Debug)]
 pub enum Amount {
-    /// A count of events.
-    Count(fn(&Parts<'_>) -> Option<u64>),
+    /// A count of events, and its name.
+    Count(&'static str, fn(&Parts<'_>) -> Option<u64>),
     /// Responses with this status.
     Status(u16),
     /// Responses whose status begins with this digit.
     Class(u16),
-    /// Durations.
-    Times(fn(&Counts) -> &Histogram),
+    /// Durations, and their name.
+    Times(&'static str, fn(&Counts) -> &Histogram),
 }
 
 macro_rules! counted {
@@ -52,9 +53,9 @@ impl Amount {
     /// snapshot counts.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
-            "hits" => return Some(Self::Count(|parts| parts.counts.map(Counts::hits))),
-            "latency" => return Some(Self::Times(|counts| &counts.latency)),
-            "duration" => return Some(Self::Times(|counts| &counts.duration)),
+            "hits" => return Some(Self::Count("hits", |parts| parts.counts.map(Counts::hits))),
+            "latency" => return Some(Self::Times("latency", |counts| &counts.latency)),
+            "duration" => return Some(Self::Times("duration", |counts| &counts.duration)),
             _ => {}
         }
         if let Some(status) = name.strip_prefix("status.") {
@@ -64,23 +65,33 @@ impl Amount {
                 None => status.parse().ok().map(Self::Status),
             };
         }
-        FIELDS.iter().find(|(known, _)| *known == name).map(|&(_, count)| Self::Count(count))
+        FIELDS.iter().find(|(known, _)| *known == name).map(|&(name, count)| Self::Count(name, count))
     }
 
     /// Returns the count of a row; `None` if the row has no such count or this is no count.
     pub fn count(self, parts: &Parts<'_>) -> Option<u64> {
         match self {
-            Self::Count(count) => count(parts),
+            Self::Count(_, count) => count(parts),
             Self::Status(status) => parts.counts.map(|counts| counts.statuses.get(status)),
             Self::Class(first) => parts.counts.map(|counts| counts.statuses.sum(|status| status / 100 == first)),
-            Self::Times(_) => None,
+            Self::Times(..) => None,
         }
     }
 
     /// Returns the histogram of a row; `None` if it is empty or this is no histogram.
     pub fn times<'a>(self, parts: &Parts<'a>) -> Option<&'a Histogram> {
-        let Self::Times(times) = self else { return None };
+        let Self::Times(_, times) = self else { return None };
         parts.counts.map(times).filter(|times| times.count() > 0)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(name, _) | Self::Times(name, _) => out.write_str(name),
+            Self::Status(status) => write!(out, "status.{status}"),
+            Self::Class(first) => write!(out, "status.{first}xx"),
+        }
     }
 }
 
@@ -107,7 +118,8 @@ mod tests {
             ("latency", None),
         ];
         for (name, count) in table {
-            assert_eq!(Amount::from_name(name).unwrap().count(&parts), count, "{name}");
+            let amount = Amount::from_name(name).unwrap();
+            assert_eq!((amount.count(&parts), amount.to_string()), (count, name.to_owned()));
         }
         for unknown in ["", "hit", "status.", "status.x", "status.55xx", "latency.p95"] {
             assert!(Amount::from_name(unknown).is_none(), "{unknown}");

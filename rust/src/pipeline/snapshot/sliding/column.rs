@@ -65,6 +65,8 @@ pub struct Step<P> {
 pub struct Column<S: Sum> {
     /// Nanoseconds.
     pub span: i64,
+    /// Since when all parts are added up; none before the first one could be.
+    pub begun: Option<Timestamp>,
     steps: VecDeque<Step<S::Part>>,
     sums: Vec<S>,
     weight: usize,
@@ -72,7 +74,7 @@ pub struct Column<S: Sum> {
 
 impl<S: Sum> Column<S> {
     pub fn new(span: i64) -> Self {
-        Self { span, steps: VecDeque::new(), sums: Vec::new(), weight: 0 }
+        Self { span, begun: None, steps: VecDeque::new(), sums: Vec::new(), weight: 0 }
     }
 
     /// The sum of a row.

@@ -107,10 +107,28 @@ impl Sliding {
         self.overflow
     }
 
+    /// The past begins at this time: nothing before it was added up.
+    pub fn begin(&mut self, at: Timestamp) {
+        self.since = Some(at);
+        self.counts.iter_mut().for_each(|(_, column)| column.begun = Some(at));
+        self.times.iter_mut().for_each(|(_, column)| column.begun = Some(at));
+    }
+
+    /// Since when everything that a reading consists of is added up; none before the first snapshot.
+    pub fn begun(&self, reading: &Reading) -> Option<Timestamp> {
+        let counted = |columns: &[usize]| columns.iter().filter_map(|&at| self.counts.get(at)?.1.begun).max();
+        match reading {
+            Reading::Sum(columns, _) => counted(columns),
+            Reading::Ratio(parts, whole) => counted(parts).max(counted(whole)),
+            Reading::Quantile(column, _) => self.times.get(*column)?.1.begun,
+            Reading::Absence => self.since,
+        }
+    }
+
     /// Adds a snapshot that counts at the time `at`.
     pub fn push(&mut self, snapshot: &Snapshot, at: Timestamp) {
-        if self.since.is_none() {
-            self.since = snapshot.span.map(|(start, _)| start);
+        if let (None, Some((start, _))) = (self.since, snapshot.span) {
+            self.begin(start);
         }
         let mut counts: Vec<Vec<(u32, u64)>> = vec![Vec::new(); self.counts.len()];
         let mut times = vec![Vec::new(); self.times.len()];

@@ -163,6 +163,71 @@ fn too_many_steps_are_joined_and_their_sums_stay_exact() {
     assert!(table.weight() <= 4 << 20);
 }
 
+/// A table of hosts with the columns of these names and spans in seconds, and a reading of each.
+fn columns(of: &[(&str, i64)]) -> (Sliding, Vec<Reading>) {
+    let mut table = Sliding::new(Per::Host, None, false);
+    let readings = of.iter().map(|&(name, seconds)| match Amount::from_name(name).unwrap() {
+        amount @ Amount::Times(..) => Reading::Quantile(table.add_times(amount, seconds * SECOND), 0.5),
+        amount => Reading::Sum(vec![table.add_counts(amount, seconds * SECOND)], 1.0),
+    });
+    let readings = readings.collect();
+    (table, readings)
+}
+
+/// The table with other columns that took up what it had after ten seconds with a request each.
+fn resumed(before: &[(&str, i64)], after: &[(&str, i64)]) -> (Sliding, Vec<Reading>) {
+    let (mut old, _) = columns(before);
+    (1..=10).for_each(|second| push(&mut old, second, &[("a", counts(1, 0, &[100]))]));
+    let (mut new, readings) = columns(after);
+    new.load(&old.dump()).unwrap();
+    (new, readings)
+}
+
+#[test]
+fn a_column_goes_on_when_others_come_and_go() {
+    let before = [("errors", 5), ("requests", 5), ("latency", 5), ("status.5xx", 5)];
+    let (mut table, readings) = resumed(&before, &[("responses", 5), ("latency", 5), ("requests", 5)]);
+    let values = |table: &Sliding| readings.iter().map(|each| table.value(each, "a")).collect::<Vec<_>>();
+    let whole = values(&table);
+    assert_eq!((whole[0], whole[2]), (Some(0.0), Some(5.0)));
+    assert!(whole[1].is_some_and(|median| (median / 0.1 - 1.0).abs() < 0.03), "{whole:?}");
+    push(&mut table, 11, &[("a", counts(1, 0, &[100]))]);
+    assert_eq!((values(&table)[0], values(&table)[2]), (Some(1.0), Some(5.0)));
+    let begun: Vec<_> = readings.iter().map(|each| table.begun(each)).collect();
+    assert_eq!(begun, [Some(at(10)), Some(at(5)), Some(at(5))], "the sums of before lack what had left them");
+}
+
+#[test]
+fn a_shorter_span_has_all_of_its_past_and_a_longer_one_begins_where_the_past_does() {
+    let (table, readings) = resumed(&[("requests", 5)], &[("requests", 2), ("requests", 8)]);
+    let told: Vec<_> = readings.iter().map(|each| (table.value(each, "a"), table.begun(each))).collect();
+    assert_eq!(told, [(Some(2.0), Some(at(5))), (Some(5.0), Some(at(5)))]);
+    let (table, readings) = resumed(&[("requests", 2), ("requests", 5)], &[("requests", 2), ("requests", 3)]);
+    let told: Vec<_> = readings.iter().map(|each| (table.value(each, "a"), table.begun(each))).collect();
+    assert_eq!(told, [(Some(2.0), Some(at(8))), (Some(3.0), Some(at(5)))]);
+}
+
+#[test]
+fn a_past_begins_with_the_first_snapshot_or_when_it_is_told() {
+    let (mut table, readings) = columns(&[("requests", 5)]);
+    assert_eq!(table.begun(&readings[0]), None);
+    push(&mut table, 3, &[]);
+    assert_eq!((table.begun(&readings[0]), table.begun(&Reading::Absence)), (Some(at(2)), Some(at(2))));
+    let (mut table, readings) = columns(&[("requests", 5)]);
+    table.begin(at(1));
+    push(&mut table, 3, &[]);
+    assert_eq!((table.begun(&readings[0]), table.begun(&Reading::Absence)), (Some(at(1)), Some(at(1))));
+}
+
+#[test]
+fn a_table_that_never_saw_a_snapshot_gives_no_past() {
+    let (mut table, readings) = columns(&[("requests", 5)]);
+    table.load(&columns(&[("errors", 5)]).0.dump()).unwrap();
+    assert_eq!((table.begun(&readings[0]), table.value(&Reading::Absence, "a")), (None, None));
+    push(&mut table, 3, &[("a", counts(1, 0, &[]))]);
+    assert_eq!((table.begun(&readings[0]), table.value(&readings[0], "a")), (Some(at(2)), Some(1.0)));
+}
+
 proptest! {
     #[test]
     fn a_table_that_was_written_and_read_goes_on_where_it_was(
