@@ -104,7 +104,9 @@ class Receiver:
         with suppress(OSError, ssl.SSLError), line:
             whole = self._context.wrap_socket(line, server_side=True) if self._context else line
             with whole, whole.makefile("rb") as stream:
-                method, target, _ = stream.readline().decode().split()
+                if not (first := stream.readline().decode()):
+                    return  # the client has gone without a word
+                method, target, _ = first.split()
                 fields = {}
                 while text := stream.readline().decode().strip():
                     name, _, value = text.partition(":")

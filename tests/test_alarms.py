@@ -1,6 +1,5 @@
 """The alerts of a session: what reloading, a restart and the end do to rules, their states and their actions."""
 
-import json
 import re
 
 import pytest
@@ -109,25 +108,6 @@ def test_a_silence_goes_on_across_a_reload():
     reloaded(alarms, frames, silent, CALM)
     told = [events(frames.push(second(6 + at, 1))) for at in range(6)]
     assert [each for each in told if ("silent", "fired") in each] == [told[4]], "after the 11th second"
-
-
-def test_of_the_state_of_an_older_version_all_but_the_sums_is_taken_up(tmp_path):
-    rules = [Rule(name="busy", metric="requests", above=5, span=10), Rule(new="host", name="new", learn=1)]
-    state = tmp_path / "state.json"
-    alarms, frames, _ = begun(rules, state=str(state))
-    alarms.take(frames.push(snapshot(0, requests=9, hosts=[{"name": "a", "requests": 9}])))
-    alarms.close()
-    kept = json.loads(state.read_text())
-    state.write_text(json.dumps(kept | {"version": 1, "sums": dict.fromkeys(kept["sums"], "b2xk")}))
-    alarms, frames, told = begun(rules, state=str(state))
-    assert told == []
-    assert [placed.watches[""].alert is not None for group in alarms.policy.groups for placed in group.rules] == [
-        True,
-        False,
-    ]
-    later = snapshot(8, requests=1, hosts=[{"name": "a", "requests": 1}, {"name": "b"}])
-    assert events(frames.push(later)) == [("new", "fired")], "the alert ends when the whole span is known"
-    assert events(frames.push(second(30, 0))) == [("busy", "recovered")]
 
 
 def test_a_rule_that_is_gone_says_no_more():

@@ -47,6 +47,8 @@ def pressed(*typed, frames=None, after=lambda display: None, **how):
                 await asyncio.sleep(0.12 if key == "\x1b" else 0.02)
             after(display)
             await asyncio.sleep(0.02)
+            while display._tasks:  # an export is written by another thread
+                await asyncio.sleep(0)
             display.seen = display.view
             display.stop()
             while not closed:
