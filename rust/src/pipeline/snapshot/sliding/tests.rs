@@ -165,7 +165,7 @@ fn too_many_steps_are_joined_and_their_sums_stay_exact() {
 
 /// A table of hosts with the columns of these names and spans in seconds, and a reading of each.
 fn columns(of: &[(&str, i64)]) -> (Sliding, Vec<Reading>) {
-    let mut table = Sliding::new(Per::Host, None, false);
+    let mut table = Sliding::new(Per::Host, Rows::Admitted(None), false);
     let readings = of.iter().map(|&(name, seconds)| match Amount::from_name(name).unwrap() {
         amount @ Amount::Times(..) => Reading::Quantile(table.add_times(amount, seconds * SECOND), 0.5),
         amount => Reading::Sum(vec![table.add_counts(amount, seconds * SECOND)], 1.0),
