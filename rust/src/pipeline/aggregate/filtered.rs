@@ -9,13 +9,13 @@
 
 use std::net::Ipv6Addr;
 
+use super::scratch::{Head, party};
 use super::settings::Settings;
 use super::words::Words;
-use super::{Aggregate, Ticket};
-use crate::pipeline::decode::Endpoint;
+use super::{Aggregate, Ticket, hosts};
 use crate::pipeline::exchange::{Exchange, Finished, Kept, NoFields, Request, Response, Sides};
-use crate::pipeline::filter::{Facts, Outcome, Party};
-use crate::pipeline::snapshot;
+use crate::pipeline::filter::{Decided, Facts, Field, Known, Outcome, Party};
+use crate::pipeline::{name, snapshot};
 
 impl Aggregate {
     /// Counts a request if the filter admits it. Returns its ticket: [`Ticket::NOWHERE`] if it is not admitted, one for
@@ -23,16 +23,22 @@ impl Aggregate {
     pub(super) fn request_if_admitted(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
         let written = self.written(request);
         let known = written.and_then(|(host, section)| self.hosts.find(host, section));
-        if known.is_none() {
+        // A request that is not admitted needs no names, so they are not written if the filter can do without them.
+        let is_plain = |&(host, section): &(&[u8], &[u8])| !request.is_cut && name::are_plain(host, section);
+        let names = written.filter(|names| known.is_some() || is_plain(names));
+        if names.is_none() {
             self.write_names(request);
         }
-        let names = written.filter(|_| known.is_some());
-        let verdict = self.judge(request, names);
+        let address = self.client_address(&request.sides, request.fields);
+        let verdict = self.judge(request, address, known, names);
         if verdict == Some(false) {
             return Ticket::NOWHERE;
         }
+        if known.is_none() && names.is_some() {
+            self.write_names(request);
+        }
         let row = known.unwrap_or_else(|| self.hosts.ticket(&self.host, &self.path));
-        let client = self.client(&request.sides, request.fields, before);
+        let client = self.clients.ticket(address, before.map(|ticket| ticket.client));
         if verdict.is_none() {
             return Ticket { row: row.later(), client };
         }
@@ -42,24 +48,23 @@ impl Aggregate {
         ticket
     }
 
-    /// Evaluates the filter for a request. `names` are the host and the section, or `None` for those in `self.host` and
-    /// `self.path`.
-    fn judge(&mut self, request: &Request<'_>, names: Option<(&[u8], &[u8])>) -> Option<bool> {
+    /// Evaluates the filter for a request of the client with this address. `row` is the row of the request, if there is
+    /// one. `names` are the host and the section, or `None` for those in `self.host` and `self.path`.
+    fn judge(
+        &mut self,
+        request: &Request<'_>,
+        client: Ipv6Addr,
+        row: Option<hosts::Ticket>,
+        names: Option<(&[u8], &[u8])>,
+    ) -> Option<bool> {
         let filter = self.settings.filter.as_deref()?;
-        self.scratch.read(filter, request);
-        let (host, section) = names.unwrap_or((&self.host, &self.path));
-        let client = party(&request.sides, self.client_address(&request.sides, request.fields));
-        filter.admits(&Facts {
-            host: Some(host),
-            section: Some(section),
-            path: Some(&self.scratch.path),
-            method: Some(request.method.name().as_bytes()),
-            interface: Some(self.interfaces.text(request.sides.interface)),
-            user_agent: Some(&self.scratch.user_agent),
-            client: Some(client),
-            server: Some(Party::End(request.sides.server())),
-            ..Facts::default()
-        })
+        let decided = row.map_or_else(Decided::default, |row| self.hosts.decided(row));
+        if let Some(verdict) = decided.verdict_at_head() {
+            return verdict;
+        }
+        let names = names.unwrap_or((&self.host, &self.path));
+        let interface = self.interfaces.text(request.sides.interface);
+        filter.admits_rest(decided, Head::new(request, names, interface, client, &mut self.scratch))
     }
 
     /// Judges a response without a request. `self.host` has the name of its host.
@@ -125,27 +130,8 @@ impl Aggregate {
 
     fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
-        let &Finished { exchange, interface, .. } = finished;
-        let (host, section) = self.hosts.texts(ticket.row);
-        let facts = Facts {
-            host: Some(host),
-            section: Some(section),
-            path: words.map(|words| words.path.as_bytes()),
-            method: Some(exchange.method.name().as_bytes()),
-            interface: Some(self.interfaces.text(interface)),
-            user_agent: words.map(|words| words.user_agent.as_bytes()),
-            client: Some(Party::End(self.listed_client(ticket, exchange.client))),
-            server: Some(Party::End(exchange.server)),
-            outcome: Some(Outcome {
-                status: exchange.status,
-                latency: exchange.latency,
-                duration: exchange.duration,
-                request_bytes: exchange.request_bytes,
-                response_bytes: exchange.response_bytes,
-            }),
-            is_within: false,
-        };
-        filter.admits(&facts) == Some(true)
+        let ended = Ended { aggregate: self, ticket, finished, words };
+        filter.admits_rest(self.hosts.decided(ticket.row), ended) == Some(true)
     }
 
     /// Counts a whole exchange.
@@ -165,9 +151,43 @@ impl Aggregate {
     }
 }
 
-/// The client as an exchange would list it.
-fn party(sides: &Sides<'_>, address: Ipv6Addr) -> Party<'static> {
-    let connection = sides.client();
-    let is_of_connection = connection.address == address;
-    Party::End(if is_of_connection { connection } else { Endpoint { address, port: 0 } })
+/// An exchange that has ended, with the words that were kept of its request.
+struct Ended<'a> {
+    aggregate: &'a Aggregate,
+    ticket: Ticket,
+    finished: &'a Finished,
+    words: Option<&'a Words>,
+}
+
+impl Known for Ended<'_> {
+    #[inline]
+    fn text(&mut self, field: Field, look: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+        let &mut Self { aggregate, ticket, finished, words } = self;
+        let text = match field {
+            Field::Host => aggregate.hosts.texts(ticket.row).0,
+            Field::Section => aggregate.hosts.texts(ticket.row).1,
+            Field::Method => finished.exchange.method.name().as_bytes(),
+            Field::Interface => aggregate.interfaces.text(finished.interface),
+            Field::Path => words?.path.as_bytes(),
+            Field::UserAgent => words?.user_agent.as_bytes(),
+            _ => return None,
+        };
+        Some(look(text))
+    }
+
+    #[inline]
+    fn client(&mut self) -> Option<Party<'_>> {
+        Some(Party::End(self.aggregate.listed_client(self.ticket, self.finished.exchange.client)))
+    }
+
+    #[inline]
+    fn server(&mut self) -> Option<Party<'_>> {
+        Some(Party::End(self.finished.exchange.server))
+    }
+
+    #[inline]
+    fn outcome(&self) -> Option<Outcome> {
+        let Exchange { status, latency, duration, request_bytes, response_bytes, .. } = self.finished.exchange;
+        Some(Outcome { status, latency, duration, request_bytes, response_bytes })
+    }
 }
