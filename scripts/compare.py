@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs netmon and other tools on the same traffic, one after the other, and prints tables in Markdown.
 
-    compare.py FOLDER [--runs 5] [--live [--seconds 10] [--rates 20000 100000 300000 0]]
+    compare.py FOLDER [--runs 5] [--filters | --live [--seconds 10] [--rates 20000 100000 300000 0]]
 
 FOLDER contains the captures that captures.py makes. Without --live, the tools take turns reading them. The tables show
 the medians of the runs beside those of a loop over libpcap that looks at the headers and does nothing
@@ -9,6 +9,9 @@ the medians of the runs beside those of a loop over libpcap that looks at the he
 pair at each rate, in packets/s (0: as fast as it can), and each tool captures at the other end. Then each tool captures
 traffic between wrk and nginx, except tshark, which needs an hour for the large bodies. Tools that are not installed are
 left out. The netmon that is measured is the one installed beside this Python.
+
+The last table of the files shows what `--where` costs on FOLDER/api.pcap, beside netmon without a filter. With
+--filters, it is the only one.
 """
 # ruff: noqa: S603  tools are run by name
 
@@ -56,6 +59,23 @@ LISTENERS = {
     "httpry": ["httpry", "-i", "s0", "-o", "/dev/null", "tcp"],
     "tshark -z http,tree": ["tshark", "-n", "-q", "-i", "s0", "-f", "tcp", "-z", "http,tree"],
 }
+FILTERS = (
+    "method:GET",
+    "host:*.example.test",
+    "host:host07",
+    "path:/*",
+    "path:/nope",
+    "client:10.0.0.0/8",
+    "client:10.77",
+    "user_agent:wrk",
+    "status<600",
+    "latency<10s",
+    "status:2xx or status:3xx or status:4xx or status:5xx",
+    "example",
+    "host:api.* section:/cart method:!GET status:5xx latency>200ms bytes>1MiB interface:eth0 client:10.0.0.0/8",
+    "host:host* section:/* method:!PUT status:!1xx latency<10s bytes<1GiB interface:*.pcap client:10.0.0.0/8",
+)
+"""Filters, most of which admit most exchanges of `api`: those cost more than filters that admit few."""
 LONG = 20
 """Seconds of a run after which a tool is not run on the same capture again."""
 
@@ -141,6 +161,19 @@ def compare_files(folder, runs):
         ])  # fmt: skip
 
 
+def compare_filters(path, runs):
+    commands = {where: [*NETMON, *(["--where", where] if where else []), "-r", "{file}"] for where in ("", *FILTERS)}
+    read_once(READERS["cat"], path)  # into the page cache
+    results = read(commands, path, runs)
+    plain = results[""]
+    columns = ["filter", "seconds", "of no filter's", "CPU seconds", "of no filter's"]
+    table(f"{path.stem} with a filter", columns, [
+        [f"`{where}`" if where else "none", f"{run.elapsed:.3f}", f"{run.elapsed / plain.elapsed:.3f}",
+         f"{run.cpu:.3f}", f"{run.cpu / plain.cpu:.3f}"]
+        for where, run in results.items()
+    ])  # fmt: skip
+
+
 def seen(name, said):
     """(packets seen, packets dropped), read from the output of each tool."""
     if name == "netmon":
@@ -224,14 +257,17 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--live", action="store_true")
+    parser.add_argument("--filters", action="store_true")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rates", type=int, nargs="+", default=[20_000, 100_000, 300_000, 0])
     arguments = parser.parse_args()
     if arguments.live:
         compare_live(arguments.folder / "api.pcap", arguments.rates, arguments.seconds)
         compare_with_wrk(arguments.seconds)
-    else:
+        return
+    if not arguments.filters:
         compare_files(arguments.folder, arguments.runs)
+    compare_filters(arguments.folder / "api.pcap", arguments.runs)
 
 
 if __name__ == "__main__":

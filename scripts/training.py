@@ -24,6 +24,15 @@ FULL = 1448
 CROWD = 105_000
 """Simultaneous connections: enough for the core to look up several at a time (from 100,000 on)."""
 CAPTURES = Path(__file__).parent.parent / "tests" / "captures"
+FILTERS = (
+    "host:*.example.test method:GET",
+    "path:/api/* client:10.0.0.0/8 not user_agent:curl",
+    "status<500 latency<1s",
+    "host:host1 status:5xx or status:4xx or bytes>1kB",
+    "section:/api method:!PUT status:!3xx client:10.0 interface:whole",
+    "orders",
+)
+"""Filters with terms about every part of an exchange. Most exchanges are admitted by some of them."""
 
 
 def request(n):
@@ -148,6 +157,8 @@ def main():
         for form, workers in itertools.product(("--json", "--plain"), "11112"):
             for path in (whole, lossy, other, *CAPTURES.glob("*.pcap*")):
                 read(path, form, "--workers", workers)
+        for where in FILTERS:
+            read(whole, "--json", "--where", where)
         watch(whole)
 
 

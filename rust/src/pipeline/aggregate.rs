@@ -91,6 +91,7 @@ impl Aggregate {
     /// An empty interval.
     pub fn new(settings: Settings) -> Self {
         let mut hosts = HostTable::new(settings.limits);
+        hosts.filter.clone_from(&settings.filter);
         hosts.only_counted = settings.filter.as_ref().is_some_and(|filter| filter.needs().response);
         Self {
             hosts,

@@ -16,16 +16,19 @@
 //! This module knows neither requests nor rows. Who evaluates a filter says what is known, as [`Facts`]; the answer is
 //! `None` if it depends on what is not known.
 
+mod decided;
 mod facts;
 mod field;
 mod mistake;
 mod network;
 mod parse;
 mod quantity;
+mod statuses;
 mod term;
 mod text;
 
-pub use facts::{Facts, Outcome, Party};
+pub use decided::Decided;
+pub use facts::{Facts, Known, Outcome, Party};
 pub use field::Field;
 pub use mistake::{MAX_DEPTH, MAX_LENGTH, MAX_TERMS, Mistake};
 use parse::{Node, Parser};
@@ -104,8 +107,18 @@ impl Filter {
     }
 
     /// Evaluates the filter. `None` if the answer depends on what is not known.
-    pub fn admits(&self, facts: &Facts<'_>) -> Option<bool> {
-        self.decide(|_, term| term.holds(facts))
+    pub fn admits(&self, mut known: impl Known) -> Option<bool> {
+        self.decide(|_, term| term.holds(&mut known))
+    }
+
+    /// What `known` decides, for facts that many exchanges share.
+    pub fn decided_by(&self, known: impl Known) -> Decided {
+        Decided::of(&self.terms, known, |decided| self.decide(|at, _| decided.get(at)))
+    }
+
+    /// Evaluates the filter for facts of which a part decided some terms before.
+    pub fn admits_rest(&self, decided: Decided, mut known: impl Known) -> Option<bool> {
+        self.decide(|at, term| decided.holds(at, term, &mut known))
     }
 
     /// Evaluates the filter; `holds` evaluates a term, whose number comes first. Terms that do not matter are not

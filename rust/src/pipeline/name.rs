@@ -176,7 +176,7 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
     let path = match split_absolute(target) {
         Some((_, path)) => path,
         // The target is neither absolute nor a path. It may be an authority, or a faulty absolute target.
-        None if has_at(target) && (!target.starts_with(b"/") || target.starts_with(b"//")) => return,
+        None if (!target.starts_with(b"/") || target.starts_with(b"//")) && has_at(target) => return,
         None => target,
     };
     if !is_trusted(target, field) {
@@ -253,6 +253,17 @@ pub fn as_written<'a>(target: &'a [u8], field: Option<&'a [u8]>, depth: usize) -
     let path = target.strip_prefix(b"/")?;
     let host = field.filter(|host| !host.is_empty() && !host.ends_with(b":80"))?;
     Some((host, &target[..=plain_segments(path, depth)?]))
+}
+
+/// True if host and section, from [`as_written`] for a target that was not cut, differ from the names that
+/// [`host_into`] and [`section_into`] write in nothing but the case of the host.
+pub fn are_plain(host: &[u8], section: &[u8]) -> bool {
+    let is_plain = |&byte: &u8| byte != b':' && PLAIN[usize::from(byte)] != 0;
+    host.len() <= MAX_HOST
+        && host.iter().all(is_plain)
+        && section.len() <= MAX_PATH
+        && !section.starts_with(b"//")
+        && section.iter().all(|&byte| is_printable(byte))
 }
 
 /// Bytes that end a segment, or that need a closer look.

@@ -4,12 +4,13 @@ use std::net::Ipv6Addr;
 
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
+use super::scratch::party;
 use super::subsets::Judged;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Exchange, Finished, NoFields, Response, Sides};
-use crate::pipeline::filter::{Facts, Outcome, Party};
+use crate::pipeline::filter::{Facts, Field, Known, Outcome, Party};
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::snapshot::{self, Counts};
 
@@ -41,11 +42,11 @@ impl Aggregate {
         }
         let client = self.clients.name(ticket.client);
         let end = self.listed_client(ticket, finished.exchange.client);
-        let facts = facts_of_ended(&self.hosts, &self.interfaces, ticket, finished, end, words);
+        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client: end, ticket, finished, words };
         let Exchange { method, status, request_bytes, response_bytes, latency, duration, .. } = finished.exchange;
         let (latency, duration) = (latency.map(Sample::new), duration.map(Sample::new));
         let most = self.settings.limits.hosts;
-        let grown = self.subsets.count(&Judged { facts, client }, most, |counts| {
+        let grown = self.subsets.count(&Judged { facts: ended.facts(), client }, most, |counts| {
             counts.requests += 1;
             counts.request_bytes += request_bytes;
             counts.methods.add(method, 1);
@@ -83,41 +84,66 @@ fn count_status(counts: &mut Counts, status: u16) {
     counts.errors += u64::from(status >= 500);
 }
 
-/// The client as an exchange would list it.
-pub(super) fn party(sides: &Sides<'_>, address: Ipv6Addr) -> Party<'static> {
-    let connection = sides.client();
-    let is_of_connection = connection.address == address;
-    Party::End(if is_of_connection { connection } else { Endpoint { address, port: 0 } })
+/// An exchange that has ended, with the words that were kept of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    pub hosts: &'a HostTable,
+    pub interfaces: &'a Interfaces,
+    /// Its client as it is listed.
+    pub client: Endpoint,
+    pub ticket: Ticket,
+    pub finished: &'a Finished,
+    pub words: Option<&'a Words>,
 }
 
-/// What is known of an exchange that has ended, with the `words` of its request. `client` is its client as it is listed.
-pub(super) fn facts_of_ended<'a>(
-    hosts: &'a HostTable,
-    interfaces: &'a Interfaces,
-    ticket: Ticket,
-    finished: &'a Finished,
-    client: Endpoint,
-    words: Option<&'a Words>,
-) -> Facts<'a> {
-    let Finished { exchange, interface, .. } = finished;
-    let (host, section) = hosts.texts(ticket.row);
-    Facts {
-        host: Some(host),
-        section: Some(section),
-        path: words.map(|words| words.path.as_bytes()),
-        method: Some(exchange.method.name().as_bytes()),
-        interface: Some(interfaces.text(*interface)),
-        user_agent: words.map(|words| words.user_agent.as_bytes()),
-        client: Some(Party::End(client)),
-        server: Some(Party::End(exchange.server)),
-        outcome: Some(Outcome {
-            status: exchange.status,
-            latency: exchange.latency,
-            duration: exchange.duration,
-            request_bytes: exchange.request_bytes,
-            response_bytes: exchange.response_bytes,
-        }),
-        is_within: false,
+impl<'a> Ended<'a> {
+    /// All that is known, for many filters.
+    fn facts(self) -> Facts<'a> {
+        let (host, section) = self.hosts.texts(self.ticket.row);
+        Facts {
+            host: Some(host),
+            section: Some(section),
+            path: self.words.map(|words| words.path.as_bytes()),
+            method: Some(self.finished.exchange.method.name().as_bytes()),
+            interface: Some(self.interfaces.text(self.finished.interface)),
+            user_agent: self.words.map(|words| words.user_agent.as_bytes()),
+            client: Some(Party::End(self.client)),
+            server: Some(Party::End(self.finished.exchange.server)),
+            outcome: self.outcome(),
+            is_within: false,
+        }
+    }
+}
+
+impl Known for Ended<'_> {
+    #[inline]
+    fn text(&mut self, field: Field, look: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+        let text = match field {
+            Field::Host => self.hosts.texts(self.ticket.row).0,
+            Field::Section => self.hosts.texts(self.ticket.row).1,
+            Field::Method => self.finished.exchange.method.name().as_bytes(),
+            Field::Interface => self.interfaces.text(self.finished.interface),
+            Field::Path => self.words?.path.as_bytes(),
+            Field::UserAgent => self.words?.user_agent.as_bytes(),
+            _ => return None,
+        };
+        Some(look(text))
+    }
+
+    #[inline]
+    fn client(&mut self) -> Option<Party<'_>> {
+        Some(Party::End(self.client))
+    }
+
+    #[inline]
+    fn server(&mut self) -> Option<Party<'_>> {
+        Some(Party::End(self.finished.exchange.server))
+    }
+
+    #[inline]
+    fn outcome(&self) -> Option<Outcome> {
+        let Exchange { status, latency, duration, request_bytes, response_bytes, .. } = self.finished.exchange;
+        Some(Outcome { status, latency, duration, request_bytes, response_bytes })
     }
 }
 

@@ -7,12 +7,16 @@
 //!
 //! Packets, interfaces, connections and their health are counted whole; health counts for hosts that have rows.
 
-use super::ended::{facts_of_ended, facts_of_orphan, party};
+use std::net::Ipv6Addr;
+
+use super::ended::{Ended, facts_of_orphan};
+use super::scratch::Head;
 use super::settings::Settings;
 use super::words::Words;
-use super::{Aggregate, Ticket};
+use super::{Aggregate, Ticket, hosts};
 use crate::pipeline::exchange::{Exchange, Finished, Kept, NoFields, Request, Response, Sides};
-use crate::pipeline::filter::{Facts, Needs, Party};
+use crate::pipeline::filter::{Decided, Needs};
+use crate::pipeline::name;
 
 impl Aggregate {
     /// Counts a request if the filter admits it. Returns its ticket: [`Ticket::NOWHERE`] if it is not admitted, one for
@@ -20,16 +24,22 @@ impl Aggregate {
     pub(super) fn request_if_admitted(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
         let written = self.written(request);
         let known = written.and_then(|(host, section)| self.hosts.find(host, section));
-        if known.is_none() {
+        // A request that is not admitted needs no names, so they are not written if the filter can do without them.
+        let is_plain = |&(host, section): &(&[u8], &[u8])| !request.is_cut && name::are_plain(host, section);
+        let names = written.filter(|names| known.is_some() || is_plain(names));
+        if names.is_none() {
             self.write_names(request);
         }
-        let names = written.filter(|_| known.is_some());
-        let verdict = self.judge(request, names);
+        let address = self.client_address(&request.sides, request.fields);
+        let verdict = self.judge(request, address, known, names);
         if verdict == Some(false) {
             return Ticket::NOWHERE;
         }
+        if known.is_none() && names.is_some() {
+            self.write_names(request);
+        }
         let row = known.unwrap_or_else(|| self.hosts.ticket(&self.host, &self.path));
-        let client = self.client(&request.sides, request.fields, before);
+        let client = self.clients.ticket(address, before.map(|ticket| ticket.client));
         if verdict.is_none() {
             return Ticket { row: row.later(), client };
         }
@@ -39,24 +49,23 @@ impl Aggregate {
         ticket
     }
 
-    /// Evaluates the filter for a request. `names` are the host and the section, or `None` for those in `self.host` and
-    /// `self.path`.
-    fn judge(&mut self, request: &Request<'_>, names: Option<(&[u8], &[u8])>) -> Option<bool> {
+    /// Evaluates the filter for a request of the client with this address. `row` is the row of the request, if there is
+    /// one. `names` are the host and the section, or `None` for those in `self.host` and `self.path`.
+    fn judge(
+        &mut self,
+        request: &Request<'_>,
+        client: Ipv6Addr,
+        row: Option<hosts::Ticket>,
+        names: Option<(&[u8], &[u8])>,
+    ) -> Option<bool> {
         let filter = self.settings.filter.as_deref()?;
-        self.scratch.read(filter, request);
-        let (host, section) = names.unwrap_or((&self.host, &self.path));
-        let client = party(&request.sides, self.client_address(&request.sides, request.fields));
-        filter.admits(&Facts {
-            host: Some(host),
-            section: Some(section),
-            path: Some(&self.scratch.path),
-            method: Some(request.method.name().as_bytes()),
-            interface: Some(self.interfaces.text(request.sides.interface)),
-            user_agent: Some(&self.scratch.user_agent),
-            client: Some(client),
-            server: Some(Party::End(request.sides.server())),
-            ..Facts::default()
-        })
+        let decided = row.map_or_else(Decided::default, |row| self.hosts.decided(row));
+        if let Some(verdict) = decided.verdict_at_head() {
+            return verdict;
+        }
+        let names = names.unwrap_or((&self.host, &self.path));
+        let interface = self.interfaces.text(request.sides.interface);
+        filter.admits_rest(decided, Head::new(request, names, interface, client, &mut self.scratch))
     }
 
     /// Judges a response without a request. `self.host` has the name of its host.
@@ -104,8 +113,8 @@ impl Aggregate {
     fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
         let client = self.listed_client(ticket, finished.exchange.client);
-        let facts = facts_of_ended(&self.hosts, &self.interfaces, ticket, finished, client, words);
-        filter.admits(&facts) == Some(true)
+        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words };
+        filter.admits_rest(self.hosts.decided(ticket.row), ended) == Some(true)
     }
 
     /// Counts a whole exchange.

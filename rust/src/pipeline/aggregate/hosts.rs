@@ -17,6 +17,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 
 use super::lightest::{Hand, Lightest};
+use crate::pipeline::filter::{Decided, Facts, Filter};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::{Capture, Counts, Host, Limits, MAX_ADDRESSES, OTHER, Section, Tcp};
@@ -105,6 +106,8 @@ struct SectionRow {
     /// Listed in [`HostRow::touched`] of its host, and its host in [`HostTable::touched`].
     is_touched: bool,
     counts: Counts,
+    /// What the names decide of the filter.
+    decided: Decided,
 }
 
 /// Hosts and sections.
@@ -129,6 +132,8 @@ pub struct HostTable {
     hits_error: u64,
     /// True if a host that never had counts is not in snapshots, even if its connections were observed.
     pub only_counted: bool,
+    /// The filter of exchanges, of which each row decides a part.
+    pub filter: Option<Arc<Filter>>,
     /// Health of hosts that were folded, by the number of their interface (`home`).
     folded: Vec<Tcp>,
 }
@@ -157,6 +162,7 @@ impl HostTable {
             sections_folded: 0,
             hits_error: 0,
             only_counted: false,
+            filter: None,
             folded: Vec::new(),
         };
         let rest = rows.add_host(OTHER, 0);
@@ -220,6 +226,20 @@ impl HostTable {
         let is_there = self.section_place(ticket.section.slot) == ticket.section;
         let path = if is_there { &self.sections[ticket.section.slot as usize].path } else { OTHER };
         (self.hosts[host as usize].name.as_bytes(), path.as_bytes())
+    }
+
+    /// Returns what the names of the row decide of the filter: nothing if the section was folded.
+    #[inline]
+    pub fn decided(&self, ticket: Ticket) -> Decided {
+        let row = &self.sections[ticket.section.slot as usize];
+        if row.generation == ticket.section.generation { row.decided } else { Decided::default() }
+    }
+
+    /// What the names of a row decide of the filter.
+    fn decide(&self, host: u32, path: &str) -> Decided {
+        let name = &self.hosts[host as usize].name;
+        let facts = Facts { host: Some(name.as_bytes()), section: Some(path.as_bytes()), ..Facts::default() };
+        self.filter.as_deref().map_or_else(Decided::default, |filter| filter.decided_by(&facts))
     }
 
     /// Returns the name of the row's host, `None` if the host was folded.

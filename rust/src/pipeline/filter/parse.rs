@@ -18,7 +18,12 @@ impl Node {
     pub fn decide(&self, holds: &mut impl FnMut(usize) -> Option<bool>) -> Option<bool> {
         match self {
             Self::Term(at) => holds(*at),
-            Self::Not(node) => node.decide(holds).map(|holds| !holds),
+            Self::Not(node) => match **node {
+                // Most parts are terms, and a term needs no call of this function.
+                Self::Term(at) => holds(at),
+                ref node => node.decide(holds),
+            }
+            .map(|holds| !holds),
             Self::All(nodes) => first(nodes, false, holds),
             Self::Any(nodes) => first(nodes, true, holds),
         }
@@ -29,7 +34,8 @@ impl Node {
 fn first(nodes: &[Node], answer: bool, holds: &mut impl FnMut(usize) -> Option<bool>) -> Option<bool> {
     let mut all = Some(!answer);
     for node in nodes {
-        match node.decide(holds) {
+        let found = if let Node::Term(at) = node { holds(*at) } else { node.decide(holds) };
+        match found {
             Some(found) if found == answer => return Some(answer),
             Some(_) => {}
             None => all = None,

@@ -1,13 +1,15 @@
 //! A term: one condition on one field, or a text in any shown field.
 
-use super::facts::{Facts, Outcome, Party};
+use super::facts::{Known, Outcome, Party};
 use super::field::{Field, Kind};
 use super::network::Network;
 use super::quantity;
+use super::statuses::{self, Statuses, UNANSWERED};
 use super::text::Text;
 
-/// The text shown as the status of an exchange without a response.
-const UNANSWERED: &[u8] = b"none";
+/// The fields in which a term without a field looks for its text. Those that cost most to read come last.
+const SHOWN: [Field; 7] =
+    [Field::Host, Field::Section, Field::Method, Field::Interface, Field::Status, Field::Path, Field::Client];
 
 /// How a value is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +54,7 @@ impl Relation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Test {
     Text(Text),
-    /// A status that begins so.
-    Status(Text),
+    Status(Statuses),
     Network(Network),
     Number(Relation, u64),
 }
@@ -112,14 +113,14 @@ impl Term {
 
     /// A text for a status, which no status has if it does not look like one.
     pub fn status_like(value: Value<'_>) -> Self {
-        Self { field: Some(Field::Status), test: Test::Status(Text::literal(value.text)) }
+        Self { field: Some(Field::Status), test: Test::Status(Statuses::beginning(&Text::literal(value.text))) }
     }
 
     fn status(text: &str) -> Result<Test, String> {
         let wanted = text.strip_suffix('*').unwrap_or(text).to_ascii_lowercase();
         let is_digits = wanted.len() <= 3 && wanted.bytes().all(|byte| byte.is_ascii_digit() || byte == b'x');
         if is_digits || UNANSWERED.starts_with(wanted.as_bytes()) {
-            Ok(Test::Status(Text::literal(&wanted)))
+            Ok(Test::Status(Statuses::beginning(&Text::literal(&wanted))))
         } else {
             Err(format!("{text} is not a status such as 503, 5xx or none"))
         }
@@ -135,47 +136,55 @@ impl Term {
         match (self.field, &self.test) {
             (None, Test::Text(text)) => may_be_status(text),
             (None, _) => true,
-            (Some(field), _) => matches!(
-                field,
-                Field::Status
-                    | Field::Latency
-                    | Field::Duration
-                    | Field::Bytes
-                    | Field::RequestBytes
-                    | Field::ResponseBytes
-            ),
+            (Some(_), _) => self.is_of_response(),
         }
+    }
+
+    /// True if the term can never be decided before the response has ended.
+    pub fn is_of_response(&self) -> bool {
+        use Field::{Bytes, Duration, Latency, RequestBytes, ResponseBytes, Status};
+        matches!(self.field, Some(Status | Latency | Duration | Bytes | RequestBytes | ResponseBytes))
     }
 
     /// Evaluates the term; `None` if that depends on what is not known.
     #[inline]
-    pub fn holds(&self, facts: &Facts<'_>) -> Option<bool> {
-        let text = |known: Option<&[u8]>| known.map(|known| self.is_text(known));
-        match self.field {
-            None => self.is_anywhere(facts),
-            Some(Field::Host) => text(facts.host),
-            Some(Field::Section) => text(facts.section),
-            Some(Field::Path) => either(text(facts.path), text(facts.section)),
-            Some(Field::Method) => text(facts.method),
-            Some(Field::Interface) => text(facts.interface),
-            Some(Field::UserAgent) => text(facts.user_agent),
-            Some(Field::Client) => facts.client.map(|party| self.is_party(party)),
-            Some(Field::Server) => facts.server.map(|party| self.is_party(party)),
-            Some(Field::Status) => facts.outcome.map(|outcome| self.is_status(outcome.status)),
-            Some(measured) => facts.outcome.map(|outcome| self.is_number(measured, outcome)),
+    pub fn holds(&self, known: &mut impl Known) -> Option<bool> {
+        let Some(field) = self.field else { return self.any_holds(&SHOWN, known) };
+        if field == Field::Path {
+            self.any_holds(&[Field::Section, Field::Path], known)
+        } else {
+            self.has(field, known)
         }
     }
 
-    fn is_anywhere(&self, facts: &Facts<'_>) -> Option<bool> {
-        let host = if facts.is_within { Some(false) } else { facts.host.map(|host| self.is_text(host)) };
-        let status = match facts.outcome {
-            Some(outcome) => Some(self.is_status(outcome.status)),
-            None => (!self.needs_response()).then_some(false),
-        };
-        let texts = [facts.section, facts.path, facts.method, facts.interface];
-        let texts = texts.into_iter().map(|known| known.map(|known| self.is_text(known)));
-        let parts = texts.chain([host, status, facts.client.map(|party| self.is_party(party))]);
-        parts.fold(Some(false), either)
+    /// Evaluates the term for each of several fields until one has what is wanted.
+    fn any_holds(&self, fields: &[Field], known: &mut impl Known) -> Option<bool> {
+        let mut all = Some(false);
+        for &field in fields {
+            match self.has(field, known) {
+                Some(true) => return Some(true),
+                Some(false) => {}
+                None => all = None,
+            }
+        }
+        all
+    }
+
+    #[inline]
+    fn has(&self, field: Field, known: &mut impl Known) -> Option<bool> {
+        match field {
+            Field::Host if self.field.is_none() && known.is_within() => Some(false),
+            Field::Host | Field::Section | Field::Path | Field::Method | Field::Interface | Field::UserAgent => {
+                known.text(field, |text| self.is_text(text))
+            }
+            Field::Client => known.client().map(|party| self.is_party(party)),
+            Field::Server => known.server().map(|party| self.is_party(party)),
+            Field::Status => match known.outcome() {
+                Some(outcome) => Some(self.is_status(outcome.status)),
+                None => (!self.needs_response()).then_some(false),
+            },
+            measured => known.outcome().map(|outcome| self.is_number(measured, outcome)),
+        }
     }
 
     /// True if the text is what the term wants. False if the term wants a number or a network.
@@ -197,29 +206,12 @@ impl Term {
     /// True if the status is what the term wants. A text for any field may be any digits of the status, or three
     /// characters such as `5xx`.
     pub fn is_status(&self, status: Option<u16>) -> bool {
-        let (wanted, is_field) = match &self.test {
-            &Test::Number(relation, wanted) => {
-                return status.is_some_and(|status| relation.holds(status.into(), wanted));
-            }
-            Test::Status(wanted) => (wanted, true),
-            Test::Text(wanted) => (wanted, false),
-            Test::Network(_) => return false,
-        };
-        let Some(mut rest) = status else { return wanted.is_in(UNANSWERED) };
-        let mut digits = [b'0'; 3];
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
+        match &self.test {
+            Test::Status(wanted) => wanted.has(status),
+            Test::Number(relation, wanted) => status.is_some_and(|status| relation.holds(status.into(), *wanted)),
+            Test::Text(wanted) => statuses::is_text(wanted, status),
+            Test::Network(_) => false,
         }
-        let text = wanted.wanted();
-        let begins = || {
-            let pairs = text.iter().zip(digits);
-            text.len() <= digits.len() && pairs.into_iter().all(|(&wanted, digit)| wanted == digit || wanted == b'x')
-        };
-        if is_field || text.len() == digits.len() && text[0].is_ascii_digit() && wanted.is_part() {
-            return begins();
-        }
-        wanted.is_in(&digits)
     }
 
     fn is_number(&self, field: Field, outcome: Outcome) -> bool {
@@ -243,13 +235,4 @@ fn may_be_status(text: &Text) -> bool {
         && wanted[0].is_ascii_digit()
         && wanted[1..].iter().all(|byte| *byte == b'x' || byte.is_ascii_digit());
     !text.is_part() || is_digits && wanted.len() <= 3 || is_class || text.is_in(UNANSWERED)
-}
-
-/// True if one of both is; `None` if that depends on what is not known.
-fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
-    match (one, other) {
-        (Some(true), _) | (_, Some(true)) => Some(true),
-        (Some(false), Some(false)) => Some(false),
-        _ => None,
-    }
 }

@@ -313,6 +313,44 @@ fn length_depth_and_number_of_terms_are_bounded() {
     assert!(Filter::parse(&"a".repeat(MAX_LENGTH + 1)).is_err());
 }
 
+/// The row of a section.
+fn row() -> Facts<'static> {
+    Facts { host: Some(b"api.example"), section: Some(b"/cart"), ..Facts::default() }
+}
+
+#[test]
+fn a_row_decides_what_depends_on_its_names_and_what_waits_for_the_response() {
+    let table = [
+        ("host:api.*", Some(Some(true))),
+        ("host:www.*", Some(Some(false))),
+        ("path:/cart", Some(Some(true))),
+        ("path:/cart/7", None),
+        ("host:api.* method:GET", None),
+        ("host:www.* method:GET", Some(Some(false))),
+        ("host:api.* or method:GET", Some(Some(true))),
+        ("status:5xx", Some(None)),
+        ("status<500 latency>1s host:api", Some(None)),
+        ("status<500 host:www", Some(Some(false))),
+        ("status<500 client:10.0.0.0/8", None),
+        ("example", Some(Some(true))),
+        ("503", None),
+    ];
+    for (text, verdict) in table {
+        let filter = Filter::parse(text).unwrap();
+        assert_eq!(filter.decided_by(&row()).verdict_at_head(), verdict, "{text}");
+    }
+}
+
+#[test]
+fn each_of_the_most_terms_has_a_bit_of_its_own() {
+    let terms: Vec<_> = (0..MAX_TERMS).map(|at| if at % 3 == 0 { "host:api" } else { "host:zebra" }).collect();
+    let filter = Filter::parse(&terms.join(" or ")).unwrap();
+    let decided = filter.decided_by(&row());
+    assert!((0..MAX_TERMS).all(|at| decided.get(at) == Some(at % 3 == 0)));
+    let filter = Filter::parse(&"method:GET ".repeat(MAX_TERMS)).unwrap();
+    assert!((0..MAX_TERMS).all(|at| filter.decided_by(&row()).get(at).is_none()));
+}
+
 proptest! {
     #[test]
     fn any_text_is_parsed_within_bounds(text in "(\\PC|[ ()!:<>='\"]|and |or |not |host:|latency>|client:){0,120}") {
@@ -322,6 +360,19 @@ proptest! {
         if let Some(mistake) = mistake {
             prop_assert!(mistake.position <= text.chars().count());
             prop_assert!(!mistake.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_a_row_decides_changes_no_answer(text in "((host|section|path|method|client|server|status|user_agent|interface):(!|)(api|zebra|cart|5xx|GET|10\\.0\\.0\\.0/8|\\*e\\*|none) |cart |503 |zebra |status>[4-6]00 |latency<(1s|1ms) |or |not |\\(|\\) ){0,12}") {
+        let (filter, _) = Filter::understand(&text);
+        let row = Facts { host: head().host, section: head().section, ..Facts::default() };
+        let decided = filter.decided_by(&row);
+        for facts in [head(), answered(), unanswered()] {
+            prop_assert_eq!(filter.admits_rest(decided, &facts), filter.admits(&facts));
+        }
+        if let Some(verdict) = decided.verdict_at_head() {
+            prop_assert_eq!(verdict, filter.admits(&head()));
         }
     }
 

@@ -7,7 +7,24 @@ use crate::pipeline::name;
 enum Extent {
     Part,
     Whole,
+    /// A glob with one star, at this position, and no other wildcard: a beginning and an end.
+    Ends(usize),
+    /// A glob that is a part between two stars.
+    Inside,
+    /// Any other glob.
     Glob,
+}
+
+impl Extent {
+    /// The extent of a glob. Most globs need no search for what their stars stand for.
+    fn of_glob(glob: &[u8]) -> Self {
+        let mut wildcards = glob.iter().enumerate().filter(|(_, byte)| matches!(byte, b'*' | b'?'));
+        match (wildcards.next(), wildcards.next(), wildcards.next()) {
+            (Some((at, b'*')), None, _) => Self::Ends(at),
+            (Some((0, b'*')), Some((last, b'*')), None) if last == glob.len() - 1 => Self::Inside,
+            _ => Self::Glob,
+        }
+    }
 }
 
 /// A wanted text.
@@ -36,8 +53,9 @@ impl Text {
 
     fn new(wanted: &str, extent: Extent) -> Self {
         // Names in rows were cleaned so that they are printable, so the text is cleaned in the same way.
-        let wanted = name::clean(wanted, name::MAX_PATH).to_ascii_lowercase();
-        Self { wanted: wanted.into_bytes().into(), extent }
+        let wanted = name::clean(wanted, name::MAX_PATH).to_ascii_lowercase().into_bytes();
+        let extent = if extent == Extent::Glob { Extent::of_glob(&wanted) } else { extent };
+        Self { wanted: wanted.into(), extent }
     }
 
     /// What is wanted, in lower case.
@@ -56,6 +74,8 @@ impl Text {
         match self.extent {
             Extent::Part => contains(text, &self.wanted),
             Extent::Whole => text.eq_ignore_ascii_case(&self.wanted),
+            Extent::Ends(star) => has_ends(text, &self.wanted[..star], &self.wanted[star + 1..]),
+            Extent::Inside => contains(text, &self.wanted[1..self.wanted.len() - 1]),
             Extent::Glob => matches(text, &self.wanted),
         }
     }
@@ -65,8 +85,18 @@ impl Text {
 fn contains(text: &[u8], wanted: &[u8]) -> bool {
     let Some(&first) = wanted.first() else { return true };
     let Some(last) = text.len().checked_sub(wanted.len()) else { return false };
+    if last == 0 {
+        return text.eq_ignore_ascii_case(wanted);
+    }
     let starts = memchr::memchr2_iter(first, first.to_ascii_uppercase(), &text[..=last]);
     starts.into_iter().any(|at| text[at..at + wanted.len()].eq_ignore_ascii_case(wanted))
+}
+
+/// True if `text` begins and ends so, in lower case, and both do not overlap.
+fn has_ends(text: &[u8], begin: &[u8], end: &[u8]) -> bool {
+    text.len() >= begin.len() + end.len()
+        && text[..begin.len()].eq_ignore_ascii_case(begin)
+        && text[text.len() - end.len()..].eq_ignore_ascii_case(end)
 }
 
 /// True if the glob, which is in lower case, matches the whole text. A star takes as little as it can, and one more
@@ -96,6 +126,8 @@ fn matches(text: &[u8], glob: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -129,5 +161,49 @@ mod tests {
     fn a_glob_of_many_stars_ends_soon() {
         let glob = "*a".repeat(500) + "b";
         assert!(!Text::part(&glob).is_in("a".repeat(1000).as_bytes()));
+    }
+
+    #[test]
+    fn a_glob_with_one_star_or_a_part_between_two_needs_no_search() {
+        let table = [
+            ("api.*", Extent::Ends(4)),
+            ("*", Extent::Ends(0)),
+            ("*.example", Extent::Ends(0)),
+            ("a*b", Extent::Ends(1)),
+            ("*shop*", Extent::Inside),
+            ("**", Extent::Inside),
+            ("*shop*x", Extent::Glob),
+            ("x*shop*", Extent::Glob),
+            ("*a*b*", Extent::Glob),
+            ("a?", Extent::Glob),
+            ("*a?", Extent::Glob),
+            ("?a*", Extent::Glob),
+        ];
+        for (glob, extent) in table {
+            assert_eq!(Text::part(glob).extent, extent, "{glob}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_glob_matches_what_the_search_for_any_glob_matches(glob in "[abA*?]{1,6}", text in "[abAB]{0,8}") {
+            let wanted = Text { extent: Extent::Glob, ..Text::part(&(glob.clone() + "*")) };
+            prop_assert_eq!(Text::part(&(glob + "*")).is_in(text.as_bytes()), wanted.is_in(text.as_bytes()));
+        }
+
+        #[test]
+        fn a_glob_with_few_stars_matches_what_the_search_for_any_glob_matches(
+            glob in "[abA]{0,3}[*][abA]{0,3}|[*][abA]{0,3}[*]",
+            text in "[abAB]{0,8}",
+        ) {
+            let searched = matches(text.as_bytes(), glob.to_ascii_lowercase().as_bytes());
+            prop_assert_eq!(Text::part(&glob).is_in(text.as_bytes()), searched);
+        }
+
+        #[test]
+        fn a_part_is_found_wherever_it_is(part in "[abA]{0,4}", text in "[abAB]{0,8}") {
+            let found = text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
+            prop_assert_eq!(Text::part(&part).is_in(text.as_bytes()), found);
+        }
     }
 }

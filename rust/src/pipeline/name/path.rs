@@ -28,7 +28,7 @@ pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Opti
     let path = match split_absolute(target) {
         Some((_, path)) => path,
         // The target is neither absolute nor a path. It may be an authority, or a faulty absolute target.
-        None if has_at(target) && (!target.starts_with(b"/") || target.starts_with(b"//")) => b"",
+        None if (!target.starts_with(b"/") || target.starts_with(b"//")) && has_at(target) => b"",
         None => target,
     };
     let path = &path[..end_of_path(path)];

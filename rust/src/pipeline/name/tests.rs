@@ -124,6 +124,23 @@ const SECRET: &str = "s3cr3t";
 
 proptest! {
     #[test]
+    fn plain_names_are_written_as_they_are(
+        host in "[a-zA-Z0-9.:@;/é_-]{0,6}|[a-zA-Z0-9.-]{1,20}|a{254,257}",
+        target in "/[a-zA/@:%;?#. é_-]{0,8}|/[a-z]{1,6}(/[a-z]{1,6}){0,3}|/a{1022,1026}",
+        depth in 0usize..4,
+    ) {
+        let (field, target) = (Some(host.as_bytes()), target.as_bytes());
+        if let Some((host, section)) = as_written(target, field, depth)
+            && are_plain(host, section)
+        {
+            let (mut named_host, mut named_section) = (Vec::new(), Vec::new());
+            host_into(&mut named_host, target, false, field, server());
+            section_into(&mut named_section, target, false, field, depth);
+            prop_assert_eq!((named_host, named_section), (host.to_ascii_lowercase(), section.to_vec()));
+        }
+    }
+
+    #[test]
     fn no_name_has_a_secret(
         shape in prop::sample::select(vec![
             "/a?{}", "/?{}", "/a/b?x={}", "/a#{}", "/a;{}", "/a;j={}/b", "/a%3b{}", "/a%3F{}", "/;{}", "/a;x/b;{}/c;{}",

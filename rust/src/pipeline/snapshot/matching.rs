@@ -105,7 +105,7 @@ impl Seen {
         if is_of_rows(term) {
             return Self::default();
         }
-        let meant = exchanges.iter().filter(|exchange| term.holds(&facts_of(exchange)) == Some(true));
+        let meant = exchanges.iter().filter(|exchange| term.holds(&mut &facts_of(exchange)) == Some(true));
         let rows: HashSet<RowName> = meant.map(|each| (each.host.clone(), each.section.clone())).collect();
         Self { hosts: rows.iter().map(|(host, _)| host.clone()).collect(), rows }
     }

@@ -110,6 +110,7 @@ impl HostTable {
             is_free: false,
             is_touched: false,
             counts: Counts::default(),
+            decided: self.decide(host, path),
         };
         let slot = if let Some(slot) = self.free_sections.pop() {
             let generation = self.sections[slot as usize].generation;
