@@ -36,8 +36,11 @@ rust-test: | build-packages ## run the tests of the core, which need no Python
 	if command -v cargo-nextest >/dev/null; then cargo nextest run --locked; else cargo test -q --locked --all-targets; fi
 	cargo test -q --locked --doc
 
-python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## run the tests of the application; live tests are skipped unless run as root
-	$(BIN)/pytest
+# Tests wait for commands, time-outs and servers most of the time, so more run at once than there are cores.
+TEST_JOBS ?= 3
+
+python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## run the tests of the application, TEST_JOBS at once; live tests are skipped unless run as root
+	$(BIN)/pytest -n $(TEST_JOBS) --dist loadfile
 
 deny: ## check licences, sources, duplicates and advisories of crates; installs cargo-deny
 	command -v cargo-deny >/dev/null || cargo install -q --locked --root target/tools cargo-deny

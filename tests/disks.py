@@ -17,4 +17,5 @@ def small_disk(folder, size):
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: a process that the test has ended may still hold a file while the kernel frees it.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
