@@ -68,7 +68,7 @@ class Alarms:
     ) -> None:
         self._settings, self._report = settings, report
         self._path = state_path(settings, rules, environment)
-        self._due = 0.0
+        self._saved: float | None = None  # the end of the snapshot after which the state was written
         self._trouble = ""
         self._is_full = False
         self._actions: Actions | None = None
@@ -111,8 +111,9 @@ class Alarms:
             self._is_full = True
             log.event("limit.reached", "warning", limit="rows of rules")
             self._report("netmon: warning: rules have too many rows; some of them are not judged\n")
-        if self._path is not None and frame.snapshot.end >= self._due:
-            self._due = frame.snapshot.end + EVERY
+        end = frame.snapshot.end
+        if self._path is not None and (self._saved is None or abs(end - self._saved) >= EVERY):
+            self._saved = end
             self.save()
 
     def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:

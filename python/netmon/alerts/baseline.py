@@ -35,22 +35,64 @@ class Range(NamedTuple):
 
 
 class Past:
-    """The past of one value, over `length` seconds."""
+    """The past of one value, over `length` seconds. A value that is learned counts for later instants only."""
 
     def __init__(self, length: float) -> None:
         self._step = max(1, micros(length) // SAMPLES)
         self._length = micros(length)
         self._samples: deque[tuple[int, float]] = deque()
+        self._newest: tuple[int, float] | None = None  # learned, and not a sample yet
+        self._equal = 0  # how many of the last samples are the same
+        self._usual: tuple[float, Range | None] | None = None  # for these deviations, until a sample comes or goes
+        self.is_seen = True
+        """Whether anything was measured in the newest interval."""
 
     def learn(self, now: int, value: float) -> None:
         """Takes a value, unless the last one was taken a short time ago."""
+        self._pass(now)
         if not self._samples or now - self._samples[-1][0] >= self._step:
-            self._samples.append((now, value))
-        while self._samples[0][0] <= now - self._length:
-            self._samples.popleft()
+            self._newest = now, value
 
-    def usual(self, deviations: float) -> Range | None:
+    def _pass(self, now: int) -> None:
+        """Makes the value that was learned before `now` a sample, and forgets those that are too old."""
+        if self._newest is not None and self._newest[0] < now:
+            self._append(*self._newest)
+            self._newest = None
+            while self._samples[0][0] <= self._samples[-1][0] - self._length:
+                self._samples.popleft()
+
+    def _append(self, at: int, value: float) -> None:
+        self._equal = self._equal + 1 if self._samples and self._samples[-1][1] == value else 1
+        self._samples.append((at, value))
+        self._usual = None
+
+    def next_change(self, now: int) -> int | None:
+        """When the range may change next if the value stays as it is; None if it does not."""
+        if self._newest is not None:
+            return now + 1
+        is_full = bool(self._samples) and self._samples[-1][0] - self._samples[0][0] > self._length - 2 * self._step
+        is_settled = is_full and self._equal >= len(self._samples)
+        return None if is_settled or not self._samples else self._samples[-1][0] + self._step
+
+    def stay(self, until: int) -> None:
+        """Takes the last value again and again until this time, if all values are the same."""
+        if self._samples and self.next_change(until) is None:
+            later = (until - self._samples[-1][0]) // self._step * self._step
+            self._samples = deque((at + later, value) for at, value in self._samples)
+
+    def usual(self, now: int, deviations: float) -> Range | None:
         """The range of usual values; None until enough is known."""
+        self._pass(now)
+        if self._usual is None or self._usual[0] != deviations:
+            self._usual = deviations, self._range(deviations)
+        return self._usual[1]
+
+    @property
+    def known(self) -> Range | None:
+        """The range that was last asked for."""
+        return self._usual[1] if self._usual else None
+
+    def _range(self, deviations: float) -> Range | None:
         if len(self._samples) < SAMPLES * ENOUGH:
             return None
         from statistics import median  # noqa: PLC0415  loads slowly, and few rules have a baseline
@@ -63,8 +105,10 @@ class Past:
 
     def state(self) -> list[Any]:
         """The samples, as JSON can hold them."""
-        return [list(sample) for sample in self._samples]
+        return [list(sample) for sample in (*self._samples, *filter(None, (self._newest,)))]
 
-    def resume(self, state: Any) -> None:
-        """Takes up the samples that `state` gave."""
-        self._samples = deque((int(at), float(value)) for at, value in state)
+    def resume(self, state: Any, now: int) -> None:
+        """Takes up the samples that `state` gave. Those of a time later than now count as of now."""
+        self._samples.clear()
+        for at, value in state:
+            self._append(min(int(at), now), float(value))

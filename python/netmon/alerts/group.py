@@ -51,8 +51,9 @@ class Group:
     def __init__(self, value: Value, rules: Sequence[tuple[int, Rule]]) -> None:
         self._value = value
         self.rules = [Placed(place, rule, {"": Watch()} if value.is_single else {}) for place, rule in rules]
-        self._highs = [rule.threshold for _, rule in rules if rule.below is None]
-        self._lows = [rule.threshold for _, rule in rules if rule.below is not None]
+        self._sides: dict[tuple[bool, int], list[float]] = {}  # the bounds of rules, low or high, by `min_requests`
+        for _, rule in rules:
+            self._sides.setdefault((rule.below is not None, rule.min_requests), []).append(rule.threshold)
 
     @property
     def states(self) -> int:
@@ -77,12 +78,11 @@ class Group:
         if self._value.is_single:
             rows = {"": self._value.of("")}
             return Verdict([alert for each in self.rules for alert in self._judge(each, now, rows, trust)], 0, room)
-        high = _Beyond(self._value.beyond(min(self._highs), below=False) if self._highs else {}, below=False)
-        low = _Beyond(self._value.beyond(max(self._lows), below=True) if self._lows else {}, below=True)
+        found = {side: self._beyond(side) for side in self._sides}
         alerts: list[Alert] = []
         refused = 0
         for placed in self.rules:
-            beyond = high if placed.rule.below is None else low
+            beyond = found[placed.rule.below is not None, placed.rule.min_requests]
             if not beyond.values and not placed.watches:
                 continue
             new = beyond.new(placed, room)
@@ -91,6 +91,13 @@ class Group:
             placed.watches.update((key, Watch()) for key in new.keys)
             alerts += self._judge(placed, now, beyond.values, trust)
         return Verdict(alerts, refused, room)
+
+    def _beyond(self, side: tuple[bool, int]) -> _Beyond:
+        """The rows beyond the bounds of all rules of a side and a minimum of requests."""
+        is_low, least = side
+        bounds = self._sides[side]
+        bound = max(bounds) if is_low else min(bounds)
+        return _Beyond(self._value.beyond(bound, below=is_low, least=least), below=is_low)
 
     def _judge(self, placed: Placed, now: int, values: Mapping[str, float | None], trust: Trust) -> Iterator[Alert]:
         """Judges the rows of a rule that have a state, and forgets those that are quiet again."""
@@ -121,6 +128,17 @@ class Group:
         key = firing[0].key if firing else ""
         value = None if placed.rule.per and not firing else self._value.of(key)
         return Shown(value or 0, key, placed.rule.threshold)
+
+    def turn_back(self, state: Any, now: int) -> None:
+        """Goes on at an earlier time with the `state` of before: what waits for a time does not wait any more."""
+        for placed in self.rules:
+            for watch in placed.watches.values():
+                watch.pending = watch.calm = None
+        if state is not None:
+            self.resume(state, now)
+
+    def stay(self, until: int) -> None:
+        """Nothing changes any more until this time, when traffic comes again."""
 
     def push(self, snapshot: Snapshot, now: int) -> None:
         """The sums take the snapshot."""

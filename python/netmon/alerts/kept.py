@@ -66,6 +66,7 @@ def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
         if (kept := kinds.get(_name(group.rules[0].rule))) is not None:
             group.resume(kept, now)
     policy.now, policy.interval = now, interval
+    policy.was_behind = True  # so a state of the future is none
 
 
 def _name(rule: Rule) -> str:

@@ -12,7 +12,7 @@ from netmon.alerts.baseline import Past
 from netmon.alerts.group import Group, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
-from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch
+from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ class _Single(Group):
     """One rule, whose states change only by what `judge` says."""
 
     def __init__(self, place: int, rule: Rule) -> None:
-        self.rules = [Placed(place, rule, {"": Watch()} if not rule.per else {})]
+        self.rules = [Placed(place, rule, {})]
         self._rule, self._watches = rule, self.rules[0].watches
 
     @property
@@ -64,6 +64,10 @@ class Objectives(_Single):
                 self._refused += 1
             else:
                 budget.add(now, good, total)
+
+    def deadlines(self, now: int) -> Iterator[int]:
+        yield from super().deadlines(now)
+        yield from (at for budget in self.budgets.values() if (at := budget.next_change) is not None)
 
     def _budget(self, key: str) -> Budget | None:
         """The budget of a row; None if too many rows have one."""
@@ -132,30 +136,55 @@ class Baselines(_Single):
         rows: dict[str, float | None] = {key: self._value.of(key) for key in self._pasts}
         rows |= self._value.beyond(-inf, below=False) if rule.per else {"": self._value.of("")}
         alerts, refused = [], 0
+        self._make_room(rows)
         for key, value in rows.items():
             past = self._past(key)
             if past is None:
                 refused += 1
                 continue
-            watch = self._watches.setdefault(key, Watch())
-            usual = past.usual(rule.deviations) if value is not None else None
+            past.is_seen = bool(value)
+            watch = self._watches.get(key) or Watch()
+            usual = past.usual(now, rule.deviations) if value is not None else None
             is_unusual = usual is not None and value is not None and not usual.has(value)
-            is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
+            is_enough = not is_unusual or not rule.min_requests or self._value.requests(key) >= rule.min_requests
             judged = Judged(
                 value, is_unusual and is_enough, not is_unusual, may_fire, may_recover, Details(usual=usual)
             )
             if alert := watch.judge(rule, key, now, judged):
                 alerts.append(alert)
-            if value is not None and may_fire and may_recover and watch.is_quiet:
-                past.learn(now, value)
+            if watch.is_quiet:
+                self._watches.pop(key, None)
+                if value is not None and may_fire and may_recover:
+                    past.learn(now, value)
+            else:
+                self._watches[key] = watch
         return Verdict(alerts, refused, room)
+
+    def _make_room(self, rows: dict[str, float | None]) -> None:
+        """Forgets rows that were not seen lately, if there are more rows than places."""
+        excess = len(rows) - MOST_PASTS
+        if excess > 0:
+            idle = [key for key, past in self._pasts.items() if not past.is_seen and key not in self._watches]
+            for key in idle[:excess]:
+                del self._pasts[key], rows[key]
+
+    def deadlines(self, now: int) -> Iterator[int]:
+        yield from super().deadlines(now)
+        for key, past in self._pasts.items():
+            if key not in self._watches and (at := past.next_change(now)) is not None:
+                yield at
+
+    def stay(self, until: int) -> None:
+        for key, past in self._pasts.items():
+            if key not in self._watches:
+                past.stay(until)
 
     def shown(self, placed: Placed) -> Shown:
         """As for a rule with a bound, which is the upper end of the usual range."""
         firing = self.firing(placed)
         key = firing[0].key if firing else ""
         past, value = self._pasts.get(key), self._value.of(key) if key or not self._rule.per else None
-        usual = past.usual(self._rule.deviations) if past else None
+        usual = past.known if past else None
         return Shown(value or 0, key, usual.high if usual else 0.0)
 
     def _past(self, key: str) -> Past | None:
@@ -170,10 +199,9 @@ class Baselines(_Single):
         return {key: past.state() for key, past in self._pasts.items()}
 
     def resume(self, state: Any, now: int) -> None:
-        del now
         for key, samples in state.items():
             if (past := self._past(str(key))) is not None:
-                past.resume(samples)
+                past.resume(samples, now)
 
 
 class Newcomers(_Single):
@@ -206,7 +234,6 @@ class Newcomers(_Single):
         return [self.known.until, list(self.known.names)]
 
     def resume(self, state: Any, now: int) -> None:
-        del now
         until, names = state
         self.known.names.update(dict.fromkeys(map(str, names)))
-        self.known.until = until
+        self.known.until = until if until is None else min(until, now + micros(self._rule.learn))

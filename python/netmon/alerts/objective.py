@@ -65,6 +65,15 @@ class Budget:
             each.first -= left
 
     @property
+    def next_change(self) -> int | None:
+        """When the next minute leaves a span; None if there is none."""
+        minutes = [self._minutes[each.first] + each.minutes for each in self._sums.values() if self._has(each)]
+        return min(minutes) * MINUTE if minutes else None
+
+    def _has(self, found: _Sum) -> bool:
+        return found.first < len(self._minutes)
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing is left of any span."""
         return not self._minutes
@@ -106,7 +115,8 @@ class Budget:
         """Takes up the minutes that `state` gave."""
         Budget.__init__(self, self._rule)
         for minute, good, total in state:
-            self.add(int(minute) * MINUTE, int(good), int(total))
+            if int(minute) * MINUTE <= now:  # the clock may have been set back
+                self.add(int(minute) * MINUTE, int(good), int(total))
         self.pass_time(now)
 
 

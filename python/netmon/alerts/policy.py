@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_STATES = 10_000
 """States of all rules with `per` that are pending or firing. Rows beyond are not judged, and counted in `overflow`."""
 
+BACK = 10_000_000
+"""Microseconds that time may run backwards because packets were late. Beyond, it may be that of another clock."""
+
 PAST = 60
 """Values of a rule that are kept to draw its trend."""
 
@@ -89,6 +92,8 @@ class AlertPolicy:
         self.trust = Trust(needed=interfaces, max_loss=max_loss, subsets=self.subsets)
         self.groups = _grouped(self.rules, self.sums.values)
         self.now = 0
+        self.was_behind = False
+        """Whether the newest snapshot was of an earlier time; two in turn are of a clock that was set back."""
         self.interval = 0  # length of the shortest snapshot so far; longer ones are several merged
         self._pasts = [deque[float](maxlen=PAST) for _ in self.rules]
         self.overflow = 0
@@ -99,6 +104,11 @@ class AlertPolicy:
         start, end = micros(snapshot.start), micros(snapshot.end)
         if end > start:
             self.interval = min(self.interval or end - start, end - start)
+        is_behind = self.now - end > BACK
+        if is_behind and (self.was_behind or self._settings["live"]):
+            self._turn_back(start)
+            is_behind = False
+        self.was_behind = is_behind
         events = list(self._pass_gap(start))
         self.trust.update(snapshot)
         if not (snapshot.capture.received or snapshot.hits):  # it may stand for many intervals
@@ -118,6 +128,8 @@ class AlertPolicy:
 
         What live capture gives no snapshot of was not captured, so nothing is concluded from it.
         """
+        if until <= self.now:
+            return
         if self._settings["live"] and self.now and until > self.now and self.trust.ended < until:
             self.trust.missed(until)
             return
@@ -125,6 +137,22 @@ class AlertPolicy:
             self.now = now
             self.sums.pass_time(now)
             yield from self._judge_all(now)
+        for group in self.groups:
+            group.stay(until)
+
+    def _turn_back(self, start: int) -> None:
+        """Goes on at an earlier time, because the clock was set back or the state is one of the future.
+
+        What was added up belongs to no span any more, so the sums begin anew, and nothing is concluded before they are
+        whole. Alerts go on, and so does what rules have learned.
+        """
+        self.sums, before = Sums(self.rules), self.groups
+        self.groups = _grouped(self.rules, self.sums.values)
+        for mine, theirs in zip(before, self.groups, strict=True):
+            theirs.take(mine)
+            theirs.turn_back(mine.state(), start)
+        self.trust.turn_back()
+        self.now = start
 
     def _next_change(self) -> int | None:
         """The first end of an empty interval at which a sum or a state changes; None if none does."""
@@ -166,6 +194,7 @@ class AlertPolicy:
             theirs.resume(mine.state(), self.now)
         twin._pasts = [past.copy() for past in self._pasts]
         twin.now, twin.interval, twin.overflow = self.now, self.interval, self.overflow
+        twin.was_behind = self.was_behind
         return twin
 
     def take_trends(self, other: AlertPolicy) -> None:

@@ -42,9 +42,10 @@ class Value:
         value = self._table.value(self._reading, key)
         return None if value is None else self._told(value)
 
-    def beyond(self, bound: float, *, below: bool) -> dict[str, float]:
-        """The rows whose value is `bound` or beyond, with their values."""
-        found = self._table.beyond(self._reading, bound / self._scale, below=below)
+    def beyond(self, bound: float, *, below: bool, least: int = 0) -> dict[str, float]:
+        """The rows with at least so many requests whose value is `bound` or beyond, with their values."""
+        enough = (self._requests, least) if least else None
+        found = self._table.beyond(self._reading, bound / self._scale, below=below, enough=enough)
         return {key: self._told(value) for key, value in found}
 
     def requests(self, key: str) -> float:

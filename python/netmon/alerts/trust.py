@@ -91,6 +91,11 @@ class Trust:
         """Notes that nothing was captured before `until`: netmon did not run."""
         self._last_bad = until
 
+    def turn_back(self) -> None:
+        """Time goes on at an earlier one: what was before the next snapshot is not known."""
+        self._end = self._last_bad = None
+        self._uncounted.clear()
+
     def is_whole(self, now: int, span: float, begun: int | None = None) -> bool:
         """Whether the last `span` seconds have no interval that is not believed, and no part before `begun`."""
         return all(at is None or at <= now - micros(span) for at in (self._last_bad, begun))

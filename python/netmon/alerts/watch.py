@@ -51,7 +51,7 @@ class Alert(NamedTuple):
     @property
     def duration(self) -> float:
         """Seconds from firing to this event: 0 for the firing itself."""
-        return self.at - self.since
+        return max(0.0, self.at - self.since)  # the clock may have been set back
 
 
 class Judged(NamedTuple):

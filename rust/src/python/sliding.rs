@@ -158,12 +158,21 @@ impl Sliding {
         self.with(py, |tables| tables.table.value(tables.readings.get(reading)?, key))
     }
 
-    /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less.
-    #[pyo3(signature = (reading, bound, *, below = false))]
-    fn beyond(&self, py: Python<'_>, reading: usize, bound: f64, below: bool) -> Vec<(String, f64)> {
+    /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With `enough`,
+    /// only of rows of which the reading `enough[0]` is `enough[1]` or more.
+    #[pyo3(signature = (reading, bound, *, below = false, enough = None))]
+    fn beyond(
+        &self,
+        py: Python<'_>,
+        reading: usize,
+        bound: f64,
+        below: bool,
+        enough: Option<(usize, f64)>,
+    ) -> Vec<(String, f64)> {
         self.with(py, |tables| {
             let reading = tables.readings.get(reading);
-            reading.map(|reading| tables.table.beyond(reading, bound, !below)).unwrap_or_default()
+            let enough = enough.and_then(|(other, least)| Some((tables.readings.get(other)?, least)));
+            reading.map(|reading| tables.table.beyond(reading, bound, !below, enough)).unwrap_or_default()
         })
     }
 

@@ -283,13 +283,23 @@ impl Sliding {
         }
     }
 
-    /// The names and values of all rows that lie beyond a bound: above it or, unless `is_above`, below it.
-    pub fn beyond(&self, reading: &Reading, bound: f64, is_above: bool) -> Vec<(String, f64)> {
+    /// The names and values of all rows that lie beyond a bound: above it or, unless `is_above`, below it. With `enough`,
+    /// only of those of which another reading is at least a number.
+    pub fn beyond(
+        &self,
+        reading: &Reading,
+        bound: f64,
+        is_above: bool,
+        enough: Option<(&Reading, f64)>,
+    ) -> Vec<(String, f64)> {
+        let is_enough = |row| {
+            enough.is_none_or(|(other, least)| self.value_of(other, Some(row)).is_some_and(|value| value >= least))
+        };
         let is_beyond = |value: f64| if is_above { value >= bound } else { value <= bound };
         let known = self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known);
         let valued = known.filter_map(|(row, known)| {
             let value = self.value_of(reading, Some(row as u32)).filter(|&value| is_beyond(value))?;
-            Some((self.per.text(&known.name), value))
+            is_enough(row as u32).then(|| (self.per.text(&known.name), value))
         });
         valued.collect()
     }

@@ -83,7 +83,7 @@ fn the_rest_is_no_row_and_a_row_that_was_folded_keeps_its_past() {
     let (mut table, [errors, ..]) = table(Per::Host);
     push(&mut table, 1, &[("a", counts(1, 1, &[]))]);
     push(&mut table, 2, &[(OTHER, counts(9, 9, &[]))]);
-    assert_eq!(table.beyond(&errors, 1.0, true), [("a".to_owned(), 1.0)]);
+    assert_eq!(table.beyond(&errors, 1.0, true, None), [("a".to_owned(), 1.0)]);
     assert_eq!((table.value(&errors, OTHER), table.value(&errors, "a")), (Some(0.0), Some(1.0)));
 }
 
@@ -92,9 +92,10 @@ fn rows_beyond_a_bound_are_found_in_both_directions() {
     let (mut table, [errors, ratio, _]) = table(Per::Host);
     push(&mut table, 1, &[("a", counts(10, 1, &[])), ("b", counts(10, 5, &[])), ("c", counts(0, 7, &[]))]);
     let names = |found: Vec<(String, f64)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-    assert_eq!(names(table.beyond(&errors, 5.0, true)), ["b", "c"]);
-    assert_eq!(names(table.beyond(&errors, 5.0, false)), ["a", "b"]);
-    assert_eq!(names(table.beyond(&ratio, 0.5, true)), ["b"], "c has no requests, so no ratio");
+    assert_eq!(names(table.beyond(&errors, 5.0, true, None)), ["b", "c"]);
+    assert_eq!(names(table.beyond(&errors, 5.0, false, None)), ["a", "b"]);
+    assert_eq!(names(table.beyond(&ratio, 0.5, true, None)), ["b"], "c has no requests, so no ratio");
+    assert_eq!(names(table.beyond(&errors, 5.0, false, Some((&errors, 2.0)))), ["b"], "a has too few");
 }
 
 #[test]
@@ -146,7 +147,7 @@ fn the_absence_of_a_silent_interface_counts_from_when_it_is_there() {
         }
         table.push(&Snapshot { interfaces, ..interval(second, &[]) }, at(second));
     }
-    let absence = table.beyond(&Reading::Absence, 0.0, true);
+    let absence = table.beyond(&Reading::Absence, 0.0, true, None);
     assert_eq!(absence, [("silent".to_owned(), 8.0), ("with".to_owned(), 2.0)]);
 }
 
@@ -169,7 +170,7 @@ fn a_row_is_forgotten_with_its_last_part_unless_rows_are_kept() {
         for second in 1..100 {
             push(&mut table, second, &[(&format!("h{second}"), counts(1, 1, &[]))]);
         }
-        assert_eq!(table.beyond(&errors, 0.0, true).len(), if keeps { 99 } else { 1 });
+        assert_eq!(table.beyond(&errors, 0.0, true, None).len(), if keeps { 99 } else { 1 });
     }
 }
 
@@ -180,7 +181,7 @@ fn many_rows_are_bounded_and_those_beyond_are_counted() {
     let names: Vec<String> = (0..100_010).map(|n| format!("h{n}")).collect();
     let hosts: Vec<_> = names.iter().map(|name| (name.as_str(), counts(1, 0, &[]))).collect();
     push(&mut table, 1, &hosts);
-    assert_eq!((table.beyond(&hits, 1.0, true).len(), table.overflow()), (100_000, 10));
+    assert_eq!((table.beyond(&hits, 1.0, true, None).len(), table.overflow()), (100_000, 10));
 }
 
 #[test]
