@@ -51,9 +51,9 @@ class Group:
     def __init__(self, value: Value, rules: Sequence[tuple[int, Rule]]) -> None:
         self._value = value
         self.rules = [Placed(place, rule, {"": Watch()} if value.is_single else {}) for place, rule in rules]
-        self._sides: dict[tuple[bool, int], list[float]] = {}  # the bounds of rules, low or high, by `min_requests`
+        self._sides: dict[bool, list[Rule]] = {}  # the rules whose bounds are low, and those whose bounds are high
         for _, rule in rules:
-            self._sides.setdefault((rule.below is not None, rule.min_requests), []).append(rule.threshold)
+            self._sides.setdefault(rule.below is not None, []).append(rule)
 
     @property
     def states(self) -> int:
@@ -70,19 +70,22 @@ class Group:
                 yield from (now + micros(rule.threshold - value) + 1 for value in self._absences(rule))
 
     def _absences(self, rule: Rule) -> Iterator[float]:
-        rows = {"": self._value.of("")} if self._value.is_single else self._value.beyond(0, below=False)
-        yield from (value for value in rows.values() if value is not None and value <= rule.threshold)
+        if self._value.is_single:
+            values = [self._value.of("")]
+        else:
+            values = [value for value, _ in self._value.beyond(0, below=False).values()]
+        yield from (value for value in values if value is not None and value <= rule.threshold)
 
     def judge(self, now: int, trust: Trust, room: int) -> Verdict:
         """Judges all rows at `now`; adds at most `room` states."""
         if self._value.is_single:
             rows = {"": self._value.of("")}
             return Verdict([alert for each in self.rules for alert in self._judge(each, now, rows, trust)], 0, room)
-        found = {side: self._beyond(side) for side in self._sides}
+        found = {is_low: self._beyond(is_low) for is_low in self._sides}
         alerts: list[Alert] = []
         refused = 0
         for placed in self.rules:
-            beyond = found[placed.rule.below is not None, placed.rule.min_requests]
+            beyond = found[placed.rule.below is not None]
             if not beyond.values and not placed.watches:
                 continue
             new = beyond.new(placed, room)
@@ -92,12 +95,15 @@ class Group:
             alerts += self._judge(placed, now, beyond.values, trust)
         return Verdict(alerts, refused, room)
 
-    def _beyond(self, side: tuple[bool, int]) -> _Beyond:
-        """The rows beyond the bounds of all rules of a side and a minimum of requests."""
-        is_low, least = side
-        bounds = self._sides[side]
+    def _beyond(self, is_low: bool) -> _Beyond:
+        """The rows beyond the bound, low or high, that is crossed first, with the fewest requests that are enough."""
+        rules = self._sides[is_low]
+        bounds = [rule.threshold for rule in rules]
         bound = max(bounds) if is_low else min(bounds)
-        return _Beyond(self._value.beyond(bound, below=is_low, least=least), below=is_low)
+        least = min(rule.min_requests for rule in rules)
+        is_asked_for = any(rule.min_requests for rule in rules)
+        rows = self._value.beyond(bound, below=is_low, least=least if is_asked_for else None)
+        return _Beyond(rows, least, below=is_low)
 
     def _judge(self, placed: Placed, now: int, values: Mapping[str, float | None], trust: Trust) -> Iterator[Alert]:
         """Judges the rows of a rule that have a state, and forgets those that are quiet again."""
@@ -165,18 +171,28 @@ class _New(NamedTuple):
 
 
 class _Beyond:
-    """The rows beyond a bound, from the farthest on."""
+    """The rows beyond a bound with at least so many requests, from the farthest on."""
 
-    def __init__(self, values: Mapping[str, float], *, below: bool) -> None:
-        self.values = values
-        self._order = sorted(values, key=values.__getitem__, reverse=not below)
+    def __init__(self, rows: Mapping[str, tuple[float, float]], least: int, *, below: bool) -> None:
+        self.values = {key: value for key, (value, _) in rows.items()}
+        self._requests = {key: requests for key, (_, requests) in rows.items()}
+        order = sorted(self.values, key=self.values.__getitem__, reverse=not below)
+        self._orders = {least: order}  # by `min_requests`
+        self._least = least
+
+    def _order(self, least: int) -> list[str]:
+        """The rows with at least so many requests."""
+        if least not in self._orders:
+            self._orders[least] = [key for key in self._orders[self._least] if self._requests[key] >= least]
+        return self._orders[least]
 
     def new(self, placed: Placed, room: int) -> _New:
         """The rows beyond the bound of a rule that have no state yet."""
         rule, watches = placed.rule, placed.watches
-        firing = bisect(self._order, False, key=lambda key: not rule.fires(self.values[key]))
+        order = self._order(rule.min_requests)
+        firing = bisect(order, False, key=lambda key: not rule.fires(self.values[key]))
         # Among this many rows there are as many new ones as there is room for.
-        near = [key for key in self._order[: min(firing, len(watches) + max(room, 0))] if key not in watches]
+        near = [key for key in order[: min(firing, len(watches) + max(room, 0))] if key not in watches]
         keys = near[: max(room, 0)]
         return _New(keys, max(0, firing - len(watches) - len(keys)))
 

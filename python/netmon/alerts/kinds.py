@@ -133,8 +133,7 @@ class Baselines(_Single):
     def judge(self, now: int, trust: Trust, room: int) -> Verdict:
         rule = self._rule
         may_fire, may_recover = self.may(rule, now, trust)
-        rows: dict[str, float | None] = {key: self._value.of(key) for key in self._pasts}
-        rows |= self._value.beyond(-inf, below=False) if rule.per else {"": self._value.of("")}
+        rows = self._rows()
         alerts, refused = [], 0
         self._make_room(rows)
         for key, value in rows.items():
@@ -143,9 +142,13 @@ class Baselines(_Single):
                 refused += 1
                 continue
             past.is_seen = bool(value)
-            watch = self._watches.get(key) or Watch()
             usual = past.usual(now, rule.deviations) if value is not None else None
             is_unusual = usual is not None and value is not None and not usual.has(value)
+            if not is_unusual and key not in self._watches:
+                if value is not None and may_fire and may_recover:
+                    past.learn(now, value)
+                continue
+            watch = self._watches.setdefault(key, Watch())
             is_enough = not is_unusual or not rule.min_requests or self._value.requests(key) >= rule.min_requests
             judged = Judged(
                 value, is_unusual and is_enough, not is_unusual, may_fire, may_recover, Details(usual=usual)
@@ -153,12 +156,17 @@ class Baselines(_Single):
             if alert := watch.judge(rule, key, now, judged):
                 alerts.append(alert)
             if watch.is_quiet:
-                self._watches.pop(key, None)
-                if value is not None and may_fire and may_recover:
-                    past.learn(now, value)
-            else:
-                self._watches[key] = watch
+                del self._watches[key]
         return Verdict(alerts, refused, room)
+
+    def _rows(self) -> dict[str, float | None]:
+        """The values of all rows that are known or have a past."""
+        if not self._rule.per:
+            return {"": self._value.of("")}
+        rows: dict[str, float | None] = {
+            key: value for key, (value, _) in self._value.beyond(-inf, below=False).items()
+        }
+        return rows | {key: self._value.of(key) for key in self._pasts.keys() - rows.keys()}
 
     def _make_room(self, rows: dict[str, float | None]) -> None:
         """Forgets rows that were not seen lately, if there are more rows than places."""

@@ -42,11 +42,11 @@ class Value:
         value = self._table.value(self._reading, key)
         return None if value is None else self._told(value)
 
-    def beyond(self, bound: float, *, below: bool, least: int = 0) -> dict[str, float]:
-        """The rows with at least so many requests whose value is `bound` or beyond, with their values."""
-        enough = (self._requests, least) if least else None
+    def beyond(self, bound: float, *, below: bool, least: int | None = None) -> dict[str, tuple[float, float]]:
+        """The rows with at least so many requests whose value is `bound` or beyond: value and, with `least`, requests."""
+        enough = None if least is None else (self._requests, least)
         found = self._table.beyond(self._reading, bound / self._scale, below=below, enough=enough)
-        return {key: self._told(value) for key, value in found}
+        return {key: (self._told(value), requests) for key, value, requests in found}
 
     def requests(self, key: str) -> float:
         """The requests of a row in the span."""

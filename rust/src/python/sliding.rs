@@ -159,7 +159,7 @@ impl Sliding {
     }
 
     /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With `enough`,
-    /// only of rows of which the reading `enough[0]` is `enough[1]` or more.
+    /// only of rows of which the reading `enough[0]` is `enough[1]` or more; its value is the third, else 0.
     #[pyo3(signature = (reading, bound, *, below = false, enough = None))]
     fn beyond(
         &self,
@@ -168,7 +168,7 @@ impl Sliding {
         bound: f64,
         below: bool,
         enough: Option<(usize, f64)>,
-    ) -> Vec<(String, f64)> {
+    ) -> Vec<(String, f64, f64)> {
         self.with(py, |tables| {
             let reading = tables.readings.get(reading);
             let enough = enough.and_then(|(other, least)| Some((tables.readings.get(other)?, least)));

@@ -284,22 +284,24 @@ impl Sliding {
     }
 
     /// The names and values of all rows that lie beyond a bound: above it or, unless `is_above`, below it. With `enough`,
-    /// only of those of which another reading is at least a number.
+    /// only of those of which another reading is at least a number; its value is the last of the three, else 0.
     pub fn beyond(
         &self,
         reading: &Reading,
         bound: f64,
         is_above: bool,
         enough: Option<(&Reading, f64)>,
-    ) -> Vec<(String, f64)> {
-        let is_enough = |row| {
-            enough.is_none_or(|(other, least)| self.value_of(other, Some(row)).is_some_and(|value| value >= least))
-        };
+    ) -> Vec<(String, f64, f64)> {
         let is_beyond = |value: f64| if is_above { value >= bound } else { value <= bound };
         let known = self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known);
         let valued = known.filter_map(|(row, known)| {
-            let value = self.value_of(reading, Some(row as u32)).filter(|&value| is_beyond(value))?;
-            is_enough(row as u32).then(|| (self.per.text(&known.name), value))
+            let row = Some(row as u32);
+            let value = self.value_of(reading, row).filter(|&value| is_beyond(value))?;
+            let other = match enough {
+                Some((other, least)) => self.value_of(other, row).filter(|&value| value >= least)?,
+                None => 0.0,
+            };
+            Some((self.per.text(&known.name), value, other))
         });
         valued.collect()
     }

@@ -83,7 +83,7 @@ fn the_rest_is_no_row_and_a_row_that_was_folded_keeps_its_past() {
     let (mut table, [errors, ..]) = table(Per::Host);
     push(&mut table, 1, &[("a", counts(1, 1, &[]))]);
     push(&mut table, 2, &[(OTHER, counts(9, 9, &[]))]);
-    assert_eq!(table.beyond(&errors, 1.0, true, None), [("a".to_owned(), 1.0)]);
+    assert_eq!(table.beyond(&errors, 1.0, true, None), [("a".to_owned(), 1.0, 0.0)]);
     assert_eq!((table.value(&errors, OTHER), table.value(&errors, "a")), (Some(0.0), Some(1.0)));
 }
 
@@ -91,11 +91,12 @@ fn the_rest_is_no_row_and_a_row_that_was_folded_keeps_its_past() {
 fn rows_beyond_a_bound_are_found_in_both_directions() {
     let (mut table, [errors, ratio, _]) = table(Per::Host);
     push(&mut table, 1, &[("a", counts(10, 1, &[])), ("b", counts(10, 5, &[])), ("c", counts(0, 7, &[]))]);
-    let names = |found: Vec<(String, f64)>| found.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+    let names = |found: Vec<(String, f64, f64)>| found.into_iter().map(|(name, ..)| name).collect::<Vec<_>>();
     assert_eq!(names(table.beyond(&errors, 5.0, true, None)), ["b", "c"]);
     assert_eq!(names(table.beyond(&errors, 5.0, false, None)), ["a", "b"]);
     assert_eq!(names(table.beyond(&ratio, 0.5, true, None)), ["b"], "c has no requests, so no ratio");
-    assert_eq!(names(table.beyond(&errors, 5.0, false, Some((&errors, 2.0)))), ["b"], "a has too few");
+    let enough = table.beyond(&ratio, 0.1, true, Some((&errors, 2.0)));
+    assert_eq!(enough, [("b".to_owned(), 0.5, 5.0)], "a has too few");
 }
 
 #[test]
@@ -148,7 +149,7 @@ fn the_absence_of_a_silent_interface_counts_from_when_it_is_there() {
         table.push(&Snapshot { interfaces, ..interval(second, &[]) }, at(second));
     }
     let absence = table.beyond(&Reading::Absence, 0.0, true, None);
-    assert_eq!(absence, [("silent".to_owned(), 8.0), ("with".to_owned(), 2.0)]);
+    assert_eq!(absence, [("silent".to_owned(), 8.0, 0.0), ("with".to_owned(), 2.0, 0.0)]);
 }
 
 #[test]
