@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from netmon import cli
+from netmon import arguments
 from netmon._core import __version__
 from netmon.events import EVENTS
 from netmon.options import OPTIONS
@@ -90,7 +90,7 @@ Under sudo it is that of the user who called sudo, if it belongs to that user or
 
 def manual(parser):
     """The text of the page."""
-    examples, codes = cli.EXAMPLES.split("exit codes:")
+    examples, codes = arguments.EXAMPLES.split("exit codes:")
     rest = SETTINGS.format(
         differ=", ".join(_differ()),
         events="\n".join(f".TP\n.B {_escaped(name)}\n{_sentence(about)}" for name, about in EVENTS.items()),

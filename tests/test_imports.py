@@ -33,6 +33,7 @@ ORDER = [
     {"player"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
+    {"arguments"},
     {"cli"},
     {"keywords"},
     {"start"},

@@ -10,10 +10,13 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from netmon import format as fmt
 from netmon import log, safe_file
 from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
+from netmon.alerts.watch import MICRO
+from netmon.config import reads_files
 from netmon.rulebook import rules_of
 
 if TYPE_CHECKING:
@@ -141,12 +144,31 @@ class Alarms:
 
         try:
             with open(self._path, "rb") as file:
-                resume(self.policy, json.loads(file.read(MOST_BYTES)))
+                state = json.loads(file.read(MOST_BYTES))
+            if reads_files(self._settings) and (why := self._why_not(state)):
+                self._report(f"netmon: warning: {self._path} is left alone: {why}; rules begin anew\n")
+                self._path = None
+                return
+            resume(self.policy, state)
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self._report(f"netmon: warning: {self._path} is not used: {reason}; rules begin anew\n")
+
+    def _why_not(self, state: Any) -> str:
+        """Why a state must be neither used nor replaced by a trial on files: it has to be older than their packets."""
+        from netmon.log_lines import time  # noqa: PLC0415  only a trial with a state needs it
+        from netmon.source import beginning_of  # noqa: PLC0415  as above
+
+        pipes = [path for path in self._settings.read if os.path.exists(path) and not os.path.isfile(path)]
+        if pipes:
+            return f"{fmt.sanitize(pipes[0])} is no regular file, so it cannot be known whether its packets are newer"
+        begins, now = beginning_of(self._settings), _time_of(state)
+        late = self._settings.interval  # of a capture that goes on where another ended, both have the same interval
+        if begins is None or now is None or now <= begins + late:
+            return ""
+        return f"it is of {time(now)}, and the capture begins before, at {time(begins)}"
 
     def _known(self) -> Iterator[tuple[str, Known]]:
         """Yields the names that each rule about newcomers knows, with the path of their file, beside the state."""
@@ -195,6 +217,12 @@ class Alarms:
         if self._actions is not None:
             with suppress(OSError):
                 self._actions.close(PATIENCE)
+
+
+def _time_of(state: Any) -> float | None:
+    """The time of a state; None if it is damaged, which `resume` tells."""
+    now = state.get("now") if isinstance(state, dict) else None
+    return now / MICRO if isinstance(now, int) else None
 
 
 HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."

@@ -16,7 +16,7 @@ from netmon.document import PROFILES, USE, Given, RawRule
 from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Share, Size, Speed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
 ConfigError = document.ConfigError
 
@@ -155,6 +155,20 @@ def combine(
     named = {rule.values.get("name") for rule in profile.rules} - {None}
     kept = (rule for rule in file.rules if rule.values.get("name") not in named)
     return Configured(settings, (*kept, *profile.rules), file.path)
+
+
+def reads_files(settings: Settings) -> bool:
+    """Whether packets come from files alone: not from interfaces, and not from a pipe, which may go on for ever."""
+    return bool(settings.read) and "-" not in settings.read
+
+
+def settings_of_run(settings: Settings, given: Container[str]) -> Settings:
+    """The settings with which a session runs; `given` are the names of those that the caller gave.
+
+    What rules have learned of live traffic is no part of a trial on a file: there, `state` counts only if the caller
+    gave it.
+    """
+    return settings._replace(state=None) if reads_files(settings) and "state" not in given else settings
 
 
 def to_toml(settings: Settings) -> str:
