@@ -69,7 +69,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other = groups[CONFIGURATION]
     other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
     other.add_argument("--no-config", action="store_true", help="read no configuration file")
-    other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
+    other.add_argument("--print-config", action="store_true", help="print settings and rules as a TOML file, and exit")
     other.add_argument("--check-config", action="store_true", help="check the configuration, explain rules, and exit")
     other.add_argument(
         "--suggest-alerts", action="store_true", help="print rules that the capture of -r suggests, as TOML, and exit"

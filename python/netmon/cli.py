@@ -96,25 +96,16 @@ def process() -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
-    if flags.completion:
-        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
-
-        print(completion.script(parser(), flags.completion), end="")
-        return OK
-    if flags.list_interfaces:
-        from netmon import advice  # noqa: PLC0415  as above
-
-        print("\n".join(advice.interfaces()))
-        return OK
+    if flags.completion or flags.list_interfaces:
+        return _list(flags)
     warnings: list[str] = []
     configured = configured_by(flags, os.environ, warnings.append)
     check(settings := configured.settings, vars(flags))
-    if not settings.quiet:
-        sys.stderr.write("".join(f"netmon: warning: {warning}\n" for warning in warnings))
+    for warning in warnings:
+        _warn(warning, settings)
     if flags.print_config:
-        print(config.to_toml(settings), end="")
-        return OK
-    from netmon import rulebook  # noqa: PLC0415  as above
+        return _print(configured)
+    from netmon import rulebook  # noqa: PLC0415  few runs need it, so it is loaded only then
 
     rules = rulebook.rules_of(configured)
     if flags.check_config:
@@ -132,6 +123,40 @@ def _run(arguments: list[str]) -> int:
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     return watch(settings, demo=flags.demo, reread=reread, rules=rules)
+
+
+def _list(flags: argparse.Namespace) -> int:
+    """Prints what needs no settings: the completion of a shell, or the interfaces."""
+    if flags.completion:
+        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+        print(completion.script(parser(), flags.completion), end="")
+        return OK
+    from netmon import advice  # noqa: PLC0415  as above
+
+    print("\n".join(advice.interfaces()))
+    return OK
+
+
+def _print(configured: config.Configured) -> int:
+    """Prints settings and rules as a configuration file, and warns if it holds secrets."""
+    if not configured.rules:
+        print(config.to_toml(configured.settings), end="")
+        return OK
+    from netmon import rulebook  # noqa: PLC0415  as above
+
+    rulebook.rules_of(configured)
+    print(config.to_toml(configured.settings, configured.rules), end="")
+    if named := rulebook.with_secrets(configured.rules):
+        _warn(f"this output holds secrets, of the rule {', '.join(named)}: keep it to yourself", configured.settings)
+    return OK
+
+
+def _warn(warning: str, settings: Settings) -> None:
+    from netmon import format as fmt  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+    if not settings.quiet:
+        sys.stderr.write(f"netmon: warning: {fmt.sanitize(warning)}\n")
 
 
 def watch(

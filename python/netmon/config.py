@@ -12,11 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import document
-from netmon.document import PROFILES, USE, Given, RawRule
+from netmon.document import PROFILES, RULES, USE, Given, RawRule
 from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Share, Size, Speed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 ConfigError = document.ConfigError
 
@@ -171,10 +171,11 @@ def settings_of_run(settings: Settings, given: Container[str]) -> Settings:
     return settings._replace(state=None) if reads_files(settings) and "state" not in given else settings
 
 
-def to_toml(settings: Settings) -> str:
-    """The text of a configuration file with these settings, each with a comment that explains it.
+def to_toml(settings: Settings, rules: Iterable[RawRule] = ()) -> str:
+    """The text of a configuration file with these settings, each with a comment that explains it, and these rules.
 
-    Raises ConfigError for a name that is not valid UTF-8, which TOML cannot hold.
+    Rules stand as they were written, secrets included. Raises ConfigError for a name that is not valid UTF-8, which
+    TOML cannot hold.
     """
     lines = []
     for option in OPTIONS:
@@ -187,6 +188,8 @@ def to_toml(settings: Settings) -> str:
         lines.append(f"{assignment:<34} # {option.about or option.help}")
     if settings.profile is not None:
         lines += ["", f"[{PROFILES}.{_quoted(settings.profile)}]  # its settings are among those above"]
+    for rule in rules:
+        lines += ["", f"[[{RULES}]]", *(f"{key} = {_toml(value)}" for key, value in rule.values.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -211,7 +214,7 @@ def _decimal(value: float) -> str:
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return "[" + ", ".join(map(_toml, value)) + "]"
     text = to_text(value)
     return _quoted(text) if isinstance(value, (str, Size)) or value == float("inf") else text

@@ -90,6 +90,15 @@ def _with_files(rule: Rule, table: RawRule, warn: Callable[[str], object]) -> Ru
     return rule
 
 
+def with_secrets(rules: Iterable[RawRule]) -> list[str]:
+    """The names of rules that hold a key, or a URL with more than an origin and a path."""
+    return [
+        str(rule.values["name"])
+        for rule in rules
+        if rule.values.get("secret") or set("@?") & set(str(rule.values.get("webhook", "")))
+    ]
+
+
 def explained(rules: Iterable[Rule]) -> Iterator[str]:
     """Yields a sentence for each rule, and what it does."""
     from netmon import format as fmt  # noqa: PLC0415  as above
