@@ -14,7 +14,7 @@ ORDER = [
     {"_core", "missing"},
     {"measures"},
     {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup"},
-    {"actions.spec", "actions.address"},
+    {"actions.spec", "actions.address", "actions.facts"},
     {"alerts", "alerts.*", "console", "demo", "tail"},
     {"monitor"},
     {"flapping", "events", "log_file"},

@@ -121,7 +121,7 @@ complete -c netmon -n _shtab_netmon_using -l ndjson -d 'one snapshot per line, a
 complete -c netmon -n _shtab_netmon_using -l json -d 'one JSON document at the end'
 complete -c netmon -n _shtab_netmon_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration file instead of the usual one'
 complete -c netmon -n _shtab_netmon_using -l no-config -d 'read no configuration file'
-complete -c netmon -n _shtab_netmon_using -l print-config -d 'print the settings as a TOML file, and exit'
+complete -c netmon -n _shtab_netmon_using -l print-config -d 'print settings and rules as a TOML file, and exit'
 complete -c netmon -n _shtab_netmon_using -l check-config -d 'check the configuration, explain rules, and exit'
 complete -c netmon -n _shtab_netmon_using -l suggest-alerts -d 'print rules that the capture of -r suggests, as TOML, and exit'
 complete -c netmon -n _shtab_netmon_using -s D -l list-interfaces -d 'list the interfaces, and exit'
