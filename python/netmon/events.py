@@ -33,8 +33,8 @@ EVENTS = {
     "drops.ended": f"no packet was lost for {CALM:g} s: packets, and seconds from the first to the last",
     "limit.reached": "a bounded table is full, so that rows are folded or left out: limit, count",
     "alert.fired": (
-        "a rule fired: rule, key, severity, metric, value, threshold, span; of an objective factor, window, short_window"
-        " and budget; of a baseline usual_low, usual_high; of a newcomer new; times if it flaps"
+        "a rule fired: rule, key, severity, metric, value, threshold, span; of an objective factor, window,"
+        " short_window and budget; of a baseline usual_low, usual_high; of a newcomer new; times if it flaps"
     ),
     "alert.recovered": "a rule recovered: as above, and seconds since it fired",
     "action.done": "what a rule has to do was done",
