@@ -32,7 +32,18 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         from netmon import format as fmt  # noqa: PLC0415  only an error needs it
 
-        super().error(fmt.sanitize(message))
+        super().error(fmt.sanitize(message + self._meant(message)))
+
+    def _meant(self, message: str) -> str:
+        """``, did you mean --window?`` for a flag that is mistyped."""
+        before, _, words = message.partition(": ")
+        given = words.split(" ")[0].partition("=")[0]
+        if before != "unrecognized arguments" or not given.startswith("-"):
+            return ""
+        from difflib import get_close_matches  # noqa: PLC0415  as above
+
+        near = get_close_matches(given, list(self._option_string_actions), n=1)
+        return f", did you mean {near[0]}?" if near else ""
 
 
 def parser() -> argparse.ArgumentParser:

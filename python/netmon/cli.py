@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
-from netmon._core import CaptureError, FilterError, SourceError, WhereError
+from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
 from netmon.arguments import parser
 from netmon.document import Given
 from netmon.options import DEFAULTS, Settings
@@ -99,18 +99,28 @@ def _run(arguments: list[str]) -> int:
     if flags.completion or flags.list_interfaces:
         return _list(flags)
     warnings: list[str] = []
-    configured = configured_by(flags, os.environ, warnings.append)
+    try:
+        configured = configured_by(flags, os.environ, warnings.append)
+    except config.ConfigError as error:
+        if not error.rules:
+            raise
+        from netmon import rulebook  # noqa: PLC0415  as above
+
+        raise rulebook.with_rules(error) from error
     check(settings := configured.settings, vars(flags))
+    mistakes = set(config.unknown_variables(os.environ)) if flags.check_config else set()
     for warning in warnings:
-        _warn(warning, settings)
+        if warning not in mistakes:
+            _warn(warning, settings)
     if flags.print_config:
         return _print(configured)
+    if flags.check_config:
+        return _check(configured)
     from netmon import rulebook  # noqa: PLC0415  few runs need it, so it is loaded only then
 
     rules = rulebook.rules_of(configured)
-    if flags.check_config:
-        print("\n".join(rulebook.explained(rules)))
-        return OK
+    if settings.where:
+        _look_at(configured)
     if flags.suggest_alerts:
         from netmon import suggest  # noqa: PLC0415  as above
 
@@ -150,6 +160,42 @@ def _print(configured: config.Configured) -> int:
     if named := rulebook.with_secrets(configured.rules):
         _warn(f"this output holds secrets, of the rule {', '.join(named)}: keep it to yourself", configured.settings)
     return OK
+
+
+def _check(configured: config.Configured) -> int:
+    """Explains each rule, and says what is wrong and what is unwise."""
+    from netmon import checks, rulebook  # noqa: PLC0415  as above
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    wrong = [*map(config.ConfigError, config.unknown_variables(os.environ)), *checks.wrong(configured)]
+    rules: list[Rule] = []
+    try:
+        rules = rulebook.rules_of(configured)
+    except config.ConfigError as error:
+        wrong.append(error)
+    if wrong:
+        raise config.ConfigError.of(wrong)
+    print("\n".join(rulebook.explained(rules)))
+    for warning in checks.unwise(configured, rules):
+        _warn(warning, configured.settings)
+    if not configured.settings.quiet:
+        sys.stderr.write(f"netmon: {fmt.sanitize(checks.summary(configured, rules))}\n")
+    return OK
+
+
+def _look_at(configured: config.Configured) -> None:
+    """Warns of terms of `where` that look like others. A mistake in a file or a variable is told with its place."""
+    from netmon import lookalikes  # noqa: PLC0415  as above
+
+    where, place = configured.settings.where or "", configured.place("where")
+    try:
+        Filter(where)
+    except WhereError as error:
+        if place == "--where":
+            raise
+        raise config.ConfigError(f"{place}: {error}") from error
+    for note in lookalikes.notes(where):
+        _warn(f"{place}: {note}", configured.settings)
 
 
 def _warn(warning: str, settings: Settings) -> None:
@@ -297,7 +343,8 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
-            return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}"
+            others = "".join(f"\nnetmon: {fmt.sanitize(other)}" for other in getattr(error, "others", ()))
+            return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}{others}"
     return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
 
 

@@ -32,6 +32,8 @@ class Configured(NamedTuple):
     """The alert rules of the file and of its profile. A rule of the profile replaces one of the same name."""
     path: str = ""
     """The path of the configuration file; empty if none was read."""
+    place: Callable[[str], str] = str
+    """Where a setting was given: ``--where``, ``NETMON_WHERE`` or ``config.toml:3: where``."""
 
 
 SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -154,7 +156,15 @@ def combine(
     settings = settle(base, file, profile, environment, given)._replace(profile=name or None)
     named = {rule.values.get("name") for rule in profile.rules} - {None}
     kept = (rule for rule in file.rules if rule.values.get("name") not in named)
-    return Configured(settings, (*kept, *profile.rules), file.path)
+
+    def place(key: str) -> str:
+        if key in given:
+            return f"--{key.replace('_', '-')}" if source.startswith("--") else key
+        if key in environment:
+            return f"NETMON_{key.upper()}"
+        return (profile if key in profile else file).place(key)
+
+    return Configured(settings, (*kept, *profile.rules), file.path, place)
 
 
 def reads_files(settings: Settings) -> bool:
