@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon import log, safe_file
+from netmon.actions.news import FAILED, News
 from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
@@ -75,6 +76,7 @@ class Alarms:
         self._trouble = ""
         self._is_full = False
         self._actions: Actions | None = None
+        self._news = News()
         self.policy = self._policy(rules)
         self._load()
         self._learn()
@@ -102,8 +104,9 @@ class Alarms:
     def _happened(self, name: str, level: Any, /, **fields: Any) -> None:
         """Logs what became of an action, and shows what failed."""
         outcome = fields.pop("outcome", "")
-        log.event(f"{name}.{'failed' if outcome in FAILED else 'done'}", level, outcome=outcome, **fields)
-        if outcome in FAILED:
+        kind = "failed" if outcome in FAILED else "retry" if outcome == "retry" else "done"
+        log.event(f"{name}.{kind}", level, outcome=outcome, **fields)
+        if self._news.shows(outcome, **fields):
             self._report(f"netmon: {level}: {fields.get('message', '')}\n")
 
     def take(self, frame: Frame) -> None:
@@ -135,7 +138,13 @@ class Alarms:
         if self._actions is not None:
             self._actions.resume(self._firing(), rules)
         self._act(rules)
-        return f"{len(rules)} rules"
+        told = f"{fmt.plural(len(rules) - 1, 'rule')} and that of the flags"
+        changed = [
+            name
+            for name, now in configured.settings._asdict().items()
+            if name not in RELOADED and now != getattr(self._settings, name)
+        ]
+        return f"{told}; a new {', '.join(changed)} needs a restart" if changed else told
 
     def _load(self) -> None:
         if self._path is None:
@@ -225,7 +234,7 @@ def _time_of(state: Any) -> float | None:
     return now / MICRO if isinstance(now, int) else None
 
 
-HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."
+RELOADED = frozenset({"alerts", "alert_threshold", "alert_span", "state", "profile"})
+"""Settings that a reload uses, and those that say only where others come from or, for a file, do not count."""
 
-FAILED = ("failed", "dropped", "unsent")
-"""Outcomes of actions that are shown."""
+HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."

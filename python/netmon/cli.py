@@ -98,20 +98,8 @@ def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
     if flags.completion or flags.list_interfaces:
         return _list(flags)
-    warnings: list[str] = []
-    try:
-        configured = configured_by(flags, os.environ, warnings.append)
-    except config.ConfigError as error:
-        if not error.rules:
-            raise
-        from netmon import rulebook  # noqa: PLC0415  as above
-
-        raise rulebook.with_rules(error) from error
-    check(settings := configured.settings, vars(flags))
-    mistakes = set(config.unknown_variables(os.environ)) if flags.check_config else set()
-    for warning in warnings:
-        if warning not in mistakes:
-            _warn(warning, settings)
+    configured = _configured(flags)
+    settings = configured.settings
     if flags.print_config:
         return _print(configured)
     if flags.check_config:
@@ -133,6 +121,25 @@ def _run(arguments: list[str]) -> int:
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     return watch(settings, demo=flags.demo, reread=reread, rules=rules)
+
+
+def _configured(flags: argparse.Namespace) -> config.Configured:
+    """What all sources give, checked together. Warns of what is not used."""
+    warnings: list[str] = []
+    try:
+        configured = configured_by(flags, os.environ, warnings.append)
+    except config.ConfigError as error:
+        if not error.rules:
+            raise
+        from netmon import rulebook  # noqa: PLC0415  as above
+
+        raise rulebook.with_rules(error) from error
+    check(configured.settings, vars(flags))
+    mistakes = set(config.unknown_variables(os.environ)) if flags.check_config else set()
+    for warning in warnings:
+        if warning not in mistakes:
+            _warn(warning, configured.settings)
+    return configured
 
 
 def _list(flags: argparse.Namespace) -> int:
@@ -215,6 +222,8 @@ def watch(
     """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
     from netmon import session  # noqa: PLC0415  as above
 
+    if settings.log_file not in {None, "-"}:
+        _try_log(settings.log_file or "")
     more: dict[str, Any] = {"reread": reread} if reread else {}
     more |= {"rules": rules} if rules and len(rules) > 1 else {}
     if demo:
@@ -228,6 +237,13 @@ def watch(
         except session.IncompleteError:  # the log said it
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
+
+
+def _try_log(path: str) -> None:
+    """Raises OSError if the log cannot be written at the start. Later trouble with it stops nothing."""
+    from netmon.log_file import LogFile  # noqa: PLC0415  few runs have a log
+
+    LogFile(path, max_size=1, max_age=None, files=1).try_open()
 
 
 def read_again(path: str, flags: argparse.Namespace) -> config.Configured:

@@ -38,6 +38,7 @@ EVENTS = {
     ),
     "alert.recovered": "a rule recovered: as above, and seconds since it fired",
     "action.done": "what a rule has to do was done",
+    "action.retry": "a message was not delivered and is tried again; a warning for the first attempt",
     "action.failed": "what a rule has to do failed",
     "reload.done": "SIGHUP: the configuration was read again: message",
     "reload.failed": "SIGHUP: the configuration was not used, and the old one stays: error",

@@ -111,7 +111,7 @@ complete -c netmon -n _shtab_netmon_using -s v -l verbose -d 'print more message
 complete -c netmon -n _shtab_netmon_using -l log-file -xka "(__fish_complete_path (commandline -ct))" -d 'log events to a file, one line each; - for standard error'
 complete -c netmon -n _shtab_netmon_using -l log-level -xka "error warning info debug" -d 'least level of an event to log: error, warning, info or debug [info]'
 complete -c netmon -n _shtab_netmon_using -l log-format -xka "text json" -d 'text or json [text]'
-complete -c netmon -n _shtab_netmon_using -l log-max-size -x -d 'begin a new log file before one is larger than this [16MiB]'
+complete -c netmon -n _shtab_netmon_using -l log-max-size -x -d 'begin a new log file before one is larger, in KiB or as 16MiB [16MiB]'
 complete -c netmon -n _shtab_netmon_using -l log-max-age -x -d 'begin a new log file after this long, such as 1d'
 complete -c netmon -n _shtab_netmon_using -l log-files -x -d 'log files to keep, the newest included [5]'
 complete -c netmon -n _shtab_netmon_using -l profile -xka "(__netmon_profiles)" -d 'use the settings of [profile.NAME] in the configuration file as well'
