@@ -312,7 +312,9 @@ OPTIONS = (
     Option("log_file", LOG, "--log-file", "FILE", "log events to a file, one line each; - for standard error"),
     Option("log_level", LOG, "--log-level", "LEVEL", "least level of an event to log: error, warning, info or debug"),
     Option("log_format", LOG, "--log-format", "NAME", "text or json"),
-    Option("log_max_size", LOG, "--log-max-size", "SIZE", "begin a new log file before one is larger, in KiB or as 16MiB"),
+    Option(
+        "log_max_size", LOG, "--log-max-size", "SIZE", "begin a new log file before one is larger, in KiB or as 16MiB"
+    ),
     Option("log_max_age", LOG, "--log-max-age", "DURATION", "begin a new log file after this long, such as 1d"),
     Option("log_files", LOG, "--log-files", "N", "log files to keep, the newest included"),
     Option(

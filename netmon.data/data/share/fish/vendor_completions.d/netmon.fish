@@ -6,10 +6,21 @@
 
 # Custom Preamble
 function __netmon_interfaces
-  sh -c 'netmon --list-interfaces 2>/dev/null | cut -d \' \' -f 1'
+  sh -c 'netmon --list-interfaces 2>/dev/null | cut -d \' \' -f 1 | grep -Ev \'^(bluetooth|nflog|nfqueue|dbus-|usbmon)\''
 end
 
 function __netmon_profiles
+  set -l file $NETMON_CONFIG
+  set -l given (commandline -opc)
+  for i in (seq (count $given))
+    switch $given[$i]
+      case --config
+        set file $given[(math $i + 1)]
+      case '--config=*'
+        set file (string replace -- --config= '' $given[$i])
+    end
+  end
+  set -lx NETMON_CONFIG $file
   sh -c 'sed -n \'s/^\\[profile\\.\\([A-Za-z0-9_-]*\\)\\].*/\\1/p\' "${NETMON_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/netmon/config.toml}" 2>/dev/null'
 end
 
