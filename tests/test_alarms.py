@@ -217,7 +217,7 @@ def test_a_reload_names_the_settings_that_need_a_restart():
     alarms, frames, _ = begun([Rule()])
     changed = Settings(read=("a.pcap",), window=Duration(60), top=3, alert_threshold=5, alerts=())
     told = alarms.reload(frames, Configured(changed))
-    assert told == "0 rules and that of the flags; a new window, top needs a restart"
+    assert told == "0 rules and that of the flags; changed, and used after a restart: window, top"
     assert [gauge.rule.threshold for gauge in alarms.policy.gauges] == [5], "a rule is used at once"
 
 

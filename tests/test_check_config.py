@@ -132,6 +132,12 @@ def test_a_run_warns_of_a_look_alike_and_tells_where_a_filter_of_a_file_is_wrong
     assert capsys.readouterr().err.startswith(f"netmon: {path}:1: where: no field is called hots")
 
 
+def test_no_control_character_of_a_rule_reaches_the_terminal(tmp_path, capsys):
+    code, out, err = check(tmp_path, capsys, RULE + 'where = "host~\\u001b]0;x"\nexec = ["\\u001bno"]\n')
+    assert (code, "\x1b" in out + err) == (0, False)
+    assert "host~\\x1b]0;x is searched as a text" in err
+
+
 def test_a_mistyped_flag_is_told_the_nearest_one(capsys):
     assert cli.main(["--windw", "5"]) == 2
     assert "unrecognized arguments: --windw" in (err := capsys.readouterr().err)

@@ -17,7 +17,7 @@ from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
 from netmon.alerts.watch import MICRO
-from netmon.config import reads_files
+from netmon.config import reads_files, settings_of_run
 from netmon.rulebook import rules_of
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Alarms:
 
     def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
-        rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {words}\n"))
+        rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {fmt.sanitize(words)}\n"))
 
         def made(_old: Policy) -> AlertPolicy:
             policy = self._policy(rules)
@@ -139,12 +139,11 @@ class Alarms:
             self._actions.resume(self._firing(), rules)
         self._act(rules)
         told = f"{fmt.plural(len(rules) - 1, 'rule')} and that of the flags"
+        new = settings_of_run(configured.settings, () if self._settings.state is None else ("state",))
         changed = [
-            name
-            for name, now in configured.settings._asdict().items()
-            if name not in RELOADED and now != getattr(self._settings, name)
+            name for name, now in new._asdict().items() if name not in RELOADED and now != getattr(self._settings, name)
         ]
-        return f"{told}; a new {', '.join(changed)} needs a restart" if changed else told
+        return f"{told}; changed, and used after a restart: {', '.join(changed)}" if changed else told
 
     def _load(self) -> None:
         if self._path is None:
@@ -234,7 +233,7 @@ def _time_of(state: Any) -> float | None:
     return now / MICRO if isinstance(now, int) else None
 
 
-RELOADED = frozenset({"alerts", "alert_threshold", "alert_span", "state", "profile"})
-"""Settings that a reload uses, and those that say only where others come from or, for a file, do not count."""
+RELOADED = frozenset({"alerts", "alert_threshold", "alert_span", "profile"})
+"""Settings that a reload uses, and the one that says only where others come from."""
 
 HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."

@@ -28,7 +28,7 @@ def rules_of(configured: Configured, warn: Callable[[str], object] | None = None
     `warn` is called with what is allowed and unwise; by default standard error tells it, unless ``quiet`` is set.
     """
     settings = configured.settings
-    warn = warn or (lambda words: None if settings.quiet else sys.stderr.write(f"netmon: warning: {words}\n"))
+    warn = warn or (lambda words: None if settings.quiet else _say(words))
     raw, wrong = list(configured.rules), []
     for path in settings.alerts:
         try:
@@ -44,6 +44,12 @@ def rules_of(configured: Configured, warn: Callable[[str], object] | None = None
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return rules
+
+
+def _say(words: str) -> None:
+    from netmon import format as fmt  # noqa: PLC0415  few rules make netmon warn
+
+    sys.stderr.write(f"netmon: warning: {fmt.sanitize(words)}\n")
 
 
 def usual(settings: Settings) -> Rule:
