@@ -62,12 +62,12 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
         *_attributes("state"),
         Field("at", lambda alert: facts.iso(alert.at)),
         Field("name", lambda alert: alert.rule.name),
-        Field("severity", lambda alert: alert.rule.severity),
         *_attributes("key"),
         Field("metric", lambda alert: facts.metric(alert.rule)),
         Field("value", lambda alert: None if alert.rule.kind == "new" else alert.value),
         Field("threshold", lambda alert: facts.limit(alert, alert.rule.threshold)),
         *_attributes("duration", "times"),
+        Field("severity", lambda alert: alert.rule.severity),
         Field("summary", lambda alert: facts.document(alert)["summary"]),
     ),
 }
