@@ -5,7 +5,6 @@ use std::net::Ipv6Addr;
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
 use super::scratch::party;
-use super::subsets::Judged;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
@@ -40,13 +39,12 @@ impl Aggregate {
         if self.subsets.is_empty() {
             return;
         }
-        let client = self.clients.name(ticket.client);
-        let end = self.listed_client(ticket, finished.exchange.client);
-        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client: end, ticket, finished, words };
+        let name = self.subsets.has_clients.then(|| self.clients.name(ticket.client));
+        let client = self.listed_client(ticket, finished.exchange.client);
+        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words };
         let Exchange { method, status, request_bytes, response_bytes, latency, duration, .. } = finished.exchange;
-        let (latency, duration) = (latency.map(Sample::new), duration.map(Sample::new));
         let most = self.settings.limits.hosts;
-        let grown = self.subsets.count(&Judged { facts: ended.facts(), client }, most, |counts| {
+        let grown = self.subsets.count(ended, name.as_deref().unwrap_or_default(), most, |counts| {
             counts.requests += 1;
             counts.request_bytes += request_bytes;
             counts.methods.add(method, 1);
@@ -54,8 +52,8 @@ impl Aggregate {
             if let Some(status) = status {
                 count_status(counts, status);
             }
-            let grown = latency.map_or(0, |sample| counts.latency.record(sample));
-            grown + duration.map_or(0, |sample| counts.duration.record(sample))
+            let grown = latency.map_or(0, |nanos| counts.latency.record(Sample::new(nanos)));
+            grown + duration.map_or(0, |nanos| counts.duration.record(Sample::new(nanos)))
         });
         self.grew(grown);
     }
@@ -65,12 +63,12 @@ impl Aggregate {
         if self.subsets.is_empty() {
             return;
         }
-        let client = self.clients.name(ticket.client);
+        let name = self.subsets.has_clients.then(|| self.clients.name(ticket.client));
         let address = self.client_address(sides, &NoFields);
         let facts = facts_of_orphan(&self.host, &self.interfaces, sides, address, response);
         let &Response { status, bytes, .. } = response;
         let most = self.settings.limits.hosts;
-        self.subsets.count(&Judged { facts, client }, most, |counts| {
+        self.subsets.count(&facts, name.as_deref().unwrap_or_default(), most, |counts| {
             counts.response_bytes += bytes;
             count_status(counts, status);
             0
@@ -94,25 +92,6 @@ pub struct Ended<'a> {
     pub ticket: Ticket,
     pub finished: &'a Finished,
     pub words: Option<&'a Words>,
-}
-
-impl<'a> Ended<'a> {
-    /// All that is known, for many filters.
-    fn facts(self) -> Facts<'a> {
-        let (host, section) = self.hosts.texts(self.ticket.row);
-        Facts {
-            host: Some(host),
-            section: Some(section),
-            path: self.words.map(|words| words.path.as_bytes()),
-            method: Some(self.finished.exchange.method.name().as_bytes()),
-            interface: Some(self.interfaces.text(self.finished.interface)),
-            user_agent: self.words.map(|words| words.user_agent.as_bytes()),
-            client: Some(Party::End(self.client)),
-            server: Some(Party::End(self.finished.exchange.server)),
-            outcome: self.outcome(),
-            is_within: false,
-        }
-    }
 }
 
 impl Known for Ended<'_> {

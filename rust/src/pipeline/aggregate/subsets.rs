@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 
-use crate::pipeline::filter::{Facts, Filter, Needs};
+use crate::pipeline::filter::{Field, Filter, Known, Needs};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{Counts, OTHER, Per, Subset, SubsetRow};
@@ -62,15 +62,10 @@ pub struct Subsets {
     /// For each one, its rows by name.
     tables: Vec<HashMap<Arc<str>, Counts, RandomState>>,
     needs: Needs,
+    /// True if rows of a subset are clients.
+    pub has_clients: bool,
     /// The name of the row being looked up. A field so that its memory is reused.
     name: String,
-}
-
-/// An exchange that may belong to subsets: what is known of it, and the name of its client's row.
-#[derive(Debug)]
-pub struct Judged<'a> {
-    pub facts: Facts<'a>,
-    pub client: Arc<str>,
 }
 
 impl Subsets {
@@ -78,9 +73,14 @@ impl Subsets {
     pub fn new(wanted: &WantedSubsets) -> Self {
         let wanted = wanted.get();
         let all = wanted.iter().map(|one| one.filter.needs());
-        let needs = all.fold(Needs::default(), Needs::or);
-        // Strangers choose the names, so the hash has a random seed.
-        Self { tables: wanted.iter().map(|_| HashMap::default()).collect(), wanted, needs, name: String::new() }
+        Self {
+            needs: all.fold(Needs::default(), Needs::or),
+            has_clients: wanted.iter().any(|one| one.per == Per::Client),
+            // Strangers choose the names, so the hash has a random seed.
+            tables: wanted.iter().map(|_| HashMap::default()).collect(),
+            wanted,
+            name: String::new(),
+        }
     }
 
     /// True if nothing is counted.
@@ -115,15 +115,22 @@ impl Subsets {
         taken
     }
 
-    /// Counts an exchange in the subsets whose filter admits it: in at most `most` rows of each, and in that for the rest.
-    /// Returns how many buckets the histograms have gained.
-    pub fn count(&mut self, judged: &Judged<'_>, most: usize, count: impl Fn(&mut Counts) -> usize) -> usize {
+    /// Counts an exchange of which `known` is known in the subsets whose filter admits it: in at most `most` rows of each,
+    /// and in that for the rest. `client` is the name of its client's row, empty unless there are rows by client. Returns
+    /// how many buckets the histograms have gained.
+    pub fn count<K: Known + Copy>(
+        &mut self,
+        known: K,
+        client: &str,
+        most: usize,
+        count: impl Fn(&mut Counts) -> usize,
+    ) -> usize {
         let mut grown = 0;
-        for (one, table) in self.wanted.iter().zip(&mut self.tables) {
-            if one.filter.admits(&judged.facts) != Some(true) {
+        for (wanted, table) in self.wanted.iter().zip(&mut self.tables) {
+            if wanted.filter.admits(known) != Some(true) {
                 continue;
             }
-            judged.name_into(one.per, &mut self.name);
+            name_row(known, client, wanted.per, &mut self.name);
             let is_full = table.len() >= most && !table.contains_key(&*self.name);
             let name = if is_full { OTHER } else { &self.name };
             grown += match table.get_mut(name) {
@@ -135,20 +142,26 @@ impl Subsets {
     }
 }
 
-impl Judged<'_> {
-    /// Writes the name of the row of a kind in which the exchange counts.
-    fn name_into(&self, per: Per, name: &mut String) {
-        name.clear();
-        let Facts { host, section, interface, .. } = self.facts;
-        let is_rest = [host, section].contains(&Some(OTHER.as_bytes()));
-        let mut push = |text: Option<&[u8]>| name.push_str(&name::as_text(text.unwrap_or_default()));
-        match per {
-            Per::All => {}
-            Per::Host => push(host),
-            Per::Section if is_rest => push(Some(OTHER.as_bytes())),
-            Per::Section => [host, section].into_iter().for_each(push),
-            Per::Client => push(Some(self.client.as_bytes())),
-            Per::Interface => push(interface),
+/// Writes the name of the row of a kind in which an exchange counts.
+fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
+    name.clear();
+    let mut push = |field| {
+        known.text(field, |text| {
+            name.push_str(&name::as_text(text));
+            text == OTHER.as_bytes()
+        })
+    };
+    match per {
+        Per::All => {}
+        Per::Host => _ = push(Field::Host),
+        Per::Section => {
+            let parts = [push(Field::Host), push(Field::Section)];
+            if parts.contains(&Some(true)) {
+                name.clear();
+                name.push_str(OTHER);
+            }
         }
+        Per::Client => name.push_str(client),
+        Per::Interface => _ = push(Field::Interface),
     }
 }

@@ -16,6 +16,8 @@ pub struct Parts<'a> {
     pub tcp: Option<&'a Tcp>,
     /// Traffic: of the whole snapshot, that of all interfaces.
     pub traffic: Option<Cow<'a, Traffic>>,
+    /// True if the row is there even if nothing is counted: an interface that is captured from.
+    pub is_present: bool,
     /// What the capture delivered and lost.
     pub capture: Option<&'a Capture>,
 }
@@ -106,7 +108,7 @@ mod tests {
         counts.statuses.add(504, 1);
         counts.statuses.add(200, 5);
         let (tcp, capture) = (Tcp { reset: 7, ..Tcp::default() }, Capture { unread: 9, ..Capture::default() });
-        let parts = Parts { counts: Some(&counts), tcp: Some(&tcp), capture: Some(&capture), traffic: None };
+        let parts = Parts { counts: Some(&counts), tcp: Some(&tcp), capture: Some(&capture), ..Parts::default() };
         let table = [
             ("hits", Some(5)),
             ("errors", Some(1)),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::super::counts::{Counts, Traffic};
+use super::super::interfaces::InterfaceState;
 use super::super::limits::OTHER;
 use super::super::merge::Snapshot;
 use super::super::per::Per;
@@ -88,7 +89,9 @@ impl Per {
                 for interface in snapshot.interfaces.iter().filter(|interface| is_named(&interface.name)) {
                     if admits(&Facts { interface: Some(interface.name.as_bytes()), ..Facts::default() }) {
                         let (tcp, traffic) = (Some(&interface.tcp), Some(Cow::Borrowed(&interface.traffic)));
-                        each((interface.name.clone(), none.clone()), Parts { tcp, traffic, ..Parts::default() });
+                        let is_present = interface.state != InterfaceState::Down;
+                        let parts = Parts { tcp, traffic, is_present, ..Parts::default() };
+                        each((interface.name.clone(), none.clone()), parts);
                     }
                 }
             }

@@ -133,13 +133,15 @@ impl Sliding {
         let mut counts: Vec<Vec<(u32, u64)>> = vec![Vec::new(); self.counts.len()];
         let mut times = vec![Vec::new(); self.times.len()];
         let (per, none, rows) = (self.per, self.none.clone(), self.rows.clone());
+        let first = snapshot.span.map_or(at, |(start, _)| start.min(at));
         let add = |name, parts: Parts<'_>| {
             let traffic = parts.counts.map(Counts::hits).or(parts.traffic.as_ref().map(|traffic| traffic.packets));
             let is_seen = traffic.is_some_and(|amount| amount > 0);
-            if !is_seen && !self.has_any(&parts) {
+            let is_row = is_seen || self.has_any(&parts) || parts.is_present && self.keeps;
+            if !is_row {
                 return;
             }
-            let Some(row) = self.names.number(name) else {
+            let Some(row) = self.names.number(name, first) else {
                 self.overflow += 1;
                 return;
             };
@@ -232,10 +234,9 @@ impl Sliding {
     pub(super) fn take_rows(&mut self, rows: Vec<(RowName, Timestamp)>) -> bool {
         let mut names = Names::default();
         for (at, (name, last)) in rows.into_iter().enumerate() {
-            if names.number(name) != Some(at as u32) {
+            if names.number(name, last) != Some(at as u32) {
                 return false;
             }
-            names.rows[at].last = last;
         }
         self.names = names;
         true
@@ -295,15 +296,16 @@ impl Sliding {
 }
 
 impl Names {
-    /// The number of the row with this name, which is added unless there is no room.
-    fn number(&mut self, name: RowName) -> Option<u32> {
+    /// The number of the row with this name, which is added unless there is no room. The absence of a new row counts from
+    /// `first` until it is seen in traffic.
+    fn number(&mut self, name: RowName, first: Timestamp) -> Option<u32> {
         if let Some(&row) = self.numbers.get(&name) {
             return Some(row);
         }
         if self.numbers.len() >= MAX_ROWS {
             return None;
         }
-        let new = Row { name: name.clone(), uses: 0, last: Timestamp(i64::MIN), is_known: true };
+        let new = Row { name: name.clone(), uses: 0, last: first, is_known: true };
         let row = self.free.pop().unwrap_or(self.rows.len() as u32);
         match self.rows.get_mut(row as usize) {
             Some(free) => *free = new,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::{Client, Counts, Host, OTHER, Per, Section, Snapshot};
+use super::super::{Client, Counts, Host, Interface, InterfaceState, OTHER, Per, Section, Snapshot, Traffic};
 use super::{Amount, Reading, Rows, Sliding};
 use crate::pipeline::filter::Filter;
 use crate::pipeline::histogram::Sample;
@@ -127,6 +127,38 @@ fn absence_is_the_time_since_a_row_was_seen_in_traffic() {
     table.pass(at(9));
     let absence = |name| table.value(&Reading::Absence, name);
     assert_eq!([absence("a"), absence("b"), absence("unknown")], [Some(8.0), Some(7.0), Some(9.0)]);
+}
+
+#[test]
+fn the_absence_of_a_silent_interface_counts_from_when_it_is_there() {
+    let interface = |name: &str, state, packets| Interface {
+        name: name.into(),
+        state,
+        traffic: Traffic { packets, ..Traffic::default() },
+        ..Interface::default()
+    };
+    let mut table = Sliding::new(Per::Interface, Rows::Admitted(None), true);
+    for second in 1..9 {
+        let (up, down) = (InterfaceState::Up, InterfaceState::Down);
+        let mut interfaces = vec![interface("gone", down, 0), interface("silent", up, 0)];
+        if second > 4 {
+            interfaces.push(interface("with", up, u64::from(second == 6)));
+        }
+        table.push(&Snapshot { interfaces, ..interval(second, &[]) }, at(second));
+    }
+    let absence = table.beyond(&Reading::Absence, 0.0, true);
+    assert_eq!(absence, [("silent".to_owned(), 8.0), ("with".to_owned(), 2.0)]);
+}
+
+#[test]
+fn the_absence_of_a_row_that_is_known_by_other_counts_is_that_of_its_first_interval() {
+    let mut table = Sliding::new(Per::Host, Rows::Admitted(None), true);
+    table.add_counts(Amount::from_name("refused").unwrap(), SECOND);
+    let mut snapshot = interval(1, &[("a", counts(0, 0, &[]))]);
+    Arc::make_mut(&mut snapshot.hosts[0]).tcp.refused = 1;
+    table.push(&snapshot, at(1));
+    table.pass(at(5));
+    assert_eq!(table.value(&Reading::Absence, "a"), Some(5.0));
 }
 
 #[test]
