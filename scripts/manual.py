@@ -3,8 +3,9 @@
 import re
 import textwrap
 
-from netmon import cli
-from netmon._core import __version__
+from netmon import arguments
+from netmon._core import Filter, WhereError, __version__
+from netmon.alerts.written import KEYS
 from netmon.events import EVENTS
 from netmon.options import OPTIONS
 
@@ -40,15 +41,39 @@ Every setting is a flag, a key of the configuration file, an environment variabl
 The flag \fB\-\-section\-depth 2\fR is \fBsection_depth = 2\fR in the file and \fBNETMON_SECTION_DEPTH=2\fR in the
 environment.
 What is said later counts: defaults, the file, its profile, the environment, flags.
-\fBnetmon \-\-print\-config\fR prints the result, with all keys, as a file that gives the same settings.
+\fBnetmon \-\-print\-config\fR prints the result, with all keys, as a file that gives the same settings and rules.
 .PP
 Keys that differ from the flag: {differ}.
 .PP
 A table \fB[profile.\fINAME\fB]\fR of the file holds settings that hold only if the profile is chosen: with
 \fB\-\-profile\fR, with \fBNETMON_PROFILE\fR, or with the key \fBprofile.use\fR of the file.
 .PP
-Durations are written as 90, 90s, 500ms, 5m, 1h or 1d; sizes as a number of KiB or as 512KiB, 16MiB or 1GiB.
+Durations are written as 90, 90s, 500ms, 5m, 1h, 1d or 1m30s; sizes as a number of KiB or as 512KiB, 16MiB or 1GiB.
 In the environment the parts of a list are separated by commas.
+.SH ALERT RULES
+A table \fB[[alert]]\fR of the configuration file, or of a file of \fB\-\-alerts\fR, is a rule:
+.PP
+.nf
+    [[alert]]
+    name = "checkout is slow"
+    metric = "latency.p95"
+    where = "host:shop.example"
+    above = "500ms"
+    for = "30s"
+.fi
+.PP
+\fBnetmon \-\-check\-config\fR explains each rule in a sentence, or says what is wrong with it.
+\fBnetmon \-r\fR \fIFILE\fR tries rules on a capture without effect.
+Keys:
+{keys}
+.SH FILTERS
+The filter of \fB\-\-where\fR, of the key \fBwhere\fR of a rule, and of \fB/\fR on the screen is about exchanges.
+Terms side by side must all hold; \fBand\fR, \fBor\fR, \fBnot\fR, \fB!\fR and parentheses combine them.
+\fBhost:api\fR means that a field contains the text, or matches it as a whole if it has * or ?;
+\fBhost=api.example\fR means the whole field;
+\fBlatency>200ms\fR, \fBbytes>=1MiB\fR and \fBstatus<500\fR compare numbers;
+\fBstatus:5xx\fR, \fBstatus:none\fR and \fBclient:10.0.0.0/8\fR are terms as well, and so is a text alone.
+Fields are {fields}.
 .SH EVENTS
 The log of \fB\-\-log\-file\fR has one line for each event:
 {events}
@@ -78,6 +103,11 @@ Set by \fBsystemd\fR(1): if standard error is the journal, the log goes there wi
 .I $XDG_CONFIG_HOME/netmon/config.toml
 The configuration file; \fI~/.config\fR if XDG_CONFIG_HOME is not set.
 Under sudo it is that of the user who called sudo, if it belongs to that user or to root and nobody else can write it.
+.TP
+.I $XDG_STATE_HOME/netmon/state.json
+What rules have learned of live traffic, unless \fB\-\-state\fR names another file; \fI~/.local/state\fR if
+XDG_STATE_HOME is not set.
+Beside it, \fIknown-\fRNAME\fI.txt\fR holds the names that a rule about newcomers knows, one a line.
 .SH EXIT STATUS
 {codes}
 .SH EXAMPLES
@@ -90,15 +120,26 @@ Under sudo it is that of the user who called sudo, if it belongs to that user or
 
 def manual(parser):
     """The text of the page."""
-    examples, codes = cli.EXAMPLES.split("exit codes:")
+    examples, codes = arguments.EXAMPLES.split("exit codes:")
     rest = SETTINGS.format(
         differ=", ".join(_differ()),
         events="\n".join(f".TP\n.B {_escaped(name)}\n{_sentence(about)}" for name, about in EVENTS.items()),
+        keys="\n".join(f".TP\n.B {_escaped(key.name)}\n{_sentence(key.help)}" for key in KEYS.values()),
+        fields=_fields(),
         codes="\n".join(_codes(codes)),
         examples="\n".join(_examples(examples)),
     )
     page = HEAD.format(version=__version__, date=DATE) + "\n".join(_options(parser)) + rest
     return "".join(f"{line}\n" for whole in page.splitlines() for line in _wrapped(whole))
+
+
+def _fields():
+    """The fields of a filter, as its parser lists them."""
+    try:
+        Filter("no-field:x no_field:x")
+    except WhereError as error:
+        return re.search(r"fields are (.*?);", str(error))[1]
+    raise AssertionError("a field that does not exist is refused")
 
 
 def _wrapped(line):

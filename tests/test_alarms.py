@@ -4,12 +4,13 @@ import re
 
 import pytest
 from fakes import snapshot
-from netmon import Rule
+from netmon import Rule, log
+from netmon.actions.news import News
 from netmon.alarms import Alarms, known_file, state_path
 from netmon.config import Configured
 from netmon.document import ConfigError, RawRule
 from netmon.frames import Frames
-from netmon.options import Settings
+from netmon.options import Duration, Settings
 
 BUSY = {"name": "busy", "metric": "requests", "above": 5, "span": "10s"}
 
@@ -36,7 +37,8 @@ def test_a_rule_that_stayed_the_same_goes_on_after_a_reload_and_a_new_one_begins
     alarms, frames, _ = begun([Rule(), Rule(name="busy", metric="requests", above=5, span=10)])
     assert events(frames.push(second(0, 9))) == [("busy", "fired")]
     other = raw(name="other", metric="requests", above=1, span="1s")
-    assert alarms.reload(frames, Configured(Settings(), (raw(**BUSY), other))) == "3 rules"
+    told = alarms.reload(frames, Configured(Settings(read=("a.pcap",)), (raw(**BUSY), other)))
+    assert told == "2 rules and that of the flags"
     assert events(frames.push(second(1, 9))) == [("other", "fired")]
     assert events(frames.push(second(30, 0))) == [("other", "recovered"), ("busy", "recovered")]
 
@@ -209,3 +211,52 @@ def test_other_actions_do_not_make_a_rule_begin_anew(tmp_path):
     alarms, frames, _ = begun([rule._replace(severity="critical")], state=state)
     assert events(frames.push(second(1, 9))) == []
     assert events(frames.push(second(30, 0))) == [("busy", "recovered")]
+
+
+def test_a_reload_names_the_settings_that_need_a_restart():
+    alarms, frames, _ = begun([Rule()])
+    changed = Settings(read=("a.pcap",), window=Duration(60), top=3, alert_threshold=5, alerts=())
+    told = alarms.reload(frames, Configured(changed))
+    assert told == "0 rules and that of the flags; changed, and used after a restart: window, top"
+    assert [gauge.rule.threshold for gauge in alarms.policy.gauges] == [5], "a rule is used at once"
+
+
+def shown(*outcomes):
+    news = News()
+    return [news.shows(outcome, rule="r", kind="webhook", reason=reason) for outcome, reason in outcomes]
+
+
+def test_a_failure_that_repeats_is_shown_once_until_it_changes_or_ends():
+    outcomes = [("failed", "exits with 1"), ("failed", "exits with 1"), ("failed", "exits with 2"), ("done", "")]
+    assert shown(*outcomes, ("done", ""), ("failed", "exits with 2")) == [True, False, True, True, False, True]
+
+
+def test_the_first_retry_is_shown_and_then_how_it_ended():
+    refused = "refuses the connection"
+    assert shown(("retry", refused), ("retry", refused), ("done", "")) == [True, False, True]
+    assert shown(("retry", refused), ("retry", refused), ("failed", refused), ("retry", refused)) == [
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_what_was_dropped_or_not_sent_is_always_shown():
+    assert shown(("dropped", ""), ("dropped", ""), ("unsent", "")) == [True] * 3
+
+
+def test_failures_of_one_action_do_not_hide_those_of_another():
+    news = News()
+    told = [news.shows("failed", rule=rule, kind=kind, reason="x") for rule in "ab" for kind in ("exec", "webhook")]
+    assert told == [True] * 4
+
+
+def test_an_attempt_that_is_repeated_is_a_retry_in_the_log(monkeypatch):
+    alarms, _, told = begun([Rule()])
+    logged = []
+    monkeypatch.setattr(log, "event", lambda name, level, /, **fields: logged.append((name, level)))
+    for level in ("warning", "info"):
+        alarms._happened("action", level, outcome="retry", rule="r", kind="webhook", reason="x", message="tried again")
+    assert logged == [("action.retry", "warning"), ("action.retry", "info")]
+    assert told == ["netmon: warning: tried again\n"]

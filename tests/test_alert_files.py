@@ -50,9 +50,12 @@ def test_every_key_of_the_manual_is_read():
 def test_a_rule_is_explained_in_a_sentence():
     assert sentence(read_rule(tomllib.loads(FULL))) == (
         "fires when latency.p95 of each host (host:shop.example section:/checkout) over 1 min is above 500 ms for 30 s,"
-        " with 20 requests at least; recovers when it is at 300 ms for 1 min"
+        " with 20 requests at least; recovers at 300 ms or below for 1 min"
     )
-    assert sentence(Rule()) == f"fires when hits over 2 min is at least {fmt.count(7000)}; recovers when it is back"
+    assert (
+        sentence(Rule())
+        == f"fires when hits over 2 min is at least {fmt.count(7000)}; recovers below {fmt.count(7000)}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,3 +103,54 @@ def test_what_is_wrong_with_an_action_names_file_line_and_key(tmp_path):
 def test_every_parameter_of_a_rule_can_be_written():
     written = {key.parameter for key in KEYS.values()}
     assert written == set(Rule._fields) - {"threshold", "per_second"}
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"metric": "hits", "below": 5}, "is below 5; recovers at 5 or above"),
+        ({"metric": "latency.p95", "above": "500ms"}, "is above 500 ms; recovers at 500 ms or below"),
+        ({"metric": "absent", "above": "10s"}, "fires when nothing was seen for 10 s; recovers at 10 s or below"),
+        (
+            {"metric": "absent", "above": "10s", "per": "interface"},
+            "fires when nothing was seen of an interface for 10 s;",
+        ),
+        ({"metric": "hits", "baseline": "1h", "deviations": 1}, "is 1 deviation from the last 1 h"),
+        ({"metric": "hits", "baseline": "1h", "deviations": 2.5}, "is 2.5 deviations from the last 1 h"),
+    ],
+)
+def test_a_sentence_says_when_a_rule_fires_and_where_it_recovers(table, words):
+    assert words in sentence(read_rule({"name": "x", **table}))
+
+
+OF_SLO = {"name": "x", "good": "status<500"}
+OF_LATENCY = {"name": "x", "metric": "latency.p95"}
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "words"),
+    [
+        ({**OF_SLO, "slo": "99.9"}, "slo", "'99.9' is more than everything, did you mean 99.9% or 0.999?"),
+        ({**OF_SLO, "slo": "99,9%"}, "slo", "'99,9%' is not a share such as 0.05 or 5%; did you mean 99.9%?"),
+        ({**OF_LATENCY, "above": 1, "span": "30d"}, "span", "'30d' is longer than 7 days, the longest span of a rule"),
+        ({**OF_LATENCY, "above": 1, "where": "hots:x"}, "where", "no field is called hots; did you mean host?"),
+        ({**OF_LATENCY, "above": "500 Mb"}, "above", "'500 Mb' is not a duration such as 0.2, 200ms or 5m"),
+        ({**OF_LATENCY, "above": 1, "secret": "k"}, "secret", "`secret` of a rule signs the messages of a `webhook`"),
+        ({**OF_LATENCY, "baseline": "10s"}, "baseline", "is many spans long, not 10 s with a span of 120 s"),
+    ],
+)
+def test_a_mistake_blames_its_key_and_says_what_to_write(table, key, words):
+    with pytest.raises(RuleError) as caught:
+        read_rule(table)
+    assert (caught.value.key, words in str(caught.value)) == (key, True), str(caught.value)
+
+
+def test_all_mistakes_of_a_rule_are_known():
+    with pytest.raises(RuleError) as caught:
+        read_rule({"name": "x", "metrik": "hits", "span": "1y", "above": 5, "per": "hosts"})
+    assert [error.key for error in (caught.value, *caught.value.others)] == ["metrik", "span", "per"]
+
+
+def test_a_duration_may_have_several_parts():
+    rule = read_rule({"name": "x", "metric": "latency.p95", "above": "1m30s", "span": "1h30m", "for": "1m 500ms"})
+    assert (rule.above, rule.span, rule.for_) == (90, 5400, 60.5)

@@ -33,6 +33,12 @@ def ran(monkeypatch):
     return caught
 
 
+def test_a_log_that_cannot_be_written_at_the_start_is_an_error(tmp_path, capsys):
+    path = tmp_path / "no" / "netmon.log"
+    assert cli.main(["--no-config", "-r", str(tmp_path / "a.pcap"), "--log-file", str(path)]) == 1
+    assert capsys.readouterr().err == f"netmon: {path}: No such file or directory\n"
+
+
 def test_version(capsys):
     assert cli.main(["-V"]) == 0
     assert capsys.readouterr().out == f"netmon {__version__}\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 from netmon import cli, completion, list_interfaces
+from netmon.alerts.written import KEYS
 from netmon.options import OPTIONS
 from patience import PATIENCE
 
@@ -76,6 +77,7 @@ def place(tmp_path):
     command.chmod(0o755)
     (tmp_path / "netmon").mkdir()
     (tmp_path / "netmon" / "config.toml").write_text("[profile.edge]\ntop = 3\n[profile.lab-2]\n")
+    (tmp_path / "my own.toml").write_text("[profile.other]\n")
     (tmp_path / "traffic one.pcap").touch()
     (tmp_path / "folder").mkdir()
     return tmp_path
@@ -137,6 +139,7 @@ CASES = (
     ("netmon -r traffic\\ o", ["-r", "traffic one.pcap"]),
     ("netmon --config fol", ["--config", "folder/"]),
     ("netmon --profile la", ["--profile", "lab-2"]),
+    ("netmon --config my\\ own.toml --profile o", ["--config", "my own.toml", "--profile", "other"]),
     ("netmon portr", ["portrange"]),
     pytest.param("netmon -i l", ["-i", "lo"], marks=has_loopback),
 )
@@ -217,3 +220,21 @@ def test_man_shows_every_flag_with_what_it_does():
     sections = ("NAME", "SYNOPSIS", "OPTIONS", "SETTINGS", "EVENTS", "SIGNALS", "ENVIRONMENT", "FILES", "EXIT STATUS")
     assert [name for name in sections if f"\n{name}\n" not in done.stdout] == []
     assert "5 --fail-on-alert and an alert fired" in shown
+
+
+def test_devices_without_packets_of_a_network_are_no_interfaces_to_complete(tmp_path):
+    command = tmp_path / "netmon"
+    names = ("eth0", "lo", "bluetooth-monitor", "nflog", "nfqueue", "dbus-system", "wlan0")
+    command.write_text("#!/bin/sh\n" + "".join(f"echo '{name}   up'\n" for name in names))
+    command.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", completion.NAMES], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["eth0", "lo", "wlan0"]
+
+
+def test_the_page_explains_every_key_of_a_rule_and_every_field_of_a_filter():
+    page = PAGE.read_text()
+    rules, filters = page.split(".SH ALERT RULES")[1].split(".SH FILTERS")
+    assert [name for name in KEYS if f".B {name}\n" not in rules] == []
+    assert [name for name in ("host", "user_agent", "request_bytes") if name not in filters.split(".SH")[0]] == []
+    assert "netmon/state.json" in page

@@ -30,6 +30,8 @@ from netmon.options import (
         ("200", 200),
         ("200s", 200),
         ("5m", 300),
+        ("5m30s", 330),
+        ("1h 1m 1s 500ms", 3661.5),
         ("1h", 3600),
         ("500ms", 0.5),
         ("0.25", 0.25),
@@ -41,7 +43,10 @@ def test_durations(text, seconds):
     assert Duration.parse(text) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("text", ["", "s", "0", "0s", "-1", "5 minutes", "1e3", "nan", "inf", "5m30s", True])
+NO_DURATIONS = ["", "s", "0", "0s", "-1", "5 minutes", "1e3", "nan", "inf", "30s5m", "5m5m", "5m30", "5mx", True]
+
+
+@pytest.mark.parametrize("text", NO_DURATIONS)
 def test_what_is_no_duration_is_refused(text):
     with pytest.raises(ValueError, match=r"duration|above 0"):
         Duration.parse(text)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from drawing import at, busy
@@ -108,7 +109,15 @@ def test_headings_of_nested_figures_are_those_of_flat_records():
 
 
 def test_headings_of_alerts_are_attributes_of_an_alert_and_of_its_rule():
-    assert set(written(Panel.ALERTS)[0]) <= {*Alert._fields, *Rule._fields, "duration"}
+    assert set(written(Panel.ALERTS)[0]) <= {*Alert._fields, *Rule._fields, "duration", "summary"}
+
+
+def test_alerts_have_their_time_in_utc_and_what_they_are_about():
+    last = written(Panel.ALERTS)[-1]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", last["at"])
+    assert last["severity"] == "warning"
+    assert (last["metric"], last["threshold"]) == ("hits", "5000")
+    assert last["summary"].startswith("hits is ")
 
 
 def test_requests_as_json_have_the_fields_of_exchanges_in_their_order():

@@ -3,7 +3,10 @@
 import pytest
 from fakes import snapshot
 from netmon import Alert, Rule
-from netmon.events import CALM, DROPS, EVENTS, LIMITS, LOST, Events
+from netmon.actions import facts
+from netmon.alerts.rule import Window
+from netmon.alerts.watch import Details
+from netmon.events import CALM, DROPS, EVENTS, LIMITS, LOST, Events, of_alert
 from netmon.log_lines import time
 
 
@@ -104,6 +107,51 @@ def test_alerts_are_events_with_their_figures():
     assert (first.name, first.level) == ("alert.fired", "warning")
     assert first.fields == {"metric": "hits", "value": 7, "threshold": 5, "span": 3.0, "at": 10.0}
     assert (second.name, second.fields["seconds"], second.fields["times"]) == ("alert.recovered", 4.0, 12)
+
+
+@pytest.mark.parametrize(
+    ("rule", "details", "value", "expected"),
+    [
+        (
+            Rule(name="r", slo="99%", good="status<500", windows=[(60, 5, 5)]),
+            Details(Window(60, 5, 5), 0.25),
+            50,
+            {"metric": "burn_rate", "value": 50, "factor": 5, "window": 60, "short_window": 5, "budget": 0.25},
+        ),
+        (
+            Rule(name="r", metric="requests", baseline=3600, span=60),
+            Details(usual=(10, 47)),
+            90,
+            {"metric": "requests", "value": 90, "usual_low": 10, "usual_high": 47, "span": 60},
+        ),
+        (Rule(name="r", new="host"), Details(), 1, {"new": "host"}),
+    ],
+)
+def test_an_alert_tells_what_its_kind_of_rule_compares(rule, details, value, expected):
+    event = of_alert(Alert(rule, "fired", 10.0, value, 10.0, key="k", details=details))
+    assert event.fields == {"rule": "r", "key": "k", "severity": "warning", **expected, "at": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "details", "value", "expected"),
+    [
+        (Rule(5), Details(), 7, 5),
+        (Rule(metric="requests", below=5), Details(), 3, 5),
+        (Rule(slo="99%", good="status<500"), Details(Window(60, 5, 14.4), 0.25), 50, 14.4),
+        (Rule(metric="requests", baseline=3600), Details(usual=(10, 47)), 90, 47),
+        (Rule(metric="requests", baseline=3600), Details(usual=(10, 47)), 3, 10),
+        (Rule(new="host"), Details(), 1, None),
+    ],
+)
+def test_the_limit_of_an_alert_is_what_its_value_is_beyond(rule, details, value, expected):
+    assert facts.limit(Alert(rule, "fired", 10.0, value, 10.0, details=details), rule.threshold) == expected
+
+
+def test_the_span_of_an_objective_is_its_window_and_a_newcomer_has_none():
+    slo = Alert(Rule(slo="99%", good="status<500"), "fired", 1.0, 9, 1.0, details=Details(Window(3600, 300, 14.4), 0.5))
+    new = Alert(Rule(new="host"), "fired", 1.0, 1, 1.0, key="a.example")
+    assert facts.document(slo)["span"] == 3600
+    assert (facts.document(new)["span"], facts.document(new)["new"]) == (None, "host")
 
 
 def test_every_event_of_snapshots_is_in_the_table_and_tells_its_time():

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, get_args, get_origin
 import forge
 import netmon
 import pytest
-from netmon import cli, config, keywords
+from netmon import cli, config, keywords, rulebook
 from netmon.options import DEFAULTS, OPTIONS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
 from netmon.reading import KINDS
 
@@ -257,3 +257,75 @@ def test_a_variable_names_the_configuration_file(tmp_path, capsys, monkeypatch):
     assert err == ""
     assert cli.main(["--print-config", "--no-config"]) == 0
     assert "top = 10 " in capsys.readouterr().out
+
+
+EVERY_RULE = r"""
+top = 3
+[[alert]]
+name = "checkout \"slow\" \u0007"
+metric = "latency.p95"
+where = "host:shop.example section:/checkout"
+per = "host"
+above = "500ms"
+recover = 0.3
+span = "60s"
+for = 30
+keep_firing_for = "1m"
+min_requests = 20
+severity = "critical"
+exec = ["notify-send", "it's \\ \"slow\""]
+webhook = "http://me:hunter2@127.0.0.1:9093/api?key=1"
+format = "plain"
+secret = "S1GN"
+timeout = 1.5
+[[alert]]
+name = "promise"
+slo = 0.999
+good = "status<500"
+windows = [["1h", "5m", 14.4], [21600, 1800, 6]]
+[[alert]]
+name = "unusual"
+metric = "requests"
+baseline = "1h"
+deviations = 3
+[[alert]]
+name = "new"
+new = "server name"
+learn = "1d"
+[profile.edge]
+[[profile.edge.alert]]
+name = "unusual"
+metric = "requests"
+baseline = "2h"
+"""
+
+
+def test_print_config_gives_the_same_settings_and_rules(tmp_path, capsys):
+    path, own, again = tmp_path / "config.toml", tmp_path / "own.toml", tmp_path / "again.toml"
+    path.write_text(EVERY_RULE)
+    own.write_text('[[alert]]\nname = "own"\nmetric = "hits"\nabove = 5\nsecret = "0WN"\nwebhook = "http://h"\n')
+    flags = ["--config", str(path), "--profile", "edge", "--alerts", str(own)]
+    assert cli.main([*flags, "--print-config"]) == 0
+    printed, warned = capsys.readouterr()
+    again.write_text(printed)
+    first, second = (
+        cli.configured_by(cli.parser().parse_intermixed_args(given), {}, lambda _: None)
+        for given in (flags, ["--config", str(again)])
+    )
+    assert second.settings == first.settings
+    rules = rulebook.rules_of(second)
+    assert rules == rulebook.rules_of(first)
+    assert [rule.name for rule in rules if rule.name][-2:] == ["unusual", "own"]
+    assert {rule.baseline for rule in rules} == {0, 7200}, "that of the profile"
+    assert "0WN" not in printed, "what stands in a file of --alerts stays there"
+    assert warned == (
+        'netmon: warning: this output holds secrets, of the rule checkout "slow" \\x07: keep it to yourself\n'
+    )
+
+
+def test_print_config_refuses_rules_that_are_wrong(tmp_path, capsys):
+    path = tmp_path / "config.toml"
+    path.write_text('[[alert]]\nname = "x"\nmetric = "hitz"\nabove = 1\n')
+    assert cli.main(["--config", str(path), "--print-config"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, f"{path}:3: alert.metric: " in err) == ("", True)

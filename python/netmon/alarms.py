@@ -10,10 +10,14 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from netmon import format as fmt
 from netmon import log, safe_file
+from netmon.actions.news import FAILED, News
 from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
+from netmon.alerts.watch import MICRO
+from netmon.config import reads_files, settings_of_run
 from netmon.rulebook import rules_of
 
 if TYPE_CHECKING:
@@ -72,6 +76,7 @@ class Alarms:
         self._trouble = ""
         self._is_full = False
         self._actions: Actions | None = None
+        self._news = News()
         self.policy = self._policy(rules)
         self._load()
         self._learn()
@@ -99,8 +104,9 @@ class Alarms:
     def _happened(self, name: str, level: Any, /, **fields: Any) -> None:
         """Logs what became of an action, and shows what failed."""
         outcome = fields.pop("outcome", "")
-        log.event(f"{name}.{'failed' if outcome in FAILED else 'done'}", level, outcome=outcome, **fields)
-        if outcome in FAILED:
+        kind = "failed" if outcome in FAILED else "retry" if outcome == "retry" else "done"
+        log.event(f"{name}.{kind}", level, outcome=outcome, **fields)
+        if self._news.shows(outcome, **fields):
             self._report(f"netmon: {level}: {fields.get('message', '')}\n")
 
     def take(self, frame: Frame) -> None:
@@ -118,7 +124,7 @@ class Alarms:
 
     def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
-        rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {words}\n"))
+        rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {fmt.sanitize(words)}\n"))
 
         def made(_old: Policy) -> AlertPolicy:
             policy = self._policy(rules)
@@ -133,7 +139,12 @@ class Alarms:
         if self._actions is not None:
             self._actions.resume(self._firing(), rules)
         self._act(rules)
-        return f"{len(rules)} rules"
+        told = f"{fmt.plural(len(rules) - 1, 'rule')} and that of the flags"
+        new = settings_of_run(configured.settings, () if self._settings.state is None else ("state",))
+        changed = [
+            name for name, now in new._asdict().items() if name not in RELOADED and now != getattr(self._settings, name)
+        ]
+        return f"{told}; changed, and used after a restart: {', '.join(changed)}" if changed else told
 
     def _load(self) -> None:
         if self._path is None:
@@ -142,12 +153,31 @@ class Alarms:
 
         try:
             with open(self._path, "rb") as file:
-                resume(self.policy, json.loads(file.read(MOST_BYTES)))
+                state = json.loads(file.read(MOST_BYTES))
+            if reads_files(self._settings) and (why := self._why_not(state)):
+                self._report(f"netmon: warning: {self._path} is left alone: {why}; rules begin anew\n")
+                self._path = None
+                return
+            resume(self.policy, state)
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             self._report(f"netmon: warning: {self._path} is not used: {reason}; rules begin anew\n")
+
+    def _why_not(self, state: Any) -> str:
+        """Why a state must be neither used nor replaced by a trial on files: it has to be older than their packets."""
+        from netmon.log_lines import time  # noqa: PLC0415  only a trial with a state needs it
+        from netmon.source import beginning_of  # noqa: PLC0415  as above
+
+        pipes = [path for path in self._settings.read if os.path.exists(path) and not os.path.isfile(path)]
+        if pipes:
+            return f"{fmt.sanitize(pipes[0])} is no regular file, so it cannot be known whether its packets are newer"
+        begins, now = beginning_of(self._settings), _time_of(state)
+        late = self._settings.interval  # of a capture that goes on where another ended, both have the same interval
+        if begins is None or now is None or now <= begins + late:
+            return ""
+        return f"it is of {time(now)}, and the capture begins before, at {time(begins)}"
 
     def _known(self) -> Iterator[tuple[str, Known]]:
         """Yields the names that each rule about newcomers knows, with the path of their file, beside the state."""
@@ -198,7 +228,13 @@ class Alarms:
                 self._actions.close(PATIENCE)
 
 
-HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."
+def _time_of(state: Any) -> float | None:
+    """The time of a state; None if it is damaged, which `resume` tells."""
+    now = state.get("now") if isinstance(state, dict) else None
+    return now / MICRO if isinstance(now, int) else None
 
-FAILED = ("failed", "dropped", "unsent")
-"""Outcomes of actions that are shown."""
+
+RELOADED = frozenset({"alerts", "alert_threshold", "alert_span", "profile"})
+"""Settings that a reload uses, and the one that says only where others come from."""
+
+HEADER = "# The names that the rule knows, one a line. Remove one, and it is told when it is seen again."

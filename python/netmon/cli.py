@@ -6,18 +6,19 @@ message on standard error that says what to type next. Imports late, so that ``n
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
-from netmon._core import CaptureError, FilterError, SourceError, WhereError, __version__
+from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
+from netmon.arguments import parser
 from netmon.document import Given
-from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, Settings
+from netmon.options import DEFAULTS, Settings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from netmon.alerts import Rule
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 INTERRUPTED = 130
 """The exit code that shells use after Ctrl+C: 128 plus the number of SIGINT."""
-
-EXAMPLES = """\
-examples:
-  sudo netmon                          watch every interface
-  sudo netmon -i eth0 tcp port 8080    one interface, one port
-  netmon -r capture.pcap --plain       read a file, print a report per window
-  sudo netmon --once --json            the next 10 seconds as one JSON document
-  sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
-
-exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
-            2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-            5 --fail-on-alert and an alert fired
-"""
 
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
 """Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
@@ -108,30 +96,19 @@ def process() -> NoReturn:
 
 def _run(arguments: list[str]) -> int:
     flags = parser().parse_intermixed_args(arguments)
-    if flags.completion:
-        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
-
-        print(completion.script(parser(), flags.completion), end="")
-        return OK
-    if flags.list_interfaces:
-        from netmon import advice  # noqa: PLC0415  as above
-
-        print("\n".join(advice.interfaces()))
-        return OK
-    warnings: list[str] = []
-    configured = configured_by(flags, os.environ, warnings.append)
-    check(settings := configured.settings, vars(flags))
-    if not settings.quiet:
-        sys.stderr.write("".join(f"netmon: warning: {warning}\n" for warning in warnings))
+    if flags.completion or flags.list_interfaces:
+        return _list(flags)
+    configured = _configured(flags)
+    settings = configured.settings
     if flags.print_config:
-        print(config.to_toml(settings), end="")
-        return OK
-    from netmon import rulebook  # noqa: PLC0415  as above
+        return _print(configured)
+    if flags.check_config:
+        return _check(configured)
+    from netmon import rulebook  # noqa: PLC0415  few runs need it, so it is loaded only then
 
     rules = rulebook.rules_of(configured)
-    if flags.check_config:
-        print("\n".join(rulebook.explained(rules)))
-        return OK
+    if settings.where:
+        _look_at(configured)
     if flags.suggest_alerts:
         from netmon import suggest  # noqa: PLC0415  as above
 
@@ -141,8 +118,98 @@ def _run(arguments: list[str]) -> int:
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
+    settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     return watch(settings, demo=flags.demo, reread=reread, rules=rules)
+
+
+def _configured(flags: argparse.Namespace) -> config.Configured:
+    """What all sources give, checked together. Warns of what is not used."""
+    warnings: list[str] = []
+    try:
+        configured = configured_by(flags, os.environ, warnings.append)
+    except config.ConfigError as error:
+        if not error.rules:
+            raise
+        from netmon import rulebook  # noqa: PLC0415  as above
+
+        raise rulebook.with_rules(error) from error
+    check(configured.settings, vars(flags))
+    mistakes = set(config.unknown_variables(os.environ)) if flags.check_config else set()
+    for warning in warnings:
+        if warning not in mistakes:
+            _warn(warning, configured.settings)
+    return configured
+
+
+def _list(flags: argparse.Namespace) -> int:
+    """Prints what needs no settings: the completion of a shell, or the interfaces."""
+    if flags.completion:
+        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+        print(completion.script(parser(), flags.completion), end="")
+        return OK
+    from netmon import advice  # noqa: PLC0415  as above
+
+    print("\n".join(advice.interfaces()))
+    return OK
+
+
+def _print(configured: config.Configured) -> int:
+    """Prints settings and rules as a configuration file, and warns if it holds secrets."""
+    if not configured.rules:
+        print(config.to_toml(configured.settings), end="")
+        return OK
+    from netmon import rulebook  # noqa: PLC0415  as above
+
+    rulebook.rules_of(configured)
+    print(config.to_toml(configured.settings, configured.rules), end="")
+    if named := rulebook.with_secrets(configured.rules):
+        _warn(f"this output holds secrets, of the rule {', '.join(named)}: keep it to yourself", configured.settings)
+    return OK
+
+
+def _check(configured: config.Configured) -> int:
+    """Explains each rule, and says what is wrong and what is unwise."""
+    from netmon import checks, rulebook  # noqa: PLC0415  as above
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    wrong = [*map(config.ConfigError, config.unknown_variables(os.environ)), *checks.wrong(configured)]
+    rules: list[Rule] = []
+    try:
+        rules = rulebook.rules_of(configured)
+    except config.ConfigError as error:
+        wrong.append(error)
+    if wrong:
+        raise config.ConfigError.of(wrong)
+    print("\n".join(rulebook.explained(rules)))
+    for warning in checks.unwise(configured, rules):
+        _warn(warning, configured.settings)
+    if not configured.settings.quiet:
+        sys.stderr.write(f"netmon: {fmt.sanitize(checks.summary(configured, rules))}\n")
+    return OK
+
+
+def _look_at(configured: config.Configured) -> None:
+    """Warns of terms of `where` that look like others. A mistake in a file or a variable is told with its place."""
+    from netmon import lookalikes  # noqa: PLC0415  as above
+
+    where, place = configured.settings.where or "", configured.place("where")
+    try:
+        Filter(where)
+    except WhereError as error:
+        if place == "--where":
+            raise
+        raise config.ConfigError(f"{place}: {error}") from error
+    for note in lookalikes.notes(where):
+        _warn(f"{place}: {note}", configured.settings)
+
+
+def _warn(warning: str, settings: Settings) -> None:
+    from netmon import format as fmt  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+    if not settings.quiet:
+        sys.stderr.write(f"netmon: warning: {fmt.sanitize(warning)}\n")
 
 
 def watch(
@@ -155,6 +222,8 @@ def watch(
     """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
     from netmon import session  # noqa: PLC0415  as above
 
+    if settings.log_file not in {None, "-"}:
+        _try_log(settings.log_file or "")
     more: dict[str, Any] = {"reread": reread} if reread else {}
     more |= {"rules": rules} if rules and len(rules) > 1 else {}
     if demo:
@@ -168,6 +237,13 @@ def watch(
         except session.IncompleteError:  # the log said it
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
+
+
+def _try_log(path: str) -> None:
+    """Raises OSError if the log cannot be written at the start. Later trouble with it stops nothing."""
+    from netmon.log_file import LogFile  # noqa: PLC0415  few runs have a log
+
+    LogFile(path, max_size=1, max_age=None, files=1).try_open()
 
 
 def read_again(path: str, flags: argparse.Namespace) -> config.Configured:
@@ -266,95 +342,6 @@ def _is_capture(path: str) -> bool:
         return False
 
 
-class _Parser(argparse.ArgumentParser):
-    """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
-
-    def error(self, message: str) -> NoReturn:
-        from netmon import format as fmt  # noqa: PLC0415  as above
-
-        super().error(fmt.sanitize(message))
-
-
-def parser() -> argparse.ArgumentParser:
-    """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
-    made = _Parser(
-        prog="netmon",
-        usage="netmon [OPTIONS] [BPF EXPRESSION...]",
-        description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
-        epilog=EXAMPLES,
-        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
-        allow_abbrev=False,
-    )
-    made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
-    groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
-    for option in OPTIONS:
-        text = option.help + _default(option.name)
-        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
-    _more(groups)
-    return made
-
-
-def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
-    """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
-    groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
-    ways = groups["output"].add_mutually_exclusive_group()
-    for name, text in (
-        ("plain", "the plain report on standard output, once per window"),
-        ("ndjson", "one snapshot per line, as JSON"),
-        ("json", "one JSON document at the end"),
-    ):
-        ways.add_argument(
-            f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
-        )
-    other = groups[CONFIGURATION]
-    other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
-    other.add_argument("--no-config", action="store_true", help="read no configuration file")
-    other.add_argument("--print-config", action="store_true", help="print the settings as a TOML file, and exit")
-    other.add_argument("--check-config", action="store_true", help="check the configuration, explain rules, and exit")
-    other.add_argument(
-        "--suggest-alerts", action="store_true", help="print rules that the capture of -r suggests, as TOML, and exit"
-    )
-    other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
-    other.add_argument(
-        "--completion",
-        choices=("bash", "zsh", "fish"),
-        metavar="SHELL",
-        help="print the completion of bash, zsh or fish",
-    )
-    other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
-    other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
-
-
-def _how(name: str, metavar: str) -> dict[str, Any]:
-    """The keyword arguments of `add_argument` for a setting."""
-    how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
-    default = DEFAULTS[name]
-    if name == "verbose":
-        return how | {"action": "count"}
-    if isinstance(default, bool):
-        return how | {"action": "store_const", "const": not default}
-    if isinstance(default, tuple):
-        return how | {"action": "append", "metavar": metavar}
-    return how | {"type": _reader(name), "metavar": metavar}
-
-
-def _default(name: str) -> str:
-    """The default as the help shows it; empty for flags, lists and settings without a default."""
-    value = DEFAULTS[name]
-    shown = value is not None and not isinstance(value, (bool, tuple)) and name != "verbose"
-    return f" [{config.to_text(value)}]" if shown else ""
-
-
-def _reader(name: str) -> Callable[[str], Any]:
-    def read(text: str) -> Any:
-        try:
-            return config.parse(name, text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from error
-
-    return read
-
-
 def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
     from netmon import format as fmt  # noqa: PLC0415  as above
@@ -372,7 +359,8 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
-            return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}"
+            others = "".join(f"\nnetmon: {fmt.sanitize(other)}" for other in getattr(error, "others", ()))
+            return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}{others}"
     return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
 
 

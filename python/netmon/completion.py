@@ -5,11 +5,12 @@ shtab writes the script. This module says what a flag takes: words of a table, f
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args, get_origin
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 Shell: TypeAlias = Literal["bash", "zsh", "fish"]
 SHELLS: Sequence[Shell] = get_args(Shell)
@@ -28,12 +29,51 @@ WORDS = {
 }
 """Words for what takes others as well; of a setting that takes certain words only, the table of settings has them."""
 
-NAMES = "netmon --list-interfaces 2>/dev/null | cut -d ' ' -f 1"
+OTHERS = "^(bluetooth|nflog|nfqueue|dbus-|usbmon)"
+"""Devices of libpcap that carry no packets of a network. They can be captured from, and nobody looks for them."""
+
+NAMES = f"netmon --list-interfaces 2>/dev/null | cut -d ' ' -f 1 | grep -Ev '{OTHERS}'"
 """Prints the names of the interfaces. A name that a terminal could not show is not one that can be typed."""
 
 FILE = "${NETMON_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/netmon/config.toml}"
 TABLES = rf"""sed -n 's/^\[profile\.\([A-Za-z0-9_-]*\)\].*/\1/p' "{FILE}" 2>/dev/null"""
-"""Prints the names of the profiles in the usual configuration file."""
+"""Prints the names of the profiles in the configuration file that NETMON_CONFIG names, or in the usual one."""
+
+OF_LINE = {
+    "bash": r"""  local i file=
+  for ((i = 1; i + 1 < ${#COMP_WORDS[@]}; i++)); do
+    if [[ ${COMP_WORDS[i]} == --config ]]; then
+      file=${COMP_WORDS[i + 1]}
+      [[ $file == = ]] && file=${COMP_WORDS[i + 2]}
+    fi
+  done
+  file=${file//\\/}
+  local NETMON_CONFIG=${file:-$NETMON_CONFIG}
+""",
+    "zsh": r"""  local i file
+  for ((i = 2; i < CURRENT; i++)); do
+    case $words[i] in
+      --config) file=$words[i+1] ;;
+      --config=*) file=${words[i]#--config=} ;;
+    esac
+  done
+  file=${(Q)file}
+  local NETMON_CONFIG=${file:-$NETMON_CONFIG}
+""",
+    "fish": r"""  set -l file $NETMON_CONFIG
+  set -l given (commandline -opc)
+  for i in (seq (count $given))
+    switch $given[$i]
+      case --config
+        set file $given[(math $i + 1)]
+      case '--config=*'
+        set file (string replace -- --config= '' $given[$i])
+    end
+  end
+  set -lx NETMON_CONFIG $file
+""",
+}
+"""Sets NETMON_CONFIG to the file that ``--config`` names on the line, for each shell."""
 
 
 BASH_FILES = r"""_netmon_files() {
@@ -48,7 +88,7 @@ def script(parser: ArgumentParser, shell: Shell) -> str:
     import shtab  # noqa: PLC0415  only ``--completion`` needs it
 
     files = shtab.FILE | {"bash": "_netmon_files", "preamble": {"bash": BASH_FILES}}
-    kinds = ((FILES, files), (INTERFACES, _lines("interfaces", NAMES)), (PROFILES, _lines("profiles", TABLES)))
+    kinds = ((FILES, files), (INTERFACES, _lines("interfaces", NAMES)), (PROFILES, _lines("profiles", TABLES, OF_LINE)))
     for action in cast("list[Any]", parser._actions):
         how = next((how for names, how in kinds if action.dest in names), None)
         if how is not None and action.nargs != 0:
@@ -73,16 +113,20 @@ def _words(action: Action) -> Sequence[str]:
     return ClientFrom.NAMES if ClientFrom in get_args(kind) else ()
 
 
-def _lines(what: str, command: str) -> dict[str, Any]:
-    """How shtab is told to complete with the lines that a command prints, which runs when a key is pressed."""
+def _lines(what: str, command: str, before: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """How shtab is told to complete with the lines that a command prints, which runs when a key is pressed.
+
+    `before` are lines that run before it, for each shell.
+    """
+    first = {shell: before.get(shell, "") for shell in SHELLS}
     return {
         "bash": f"_netmon_{what}",
         "zsh": f"_netmon_{what}",
         "fish": f"(__netmon_{what})",
         "preamble": {
-            "bash": f'_netmon_{what}() {{\n  compgen -W "$({command})" -- "$1"\n}}\n',
-            "zsh": f'_netmon_{what}() {{\n  compadd -- ${{(f)"$({command})"}}\n}}\n',
-            "fish": f"function __netmon_{what}\n  sh -c {_quoted(command)}\nend\n",
+            "bash": f'_netmon_{what}() {{\n{first["bash"]}  compgen -W "$({command})" -- "$1"\n}}\n',
+            "zsh": f'_netmon_{what}() {{\n{first["zsh"]}  compadd -- ${{(f)"$({command})"}}\n}}\n',
+            "fish": f"function __netmon_{what}\n{first['fish']}  sh -c {_quoted(command)}\nend\n",
         },
     }
 

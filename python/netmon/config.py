@@ -12,11 +12,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import document
-from netmon.document import PROFILES, USE, Given, RawRule
+from netmon.document import PROFILES, RULES, USE, Given, RawRule
 from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Share, Size, Speed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
 ConfigError = document.ConfigError
 
@@ -32,6 +32,8 @@ class Configured(NamedTuple):
     """The alert rules of the file and of its profile. A rule of the profile replaces one of the same name."""
     path: str = ""
     """The path of the configuration file; empty if none was read."""
+    place: Callable[[str], str] = str
+    """Where a setting was given: ``--where``, ``NETMON_WHERE`` or ``config.toml:3: where``."""
 
 
 SIZES = ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
@@ -154,13 +156,36 @@ def combine(
     settings = settle(base, file, profile, environment, given)._replace(profile=name or None)
     named = {rule.values.get("name") for rule in profile.rules} - {None}
     kept = (rule for rule in file.rules if rule.values.get("name") not in named)
-    return Configured(settings, (*kept, *profile.rules), file.path)
+
+    def place(key: str) -> str:
+        if key in given:
+            return f"--{key.replace('_', '-')}" if source.startswith("--") else key
+        if key in environment:
+            return f"NETMON_{key.upper()}"
+        return (profile if key in profile else file).place(key)
+
+    return Configured(settings, (*kept, *profile.rules), file.path, place)
 
 
-def to_toml(settings: Settings) -> str:
-    """The text of a configuration file with these settings, each with a comment that explains it.
+def reads_files(settings: Settings) -> bool:
+    """Whether packets come from files alone: not from interfaces, and not from a pipe, which may go on for ever."""
+    return bool(settings.read) and "-" not in settings.read
 
-    Raises ConfigError for a name that is not valid UTF-8, which TOML cannot hold.
+
+def settings_of_run(settings: Settings, given: Container[str]) -> Settings:
+    """The settings with which a session runs; `given` are the names of those that the caller gave.
+
+    What rules have learned of live traffic is no part of a trial on a file: there, `state` counts only if the caller
+    gave it.
+    """
+    return settings._replace(state=None) if reads_files(settings) and "state" not in given else settings
+
+
+def to_toml(settings: Settings, rules: Iterable[RawRule] = ()) -> str:
+    """The text of a configuration file with these settings, each with a comment that explains it, and these rules.
+
+    Rules stand as they were written, secrets included. Raises ConfigError for a name that is not valid UTF-8, which
+    TOML cannot hold.
     """
     lines = []
     for option in OPTIONS:
@@ -173,6 +198,8 @@ def to_toml(settings: Settings) -> str:
         lines.append(f"{assignment:<34} # {option.about or option.help}")
     if settings.profile is not None:
         lines += ["", f"[{PROFILES}.{_quoted(settings.profile)}]  # its settings are among those above"]
+    for rule in rules:
+        lines += ["", f"[[{RULES}]]", *(f"{key} = {_toml(value)}" for key, value in rule.values.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -197,7 +224,7 @@ def _decimal(value: float) -> str:
 
 
 def _toml(value: object) -> str:
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return "[" + ", ".join(map(_toml, value)) + "]"
     text = to_text(value)
     return _quoted(text) if isinstance(value, (str, Size)) or value == float("inf") else text

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from netmon.places import Path
 
@@ -24,7 +24,19 @@ RULES, PROFILES, USE = "alert", "profile", "use"
 
 
 class ConfigError(ValueError):
-    """An invalid setting; the message names its source and its key."""
+    """An invalid setting; the message names its source and its key. `others` are further mistakes, as messages."""
+
+    def __init__(self, message: str, others: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.others = tuple(others)
+        self.rules: tuple[RawRule, ...] = ()
+        """The rules of a file whose settings are wrong: they may be wrong as well."""
+
+    @classmethod
+    def of(cls, errors: Iterable[ConfigError]) -> Self:
+        """One error that tells several, in their order."""
+        first, *others = (message for error in errors for message in (str(error), *error.others))
+        return cls(first, others)
 
 
 FILES = "alerts"
@@ -57,6 +69,8 @@ class Given(dict[str, Any]):
     rules: tuple[RawRule, ...] = ()
     chosen: str = ""
     """Where the file says which profile to use: ``config.toml:1 profile.use``."""
+    place: Callable[[str], str] = str
+    """Where the file gives a setting: ``config.toml:3: top``."""
 
     def profile(self, name: str | None, source: str) -> Given:
         """The profile of this name; an empty one without a name. An unknown name raises ConfigError with `source`."""
@@ -87,8 +101,25 @@ def read(path: str, content: bytes) -> Given:
         words, _, place = str(error).partition(" (at ")
         number = re.match(r"line (\d+)", place)
         at = number[1] if number else text.count("\n") + 1
-        hint = f"; to choose a profile, write {PROFILES}.{USE} = ..." if _chooses_a_profile(text, int(at)) else ""
-        raise ConfigError(f"{path}:{at}: {words}{hint}") from error
+        raise ConfigError(f"{path}:{at}: {_explained(words, text, int(at))}") from error
+
+
+_UNQUOTED = re.compile(r"[ \t]*([\w.-]+)[ \t]*=[ \t]*([^\s\"'\[{#=][^\"'#]*?)[ \t]*(#.*)?")
+"""A line that gives a key a value without quotation marks."""
+
+
+def _explained(words: str, text: str, at: int) -> str:
+    """What is wrong with a line that is no TOML, and what was meant."""
+    if _chooses_a_profile(text, at):
+        return f"{words}; to choose a profile, write {PROFILES}.{USE} = ..."
+    if words.startswith(r"Illegal character '\n'"):
+        return "a quotation mark is missing: a text ends with the mark with which it begins, on the same line"
+    is_value = words.startswith(("Invalid value", "Expected newline"))
+    if is_value and (unquoted := _UNQUOTED.fullmatch(text.split("\n")[at - 1].rstrip("\r"))):
+        key, value = unquoted[1], unquoted[2]
+        meant = value.lower() if value.lower() in {"true", "false"} else f'"{value}"'
+        return f"{words}; did you mean {key} = {meant}?"
+    return words
 
 
 def _chooses_a_profile(text: str, line: int) -> bool:
@@ -103,6 +134,7 @@ class _Document:
 
     def __init__(self, path: str, text: str) -> None:
         self._path, self._text = path, text
+        self._wrong: list[ConfigError] = []
 
     def given(self, document: Mapping[str, Any]) -> Given:
         given = self._settings(document, ())
@@ -115,6 +147,10 @@ class _Document:
             for name, table in profiles.items()
             if self._is_profile(name, table)
         }
+        if self._wrong:
+            error = ConfigError.of(self._wrong)
+            error.rules = given.rules
+            raise error
         for name in given.profiles:
             if PROFILES in profiles[name]:
                 raise self._error((PROFILES, name, PROFILES), "a profile cannot choose a profile")
@@ -138,10 +174,10 @@ class _Document:
         if isinstance(files, dict) or (isinstance(files, list) and any(isinstance(each, dict) for each in files)):
             words = f"files with rules are listed here; a rule itself is written as [[{RULES}]]"
             raise self._error((*where, FILES), words)
-        try:
-            given = Given(reading.from_document({key: table[key] for key in table if key not in (RULES, PROFILES)}))
-        except reading.SettingError as error:
-            raise self._error((*where, error.key), str(error)) from error
+        values, wrong = reading.checked({key: table[key] for key in table if key not in (RULES, PROFILES)})
+        self._wrong += [self._error((*where, error.key), str(error)) for error in wrong]
+        given = Given(values)
+        given.place = lambda key: self._place((*where, key))
         given.rules = tuple(self._rules(table.get(RULES, []), (*where, RULES)))
         return given
 

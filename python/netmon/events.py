@@ -9,6 +9,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from netmon.actions.facts import figures
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -30,9 +32,13 @@ EVENTS = {
     "drops.begun": "packets are lost before netmon sees them: packets, and of these kernel, interface, unread",
     "drops.ended": f"no packet was lost for {CALM:g} s: packets, and seconds from the first to the last",
     "limit.reached": "a bounded table is full, so that rows are folded or left out: limit, count",
-    "alert.fired": "a rule fired: rule, key, severity, metric, value, threshold, span; times if it flaps",
+    "alert.fired": (
+        "a rule fired: rule, key, severity, metric, value, threshold, span; of an objective factor, window,"
+        " short_window and budget; of a baseline usual_low, usual_high; of a newcomer new; times if it flaps"
+    ),
     "alert.recovered": "a rule recovered: as above, and seconds since it fired",
     "action.done": "what a rule has to do was done",
+    "action.retry": "a message was not delivered and is tried again; a warning for the first attempt",
     "action.failed": "what a rule has to do failed",
     "reload.done": "SIGHUP: the configuration was read again: message",
     "reload.failed": "SIGHUP: the configuration was not used, and the old one stays: error",
@@ -168,7 +174,7 @@ def of_alert(alert: Alert) -> Event:
     rule = alert.rule
     named = {"rule": rule.name, "key": alert.key or None, "severity": rule.severity}
     about: dict[str, Any] = named if rule.name else {}
-    told = about | {"metric": rule.metric, "value": alert.value, "threshold": rule.threshold, "span": rule.span}
+    told = about | figures(alert, rule.threshold)
     if alert.times > 1:
         told["times"] = alert.times
     if alert.state == "fired":

@@ -7,6 +7,7 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 from netmon import cli, config, rulebook
+from netmon.config import settings_of_run
 from netmon.document import PROFILES, Given
 from netmon.options import DEFAULTS, Size
 
@@ -25,7 +26,8 @@ def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int
     """
     configured = configured_of(settings, config)
     rules = rulebook.rules_of(configured)
-    return cli.guarded(lambda: cli.watch(configured.settings, rules=rules), [])
+    given = [name for name, value in settings.items() if value is not None]
+    return cli.guarded(lambda: cli.watch(settings_of_run(configured.settings, given), rules=rules), [])
 
 
 def _signature() -> Signature:

@@ -50,6 +50,11 @@ class LogFile:
         if trouble is not None:
             raise RotationError(trouble.errno, trouble.strerror, self.path)
 
+    def try_open(self) -> None:
+        """Opens the file, which creates it, and closes it; raises OSError if it cannot be written."""
+        self._open()
+        self.close()
+
     def close(self) -> None:
         if self._fd >= 0:
             os.close(self._fd)

@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 
 
 class Duration(float):
-    """Seconds, written as ``200``, ``200s``, ``500ms``, ``5m`` or ``1h``; above 0."""
+    """Seconds, written as ``200``, ``200s``, ``500ms``, ``5m``, ``1h`` or ``1m30s``; above 0."""
 
     UNITS: ClassVar = {"ms": 0.001, "": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+    PARTS: ClassVar = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]+)\s*")
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", str(value).strip())
-        if isinstance(value, bool) or not found or found[2] not in cls.UNITS:
+        text = str(value).strip()
+        bare = re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", text)
+        parts = [(text, "")] if bare else cls.PARTS.findall(text)
+        units = [cls.UNITS.get(unit, 0) for _, unit in parts]
+        is_whole = bool(bare) or not cls.PARTS.sub("", text)
+        if isinstance(value, bool) or not (parts and is_whole and all(units)) or sorted(set(units))[::-1] != units:
             raise ValueError(f"{value!r} is not a duration such as 90, 90s, 500ms, 5m or 1h")
-        seconds = float(found[1]) * cls.UNITS[found[2]]
+        seconds = sum(float(number) * unit for (number, _), unit in zip(parts, units, strict=True))
         if seconds <= 0:
             raise ValueError(f"{value!r} is not above 0")
         return cls(seconds)
@@ -307,7 +312,9 @@ OPTIONS = (
     Option("log_file", LOG, "--log-file", "FILE", "log events to a file, one line each; - for standard error"),
     Option("log_level", LOG, "--log-level", "LEVEL", "least level of an event to log: error, warning, info or debug"),
     Option("log_format", LOG, "--log-format", "NAME", "text or json"),
-    Option("log_max_size", LOG, "--log-max-size", "SIZE", "begin a new log file before one is larger than this"),
+    Option(
+        "log_max_size", LOG, "--log-max-size", "SIZE", "begin a new log file before one is larger, in KiB or as 16MiB"
+    ),
     Option("log_max_age", LOG, "--log-max-age", "DURATION", "begin a new log file after this long, such as 1d"),
     Option("log_files", LOG, "--log-files", "N", "log files to keep, the newest included"),
     Option(

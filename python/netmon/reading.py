@@ -48,16 +48,26 @@ def from_text(name: str, text: str) -> Any:
 
 
 def from_document(document: Mapping[str, object]) -> dict[str, Any]:
-    """The settings that a document gives; raises SettingError."""
-    read = {}
+    """The settings that a document gives; raises SettingError for the first that is wrong."""
+    read, wrong = checked(document)
+    if wrong:
+        raise wrong[0]
+    return read
+
+
+def checked(document: Mapping[str, object]) -> tuple[dict[str, Any], list[SettingError]]:
+    """The settings that a document gives, and what is wrong with the others."""
+    read: dict[str, Any] = {}
+    wrong: list[SettingError] = []
     for key, value in document.items():
         if key not in DEFAULTS:
-            raise SettingError(key, "unknown setting" + meant(key, DEFAULTS))
+            wrong.append(SettingError(key, "unknown setting" + meant(key, DEFAULTS)))
+            continue
         try:
             read[key] = _convert(value, KINDS[key], strict=True)
         except ValueError as error:
-            raise SettingError(key, str(error)) from error
-    return read
+            wrong.append(SettingError(key, str(error)))
+    return read, wrong
 
 
 def nearest(name: str, names: Iterable[str] = DEFAULTS) -> str | None:
@@ -79,7 +89,8 @@ def _convert(value: object, kind: Any, *, strict: bool) -> Any:
     except msgspec.ValidationError as error:
         if isinstance(error.__cause__, ValueError):  # raised by `parse` in `options`, whose message is best
             raise error.__cause__ from None
-        raise ValueError(f"{value!r} is not {_expected(kind)}") from None
+        hint = f': write ["{value}"]' if kind == tuple[str, ...] and isinstance(value, str) else ""
+        raise ValueError(f"{value!r} is not {_expected(kind)}{hint}") from None
 
 
 def _expected(kind: Any) -> str:

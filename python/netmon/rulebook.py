@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from netmon import config
+from netmon import config, lookalikes
 from netmon.alerts import Rule
 from netmon.alerts.policy import subsets_of
 from netmon.config import ConfigError
@@ -28,14 +28,28 @@ def rules_of(configured: Configured, warn: Callable[[str], object] | None = None
     `warn` is called with what is allowed and unwise; by default standard error tells it, unless ``quiet`` is set.
     """
     settings = configured.settings
-    warn = warn or (lambda words: None if settings.quiet else sys.stderr.write(f"netmon: warning: {words}\n"))
-    raw = [*configured.rules, *(rule for path in settings.alerts for rule in _of_file(path))]
-    rules = [usual(settings), *_read(raw, warn)]
+    warn = warn or (lambda words: None if settings.quiet else _say(words))
+    raw, wrong = list(configured.rules), []
+    for path in settings.alerts:
+        try:
+            raw += _of_file(path)
+        except ConfigError as error:
+            wrong.append(error)
+    found, mistakes = _read(raw, warn)
+    if wrong := [*wrong, *mistakes]:
+        raise ConfigError.of(wrong)
+    rules = [usual(settings), *found]
     try:
         subsets_of(rules)
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return rules
+
+
+def _say(words: str) -> None:
+    from netmon import format as fmt  # noqa: PLC0415  few rules make netmon warn
+
+    sys.stderr.write(f"netmon: warning: {fmt.sanitize(words)}\n")
 
 
 def usual(settings: Settings) -> Rule:
@@ -52,21 +66,41 @@ def _of_file(path: str) -> tuple[RawRule, ...]:
     return given.rules
 
 
-def _read(raw: Iterable[RawRule], warn: Callable[[str], object]) -> Iterator[Rule]:
+def with_rules(error: ConfigError) -> ConfigError:
+    """The error of a file with what is wrong with its rules."""
+    return ConfigError.of([error, *_read(error.rules, lambda _: None)[1]])
+
+
+def _read(raw: Iterable[RawRule], warn: Callable[[str], object]) -> tuple[list[Rule], list[ConfigError]]:
+    """The rules, and what is wrong with others."""
+    if not (raw := list(raw)):
+        return [], []
     from netmon.alerts.written import RuleError, read_rule  # noqa: PLC0415  few sessions have rules of their own
 
+    rules: list[Rule] = []
+    wrong: list[ConfigError] = []
     names: dict[str, RawRule] = {}
     for table in raw:
         try:
             rule = _with_files(read_rule(table.values), table, warn)
         except RuleError as error:
-            where = f"alert.{error.key}" if error.key else "alert"
-            raise ConfigError(f"{table.place(error.key)}: {where}: {error}") from error
+            wrong += [ConfigError(f"{_place(table, each.key)}: {each}") for each in (error, *error.others)]
+            continue
         if rule.name in names:
             other = names[rule.name].place("name")
-            raise ConfigError(f"{table.place('name')}: alert.name: {rule.name!r} is the name of the rule at {other}")
+            wrong.append(ConfigError(f"{_place(table, 'name')}: {rule.name!r} is the name of the rule at {other}"))
+            continue
         names[rule.name] = table
-        yield rule
+        rules.append(rule)
+        for key in ("where", "good"):
+            for note in lookalikes.notes(table.values.get(key, "")):
+                warn(f"{_place(table, key)}: {note}")
+    return rules, wrong
+
+
+def _place(table: RawRule, key: str) -> str:
+    """``rules.toml:7: alert.metric``."""
+    return f"{table.place(key)}: {f'alert.{key}' if key else 'alert'}"
 
 
 def _with_files(rule: Rule, table: RawRule, warn: Callable[[str], object]) -> Rule:
@@ -82,12 +116,21 @@ def _with_files(rule: Rule, table: RawRule, warn: Callable[[str], object]) -> Ru
             name = "secret_file"
             key = credentials.key(rule.secret_file)
             if credentials.is_exposed(rule.secret_file):
-                where = f"{table.place(name)}: alert.{name}"
-                warn(f"{where}: every user can read or change {rule.secret_file}; chmod 600 keeps it secret")
+                what = f"every user can read or change {rule.secret_file}"
+                warn(f"{_place(table, name)}: {what}; chmod 600 keeps it secret")
             return rule._replace(secret=key, secret_file="")
     except ValueError as error:
         raise RuleError(name, str(error)) from None
     return rule
+
+
+def with_secrets(rules: Iterable[RawRule]) -> list[str]:
+    """The names of rules that hold a key, or a URL with more than an origin and a path."""
+    return [
+        str(rule.values["name"])
+        for rule in rules
+        if rule.values.get("secret") or set("@?") & set(str(rule.values.get("webhook", "")))
+    ]
 
 
 def explained(rules: Iterable[Rule]) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from netmon._core import WhereError
+from netmon._core import CaptureError, SourceError, WhereError
 from netmon.config import ConfigError
 from netmon.monitor import Monitor
 from netmon.options import capture_settings
@@ -29,6 +30,17 @@ def monitor_of(settings: Settings, default_filter: str | None, *, on_screen: boo
         raise
     except ValueError as error:  # a ValueError that comes later is not wrong usage
         raise ConfigError(str(error)) from error
+
+
+def beginning_of(settings: Settings) -> float | None:
+    """When the capture files of the settings begin, in seconds since 1970; None if they hold nothing that counts.
+
+    Reads no further than the first interval. Files that cannot be read have no beginning: opening them tells why.
+    """
+    monitor = monitor_of(settings._replace(speed=None, timeout=None), None, on_screen=False, once=False)
+    with suppress(SourceError, CaptureError), monitor:
+        return next((snapshot.start for snapshot in monitor.snapshots()), None)
+    return None
 
 
 def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:

@@ -58,7 +58,7 @@ def _summary(alert: Alert, key: str) -> str:
         parts = [f"{rule.metric} is {_shown(rule.metric, alert.value)}"]
     parts.append(f"recovered after {fmt.duration(alert.duration)}" if alert.state == "recovered" else _bound(alert))
     parts += [_left(alert.details.budget), f"{rule.per or ''} {key}".strip()]
-    return f"{rule.name}: {', '.join(filter(None, parts))}"
+    return f"{rule.name}: ".removeprefix(": ") + ", ".join(filter(None, parts))
 
 
 def _bound(alert: Alert) -> str:
@@ -91,6 +91,12 @@ def metric(rule: Rule) -> str:
     return {"slo": "burn_rate", "new": ""}.get(rule.kind, rule.metric)
 
 
+def _span(alert: Alert) -> Value:
+    """The span of the value: with an objective that of the window, and a newcomer has none."""
+    kind = alert.rule.kind
+    return None if kind == "new" else _window(alert, "long") if kind == "slo" else alert.rule.span
+
+
 def _window(alert: Alert, name: str) -> Value:
     return None if alert.details.window is None else float(getattr(alert.details.window, name))
 
@@ -115,7 +121,7 @@ FACTS = (
     Fact("per", lambda alert, _: alert.rule.per, "what the rule is applied to, such as `host`; empty for the total"),
     Fact("key", lambda _, key: key, "which of them, such as `shop.example`; empty for the total"),
     Fact("where", lambda alert, _: _text(alert.rule.where), "the filter of the rule"),
-    Fact("span", lambda alert, _: alert.rule.span, "seconds over which the measure is taken"),
+    Fact("span", lambda alert, _: _span(alert), "seconds over which the measure is taken"),
     Fact("at", lambda alert, _: iso(alert.at), "when it fired or recovered"),
     Fact("since", lambda alert, _: iso(alert.since), "when it fired"),
     Fact("duration", lambda alert, _: alert.duration, "seconds from firing to recovery; 0 when it fires"),
@@ -128,6 +134,7 @@ FACTS = (
     Fact("budget", lambda alert, _: alert.details.budget, "with `slo`: the share of the error budget left", "slo"),
     Fact("usual_low", lambda alert, _: _usual(alert, 0), "with `baseline`: the lowest usual value", "baseline"),
     Fact("usual_high", lambda alert, _: _usual(alert, 1), "with `baseline`: the highest usual value", "baseline"),
+    Fact("new", lambda alert, _: alert.rule.new, "with `new`: what is new, such as `host`; `key` is its name", "new"),
 )
 """Every fact, in the order in which JSON has them."""
 
@@ -137,6 +144,31 @@ def document(alert: Alert) -> dict[str, Value]:
     key = _bounded(alert.key)
     facts = {fact.name: _plain(fact.value(alert, key)) for fact in _of(alert)}
     return {"schema": SCHEMA, "source": "netmon", "version": __version__, **facts}
+
+
+FIGURES: Mapping[str, tuple[str, ...]] = {
+    "bound": ("metric", "value", "threshold", "span"),
+    "slo": ("metric", "value", "factor", "window", "short_window", "budget"),
+    "baseline": ("metric", "value", "usual_low", "usual_high", "span"),
+    "new": ("new",),
+}
+"""What an alert compares with what, by the kind of its rule: names of facts, and `threshold` for either bound."""
+
+_BY_NAME: Mapping[str, Fact] = {fact.name: fact for fact in FACTS}
+
+
+def figures(alert: Alert, threshold: float) -> dict[str, Value]:
+    """What was measured and what it is compared with, for a log. Rules with a bound have a `threshold`."""
+    names = FIGURES[alert.rule.kind]
+    return {name: threshold if name == "threshold" else _BY_NAME[name].value(alert, "") for name in names}
+
+
+def limit(alert: Alert, threshold: float) -> Value:
+    """The one value that an alert is beyond, of those of `figures`; None for a newcomer."""
+    kind, usual, value = alert.rule.kind, alert.details.usual, alert.value or 0
+    if kind == "baseline":
+        return None if usual is None else usual[0] if value < usual[0] else usual[1]
+    return {"slo": _window(alert, "factor"), "new": None}.get(kind, threshold)
 
 
 def variables(alert: Alert) -> Mapping[str, str]:

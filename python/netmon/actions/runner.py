@@ -160,7 +160,15 @@ class Actions:
             self._tell("done", level, kind, report.rule, f"{name} {how} ({alert.state})", **fields)
         elif report.tries_again:
             text = f"{name} {outcome.reason}; it is tried again"
-            self._tell("retry", "info", kind, report.rule, text, reason=outcome.reason, **fields)
+            self._tell(
+                "retry",
+                "warning" if work.attempt == 1 else "info",
+                kind,
+                report.rule,
+                text,
+                reason=outcome.reason,
+                **fields,
+            )
         else:
             more = f", after {work.attempt} attempts" if work.attempt > 1 else ""
             level = "warning" if work.is_reminder else "error"

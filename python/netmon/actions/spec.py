@@ -239,6 +239,9 @@ def agree(rule: Rule) -> None:
     """Checks that the settings of a rule, each of which is allowed, fit together. Raises ValueError."""
     if rule.secret and rule.secret_file:
         raise ValueError("a rule has `secret_file` or `secret`, not both")
+    for name in ("secret", "secret_file"):
+        if getattr(rule, name) and not rule.webhook:
+            raise ValueError(f"`{name}` of a rule signs the messages of a `webhook`, and there is none")
     if rule.ca_file and not rule.webhook.startswith("https://"):
         raise ValueError("`ca_file` of a rule is for a webhook that begins with https://")
 

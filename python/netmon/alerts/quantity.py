@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from netmon.options import Duration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,7 +32,20 @@ EXAMPLES: Mapping[Unit, str] = {
     "bit": "10Mbit or 10Mbit/s",
 }
 
+KINDS: Mapping[Unit, str] = {
+    "count": "an amount",
+    "ratio": "a share",
+    "s": "a duration",
+    "B": "a size",
+    "bit": "an amount of bits",
+}
+"""What an amount in each unit is called in an error."""
+
 _PATTERN = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z%]*)\s*(/s)?\s*")
+
+
+_SEVERAL = re.compile(r"\s*(\d+\s*(d|h|ms?|s)\s*){2,}")
+"""Durations of several parts: ``1m30s``."""
 
 
 class Quantity(NamedTuple):
@@ -50,10 +65,31 @@ def quantity(given: float | str, unit: Unit) -> Quantity:
     found = _PATTERN.fullmatch(str(given)) if not isinstance(given, bool) else None
     times = UNITS[unit].get(found[2]) if found else None
     if found is None or times is None:
-        raise ValueError(f"{given!r} is not an amount such as {EXAMPLES[unit]}")
+        if unit == "s" and isinstance(given, str) and _SEVERAL.fullmatch(given):
+            return Quantity(Duration.parse(given))
+        raise ValueError(f"{given!r} is not {KINDS[unit]} such as {EXAMPLES[unit]}{_with_a_point(given, unit)}")
     value = float(f"{float(found[1]) * times:.12g}")  # 5 % is 0.05 and not a rounded product
     if found[3] and unit in {"ratio", "s"}:
         raise ValueError(f"{given!r} is a rate, and this is none: write {EXAMPLES[unit]}")
     if unit == "ratio" and value > 1:
-        raise ValueError(f"{given!r} is more than everything: write {EXAMPLES[unit]}")
+        raise ValueError(f"{given!r} is more than everything{_as_a_share(value, found[2], unit)}")
     return Quantity(value, bool(found[3]))
+
+
+def _as_a_share(value: float, unit_given: str, unit: Unit) -> str:
+    """What was meant by a share above 1: most people who write 99.9 mean percent."""
+    if unit_given or value > 100:
+        return f": write {EXAMPLES[unit]}"
+    return f", did you mean {value:g}% or {value / 100:.12g}?"
+
+
+def _with_a_point(given: object, unit: Unit) -> str:
+    """What was meant by an amount with a decimal comma."""
+    if not isinstance(given, str) or given.count(",") != 1:
+        return ""
+    pointed = given.replace(",", ".").strip()
+    try:
+        quantity(pointed, unit)
+    except ValueError:
+        return ""
+    return f"; did you mean {pointed}?"

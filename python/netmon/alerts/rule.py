@@ -132,6 +132,8 @@ class Rule(_Rule):
         back = None if recover is None else _recovery(recover, kind, per_second, above, below, bound)
         _check_times(span, for_, keep_firing_for, metric)
         _check_kind(slo=slo, baseline=baseline, new=new, above=above, below=below)
+        if 0 < baseline < span:
+            raise ValueError(f"`baseline` of a rule is many spans long, not {baseline:g} s with a span of {span:g} s")
         if new:
             _check_newcomers(new, where, per)
         pairs = tuple(Window(*map(float, window)) for window in windows)
@@ -243,8 +245,11 @@ def _measure(metric: str, per: str, where: str) -> Measure:
     if kind is None or kind.made_of is None:
         from difflib import get_close_matches  # noqa: PLC0415  only a mistyped name needs it
 
-        near = "".join(f": did you mean {name}?" for name in get_close_matches(metric, known(), n=1))
-        raise ValueError(f"a rule counts one of {', '.join(known())}, not {metric!r}{near}")
+        names = known()
+        if near := next(iter(get_close_matches(metric, names, n=1)), ""):
+            others = f"{near} and {len(names) - 1} others"
+            raise ValueError(f"a rule counts one of {others}, not {metric!r}: did you mean {near}?")
+        raise ValueError(f"a rule counts one of {', '.join(names)}, not {metric!r}")
     if per not in ROWS:
         raise ValueError(f"a rule is per {', '.join(name for name in ROWS if name)}, not {per!r}")
     reads_exchanges(where, per, metric)

@@ -43,7 +43,7 @@ class Value:
         return None if value is None else self._told(value)
 
     def beyond(self, bound: float, *, below: bool, least: int | None = None) -> dict[str, tuple[float, float]]:
-        """The rows with at least so many requests whose value is `bound` or beyond: value and, with `least`, requests."""
+        """The rows with so many requests whose value is `bound` or beyond: the value and, with `least`, the requests."""
         enough = None if least is None else (self._requests, least)
         found = self._table.beyond(self._reading, bound / self._scale, below=below, enough=enough)
         return {key: (self._told(value), requests) for key, value, requests in found}

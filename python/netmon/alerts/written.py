@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
+from netmon._core import Filter, WhereError
 from netmon.actions.spec import SETTINGS, Setting, agree
-from netmon.alerts.rule import New, Rule, Severity, Window
+from netmon.alerts.rule import LONGEST_SPAN, New, Rule, Severity, Window
 from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
 from netmon.options import Duration
@@ -18,11 +19,15 @@ if TYPE_CHECKING:
 
 
 class RuleError(ValueError):
-    """A rule of a file that cannot be used. The message is for the user; `key` is the key that is wrong, or empty."""
+    """A rule of a file that cannot be used. The message is for the user; `key` is the key that is wrong, or empty.
 
-    def __init__(self, key: str, message: str) -> None:
+    `others` are further mistakes of the same rule.
+    """
+
+    def __init__(self, key: str, message: str, others: Iterable[RuleError] = ()) -> None:
         super().__init__(message)
         self.key = key
+        self.others = tuple(others)
 
 
 class Key(NamedTuple):
@@ -57,8 +62,22 @@ def _amount(value: object) -> float | str:
     return value
 
 
+def _filter(value: object) -> str:
+    try:
+        Filter(text := _text(value))
+    except WhereError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 def _seconds(value: object) -> float:
     return float(Duration.parse(value))
+
+
+def _span(value: object) -> float:
+    if (seconds := _seconds(value)) > LONGEST_SPAN:
+        raise ValueError(f"{value!r} is longer than 7 days, the longest span of a rule")
+    return seconds
 
 
 def _whole(value: object) -> int:
@@ -101,20 +120,20 @@ KEYS: Mapping[str, Key] = {
     for key in (
         Key("name", "name", "what the rule is called; it must be there, and no other rule may have it", _text),
         Key("metric", "metric", "what is measured: a measure such as errors, error_ratio, latency.p95", _text),
-        Key("where", "where", "which traffic counts: a filter such as host:shop.example section:/checkout", _text),
+        Key("where", "where", "which traffic counts: a filter such as host:shop.example section:/checkout", _filter),
         Key("per", "per", "one state for each host, section, interface or client", _one_of(Per)),
         Key("above", "above", "the rule fires above this value", _amount),
         Key("below", "below", "the rule fires below this value", _amount),
         Key("recover", "recover", "the alert ends at this value; by default at the bound itself", _amount),
-        Key("span", "span", "how long events add up; 120s by default", _seconds),
+        Key("span", "span", "how long events add up; 120s by default", _span),
         Key("for", "for_", "how long the value must stay beyond the bound before the rule fires", _seconds),
         Key("keep_firing_for", "keep_firing_for", "how long it must be back before the alert ends", _seconds),
         Key("min_requests", "min_requests", "requests in the span below which the rule does not fire", _whole),
         Key("severity", "severity", "info, warning or critical", _one_of(Severity)),
         Key("slo", "slo", "the share of responses that must be good, such as 99.9%", _amount),
-        Key("good", "good", "which responses are good: a filter such as status<500 and latency<300ms", _text),
+        Key("good", "good", "which responses are good: a filter such as status<500 and latency<300ms", _filter),
         Key("windows", "windows", "burn rates: pairs of spans, long and short, with a factor", _windows),
-        Key("baseline", "baseline", "how much of its own past a value is compared with, such as 1h", _seconds),
+        Key("baseline", "baseline", "how much of its own past a value is compared with, such as 1h", _span),
         Key(
             "deviations",
             "deviations",
@@ -132,13 +151,17 @@ KEYS: Mapping[str, Key] = {
 def read_rule(table: Mapping[str, Any]) -> Rule:
     """The rule that a table describes; raises RuleError."""
     given: dict[str, Any] = {}
+    wrong: list[RuleError] = []
     for name, value in table.items():
         if name not in KEYS:
-            raise RuleError(name, f"a rule has no key {name!r}{_meant(name, KEYS)}")
+            wrong.append(RuleError(name, f"a rule has no key {name!r}{_meant(name, KEYS)}"))
+            continue
         try:
             given[KEYS[name].parameter] = KEYS[name].check(value)
         except ValueError as error:
-            raise RuleError(name, str(error)) from None
+            wrong.append(RuleError(name, str(error)))
+    if wrong:
+        raise RuleError(wrong[0].key, str(wrong[0]), wrong[1:])
     if not given.get("name"):
         raise RuleError("", "a rule needs a name")
     is_of_kind = any(name in given for name in ("slo", "new"))
@@ -188,17 +211,32 @@ def sentence(rule: Rule) -> str:
 
     if rule.kind != "bound":
         return _other(rule)
-    side = "below" if rule.below is not None else "above" if rule.above is not None else "at least"
-    subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
-    where = f" ({rule.where})" if rule.where else ""
-    span = "" if rule.metric == "absent" else f" over {fmt.duration(rule.span)}"
-    words = f"fires when {subject}{where}{span} is {side} {told(rule, rule.threshold)}"
+    bound, where = told(rule, rule.threshold), f" ({rule.where})" if rule.where else ""
+    if rule.metric == "absent" and rule.below is None:
+        of_what = f" of {_ONE[rule.per]}" if rule.per else ""
+        words = f"fires when nothing was seen{of_what}{where} for {bound}"
+    else:
+        side = "below" if rule.below is not None else "above" if rule.above is not None else "at least"
+        subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
+        span = "" if rule.metric == "absent" else f" over {fmt.duration(rule.span)}"
+        words = f"fires when {subject}{where}{span} is {side} {bound}"
     if rule.for_:
         words += f" for {fmt.duration(rule.for_)}"
     if rule.min_requests:
         words += f", with {fmt.plural(rule.min_requests, 'request')} at least"
-    words += f"; recovers when it is {'back' if rule.recover is None else f'at {told(rule, rule.recover)}'}"
+    words += f"; recovers {_back(rule)}"
     return words + (f" for {fmt.duration(rule.keep_firing_for)}" if rule.keep_firing_for else "")
+
+
+_ONE: Mapping[Per, str] = {"host": "a host", "section": "a section", "interface": "an interface", "client": "a client"}
+
+
+def _back(rule: Rule) -> str:
+    """Where an alert ends, in words: ``at 500 ms or below``."""
+    if rule.recover is None and rule.above is rule.below is None:
+        return f"below {told(rule, rule.threshold)}"
+    value = told(rule, rule.threshold if rule.recover is None else rule.recover)
+    return f"at {value} or {'above' if rule.below is not None else 'below'}"
 
 
 def _other(rule: Rule) -> str:
@@ -217,7 +255,8 @@ def _other(rule: Rule) -> str:
         return f"tells each {rule.new.replace('_', ' ')}{where} that was never seen before, {learning}"
     subject = f"{rule.metric} of each {rule.per}" if rule.per else rule.metric
     past = f"the last {fmt.duration(rule.baseline)}"
-    return f"fires when {subject}{where} over {fmt.duration(rule.span)} is {rule.deviations:g} deviations from {past}"
+    away = f"{rule.deviations:g} deviation{'' if rule.deviations == 1 else 's'}"
+    return f"fires when {subject}{where} over {fmt.duration(rule.span)} is {away} from {past}"
 
 
 def subject(alert: Alert) -> str:

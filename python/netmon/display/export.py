@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
 from netmon import safe_file
+from netmon.actions import facts
 from netmon.display.rows import present
 from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
@@ -58,13 +59,16 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.OF_CLIENT: _EXCHANGE,
     Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened"),
     Panel.ALERTS: (
-        *_attributes("state", "at"),
+        *_attributes("state"),
+        Field("at", lambda alert: facts.iso(alert.at)),
         Field("name", lambda alert: alert.rule.name),
         *_attributes("key"),
-        Field("metric", lambda alert: alert.rule.metric),
-        *_attributes("value"),
-        Field("threshold", lambda alert: alert.rule.threshold),
+        Field("metric", lambda alert: facts.metric(alert.rule)),
+        Field("value", lambda alert: None if alert.rule.kind == "new" else alert.value),
+        Field("threshold", lambda alert: facts.limit(alert, alert.rule.threshold)),
         *_attributes("duration", "times"),
+        Field("severity", lambda alert: alert.rule.severity),
+        Field("summary", lambda alert: facts.document(alert)["summary"]),
     ),
 }
 """The fields that identify a row in each table, named as in JSON. The figures of the columns follow in the file."""
@@ -77,8 +81,8 @@ def fields(panel: Panel) -> list[Field]:
 
 
 def document(view: View, panel: Panel) -> str:
-    """The table as CSV. Times are in unix seconds, durations in seconds, sizes in bytes. Counts are those of the
-    window.
+    """The table as CSV. Times are in unix seconds, those of alerts in UTC as text; durations are in seconds, sizes in
+    bytes. Counts are those of the window.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

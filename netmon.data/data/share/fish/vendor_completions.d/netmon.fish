@@ -6,10 +6,21 @@
 
 # Custom Preamble
 function __netmon_interfaces
-  sh -c 'netmon --list-interfaces 2>/dev/null | cut -d \' \' -f 1'
+  sh -c 'netmon --list-interfaces 2>/dev/null | cut -d \' \' -f 1 | grep -Ev \'^(bluetooth|nflog|nfqueue|dbus-|usbmon)\''
 end
 
 function __netmon_profiles
+  set -l file $NETMON_CONFIG
+  set -l given (commandline -opc)
+  for i in (seq (count $given))
+    switch $given[$i]
+      case --config
+        set file $given[(math $i + 1)]
+      case '--config=*'
+        set file (string replace -- --config= '' $given[$i])
+    end
+  end
+  set -lx NETMON_CONFIG $file
   sh -c 'sed -n \'s/^\\[profile\\.\\([A-Za-z0-9_-]*\\)\\].*/\\1/p\' "${NETMON_CONFIG:-${XDG_CONFIG_HOME:-$HOME/.config}/netmon/config.toml}" 2>/dev/null'
 end
 
@@ -111,7 +122,7 @@ complete -c netmon -n _shtab_netmon_using -s v -l verbose -d 'print more message
 complete -c netmon -n _shtab_netmon_using -l log-file -xka "(__fish_complete_path (commandline -ct))" -d 'log events to a file, one line each; - for standard error'
 complete -c netmon -n _shtab_netmon_using -l log-level -xka "error warning info debug" -d 'least level of an event to log: error, warning, info or debug [info]'
 complete -c netmon -n _shtab_netmon_using -l log-format -xka "text json" -d 'text or json [text]'
-complete -c netmon -n _shtab_netmon_using -l log-max-size -x -d 'begin a new log file before one is larger than this [16MiB]'
+complete -c netmon -n _shtab_netmon_using -l log-max-size -x -d 'begin a new log file before one is larger, in KiB or as 16MiB [16MiB]'
 complete -c netmon -n _shtab_netmon_using -l log-max-age -x -d 'begin a new log file after this long, such as 1d'
 complete -c netmon -n _shtab_netmon_using -l log-files -x -d 'log files to keep, the newest included [5]'
 complete -c netmon -n _shtab_netmon_using -l profile -xka "(__netmon_profiles)" -d 'use the settings of [profile.NAME] in the configuration file as well'
@@ -121,7 +132,7 @@ complete -c netmon -n _shtab_netmon_using -l ndjson -d 'one snapshot per line, a
 complete -c netmon -n _shtab_netmon_using -l json -d 'one JSON document at the end'
 complete -c netmon -n _shtab_netmon_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration file instead of the usual one'
 complete -c netmon -n _shtab_netmon_using -l no-config -d 'read no configuration file'
-complete -c netmon -n _shtab_netmon_using -l print-config -d 'print the settings as a TOML file, and exit'
+complete -c netmon -n _shtab_netmon_using -l print-config -d 'print settings and rules as a TOML file, and exit'
 complete -c netmon -n _shtab_netmon_using -l check-config -d 'check the configuration, explain rules, and exit'
 complete -c netmon -n _shtab_netmon_using -l suggest-alerts -d 'print rules that the capture of -r suggests, as TOML, and exit'
 complete -c netmon -n _shtab_netmon_using -s D -l list-interfaces -d 'list the interfaces, and exit'

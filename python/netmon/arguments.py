@@ -1,0 +1,126 @@
+"""The parser of the command line, made from the table of options. Words in, a namespace out; exits on wrong usage."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from netmon import config
+from netmon._core import __version__
+from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLES = """\
+examples:
+  sudo netmon                          watch every interface
+  sudo netmon -i eth0 tcp port 8080    one interface, one port
+  netmon -r capture.pcap --plain       read a file, print a report per window
+  sudo netmon --once --json            the next 10 seconds as one JSON document
+  sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
+
+exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
+            2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
+            5 --fail-on-alert and an alert fired
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
+
+    def error(self, message: str) -> NoReturn:
+        from netmon import format as fmt  # noqa: PLC0415  only an error needs it
+
+        super().error(fmt.sanitize(message + self._meant(message)))
+
+    def _meant(self, message: str) -> str:
+        """``, did you mean --window?`` for a flag that is mistyped."""
+        before, _, words = message.partition(": ")
+        given = words.split(" ")[0].partition("=")[0]
+        if before != "unrecognized arguments" or not given.startswith("-"):
+            return ""
+        from difflib import get_close_matches  # noqa: PLC0415  as above
+
+        near = get_close_matches(given, list(self._option_string_actions), n=1)
+        return f", did you mean {near[0]}?" if near else ""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
+    made = _Parser(
+        prog="netmon",
+        usage="netmon [OPTIONS] [BPF EXPRESSION...]",
+        description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
+        epilog=EXAMPLES,
+        formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
+        allow_abbrev=False,
+    )
+    made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
+    groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
+    for option in OPTIONS:
+        text = option.help + _default(option.name)
+        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
+    _more(groups)
+    return made
+
+
+def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
+    """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
+    groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
+    ways = groups["output"].add_mutually_exclusive_group()
+    for name, text in (
+        ("plain", "the plain report on standard output, once per window"),
+        ("ndjson", "one snapshot per line, as JSON"),
+        ("json", "one JSON document at the end"),
+    ):
+        ways.add_argument(
+            f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
+        )
+    other = groups[CONFIGURATION]
+    other.add_argument("--config", metavar="FILE", help="read this configuration file instead of the usual one")
+    other.add_argument("--no-config", action="store_true", help="read no configuration file")
+    other.add_argument("--print-config", action="store_true", help="print settings and rules as a TOML file, and exit")
+    other.add_argument("--check-config", action="store_true", help="check the configuration, explain rules, and exit")
+    other.add_argument(
+        "--suggest-alerts", action="store_true", help="print rules that the capture of -r suggests, as TOML, and exit"
+    )
+    other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
+    other.add_argument(
+        "--completion",
+        choices=("bash", "zsh", "fish"),
+        metavar="SHELL",
+        help="print the completion of bash, zsh or fish",
+    )
+    other.add_argument("--demo", action="store_true", help="make traffic on loopback and watch it")
+    other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
+
+
+def _how(name: str, metavar: str) -> dict[str, Any]:
+    """The keyword arguments of `add_argument` for a setting."""
+    how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+    default = DEFAULTS[name]
+    if name == "verbose":
+        return how | {"action": "count"}
+    if isinstance(default, bool):
+        return how | {"action": "store_const", "const": not default}
+    if isinstance(default, tuple):
+        return how | {"action": "append", "metavar": metavar}
+    return how | {"type": _reader(name), "metavar": metavar}
+
+
+def _default(name: str) -> str:
+    """The default as the help shows it; empty for flags, lists and settings without a default."""
+    value = DEFAULTS[name]
+    shown = value is not None and not isinstance(value, (bool, tuple)) and name != "verbose"
+    return f" [{config.to_text(value)}]" if shown else ""
+
+
+def _reader(name: str) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        try:
+            return config.parse(name, text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
