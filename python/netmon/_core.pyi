@@ -1049,8 +1049,12 @@ class Sliding:
         """Passes time to `now`: what ended a span or more before leaves the sums."""
     def value(self, reading: int, key: str) -> float | None:
         """The value of a reading for the row with this key, which may be unknown: then a sum is 0."""
-    def beyond(self, reading: int, bound: float, *, below: bool = False) -> list[tuple[str, float]]:
-        """Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less."""
+    def beyond(
+        self, reading: int, bound: float, *, below: bool = False, or_nearest: bool = False
+    ) -> list[tuple[str, float]]:
+        """Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With
+        `or_nearest`, if there is none, the row that is nearest to the bound.
+        """
     @property
     def oldest(self) -> list[tuple[int, int]]:
         """For each column that has something, the time of the oldest part and the span, both in microseconds: when the

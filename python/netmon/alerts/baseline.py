@@ -17,6 +17,9 @@ SAMPLES = 120
 ENOUGH = 0.5
 """Share of the past that must be known before a range is given."""
 
+FEWEST = 5
+"""Values that a range is made of at least, if the past is short."""
+
 NORMAL = 1.4826
 """The standard deviation of a normal distribution, in units of its MAD."""
 
@@ -33,6 +36,11 @@ class Range(NamedTuple):
     def has(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def oddity(self, value: float) -> float:
+        """How far a value is from the middle: 1 at either end of the range, more outside."""
+        middle, reach = (self.low + self.high) / 2, (self.high - self.low) / 2
+        return abs(value - middle) / reach if reach else float(value != middle)
+
 
 class Past:
     """The past of one value, over `length` seconds."""
@@ -41,17 +49,38 @@ class Past:
         self._step = max(1, micros(length) // SAMPLES)
         self._length = micros(length)
         self._samples: deque[tuple[int, float]] = deque()
+        self._apart = 0  # the shortest time between two samples: each stands for as much; 0 before the second
 
     def learn(self, now: int, value: float) -> None:
         """Takes a value, unless the last one was taken a short time ago."""
         if not self._samples or now - self._samples[-1][0] >= self._step:
-            self._samples.append((now, value))
+            self._take(now, value)
         while self._samples[0][0] <= now - self._length:
             self._samples.popleft()
 
+    def _take(self, at: int, value: float) -> None:
+        if self._samples:
+            apart = at - self._samples[-1][0]
+            self._apart = min(self._apart or apart, apart)
+        self._samples.append((at, value))
+
+    @property
+    def needed(self) -> int:
+        """How much time must be known, in microseconds."""
+        return max(round(self._length * ENOUGH), FEWEST * self._apart)
+
+    @property
+    def known(self) -> int:
+        """How much time is known, in microseconds: that of gaps is not."""
+        return min(len(self._samples) * self._apart, self.needed)
+
+    @property
+    def is_enough(self) -> bool:
+        return bool(self._apart) and self.known >= self.needed
+
     def usual(self, deviations: float) -> Range | None:
         """The range of usual values; None until enough is known."""
-        if len(self._samples) < SAMPLES * ENOUGH:
+        if not self.is_enough:
             return None
         from statistics import median  # noqa: PLC0415  loads slowly, and few rules have a baseline
 
@@ -67,4 +96,7 @@ class Past:
 
     def resume(self, state: Any) -> None:
         """Takes up the samples that `state` gave."""
-        self._samples = deque((int(at), float(value)) for at, value in state)
+        self._samples.clear()
+        self._apart = 0
+        for at, value in state:
+            self._take(int(at), float(value))

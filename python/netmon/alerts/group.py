@@ -1,7 +1,8 @@
 """Rules that look at the same value: the states of all their rows, judged together.
 
 Most rows are within the bounds of all rules. So the core is asked once for the rows beyond the bound that is crossed
-first, and only those rows and rows with a state are looked at.
+first, and only those rows and rows with a state are looked at. If there is none, it gives the row nearest to the bound,
+which is shown.
 """
 
 from __future__ import annotations
@@ -45,6 +46,17 @@ class Shown(NamedTuple):
     bound: float
 
 
+class Learning(NamedTuple):
+    """How many seconds a rule has learned, of how many that it needs."""
+
+    seconds: float
+    needed: float
+
+
+NO_ROW = ("", 0.0)
+"""Key and value if there is no row."""
+
+
 class Group:
     """The rules of one value."""
 
@@ -53,6 +65,7 @@ class Group:
         self.rules = [Placed(place, rule, {"": Watch()} if value.is_single else {}) for place, rule in rules]
         self._highs = [rule.threshold for _, rule in rules if rule.below is None]
         self._lows = [rule.threshold for _, rule in rules if rule.below is not None]
+        self._worst = {False: NO_ROW, True: NO_ROW}  # by whether the bound is one `below`
 
     @property
     def states(self) -> int:
@@ -77,8 +90,8 @@ class Group:
         if self._value.is_single:
             rows = {"": self._value.of("")}
             return Verdict([alert for each in self.rules for alert in self._judge(each, now, rows, trust)], 0, room)
-        high = _Beyond(self._value.beyond(min(self._highs), below=False) if self._highs else {}, below=False)
-        low = _Beyond(self._value.beyond(max(self._lows), below=True) if self._lows else {}, below=True)
+        high = self._beyond(min(self._highs), below=False) if self._highs else NONE
+        low = self._beyond(max(self._lows), below=True) if self._lows else NONE
         alerts: list[Alert] = []
         refused = 0
         for placed in self.rules:
@@ -91,6 +104,12 @@ class Group:
             placed.watches.update((key, Watch()) for key in new.keys)
             alerts += self._judge(placed, now, beyond.values, trust)
         return Verdict(alerts, refused, room)
+
+    def _beyond(self, bound: float, *, below: bool) -> _Beyond:
+        """The rows beyond a bound. Remembers the row that is farthest beyond it, or else nearest to it."""
+        found = _Beyond(self._value.beyond(bound, below=below, or_nearest=True), bound, below=below)
+        self._worst[below] = found.worst
+        return found
 
     def _judge(self, placed: Placed, now: int, values: Mapping[str, float | None], trust: Trust) -> Iterator[Alert]:
         """Judges the rows of a rule that have a state, and forgets those that are quiet again."""
@@ -116,11 +135,19 @@ class Group:
         return sorted(found, key=lambda alert: alert.at)
 
     def shown(self, placed: Placed) -> Shown:
-        """The value of a rule; with `per`, that of the row that has fired for the longest time, or 0."""
-        firing = self.firing(placed)
+        """The value of a rule; with `per`, that of the row that has fired for the longest time, or else of the row that
+        is nearest to the bound.
+        """
+        rule, watches = placed.rule, placed.watches
+        firing = self.firing(placed) if watches else []
+        if rule.per and not firing:
+            key, value = self._worst[rule.below is not None]
+            return Shown(value, key, rule.threshold)
         key = firing[0].key if firing else ""
-        value = None if placed.rule.per and not firing else self._value.of(key)
-        return Shown(value or 0, key, placed.rule.threshold)
+        return Shown(self._value.of(key) or 0, key, rule.threshold)
+
+    def learning(self, key: str, now: int) -> Learning | None:
+        """How far a rule has learned what it needs to know of a row; None if it knows enough or learns nothing."""
 
     def push(self, snapshot: Snapshot, now: int) -> None:
         """The sums take the snapshot."""
@@ -134,6 +161,7 @@ class Group:
 
     def take(self, other: Group) -> None:
         """Takes copies of the states of another group with the same rules."""
+        self._worst = dict(other._worst)
         for mine, theirs in zip(self.rules, other.rules, strict=True):
             mine.watches.clear()
             mine.watches.update((key, watch.copy()) for key, watch in theirs.watches.items())
@@ -147,11 +175,14 @@ class _New(NamedTuple):
 
 
 class _Beyond:
-    """The rows beyond a bound, from the farthest on."""
+    """The rows beyond a bound, from the farthest on. `found` may instead have the one row that is nearest to it."""
 
-    def __init__(self, values: Mapping[str, float], *, below: bool) -> None:
-        self.values = values
-        self._order = sorted(values, key=values.__getitem__, reverse=not below)
+    def __init__(self, found: Mapping[str, float], bound: float, *, below: bool) -> None:
+        order = sorted(found, key=found.__getitem__, reverse=not below)
+        self.worst = (order[0], found[order[0]]) if order else NO_ROW
+        value = self.worst[1]
+        is_beyond = bool(order) and (value <= bound if below else value >= bound)
+        self.values, self._order = (found, order) if is_beyond else ({}, [])
 
     def new(self, placed: Placed, room: int) -> _New:
         """The rows beyond the bound of a rule that have no state yet."""
@@ -161,6 +192,10 @@ class _Beyond:
         near = [key for key in self._order[: min(firing, len(watches) + max(room, 0))] if key not in watches]
         keys = near[: max(room, 0)]
         return _New(keys, max(0, firing - len(watches) - len(keys)))
+
+
+NONE = _Beyond({}, 0, below=False)
+"""No row is beyond, and there is none that is nearest."""
 
 
 def may(rule: Rule, now: int, trust: Trust, begun: int | None) -> tuple[bool, bool]:

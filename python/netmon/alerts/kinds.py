@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from netmon.alerts.baseline import Past
-from netmon.alerts.group import Group, Placed, Shown, Verdict, may
+from netmon.alerts.baseline import ENOUGH, Past
+from netmon.alerts.group import NO_ROW, Group, Learning, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
 from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch
@@ -35,6 +35,7 @@ class _Single(Group):
     def __init__(self, place: int, rule: Rule) -> None:
         self.rules = [Placed(place, rule, {"": Watch()} if not rule.per else {})]
         self._rule, self._watches = rule, self.rules[0].watches
+        self._worst = {False: NO_ROW}
 
     @property
     def states(self) -> int:
@@ -132,6 +133,7 @@ class Baselines(_Single):
         rows: dict[str, float | None] = {key: self._value.of(key) for key in self._pasts}
         rows |= self._value.beyond(-inf, below=False) if rule.per else {"": self._value.of("")}
         alerts, refused = [], 0
+        worst = -1.0
         for key, value in rows.items():
             past = self._past(key)
             if past is None:
@@ -140,6 +142,9 @@ class Baselines(_Single):
             watch = self._watches.setdefault(key, Watch())
             usual = past.usual(rule.deviations) if value is not None else None
             is_unusual = usual is not None and value is not None and not usual.has(value)
+            oddity = usual.oddity(value) if usual and value is not None else 0.0
+            if value is not None and oddity > worst:
+                worst, self._worst[False] = oddity, (key, value)
             is_enough = not rule.min_requests or self._value.requests(key) >= rule.min_requests
             judged = Judged(
                 value, is_unusual and is_enough, not is_unusual, may_fire, may_recover, Details(usual=usual)
@@ -151,12 +156,21 @@ class Baselines(_Single):
         return Verdict(alerts, refused, room)
 
     def shown(self, placed: Placed) -> Shown:
-        """As for a rule with a bound, which is the upper end of the usual range."""
+        """As for a rule with a bound, which is the upper end of the usual range. With `per`, the row is the one that is
+        farthest from what is usual.
+        """
         firing = self.firing(placed)
-        key = firing[0].key if firing else ""
+        key = firing[0].key if firing else self._worst[False][0]
         past, value = self._pasts.get(key), self._value.of(key) if key or not self._rule.per else None
         usual = past.usual(self._rule.deviations) if past else None
         return Shown(value or 0, key, usual.high if usual else 0.0)
+
+    def learning(self, key: str, now: int) -> Learning | None:
+        del now
+        past = self._pasts.get(key)
+        if past is None:
+            return Learning(0.0, self._rule.baseline * ENOUGH)
+        return None if past.is_enough else Learning(past.known / MICRO, past.needed / MICRO)
 
     def _past(self, key: str) -> Past | None:
         """The past of a row; None if too many rows have one."""
@@ -201,6 +215,11 @@ class Newcomers(_Single):
     def shown(self, placed: Placed) -> Shown:
         del placed
         return Shown(len(self.known.names), "", 0.0)
+
+    def learning(self, key: str, now: int) -> Learning | None:
+        del key
+        left = self._rule.learn if self.known.until is None else (self.known.until - now) / MICRO
+        return Learning(self._rule.learn - left, self._rule.learn) if left > 0 else None
 
     def state(self) -> Any:
         return [self.known.until, list(self.known.names)]

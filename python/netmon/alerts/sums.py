@@ -42,9 +42,11 @@ class Value:
         value = self._table.value(self._reading, key)
         return None if value is None else self._told(value)
 
-    def beyond(self, bound: float, *, below: bool) -> dict[str, float]:
-        """The rows whose value is `bound` or beyond, with their values."""
-        found = self._table.beyond(self._reading, bound / self._scale, below=below)
+    def beyond(self, bound: float, *, below: bool, or_nearest: bool = False) -> dict[str, float]:
+        """The rows whose value is `bound` or beyond, with their values; with `or_nearest`, if there is none, the row
+        that is nearest to it.
+        """
+        found = self._table.beyond(self._reading, bound / self._scale, below=below, or_nearest=or_nearest)
         return {key: self._told(value) for key, value in found}
 
     def requests(self, key: str) -> float:

@@ -284,13 +284,34 @@ impl Sliding {
 
     /// The names and values of all rows that lie beyond a bound: above it or, unless `is_above`, below it.
     pub fn beyond(&self, reading: &Reading, bound: f64, is_above: bool) -> Vec<(String, f64)> {
-        let is_beyond = |value: f64| if is_above { value >= bound } else { value <= bound };
-        let known = self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known);
-        let valued = known.filter_map(|(row, known)| {
-            let value = self.value_of(reading, Some(row as u32)).filter(|&value| is_beyond(value))?;
-            Some((self.per.text(&known.name), value))
-        });
-        valued.collect()
+        let (beyond, _) = self.split(reading, bound, is_above);
+        self.named(beyond)
+    }
+
+    /// As `beyond`, or if there is no such row, the one that is nearest to the bound.
+    pub fn beyond_or_nearest(&self, reading: &Reading, bound: f64, is_above: bool) -> Vec<(String, f64)> {
+        let (beyond, nearest) = self.split(reading, bound, is_above);
+        let nearest = nearest.filter(|_| beyond.is_empty());
+        self.named(beyond.into_iter().chain(nearest))
+    }
+
+    /// The rows beyond a bound, and of all others the first that is nearest to it, each with its value.
+    fn split(&self, reading: &Reading, bound: f64, is_above: bool) -> (Vec<(usize, f64)>, Option<(usize, f64)>) {
+        let is_beyond = |value: f64, other: f64| if is_above { value >= other } else { value <= other };
+        let (mut beyond, mut nearest) = (Vec::new(), None);
+        for (row, _) in self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known) {
+            let Some(value) = self.value_of(reading, Some(row as u32)) else { continue };
+            if is_beyond(value, bound) {
+                beyond.push((row, value));
+            } else if nearest.is_none_or(|(_, best)| !is_beyond(best, value)) {
+                nearest = Some((row, value));
+            }
+        }
+        (beyond, nearest)
+    }
+
+    fn named(&self, rows: impl IntoIterator<Item = (usize, f64)>) -> Vec<(String, f64)> {
+        rows.into_iter().map(|(row, value)| (self.per.text(&self.names.rows[row].name), value)).collect()
     }
 }
 
