@@ -51,7 +51,7 @@ INSIDE = {
     ],
     "sinks": [{"__init__", "where"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
     "display": [
-        {"__init__", "spec", "themes", "typed"},
+        {"__init__", "severities", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},
         {"charts", "header", "specs", "timeline"},
         {"absent", "plan", "ranked"},

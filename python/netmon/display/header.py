@@ -12,6 +12,7 @@ from netmon import format as fmt
 from netmon import losses
 from netmon.alerts import written
 from netmon.display import canvas
+from netmon.display.severities import LOOKS, most_pressing
 from netmon.display.view import VIEWS, Page
 from netmon.measures import measure
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from netmon._core import Interface, Point
     from netmon.alerts import Gauge
-    from netmon.display.canvas import Line
+    from netmon.display.canvas import Fragment, Line
     from netmon.display.view import Place, View
     from netmon.frames import Frame
     from netmon.playback import Progress
@@ -164,51 +165,81 @@ def capture_text(frame: Frame, width: int | None = None) -> Line:
 
 
 def alert_bar(view: View, width: int) -> Line:
-    """The state of the first rule that alerts, or else of the first rule: a word, a gauge and a number."""
+    """The most pressing rule: a word, a gauge and a number, and how many other alerts there are."""
     frame = view.frame
     if frame is None or not frame.gauges:
         return canvas.fit([], width)
-    shown = next((gauge for gauge in frame.gauges if gauge.alert), frame.gauges[0])
-    rule, bad = shown.rule, shown.alert is not None
+    shown, others = most_pressing(frame.gauges)
+    rule, bad, look = shown.rule, shown.alert is not None, LOOKS[shown.rule.severity]
     seen = shown.alert is not None and shown.alert.at <= view.acknowledged
-    word = ("class:notice" if seen else "class:alert", " ALERT ") if bad else ("class:ok", " OK    ")
+    word = ("class:notice" if seen else look.badge, f" {look.word} ") if bad else ("class:ok", " OK    ")
+    more = f", and {fmt.count(others)} more" if others > 0 else ""
     if not bad and shown.state == "unknown":
         word = ("class:warn", " UNKNOWN ")
-    style = "class:bad" if bad else "class:ok"
+        return _named(view, shown, word, [fmt.sanitize(shown.reason)], width)
     if rule.kind != "bound":
-        name = fmt.sanitize(", ".join(filter(None, (rule.name, shown.key))))
-        first, more = written.standing(shown)
-        items: list[Line] = [[("", " "), word, ("class:strong", f" {name}")]]
-        return canvas.whole([*items, [("", f"  {first}")], [("class:dim", more)]], width)
+        first, *rest = written.standing(shown)
+        return _named(view, shown, word, [f"{first}{more}", *rest], width)
+    style = look.style if bad else "class:ok"
     measured: Line = [(style if bad else "class:strong", f"  {written.told(rule, shown.value)}")]
-    ways = [[*measured, ("class:dim", said)] for said in _against(shown, frame, acknowledged=seen)]
-    number = next((way for way in ways if canvas.width(way) <= width - 9 - SHORTEST_GAUGE), ways[-1])
-    room = min(60, width - 10 - canvas.width(number))
-    bar = canvas.gauge(shown.value / (rule.threshold or 1), max(0, room), style, view.glyphs)
+    ways = [[*measured, ("class:dim", said)] for said in _against(view, shown, more, acknowledged=seen)]
+    left = width - canvas.width([word]) - 2
+    number = next((way for way in ways if canvas.width(way) <= left - SHORTEST_GAUGE), ways[-1])
+    room = min(60, left - 1 - canvas.width(number))
+    bar = canvas.gauge(_share(shown), max(0, room), style, view.glyphs)
     return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
+
+
+def _share(gauge: Gauge) -> float:
+    """How far the value is on its way to the bound, where 1 is at the bound."""
+    value, bound = gauge.value, gauge.rule.threshold
+    if gauge.rule.below is not None:
+        return bound / value if value else 1.0
+    return value / (bound or 1)
+
+
+def _named(view: View, gauge: Gauge, word: Fragment, parts: Sequence[str], width: int) -> Line:
+    """The alert bar of a rule without a gauge: its name, and as much as fits of what there is to say."""
+    first, *more = parts
+    room = width - canvas.width([word]) - fmt.width(first) - 5
+    name = fmt.sanitize(", ".join(filter(None, (gauge.rule.name, gauge.key))))
+    title = f" {fmt.shorten(name, max(SHORTEST_NAME, room), view.glyphs.dots)}" if name else ""
+    items: list[Line] = [[("", " "), word, ("class:strong", title)], [("", f"  {first}")]]
+    return canvas.fit(canvas.whole([*items, *([("class:dim", part)] for part in more)], width), width)
 
 
 SHORTEST_GAUGE = 10
 """Minimum number of columns of the gauge. A text that would leave it fewer is not chosen."""
 
+SHORTEST_NAME, LONGEST_NAME = 12, 30
+"""Columns of the name of a rule at least, and at most where the whole name leaves no room for its bound."""
 
-def _against(gauge: Gauge, frame: Frame, *, acknowledged: bool) -> Iterator[str]:
-    """The texts about the threshold of a rule and its metric to choose from, the longest first."""
+
+def _against(view: View, gauge: Gauge, more: str, *, acknowledged: bool) -> Iterator[str]:
+    """The texts about the threshold of a rule and its name, or else its metric, to choose from, the longest first."""
     rule = gauge.rule
-    threshold, span = f" / {written.told(rule, rule.threshold)}", f" in {fmt.duration(rule.span)}"
+    bound, span, lasting = written.told(rule, rule.threshold), written.within(rule), _lasting(gauge, view)
+    threshold = f" / {bound}" if rule.below is None else f", fires below {bound}:"
     seen = "  acknowledged" if acknowledged else ""
+    name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
     if rule.name:
-        yield f"{threshold} {fmt.sanitize(rule.title)}{span}{_lasting(gauge, frame)}{seen} "
+        short = [fmt.shorten(name, columns, view.glyphs.dots) for columns in (LONGEST_NAME, 20, SHORTEST_NAME)]
+        yield f"{threshold} {name}{span}{lasting}{more}{seen} "
+        yield f"{threshold} {name}{lasting}{more}{seen} "
+        yield from (f"{threshold} {each}{more} " for each in (name, *short))
+    elif gauge.key:
+        yield f"{threshold} {rule.metric} of {name}{span}{lasting}{more}{seen} "
     for metric in (*measure(rule.metric).explained, rule.metric):
-        yield f"{threshold} {metric}{span}{_lasting(gauge, frame)}{seen} "
-    yield f"{threshold} {rule.metric}{span}{_lasting(gauge, frame)} "
+        yield f"{threshold} {metric}{span}{lasting}{more}{seen} "
+    yield f"{threshold} {rule.metric}{span}{lasting}{more} "
+    yield f"{threshold} {rule.metric}{span}{more}"
     yield f"{threshold} {rule.metric}{span}"
     yield f"{threshold} {rule.metric}"
-    yield threshold
+    yield threshold.rstrip(":")
 
 
-def _lasting(gauge: Gauge, frame: Frame) -> str:
-    return f", for {fmt.duration(frame.snapshot.end - gauge.alert.at)}" if gauge.alert else ""
+def _lasting(gauge: Gauge, view: View) -> str:
+    return f", for {fmt.duration(view.frame.snapshot.end - gauge.alert.at)}" if gauge.alert and view.frame else ""
 
 
 TRENDS = (("bit/s, last 60 s", "class:spark"), ("requests/s, last 60 s", "class:spark.second"))

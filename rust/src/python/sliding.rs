@@ -158,17 +158,10 @@ impl Sliding {
         self.with(py, |tables| tables.table.value(tables.readings.get(reading)?, key))
     }
 
-    /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With `or_nearest`, if
-    /// there is none, the row that is nearest to the bound.
+    /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With
+    /// `or_nearest`, if there is none, the row that is nearest to the bound.
     #[pyo3(signature = (reading, bound, *, below = false, or_nearest = false))]
-    fn beyond(
-        &self,
-        py: Python<'_>,
-        reading: usize,
-        bound: f64,
-        below: bool,
-        or_nearest: bool,
-    ) -> Vec<(String, f64)> {
+    fn beyond(&self, py: Python<'_>, reading: usize, bound: f64, below: bool, or_nearest: bool) -> Vec<(String, f64)> {
         let find = if or_nearest { snapshot::Sliding::beyond_or_nearest } else { snapshot::Sliding::beyond };
         self.with(py, |tables| {
             let reading = tables.readings.get(reading);
