@@ -17,7 +17,7 @@ ORDER = [
     {"actions.spec", "actions.address"},
     {"alerts", "alerts.*", "console", "demo", "tail"},
     {"monitor"},
-    {"flapping", "events", "log_file"},
+    {"flapping", "events", "log_file", "notes"},
     {"log_lines"},
     {"log_handler"},
     {"log"},
@@ -53,6 +53,7 @@ INSIDE = {
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},
+        {"alert_words"},
         {"charts", "header", "specs", "timeline"},
         {"absent", "plan", "ranked"},
         {"rows"},

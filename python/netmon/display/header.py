@@ -12,6 +12,8 @@ from netmon import format as fmt
 from netmon import losses
 from netmon.alerts import written
 from netmon.display import canvas
+from netmon.display.alert_words import SHORTEST_GAUGE, against, in_words, share
+from netmon.display.matching import note
 from netmon.display.severities import LOOKS, most_pressing
 from netmon.display.view import VIEWS, Page
 from netmon.measures import measure
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netmon._core import Interface, Point
-    from netmon.alerts import Gauge
-    from netmon.display.canvas import Fragment, Line
+    from netmon.display.canvas import Line
     from netmon.display.view import Place, View
     from netmon.frames import Frame
     from netmon.playback import Progress
@@ -30,6 +31,9 @@ _PACKETS, _BITS, _HTTP_RATIO = measure("packets"), measure("bits"), measure("htt
 
 NARROWEST = 8
 """Minimum number of columns of the capture filter. With fewer, it is not shown."""
+
+LONGEST_FILTERS, LONGEST_TABS = 120, 34
+"""Columns of filters with a mistake at most, and columns that these leave to the tabs."""
 
 LONGEST_SOURCE = 24
 """Maximum number of columns of the name of an interface or a file in the title line."""
@@ -176,70 +180,18 @@ def alert_bar(view: View, width: int) -> Line:
     more = f", and {fmt.count(others)} more" if others > 0 else ""
     if not bad and shown.state == "unknown":
         word = ("class:warn", " UNKNOWN ")
-        return _named(view, shown, word, [fmt.sanitize(shown.reason)], width)
+        return in_words(view, shown, word, [fmt.sanitize(shown.reason)], width)
     if rule.kind != "bound":
         first, *rest = written.standing(shown)
-        return _named(view, shown, word, [f"{first}{more}", *rest], width)
+        return in_words(view, shown, word, [f"{first}{more}", *rest], width)
     style = look.style if bad else "class:ok"
     measured: Line = [(style if bad else "class:strong", f"  {written.told(rule, shown.value)}")]
-    ways = [[*measured, ("class:dim", said)] for said in _against(view, shown, more, acknowledged=seen)]
+    ways = [[*measured, ("class:dim", said)] for said in against(view, shown, more, acknowledged=seen)]
     left = width - canvas.width([word]) - 2
     number = next((way for way in ways if canvas.width(way) <= left - SHORTEST_GAUGE), ways[-1])
     room = min(60, left - 1 - canvas.width(number))
-    bar = canvas.gauge(_share(shown), max(0, room), style, view.glyphs)
+    bar = canvas.gauge(share(shown), max(0, room), style, view.glyphs)
     return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
-
-
-def _share(gauge: Gauge) -> float:
-    """How far the value is on its way to the bound, where 1 is at the bound."""
-    value, bound = gauge.value, gauge.rule.threshold
-    if gauge.rule.below is not None:
-        return bound / value if value else 1.0
-    return value / (bound or 1)
-
-
-def _named(view: View, gauge: Gauge, word: Fragment, parts: Sequence[str], width: int) -> Line:
-    """The alert bar of a rule without a gauge: its name, and as much as fits of what there is to say."""
-    first, *more = parts
-    room = width - canvas.width([word]) - fmt.width(first) - 5
-    name = fmt.sanitize(", ".join(filter(None, (gauge.rule.name, gauge.key))))
-    title = f" {fmt.shorten(name, max(SHORTEST_NAME, room), view.glyphs.dots)}" if name else ""
-    items: list[Line] = [[("", " "), word, ("class:strong", title)], [("", f"  {first}")]]
-    return canvas.fit(canvas.whole([*items, *([("class:dim", part)] for part in more)], width), width)
-
-
-SHORTEST_GAUGE = 10
-"""Minimum number of columns of the gauge. A text that would leave it fewer is not chosen."""
-
-SHORTEST_NAME, LONGEST_NAME = 12, 30
-"""Columns of the name of a rule at least, and at most where the whole name leaves no room for its bound."""
-
-
-def _against(view: View, gauge: Gauge, more: str, *, acknowledged: bool) -> Iterator[str]:
-    """The texts about the threshold of a rule and its name, or else its metric, to choose from, the longest first."""
-    rule = gauge.rule
-    bound, span, lasting = written.told(rule, rule.threshold), written.within(rule), _lasting(gauge, view)
-    threshold = f" / {bound}" if rule.below is None else f", fires below {bound}:"
-    seen = "  acknowledged" if acknowledged else ""
-    name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
-    if rule.name:
-        short = [fmt.shorten(name, columns, view.glyphs.dots) for columns in (LONGEST_NAME, 20, SHORTEST_NAME)]
-        yield f"{threshold} {name}{span}{lasting}{more}{seen} "
-        yield f"{threshold} {name}{lasting}{more}{seen} "
-        yield from (f"{threshold} {each}{more} " for each in (name, *short))
-    elif gauge.key:
-        yield f"{threshold} {rule.metric} of {name}{span}{lasting}{more}{seen} "
-    for metric in (*measure(rule.metric).explained, rule.metric):
-        yield f"{threshold} {metric}{span}{lasting}{more}{seen} "
-    yield f"{threshold} {rule.metric}{span}{lasting}{more} "
-    yield f"{threshold} {rule.metric}{span}{more}"
-    yield f"{threshold} {rule.metric}{span}"
-    yield f"{threshold} {rule.metric}"
-    yield threshold.rstrip(":")
-
-
-def _lasting(gauge: Gauge, view: View) -> str:
-    return f", for {fmt.duration(view.frame.snapshot.end - gauge.alert.at)}" if gauge.alert and view.frame else ""
 
 
 TRENDS = (("bit/s, last 60 s", "class:spark"), ("requests/s, last 60 s", "class:spark.second"))
@@ -322,7 +274,7 @@ def busiest(frame: Frame) -> Sequence[Interface]:
 
 def tabs(view: View, width: int) -> Line:
     """The tabs of the views with their keys, or on a page that Enter opened, its trail. A filter is at the right."""
-    right = filters(view)
+    right = filters(view, min(LONGEST_FILTERS, width - LONGEST_TABS))
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
     line = [fragment for tab in _tabs(view, width - canvas.width(right)) for fragment in tab]
@@ -334,7 +286,8 @@ def tab_at(view: View, width: int, x: int) -> int | None:
     if view.trail:
         return 0
     at = 0
-    for number, tab in enumerate(_tabs(view, width - canvas.width(filters(view))), 1):
+    right = filters(view, min(LONGEST_FILTERS, width - LONGEST_TABS))
+    for number, tab in enumerate(_tabs(view, width - canvas.width(right)), 1):
         at += canvas.width(tab)
         if x < at:
             return number
@@ -357,11 +310,21 @@ def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> L
     return [(style, f" {number}{name} ")] if pad else [("", " "), (style, f"{number}{name}")]
 
 
-def filters(view: View) -> Line:
-    """The filters that are set. Empty if there are none."""
+def filters(view: View, columns: int = LONGEST_FILTERS) -> Line:
+    """The filters that are set, and what of them is not understood. Empty if there are none."""
     words = [view.filter] if view.filter else []
     words += [f"within {view.place.inner}"] if view.place.inner else []
-    return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
+    if not words:
+        return []
+    mistake = "" if view.is_typing else next(filter(None, map(note, (view.filter, view.place.inner))), "")
+    named = fmt.sanitize(", ".join(words))
+    if not mistake:
+        return [("class:notice", f" only {named} "), ("", " ")]
+    why, head = fmt.sanitize(mistake), "only in part "
+    room = columns - len(head) - len("     ")
+    named = fmt.shorten(named, max(room // 3, room - fmt.width(why)), view.glyphs.dots)
+    why = fmt.fit(why, max(0, min(room - fmt.width(named), fmt.width(why))), dots=view.glyphs.dots)
+    return [("class:notice", f" {head}{named} "), ("class:warn", f" {why} ")]
 
 
 LONGEST_STEP = 40

@@ -103,6 +103,9 @@ TYPING = (
 )
 """The keys while a filter is typed. All other keys are text of the filter."""
 
+HELPING = (Key((" ",), "Space", _move(+PAGE), "ten lines down"),)
+"""The keys that do something else while the help is shown."""
+
 ORDERING = (
     Key(("escape",), "Esc", lambda view: view._replace(is_ordering=False), "cancels"),
     Key(("c-c",), "Ctrl+C", "quit", "quit"),
