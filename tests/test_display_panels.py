@@ -91,7 +91,10 @@ def test_the_alert_bar_shows_the_most_severe_and_oldest_alert_and_counts_the_oth
 
 @pytest.mark.parametrize("width", [60, 80, 100, 140])
 def test_the_alert_bar_keeps_the_name_of_the_rule_at_every_width(width):
-    rules = [named("payments of the shop fail"), named("b"), named("c")]
+    first = named("payments of the shop fail", severity="critical")
+    said = bar([first, named("b"), named("c")], snapshot(0, hits=1), width=width)
+    assert all(words in said for words in ("CRITICAL", "pay", "and 2 more"))
+    rules = [first._replace(severity="warning"), named("b"), named("c")]
     said = bar(rules, snapshot(0, hits=1), width=width)
     assert "payments" in said
     assert "and 2 more" in said

@@ -53,7 +53,8 @@ def against(view: View, gauge: Gauge, more: str, *, acknowledged: bool) -> Itera
         short = [fmt.shorten(name, columns, view.glyphs.dots) for columns in (LONGEST_NAME, 20, SHORTEST_NAME)]
         yield f"{threshold} {name}{span}{lasting}{more}{seen} "
         yield f"{threshold} {name}{lasting}{more}{seen} "
-        yield from (f"{threshold} {each}{more} " for each in (name, *short))
+        yield from (f"{threshold} {each}{more}" for each in (name, *short))
+        yield f"{threshold} {short[-1]}"
     elif gauge.key:
         yield f"{threshold} {rule.metric} of {name}{span}{lasting}{more}{seen} "
     for metric in (*measure(rule.metric).explained, rule.metric):

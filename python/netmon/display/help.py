@@ -45,6 +45,7 @@ WORDS = (
     ("retr", "share of TCP segments that were sent again"),
     ("RTT", "round trip to the server; cli, srv: from here to them"),
     ("disorder", "segments that came out of order; 0 win: no room to receive"),
+    ("CRITICAL INFO", "alerts of this severity; ALERT is one of severity warning"),
     ("lost", "packets that netmon could not see: all counts may be too low"),
 )
 
