@@ -122,7 +122,7 @@ def rules(view: View, width: int, height: int) -> list[Line]:
     gauges = listed(view)
     if not gauges or height <= 0:
         return _no_rule(view, width)[: max(height, 0)]
-    needed = max(sum(map(canvas.width, _state(gauge, 0)[:2])) for gauge in gauges)
+    needed = max(sum(map(canvas.width, _state(gauge, 0)[:2])) for gauge in gauges[:height])
     columns = min(TREND, width - max(LEFT_OF_TREND, needed + GAP + 1))
     lines: list[Line] = []
     spare = height - len(gauges)

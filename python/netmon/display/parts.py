@@ -69,7 +69,9 @@ def _traffic(view: View) -> int:
 
 
 def _rules(view: View) -> int:
-    return max(1, 2 * len(about.listed(view)))
+    """The rows of all rules that match. They are only matched if there is a filter."""
+    rules = about.listed(view) if view.filter else view.frame.gauges if view.frame else ()
+    return max(1, 2 * len(rules))
 
 
 def _told(view: View) -> int:
