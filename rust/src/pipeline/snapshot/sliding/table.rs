@@ -60,6 +60,9 @@ pub struct Sliding {
     none: Arc<str>,
 }
 
+/// The number of a row and its value.
+type Valued = (usize, f64);
+
 #[derive(Clone, Debug, Default)]
 struct Names {
     numbers: HashMap<RowName, u32, RandomState>,
@@ -296,7 +299,7 @@ impl Sliding {
     }
 
     /// The rows beyond a bound, and of all others the first that is nearest to it, each with its value.
-    fn split(&self, reading: &Reading, bound: f64, is_above: bool) -> (Vec<(usize, f64)>, Option<(usize, f64)>) {
+    fn split(&self, reading: &Reading, bound: f64, is_above: bool) -> (Vec<Valued>, Option<Valued>) {
         let is_beyond = |value: f64, other: f64| if is_above { value >= other } else { value <= other };
         let (mut beyond, mut nearest) = (Vec::new(), None);
         for (row, _) in self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known) {
@@ -310,7 +313,7 @@ impl Sliding {
         (beyond, nearest)
     }
 
-    fn named(&self, rows: impl IntoIterator<Item = (usize, f64)>) -> Vec<(String, f64)> {
+    fn named(&self, rows: impl IntoIterator<Item = Valued>) -> Vec<(String, f64)> {
         rows.into_iter().map(|(row, value)| (self.per.text(&self.names.rows[row].name), value)).collect()
     }
 }
