@@ -218,3 +218,41 @@ def test_a_newcomer_is_told_as_such_and_not_as_a_number():
     (document,) = map(facts.document, alerts)
     assert (document["summary"], document["metric"]) == ("new one: a new host, b", "")
     assert "metric" not in messages.labels(alerts[0], "x")
+
+
+def test_a_baseline_says_how_much_it_has_learned_and_then_stays_certain():
+    """With a value a second, a short past has few values, and all of them count."""
+    policy = AlertPolicy([Rule(metric="requests", baseline=30, span=1)])
+    learned = []
+    for at in range(60):
+        policy.update(snapshot(at, requests=100 + at % 5, capture={"received": 1}))
+        [gauge] = policy.gauges
+        learned.append(gauge.learning and (gauge.learning.seconds, gauge.learning.needed))
+    assert learned[1:5] == [(2, 15), (3, 15), (4, 15), (5, 15)]
+    assert learned[14:] == [None] * 46, "what is usual is known for good"
+    assert gauge.bound > 104
+
+
+def test_a_gap_does_not_count_as_time_that_was_learned():
+    policy = AlertPolicy([Rule(metric="requests", baseline=100, span=1)], live=True)
+    for at in (0, 1, 2, 60, 61):
+        policy.update(snapshot(at, requests=100, capture={"received": 1}))
+    assert policy.gauges[0].learning.seconds < 10
+
+
+def test_a_baseline_per_row_shows_the_row_that_is_farthest_from_what_is_usual():
+    rule = Rule(metric="requests", per="host", baseline=30, span=1, deviations=60)
+    policy = AlertPolicy([rule])
+    for at in range(30):
+        rows = [{"name": "a", "requests": 100}, {"name": "b", "requests": 10 + 5 * (at == 29)}]
+        policy.update(snapshot(at, hosts=rows, capture={"received": 1}))
+    [gauge] = policy.gauges
+    assert (gauge.key, gauge.value, gauge.state) == ("b", 15, "ok")
+
+
+def test_a_rule_about_newcomers_says_that_it_learns():
+    policy = AlertPolicy([Rule(new="host", learn=10)])
+    policy.update(seen(0, "a"))
+    assert policy.gauges[0].learning == (1, 10)
+    policy.update(seen(10, "a"))
+    assert policy.gauges[0].learning is None

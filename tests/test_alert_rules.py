@@ -291,3 +291,42 @@ def test_merging_two_intervals_moves_an_alert_by_at_most_the_longer_interval(see
 def test_a_rule_that_cannot_be_meant_is_refused(wrong, words):
     with pytest.raises(ValueError, match=words):
         Rule(**wrong)
+
+
+def hosts_of(start, **requests):
+    rows = [{"name": name, "requests": n, "responses": n} for name, n in requests.items()]
+    return snapshot(start, hosts=rows, capture={"received": 1})
+
+
+def test_a_rule_per_row_that_is_ok_shows_the_row_nearest_to_its_bound():
+    above = Rule(metric="requests", per="host", above=30, span=2)
+    higher = Rule(metric="requests", per="host", above=300, span=2)
+    below = Rule(metric="requests", per="host", below=2, span=2)
+    policy = AlertPolicy([above, higher, below])
+    for at, counts in enumerate(({"a": 5, "b": 9}, {"a": 9, "b": 3})):
+        policy.update(hosts_of(at, **counts))
+    assert [(gauge.key, gauge.value, gauge.state) for gauge in policy.gauges] == [
+        ("a", 14, "ok"),
+        ("a", 14, "ok"),
+        ("b", 12, "ok"),
+    ]
+    assert [gauge.past for gauge in policy.gauges] == [(9, 14), (9, 14), (5, 12)], "the trend is that of the worst row"
+    assert policy.copy().gauges == policy.gauges
+
+
+def test_a_row_that_fires_is_shown_until_it_recovers_and_others_are_beyond_a_lower_bound_only():
+    low, high = (Rule(metric="requests", per="host", above=above, span=1) for above in (10, 30))
+    policy = AlertPolicy([low, high])
+    policy.update(hosts_of(0, a=5, b=20))
+    policy.update(hosts_of(1, a=25, b=20))
+    fired, ok = policy.gauges
+    assert (fired.key, fired.value, fired.firing) == ("b", 20, 2), "the alert that is oldest"
+    assert (ok.key, ok.value, ok.state) == ("a", 25, "ok")
+    policy.update(hosts_of(2, a=0, b=0))
+    assert [(gauge.state, gauge.value) for gauge in policy.gauges] == [("ok", 0), ("ok", 0)]
+
+
+def test_a_rule_per_row_without_rows_shows_none():
+    policy = AlertPolicy([Rule(metric="error_ratio", per="host", above=0.5, span=1)])
+    policy.update(hosts_of(0))
+    assert [(gauge.key, gauge.value) for gauge in policy.gauges] == [("", 0)]

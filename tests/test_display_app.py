@@ -11,7 +11,7 @@ from fakes import snapshot
 from netmon.display import export, themes
 from netmon.display.app import Display
 from netmon.display.control import clicked, undrawn
-from netmon.display.keys import KEYS, Command, Key
+from netmon.display.keys import KEYS, PAGE, Command, Key
 from netmon.display.view import Page, Panel, View
 from netmon.frames import Frames
 from prompt_toolkit.application import create_app_session
@@ -89,6 +89,9 @@ def test_keys_that_move(typed, host):
         ("??", "helps", False),
         (["?", "\x1b"], "helps", False),
         (["\x1bOP"], "helps", True),
+        ("? ", "is_paused", False),
+        ("? ", "help_row", PAGE),
+        ("?? ", "is_paused", True),
         ("p", "is_paused", True),
         ("p ", "is_paused", False),
         ("5", "page", Page.REQUESTS),

@@ -7,7 +7,7 @@ from fakes import snapshot
 from netmon import Rule
 from netmon._core import Matching
 from netmon.display.absent import nothing
-from netmon.display.help import footer, help_page
+from netmon.display.help import footer, help_page, prompt
 from netmon.display.layout import screen
 from netmon.display.rows import rows_of
 from netmon.display.view import Page, Panel
@@ -141,3 +141,21 @@ def test_the_help_says_what_is_matched():
         assert field in page
         assert Matching(f"{field}:zebra", ()).admits({"": "zebra"}) is False
     assert "status:5xx" in text([footer(view_of(busy(15), "/"), 80)])[0]
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_filter_with_a_mistake_that_is_kept_says_so_in_the_header(width):
+    view = view_of(busy(3), ["/", *"latency>foo status:2xx", "enter"])
+    [line] = [line for line in text(screen(view, width, 24)) if "only" in line]
+    assert "only in part lat" in line
+    assert "  foo is" in line
+    assert "6" in line, "the tabs are there"
+    assert "in part" not in "".join(text(screen(view_of(busy(3), ["/", *"status:2xx", "enter"]), width, 24)))
+
+
+def test_the_note_on_a_long_filter_is_seen_at_80_columns():
+    pattern = "host:shop.example section:/checkout method:POST status:5xx and"
+    view = view_of(busy(3), ["/", *pattern])
+    line = text([prompt(view, 80)])[0]
+    assert "status:5xx and" in line
+    assert line.rstrip().endswith("and needs a term behind it")

@@ -58,10 +58,89 @@ def test_acknowledging_does_not_hold_for_later_alerts():
     view = view_of(frames[:2]).with_acknowledged().with_frame(frames[2])
     assert text(tables.alerts(view, 80, 5)) == [
         " ALERTS  2 fired, 1 recovered, 1 not acknowledged",
-        "   00:00:03  ALERT      5 hits in 1 s  a acknowledges",
+        "   00:00:03  ALERT      5 hits in 1 s  a acknowledges all",
         "   00:00:02  RECOVERED  after 1 s",
         "   00:00:01  ALERT      5 hits in 1 s  acknowledged",
     ]
+
+
+def named(name, **fields):
+    """A rule that fires with the first hit of a second."""
+    return Rule(name=name, metric="hits", above=0, span=1, **fields)
+
+
+def bar(rules, *seconds, width=80):
+    made = Frames(10.0, rules)
+    view = view_of([made.push(each) for each in seconds])
+    [line] = text([header.alert_bar(view, width)])
+    return " ".join(line.split())
+
+
+def test_the_alert_bar_shows_the_most_severe_and_oldest_alert_and_counts_the_others():
+    late = named("late", severity="critical", where="host:b")
+    rules = [named("note", severity="info"), named("first"), late]
+    host = {"name": "b", "hits": 1, "sections": [{"path": "/", "hits": 1}]}
+    seconds = [snapshot(0, hits=1), snapshot(1, hits=1, hosts=[host])]
+    assert bar(rules[:1], seconds[0]).startswith("INFO")
+    assert bar(rules, seconds[0]).startswith("ALERT")
+    assert "first" in bar(rules, seconds[0])
+    assert "and 1 more" in bar(rules, seconds[0])
+    assert bar(rules, *seconds).startswith("CRITICAL")
+    assert all(words in bar(rules, *seconds) for words in ("late", "and 2 more"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_the_alert_bar_keeps_the_name_of_the_rule_at_every_width(width):
+    first = named("payments of the shop fail", severity="critical")
+    said = bar([first, named("b"), named("c")], snapshot(0, hits=1), width=width)
+    assert all(words in said for words in ("CRITICAL", "pay", "and 2 more"))
+    rules = [first._replace(severity="warning"), named("b"), named("c")]
+    said = bar(rules, snapshot(0, hits=1), width=width)
+    assert "payments" in said
+    assert "and 2 more" in said
+    assert ("payments of the shop fail" in said) == (width >= 80)
+
+
+def test_the_alert_bar_says_which_row_fires_and_when_a_low_value_does():
+    hosts = [{"name": "shop.example", "hits": 3}]
+    assert "busy, shop.example" in bar([named("busy", per="host")], snapshot(0, hosts=hosts), width=100)
+    low = Rule(name="quiet", metric="hits", below="2/s", span=1)
+    assert "7/s, fires below 2/s: quiet in 1 s" in bar([low], snapshot(0, hits=7, capture={"received": 9}), width=100)
+
+
+def test_the_alert_bar_says_why_nothing_is_known():
+    rule = Rule(name="posts", where="method:POST", metric="requests", above=5)
+    assert bar([rule], snapshot(0)) == "UNKNOWN posts single exchanges are not counted for it"
+
+
+def log_of(rules, *seconds, keys=(), width=80, height=10):
+    made = Frames(10.0, rules)
+    view = view_of([made.push(each) for each in seconds], *keys)
+    return view, [line.rstrip() for line in text(tables.alerts(view, width, height))]
+
+
+def test_the_log_of_alerts_names_the_severity_in_a_word():
+    rules = [named("note", severity="info"), named("usual"), named("worst", severity="critical")]
+    _, lines = log_of(rules, snapshot(0, hits=1))
+    assert sorted(line[13:].split()[0] for line in lines[1:]) == ["ALERT", "CRITICAL", "INFO"]
+
+
+@pytest.mark.parametrize("width", range(50, 100, 3))
+def test_a_name_in_the_log_is_whole_where_there_is_room_for_it_and_its_value_is_always_there(width):
+    rule = named("payments of the shop fail")
+    _, [_, line] = log_of([rule], snapshot(0, hits=9), width=width)
+    assert "9 hits" in line
+    assert ("payments of the shop fail:" in line) == (width >= 59)
+    assert "~" not in line, "one sign for what is cut, on the whole screen"
+
+
+def test_the_log_says_how_many_newer_alerts_are_out_of_sight():
+    rule = Rule(name="flips", metric="hits", above=0, span=1)
+    seconds = [snapshot(60 * at, 60 * at + 1, hits=at % 2, capture={"received": 1}) for at in range(40)]
+    view, lines = log_of([rule], *seconds, keys=("6",), height=5)
+    assert "newer" not in lines[0]
+    below = moves.moved(view, +10)
+    assert text(tables.alerts(below, 80, 5))[0].rstrip().endswith(" 8 newer above")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from netmon import Rule, Snapshot
 from netmon.frames import Frames
 from netmon.sinks.document import Document
 from netmon.sinks.ndjson import Ndjson
-from netmon.sinks.plain import Plain
+from netmon.sinks.plain import Plain, no_http
 from netmon.sinks.requests import Requests
 from netmon.sinks.summary import summary
 
@@ -129,6 +129,15 @@ def test_no_http_says_what_was_seen_instead():
     )
     assert "new connections: 30 tls, 8 other; 7 packets in tunnels, see --decode-tunnels)" in said
     assert "none, no packet seen" in play(snapshot(NOON))
+
+
+def test_a_filter_that_admits_no_exchange_is_the_reason_for_an_empty_report():
+    spoken = {"name": "eth0", "protocols": {"http1": 52_000}}
+    window = snapshot(NOON, interfaces=[spoken], capture={"received": 833})
+    assert no_http(window, "host:shop  status:5xx") == "none, no exchange matches host:shop status:5xx"
+    assert no_http(window).startswith("none, no HTTP in 833 packets")
+    sealed = snapshot(NOON, interfaces=[{"name": "eth0", "protocols": {"tls": 9}}], capture={"received": 833})
+    assert no_http(sealed, "host:shop").startswith("none, no HTTP in 833 packets (9 B of tls")
 
 
 def test_losses_are_in_the_capture_line():

@@ -1050,10 +1050,17 @@ class Sliding:
     def value(self, reading: int, key: str) -> float | None:
         """The value of a reading for the row with this key, which may be unknown: then a sum is 0."""
     def beyond(
-        self, reading: int, bound: float, *, below: bool = False, enough: tuple[int, float] | None = None
+        self,
+        reading: int,
+        bound: float,
+        *,
+        below: bool = False,
+        enough: tuple[int, float] | None = None,
+        or_nearest: bool = False,
     ) -> list[tuple[str, float, float]]:
         """Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With `enough`,
-        only of rows of which the reading `enough[0]` is `enough[1]` or more; its value is the third, else 0.
+        only of rows of which the reading `enough[0]` is `enough[1]` or more; its value is the third, else 0. With
+        `or_nearest`, if there is none, the row that is nearest to the bound.
         """
     @property
     def oldest(self) -> list[tuple[int, int]]:

@@ -39,6 +39,12 @@ def reasons(window: Snapshot) -> Iterator[str]:
         yield f"{fmt.plural(capture.undecodable, 'packet')} that could not be decoded"
 
 
+def unmatched(window: Snapshot, where: str | None) -> str:
+    """That the filter of what is counted admits none of the HTTP that there is; empty if that is not the reason."""
+    has_http = any(protocol.startswith("http") for each in window.interfaces for protocol in each.protocols)
+    return f"no exchange matches {fmt.sanitize(' '.join(where.split()))}" if where and has_http else ""
+
+
 def _speech(protocol: str, window: Snapshot) -> str:
     if protocol != "tls":
         return protocol

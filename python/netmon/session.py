@@ -6,7 +6,6 @@ output and writes the summary last. Then errors of the capture are raised.
 
 from __future__ import annotations
 
-from collections import deque
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
@@ -16,6 +15,7 @@ from netmon.alarms import Alarms
 from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
+from netmon.notes import Notes
 from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
 from netmon.rulebook import usual
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from netmon.options import Settings
     from netmon.player import Player
     from netmon.sinks import Sink
-
-NOTES = 100
-"""Messages of the capture kept while the screen is up; beyond this, the oldest are dropped."""
 
 
 class IncompleteError(Exception):
@@ -125,7 +122,7 @@ class Session:
         self._console = console
         self._length = float(settings.window) if once else float("inf")
         self._until_recovery = until_recovery
-        self._notes: deque[str] | None = None
+        self._notes: Notes | None = None
         self._note: Callable[[str], None] | None = None
         self._policy: Policy = AlertPolicy([usual(settings)])
         self._alarms: Alarms | None = None
@@ -250,7 +247,7 @@ class Session:
         window = float("inf") if whole_file else float(settings.window)
         keeps = {"keeps_exchanges": True, "keeps_connections": not settings.connections}
         self._frames = Frames(window, (), policy=self._policy, already=self._already, **keeps)
-        self._notes = deque(maxlen=NOTES)
+        self._notes = Notes()
         display: Display | None = None
         is_stopped = False
 
@@ -375,7 +372,9 @@ class Session:
         self._take_log()
         if not quiet:
             color = self._console.wants_color(self._settings.color, self._console.stderr)
-            self._say("".join(self._notes or ()) + summary(self.frame, color=color, where=self._settings.where))
+            self._say(
+                (self._notes.text if self._notes else "") + summary(self.frame, color=color, where=self._settings.where)
+            )
 
     def _take_log(self) -> None:
         """Reports new messages of the capture and of outputs; a screen shows them, and they are printed at the end."""
@@ -391,7 +390,7 @@ class Session:
     def _report(self, lines: list[str], *, is_logged: bool = True) -> None:
         """Tells the user. What the log has told on standard error is not told there again."""
         if self._notes is not None:
-            self._notes.extend(lines)
+            self._notes.add(lines)
             if lines and self._note is not None:
                 more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
                 self._note(lines[-1].strip().removeprefix("netmon: ") + more)

@@ -17,6 +17,9 @@ SAMPLES = 120
 ENOUGH = 0.5
 """Share of the past that must be known before a range is given."""
 
+FEWEST = 5
+"""Values that a range is made of at least, if the past is short."""
+
 NORMAL = 1.4826
 """The standard deviation of a normal distribution, in units of its MAD."""
 
@@ -33,6 +36,11 @@ class Range(NamedTuple):
     def has(self, value: float) -> bool:
         return self.low <= value <= self.high
 
+    def oddity(self, value: float) -> float:
+        """How far a value is from the middle: 1 at either end of the range, more outside."""
+        middle, reach = (self.low + self.high) / 2, (self.high - self.low) / 2
+        return abs(value - middle) / reach if reach else float(value != middle)
+
 
 class Past:
     """The past of one value, over `length` seconds. A value that is learned counts for later instants only."""
@@ -42,6 +50,7 @@ class Past:
         self._length = micros(length)
         self._samples: deque[tuple[int, float]] = deque()
         self._newest: tuple[int, float] | None = None  # learned, and not a sample yet
+        self._apart = 0  # the shortest time between two samples: each stands for as much; 0 before the second
         self._equal = 0  # how many of the last samples are the same
         self._usual: tuple[float, Range | None] | None = None  # for these deviations, until a sample comes or goes
         self.is_seen = True
@@ -62,6 +71,9 @@ class Past:
                 self._samples.popleft()
 
     def _append(self, at: int, value: float) -> None:
+        if self._samples:
+            apart = at - self._samples[-1][0]
+            self._apart = min(self._apart or apart, apart)
         self._equal = self._equal + 1 if self._samples and self._samples[-1][1] == value else 1
         self._samples.append((at, value))
         self._usual = None
@@ -88,12 +100,26 @@ class Past:
         return self._usual[1]
 
     @property
-    def known(self) -> Range | None:
+    def needed(self) -> int:
+        """How much time must be known, in microseconds."""
+        return max(round(self._length * ENOUGH), FEWEST * self._apart)
+
+    @property
+    def known(self) -> int:
+        """How much time is known, in microseconds: that of gaps is not."""
+        return min(len(self._samples) * self._apart, self.needed)
+
+    @property
+    def is_enough(self) -> bool:
+        return bool(self._apart) and self.known >= self.needed
+
+    @property
+    def range(self) -> Range | None:
         """The range that was last asked for."""
         return self._usual[1] if self._usual else None
 
     def _range(self, deviations: float) -> Range | None:
-        if len(self._samples) < SAMPLES * ENOUGH:
+        if not self.is_enough:
             return None
         from statistics import median  # noqa: PLC0415  loads slowly, and few rules have a baseline
 
@@ -110,5 +136,6 @@ class Past:
     def resume(self, state: Any, now: int) -> None:
         """Takes up the samples that `state` gave. Those of a time later than now count as of now."""
         self._samples.clear()
+        self._apart = 0
         for at, value in state:
             self._append(min(int(at), now), float(value))

@@ -1,7 +1,8 @@
 """Rules that look at the same value: the states of all their rows, judged together.
 
 Most rows are within the bounds of all rules. So the core is asked once for the rows beyond the bound that is crossed
-first, and only those rows and rows with a state are looked at.
+first, and only those rows and rows with a state are looked at. If there is none, it gives the row nearest to the bound,
+which is shown.
 """
 
 from __future__ import annotations
@@ -45,6 +46,17 @@ class Shown(NamedTuple):
     bound: float
 
 
+class Learning(NamedTuple):
+    """How many seconds a rule has learned, of how many that it needs."""
+
+    seconds: float
+    needed: float
+
+
+NO_ROW = ("", 0.0)
+"""Key and value if there is no row."""
+
+
 class Group:
     """The rules of one value."""
 
@@ -54,6 +66,7 @@ class Group:
         self._sides: dict[bool, list[Rule]] = {}  # the rules whose bounds are low, and those whose bounds are high
         for _, rule in rules:
             self._sides.setdefault(rule.below is not None, []).append(rule)
+        self._worst = {False: NO_ROW, True: NO_ROW}  # by whether the bound is one `below`
 
     @property
     def states(self) -> int:
@@ -96,14 +109,18 @@ class Group:
         return Verdict(alerts, refused, room)
 
     def _beyond(self, is_low: bool) -> _Beyond:
-        """The rows beyond the bound, low or high, that is crossed first, with the fewest requests that are enough."""
+        """The rows beyond the bound, low or high, that is crossed first, with the fewest requests that are enough.
+        Remembers the row that is farthest beyond it, or else nearest to it.
+        """
         rules = self._sides[is_low]
         bounds = [rule.threshold for rule in rules]
         bound = max(bounds) if is_low else min(bounds)
         least = min(rule.min_requests for rule in rules)
         is_asked_for = any(rule.min_requests for rule in rules)
-        rows = self._value.beyond(bound, below=is_low, least=least if is_asked_for else None)
-        return _Beyond(rows, least, below=is_low)
+        rows = self._value.beyond(bound, below=is_low, least=least if is_asked_for else None, or_nearest=True)
+        found = _Beyond(rows, bound, least, below=is_low)
+        self._worst[is_low] = found.worst
+        return found
 
     def _judge(self, placed: Placed, now: int, values: Mapping[str, float | None], trust: Trust) -> Iterator[Alert]:
         """Judges the rows of a rule that have a state, and forgets those that are quiet again."""
@@ -129,11 +146,19 @@ class Group:
         return sorted(found, key=lambda alert: alert.at)
 
     def shown(self, placed: Placed) -> Shown:
-        """The value of a rule; with `per`, that of the row that has fired for the longest time, or 0."""
-        firing = self.firing(placed)
+        """The value of a rule; with `per`, that of the row that has fired for the longest time, or else of the row that
+        is nearest to the bound.
+        """
+        rule, watches = placed.rule, placed.watches
+        firing = self.firing(placed) if watches else []
+        if rule.per and not firing:
+            key, value = self._worst[rule.below is not None]
+            return Shown(value, key, rule.threshold)
         key = firing[0].key if firing else ""
-        value = None if placed.rule.per and not firing else self._value.of(key)
-        return Shown(value or 0, key, placed.rule.threshold)
+        return Shown(self._value.of(key) or 0, key, rule.threshold)
+
+    def learning(self, key: str, now: int) -> Learning | None:
+        """How far a rule has learned what it needs to know of a row; None if it knows enough or learns nothing."""
 
     def turn_back(self, state: Any, now: int) -> None:
         """Goes on at an earlier time with the `state` of before: what waits for a time does not wait any more."""
@@ -158,6 +183,7 @@ class Group:
 
     def take(self, other: Group) -> None:
         """Takes copies of the states of another group with the same rules."""
+        self._worst = dict(other._worst)
         for mine, theirs in zip(self.rules, other.rules, strict=True):
             mine.watches.clear()
             mine.watches.update((key, watch.copy()) for key, watch in theirs.watches.items())
@@ -171,12 +197,18 @@ class _New(NamedTuple):
 
 
 class _Beyond:
-    """The rows beyond a bound with at least so many requests, from the farthest on."""
+    """The rows beyond a bound with at least so many requests, from the farthest on. `rows` may instead have the one row
+    that is nearest to it.
+    """
 
-    def __init__(self, rows: Mapping[str, tuple[float, float]], least: int, *, below: bool) -> None:
+    def __init__(self, rows: Mapping[str, tuple[float, float]], bound: float, least: int, *, below: bool) -> None:
         self.values = {key: value for key, (value, _) in rows.items()}
         self._requests = {key: requests for key, (_, requests) in rows.items()}
         order = sorted(self.values, key=self.values.__getitem__, reverse=not below)
+        self.worst = (order[0], self.values[order[0]]) if order else NO_ROW
+        value = self.worst[1]
+        if not (order and (value <= bound if below else value >= bound)):
+            self.values, order = {}, []
         self._orders = {least: order}  # by `min_requests`
         self._least = least
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from netmon.alerts.baseline import Past
-from netmon.alerts.group import Group, Placed, Shown, Verdict, may
+from netmon.alerts.baseline import ENOUGH, Past
+from netmon.alerts.group import NO_ROW, Group, Learning, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
 from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch, micros
@@ -35,6 +35,7 @@ class _Single(Group):
     def __init__(self, place: int, rule: Rule) -> None:
         self.rules = [Placed(place, rule, {})]
         self._rule, self._watches = rule, self.rules[0].watches
+        self._worst = {False: NO_ROW}
 
     @property
     def states(self) -> int:
@@ -136,6 +137,7 @@ class Baselines(_Single):
         rows = self._rows()
         alerts, refused = [], 0
         self._make_room(rows)
+        worst = -1.0
         for key, value in rows.items():
             past = self._past(key)
             if past is None:
@@ -144,6 +146,9 @@ class Baselines(_Single):
             past.is_seen = bool(value)
             usual = past.usual(now, rule.deviations) if value is not None else None
             is_unusual = usual is not None and value is not None and not usual.has(value)
+            oddity = usual.oddity(value) if usual and value is not None else 0.0
+            if value is not None and oddity > worst:
+                worst, self._worst[False] = oddity, (key, value)
             if not is_unusual and key not in self._watches:
                 if value is not None and may_fire and may_recover:
                     past.learn(now, value)
@@ -188,12 +193,21 @@ class Baselines(_Single):
                 past.stay(until)
 
     def shown(self, placed: Placed) -> Shown:
-        """As for a rule with a bound, which is the upper end of the usual range."""
+        """As for a rule with a bound, which is the upper end of the usual range. With `per`, the row is the one that is
+        farthest from what is usual.
+        """
         firing = self.firing(placed)
-        key = firing[0].key if firing else ""
+        key = firing[0].key if firing else self._worst[False][0]
         past, value = self._pasts.get(key), self._value.of(key) if key or not self._rule.per else None
-        usual = past.known if past else None
+        usual = past.range if past else None
         return Shown(value or 0, key, usual.high if usual else 0.0)
+
+    def learning(self, key: str, now: int) -> Learning | None:
+        del now
+        past = self._pasts.get(key)
+        if past is None:
+            return Learning(0.0, self._rule.baseline * ENOUGH)
+        return None if past.is_enough else Learning(past.known / MICRO, past.needed / MICRO)
 
     def _past(self, key: str) -> Past | None:
         """The past of a row; None if too many rows have one."""
@@ -237,6 +251,11 @@ class Newcomers(_Single):
     def shown(self, placed: Placed) -> Shown:
         del placed
         return Shown(len(self.known.names), "", 0.0)
+
+    def learning(self, key: str, now: int) -> Learning | None:
+        del key
+        left = self._rule.learn if self.known.until is None else (self.known.until - now) / MICRO
+        return Learning(self._rule.learn - left, self._rule.learn) if left > 0 else None
 
     def state(self) -> Any:
         return [self.known.until, list(self.known.names)]

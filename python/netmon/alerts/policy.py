@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from netmon._core import Snapshot
-    from netmon.alerts.group import Placed
+    from netmon.alerts.group import Learning, Placed
     from netmon.alerts.sums import Value
 
 MOST_STATES = 10_000
@@ -49,7 +49,8 @@ class Policy(Protocol):
 class Gauge(NamedTuple):
     """The state of a rule after the newest snapshot; `alert` is its alert that has not recovered, if any.
 
-    With `per`, `value` and `key` are those of the row of `alert`, or else of no row; `firing` counts the rows.
+    With `per`, `value` and `key` are those of the row of `alert`, or else of the row that is nearest to the bound;
+    `firing` counts the rows.
     """
 
     rule: Rule
@@ -66,6 +67,8 @@ class Gauge(NamedTuple):
     """What `value` is compared with: a threshold, the factor of a burn rate, the upper end of the usual range, or 0."""
     past: tuple[float, ...] = ()
     """The values after the newest snapshots, oldest first, `PAST` at most."""
+    learning: Learning | None = None
+    """How far the rule has learned what it needs to know before it fires; None if it knows enough or learns nothing."""
 
 
 class AlertPolicy:
@@ -220,7 +223,8 @@ class AlertPolicy:
         reason = (why or "a part of its span was not captured") if is_unknown else ""
         budget = group.left if isinstance(group, Objectives) else None
         past = tuple(self._pasts[placed.place])
-        return Gauge(rule, value, alert, state, key, len(firing), reason, budget, bound, past)
+        learning = group.learning(key, self.now)
+        return Gauge(rule, value, alert, state, key, len(firing), reason, budget, bound, past, learning)
 
 
 def subsets_of(rules: Iterable[Rule]) -> tuple[tuple[str, str], ...]:

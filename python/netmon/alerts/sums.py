@@ -42,10 +42,15 @@ class Value:
         value = self._table.value(self._reading, key)
         return None if value is None else self._told(value)
 
-    def beyond(self, bound: float, *, below: bool, least: int | None = None) -> dict[str, tuple[float, float]]:
-        """The rows with so many requests whose value is `bound` or beyond: the value and, with `least`, the requests."""
+    def beyond(
+        self, bound: float, *, below: bool, least: int | None = None, or_nearest: bool = False
+    ) -> dict[str, tuple[float, float]]:
+        """The rows with so many requests whose value is `bound` or beyond: the value and, with `least`, the requests.
+        With `or_nearest`, if there is none, the row that is nearest to the bound.
+        """
         enough = None if least is None else (self._requests, least)
-        found = self._table.beyond(self._reading, bound / self._scale, below=below, enough=enough)
+        limit = bound / self._scale
+        found = self._table.beyond(self._reading, limit, below=below, enough=enough, or_nearest=or_nearest)
         return {key: (self._told(value), requests) for key, value, requests in found}
 
     def requests(self, key: str) -> float:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from netmon._core import Filter, WhereError
 from netmon.actions.spec import SETTINGS, Setting, agree
-from netmon.alerts.rule import LONGEST_SPAN, New, Rule, Severity, Window
+from netmon.alerts.rule import LONGEST_SPAN, Kind, New, Rule, Severity, Window
 from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
 from netmon.options import Duration
@@ -270,27 +270,80 @@ def finding(alert: Alert) -> str:
     if rule.kind == "new":
         return f"a new {rule.new.replace('_', ' ')}"
     if rule.kind == "slo":
-        return f"the error budget burns {alert.value:.3g} times as fast as allowed"
+        return f"the error budget {burning(alert.value)}{_allowed(alert)}"
     return f"{rule.metric} = {told(rule, alert.value)}"
 
 
-def brief(alert: Alert) -> str:
-    """What was found, in few words: ``620 ms latency.p95``."""
+def brief(alert: Alert, *, is_short: bool = False) -> str:
+    """What was found, in few words: ``620 ms latency.p95``; with `is_short` in fewer, if there are."""
     rule = alert.rule
     if rule.kind == "slo":
-        return f"burn rate {alert.value:.3g}"
+        return f"burns {alert.value:.3g} times" if is_short else burning(alert.value)
     return finding(alert) if rule.kind == "new" else f"{told(rule, alert.value)} {rule.metric}"
 
 
-def standing(gauge: Gauge) -> tuple[str, str]:
-    """Where a rule stands that has no bound: a part that says most, and the rest."""
+def burning(rate: float) -> str:
+    """A burn rate, for people."""
+    return f"burns {rate:.3g} times as fast as allowed"
+
+
+def _allowed(alert: Alert) -> str:
+    window = alert.details.window
+    return f", the rule fires above {window.factor:g}" if window and alert.state == "fired" else ""
+
+
+def within(rule: Rule) -> str:
+    """The span of a value, for people: `` in 2 min``. Empty for a rule whose value has none."""
     from netmon import format as fmt  # noqa: PLC0415  as above
 
+    return f" in {fmt.duration(rule.span)}" if rule.kind == "bound" and rule.metric != "absent" else ""
+
+
+def standing(gauge: Gauge) -> tuple[str, ...]:
+    """Where a rule stands, in parts. The first part says most, and each further one continues those before it."""
+    return _STANDINGS[gauge.rule.kind](gauge)
+
+
+def _of_bound(gauge: Gauge) -> tuple[str, ...]:
     rule = gauge.rule
-    if gauge.budget is not None:
-        left = "no" if gauge.budget <= 0 else f"{fmt.percent(gauge.budget)} of the"
-        return f"{left} error budget left", f", burns {gauge.value:.2g} times as fast as allowed"
-    if rule.kind == "new":
-        return fmt.plural(int(gauge.value), f"known {rule.new.replace('_', ' ')}"), ""
-    usual = f", usually {told(rule, gauge.bound)} at most" if gauge.bound else ""
-    return f"{told(rule, gauge.value)} {rule.metric}", usual
+    value, bound = told(rule, gauge.value), told(rule, rule.threshold)
+    if rule.below is not None:
+        return f"{value} {rule.metric}, fires below {bound}", within(rule)
+    return f"{value} of {bound} {rule.metric}", within(rule)
+
+
+def _of_objective(gauge: Gauge) -> tuple[str, ...]:
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    budget = gauge.budget or 0.0
+    left = "no" if budget <= 0 else f"{fmt.percent(budget)} of the"
+    return f"{left} error budget left", f", {burning(gauge.value)}", f", fires above {gauge.bound:g}"
+
+
+def _of_baseline(gauge: Gauge) -> tuple[str, ...]:
+    rule = gauge.rule
+    value = f"{told(rule, gauge.value)} {rule.metric}"
+    if gauge.learning:
+        return f"learning, {_learned(gauge.learning)}", f", {value}"
+    return value, f", usually {told(rule, gauge.bound)} at most" if gauge.bound else ""
+
+
+def _of_newcomers(gauge: Gauge) -> tuple[str, ...]:
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    known = fmt.plural(int(gauge.value), f"known {gauge.rule.new.replace('_', ' ')}")
+    return (f"learning, {known}", f", {_learned(gauge.learning)}") if gauge.learning else (known,)
+
+
+def _learned(learning: tuple[float, float]) -> str:
+    from netmon import format as fmt  # noqa: PLC0415  as above
+
+    return f"{fmt.duration(learning[0])} of {fmt.duration(learning[1])}"
+
+
+_STANDINGS: Mapping[Kind, Callable[[Gauge], tuple[str, ...]]] = {
+    "bound": _of_bound,
+    "slo": _of_objective,
+    "baseline": _of_baseline,
+    "new": _of_newcomers,
+}

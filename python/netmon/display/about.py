@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from netmon import format as fmt
 from netmon.alerts import written
-from netmon.display import canvas
+from netmon.display import canvas, matching
 from netmon.display.header import interface_state
 from netmon.display.rows import client_of, host_of
+from netmon.display.severities import LOOKS, rank
 from netmon.display.specs import methods, protocols, statuses
 from netmon.measures import measure
 from netmon.tail import MEMORY, NEWEST
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from netmon._core import Client, Host, Section, Tcp
     from netmon.alerts import Gauge
-    from netmon.display.canvas import Line
+    from netmon.display.canvas import Fragment, Line
     from netmon.display.view import View
 
 
@@ -115,22 +116,48 @@ METHODS, WIDE = 24, 80
 
 
 def rules(view: View, width: int, height: int) -> list[Line]:
-    """The state of each rule: its value, bound and span. Where there is room for two lines, its trend is beside it with
-    the bound drawn in. Rules that fire come first, then those of which nothing is known.
+    """The state of each rule: its value, bound and span. As far as there is room for two lines, its trend is beside it
+    with the bound drawn in. Rules that fire come first, then those of which nothing is known; the rest is counted.
     """
-    gauges = sorted(view.frame.gauges if view.frame else (), key=lambda gauge: ORDER.index(gauge.state))
-    needed = max((sum(map(canvas.width, _state(gauge, 0)[:2])) for gauge in gauges), default=0)
+    gauges = listed(view)
+    if not gauges or height <= 0:
+        return _no_rule(view, width)[: max(height, 0)]
+    needed = max(sum(map(canvas.width, _state(gauge, 0)[:2])) for gauge in gauges[:height])
     columns = min(TREND, width - max(LEFT_OF_TREND, needed + GAP + 1))
     lines: list[Line] = []
-    for gauge in gauges:
+    spare = height - len(gauges)
+    for gauge in gauges[:height]:
         upper, lower = _trend(gauge, view, columns if columns >= SHORTEST_TREND else 0)
-        if height < 2 * len(gauges) or not upper:
-            lines.append(canvas.whole(_state(gauge, width), width))
+        if spare <= 0 or not upper:
+            lines.append(canvas.whole(_alone(gauge, width, view.glyphs.dots), width))
             continue
+        spare -= 1
         room = width - canvas.width(upper) - 1
-        for words, trend in ((_state(gauge, room - GAP), upper), (_why(gauge), lower)):
+        for words, trend in ((_state(gauge, room - GAP, view.glyphs.dots), upper), (_why(gauge), lower)):
             lines.append([*canvas.fit(canvas.whole(words, room - GAP), room), *trend])
-    return [canvas.fit(line, width) for line in lines[:height]]
+    if len(gauges) > height:
+        lines = [*lines[: height - 1], _hidden(gauges[max(height - 1, 0) :])] if height > 1 else lines
+    return [canvas.fit(line, width) for line in lines]
+
+
+def listed(view: View) -> list[Gauge]:
+    """The rules that match the filter, the most pressing first."""
+    gauges = matching.rules(view.filter, view.frame.gauges) if view.frame else []
+    return sorted(gauges, key=lambda gauge: (ORDER.index(gauge.state), rank(gauge.rule.severity)))
+
+
+def _no_rule(view: View, width: int) -> list[Line]:
+    if view.frame is None or not view.frame.gauges:
+        return []
+    return [canvas.fit([("class:dim", f"  no rule of {len(view.frame.gauges)} matches")], width)]
+
+
+def _hidden(gauges: Sequence[Gauge]) -> Line:
+    """How many rules are not shown, and how many of these are not as they should be."""
+    worst = {state: sum(gauge.state == state for gauge in gauges) for state in ORDER}
+    states = [f"{n} {STATES[state][1].strip()}" for state, n in worst.items() if n and state != "ok"]
+    about = ", ".join(states) or "all OK"
+    return [("class:dim", f"  {fmt.plural(len(gauges), 'more rule')}, {about}; / finds rules by name")]
 
 
 TREND, SHORTEST_TREND = 60, 8
@@ -154,27 +181,46 @@ SHORTEST_NAME = 12
 """Columns of the name of a rule at least."""
 
 
-def _state(gauge: Gauge, room: int) -> list[Line]:
-    """The state of a rule, its value and its bound. The name is shortened so that the value fits."""
+def _word(gauge: Gauge) -> Fragment:
+    """The state of a rule; if it fires, how severe that is. All words take ten columns."""
+    look = LOOKS[gauge.rule.severity]
+    if gauge.state != "firing":
+        return STATES[gauge.state]
+    return look.style, f"{look.word:>9} " if look.word == "CRITICAL" else f"  {look.word:<8}"
+
+
+def _state(gauge: Gauge, room: int, dots: str = "~", parts: Sequence[str] = ()) -> list[Line]:
+    """The state of a rule, its value and its bound. The name is shortened so that the value fits. `parts` replaces what
+    is said of the value.
+    """
     rule = gauge.rule
     name = fmt.sanitize(", ".join(filter(None, (rule.name, gauge.key))))
-    more: tuple[str, ...]
-    if rule.kind == "bound":
-        said = f"{written.told(rule, gauge.value)} of {written.told(rule, rule.threshold)} {rule.metric}"
-        which = f" per {rule.per}" if rule.per else "" if rule.where else ", all hosts"
-        more = (f" in {fmt.duration(rule.span)}", which)
-    else:
-        said, *rest = written.standing(gauge)
-        more = tuple(rest)
-    word = STATES[gauge.state]
+    said, *more = parts or written.standing(gauge)
+    which = f" per {rule.per}" if rule.per else "" if rule.where else ", all hosts"
+    more += [which] if rule.kind == "bound" else []
+    word = _word(gauge)
     left = room - canvas.width([word]) - canvas.width([("", said)]) - 2
-    title: Line = [("class:strong", f"{fmt.shorten(name, max(SHORTEST_NAME, left))}  ")] if name else []
+    title: Line = [("class:strong", f"{fmt.shorten(name, max(SHORTEST_NAME, left), dots)}  ")] if name else []
     return [[word, *title], [("class:strong", said)], *([("class:dim", part)] for part in more)]
 
 
+def _alone(gauge: Gauge, room: int, dots: str) -> list[Line]:
+    """A rule in one line: why nothing is known of it comes before its value, and how many rows fire before its span."""
+    said, *more = written.standing(gauge)
+    if gauge.reason:
+        said, more = fmt.sanitize(gauge.reason), [f"; {said}", *more]
+    elif gauge.firing > 1:
+        said += f", {fmt.count(gauge.firing)} rows fire"
+    return _state(gauge, room, dots, [said, *more])
+
+
 def _why(gauge: Gauge) -> list[Line]:
-    """What else there is to say of a rule: why nothing is known, how many rows fire, or which traffic counts."""
-    words = [gauge.reason, f"{fmt.count(gauge.firing)} rows fire" if gauge.firing > 1 else "", gauge.rule.where]
+    """What else there is to say of a rule: why nothing is known, how many rows fire, how severe an alert would be, or
+    which traffic counts.
+    """
+    rule = gauge.rule
+    severity = rule.severity if gauge.state != "firing" and rule.severity != "warning" else ""
+    words = [gauge.reason, f"{fmt.count(gauge.firing)} rows fire" if gauge.firing > 1 else "", severity, rule.where]
     return [[("class:dim", f"{' ' * 10}{fmt.sanitize('; '.join(filter(None, words)))}")]]
 
 

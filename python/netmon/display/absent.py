@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon import losses
-from netmon.absence import reasons
+from netmon.absence import reasons, unmatched
 from netmon.display import canvas
 from netmon.display.specs import SPECS
 
@@ -32,14 +32,14 @@ def _why(view: View, panel: Panel) -> list[Line]:
         return [[], [("", f"   Nothing here matches {fmt.sanitize(view.typed)}.")], again]
     absence = spec.absence
     if absence.explains and not (absence.words and frame is not None and frame.window.host_count):
-        return no_http(frame)
+        return no_http(frame, view.where)
     if frame is None or not absence.words or not is_about_something:
         return []
     more = absence.in_window if frame.window_length != float("inf") else ""
     return [[], [("class:dim", f"   {absence.words}{more}")]]
 
 
-def no_http(frame: Frame | None) -> list[Line]:
+def no_http(frame: Frame | None, where: str = "") -> list[Line]:
     """The reasons why the window has no host, and commands that help."""
     if frame is None:
         return [[], [("", "   Waiting for the first interval to end.")]]
@@ -47,6 +47,8 @@ def no_http(frame: Frame | None) -> list[Line]:
     if not shown.seconds and frame.cleared is not None:
         return [[], [("", "   Cleared: counting anew.")]]
     seen = f"   {losses.line(shown)}."
+    if only := unmatched(window, where):
+        return [[], [("class:strong", f"   N{only[1:]}.")], [("", seen)]]
     lines: list[Line] = [[], [("class:strong", "   No HTTP seen in this window.")], [("", seen)]]
     lines += [[("", f"   {reason[0].upper()}{reason[1:]}.")] for reason in reasons(window)]
     return [*lines, *_advice(frame)]

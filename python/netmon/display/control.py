@@ -16,7 +16,7 @@ from prompt_toolkit.mouse_events import MouseEventType
 from netmon import format as fmt
 from netmon.display import header, moves, tables
 from netmon.display.help import first_row
-from netmon.display.keys import KEYS, ORDERING, TYPING, Key
+from netmon.display.keys import HELPING, KEYS, ORDERING, TYPING, Key
 from netmon.display.layout import boxes, screen
 from netmon.display.rows import last_of, row_number
 from netmon.display.view import PANELS
@@ -145,7 +145,14 @@ def bindings(display: Display) -> KeyBindings:
     made = KeyBindings()
     is_typing = Condition(lambda: display.view.is_typing)
     is_ordering = Condition(lambda: display.view.is_ordering and not display.view.is_typing)
-    for keys, when in ((KEYS, ~is_typing & ~is_ordering), (TYPING, is_typing), (ORDERING, is_ordering)):
+    is_helping = Condition(lambda: display.view.helps) & ~is_typing & ~is_ordering
+    tables_of_keys = (
+        (KEYS, ~is_typing & ~is_ordering),
+        (HELPING, is_helping),  # of several bindings of a key, the last is the one that counts
+        (TYPING, is_typing),
+        (ORDERING, is_ordering),
+    )
+    for keys, when in tables_of_keys:
         for key in keys:
             for name in key.names:
                 made.add(name, eager=True, filter=when)(_handler(display, key))

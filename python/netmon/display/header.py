@@ -12,6 +12,9 @@ from netmon import format as fmt
 from netmon import losses
 from netmon.alerts import written
 from netmon.display import canvas
+from netmon.display.alert_words import SHORTEST_GAUGE, against, in_words, share
+from netmon.display.matching import note
+from netmon.display.severities import LOOKS, most_pressing
 from netmon.display.view import VIEWS, Page
 from netmon.measures import measure
 
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netmon._core import Interface, Point
-    from netmon.alerts import Gauge
     from netmon.display.canvas import Line
     from netmon.display.view import Place, View
     from netmon.frames import Frame
@@ -29,6 +31,9 @@ _PACKETS, _BITS, _HTTP_RATIO = measure("packets"), measure("bits"), measure("htt
 
 NARROWEST = 8
 """Minimum number of columns of the capture filter. With fewer, it is not shown."""
+
+LONGEST_FILTERS, LONGEST_TABS = 120, 34
+"""Columns of filters with a mistake at most, and columns that these leave to the tabs."""
 
 LONGEST_SOURCE = 24
 """Maximum number of columns of the name of an interface or a file in the title line."""
@@ -164,51 +169,29 @@ def capture_text(frame: Frame, width: int | None = None) -> Line:
 
 
 def alert_bar(view: View, width: int) -> Line:
-    """The state of the first rule that alerts, or else of the first rule: a word, a gauge and a number."""
+    """The most pressing rule: a word, a gauge and a number, and how many other alerts there are."""
     frame = view.frame
     if frame is None or not frame.gauges:
         return canvas.fit([], width)
-    shown = next((gauge for gauge in frame.gauges if gauge.alert), frame.gauges[0])
-    rule, bad = shown.rule, shown.alert is not None
+    shown, others = most_pressing(frame.gauges)
+    rule, bad, look = shown.rule, shown.alert is not None, LOOKS[shown.rule.severity]
     seen = shown.alert is not None and shown.alert.at <= view.acknowledged
-    word = ("class:notice" if seen else "class:alert", " ALERT ") if bad else ("class:ok", " OK    ")
+    word = ("class:notice" if seen else look.badge, f" {look.word} ") if bad else ("class:ok", " OK    ")
+    more = f", and {fmt.count(others)} more" if others > 0 else ""
     if not bad and shown.state == "unknown":
         word = ("class:warn", " UNKNOWN ")
-    style = "class:bad" if bad else "class:ok"
+        return in_words(view, shown, word, [fmt.sanitize(shown.reason)], width)
     if rule.kind != "bound":
-        name = fmt.sanitize(", ".join(filter(None, (rule.name, shown.key))))
-        first, more = written.standing(shown)
-        items: list[Line] = [[("", " "), word, ("class:strong", f" {name}")]]
-        return canvas.whole([*items, [("", f"  {first}")], [("class:dim", more)]], width)
+        first, *rest = written.standing(shown)
+        return in_words(view, shown, word, [f"{first}{more}", *rest], width)
+    style = look.style if bad else "class:ok"
     measured: Line = [(style if bad else "class:strong", f"  {written.told(rule, shown.value)}")]
-    ways = [[*measured, ("class:dim", said)] for said in _against(shown, frame, acknowledged=seen)]
-    number = next((way for way in ways if canvas.width(way) <= width - 9 - SHORTEST_GAUGE), ways[-1])
-    room = min(60, width - 10 - canvas.width(number))
-    bar = canvas.gauge(shown.value / (rule.threshold or 1), max(0, room), style, view.glyphs)
+    ways = [[*measured, ("class:dim", said)] for said in against(view, shown, more, acknowledged=seen)]
+    left = width - canvas.width([word]) - 2
+    number = next((way for way in ways if canvas.width(way) <= left - SHORTEST_GAUGE), ways[-1])
+    room = min(60, left - 1 - canvas.width(number))
+    bar = canvas.gauge(share(shown), max(0, room), style, view.glyphs)
     return canvas.fit([("", " "), word, ("", " "), *bar, *number], width)
-
-
-SHORTEST_GAUGE = 10
-"""Minimum number of columns of the gauge. A text that would leave it fewer is not chosen."""
-
-
-def _against(gauge: Gauge, frame: Frame, *, acknowledged: bool) -> Iterator[str]:
-    """The texts about the threshold of a rule and its metric to choose from, the longest first."""
-    rule = gauge.rule
-    threshold, span = f" / {written.told(rule, rule.threshold)}", f" in {fmt.duration(rule.span)}"
-    seen = "  acknowledged" if acknowledged else ""
-    if rule.name:
-        yield f"{threshold} {fmt.sanitize(rule.title)}{span}{_lasting(gauge, frame)}{seen} "
-    for metric in (*measure(rule.metric).explained, rule.metric):
-        yield f"{threshold} {metric}{span}{_lasting(gauge, frame)}{seen} "
-    yield f"{threshold} {rule.metric}{span}{_lasting(gauge, frame)} "
-    yield f"{threshold} {rule.metric}{span}"
-    yield f"{threshold} {rule.metric}"
-    yield threshold
-
-
-def _lasting(gauge: Gauge, frame: Frame) -> str:
-    return f", for {fmt.duration(frame.snapshot.end - gauge.alert.at)}" if gauge.alert else ""
 
 
 TRENDS = (("bit/s, last 60 s", "class:spark"), ("requests/s, last 60 s", "class:spark.second"))
@@ -291,7 +274,7 @@ def busiest(frame: Frame) -> Sequence[Interface]:
 
 def tabs(view: View, width: int) -> Line:
     """The tabs of the views with their keys, or on a page that Enter opened, its trail. A filter is at the right."""
-    right = filters(view)
+    right = filters(view, min(LONGEST_FILTERS, width - LONGEST_TABS))
     if view.trail:
         return canvas.spread([("", " "), *_way(view, width - canvas.width(right) - 1)], right, width)
     line = [fragment for tab in _tabs(view, width - canvas.width(right)) for fragment in tab]
@@ -303,7 +286,8 @@ def tab_at(view: View, width: int, x: int) -> int | None:
     if view.trail:
         return 0
     at = 0
-    for number, tab in enumerate(_tabs(view, width - canvas.width(filters(view))), 1):
+    right = filters(view, min(LONGEST_FILTERS, width - LONGEST_TABS))
+    for number, tab in enumerate(_tabs(view, width - canvas.width(right)), 1):
         at += canvas.width(tab)
         if x < at:
             return number
@@ -326,11 +310,21 @@ def _tab(view: View, number: int, page: Page, pad: str, *, names_all: bool) -> L
     return [(style, f" {number}{name} ")] if pad else [("", " "), (style, f"{number}{name}")]
 
 
-def filters(view: View) -> Line:
-    """The filters that are set. Empty if there are none."""
+def filters(view: View, columns: int = LONGEST_FILTERS) -> Line:
+    """The filters that are set, and what of them is not understood. Empty if there are none."""
     words = [view.filter] if view.filter else []
     words += [f"within {view.place.inner}"] if view.place.inner else []
-    return [("class:notice", fmt.sanitize(f" only {', '.join(words)} ")), ("", " ")] if words else []
+    if not words:
+        return []
+    mistake = "" if view.is_typing else next(filter(None, map(note, (view.filter, view.place.inner))), "")
+    named = fmt.sanitize(", ".join(words))
+    if not mistake:
+        return [("class:notice", f" only {named} "), ("", " ")]
+    why, head = fmt.sanitize(mistake), "only in part "
+    room = columns - len(head) - len("     ")
+    named = fmt.shorten(named, max(room // 3, room - fmt.width(why)), view.glyphs.dots)
+    why = fmt.fit(why, max(0, min(room - fmt.width(named), fmt.width(why))), dots=view.glyphs.dots)
+    return [("class:notice", f" {head}{named} "), ("class:warn", f" {why} ")]
 
 
 LONGEST_STEP = 40

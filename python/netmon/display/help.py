@@ -45,6 +45,7 @@ WORDS = (
     ("retr", "share of TCP segments that were sent again"),
     ("RTT", "round trip to the server; cli, srv: from here to them"),
     ("disorder", "segments that came out of order; 0 win: no room to receive"),
+    ("CRITICAL INFO", "alerts of this severity; ALERT is one of severity warning"),
     ("lost", "packets that netmon could not see: all counts may be too low"),
 )
 
@@ -147,10 +148,25 @@ def columns(view: View, width: int) -> Line:
 def prompt(view: View, width: int) -> Line:
     """The line that shows the filter while it is typed, with a note of what is wrong or missing."""
     about = "within " if view.place.is_within else ""
-    line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", fmt.sanitize(view.typed))]
+    typed, said = fmt.sanitize(view.typed), fmt.sanitize(note(view.typed))
+    if said:  # of a long filter, the end is shown, so that there is room for the note
+        room = max(SHORTEST_FILTER, width - len(" /") - len(about) - len("  ") - 1 - fmt.width(said))
+        typed = typed if fmt.width(typed) <= room else f"{view.glyphs.dots}{_end(typed, room - 1)}"
+    line: Line = [("class:key", " /"), ("class:dim", about), ("class:strong", typed)]
     line.append(("class:strong", view.glyphs.cursor))
-    if said := note(view.typed):
-        return canvas.fit([*line, ("class:warn", f"  {fmt.sanitize(said)}")], width)
+    if said:
+        return canvas.fit([*line, ("class:warn", f"  {said}")], width)
     hints = (("!", "negates"), ("status:5xx", "one field"), *((key.shown, key.meaning) for key in TYPING[:2]))
     items: list[Line] = [[("class:key", f"  {key} "), ("class:dim", word)] for key, word in hints]
     return canvas.fit([*line, *canvas.whole(items, width - canvas.width(line) - 1)], width)
+
+
+SHORTEST_FILTER = 24
+"""Columns of a filter that is typed at least, beside a note."""
+
+
+def _end(text: str, columns: int) -> str:
+    """The end of a text, no wider than `columns`."""
+    while fmt.width(text) > columns:
+        text = text[1:]
+    return text

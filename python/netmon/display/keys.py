@@ -83,7 +83,7 @@ KEYS = (
     Key(("0",), "0", "rewind", "with --speed: to the start"),
     Key(("w",), "w", "window", "window: 1 s, 10 s, 1 min, everything"),
     Key(("i",), "i", moves.with_interface_switched, "interface on or off on the screen; hosts count all"),
-    Key(("a",), "a", lambda view: view.with_acknowledged(), "acknowledge alerts"),
+    Key(("a",), "a", lambda view: view.with_acknowledged(), "acknowledge all alerts"),
     Key(("c",), "c", "clear", "clear totals; outputs and the summary keep them"),
     Key(("e",), "e", "export", "export all rows of the table to a CSV file here"),
     Key(("m",), "m", "mouse", "mouse on or off; if off, the terminal selects text"),
@@ -102,6 +102,9 @@ TYPING = (
     Key(("c-c",), "Ctrl+C", "quit", "quit"),
 )
 """The keys while a filter is typed. All other keys are text of the filter."""
+
+HELPING = (Key((" ",), "Space", _move(+PAGE), "ten lines down"),)
+"""The keys that do something else while the help is shown."""
 
 ORDERING = (
     Key(("escape",), "Esc", lambda view: view._replace(is_ordering=False), "cancels"),
@@ -129,7 +132,7 @@ OF_PAGE = {
     Page.INTERFACES: (("Enter", "open"), ("/", "filter"), ("i", "on/off"), *LAST),
     Page.CONNECTIONS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.REQUESTS: (("Enter", "time line"), ("/", "filter"), *LAST[1:]),
-    Page.ALERTS: (("a", "acknowledge"), ("/", "filter"), ("e", "export")),
+    Page.ALERTS: (("a", "acknowledge all"), ("/", "filter"), ("e", "export")),
     Page.CLIENTS: (("Enter", "open"), ("/", "filter"), *LAST),
     Page.INTERFACE: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST[1:]),
     Page.HOST: (*INSIDE, ("Enter", "open"), ("/", "filter"), *LAST),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netmon._core import Connection, Interface
-    from netmon.alerts import Alert
+    from netmon.alerts import Alert, Gauge, Rule
     from netmon.frames import Frame
 
 
@@ -62,6 +62,20 @@ def _interface(row: Interface) -> dict[str, str]:
     return {"interface": row.name, "": f"{row.state} {' '.join(row.protocols)}"}
 
 
+def rules(pattern: str, gauges: Iterable[Gauge]) -> list[Gauge]:
+    """The rules that match by name, row, state, severity, metric or filter."""
+    wanted = Matching(pattern)
+    return [gauge for gauge in gauges if wanted.admits(_rule(gauge))] if pattern else list(gauges)
+
+
+def _rule(gauge: Gauge) -> dict[str, str]:
+    return {"": f"{_about(gauge.rule, gauge.key)} {gauge.state}"}
+
+
+def _about(rule: Rule, key: str) -> str:
+    return f"{rule.name} {key} {rule.metric if rule.kind == 'bound' else rule.kind} {rule.severity} {rule.where}"
+
+
 def _alert(row: Alert) -> dict[str, str]:
     word = "alert" if row.state == "fired" else row.state
-    return {"": f"{fmt.clock(row.at)} {word} {fmt.count(row.value)} {row.rule.metric}"}
+    return {"": f"{fmt.clock(row.at)} {word} {fmt.count(row.value)} {row.rule.metric} {_about(row.rule, row.key)}"}

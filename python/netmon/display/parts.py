@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 INTERFACES = 4
 """Maximum number of interfaces in the traffic panel. The busiest ones are shown."""
 
+LEAST_LOG = 7
+"""Rows that the log of alerts takes in its own view, however few there are: an empty one says why it is."""
+
 UNLIMITED = 1_000_000
 """The maximum number of rows of a part without a limit: more rows than a terminal has."""
 
@@ -66,7 +69,14 @@ def _traffic(view: View) -> int:
 
 
 def _rules(view: View) -> int:
-    return max(1, 2 * len(view.frame.gauges) if view.frame else 0)
+    """The rows of all rules that match. They are only matched if there is a filter."""
+    rules = about.listed(view) if view.filter else view.frame.gauges if view.frame else ()
+    return max(1, 2 * len(rules))
+
+
+def _told(view: View) -> int:
+    """In their own view, alerts leave the rows that they do not need to the rules."""
+    return max(LEAST_LOG, 1 + len(view.told)) if view.page is Page.ALERTS else UNLIMITED
 
 
 def _rows(n: int) -> Callable[[View], int]:
@@ -96,7 +106,7 @@ PARTS: Mapping[str, Part] = {
     TRAFFIC: Part(header.traffic, most=_traffic, columns=38),
     TABS: _line(header.tabs, columns=26),
     FOOTER: _line(footer),
-    RULES: Part(about.rules, most=_rules, columns=24),
+    RULES: Part(about.rules, 6, most=_rules, columns=24),
     KEPT: _line(about.kept, columns=30),
     HEALTH: _line(about.health, columns=30),
     STATUSES: Part(charts.statuses, most=_rows(5), columns=36),
@@ -117,7 +127,7 @@ PARTS: Mapping[str, Part] = {
     Panel.SLOWEST.value: _table(Panel.SLOWEST, 50),
     Panel.CLIENTS.value: _table(Panel.CLIENTS, 45),
     Panel.OF_CLIENT.value: _table(Panel.OF_CLIENT, 50),
-    Panel.ALERTS.value: _drawn(tables.alerts, Panel.ALERTS, 6),
+    Panel.ALERTS.value: _drawn(tables.alerts, Panel.ALERTS, 6, _told),
 }
 
 Steps = tuple[tuple[str, int], ...]
@@ -167,7 +177,7 @@ STEPS: Mapping[Page, Steps] = {
         _of(Panel.HOST_QUALITY, 7),
     ),
     Page.REQUESTS: ((KEPT, 1), *LAST, (AIR, 5)),
-    Page.ALERTS: ((RULES, 1), *LAST, (RULES, 24), (AIR, 5)),
+    Page.ALERTS: ((RULES, 1), (TRAFFIC, 2), (TITLE, 1), (RULES, 24), (TRAFFIC, 1 + INTERFACES), (AIR, 5)),
     Page.CLIENTS: (_of(Panel.CLIENTS, 3), _of(Panel.OF_CLIENT, 3), *LAST, _of(Panel.OF_CLIENT, 5), (AIR, 5)),
     Page.INTERFACE: ((ABOUT_INTERFACE, 1), *LAST, (ABOUT_INTERFACE, 3), (AIR, 5)),
     Page.HOST: (

@@ -14,6 +14,7 @@ from netmon.display import canvas, columns
 from netmon.display.absent import nothing
 from netmon.display.plan import STAMP, Plan, behind_figures, is_beside, plan_of
 from netmon.display.rows import client_of, has_filter, host_of, in_sight, row_number, rows_of, scope_of
+from netmon.display.severities import LOOKS
 from netmon.display.specs import SPECS
 from netmon.display.view import PANELS, VIEWS, Panel, Sort, View
 
@@ -227,7 +228,8 @@ def alerts(view: View, width: int, height: int) -> list[Line]:
 def _log(view: View, panel: Panel, width: int, height: int) -> list[Line]:
     said = alerts_title(view, width - 2)
     style = "class:heading.focus" if view.focus is panel else "class:heading.title"
-    lines = [canvas.fit([(style, f" {said} ")], width, "class:heading")]
+    heading: Line = [(style, f" {said} ")]
+    lines = [canvas.fit(heading, width, "class:heading")]
     if not view.told:
         lines.append(canvas.fit([("class:dim", "   none so far")], width))
         return lines[:height]
@@ -236,11 +238,15 @@ def _log(view: View, panel: Panel, width: int, height: int) -> list[Line]:
         return [*lines, *(canvas.fit(line, width) for line in nothing(view, panel, width, height - 1))][:height]
     at = row_number(view, panel, rows)
     first, count = in_sight(at, rows.total, height - 1)
+    if first:
+        lines = [
+            canvas.spread(heading, [("class:notice", f" {fmt.count(first)} newer above ")], width, "class:heading")
+        ]
     for number, alert in enumerate(rows.page(first, count), first):
         is_here = number == at and view.focus is panel
         mark = view.glyphs.mark if is_here else " "
-        line = [("", f" {mark} "), *alert_text(alert, alert.at <= view.acknowledged, width - 3)]
-        lines.append(_marked(line, "class:cursor" if is_here else "", width))
+        words = alert_text(alert, alert.at <= view.acknowledged, width - 3, view.glyphs.dots)
+        lines.append(_marked([("", f" {mark} "), *words], "class:cursor" if is_here else "", width))
     return lines[:height]
 
 
@@ -258,34 +264,32 @@ def alerts_title(view: View, room: int) -> str:
     return next((way for way in ways if len(way) <= room), ways[-1])
 
 
-SHORTEST_NAME, BESIDE_NAME = 12, 60
-"""Columns of the name of a rule at least, and columns for the time, the state and the value of an alert."""
+SHORT_BELOW = 72
+"""Columns below which an alert is told in the fewest words, so that the name of its rule has room."""
 
 
-def alert_text(alert: Alert, acknowledged: bool, room: int) -> Line:
-    """Time, state and value of an alert. Items that do not fit are left out."""
-    rule, at = alert.rule, fmt.clock(alert.at)
-    about = fmt.shorten(fmt.sanitize(written.subject(alert)), max(SHORTEST_NAME, room - BESIDE_NAME))
+def alert_text(alert: Alert, acknowledged: bool, room: int, dots: str = "~") -> Line:
+    """Time, severity and value of an alert. The name of the rule is shortened so that the value fits; what else does
+    not fit is left out.
+    """
+    rule, look = alert.rule, LOOKS[alert.rule.severity]
     if alert.state == "recovered":
-        items: list[Line] = [
-            [("class:ok", "RECOVERED")],
-            *([[("", f"  {about}")]] if about else []),
-            [("", f"  after {fmt.duration(alert.duration)}")],
-            *_repeated(alert),
-        ]
+        word, name_style, colon = ("class:ok", "RECOVERED"), "", ""
+        said, more = f"  after {fmt.duration(alert.duration)}", _repeated(alert)
     else:
-        items = [
-            [("class:warn" if acknowledged else "class:bad", "ALERT    ")],
-            *([[("class:strong", f"  {about}:")]] if about else []),
-            [("", f"  {written.brief(alert)}")],
-            [("", f" in {fmt.duration(rule.span)}" if rule.kind == "bound" else "")],
-            *_repeated(alert),
-            [("class:dim", "  acknowledged" if acknowledged else "  a acknowledges")],
-        ]
-    when: Line = [("class:dim", f"{at}  ")]
-    if room < len("00:00:00  RECOVERED"):
-        return canvas.whole(items, room)
-    return canvas.whole([when, *items], room)
+        style = "class:warn" if acknowledged and look.style == "class:bad" else look.style
+        word, name_style, colon = (style, f"{look.word:<9}"), "class:strong", ":"
+        said = f"  {written.brief(alert, is_short=room < SHORT_BELOW)}"
+        more = [[("", written.within(rule))], *_repeated(alert)]
+    items: list[Line] = [[word], [("", said)], *more]
+    when: list[Line] = [[("class:dim", f"{fmt.clock(alert.at)}  ")]] if room >= len("00:00:00  RECOVERED") else []
+    if about := fmt.sanitize(written.subject(alert)):
+        left = room - sum(map(canvas.width, [*when, *items[:2]])) - len("  :")
+        items.insert(1, [(name_style, f"  {fmt.shorten(about, max(SHORTEST_NAME, left), dots)}{colon}")])
+    line, whole = canvas.whole([*when, *items], room), sum(map(canvas.width, [*when, *items]))
+    hints = ("  acknowledged",) if acknowledged else ("  a acknowledges all", "  a acknowledges")
+    hint = next((hint for hint in hints if whole + len(hint) <= room), "") if alert.state == "fired" else ""
+    return [*line, ("class:dim", hint)] if hint else line
 
 
 def _repeated(alert: Alert) -> list[Line]:

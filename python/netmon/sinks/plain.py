@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from netmon import format as fmt
 from netmon import losses
 from netmon._core import Client, Host, Interface, Section, Snapshot
-from netmon.absence import reasons
+from netmon.absence import reasons, unmatched
 from netmon.alerts import written
 from netmon.measures import measure
 from netmon.pace import EXACT, is_silent
@@ -20,7 +20,7 @@ from netmon.sinks.where import in_words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from netmon.alerts import Alert, Gauge
+    from netmon.alerts import Alert, Gauge, Rule
     from netmon.frames import Frame
     from netmon.sinks import Text
 
@@ -93,7 +93,7 @@ class Plain:
 def report(frame: Frame, window: Snapshot, length: float, top: int, where: str | None = None) -> Iterator[str]:
     """Yields the lines of one report on `window`. `where` is the filter of what is counted."""
     only = f"  {in_words(where)}" if where else ""
-    rules = "".join(f"  alert {_bound(g)} / {g.rule.span:g} s" for g in frame.gauges if not g.rule.name)
+    rules = "".join(f"  alert {_bound(gauge.rule)}" for gauge in frame.gauges if not gauge.rule.name)
     yield f"netmon  refresh {length:g} s{rules}{only}  updated {fmt.time(window.end)}"
     yield f"Requests:        {requests_text(window)}"
     for gauge in frame.gauges:
@@ -111,7 +111,7 @@ def report(frame: Frame, window: Snapshot, length: float, top: int, where: str |
         yield f"{label:<16} {host_text(host)}"
         yield from section_lines(host)
     if not hosts:
-        yield f"Top host:        {no_http(window)}"
+        yield f"Top host:        {no_http(window, where)}"
     elif window.host_count > len(hosts):
         yield f"                 and {fmt.plural(window.host_count - len(hosts), 'more host')}"
     if window.client_count:
@@ -135,14 +135,16 @@ def gauge_text(gauge: Gauge) -> str:
     if rule.kind != "bound":
         return f"{name}{''.join(written.standing(gauge))}  {word}{more}"
     metric = next(iter(measure(rule.metric).explained), rule.metric)
-    if measure(rule.metric).unit == "count" and not rule.per_second:
-        return f"{name}{gauge.value} / {rule.threshold} {metric} over the past {rule.span:g} s  {word}{more}"
-    values = f"{written.told(rule, gauge.value)} / {written.told(rule, rule.threshold)}"
-    return f"{name}{values} {metric} over the past {rule.span:g} s  {word}{more}"
+    over = f" over the past {rule.span:g} s" if written.within(rule) else ""
+    is_plain = measure(rule.metric).unit == "count" and not rule.per_second
+    value, bound = (str(n) if is_plain else written.told(rule, n) for n in (gauge.value, rule.threshold))
+    if rule.below is not None:
+        return f"{name}{value} {metric}{over}, fires below {bound}  {word}{more}"
+    return f"{name}{value} / {bound} {metric}{over}  {word}{more}"
 
 
-def _bound(gauge: Gauge) -> str:
-    return f"{gauge.rule.threshold} {gauge.rule.metric}"
+def _bound(rule: Rule) -> str:
+    return f"{rule.threshold} {rule.metric}" + (f" / {rule.span:g} s" if written.within(rule) else "")
 
 
 WORDS = {"ok": "OK", "pending": "PENDING", "firing": "ALERT", "unknown": "UNKNOWN"}
@@ -197,11 +199,13 @@ def section_text(section: Section, columns: int) -> str:
     return f"  > {path}  {fmt.plural(section.hits, 'hit'):>10}{methods}"
 
 
-def no_http(window: Snapshot) -> str:
-    """Why the window has no host: what was seen instead of HTTP."""
+def no_http(window: Snapshot, where: str | None = None) -> str:
+    """Why the window has no host: what was seen instead of HTTP, or that the filter `where` admits none of it."""
     packets = window.capture.received
     if not packets and not window.capture.unread:
         return "none, no packet seen"
+    if only := unmatched(window, where):
+        return f"none, {only}"
     instead = "; ".join(reasons(window))
     return f"none, no HTTP in {fmt.plural(packets, 'packet')}" + (f" ({instead})" if instead else "")
 

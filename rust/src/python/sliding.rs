@@ -159,8 +159,9 @@ impl Sliding {
     }
 
     /// Key and value of all rows whose value is `bound` or more or, with `below`, `bound` or less. With `enough`,
-    /// only of rows of which the reading `enough[0]` is `enough[1]` or more; its value is the third, else 0.
-    #[pyo3(signature = (reading, bound, *, below = false, enough = None))]
+    /// only of rows of which the reading `enough[0]` is `enough[1]` or more; its value is the third, else 0. With
+    /// `or_nearest`, if there is none, the row that is nearest to the bound.
+    #[pyo3(signature = (reading, bound, *, below = false, enough = None, or_nearest = false))]
     fn beyond(
         &self,
         py: Python<'_>,
@@ -168,11 +169,13 @@ impl Sliding {
         bound: f64,
         below: bool,
         enough: Option<(usize, f64)>,
+        or_nearest: bool,
     ) -> Vec<(String, f64, f64)> {
+        let find = if or_nearest { snapshot::Sliding::beyond_or_nearest } else { snapshot::Sliding::beyond };
         self.with(py, |tables| {
             let reading = tables.readings.get(reading);
             let enough = enough.and_then(|(other, least)| Some((tables.readings.get(other)?, least)));
-            reading.map(|reading| tables.table.beyond(reading, bound, !below, enough)).unwrap_or_default()
+            reading.map(|reading| find(&tables.table, reading, bound, !below, enough)).unwrap_or_default()
         })
     }
 

@@ -252,7 +252,7 @@ impl Watcher {
     fn refuse(&mut self, name: &str, reason: &str) {
         if self.refused.len() < MAX_REFUSED && !self.refused.iter().any(|refused| refused == name) {
             self.refused.push(name.to_owned());
-            self.job.shared.log(Level::Warning, format!("not capturing on {name}: {reason}"));
+            self.job.shared.log(Level::Warning, format!("not capturing on {}", named(name, reason)));
         }
     }
 
@@ -363,13 +363,31 @@ impl Watcher {
         self.spent += buffer;
         let until = clocks::read().steady;
         self.mailboxes.send_all(|| Message::Lose(id, opening, name.clone(), until));
-        self.job.shared.log(Level::Warning, format!("{name}: {reason}"));
+        self.job.shared.log(Level::Warning, named(&name, reason));
         self.publish_names();
     }
+}
+
+/// The name of an interface and a reason, which may begin with the name already.
+fn named(name: &str, reason: &str) -> String {
+    let is_named = reason.strip_prefix(name).is_some_and(|rest| rest.starts_with(": "));
+    if is_named { reason.to_owned() } else { format!("{name}: {reason}") }
 }
 
 /// The reason why there is no buffer left for another interface.
 fn crowd() -> String {
     let budget = BUFFER_BUDGET >> 20;
     format!("the capture buffers of the other interfaces use all {budget} MiB; -B sets the size of each buffer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_message_names_its_interface_once() {
+        assert_eq!(named("vb", "went down"), "vb: went down");
+        assert_eq!(named("vb", "vb: The interface disappeared"), "vb: The interface disappeared");
+        assert_eq!(named("vb", "vb0: no such device"), "vb: vb0: no such device");
+    }
 }

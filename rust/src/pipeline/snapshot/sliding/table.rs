@@ -60,6 +60,12 @@ pub struct Sliding {
     none: Arc<str>,
 }
 
+/// The number of a row and its value.
+type Valued = (usize, f64, f64);
+
+/// A reading, and the least value of it that is enough.
+type Enough<'a> = Option<(&'a Reading, f64)>;
+
 #[derive(Clone, Debug, Default)]
 struct Names {
     numbers: HashMap<RowName, u32, RandomState>,
@@ -285,25 +291,57 @@ impl Sliding {
 
     /// The names and values of all rows that lie beyond a bound: above it or, unless `is_above`, below it. With `enough`,
     /// only of those of which another reading is at least a number; its value is the last of the three, else 0.
-    pub fn beyond(
+    pub fn beyond(&self, reading: &Reading, bound: f64, is_above: bool, enough: Enough<'_>) -> Vec<(String, f64, f64)> {
+        let (beyond, _) = self.split(reading, bound, is_above, enough);
+        self.named(beyond)
+    }
+
+    /// As `beyond`, or if there is no such row, the one that is nearest to the bound.
+    pub fn beyond_or_nearest(
         &self,
         reading: &Reading,
         bound: f64,
         is_above: bool,
-        enough: Option<(&Reading, f64)>,
+        enough: Enough<'_>,
     ) -> Vec<(String, f64, f64)> {
-        let is_beyond = |value: f64| if is_above { value >= bound } else { value <= bound };
-        let known = self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known);
-        let valued = known.filter_map(|(row, known)| {
-            let row = Some(row as u32);
-            let value = self.value_of(reading, row).filter(|&value| is_beyond(value))?;
-            let other = match enough {
-                Some((other, least)) => self.value_of(other, row).filter(|&value| value >= least)?,
-                None => 0.0,
-            };
-            Some((self.per.text(&known.name), value, other))
-        });
-        valued.collect()
+        let (beyond, nearest) = self.split(reading, bound, is_above, enough);
+        let nearest = nearest.filter(|_| beyond.is_empty());
+        self.named(beyond.into_iter().chain(nearest))
+    }
+
+    /// The rows beyond a bound, and of all others the first that is nearest to it.
+    fn split(
+        &self,
+        reading: &Reading,
+        bound: f64,
+        is_above: bool,
+        enough: Enough<'_>,
+    ) -> (Vec<Valued>, Option<Valued>) {
+        let is_beyond = |value: f64, other: f64| if is_above { value >= other } else { value <= other };
+        let requests = |row| match enough {
+            Some((other, least)) => self.value_of(other, Some(row)).filter(|&value| value >= least),
+            None => Some(0.0),
+        };
+        let (mut beyond, mut nearest): (Vec<Valued>, Option<Valued>) = (Vec::new(), None);
+        for (row, _) in self.names.rows.iter().enumerate().filter(|(_, row)| row.is_known) {
+            let Some(value) = self.value_of(reading, Some(row as u32)) else { continue };
+            let is_far = is_beyond(value, bound);
+            if !is_far && nearest.is_some_and(|(_, best, _)| is_beyond(best, value)) {
+                continue;
+            }
+            let Some(other) = requests(row as u32) else { continue };
+            if is_far {
+                beyond.push((row, value, other));
+            } else {
+                nearest = Some((row, value, other));
+            }
+        }
+        (beyond, nearest)
+    }
+
+    fn named(&self, rows: impl IntoIterator<Item = Valued>) -> Vec<(String, f64, f64)> {
+        let name = |row: usize| self.per.text(&self.names.rows[row].name);
+        rows.into_iter().map(|(row, value, other)| (name(row), value, other)).collect()
     }
 }
 

@@ -100,6 +100,25 @@ fn rows_beyond_a_bound_are_found_in_both_directions() {
 }
 
 #[test]
+fn if_no_row_is_beyond_a_bound_the_nearest_one_is_found() {
+    let (mut table, [errors, ratio, _]) = table(Per::Host);
+    push(&mut table, 1, &[("a", counts(9, 1, &[])), ("b", counts(9, 5, &[])), ("c", counts(0, 7, &[]))]);
+    for is_above in [true, false] {
+        assert_eq!(table.beyond_or_nearest(&errors, 5.0, is_above, None), table.beyond(&errors, 5.0, is_above, None));
+    }
+    assert_eq!(table.beyond_or_nearest(&errors, 8.0, true, None), [("c".to_owned(), 7.0, 0.0)]);
+    assert_eq!(table.beyond_or_nearest(&errors, 0.0, false, None), [("a".to_owned(), 1.0, 0.0)]);
+    let [(name, ..)] = &table.beyond_or_nearest(&ratio, 1.0, true, None)[..] else { panic!("one row is nearest") };
+    assert_eq!(name, "b", "c has no requests, so no ratio");
+}
+
+#[test]
+fn a_table_without_rows_has_none_that_is_nearest() {
+    let (table, [errors, ..]) = table(Per::Host);
+    assert_eq!(table.beyond_or_nearest(&errors, 8.0, true, None), []);
+}
+
+#[test]
 fn a_filter_chooses_the_rows_that_count() {
     let table_of = [
         (Per::All, "host:a", "", Some(1.0)),
