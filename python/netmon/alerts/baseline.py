@@ -107,11 +107,15 @@ class Past:
     @property
     def known(self) -> int:
         """How much time is known, in microseconds: that of gaps is not."""
-        return min(len(self._samples) * self._apart, self.needed)
+        count, apart = len(self._samples), self._apart
+        if self._newest is not None and self._samples:
+            last = self._newest[0] - self._samples[-1][0]
+            count, apart = count + 1, min(apart or last, last)
+        return min(count * apart, self.needed)
 
     @property
     def is_enough(self) -> bool:
-        return bool(self._apart) and self.known >= self.needed
+        return bool(self._apart) and len(self._samples) * self._apart >= self.needed
 
     @property
     def range(self) -> Range | None:
