@@ -14,6 +14,7 @@ from netmon import log, safe_file
 from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
+from netmon.alerts.plain import undamaged
 from netmon.rulebook import rules_of
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Alarms:
         import json  # noqa: PLC0415  few sessions keep a state
 
         try:
-            with open(self._path, "rb") as file:
+            with open(self._path, "rb") as file, undamaged():
                 resume(self.policy, json.loads(file.read(MOST_BYTES)))
         except FileNotFoundError:
             return

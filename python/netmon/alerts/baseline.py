@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
+from netmon.alerts.plain import number, time
 from netmon.alerts.watch import micros
 
 SAMPLES = 120
@@ -66,5 +67,7 @@ class Past:
         return [list(sample) for sample in self._samples]
 
     def resume(self, state: Any) -> None:
-        """Takes up the samples that `state` gave."""
-        self._samples = deque((int(at), float(value)) for at, value in state)
+        """Takes up the samples that `state` gave; ValueError or TypeError for damage."""
+        self._samples = deque((time(at), float(number(value))) for at, value in state)
+        if len(self._samples) > 2 * SAMPLES:
+            raise ValueError("the state is damaged: a past has too many values")

@@ -12,6 +12,7 @@ from netmon.alerts.baseline import Past
 from netmon.alerts.group import Group, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
+from netmon.alerts.plain import text, time
 from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch
 
 if TYPE_CHECKING:
@@ -110,8 +111,12 @@ class Objectives(_Single):
 
     def resume(self, state: Any, now: int) -> None:
         for key, minutes in state.items():
-            if (budget := self._budget(str(key))) is not None:
+            if key and not self._rule.per:
+                raise ValueError("the state is damaged: a rule about all traffic has rows")
+            if (budget := self._budget(text(key))) is not None:
                 budget.resume(minutes, now)
+        for key in self._watches:  # a state without a budget would never change
+            self._budget(key)
 
 
 class Baselines(_Single):
@@ -208,5 +213,5 @@ class Newcomers(_Single):
     def resume(self, state: Any, now: int) -> None:
         del now
         until, names = state
-        self.known.names.update(dict.fromkeys(map(str, names)))
-        self.known.until = until
+        self.known.names.update(dict.fromkeys(map(text, names)))
+        self.known.until = None if until is None else time(until)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any
 
+from netmon.alerts.plain import count
 from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
 
@@ -103,10 +104,14 @@ class Budget:
         return [list(entry) for entry in zip(self._minutes, self._good, self._total, strict=True)]
 
     def resume(self, state: Any, now: int) -> None:
-        """Takes up the minutes that `state` gave."""
+        """Takes up the minutes that `state` gave; ValueError or TypeError for damage."""
         Budget.__init__(self, self._rule)
+        before = -1
         for minute, good, total in state:
-            self.add(int(minute) * MINUTE, int(good), int(total))
+            if not before < count(minute) <= now // MINUTE or not count(good) <= count(total):
+                raise ValueError("the state is damaged: minutes of an error budget are no such minutes")
+            self.add(minute * MINUTE, good, total)
+            before = minute
         self.pass_time(now)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netmon.alerts.plain import text, time
 from netmon.alerts.watch import micros
 from netmon.measures import measure
 
@@ -117,10 +118,12 @@ class Trust:
         return [self._end, self._last_bad, sorted(self._up), sorted(self._down), self.reason, uncounted]
 
     def resume(self, state: Any) -> None:
-        """Takes up what `state` gave."""
-        self._end, self._last_bad, up, down, self.reason, uncounted = state
-        self._up, self._down = set(up), dict.fromkeys(down)
-        self._uncounted = {(where, per): at for where, per, at in uncounted if (where, per) in self._subsets}
+        """Takes up what `state` gave; ValueError or TypeError for damage."""
+        end, last_bad, up, down, reason, uncounted = state
+        self._end, self._last_bad = (None if at is None else time(at) for at in (end, last_bad))
+        self._up, self._down = set(map(text, up)), dict.fromkeys(map(text, down))
+        self.reason = text(reason)
+        self._uncounted = {(where, per): time(at) for where, per, at in uncounted if (where, per) in self._subsets}
 
     def copy(self) -> Trust:
         twin = Trust(needed=self._needed, max_loss=self._max_loss, subsets=self._subsets)
