@@ -156,6 +156,21 @@ def test_an_objective_can_be_about_a_part_of_the_traffic():
     assert (at, state) == (26, "fired"), "6 of 26 responses are bad"
 
 
+def test_an_interim_response_is_no_response_of_an_objective_however_it_is_counted():
+    talk = forge.Conversation(1024, START)
+    for second in range(20):
+        at = START + second + 0.1
+        talk.send(at, 0, forge.ACK, b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        talk.send(at + 0.01, 1, forge.ACK, b"HTTP/1.1 100 Continue\r\n\r\n")
+        talk.send(at + 0.02, 0, forge.ACK, b"ok")
+        status = 500 if second % 10 == 0 else 200
+        talk.send(at + 0.03, 1, forge.ACK, b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
+    rules = [Rule(slo="90%", good=good, where=where) for good, where in [("status<500", ""), ("status<500", "host:a")]]
+    policy = AlertPolicy(rules)
+    assert list(Monitor(read=forge.pcap(talk), policy=policy).snapshots())
+    assert [gauge.value for gauge in policy.gauges] == pytest.approx([1, 1]), "2 of 20 responses are bad"
+
+
 def test_an_objective_by_status_alone_needs_no_exchange_apart():
     assert Rule(slo="99%", good="status<500").subsets == ()
     assert Rule(slo="99%", good="status < 400").subsets == ()

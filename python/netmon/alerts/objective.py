@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 MINUTE = 60_000_000
 """Microseconds in a minute."""
 
+INTERIM = frozenset(range(100, 200)) - {101}
+"""Statuses after which the response is still to come: RFC 9110, section 15.2. After 101 no other follows."""
+
 
 class Budget:
     """The good and all responses of a rule, or of one of its rows, by minute."""
@@ -140,5 +143,5 @@ def counted_by(rule: Rule) -> Callable[[Snapshot], Mapping[str, tuple[int, int]]
 
 
 def _by_status(snapshot: Snapshot, limit: int) -> tuple[int, int]:
-    statuses = snapshot.statuses
-    return sum(n for status, n in statuses.items() if status < limit), sum(statuses.values())
+    final = {status: n for status, n in snapshot.statuses.items() if status not in INTERIM}
+    return sum(n for status, n in final.items() if status < limit), sum(final.values())
