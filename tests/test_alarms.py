@@ -154,6 +154,20 @@ def test_a_restart_goes_on_with_the_alert_that_fires(tmp_path):
     assert told == []
 
 
+def test_after_a_restart_interfaces_that_are_no_longer_there_do_not_count_as_up(tmp_path):
+    rules, state = [Rule(name="busy", metric="requests", above=5, span=10)], str(tmp_path / "state.json")
+    alarms, frames, _ = begun(rules, state=state)
+    alarms.take(frames.push(snapshot(0, interfaces=[{"name": "usb0", "state": "up"}], capture={"received": 1})))
+    alarms.close()
+    alarms, frames, _ = begun(rules, state=state)
+    told = []
+    for at, eth0 in enumerate(("down", "up", "down"), start=1):
+        frames.push(snapshot(at, requests=9, interfaces=[{"name": "eth0", "state": eth0}], capture={"received": 9}))
+        told.append((alarms.policy.gauges[0].state, alarms.policy.gauges[0].reason))
+    unknown = ("unknown", "the capture is down")
+    assert told == [unknown, ("firing", ""), unknown]
+
+
 def test_rows_that_are_too_many_are_told_once(monkeypatch):
     monkeypatch.setattr("netmon.alerts.policy.MOST_STATES", 1)
     alarms, frames, told = begun([Rule(name="busy", metric="requests", above=0, span=10, per="host")])
