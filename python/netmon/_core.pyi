@@ -126,8 +126,8 @@ class Filter:
         """
     @property
     def client_bits(self) -> int | None:
-        """Bits of IPv6 addresses that terms about the client compare, 0 if none. None if a term looks at a text that may
-        be that of the port: an exchange has one, and a row has none.
+        """Bits of IPv6 addresses that terms about the client compare, 0 if none. None if a term looks at a text that
+        may be that of the port: an exchange has one, and a row has none.
         """
     def admits_exchange(self, exchange: Exchange) -> bool:
         """Whether the exchange matches."""

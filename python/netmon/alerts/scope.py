@@ -51,10 +51,10 @@ def _row(where: str, per: str) -> str | None:
     """The kind of row of the table that has what the filter is about; None if no table has."""
     if not where:
         return per
-    filter = Filter(where)
-    if filter.client_bits != 0:
+    wanted = Filter(where)
+    if wanted.client_bits != 0:
         return None
-    fields = set(filter.fields)
+    fields = set(wanted.fields)
     wider = {"": FIELDS, "host": ("host", "section")}.get(per, (per,))
     return next((kind for kind in wider if fields <= FIELDS[kind]), None)
 

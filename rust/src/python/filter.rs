@@ -74,8 +74,8 @@ impl Filter {
         PyTuple::new(py, names)
     }
 
-    /// Bits of IPv6 addresses that terms about the client compare, 0 if none. None if a term looks at a text that may
-    /// be that of the port: an exchange has one, and a row has none.
+    /// Bits of IPv6 addresses that terms about the client compare, 0 if none. None if a term looks at a text that
+    /// may be that of the port: an exchange has one, and a row has none.
     #[getter]
     fn client_bits(&self) -> Option<u32> {
         let about_client = self.filter.terms().iter().filter(|term| term.field() == Some(filter::Field::Client));
