@@ -324,7 +324,7 @@ class Session:
             player=player,
             terminal=terminal,
             capture_filter=self._settings.filter or "",
-            where=self._settings.where or "",
+            where=(self._settings.where or "").strip(),
         )
 
     def _player(self) -> Player:
