@@ -176,7 +176,14 @@ SCOPES = [
     *("client=2001:db8::5", "client:2001:db8::5", "client:2001:db8::/32", "client:2001:db8::6/128", "client:[2001*"),
     *("host:SHOP", "host=shop.example", "host=shop.example:8080", "host:*.example", "host:b\u00fccher", "host:xn--"),
     *(f"host={'a' * 300}", f"host:{'a' * 255}", "host:shop.example.", "section=/CART", "section:/cart", "section:;x"),
-    *("section:%20", 'section:"a b"', f"section=/{'p' * 300}", "section:/p*", "host:shop section:/cart", "interface:PCAP"),
+    *(
+        "section:%20",
+        'section:"a b"',
+        f"section=/{'p' * 300}",
+        "section:/p*",
+        "host:shop section:/cart",
+        "interface:PCAP",
+    ),
 ]
 
 

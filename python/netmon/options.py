@@ -25,13 +25,23 @@ class Duration(float):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", str(value).strip())
-        if isinstance(value, bool) or not found or found[2] not in cls.UNITS:
+        seconds = cls._seconds(value)
+        if not 0 <= seconds < float("inf"):
             raise ValueError(f"{value!r} is not a duration such as 90, 90s, 500ms, 5m or 1h")
-        seconds = float(found[1]) * cls.UNITS[found[2]]
         if seconds <= 0:
             raise ValueError(f"{value!r} is not above 0")
         return cls(seconds)
+
+    @classmethod
+    def _seconds(cls, value: object) -> float:
+        """The seconds that a number or a text gives; -1 for what gives none."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                return float(value)
+            except OverflowError:
+                return -1.0
+        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)\s*([a-z]*)", value.strip()) if isinstance(value, str) else None
+        return float(found[1]) * cls.UNITS[found[2]] if found and found[2] in cls.UNITS else -1.0
 
 
 DIGITS = 18

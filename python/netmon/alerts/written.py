@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from netmon.actions.spec import SETTINGS, Setting, agree
-from netmon.alerts.rule import New, Rule, Severity, Window
+from netmon.alerts.quantity import number
+from netmon.alerts.rule import MOST_REQUESTS, SHORTEST_SPAN, New, Rule, Severity, Window
 from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
 from netmon.options import Duration
@@ -54,6 +56,8 @@ def _one_of(kind: object) -> Callable[[object], str]:
 def _amount(value: object) -> float | str:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{value!r} is not an amount: a number, or text such as '5%' or '200ms'")
+    if not isinstance(value, str) and not abs(number(value)) < inf:
+        raise ValueError(f"{value!r} is not an amount that netmon can compare: it is too large")
     return value
 
 
@@ -61,16 +65,24 @@ def _seconds(value: object) -> float:
     return float(Duration.parse(value))
 
 
+def _span(value: object) -> float:
+    if (seconds := _seconds(value)) < SHORTEST_SPAN:
+        raise ValueError(f"{value!r} is too short: the span of a rule is 1 ms at least")
+    return seconds
+
+
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} is not a whole number of 0 or more")
+    if value > MOST_REQUESTS:
+        raise ValueError(f"{value!r} is more than netmon counts")
     return value
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if not 0 < (given := number(value)) < inf:
         raise ValueError(f"{value!r} is not a number above 0")
-    return float(value)
+    return given
 
 
 def _new(value: object) -> str:
@@ -106,7 +118,7 @@ KEYS: Mapping[str, Key] = {
         Key("above", "above", "the rule fires above this value", _amount),
         Key("below", "below", "the rule fires below this value", _amount),
         Key("recover", "recover", "the alert ends at this value; by default at the bound itself", _amount),
-        Key("span", "span", "how long events add up; 120s by default", _seconds),
+        Key("span", "span", "how long events add up; 120s by default", _span),
         Key("for", "for_", "how long the value must stay beyond the bound before the rule fires", _seconds),
         Key("keep_firing_for", "keep_firing_for", "how long it must be back before the alert ends", _seconds),
         Key("min_requests", "min_requests", "requests in the span below which the rule does not fire", _whole),
