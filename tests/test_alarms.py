@@ -1,12 +1,15 @@
 """The alerts of a session: what reloading, a restart and the end do to rules, their states and their actions."""
 
+import copy
+import json
 import re
 
 import pytest
 from fakes import snapshot
-from netmon import Rule, log
+from netmon import AlertPolicy, Rule, log
 from netmon.actions.news import News
 from netmon.alarms import Alarms, known_file, state_path
+from netmon.alerts.kept import resume, state_of
 from netmon.config import Configured
 from netmon.document import ConfigError, RawRule
 from netmon.frames import Frames
@@ -153,6 +156,20 @@ def test_a_restart_goes_on_with_the_alert_that_fires(tmp_path):
     assert told == []
 
 
+def test_after_a_restart_interfaces_that_are_no_longer_there_do_not_count_as_up(tmp_path):
+    rules, state = [Rule(name="busy", metric="requests", above=5, span=10)], str(tmp_path / "state.json")
+    alarms, frames, _ = begun(rules, state=state)
+    alarms.take(frames.push(snapshot(0, interfaces=[{"name": "usb0", "state": "up"}], capture={"received": 1})))
+    alarms.close()
+    alarms, frames, _ = begun(rules, state=state)
+    told = []
+    for at, eth0 in enumerate(("down", "up", "down"), start=1):
+        frames.push(snapshot(at, requests=9, interfaces=[{"name": "eth0", "state": eth0}], capture={"received": 9}))
+        told.append((alarms.policy.gauges[0].state, alarms.policy.gauges[0].reason))
+    unknown = ("unknown", "the capture is down")
+    assert told == [unknown, ("firing", ""), unknown]
+
+
 def test_rows_that_are_too_many_are_told_once(monkeypatch):
     monkeypatch.setattr("netmon.alerts.policy.MOST_STATES", 1)
     alarms, frames, told = begun([Rule(name="busy", metric="requests", above=0, span=10, per="host")])
@@ -260,3 +277,76 @@ def test_an_attempt_that_is_repeated_is_a_retry_in_the_log(monkeypatch):
         alarms._happened("action", level, outcome="retry", rule="r", kind="webhook", reason="x", message="tried again")
     assert logged == [("action.retry", "warning"), ("action.retry", "info")]
     assert told == ["netmon: warning: tried again\n"]
+
+
+KINDS = [
+    Rule(name="busy", metric="requests", above=1, span=10),
+    Rule(name="hosts", metric="requests", per="host", above=1, span=10, for_=3),
+    Rule(name="slo", slo="90%", good="status<500 method:GET", per="host"),
+    Rule(name="usual", metric="requests", per="host", baseline=60, span=10),
+    Rule(name="new", new="host", learn=5),
+]
+ODD = [
+    None, -1, "x", [], {}, [1], {"a": 1}, 1e308, float("nan"), 10**30, {"": ["x", "y", "z"]}, [[1, "a", "b"]],
+]  # fmt: skip
+
+
+def busy(at):
+    counts = {"requests": 5, "responses": 5}
+    rows = [("", [{"name": "a", **counts}]), ("status<500 method:GET", [])]
+    subsets = [{"where": where, "per": "host", "rows": row} for where, row in rows]
+    return snapshot(at, hosts=[{"name": "a", **counts}], capture={"received": 9}, subsets=subsets, **counts)
+
+
+def places(value, path=()):
+    """Yields the path of each part of a plain value, as keys and indices."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value[:3]) if isinstance(value, list) else ()
+    for key, part in items:
+        yield from places(part, (*path, key))
+
+
+def with_part(value, path, part):
+    if not path:
+        return part
+    changed = copy.deepcopy(value)
+    inner = changed
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = part
+    return changed
+
+
+def test_a_state_with_any_part_replaced_is_refused_whole_or_can_be_used():
+    policy = AlertPolicy(KINDS)
+    for at in range(12):
+        policy.update(busy(at))
+    good = json.loads(json.dumps(state_of(policy)))
+    fresh = state_of(AlertPolicy(KINDS))
+    refused = 0
+    for path in places(good):
+        for odd in ODD:
+            policy = AlertPolicy(KINDS)
+            try:
+                resume(policy, with_part(good, path, odd))
+            except ValueError:
+                refused += 1
+                assert state_of(policy) == fresh, path
+            for at in (12, 13, 400):
+                policy.update(busy(at))
+            assert len(policy.gauges) == len(KINDS)
+            json.dumps(state_of(policy), allow_nan=False)
+    assert refused > 300
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "[" * 200_000, '{"version": 2, "now": 1e999}', "", "\0", '{"a"'])
+def test_a_damaged_state_file_is_told_and_rules_begin_anew(tmp_path, content):
+    state = tmp_path / "state.json"
+    state.write_text(content)
+    alarms, frames, told = begun([Rule(name="busy", metric="requests", above=5, span=10)], state=str(state))
+    assert len(told) == 1
+    assert told[0].startswith(f"netmon: warning: {state} is not used: ")
+    assert told[0].endswith("; rules begin anew\n")
+    assert events(frames.push(second(0, 9))) == [("busy", "fired")]
+    alarms.close()
+    assert begun(alarms.policy.rules, state=str(state))[2] == [], "the state is written anew"

@@ -156,6 +156,74 @@ def test_an_objective_can_be_about_a_part_of_the_traffic():
     assert (at, state) == (26, "fired"), "6 of 26 responses are bad"
 
 
+def odd_names():
+    """Requests of two IPv4 clients and two of one IPv6 prefix, for hosts and sections whose names are cleaned."""
+    addresses = ["10.0.1.5", "10.0.1.50", "2001:db8::5", "2001:db8::6"]
+    hosts = ["Shop.Example:8080", "b\u00fccher.example", "a" * 300, "shop.example."]
+    paths = ["/Cart/1", "/a%20b", "/" + "p" * 300, "/cart;x?q"]
+    talks = []
+    for port, (address, host, path) in enumerate(zip(addresses, hosts, paths, strict=True), 1024):
+        server = "2001:db8::80" if ":" in address else "10.0.0.2"
+        talk = forge.Conversation(port, START, client=address, server=server)
+        talk.ask(START + port / 1000, "GET", host, path, 200)
+        talks.append(talk)
+    return forge.pcap(*talks)
+
+
+SCOPES = [
+    *("client:10.0.1.5", "client=10.0.1.5", "client:10.0.1.5:*", "client:*:1025", "client:1024", "client:10.0.1.?"),
+    *("client:10.0.1.*", "client!=10.0.1.5", "client=10.0.1.5:1024", "client:10.0.0.0/8", "not client:10.0.0.0/8"),
+    *("client=2001:db8::5", "client:2001:db8::5", "client:2001:db8::/32", "client:2001:db8::6/128", "client:[2001*"),
+    *("host:SHOP", "host=shop.example", "host=shop.example:8080", "host:*.example", "host:b\u00fccher", "host:xn--"),
+    *(f"host={'a' * 300}", f"host:{'a' * 255}", "host:shop.example.", "section=/CART", "section:/cart", "section:;x"),
+    *(
+        "section:%20",
+        'section:"a b"',
+        f"section=/{'p' * 300}",
+        "section:/p*",
+        "host:shop section:/cart",
+        "interface:PCAP",
+    ),
+]
+
+
+@pytest.mark.parametrize("prefix", [128, 64])
+def test_a_rule_counts_the_exchanges_that_where_admits_whether_rows_decide_it_or_not(prefix):
+    rules = [Rule(metric="requests", where=where, above=0, span=1000) for where in SCOPES]
+    policy = AlertPolicy(rules)
+    read = odd_names()
+    assert list(Monitor(read=read, policy=policy, client_ipv6_prefix=prefix).snapshots())
+    counted = {gauge.rule.where: gauge.value for gauge in policy.gauges}
+    admitted = {
+        where: sum(each.requests for each in Monitor(read=read, where=where, client_ipv6_prefix=prefix).snapshots())
+        for where in SCOPES
+    }
+    assert counted == admitted
+    assert sum(map(bool, counted.values())) > 20
+
+
+def test_only_what_a_row_has_decides_without_exchanges():
+    for where in ("client:10.0.0.0/8", "client=10.0.1.5", "client:10.0.1.5", "client:10.0.*", "host:a section:/b"):
+        assert Rule(metric="requests", where=where, above=1).subsets == (), where
+    for where in ("client:10.0.1.5:80", "client:1024", "client:10.0.1.?", "client=2001:db8::5", "client:2001:db8::/32"):
+        assert Rule(metric="requests", where=where, above=1).subsets == ((where, ""),), where
+
+
+def test_an_interim_response_is_no_response_of_an_objective_however_it_is_counted():
+    talk = forge.Conversation(1024, START)
+    for second in range(20):
+        at = START + second + 0.1
+        talk.send(at, 0, forge.ACK, b"POST /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+        talk.send(at + 0.01, 1, forge.ACK, b"HTTP/1.1 100 Continue\r\n\r\n")
+        talk.send(at + 0.02, 0, forge.ACK, b"ok")
+        status = 500 if second % 10 == 0 else 200
+        talk.send(at + 0.03, 1, forge.ACK, b"HTTP/1.1 %d X\r\nContent-Length: 0\r\n\r\n" % status)
+    rules = [Rule(slo="90%", good=good, where=where) for good, where in [("status<500", ""), ("status<500", "host:a")]]
+    policy = AlertPolicy(rules)
+    assert list(Monitor(read=forge.pcap(talk), policy=policy).snapshots())
+    assert [gauge.value for gauge in policy.gauges] == pytest.approx([1, 1]), "2 of 20 responses are bad"
+
+
 def test_an_objective_by_status_alone_needs_no_exchange_apart():
     assert Rule(slo="99%", good="status<500").subsets == ()
     assert Rule(slo="99%", good="status < 400").subsets == ()

@@ -100,6 +100,86 @@ def test_what_is_wrong_with_an_action_names_file_line_and_key(tmp_path):
     assert str(error.value) == f"{path}:14: alert.webhook: must begin with http:// or https://"
 
 
+HUGE = "1" + 400 * "0"
+DEEP = 5000 * "[" + 5000 * "]"
+ONE = '[[alert]]\nname = "x"\nmetric = "requests"\n'
+SLO = '[[alert]]\nname = "x"\nslo = "99%"\ngood = "status<500"\n'
+BASE = '[[alert]]\nname = "x"\nmetric = "requests"\nbaseline = "1h"\n'
+
+
+def refusal(tmp_path, text):
+    """What is said of a file with rules, behind its path."""
+    path = tmp_path / "rules.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        rules_of(Configured(Settings(alerts=(str(path),))))
+    return str(error.value).removeprefix(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "words"),
+    [
+        (f"{ONE}above = {HUGE}", ":4: alert.above: ", "too large"),
+        (f"{ONE}below = {HUGE}", ":4: alert.below: ", "too large"),
+        (f"{ONE}above = inf", ":4: alert.above: ", "too large"),
+        (f"{ONE}above = nan", ":4: alert.above: ", "too large"),
+        (f"{ONE}above = -1", ":4: alert.above: ", "not an amount"),
+        (f"{ONE}above = 1\nmin_requests = {HUGE}", ":5: alert.min_requests: ", "more than netmon counts"),
+        (f"{ONE}above = 1\nspan = {HUGE}", ":5: alert.span: ", "not a duration"),
+        (f"{ONE}above = 1\nspan = inf", ":5: alert.span: ", "not a duration"),
+        (f'{ONE}above = 1\nspan = "0.0000001"', ":5: alert.span: ", "1 ms at least"),
+        (f"{ONE}above = 1\ntimeout = {HUGE}", ":5: alert.timeout: ", "above 0 and at most 3600"),
+        (f"{BASE}deviations = {HUGE}", ":5: alert.deviations: ", "number above 0"),
+        (f"{BASE}deviations = inf", ":5: alert.deviations: ", "number above 0"),
+        (f'[[alert]]\nname = "x"\nnew = "host"\nlearn = "{400 * "9"}d"', ":4: alert.learn: ", "not a duration"),
+        ('[[alert]]\nname = "x"\nnew = "host"\nlearn = "9999d"', ":4: alert.learn: ", "up to 3650 days"),
+        (f'{SLO}windows = [["1h", "5m", inf]]', ":5: alert.windows: ", "number above 0"),
+        (f'{SLO}windows = [["1h", "5m", {HUGE}]]', ":5: alert.windows: ", "number above 0"),
+        (f'{SLO}windows = [["1000d", "5m", 1]]', ":5: alert.windows: ", "from 1 minute to 30 days"),
+        (f'{SLO}windows = [["1h", "30s", 1]]', ":5: alert.windows: ", "from 1 minute to 30 days"),
+        (f'{SLO}windows = [["1h", "90s", 1]]', ":5: alert.windows: ", "whole minutes"),
+        (f"{ONE}above = {5000 * '1'}", ":4: above: ", "too many digits"),
+        (f"{ONE}above = {DEEP}", ":4: above: ", "nested too deeply"),
+        (f"{ONE}above = {DEEP[:5000]}\n{DEEP[5000:]}", ":4: above: ", "nested too deeply"),
+    ],
+)
+def test_numbers_that_no_rule_can_have_are_errors_with_file_line_and_key(tmp_path, text, place, words):
+    told = refusal(tmp_path, text)
+    assert told.startswith(place), told[:200]
+    assert words in told
+    assert len(told) < 300
+
+
+@pytest.mark.parametrize(("text", "above"), [("0.00005", 0.00005), ("1e17", 1e17), ("5e-7", 5e-7), ("1e3", 1000)])
+def test_numbers_are_read_however_toml_writes_them(tmp_path, text, above):
+    key = tmp_path / "key"
+    key.write_text("k3y")
+    key.chmod(0o600)
+    (tmp_path / "rules.toml").write_text(
+        f'{ONE}above = {text}\nsecret_file = "{key}"\nwebhook = "http://127.0.0.1:9/"\nfor = 1e-3\n'
+    )
+    [_, rule] = rules_of(Configured(Settings(alerts=(str(tmp_path / "rules.toml"),))))
+    assert (rule.above, rule.for_, rule.secret) == (above, 0.001, "k3y")
+
+
+@pytest.mark.parametrize("setting", ["metric", "above", "where", "per", "span", "severity"])
+def test_an_error_repeats_only_the_beginning_of_a_long_value(tmp_path, setting):
+    table = {"metric": '"requests"', "above": "1", setting: f'"{"very ( long " * 1000}"'}
+    told = refusal(tmp_path, '[[alert]]\nname = "x"\n' + "".join(f"{key} = {table[key]}\n" for key in table))
+    assert len(told) < 500
+
+
+def test_a_filter_of_blanks_is_no_filter():
+    assert Rule(metric="packets", where=" \t ", above=1) == Rule(metric="packets", above=1)
+    assert Rule(slo="99%", good="status<500", where="  ").subsets == ()
+
+
+def test_the_first_rule_with_a_filter_too_many_is_named_with_its_line(tmp_path):
+    rules = [f'[[alert]]\nname = "{i}"\nmetric = "requests"\nabove = 1\nwhere = "path:/{i}"\n' for i in range(70)]
+    told = refusal(tmp_path, "".join(rules))
+    assert told.startswith(f":{64 * 5 + 5}: alert.where: rules need 70 filters of single exchanges"), told
+
+
 def test_every_parameter_of_a_rule_can_be_written():
     written = {key.parameter for key in KEYS.values()}
     assert written == set(Rule._fields) - {"threshold", "per_second"}

@@ -330,3 +330,21 @@ def test_a_rule_per_row_without_rows_shows_none():
     policy = AlertPolicy([Rule(metric="error_ratio", per="host", above=0.5, span=1)])
     policy.update(hosts_of(0))
     assert [(gauge.key, gauge.value) for gauge in policy.gauges] == [("", 0)]
+
+
+@pytest.mark.parametrize("per", ["", "host"])
+@pytest.mark.parametrize(
+    ("rate", "span", "count"), [("0.6/s", 5, 3), ("4.2/s", 5, 21), ("0.7/s", 10, 7), ("0.3/s", 30, 9)]
+)
+def test_a_rate_at_its_bound_is_neither_above_nor_below_it_and_one_event_more_or_less_is(per, rate, span, count):
+    def fires(requests, **bound):
+        policy = AlertPolicy([Rule(metric="requests", span=span, per=per, **bound)])
+        for second in range(span - 1):
+            policy.update(interval(second, Second()))
+        return [alert.value for alert in policy.update(interval(span - 1, Second(requests)))]
+
+    assert fires(count, above=rate) == []
+    assert fires(count + 1, above=rate) == [pytest.approx((count + 1) / span, abs=1e-15)]
+    if not per:
+        assert fires(count, below=rate) == []
+        assert fires(count - 1, below=rate) == [pytest.approx((count - 1) / span, abs=1e-15)]

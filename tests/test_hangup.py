@@ -70,6 +70,30 @@ def test_what_cannot_be_reloaded_is_told_and_nothing_ends(error):
     assert "3 s, 30 packets" in err
 
 
+@pytest.mark.parametrize("error", [OverflowError("too large"), RecursionError("too deep"), KeyError("rule")])
+def test_a_reload_that_fails_in_an_unforeseen_way_is_told_and_the_next_one_works(error):
+    outcomes = [error, "3 rules"]
+    told = [threading.Event(), threading.Event()]
+
+    def reread():
+        if isinstance(outcome := outcomes.pop(0), Exception):
+            raise outcome
+        return outcome
+
+    watch, _ = monitor(*SECONDS[:1])
+    session = Session(Settings(format="json"), watch, console())
+    session.reread, session.reload, lines = reread, str, []
+    session._report = lambda new: (lines.extend(new), told[len(lines) - 1].set())
+    with reloading(session._reload, lambda: False, lambda: None) as on_signal:
+        for each in told:
+            assert not on_signal()
+            assert each.wait(PATIENCE), "the thread goes on"
+    assert lines == [
+        f"netmon: error: not reloaded, nothing has changed: {error!r}\n",
+        "netmon: reloaded: 3 rules\n",
+    ]
+
+
 def test_a_configuration_that_is_wrong_now_is_told_and_not_handed_on():
     def reread():
         raise ConfigError("config.toml:1: top: 0 is not a whole number of 1 or more")

@@ -42,7 +42,7 @@ ORDER = [
 
 INSIDE = {
     "alerts": [
-        {"quantity", "scope", "watch"},
+        {"plain", "quantity", "scope", "watch"},
         {"rule"},
         {"baseline", "kept", "newcomers", "objective", "sums", "trust", "written"},
         {"group"},

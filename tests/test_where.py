@@ -14,6 +14,7 @@ from netmon.display.layout import screen
 from netmon.display.rows import rows_of
 from netmon.display.view import Panel
 from netmon.measures import measure
+from netmon.sinks.where import in_words, with_where
 
 AT = 1_700_000_000.0
 EXAMPLE = "host:api.* section:/cart method:!GET status:5xx latency>200ms bytes>1MiB client:10.0.0.0/8"
@@ -286,3 +287,10 @@ def test_an_unfinished_filter_shows_as_much_as_is_understood_with_a_note(typed, 
 def test_measures_of_a_snapshot_with_a_filter_are_those_of_what_matches():
     assert measure("requests").value(read("host:shop")) == 2
     assert netmon.Filter is Filter
+
+
+@pytest.mark.parametrize("where", [None, "", "  ", "\t"])
+def test_a_filter_of_blanks_is_in_no_output(where):
+    assert with_where(b'{"schema":1}', where) == b'{"schema":1}'
+    assert in_words(where) == ""
+    assert in_words(" host:a  method:GET ") == "where host:a method:GET"

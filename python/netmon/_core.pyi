@@ -124,6 +124,11 @@ class Filter:
         """The names of the fields that terms look at, each once, in the order of the text. ``text`` stands for terms
         without a field.
         """
+    @property
+    def client_bits(self) -> int | None:
+        """Bits of IPv6 addresses that terms about the client compare, 0 if none. None if a term looks at a text that
+        may be that of the port: an exchange has one, and a row has none.
+        """
     def admits_exchange(self, exchange: Exchange) -> bool:
         """Whether the exchange matches."""
     def admits(

@@ -16,6 +16,7 @@ from netmon.actions.news import FAILED, News
 from netmon.alerts import AlertPolicy
 from netmon.alerts.kept import resume, state_of
 from netmon.alerts.kinds import Newcomers
+from netmon.alerts.plain import undamaged
 from netmon.alerts.watch import MICRO
 from netmon.config import reads_files, settings_of_run
 from netmon.rulebook import rules_of
@@ -152,13 +153,13 @@ class Alarms:
         import json  # noqa: PLC0415  few sessions keep a state
 
         try:
-            with open(self._path, "rb") as file:
+            with open(self._path, "rb") as file, undamaged():
                 state = json.loads(file.read(MOST_BYTES))
-            if reads_files(self._settings) and (why := self._why_not(state)):
-                self._report(f"netmon: warning: {self._path} is left alone: {why}; rules begin anew\n")
-                self._path = None
-                return
-            resume(self.policy, state)
+                if reads_files(self._settings) and (why := self._why_not(state)):
+                    self._report(f"netmon: warning: {self._path} is left alone: {why}; rules begin anew\n")
+                    self._path = None
+                    return
+                resume(self.policy, state)
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:

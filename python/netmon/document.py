@@ -39,6 +39,21 @@ class ConfigError(ValueError):
         return cls(first, others)
 
 
+MOST_SHOWN = 60
+"""Characters of a value that an error repeats."""
+
+MOST_WORD = 200
+"""Characters of any other word in an error, such as a path."""
+
+
+def brief(words: str, *values: object) -> str:
+    """The words of an error, with values and words that are too long shortened."""
+    for value in values:
+        if len(shown := repr(value)) > MOST_SHOWN:
+            words = words.replace(shown, f"{shown[: MOST_SHOWN - 3]}...")
+    return re.sub(rf"\S{{{MOST_WORD},}}", lambda word: f"{word[0][: MOST_SHOWN - 3]}...", words)
+
+
 FILES = "alerts"
 """The setting that lists files with rules, which is easily taken for the key of a rule."""
 
@@ -101,7 +116,33 @@ def read(path: str, content: bytes) -> Given:
         words, _, place = str(error).partition(" (at ")
         number = re.match(r"line (\d+)", place)
         at = number[1] if number else text.count("\n") + 1
-        raise ConfigError(f"{path}:{at}: {_explained(words, text, int(at))}") from error
+        raise ConfigError(f"{path}:{at}: {brief(_explained(words, text, int(at)))}") from error
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits; arrays within arrays
+        is_deep = isinstance(error, RecursionError)
+        words = "arrays or tables are nested too deeply" if is_deep else "a number has too many digits"
+        raise ConfigError(f"{path}{_culprit(text, is_deep=is_deep)}: {words}") from error
+
+
+DEEP, LONG = 50, 1000
+"""Fewer open brackets, and fewer digits of a number, than those for which the reader of TOML gives up."""
+
+
+def _culprit(text: str, *, is_deep: bool) -> str:
+    """The line and the key of the first value that is nested too deeply, or has too many digits."""
+    key, depth = "", 0
+    for number, line in enumerate(text.split("\n"), 1):
+        if found := re.match(r"""[ \t]*([\w."'-]{1,60})[ \t]*=""", line):
+            key = f" {found[1]}"
+        elif header := re.match(r"[ \t]*\[+([^\[\]]{1,60})\]+[ \t\r]*(#.*)?$", line):
+            key, depth = f" {header[1]}", 0
+            continue
+        depth += line.count("[") + line.count("{") - line.count("]") - line.count("}")
+        opened = max(line.count("["), line.count("{"), depth, line.count("."))
+        if opened > DEEP if is_deep else re.search(rf"[0-9_]{{{LONG},}}", line):
+            return f":{number}:{key}"
+    return ""
 
 
 _UNQUOTED = re.compile(r"[ \t]*([\w.-]+)[ \t]*=[ \t]*([^\s\"'\[{#=][^\"'#]*?)[ \t]*(#.*)?")
@@ -200,4 +241,4 @@ class _Document:
         return f"{self._path}:{'' if line is None else f'{line}:'} {'.'.join(map(str, key))}"
 
     def _error(self, key: Path, message: str) -> ConfigError:
-        return ConfigError(f"{self._place(key)}: {message}")
+        return ConfigError(f"{self._place(key)}: {brief(message)}")

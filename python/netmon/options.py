@@ -26,17 +26,30 @@ class Duration(float):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        text = str(value).strip()
-        bare = re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", text)
-        parts = [(text, "")] if bare else cls.PARTS.findall(text)
-        units = [cls.UNITS.get(unit, 0) for _, unit in parts]
-        is_whole = bool(bare) or not cls.PARTS.sub("", text)
-        if isinstance(value, bool) or not (parts and is_whole and all(units)) or sorted(set(units))[::-1] != units:
+        seconds = cls._seconds(value)
+        if not 0 <= seconds < float("inf"):
             raise ValueError(f"{value!r} is not a duration such as 90, 90s, 500ms, 5m or 1h")
-        seconds = sum(float(number) * unit for (number, _), unit in zip(parts, units, strict=True))
         if seconds <= 0:
             raise ValueError(f"{value!r} is not above 0")
         return cls(seconds)
+
+    @classmethod
+    def _seconds(cls, value: object) -> float:
+        """The seconds that a number or a text gives; -1 for what gives none."""
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                return float(value)
+            except OverflowError:
+                return -1.0
+        text = value.strip() if isinstance(value, str) else ""
+        if re.fullmatch(r"\d+(?:\.\d*)?|\.\d+", text):
+            return float(text)
+        parts = cls.PARTS.findall(text)
+        units = [cls.UNITS.get(unit, 0) for _, unit in parts]
+        is_whole = bool(parts) and not cls.PARTS.sub("", text)
+        if not (is_whole and all(units)) or sorted(set(units))[::-1] != units:
+            return -1.0
+        return sum(float(number) * unit for (number, _), unit in zip(parts, units, strict=True))
 
 
 DIGITS = 18

@@ -10,12 +10,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from netmon import config, lookalikes
+from netmon._core import MAX_SUBSETS
 from netmon.alerts import Rule
 from netmon.alerts.policy import subsets_of
 from netmon.config import ConfigError
+from netmon.document import brief
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from netmon.config import Configured
     from netmon.document import RawRule
@@ -42,7 +44,7 @@ def rules_of(configured: Configured, warn: Callable[[str], object] | None = None
     try:
         subsets_of(rules)
     except ValueError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(f"{_one_too_many(rules[1:], raw)}: {error}") from error
     return rules
 
 
@@ -52,9 +54,23 @@ def _say(words: str) -> None:
     sys.stderr.write(f"netmon: warning: {fmt.sanitize(words)}\n")
 
 
+def _one_too_many(rules: Sequence[Rule], raw: Sequence[RawRule]) -> str:
+    """Where the first rule stands whose subsets are too many, with its key."""
+    seen: set[tuple[str, str]] = set()
+    for rule, table in zip(rules, raw, strict=True):
+        seen.update(rule.subsets)
+        if len(seen) > MAX_SUBSETS:
+            key = next((key for key in ("where", "good", "per") if key in table.values), "name")
+            return f"{table.place(key)}: alert.{key}"
+    return "alert"
+
+
 def usual(settings: Settings) -> Rule:
-    """The rule that two flags set, gonetmon's: so many hits in so many seconds."""
-    return Rule(settings.alert_threshold, settings.alert_span)
+    """The rule that two flags set, gonetmon's: so many hits in so many seconds. ConfigError for a span of no rule."""
+    try:
+        return Rule(settings.alert_threshold, settings.alert_span)
+    except ValueError as error:
+        raise ConfigError(f"alert_span: {error}") from error
 
 
 def _of_file(path: str) -> tuple[RawRule, ...]:
@@ -84,11 +100,13 @@ def _read(raw: Iterable[RawRule], warn: Callable[[str], object]) -> tuple[list[R
         try:
             rule = _with_files(read_rule(table.values), table, warn)
         except RuleError as error:
-            wrong += [ConfigError(f"{_place(table, each.key)}: {each}") for each in (error, *error.others)]
+            for each in (error, *error.others):
+                words = brief(str(each), *table.values.values())
+                wrong.append(ConfigError(f"{_place(table, each.key)}: {words}"))
             continue
         if rule.name in names:
-            other = names[rule.name].place("name")
-            wrong.append(ConfigError(f"{_place(table, 'name')}: {rule.name!r} is the name of the rule at {other}"))
+            words = brief(f"{rule.name!r} is the name of the rule at {names[rule.name].place('name')}", rule.name)
+            wrong.append(ConfigError(f"{_place(table, 'name')}: {words}"))
             continue
         names[rule.name] = table
         rules.append(rule)

@@ -292,9 +292,10 @@ class Session:
             return
         try:
             told = self.reload(self.reread())
-        except (ValueError, OSError) as error:
-            log.event("reload.failed", "error", error=error)
-            self._report([f"netmon: error: not reloaded, nothing has changed: {fmt.sanitize(str(error))}\n"])
+        except Exception as error:  # whatever a file does to its readers, the next reload is to find this thread
+            reason = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
+            log.event("reload.failed", "error", error=reason)
+            self._report([f"netmon: error: not reloaded, nothing has changed: {fmt.sanitize(reason)}\n"])
         else:
             log.event("reload.done", message=told)
             self._report([f"netmon: reloaded: {fmt.sanitize(told)}\n"])
@@ -320,7 +321,7 @@ class Session:
             player=player,
             terminal=terminal,
             capture_filter=self._settings.filter or "",
-            where=self._settings.where or "",
+            where=(self._settings.where or "").strip(),
         )
 
     def _player(self) -> Player:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, NamedTuple
 
+from netmon.alerts.plain import number, time
 from netmon.alerts.watch import micros
 
 SAMPLES = 120
@@ -138,8 +139,13 @@ class Past:
         return [list(sample) for sample in (*self._samples, *filter(None, (self._newest,)))]
 
     def resume(self, state: Any, now: int) -> None:
-        """Takes up the samples that `state` gave. Those of a time later than now count as of now."""
+        """Takes up the samples that `state` gave; ValueError or TypeError for damage. Those of a time later than now
+        count as of now.
+        """
+        samples = [(min(time(at), now), float(number(value))) for at, value in state]
+        if len(samples) > 2 * SAMPLES:
+            raise ValueError("the state is damaged: a past has too many values")
         self._samples.clear()
         self._apart = 0
-        for at, value in state:
-            self._append(min(int(at), now), float(value))
+        for sample in samples:
+            self._append(*sample)

@@ -11,8 +11,9 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from netmon.actions.spec import SETTINGS
+from netmon.alerts.plain import number, text, time, undamaged
 from netmon.alerts.rule import Rule, Window
-from netmon.alerts.watch import Alert, Details, Watch
+from netmon.alerts.watch import MICRO, Alert, Details, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,23 +49,30 @@ def state_of(policy: AlertPolicy) -> dict[str, Any]:
 
 
 def resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
-    """Takes up a state that `state_of` gave, as far as the rules are the same."""
+    """Takes up a state that `state_of` gave, as far as the rules are the same. After ValueError nothing has changed."""
+    taken = policy.copy()
+    with undamaged():
+        _resume(taken, state)
+    vars(policy).update(vars(taken))
+
+
+def _resume(policy: AlertPolicy, state: Mapping[str, Any]) -> None:
     if (version := state.get("version")) != VERSION:
-        raise ValueError(f"the state has version {version!r}, and this netmon reads version {VERSION}")
-    try:
-        past = {name: b64decode(text) for name, text in state["sums"].items()}
-        rows = {name: {key: _watch(row) for key, row in kept.items()} for name, kept in state["rules"].items()}
-        kinds = dict(state["kinds"])
-        now, interval, trust = int(state["now"]), int(state["interval"]), state["trust"]
-        policy.trust.resume(trust)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the state is damaged: {error!r}") from error
+        raise ValueError(f"the state has version {version!r:.60}, and this netmon reads version {VERSION}")
+    past = {name: b64decode(text(dump)) for name, dump in state["sums"].items()}
+    rows = {name: {key: _watch(row) for key, row in kept.items()} for name, kept in state["rules"].items()}
+    kinds = dict(state["kinds"])
+    now, interval = time(state["now"]), time(state["interval"])
+    policy.trust.resume(state["trust"])
     policy.sums.load(past, now)
     for group in policy.groups:
         for placed in group.rules:
             _take(placed, rows.get(_name(placed.rule), {}))
-        if (kept := kinds.get(_name(group.rules[0].rule))) is not None:
+        name = _name(group.rules[0].rule)
+        if (kept := kinds.get(name)) is not None:
             group.resume(kept, now)
+        elif name in rows and group.state() is not None:
+            raise ValueError("the state is damaged: a rule lacks what it has learned")
     policy.now, policy.interval = now, interval
     policy.was_behind = True  # so a state of the future is none
 
@@ -80,6 +88,8 @@ def _name(rule: Rule) -> str:
 
 def _take(placed: Placed, rows: Mapping[str, Watch]) -> None:
     for key, watch in rows.items():
+        if key and not placed.rule.per:
+            raise ValueError("the state is damaged: a rule about all traffic has rows")
         if watch.alert is not None:
             watch.alert = watch.alert._replace(rule=placed.rule, key=key)
         placed.watches[key] = watch
@@ -92,12 +102,27 @@ def _row(watch: Watch) -> list[Any]:
 
 def _watch(row: Any) -> Watch:
     watch = Watch()
-    watch.pending, watch.calm, alert = row
+    pending, calm, alert = row
+    watch.pending, watch.calm = (None if at is None else time(at) for at in (pending, calm))
     if alert is not None:
         at, value, *details = alert
-        watch.alert = Alert(_ANY, "fired", float(at), value, float(at), details=_details(*details))
+        watch.alert = Alert(_ANY, "fired", _seconds(at), number(value), _seconds(at), details=_details(*details))
     return watch
 
 
+def _seconds(value: Any) -> float:
+    """A time in seconds."""
+    time(int(number(value) * MICRO))
+    return float(value)
+
+
 def _details(window: Any = None, budget: float | None = None, usual: Any = None) -> Details:
-    return Details(window and Window(*map(float, window)), budget, usual and (float(usual[0]), float(usual[1])))
+    return Details(
+        None if window is None else Window(*map(float, map(number, window))),
+        None if budget is None else number(budget),
+        None if usual is None else _range(*usual),
+    )
+
+
+def _range(low: Any, high: Any) -> tuple[float, float]:
+    return float(number(low)), float(number(high))

@@ -12,6 +12,7 @@ from netmon.alerts.baseline import ENOUGH, Past
 from netmon.alerts.group import NO_ROW, Group, Learning, Placed, Shown, Verdict, may
 from netmon.alerts.newcomers import Known
 from netmon.alerts.objective import Budget, counted_by
+from netmon.alerts.plain import text, time
 from netmon.alerts.watch import MICRO, Alert, Details, Judged, Watch, micros
 
 if TYPE_CHECKING:
@@ -115,8 +116,12 @@ class Objectives(_Single):
 
     def resume(self, state: Any, now: int) -> None:
         for key, minutes in state.items():
-            if (budget := self._budget(str(key))) is not None:
+            if key and not self._rule.per:
+                raise ValueError("the state is damaged: a rule about all traffic has rows")
+            if (budget := self._budget(text(key))) is not None:
                 budget.resume(minutes, now)
+        for key in self._watches:  # a state without a budget would never change
+            self._budget(key)
 
 
 class Baselines(_Single):
@@ -207,7 +212,7 @@ class Baselines(_Single):
         past = self._pasts.get(key)
         if past is None:
             return Learning(0.0, self._rule.baseline * ENOUGH)
-        return None if past.is_enough else Learning(past.known / MICRO, past.needed / MICRO)
+        return None if past.known >= past.needed else Learning(past.known / MICRO, past.needed / MICRO)
 
     def _past(self, key: str) -> Past | None:
         """The past of a row; None if too many rows have one."""
@@ -262,5 +267,5 @@ class Newcomers(_Single):
 
     def resume(self, state: Any, now: int) -> None:
         until, names = state
-        self.known.names.update(dict.fromkeys(map(str, names)))
-        self.known.until = until if until is None else min(until, now + micros(self._rule.learn))
+        self.known.names.update(dict.fromkeys(map(text, names)))
+        self.known.until = None if until is None else min(time(until), now + micros(self._rule.learn))

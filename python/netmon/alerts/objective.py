@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, Any
 
+from netmon.alerts.plain import count
 from netmon.alerts.rule import first_bad
 from netmon.alerts.watch import micros
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MINUTE = 60_000_000
 """Microseconds in a minute."""
+
+INTERIM = frozenset(range(100, 200)) - {101}
+"""Statuses after which the response is still to come: RFC 9110, section 15.2. After 101 no other follows."""
 
 
 class Budget:
@@ -112,11 +116,15 @@ class Budget:
         return [list(entry) for entry in zip(self._minutes, self._good, self._total, strict=True)]
 
     def resume(self, state: Any, now: int) -> None:
-        """Takes up the minutes that `state` gave."""
+        """Takes up the minutes that `state` gave; ValueError or TypeError for damage."""
         Budget.__init__(self, self._rule)
+        before = -1
         for minute, good, total in state:
-            if int(minute) * MINUTE <= now:  # the clock may have been set back
-                self.add(int(minute) * MINUTE, int(good), int(total))
+            if not before < count(minute) or not count(good) <= count(total):
+                raise ValueError("the state is damaged: minutes of an error budget are no such minutes")
+            if minute <= now // MINUTE:  # the clock may have been set back
+                self.add(minute * MINUTE, good, total)
+            before = minute
         self.pass_time(now)
 
 
@@ -145,5 +153,5 @@ def counted_by(rule: Rule) -> Callable[[Snapshot], Mapping[str, tuple[int, int]]
 
 
 def _by_status(snapshot: Snapshot, limit: int) -> tuple[int, int]:
-    statuses = snapshot.statuses
-    return sum(n for status, n in statuses.items() if status < limit), sum(statuses.values())
+    final = {status: n for status, n in snapshot.statuses.items() if status not in INTERIM}
+    return sum(n for status, n in final.items() if status < limit), sum(final.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf, nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.options import Duration
@@ -60,20 +61,33 @@ class Quantity(NamedTuple):
         return int(self.value) if self.value == int(self.value) else self.value
 
 
+def number(given: object) -> float:
+    """A number as a float; no number, a truth value and what a float cannot hold are not a number: NaN."""
+    try:
+        return float(given) if isinstance(given, (int, float)) and not isinstance(given, bool) else nan
+    except OverflowError:
+        return nan
+
+
 def quantity(given: float | str, unit: Unit) -> Quantity:
     """The amount that a number or a text gives, for a measure with this unit. ValueError says what is expected."""
-    found = _PATTERN.fullmatch(str(given)) if not isinstance(given, bool) else None
-    times = UNITS[unit].get(found[2]) if found else None
-    if found is None or times is None:
-        if unit == "s" and isinstance(given, str) and _SEVERAL.fullmatch(given):
+    if isinstance(given, (int, float)):
+        amount, times, is_rate, spelt = number(given), 1.0, False, ""
+    else:
+        found = _PATTERN.fullmatch(given)
+        if unit == "s" and not found and _SEVERAL.fullmatch(given):
             return Quantity(Duration.parse(given))
+        times = UNITS[unit].get(found[2], -1.0) if found else -1.0
+        amount, is_rate = float(found[1]) if found else 0.0, bool(found and found[3])
+        spelt = found[2] if found else ""
+    value = float(f"{amount * times:.12g}")  # 5 % is 0.05 and not a rounded product
+    if times < 0 or not 0 <= value < inf:
         raise ValueError(f"{given!r} is not {KINDS[unit]} such as {EXAMPLES[unit]}{_with_a_point(given, unit)}")
-    value = float(f"{float(found[1]) * times:.12g}")  # 5 % is 0.05 and not a rounded product
-    if found[3] and unit in {"ratio", "s"}:
+    if is_rate and unit in {"ratio", "s"}:
         raise ValueError(f"{given!r} is a rate, and this is none: write {EXAMPLES[unit]}")
     if unit == "ratio" and value > 1:
-        raise ValueError(f"{given!r} is more than everything{_as_a_share(value, found[2], unit)}")
-    return Quantity(value, bool(found[3]))
+        raise ValueError(f"{given!r} is more than everything{_as_a_share(value, spelt, unit)}")
+    return Quantity(value, is_rate)
 
 
 def _as_a_share(value: float, unit_given: str, unit: Unit) -> str:

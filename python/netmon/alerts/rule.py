@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from math import isfinite
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, get_args
 
 from netmon._core import Filter
@@ -19,6 +19,15 @@ Format = Literal["alertmanager", "plain"]
 
 LONGEST_SPAN = 7 * 86400.0
 """Seconds of the longest span of a rule."""
+
+SHORTEST_SPAN = 0.001
+"""Seconds of the shortest span of a rule: an interval has ten times as many at least."""
+
+LONGEST_LEARNING = 3650 * 86400.0
+"""Seconds that a rule about newcomers learns at most: times of a capture are certain to have room for them."""
+
+MOST_REQUESTS = 2**53
+"""The largest `min_requests`: beyond, a float does not tell two numbers apart."""
 
 NAME_LENGTH = 200
 """Maximum number of characters of a rule's name."""
@@ -36,7 +45,9 @@ class Window(NamedTuple):
     factor: float
 
 
-HOUR, DAY = 3600.0, 86400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
+LONGEST_WINDOW = 30 * DAY
+"""Seconds of the longest span of a pair. Responses are counted by minute, so a span has whole minutes."""
 WINDOWS = (Window(HOUR, HOUR / 12, 14.4), Window(6 * HOUR, HOUR / 2, 6.0), Window(3 * DAY, 6 * HOUR, 1.0))
 """Long span, short span and factor of the burn rates in chapter 5 of the Site Reliability Workbook."""
 
@@ -125,6 +136,7 @@ class Rule(_Rule):
         learn: float = LEARN,
         per_second: bool = False,
     ) -> Self:
+        where = where if where.strip() else ""
         kind = _measure(metric, per, where)
         if above is not None and below is not None:
             raise ValueError("a rule has `above` or `below`, not both")
@@ -135,12 +147,13 @@ class Rule(_Rule):
         if 0 < baseline < span:
             raise ValueError(f"`baseline` of a rule is many spans long, not {baseline:g} s with a span of {span:g} s")
         if new:
-            _check_newcomers(new, where, per)
+            _check_newcomers(new, where, per, learn)
         pairs = tuple(Window(*map(float, window)) for window in windows)
-        if not pairs:
-            raise ValueError("`windows` of a rule has one pair of spans at least")
-        if min_requests < 0:
-            raise ValueError(f"`min_requests` of a rule is 0 or more, not {min_requests}")
+        _check_windows(pairs)
+        if not 0 < deviations < inf:
+            raise ValueError(f"`deviations` of a rule is a number above 0, not {deviations}")
+        if not 0 <= min_requests <= MOST_REQUESTS:
+            raise ValueError(f"`min_requests` of a rule is 0 or more and at most 2^53, not {min_requests}")
         if severity not in get_args(Severity):
             raise ValueError(f"the severity of a rule is one of {', '.join(get_args(Severity))}, not {severity!r}")
         return super().__new__(
@@ -303,7 +316,9 @@ def _objective(slo: float | str, good: str, where: str) -> float:
     return share
 
 
-def _check_newcomers(new: str, where: str, per: str) -> None:
+def _check_newcomers(new: str, where: str, per: str, learn: float) -> None:
+    if not 0 <= learn <= LONGEST_LEARNING:
+        raise ValueError(f"`learn` of a rule is a number of seconds up to 3650 days, not {learn}")
     if per:
         raise ValueError("a rule with `new` has no `per`: what is new is what it tells one by one")
     if where and new == "server_name":
@@ -314,6 +329,18 @@ def first_bad(good: str) -> int | None:
     """The lowest status that is not good; None unless `good` is a comparison with it and nothing else."""
     found = re.fullmatch(r"status\s*<\s*(\d{3})", good.strip())
     return int(found[1]) if found else None
+
+
+def _check_windows(pairs: Sequence[Window]) -> None:
+    if not pairs:
+        raise ValueError("`windows` of a rule has one pair of spans at least")
+    for pair in pairs:
+        if not MINUTE <= pair.short <= pair.long <= LONGEST_WINDOW:
+            raise ValueError("`windows` of a rule has pairs of a long and a short span, from 1 minute to 30 days")
+        if pair.long % MINUTE or pair.short % MINUTE:
+            raise ValueError("`windows` of a rule has spans of whole minutes, because responses are counted by minute")
+        if not 0 < pair.factor < inf:
+            raise ValueError(f"a factor in `windows` of a rule is a number above 0, not {pair.factor}")
 
 
 def _check_kind(*, slo: object, baseline: float, new: str, above: object, below: object) -> None:
@@ -331,6 +358,8 @@ def _check_kind(*, slo: object, baseline: float, new: str, above: object, below:
 def _check_times(span: float, for_: float, keep_firing_for: float, metric: str) -> None:
     if not 0 < span < float("inf"):
         raise ValueError(f"the span of a rule is a number of seconds above 0, not {span}")
+    if span < SHORTEST_SPAN:
+        raise ValueError(f"the `span` of a rule is 1 ms at least, not {span} s")
     if span > LONGEST_SPAN:
         raise ValueError(f"the span of a rule is at most 7 days, not {span} s")
     for name, seconds in (("for", for_), ("keep_firing_for", keep_firing_for)):

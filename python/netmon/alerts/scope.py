@@ -2,7 +2,8 @@
 
 The tables have a row for each host, section, client and interface. A filter that is about these alone is decided by
 rows, and costs nothing. Any other filter is evaluated by the core for each exchange, in a subset of its own, which also
-counts what a table does not: durations of clients, messages of interfaces. Pure.
+counts what a table does not: durations of clients, messages of interfaces. A row of clients has an address without a
+port, and with ``client_ipv6_prefix`` a part of it: a filter that asks for more is not decided by rows. Pure.
 """
 
 from __future__ import annotations
@@ -50,7 +51,10 @@ def _row(where: str, per: str) -> str | None:
     """The kind of row of the table that has what the filter is about; None if no table has."""
     if not where:
         return per
-    fields = set(Filter(where).fields)
+    wanted = Filter(where)
+    if wanted.client_bits != 0:
+        return None
+    fields = set(wanted.fields)
     wider = {"": FIELDS, "host": ("host", "section")}.get(per, (per,))
     return next((kind for kind in wider if fields <= FIELDS[kind]), None)
 

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from netmon._core import Snapshot
     from netmon.alerts.rule import Rule
 
+NEAR = 1e-12
+"""The share by which a bound for sums may differ from that for rates, which are compared in the end."""
+
 
 class Value:
-    """One value of each row: a reading of a table. `scale` makes a mean per second of a sum."""
+    """One value of each row: a reading of a table. The value of a rate is the sum over `seconds` divided by these."""
 
-    def __init__(self, table: Sliding, reading: int, requests: int, *, per: str, scale: float) -> None:
-        self._table, self._reading, self._requests, self._scale = table, reading, requests, scale
+    def __init__(self, table: Sliding, reading: int, requests: int, *, per: str, seconds: float) -> None:
+        self._table, self._reading, self._requests, self._seconds = table, reading, requests, seconds
         self.is_single = not per
         self._begun: int | None = None
 
@@ -46,11 +49,12 @@ class Value:
         self, bound: float, *, below: bool, least: int | None = None, or_nearest: bool = False
     ) -> dict[str, tuple[float, float]]:
         """The rows with so many requests whose value is `bound` or beyond: the value and, with `least`, the requests.
-        With `or_nearest`, if there is none, the row that is nearest to the bound.
+        With `or_nearest`, if there is none, the row that is nearest. A rate may fall short of the bound by `NEAR`.
         """
+        if self._seconds != 1:
+            bound *= self._seconds * (1 + NEAR if below else 1 - NEAR)
         enough = None if least is None else (self._requests, least)
-        limit = bound / self._scale
-        found = self._table.beyond(self._reading, limit, below=below, enough=enough, or_nearest=or_nearest)
+        found = self._table.beyond(self._reading, bound, below=below, enough=enough, or_nearest=or_nearest)
         return {key: (self._told(value), requests) for key, value, requests in found}
 
     def requests(self, key: str) -> float:
@@ -59,12 +63,12 @@ class Value:
 
     def on(self, tables: Mapping[int, Sliding]) -> Value:
         """The same value of a copy of its table; `tables` has the copies by the identity of the original."""
-        twin = Value(tables[id(self._table)], self._reading, self._requests, per="", scale=self._scale)
+        twin = Value(tables[id(self._table)], self._reading, self._requests, per="", seconds=self._seconds)
         twin.is_single = self.is_single
         return twin
 
     def _told(self, value: float) -> float:
-        value *= self._scale
+        value /= self._seconds  # exact where the sum is: 3 in 5 s are 0.6 per second, and not more
         return int(value) if value.is_integer() else value
 
 
@@ -87,8 +91,8 @@ class Sums:
             table = self._tables[rows]
             span = micros(rule.span)
             requests = table.add_sum(["requests"], span)
-            scale = 1 / rule.span if rule.per_second else 1.0
-            self._values[identity] = Value(table, _add(table, made_of, span), requests, per=rule.per, scale=scale)
+            seconds = rule.span if rule.per_second else 1.0
+            self._values[identity] = Value(table, _add(table, made_of, span), requests, per=rule.per, seconds=seconds)
         return self._values[identity]
 
     def push(self, snapshot: Snapshot, at: int) -> None:

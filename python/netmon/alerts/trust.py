@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from netmon.alerts.plain import text, time
 from netmon.alerts.watch import micros
 from netmon.measures import measure
 
@@ -38,6 +39,7 @@ class Trust:
         self._needed, self._max_loss = frozenset(needed), max_loss
         self._up: set[str] = set()
         self._down: dict[str, None] = {}
+        self._is_resumed = False  # until the first snapshot says which interfaces there are
         self._end: int | None = None
         self._last_bad: int | None = None
         self._subsets = frozenset(subsets)
@@ -69,6 +71,9 @@ class Trust:
                 self._down.pop(interface.name, None)
                 if len(self._up) < INTERFACES:
                     self._up.add(interface.name)
+        if self._is_resumed and snapshot.interfaces:
+            self._up.intersection_update(interface.name for interface in snapshot.interfaces)
+            self._is_resumed = False
         return lost
 
     def _why(self, snapshot: Snapshot, lost_now: str) -> str:
@@ -122,12 +127,16 @@ class Trust:
         return [self._end, self._last_bad, sorted(self._up), sorted(self._down), self.reason, uncounted]
 
     def resume(self, state: Any) -> None:
-        """Takes up what `state` gave."""
-        self._end, self._last_bad, up, down, self.reason, uncounted = state
-        self._up, self._down = set(up), dict.fromkeys(down)
-        self._uncounted = {(where, per): at for where, per, at in uncounted if (where, per) in self._subsets}
+        """Takes up what `state` gave; ValueError or TypeError for damage. What was up may be gone since."""
+        self._is_resumed = True
+        end, last_bad, up, down, reason, uncounted = state
+        self._end, self._last_bad = (None if at is None else time(at) for at in (end, last_bad))
+        self._up, self._down = set(map(text, up)), dict.fromkeys(map(text, down))
+        self.reason = text(reason)
+        self._uncounted = {(where, per): time(at) for where, per, at in uncounted if (where, per) in self._subsets}
 
     def copy(self) -> Trust:
         twin = Trust(needed=self._needed, max_loss=self._max_loss, subsets=self._subsets)
         twin.resume(self.state())
+        twin._is_resumed = self._is_resumed
         return twin

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from netmon._core import Filter, WhereError
 from netmon.actions.spec import SETTINGS, Setting, agree
-from netmon.alerts.rule import LONGEST_SPAN, Kind, New, Rule, Severity, Window
+from netmon.alerts.quantity import number
+from netmon.alerts.rule import LONGEST_SPAN, MOST_REQUESTS, SHORTEST_SPAN, Kind, New, Rule, Severity, Window
 from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
 from netmon.options import Duration
@@ -59,6 +61,8 @@ def _one_of(kind: object) -> Callable[[object], str]:
 def _amount(value: object) -> float | str:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{value!r} is not an amount: a number, or text such as '5%' or '200ms'")
+    if not isinstance(value, str) and not abs(number(value)) < inf:
+        raise ValueError(f"{value!r} is not an amount that netmon can compare: it is too large")
     return value
 
 
@@ -77,19 +81,23 @@ def _seconds(value: object) -> float:
 def _span(value: object) -> float:
     if (seconds := _seconds(value)) > LONGEST_SPAN:
         raise ValueError(f"{value!r} is longer than 7 days, the longest span of a rule")
+    if seconds < SHORTEST_SPAN:
+        raise ValueError(f"{value!r} is too short: the span of a rule is 1 ms at least")
     return seconds
 
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r} is not a whole number of 0 or more")
+    if value > MOST_REQUESTS:
+        raise ValueError(f"{value!r} is more than netmon counts")
     return value
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+    if not 0 < (given := number(value)) < inf:
         raise ValueError(f"{value!r} is not a number above 0")
-    return float(value)
+    return given
 
 
 def _new(value: object) -> str:

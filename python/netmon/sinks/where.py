@@ -7,7 +7,7 @@ from netmon import format as fmt
 
 def with_where(document: bytes, where: str | None) -> bytes:
     """A JSON object with one more member, ``where``: the filter. Without a filter, the object as it is."""
-    if not where:
+    if not (where and where.strip()):  # blanks are no filter
         return document
     import json  # noqa: PLC0415  few runs have a filter, so it is loaded only then
 
@@ -16,4 +16,5 @@ def with_where(document: bytes, where: str | None) -> bytes:
 
 def in_words(where: str | None) -> str:
     """The filter in one line, safe to print; empty without a filter."""
-    return f"where {fmt.sanitize(' '.join(where.split()))}" if where else ""
+    words = " ".join((where or "").split())
+    return f"where {fmt.sanitize(words)}" if words else ""

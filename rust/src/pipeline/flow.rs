@@ -202,7 +202,8 @@ impl<T: Default> Flows<T> {
         while let Some(id) = self.table.next_expired(now) {
             steps::add(1);
             let is_open = self.table.phase(id) == Phase::Open;
-            if is_open && self.table.get(id).is_some_and(|flow| consumer.is_waiting(&flow.state)) {
+            let is_waiting = |flow: &Flow<T>| consumer.is_waiting(&flow.state);
+            if is_open && self.table.get(id).is_some_and(|flow| self.table.limits().may_go_on(is_waiting(flow))) {
                 self.table.enter(id, Phase::Waiting);
             } else {
                 self.end(id, consumer);

@@ -449,6 +449,25 @@ fn a_port_reused_behind_a_download_joined_midway_is_one_connection_more() {
 }
 
 #[test]
+fn a_request_is_given_up_after_its_timeout_although_idle_connections_are_kept_longer() {
+    // The seconds of silence are counted after a request alone, and after its response.
+    for (turns, packets, kept, forgotten, unanswered) in [(1, 5, 19, 21, 1), (2, 7, 299, 301, 0)] {
+        let frames = Forge::connection(Wire::default(), &TURNS[..turns]);
+        let flows = flow::Limits { waiting_idle: 20 * SECOND, ..flow::Limits::default() };
+        let mut pipeline = Driver::new(Settings { flows, ..Settings::default() });
+        frames[..packets].iter().for_each(|frame| pipeline.push(&frame.packet()));
+        let since = frames[packets - 1].ts;
+        for seconds in (0..kept).step_by(5).chain([kept]) {
+            pipeline.tick(Timestamp(since + seconds * SECOND));
+            assert_eq!(pipeline.stages.flows.len(), 1, "{turns} after {seconds} s");
+        }
+        pipeline.tick(Timestamp(since + forgotten * SECOND));
+        assert_eq!(pipeline.stages.flows.len(), 0, "{turns}");
+        assert_eq!(pipeline.close(Timestamp(0), Timestamp(1)).capture.unanswered, unanswered);
+    }
+}
+
+#[test]
 fn idle_connections_are_forgotten_in_packet_time() {
     // The seconds of silence are counted after a request alone, and after its response.
     for (turns, packets, kept, forgotten, unanswered) in [(1, 5, 3599, 3601, 1), (2, 7, 299, 301, 0)] {

@@ -74,6 +74,14 @@ impl Filter {
         PyTuple::new(py, names)
     }
 
+    /// Bits of IPv6 addresses that terms about the client compare, 0 if none. None if a term looks at a text that
+    /// may be that of the port: an exchange has one, and a row has none.
+    #[getter]
+    fn client_bits(&self) -> Option<u32> {
+        let about_client = self.filter.terms().iter().filter(|term| term.field() == Some(filter::Field::Client));
+        about_client.map(filter::Term::ipv6_bits).try_fold(0, |most, bits| Some(most.max(bits?)))
+    }
+
     /// Whether the exchange matches.
     fn admits_exchange(&self, exchange: &Exchange) -> bool {
         self.filter.admits(&snapshot::facts_of(&exchange.0)) == Some(true)

@@ -39,6 +39,11 @@ impl Network {
         Self { first: mapped.to_bits() & mask, mask, is_v4: address.is_ipv4() }
     }
 
+    /// The bits of an IPv6 address that the network compares; 0 for IPv4.
+    pub fn ipv6_bits(&self) -> u32 {
+        if self.is_v4 { 0 } else { self.mask.leading_ones() }
+    }
+
     /// True if the address is in the network.
     #[inline]
     pub fn has(&self, address: Ipv6Addr) -> bool {

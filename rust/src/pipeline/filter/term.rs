@@ -131,6 +131,16 @@ impl Term {
         self.field
     }
 
+    /// The bits of a client's IPv6 address that the term compares, 0 if none. `None` for a text that may be that of the
+    /// port.
+    pub fn ipv6_bits(&self) -> Option<u32> {
+        match &self.test {
+            Test::Network(network) => Some(network.ipv6_bits()),
+            Test::Text(text) if text.is_of_ipv4() => Some(0),
+            _ => None,
+        }
+    }
+
     /// True if the term cannot always be decided before the response has ended.
     pub fn needs_response(&self) -> bool {
         match (self.field, &self.test) {

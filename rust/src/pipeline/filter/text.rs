@@ -68,6 +68,16 @@ impl Text {
         self.extent == Extent::Part
     }
 
+    /// True if an IPv4 address has what is wanted if and only if the address with a port has it.
+    pub fn is_of_ipv4(&self) -> bool {
+        let wanted = match self.extent {
+            Extent::Part => &self.wanted[..],
+            Extent::Ends(star) if star + 1 == self.wanted.len() => &self.wanted[..star],
+            _ => return false,
+        };
+        wanted.contains(&b'.') && wanted.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    }
+
     /// True if `text` is what is wanted.
     #[inline]
     pub fn is_in(&self, text: &[u8]) -> bool {
@@ -155,6 +165,27 @@ mod tests {
         }
         assert!(Text::literal("a*").is_in(b"xa*y") && !Text::literal("a*").is_in(b"ab"));
         assert!(Text::whole("API").is_in(b"api") && !Text::whole("api").is_in(b"api.example"));
+    }
+
+    #[test]
+    fn a_text_is_of_an_address_if_a_port_changes_nothing() {
+        for (wanted, is_of_ipv4) in [
+            ("10.0.1.5", true),
+            ("10.0.1.*", true),
+            ("0.1.", true),
+            ("10.0.1.?", false),
+            ("*.5", false),
+            ("10.0.1.5:", false),
+            ("10.0.1.5:*", false),
+            ("1024", false),
+            ("2001:db8::1", false),
+        ] {
+            let text = Text::part(wanted);
+            assert_eq!(text.is_of_ipv4(), is_of_ipv4, "{wanted}");
+            let both = text.is_in(b"10.0.1.5") == text.is_in(b"10.0.1.5:1024");
+            assert!(both || !is_of_ipv4, "{wanted}");
+        }
+        assert!(!Text::literal("10.0.*").is_of_ipv4() && !Text::whole("10.0.1.5").is_of_ipv4());
     }
 
     #[test]

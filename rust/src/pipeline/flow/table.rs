@@ -41,6 +41,13 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// True if a connection may be silent for the longer of the two limits of those in use.
+    pub fn may_go_on(&self, is_waiting: bool) -> bool {
+        is_waiting == (self.waiting_idle > self.idle)
+    }
+}
+
 /// Phase of a connection's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -50,7 +57,7 @@ pub enum Phase {
     HalfOpen,
     /// In use.
     Open,
-    /// In use and silent for [`Limits::idle`], while a request waits for its response.
+    /// In use and silent for the shorter of [`Limits::idle`] and [`Limits::waiting_idle`], while the longer one counts.
     Waiting,
     /// After FIN from both sides, or RST.
     Closing,
@@ -266,8 +273,8 @@ impl<F: Entry> Table<F> {
         [
             (Phase::Candidate, self.limits.half_open_idle),
             (Phase::HalfOpen, self.limits.half_open_idle),
-            (Phase::Open, self.limits.idle),
-            (Phase::Waiting, self.limits.waiting_idle),
+            (Phase::Open, self.limits.idle.min(self.limits.waiting_idle)),
+            (Phase::Waiting, self.limits.idle.max(self.limits.waiting_idle)),
             (Phase::Closing, self.limits.closing_idle),
         ]
         .into_iter()
