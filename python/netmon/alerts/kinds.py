@@ -131,7 +131,6 @@ class Baselines(_Single):
         super().__init__(place, rule)
         self._value = value
         self._pasts: dict[str, Past] = {}
-        self._refused = 0
 
     def may(self, rule: Rule, now: int, trust: Trust) -> tuple[bool, bool]:
         return may(rule, now, trust, self._value.begun)
@@ -227,7 +226,7 @@ class Baselines(_Single):
 
     def resume(self, state: Any, now: int) -> None:
         for key, samples in state.items():
-            if (past := self._past(str(key))) is not None:
+            if (past := self._past(text(key))) is not None:
                 past.resume(samples, now)
 
 

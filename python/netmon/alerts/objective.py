@@ -58,7 +58,7 @@ class Budget:
             return
         self._minute = minute
         for each in self._sums.values():
-            while each.first < len(self._minutes) and self._minutes[each.first] <= minute - each.minutes:
+            while self._has(each) and self._minutes[each.first] <= minute - each.minutes:
                 each.good -= self._good[each.first]
                 each.total -= self._total[each.first]
                 each.first += 1

@@ -35,7 +35,7 @@ impl Aggregate {
     }
 
     /// Counts an exchange that has ended in the subsets to which it belongs.
-    pub(super) fn count_in_subsets(&mut self, ticket: Ticket, finished: &Finished, words: Option<&Words>) {
+    fn count_in_subsets(&mut self, ticket: Ticket, finished: &Finished, words: Option<&Words>) {
         if self.subsets.is_empty() {
             return;
         }
