@@ -27,6 +27,7 @@ mod point;
 mod ranking;
 mod records;
 mod restore;
+mod rows;
 mod section;
 mod shown;
 mod sliding;
@@ -125,6 +126,8 @@ mod _core {
     use super::ranking::{ClientRanking, HostRanking, SectionRanking};
     #[pymodule_export]
     use super::restore::_restore;
+    #[pymodule_export]
+    use super::rows::{Columns, Rows, arrow, csv_head, is_formula};
     #[pymodule_export]
     use super::section::Section;
     #[pymodule_export]
