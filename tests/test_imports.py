@@ -13,7 +13,9 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup"},
+    {"rotation"},
+    {"outlet"},
     {"actions.spec", "actions.address"},
     {"alerts", "alerts.*", "console", "demo", "tail"},
     {"monitor"},
@@ -49,7 +51,12 @@ INSIDE = {
         {"policy"},
         {"__init__"},
     ],
-    "sinks": [{"__init__", "where"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
+    "sinks": [
+        {"__init__", "where"},
+        {"document", "ndjson", "plain", "requests", "summary", "tables"},
+        {"outputs"},
+        {"files"},
+    ],
     "display": [
         {"__init__", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},

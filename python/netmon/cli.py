@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from netmon import config
 from netmon._core import CaptureError, FilterError, SourceError, WhereError, __version__
 from netmon.document import Given
-from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, Settings
+from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -214,7 +214,7 @@ def check(settings: Settings, given: Container[str]) -> None:
         from netmon.sinks import outputs  # noqa: PLC0415  few write files
 
         if outputs.extension(path) not in outputs.FILES:
-            raise config.ConfigError(f"-o {path}: the name must end in {' or '.join(outputs.FILES)}")
+            raise config.ConfigError(f"-o {path}: the name must end in {outputs.endings()}")
         if os.path.isfile(path) and not (settings.append or settings.force):
             raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
     if settings.append and settings.force:
@@ -298,11 +298,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
     groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
     ways = groups["output"].add_mutually_exclusive_group()
-    for name, text in (
-        ("plain", "the plain report on standard output, once per window"),
-        ("ndjson", "one snapshot per line, as JSON"),
-        ("json", "one JSON document at the end"),
-    ):
+    for name, text in WAYS.items():
         ways.add_argument(
             f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
         )

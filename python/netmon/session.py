@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
-from netmon import log, safe_file
+from netmon import log
 from netmon.alarms import Alarms
 from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
@@ -20,7 +20,7 @@ from netmon.outlet import Outlet, Patience, TextOutlet
 from netmon.pace import EXACT
 from netmon.rulebook import usual
 from netmon.session_log import SessionLog
-from netmon.sinks import outputs
+from netmon.sinks import files, outputs
 from netmon.sinks.summary import summary
 from netmon.source import monitor_of as _monitor
 
@@ -176,13 +176,9 @@ class Session:
 
     def open_outputs(self) -> None:
         """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
-        settings = self._settings
-        # Without ``--append`` or ``--force``, a file that exists is an error.
-        mode: safe_file.Mode = "append" if settings.append else "replace" if settings.force else "new"
-        for name in settings.output:
-            outlet = Outlet(safe_file.create(name, mode), name, self._patience, path=name)
+        for name in self._settings.output:
+            outlet, sink = files.opened(self._settings, name, self._patience)
             self._outlets.append(outlet)
-            sink = outputs.of_file(name, outlet, settings.where)
             self.sinks.append(sink)
             self.names[sink] = name
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
 from netmon import safe_file
+from netmon._core import is_formula
 from netmon.display.rows import present
 from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
@@ -115,4 +116,4 @@ def _safe(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = fmt.sanitize(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if is_formula(text) else text
