@@ -13,7 +13,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "safe_file", "format", "places", "hangup"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
     {"rotation"},
     {"outlet"},
     {"actions.spec", "actions.address"},
@@ -52,8 +52,11 @@ INSIDE = {
         {"__init__"},
     ],
     "sinks": [
-        {"__init__", "where"},
-        {"document", "ndjson", "plain", "requests", "summary", "tables"},
+        {"__init__", "where", "thrift"},
+        {"document", "ndjson", "plain", "requests", "row_groups", "summary", "tables"},
+        {"parquet_file"},
+        {"parquet_place"},
+        {"parquet"},
         {"outputs"},
         {"files"},
     ],

@@ -295,7 +295,9 @@ OPTIONS = (
     Option("alerts", ALERTS, "--alerts", "FILE", "read alert rules from a TOML file; repeatable"),
     Option("state", ALERTS, "--state", "FILE", "keep what rules have learned in this file, across restarts"),
     Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with code 5 if an alert fired"),
-    Option("output", OUTPUT, "-o --output", "FILE", "also write to a file: .ndjson, .json or .csv; repeatable"),
+    Option(
+        "output", OUTPUT, "-o --output", "FILE", "also write to a file: .ndjson, .json, .csv or .parquet; repeatable"
+    ),
     Option("append", OUTPUT, "--append", "", "append to a file of -o that exists"),
     Option("force", OUTPUT, "--force", "", "replace a file of -o that exists"),
     Option("output_max_size", OUTPUT, "--output-max-size", "SIZE", "begin a new file before one of -o is larger"),

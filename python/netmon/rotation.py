@@ -80,11 +80,13 @@ class Rotation:
         Returns the descriptor to write to, and why it is still the old one if no new file could be begun. Raises
         OSError if nobody would ever read the old one.
         """
-        is_in_place = self._is_in_place(fd)
-        if (is_in_place and not self._is_due(fd, more, now)) or now < self._not_before:
-            return fd, None
+        is_due = now >= self._not_before and (not self._is_in_place(fd) or self.is_due(fd, more, now))
+        return self.begun(fd, now) if is_due else (fd, None)
+
+    def begun(self, fd: int, now: float) -> tuple[int, OSError | None]:
+        """Begins a new file and closes `fd`; returns and raises what `renewed` does."""
         try:
-            if is_in_place:
+            if self._is_in_place(fd):
                 self._move()
             new = self.open()
         except OSError as error:
@@ -101,7 +103,8 @@ class Rotation:
             return os.path.samestat(os.stat(self.path, follow_symlinks=False), os.fstat(fd))
         return False
 
-    def _is_due(self, fd: int, more: int, now: float) -> bool:
+    def is_due(self, fd: int, more: int, now: float) -> bool:
+        """Whether a file has become too large for `more` bytes, or too old."""
         size = os.fstat(fd).st_size
         is_old = self._max_age is not None and self._born is not None and now - self._born >= self._max_age
         is_large = self._max_size is not None and size + more > self._max_size

@@ -16,7 +16,7 @@ from netmon.alarms import Alarms
 from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
-from netmon.outlet import Outlet, Patience, TextOutlet
+from netmon.outlet import Patience, TextOutlet
 from netmon.pace import EXACT
 from netmon.rulebook import usual
 from netmon.session_log import SessionLog
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
-    from netmon.sinks import Sink
+    from netmon.sinks import Out, Sink
 
 NOTES = 100
 """Messages of the capture kept while the screen is up; beyond this, the oldest are dropped."""
@@ -118,7 +118,7 @@ class Session:
         self.reload: Callable[[Configured], str] | None = None
         """Uses what SIGHUP had read again, on a thread of its own; returns what to tell, or raises ValueError."""
         self.log: SessionLog | None = None
-        self._outlets: list[Outlet] = []
+        self._outlets: list[Out] = []
         self._patience = Patience(settings.timeout)
         self._settings = settings
         self._monitor = monitor

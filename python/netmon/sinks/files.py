@@ -11,13 +11,15 @@ from netmon.sinks import outputs
 if TYPE_CHECKING:
     from netmon.options import Settings
     from netmon.rotation import Rotation
-    from netmon.sinks import Sink
+    from netmon.sinks import Out, Sink
 
 
-def opened(settings: Settings, name: str, patience: Patience) -> tuple[Outlet, Sink]:
+def opened(settings: Settings, name: str, patience: Patience) -> tuple[Out, Sink]:
     """Creates the file of one output. Raises OSError, also for a file that exists unless settings permit it."""
     mode: safe_file.Mode = "append" if settings.append else "replace" if settings.force else "new"
     output = outputs.FILES[outputs.extension(name)]
+    if isinstance(output, outputs.OwnOutput):
+        return output.opened(settings, name, mode)
     rotation = _rotation(settings, name) if output.rotates else None
     head = output.head(settings)
     outlet = Outlet(safe_file.create(name, mode), name, patience, path=name, head=head, rotation=rotation)

@@ -15,18 +15,30 @@ from netmon.sinks.ndjson import Ndjson
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from netmon import safe_file
     from netmon.options import Settings
-    from netmon.sinks import Sink, Stream, Text
+    from netmon.sinks import Out, Sink, Stream, Text
 
 
 class Output(NamedTuple):
-    """How an output is written."""
+    """A file that is written record by record."""
 
     sink: Callable[[Settings, Stream], Sink]
     head: Callable[[Settings], bytes] = lambda _: b""
     """What each file begins with."""
     rotates: bool = True
     """Whether a file may be begun anew after any record."""
+    extra: str = ""
+    """The extra of the distribution that it needs."""
+
+
+class OwnOutput(NamedTuple):
+    """A file, or several, with an outlet of its own kind."""
+
+    opened: Callable[[Settings, str, safe_file.Mode], tuple[Out, Sink]]
+    """Creates the outlet and the sink of a name."""
+    extra: str = ""
+    """As above."""
 
 
 def _document(settings: Settings, stream: Stream) -> Sink:
@@ -49,10 +61,17 @@ def _csv_head(settings: Settings) -> bytes:
     return head_of(requests=settings.requests)
 
 
-FILES: Mapping[str, Output] = {
+def _parquet(settings: Settings, name: str, mode: safe_file.Mode) -> tuple[Out, Sink]:
+    from netmon.sinks.parquet import opened  # noqa: PLC0415  as above
+
+    return opened(settings, name, mode)
+
+
+FILES: Mapping[str, Output | OwnOutput] = {
     ".ndjson": Output(_ndjson),
     ".json": Output(_document, rotates=False),
     ".csv": Output(_csv, _csv_head),
+    ".parquet": OwnOutput(_parquet, extra="parquet"),
 }
 """How a file is written, by its extension."""
 
@@ -68,14 +87,23 @@ OF_ROWS = ("csv",)
 
 
 def endings() -> str:
-    """The extensions of all files in words: ``.ndjson, .json or .csv``."""
+    """The extensions of all files in words: ``.ndjson, .json, .csv or .parquet``."""
     *most, last = FILES
     return f"{', '.join(most)} or {last}"
 
 
 def extension(path: str) -> str:
-    """The extension of a file, which decides its format: ``.json``."""
-    return os.path.splitext(path)[1]
+    """The extension of a file or a folder, which decides its format: ``.json``."""
+    return os.path.splitext(path.rstrip("/"))[1]
+
+
+def unavailable(path: str) -> str | None:
+    """What to install before this file can be written; None if all is there."""
+    if not (extra := FILES[extension(path)].extra):
+        return None
+    from netmon.extras import missing  # noqa: PLC0415  few outputs need an extra
+
+    return missing(extra)
 
 
 def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) -> Sink:

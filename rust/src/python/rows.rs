@@ -12,7 +12,6 @@ use super::exchange::Exchange;
 use super::held::Held;
 use super::host::Host;
 use super::section::Section;
-use super::snapshot::Snapshot;
 use crate::arrow::ArrowArrayStream;
 use crate::pipeline::snapshot::{self, Batch, MAX_ROWS, Place, Table};
 
@@ -151,60 +150,6 @@ impl Rows {
     }
 }
 
-/// The rows of a table of many snapshots, one after the other, for data frames. `arrow` makes it.
-#[pyclass(frozen, module = "netmon._core")]
-pub struct Columns {
-    snapshots: Arc<[Arc<snapshot::Snapshot>]>,
-    table: Table,
-}
-
-#[pymethods]
-impl Columns {
-    /// A new Arrow stream of the rows of all snapshots: the columns of `Rows` after ``start`` and ``end``, the times
-    /// of the snapshot of a row.
-    #[pyo3(signature = (requested_schema = None))]
-    fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
-        requested_schema: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<Bound<'py, PyCapsule>> {
-        let _ = requested_schema;
-        let (snapshots, table) = (self.snapshots.clone(), self.table);
-        let (mut at, mut from, mut places) = (0, 0, Vec::new());
-        capsule(py, table, true, move || {
-            loop {
-                if let Some(some) = next_rows(&places, &mut from) {
-                    return Some(table.batch(&snapshots[at - 1], some, true));
-                }
-                places = table.places(snapshots.get(at)?);
-                (at, from) = (at + 1, 0);
-            }
-        })
-    }
-    fn __repr__(&self) -> String {
-        let name = Table::ALL[self.table as usize].0;
-        format!("<Columns of the {name} of {} snapshots>", self.snapshots.len())
-    }
-}
-
-/// One table of all `snapshots`, for ``polars.DataFrame`` and all that reads Arrow streams: `rows` is ``"hosts"``,
-/// ``"sections"``, ``"clients"`` or ``"exchanges"``. Raises ValueError for another name.
-///
-/// It has the columns of these rows (see `Rows`) after ``start`` and ``end``, the times of the snapshot of a row. The
-/// snapshots are kept, and each is turned into Arrow when the stream comes to it.
-#[pyfunction]
-#[pyo3(signature = (snapshots, rows = "sections"))]
-pub fn arrow(py: Python<'_>, snapshots: &Bound<'_, PyAny>, rows: &str) -> PyResult<Columns> {
-    let table = table_of(rows)?;
-    let mut parts = Vec::new();
-    for item in PyIterator::from_object(snapshots)? {
-        let item = item?;
-        let snapshot = item.cast::<Snapshot>()?.get();
-        parts.push(py.detach(|| snapshot.share()));
-    }
-    Ok(Columns { snapshots: parts.into(), table })
-}
-
 /// The first line of CSV of these rows: the names of the columns. `rows` is as in `arrow`.
 #[pyfunction]
 pub fn csv_head<'py>(py: Python<'py>, rows: &str) -> PyResult<Bound<'py, PyBytes>> {
@@ -226,15 +171,16 @@ pub fn table_of(name: &str) -> PyResult<Table> {
     })
 }
 
-/// Returns the next rows of a batch; `None` after the last ones.
-fn next_rows<'a>(places: &'a [Place], from: &mut usize) -> Option<&'a [Place]> {
+/// Returns the next rows of a batch, and moves `from` behind them; `None` after the last ones.
+pub fn next_rows<'a>(places: &'a [Place], from: &mut usize) -> Option<&'a [Place]> {
     let rest = places.get(*from..).filter(|rest| !rest.is_empty())?;
     let some = &rest[..rest.len().min(MAX_ROWS)];
     *from += some.len();
     Some(some)
 }
 
-fn capsule(
+/// Returns a capsule with a stream of the batches that `next` gives.
+pub fn capsule(
     py: Python<'_>,
     table: Table,
     has_span: bool,
