@@ -3,6 +3,7 @@
 import copy
 import pickle
 
+import duckdb
 import netmon
 import polars
 import pytest
@@ -157,6 +158,15 @@ def test_many_snapshots_are_one_table_with_the_time_of_each():
     assert (data["end"] - data["start"]).dt.total_seconds().unique().to_list() == [1]
     by_host = data.group_by("host").agg(polars.sum("hits"))
     assert dict(by_host.iter_rows()) == {host.name: host.hits for host in FULL.hosts}
+
+
+def test_duckdb_reads_rows_as_tables():
+    hosts, many = FULL.hosts, netmon.arrow([FULL, FULL], "hosts")  # noqa: F841  DuckDB finds it by its name
+    assert duckdb.sql("select sum(requests) from hosts").fetchall() == [(FULL.requests,)]
+    query = "select name, sum(statuses[200]) from many group by name"
+    assert dict(duckdb.sql(query).fetchall()) == {
+        host.name: 2 * host.statuses[200] if 200 in host.statuses else None for host in hosts
+    }
 
 
 def test_more_rows_than_a_batch_has_are_all_read():

@@ -14,6 +14,10 @@ pub use tables::{Place, Table};
 /// Rows of a batch at most. Offsets into a batch are 32 bits, and the keys of a tally are 16 bits.
 pub const MAX_ROWS: usize = 1 << 14;
 
+/// Entries of a column of a batch at most, and bytes of its texts: the greatest offset. What is beyond is left out, so
+/// that offsets never lie. It takes a document of gigabytes to get there, since the pipeline bounds all names.
+const MAX_OFFSET: usize = i32::MAX as usize;
+
 /// Texts, one after the other. Text `n` ends at `ends[n]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Texts {
@@ -25,7 +29,9 @@ pub struct Texts {
 
 impl Texts {
     fn push(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
+        if self.bytes.len() + text.len() <= MAX_OFFSET {
+            self.bytes.extend_from_slice(text.as_bytes());
+        }
         self.ends.push(self.bytes.len() as i32);
     }
 
@@ -147,7 +153,9 @@ impl Batch {
         self.detail(&key("offset"), Values::Integer(each().map(|row| row.buckets().offset().into()).collect()));
         let (mut ends, mut buckets) = (Vec::new(), Vec::new());
         for row in each() {
-            buckets.extend(row.buckets().iter());
+            if buckets.len() + row.buckets().len() <= MAX_OFFSET {
+                buckets.extend(row.buckets().iter());
+            }
             ends.push(buckets.len() as i32);
         }
         self.detail(&key("buckets"), Values::Buckets(ends, buckets));
