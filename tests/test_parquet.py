@@ -18,7 +18,7 @@ from disks import small_disk
 from netmon import Snapshot
 from netmon.options import FileSize, Settings
 from netmon.reading import KINDS
-from netmon.sinks import parquet, thrift
+from netmon.sinks import parquet, parquet_file, thrift
 from netmon.sinks.parquet_file import ParquetFile
 from netmon.sinks.row_groups import split
 
@@ -101,6 +101,26 @@ def test_rotation_leaves_whole_files_that_add_up(tmp_path):
     assert len(list(tmp_path.iterdir())) > 2
     assert {path.suffix for path in tmp_path.iterdir()} == {".parquet"}
     assert polars.read_parquet(tmp_path / "*.parquet")["hits"].sum() == Snapshot.merge(snapshots).hits
+
+
+def test_a_full_file_is_begun_anew_and_none_is_removed_that_nobody_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_file, "MOST_GROUPS", 3)
+    written(tmp_path / "a.parquet", seconds(0, 28), window=1.0)
+    assert [len(groups(path)) for path in sorted(tmp_path.iterdir())] == [3] * 9 + [1]
+    assert polars.read_parquet(tmp_path / "*.parquet")["hits"].sum() == Snapshot.merge(seconds(0, 28)).hits
+
+
+def test_where_no_new_file_can_be_begun_the_old_one_goes_on_and_that_is_told_once(tmp_path):
+    (tmp_path / "a.1.parquet" / "file").mkdir(parents=True)
+    outlet, sink = parquet.opened(
+        Settings(window=1.0, output_max_size=FileSize(1), output_files=2), str(tmp_path / "a.parquet"), "new"
+    )
+    for each in seconds(0, 5):
+        sink.update(Frame(each))
+    [told] = outlet.news()
+    assert told.startswith(f"{tmp_path}/a.parquet: no new file can be begun: ")
+    outlet.close()
+    assert len(groups(tmp_path / "a.parquet")) == 5
 
 
 @pytest.mark.parametrize("mode", ["new", "append"])

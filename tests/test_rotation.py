@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -106,6 +107,20 @@ def test_each_file_begins_with_the_head_and_so_does_one_without_records(tmp_path
     put(more, b"1,2\n")
     more.close()
     assert empty.read_bytes() == b"a,b\n1,2\n"
+
+
+def test_each_reader_of_a_named_pipe_gets_the_head_first(tmp_path):
+    path = str(tmp_path / "all.csv")
+    os.mkfifo(path)
+    out = Outlet(safe_file.create(path), path, Patience(), path=path, head=b"a,b\n")
+    for record in (b"1,2\n", b"3,4\n"):
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        put(out, record, b"5,6\n")
+        assert os.read(reader, 100) == b"a,b\n" + record + b"5,6\n"
+        os.close(reader)
+        put(out, b"nobody reads this\n")
+        out.abandon()
+    out.close()
 
 
 def test_where_no_new_file_can_be_begun_the_old_one_goes_on_and_that_is_told_once(tmp_path, clock):

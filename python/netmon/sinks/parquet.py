@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MOST_ROWS = 100_000
 """Rows of all tables of the snapshots of a window at most; a row group then has less than a window."""
 
+UNLIMITED = 1000
+"""Files that are kept where no limit was asked for, and only full files are begun anew."""
+
 
 def encoded(snapshots: Sequence[Snapshot], rows: str) -> Part:
     """The row groups of these snapshots: one, unless there are more than a million rows; none without rows."""
@@ -140,11 +143,12 @@ def opened(settings: Settings, name: str, mode: safe_file.Mode) -> tuple[Parquet
     if name.endswith("/") or os.path.isdir(name):
         place = Folder(name.rstrip("/") or "/", rows, settings, metadata)
     else:
+        is_limited = settings.output_max_size is not None or settings.output_max_age is not None
         rotation = Rotation(
             name,
             max_size=settings.output_max_size,
             max_age=settings.output_max_age,
-            files=settings.output_files,
+            files=settings.output_files if is_limited else UNLIMITED,
             named=before_extension,
         )
         try:
