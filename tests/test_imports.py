@@ -13,7 +13,9 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
+    {"rotation"},
+    {"outlet"},
     {"actions.spec", "actions.address", "actions.facts"},
     {"alerts", "alerts.*", "console", "demo", "tail"},
     {"monitor"},
@@ -50,7 +52,15 @@ INSIDE = {
         {"policy"},
         {"__init__"},
     ],
-    "sinks": [{"__init__", "where"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
+    "sinks": [
+        {"__init__", "where", "thrift"},
+        {"document", "ndjson", "plain", "requests", "row_groups", "summary", "tables"},
+        {"parquet_file"},
+        {"parquet_place"},
+        {"parquet"},
+        {"outputs"},
+        {"files"},
+    ],
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},
