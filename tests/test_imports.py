@@ -33,6 +33,7 @@ ORDER = [
     {"rulebook", "suggest"},
     {"alarms", "checks"},
     {"player"},
+    {"page", "page.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
@@ -54,12 +55,19 @@ INSIDE = {
     ],
     "sinks": [
         {"__init__", "where", "thrift"},
-        {"document", "ndjson", "plain", "requests", "row_groups", "summary", "tables"},
+        {"document", "ndjson", "plain", "report", "requests", "row_groups", "summary", "tables"},
         {"parquet_file"},
         {"parquet_place"},
         {"parquet"},
         {"outputs"},
         {"files"},
+    ],
+    "page": [
+        {"__init__", "axes", "clock", "escape", "latencies"},
+        {"columns", "shapes", "timeline"},
+        {"answer", "heat", "record"},
+        {"charts", "data"},
+        {"render"},
     ],
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},
@@ -158,6 +166,11 @@ def test_no_circle_of_imports_remains_but_for_type_hints():
 def test_only_three_modules_of_display_know_prompt_toolkit(path):
     known = {imported.split(".")[0] for imported in imports(path)}
     assert "prompt_toolkit" not in known or NAMES[path] in ("display.app", "display.control", "display.keyboard")
+
+
+def test_only_the_renderer_of_pages_knows_jinja():
+    knows = {NAMES[path] for path in FILES if {"jinja2", "markupsafe"} & {name.split(".")[0] for name in imports(path)}}
+    assert knows == {"page.render"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES.get)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-EXTRAS = {"parquet": "arro3.io"}
+EXTRAS = {"parquet": "arro3.io", "html": "jinja2"}
 """Name of an extra of the distribution -> the module that it installs."""
 
 

@@ -47,7 +47,7 @@ class LogFile:
 
     def try_open(self) -> None:
         """Opens the file, which creates it, and closes it; raises OSError if it cannot be written."""
-        self._open()
+        self._fd = self._rotation.open()
         self.close()
 
     def close(self) -> None:

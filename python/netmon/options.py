@@ -314,7 +314,11 @@ OPTIONS = (
     Option("state", ALERTS, "--state", "FILE", "keep what rules have learned in this file, across restarts"),
     Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with code 5 if an alert fired"),
     Option(
-        "output", OUTPUT, "-o --output", "FILE", "also write to a file: .ndjson, .json, .csv or .parquet; repeatable"
+        "output",
+        OUTPUT,
+        "-o --output",
+        "FILE",
+        "also write to a file: .ndjson, .json, .csv, .parquet or .html; repeatable",
     ),
     Option("append", OUTPUT, "--append", "", "append to a file of -o that exists"),
     Option("force", OUTPUT, "--force", "", "replace a file of -o that exists"),

@@ -30,6 +30,8 @@ class Output(NamedTuple):
     """Whether a file may be begun anew after any record."""
     extra: str = ""
     """The extra of the distribution that it needs."""
+    appends: bool = True
+    """Whether more can be added to a file that exists."""
 
 
 class OwnOutput(NamedTuple):
@@ -67,11 +69,18 @@ def _parquet(settings: Settings, name: str, mode: safe_file.Mode) -> tuple[Out, 
     return opened(settings, name, mode)
 
 
+def _report(settings: Settings, stream: Stream) -> Sink:
+    from netmon.sinks.report import Report  # noqa: PLC0415  as above
+
+    return Report(stream, settings.where)
+
+
 FILES: Mapping[str, Output | OwnOutput] = {
     ".ndjson": Output(_ndjson),
     ".json": Output(_document, rotates=False),
     ".csv": Output(_csv, _csv_head),
     ".parquet": OwnOutput(_parquet, extra="parquet"),
+    ".html": Output(_report, rotates=False, extra="html", appends=False),
 }
 """How a file is written, by its extension."""
 
@@ -87,7 +96,7 @@ OF_ROWS = ("csv",)
 
 
 def endings() -> str:
-    """The extensions of all files in words: ``.ndjson, .json, .csv or .parquet``."""
+    """The extensions of all files in words: ``.ndjson, .json, .csv, .parquet or .html``."""
     *most, last = FILES
     return f"{', '.join(most)} or {last}"
 
@@ -97,13 +106,16 @@ def extension(path: str) -> str:
     return os.path.splitext(path.rstrip("/"))[1]
 
 
-def unavailable(path: str) -> str | None:
-    """What to install before this file can be written; None if all is there."""
-    if not (extra := FILES[extension(path)].extra):
+def unavailable(path: str, *, append: bool = False) -> str | None:
+    """Why this file cannot be written, such as what to install before; None if it can."""
+    output = FILES[extension(path)]
+    if append and isinstance(output, Output) and not output.appends:
+        return "--append cannot add to a page; --force replaces it"
+    if not output.extra:
         return None
     from netmon.extras import missing  # noqa: PLC0415  few outputs need an extra
 
-    return missing(extra)
+    return missing(output.extra)
 
 
 def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) -> Sink:

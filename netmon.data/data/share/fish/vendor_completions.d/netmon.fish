@@ -105,7 +105,7 @@ complete -c netmon -n _shtab_netmon_using -l alert-max-loss -x -d 'share of lost
 complete -c netmon -n _shtab_netmon_using -l alerts -x -d 'read alert rules from a TOML file; repeatable'
 complete -c netmon -n _shtab_netmon_using -l state -x -d 'keep what rules have learned in this file, across restarts'
 complete -c netmon -n _shtab_netmon_using -l fail-on-alert -d 'exit with code 5 if an alert fired'
-complete -c netmon -n _shtab_netmon_using -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'also write to a file: .ndjson, .json, .csv or .parquet; repeatable'
+complete -c netmon -n _shtab_netmon_using -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'also write to a file: .ndjson, .json, .csv, .parquet or .html; repeatable'
 complete -c netmon -n _shtab_netmon_using -l append -d 'append to a file of -o that exists'
 complete -c netmon -n _shtab_netmon_using -l force -d 'replace a file of -o that exists'
 complete -c netmon -n _shtab_netmon_using -l output-max-size -x -d 'begin a new file before one of -o is larger'
