@@ -113,10 +113,10 @@ def test_alerts_are_events_with_their_figures():
     ("rule", "details", "value", "expected"),
     [
         (
-            Rule(name="r", slo="99%", good="status<500", windows=[(60, 5, 5)]),
-            Details(Window(60, 5, 5), 0.25),
+            Rule(name="r", slo="99%", good="status<500", windows=[(300, 60, 5)]),
+            Details(Window(300, 60, 5), 0.25),
             50,
-            {"metric": "burn_rate", "value": 50, "factor": 5, "window": 60, "short_window": 5, "budget": 0.25},
+            {"metric": "burn_rate", "value": 50, "factor": 5, "window": 300, "short_window": 60, "budget": 0.25},
         ),
         (
             Rule(name="r", metric="requests", baseline=3600, span=60),

@@ -329,7 +329,7 @@ def test_a_file_that_cannot_be_written_is_told_on_the_screen_and_stops_nothing_e
     whole = tmp_path / "whole.ndjson"
     with small_disk(tmp_path / "disk", "8k") as disk:
         (disk / "ballast").write_bytes(bytes(8192))
-        terminal = ticking("-o", disk / "full.ndjson", "-o", whole)
+        terminal = ticking("-o", disk / "full.ndjson", "-o", whole, width=200)  # the message begins with a long path
         terminal.shows("full.ndjson: No space left on device")
         at = whole.read_bytes().count(b"\n")
         eventually(lambda: terminal.look(0.1) or whole.read_bytes().count(b"\n") > at + 5)
