@@ -22,7 +22,8 @@ from netmon.rulebook import usual
 from netmon.session_log import SessionLog
 from netmon.sinks import files, outputs
 from netmon.sinks.summary import summary
-from netmon.source import lists_exchanges, monitor_of
+from netmon.source import lists_exchanges
+from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -70,7 +71,7 @@ def run(
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
         on_screen = keys is not None
-        monitor = monitor or monitor_of(settings, filter, on_screen=on_screen, once=once)
+        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         session.reread = reread
         session.begin_alarms([usual(settings)] if rules is None else rules, policy)
