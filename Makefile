@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
-PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed) $(shell find netmon.data -type f)
+PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*') $(shell find netmon.data -type f)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo screens generated test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
@@ -80,8 +80,9 @@ screens: $(VENV)/.tools $(VENV)/.netmon ## draw docs/screen.md and the picture i
 	$(BIN)/python scripts/screens.py
 	$(BIN)/python scripts/picture.py
 
-generated: $(VENV)/.netmon ## write the man page and the completions of shells anew, after a change of settings
+generated: $(VENV)/.netmon ## write the man page, the completions of shells and the schemas of JSON anew, after a change of settings or keys
 	$(BIN)/python scripts/generated.py
+	$(BIN)/python scripts/schemas.py
 
 wheel: $(VENV)/.wheel ## build dist/netmon_http-*.whl, one wheel for every Python from 3.11, with a profile
 	@ls dist/*.whl

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import netmon
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -98,3 +99,10 @@ def test_a_build_says_that_it_takes_minutes_and_shows_its_progress(tmp_path, pro
     assert "minutes" in done.stdout.splitlines()[0]
     assert "   Compiling netmon: build --release" in done.stdout
     assert " -q" not in done.stdout
+
+
+def test_the_installed_package_has_the_templates_and_the_scripts_of_pages():
+    sources, installed = ROOT / "python" / "netmon", Path(netmon.__file__).parent
+    files = [path.relative_to(sources) for path in sources.glob("page/templates/*")]
+    assert len(files) >= 5
+    assert [path for path in files if (installed / path).read_bytes() != (sources / path).read_bytes()] == []

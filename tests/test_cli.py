@@ -132,7 +132,7 @@ def test_a_filter_may_come_from_a_file(ran, tmp_path):
         (["--color", "blue"], "argument --color: 'blue' is not one of auto, always, never"),
         (["--tmeout", "3"], "unrecognized arguments: --tmeout"),
         (["--plain", "--json"], "not allowed with argument --plain"),
-        (["-o", "report.csv"], "netmon: -o report.csv: the name must end in .ndjson or .json"),
+        (["-o", "report.xls"], "netmon: -o report.xls: the name must end in .ndjson, .json, .csv, .parquet or .html"),
         (["-f", "tcp", "udp"], "netmon: give the filter once"),
         (["-F", "/no/such/filter"], "netmon: -F /no/such/filter: No such file or directory"),
         (["--config", "/no/such.toml"], "netmon: /no/such.toml: No such file or directory"),

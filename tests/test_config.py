@@ -17,6 +17,7 @@ from netmon.options import (
     CaptureSettings,
     ClientFrom,
     Duration,
+    FileSize,
     Settings,
     Size,
     Speed,
@@ -274,6 +275,8 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         client_from=ClientFrom.parse("proxy"),
         log_file="netmon.log",
         log_max_age=Duration(1),
+        output_max_size=FileSize(1024),
+        output_max_age=Duration(1),
         profile="edge",
         state="state.json",
     )

@@ -16,14 +16,14 @@ from netmon import Monitor, _core
 STUB = ast.parse((Path(netmon.__file__).parent / "_core.pyi").read_text())
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
-MADE = {"__new__", "__eq__", "__ne__", "__len__", "__add__", "__radd__"}
+MADE = {"__new__", "__eq__", "__ne__", "__len__", "__add__", "__radd__", "__getitem__", "__iter__", "__contains__"}
 """Methods that Python documents itself."""
 
 
 def members(node):
     """The methods of a class and of its base classes."""
     for base in node.bases:
-        if base.id in CLASSES:
+        if isinstance(base, ast.Name) and base.id in CLASSES:
             yield from members(CLASSES[base.id])
     yield from (each for each in node.body if isinstance(each, ast.FunctionDef) and each.name not in MADE)
 

@@ -62,7 +62,13 @@ def test_no_output_of_the_command_has_a_secret(tmp_path, whole_paths):
         talk.send(NOON + number / 10, 1, forge.ACK, answer.encode())
     path = tmp_path / "secrets.pcap"
     path.write_bytes(forge.pcap(*talks))
-    for flags in (["--json"], ["--ndjson"], ["--plain"], ["--ndjson", "--requests"], ["--plain", "--requests"]):
+    for flags in (
+        ["--json"],
+        ["--ndjson"],
+        ["--plain"],
+        ["--csv"],
+        *([kind, "--requests"] for kind in ("--ndjson", "--plain", "--csv")),
+    ):
         done = run("-r", path, "-vv", "--user-agents", "--redact", "all" if whole_paths else "none", *flags)
         assert done.returncode == 0, done.stderr
         assert done.stdout

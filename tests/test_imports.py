@@ -13,7 +13,9 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "outlet", "safe_file", "format", "places", "hangup"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
+    {"rotation"},
+    {"outlet"},
     {"actions.spec", "actions.address", "actions.facts"},
     {"alerts", "alerts.*", "console", "demo", "tail"},
     {"monitor"},
@@ -31,6 +33,7 @@ ORDER = [
     {"rulebook", "suggest"},
     {"alarms", "checks"},
     {"player"},
+    {"page", "page.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
@@ -50,7 +53,22 @@ INSIDE = {
         {"policy"},
         {"__init__"},
     ],
-    "sinks": [{"__init__", "where"}, {"document", "ndjson", "plain", "requests", "summary"}, {"outputs"}],
+    "sinks": [
+        {"__init__", "where", "thrift"},
+        {"document", "ndjson", "plain", "report", "requests", "row_groups", "summary", "tables"},
+        {"parquet_file"},
+        {"parquet_place"},
+        {"parquet"},
+        {"outputs"},
+        {"files"},
+    ],
+    "page": [
+        {"__init__", "axes", "clock", "escape", "latencies"},
+        {"columns", "shapes", "timeline"},
+        {"answer", "heat", "record"},
+        {"charts", "data"},
+        {"render"},
+    ],
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},
         {"canvas", "columns", "keyboard", "matching", "terminal", "view"},
@@ -148,6 +166,11 @@ def test_no_circle_of_imports_remains_but_for_type_hints():
 def test_only_three_modules_of_display_know_prompt_toolkit(path):
     known = {imported.split(".")[0] for imported in imports(path)}
     assert "prompt_toolkit" not in known or NAMES[path] in ("display.app", "display.control", "display.keyboard")
+
+
+def test_only_the_renderer_of_pages_knows_jinja():
+    knows = {NAMES[path] for path in FILES if {"jinja2", "markupsafe"} & {name.split(".")[0] for name in imports(path)}}
+    assert knows == {"page.render"}
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES.get)

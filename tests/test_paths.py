@@ -84,7 +84,15 @@ def command(path, *flags):
     return (done.stdout + done.stderr).decode()
 
 
-FLAGS = (["--json"], ["--ndjson"], ["--plain"], ["--ndjson", "--requests"], ["--plain", "--requests"])
+FLAGS = (
+    ["--json"],
+    ["--ndjson"],
+    ["--plain"],
+    ["--ndjson", "--requests"],
+    ["--plain", "--requests"],
+    ["--csv"],
+    ["--csv", "--requests"],
+)
 
 
 @pytest.fixture

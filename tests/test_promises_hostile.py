@@ -238,7 +238,7 @@ def nasty_files(folder):
     yield written(folder / f"{NASTY} only odd", section() + interface(147, NASTY))
 
 
-@pytest.mark.parametrize("output", ["--plain", "--ndjson", "--json", "--requests"])
+@pytest.mark.parametrize("output", ["--plain", "--ndjson", "--json", "--csv", "--requests"])
 def test_nothing_that_a_file_says_is_obeyed_by_a_terminal(tmp_path, output):
     for path in nasty_files(tmp_path):
         done = run("-r", path, output, "-v")

@@ -170,10 +170,10 @@ def test_an_output_that_fails_stops_neither_the_capture_nor_the_others(error, re
     broken, whole = Broken(error), tmp_path / "whole.ndjson"
     ndjson = outputs.FILES[".ndjson"]
 
-    def made(stream, _where):
-        return broken if getattr(stream, "name", "").endswith("full.ndjson") else ndjson(stream)
+    def made(settings, stream):
+        return broken if getattr(stream, "name", "").endswith("full.ndjson") else ndjson.sink(settings, stream)
 
-    monkeypatch.setitem(outputs.FILES, ".ndjson", made)
+    monkeypatch.setitem(outputs.FILES, ".ndjson", outputs.Output(made))
     watch, _ = monitor(*SECONDS[:5])
     world = console()
     settings = Settings(format="ndjson", output=(str(tmp_path / "full.ndjson"), str(whole)))

@@ -54,7 +54,9 @@ def test_what_only_prints_loads_nothing_that_captures_counts_or_shows(flag, more
         (["--json"], set()),
         (["--ndjson"], set()),
         (["--plain"], {"netmon.sinks.plain", "datetime"}),
-        (["--requests"], {"netmon.sinks.requests", "json", "datetime"}),
+        (["--requests"], {"netmon.sinks.requests", "datetime"}),
+        (["--requests", "--ndjson"], {"netmon.sinks.requests"}),
+        (["--csv"], set()),
     ],
 )
 def test_without_a_screen_what_the_output_needs_is_loaded_and_nothing_of_the_others(capture, flags, more):

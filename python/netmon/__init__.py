@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         WhereError,
         Window,
         __version__,
+        arrow,
         list_interfaces,
     )
     from netmon.alerts import Alert, AlertPolicy, Rule
@@ -61,6 +62,7 @@ __all__ = [
     "WhereError",
     "Window",
     "__version__",
+    "arrow",
     "list_interfaces",
     "run",
 ]
@@ -81,6 +83,7 @@ _MODULES = {
         "WhereError",
         "Window",
         "__version__",
+        "arrow",
         "list_interfaces",
     ),
     "alerts": ("Alert", "AlertPolicy", "Rule"),

@@ -11,10 +11,10 @@ most of them as tables.
 The docstrings in this file are also those of the module at run time; a test compares them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from os import PathLike
-from typing import Any, Literal, Self, final
+from typing import Any, Literal, Self, TypeVar, final, overload
 
 __all__ = [
     "BUFFER_BUDGET",
@@ -28,6 +28,7 @@ __all__ = [
     "CaptureError",
     "Client",
     "ClientRanking",
+    "Columns",
     "Connection",
     "Engine",
     "Exchange",
@@ -41,6 +42,7 @@ __all__ = [
     "Matching",
     "PathRanking",
     "Point",
+    "Rows",
     "Section",
     "SectionRanking",
     "Sliding",
@@ -52,6 +54,9 @@ __all__ = [
     "Window",
     "__version__",
     "_restore",
+    "arrow",
+    "csv_head",
+    "is_formula",
     "libpcap_version",
     "limit_allocator",
     "list_interfaces",
@@ -706,10 +711,15 @@ class Snapshot(_Counts):
     def end_time(self) -> datetime:
         """`end` as a time in UTC, exact to the microsecond."""
     @property
-    def hosts(self) -> list[Host]:
+    def hosts(self) -> Rows[Host]:
         """All hosts, most hits first, ties by name."""
     @property
-    def clients(self) -> list[Client]:
+    def sections(self) -> Rows[Section]:
+        """All sections of all hosts: those of the host with the most hits first, and of each host those with the most
+        hits.
+        """
+    @property
+    def clients(self) -> Rows[Client]:
         """All clients, most hits first, ties by address. Their counts add up to those of the snapshot."""
     @property
     def client_count(self) -> int:
@@ -808,7 +818,7 @@ class Snapshot(_Counts):
     def server_names(self) -> dict[str, int]:
         """TLS connections by the server name that the client sent (SNI), most frequent first."""
     @property
-    def exchanges(self) -> list[Exchange]:
+    def exchanges(self) -> Rows[Exchange]:
         """Exchanges, sorted by time. Empty unless the setting `exchanges` asks for them."""
     def remarkable_exchanges(self, most: int, before: Iterable[Exchange] | None = None) -> list[Exchange]:
         """At most `most` exchanges of `before` and of this snapshot, in that order: those that a person would look for.
@@ -883,6 +893,17 @@ class Snapshot(_Counts):
 
         Raises ValueError for anything that is not such a document.
         """
+    def exchanges_ndjson(self) -> bytes:
+        """A line of JSON for each exchange, with the attribute names of `Exchange`, in ASCII.
+
+        `ts` is an RFC 3339 time in UTC, exact to the microsecond; durations are in seconds.
+        """
+    def to_csv(self, rows: str = "sections") -> bytes:
+        """Each of these rows as a line of CSV, without the line of names that `csv_head` gives. `rows` as in `arrow`.
+
+        Lines end with a line feed. Times are RFC 3339 in UTC, durations are in seconds, `methods` and `statuses` are
+        JSON objects. Text that a spreadsheet would read as a formula gets an apostrophe in front.
+        """
     def to_bytes(self) -> bytes:
         """The whole snapshot, exactly, in a tenth of the space of JSON. Pickling stores these bytes."""
     @staticmethod
@@ -947,6 +968,64 @@ class Standing:
     @property
     def weights(self) -> dict[str, float]:
         """The steady weight of each row, by name. Sections of several hosts are left out."""
+
+_Row_co = TypeVar("_Row_co", covariant=True)
+
+@final
+class Rows(Sequence[_Row_co]):
+    """The rows of a table of a snapshot: a sequence of objects, and a table for data frames.
+
+    It behaves like the list of its objects, except that it never changes; a slice and a sum are lists. It is no
+    ``collections.abc.Sequence``, since polars would then look at the objects.
+    """
+
+    def __len__(self) -> int: ...
+    @overload
+    def __getitem__(self, index: int, /) -> _Row_co: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> list[_Row_co]: ...
+    def __iter__(self) -> Iterator[_Row_co]: ...
+    def __reversed__(self) -> Iterator[_Row_co]:
+        """The rows from the last to the first."""
+    def __contains__(self, value: object, /) -> bool: ...
+    def index(self, value: Any, start: int = 0, stop: int = ...) -> int:
+        """The position of the first row that equals `value`. Raises ValueError if there is none."""
+    def count(self, value: Any) -> int:
+        """Number of rows that equal `value`."""
+    def __add__(self, other: list[Any] | Rows[Any], /) -> list[Any]: ...
+    def __radd__(self, other: list[Any], /) -> list[Any]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A new Arrow stream of the rows, in their order. Columns have the names of keys in JSON, those of nested keys
+        joined with ``_``, such as ``latency_p95``. `requested_schema` is not used, as Arrow permits.
+        """
+
+@final
+class Columns:
+    """The rows of a table of many snapshots, one after the other, for data frames. `arrow` makes it."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A new Arrow stream of the rows of all snapshots: the columns of `Rows` after ``start`` and ``end``, the times
+        of the snapshot of a row.
+        """
+
+def arrow(snapshots: Iterable[Snapshot], rows: str = "sections") -> Columns:
+    """One table of all `snapshots`, for ``polars.DataFrame`` and all that reads Arrow streams: `rows` is ``"hosts"``,
+    ``"sections"``, ``"clients"`` or ``"exchanges"``. Raises ValueError for another name.
+
+    It has the columns of these rows (see `Rows`) after ``start`` and ``end``, the times of the snapshot of a row. The
+    snapshots are kept, and each is turned into Arrow when the stream comes to it.
+    """
+
+def csv_head(rows: str) -> bytes:
+    """The first line of CSV of these rows: the names of the columns. `rows` is as in `arrow`."""
+
+def is_formula(text: str) -> bool:
+    """Whether a spreadsheet would read this text as a formula: whether it begins with one of ``= + - @``, a tab or a
+    carriage return.
+    """
 
 @final
 class HostRanking:

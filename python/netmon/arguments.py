@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
 from netmon._core import __version__
-from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS
+from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +69,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     """Adds the flags that are not settings: shorter spellings, and flags that do something other than capture."""
     groups["capture"].add_argument("-F", "--filter-file", metavar="FILE", help="read the filter from a file")
     ways = groups["output"].add_mutually_exclusive_group()
-    for name, text in (
-        ("plain", "the plain report on standard output, once per window"),
-        ("ndjson", "one snapshot per line, as JSON"),
-        ("json", "one JSON document at the end"),
-    ):
+    for name, text in WAYS.items():
         ways.add_argument(
             f"--{name}", dest="format", action="store_const", const=name, default=argparse.SUPPRESS, help=text
         )

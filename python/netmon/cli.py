@@ -290,7 +290,9 @@ def check(settings: Settings, given: Container[str]) -> None:
         from netmon.sinks import outputs  # noqa: PLC0415  few write files
 
         if outputs.extension(path) not in outputs.FILES:
-            raise config.ConfigError(f"-o {path}: the name must end in {' or '.join(outputs.FILES)}")
+            raise config.ConfigError(f"-o {path}: the name must end in {outputs.endings()}")
+        if problem := outputs.unavailable(path, append=settings.append):
+            raise config.ConfigError(f"-o {path}: {problem}")
         if os.path.isfile(path) and not (settings.append or settings.force):
             raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
     if settings.append and settings.force:

@@ -24,7 +24,7 @@ from netmon.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from netmon._core import Connection
+    from netmon._core import Connection, Exchange
 
 HISTORY = 60.0
 """Seconds of past intervals that a frame carries for sparklines."""
@@ -141,6 +141,8 @@ class Frame(NamedTuple):
     """What the user does already, so that no advice suggests it: ``demo``, ``read``."""
     events: Sequence[Alert] = ()
     """All alerts of the interval, those of rules that flap included: what actions are for."""
+    whole: Snapshot | None = None
+    """The newest interval with its exchanges, if `snapshot` is without them because they are kept apart."""
     serial: int = 0
     """The number of the frame. A later frame includes everything of an earlier one except its `alerts`."""
 
@@ -164,6 +166,11 @@ class Frame(NamedTuple):
         return (self.listed or self.window).connections
 
     @property
+    def exchanges(self) -> Iterable[Exchange]:
+        """The exchanges of the newest interval; empty unless the capture lists exchanges."""
+        return (self.whole or self.snapshot).exchanges
+
+    @property
     def seconds(self) -> float:
         """The time that `window` covers: shorter than `window_length` at first, longer if snapshots are coarse."""
         if self.window_length == inf:
@@ -176,8 +183,8 @@ class Frames:
     """Turns snapshots into frames; thread-safe.
 
     `policy` decides on alerts; without one, an `AlertPolicy` with `rules`. With `keeps_exchanges`, exchanges are moved
-    from the snapshots into the tail of the frame. With `keeps_connections`, connections are moved from the snapshots
-    into a window of their own.
+    from the snapshots into the tail of the frame. With `exchanges_apart`, they are only in `Frame.whole`. With
+    `keeps_connections`, connections are moved from the snapshots into a window of their own.
     """
 
     def __init__(
@@ -186,6 +193,7 @@ class Frames:
         rules: Iterable[Rule] = (),
         *,
         keeps_exchanges: bool = False,
+        exchanges_apart: bool = False,
         already: Iterable[str] = (),
         keeps_connections: bool = False,
         policy: Policy | None = None,
@@ -199,6 +207,7 @@ class Frames:
         self._tally = self._shown = Tally()
         self._cleared: Snapshot | None = None
         self._tail: Tail | None = Tail() if keeps_exchanges else None
+        self._apart = keeps_exchanges or exchanges_apart
         self._newest: Frame | None = None
         self._serial = 0
         self._lock = Lock()
@@ -211,14 +220,16 @@ class Frames:
             self._tally = self._tally.plus(snapshot, alerts)
             self._shown = self._shown.plus(snapshot, alerts)
             _slide(self._history, snapshot.point(), HISTORY)
+            whole = None
             if self._tail is not None:
                 self._tail = self._tail.plus(snapshot)
-                snapshot = snapshot.without_exchanges()
+            if self._apart:
+                snapshot, whole = snapshot.without_exchanges(), snapshot
             if self._listed is not None:
                 self._listed.push(snapshot.only_connections())
                 snapshot = snapshot.without_connections()
             self._window.push(snapshot)
-            return self._made(snapshot, self._flapping.update(alerts, snapshot.end), alerts)
+            return self._made(snapshot, self._flapping.update(alerts, snapshot.end), alerts, whole)
 
     def resize(self, window: float) -> Frame | None:
         """Changes the length of the window. Returns the newest frame with it, made of the snapshots still kept.
@@ -246,7 +257,13 @@ class Frames:
             self._shown = Tally(start=newest.end, end=newest.end)
             return self._made(newest)
 
-    def _made(self, snapshot: Snapshot, alerts: Sequence[Alert] = (), events: Sequence[Alert] = ()) -> Frame:
+    def _made(
+        self,
+        snapshot: Snapshot,
+        alerts: Sequence[Alert] = (),
+        events: Sequence[Alert] = (),
+        whole: Snapshot | None = None,
+    ) -> Frame:
         self._serial += 1
         self._newest = Frame(
             snapshot=snapshot,
@@ -264,6 +281,7 @@ class Frames:
             held=self._flapping.held,
             already=self._already,
             events=tuple(events),
+            whole=whole,
             serial=self._serial,
         )
         return self._newest

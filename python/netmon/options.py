@@ -156,7 +156,10 @@ class Settings(NamedTuple):
     output: tuple[str, ...] = ()
     append: bool = False
     force: bool = False
-    format: Literal["auto", "plain", "ndjson", "json"] = "auto"
+    output_max_size: FileSize | None = None
+    output_max_age: Duration | None = None
+    output_files: Annotated[int, Meta(ge=1, le=1000)] = 5
+    format: Literal["auto", "plain", "ndjson", "json", "csv"] = "auto"
     once: bool = False
     requests: bool = False
     connections: bool = False
@@ -177,6 +180,14 @@ class Settings(NamedTuple):
 
     profile: str | None = None
 
+
+WAYS = {
+    "plain": "the plain report on standard output, once per window",
+    "ndjson": "one snapshot per line, as JSON",
+    "json": "one JSON document at the end",
+    "csv": "one line per section and interval, as CSV",
+}
+"""The formats of standard output that have a flag of their own, each with its help."""
 
 DEFAULTS: dict[str, Any] = Settings()._asdict()
 
@@ -302,12 +313,21 @@ OPTIONS = (
     Option("alerts", ALERTS, "--alerts", "FILE", "read alert rules from a TOML file; repeatable"),
     Option("state", ALERTS, "--state", "FILE", "keep what rules have learned in this file, across restarts"),
     Option("fail_on_alert", ALERTS, "--fail-on-alert", "", "exit with code 5 if an alert fired"),
-    Option("output", OUTPUT, "-o --output", "FILE", "also write to a file: .ndjson or .json; repeatable"),
+    Option(
+        "output",
+        OUTPUT,
+        "-o --output",
+        "FILE",
+        "also write to a file: .ndjson, .json, .csv, .parquet or .html; repeatable",
+    ),
     Option("append", OUTPUT, "--append", "", "append to a file of -o that exists"),
     Option("force", OUTPUT, "--force", "", "replace a file of -o that exists"),
-    Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson or json on standard output"),
+    Option("output_max_size", OUTPUT, "--output-max-size", "SIZE", "begin a new file before one of -o is larger"),
+    Option("output_max_age", OUTPUT, "--output-max-age", "DURATION", "begin a new file of -o after this long: 1h, 1d"),
+    Option("output_files", OUTPUT, "--output-files", "N", "files of each -o to keep, the newest included"),
+    Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson, json or csv on standard output"),
     Option("once", OUTPUT, "--once", "", "report one window, and exit"),
-    Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead"),
+    Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead, also in CSV files"),
     Option("connections", OUTPUT, "--connections", "", "list connections in JSON, at most 1,000 per interval"),
     Option("user_agents", OUTPUT, "--user-agents", "", "name the program that sent each request"),
     Option("redact", OUTPUT, "--redact", "WHAT", "none, or all: leave out paths and user agents"),

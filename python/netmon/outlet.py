@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netmon.rotation import Rotation
+
 GRACE = 1.0
 """Seconds that netmon waits for all outputs together once it has to end."""
 
@@ -61,12 +63,26 @@ class Outlet:
     """Writes records to a descriptor, which it owns and closes. `name` is the name of the output in messages.
 
     A named pipe is given by its `path` and opened once it has a reader. `ours` is False where others write to the same
-    terminal: then output that the terminal has not shown yet must not be discarded.
+    terminal: then output that the terminal has not shown yet must not be discarded. `head` is what each new file, and
+    what each reader of a pipe gets first. `rotation` says when a file is begun anew.
     """
 
-    def __init__(self, fd: int, name: str, patience: Patience, *, path: str | None = None, ours: bool = True) -> None:
+    def __init__(
+        self,
+        fd: int,
+        name: str,
+        patience: Patience,
+        *,
+        path: str | None = None,
+        ours: bool = True,
+        head: bytes = b"",
+        rotation: Rotation | None = None,
+    ) -> None:
         self.name = name
         self.dropped = 0
+        self._head, self._rotation = head, rotation
+        self._is_new = True
+        self._unrenewed: int | None = None
         self._fd, self._path, self._ours = fd, path, ours
         self._patience = patience
         self._open: list[bytes] = []
@@ -103,6 +119,8 @@ class Outlet:
 
     def close(self) -> None:
         """Tries to write what is held while there is patience, then closes. Raises OSError if records are missing."""
+        if self._head and self._is_file and self._is_new and not self._held and not self._open:
+            self._held.append(b"")  # the head is written with it
         self.flush()
         until = time.monotonic() + GRACE
         while self._held and self._patience.left > 0 and time.monotonic() < until:
@@ -139,6 +157,9 @@ class Outlet:
         """Finds out how to write to this kind of descriptor."""
         mode = os.fstat(self._fd).st_mode
         self._is_file = stat.S_ISREG(mode)
+        self._is_new = not self._is_file or not os.fstat(self._fd).st_size
+        if self._is_file and self._rotation is not None:
+            self._rotation.take(self._fd)
         if stat.S_ISSOCK(mode):
             line = socket.socket(fileno=os.dup(self._fd))
             self._send = lambda _, data: line.send(data, socket.MSG_DONTWAIT)
@@ -149,7 +170,11 @@ class Outlet:
         """Writes held records until none is left or no more is accepted."""
         try:
             while self._held and self._is_there():
-                self._put(self._held[0])
+                self._renew(len(self._held[0]))
+                self._put(self._head + self._held[0] if self._is_new else self._held[0])
+                self._is_new = False
+                if self._rotation is not None:
+                    self._rotation.wrote(time.time())
                 self._size -= len(self._held.popleft())
                 self._done = 0
         except BrokenPipeError:
@@ -166,6 +191,16 @@ class Outlet:
             if not self._held and self._trouble is not None:
                 self._trouble = None
                 self._news.append(f"{self.name}: can be written again{self._missing}")
+
+    def _renew(self, more: int) -> None:
+        """Begins a new file before the next record if the rotation says so; tells why if that fails."""
+        if self._rotation is None or not self._is_file or self._done:
+            return
+        self._fd, trouble = self._rotation.renewed(self._fd, more, time.time())
+        if trouble is not None and trouble.errno != self._unrenewed:
+            self._unrenewed = trouble.errno
+            self._news.append(f"{self.name}: no new file can be begun: {trouble.strerror or trouble}")
+        self._is_new = not os.fstat(self._fd).st_size
 
     def _put(self, record: bytes) -> None:
         with memoryview(record) as view:

@@ -10,18 +10,19 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
-from netmon import log, safe_file
+from netmon import log
 from netmon.alarms import Alarms
 from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
 from netmon.notes import Notes
-from netmon.outlet import Outlet, Patience, TextOutlet
+from netmon.outlet import Patience, TextOutlet
 from netmon.pace import EXACT
 from netmon.rulebook import usual
 from netmon.session_log import SessionLog
-from netmon.sinks import outputs
+from netmon.sinks import files, outputs
 from netmon.sinks.summary import summary
+from netmon.source import lists_exchanges
 from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
-    from netmon.sinks import Sink
+    from netmon.sinks import Out, Sink
 
 
 class IncompleteError(Exception):
@@ -115,7 +116,7 @@ class Session:
         self.reload: Callable[[Configured], str] | None = None
         """Uses what SIGHUP had read again, on a thread of its own; returns what to tell, or raises ValueError."""
         self.log: SessionLog | None = None
-        self._outlets: list[Outlet] = []
+        self._outlets: list[Out] = []
         self._patience = Patience(settings.timeout)
         self._settings = settings
         self._monitor = monitor
@@ -137,7 +138,8 @@ class Session:
             self._alarms, policy = alarms, alarms.policy
         self._policy = policy
         self._monitor.count_for(policy)
-        self._frames = Frames(self._settings.window, policy=policy, already=self._already)
+        apart = lists_exchanges(self._settings)
+        self._frames = Frames(self._settings.window, policy=policy, already=self._already, exchanges_apart=apart)
 
     def push(self, snapshot: Snapshot) -> Frame:
         """Makes a frame of one snapshot and hands it to all outputs."""
@@ -173,13 +175,9 @@ class Session:
 
     def open_outputs(self) -> None:
         """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
-        settings = self._settings
-        # Without ``--append`` or ``--force``, a file that exists is an error.
-        mode: safe_file.Mode = "append" if settings.append else "replace" if settings.force else "new"
-        for name in settings.output:
-            outlet = Outlet(safe_file.create(name, mode), name, self._patience, path=name)
+        for name in self._settings.output:
+            outlet, sink = files.opened(self._settings, name, self._patience)
             self._outlets.append(outlet)
-            sink = outputs.of_file(name, outlet, settings.where)
             self.sinks.append(sink)
             self.names[sink] = name
 

@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from netmon.options import Settings
 
 
+EXCHANGES = (".html",)
+"""How the names of files end that show exchanges, so that the capture has to list them."""
+
+
+def lists_exchanges(settings: Settings) -> bool:
+    """Whether a file shows exchanges while nothing else does: then they are kept out of the other files."""
+    return not settings.requests and any(path.endswith(EXCHANGES) for path in settings.output)
+
+
 def monitor_of(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
     """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
 
@@ -54,6 +63,6 @@ def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, ti
         interval=settings.interval,
         timeout=timeout,
         exclude_interfaces=settings.exclude_interfaces,
-        exchanges=settings.requests or on_screen,
+        exchanges=settings.requests or on_screen or lists_exchanges(settings),
         **given,
     )

@@ -10,6 +10,7 @@ mod allocator;
 mod capture;
 mod class;
 mod client;
+mod columns;
 mod connection;
 mod engine;
 mod exchange;
@@ -27,6 +28,7 @@ mod point;
 mod ranking;
 mod records;
 mod restore;
+mod rows;
 mod section;
 mod shown;
 mod sliding;
@@ -102,6 +104,8 @@ mod _core {
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]
+    use super::columns::{Columns, arrow};
+    #[pymodule_export]
     use super::connection::Connection;
     #[pymodule_export]
     use super::engine::{Engine, InterfaceInfo};
@@ -125,6 +129,8 @@ mod _core {
     use super::ranking::{ClientRanking, HostRanking, SectionRanking};
     #[pymodule_export]
     use super::restore::_restore;
+    #[pymodule_export]
+    use super::rows::{Rows, csv_head, is_formula};
     #[pymodule_export]
     use super::section::Section;
     #[pymodule_export]

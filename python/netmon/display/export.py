@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import format as fmt
 from netmon import safe_file
+from netmon._core import is_formula
 from netmon.actions import facts
 from netmon.display.rows import present
 from netmon.display.specs import SPECS
@@ -119,4 +120,4 @@ def _safe(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     text = fmt.sanitize(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if is_formula(text) else text

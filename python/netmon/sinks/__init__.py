@@ -36,3 +36,16 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Writes what is still held back."""
+
+
+class Out(Protocol):
+    """The methods of the outlet of a sink that the session calls."""
+
+    def news(self) -> list[str]:
+        """Returns the new messages about the output for a person, and clears them."""
+
+    def abandon(self) -> None:
+        """Drops what is held."""
+
+    def close(self) -> None:
+        """Writes what is held, as far as that is accepted, and closes. Raises OSError if something is missing."""

@@ -1,16 +1,16 @@
-"""One line per exchange, as text or as JSON. Needs snapshots with exchanges; counts the exchanges they do not list."""
+"""One line per exchange, as text or as JSON that the native core writes. Needs snapshots with exchanges; the text
+counts the exchanges that they do not list.
+"""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
 from netmon.pace import is_silent
 
 if TYPE_CHECKING:
-    from netmon._core import Exchange
+    from netmon._core import Exchange, Snapshot
     from netmon.frames import Frame
     from netmon.sinks import Text
 
@@ -19,6 +19,7 @@ FIELDS = (
     *("request_bytes", "response_bytes", "latency", "duration"),
     *("connect", "request_time", "transfer", "retransmitted", "user_agent"),
 )
+"""The keys of a line of JSON after ``ts``."""
 
 
 class Requests:
@@ -27,19 +28,22 @@ class Requests:
     def __init__(self, stream: Text, *, as_json: bool = False, plays: bool = False) -> None:
         self._stream = stream
         self._plays = plays
-        self._line = as_object if as_json else as_text
+        self._as_json = as_json
 
     def update(self, frame: Frame) -> None:
         snapshot = frame.snapshot
-        lines = [self._line(exchange) for exchange in snapshot.exchanges]
-        dropped = snapshot.capture.exchanges_dropped
-        if dropped and self._line is as_text:
-            lines.append(f"({fmt.plural(dropped, 'exchange')} more in this interval)")
-        if self._plays and self._line is as_text and is_silent(snapshot):
-            lines.append(f"({fmt.silence(snapshot)})")
-        if lines:
-            self._stream.write("\n".join(lines) + "\n")
+        text = snapshot.exchanges_ndjson().decode("ascii") if self._as_json else self._text(snapshot)
+        if text:
+            self._stream.write(text)
             self._stream.flush()
+
+    def _text(self, snapshot: Snapshot) -> str:
+        lines = [as_text(exchange) for exchange in snapshot.exchanges]
+        if dropped := snapshot.capture.exchanges_dropped:
+            lines.append(f"({fmt.plural(dropped, 'exchange')} more in this interval)")
+        if self._plays and is_silent(snapshot):
+            lines.append(f"({fmt.silence(snapshot)})")
+        return "".join(f"{line}\n" for line in lines)
 
     def close(self) -> None:
         self._stream.flush()
@@ -58,9 +62,3 @@ def as_text(exchange: Exchange) -> str:
         f"{fmt.scaled(exchange.response_bytes, 'B'):>9}",
     )
     return "  ".join((*columns, *filter(None, [fmt.sanitize(exchange.user_agent)])))
-
-
-def as_object(exchange: Exchange) -> str:
-    """The exchange as a JSON object on one line, with the attribute names of `Exchange`."""
-    ts = datetime.fromtimestamp(exchange.ts, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return json.dumps({"ts": ts} | {name: getattr(exchange, name) for name in FIELDS})

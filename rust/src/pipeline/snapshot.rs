@@ -7,8 +7,10 @@
 mod binary;
 mod capture;
 mod clients;
+mod columns;
 mod connections;
 mod counts;
+mod csv;
 mod endpoints;
 mod exchanges;
 mod fold;
@@ -35,10 +37,12 @@ mod window;
 pub use binary::{Field, Unreadable, pack, unpack};
 pub use capture::{Capture, Gauge, Halvings};
 pub use clients::Client;
+pub use columns::{Batch, Column, MAX_ROWS, Place, Table, Texts, Values};
 #[cfg(feature = "python")]
 pub(crate) use connections::connection_fields;
 pub use connections::{Connection, sort_connections};
 pub use counts::{Counts, Tcp, Traffic};
+pub use csv::is_formula;
 pub use endpoints::{client_name, portless};
 pub use exchanges::NamedExchange;
 pub use hosts::{Host, Section, ServerName};

@@ -19,13 +19,14 @@ use super::interface::Interface;
 use super::pattern::Pattern;
 use super::point::Point;
 use super::ranking::{ClientRanking, HostRanking, SectionRanking};
+use super::rows::{Rows, table_of};
 use super::section::Section;
 use super::standing::{Standing, Wanted};
 use super::tcp::Tcp;
 use super::value::{nanos, per_of, unix, utc};
 use super::{kept, records, shown};
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::snapshot::{self, Amount, Counts, Limits, Parts};
+use crate::pipeline::snapshot::{self, Amount, Counts, Limits, Parts, Table};
 
 /// Everything counted in one interval, or in several merged intervals. ``Snapshot()`` is empty, the identity of
 /// `merge`.
@@ -99,15 +100,19 @@ counted!(Snapshot {
     }
     /// All hosts, most hits first, ties by name.
     #[getter]
-    fn hosts(&self, py: Python<'_>) -> Vec<Host> {
-        let order = py.detach(|| self.0.top_hosts(usize::MAX));
-        order.into_iter().map(|at| self.make_host(at)).collect()
+    fn hosts(&self, py: Python<'_>) -> Rows {
+        Rows::new(py, &self.0, Table::Hosts)
+    }
+    /// All sections of all hosts: those of the host with the most hits first, and of each host those with the most
+    /// hits.
+    #[getter]
+    fn sections(&self, py: Python<'_>) -> Rows {
+        Rows::new(py, &self.0, Table::Sections)
     }
     /// All clients, most hits first, ties by address. Their counts add up to those of the snapshot.
     #[getter]
-    fn clients(&self, py: Python<'_>) -> Vec<Client> {
-        let order = py.detach(|| self.0.top_clients(usize::MAX));
-        order.into_iter().map(|at| Client(self.0.clients[at].clone())).collect()
+    fn clients(&self, py: Python<'_>) -> Rows {
+        Rows::new(py, &self.0, Table::Clients)
     }
     /// Number of clients.
     #[getter]
@@ -318,8 +323,8 @@ counted!(Snapshot {
     }
     /// Exchanges, sorted by time. Empty unless the setting `exchanges` asks for them.
     #[getter]
-    fn exchanges(&self) -> Vec<Exchange> {
-        self.0.exchanges.iter().cloned().map(Exchange).collect()
+    fn exchanges(&self, py: Python<'_>) -> Rows {
+        Rows::new(py, &self.0, Table::Exchanges)
     }
     /// At most `most` exchanges of `before` and of this snapshot, in that order: those that a person would look for.
     ///
@@ -416,6 +421,22 @@ counted!(Snapshot {
     /// are in seconds. Rows are sorted by name. Histograms have ``p50 p90 p95 p99`` besides their buckets.
     fn to_json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(PyBytes::new(py, &self.json(py)?))
+    }
+    /// A line of JSON for each exchange, with the attribute names of `Exchange`, in ASCII.
+    ///
+    /// `ts` is an RFC 3339 time in UTC, exact to the microsecond; durations are in seconds.
+    fn exchanges_ndjson<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let lines = py.detach(|| self.0.exchanges_json()).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &lines))
+    }
+    /// Each of these rows as a line of CSV, without the line of names that `csv_head` gives. `rows` as in `arrow`.
+    ///
+    /// Lines end with a line feed. Times are RFC 3339 in UTC, durations are in seconds, `methods` and `statuses` are
+    /// JSON objects. Text that a spreadsheet would read as a formula gets an apostrophe in front.
+    #[pyo3(signature = (rows = "sections"))]
+    fn to_csv<'py>(&self, py: Python<'py>, rows: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let table = table_of(rows)?;
+        Ok(PyBytes::new(py, &py.detach(|| self.0.csv_lines(table))))
     }
     /// The whole snapshot, exactly, in a tenth of the space of JSON. Pickling stores these bytes.
     fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {

@@ -27,7 +27,7 @@ use crate::pipeline::packet::{SECOND, Timestamp};
 pub const SCHEMA: u32 = 1;
 
 /// Quantiles that are written beside the buckets, so that readers need not compute them.
-const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
+pub(super) const QUANTILES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)];
 
 #[derive(Serialize)]
 struct Written<'a> {
@@ -90,6 +90,21 @@ impl Snapshot {
             connections: &self.connections,
             subsets: &self.subsets,
         })
+    }
+
+    /// Returns a line of JSON for each exchange, each with a line end. Times are written to the microsecond.
+    pub fn exchanges_json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        /// Where the nanoseconds of a time stand, whose text is always of the same length: `{"ts":"` and 26 characters
+        /// come before.
+        const NANOS: std::ops::Range<usize> = 33..36;
+        let mut out = Vec::new();
+        for exchange in &self.exchanges {
+            let start = out.len();
+            serde_json::to_writer(&mut out, exchange)?;
+            out.drain(start + NANOS.start..start + NANOS.end);
+            out.push(b'\n');
+        }
+        Ok(out)
     }
 
     /// Reads what [`Snapshot::to_json`] wrote. Fields whose keys are missing are zero or empty.

@@ -1,5 +1,6 @@
 //! Writes single values as JSON and reads them: instants, durations, names, addresses.
 
+use std::fmt::Display;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -25,18 +26,23 @@ pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::E
     Ok(name::clean(&String::deserialize(deserializer)?, name::MAX_PATH).into())
 }
 
+/// An instant as RFC 3339 UTC, always with nine digits of a second.
+pub fn rfc3339(ts: Timestamp) -> impl Display {
+    /// The last second of the year 9999, the last one that RFC 3339 can write.
+    const LAST: i64 = 253_402_300_799;
+    let seconds = ts.0.div_euclid(SECOND).clamp(0, LAST);
+    let instant = SystemTime::UNIX_EPOCH + Duration::new(seconds as u64, ts.0.rem_euclid(SECOND) as u32);
+    humantime::format_rfc3339_nanos(instant)
+}
+
 /// Instants as RFC 3339 UTC.
 pub mod time {
-    use super::{Deserialize, Deserializer, Duration, SECOND, Serializer, SystemTime, Timestamp};
+    use super::{Deserialize, Deserializer, Serializer, SystemTime, Timestamp, rfc3339};
     use serde::de::Error as _;
 
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub fn serialize<S: Serializer>(ts: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        /// The last second of the year 9999, the last one that RFC 3339 can write.
-        const LAST: i64 = 253_402_300_799;
-        let seconds = ts.0.div_euclid(SECOND).clamp(0, LAST);
-        let instant = SystemTime::UNIX_EPOCH + Duration::new(seconds as u64, ts.0.rem_euclid(SECOND) as u32);
-        serializer.collect_str(&humantime::format_rfc3339_nanos(instant))
+        serializer.collect_str(&rfc3339(*ts))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {

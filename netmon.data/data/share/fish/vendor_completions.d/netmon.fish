@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands 
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --output --profile --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --where --window --workers -B -F -f -i -o -r -s -t
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --output --output-files --output-max-age --output-max-size --profile --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --where --window --workers -B -F -f -i -o -r -s -t
 
 complete -c netmon -e
 complete -c netmon -f
@@ -105,12 +105,15 @@ complete -c netmon -n _shtab_netmon_using -l alert-max-loss -x -d 'share of lost
 complete -c netmon -n _shtab_netmon_using -l alerts -x -d 'read alert rules from a TOML file; repeatable'
 complete -c netmon -n _shtab_netmon_using -l state -x -d 'keep what rules have learned in this file, across restarts'
 complete -c netmon -n _shtab_netmon_using -l fail-on-alert -d 'exit with code 5 if an alert fired'
-complete -c netmon -n _shtab_netmon_using -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'also write to a file: .ndjson or .json; repeatable'
+complete -c netmon -n _shtab_netmon_using -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'also write to a file: .ndjson, .json, .csv, .parquet or .html; repeatable'
 complete -c netmon -n _shtab_netmon_using -l append -d 'append to a file of -o that exists'
 complete -c netmon -n _shtab_netmon_using -l force -d 'replace a file of -o that exists'
-complete -c netmon -n _shtab_netmon_using -l format -xka "auto plain ndjson json" -d 'auto, plain, ndjson or json on standard output [auto]'
+complete -c netmon -n _shtab_netmon_using -l output-max-size -x -d 'begin a new file before one of -o is larger'
+complete -c netmon -n _shtab_netmon_using -l output-max-age -x -d 'begin a new file of -o after this long: 1h, 1d'
+complete -c netmon -n _shtab_netmon_using -l output-files -x -d 'files of each -o to keep, the newest included [5]'
+complete -c netmon -n _shtab_netmon_using -l format -xka "auto plain ndjson json csv" -d 'auto, plain, ndjson, json or csv on standard output [auto]'
 complete -c netmon -n _shtab_netmon_using -l once -d 'report one window, and exit'
-complete -c netmon -n _shtab_netmon_using -l requests -d 'print one line per exchange instead'
+complete -c netmon -n _shtab_netmon_using -l requests -d 'print one line per exchange instead, also in CSV files'
 complete -c netmon -n _shtab_netmon_using -l connections -d 'list connections in JSON, at most 1,000 per interval'
 complete -c netmon -n _shtab_netmon_using -l user-agents -d 'name the program that sent each request'
 complete -c netmon -n _shtab_netmon_using -l redact -xka "none all" -d 'none, or all: leave out paths and user agents [none]'
@@ -130,6 +133,7 @@ complete -c netmon -n _shtab_netmon_using -s F -l filter-file -xka "(__fish_comp
 complete -c netmon -n _shtab_netmon_using -l plain -d 'the plain report on standard output, once per window'
 complete -c netmon -n _shtab_netmon_using -l ndjson -d 'one snapshot per line, as JSON'
 complete -c netmon -n _shtab_netmon_using -l json -d 'one JSON document at the end'
+complete -c netmon -n _shtab_netmon_using -l csv -d 'one line per section and interval, as CSV'
 complete -c netmon -n _shtab_netmon_using -l config -xka "(__fish_complete_path (commandline -ct))" -d 'read this configuration file instead of the usual one'
 complete -c netmon -n _shtab_netmon_using -l no-config -d 'read no configuration file'
 complete -c netmon -n _shtab_netmon_using -l print-config -d 'print settings and rules as a TOML file, and exit'

@@ -1,0 +1,41 @@
+"""Creates the files of ``--output``: an outlet and a sink for each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netmon import safe_file
+from netmon.outlet import Outlet, Patience
+from netmon.sinks import outputs
+
+if TYPE_CHECKING:
+    from netmon.options import Settings
+    from netmon.rotation import Rotation
+    from netmon.sinks import Out, Sink
+
+
+def opened(settings: Settings, name: str, patience: Patience) -> tuple[Out, Sink]:
+    """Creates the file of one output. Raises OSError, also for a file that exists unless settings permit it."""
+    mode: safe_file.Mode = "append" if settings.append else "replace" if settings.force else "new"
+    output = outputs.FILES[outputs.extension(name)]
+    if isinstance(output, outputs.OwnOutput):
+        return output.opened(settings, name, mode)
+    rotation = _rotation(settings, name) if output.rotates else None
+    head = output.head(settings)
+    outlet = Outlet(safe_file.create(name, mode), name, patience, path=name, head=head, rotation=rotation)
+    return outlet, output.sink(settings, outlet)
+
+
+def _rotation(settings: Settings, name: str) -> Rotation | None:
+    """When the file is begun anew; None without a limit."""
+    if settings.output_max_size is None and settings.output_max_age is None:
+        return None
+    from netmon.rotation import Rotation, before_extension  # noqa: PLC0415  few outputs have a limit
+
+    return Rotation(
+        name,
+        max_size=settings.output_max_size,
+        max_age=settings.output_max_age,
+        files=settings.output_files,
+        named=before_extension,
+    )
