@@ -26,6 +26,10 @@ exit codes: 0 ended, 1 failed while running, or a compressed file was not read c
 """
 
 
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that have a completion."""
+
+
 class _Parser(argparse.ArgumentParser):
     """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
 
@@ -84,7 +88,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument(
         "--completion",
-        choices=("bash", "zsh", "fish"),
+        choices=SHELLS,
         metavar="SHELL",
         help="print the completion of bash, zsh or fish",
     )
