@@ -827,6 +827,10 @@ class Snapshot(_Counts):
         the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
         get the places that are left.
         """
+    def slowest_exchanges(self, most: int, above: float = 0.0) -> list[Exchange]:
+        """The exchanges with the greatest latency, at most `most`, all above `above` seconds; the slowest comes first,
+        and of equal ones the oldest.
+        """
     def without_exchanges(self) -> Snapshot:
         """The same snapshot without its `exchanges`."""
     @property

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netmon.page.timeline import Timeline
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from netmon._core import Exchange
+    from netmon._core import Exchange, Snapshot
     from netmon.alerts import Alert
     from netmon.frames import Frame
 
@@ -46,7 +44,7 @@ class Record:
         self.frame = frame
         self.timeline.push(frame.snapshot)
         self.unlisted += frame.snapshot.capture.exchanges_dropped
-        self._look_for_slow(frame.exchanges)
+        self._look_for_slow(frame.whole or frame.snapshot)
         for alert in frame.events:
             key = (alert.rule, alert.key, alert.since)
             self.periods[key] = Period(alert if alert.state == "fired" else self._fired(key, alert), _end(alert))
@@ -59,8 +57,8 @@ class Record:
         known = self.periods.get(key)
         return known.alert if known else alert
 
-    def _look_for_slow(self, exchanges: Iterable[Exchange]) -> None:
-        slow = [each for each in exchanges if (each.latency or 0.0) > self._floor]
+    def _look_for_slow(self, snapshot: Snapshot) -> None:
+        slow = snapshot.slowest_exchanges(SLOWEST, self._floor)
         if not slow:
             return
         kept = sorted([*self.slowest, *slow], key=lambda each: (-(each.latency or 0.0), each.ts))
