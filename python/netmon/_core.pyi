@@ -1307,6 +1307,7 @@ class Engine:
         client_ipv6_prefix: int = ...,
         timeout: float | None = None,
         exchanges: bool = False,
+        slowest: int = 0,
         connections: bool = False,
         decode_tunnels: bool = False,
         count_copies: bool = False,
@@ -1324,7 +1325,8 @@ class Engine:
         `response_timeout` seconds. `workers` is the number of threads that share the connections, at most
         `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case:
         the client is the entry number `trusted_proxies` from the right or, if there is no entry, the address of the
-        connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `user_agents` asks for
+        connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `exchanges` lists exchanges;
+        `slowest` lists that many of each interval, at most 10,000, those with the greatest latency. `user_agents` asks for
         `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path. `where` is a
         filter as `Filter` describes them: only exchanges that match are counted and listed.
 

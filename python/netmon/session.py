@@ -22,7 +22,7 @@ from netmon.rulebook import usual
 from netmon.session_log import SessionLog
 from netmon.sinks import files, outputs
 from netmon.sinks.summary import summary
-from netmon.source import lists_exchanges
+from netmon.source import lists_slowest
 from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Session:
             self._alarms, policy = alarms, alarms.policy
         self._policy = policy
         self._monitor.count_for(policy)
-        apart = lists_exchanges(self._settings)
+        apart = lists_slowest(self._settings)
         self._frames = Frames(self._settings.window, policy=policy, already=self._already, exchanges_apart=apart)
 
     def push(self, snapshot: Snapshot) -> Frame:

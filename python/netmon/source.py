@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from netmon.options import Settings
 
 
-EXCHANGES = (".html",)
-"""How the names of files end that show exchanges, so that the capture has to list them."""
+SLOWEST = 100
+"""Requests that a page shows at most: those with the greatest latency."""
+
+PAGES = (".html",)
+"""How the names of files end that are pages, for which the capture has to list the slowest exchanges."""
 
 
-def lists_exchanges(settings: Settings) -> bool:
-    """Whether a file shows exchanges while nothing else does: then they are kept out of the other files."""
-    return not settings.requests and any(path.endswith(EXCHANGES) for path in settings.output)
+def lists_slowest(settings: Settings) -> bool:
+    """Whether a page shows exchanges while nothing else does: then they are kept out of the other outputs."""
+    return not settings.requests and any(path.endswith(PAGES) for path in settings.output)
 
 
 def monitor_of(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
@@ -63,6 +66,7 @@ def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, ti
         interval=settings.interval,
         timeout=timeout,
         exclude_interfaces=settings.exclude_interfaces,
-        exchanges=settings.requests or on_screen or lists_exchanges(settings),
+        exchanges=settings.requests or on_screen,
+        slowest=SLOWEST if lists_slowest(settings) else 0,
         **given,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.page.timeline import Timeline
+from netmon.source import SLOWEST
 
 if TYPE_CHECKING:
     from netmon._core import Exchange, Snapshot
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
 
 ALERTS = 500
 """Alerts kept at most, the newest; more is a list that nobody reads."""
-
-SLOWEST = 100
-"""Requests kept at most: those with the greatest latency."""
 
 
 class Period(NamedTuple):

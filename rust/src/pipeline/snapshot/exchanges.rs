@@ -99,15 +99,24 @@ impl Snapshot {
     /// Returns the exchanges with the greatest latency, at most `most`, all above `above` nanoseconds. The slowest
     /// comes first, and of equal ones the oldest.
     pub fn slowest_exchanges(&self, most: usize, above: u64) -> Vec<&NamedExchange> {
-        let key = |one: &&NamedExchange| (Reverse(one.measured.latency), one.measured.ts);
         let mut slow: Vec<_> = self.exchanges.iter().filter(|one| one.measured.latency > Some(above)).collect();
-        if slow.len() > most {
-            slow.select_nth_unstable_by_key(most, key);
-            slow.truncate(most);
-        }
-        slow.sort_by_key(key);
+        slow.sort_by_key(|one| slowness(one));
+        slow.truncate(most);
         slow
     }
+}
+
+/// Keeps the exchanges with the greatest latency, at most `most`, in any order.
+pub fn keep_slowest(exchanges: &mut Vec<NamedExchange>, most: usize) {
+    if exchanges.len() > most {
+        exchanges.select_nth_unstable_by_key(most, slowness);
+        exchanges.truncate(most);
+    }
+}
+
+/// Sorts the slowest first, and of equal ones the oldest.
+fn slowness(one: &NamedExchange) -> (Reverse<Option<u64>>, Timestamp) {
+    (Reverse(one.measured.latency), one.measured.ts)
 }
 
 #[cfg(test)]
