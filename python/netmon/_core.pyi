@@ -1326,9 +1326,9 @@ class Engine:
         `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case:
         the client is the entry number `trusted_proxies` from the right or, if there is no entry, the address of the
         connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `exchanges` lists exchanges;
-        `slowest` lists that many of each interval, at most 10,000, those with the greatest latency. `user_agents` asks for
-        `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path. `where` is a
-        filter as `Filter` describes them: only exchanges that match are counted and listed.
+        `slowest` lists that many of each interval, at most 10,000, those with the greatest latency. `user_agents`
+        asks for `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path.
+        `where` is a filter as `Filter` describes them: only exchanges that match are counted and listed.
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
