@@ -72,6 +72,7 @@ class Web:
         self._at = -pace
         self._pace = pace
         self._news: list[str] = []
+        self._trouble = ""
         self._lock, self._making = Lock(), Lock()
         self._woken, self._closing = Event(), Event()
         self._thread = Thread(target=self._run, name="netmon-web", daemon=True)
@@ -116,18 +117,23 @@ class Web:
 
     def _run(self) -> None:
         """Publishes states until the end, while somebody reads them."""
-        while not self._closing.is_set():
+        is_last = False
+        while not is_last:
             self._woken.wait()
             self._woken.clear()
+            is_last = self._closing.is_set()
+            if not self.feed.readers or self.feed.number == self._frames:
+                continue
             try:
                 self._publish()
+                self._trouble = ""
             except Exception as error:  # a page that cannot be made stops nothing else
-                self._news = [f"the live page could not be made: {error!r}"]
+                if repr(error) != self._trouble:
+                    self._trouble = repr(error)
+                    self._news = [f"the live page could not be made: {error!r}"]
             self._closing.wait(self._pace)
 
     def _publish(self) -> None:
-        if not self.feed.readers or self.feed.number == self._frames:
-            return
         state = self.state
         if state.number > self.feed.number:
             self.feed.publish(state.event, state.number)
