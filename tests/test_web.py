@@ -43,9 +43,9 @@ def get(live, path=None, method="GET", **headers):
 class Viewer:
     """Reads the stream of a page."""
 
-    def __init__(self, live, after=0, **headers):
+    def __init__(self, live, after=0, path="/events", **headers):
         self._line = http.client.HTTPConnection("127.0.0.1", live.port, timeout=PATIENCE)
-        self._line.request("GET", f"/events?token={live.token}&after={after}", headers=headers)
+        self._line.request("GET", f"{path}?token={live.token}&after={after}", headers=headers)
         self.response = self._line.getresponse()
         self.status = self.response.status
 

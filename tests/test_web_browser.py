@@ -145,9 +145,8 @@ def test_hostile_storage_does_not_stop_the_stream(browser, before):
 def test_order_filter_rows_and_focus_stay_when_the_page_is_updated(browser):
     with served(*steps(*range(40))) as live:
         page = browser.page(live.url)
-        page.run(
-            "[...document.querySelectorAll('[data-table=sections] thead button')].find((b) => b.textContent === 'Section').click()"
-        )
+        buttons = "[...document.querySelectorAll('[data-table=sections] thead button')]"
+        page.run(f"{buttons}.find((button) => button.textContent === 'Section').click()")
         page.run("document.querySelector('[data-table=sections] input').focus()")
         page.type("api")
         page.run("document.querySelector('[data-table=sections] input').setSelectionRange(1, 2)")
