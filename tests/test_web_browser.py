@@ -306,7 +306,7 @@ def test_a_lost_stream_is_told_with_the_time_and_when_it_is_back_the_page_goes_o
         page = browser.page(live.url)
         shows(page, "#live-text", "Live 12:00:30")
         live.cut()
-        shows(page, "#trouble", "The stream is lost since ")
+        shows(page, "#trouble", "The stream has been lost since ")
         told = texts(page, "#trouble")[0]
         assert told.endswith("This page shows what was known at 12:00:30, and tries again.")
         assert texts(page, "#live-text") == ["Stream lost"]
