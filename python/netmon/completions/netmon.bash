@@ -7,7 +7,7 @@
 
 
 
-_shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface -r --read --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --format --once --requests --connections --user-agents --redact --color --theme --ascii -q --quiet -v --verbose --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --completion --demo -V --version)
+_shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface -r --read --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --web --web-host --prometheus --otlp --format --once --requests --connections --user-agents --redact --color --theme --ascii -q --quiet -v --verbose --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --completion --demo -V --version)
 
 _shtab_netmon__i_COMPGEN=_netmon_interfaces
 _shtab_netmon___interface_COMPGEN=_netmon_interfaces
@@ -43,6 +43,8 @@ _shtab_netmon___count_copies_nargs=0
 _shtab_netmon___fail_on_alert_nargs=0
 _shtab_netmon___append_nargs=0
 _shtab_netmon___force_nargs=0
+_shtab_netmon___web_nargs='?'
+_shtab_netmon___prometheus_nargs='?'
 _shtab_netmon___once_nargs=0
 _shtab_netmon___requests_nargs=0
 _shtab_netmon___connections_nargs=0
