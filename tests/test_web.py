@@ -467,10 +467,10 @@ def test_without_its_package_the_command_to_install_it_is_told(monkeypatch, caps
 
 
 def test_exchanges_are_listed_for_the_page_and_kept_out_of_other_outputs():
-    assert services.lists_exchanges(Settings(web=WebAddress.parse("1")))
-    assert services.lists_exchanges(Settings(output=("a.html",)))
-    assert not services.lists_exchanges(Settings(web=WebAddress.parse("1"), requests=True))
-    assert not services.lists_exchanges(Settings(output=("a.json", "b.ndjson")))
+    assert services.lists_slowest(Settings(web=WebAddress.parse("1")))
+    assert services.lists_slowest(Settings(output=("a.html",)))
+    assert not services.lists_slowest(Settings(web=WebAddress.parse("1"), requests=True))
+    assert not services.lists_slowest(Settings(output=("a.json", "b.ndjson")))
     first = snapshot(1000.0, exchanges=[pages.exchange(0, "a.example", "/", 0.5)])
     watch, _ = monitor(first)
     world = console()

@@ -28,6 +28,9 @@ exit codes: 0 ended, 1 failed while running, or a compressed file was not read c
 """
 
 
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that have a completion."""
+
 ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
 """The flags that may stand without a value, each with the value that they then have."""
 
@@ -113,7 +116,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument(
         "--completion",
-        choices=("bash", "zsh", "fish"),
+        choices=SHELLS,
         metavar="SHELL",
         help="print the completion of bash, zsh or fish",
     )

@@ -11,7 +11,7 @@ use std::net::Ipv6Addr;
 
 use super::ended::{Ended, facts_of_orphan};
 use super::scratch::Head;
-use super::settings::Settings;
+use super::settings::{Listing, Settings};
 use super::words::Words;
 use super::{Aggregate, Ticket, hosts};
 use crate::pipeline::exchange::{Exchange, Finished, Kept, NoFields, Request, Response, Sides};
@@ -87,7 +87,7 @@ impl Aggregate {
     /// Keeps what filters will look at of a request, and what its exchange will list.
     pub(super) fn keep_words(&mut self, request: &Request<'_>, needs: Needs) -> Kept {
         let Settings { exchanges, user_agents, redacts, .. } = self.settings;
-        if exchanges && !redacts || needs.path || needs.user_agent {
+        if exchanges != Listing::Nothing && !redacts || needs.path || needs.user_agent {
             return self.hoard.keep(request, user_agents || needs.user_agent);
         }
         Kept::NOTHING
@@ -95,7 +95,7 @@ impl Aggregate {
 
     /// Counts and lists an exchange that is judged now that it has ended, if the filter admits it.
     pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, finished: Finished) {
-        let words = self.hoard.take(finished.kept);
+        let words = self.hoard.take(finished.kept, true);
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
         if self.admits_ended(ticket, &finished, words.as_ref()) {
             self.count_ended(ticket, &finished.exchange);
@@ -106,7 +106,8 @@ impl Aggregate {
 
     /// Lists an exchange that was counted as it came, and counts that it has no response.
     pub(super) fn finish_exchange(&mut self, ticket: Ticket, finished: Finished) {
-        let words = self.hoard.take(finished.kept);
+        let needs_words = self.lists(finished.exchange.latency) || !self.subsets.is_empty();
+        let words = self.hoard.take(finished.kept, needs_words);
         self.finish(ticket, finished, words);
     }
 

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::health::count;
-use super::settings::ClientFrom;
+use super::settings::{ClientFrom, Listing};
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
@@ -207,7 +207,7 @@ impl Sink for Aggregate {
             self.count_duration(ticket, duration);
             // With a filter, an exchange without a response is counted here, see `note`.
             let is_counted = self.settings.filter.is_some() && duration.is_none() || !self.subsets.is_empty();
-            if self.settings.exchanges || is_counted {
+            if self.settings.exchanges != Listing::Nothing || is_counted {
                 self.finish_exchange(ticket, tell());
             }
         } else if ticket.row.is_somewhere() {
