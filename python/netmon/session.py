@@ -71,8 +71,8 @@ def run(
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
         on_screen = keys is not None
-        slowest = services.lists_slowest(settings)
-        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once, lists_slowest=slowest)
+        lists = services.lists_slowest(settings)
+        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once, lists_slowest=lists)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         session.reread = reread
         session.begin_alarms([usual(settings)] if rules is None else rules, policy)

@@ -28,8 +28,8 @@ class Service(NamedTuple):
     """Opens it, with a server from those that all services share if it needs one. Raises OSError."""
     extra: str = ""
     """The extra of the distribution that it needs."""
-    shows_exchanges: bool = False
-    """Whether it shows single exchanges, so that the capture has to list them."""
+    shows_slowest: bool = False
+    """Whether it shows the slowest exchanges, so that the capture has to list them."""
 
 
 def _web(settings: Settings, servers: Servers) -> Opened:
@@ -39,7 +39,7 @@ def _web(settings: Settings, servers: Servers) -> Opened:
 
 
 SERVICES: Mapping[str, Service] = {
-    "web": Service(_web, extra="html", shows_exchanges=True),
+    "web": Service(_web, extra="html", shows_slowest=True),
 }
 """The services by the setting that asks for them."""
 
@@ -84,8 +84,7 @@ def unavailable(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def lists_slowest(settings: Settings) -> bool:
-    """Whether an output shows exchanges while standard output does not: then they are kept out of the others."""
+    """Whether an output shows the slowest exchanges and nothing else lists any: they are kept out of the others."""
     rows = [outputs.FILES[outputs.extension(path)] for path in settings.output]
-    return not settings.requests and any(
-        row.shows_exchanges for row in (*rows, *(service for _, service in asked(settings)))
-    )
+    shown = any(row.shows_slowest for row in (*rows, *(service for _, service in asked(settings))))
+    return shown and not settings.requests
