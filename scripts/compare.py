@@ -10,8 +10,8 @@ pair at each rate, in packets/s (0: as fast as it can), and each tool captures a
 traffic between wrk and nginx, except tshark, which needs an hour for the large bodies. Tools that are not installed are
 left out. The netmon that is measured is the one installed beside this Python.
 
-With --outputs, which needs root as well, netmon captures the same traffic without any output, with each output and with
-all of them. A viewer has the page open, Prometheus' formats are fetched every second, and a collector takes what is sent.
+With --outputs, which needs root as well, netmon captures the same traffic without any output, with each output and
+with all of them. A viewer has the page open, text and protobuf are scraped every second, and a collector answers.
 
 The last table of the files shows what `--where` costs on FOLDER/api.pcap, beside netmon without a filter. With
 --filters, it is the only one.
@@ -105,10 +105,10 @@ HTTPServer(("127.0.0.1", 4318), Collector).serve_forever()
 READER = """
 import time
 from urllib.request import Request, urlopen
-text, binary = "text/plain", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+binary = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 while True:
     time.sleep(1)
-    for accept in (text, binary):
+    for accept in ("text/plain", binary):
         try:
             urlopen(Request("http://127.0.0.1:9464/metrics", headers={"Accept": accept})).read()
         except OSError:
