@@ -13,7 +13,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures"},
-    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras", "commands"},
     {"rotation"},
     {"outlet"},
     {"actions.spec", "actions.address", "actions.facts"},
@@ -37,6 +37,7 @@ ORDER = [
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
+    {"merging"},
     {"cli"},
     {"keywords"},
     {"start"},

@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from netmon import config
+from netmon import commands, config
 from netmon._core import __version__
 from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+USAGE = f"""netmon [OPTIONS] [BPF EXPRESSION...]
+       netmon {{{"|".join(commands.COMMANDS)}}} [OPTIONS] ..."""
 
 EXAMPLES = """\
 examples:
@@ -26,7 +29,7 @@ exit codes: 0 ended, 1 failed while running, or a compressed file was not read c
 """
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
 
     def error(self, message: str) -> NoReturn:
@@ -48,11 +51,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
-    made = _Parser(
+    made = Parser(
         prog="netmon",
-        usage="netmon [OPTIONS] [BPF EXPRESSION...]",
+        usage=USAGE,
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
-        epilog=EXAMPLES,
+        epilog=f"{commands.listed()}\n{EXAMPLES}",
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
         allow_abbrev=False,
     )

@@ -71,7 +71,7 @@ function _shtab_netmon_using
   test "$_shtab_netmon_cmdpath" = "$argv"
 end
 
-set -g _shtab_netmon_commands 
+set -g _shtab_netmon_commands merge
 set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --output --output-files --output-max-age --output-max-size --profile --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --where --window --workers -B -F -f -i -o -r -s -t
 
 complete -c netmon -e
@@ -143,4 +143,8 @@ complete -c netmon -n _shtab_netmon_using -s D -l list-interfaces -d 'list the i
 complete -c netmon -n _shtab_netmon_using -l completion -xka "bash zsh fish" -d 'print the completion of bash, zsh or fish'
 complete -c netmon -n _shtab_netmon_using -l demo -d 'make traffic on loopback and watch it'
 complete -c netmon -n _shtab_netmon_using -s V -l version -d 'show program'"'"'s version number and exit'
-complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -ka "tcp port portrange host net src dst ip ip6 vlan and or not" -d 'capture only packets that match, as in tcpdump'
+complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -ka "merge tcp port portrange host net src dst ip ip6 vlan and or not" -d 'capture only packets that match, as in tcpdump'
+complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -a merge -d 'add up snapshots of several files or machines'
+complete -c netmon -n '_shtab_netmon_using merge' -s h -l help -d 'show this help message and exit'
+complete -c netmon -n '_shtab_netmon_using merge' -l total -d 'write one snapshot, the sum of all'
+complete -c netmon -n '_shtab_netmon_using merge; and test $_shtab_netmon_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'NDJSON that netmon wrote, or - for standard input'
