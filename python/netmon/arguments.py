@@ -12,6 +12,8 @@ from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netmon.options import Option
+
 USAGE = f"""netmon [OPTIONS] [BPF EXPRESSION...]
        netmon {{{"|".join(commands.COMMANDS)}}} [OPTIONS] ..."""
 
@@ -25,7 +27,7 @@ examples:
 
 exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-            5 --fail-on-alert and an alert fired
+            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it
 """
 
 
@@ -62,10 +64,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
-        text = option.help + _default(option.name)
-        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
+        add(groups[option.group], option)
     _more(groups)
     return made
+
+
+def add(group: argparse._ActionsContainer, option: Option) -> None:
+    """Adds the flags of a setting to a parser or a group of it."""
+    text = option.help + _default(option.name)
+    group.add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
 
 
 def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:

@@ -148,11 +148,15 @@ def deviations(freedom: float | None = None, confidence: float = CONFIDENCE) -> 
     return high
 
 
-def discoveries(chances: Sequence[float], alpha: float = ALPHA) -> float:
-    """The greatest probability that may be believed among these, by the procedure of Benjamini and Hochberg (1995).
+def believable(chances: Sequence[float], alpha: float = ALPHA) -> float:
+    """The greatest probability that may be believed among these tests, by the procedure of Holm (1979).
 
-    Of what is believed, a share of `alpha` is false in the long run; if nothing has changed at all, anything is
-    believed with the probability `alpha`. -inf if nothing may be believed.
+    That anything is believed although nothing has changed has at most the probability `alpha`, however many tests there
+    are, and however they depend on each other. -inf if nothing may be believed.
     """
-    ordered = sorted(chances)
-    return max((p for rank, p in enumerate(ordered, 1) if p <= alpha * rank / len(ordered)), default=-inf)
+    ordered, bound = sorted(chances), -inf
+    for at, p in enumerate(ordered):
+        if p > alpha / (len(ordered) - at):
+            break
+        bound = p
+    return bound

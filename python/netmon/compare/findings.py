@@ -1,8 +1,8 @@
 """All rows of two sides compared, and which of the differences are certain. Pure.
 
 Among hundreds of rows some always differ by chance. So all tests of one level (all traffic, hosts, sections) are judged
-together, by the procedure of Benjamini and Hochberg. A change is certain if that procedure admits it and its interval
-excludes that nothing has changed.
+together, by the procedure of Holm. A change is certain if that procedure admits it and its interval excludes that
+nothing has changed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from math import log2
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon._core import OTHER
-from netmon.compare.chance import ALPHA, discoveries
+from netmon.compare.chance import ALPHA, believable
 from netmon.compare.kinds import Kind, Place, compared, kind, row_at, status_share, with_spread
 
 if TYPE_CHECKING:
@@ -40,11 +40,14 @@ LEVELS: Sequence[Sequence[Kind]] = (
 
 LEVEL_NAMES = ("all", "host", "section")
 
-_WEIGHTS = {"error_ratio": 4.0, "requests": 0.25, "retransmitted_ratio": 0.1, "to_client": 0.1, "to_server": 0.2}
+_WEIGHTS = {"error_ratio": 10.0, "requests": 0.25, "retransmitted_ratio": 0.1, "to_client": 0.1, "to_server": 0.2}
 """How much an affected request of a measure counts; of others it counts 1."""
 
 _LEVEL_WEIGHTS = (0.5, 1.0, 0.9)
 """A host is named before all traffic if it has half of the change, and before its sections."""
+
+_WORSE = 2.0
+"""How much more important what is worse is."""
 
 _DOUBLINGS = 4.0
 """A time that has doubled more often than this is not more important."""
@@ -87,12 +90,10 @@ class Finding(NamedTuple):
         if self.kind.form == "percentile" and before.value and after.value:
             doublings = min(abs(log2(after.value / before.value)), _DOUBLINGS)
             affected = doublings * (1 - self.kind.q) * max(before.events, after.events)
-        elif self.kind.form == "share":
-            affected = abs(self.change) * max(before.of, after.of)
-        else:
+        else:  # a difference of shares times their whole, or of rates times their seconds
             affected = abs(self.change) * max(before.of, after.of)
         times = _WEIGHTS.get(self.kind.name, 0.3 if self.kind.name.startswith("status.") else 1.0)
-        return affected * times * _LEVEL_WEIGHTS[len(self.place)]
+        return affected * times * _LEVEL_WEIGHTS[len(self.place)] * (_WORSE if self.verdict == "worse" else 1.0)
 
 
 class Comparison(NamedTuple):
@@ -136,7 +137,9 @@ def pairs(before: Snapshot, after: Snapshot) -> Iterator[tuple[Place, tuple[Any,
         found = rows(before), rows(after)
         for place in found[0] | found[1]:
             if OTHER not in place:  # a row beyond the most of one side is looked up there
-                pair = (rows.get(place) or row_at(side, place) for rows, side in zip(found, (before, after), strict=True))
+                pair = (
+                    rows.get(place) or row_at(side, place) for rows, side in zip(found, (before, after), strict=True)
+                )
                 yield place, (next(pair), next(pair))
 
 
@@ -172,7 +175,7 @@ def tested(finding: Finding, sides: tuple[Course, Course]) -> Finding:
 
 def judged(findings: Sequence[Finding]) -> Iterator[Finding]:
     """Says of findings, which are judged together, whether each is certain."""
-    bound = discoveries([finding.chance for finding in findings])
+    bound = believable([finding.chance for finding in findings])
     for finding in findings:
         yield finding._replace(is_certain=finding.chance <= bound and excludes_none(finding))
 

@@ -1,0 +1,200 @@
+"""Reads one side of a comparison: a capture, NDJSON or a JSON document, or Parquet; a file, a folder, or a glob.
+
+Which of them it is, the first bytes of a file say. Raises SourceError for what cannot be read or has nothing to
+compare, and ConfigError if a package is missing.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from netmon._core import OTHER, CaptureError, Snapshot, SourceError
+from netmon.compare.course import Course
+from netmon.config import ConfigError
+from netmon.extras import missing
+from netmon.monitor import Monitor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from netmon.options import CaptureSettings
+
+Format: TypeAlias = Literal["capture", "json", "parquet"]
+
+HEAD = 512
+"""Bytes of a file that are looked at to tell what it is."""
+
+EXCHANGES = "lists single requests (--requests); a comparison needs snapshots, as -o FILE.ndjson without --requests has"
+CSV = "is CSV, which has no histograms: compare NDJSON, Parquet or the capture"
+
+_WHERE = re.compile(rb',"where":("(?:[^"\\]|\\.)*")\}\s*$')
+"""The filter at the end of a snapshot, where netmon writes it."""
+
+_COUNTS = ("requests", "responses", "errors", "request_bytes", "response_bytes")
+_HISTOGRAM = ("sum", "min", "max", "zero_count", "scale", "offset", "buckets")
+
+
+class Side(NamedTuple):
+    """One side: what was given, what it is, and what was counted."""
+
+    given: str
+    format: Format
+    course: Course
+    where: str | None = None
+    """The filter of what was counted; None if there is none, or if the file does not say."""
+
+    @property
+    def depth(self) -> int:
+        """The greatest number of path segments of a section."""
+        paths = (section.path for section in self.course.total.sections)
+        return max((path.count("/") for path in paths if path != OTHER), default=0)
+
+
+def format_of(given: str) -> Format:
+    """What the files of one side are. Raises SourceError, also for a folder or a glob without any."""
+    kinds = {_format(path) for path in _paths(given)}
+    if len(kinds) > 1:
+        raise SourceError(f"{given}: has files of several kinds: {', '.join(sorted(kinds))}")
+    return kinds.pop()
+
+
+def read(given: str, settings: CaptureSettings, interval: float) -> Side:
+    """Reads everything. The settings are those of captures."""
+    kind, paths = format_of(given), _paths(given)
+    if kind == "capture":
+        return Side(given, kind, Course.of(_of_captures(paths, settings, interval)), settings.get("where"))
+    if kind == "parquet":
+        if problem := missing("parquet"):
+            raise ConfigError(f"{given}: {problem}")
+        return Side(given, kind, Course.of(each for path in paths for each in _of_parquet(path)))
+    course, wheres = Course(), set[str]()
+    for path in paths:
+        for snapshot, where in _of_ndjson(path):
+            course.push(snapshot)
+            wheres.add(where)
+    course.close()
+    if len(wheres) > 1:
+        raise SourceError(f"{given}: its snapshots were counted with different filters: {', '.join(sorted(wheres))}")
+    return Side(given, kind, course, wheres.pop() or None if wheres else None)
+
+
+def _paths(given: str) -> Sequence[str]:
+    """The files that a path, a folder or a glob stands for."""
+    if os.path.isdir(given):
+        found = sorted(glob.glob("**/*.parquet", root_dir=given, recursive=True))
+        if not found:
+            raise SourceError(f"{given}: is a folder without a .parquet file")
+        return [os.path.join(given, name) for name in found]
+    if given == "-" or os.path.exists(given) or not glob.has_magic(given):
+        return [given]
+    found = sorted(path for path in glob.glob(given, recursive=True) if not os.path.isdir(path))
+    if not found:
+        raise SourceError(f"{given}: no file has such a name")
+    return found
+
+
+def _format(path: str) -> Format:
+    if path == "-":
+        return "capture"
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return "capture"
+        with open(path, "rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+    if head.startswith(b"PAR1"):
+        return "parquet"
+    if head.lstrip().startswith(b"{"):
+        return "json"
+    if path.endswith(".csv"):
+        raise SourceError(f"{path}: {CSV}")
+    return "capture"
+
+
+def _of_captures(paths: Sequence[str], settings: CaptureSettings, interval: float) -> Iterator[Snapshot]:
+    monitor = Monitor(read=paths, interval=interval, **settings)
+    try:
+        yield from monitor
+    except SourceError:
+        raise
+    except CaptureError as error:
+        raise SourceError(str(error)) from error
+    wrong = [message for level, message in monitor.log() if level == "error"]
+    if wrong:
+        raise SourceError(wrong[0])
+
+
+def _of_ndjson(path: str) -> Iterator[tuple[Snapshot, str]]:
+    """The snapshots of a file, each with its filter. A document may be spread over several lines."""
+    try:
+        with open(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                if number == 1 and line.strip() == b"{":
+                    yield _snapshot(path, number, json.dumps(_whole(path, line + file.read())).encode())
+                    return
+                yield _snapshot(path, number, line)
+    except CaptureError:
+        raise
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+
+
+def _whole(path: str, text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SourceError(f"{path}: is not JSON: {error}") from error
+
+
+def _snapshot(path: str, number: int, line: bytes) -> tuple[Snapshot, str]:
+    if b'"schema"' not in line or b'"hosts"' not in line:
+        is_exchange = b'"ts"' in line and b'"client"' in line
+        raise SourceError(f"{path}: " + (EXCHANGES if is_exchange else f"line {number} is no snapshot of netmon"))
+    try:
+        snapshot = Snapshot.from_json(line)
+    except ValueError as error:
+        raise SourceError(f"{path}: line {number} is no snapshot of netmon: {error}") from error
+    where = _WHERE.search(line)
+    return snapshot, json.loads(where[1]) if where else ""
+
+
+def _of_parquet(path: str) -> Iterator[Snapshot]:
+    """The rows of a file, each as a snapshot of one section; merged, they are the intervals again."""
+    from arro3.io import read_parquet  # noqa: PLC0415  only this needs the extra
+
+    try:
+        reader = read_parquet(path)
+        names = set(reader.schema.names)
+        if "ts" in names and "start" not in names:
+            raise SourceError(f"{path}: {EXCHANGES}")
+        if lacks := {"start", "end", "host", "path", "statuses", "latency_buckets"} - names:
+            raise SourceError(f"{path}: has no column {min(lacks)}, so netmon did not write it")
+        for batch in reader:
+            columns = {name: batch[name].to_pylist() for name in names}
+            rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+            yield from (Snapshot.from_json(json.dumps(_row(row))) for row in rows)
+    except CaptureError:
+        raise
+    except Exception as error:  # arro3 raises exceptions of several kinds, and none is documented
+        raise SourceError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as the JSON of a snapshot that has nothing else."""
+    counts: dict[str, Any] = {name: row[name] for name in _COUNTS}
+    counts |= {name: {str(key): n for key, n in row[name]} for name in ("methods", "statuses")}
+    for name in ("latency", "duration"):
+        parts = {part: row[f"{name}_{part}"] for part in _HISTOGRAM}
+        counts[name] = parts | {"count": row[f"{name}_count"]}
+    section = {"path": row["path"], **counts}
+    host = {"name": row["host"], "sections": [section], **counts}
+    times = {name: row[name].isoformat().replace("+00:00", "Z") for name in ("start", "end")}
+    return {"schema": 1, **times, "hosts": [host], **counts}
