@@ -37,7 +37,7 @@ ORDER = [
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
-    {"merging"},
+    {"merging", "compare", "compare.*"},
     {"cli"},
     {"keywords"},
     {"start"},
@@ -45,6 +45,18 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
+    "compare": [
+        {"__init__", "chance", "course", "spread"},
+        {"bounds"},
+        {"measured"},
+        {"kinds"},
+        {"findings"},
+        {"conditions", "inputs", "words"},
+        {"result"},
+        {"text"},
+        {"document", "view"},
+        {"command"},
+    ],
     "alerts": [
         {"plain", "quantity", "scope", "watch"},
         {"rule"},

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Shell: TypeAlias = Literal["bash", "zsh", "fish"]
 SHELLS: Sequence[Shell] = get_args(Shell)
 
-FILES = frozenset({"read", "output", "filter_file", "log_file", "config", "files"})
+FILES = frozenset({"read", "output", "filter_file", "log_file", "config", "files", "before", "after"})
 """Arguments that take the path of a file."""
 
 INTERFACES = frozenset({"interfaces", "exclude_interfaces"})

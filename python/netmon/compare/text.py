@@ -14,7 +14,7 @@ from netmon.compare.result import tally
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from netmon.compare.conditions import Outcome
+    from netmon.compare.conditions import Condition, Outcome
     from netmon.compare.findings import Finding
     from netmon.compare.inputs import Side
     from netmon.compare.kinds import Place
@@ -204,7 +204,7 @@ def said(outcome: Outcome) -> str:
     per = outcome.condition.per
     if not outcome.rows:
         return f"not enough data to say: no {per or 'traffic'} has such a figure"
-    named = [f"{words.sentence(each)} ({words.change(each)})" for each in outcome.findings[:NAMED]]
+    named = [f"{words.sentence(each)} ({_judged(outcome.condition, each)})" for each in outcome.findings[:NAMED]]
     more = len(outcome.findings) - len(named)
     rest = f"; and {fmt.count(more)} more" if more > 0 else ""
     if outcome.verdict == "failed":
@@ -213,3 +213,18 @@ def said(outcome: Outcome) -> str:
         few = f", for {fmt.count(len(outcome.findings))} of {fmt.count(outcome.rows)} {per}s" if per else ""
         return f"not enough data to say{few}: {named[0]}"
     return f"all {fmt.count(outcome.rows)} {per}s" if per and outcome.rows > 1 else named[0]
+
+
+def _judged(condition: Condition, finding: Finding) -> str:
+    """The interval of a change in the unit of the condition."""
+    kind, (low, high) = finding.kind, finding.measured.difference
+    if condition.is_relative:
+        return words.ratio(*finding.measured.ratio)
+    if kind.form == "share":
+        return words.change(finding)
+    if kind.form == "percentile":
+        return words.span(low, high, fmt.latency)
+    if condition.per_second:
+        return words.span(low, high, lambda amount: f"{words.amount_of(kind, amount)}/s")
+    seconds = finding.measured.after.of
+    return words.span(low * seconds, high * seconds, lambda amount: words.amount_of(kind, amount))

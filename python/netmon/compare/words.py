@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from netmon import format as fmt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netmon.compare.findings import Finding
     from netmon.compare.kinds import Kind, Place
     from netmon.compare.measured import Value
@@ -90,6 +92,19 @@ def change(finding: Finding) -> str:
             return "not known"
         return f"{_signed(100 * low, 100 * high)} points"
     return ratio(*finding.measured.ratio)
+
+
+def span(low: float, high: float, shown: Callable[[float], str]) -> str:
+    """An interval of amounts: ``+13 ms to +22 ms``."""
+    if not (isfinite(low) or isfinite(high)):
+        return "not known"
+    if not (isfinite(low) and isfinite(high)):
+        return f"{_sized(low, shown)} or more" if isfinite(low) else f"{_sized(high, shown)} or less"
+    return f"{_sized(low, shown)} to {_sized(high, shown)}"
+
+
+def _sized(amount: float, shown: Callable[[float], str]) -> str:
+    return f"{'+' if amount > 0 else '-' if amount < 0 else ''}{shown(abs(amount))}"
 
 
 def ratio(low: float, high: float) -> str:
