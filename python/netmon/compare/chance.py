@@ -69,8 +69,8 @@ def at_least(x: float, n: float, share: float) -> float:
 
     `x` and `n` need not be whole: counts that are divided by a dispersion are not.
     """
-    if x <= 0:
-        return 1.0
+    if x <= 0 or x > n:
+        return float(x <= 0)
     if share <= 0 or share >= 1:
         return float(share >= 1)
     if n > MANY:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netmon._core import OTHER
 from netmon.compare.chance import ALPHA, believable
 from netmon.compare.kinds import Kind, Place, compared, kind, row_at, status_share, with_spread
+from netmon.compare.measured import ANY_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -182,7 +183,8 @@ def judged(findings: Sequence[Finding]) -> Iterator[Finding]:
 
 def excludes_none(finding: Finding) -> bool:
     """Whether the interval of a change excludes that there is none."""
-    if finding.kind.form == "share":
+    has_ratio = finding.measured.ratio != ANY_RATIO
+    if finding.kind.form == "share" or not has_ratio:
         low, high = finding.measured.difference
         return low > 0 or high < 0
     low, high = finding.measured.ratio

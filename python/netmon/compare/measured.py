@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import exp, inf, isfinite, log
+from math import ceil, exp, inf, isfinite, log
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from netmon.compare import bounds
@@ -18,6 +18,8 @@ from netmon.compare.spread import INDEPENDENT, Spread
 from netmon.page.latencies import Latencies
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from netmon._core import Histogram
 
 ANY, ANY_RATIO = Interval(-inf, inf), Interval(0.0, inf)
@@ -205,11 +207,28 @@ class Percentile:
 
     @cached_property
     def ratio(self) -> Interval:
-        return _ratio(self.before, self.after)
+        if not self.before.value or not self.after.value:
+            return ANY_RATIO
+        low, high = self._change(_log)
+        return Interval(exp(low) if low > -inf else 0.0, exp(high) if high < inf else inf)
 
     @cached_property
     def difference(self) -> Interval:
-        return _difference(self.before, self.after)
+        if self.before.value is None or self.after.value is None:
+            return ANY
+        return self._change(lambda seconds: seconds)
+
+    def _change(self, scale: Callable[[float], float]) -> Interval:
+        """The interval of the difference on a scale. Where values lie in their buckets is not chance: for the lower
+        bound those after lie at the lower edge and those before at the upper one, for the upper bound the other way.
+        """
+        (low, high), (later_low, later_high) = (
+            [scale(edge) for edge in bounds.edges(each, max(1, ceil(self.q * each.count)))] for each in self.histograms
+        )
+        before, after = (Interval(*map(scale, side.interval)) for side in (self.before, self.after))
+        least = bounds.difference(high, before._replace(low=high), later_low, after._replace(high=later_low)).low
+        most = bounds.difference(low, before._replace(high=low), later_high, after._replace(low=later_high)).high
+        return Interval(least, most)
 
 
 def above(histogram: Histogram, bound: float) -> int:

@@ -45,7 +45,8 @@ def of_blocks(parts: Sequence[tuple[float, float]], *, is_share: bool) -> Spread
 def in_common(before: Spread | None, after: Spread | None, *, independent: bool) -> Spread | None:
     """The dispersion of both sides: the lower one, since what varies on one side only is a change and not chance.
 
-    None if it is not known. If events may be `independent`, no dispersion is below 1, and one that is not known is 1.
+    No dispersion is below 1: that counts are more even than independent ones is chance, or a machine that sends them.
+    None if it is not known; if events may be `independent`, it then is 1.
     """
     known = [spread for spread in (before, after) if spread is not None]
     if not known:
@@ -53,4 +54,4 @@ def in_common(before: Spread | None, after: Spread | None, *, independent: bool)
     dispersion = min(spread.dispersion for spread in known)
     if independent and dispersion <= 1:
         return INDEPENDENT
-    return Spread(dispersion, sum(spread.freedom or 0 for spread in known))
+    return Spread(max(dispersion, 1.0), sum(spread.freedom or 0 for spread in known))
