@@ -157,6 +157,13 @@ def test_a_percentile_must_move_by_more_than_a_bucket_to_have_changed(buckets, i
     assert (found.ratio.low > 1) == is_certain
 
 
+def test_a_percentile_among_many_equal_values_is_still_tested():
+    """p95 of both together is the greatest latency, above which there is nothing."""
+    found = Percentile((latencies((0.020, 540), (0.038, 60)), latencies((0.030, 540), (0.057, 60))), 0.95)
+    assert found.chance < 1e-9
+    assert found.ratio.low > 1.3
+
+
 def test_lost_packets_make_a_change_of_a_rate_less_certain():
     whole, lost = Rate((1000, 1100), (60, 60)), Rate((1000, 1100), (60, 60), unseen=(0.12, 0.0))
     assert whole.chance < 0.05 < lost.chance

@@ -29,6 +29,9 @@ Format: TypeAlias = Literal["capture", "json", "parquet"]
 HEAD = 512
 """Bytes of a file that are looked at to tell what it is."""
 
+PARQUET = b"PAR1"
+"""What a Parquet file begins and ends with."""
+
 EXCHANGES = "lists single requests (--requests); a comparison needs snapshots, as -o FILE.ndjson without --requests has"
 CSV = "is CSV, which has no histograms: compare NDJSON, Parquet or the capture"
 
@@ -108,7 +111,7 @@ def _format(path: str) -> Format:
             head = file.read(HEAD)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    if head.startswith(b"PAR1"):
+    if head.startswith(PARQUET):
         return "parquet"
     if head.lstrip().startswith(b"{"):
         return "json"
@@ -171,9 +174,11 @@ def _of_parquet(path: str) -> Iterator[Snapshot]:
     from arro3.io import read_parquet  # noqa: PLC0415  only this needs the extra
 
     try:
+        if not _is_whole(path):
+            raise SourceError(f"{path}: has no end, as the file of a run that was killed or still goes on")
         reader = read_parquet(path)
         names = set(reader.schema.names)
-        if "ts" in names and "start" not in names:
+        if "ts" in names:
             raise SourceError(f"{path}: {EXCHANGES}")
         if lacks := {"start", "end", "host", "path", "statuses", "latency_buckets"} - names:
             raise SourceError(f"{path}: has no column {min(lacks)}, so netmon did not write it")
@@ -183,8 +188,19 @@ def _of_parquet(path: str) -> Iterator[Snapshot]:
             yield from (Snapshot.from_json(json.dumps(_row(row))) for row in rows)
     except CaptureError:
         raise
-    except Exception as error:  # arro3 raises exceptions of several kinds, and none is documented
+    except BaseException as error:  # arro3 raises exceptions of several kinds, a panic of Rust among them
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         raise SourceError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a file ends as Parquet does: with the length of its metadata, and the mark it begins with."""
+    with open(path, "rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(PARQUET) - 4))
+        length, mark = int.from_bytes(file.read(4), "little"), file.read()
+    return mark == PARQUET and length < size
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:

@@ -185,15 +185,16 @@ class Percentile:
 
     @cached_property
     def bound(self) -> float:
-        """The upper edge of the bucket that has the quantile of both sides together, in seconds."""
+        """The edge of a bucket, in seconds, which of all edges comes nearest to the quantile of both sides together."""
         both = Latencies()
         for histogram in self.histograms:
             both.add(histogram)
         rank, seen = self.q * both.count, 0
-        for bucket in sorted(both.counts):
-            seen += both.counts[bucket]
-            if seen >= rank:
-                return float(2 ** ((bucket + 1) / 2**both.scale))
+        for bucket, n in sorted(both.counts.items()):
+            if seen + n >= rank:
+                edge = bucket + (rank - seen > seen + n - rank)
+                return float(2 ** (edge / 2**both.scale))
+            seen += n
         return inf
 
     @cached_property

@@ -122,12 +122,20 @@ def _tables(result: Result, width: int, paint: _Painter, *, all_rows: bool) -> I
 
 
 def groups(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """The findings by row, in the order of the first of each. A section with all that its host has is left out."""
+    """The findings by row, in the order of the first of each. A section with nothing but what its host has is left out,
+    and so is all traffic with nothing but what one host has.
+    """
     found: dict[Place, list[Finding]] = {}
     for finding in findings:
         found.setdefault(finding.place, []).append(finding)
     figures = {place: {_figures(each) for each in group} for place, group in found.items()}
-    return [group for place, group in found.items() if not figures[place] <= figures.get(place[:-1], set())]
+    hosts = [figures[place] for place in found if len(place) == 1]
+
+    def is_told(place: Place) -> bool:
+        others = hosts if not place else [figures.get(place[:1], set())] if len(place) > 1 else []
+        return any(figures[place] <= other for other in others)
+
+    return [group for place, group in found.items() if not is_told(place)]
 
 
 def _figures(finding: Finding) -> tuple[object, ...]:
