@@ -378,3 +378,15 @@ def test_the_extensions_are_those_that_the_help_names():
     shown = command.parser().format_help()
     assert all(extension in shown for extension in command.OUTPUTS)
     assert _core.OTHER not in shown
+
+
+@pytest.mark.parametrize("seconds", [(0, 0), (0, 30), (30, 0)])
+def test_runs_without_http_are_compared_in_every_output(seconds):
+    render = pytest.importorskip("netmon.page.render", reason="needs the extra [html]")
+    sides = (side(course(BASE, length, seed=length)) for length in seconds)
+    made = result(*sides, [condition("error_ratio > 1% worse")])
+    shown = text(made, all_rows=True)
+    assert shown.startswith("No HTTP was seen ")
+    assert "unsure  error_ratio > 1% worse: not enough data to say" in " ".join(shown.split(" "))
+    assert "No HTTP was seen " in render.comparison(view(made))
+    assert faults(document(made)) == []

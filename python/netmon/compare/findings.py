@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from netmon._core import OTHER
 from netmon.compare.chance import ALPHA, believable
 from netmon.compare.kinds import Kind, Place, compared, kind, row_at, status_share, with_spread
-from netmon.compare.measured import ANY_RATIO
+from netmon.compare.measured import ANY_RATIO, Percentile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 FEW = 6
 """Hits of a row, of both sides together, below which nothing about it can be certain."""
 
-MOST_HOSTS, MOST_SECTIONS = 5_000, 20_000
+MOST_HOSTS, MOST_SECTIONS = 5_000, 10_000
 """Rows of each side that are compared, those with the most hits."""
 
 _COUNTED = (kind("requests"), kind("error_ratio"), status_share("status.4xx"))
@@ -66,7 +66,7 @@ class Finding(NamedTuple):
     @property
     def change(self) -> float:
         """The value after minus that before; 0 if one of them is not known."""
-        before, after = self.measured.before.value, self.measured.after.value
+        before, after = self.measured.estimates
         return after - before if before is not None and after is not None else 0.0
 
     @property
@@ -87,12 +87,12 @@ class Finding(NamedTuple):
     @property
     def weight(self) -> float:
         """How many requests the change affects, as a measure of importance."""
-        before, after = self.measured.before, self.measured.after
-        if self.kind.form == "percentile" and before.value and after.value:
-            doublings = min(abs(log2(after.value / before.value)), _DOUBLINGS)
-            affected = doublings * (1 - self.kind.q) * max(before.events, after.events)
+        if isinstance(self.measured, Percentile):
+            before, after = self.measured.estimates
+            doublings = min(abs(log2(after / before)), _DOUBLINGS) if before and after else 0.0
+            affected = doublings * (1 - self.kind.q) * max(each.count for each in self.measured.histograms)
         else:  # a difference of shares times their whole, or of rates times their seconds
-            affected = abs(self.change) * max(before.of, after.of)
+            affected = abs(self.change) * max(self.measured.before.of, self.measured.after.of)
         times = _WEIGHTS.get(self.kind.name, 0.3 if self.kind.name.startswith("status.") else 1.0)
         return affected * times * _LEVEL_WEIGHTS[len(self.place)] * (_WORSE if self.verdict == "worse" else 1.0)
 

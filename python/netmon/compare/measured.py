@@ -36,8 +36,12 @@ class Value(NamedTuple):
 
 
 class Measured(Protocol):
-    """A comparison of one measure of one row."""
+    """A comparison of one measure of one row. `estimates` are the values before and after, without their intervals,
+    which take longer.
+    """
 
+    @property
+    def estimates(self) -> tuple[float | None, float | None]: ...
     @property
     def before(self) -> Value: ...
     @property
@@ -63,6 +67,10 @@ class Unknown:
     difference: Interval = ANY
     spread: Spread = INDEPENDENT
 
+    @property
+    def estimates(self) -> tuple[float | None, float | None]:
+        return self.before.value, self.after.value
+
 
 @dataclass(frozen=True)
 class Rate:
@@ -72,6 +80,10 @@ class Rate:
     seconds: tuple[float, float]
     unseen: tuple[float, float] = (0.0, 0.0)
     spread: Spread = INDEPENDENT
+
+    @property
+    def estimates(self) -> tuple[float | None, float | None]:
+        return _divided_or_none(self.counts[0], self.seconds[0]), _divided_or_none(self.counts[1], self.seconds[1])
 
     @property
     def _effective(self) -> tuple[float, float]:
@@ -92,7 +104,7 @@ class Rate:
         dispersion = self.spread.dispersion
         low, high = bounds.poisson(count / dispersion, self._z)
         within = Interval(low * dispersion / seconds, _divided(high * dispersion / seconds, 1 - self.unseen[side]))
-        return Value(count / seconds, count, seconds, within)
+        return Value(self.estimates[side], count, seconds, within)
 
     @property
     def _z(self) -> float:
@@ -134,6 +146,10 @@ class Share:
     spread: Spread = INDEPENDENT
 
     @property
+    def estimates(self) -> tuple[float | None, float | None]:
+        return _divided_or_none(self.parts[0], self.wholes[0]), _divided_or_none(self.parts[1], self.wholes[1])
+
+    @property
     def before(self) -> Value:
         return self._value(0)
 
@@ -145,7 +161,7 @@ class Share:
         part, whole = self.parts[side], self.wholes[side]
         dispersion, z = self.spread.dispersion, deviations(self.spread.freedom)
         within = bounds.wilson(part / dispersion, whole / dispersion, z)
-        return Value(part / whole if whole else None, part, whole, within)
+        return Value(self.estimates[side], part, whole, within)
 
     @cached_property
     def chance(self) -> float:
@@ -168,6 +184,10 @@ class Percentile:
     q: float
     spread: Spread = INDEPENDENT
 
+    @property
+    def estimates(self) -> tuple[float | None, float | None]:
+        return self.histograms[0].quantile(self.q), self.histograms[1].quantile(self.q)
+
     @cached_property
     def before(self) -> Value:
         return self._value(0)
@@ -181,7 +201,7 @@ class Percentile:
         if not histogram.count:
             return Value(None, 0, 0)
         within = bounds.quantile(histogram, self.q, self.spread.dispersion, deviations(self.spread.freedom))
-        return Value(histogram.quantile(self.q), histogram.count, histogram.count, within)
+        return Value(self.estimates[side], histogram.count, histogram.count, within)
 
     @cached_property
     def bound(self) -> float:
@@ -263,6 +283,10 @@ def _difference(before: Value, after: Value) -> Interval:
 
 def _log(value: float) -> float:
     return log(value) if 0 < value < inf else inf if value else -inf
+
+
+def _divided_or_none(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
 
 
 def _divided(value: float, by: float) -> float:

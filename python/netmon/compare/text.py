@@ -103,7 +103,7 @@ def _tables(result: Result, width: int, paint: _Painter, *, all_rows: bool) -> I
         are = "change is" if n == 1 else "changes are"
         said = f"{fmt.count(n)} {are} certain, the most important first (- worse, + better):"
         yield from _grouped(changes, width, paint, said, most)
-    else:
+    elif result.totals:
         yield from _grouped([result.totals], width, paint, "No change is certain. All traffic:", None)
     if statuses:
         yield ""
@@ -112,7 +112,8 @@ def _tables(result: Result, width: int, paint: _Painter, *, all_rows: bool) -> I
     if all_rows and rest:
         yield ""
         yield from _grouped(groups(rest), width, paint, "Not certain, so perhaps chance:", None)
-    yield ""
+    if compared:
+        yield ""
     certain = len(compared) - len(rest)
     yield from _wrapped(
         f"{fmt.count(len(compared))} figures compared, {fmt.count(certain)} changed for certain (95 %)"
