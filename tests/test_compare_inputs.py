@@ -7,9 +7,9 @@ import sys
 
 import forge
 import pytest
-from netmon import SourceError
+from netmon import Snapshot, SourceError
 from netmon._core import WhereError
-from netmon.compare import inputs
+from netmon.compare import inputs, singles
 from netmon.compare.findings import comparison
 from netmon.config import ConfigError
 
@@ -183,16 +183,41 @@ def test_files_that_are_missing_or_of_several_kinds_are_told(folder, tmp_path):
             inputs.read(str(given), {}, 1.0)
 
 
-@pytest.mark.parametrize("form", ["ndjson", "parquet"])
-def test_lists_of_requests_are_refused_with_what_to_do(folder, tmp_path, form):
-    out = tmp_path / f"requests.{form}"
-    flags = ["-o", out] if form == "parquet" else ["--ndjson"]
-    command = [*NETMON[:-1], "-r", folder / "before.pcap", "--requests", *flags]
-    printed = subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
-    if form == "ndjson":
-        out.write_bytes(printed)
-    with pytest.raises(SourceError, match="lists single requests"):
-        inputs.read(str(out), {}, 1.0)
+@pytest.fixture(scope="module")
+def listed(folder):
+    """The same captures as lists of their requests."""
+    for name in ("before", "after"):
+        command = [*NETMON[:-1], "-r", folder / f"{name}.pcap", "--requests"]
+        printed = subprocess.run([*command, "--ndjson"], check=True, capture_output=True, timeout=60).stdout
+        (folder / f"{name}.requests.ndjson").write_bytes(printed)
+        flags = ["-o", folder / f"{name}.requests.parquet"]
+        subprocess.run([*command, *flags], check=True, stdout=subprocess.DEVNULL, timeout=60)
+    return folder
+
+
+@pytest.mark.parametrize("form", ["requests.ndjson", "requests.parquet"])
+def test_lists_of_requests_give_the_same_comparison(listed, form):
+    assert inputs.format_of(str(listed / f"before.{form}")) == ("parquet" if "parquet" in form else "requests")
+    expected = figures(compared(listed, "before.pcap", "after.pcap"), without=CONNECTION)
+    assert figures(compared(listed, f"before.{form}", f"after.{form}"), without=CONNECTION) == expected
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 1e-6, 0.001, 0.0625, 0.1, 0.25, 1.0, 1.0000001, 3.7, 3600.0])
+def test_a_listed_latency_counts_in_the_bucket_of_the_core(seconds):
+    """Powers of two are edges of buckets, which are upper bounds."""
+    found = Snapshot.from_json(json.dumps({"schema": 1, "latency": singles.histogram(seconds)})).latency
+    assert (found.count, found.zero_count) == (1, int(not seconds))
+    if seconds:
+        low, high = (2 ** ((found.offset + at) / 16) for at in (0, 1))
+        assert int(low * 1e9) < round(seconds * 1e9) <= int(high * 1e9)
+
+
+@pytest.mark.parametrize("line", ['{"ts":1}', '{"ts":"2026-11-26T12:00:00.000000Z"}', '{"ts":"x", ', '{"ts":null}'])
+def test_a_line_that_is_no_exchange_is_told(tmp_path, line):
+    path = tmp_path / "requests.ndjson"
+    path.write_text(f"{line}\n")
+    with pytest.raises(SourceError, match="has a line that is no exchange of netmon"):
+        inputs.read(str(path), {}, 1.0)
 
 
 def test_a_compressed_capture_that_is_cut_cannot_be_read(folder, tmp_path):

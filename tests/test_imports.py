@@ -46,7 +46,7 @@ ORDER = [
 
 INSIDE = {
     "compare": [
-        {"__init__", "chance", "course", "spread"},
+        {"__init__", "chance", "course", "singles", "spread"},
         {"bounds"},
         {"measured"},
         {"kinds"},

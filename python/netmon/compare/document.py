@@ -52,7 +52,7 @@ def _side(side: Side) -> dict[str, Any]:
     course, counted = side.course, tally(side)
     total = course.total
     has_time = course.seconds > 0
-    is_known = side.format != "parquet"
+    is_known = not side.is_table
     return {
         "source": side.given,
         "format": side.format,

@@ -1,4 +1,4 @@
-"""Reads one side of a comparison: a capture, NDJSON or a JSON document, or Parquet; a file, a folder, or a glob.
+"""Reads one side of a comparison: a capture, NDJSON, a JSON document or Parquet; a file, a folder, or a glob.
 
 Which of them it is, the first bytes of a file say. Raises SourceError for what cannot be read or has nothing to
 compare, and ConfigError if a package is missing.
@@ -14,32 +14,37 @@ import stat
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from netmon._core import OTHER, CaptureError, Snapshot, SourceError
+from netmon.compare import singles
 from netmon.compare.course import Course
 from netmon.config import ConfigError
 from netmon.extras import missing
 from netmon.monitor import Monitor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from netmon.options import CaptureSettings
 
-Format: TypeAlias = Literal["capture", "json", "parquet"]
+Format: TypeAlias = Literal["capture", "json", "parquet", "requests"]
+"""`requests` is NDJSON of ``--requests``: a line for each exchange."""
+
+TABLES = ("parquet", "requests")
+"""The formats that are rows of a table."""
 
 HEAD = 512
 """Bytes of a file that are looked at to tell what it is."""
 
+SECTION = ("start", "end", "path", "statuses", "latency_buckets")
+EXCHANGE = ("section", "method", "status", "latency", "duration", "request_bytes", "response_bytes")
+"""Columns that tell whether netmon wrote a table."""
+
 PARQUET = b"PAR1"
 """What a Parquet file begins and ends with."""
 
-EXCHANGES = "lists single requests (--requests); a comparison needs snapshots, as -o FILE.ndjson without --requests has"
 CSV = "is CSV, which has no histograms: compare NDJSON, Parquet or the capture"
 
 _WHERE = re.compile(rb',"where":("(?:[^"\\]|\\.)*")\}\s*$')
 """The filter at the end of a snapshot, where netmon writes it."""
-
-_COUNTS = ("requests", "responses", "errors", "request_bytes", "response_bytes")
-_HISTOGRAM = ("sum", "min", "max", "zero_count", "scale", "offset", "buckets")
 
 
 class Side(NamedTuple):
@@ -50,6 +55,11 @@ class Side(NamedTuple):
     course: Course
     where: str | None = None
     """The filter of what was counted; None if there is none, or if the file does not say."""
+
+    @property
+    def is_table(self) -> bool:
+        """Whether it does not say what was lost, how connections were, or which filter was set."""
+        return self.format in TABLES
 
     @property
     def depth(self) -> int:
@@ -71,10 +81,11 @@ def read(given: str, settings: CaptureSettings, interval: float) -> Side:
     kind, paths = format_of(given), _paths(given)
     if kind == "capture":
         return Side(given, kind, Course.of(_of_captures(paths, settings, interval)), settings.get("where"))
-    if kind == "parquet":
-        if problem := missing("parquet"):
+    if kind in TABLES:
+        if kind == "parquet" and (problem := missing("parquet")):
             raise ConfigError(f"{given}: {problem}")
-        return Side(given, kind, Course.of(each for path in paths for each in _of_parquet(path)))
+        rows = _of_parquet if kind == "parquet" else _of_requests
+        return Side(given, kind, Course.of(each for path in paths for each in rows(path)))
     course, wheres = Course(), set[str]()
     for path in paths:
         for snapshot, where in _of_ndjson(path):
@@ -114,7 +125,7 @@ def _format(path: str) -> Format:
     if head.startswith(PARQUET):
         return "parquet"
     if head.lstrip().startswith(b"{"):
-        return "json"
+        return "requests" if head.lstrip().startswith(b'{"ts":') else "json"
     if path.endswith(".csv"):
         raise SourceError(f"{path}: {CSV}")
     return "capture"
@@ -159,8 +170,7 @@ def _whole(path: str, text: bytes) -> Any:
 
 def _snapshot(path: str, number: int, line: bytes) -> tuple[Snapshot, str]:
     if b'"schema"' not in line or b'"hosts"' not in line:
-        is_exchange = b'"ts"' in line and b'"client"' in line
-        raise SourceError(f"{path}: " + (EXCHANGES if is_exchange else f"line {number} is no snapshot of netmon"))
+        raise SourceError(f"{path}: line {number} is no snapshot of netmon")
     try:
         snapshot = Snapshot.from_json(line)
     except ValueError as error:
@@ -169,8 +179,19 @@ def _snapshot(path: str, number: int, line: bytes) -> tuple[Snapshot, str]:
     return snapshot, json.loads(where[1]) if where else ""
 
 
+def _of_requests(path: str) -> Iterator[Snapshot]:
+    """The exchanges of a file of ``--requests``."""
+    try:
+        with open(path, "rb") as file:
+            yield from singles.of_exchanges(json.loads(line) for line in file if line.strip())
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise SourceError(f"{path}: has a line that is no exchange of netmon: {error!r}") from error
+
+
 def _of_parquet(path: str) -> Iterator[Snapshot]:
-    """The rows of a file, each as a snapshot of one section; merged, they are the intervals again."""
+    """The rows of a file: sections, or with ``--requests`` exchanges."""
     from arro3.io import read_parquet  # noqa: PLC0415  only this needs the extra
 
     try:
@@ -178,20 +199,26 @@ def _of_parquet(path: str) -> Iterator[Snapshot]:
             raise SourceError(f"{path}: has no end, as the file of a run that was killed or still goes on")
         reader = read_parquet(path)
         names = set(reader.schema.names)
-        if "ts" in names:
-            raise SourceError(f"{path}: {EXCHANGES}")
-        if lacks := {"start", "end", "host", "path", "statuses", "latency_buckets"} - names:
+        has_exchanges = "ts" in names
+        if lacks := {"host", *(EXCHANGE if has_exchanges else SECTION)} - names:
             raise SourceError(f"{path}: has no column {min(lacks)}, so netmon did not write it")
-        for batch in reader:
-            columns = {name: batch[name].to_pylist() for name in names}
-            rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-            yield from (Snapshot.from_json(json.dumps(_row(row))) for row in rows)
+        rows = _rows(reader, names)
+        if has_exchanges:
+            yield from singles.of_exchanges(row | {"ts": row["ts"].isoformat()} for row in rows)
+        else:
+            yield from singles.of_sections(rows)
     except CaptureError:
         raise
     except BaseException as error:  # arro3 raises exceptions of several kinds, a panic of Rust among them
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise SourceError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _rows(reader: Any, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for batch in reader:
+        columns = {name: batch[name].to_pylist() for name in names}
+        yield from (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
 
 def _is_whole(path: str) -> bool:
@@ -201,16 +228,3 @@ def _is_whole(path: str) -> bool:
         file.seek(max(0, size - len(PARQUET) - 4))
         length, mark = int.from_bytes(file.read(4), "little"), file.read()
     return mark == PARQUET and length < size
-
-
-def _row(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as the JSON of a snapshot that has nothing else."""
-    counts: dict[str, Any] = {name: row[name] for name in _COUNTS}
-    counts |= {name: {str(key): n for key, n in row[name]} for name in ("methods", "statuses")}
-    for name in ("latency", "duration"):
-        parts = {part: row[f"{name}_{part}"] for part in _HISTOGRAM}
-        counts[name] = parts | {"count": row[f"{name}_count"]}
-    section = {"path": row["path"], **counts}
-    host = {"name": row["host"], "sections": [section], **counts}
-    times = {name: row[name].isoformat().replace("+00:00", "Z") for name in ("start", "end")}
-    return {"schema": 1, **times, "hosts": [host], **counts}

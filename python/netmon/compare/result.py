@@ -88,7 +88,7 @@ def notes(before: Side, after: Side, compared: Comparison) -> Iterator[str]:
     """What limits a comparison, in sentences without a period at their end; losses first."""
     sides = ((before, "before"), (after, "after"))
     yield from _losses(sides)
-    if before.where != after.where and "parquet" not in {before.format, after.format}:
+    if before.where != after.where and not (before.is_table or after.is_table):
         said = (f"{word}: {_filter(side.where)}" for side, word in sides)
         yield f"The sides were counted with different filters, {', '.join(said)}"
     if before.depth != after.depth and min(before.depth, after.depth):
@@ -117,8 +117,9 @@ def _losses(sides: tuple[tuple[Side, str], ...]) -> Iterator[str]:
         if course.lost:
             lost = f"{words.share(course.lost)} of packets lost {word}"
             yield f"{lost}: counts are lower bounds, and rates are less certain"
-        elif side.format == "parquet":
-            yield f"Parquet does not say what was lost {word}, nor how connections were"
+        elif side.is_table:
+            given = "Parquet" if side.format == "parquet" else "A list of requests"
+            yield f"{given} does not say what was lost {word}, nor how connections were"
         elif not losses.is_whole(tally(side)):
             yield f"Not everything was seen {word}: {losses.line(tally(side))}"
 

@@ -89,7 +89,7 @@ def about(side: Side) -> tuple[str, ...]:
     if side.where:
         phrases.append(f"where {fmt.sanitize(' '.join(side.where.split()))}")
     phrases.append(fmt.plural(course.total.requests, "request"))
-    if side.format != "parquet":
+    if not side.is_table:
         phrases.append(losses.line(tally(side)))
     return tuple(phrases)
 
