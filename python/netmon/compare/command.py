@@ -43,18 +43,20 @@ Compares two runs: which hosts, sections, statuses and latencies changed, and ho
 captures, NDJSON or JSON that netmon wrote, or Parquet: a file, a folder of .parquet files, or a glob in quotes."""
 
 EXAMPLES = f"""\
-conditions: {FORM}
-  --fail-if "error_ratio > 1% worse"          for a share, percent are percentage points
-  --fail-if "p95 > 20% worse"                 for all other measures, percent of the value before
-  --fail-if "p99 > 50ms worse for host:api.*" each host whose name matches
-  --fail-if "requests > 30% less per host"    each host
-  --fail-if "status.5xx > 0 more"             any more of them, for the same time
+conditions of --fail-if:
+  {FORM.replace(" [for", chr(10) + "    [for")}
+  "error_ratio > 1% worse"           for a share, % are percentage points
+  "p95 > 20% worse"                  for others, % of the value before
+  "p99 > 50ms worse for host:api.*"  each host with such a name
+  "requests > 30% less per host"     each host
+  "status.5xx > 0 more"              any more of them, for the same time
 
 A condition fails if the change is greater than the amount and certain (95 %). If the data are too few to tell, that is
 said, and only --strict makes it fail.
 
-exit codes: 0 compared, 1 an output cannot be written, 2 wrong usage, 4 BEFORE or AFTER cannot be read,
-            6 a condition of --fail-if fails
+exit codes:
+  0 compared, 1 an output cannot be written, 2 wrong usage,
+  4 BEFORE or AFTER cannot be read, 6 a condition of --fail-if fails
 """
 
 
@@ -99,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="CONDITION",
         action="append",
         default=[],
-        help="exit with code 6 if a change fails this condition, such as 'error_ratio > 1%% worse'; repeatable",
+        help="exit with code 6 if a change fails this condition, see below; repeatable",
     )
     made.add_argument("--strict", action="store_true", help="fail a condition also if the data are too few to tell")
     made.add_argument("--all", action="store_true", help="list all figures, also those that may differ by chance")

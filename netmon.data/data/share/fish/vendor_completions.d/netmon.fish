@@ -150,7 +150,7 @@ complete -c netmon -n '_shtab_netmon_using merge' -l total -d 'write one snapsho
 complete -c netmon -n '_shtab_netmon_using merge; and test $_shtab_netmon_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'NDJSON that netmon wrote, or - for standard input'
 complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -a diff -d 'say what changed, and how certain that is'
 complete -c netmon -n '_shtab_netmon_using diff' -s h -l help -d 'show this help message and exit'
-complete -c netmon -n '_shtab_netmon_using diff' -l fail-if -x -d 'exit with code 6 if a change fails this condition, such as '"'"'error_ratio > 1% worse'"'"'; repeatable'
+complete -c netmon -n '_shtab_netmon_using diff' -l fail-if -x -d 'exit with code 6 if a change fails this condition, see below; repeatable'
 complete -c netmon -n '_shtab_netmon_using diff' -l strict -d 'fail a condition also if the data are too few to tell'
 complete -c netmon -n '_shtab_netmon_using diff' -l all -d 'list all figures, also those that may differ by chance'
 complete -c netmon -n '_shtab_netmon_using diff' -l json -d 'print the comparison as JSON'
