@@ -136,13 +136,19 @@ VERDICTS = [
     ("error_ratio > 1% worse for host:nobody", "unsure"),
     ("requests > 50% less per host", "failed"),
     ("requests > 90% less per host", "passed"),
-    ("retransmitted_ratio > 1% worse", "unsure"),
+    ("status.418 > 0 more", "passed"),
+    ("status.418 > 10 more", "passed"),
+    ("status.418 > 10% more", "passed"),
+    ("status.418 > 1 more", "unsure"),
+    ("lost > 0 more", "unsure"),
+    ("reset > 0 more", "unsure"),
     ("response_bytes > 10% more", "unsure"),
 ]
 
 
 @pytest.mark.parametrize(("text", "verdict"), VERDICTS, ids=[row[0] for row in VERDICTS])
 def test_a_condition_fails_passes_or_is_unsure(sides, text, verdict):
+    """These sides have no packets and no connections, as tables do not, so nothing is known of losses and resets."""
     assert outcome(condition(text), *sides).verdict == verdict
 
 
@@ -206,6 +212,29 @@ def test_connections_are_judged_where_their_course_is_known():
     assert outcome(condition("reset > 1/s worse"), *both).verdict == "failed"
     assert outcome(condition("retransmitted > 100 worse"), *both).verdict == "failed"
     assert outcome(condition("to_client > 50ms worse"), *both).verdict == "passed"
+
+
+def test_what_neither_side_has_any_of_passes_also_where_events_come_in_groups():
+    def of(seed, **health):
+        return Course.of(snapshot(START + at, tcp=tcp(9, rtt=0.02, **health), hits=2, requests=1) for at in range(60))
+
+    for text in ("lost > 0 more", "reset > 0 worse", "retransmitted > 100 more"):
+        assert outcome(condition(text), of(1), of(2)).verdict == "passed", text
+    whole = outcome(condition("retransmitted_ratio > 1% worse"), of(1), of(2))
+    assert whole.verdict == "passed"
+    assert said(whole).startswith("resent segments of all traffic stayed at 0 % (0 of ")
+
+
+def test_the_interval_is_told_in_the_unit_of_the_condition(sides):
+    for text, end in (
+        ("p95 > 5ms worse", " ms)"),
+        ("p95 > 5% worse", " %)"),
+        ("error_ratio > 1% worse", " points)"),
+        ("requests > 1% less", " %)"),
+        ("status.5xx > 1/s more", "/s)"),
+        ("duration.p95 > 1ms worse", "no traffic has such a figure"),
+    ):
+        assert said(outcome(condition(text), *sides)).endswith(end), text
 
 
 def test_hosts_that_fail_beyond_the_first_five_are_counted():

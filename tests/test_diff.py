@@ -177,6 +177,16 @@ def test_the_help_names_the_exit_code_and_the_form_of_a_condition(capsys):
     assert "6 netmon diff --fail-if" in capsys.readouterr().out
 
 
+def test_a_reader_that_has_seen_enough_does_not_change_the_exit_code(folder):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*DIFF, "before.pcap", "after.pcap", "--all", "--json", "--fail-if", "error_ratio > 1% worse"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, timeout=60, cwd=folder)  # noqa: PLW1510
+    os.close(writing)
+    assert done.returncode == 6
+    assert b"Traceback" not in done.stderr
+
+
 # Settings
 
 

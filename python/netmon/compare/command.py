@@ -135,7 +135,11 @@ def run(flags: argparse.Namespace) -> int:
         return _mistake(f"--{name}: {error}", getattr(flags, name, ""), error.position)
     for path in flags.output:
         _write(path, OUTPUTS[_extension(path)].content(compared, flags.all), force=flags.force)
-    _print(compared, flags)
+    try:
+        _print(compared, flags)
+        sys.stdout.flush()
+    except BrokenPipeError:  # a reader that has seen enough, such as head, does not change the outcome
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return FAILED_IF if compared.has_failed or (flags.strict and compared.is_unsure) else OK
 
 

@@ -200,7 +200,7 @@ def _findings(condition: Condition, sides: tuple[Course, Course]) -> Iterator[Fi
     for place, rows in pairs(sides[0].total, sides[1].total):
         if len(place) != level or not _is_meant(condition.where, place):
             continue
-        found = compared(condition.kind, rows, sides)
+        found = compared(condition.kind, rows, sides, with_none=True)
         if found is not None:
             measured = with_spread(condition.kind, found, place, sides)
             yield Finding(place, condition.kind, measured, measured.chance)
@@ -222,7 +222,9 @@ def _change(condition: Condition, finding: Finding) -> tuple[float, float]:
     if before is None or after is None:
         return -inf, inf
     if condition.is_relative:
-        ratio = after / before if before else inf if after else 1.0
+        if not before and not after:
+            return 0.0, 0.0  # nothing has no part that could be more
+        ratio = after / before if before else inf
         size, (low, high) = ratio - 1, (bound - 1 for bound in finding.measured.ratio)
     else:
         is_total = finding.kind.form == "rate" and not condition.per_second

@@ -136,8 +136,13 @@ def status_share(name: str) -> Kind:
     )
 
 
-def compared(kind: Kind, rows: tuple[Any, Any], sides: tuple[Course, Course]) -> Measured | None:
-    """The comparison of one kind, as if events were independent; None if neither side has anything of it."""
+def compared(
+    kind: Kind, rows: tuple[Any, Any], sides: tuple[Course, Course], *, with_none: bool = False
+) -> Measured | None:
+    """The comparison of one kind, as if events were independent; None if neither side has anything of it.
+
+    Using `with_none`, rates of nothing at all are compared as well, where it is known that there was nothing.
+    """
     if kind.form == "percentile":
         histograms = [kind.histogram(row) if row is not None else None for row in rows]
         before, after = (histogram or _EMPTY for histogram in histograms)
@@ -147,7 +152,14 @@ def compared(kind: Kind, rows: tuple[Any, Any], sides: tuple[Course, Course]) ->
         wholes = _both(kind.whole, rows)
         return Share(counts, wholes) if any(wholes) else None
     seconds, unseen = (sides[0].seconds, sides[1].seconds), (sides[0].unseen, sides[1].unseen)
-    return Rate(counts, seconds, unseen) if any(counts) else None
+    is_known = any(counts) or (with_none and all(_is_counted(kind, side) for side in sides))
+    return Rate(counts, seconds, unseen) if is_known else None
+
+
+def _is_counted(kind: Kind, side: Course) -> bool:
+    """Whether a side counts events of this kind; tables of sections do not have those of packets and connections."""
+    total = side.total
+    return Section in kind.rows or bool(total.capture.received or total.tcp.segments)
 
 
 _EMPTY = Snapshot().latency
@@ -159,7 +171,11 @@ def _both(value: Callable[[Any], float], rows: tuple[Any, Any]) -> tuple[float, 
 
 
 def with_spread(kind: Kind, found: Measured, place: Place, sides: tuple[Course, Course]) -> Measured:
-    """The same comparison with the dispersion that the blocks of both sides have in common."""
+    """The same comparison with the dispersion that the blocks of both sides have in common. What neither side has any
+    event of varies on neither.
+    """
+    if kind.form != "percentile" and not (found.before.events or found.after.events):
+        return found
     before, after = (_spread(kind, found, place, side) for side in sides)
     common = spread.in_common(before, after, independent=kind.is_independent)
     if common is None:

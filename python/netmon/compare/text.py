@@ -213,7 +213,7 @@ def said(outcome: Outcome) -> str:
     per = outcome.condition.per
     if not outcome.rows:
         return f"not enough data to say: no {per or 'traffic'} has such a figure"
-    named = [f"{words.sentence(each)} ({_judged(outcome.condition, each)})" for each in outcome.findings[:NAMED]]
+    named = [f"{words.sentence(each)} ({_within(outcome.condition, each)})" for each in outcome.findings[:NAMED]]
     more = len(outcome.findings) - len(named)
     rest = f"; and {fmt.count(more)} more" if more > 0 else ""
     if outcome.verdict == "failed":
@@ -224,8 +224,13 @@ def said(outcome: Outcome) -> str:
     return f"all {fmt.count(outcome.rows)} {per}s" if per and outcome.rows > 1 else named[0]
 
 
-def _judged(condition: Condition, finding: Finding) -> str:
+def _within(condition: Condition, finding: Finding) -> str:
     """The interval of a change in the unit of the condition."""
+    found = _interval(condition, finding)
+    return "no interval is known" if found == words.UNKNOWN else found
+
+
+def _interval(condition: Condition, finding: Finding) -> str:
     kind, (low, high) = finding.kind, finding.measured.difference
     if condition.is_relative:
         return words.ratio(*finding.measured.ratio)

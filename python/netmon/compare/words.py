@@ -6,6 +6,7 @@ from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
+from netmon.compare.measured import ANY_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,9 @@ FACTOR = 2.0
 """A change of more than this is told as a factor, else in percent."""
 
 ALL = "all traffic"
+
+UNKNOWN = "not known"
+"""An interval that has no bound."""
 
 
 def name(kind: Kind) -> str:
@@ -89,15 +93,17 @@ def change(finding: Finding) -> str:
     if finding.kind.form == "share":
         low, high = finding.measured.difference
         if not (isfinite(low) and isfinite(high)):
-            return "not known"
+            return UNKNOWN
         return f"{_signed(100 * low, 100 * high)} points"
+    if finding.kind.form == "percentile" and finding.measured.ratio == ANY_RATIO:
+        return span(*finding.measured.difference, fmt.latency)
     return ratio(*finding.measured.ratio)
 
 
 def span(low: float, high: float, shown: Callable[[float], str]) -> str:
     """An interval of amounts: ``+13 ms to +22 ms``."""
     if not (isfinite(low) or isfinite(high)):
-        return "not known"
+        return UNKNOWN
     if not (isfinite(low) and isfinite(high)):
         return f"{_sized(low, shown)} or more" if isfinite(low) else f"{_sized(high, shown)} or less"
     return f"{_sized(low, shown)} to {_sized(high, shown)}"
@@ -110,7 +116,7 @@ def _sized(amount: float, shown: Callable[[float], str]) -> str:
 def ratio(low: float, high: float) -> str:
     """The interval of a ratio in words."""
     if low <= 0 and high == inf:
-        return "not known"
+        return UNKNOWN
     if high == inf:
         return f"x{_figure(low)} or more" if low >= FACTOR else f"{_signed(100 * (low - 1))} % or more"
     if high > FACTOR and low >= 1:
@@ -147,10 +153,11 @@ def sentence(finding: Finding) -> str:
         return f"{row} vanished: {fmt.plural(int(before.events), 'request')} before, none after"
     values = [value(finding.kind, side.value) for side in (before, after)]
     first, second = (_basis(finding, side) for side in (before, after))
+    what = f"{name(finding.kind)} {'to' if finding.kind.name == 'requests' and finding.place else 'of'} {row}"
     if values[0] == values[1]:
-        return f"{name(finding.kind)} of {row} stayed at {values[0]} ({first} before, {second} after)"
+        return f"{what} stayed at {values[0]} ({first} before, {second} after)"
     verb = "rose" if finding.change > 0 else "fell" if finding.change < 0 else "went"
-    return f"{name(finding.kind)} of {row} {verb} from {values[0]} ({first}) to {values[1]} ({second})"
+    return f"{what} {verb} from {values[0]} ({first}) to {values[1]} ({second})"
 
 
 def _basis(finding: Finding, side: Value) -> str:
