@@ -142,7 +142,7 @@ VERDICTS = [
     ("status.418 > 1 more", "unsure"),
     ("lost > 0 more", "unsure"),
     ("reset > 0 more", "unsure"),
-    ("response_bytes > 10% more", "unsure"),
+    ("response_bytes > 10% more", "passed"),
 ]
 
 
@@ -223,6 +223,15 @@ def test_what_neither_side_has_any_of_passes_also_where_events_come_in_groups():
     whole = outcome(condition("retransmitted_ratio > 1% worse"), of(1), of(2))
     assert whole.verdict == "passed"
     assert said(whole).startswith("resent segments of all traffic stayed at 0 % (0 of ")
+
+
+def test_bytes_are_judged_only_where_their_course_is_known():
+    def of(size, count):
+        parts = [snapshot(START + at, hits=2, requests=1, response_bytes=size + at % 3) for at in range(60)]
+        return Course.of(parts if count > 1 else [sum(parts)])
+
+    for count, verdict in ((60, "failed"), (1, "unsure")):
+        assert outcome(condition("response_bytes > 10% more"), of(1000, count), of(1500, count)).verdict == verdict
 
 
 def test_the_interval_is_told_in_the_unit_of_the_condition(sides):
