@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from netmon import cli, list_interfaces
+from netmon import cli, commands, list_interfaces
 from netmon.alerts.written import KEYS
 from netmon.options import OPTIONS
 from patience import PATIENCE
@@ -141,6 +141,9 @@ CASES = (
     ("netmon --profile la", ["--profile", "lab-2"]),
     ("netmon --config my\\ own.toml --profile o", ["--config", "my own.toml", "--profile", "other"]),
     ("netmon portr", ["portrange"]),
+    ("netmon mer", ["merge"]),
+    ("netmon merge --tot", ["merge", "--total"]),
+    ("netmon merge traf", ["merge", "traffic one.pcap"]),
     pytest.param("netmon -i l", ["-i", "lo"], marks=has_loopback),
 )
 
@@ -186,6 +189,9 @@ def candidates(place, line):
         ("netmon --config fol", ["folder/"]),
         ("netmon --profile ", ["edge", "lab-2"]),
         ("netmon portr", ["portrange"]),
+        ("netmon mer", ["merge"]),
+        ("netmon merge --tot", ["--total"]),
+        ("netmon merge traf", ["traffic\\ one.pcap"]),
         pytest.param("netmon -i l", ["lo"], marks=has_loopback),
     ],
 )
@@ -217,7 +223,20 @@ def test_man_shows_every_flag_with_what_it_does():
     shown = " ".join(done.stdout.split())
     assert [flag for flag in FLAGS if flag not in shown] == []
     assert [option.help for option in OPTIONS if option.help not in shown] == []
-    sections = ("NAME", "SYNOPSIS", "OPTIONS", "SETTINGS", "EVENTS", "SIGNALS", "ENVIRONMENT", "FILES", "EXIT STATUS")
+    options = [action for name in commands.COMMANDS for action in commands.module(name).parser()._actions]
+    assert [action.help for action in options if action.help not in shown] == []
+    sections = (
+        "NAME",
+        "SYNOPSIS",
+        "OPTIONS",
+        "COMMANDS",
+        "SETTINGS",
+        "EVENTS",
+        "SIGNALS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXIT STATUS",
+    )
     assert [name for name in sections if f"\n{name}\n" not in done.stdout] == []
     assert "5 --fail-on-alert and an alert fired" in shown
 

@@ -13,7 +13,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures", "address"},
-    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras", "commands"},
     {"rotation"},
     {"outlet"},
     {"actions.spec", "actions.address", "actions.facts"},
@@ -36,6 +36,7 @@ ORDER = [
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
+    {"merging", "compare", "compare.*"},
     {"cli"},
     {"keywords"},
     {"start"},
@@ -43,6 +44,18 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
+    "compare": [
+        {"__init__", "chance", "course", "singles", "spread"},
+        {"bounds"},
+        {"measured"},
+        {"kinds"},
+        {"findings"},
+        {"conditions", "inputs", "words"},
+        {"result"},
+        {"text"},
+        {"document", "view"},
+        {"command"},
+    ],
     "alerts": [
         {"plain", "quantity", "scope", "watch"},
         {"rule"},

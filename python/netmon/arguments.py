@@ -6,13 +6,18 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from netmon import config
+from netmon import commands, config
 from netmon._core import __version__
 from netmon.address import is_meant
 from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS, Option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from netmon.options import Option
+
+USAGE = f"""netmon [OPTIONS] [BPF EXPRESSION...]
+       netmon {{{"|".join(commands.COMMANDS)}}} [OPTIONS] ..."""
 
 EXAMPLES = """\
 examples:
@@ -24,7 +29,7 @@ examples:
 
 exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-            5 --fail-on-alert and an alert fired
+            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it
 """
 
 
@@ -35,7 +40,7 @@ ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
 """The flags that may stand without a value, each with the value that they then have."""
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
 
     def error(self, message: str) -> NoReturn:
@@ -80,21 +85,26 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
-    made = _Parser(
+    made = Parser(
         prog="netmon",
-        usage="netmon [OPTIONS] [BPF EXPRESSION...]",
+        usage=USAGE,
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
-        epilog=EXAMPLES,
+        epilog=f"{commands.listed()}\n{EXAMPLES}",
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
         allow_abbrev=False,
     )
     made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
-        text = option.help + _default(option.name)
-        groups[option.group].add_argument(*option.flags.split(), **_how(option), help=text)
+        add(groups[option.group], option)
     _more(groups)
     return made
+
+
+def add(group: argparse._ActionsContainer, option: Option) -> None:
+    """Adds the flags of a setting to a parser or a group of it."""
+    text = option.help + _default(option.name)
+    group.add_argument(*option.flags.split(), **_how(option), help=text)
 
 
 def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:

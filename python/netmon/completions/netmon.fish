@@ -71,8 +71,8 @@ function _shtab_netmon_using
   test "$_shtab_netmon_cmdpath" = "$argv"
 end
 
-set -g _shtab_netmon_commands 
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --otlp --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers -B -F -f -i -o -r -s -t
+set -g _shtab_netmon_commands merge diff
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --otlp --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers -B -F -f -i -o -r -s -t
 
 complete -c netmon -e
 complete -c netmon -f
@@ -147,4 +147,31 @@ complete -c netmon -n _shtab_netmon_using -s D -l list-interfaces -d 'list the i
 complete -c netmon -n _shtab_netmon_using -l completion -xka "bash zsh fish" -d 'print the completion of bash, zsh or fish'
 complete -c netmon -n _shtab_netmon_using -l demo -d 'make traffic on loopback and watch it'
 complete -c netmon -n _shtab_netmon_using -s V -l version -d 'show program'"'"'s version number and exit'
-complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -ka "tcp port portrange host net src dst ip ip6 vlan and or not" -d 'capture only packets that match, as in tcpdump'
+complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -ka "merge diff tcp port portrange host net src dst ip ip6 vlan and or not" -d 'capture only packets that match, as in tcpdump'
+complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -a merge -d 'add up snapshots of several files or machines'
+complete -c netmon -n '_shtab_netmon_using merge' -s h -l help -d 'show this help message and exit'
+complete -c netmon -n '_shtab_netmon_using merge' -l total -d 'write one snapshot, the sum of all'
+complete -c netmon -n '_shtab_netmon_using merge; and test $_shtab_netmon_npos -ge 0' -ka "(__fish_complete_path (commandline -ct))" -d 'NDJSON that netmon wrote, or - for standard input'
+complete -c netmon -n '_shtab_netmon_using; and test $_shtab_netmon_npos -ge 0' -a diff -d 'say what changed, and how certain that is'
+complete -c netmon -n '_shtab_netmon_using diff' -s h -l help -d 'show this help message and exit'
+complete -c netmon -n '_shtab_netmon_using diff' -l fail-if -x -d 'exit with code 6 if a change fails this condition, see below; repeatable'
+complete -c netmon -n '_shtab_netmon_using diff' -l strict -d 'fail a condition also if the data are too few to tell'
+complete -c netmon -n '_shtab_netmon_using diff' -l all -d 'list all figures, also those that may differ by chance'
+complete -c netmon -n '_shtab_netmon_using diff' -l json -d 'print the comparison as JSON'
+complete -c netmon -n '_shtab_netmon_using diff' -s o -l output -xka "(__fish_complete_path (commandline -ct))" -d 'also write to a file: .html, .json or .txt; repeatable'
+complete -c netmon -n '_shtab_netmon_using diff' -l force -d 'replace a file of -o that exists'
+complete -c netmon -n '_shtab_netmon_using diff' -l color -xka "auto always never" -d 'auto, always or never [auto]'
+complete -c netmon -n '_shtab_netmon_using diff' -s f -l filter -x -d 'capture only packets that match, as in tcpdump'
+complete -c netmon -n '_shtab_netmon_using diff' -l where -x -d 'count and show only exchanges that match, such as host:api.* status:5xx'
+complete -c netmon -n '_shtab_netmon_using diff' -l section-depth -x -d 'path segments that make a section [1]'
+complete -c netmon -n '_shtab_netmon_using diff' -l client-from -xka "X-Forwarded-For Forwarded X-Real-IP PROXY" -d 'where a proxy names its client: X-Forwarded-For, Forwarded, X-Real-IP or PROXY'
+complete -c netmon -n '_shtab_netmon_using diff' -l trusted-proxies -x -d 'proxies to trust: the client is the Nth entry from the right [1]'
+complete -c netmon -n '_shtab_netmon_using diff' -l client-ipv6-prefix -x -d 'count IPv6 clients by prefix, such as 64 [128]'
+complete -c netmon -n '_shtab_netmon_using diff' -l interval -x -d 'length of an interval; each gives one snapshot [1]'
+complete -c netmon -n '_shtab_netmon_using diff' -s s -l snaplen -x -d 'bytes of each packet to look at [262144]'
+complete -c netmon -n '_shtab_netmon_using diff' -l decode-tunnels -d 'decode GRE, VXLAN, GTP-U and other tunnels'
+complete -c netmon -n '_shtab_netmon_using diff' -l count-copies -d 'count a connection again where NAT on this machine rewrote an address'
+complete -c netmon -n '_shtab_netmon_using diff' -l response-timeout -x -d 'how long to keep a silent connection that waits for a response [3600]'
+complete -c netmon -n '_shtab_netmon_using diff' -l workers -x -d 'number of threads; counts do not depend on it [1]'
+complete -c netmon -n '_shtab_netmon_using diff; and test $_shtab_netmon_npos -eq 0' -ka "(__fish_complete_path (commandline -ct))" -d 'the run to compare with'
+complete -c netmon -n '_shtab_netmon_using diff; and test $_shtab_netmon_npos -eq 1' -ka "(__fish_complete_path (commandline -ct))" -d 'the run that may be better or worse'

@@ -10,7 +10,8 @@
 
 _shtab_netmon_commands() {
   local _commands=(
-    
+    diff:'say what changed, and how certain that is'
+    merge:'add up snapshots of several files or machines'
   )
   _describe 'netmon commands' _commands
 }
@@ -86,14 +87,58 @@ _shtab_netmon_options=(
   "--completion[print the completion of bash, zsh or fish]:SHELL:(bash zsh fish)"
   "--demo[make traffic on loopback and watch it]"
   "(- : *)"{-V,--version}"[show program\'s version number and exit]"
-  "(*)::capture only packets that match, as in tcpdump:(tcp port portrange host net src dst ip ip6 vlan and or not)"
+  "(*)::capture only packets that match, as in tcpdump:(merge diff tcp port portrange host net src dst ip ip6 vlan and or not)"
 )
 
 # guard to ensure default positional specs are added only once per session
 _shtab_netmon_defaults_added=0
 
+_shtab_netmon_diff_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "*--fail-if[exit with code 6 if a change fails this condition, see below\; repeatable]:CONDITION:"
+  "--strict[fail a condition also if the data are too few to tell]"
+  "--all[list all figures, also those that may differ by chance]"
+  "--json[print the comparison as JSON]"
+  "*"{-o,--output}"[also write to a file\: .html, .json or .txt\; repeatable]:FILE:_files"
+  "--force[replace a file of -o that exists]"
+  "--color[auto, always or never \[auto\]]:WHEN:(auto always never)"
+  {-f,--filter}"[capture only packets that match, as in tcpdump]:BPF:"
+  "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:"
+  "--section-depth[path segments that make a section \[1\]]:N:"
+  "--client-from[where a proxy names its client\: X-Forwarded-For, Forwarded, X-Real-IP or PROXY]:NAME:(X-Forwarded-For Forwarded X-Real-IP PROXY)"
+  "--trusted-proxies[proxies to trust\: the client is the Nth entry from the right \[1\]]:N:"
+  "--client-ipv6-prefix[count IPv6 clients by prefix, such as 64 \[128\]]:BITS:"
+  "--interval[length of an interval\; each gives one snapshot \[1\]]:DURATION:"
+  {-s,--snaplen}"[bytes of each packet to look at \[262144\]]:BYTES:"
+  "--decode-tunnels[decode GRE, VXLAN, GTP-U and other tunnels]"
+  "--count-copies[count a connection again where NAT on this machine rewrote an address]"
+  "--response-timeout[how long to keep a silent connection that waits for a response \[3600\]]:DURATION:"
+  "--workers[number of threads\; counts do not depend on it \[1\]]:N:"
+  ":the run to compare with:_files"
+  ":the run that may be better or worse:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_netmon_diff_defaults_added=0
+
+_shtab_netmon_merge_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--total[write one snapshot, the sum of all]"
+  "(*):NDJSON that netmon wrote, or - for standard input:_files"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_netmon_merge_defaults_added=0
+
 
 _shtab_netmon() {
+  if (( CURRENT > 2 )) && [[ -v _shtab_netmon_${words[2]}_options ]]; then
+    local options=_shtab_netmon_${words[2]}_options
+    shift words
+    (( CURRENT -= 1 ))
+    _arguments -C -s ${(P)options}
+    return
+  fi
   local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->netmon'
 
   # Add default positional/remainder specs only if none exist, and only once per session
@@ -111,7 +156,8 @@ _shtab_netmon() {
       (( CURRENT += 1 ))
       curcontext="${curcontext%:*:*}:_shtab_netmon-$line[1]:"
       case $line[1] in
-        
+        diff) _arguments -C -s $_shtab_netmon_diff_options ;;
+        merge) _arguments -C -s $_shtab_netmon_merge_options ;;
       esac
   esac
 }

@@ -87,6 +87,22 @@ def page(document: Document, *, live: Live | None = None) -> str:
     )
 
 
+def comparison(view: dict[str, Any]) -> str:
+    """The page of a comparison of two runs, which needs no script; `view` is made by `netmon.compare.view`."""
+    style, early = _own("page.css") + _own("diff.css"), _own("early.js")
+    return (
+        _environment()
+        .get_template("diff.html")
+        .render(
+            view=view,
+            version=__version__,
+            policy=policy([style], [early]),
+            style=Markup(style),  # noqa: S704  files of this package
+            early=Markup(early),  # noqa: S704  as above
+        )
+    )
+
+
 def parts(document: Document, *, is_live: bool = False) -> dict[str, str]:
     """The parts of a page that change with its document, as HTML by the name in ``data-part``. The script of a page
     replaces them when it is given a newer document, see `page.js`.
