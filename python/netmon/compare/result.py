@@ -122,6 +122,8 @@ def _losses(sides: tuple[tuple[Side, str], ...]) -> Iterator[str]:
             yield f"{given} does not say what was lost {word}, nor how connections were"
         elif not losses.is_whole(tally(side)):
             yield f"Not everything was seen {word}: {losses.line(tally(side))}"
+        if unfollowed := losses.streams(course.total.capture):
+            yield f"Not everything could be followed {word}: {unfollowed}"
 
 
 def _filter(where: str | None) -> str:
