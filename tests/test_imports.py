@@ -12,7 +12,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core", "missing"},
-    {"measures"},
+    {"measures", "address"},
     {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
     {"rotation"},
     {"outlet"},
@@ -25,7 +25,7 @@ ORDER = [
     {"log"},
     {"frames", "reading", "advice", "lookalikes"},
     {"completion"},
-    {"losses"},
+    {"losses", "reload"},
     {"absence"},
     {"document"},
     {"config"},
@@ -33,7 +33,7 @@ ORDER = [
     {"rulebook", "suggest"},
     {"alarms", "checks"},
     {"player"},
-    {"page", "page.*"},
+    {"page", "page.*", "serving", "serving.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
@@ -59,8 +59,15 @@ INSIDE = {
         {"parquet_file"},
         {"parquet_place"},
         {"parquet"},
-        {"outputs"},
+        {"outputs", "web"},
         {"files"},
+        {"services"},
+    ],
+    "serving": [
+        {"__init__", "messages"},
+        {"feed", "trust"},
+        {"server"},
+        {"servers"},
     ],
     "page": [
         {"__init__", "axes", "clock", "escape", "latencies"},
