@@ -1263,8 +1263,8 @@ class Metrics:
     def add(self, snapshot: Snapshot) -> None:
         """Adds what a snapshot counted."""
     def set_rules(self, rules: Sequence[tuple[str, str, int, bool]]) -> None:
-        """Sets which alert rules there are: name, severity, the number of rows for which the rule fires, and whether that
-        is unknown. What was counted of other rules stays.
+        """Sets which alert rules there are: name, severity, the number of rows for which the rule fires, and whether
+        that is unknown. What was counted of other rules stays.
         """
     def count_alert(self, name: str, severity: str, *, fired: bool) -> None:
         """Counts an alert of a rule that fired or, without `fired`, recovered."""
@@ -1278,8 +1278,9 @@ class Metrics:
         """All series as an ``ExportMetricsServiceRequest`` of OpenTelemetry's protocol, with the attributes of its
         `resource`.
 
-        With `explicit`, histograms have fixed bounds; without, they are exponential, as they were counted. With `delta`,
-        the sums are told to be those since the last `take`, and series in which nothing was counted are left out.
+        With `explicit`, histograms have fixed bounds; without, they are exponential, as they were counted. With
+        `delta`, the sums are told to be those since the last `take`, and series in which nothing was counted are left
+        out.
         """
     def take(self) -> Metrics:
         """Returns what was counted since the last call, and begins to count anew. Hosts keep their series."""

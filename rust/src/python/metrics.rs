@@ -43,8 +43,8 @@ impl Metrics {
         self.with(py, |store| store.add(&snapshot));
     }
 
-    /// Sets which alert rules there are: name, severity, the number of rows for which the rule fires, and whether that
-    /// is unknown. What was counted of other rules stays.
+    /// Sets which alert rules there are: name, severity, the number of rows for which the rule fires, and whether
+    /// that is unknown. What was counted of other rules stays.
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn set_rules(&self, py: Python<'_>, rules: Vec<(String, String, u64, bool)>) {
         let each = rules.iter().map(|(name, severity, firing, unknown)| (&**name, &**severity, *firing, *unknown));
@@ -78,8 +78,9 @@ impl Metrics {
     /// All series as an ``ExportMetricsServiceRequest`` of OpenTelemetry's protocol, with the attributes of its
     /// `resource`.
     ///
-    /// With `explicit`, histograms have fixed bounds; without, they are exponential, as they were counted. With `delta`,
-    /// the sums are told to be those since the last `take`, and series in which nothing was counted are left out.
+    /// With `explicit`, histograms have fixed bounds; without, they are exponential, as they were counted. With
+    /// `delta`, the sums are told to be those since the last `take`, and series in which nothing was counted are left
+    /// out.
     #[pyo3(signature = (resource = Vec::new(), *, explicit = false, delta = false), text_signature = "($self, resource=..., *, explicit=False, delta=False)")]
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
     fn otlp<'py>(
