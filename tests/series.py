@@ -56,6 +56,8 @@ def whole(start=0.0, hosts=(HOSTILE, "b.example:8080")):
     rtt = histogram(at=0.004, count=1)
     return snapshot(
         start,
+        requests=4 * len(hosts),
+        responses=4 * len(hosts),
         hosts=[host(name) for name in sorted(hosts)],
         interfaces=[{"name": "eth0", "state": "up", "packets": 9, "bytes": 900, "http_bytes": 800}],
         tcp={name: at for at, name in enumerate(TCP.split(), 1)}
