@@ -134,9 +134,8 @@ def test_exponential_histograms_come_back_without_loss():
     assert {attributes(point)["url.scheme"] for point in durations} == {"http"}
     for point in durations:
         given = attributes(point)
-        assert given.get("error.type") == (
-            str(given["http.response.status_code"]) if given["http.response.status_code"] >= 500 else None
-        )
+        status = given["http.response.status_code"]
+        assert given.get("error.type") == (str(status) if status >= 500 else None)
 
 
 def test_explicit_buckets_have_the_bounds_that_opentelemetry_advises():
@@ -242,7 +241,7 @@ def test_variables_of_opentelemetry_count_where_no_setting_does():
     ],
 )
 def test_what_is_wrong_is_told_at_the_start_without_a_secret(url, environment, message):
-    with pytest.raises(ValueError, match="(?s).*") as caught:
+    with pytest.raises(ValueError, match="") as caught:
         to(url, environment)
     assert message in str(caught.value)
     assert "secret" not in str(caught.value)
@@ -255,8 +254,11 @@ def test_a_wrong_url_is_wrong_usage(capsys):
 
 @pytest.mark.parametrize(
     ("status", "verdict"),
-    [(200, "done"), (400, "failed"), (404, "failed"), (408, "failed"), (413, "failed"), (429, "retry")]
-    + [(500, "failed"), (501, "failed"), (502, "retry"), (503, "retry"), (504, "retry")],
+    [
+        (200, "done"),
+        *((status, "retry") for status in (429, 502, 503, 504)),
+        *((status, "failed") for status in (400, 404, 408, 413, 500, 501)),
+    ],
 )
 def test_only_what_the_protocol_lets_a_client_repeat_is_repeated(status, verdict):
     assert judge(status, "Reason", "", 0.0).verdict == verdict
