@@ -4,6 +4,7 @@ import errno
 import gzip
 import math
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -115,10 +116,8 @@ def test_exponential_histograms_come_back_without_loss():
     )
     for point in points(latency):
         given = attributes(point)
-        name = (
-            f"{given['server.address']}:{given['server.port']}" if "server.port" in given else given["server.address"]
-        )
-        by_host[name] = point
+        port = f":{given['server.port']}" if "server.port" in given else ""
+        by_host[f"{given['server.address']}{port}"] = point
     assert set(by_host) == {one.name for one in wanted.hosts if one.latency.count}
     for one in wanted.hosts:
         if one.latency.count:
@@ -241,9 +240,8 @@ def test_variables_of_opentelemetry_count_where_no_setting_does():
     ],
 )
 def test_what_is_wrong_is_told_at_the_start_without_a_secret(url, environment, message):
-    with pytest.raises(ValueError, match="") as caught:
+    with pytest.raises(ValueError, match=re.escape(message)) as caught:
         to(url, environment)
-    assert message in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
