@@ -315,6 +315,7 @@ class Session:
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
+            announced=[each.told for each in self._opened if each.told],
         )
 
     def _player(self) -> Player:

@@ -10,7 +10,7 @@ import struct
 import zlib
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from netmon.serving.messages import LEVEL
 
@@ -51,73 +51,77 @@ class Packed:
 
 
 class Feed:
-    """A stream. `beat` is sent to readers who have got nothing for a while, so that they know that it goes on.
+    """A stream for at most `most` readers at once.
 
-    `on_reader` is called for each new reader, by the thread of the server.
+    `beat` is sent to a reader who has got nothing for a while, so that he knows that it goes on. `on_reader` is called
+    when a reader has joined.
     """
 
-    def __init__(self, *, beat: bytes = b"", on_reader: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, *, most: int, beat: bytes, on_reader: Callable[[], None] = lambda: None) -> None:
         self.beat = Chunk(beat)
         self.number = 0
         """The number of the newest state."""
-        self._on_reader = on_reader
+        self._most, self._on_reader = most, on_reader
         self._newest: Chunk | None = None
         self._last: Chunk | None = None
-        self._wakes: dict[Reader, Callable[[], None]] = {}
+        self._readers: set[Reader] = set()
         self._lock = Lock()
 
     @property
     def readers(self) -> int:
-        return len(self._wakes)
+        return len(self._readers)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._readers) >= self._most
 
     def publish(self, state: bytes, number: int) -> None:
         """Gives every reader this state next, which is newer than all before."""
         with self._lock:
             self._newest, self.number = Chunk(state), number
-            wakes = list(self._wakes.values())
-        for wake in wakes:
-            wake()
+        self._wake()
 
     def end(self, last: bytes) -> None:
         """Gives every reader what is left to say, and ends the stream."""
         with self._lock:
             self._last = Chunk(last)
-            wakes = list(self._wakes.values())
-        for wake in wakes:
-            wake()
+        self._wake()
 
-    def reader(self, wake: Callable[[], None], after: int) -> Reader:
-        """A new reader, who has the state number `after`. `wake` is called whenever there may be something to take."""
-        made = Reader(self, after)
+    def _wake(self) -> None:
         with self._lock:
-            self._wakes[made] = wake
+            readers = list(self._readers)
+        for reader in readers:
+            reader.wake()
+
+    def join(self, after: int) -> Reader | None:
+        """A new reader, who has state number `after`; None if there is no room for another."""
+        with self._lock:
+            if self.is_full:
+                return None
+            reader = Reader(self, after)
+            self._readers.add(reader)
         self._on_reader()
-        return made
+        return reader
 
     def leave(self, reader: Reader) -> None:
         with self._lock:
-            self._wakes.pop(reader, None)
+            self._readers.discard(reader)
 
     def newer(self, than: int) -> tuple[Chunk | None, int, bool]:
         """What a reader gets who has state number `than`, the number that he then has, and whether that is the end."""
         with self._lock:
             if self.number > than and self._newest is not None:
                 return self._newest, self.number, False
-            return self._last, self.number, self._last is not None
-
-
-class Stream(NamedTuple):
-    """The body of a response: a feed, for a reader who has state number `after`."""
-
-    feed: Feed
-    after: int = 0
+            return self._last, than, self._last is not None
 
 
 class Reader:
-    """One reader of a feed."""
+    """One reader of a feed. `wake` is called by any thread whenever there may be something to take."""
 
     def __init__(self, feed: Feed, after: int) -> None:
         self._feed, self._has = feed, after
+        self.beat = feed.beat
+        self.wake: Callable[[], None] = lambda: None
         self.is_over = False
 
     def take(self) -> Chunk | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from netmon.serving.feed import Stream
+    from netmon.serving.feed import Reader
 
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
 
@@ -36,6 +36,7 @@ SAFE: Sequence[tuple[str, str]] = (
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Frame-Options", "DENY"),
     ("Server", "netmon"),
 )
@@ -78,10 +79,10 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What a handler answers. A body that is a `Stream` ends when its feed does."""
+    """What a handler answers. A body that is a `Reader` is a stream, which ends when its feed does."""
 
     status: int = 200
-    body: Body | Stream = Body(b"")
+    body: Body | Reader = Body(b"")
     kind: str = TEXT
     headers: Sequence[tuple[str, str]] = ()
 

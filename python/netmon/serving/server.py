@@ -16,7 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netmon.serving import messages
-from netmon.serving.feed import GZIP, Packed, Stream
+from netmon.serving.feed import GZIP, Packed, Reader
 from netmon.serving.messages import Refusal, Request, Response
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Server:
                 closes = is_full or self._stopped.is_set() or not asked.keeps_alive
             except Refusal as refusal:
                 asked, response, closes = Request("GET", "/"), refusal.response, True
-            if isinstance(response.body, Stream):
+            if isinstance(response.body, Reader):
                 await self._stream(reader, writer, asked, response, response.body)
                 return
             for data in messages.whole(asked, response, response.body, closes=closes):
@@ -171,16 +171,13 @@ class Server:
         writer: asyncio.StreamWriter,
         asked: Request,
         response: Response,
-        stream: Stream,
+        source: Reader,
     ) -> None:
         """Writes what a feed has, from now until it ends or the client leaves."""
         is_chunked, packed = asked.version >= (1, 1), Packed() if asked.accepts_gzip else None
         more = [("Connection", "close"), ("X-Accel-Buffering", "no"), ("Vary", "Accept-Encoding")]
         more += [("Transfer-Encoding", "chunked")] if is_chunked else []
         more += [("Content-Encoding", "gzip")] if packed else []
-        await _write(writer, messages.head(response, more))
-        if asked.method == "HEAD":
-            return
         framed = _chunk if is_chunked else bytes
         news = asyncio.Event()
 
@@ -188,16 +185,17 @@ class Server:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(news.set)
 
-        source = stream.feed.reader(wake, stream.after)
+        source.wake = wake
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  as above
         self._streams.add(task)
         gone = self._loop.create_task(reader.read(1))  # a client says nothing more until it leaves
         gone.add_done_callback(lambda _: news.set())
         try:
+            await _write(writer, messages.head(response, more))
             if packed:
                 await _write(writer, framed(GZIP))
-            while not gone.done():
+            while asked.method != "HEAD" and not gone.done():
                 news.clear()
                 chunk = source.take()
                 if chunk is None:
@@ -206,7 +204,7 @@ class Server:
                             await news.wait()
                         continue
                     except TimeoutError:
-                        chunk = stream.feed.beat
+                        chunk = source.beat
                 await _write(writer, framed(packed.part(chunk) if packed else chunk.raw))
                 if source.is_over:
                     last = framed(packed.end()) if packed else b""

@@ -61,9 +61,9 @@ def is_from_us(request: Request, names: Collection[str] = ()) -> bool:
         return False
 
 
-def is_opened(request: Request) -> bool:
+def is_opened(request: Request, names: Collection[str] = ()) -> bool:
     """Whether a person opens this as a page: typed, by a link from anywhere, or from a page of ours; never embedded."""
-    if is_from_us(request):
+    if is_from_us(request, names):
         return request.headers.get("sec-fetch-dest", "document") in {"document", "empty"}
     return (request.headers.get("sec-fetch-mode"), request.headers.get("sec-fetch-dest")) == ("navigate", "document")
 

@@ -38,7 +38,7 @@ class Service(NamedTuple):
 
 
 def _web(settings: Settings, servers: Servers, _patience: Patience) -> Opened:
-    from netmon.sinks.web import opened  # noqa: PLC0415  few runs serve a page
+    from netmon.sinks.viewers import opened  # noqa: PLC0415  few runs serve a page
 
     return opened(settings, servers)
 

@@ -1,118 +1,141 @@
 """The live page: the page of the report, made of what is known now, and sent anew to all who look at it.
 
-`Web` is the sink. It takes frames and never waits for a viewer: pages are made by the threads of those who ask.
+`Web` is the sink. It takes frames and never waits for a viewer. While somebody looks, a thread of its own makes at most
+one state a second, whatever the number of viewers; while nobody does, nothing is made.
 """
 
 from __future__ import annotations
 
-import hmac
-import secrets
-from threading import Lock
+import time
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from netmon.page.data import document
+from netmon.page.escape import packed
 from netmon.page.record import Record
-from netmon.serving import trust
-from netmon.serving.messages import HTML, Body, Response
-from netmon.sinks import Opened
+from netmon.serving.feed import Feed
+from netmon.serving.messages import Body
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from netmon.address import Address
     from netmon.frames import Frame
-    from netmon.options import Settings
-    from netmon.serving.messages import Request
-    from netmon.serving.servers import Servers
+    from netmon.page.data import Document
 
-TOKEN_BYTES = 16
-"""Bytes of the token in the address of the page: 128 bits, which nobody guesses."""
+PACE = 1.0
+"""Seconds between two states at least: a person reads no faster."""
 
-NAME = "the live page"
+VIEWERS = 100
+"""Viewers at once at most. Each takes up to 100 kB a second, so more would be a load for a network."""
 
-UNKNOWN_HOST = (
-    "This server has another name. Open the address that netmon printed; --web-host NAME allows another name."
-)
-UNKNOWN_PAGE = "This page has a secret address, which netmon prints when it starts. Open that address."
+BEAT, END = b"event: beat\ndata: 1\n\n", b"event: end\ndata: 1\n\n"
 
-
-def opened(settings: Settings, servers: Servers) -> Opened:
-    """Serves the page. Raises OSError."""
-    if settings.web is None:
-        raise ValueError("no address is given")
-    server = servers.at(settings.web, "--web")
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    web = Web(Record(settings.where))
-    pages = Pages(web, token, server.address, settings.web_hosts)
-    server.handle("/", pages.respond)
-    return Opened(NAME, Open(servers), web, f"live page: {url(server.address, token)}", stays=True)
+LAST = 0.2
+"""Seconds that the last state may take when netmon ends."""
 
 
-def url(address: Address, token: str) -> str:
-    """The address to open in a browser. Where any address of the machine will do, that of loopback."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address.host, address.host)  # noqa: S104  not bound here
-    return f"http://{f'[{host}]' if ':' in host else host}:{address.port}/{token}/"
+class State:
+    """What a page shows at one moment, made once for all viewers."""
+
+    def __init__(self, number: int, record: Record) -> None:
+        from netmon.page.render import parts  # noqa: PLC0415  loads Jinja2, which only the first viewer needs
+
+        self.number = number
+        self.document: Document = document(record)
+        self.parts = parts(self.document, is_live=True)
+        self._page: Body | None = None
+
+    @property
+    def page(self) -> Body:
+        """The whole page."""
+        from netmon.page.render import Live, page  # noqa: PLC0415  as above
+
+        if self._page is None:
+            self._page = Body(page(self.document, live=Live(self.number, self.parts)).encode())
+        return self._page
+
+    @property
+    def event(self) -> bytes:
+        """The event that brings it to a page that shows another state."""
+        data = packed({"document": self.document, "parts": self.parts})
+        return f"id: {self.number}\nevent: state\ndata: {data}\n\n".encode()
 
 
 class Web:
-    """The sink: what the page is made of, and the page as it was made last."""
+    """The sink. `feed` is the stream of its states."""
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._taken = self._made = 0
-        self._body: Body | None = None
+    def __init__(self, where: str | None = None, *, pace: float = PACE) -> None:
+        self.feed = Feed(most=VIEWERS, beat=BEAT, on_reader=self._wake)
+        self.made = 0
+        """The number of states that were made."""
+        self._record = Record(where)
+        self._frames = 0
+        self._state: State | None = None
+        self._at = -pace
+        self._pace = pace
+        self._news: list[str] = []
+        self._trouble = ""
         self._lock, self._making = Lock(), Lock()
+        self._woken, self._closing = Event(), Event()
+        self._thread = Thread(target=self._run, name="netmon-web", daemon=True)
+        self._thread.start()
 
     def update(self, frame: Frame) -> None:
         with self._lock:
             self._record.update(frame)
-            self._taken += 1
+            self._frames += 1
+        self._wake()
 
     def close(self) -> None:
-        """Everything has been taken."""
-
-    def page(self) -> Body:
-        """The newest page. Several who ask at once get the same one."""
-        from netmon.page.render import page  # noqa: PLC0415  loads Jinja2, which only the first page needs
-
-        with self._making:
-            with self._lock:
-                taken, record = self._taken, self._record.copy()
-            if self._body is None or self._made != taken:
-                self._made, self._body = taken, Body(page(document(record)).encode())
-            return self._body
-
-
-class Pages:
-    """Answers requests: the page to whoever knows the token, and a sentence to everybody else."""
-
-    def __init__(self, web: Web, token: str, bound: Address, names: Sequence[str]) -> None:
-        self._web, self._token, self._bound, self._names = web, token, bound, names
-
-    def respond(self, request: Request) -> Response:
-        if not trust.is_for_us(request, self._bound, self._names):
-            return Response.text(403, UNKNOWN_HOST)
-        token, _, rest = request.path[1:].partition("/")
-        if not hmac.compare_digest(token.encode("latin-1"), self._token.encode()):
-            return Response.text(404, UNKNOWN_PAGE)
-        if rest or not request.path.endswith("/"):
-            return Response.text(404, "There is nothing here.")
-        if not trust.is_opened(request):
-            return Response.text(403, "This page cannot be a part of another page.")
-        return Response(200, self._web.page(), HTML)
-
-
-class Open:
-    """The outlet: the servers, as long as the page is served."""
-
-    def __init__(self, servers: Servers) -> None:
-        self._servers = servers
+        """Sends the last state, if it is made in time, and tells every viewer that this is the end."""
+        self._closing.set()
+        self._wake()
+        self._thread.join(LAST)
+        self.feed.end(END)
 
     def news(self) -> list[str]:
-        return []
+        """What went wrong, in words; each is told once."""
+        news, self._news = self._news, []
+        return news
 
-    def abandon(self) -> None:
-        """Nothing is held."""
+    @property
+    def state(self) -> State:
+        """The newest state, or the one before if that was made less than `PACE` ago."""
+        with self._making:
+            with self._lock:
+                number = self._frames
+                is_new = self._state is None or self._state.number != number
+                is_due = time.monotonic() - self._at >= self._pace or self._closing.is_set()
+                record = self._record.copy() if is_new and (is_due or self._state is None) else None
+            if record is not None:
+                self._at = time.monotonic()
+                self._state = State(number, record)
+                self.made += 1
+            assert self._state is not None  # noqa: S101  made above at the latest
+            return self._state
 
-    def close(self) -> None:
-        self._servers.close()
+    def _wake(self) -> None:
+        self._woken.set()
+
+    def _run(self) -> None:
+        """Publishes states until the end, while somebody reads them."""
+        is_last = False
+        while not is_last:
+            self._woken.wait()
+            self._woken.clear()
+            is_last = self._closing.is_set()
+            if not self.feed.readers or self.feed.number == self._frames:
+                continue
+            try:
+                self._publish()
+                self._trouble = ""
+            except Exception as error:  # a page that cannot be made stops nothing else
+                if repr(error) != self._trouble:
+                    self._trouble = repr(error)
+                    self._news = [f"the live page could not be made: {error!r}"]
+            self._closing.wait(self._pace)
+
+    def _publish(self) -> None:
+        state = self.state
+        if state.number > self.feed.number:
+            self.feed.publish(state.event, state.number)
+        if state.number != self._frames:
+            self._wake()
