@@ -118,7 +118,8 @@ mod tests {
     fn a_power_of_two_is_an_exact_bound() {
         let mut durations = Durations::default();
         durations.add(&of(&[0, 250_000_000, 250_000_001, 500_000_000, 1_000_000_000, 1_000_000_001]), &DURATIONS);
-        let at = |bound: f64| durations.up_to()[DURATIONS.iter().position(|&other| other == bound).unwrap()];
+        let at =
+            |bound: f64| durations.up_to()[DURATIONS.iter().position(|other| other.total_cmp(&bound).is_eq()).unwrap()];
         assert_eq!((at(0.1), at(0.25), at(0.5), at(1.0), at(10.0)), (1, 2, 4, 5, 6));
         assert_eq!(durations.between().iter().sum::<u64>(), durations.count());
     }
