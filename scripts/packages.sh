@@ -29,6 +29,7 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need zstd have zstd
   need tshark have editcap # the package contains editcap
   need prometheus-alertmanager have prometheus-alertmanager # alerts are posted to a real one
+  need prometheus have prometheus # metrics are scraped by a real one, and promtool checks rules
   need chromium have chromium # the page of a report is looked at in a real browser
   need zsh have zsh # completions are tried in the shells that use them
   need fish have fish

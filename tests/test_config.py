@@ -283,10 +283,12 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         web=WebAddress.parse("[::1]:80"),
         prometheus=PrometheusAddress.parse(9464),
         otlp="http://collector:4318",
+        otlp_interval=Duration(1),
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
     spelt = {"format", "color", "theme", "client_from", "redact", "log_level", "log_format"}
+    spelt |= {"otlp_temporality", "otlp_histogram"}
     assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - spelt})) == names - spelt
 
 

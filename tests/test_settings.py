@@ -21,7 +21,11 @@ from netmon.reading import KINDS
 BESIDE = {"speed": {"read": ("a.pcap",)}}
 """What else has to be set for a setting to make sense."""
 
-VALUES = {"output": ("a.json", "b.ndjson"), "profile": "edge"}
+VALUES = {
+    "output": ("a.json", "b.ndjson"),
+    "profile": "edge",
+    "otlp": "https://otlp.example/v1/metrics",
+}
 """Values of settings for which not every text will do."""
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_SNAPLEN",
     "MAX_SUBSETS",
     "MAX_WORKERS",
+    "METRICS_SUBSET",
     "OTHER",
     "SORT_KEYS",
     "Capture",
@@ -40,6 +41,7 @@ __all__ = [
     "Interface",
     "InterfaceInfo",
     "Matching",
+    "Metrics",
     "PathRanking",
     "Point",
     "Rows",
@@ -80,6 +82,8 @@ BUFFER_BUDGET: int
 """Bytes of the kernel buffers of all interfaces together, shared by their traffic, if `buffer_size` is None."""
 MAX_SUBSETS: int
 MAX_WORKERS: int
+METRICS_SUBSET: tuple[str, str]
+"""The subset of all exchanges by method, status and host, from which `Metrics` has durations by method and status."""
 
 class CaptureError(OSError):
     """A running capture failed: an interface or a file could not be read any further."""
@@ -1247,6 +1251,51 @@ class Point:
         """
     def http_bytes_of(self, interface: str) -> int:
         """Bytes on the wire, on one interface, of connections that carry HTTP."""
+
+@final
+class Metrics:
+    """The sums of snapshots as series for monitoring systems, whose number has a bound. `docs/metrics.md` lists them.
+
+    The first `hosts` hosts, those with the most hits in the first snapshot before others, get series of their own and
+    keep them. Later ones count in `OTHER`. No counter ever decreases. Durations are told apart by method and status if
+    snapshots have the subset `METRICS_SUBSET`, see `Monitor.set_subsets`; else only by host.
+
+    Any thread may use it. All work is done with the interpreter released. Raises ValueError unless `hosts` is above 0.
+    """
+
+    def __new__(cls, hosts: int = 200) -> Metrics: ...
+    def add(self, snapshot: Snapshot) -> None:
+        """Adds what a snapshot counted."""
+    def set_rules(self, rules: Sequence[tuple[str, str, int, bool]]) -> None:
+        """Sets which alert rules there are: name, severity, the number of rows for which the rule fires, and whether
+        that is unknown. What was counted of other rules stays.
+        """
+    def count_alert(self, name: str, severity: str, *, fired: bool) -> None:
+        """Counts an alert of a rule that fired or, without `fired`, recovered."""
+    def text(self) -> bytes:
+        """All series in Prometheus' text format 0.0.4, with classic histograms."""
+    def openmetrics(self) -> bytes:
+        """All series as OpenMetrics 1.0, with classic histograms."""
+    def protobuf(self) -> bytes:
+        """All series as Prometheus' delimited protobuf, with native and classic histograms."""
+    def otlp(self, resource: Sequence[tuple[str, str]] = ..., *, explicit: bool = False, delta: bool = False) -> bytes:
+        """All series as an ``ExportMetricsServiceRequest`` of OpenTelemetry's protocol, with the attributes of its
+        `resource`.
+
+        With `explicit`, histograms have fixed bounds; without, they are exponential, as they were counted. With
+        `delta`, the sums are told to be those since the last `take`, and series in which nothing was counted are left
+        out.
+        """
+    def take(self) -> Metrics:
+        """Returns what was counted since the last call, and begins to count anew. Hosts keep their series."""
+    def absorb(self, before: Metrics) -> None:
+        """Adds what `before` has counted: a part that was taken and could not be exported."""
+    @property
+    def end(self) -> float:
+        """End of the newest snapshot in seconds since 1970; 0.0 before the first one."""
+    @property
+    def hosts(self) -> int:
+        """Number of hosts that have series of their own."""
 
 @final
 class InterfaceInfo:

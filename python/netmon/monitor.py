@@ -165,6 +165,8 @@ class Monitor:
         self._timeout, self._deadline = timeout, inf
         self._alerts: Sequence[Alert] = ()
         self._subsets: Sequence[tuple[str, str]] = ()
+        self.always: Sequence[tuple[str, str]] = ()
+        """The subsets that `count_for` counts whatever the policy."""
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -192,10 +194,12 @@ class Monitor:
                 self._deadline = self._clock() + self._timeout
 
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
-        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``, ``"client"``
-        or ``"interface"``. `Snapshot.subset` has the counts, from the first snapshot or, if it has started, the next.
+        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``,
+        ``"client"`` or ``"interface"``, or ``"outcome"`` for method, status and host. `Snapshot.subset` has the counts,
+        from the first snapshot or, if it has started, the next.
 
-        At most 64 are counted. Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
+        At most 64 are counted, and one more by outcome. Raises WhereError for a text that is no filter, ValueError for
+        an unknown kind of rows.
         """
         if subsets != self._subsets:
             self._engine.set_subsets(list(subsets))
@@ -203,7 +207,7 @@ class Monitor:
 
     def count_for(self, policy: Policy | None) -> None:
         """Counts the exchanges apart that a policy needs: those of its attribute `subsets`, if it has one."""
-        self.set_subsets(getattr(policy, "subsets", ()))
+        self.set_subsets((*self.always, *getattr(policy, "subsets", ())))
 
     @property
     def _is_over(self) -> bool:

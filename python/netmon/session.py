@@ -139,6 +139,7 @@ class Session:
             self.reload = lambda configured: alarms.reload(self._frames, configured, self._monitor)
             self._alarms, policy = alarms, alarms.policy
         self._policy = policy
+        self._monitor.always = services.subsets(self._settings)
         self._monitor.count_for(policy)
         apart = services.lists_slowest(self._settings)
         self._frames = Frames(self._settings.window, policy=policy, already=self._already, exchanges_apart=apart)

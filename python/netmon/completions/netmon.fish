@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands merge diff
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --otlp --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers -B -F -f -i -o -r -s -t
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers -B -F -f -i -o -r -s -t
 
 complete -c netmon -e
 complete -c netmon -f
@@ -115,6 +115,10 @@ complete -c netmon -n _shtab_netmon_using -l web -x -d 'serve a page that shows 
 complete -c netmon -n _shtab_netmon_using -l web-host -x -d 'a name under which a proxy serves that page; repeatable'
 complete -c netmon -n _shtab_netmon_using -l prometheus -x -d 'serve metrics for Prometheus, by default at 127.0.0.1:9464'
 complete -c netmon -n _shtab_netmon_using -l otlp -x -d 'send metrics to an OpenTelemetry collector, over HTTP'
+complete -c netmon -n _shtab_netmon_using -l otlp-interval -x -d 'send them this often; default: 60s'
+complete -c netmon -n _shtab_netmon_using -l otlp-temporality -xka "auto cumulative delta" -d 'auto, cumulative, or delta: sums since the last export [auto]'
+complete -c netmon -n _shtab_netmon_using -l otlp-histogram -xka "auto exponential explicit" -d 'auto, exponential, or explicit: with fixed buckets [auto]'
+complete -c netmon -n _shtab_netmon_using -l metrics-hosts -x -d 'hosts with metrics of their own; later ones are ~other [200]'
 complete -c netmon -n _shtab_netmon_using -l format -xka "auto plain ndjson json csv" -d 'auto, plain, ndjson, json or csv on standard output [auto]'
 complete -c netmon -n _shtab_netmon_using -l once -d 'report one window, and exit'
 complete -c netmon -n _shtab_netmon_using -l requests -d 'print one line per exchange instead, also in CSV files'

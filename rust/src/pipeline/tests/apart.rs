@@ -51,6 +51,10 @@ fn listed(snapshot: &Snapshot, text: &str, per: Per) -> BTreeMap<String, (u64, u
                 Per::Section => format!("{}{}", exchange.host, exchange.section),
                 Per::Client => exchange.measured.client.address.to_canonical().to_string(),
                 Per::Interface => exchange.interface.to_string(),
+                Per::Outcome => {
+                    let (method, status) = (exchange.measured.method.name(), exchange.measured.status);
+                    format!("{method} {} {}", status.unwrap_or(0), exchange.host)
+                }
             };
             let row = rows.entry(name).or_default();
             row.0 += 1;
