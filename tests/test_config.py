@@ -307,9 +307,9 @@ def test_monitor_takes_what_the_engine_takes_the_speed_of_a_file_and_a_policy():
     assert set(KEYWORDS) == OF_ENGINE | {"speed", "policy"}
 
 
-def test_every_keyword_of_monitor_except_exchanges_and_a_policy_is_a_setting():
+def test_every_keyword_of_monitor_is_a_setting_except_lists_of_exchanges_and_a_policy():
     """The command turns exchanges on for ``--requests`` and for its screen, and its policy is made of rules."""
-    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges", "policy"}
+    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges", "slowest", "policy"}
 
 
 @pytest.mark.parametrize("name", sorted(CaptureSettings.__annotations__))
