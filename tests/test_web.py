@@ -24,6 +24,7 @@ from netmon.options import Settings
 from netmon.page.data import document
 from netmon.sinks import services, viewers, web
 from patience import PATIENCE, eventually
+from test_live import may_capture
 from test_terminal import ticking
 
 render = pytest.importorskip("netmon.page.render", reason="needs the extra [html]")
@@ -193,6 +194,13 @@ def test_another_host_is_refused_even_with_the_token(path, host):
 def test_names_of_this_machine_and_given_ones_are_answered(host):
     with served(hosts=("monitor.example",)) as live:
         assert get(live, Host=host)[0] == 200
+
+
+@pytest.mark.parametrize("given", ["Monitor.Example.", "monitor.example:443", "https://monitor.example/netmon/"])
+def test_a_further_name_may_be_given_with_its_port_or_as_a_url(given):
+    with served(hosts=(given,)) as live:
+        assert get(live, Host="monitor.example:8443")[0] == 200
+        assert get(live, Host="other.example")[0] == 403
 
 
 @pytest.mark.parametrize(
@@ -516,3 +524,23 @@ def test_all_threads_of_a_page_are_daemons():
         ours = [each for each in threading.enumerate() if each.name in ("netmon-web", "netmon-http")]
         assert len(ours) >= 2
         assert all(each.daemon for each in ours)
+
+
+@pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW")
+def test_netmon_that_watches_its_own_page_tells_its_token_to_no_output(tmp_path):
+    files = [tmp_path / name for name in ("a.ndjson", "a.json", "a.csv", "a.html", "requests.csv")]
+    outputs = [part for path in files for part in ("-o", path)]
+    with (
+        (tmp_path / "stdout").open("w") as stdout,
+        command("-i", "lo", "--requests", *outputs, "--web", "0", stdout=stdout) as (process, url),
+        subprocess.Popen(["curl", "-sN", url.replace("/?", "/events?")], stdout=subprocess.PIPE, text=True) as reader,
+    ):
+        token, host = url.partition("token=")[2], url.split("/")[2]
+        eventually(lambda: host in fetched(url).split("<main")[1])
+        assert token not in fetched(url)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        text = reader.stdout.read() + process.stderr.read()
+    text += "".join(path.read_text() for path in (*files, tmp_path / "stdout"))
+    assert host in text
+    assert token not in text
