@@ -301,6 +301,20 @@ def test_a_hundred_viewers_cost_one_rendering_and_one_more_is_told_to_come_later
             assert next_.status == 200
 
 
+def test_a_page_is_made_once_for_all_who_load_it_at_the_same_time(monkeypatch):
+    made = []
+    page = render.page
+    monkeypatch.setattr(render, "page", lambda *given, **how: made.append(1) or page(*given, **how))
+    with served(*SECONDS) as live:
+        got = []
+        loading = [threading.Thread(target=lambda: got.append(get(live)[2])) for _ in range(20)]
+        for each in loading:
+            each.start()
+        for each in loading:
+            each.join()
+        assert (len(got), len(set(got)), len(made), live.web.made) == (20, 1, 1, 1)
+
+
 def test_while_nobody_looks_nothing_is_made():
     with served(*SECONDS) as live:
         for i in range(5, 50):

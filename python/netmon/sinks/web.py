@@ -42,15 +42,17 @@ class State:
         self.document: Document = document(record)
         self.parts = parts(self.document, is_live=True)
         self._page: Body | None = None
+        self._lock = Lock()
 
     @property
     def page(self) -> Body:
-        """The whole page."""
+        """The whole page, for all who load it."""
         from netmon.page.render import Live, page  # noqa: PLC0415  as above
 
-        if self._page is None:
-            self._page = Body(page(self.document, live=Live(self.number, self.parts)).encode())
-        return self._page
+        with self._lock:
+            if self._page is None:
+                self._page = Body(page(self.document, live=Live(self.number, self.parts)).encode())
+            return self._page
 
     @property
     def event(self) -> bytes:
