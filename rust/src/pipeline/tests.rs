@@ -269,7 +269,7 @@ proptest! {
             snapshot
         };
         let latencies = |snapshot: &Snapshot| -> Vec<_> {
-            snapshot.slowest_exchanges(most, 0).iter().map(|one| one.measured.latency).collect()
+            snapshot::slowest(&snapshot.exchanges, most, 0).iter().map(|one| one.measured.latency).collect()
         };
         let (all, slowest) = (listed(aggregate::Listing::All), listed(aggregate::Listing::Slowest(most)));
         prop_assert_eq!(slowest.exchanges.len(), most.min(delays.len()));

@@ -355,7 +355,7 @@ counted!(Snapshot {
     #[pyo3(signature = (most, above = 0.0))]
     fn slowest_exchanges(&self, py: Python<'_>, most: usize, above: f64) -> Vec<Exchange> {
         let above = (above * SECOND as f64).round() as u64;
-        let found = py.detach(|| self.0.slowest_exchanges(most, above));
+        let found = py.detach(|| snapshot::slowest(&self.0.exchanges, most, above));
         found.into_iter().cloned().map(Exchange).collect()
     }
     /// The same snapshot without its `exchanges`.

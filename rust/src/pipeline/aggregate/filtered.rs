@@ -14,7 +14,7 @@ use super::scratch::Head;
 use super::settings::{Listing, Settings};
 use super::words::Words;
 use super::{Aggregate, Ticket, hosts};
-use crate::pipeline::exchange::{Exchange, Finished, Kept, NoFields, Request, Response, Sides};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, NoFields, Request, Response, Sides};
 use crate::pipeline::filter::{Decided, Needs};
 use crate::pipeline::name;
 
@@ -94,21 +94,14 @@ impl Aggregate {
     }
 
     /// Counts and lists an exchange that is judged now that it has ended, if the filter admits it.
-    pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, finished: Finished) {
-        let words = self.hoard.take(finished.kept, true);
+    pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, ending: Ending, finished: Finished) {
+        let words = self.hoard.take(ending.kept);
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
         if self.admits_ended(ticket, &finished, words.as_ref()) {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, finished.exchange.duration);
             self.finish(ticket, finished, words);
         }
-    }
-
-    /// Lists an exchange that was counted as it came, and counts that it has no response.
-    pub(super) fn finish_exchange(&mut self, ticket: Ticket, finished: Finished) {
-        let needs_words = self.lists(finished.exchange.latency) || !self.subsets.is_empty();
-        let words = self.hoard.take(finished.kept, needs_words);
-        self.finish(ticket, finished, words);
     }
 
     fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {

@@ -31,6 +31,7 @@ pub struct Hoard {
     kept: Vec<Words>,
     free: Vec<u32>,
     shared: HashTable<Arc<str>>,
+    empty: Arc<str>,
     // Strangers choose the paths, so the hash has a random seed.
     hasher: foldhash::fast::RandomState,
     /// The text being looked up. A field so that its memory is reused.
@@ -52,13 +53,18 @@ impl Hoard {
         Kept(slot)
     }
 
-    /// Frees the place of the words of a request, and returns them if they are wanted. `None` if there was no place for
-    /// them.
-    pub fn take(&mut self, kept: Kept, are_wanted: bool) -> Option<Words> {
-        let words = self.kept.get_mut(kept.0 as usize)?;
+    /// Takes the words of a request. `None` if there was no place for them.
+    pub fn take(&mut self, kept: Kept) -> Option<Words> {
+        let words = std::mem::take(self.kept.get_mut(kept.0 as usize)?);
         self.free.push(kept.0);
-        // Words that are not wanted stay until their place is used again, since dropping them costs more.
-        are_wanted.then(|| std::mem::take(words))
+        Some(words)
+    }
+
+    /// Frees the place of the words of a request that nobody wants. They are dropped when the place is used again.
+    pub fn free(&mut self, kept: Kept) {
+        if (kept.0 as usize) < self.kept.len() {
+            self.free.push(kept.0);
+        }
     }
 
     /// Drops the words of all requests.
@@ -78,10 +84,10 @@ impl Hoard {
     }
 
     fn user_agent(&mut self, request: &Request<'_>, is_wanted: bool) -> Arc<str> {
+        let value = if is_wanted { request.fields.first(b"user-agent") } else { None };
+        let Some(value) = value else { return self.empty.clone() };
         self.text.clear();
-        if is_wanted && let Some(value) = request.fields.first(b"user-agent") {
-            name::product_into(&mut self.text, value);
-        }
+        name::product_into(&mut self.text, value);
         self.share()
     }
 
@@ -124,18 +130,18 @@ mod tests {
     fn what_is_kept_is_taken_once_and_its_place_is_used_again() {
         let mut hoard = Hoard::default();
         let [one, two] = ["/a", "/b"].map(|target| hoard.keep(&request(target), true));
-        assert_eq!(hoard.take(two, true).unwrap(), Words { path: "/b".into(), user_agent: "curl".into() });
+        assert_eq!(hoard.take(two).unwrap(), Words { path: "/b".into(), user_agent: "curl".into() });
         let three = hoard.keep(&request("/c"), false);
         assert_eq!(three, two);
-        assert_eq!(hoard.take(three, true).unwrap(), Words { path: "/c".into(), user_agent: "".into() });
-        assert_eq!(&*hoard.take(one, true).unwrap().path, "/a");
+        assert_eq!(hoard.take(three).unwrap(), Words { path: "/c".into(), user_agent: "".into() });
+        assert_eq!(&*hoard.take(one).unwrap().path, "/a");
     }
 
     #[test]
     fn those_who_say_the_same_share_it() {
         let mut hoard = Hoard::default();
         let kept = ["/a", "/a"].map(|target| hoard.keep(&request(target), true));
-        let [one, two] = kept.map(|kept| hoard.take(kept, true).unwrap());
+        let [one, two] = kept.map(|kept| hoard.take(kept).unwrap());
         assert!(Arc::ptr_eq(&one.path, &two.path) && Arc::ptr_eq(&one.user_agent, &two.user_agent));
     }
 
@@ -147,8 +153,8 @@ mod tests {
             assert!(hoard.shared.len() <= MAX_SHARED);
         }
         assert_eq!(hoard.keep(&request("/"), false), Kept::NOTHING);
-        assert_eq!(hoard.take(Kept::NOTHING, true), None);
-        assert_eq!(&*hoard.take(Kept(7), true).unwrap().path, "/7");
+        assert_eq!(hoard.take(Kept::NOTHING), None);
+        assert_eq!(&*hoard.take(Kept(7)).unwrap().path, "/7");
         assert_eq!(hoard.keep(&request("/"), false), Kept(7));
     }
 }

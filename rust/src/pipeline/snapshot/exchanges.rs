@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::remarkable::{Class, Remarkable};
-use super::{Snapshot, values};
+use super::values;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::Method;
 use crate::pipeline::exchange::{Exchange, exchange_fields};
@@ -95,15 +95,13 @@ impl Remarkable for NamedExchange {
     }
 }
 
-impl Snapshot {
-    /// Returns the exchanges with the greatest latency, at most `most`, all above `above` nanoseconds. The slowest
-    /// comes first, and of equal ones the oldest.
-    pub fn slowest_exchanges(&self, most: usize, above: u64) -> Vec<&NamedExchange> {
-        let mut slow: Vec<_> = self.exchanges.iter().filter(|one| one.measured.latency > Some(above)).collect();
-        slow.sort_by_key(|one| slowness(one));
-        slow.truncate(most);
-        slow
-    }
+/// Returns the exchanges with the greatest latency, at most `most`, all above `above` nanoseconds. The slowest comes
+/// first, and of equal ones the oldest.
+pub fn slowest(exchanges: &[NamedExchange], most: usize, above: u64) -> Vec<&NamedExchange> {
+    let mut slow: Vec<_> = exchanges.iter().filter(|one| one.measured.latency > Some(above)).collect();
+    slow.sort_by_key(|one| slowness(one));
+    slow.truncate(most);
+    slow
 }
 
 /// Keeps the exchanges with the greatest latency, at most `most`, in any order.
@@ -165,10 +163,10 @@ mod tests {
             one.measured = Exchange { ts: Timestamp(at as i64), latency, ..one.measured };
             one
         };
-        let exchanges = [Some(5), None, Some(9), Some(5), Some(1), Some(0)].into_iter().enumerate().map(row).collect();
-        let snapshot = Snapshot { exchanges, ..Snapshot::default() };
+        let exchanges: Vec<_> =
+            [Some(5), None, Some(9), Some(5), Some(1), Some(0)].into_iter().enumerate().map(row).collect();
         let found = |most, above| -> Vec<i64> {
-            snapshot.slowest_exchanges(most, above).iter().map(|one| one.measured.ts.0).collect()
+            slowest(&exchanges, most, above).iter().map(|one| one.measured.ts.0).collect()
         };
         assert_eq!(found(10, 0), [2, 0, 3, 4]);
         assert_eq!(found(2, 0), [2, 0]);
