@@ -148,8 +148,7 @@ class Server:
             if isinstance(response.body, Reader):
                 await self._stream(reader, writer, asked, response, response.body)
                 return
-            for data in messages.whole(asked, response, response.body, closes=closes):
-                await _write(writer, data)
+            await _write(writer, messages.whole(asked, response, response.body, closes=closes))
             if closes:
                 await _hang_up(reader, writer)
                 return
