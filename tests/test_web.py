@@ -22,6 +22,7 @@ from netmon import cli, extras, session
 from netmon.address import WebAddress
 from netmon.options import Settings
 from netmon.page.data import document
+from netmon.serving import server
 from netmon.sinks import services, viewers, web
 from patience import PATIENCE, eventually
 from test_live import may_capture
@@ -353,7 +354,9 @@ def test_the_end_comes_in_a_third_of_a_second_though_a_viewer_does_not_read():
         assert [viewer.event()[0] for viewer in viewers_] == ["end"] * 3
 
 
-def test_a_viewer_who_does_not_read_delays_neither_frames_nor_others_and_gets_the_newest():
+def test_a_viewer_who_does_not_read_delays_neither_frames_nor_others_and_gets_the_newest(monkeypatch):
+    monkeypatch.setattr(server, "WRITE_TIME", PATIENCE)  # he is slow, not gone
+    monkeypatch.setattr(web, "REST", 0)
     many = pages.many(2_000)
     whole = many.frame.total
     live = Live()

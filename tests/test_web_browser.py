@@ -23,6 +23,7 @@ def browser(tmp_path_factory):
 def _quick(monkeypatch):
     """States follow one another as soon as they are made, so that no test waits for the pace."""
     monkeypatch.setattr(web, "PACE", 0.0)
+    monkeypatch.setattr(web, "REST", 0)
     monkeypatch.setattr(web.Web.__init__, "__kwdefaults__", {"pace": 0.02})
 
 
