@@ -23,6 +23,7 @@ def browser(tmp_path_factory):
 def _quick(monkeypatch):
     """States follow one another as soon as they are made, so that no test waits for the pace."""
     monkeypatch.setattr(web, "PACE", 0.0)
+    monkeypatch.setattr(web, "REST", 0)
     monkeypatch.setattr(web.Web.__init__, "__kwdefaults__", {"pace": 0.02})
 
 
@@ -364,3 +365,10 @@ def test_the_end_is_told_and_nothing_is_tried_again(browser):
         assert len(page.requests) == asked
         assert page.complaints == []
         page.click("[data-table=hosts] thead button")
+
+
+def test_a_page_at_an_address_that_browsers_do_not_believe_to_be_secure_works_as_well(browser):
+    with served(*steps(0), address="0.0.0.0:0") as live:
+        page = browser.page(live.url)
+        push(live, page, 1)
+        assert page.complaints == []

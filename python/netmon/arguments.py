@@ -24,6 +24,7 @@ examples:
   sudo netmon                          watch every interface
   sudo netmon -i eth0 tcp port 8080    one interface, one port
   netmon -r capture.pcap --plain       read a file, print a report per window
+  sudo netmon --web                    also serve a page that shows what happens, live
   sudo netmon --once --json            the next 10 seconds as one JSON document
   sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
 
