@@ -158,6 +158,7 @@ def _options(parser):
             yield f".SS {_escaped(group.title.capitalize())}"
         for action in actions:
             takes = f" \\fI{_escaped(action.metavar)}\\fR" if action.metavar and action.nargs != 0 else ""
+            takes = f" [{takes.strip()}]" if action.nargs == "?" else takes
             flags = ", ".join(f"\\fB{_escaped(flag)}\\fR" for flag in action.option_strings)
             yield f".TP\n{flags}{takes}\n{_sentence(action.help)}"
 

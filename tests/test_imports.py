@@ -24,7 +24,6 @@ ORDER = [
     {"log_handler"},
     {"log"},
     {"frames", "reading", "advice", "lookalikes"},
-    {"completion"},
     {"losses", "reload"},
     {"absence"},
     {"document"},

@@ -4,6 +4,7 @@ cost that are slow, many, rude or gone.
 
 import gzip
 import http.client
+import random
 import re
 import socket
 import threading
@@ -181,7 +182,48 @@ def test_a_short_body_is_not_compressed():
         assert "content-encoding" not in answer(made, b"GET / HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")[1]
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_the_bytes_a_head_is_a_request_or_refused(seed):
+    dice, statuses = random.Random(seed), set()
+    parts = [
+        b"GET",
+        b"HEAD",
+        b" ",
+        b"/",
+        b"HTTP/1.1",
+        b"\r\n",
+        b"Host",
+        b":",
+        b"a",
+        b"\0",
+        b"\xff",
+        b"?",
+        b"\n",
+        b"\t",
+        b"%",
+    ]
+    for _ in range(500):
+        head = b"".join(dice.choice(parts) for _ in range(dice.randint(0, 25))) + b"\r\n\r\n"
+        head = dice.choice((b"", b"GET / HTTP/1.1\r\nHost: a\r\n", b"GET /")) + head
+        try:
+            asked = messages.request(head)
+        except messages.Refusal as refusal:
+            statuses.add(refusal.response.status)
+        else:
+            assert asked.method in {"GET", "HEAD"}
+            assert asked.path.startswith("/")
+            assert not re.search(r"\s", asked.path + asked.query)
+    assert statuses <= {400, 405, 413, 505}
+
+
 # Where it listens
+
+
+def has_ipv6():
+    """Whether this machine has an IPv6 address of loopback."""
+    with suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -194,7 +236,7 @@ def test_a_short_body_is_not_compressed():
     ],
 )
 def test_ipv4_and_ipv6_work(address, hosts):
-    if "::" in address and not socket.has_ipv6:
+    if "::" in address and not has_ipv6():
         pytest.skip("needs IPv6")
     with serving(address=address) as made:
         for host in hosts:

@@ -24,6 +24,7 @@ from netmon.options import Settings
 from netmon.page.data import document
 from netmon.sinks import services, viewers, web
 from patience import PATIENCE, eventually
+from test_live import may_capture
 from test_terminal import ticking
 
 render = pytest.importorskip("netmon.page.render", reason="needs the extra [html]")
@@ -43,9 +44,9 @@ def get(live, path=None, method="GET", **headers):
 class Viewer:
     """Reads the stream of a page."""
 
-    def __init__(self, live, after=0, **headers):
+    def __init__(self, live, after=0, path="/events", **headers):
         self._line = http.client.HTTPConnection("127.0.0.1", live.port, timeout=PATIENCE)
-        self._line.request("GET", f"/events?token={live.token}&after={after}", headers=headers)
+        self._line.request("GET", f"{path}?token={live.token}&after={after}", headers=headers)
         self.response = self._line.getresponse()
         self.status = self.response.status
 
@@ -195,6 +196,13 @@ def test_names_of_this_machine_and_given_ones_are_answered(host):
         assert get(live, Host=host)[0] == 200
 
 
+@pytest.mark.parametrize("given", ["Monitor.Example.", "monitor.example:443", "https://monitor.example/netmon/"])
+def test_a_further_name_may_be_given_with_its_port_or_as_a_url(given):
+    with served(hosts=(given,)) as live:
+        assert get(live, Host="monitor.example:8443")[0] == 200
+        assert get(live, Host="other.example")[0] == 403
+
+
 @pytest.mark.parametrize(
     ("headers", "page", "stream"),
     [
@@ -291,6 +299,20 @@ def test_a_hundred_viewers_cost_one_rendering_and_one_more_is_told_to_come_later
         eventually(lambda: live.web.feed.readers == web.VIEWERS - 1)
         with viewing(live) as [next_]:
             assert next_.status == 200
+
+
+def test_a_page_is_made_once_for_all_who_load_it_at_the_same_time(monkeypatch):
+    made = []
+    page = render.page
+    monkeypatch.setattr(render, "page", lambda *given, **how: made.append(1) or page(*given, **how))
+    with served(*SECONDS) as live:
+        got = []
+        loading = [threading.Thread(target=lambda: got.append(get(live)[2])) for _ in range(20)]
+        for each in loading:
+            each.start()
+        for each in loading:
+            each.join()
+        assert (len(got), len(set(got)), len(made), live.web.made) == (20, 1, 1, 1)
 
 
 def test_while_nobody_looks_nothing_is_made():
@@ -467,10 +489,10 @@ def test_without_its_package_the_command_to_install_it_is_told(monkeypatch, caps
 
 
 def test_exchanges_are_listed_for_the_page_and_kept_out_of_other_outputs():
-    assert services.lists_exchanges(Settings(web=WebAddress.parse("1")))
-    assert services.lists_exchanges(Settings(output=("a.html",)))
-    assert not services.lists_exchanges(Settings(web=WebAddress.parse("1"), requests=True))
-    assert not services.lists_exchanges(Settings(output=("a.json", "b.ndjson")))
+    assert services.lists_slowest(Settings(web=WebAddress.parse("1")))
+    assert services.lists_slowest(Settings(output=("a.html",)))
+    assert not services.lists_slowest(Settings(web=WebAddress.parse("1"), requests=True))
+    assert not services.lists_slowest(Settings(output=("a.json", "b.ndjson")))
     first = snapshot(1000.0, exchanges=[pages.exchange(0, "a.example", "/", 0.5)])
     watch, _ = monitor(first)
     world = console()
@@ -516,3 +538,23 @@ def test_all_threads_of_a_page_are_daemons():
         ours = [each for each in threading.enumerate() if each.name in ("netmon-web", "netmon-http")]
         assert len(ours) >= 2
         assert all(each.daemon for each in ours)
+
+
+@pytest.mark.skipif(not may_capture(), reason="needs CAP_NET_RAW")
+def test_netmon_that_watches_its_own_page_tells_its_token_to_no_output(tmp_path):
+    files = [tmp_path / name for name in ("a.ndjson", "a.json", "a.csv", "a.html", "requests.csv")]
+    outputs = [part for path in files for part in ("-o", path)]
+    with (
+        (tmp_path / "stdout").open("w") as stdout,
+        command("-i", "lo", "--requests", *outputs, "--web", "0", stdout=stdout) as (process, url),
+        subprocess.Popen(["curl", "-sN", url.replace("/?", "/events?")], stdout=subprocess.PIPE, text=True) as reader,
+    ):
+        token, host = url.partition("token=")[2], url.split("/")[2]
+        eventually(lambda: host in fetched(url).split("<main")[1])
+        assert token not in fetched(url)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE) == 0
+        text = reader.stdout.read() + process.stderr.read()
+    text += "".join(path.read_text() for path in (*files, tmp_path / "stdout"))
+    assert host in text
+    assert token not in text

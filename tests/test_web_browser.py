@@ -145,9 +145,8 @@ def test_hostile_storage_does_not_stop_the_stream(browser, before):
 def test_order_filter_rows_and_focus_stay_when_the_page_is_updated(browser):
     with served(*steps(*range(40))) as live:
         page = browser.page(live.url)
-        page.run(
-            "[...document.querySelectorAll('[data-table=sections] thead button')].find((b) => b.textContent === 'Section').click()"
-        )
+        buttons = "[...document.querySelectorAll('[data-table=sections] thead button')]"
+        page.run(f"{buttons}.find((button) => button.textContent === 'Section').click()")
         page.run("document.querySelector('[data-table=sections] input').focus()")
         page.type("api")
         page.run("document.querySelector('[data-table=sections] input').setSelectionRange(1, 2)")
@@ -307,7 +306,7 @@ def test_a_lost_stream_is_told_with_the_time_and_when_it_is_back_the_page_goes_o
         page = browser.page(live.url)
         shows(page, "#live-text", "Live 12:00:30")
         live.cut()
-        shows(page, "#trouble", "The stream is lost since ")
+        shows(page, "#trouble", "The stream has been lost since ")
         told = texts(page, "#trouble")[0]
         assert told.endswith("This page shows what was known at 12:00:30, and tries again.")
         assert texts(page, "#live-text") == ["Stream lost"]
@@ -365,3 +364,10 @@ def test_the_end_is_told_and_nothing_is_tried_again(browser):
         assert len(page.requests) == asked
         assert page.complaints == []
         page.click("[data-table=hosts] thead button")
+
+
+def test_a_page_at_an_address_that_browsers_do_not_believe_to_be_secure_works_as_well(browser):
+    with served(*steps(0), address="0.0.0.0:0") as live:
+        page = browser.page(live.url)
+        push(live, page, 1)
+        assert page.complaints == []

@@ -19,6 +19,7 @@ examples:
   sudo netmon                          watch every interface
   sudo netmon -i eth0 tcp port 8080    one interface, one port
   netmon -r capture.pcap --plain       read a file, print a report per window
+  sudo netmon --web                    also serve a page that shows what happens, live
   sudo netmon --once --json            the next 10 seconds as one JSON document
   sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
 
@@ -27,6 +28,9 @@ exit codes: 0 ended, 1 failed while running, or a compressed file was not read c
             5 --fail-on-alert and an alert fired
 """
 
+
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that have a completion."""
 
 ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
 """The flags that may stand without a value, each with the value that they then have."""
@@ -113,7 +117,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument(
         "--completion",
-        choices=("bash", "zsh", "fish"),
+        choices=SHELLS,
         metavar="SHELL",
         help="print the completion of bash, zsh or fish",
     )

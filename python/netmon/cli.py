@@ -145,9 +145,9 @@ def _configured(flags: argparse.Namespace) -> config.Configured:
 def _list(flags: argparse.Namespace) -> int:
     """Prints what needs no settings: the completion of a shell, or the interfaces."""
     if flags.completion:
-        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
+        from importlib.resources import files  # noqa: PLC0415  few runs need it, so it is loaded only then
 
-        print(completion.script(parser(), flags.completion), end="")
+        print((files("netmon") / "completions" / f"netmon.{flags.completion}").read_text("utf-8"), end="")
         return OK
     from netmon import advice  # noqa: PLC0415  as above
 

@@ -102,7 +102,7 @@ def live_policy() -> str:
 
 
 def _parts(environment: Environment, document: Document, *, is_live: bool = False) -> dict[str, Markup]:
-    macros: Any = environment.get_template("parts.html").module
+    macros: Any = environment.get_template("parts.html").make_module()
     clock = Clock(**document["clock"])
     axis = _axis(document, clock)
     return {
@@ -142,7 +142,9 @@ def _own(name: str) -> str:
     return (files("netmon.page") / "templates" / name).read_text("utf-8")
 
 
+@cache
 def _environment() -> Environment:
+    """The templates, compiled once: a page that is kept up to date is made once a second."""
     environment = Environment(
         loader=PackageLoader("netmon.page", "templates"),
         autoescape=True,
@@ -150,7 +152,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["shown_rows"] = FIRST_ROWS
+    environment.globals["shown_rows"] = lambda: FIRST_ROWS
     environment.filters |= {
         "count": fmt.count,
         "percent": fmt.percent,

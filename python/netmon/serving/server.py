@@ -80,12 +80,14 @@ class Server:
         """
         self._handlers = {**self._handlers, path: handler}
 
-    def close(self) -> None:
-        """Ends within 0.3 s: no new client, a moment for the last part of streams, then every connection is closed."""
-        if self._loop.is_closed():
-            return
-        with suppress(RuntimeError):  # the loop has ended by itself
+    def stop(self) -> None:
+        """Begins to end: no new client, a moment for the last part of streams, then every connection is closed."""
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stop)
+
+    def close(self) -> None:
+        """Ends within 0.3 s."""
+        self.stop()
         self._thread.join(CLOSING + JOIN)
 
     def _run(self) -> None:

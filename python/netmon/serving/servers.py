@@ -47,7 +47,10 @@ class Servers:
         return self._open[address]
 
     def close(self) -> None:
-        """Closes all of them; at most 0.3 s each."""
-        while self._open:
-            _, server = self._open.popitem()
+        """Closes all of them within 0.3 s."""
+        servers = list(self._open.values())
+        self._open.clear()
+        for server in servers:
+            server.stop()
+        for server in servers:
             server.close()

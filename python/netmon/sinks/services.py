@@ -29,8 +29,8 @@ class Service(NamedTuple):
     """Opens it, with a server from those that all services share if it needs one. Raises OSError."""
     extra: str = ""
     """The extra of the distribution that it needs."""
-    shows_exchanges: bool = False
-    """Whether it shows single exchanges, so that the capture has to list them."""
+    shows_slowest: bool = False
+    """Whether it shows the slowest exchanges, so that the capture has to list them."""
     subsets: Sequence[tuple[str, str]] = ()
     """The subsets of exchanges that it needs counted: pairs of a filter and a kind of rows."""
     wrong: Callable[[Settings], str] = lambda _: ""
@@ -62,7 +62,7 @@ def _wrong_otlp(settings: Settings) -> str:
 
 
 SERVICES: Mapping[str, Service] = {
-    "web": Service(_web, extra="html", shows_exchanges=True),
+    "web": Service(_web, extra="html", shows_slowest=True),
     "prometheus": Service(_prometheus, subsets=(METRICS_SUBSET,)),
     "otlp": Service(_otlp, subsets=(METRICS_SUBSET,), wrong=_wrong_otlp),
 }
@@ -113,9 +113,8 @@ def subsets(settings: Settings) -> list[tuple[str, str]]:
     return list(dict.fromkeys(subset for _, service in asked(settings) for subset in service.subsets))
 
 
-def lists_exchanges(settings: Settings) -> bool:
-    """Whether an output shows exchanges while standard output does not: then they are kept out of the others."""
+def lists_slowest(settings: Settings) -> bool:
+    """Whether an output shows the slowest exchanges and nothing else lists any: they are kept out of the others."""
     rows = [outputs.FILES[outputs.extension(path)] for path in settings.output]
-    return not settings.requests and any(
-        row.shows_exchanges for row in (*rows, *(service for _, service in asked(settings)))
-    )
+    shown = any(row.shows_slowest for row in (*rows, *(service for _, service in asked(settings))))
+    return shown and not settings.requests

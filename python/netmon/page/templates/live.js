@@ -81,7 +81,7 @@
     tries += 1;
     retry = setTimeout(again, 1000 * wait);
     tell();
-    say(`The stream is lost since ${time(lostAt)}${why ? `: ${why}` : ""}. This page shows ${known()}, and tries again.`);
+    say(`The stream has been lost since ${time(lostAt)}${why ? `: ${why}` : ""}. This page shows ${known()}, and tries again.`);
   };
 
   const end = () => {
