@@ -285,6 +285,14 @@ def test_an_export_that_fails_is_repeated_later_and_later_until_it_is_taken():
     assert made.ended(Outcome("done"), made.due, 0.0) == ""
 
 
+def test_a_port_that_is_meant_for_another_protocol_is_named():
+    given = to("http://collector.example:4317")
+    made = Exports(given, metrics(whole(0)), 0.0)
+    made.body(0.0)
+    told = made.ended(Outcome("retry", "gives no valid response (BadStatusLine)"), 0.0, 0.0)
+    assert told.endswith("trying again; 4317 is usually the port for gRPC, and 4318 the one for HTTP")
+
+
 def test_a_collector_that_asks_for_time_gets_it():
     made, _ = exports()
     made.body(100.0)

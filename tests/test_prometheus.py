@@ -146,6 +146,8 @@ def test_health_tells_why_the_capture_does_not_work():
     assert health() == (200, "ok")
     made.update(frame(snapshot(1, interfaces=[{"name": "eth0", "state": "down"}])))
     assert health() == (503, "no interface is up: eth0")
+    made.update(frame(snapshot(2)))
+    assert health() == (503, "no interface is up")
     slow = exporter(lambda: now[0], interval=60.0)
     now[0] += 299
     assert slow.trouble() == ""

@@ -859,8 +859,8 @@ class Snapshot(_Counts):
         """
     def subset(self, where: str, per: str = "", amount: str = "requests") -> dict[str, int] | None:
         """The count named `amount` of each row of a subset: of the exchanges that the filter `where` admits, by name of
-        host, section (host and path), client or interface as `per` says, or with an empty name for all. None if the
-        exchanges of this snapshot were not counted for that subset.
+        host, section (host and path), client, interface or ``"outcome"`` (method, status or 0, host) as `per` says, or
+        with an empty name for all. None if the exchanges of this snapshot were not counted for that subset.
 
         `amount` is as in `Sliding.add_sum`. The row for the rest is not included. Raises ValueError for an unknown
         name.
@@ -1388,8 +1388,8 @@ class Engine:
         """
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
         """Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
-        of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
-        whole when it has ended. At most `MAX_SUBSETS` are counted.
+        of a filter and a kind of rows as `Sliding` names them, or ``"outcome"``. The exchanges that match are counted
+        apart, each as a whole when it has ended. At most `MAX_SUBSETS` are counted, and one more by outcome.
 
         Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
         """

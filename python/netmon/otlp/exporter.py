@@ -72,7 +72,7 @@ class Exporter:
     def close(self) -> None:
         """Waits for the last export, as long as it may take. Raises OSError if it was not taken."""
         self.end()
-        until = self._clock() + self._target.timeout
+        until = self._clock() + 2 * self._target.timeout  # one export may be under way
         with self._changed:
             while not (self._is_over or self._is_abandoned):
                 left = min(self._patience.left, until - self._clock())

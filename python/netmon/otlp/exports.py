@@ -23,6 +23,10 @@ RETRIED = (429, 502, 503, 504)
 LIMITS = Limits(first_wait=1.0, longest_wait=60.0, longest_asked=300.0)
 """How long to wait after a failure."""
 
+GRPC = 4317
+GRPC_HINT = f"; {GRPC} is usually the port for gRPC, and 4318 the one for HTTP"
+"""The port that is often given by mistake, and what is said then."""
+
 LEVEL = 5
 """How hard to compress, as pages are."""
 
@@ -64,13 +68,14 @@ class Exports:
             self._pending, self._failures, self.is_refused, self.due = None, 0, False, regular
             return "takes metrics again" if was_refused else ""
         self.is_refused = True
+        hint = GRPC_HINT if self._target.address.port == GRPC else ""
         if outcome.verdict == "retry":
             self._failures += 1
             self.due = now + wait(self._failures, outcome.asked, LIMITS, chance)
-            return "" if was_refused else f"{outcome.reason}, trying again"
+            return "" if was_refused else f"{outcome.reason}, trying again{hint}"
         lost = "; what was counted since the last export is lost" if self._pending is not None else ""
         self._pending, self._failures, self.due = None, 0, regular
-        return f"{outcome.reason}{said(outcome)}{lost}" if not was_refused or lost else ""
+        return f"{outcome.reason}{said(outcome)}{lost}{hint}" if not was_refused or lost else ""
 
 
 def said(outcome: Outcome) -> str:

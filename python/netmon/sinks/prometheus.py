@@ -109,10 +109,10 @@ class Exporter:
         silent = self._clock() - self._newest
         if silent > self._patience:
             return f"no interval was counted for {silent:.0f} s"
-        down = [name for name, state in self._interfaces.items() if state == "down"]
-        if down and len(down) == len(self._interfaces):
-            return f"no interface is up: {', '.join(down[:5])}{', ...' if down[5:] else ''}"
-        return ""
+        if not self._taken or any(state != "down" for state in self._interfaces.values()):
+            return ""
+        down = [*self._interfaces]
+        return f"no interface is up{': ' if down else ''}{', '.join(down[:5])}{', ...' if down[5:] else ''}"
 
 
 class Answers:

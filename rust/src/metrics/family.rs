@@ -122,7 +122,7 @@ families! {
     HANDSHAKE_RTT: Histogram(&ROUND_TRIPS), "netmon.tcp.handshake.rtt", "s", &[SIDE];
     /// Round-trip time from here to a side of the connection, from data to its acknowledgement.
     RTT: Histogram(&ROUND_TRIPS), "netmon.tcp.rtt", "s", &[SIDE];
-    /// 1 if packets are captured on the interface, 0 if it is down or gone.
+    /// 1 if packets are captured on the interface, 0 if it is down. Left out once it is not watched any more.
     INTERFACE_UP: Gauge, "netmon.interface.up", "{interface}", &[INTERFACE];
     /// Packets of an interface that passed the capture filter.
     INTERFACE_PACKETS: Counter, "netmon.interface.packets", "{packet}", &[INTERFACE];

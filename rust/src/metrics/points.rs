@@ -155,12 +155,12 @@ impl Store {
         for interface in &self.interfaces {
             let traffic = &interface.traffic;
             let table = [
-                (&of::INTERFACE_UP, u64::from(interface.is_up)),
-                (&of::INTERFACE_PACKETS, traffic.packets),
-                (&of::INTERFACE_BYTES, traffic.bytes),
-                (&of::INTERFACE_HTTP_BYTES, traffic.http_bytes),
+                (&of::INTERFACE_UP, interface.is_up.map(u64::from)),
+                (&of::INTERFACE_PACKETS, Some(traffic.packets)),
+                (&of::INTERFACE_BYTES, Some(traffic.bytes)),
+                (&of::INTERFACE_HTTP_BYTES, Some(traffic.http_bytes)),
             ];
-            for (_, count) in table.into_iter().filter(|(known, _)| is(family, known)) {
+            for count in table.into_iter().filter(|(known, _)| is(family, known)).filter_map(|(_, count)| count) {
                 add(smallvec![(&*interface.name).into()], Value::Count(count));
             }
         }

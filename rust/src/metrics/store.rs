@@ -72,7 +72,8 @@ pub struct TcpSeries {
 pub struct InterfaceSeries {
     pub(super) name: Arc<str>,
     pub(super) traffic: Traffic,
-    pub(super) is_up: bool,
+    /// `None` if it is not watched any more, and in the row for the rest.
+    pub(super) is_up: Option<bool>,
 }
 
 /// What is known of an alert rule.
@@ -167,14 +168,14 @@ impl Store {
     }
 
     fn add_interfaces(&mut self, interfaces: &[Interface]) {
+        // A snapshot has a row for each interface that is watched.
+        self.interfaces.iter_mut().for_each(|series| series.is_up = None);
         for interface in interfaces {
             let series = self.interface(&interface.name);
             series.traffic.merge(&interface.traffic);
-            series.is_up = interface.state != InterfaceState::Down;
-        }
-        // A snapshot has a row for each interface that is watched. One that has no row is gone.
-        for series in &mut self.interfaces {
-            series.is_up &= interfaces.iter().any(|interface| interface.name == series.name);
+            if &*series.name != OTHER {
+                series.is_up = Some(interface.state != InterfaceState::Down);
+            }
         }
     }
 
@@ -196,12 +197,13 @@ impl Store {
     }
 
     /// Sets which alert rules there are, by name and severity, with the number of rows for which each fires and whether
-    /// that is unknown. What other rules have counted stays.
+    /// that is unknown. Rules of the same name and severity add up. What other rules have counted stays.
     pub fn set_rules<'a>(&mut self, rules: impl IntoIterator<Item = (&'a str, &'a str, u64, bool)>) {
         self.rules.iter_mut().for_each(|rule| rule.state = None);
         for (name, severity, firing, is_unknown) in rules {
             if let Some(rule) = self.rule(name, severity) {
-                rule.state = Some((firing, is_unknown));
+                let (others, is_any_unknown) = rule.state.unwrap_or_default();
+                rule.state = Some((firing.saturating_add(others), is_unknown || is_any_unknown));
             }
         }
     }

@@ -254,7 +254,7 @@ fn a_snapshot_without_outcomes_counts_durations_by_host_alone() {
 }
 
 #[test]
-fn an_interface_that_goes_is_down_and_keeps_its_counts() {
+fn an_interface_that_goes_has_no_state_and_keeps_its_counts() {
     let interface = |name: &str, state| Interface { name: name.into(), state, ..Interface::default() };
     let mut store = Store::default();
     let mut up = interval(0, vec![]);
@@ -267,7 +267,8 @@ fn an_interface_that_goes_is_down_and_keeps_its_counts() {
     store.add(&up);
     assert_eq!(levels(&store), [1.0, 1.0]);
     store.add(&down);
-    assert_eq!(levels(&store), [0.0, 0.0]);
+    assert_eq!(levels(&store), [0.0], "that of the one that is still watched");
+    assert_eq!(metrics(&store)["netmon_interface_packets_total"].len(), 2);
 }
 
 #[test]
@@ -276,11 +277,13 @@ fn rules_that_go_keep_what_they_counted() {
     store.set_rules([("errors", "critical", 2, false), ("silence", "info", 0, true)]);
     store.count_alert("errors", "critical", true);
     store.count_alert("errors", "critical", false);
-    store.set_rules([("silence", "info", 0, false)]);
+    store.set_rules([("silence", "info", 1, false), ("silence", "info", 2, true)]);
     let found = metrics(&store);
     assert_eq!(found["netmon_alert_firing"].len(), 1);
     assert_eq!(found["netmon_alerts_fired_total"].len(), 2);
     assert_eq!(labels(&found["netmon_alert_unknown"][0])["alert"], "silence");
+    let level = |name: &str| double(&all(&found[name][0], 2)[0], 1) as u64;
+    assert_eq!((level("netmon_alert_firing"), level("netmon_alert_unknown")), (3, 1));
 }
 
 #[test]

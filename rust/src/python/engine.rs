@@ -251,8 +251,8 @@ impl Engine {
     }
 
     /// Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
-    /// of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
-    /// whole when it has ended. At most `MAX_SUBSETS` are counted.
+    /// of a filter and a kind of rows as `Sliding` names them, or ``"outcome"``. The exchanges that match are counted
+    /// apart, each as a whole when it has ended. At most `MAX_SUBSETS` are counted, and one more by outcome.
     ///
     /// Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]

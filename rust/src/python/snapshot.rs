@@ -294,8 +294,8 @@ counted!(Snapshot {
         self.0.subsets.iter().map(|subset| (&*subset.text, subset.per.name())).collect()
     }
     /// The count named `amount` of each row of a subset: of the exchanges that the filter `where` admits, by name of
-    /// host, section (host and path), client or interface as `per` says, or with an empty name for all. None if the
-    /// exchanges of this snapshot were not counted for that subset.
+    /// host, section (host and path), client, interface or ``"outcome"`` (method, status or 0, host) as `per` says, or
+    /// with an empty name for all. None if the exchanges of this snapshot were not counted for that subset.
     ///
     /// `amount` is as in `Sliding.add_sum`. The row for the rest is not included. Raises ValueError for an unknown
     /// name.
