@@ -21,6 +21,7 @@ mod host;
 mod interface;
 mod kept;
 mod legible;
+mod lines;
 mod matching;
 mod path_ranking;
 mod pattern;
@@ -119,6 +120,8 @@ mod _core {
     use super::host::Host;
     #[pymodule_export]
     use super::interface::Interface;
+    #[pymodule_export]
+    use super::lines::Lines;
     #[pymodule_export]
     use super::path_ranking::PathRanking;
     #[pymodule_export]

@@ -8,6 +8,7 @@ mod blocks;
 mod capture_file;
 mod described;
 mod input;
+mod lent;
 mod order;
 mod pages;
 mod pcap;
@@ -15,10 +16,12 @@ mod pcapng;
 mod record;
 mod unpack;
 
-pub use blocks::{Lease, Pace};
+pub use blocks::{Lease, Pace, Patient};
 pub use capture_file::{CaptureFile, name_of};
+pub use lent::Lent;
 pub use order::{Given, InOrder};
 pub use record::{FileInterface, Missing, Problem, Reach, Record};
+pub use unpack::Unpacked;
 
 #[cfg(test)]
 mod blocks_tests;
