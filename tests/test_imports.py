@@ -40,8 +40,10 @@ ORDER = [
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
-    {"merging"},
     {"cli"},
+    {"lines"},
+    {"joining"},
+    {"merging"},
     {"keywords"},
     {"start"},
 ]

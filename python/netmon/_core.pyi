@@ -39,6 +39,7 @@ __all__ = [
     "HostRanking",
     "Interface",
     "InterfaceInfo",
+    "Lines",
     "Matching",
     "PathRanking",
     "Point",
@@ -865,7 +866,13 @@ class Snapshot(_Counts):
         """
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
-        """The merge of all `snapshots`; their order and grouping do not matter. Runs with the interpreter released."""
+        """The merge of all `snapshots`. Runs with the interpreter released.
+
+        Merging is associative and commutative, and ``Snapshot()`` is its identity: counts, bytes and buckets of
+        histograms are added exactly, whatever the order and the grouping, and no row is dropped (`folded` drops rows).
+        Parts may come from other processes and machines: snapshots can be pickled, see also `from_json`. What is
+        rather than happens, such as the number of open connections, is that of the part that ends last.
+        """
     def folded(
         self, max_hosts: int | None = None, max_sections: int | None = None, max_clients: int | None = None
     ) -> Snapshot:
@@ -1293,9 +1300,9 @@ class Lines:
 
     def __new__(cls, descriptor: int, /) -> Lines: ...
     def __iter__(self) -> Lines: ...
-    def __next__(self) -> bytes:
-        """The next line, without its end."""
+    def __next__(self) -> bytes: ...
 
+@final
 class Engine:
     """A capture. It does nothing until `start` opens its sources."""
 

@@ -105,7 +105,7 @@ def _how(name: str, metavar: str) -> dict[str, Any]:
         return how | {"action": "store_const", "const": not default}
     if isinstance(default, tuple):
         return how | {"action": "append", "metavar": metavar}
-    return how | {"type": _reader(name), "metavar": metavar}
+    return how | {"type": reader(name), "metavar": metavar}
 
 
 def _default(name: str) -> str:
@@ -115,7 +115,7 @@ def _default(name: str) -> str:
     return f" [{config.to_text(value)}]" if shown else ""
 
 
-def _reader(name: str) -> Callable[[str], Any]:
+def reader(name: str) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         try:
             return config.parse(name, text)
