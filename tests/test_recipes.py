@@ -160,6 +160,13 @@ def test_duckdb_gives_the_requests_and_percentiles_of_each_host(ndjson, once):
         assert close(percentiles, [host.latency.quantile(q) for q in (0.5, 0.95, 0.99)])
 
 
+def test_the_short_query_of_the_document_gives_the_requests_of_each_host(ndjson, once):
+    duckdb = pytest.importorskip("duckdb", reason="needs pip install duckdb")
+    query = re.search(r"^    (select h\.name.*)$", (ROOT / "docs/archives.md").read_text(), re.MULTILINE)[1]
+    rows = duckdb.connect().execute(query.replace("all.ndjson", str(ndjson))).fetchall()
+    assert dict(rows) == {host.name: host.requests for host in once.hosts}
+
+
 def test_duckdb_makes_scales_equal_before_it_adds_buckets(tmp_path):
     duckdb = pytest.importorskip("duckdb", reason="needs pip install duckdb")
 

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 def total(files: Sequence[str], *, pieces: int, before: int = 1, **compute: Any) -> Snapshot:
     """The sum of all files. Sums of runs are merged in a tree on the workers, and only the last one comes here."""
-    bag = dask.bag.from_sequence(divide(files, count=pieces, before=before), partition_size=1)
+
+    def look(function: Any, items: Any) -> Any:
+        return dask.bag.from_sequence(items, npartitions=min(pieces, len(items))).map(function).compute(**compute)
+
+    bag = dask.bag.from_sequence(divide(files, count=pieces, before=before, look=look), partition_size=1)
     found: Snapshot = bag.map(count).reduction(Snapshot.merge, Snapshot.merge, split_every=8).compute(**compute)
     return found
 

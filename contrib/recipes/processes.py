@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 
 def total(files: Sequence[str], *, workers: int, before: int = 1) -> Snapshot:
     """The sum of all files: a run for each worker, so that there are few cuts."""
-    runs = divide(files, count=workers, before=before)
     with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
+        look = partial(pool.map, chunksize=max(1, len(files) // (4 * workers)))
+        runs = divide(files, count=workers, before=before, look=look)
         return Snapshot.merge(pool.map(count, runs))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import ray
 from netmon import Snapshot
-from runs import Run, count, divide
+from runs import Run, count, divide, first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +27,23 @@ def counted(run: Run) -> Snapshot:
 
 
 @ray.remote
+def looked_at(file: str) -> float | None:
+    return first(file)
+
+
+@ray.remote
 def merged(*parts: Snapshot) -> Snapshot:
     return Snapshot.merge(parts)
 
 
 def total(files: Sequence[str], *, pieces: int, before: int = 1) -> Snapshot:
     """The sum of all files. Sums of runs are merged in a tree on the workers, and only the last one comes here."""
-    parts = [counted.remote(run) for run in divide(files, count=pieces, before=before)]
+
+    def look(_: object, items: Sequence[str]) -> list[float | None]:
+        found: list[float | None] = ray.get([looked_at.remote(item) for item in items])
+        return found
+
+    parts = [counted.remote(run) for run in divide(files, count=pieces, before=before, look=look)]
     while len(parts) > 1:
         parts = [merged.remote(*parts[at : at + WIDTH]) for at in range(0, len(parts), WIDTH)]
     return ray.get(parts[0]) if parts else Snapshot()

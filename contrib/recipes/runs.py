@@ -15,16 +15,22 @@ from __future__ import annotations
 from bisect import bisect_right
 from itertools import pairwise
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import netmon
 from netmon import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 INTERVAL = 1.0
 """Seconds of an interval. All runs must have the same."""
+
+
+class Map(Protocol):
+    """``map``, or what does the same on workers."""
+
+    def __call__(self, function: Any, items: Any, /) -> Iterable[Any]: ...
 
 
 class Run(NamedTuple):
@@ -35,12 +41,15 @@ class Run(NamedTuple):
     end: float
 
 
-def divide(files: Sequence[str], *, count: int, before: int = 1, interval: float = INTERVAL) -> list[Run]:
+def divide(
+    files: Sequence[str], *, count: int, before: int = 1, interval: float = INTERVAL, look: Map = map
+) -> list[Run]:
     """At most `count` runs of about as many files each, with `before` more files read ahead of each.
 
-    `files` are the paths or URLs of one capture point, in any order. The first packet of each is looked at.
+    `files` are the paths or URLs of one capture point, in any order. The first packet of each is looked at; `look` is
+    ``map``, or that of workers, since a look takes some milliseconds.
     """
-    known = sorted((begin, file) for file in files if (begin := first(file)) is not None)
+    known = sorted((begin, file) for begin, file in zip(look(first, files), files, strict=True) if begin is not None)
     times, names = [begin for begin, _ in known], tuple(file for _, file in known)
     size = max(1, -(-len(known) // count))
     cuts = [-inf, *(begin // interval * interval for begin in times[size::size]), inf]
