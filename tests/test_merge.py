@@ -177,6 +177,13 @@ def test_a_line_that_is_no_snapshot_is_named_and_the_rest_goes_on(written, capfd
     assert "it has schema 7, and this version of netmon reads schema 1" in told
 
 
+def test_of_many_bad_lines_the_first_are_told_and_the_others_counted(written, capfdbinary):
+    (path,) = written(a=b"{\n" * 1000 + lines_of(machine(0, 1)))
+    code, out, told = merged(capfdbinary, path)
+    assert (code, len(told.splitlines()), total(out).requests) == (1, 11, 2)
+    assert told.splitlines()[-1] == f"netmon: {path}: 990 more lines like these"
+
+
 def test_quiet_tells_nothing_and_the_exit_code_stays(written, capfdbinary):
     assert merged(capfdbinary, "-q", *written(a=b"{\n" + lines_of(machine(0, 1))))[::2] == (1, "")
 

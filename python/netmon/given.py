@@ -1,8 +1,8 @@
 """What a monitor is given to read: paths, URLs, bytes of a capture, and file objects. All become paths for the core.
 
-Bytes are put into an anonymous file in memory. A file object that can seek, and a file at a URL, are lent to the core,
-which reads them as it reads files. Any other file object is read once, by its own thread, which copies it into a pipe:
-it may never end. Nothing is read before the capture is opened.
+Bytes, a file object that can seek, and a file at a URL are lent to the core, which reads them as it reads files. Any
+other file object is read once, by its own thread, which copies it into a pipe: it may never end. Nothing is read before
+the capture is opened.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ class Files:
     def __init__(self, read: Readable | Sequence[Readable] | None) -> None:
         self.paths: list[str] = []
         self.names: dict[str, str] = {}
-        self._memory: list[int] = []
         self._pipes: list[_Pipe] = []
         self._lent: dict[str, Lendable] = {}
         self._lender: Lender | None = None
@@ -56,8 +55,7 @@ class Files:
         elif isinstance(one, (str, os.PathLike)):
             self.paths.append(os.fsdecode(one))
         elif isinstance(one, (bytes, bytearray, memoryview)):
-            self._memory.append(_in_memory(one))
-            self._call(f"/proc/self/fd/{self._memory[-1]}", "<bytes>")
+            self._add_bytes(one)
         elif isinstance(one, TextIOBase):
             raise TypeError(f"{name_of(one)} is open in text mode: open it with mode 'rb'")
         elif isinstance(one, Lendable):
@@ -76,6 +74,11 @@ class Files:
             return
         for file in remote.files_of(text):
             self._lend(file)
+
+    def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
+        from netmon.lending import InMemory  # noqa: PLC0415  as above
+
+        self._lend(InMemory(data))
 
     def _add_object(self, one: Reader) -> None:
         if can_seek(one):
@@ -119,13 +122,11 @@ class Files:
             raise kind(f"{failed.name}: {failed.error}") from failed.error
 
     def close(self) -> None:
-        """Closes our ends of the pipes and the files in memory. What is read from a file object afterwards is lost."""
+        """Closes our ends of the pipes. What is read from a file object afterwards is lost."""
         for one in self._pipes:
             one.release()
         if self._lender is not None:
             self._lender.close()
-        while self._memory:
-            os.close(self._memory.pop())
 
     def __del__(self) -> None:
         self.close()
@@ -169,14 +170,6 @@ def can_seek(one: object) -> TypeGuard[Seekable]:
     with suppress(Exception):  # whatever a foreign object raises, it is read once
         return bool(cast("Any", one).seekable()) and cast("Any", one).tell() >= 0
     return False
-
-
-def _in_memory(capture: bytes | bytearray | memoryview) -> int:
-    """Writes the capture to a file in memory and returns its descriptor."""
-    descriptor = os.memfd_create("netmon-capture")
-    with open(descriptor, "wb", closefd=False) as file:
-        file.write(capture)
-    return descriptor
 
 
 def name_of(reader: object) -> str:

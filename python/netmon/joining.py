@@ -45,7 +45,7 @@ class Source:
 
     def __init__(self, path: str, tell: Callable[[str], None]) -> None:
         self.path = path
-        self._tell = tell
+        self.tell = tell
         self._lines: Iterator[Line] | None = None
         self._held: list[Line] = []
         self._stays = not _is_file(path)
@@ -53,7 +53,7 @@ class Source:
     def head(self) -> Head | None:
         """Looks at the first lines; None if there is none. Only a file that cannot be read again stays open."""
         first: list[Line] = []
-        found = lines.read(self.path, self._tell if self._stays else lambda _: None)
+        found = lines.read(self.path, self.tell if self._stays else lambda _: None)
         for line in found:
             if line.snapshot.end:
                 first.append(line)
@@ -72,7 +72,7 @@ class Source:
         if self._held:
             return self._held.pop()
         if self._lines is None:
-            self._lines = lines.read(self.path, self._tell)
+            self._lines = lines.read(self.path, self.tell)
         return next((line for line in self._lines if line.snapshot.end), None)
 
 
@@ -83,7 +83,6 @@ def _is_file(path: str) -> bool:
 def joined(
     sources: Sequence[tuple[Head, Source]],
     length: float,
-    tell: Callable[[str], None],
     seen: Callable[[str, Line], None],
 ) -> Iterator[Snapshot]:
     """One snapshot per interval of `length` seconds, in order of time. `seen` is called with every line."""
@@ -102,7 +101,7 @@ def joined(
             heappush(waiting, (after.snapshot.start, at, after))
         begins = floor((start + EXACT) / length)
         if interval is not None and begins < interval:
-            tell(f"{source.path}:{line.number}: begins before lines above it, and is written by itself")
+            source.tell(f"{source.path}:{line.number}: begins before lines above it, and is written by itself")
             yield line.snapshot
             continue
         if interval is not None and begins > interval:

@@ -1,4 +1,4 @@
-"""Lends sources that have an end to the core: file objects that can seek, and files at URLs.
+"""Lends sources that have an end to the core: bytes, file objects that can seek, and files at URLs.
 
 The core asks for a source by its number, as often as it wants to read it from its beginning: once to look at its first
 packet, and again when the merge by time comes to it. The answer is a pipe. So of many sources few are open, and none
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Seekable(Protocol):
     """The methods of a file object that can be read again from its position."""
 
-    def read(self, size: int, /) -> bytes | None: ...
+    def read(self, size: int, /) -> bytes | memoryview | None: ...
     def seek(self, offset: int, /) -> int: ...
     def tell(self) -> int: ...
 
@@ -42,6 +42,30 @@ class Rewound(Lendable):
         return self._file
 
 
+class InMemory(Lendable):
+    """The bytes of a capture, of which nothing is copied but into the pipe. They must not change meanwhile."""
+
+    name = "<bytes>"
+
+    def __init__(self, data: bytes | bytearray | memoryview) -> None:
+        self._data = memoryview(data).cast("B")
+
+    def open(self, *, is_look: bool) -> Reader:
+        del is_look
+        return _Pieces(self._data)
+
+
+class _Pieces:
+    """Bytes in memory, piece by piece."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._rest = data
+
+    def read(self, size: int, /) -> memoryview:
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+
 class Kept(Lendable):
     """A file object of the caller that has an end and cannot seek. What a look takes is kept, and given again.
 
@@ -51,13 +75,13 @@ class Kept(Lendable):
     def __init__(self, file: Reader, name: str) -> None:
         self.name = name
         self._read = getattr(file, "read1", file.read)
-        self._kept: list[bytes | None] = []
+        self._kept: list[bytes | memoryview | None] = []
         self._error: Exception | None = None
 
     def open(self, *, is_look: bool) -> Reader:
         return _Looking(self) if is_look else self
 
-    def look(self, size: int) -> bytes | None:
+    def look(self, size: int) -> bytes | memoryview | None:
         """Reads on, and keeps what was read: bytes, the end, or an error."""
         try:
             self._kept.append(self._read(size))
@@ -66,12 +90,12 @@ class Kept(Lendable):
             raise
         return self._kept[-1]
 
-    def read(self, size: int, /) -> bytes | None:
+    def read(self, size: int, /) -> bytes | memoryview | None:
         if self._kept:
             return self._kept.pop(0)
         if self._error is not None:
             raise self._error
-        data: bytes | None = self._read(size)
+        data: bytes | memoryview | None = self._read(size)
         return data
 
 
@@ -81,7 +105,7 @@ class _Looking:
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
 
-    def read(self, size: int, /) -> bytes | None:
+    def read(self, size: int, /) -> bytes | memoryview | None:
         return self._kept.look(size)
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import stat
+from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from netmon import cli, config, joining
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("ndjson", "json", "csv")
 """What can be written to standard output; the first is the default."""
+
+MOST_TOLD = 10
+"""Lines of one file at most that are told one by one: more say nothing new."""
 
 EPILOG = """\
 examples:
@@ -90,7 +95,9 @@ class Merge:
         _each_once(flags.files)
         self.is_incomplete = False
         self._flags, self._console = flags, console
-        self._sources = [joining.Source(path, self._left_out) for path in flags.files]
+        self._sources = [joining.Source(path, partial(self._left_out, path)) for path in flags.files]
+        self._told: Counter[str] = Counter()
+        """How many lines of each file were left out."""
         self._where: str | None = None
         self._odd: set[str] = set()
         """Files with a line of another filter."""
@@ -109,13 +116,16 @@ class Merge:
         with _Outputs(settings, self._console, self._say) as written:
             for snapshot in self._snapshots(heads):
                 written.update(snapshot)
+        for path, number in self._told.items():
+            if number > MOST_TOLD:
+                self._say(f"{path}: {number - MOST_TOLD} more lines like these")
 
     def _snapshots(self, heads: Sequence[tuple[Head, Source]]) -> Iterator[Snapshot]:
         if self._flags.total:
             yield joining.total((source for _, source in heads), self._seen)
             return
         length = self._flags.interval or max((head.length for head, _ in heads), default=1.0)
-        yield from joining.joined(heads, float(length), self._left_out, self._seen)
+        yield from joining.joined(heads, float(length), self._seen)
 
     def _seen(self, path: str, line: Line) -> None:
         """Tells once of a file in which a filter changes."""
@@ -123,9 +133,11 @@ class Merge:
             self._odd.add(path)
             self._say(f"{path}:{line.number}: counts exchanges of another filter than the lines before")
 
-    def _left_out(self, words: str) -> None:
+    def _left_out(self, path: str, words: str) -> None:
         self.is_incomplete = True
-        self._say(words)
+        self._told[path] += 1
+        if self._told[path] <= MOST_TOLD:
+            self._say(words)
 
     def _say(self, words: str) -> None:
         if not self._flags.quiet:

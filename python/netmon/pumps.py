@@ -28,7 +28,7 @@ PIPE_SIZE = 1 << 18
 class Reader(Protocol):
     """The one method that a file object must have."""
 
-    def read(self, size: int, /) -> bytes | None: ...
+    def read(self, size: int, /) -> bytes | memoryview | None: ...
 
 
 class Lendable(ABC):

@@ -9,6 +9,7 @@ mod capture_file;
 mod described;
 mod input;
 mod lent;
+mod lines;
 mod order;
 mod pages;
 mod pcap;
@@ -19,9 +20,9 @@ mod unpack;
 pub use blocks::{Lease, Pace, Patient};
 pub use capture_file::{CaptureFile, name_of};
 pub use lent::Lent;
+pub use lines::{Line, Lines};
 pub use order::{Given, InOrder};
 pub use record::{FileInterface, Missing, Problem, Reach, Record};
-pub use unpack::Unpacked;
 
 #[cfg(test)]
 mod blocks_tests;
