@@ -176,6 +176,15 @@ def _commands():
             takes = f"\\fI{_escaped(action.metavar)}\\fR" if action.metavar and action.nargs != 0 else ""
             flags = ", ".join(f"\\fB{_escaped(flag)}\\fR" for flag in action.option_strings)
             yield f".TP\n{' '.join(filter(None, (flags, takes)))}\n{_sentence(action.help)}"
+        yield from (f".PP\n{_paragraph(part)}" for part in (parser.epilog or "").split("\n\n") if part.strip())
+
+
+def _paragraph(text):
+    """A paragraph of an epilog; one with lines that are indented keeps its lines."""
+    lines = [_sentence(line) for line in text.strip("\n").splitlines()]
+    if not any(line.startswith(" ") for line in lines):
+        return " ".join(lines)
+    return "\n".join((".nf", *lines, ".fi"))
 
 
 def _differ():

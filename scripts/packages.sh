@@ -19,7 +19,7 @@ need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
 if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for the live tests, in network namespaces
-  need nginx-light have nginx
+  need nginx-light have nginx # also a proxy before the live page
   need wrk have wrk
   need curl have curl
   need tcpdump have tcpdump

@@ -12,7 +12,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core", "missing"},
-    {"measures"},
+    {"measures", "address"},
     {"pumps", "extras"},
     {"lending", "remote"},
     {"pace", "given", "options", "safe_file", "format", "places", "hangup", "commands"},
@@ -27,8 +27,7 @@ ORDER = [
     {"log_handler"},
     {"log"},
     {"frames", "reading", "advice", "lookalikes"},
-    {"completion"},
-    {"losses"},
+    {"losses", "reload"},
     {"absence"},
     {"document"},
     {"config"},
@@ -36,10 +35,11 @@ ORDER = [
     {"rulebook", "suggest"},
     {"alarms", "checks"},
     {"player"},
-    {"page", "page.*"},
+    {"page", "page.*", "serving", "serving.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
+    {"compare", "compare.*"},
     {"cli"},
     {"lines"},
     {"joining"},
@@ -50,6 +50,18 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
+    "compare": [
+        {"__init__", "chance", "course", "singles", "spread"},
+        {"bounds"},
+        {"measured"},
+        {"kinds"},
+        {"findings"},
+        {"conditions", "inputs", "words"},
+        {"result"},
+        {"text"},
+        {"document", "view"},
+        {"command"},
+    ],
     "alerts": [
         {"plain", "quantity", "scope", "watch"},
         {"rule"},
@@ -65,8 +77,16 @@ INSIDE = {
         {"parquet_file"},
         {"parquet_place"},
         {"parquet"},
-        {"outputs"},
+        {"outputs", "web"},
+        {"viewers"},
         {"files"},
+        {"services"},
+    ],
+    "serving": [
+        {"__init__", "messages", "trust"},
+        {"feed"},
+        {"server"},
+        {"servers"},
     ],
     "page": [
         {"__init__", "axes", "clock", "escape", "latencies"},

@@ -828,6 +828,10 @@ class Snapshot(_Counts):
         the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
         get the places that are left.
         """
+    def slowest_exchanges(self, most: int, above: float = 0.0) -> list[Exchange]:
+        """The exchanges with the greatest latency, at most `most`, all above `above` seconds; the slowest comes first,
+        and of equal ones the oldest.
+        """
     def without_exchanges(self) -> Snapshot:
         """The same snapshot without its `exchanges`."""
     @property
@@ -1325,6 +1329,7 @@ class Engine:
         client_ipv6_prefix: int = ...,
         timeout: float | None = None,
         exchanges: bool = False,
+        slowest: int = 0,
         connections: bool = False,
         decode_tunnels: bool = False,
         count_copies: bool = False,
@@ -1344,9 +1349,10 @@ class Engine:
         number of threads that share the connections, at most `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``,
         ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case: the client is the entry number `trusted_proxies` from
         the right or, if there is no entry, the address of the connection. IPv6 clients are counted by their first
-        `client_ipv6_prefix` bits. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"``, exchanges have
-        neither a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges that match are
-        counted and listed.
+        `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each interval, at most
+        10,000, those with the greatest latency. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"``,
+        exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges
+        that match are counted and listed.
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import commands, config
 from netmon._core import __version__
-from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS
+from netmon.address import is_meant
+from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from netmon.options import Option
 
 USAGE = f"""netmon [OPTIONS] [BPF EXPRESSION...]
        netmon {{{"|".join(commands.COMMANDS)}}} [OPTIONS] ..."""
@@ -25,8 +29,15 @@ examples:
 
 exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-            5 --fail-on-alert and an alert fired
+            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it
 """
+
+
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that have a completion."""
+
+ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
+"""The flags that may stand without a value, each with the value that they then have."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -48,6 +59,29 @@ class Parser(argparse.ArgumentParser):
         near = get_close_matches(given, list(self._option_string_actions), n=1)
         return f", did you mean {near[0]}?" if near else ""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return super().parse_known_args(self._joined(args), namespace)
+
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return super().parse_known_intermixed_args(self._joined(args), namespace)
+
+    def _joined(self, given: Sequence[str] | None) -> list[str]:
+        """The arguments, with each flag that may stand alone and its value as one: ``--web=8088``.
+
+        Otherwise argparse would take the filter in ``--web tcp port 80`` apart.
+        """
+        words = list(sys.argv[1:] if given is None else given)
+        end = words.index("--") if "--" in words else len(words)
+        joined: list[str] = []
+        while words and end > 0:
+            word, end = words.pop(0), end - 1
+            if word in ALONE:
+                has_value = end > 0 and is_meant(words[0])
+                value = words.pop(0) if has_value else ALONE[word]
+                word, end = f"{word}={':0' if value == '0' else value}", end - has_value  # 0 is a port here, not false
+            joined.append(word)
+        return joined + words
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
@@ -62,10 +96,15 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
-        text = option.help + _default(option.name)
-        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
+        add(groups[option.group], option)
     _more(groups)
     return made
+
+
+def add(group: argparse._ActionsContainer, option: Option) -> None:
+    """Adds the flags of a setting to a parser or a group of it."""
+    text = option.help + _default(option.name)
+    group.add_argument(*option.flags.split(), **_how(option), help=text)
 
 
 def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
@@ -87,7 +126,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument(
         "--completion",
-        choices=("bash", "zsh", "fish"),
+        choices=SHELLS,
         metavar="SHELL",
         help="print the completion of bash, zsh or fish",
     )
@@ -95,8 +134,9 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
 
 
-def _how(name: str, metavar: str) -> dict[str, Any]:
+def _how(option: Option) -> dict[str, Any]:
     """The keyword arguments of `add_argument` for a setting."""
+    name, metavar = option.name, option.metavar
     how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
     default = DEFAULTS[name]
     if name == "verbose":
@@ -105,6 +145,7 @@ def _how(name: str, metavar: str) -> dict[str, Any]:
         return how | {"action": "store_const", "const": not default}
     if isinstance(default, tuple):
         return how | {"action": "append", "metavar": metavar}
+    how |= {"nargs": "?"} if option.alone else {}
     return how | {"type": reader(name), "metavar": metavar}
 
 

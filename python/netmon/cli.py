@@ -147,9 +147,9 @@ def _configured(flags: argparse.Namespace) -> config.Configured:
 def _list(flags: argparse.Namespace) -> int:
     """Prints what needs no settings: the completion of a shell, or the interfaces."""
     if flags.completion:
-        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
+        from importlib.resources import files  # noqa: PLC0415  few runs need it, so it is loaded only then
 
-        print(completion.script(parser(), flags.completion), end="")
+        print((files("netmon") / "completions" / f"netmon.{flags.completion}").read_text("utf-8"), end="")
         return OK
     from netmon import advice  # noqa: PLC0415  as above
 
@@ -297,6 +297,11 @@ def check(settings: Settings, given: Container[str]) -> None:
             raise config.ConfigError(f"-o {path}: {problem}")
         if os.path.isfile(path) and not (settings.append or settings.force):
             raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
+    if settings.web or settings.prometheus or settings.otlp:
+        from netmon.sinks import services  # noqa: PLC0415  few runs serve
+
+        for name, problem in services.unavailable(settings):
+            raise config.ConfigError(f"--{name}: {problem}")
     if settings.append and settings.force:
         raise config.ConfigError("--append adds to a file and --force replaces it: give one of them")
 

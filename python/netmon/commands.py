@@ -31,6 +31,9 @@ class Module(Protocol):
 
 COMMANDS: Mapping[str, Command] = {
     "merge": Command("netmon.merging", "merge a.ndjson b.ndjson", "add up snapshots of several files or machines"),
+    "diff": Command(
+        "netmon.compare.command", "diff before.pcap after.pcap", "say what changed, and how certain that is"
+    ),
 }
 """Name -> command, in the order of the help."""
 

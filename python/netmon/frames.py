@@ -24,7 +24,7 @@ from netmon.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from netmon._core import Connection, Exchange
+    from netmon._core import Connection
 
 HISTORY = 60.0
 """Seconds of past intervals that a frame carries for sparklines."""
@@ -164,11 +164,6 @@ class Frame(NamedTuple):
     def connections(self) -> list[Connection]:
         """The connections of the window; empty unless the capture lists connections."""
         return (self.listed or self.window).connections
-
-    @property
-    def exchanges(self) -> Iterable[Exchange]:
-        """The exchanges of the newest interval; empty unless the capture lists exchanges."""
-        return (self.whole or self.snapshot).exchanges
 
     @property
     def seconds(self) -> float:

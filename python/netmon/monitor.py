@@ -81,9 +81,10 @@ class Monitor:
     Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by
     their traffic. `filter` is a BPF expression that replaces the default. `exchanges` asks for a row per exchange in
-    each snapshot, `connections` for a row per connection, 1,000 at most, see `Snapshot.connections`. `decode_tunnels`
-    decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine
-    rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
+    each snapshot; `slowest` is cheaper and asks for that many of each interval, those with the greatest latency.
+    `connections` asks for a row per connection, 1,000 at most, see `Snapshot.connections`. `decode_tunnels` decodes
+    GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine rewrote an
+    address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
     `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
     a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges that match are counted and
@@ -117,6 +118,7 @@ class Monitor:
         timeout: float | None = None,
         exclude_interfaces: Names = (),
         exchanges: bool = False,
+        slowest: int = 0,
         policy: Policy | None = None,
         **settings: Unpack[CaptureSettings],
     ) -> None:
@@ -134,6 +136,7 @@ class Monitor:
             interval=interval,
             timeout=timeout,
             exchanges=exchanges,
+            slowest=slowest,
             **settings,
         )
         self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)

@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 
 use _core::capture::file::{CaptureFile, Given, InOrder, Reach};
 use _core::pipeline::Settings;
-use _core::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
+use _core::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use _core::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use _core::pipeline::defragment;
 use _core::pipeline::exchange::{ClientField, Fields};
@@ -37,7 +37,7 @@ fn tight() -> Settings {
     };
     Settings {
         aggregate: aggregate::Settings {
-            exchanges: true,
+            exchanges: Listing::All,
             user_agents: true,
             connections: true,
             client_from: ClientFrom::Proxy,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.page.timeline import Timeline
+from netmon.source import SLOWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from netmon._core import Exchange
+    from netmon._core import Exchange, Snapshot
     from netmon.alerts import Alert
     from netmon.frames import Frame
 
 ALERTS = 500
 """Alerts kept at most, the newest; more is a list that nobody reads."""
-
-SLOWEST = 100
-"""Requests kept at most: those with the greatest latency."""
 
 
 class Period(NamedTuple):
@@ -46,7 +43,7 @@ class Record:
         self.frame = frame
         self.timeline.push(frame.snapshot)
         self.unlisted += frame.snapshot.capture.exchanges_dropped
-        self._look_for_slow(frame.exchanges)
+        self._look_for_slow(frame.whole or frame.snapshot)
         for alert in frame.events:
             key = (alert.rule, alert.key, alert.since)
             self.periods[key] = Period(alert if alert.state == "fired" else self._fired(key, alert), _end(alert))
@@ -54,13 +51,19 @@ class Record:
             self.periods.pop(next(iter(self.periods)))
             self.dropped += 1
 
+    def copy(self) -> Record:
+        """A record of the same, which does not change when this one does."""
+        twin = copy(self)
+        twin.timeline, twin.periods, twin.slowest = self.timeline.copy(), dict(self.periods), list(self.slowest)
+        return twin
+
     def _fired(self, key: tuple[object, str, float], alert: Alert) -> Alert:
         """The alert as it fired; if that is not known, as it recovered."""
         known = self.periods.get(key)
         return known.alert if known else alert
 
-    def _look_for_slow(self, exchanges: Iterable[Exchange]) -> None:
-        slow = [each for each in exchanges if (each.latency or 0.0) > self._floor]
+    def _look_for_slow(self, snapshot: Snapshot) -> None:
+        slow = snapshot.slowest_exchanges(SLOWEST, self._floor)
         if not slow:
             return
         kept = sorted([*self.slowest, *slow], key=lambda each: (-(each.latency or 0.0), each.ts))

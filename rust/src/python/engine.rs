@@ -18,7 +18,7 @@ use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, EngineSettings, Inputs, Level, MAX_WORKERS, Next, Source};
 use crate::pipeline;
-use crate::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
+use crate::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
 use crate::pipeline::filter::Filter;
 
@@ -112,7 +112,7 @@ impl Engine {
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), lent = None, filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
-        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
+        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
     ))]
@@ -135,6 +135,7 @@ impl Engine {
         client_ipv6_prefix: Whole,
         timeout: Option<f64>,
         exchanges: bool,
+        slowest: usize,
         connections: bool,
         decode_tunnels: bool,
         count_copies: bool,
@@ -164,7 +165,11 @@ impl Engine {
         let aggregate = aggregate::Settings {
             subsets: subsets.clone(),
             section_depth,
-            exchanges,
+            exchanges: match slowest {
+                _ if exchanges => Listing::All,
+                0 => Listing::Nothing,
+                most => Listing::Slowest(most.min(aggregate::Limits::default().exchanges)),
+            },
             connections,
             user_agents,
             redacts,

@@ -29,8 +29,13 @@ fn wanted(filters: &[&str]) -> WantedSubsets {
 fn settings(subsets: &WantedSubsets, filter: Option<&str>) -> Settings {
     let filter = filter.map(|text| std::sync::Arc::new(Filter::parse(text).unwrap()));
     let subsets = subsets.clone();
-    let aggregate =
-        aggregate::Settings { exchanges: true, user_agents: true, filter, subsets, ..aggregate::Settings::default() };
+    let aggregate = aggregate::Settings {
+        exchanges: aggregate::Listing::All,
+        user_agents: true,
+        filter,
+        subsets,
+        ..aggregate::Settings::default()
+    };
     Settings { aggregate, ..Settings::default() }
 }
 

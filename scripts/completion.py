@@ -1,23 +1,25 @@
 """Completion for shells: a parser and the table of settings in, a script for bash, zsh or fish out. Reads nothing.
 
-shtab writes the script. This module says what a flag takes: words of a table, files, interfaces or profiles.
+shtab writes the script. This module says what a flag takes: words of a table, files, interfaces or profiles. The
+package holds the scripts that it gives, see `generated.py`, so that netmon itself does not need shtab.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
+import shtab
 from netmon import commands
+from netmon.arguments import SHELLS
+from netmon.options import ClientFrom
+from netmon.reading import KINDS
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser
     from collections.abc import Mapping, Sequence
 
-Shell: TypeAlias = Literal["bash", "zsh", "fish"]
-SHELLS: Sequence[Shell] = get_args(Shell)
-
-FILES = frozenset({"read", "output", "filter_file", "log_file", "config", "files"})
+FILES = frozenset({"read", "output", "filter_file", "log_file", "config", "files", "before", "after"})
 """Arguments that take the path of a file."""
 
 INTERFACES = frozenset({"interfaces", "exclude_interfaces"})
@@ -111,10 +113,8 @@ OF_COMMAND = """  if (( CURRENT > 2 )) && [[ -v _shtab_netmon_${words[2]}_option
 """Completes the arguments of a command in zsh. Otherwise they would be taken for words of a capture filter."""
 
 
-def script(parser: ArgumentParser, shell: Shell) -> str:
+def script(parser: ArgumentParser, shell: str) -> str:
     """The script that completes the arguments of `parser` in a shell."""
-    import shtab  # noqa: PLC0415  only ``--completion`` needs it
-
     files = shtab.FILE | {"bash": "_netmon_files", "preamble": {"bash": BASH_FILES}}
     kinds = ((FILES, files), (INTERFACES, _lines("interfaces", NAMES)), (PROFILES, _lines("profiles", TABLES, OF_LINE)))
     for action in [*parser._actions, *_add_commands(parser)]:
@@ -145,9 +145,6 @@ def _words(action: Action) -> Sequence[str]:
         return ()
     if action.dest in WORDS:
         return WORDS[action.dest]
-    from netmon.options import ClientFrom  # noqa: PLC0415  as above
-    from netmon.reading import KINDS  # noqa: PLC0415  as above
-
     kind = KINDS.get(action.dest)
     if get_origin(kind) is Literal:
         return get_args(kind)
