@@ -88,7 +88,7 @@ INSIDE = {
         {"servers"},
     ],
     "otlp": [
-        {"__init__", "target"},
+        {"__init__", "answer", "target"},
         {"exports"},
         {"exporter"},
     ],
