@@ -12,6 +12,7 @@ mod hosts;
 mod interfaces;
 mod lightest;
 mod lists;
+mod outcomes;
 mod scratch;
 mod settings;
 mod sink;
