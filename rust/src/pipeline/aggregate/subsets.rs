@@ -62,13 +62,13 @@ impl WantedSubsets {
 enum Table {
     // Strangers choose the names, so the hash has a random seed.
     Named(HashMap<Arc<str>, Counts, RandomState>),
-    Outcomes(Outcomes),
+    Outcomes(Box<Outcomes>),
 }
 
 impl Table {
     fn of(per: Per) -> Self {
         match per {
-            Per::Outcome => Self::Outcomes(Outcomes::default()),
+            Per::Outcome => Self::Outcomes(Box::default()),
             _ => Self::Named(HashMap::default()),
         }
     }
