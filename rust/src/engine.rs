@@ -13,6 +13,7 @@ mod job;
 mod live;
 mod lock;
 mod queue;
+pub mod record;
 mod sturdy;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ pub use job::Level;
 use job::{Job, Opened, Shared};
 use lock::lock;
 use queue::Queue;
+use record::Recording;
 pub use queue::{Next, Overflow};
 pub use sturdy::keep_panics_quiet;
 use sturdy::panic_words;
@@ -58,6 +60,8 @@ pub struct EngineSettings {
     pub workers: usize,
     /// Limits and options of the stages.
     pub pipeline: crate::pipeline::Settings,
+    /// Where recorded packets go, if any are.
+    pub recording: Option<Arc<Recording>>,
 }
 
 /// The largest number of workers. More would not pay: each has tables of its own, and one reader has to feed all of
@@ -70,6 +74,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     opened: Mutex<Receiver<Result<(), Error>>>,
+    recording: Option<Arc<Recording>>,
 }
 
 impl Engine {
@@ -82,7 +87,7 @@ impl Engine {
             log: Mutex::default(),
             names: Mutex::default(),
         });
-        let EngineSettings { source, capture, interval, timeout, workers, pipeline } = settings;
+        let EngineSettings { source, capture, interval, timeout, workers, pipeline, recording } = settings;
         let job = Job {
             shared: shared.clone(),
             pipeline,
@@ -97,15 +102,16 @@ impl Engine {
             Source::Live(selection) => live::run(job, selection, capture, &told),
             Source::Files(paths, names) => files::run(job, paths, names, capture.filter, capture.snaplen, &told),
         };
-        let queue = shared.clone();
+        let (queue, recorded) = (shared.clone(), recording.clone());
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(run));
+            recorded.iter().for_each(|recorded| recorded.end());
             queue.queue.end(match result {
                 Ok(result) => result.map_err(|error| error.to_string()),
                 Err(panic) => Err(format!("internal error: {}", panic_words(&*panic))),
             });
         })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened), recording })
     }
 
     /// Waits at most `timeout` for the result of opening the source. `Some(Ok)` if the source is open, `Some(Err)` if
@@ -128,6 +134,7 @@ impl Engine {
     pub fn close(&self) {
         self.shared.bell.ring();
         self.shared.queue.stop_waiting();
+        self.recording.iter().for_each(|recording| recording.stop_waiting());
         if let Some(thread) = lock(&self.thread).take() {
             // An error is impossible here: the thread catches its own panics.
             let _ = thread.join();

@@ -11,11 +11,12 @@ use pyo3::prelude::*;
 use super::CaptureError;
 use super::filter::where_error;
 use super::legible::legible;
+use super::recording::Recording;
 use super::snapshot::Snapshot;
 use super::value::per_of;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
-use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source};
+use crate::engine::{self, EngineSettings, record, Level, MAX_WORKERS, Next, Source};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
@@ -99,6 +100,7 @@ impl InterfaceInfo {
 pub struct Engine {
     settings: Mutex<Option<EngineSettings>>,
     subsets: WantedSubsets,
+    recording: Option<Arc<record::Recording>>,
     running: OnceLock<engine::Engine>,
     /// The process that made the object. A forked child has none of its threads.
     pid: u32,
@@ -114,6 +116,7 @@ impl Engine {
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
+        records = false, evidence_size = Whole(0), evidence_payload = false,
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
@@ -141,6 +144,9 @@ impl Engine {
         user_agents: bool,
         redact: &str,
         r#where: Option<&str>,
+        records: bool,
+        evidence_size: Whole,
+        evidence_payload: bool,
     ) -> PyResult<Self> {
         let filter_of_exchanges = r#where.map(Filter::parse).transpose();
         let filter_of_exchanges = filter_of_exchanges.map_err(|mistake| where_error(py, &mistake))?;
@@ -153,6 +159,13 @@ impl Engine {
         } else {
             Source::Files(read, names)
         };
+        let kept = evidence_size.within("evidence_size", 0, MAX_BYTES)? as usize;
+        let is_live = matches!(source, Source::Live(_));
+        let cuts = is_live || snaplen < DEFAULT_SNAPLEN;
+        let recording = (records || kept > 0).then(|| {
+            let recording = record::Recording::new(!is_live, kept, if cuts { snaplen } else { 0 });
+            Arc::new(recording)
+        });
         let redacts = match redact {
             "none" => false,
             "all" => true,
@@ -192,11 +205,18 @@ impl Engine {
                 flows,
                 tunnels: decode_tunnels,
                 nat: (!count_copies).then(pipeline::nat::Nat::default),
+                record: recording.clone().map(|carrier| pipeline::record::Settings {
+                    carrier,
+                    writes: records,
+                    held: pipeline::record::MAX_HELD,
+                    evidence: (kept > 0).then_some(evidence_payload),
+                }),
                 ..pipeline::Settings::default()
             },
+            recording: recording.clone(),
         };
         let settings = Mutex::new(Some(settings));
-        Ok(Self { settings, subsets, running: OnceLock::new(), pid: std::process::id() })
+        Ok(Self { settings, subsets, recording, running: OnceLock::new(), pid: std::process::id() })
     }
 
     /// Opens the sources and starts the capture threads.
@@ -254,6 +274,12 @@ impl Engine {
     fn set_subsets(&self, py: Python<'_>, subsets: Vec<(String, String)>) -> PyResult<()> {
         self.subsets.set(parse_subsets(py, &subsets)?);
         Ok(())
+    }
+
+    /// The packets that the capture records; None unless `records` or `evidence_size` was given.
+    #[getter]
+    fn recording(&self) -> Option<Recording> {
+        self.recording.clone().map(Recording)
     }
 
     /// Names of the interfaces captured from at this moment; for files, their paths.
