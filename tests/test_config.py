@@ -12,6 +12,7 @@ import pytest
 from msgspec import Meta
 from netmon import Monitor, cli, config
 from netmon._core import Engine
+from netmon.address import PrometheusAddress, WebAddress
 from netmon.options import (
     OPTIONS,
     CaptureSettings,
@@ -279,6 +280,9 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         output_max_age=Duration(1),
         profile="edge",
         state="state.json",
+        web=WebAddress.parse("[::1]:80"),
+        prometheus=PrometheusAddress.parse(9464),
+        otlp="http://collector:4318",
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names

@@ -14,6 +14,7 @@ import forge
 import netmon
 import pytest
 from netmon import cli, config, keywords, rulebook
+from netmon.address import PrometheusAddress, WebAddress
 from netmon.options import DEFAULTS, OPTIONS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
 from netmon.reading import KINDS
 
@@ -41,6 +42,8 @@ def value_of(kind, default):
         Share: Share(0.25),
         Speed: Speed(2.5),
         ClientFrom: ClientFrom("Forwarded"),
+        WebAddress: WebAddress("[::1]:80"),
+        PrometheusAddress: PrometheusAddress("localhost:9465"),
         tuple[str, ...]: ("eth0", "veth*"),
     }
     return next(samples[one] for one in kinds if one in samples)
@@ -209,6 +212,8 @@ def random_value(kind, default, dice):
         Share: lambda: Share(dice.uniform(1e-6, 1)),
         Speed: lambda: Speed(dice.choice((float("inf"), dice.uniform(1e-9, 1e9)))),
         ClientFrom: lambda: ClientFrom(dice.choice(ClientFrom.NAMES)),
+        WebAddress: lambda: WebAddress.parse(f"[::{dice.randint(1, 9999)}]:{dice.randint(0, 0xFFFF)}"),
+        PrometheusAddress: lambda: PrometheusAddress.parse(f"host-{dice.randint(0, 99)}.example"),
         tuple[str, ...]: lambda: tuple(texts(dice) for _ in range(dice.randint(0, 3))),
     }
     if default is None and dice.random() < 0.3:

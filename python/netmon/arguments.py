@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from netmon import config
 from netmon._core import __version__
-from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS
+from netmon.address import is_meant
+from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS, Option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 EXAMPLES = """\
 examples:
@@ -24,6 +26,10 @@ exit codes: 0 ended, 1 failed while running, or a compressed file was not read c
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
             5 --fail-on-alert and an alert fired
 """
+
+
+ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
+"""The flags that may stand without a value, each with the value that they then have."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,6 +51,29 @@ class _Parser(argparse.ArgumentParser):
         near = get_close_matches(given, list(self._option_string_actions), n=1)
         return f", did you mean {near[0]}?" if near else ""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return super().parse_known_args(self._joined(args), namespace)
+
+    def parse_known_intermixed_args(self, args: Any = None, namespace: Any = None) -> Any:
+        return super().parse_known_intermixed_args(self._joined(args), namespace)
+
+    def _joined(self, given: Sequence[str] | None) -> list[str]:
+        """The arguments, with each flag that may stand alone and its value as one: ``--web=8088``.
+
+        Otherwise argparse would take the filter in ``--web tcp port 80`` apart.
+        """
+        words = list(sys.argv[1:] if given is None else given)
+        end = words.index("--") if "--" in words else len(words)
+        joined: list[str] = []
+        while words and end > 0:
+            word, end = words.pop(0), end - 1
+            if word in ALONE:
+                has_value = end > 0 and is_meant(words[0])
+                value = words.pop(0) if has_value else ALONE[word]
+                word, end = f"{word}={':0' if value == '0' else value}", end - has_value  # 0 is a port here, not false
+            joined.append(word)
+        return joined + words
+
 
 def parser() -> argparse.ArgumentParser:
     """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
@@ -60,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
         text = option.help + _default(option.name)
-        groups[option.group].add_argument(*option.flags.split(), **_how(option.name, option.metavar), help=text)
+        groups[option.group].add_argument(*option.flags.split(), **_how(option), help=text)
     _more(groups)
     return made
 
@@ -92,8 +121,9 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-V", "--version", action="version", version=f"netmon {__version__}")
 
 
-def _how(name: str, metavar: str) -> dict[str, Any]:
+def _how(option: Option) -> dict[str, Any]:
     """The keyword arguments of `add_argument` for a setting."""
+    name, metavar = option.name, option.metavar
     how: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
     default = DEFAULTS[name]
     if name == "verbose":
@@ -102,6 +132,7 @@ def _how(name: str, metavar: str) -> dict[str, Any]:
         return how | {"action": "store_const", "const": not default}
     if isinstance(default, tuple):
         return how | {"action": "append", "metavar": metavar}
+    how |= {"nargs": "?"} if option.alone else {}
     return how | {"type": _reader(name), "metavar": metavar}
 
 

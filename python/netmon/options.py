@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple, Self, TypedDict, cast
 
 from netmon._core import BUFFER_BUDGET, DEFAULT_SNAPLEN, MAX_WORKERS
+from netmon.address import PrometheusAddress, WebAddress
 
 if TYPE_CHECKING:
     from msgspec import Meta
@@ -159,6 +160,10 @@ class Settings(NamedTuple):
     output_max_size: FileSize | None = None
     output_max_age: Duration | None = None
     output_files: Annotated[int, Meta(ge=1, le=1000)] = 5
+    web: WebAddress | None = None
+    web_hosts: tuple[str, ...] = ()
+    prometheus: PrometheusAddress | None = None
+    otlp: str | None = None
     format: Literal["auto", "plain", "ndjson", "json", "csv"] = "auto"
     once: bool = False
     requests: bool = False
@@ -229,6 +234,8 @@ class Option(NamedTuple):
     """What the flag does, for the help."""
     about: str = ""
     """What the setting means in a configuration file, if that differs: when its flag turns it off."""
+    alone: str = ""
+    """The value that the flag stands for without one; empty if it needs a value."""
 
 
 CAPTURE, COUNTING, ALERTS, OUTPUT, LOG = "capture", "counting", "alerts", "output", "log"
@@ -325,6 +332,24 @@ OPTIONS = (
     Option("output_max_size", OUTPUT, "--output-max-size", "SIZE", "begin a new file before one of -o is larger"),
     Option("output_max_age", OUTPUT, "--output-max-age", "DURATION", "begin a new file of -o after this long: 1h, 1d"),
     Option("output_files", OUTPUT, "--output-files", "N", "files of each -o to keep, the newest included"),
+    Option(
+        "web",
+        OUTPUT,
+        "--web",
+        "ADDR:PORT",
+        f"serve a page that shows what happens, by default at {WebAddress.parse(True)}",
+        alone="true",
+    ),
+    Option("web_hosts", OUTPUT, "--web-host", "NAME", "a name under which a proxy serves that page; repeatable"),
+    Option(
+        "prometheus",
+        OUTPUT,
+        "--prometheus",
+        "ADDR:PORT",
+        f"serve metrics for Prometheus, by default at {PrometheusAddress.parse(True)}",
+        alone="true",
+    ),
+    Option("otlp", OUTPUT, "--otlp", "URL", "send metrics to an OpenTelemetry collector, over HTTP"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson, json or csv on standard output"),
     Option("once", OUTPUT, "--once", "", "report one window, and exit"),
     Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead, also in CSV files"),

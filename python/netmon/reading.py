@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 
 import msgspec
 
+from netmon.address import Address
 from netmon.options import DEFAULTS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def from_text(name: str, text: str) -> Any:
     value: object = text
     if kind == tuple[str, ...]:
         value = tuple(part.strip() for part in text.split(",") if part.strip())
-    elif kind is bool:
+    elif kind is bool or _is_address(kind):
         value = TRUTH.get(text.strip().lower(), text)
     return _convert(value, kind, strict=False)
 
@@ -83,7 +84,14 @@ def meant(name: str, names: Iterable[str]) -> str:
     return f", did you mean {near}?" if near else ""
 
 
+def _is_address(kind: Any) -> bool:
+    """Whether a value is an address, or false for none."""
+    return any(isinstance(one, type) and issubclass(one, Address) for one in get_args(kind))
+
+
 def _convert(value: object, kind: Any, *, strict: bool) -> Any:
+    if value is False and _is_address(kind):
+        return None
     try:
         return msgspec.convert(value, kind, strict=strict, dec_hook=_decode)
     except msgspec.ValidationError as error:
@@ -107,6 +115,6 @@ def _expected(kind: Any) -> str:
 
 
 def _decode(kind: type, value: object) -> object:
-    if issubclass(kind, (ClientFrom, Duration, Share, Size, Speed)):
+    if issubclass(kind, (Address, ClientFrom, Duration, Share, Size, Speed)):
         return kind.parse(value)
     raise NotImplementedError(kind)

@@ -18,11 +18,11 @@ from netmon.frames import Frame, Frames
 from netmon.notes import Notes
 from netmon.outlet import Patience, TextOutlet
 from netmon.pace import EXACT
+from netmon.reload import reloaded
 from netmon.rulebook import usual
 from netmon.session_log import SessionLog
-from netmon.sinks import files, outputs
+from netmon.sinks import outputs, services
 from netmon.sinks.summary import summary
-from netmon.source import lists_exchanges
 from netmon.source import monitor_of as _monitor
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
-    from netmon.sinks import Out, Sink
+    from netmon.sinks import Opened, Out, Sink
 
 
 class IncompleteError(Exception):
@@ -71,7 +71,8 @@ def run(
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
         on_screen = keys is not None
-        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once)
+        lists = services.lists_exchanges(settings)
+        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once, lists=lists)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         session.reread = reread
         session.begin_alarms([usual(settings)] if rules is None else rules, policy)
@@ -107,7 +108,7 @@ class Session:
     ) -> None:
         self.sinks: list[Sink] = []
         self.names: dict[Sink, str] = {}
-        """The path of each sink that writes a file."""
+        """The path of each sink that writes a file, and what a service is called."""
         self.failure: Exception | None = None
         """The first error that did not stop the rest."""
         self.frame: Frame | None = None
@@ -117,6 +118,7 @@ class Session:
         """Uses what SIGHUP had read again, on a thread of its own; returns what to tell, or raises ValueError."""
         self.log: SessionLog | None = None
         self._outlets: list[Out] = []
+        self._opened: list[Opened] = []
         self._patience = Patience(settings.timeout)
         self._settings = settings
         self._monitor = monitor
@@ -138,7 +140,7 @@ class Session:
             self._alarms, policy = alarms, alarms.policy
         self._policy = policy
         self._monitor.count_for(policy)
-        apart = lists_exchanges(self._settings)
+        apart = services.lists_exchanges(self._settings)
         self._frames = Frames(self._settings.window, policy=policy, already=self._already, exchanges_apart=apart)
 
     def push(self, snapshot: Snapshot) -> Frame:
@@ -174,12 +176,12 @@ class Session:
         return SessionLog(self._settings, self._console, report, on_screen=on_screen)
 
     def open_outputs(self) -> None:
-        """Creates the files of ``--output`` and a sink for each, chosen by the extension."""
-        for name in self._settings.output:
-            outlet, sink = files.opened(self._settings, name, self._patience)
-            self._outlets.append(outlet)
-            self.sinks.append(sink)
-            self.names[sink] = name
+        """Opens the files of ``--output`` and the services, with a sink for each."""
+        for each in services.opened(self._settings, self._patience):
+            self._opened.append(each)
+            self._outlets.append(each.outlet)
+            self.sinks.append(each.sink)
+            self.names[each.sink] = each.name
 
     def open_stdout(self) -> None:
         """Adds the sink for standard output."""
@@ -227,6 +229,7 @@ class Session:
             raise self.failure
 
     def run(self) -> None:
+        self._report([f"netmon: {each.told}\n" for each in self._opened if each.told], is_logged=False)
         with self._hangups(self._stop) as hangup, stopping(self._stop, hangup), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
@@ -234,6 +237,8 @@ class Session:
                 self.push(snapshot)
                 if self._is_over(snapshot.end):
                     break
+            if self._settings.read and self._length == float("inf"):
+                services.stay(self._opened, self.sinks, self._patience, lambda it: self._report(it, is_logged=False))
 
     def run_screen(self, keys: TextIO) -> None:
         """The loop with a screen; keys are read from the terminal `keys`."""
@@ -286,17 +291,8 @@ class Session:
 
     def _reload(self) -> None:
         """Reads the configuration again and uses it, or tells why not; then everything stays as it was."""
-        if self.reread is None or self.reload is None:
-            return
-        try:
-            told = self.reload(self.reread())
-        except Exception as error:  # whatever a file does to its readers, the next reload is to find this thread
-            reason = str(error) if isinstance(error, (ValueError, OSError)) else repr(error)
-            log.event("reload.failed", "error", error=reason)
-            self._report([f"netmon: error: not reloaded, nothing has changed: {fmt.sanitize(reason)}\n"])
-        else:
-            log.event("reload.done", message=told)
-            self._report([f"netmon: reloaded: {fmt.sanitize(told)}\n"])
+        if self.reread is not None and self.reload is not None:
+            reloaded(self.reread, self.reload, self._report)
 
     def _stop(self) -> None:
         self._patience.end()
@@ -318,8 +314,6 @@ class Session:
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
-            capture_filter=self._settings.filter or "",
-            where=(self._settings.where or "").strip(),
         )
 
     def _player(self) -> Player:

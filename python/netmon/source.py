@@ -14,25 +14,19 @@ if TYPE_CHECKING:
     from netmon.options import Settings
 
 
-EXCHANGES = (".html",)
-"""How the names of files end that show exchanges, so that the capture has to list them."""
-
-
-def lists_exchanges(settings: Settings) -> bool:
-    """Whether a file shows exchanges while nothing else does: then they are kept out of the other files."""
-    return not settings.requests and any(path.endswith(EXCHANGES) for path in settings.output)
-
-
-def monitor_of(settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool) -> Monitor:
+def monitor_of(
+    settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool, lists: bool = False
+) -> Monitor:
     """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
 
-    For a screen, snapshots list exchanges and connections. With `once`, a live capture has the window as its timeout,
-    so it ends by the clock, in the middle of an interval; for a file the session ends it by packet time.
+    For a screen, snapshots list exchanges and connections; with `lists`, they list exchanges. With `once`, a live
+    capture has the window as its timeout, so it ends by the clock, in the middle of an interval; for a file the session
+    ends it by packet time.
     """
     limits = (settings.timeout, settings.window if once and not settings.read else None)
     timeout = min((limit for limit in limits if limit is not None), default=None)
     try:
-        return _made(settings, default_filter, on_screen=on_screen, timeout=timeout)
+        return _made(settings, default_filter, on_screen=on_screen, lists=lists, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
     except WhereError:
@@ -52,7 +46,9 @@ def beginning_of(settings: Settings) -> float | None:
     return None
 
 
-def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, timeout: float | None) -> Monitor:
+def _made(
+    settings: Settings, default_filter: str | None, *, on_screen: bool, lists: bool, timeout: float | None
+) -> Monitor:
     given = capture_settings(settings)
     given["filter"] = settings.filter or default_filter
     given["connections"] = settings.connections or on_screen
@@ -63,6 +59,6 @@ def _made(settings: Settings, default_filter: str | None, *, on_screen: bool, ti
         interval=settings.interval,
         timeout=timeout,
         exclude_interfaces=settings.exclude_interfaces,
-        exchanges=settings.requests or on_screen or lists_exchanges(settings),
+        exchanges=settings.requests or on_screen or lists,
         **given,
     )

@@ -23,13 +23,15 @@ def first_frame(settings: Settings, console: Console, terminal: Terminal) -> lis
 
 
 def look_of(settings: Settings, console: Console) -> dict[str, Any]:
-    """The colours, the glyphs and the theme of a screen, as keywords of `Display`."""
+    """The colours, the glyphs and the theme of a screen and the filters that it names, as keywords of `Display`."""
     environment = console.environment
     has_color = console.wants_color(settings.color)
     return {
         "colors": themes.depth(environment) if has_color else themes.MONOCHROME,
         "glyphs": _glyphs(settings, console),
         "theme": themes.theme_for(environment) if settings.theme == "auto" else settings.theme,
+        "capture_filter": settings.filter or "",
+        "where": (settings.where or "").strip(),
     }
 
 

@@ -5,6 +5,7 @@ Bucket i of scale s holds the seconds in (b**i, b**(i+1)], where b is 2**(2**-s)
 
 from __future__ import annotations
 
+from copy import copy
 from math import ceil, floor, log2
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,11 @@ class Latencies:
         counts, self.counts, self.scale = self.counts, {}, scale
         for bucket, n in counts.items():
             self._put(bucket >> shift, n)
+
+    def copy(self) -> Latencies:
+        twin = copy(self)
+        twin.counts = dict(self.counts)
+        return twin
 
     def quantile(self, q: float) -> float | None:
         """The value at quantile `q` in seconds, as the core computes it; None if there is no value."""

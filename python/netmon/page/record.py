@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.page.timeline import Timeline
@@ -53,6 +54,12 @@ class Record:
         while len(self.periods) > ALERTS:
             self.periods.pop(next(iter(self.periods)))
             self.dropped += 1
+
+    def copy(self) -> Record:
+        """A record of the same, which does not change when this one does."""
+        twin = copy(self)
+        twin.timeline, twin.periods, twin.slowest = self.timeline.copy(), dict(self.periods), list(self.slowest)
+        return twin
 
     def _fired(self, key: tuple[object, str, float], alert: Alert) -> Alert:
         """The alert as it fired; if that is not known, as it recovered."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -24,9 +25,19 @@ from netmon.page.columns import shown
 from netmon.page.escape import packed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from netmon.page.data import Document
+
+
+class Live(NamedTuple):
+    """What a page that is kept up to date has beyond its document."""
+
+    number: int
+    """The number of the state that it shows; its stream sends newer ones."""
+    parts: Mapping[str, str]
+    """The parts that `parts` made of its document."""
+
 
 FIRST_ROWS = 25
 """Rows of a table that are in the HTML; the script shows the others, which are in the document."""
@@ -54,33 +65,43 @@ POINTS: Sequence[tuple[str, str, str]] = (
 """The columns of the table of time points: name, heading and kind."""
 
 
-def page(document: Document) -> str:
-    """The whole page."""
-    style, early, script = (_own(name) for name in ("page.css", "early.js", "page.js"))
+def page(document: Document, *, live: Live | None = None) -> str:
+    """The whole page: a report, or one that is kept up to date."""
+    style, early, script, stream = (_own(name) for name in ("page.css", "early.js", "page.js", "live.js"))
     clock = Clock(**document["clock"])
     environment = _environment()
+    made = {name: Markup(part) for name, part in live.parts.items()} if live else _parts(environment, document)  # noqa: S704  made by `parts`
     return environment.get_template("page.html").render(
         document=document,
         offset=clock.moment_of(clock.start)[-6:],
         tables=TABLES,
-        parts=_parts(environment, document),
+        parts=made,
         version=__version__,
-        policy=policy([style], [early, script]),
+        policy=live_policy() if live else policy([style], [early, script]),
         style=Markup(style),  # noqa: S704  a file of this package
         early=Markup(early),  # noqa: S704  as above
         script=Markup(script),  # noqa: S704  as above
+        live=live,
+        stream=Markup(stream),  # noqa: S704  as above
         data=Markup(packed(document)),  # noqa: S704  `packed` escapes it
     )
 
 
-def parts(document: Document) -> dict[str, str]:
+def parts(document: Document, *, is_live: bool = False) -> dict[str, str]:
     """The parts of a page that change with its document, as HTML by the name in ``data-part``. The script of a page
     replaces them when it is given a newer document, see `page.js`.
     """
-    return {name: str(part) for name, part in _parts(_environment(), document).items()}
+    return {name: str(part) for name, part in _parts(_environment(), document, is_live=is_live).items()}
 
 
-def _parts(environment: Environment, document: Document) -> dict[str, Markup]:
+@cache
+def live_policy() -> str:
+    """The policy of a page that is kept up to date: it may also read from the server that it comes from."""
+    style, *scripts = (_own(name) for name in ("page.css", "early.js", "page.js", "live.js"))
+    return f"{policy([style], scripts)}; connect-src 'self'"
+
+
+def _parts(environment: Environment, document: Document, *, is_live: bool = False) -> dict[str, Markup]:
     macros: Any = environment.get_template("parts.html").module
     clock = Clock(**document["clock"])
     axis = _axis(document, clock)
@@ -88,7 +109,7 @@ def _parts(environment: Environment, document: Document) -> dict[str, Markup]:
         "answer": macros.answer(document["answer"]),
         "charts": macros.charts(charts(document), axis),
         "points": macros.points(_points(document, clock), axis),
-        "alerts": macros.alerts(document, clock),
+        "alerts": macros.alerts(document, clock, is_live),
         "statuses": macros.shares(document),
         "quality": macros.charts(quality(document), axis),
         **{name: macros.table(name, table, clock) for name, table in document["tables"].items()},
@@ -116,6 +137,7 @@ def _unbroken(text: str) -> str:
     return _NUMBER.sub("\\1\N{NO-BREAK SPACE}", text)
 
 
+@cache
 def _own(name: str) -> str:
     return (files("netmon.page") / "templates" / name).read_text("utf-8")
 

@@ -6,6 +6,7 @@ memory of a run does not grow with its length. Pure: the only time is the time o
 
 from __future__ import annotations
 
+from copy import copy
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,11 @@ class Point:
         self.sums = [total + (count.value(snapshot) or 0) for total, count in zip(self.sums, COUNTS, strict=True)]
         self.latencies.add(snapshot.latency)
 
+    def copy(self) -> Point:
+        twin = copy(self)
+        twin.latencies = self.latencies.copy()
+        return twin
+
     def plus(self, other: Point) -> None:
         self.sums = [a + b for a, b in zip(self.sums, other.sums, strict=True)]
         self.latencies.plus(other.latencies)
@@ -65,6 +71,12 @@ class Timeline:
         self._most = most
         self.start = self.end = self.step = 0.0
         self.points: dict[int, Point] = {}
+
+    def copy(self) -> Timeline:
+        """Independent points with the same sums."""
+        twin = copy(self)
+        twin.points = {at: point.copy() for at, point in self.points.items()}
+        return twin
 
     def push(self, snapshot: Snapshot) -> None:
         """Adds the next snapshot."""

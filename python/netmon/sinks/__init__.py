@@ -5,7 +5,7 @@ writes records whole. A sink never opens or closes its stream, never decides whe
 BrokenPipeError, which the session handles.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from netmon.frames import Frame
 
@@ -49,3 +49,16 @@ class Out(Protocol):
 
     def close(self) -> None:
         """Writes what is held, as far as that is accepted, and closes. Raises OSError if something is missing."""
+
+
+class Opened(NamedTuple):
+    """An output that takes frames."""
+
+    name: str
+    """What messages call it: the path of a file, or ``the live page``."""
+    outlet: Out
+    sink: Sink
+    told: str = ""
+    """What the user is told at the start, such as where to find it; a secret in it reaches no log."""
+    stays: bool = False
+    """Whether it is of use after the last packet of a file."""

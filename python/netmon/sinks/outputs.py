@@ -32,6 +32,8 @@ class Output(NamedTuple):
     """The extra of the distribution that it needs."""
     appends: bool = True
     """Whether more can be added to a file that exists."""
+    shows_exchanges: bool = False
+    """Whether it shows single exchanges whatever ``--requests`` says, so that the capture has to list them."""
 
 
 class OwnOutput(NamedTuple):
@@ -40,6 +42,8 @@ class OwnOutput(NamedTuple):
     opened: Callable[[Settings, str, safe_file.Mode], tuple[Out, Sink]]
     """Creates the outlet and the sink of a name."""
     extra: str = ""
+    """As above."""
+    shows_exchanges: bool = False
     """As above."""
 
 
@@ -80,7 +84,7 @@ FILES: Mapping[str, Output | OwnOutput] = {
     ".json": Output(_document, rotates=False),
     ".csv": Output(_csv, _csv_head),
     ".parquet": OwnOutput(_parquet, extra="parquet"),
-    ".html": Output(_report, rotates=False, extra="html", appends=False),
+    ".html": Output(_report, rotates=False, extra="html", appends=False, shows_exchanges=True),
 }
 """How a file is written, by its extension."""
 

@@ -92,18 +92,21 @@
   // Tables
 
   class Listing {
-    constructor(element) {
+    /** `before` is the listing that this one replaces, whose order and filter it takes over. */
+    constructor(element, before) {
       this.name = element.dataset.table;
       this.body = element.querySelector("tbody");
       this.heads = [...element.querySelectorAll("thead th")];
       this.input = element.querySelector("input");
       this.found = element.querySelector(".found");
       this.more = element.querySelector(".more");
+      this.left = element.querySelector(".left");
       this.atFirst = this.most = this.body.rows.length;
       this.use(data.tables[this.name]);
       this.at = this.columns.findIndex((column) => column.key === this.table.by);
       this.descending = true;
       this.heads.forEach((head, at) => this.makeSortable(head, at));
+      if (before) this.takeOver(before);
       this.input.addEventListener("input", () => { this.most = this.atFirst; this.show(); });
       this.more.addEventListener("click", () => this.showMore());
       element.querySelector(".tools").hidden = false;
@@ -119,13 +122,26 @@
       this.texts = this.columns.flatMap((column, at) => (column.kind === "text" || column.kind === "status" ? [at] : []));
     }
 
+    takeOver(before) {
+      const at = this.columns.findIndex((column) => column.key === before.columns[before.at].key);
+      if (at >= 0) [this.at, this.descending] = [at, before.descending];
+      this.input.value = before.input.value;
+      this.atFirst = this.most = Math.max(before.most, Math.min(this.table.rows.length, FIRST));
+      this.span = before.span;
+      this.sayOrder();
+      this.show();
+    }
+
     /** Takes newer rows of the same columns; returns whether the columns are the same. */
     update(table) {
       if (table.columns.map((column) => column.key).join() !== this.columns.map((column) => column.key).join()) return false;
       this.atFirst = Math.max(this.atFirst, Math.min(table.rows.length, FIRST));
       this.most = Math.max(this.most, this.atFirst);
       this.use(table);
+      this.left.textContent = table.left ? `${count(table.left)} more ${table.noun}s with lower figures are not in this page.` : "";
+      const focused = [...this.body.rows].indexOf(document.activeElement);
       this.show();
+      this.focusRow(focused);
       return true;
     }
 
@@ -142,10 +158,14 @@
         const isText = this.columns[at].kind === "text";
         this.descending = this.at === at ? !this.descending : !isText;
         this.at = at;
-        this.heads.forEach((each) => each.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", this.descending ? "descending" : "ascending");
+        this.sayOrder();
         this.show();
       });
+    }
+
+    sayOrder() {
+      this.heads.forEach((each) => each.removeAttribute("aria-sort"));
+      this.heads[this.at].setAttribute("aria-sort", this.descending ? "descending" : "ascending");
     }
 
     /** The rows that match, sorted; rows without a value come last. */
@@ -171,8 +191,12 @@
       const before = this.body.rows.length;
       this.most += PAGE;
       this.show();
-      const next = this.body.rows[before]; // the focus goes on with the first new row
-      if (next) { next.tabIndex = -1; next.focus({ preventScroll: true }); }
+      this.focusRow(before); // the focus goes on with the first new row
+    }
+
+    focusRow(at) {
+      const row = this.body.rows[at];
+      if (row) { row.tabIndex = -1; row.focus({ preventScroll: true }); }
     }
 
     tell(rows = this.table.rows) {
@@ -413,6 +437,21 @@
     for (const status of document.querySelectorAll("[role=status]")) status.setAttribute("aria-live", "off");
   };
 
+  const FOCUSABLE = "a, button, input, summary, [tabindex]";
+
+  /** Replaces what is in a part; the focus, what is scrolled and what is open stay. */
+  const replace = (part, html) => {
+    const focused = [...part.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+    const scrolled = [...part.querySelectorAll(".scroll")].map((each) => each.scrollLeft);
+    const open = [...part.querySelectorAll("details")].map((each) => each.open);
+    part.innerHTML = html; // escaped by the templates; the policy keeps scripts in it from running
+    part.querySelectorAll("details").forEach((each, at) => { each.open = open[at] ?? false; });
+    part.querySelectorAll(".scroll").forEach((each, at) => { each.scrollLeft = scrolled[at] ?? 0; });
+    return () => { if (focused >= 0) part.querySelectorAll(FOCUSABLE)[focused]?.focus({ preventScroll: true }); };
+  };
+
+  const known = new Map(); // the HTML of parts that need no script, as it was set last
+
   /** Shows a newer document. Only what a person does is announced, so a page that is updated does not talk all the time. */
   const update = (page, { document: next, parts }) => {
     if (next.version !== VERSION) return;
@@ -421,11 +460,12 @@
     use(next);
     for (const [name, html] of Object.entries(parts)) {
       const part = document.querySelector(`[data-part="${CSS.escape(name)}"]`), listing = page.listings.get(name);
-      if (!part || (listing && listing.update(data.tables[name]))) continue;
-      part.innerHTML = html; // escaped by the templates; the policy keeps scripts in it from running
-      const element = part.querySelector(".listing");
-      if (element) page.listings.set(name, new Listing(element));
+      if (!part || known.get(name) === html || (listing && listing.update(data.tables[name]))) continue;
+      const focus = replace(part, html), element = part.querySelector(".listing");
+      if (element) page.listings.set(name, new Listing(element, listing));
       else page.listings.delete(name);
+      if (!element && !part.querySelector(".chart, #points, #alert-list")) known.set(name, html);
+      focus();
     }
     silence(); // what came with the parts as well
     page.time.times = times;

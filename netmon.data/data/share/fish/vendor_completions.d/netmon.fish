@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands 
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --output --output-files --output-max-age --output-max-size --profile --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --where --window --workers -B -F -f -i -o -r -s -t
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --otlp --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers -B -F -f -i -o -r -s -t
 
 complete -c netmon -e
 complete -c netmon -f
@@ -111,6 +111,10 @@ complete -c netmon -n _shtab_netmon_using -l force -d 'replace a file of -o that
 complete -c netmon -n _shtab_netmon_using -l output-max-size -x -d 'begin a new file before one of -o is larger'
 complete -c netmon -n _shtab_netmon_using -l output-max-age -x -d 'begin a new file of -o after this long: 1h, 1d'
 complete -c netmon -n _shtab_netmon_using -l output-files -x -d 'files of each -o to keep, the newest included [5]'
+complete -c netmon -n _shtab_netmon_using -l web -x -d 'serve a page that shows what happens, by default at 127.0.0.1:8464'
+complete -c netmon -n _shtab_netmon_using -l web-host -x -d 'a name under which a proxy serves that page; repeatable'
+complete -c netmon -n _shtab_netmon_using -l prometheus -x -d 'serve metrics for Prometheus, by default at 127.0.0.1:9464'
+complete -c netmon -n _shtab_netmon_using -l otlp -x -d 'send metrics to an OpenTelemetry collector, over HTTP'
 complete -c netmon -n _shtab_netmon_using -l format -xka "auto plain ndjson json csv" -d 'auto, plain, ndjson, json or csv on standard output [auto]'
 complete -c netmon -n _shtab_netmon_using -l once -d 'report one window, and exit'
 complete -c netmon -n _shtab_netmon_using -l requests -d 'print one line per exchange instead, also in CSV files'

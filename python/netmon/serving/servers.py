@@ -1,0 +1,37 @@
+"""One server for each address: what is served at the same address shares its listening socket."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netmon.address import Address
+    from netmon.serving.server import Server
+
+
+TAKEN = (errno.EADDRINUSE, errno.EACCES)
+"""The errors of a port that another process has, or that only root may have."""
+
+
+class Servers:
+    def __init__(self) -> None:
+        self._open: dict[Address, Server] = {}
+
+    def at(self, address: Address, flag: str) -> Server:
+        """The server at an address. Raises OSError, whose message says how `flag` gets another port."""
+        if address not in self._open:
+            from netmon.serving.server import Server  # noqa: PLC0415  loads asyncio, which few runs without a screen need
+
+            try:
+                self._open[address] = Server(address)
+            except OSError as error:
+                hint = f"; for any free port: {flag} {address.at(0)}" if error.errno in TAKEN else ""
+                raise OSError(error.errno, f"{error.strerror or error}{hint}", f"{flag} {address}") from error
+        return self._open[address]
+
+    def close(self) -> None:
+        """Closes all of them; at most 0.3 s each."""
+        while self._open:
+            _, server = self._open.popitem()
+            server.close()
