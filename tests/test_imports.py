@@ -12,10 +12,12 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 
 ORDER = [
     {"_core", "missing"},
-    {"measures", "address"},
+    {"measures", "address", "values"},
     {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
     {"rotation"},
     {"outlet"},
+    {"packet_files"},
+    {"packet_writer"},
     {"actions.spec", "actions.address", "actions.facts"},
     {"alerts", "alerts.*", "console", "demo", "tail"},
     {"monitor"},
@@ -59,7 +61,7 @@ INSIDE = {
         {"parquet_file"},
         {"parquet_place"},
         {"parquet"},
-        {"outputs", "web"},
+        {"outputs", "web", "packets", "evidence"},
         {"viewers"},
         {"files"},
         {"services"},

@@ -104,8 +104,8 @@ def _words(action: Action) -> Sequence[str]:
         return ()
     if action.dest in WORDS:
         return WORDS[action.dest]
-    from netmon.options import ClientFrom  # noqa: PLC0415  as above
     from netmon.reading import KINDS  # noqa: PLC0415  as above
+    from netmon.values import ClientFrom  # noqa: PLC0415  as above
 
     kind = KINDS.get(action.dest)
     if get_origin(kind) is Literal:

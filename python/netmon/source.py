@@ -60,5 +60,9 @@ def _made(
         timeout=timeout,
         exclude_interfaces=settings.exclude_interfaces,
         exchanges=settings.requests or on_screen or lists,
+        write=settings.write is not None,
+        evidence=settings.evidence,
+        evidence_size=settings.evidence_size,
+        evidence_payload=settings.evidence_payload,
         **given,
     )

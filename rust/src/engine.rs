@@ -31,8 +31,8 @@ pub use job::Level;
 use job::{Job, Opened, Shared};
 use lock::lock;
 use queue::Queue;
-use record::Recording;
 pub use queue::{Next, Overflow};
+use record::Recording;
 pub use sturdy::keep_panics_quiet;
 use sturdy::panic_words;
 

@@ -29,10 +29,10 @@ mod steps;
 
 use aggregate::{Aggregate, Ticket, Tracked};
 use decode::{Segment, Undecoded};
+use exchange::Protocol;
 use flow::{FlowId, Flows, Place};
 use intake::{Arrival, Content, Intake};
 use nat::Nat;
-use exchange::Protocol;
 use packet::{InterfaceId, Packet, Timestamp};
 use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use super::lock::lock;
 use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 use crate::pipeline::record::{Carrier, Parcel, Selected, Wanted, blocks, select};
-use outbox::Outbox;
 pub use outbox::Lost;
+use outbox::Outbox;
 use ring::Ring;
 use sorter::Sorter;
 pub use sorter::{Limits, Taken};
@@ -88,11 +88,7 @@ impl Recording {
         Some(taken)
     }
 
-    fn describe<'a>(
-        &self,
-        to: &mut Vec<u8>,
-        interfaces: impl Iterator<Item = &'a (InterfaceId, LinkType)>,
-    ) {
+    fn describe<'a>(&self, to: &mut Vec<u8>, interfaces: impl Iterator<Item = &'a (InterfaceId, LinkType)>) {
         for &(id, link_type) in interfaces {
             blocks::interface(to, &self.name_of(id), link_type, self.snaplen);
         }

@@ -67,7 +67,8 @@ impl<'a> Mark<'a> {
             Some(Endpoint { address, port: u16::from_le_bytes(take(&mut rest)?) })
         };
         let (client, server) = (end()?, end()?);
-        let mut number = || Some(u64::from_le_bytes(take(&mut rest)?)).map(|number| Some(number).filter(|&n| n != UNKNOWN));
+        let mut number =
+            || Some(u64::from_le_bytes(take(&mut rest)?)).map(|number| Some(number).filter(|&n| n != UNKNOWN));
         let (status, latency, duration) = (number()?, number()?, number()?);
         let (request_bytes, response_bytes) = (number()?.unwrap_or(0), number()?.unwrap_or(0));
         let status = status.map(|status| status as u16);

@@ -16,7 +16,7 @@ use super::snapshot::Snapshot;
 use super::value::per_of;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
-use crate::engine::{self, EngineSettings, record, Level, MAX_WORKERS, Next, Source};
+use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source, record};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
@@ -116,7 +116,7 @@ impl Engine {
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
-        records = false, evidence_size = Whole(0), evidence_payload = false,
+        write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
@@ -144,7 +144,8 @@ impl Engine {
         user_agents: bool,
         redact: &str,
         r#where: Option<&str>,
-        records: bool,
+        write: Option<bool>,
+        evidence: Option<bool>,
         evidence_size: Whole,
         evidence_payload: bool,
     ) -> PyResult<Self> {
@@ -159,11 +160,13 @@ impl Engine {
         } else {
             Source::Files(read, names)
         };
-        let kept = evidence_size.within("evidence_size", 0, MAX_BYTES)? as usize;
+        let (writes, keeps) = (write.unwrap_or(false), evidence.unwrap_or(false));
+        let kept = evidence_size.within("evidence_size", 1, MAX_BYTES)? as usize;
         let is_live = matches!(source, Source::Live(_));
         let cuts = is_live || snaplen < DEFAULT_SNAPLEN;
-        let recording = (records || kept > 0).then(|| {
-            let recording = record::Recording::new(!is_live, kept, if cuts { snaplen } else { 0 });
+        let recording = (writes || keeps).then(|| {
+            let recording =
+                record::Recording::new(!is_live, if keeps { kept } else { 0 }, if cuts { snaplen } else { 0 });
             Arc::new(recording)
         });
         let redacts = match redact {
@@ -207,9 +210,9 @@ impl Engine {
                 nat: (!count_copies).then(pipeline::nat::Nat::default),
                 record: recording.clone().map(|carrier| pipeline::record::Settings {
                     carrier,
-                    writes: records,
+                    writes,
                     held: pipeline::record::MAX_HELD,
-                    evidence: (kept > 0).then_some(evidence_payload),
+                    evidence: keeps.then_some(evidence_payload),
                 }),
                 ..pipeline::Settings::default()
             },
@@ -276,7 +279,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The packets that the capture records; None unless `records` or `evidence_size` was given.
+    /// The packets that the capture records; None unless `write` or `evidence` is true.
     #[getter]
     fn recording(&self) -> Option<Recording> {
         self.recording.clone().map(Recording)

@@ -26,23 +26,25 @@ pub struct Recording(pub Arc<record::Recording>);
 
 #[pymethods]
 impl Recording {
-    /// Takes packets to be written, in the order of time, and waits for them at most `timeout` seconds: their blocks,
-    /// their number, the time of the first in nanoseconds since 1970 or None, the number of interfaces that the file
-    /// then describes, and whether the next packet does not belong to the file. None at the end of the capture.
+    /// Takes packets to be written, in the order of time, and waits for them at most `timeout` seconds: their
+    /// blocks, their number, the time of the first in nanoseconds since 1970 or None, the number of interfaces that the
+    /// file then describes, and whether the next packet does not belong to the file. None at the end of the capture.
     ///
-    /// The blocks have at most `room` bytes, and no packet from `until` on, also in nanoseconds. `described` is the
+    /// `since` is the time of the first packet of the file, None if it has none. The blocks have at most `room` bytes,
+    /// or one packet if it is the first, and no packet from `age` nanoseconds after `since` on. `described` is the
     /// number of interfaces that the file describes already. Descriptions of new ones come first, beyond `room`.
-    #[pyo3(signature = (timeout, room, until, described, /))]
+    #[pyo3(signature = (timeout, room, since, age, described, /))]
     fn take<'py>(
         &self,
         py: Python<'py>,
         timeout: f64,
         room: usize,
-        until: Option<i64>,
+        since: Option<i64>,
+        age: Option<i64>,
         described: usize,
     ) -> Option<Blocks<'py>> {
         let timeout = Duration::try_from_secs_f64(timeout).unwrap_or_default();
-        let limits = Limits { room, until: until.map(Timestamp) };
+        let limits = Limits { room, since: since.map(Timestamp), age };
         let taken = py.detach(|| self.0.take(timeout, limits, described))?;
         let blocks = PyBytes::new(py, &taken.blocks);
         Some((blocks, taken.packets, taken.first.map(|ts| ts.0), taken.described, taken.is_full))
@@ -71,8 +73,8 @@ impl Recording {
         self.0.lose(packets);
     }
 
-    /// Packets that are missing from what was written: those that had no room or could not be written, and those that
-    /// came too long before their connection was known to be one that is written.
+    /// Packets that are missing from what was written: those that had no room or could not be written, and those
+    /// that came too long before their connection was known to be one that is written.
     #[getter]
     fn lost(&self) -> (u64, u64) {
         let record::Lost { not_written, not_held } = self.0.lost();

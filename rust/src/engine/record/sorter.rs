@@ -21,10 +21,12 @@ const PIECE: usize = 512 * 1024;
 /// How much may be handed over.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes that the file has room for.
+    /// Bytes that the file has room for. The first packet of a file has room in any case.
     pub room: usize,
-    /// The time from which on packets belong to the next file.
-    pub until: Option<Timestamp>,
+    /// The time of the first packet of the file; `None` if it has none.
+    pub since: Option<Timestamp>,
+    /// Nanoseconds after its first packet from which on packets belong to the next file.
+    pub age: Option<i64>,
 }
 
 /// What is handed over.
@@ -130,8 +132,10 @@ impl Sorter {
             if !all && !self.has_due() || taken.blocks.len() + place.len > PIECE && taken.packets > 0 {
                 break;
             }
-            let is_late = limits.until.is_some_and(|until| ts >= until);
-            if is_late || taken.blocks.len() + place.len > limits.room {
+            let first = limits.since.or(taken.first);
+            let is_late = first.zip(limits.age).is_some_and(|(first, age)| ts >= first.plus(age));
+            let is_large = first.is_some() && taken.blocks.len() + place.len > limits.room;
+            if is_late || is_large {
                 taken.is_full = true;
                 break;
             }

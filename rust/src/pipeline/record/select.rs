@@ -70,7 +70,8 @@ pub fn select<'a>(
     program: &str,
     name: impl Fn(InterfaceId) -> String,
 ) -> Selected {
-    let all = || chunks.iter().flat_map(|(worker, chunk)| items(chunk.as_ref()).map(|item| ((*worker, item.flow), item)));
+    let all =
+        || chunks.iter().flat_map(|(worker, chunk)| items(chunk.as_ref()).map(|item| ((*worker, item.flow), item)));
     let mut latest: HashMap<Flow, Timestamp> = HashMap::new();
     for (flow, item) in all().filter(|(_, item)| (wanted.since..=wanted.until).contains(&item.ts)) {
         let mut marks = item.marks;
