@@ -48,7 +48,7 @@ class PacketWriter:
         self._is_stuck = False
         self._news: list[str] = []
         self._trouble: OSError | None = None
-        self._told = 0
+        self._is_told = False
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="netmon-packets", daemon=True)
 
@@ -63,10 +63,10 @@ class PacketWriter:
     def news(self) -> list[str]:
         """Returns the new messages about the packets for a person, and clears them."""
         news, self._news = self._news, []
-        lost = sum(self._recording.lost)
-        if not self._told and lost:
-            self._told = lost
-            news.append(f"{self.name}: packets are missing, because they came faster than they are written")
+        missing = missing_words(*self._recording.lost)
+        if missing and not self._is_told and self._trouble is None:
+            self._is_told = True
+            news.append(f"{self.name}: packets are missing{missing}")
         return news
 
     def abandon(self) -> None:
@@ -165,8 +165,8 @@ class PacketWriter:
             self._outlet = None
         if outlet is None:
             return
-        if not outlet.is_behind:
-            outlet.write(self._recording.tail())
+        if not outlet.is_behind and (tail := self._recording.tail()):
+            outlet.write(tail)
         self._size = self._described = 0
         self._since = None
         try:

@@ -16,7 +16,7 @@ use crate::pipeline::record::blocks::{self, Interfaces, Statistics};
 const MOST: usize = 16 * 1024 * 1024;
 
 /// Bytes that are handed over at a time.
-const PIECE: usize = 512 * 1024;
+const PIECE: usize = 128 * 1024;
 
 /// How much may be handed over.
 #[derive(Clone, Copy, Debug)]
