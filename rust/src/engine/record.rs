@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lock::lock;
-use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
+use crate::pipeline::packet::{InterfaceId, LinkType};
 use crate::pipeline::record::{Carrier, Parcel, Selected, Wanted, blocks, select};
 pub use outbox::Lost;
 use outbox::Outbox;
@@ -158,15 +158,6 @@ impl Carrier for Recording {
     fn keep(&self, number: u32, chunk: &[u8]) {
         self.ring.keep(number, chunk);
     }
-}
-
-/// Nanoseconds by which a packet may be late and still get to its place: connections are decided within a moment, and
-/// workers and interfaces are not this far apart.
-const WINDOW: i64 = SECOND;
-
-/// True if a packet of this time has waited for long enough.
-fn is_settled(ts: Timestamp, newest: Timestamp) -> bool {
-    ts.plus(WINDOW) <= newest
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod hosts;
 mod interfaces;
 mod lightest;
 mod lists;
+mod marks;
 mod noted;
 mod scratch;
 mod settings;

@@ -13,6 +13,7 @@ mod evidence;
 mod fragments;
 mod frames;
 mod held;
+mod parcel;
 mod select;
 
 use std::fmt::Debug;
@@ -21,11 +22,12 @@ use std::sync::Arc;
 use super::aggregate::{Noted, Settled};
 use super::exchange::Protocol;
 use super::flow::FlowId;
-use super::packet::{InterfaceId, LinkType, Packet, Timestamp};
+use super::packet::{InterfaceId, Packet, Timestamp};
 use evidence::Spool;
 pub use fragments::Fragments;
 pub use frames::Frames;
 use held::{Held, NOWHERE};
+pub use parcel::{Entry, Parcel};
 pub use select::{Selected, Wanted, select};
 
 /// Bytes of packets that are held of connections that are not decided yet: several seconds of a busy link if only new
@@ -52,36 +54,6 @@ pub trait Carrier: Debug + Send + Sync {
     fn lose(&self, packets: u64);
     /// Packets and marks to be kept for alerts, of the worker with this number.
     fn keep(&self, number: u32, chunk: &[u8]);
-}
-
-/// Packets to be written, as blocks of pcapng.
-#[derive(Debug, Default)]
-pub struct Parcel {
-    /// The blocks, each with 0 as the number of its interface.
-    pub blocks: Vec<u8>,
-    /// The packet of each block, in order.
-    pub packets: Vec<Entry>,
-}
-
-/// A block of a parcel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// When the packet was captured.
-    pub ts: Timestamp,
-    /// Length of the block.
-    pub len: u32,
-    /// Where the packet was captured.
-    pub interface: InterfaceId,
-    /// How the packet begins.
-    pub link_type: LinkType,
-}
-
-impl Parcel {
-    /// Forgets its packets, and keeps the memory.
-    pub fn clear(&mut self) {
-        self.blocks.clear();
-        self.packets.clear();
-    }
 }
 
 /// What is recorded.

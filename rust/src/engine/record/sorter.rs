@@ -6,9 +6,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use super::is_settled;
 use super::outbox::Drops;
-use crate::pipeline::packet::{InterfaceId, LinkType, Timestamp};
+use crate::pipeline::packet::{InterfaceId, LinkType, SECOND, Timestamp};
 use crate::pipeline::record::Parcel;
 use crate::pipeline::record::blocks::{self, Interfaces, Statistics};
 
@@ -17,6 +16,15 @@ const MOST: usize = 16 * 1024 * 1024;
 
 /// Bytes that are handed over at a time.
 const PIECE: usize = 128 * 1024;
+
+/// Nanoseconds by which a packet may be late and still get to its place: connections are decided within a moment, and
+/// workers and interfaces are not this far apart.
+pub const WINDOW: i64 = SECOND;
+
+/// True if a packet of this time has waited for long enough.
+fn is_settled(ts: Timestamp, newest: Timestamp) -> bool {
+    ts.plus(WINDOW) <= newest
+}
 
 /// How much may be handed over.
 #[derive(Clone, Copy, Debug)]

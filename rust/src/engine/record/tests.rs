@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::sorter::WINDOW;
 use super::*;
-use crate::pipeline::packet::{LinkType, Packet};
+use crate::pipeline::packet::{Packet, Timestamp};
 use crate::pipeline::record::Entry;
 
 const NO_LIMITS: Limits = Limits { room: usize::MAX, since: None, age: None };

@@ -1,7 +1,8 @@
 //! Packets of connections that are not decided yet, in a ring of bytes. The oldest packet makes room for the newest. The
 //! packets of a connection are a chain, each of which knows the one before it.
 
-use super::{Entry, blocks};
+use super::blocks;
+use super::parcel::Entry;
 use crate::pipeline::flow::FlowId;
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 

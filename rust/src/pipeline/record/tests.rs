@@ -9,6 +9,7 @@ use super::*;
 use crate::pipeline::Pipeline;
 use crate::pipeline::filter::Filter;
 use crate::pipeline::packet::SECOND;
+use crate::pipeline::reassembly::Budget;
 use crate::pipeline::snapshot::{OTHER, Per};
 use crate::pipeline::tests::forge::{Forge, Frame, Wire};
 
@@ -285,7 +286,7 @@ fn evidence_that_has_no_room_leaves_out_the_oldest_connections_and_says_so() {
     let (old, new) = (exchange(port(1), "/a", 200), exchange(Wire { start: i64::MAX / 2, ..port(2) }, "/b", 200));
     let mut run = Run::new(|settings| settings.record.as_mut().unwrap().evidence = Some(true));
     run.push(&[&old[..], &new].concat());
-    let selected = run.select("", Per::All, "", 2000);
+    let selected = run.select("", Per::All, "", 1500);
     let kept: Vec<_> = read(&selected.capture).into_iter().map(|(_, data)| data).collect();
     assert_eq!((selected.connections, selected.left_out, kept), (1, 1, bytes(&new)));
 }
@@ -338,7 +339,8 @@ proptest! {
 
 /// Four ids of connections.
 fn ids() -> [FlowId; 4] {
-    let mut table = crate::pipeline::flow::Flows::<()>::new(Default::default(), Default::default());
+    let mut table =
+        crate::pipeline::flow::Flows::<()>::new(crate::pipeline::flow::Limits::default(), Budget::default());
     std::array::from_fn(|number| {
         let frame = &Forge::connection(port(number as u16 + 1), &[])[0];
         let datagram = crate::pipeline::decode::datagram(&frame.packet()).unwrap();
