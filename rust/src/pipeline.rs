@@ -164,7 +164,9 @@ impl Pipeline {
     pub fn tick(&mut self, now: Timestamp) {
         let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
-        self.stages.pass();
+        if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
+            record.pass(now, noted);
+        }
     }
 
     /// Adds packets that the kernel and the interfaces have dropped.
@@ -241,8 +243,9 @@ impl Pipeline {
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
-        self.stages.pass();
-        self.flush_records();
+        if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
+            record.finish(noted);
+        }
     }
 
     /// Closes the interval `[start, end)` and returns its snapshot.
@@ -263,13 +266,6 @@ impl Stages {
         let of = self.take(arrival);
         if let (Some(record), Some(noted)) = (&mut self.record, self.aggregate.noted()) {
             record.take(frames, of, noted);
-        }
-    }
-
-    /// Lets the recorder know what became known of connections while time passed.
-    fn pass(&mut self) {
-        if let (Some(record), Some(noted)) = (&mut self.record, self.aggregate.noted()) {
-            record.pass(noted);
         }
     }
 

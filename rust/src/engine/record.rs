@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::lock::lock;
-use crate::pipeline::packet::{InterfaceId, LinkType};
+use crate::pipeline::packet::{InterfaceId, LinkType, Timestamp};
 use crate::pipeline::record::{Carrier, Parcel, Selected, Wanted, blocks, select};
 pub use outbox::Lost;
 use outbox::Outbox;
@@ -71,7 +71,10 @@ impl Recording {
     pub fn take(&self, timeout: Duration, limits: Limits, described: usize) -> Option<Taken> {
         let mut sorter = lock(&self.sorter);
         let mut is_over = false;
-        if !sorter.has_due() {
+        // Read before the parcels: what a worker has handed over before it reached a time is among them.
+        sorter.reached = self.outbox.reached();
+        if !sorter.is_full() {
+            let timeout = if sorter.has_due() { Duration::ZERO } else { timeout };
             is_over = self.outbox.take(timeout, &mut |parcel| sorter.add(parcel, Instant::now()));
         }
         let all = is_over || sorter.is_idle(Instant::now(), IDLE);
@@ -136,7 +139,9 @@ impl Recording {
 
 impl Carrier for Recording {
     fn enroll(&self) -> u32 {
-        self.workers.fetch_add(1, Ordering::Relaxed)
+        let number = self.workers.fetch_add(1, Ordering::Relaxed);
+        self.outbox.reach(number, Timestamp(i64::MIN));
+        number
     }
 
     fn name(&self, interface: InterfaceId, name: &str) {
@@ -145,6 +150,10 @@ impl Carrier for Recording {
 
     fn drops(&self, interface: InterfaceId, kernel: u64, device: u64) {
         self.outbox.add_drops(interface, kernel, device);
+    }
+
+    fn reach(&self, number: u32, ts: Timestamp) {
+        self.outbox.reach(number, ts);
     }
 
     fn carry(&self, parcel: &mut Parcel) {

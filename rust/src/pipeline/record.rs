@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::aggregate::{Noted, Settled};
 use super::exchange::Protocol;
 use super::flow::FlowId;
-use super::packet::{InterfaceId, Packet, Timestamp};
+use super::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use evidence::Spool;
 pub use fragments::Fragments;
 pub use frames::Frames;
@@ -37,6 +37,10 @@ pub const MAX_HELD: usize = 64 * 1024 * 1024;
 /// A parcel is handed over at this size. Large enough that handing over costs nothing, small enough to be one write.
 const PARCEL: usize = 256 * 1024;
 
+/// Nanoseconds of packet time after which packets are handed over even if they are few, so that those of several
+/// workers can be put in the order of time.
+const STEP: i64 = SECOND / 10;
+
 /// Packets after which a connection that speaks something unknown is given up. Before that it may be a greeting.
 const GREETING: u32 = 16;
 
@@ -48,6 +52,8 @@ pub trait Carrier: Debug + Send + Sync {
     fn name(&self, interface: InterfaceId, name: &str);
     /// Packets that the kernel, and the interface, have dropped.
     fn drops(&self, interface: InterfaceId, kernel: u64, device: u64);
+    /// The worker with this number hands over no more packets from before this time, but for those that it holds.
+    fn reach(&self, number: u32, ts: Timestamp);
     /// Packets to be written. The parcel comes back empty.
     fn carry(&self, parcel: &mut Parcel);
     /// Packets of chosen connections that could not be held until their connection was chosen.
@@ -129,6 +135,8 @@ pub struct Recorder {
     /// Nanoseconds from the times of packets to the times as they are shown.
     shift: i64,
     now: Timestamp,
+    /// The time up to which packets were handed over.
+    reached: Timestamp,
     flows: Vec<Flow>,
     writes: bool,
     held: Held,
@@ -145,6 +153,7 @@ impl Recorder {
             carrier: carrier.clone(),
             shift: 0,
             now: Timestamp::default(),
+            reached: Timestamp(i64::MIN),
             flows: Vec::new(),
             writes: *writes,
             held: Held::new(if *writes { *held } else { 0 }),
@@ -216,12 +225,25 @@ impl Recorder {
         }
     }
 
-    /// Takes what was settled while time passed. `noted` is cleared.
-    pub fn pass(&mut self, noted: &mut Noted) {
+    /// Takes what was settled while time passed until `now`. `noted` is cleared.
+    pub fn pass(&mut self, now: Timestamp, noted: &mut Noted) {
         if !noted.settled.is_empty() {
             self.settle(noted);
         }
         noted.clear();
+        if now >= self.reached.plus(STEP) || now < self.reached.plus(-STEP) {
+            self.reached = now;
+            self.flush_packets();
+            self.carrier.reach(self.number, now.plus(self.shift));
+        }
+    }
+
+    /// Takes what was settled when all connections ended, and passes everything on.
+    pub fn finish(&mut self, noted: &mut Noted) {
+        self.settle(noted);
+        noted.clear();
+        self.flush();
+        self.carrier.reach(self.number, Timestamp(i64::MAX));
     }
 
     /// Passes on the packets to be written that were recorded until now.
@@ -242,7 +264,9 @@ impl Recorder {
     /// Forgets all connections, as the stage before has done.
     pub fn restart(&mut self) {
         self.flush();
+        self.carrier.reach(self.number, Timestamp(i64::MAX));
         self.number = self.carrier.enroll();
+        self.carrier.reach(self.number, self.reached.plus(self.shift));
         self.flows.clear();
         self.held.clear();
     }

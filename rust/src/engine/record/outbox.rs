@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::lock::lock;
-use crate::pipeline::packet::InterfaceId;
+use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::record::Parcel;
 
 /// Bytes that may wait: a second of a busy link, in which a disk may be slow.
@@ -34,6 +34,8 @@ struct State {
     spare: Vec<Parcel>,
     lost: Lost,
     drops: Drops,
+    /// The time that each worker has reached, by number, without those that have ended.
+    reached: HashMap<u32, Timestamp>,
     waits: bool,
     is_stuck: bool,
     is_over: bool,
@@ -77,6 +79,21 @@ impl Outbox {
         state.bytes += size;
         state.waiting.push_back(std::mem::replace(parcel, empty));
         self.news.notify_one();
+    }
+
+    /// Takes note of how far a worker has come. One that has come to the end of time has ended.
+    pub fn reach(&self, number: u32, ts: Timestamp) {
+        let mut state = lock(&self.state);
+        if ts == Timestamp(i64::MAX) {
+            state.reached.remove(&number);
+        } else {
+            state.reached.insert(number, ts);
+        }
+    }
+
+    /// The time that all workers have reached.
+    pub fn reached(&self) -> Timestamp {
+        lock(&self.state).reached.values().copied().min().unwrap_or(Timestamp(i64::MAX))
     }
 
     /// Hands over all parcels that wait; if there is none, waits for one at most `timeout`. True if no more will come.

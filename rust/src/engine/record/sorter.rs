@@ -22,8 +22,8 @@ const PIECE: usize = 128 * 1024;
 pub const WINDOW: i64 = SECOND;
 
 /// True if a packet of this time has waited for long enough.
-fn is_settled(ts: Timestamp, newest: Timestamp) -> bool {
-    ts.plus(WINDOW) <= newest
+fn is_settled(ts: Timestamp, reached: Timestamp) -> bool {
+    ts.plus(WINDOW) <= reached
 }
 
 /// How much may be handed over.
@@ -73,7 +73,8 @@ pub struct Sorter {
     empty: Vec<Parcel>,
     bytes: usize,
     came: u64,
-    newest: Timestamp,
+    /// The time that all workers have reached.
+    pub reached: Timestamp,
     heard: Instant,
     /// The interfaces of all packets so far.
     pub interfaces: Interfaces,
@@ -89,7 +90,7 @@ impl Sorter {
             empty: Vec::new(),
             bytes: 0,
             came: 0,
-            newest: Timestamp(i64::MIN),
+            reached: Timestamp(i64::MIN),
             heard: now,
             interfaces: Interfaces::default(),
             statistics: Vec::new(),
@@ -106,7 +107,6 @@ impl Sorter {
             let place = Place { parcel: free, at, len: entry.len as usize, interface };
             self.waiting.push(Reverse((entry.ts, self.came, place)));
             self.came += 1;
-            self.newest = self.newest.max(entry.ts);
             at += entry.len as usize;
         }
         self.bytes += parcel.blocks.len();
@@ -123,9 +123,14 @@ impl Sorter {
         number
     }
 
+    /// True if there are so many packets that the earliest are handed over however new they are.
+    pub fn is_full(&self) -> bool {
+        self.bytes > MOST
+    }
+
     /// True if a packet can be handed over.
     pub fn has_due(&self) -> bool {
-        self.waiting.peek().is_some_and(|Reverse((ts, ..))| is_settled(*ts, self.newest) || self.bytes > MOST)
+        self.waiting.peek().is_some_and(|Reverse((ts, ..))| is_settled(*ts, self.reached) || self.is_full())
     }
 
     /// True if nothing has come for this long.

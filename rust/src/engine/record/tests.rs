@@ -56,14 +56,22 @@ fn packets_of_several_workers_come_in_the_order_of_time_and_interfaces_are_descr
 }
 
 #[test]
-fn a_packet_waits_a_moment_for_others_that_are_late() {
+fn a_packet_waits_until_all_workers_are_a_moment_further() {
     let recording = Recording::new(true, 0, 0);
+    let workers = [recording.enroll(), recording.enroll()];
+    let reach = |worker: usize, ts| recording.reach(workers[worker], Timestamp(ts));
+    let times = || {
+        let blocks = read(&take(&recording, NO_LIMITS, 1).blocks);
+        blocks.into_iter().filter(|block| block.0 == 6).map(|block| block.1).collect::<Vec<_>>()
+    };
     carry(&recording, &[(0, 0), (WINDOW / 2, 0)]);
-    assert_eq!(take(&recording, NO_LIMITS, 0).packets, 0);
-    carry(&recording, &[(WINDOW / 4, 0), (WINDOW + WINDOW / 4, 0)]);
-    let taken = take(&recording, NO_LIMITS, 0);
-    let times: Vec<_> = read(&taken.blocks).into_iter().filter(|block| block.0 == 6).map(|block| block.1).collect();
-    assert_eq!(times, [0, WINDOW / 4]);
+    reach(0, 5 * WINDOW);
+    assert_eq!(times(), [0_i64; 0]);
+    carry(&recording, &[(WINDOW / 4, 0), (3 * WINDOW, 0)]);
+    reach(1, 2 * WINDOW);
+    assert_eq!(times(), [0, WINDOW / 4, WINDOW / 2]);
+    reach(1, i64::MAX);
+    assert_eq!(times(), [3 * WINDOW]);
 }
 
 #[test]

@@ -8,7 +8,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::pipeline::Pipeline;
 use crate::pipeline::filter::Filter;
-use crate::pipeline::packet::SECOND;
 use crate::pipeline::reassembly::Budget;
 use crate::pipeline::snapshot::{OTHER, Per};
 use crate::pipeline::tests::forge::{Forge, Frame, Wire};
@@ -31,6 +30,8 @@ impl Carrier for Basket {
     fn name(&self, _: InterfaceId, _: &str) {}
 
     fn drops(&self, _: InterfaceId, _: u64, _: u64) {}
+
+    fn reach(&self, _: u32, _: Timestamp) {}
 
     fn carry(&self, parcel: &mut Parcel) {
         let mut largest = self.largest.lock().unwrap();
