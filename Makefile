@@ -7,7 +7,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
-PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*') $(shell find netmon.data -type f)
+PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data -type f)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo screens generated test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \

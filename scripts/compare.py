@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs netmon and other tools on the same traffic, one after the other, and prints tables in Markdown.
 
-    compare.py FOLDER [--runs 5] [--filters | --live [--seconds 10] [--rates 20000 100000 300000 0]]
+    compare.py FOLDER [--runs 5] [--filters | --live | --outputs] [--seconds 10] [--rates 20000 100000 300000 0]
 
 FOLDER contains the captures that captures.py makes. Without --live, the tools take turns reading them. The tables show
 the medians of the runs beside those of a loop over libpcap that looks at the headers and does nothing
@@ -9,6 +9,9 @@ the medians of the runs beside those of a loop over libpcap that looks at the he
 pair at each rate, in packets/s (0: as fast as it can), and each tool captures at the other end. Then each tool captures
 traffic between wrk and nginx, except tshark, which needs an hour for the large bodies. Tools that are not installed are
 left out. The netmon that is measured is the one installed beside this Python.
+
+With --outputs, which needs root as well, netmon captures the same traffic without any output, with each output and
+with all of them. A viewer has the page open, text and protobuf are scraped every second, and a collector answers.
 
 The last table of the files shows what `--where` costs on FOLDER/api.pcap, beside netmon without a filter. With
 --filters, it is the only one.
@@ -78,6 +81,39 @@ FILTERS = (
 """Filters, most of which admit most exchanges of `api`: those cost more than filters that admit few."""
 LONG = 20
 """Seconds of a run after which a tool is not run on the same capture again."""
+
+OUTPUTS = {
+    "NDJSON": ["-o", "{scratch}/out.ndjson"],
+    "JSON": ["-o", "{scratch}/out.json"],
+    "CSV": ["-o", "{scratch}/out.csv"],
+    "Parquet": ["-o", "{scratch}/out.parquet"],
+    "report": ["-o", "{scratch}/out.html"],
+    "page": ["--web", "127.0.0.1:9470"],
+    "Prometheus": ["--prometheus", "127.0.0.1:9464"],
+    "OpenTelemetry": ["--otlp", "http://127.0.0.1:4318", "--otlp-interval", "10"],
+}
+COLLECTOR = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Collector(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *_): pass
+HTTPServer(("127.0.0.1", 4318), Collector).serve_forever()
+"""
+READER = """
+import time
+from urllib.request import Request, urlopen
+binary = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+while True:
+    time.sleep(1)
+    for accept in ("text/plain", binary):
+        try:
+            urlopen(Request("http://127.0.0.1:9464/metrics", headers={"Accept": accept})).read()
+        except OSError:
+            pass
+"""
 
 
 @dataclass
@@ -189,12 +225,17 @@ def seen(name, said):
     return (got - dropped if name == "httpry" else got), dropped
 
 
-def listen(name, server, make_traffic):
-    """Runs the tool while `make_traffic` runs; returns its `Run`, and the result of `make_traffic`."""
+def listen(command, server, make_traffic, look=None):
+    """Runs a command while `make_traffic` runs; returns its `Run`, and the result of `make_traffic`.
+
+    `look` gets what the command has said when it is capturing, and returns a process that ends with it.
+    """
     with tempfile.TemporaryFile("w+") as said:
         started = time.monotonic()
-        process = server.start(*LISTENERS[name], stdout=said, stderr=said)
+        process = server.start(*command, stdout=said, stderr=said)
         time.sleep(2)  # by then every tool is capturing
+        said.seek(0)
+        viewer = look(said.read()) if look else None
         try:
             made = make_traffic()
         except BaseException:
@@ -203,6 +244,9 @@ def listen(name, server, make_traffic):
         time.sleep(1)
         process.send_signal(signal.SIGINT)
         run = usage(process, started)
+        if viewer:
+            viewer.kill()
+            viewer.wait()
         said.seek(0)
         run.said = said.read()
     return run, made
@@ -224,7 +268,9 @@ def compare_live(path, rates, seconds):
     with namespaces.pair() as (server, client):
         for rate in rates:
             for name in tools:
-                run, (offered, took) = listen(name, server, functools.partial(replay, client, path, rate, seconds))
+                run, (offered, took) = listen(
+                    LISTENERS[name], server, functools.partial(replay, client, path, rate, seconds)
+                )
                 got, dropped = seen(name, run.said)
                 rows.append([
                     f"{offered / took:,.0f}", name, f"{offered:,}", f"{got:,}", f"{100 * got / offered:.1f} %",
@@ -234,13 +280,45 @@ def compare_live(path, rates, seconds):
     table(f"live: {path.stem} over a veth pair for {seconds} s", columns, rows)
 
 
+def view(server, said):
+    """Has the live page open, if there is one: reads the stream of its states."""
+    found = re.search(r"(http://\S+/)(\?token=\S+)", said)
+    words = ["curl", "-sN", "--compressed", "-o", "/dev/null", "".join((found[1], "events", found[2]))] if found else []
+    return server.start(*words) if words else None
+
+
+def compare_outputs(path, rates, seconds):
+    rows = []
+    with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as scratch:
+        around = [server.start(sys.executable, "-c", code, stdout=subprocess.DEVNULL) for code in (COLLECTOR, READER)]
+        for rate in rates:
+            plain = None
+            for name, words in {"none": [], **OUTPUTS, "all": list(itertools.chain(*OUTPUTS.values()))}.items():
+                command = [*NETMON, "-i", "s0", "--force", *(word.format(scratch=scratch) for word in words)]
+                traffic = functools.partial(replay, client, path, rate, seconds)
+                run, (offered, took) = listen(command, server, traffic, functools.partial(view, server))
+                got, dropped = seen("netmon", run.said)
+                plain = plain or run.cpu / offered
+                rows.append([
+                    f"{offered / took:,.0f}", name, f"{offered:,}", f"{got:,}", f"{dropped:,}", f"{run.cpu:.2f}",
+                    f"{run.cpu / offered * 1e6:.2f}", f"{run.cpu / offered / plain:.2f}", run.peak,
+                ])  # fmt: skip
+        for process in around:
+            process.kill()
+            process.wait()
+    columns = [
+        "packets/s", "output", "offered", "seen", "dropped", "CPU seconds", "CPU µs a packet", "of none", "peak MB",
+    ]  # fmt: skip
+    table(f"live: outputs, {path.stem} over a veth pair for {seconds} s", columns, rows)
+
+
 def compare_with_wrk(seconds):
     rows = []
     tools = [name for name, command in LISTENERS.items() if is_there(command) and command[0] != "tshark"]
     for traffic, name in itertools.product(("api", "churn", "bulk"), tools):
         with namespaces.pair() as (server, client), tempfile.TemporaryDirectory() as folder:
             with namespaces.nginx(server, folder) as web:
-                run, _ = listen(name, server, functools.partial(make_traffic, web, client, traffic, seconds))
+                run, _ = listen(LISTENERS[name], server, functools.partial(make_traffic, web, client, traffic, seconds))
             asked = web.requests().total()
         got, dropped = seen(name, run.said)
         counted = f"{json.loads(run.said[run.said.index('{') :])['requests']:,}" if name == "netmon" else ""
@@ -258,12 +336,16 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--live", action="store_true")
     parser.add_argument("--filters", action="store_true")
+    parser.add_argument("--outputs", action="store_true")
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rates", type=int, nargs="+", default=[20_000, 100_000, 300_000, 0])
     arguments = parser.parse_args()
     if arguments.live:
         compare_live(arguments.folder / "api.pcap", arguments.rates, arguments.seconds)
         compare_with_wrk(arguments.seconds)
+        return
+    if arguments.outputs:
+        compare_outputs(arguments.folder / "api.pcap", arguments.rates, arguments.seconds)
         return
     if not arguments.filters:
         compare_files(arguments.folder, arguments.runs)

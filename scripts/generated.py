@@ -1,26 +1,25 @@
-"""Writes the files that a wheel installs beside the package: the man page, and the completions of bash, zsh and fish.
+"""Writes the man page and the completions of bash, zsh and fish, which a wheel installs below ``share``.
 
 They are made from the parser of the command, so from the table of settings: python scripts/generated.py
 """
 
 from pathlib import Path
 
+import completion
 from manual import manual
-from netmon import cli, completion
+from netmon import cli
 
-FOLDER = Path(__file__).parents[1] / "netmon.data" / "data" / "share"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "netmon.data" / "data" / "share"
+"""What a wheel installs below ``share``. The completions there are links to those of the package."""
 
-COMPLETIONS = {
-    "bash": "bash-completion/completions/netmon",
-    "zsh": "zsh/site-functions/_netmon",
-    "fish": "fish/vendor_completions.d/netmon.fish",
-}
-"""Where each shell looks for completions, below a folder ``share``."""
+COMPLETIONS = {shell: ROOT / "python" / "netmon" / "completions" / f"netmon.{shell}" for shell in completion.SHELLS}
+"""What ``netmon --completion`` prints."""
 
 
 def files():
     """The path of each file and its text."""
-    made = {FOLDER / path: completion.script(cli.parser(), shell) for shell, path in COMPLETIONS.items()}
+    made = {path: completion.script(cli.parser(), shell) for shell, path in COMPLETIONS.items()}
     return made | {FOLDER / "man/man1/netmon.1": manual(cli.parser())}
 
 

@@ -3,7 +3,7 @@
 import re
 import textwrap
 
-from netmon import arguments
+from netmon import arguments, commands
 from netmon._core import Filter, WhereError, __version__
 from netmon.alerts.written import KEYS
 from netmon.events import EVENTS
@@ -20,6 +20,10 @@ netmon \- watch HTTP on the wire
 .B netmon
 [\fIOPTION\fR]...
 [\fIBPF EXPRESSION\fR...]
+.br
+.B netmon
+\fICOMMAND\fR
+[\fIOPTION\fR]...
 .SH DESCRIPTION
 netmon captures packets, or reads them from files, and shows which hosts and sections are requested, with their
 methods, statuses, latencies and errors, over which interface, and how healthy the connections are.
@@ -129,7 +133,7 @@ def manual(parser):
         codes="\n".join(_codes(codes)),
         examples="\n".join(_examples(examples)),
     )
-    page = HEAD.format(version=__version__, date=DATE) + "\n".join(_options(parser)) + rest
+    page = HEAD.format(version=__version__, date=DATE) + "\n".join((*_options(parser), *_commands())) + rest
     return "".join(f"{line}\n" for whole in page.splitlines() for line in _wrapped(whole))
 
 
@@ -158,8 +162,30 @@ def _options(parser):
             yield f".SS {_escaped(group.title.capitalize())}"
         for action in actions:
             takes = f" \\fI{_escaped(action.metavar)}\\fR" if action.metavar and action.nargs != 0 else ""
+            takes = f" [{takes.strip()}]" if action.nargs == "?" else takes
             flags = ", ".join(f"\\fB{_escaped(flag)}\\fR" for flag in action.option_strings)
             yield f".TP\n{flags}{takes}\n{_sentence(action.help)}"
+
+
+def _commands():
+    """A heading for each command, what it does and its arguments."""
+    yield ".SH COMMANDS"
+    for name in commands.COMMANDS:
+        parser = commands.module(name).parser()
+        yield f".SS netmon {_escaped(name)}\n{_sentence(parser.description)}"
+        for action in parser._actions:
+            takes = f"\\fI{_escaped(action.metavar)}\\fR" if action.metavar and action.nargs != 0 else ""
+            flags = ", ".join(f"\\fB{_escaped(flag)}\\fR" for flag in action.option_strings)
+            yield f".TP\n{' '.join(filter(None, (flags, takes)))}\n{_sentence(action.help)}"
+        yield from (f".PP\n{_paragraph(part)}" for part in (parser.epilog or "").split("\n\n") if part.strip())
+
+
+def _paragraph(text):
+    """A paragraph of an epilog; one with lines that are indented keeps its lines."""
+    lines = [_sentence(line) for line in text.strip("\n").splitlines()]
+    if not any(line.startswith(" ") for line in lines):
+        return " ".join(lines)
+    return "\n".join((".nf", *lines, ".fi"))
 
 
 def _differ():

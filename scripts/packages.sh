@@ -19,7 +19,7 @@ need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
 if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for the live tests, in network namespaces
-  need nginx-light have nginx
+  need nginx-light have nginx # also a proxy before the live page
   need wrk have wrk
   need curl have curl
   need tcpdump have tcpdump
@@ -29,6 +29,7 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need zstd have zstd
   need tshark have editcap # the package contains editcap
   need prometheus-alertmanager have prometheus-alertmanager # alerts are posted to a real one
+  need prometheus have prometheus # metrics are scraped by a real one, and promtool checks rules
   need chromium have chromium # the page of a report is looked at in a real browser
   need zsh have zsh # completions are tried in the shells that use them
   need fish have fish

@@ -8,12 +8,15 @@ import ast
 import json
 from pathlib import Path
 
+import diff_schema
+
 ROOT = Path(__file__).parents[1]
 STUB = ROOT / "python" / "netmon" / "_core.pyi"
 FOLDER = ROOT / "python" / "netmon" / "schema"
 PAGE = ROOT / "docs" / "json.md"
+DIFF_PAGE = ROOT / "docs" / "diff.md"
 KEYS = "## Keys\n"
-"""Where the tables begin on the page."""
+"""Where the tables begin on a page."""
 
 VERSION = 1
 
@@ -187,9 +190,16 @@ def files():
         "snapshot.json": document("Snapshot", f"A snapshot as netmon writes it, version {VERSION}"),
         "exchange.json": document("Exchange", f"An exchange as netmon --requests writes it, version {VERSION}"),
     }
+    schemas["diff.json"] = diff_schema.schema()
     made = {FOLDER / name: json.dumps(schema, indent=1) + "\n" for name, schema in schemas.items()}
-    before = PAGE.read_text().split(KEYS)[0]
-    return made | {PAGE: f"{before}{KEYS}\n{''.join(tables())}".rstrip() + "\n"}
+    return made | {
+        page: with_tables(page, rows) for page, rows in ((PAGE, tables()), (DIFF_PAGE, diff_schema.tables()))
+    }
+
+
+def with_tables(page, rows):
+    """The text of a page with its tables of keys written anew."""
+    return f"{page.read_text().split(KEYS)[0]}{KEYS}\n{''.join(rows)}".rstrip() + "\n"
 
 
 def main():

@@ -25,9 +25,21 @@ class Live:
         for each in snapshots:
             self.web.update(self.frames.push(each))
 
+    def cut(self):
+        """Ends all connections without a word, as when netmon is killed or a network fails."""
+        self.servers.close()
+
+    def restore(self, token=None):
+        """Serves at the same port again, with another token if one is given."""
+        self.servers = Servers()
+        server = self.servers.at(WebAddress.parse(self.port), "--web")
+        there = viewers.Viewers(self.web, token or self.token, server.address, ())
+        server.handle("/", there.page)
+        server.handle("/events", there.events)
+
     def end(self):
         self.web.close()
-        self.opened.outlet.close()
+        self.servers.close()
 
 
 @contextmanager

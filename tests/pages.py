@@ -67,7 +67,7 @@ def answers(requests, *, fails=False):
     return {status: n for status, n in ({**given, 503: bad}).items() if n}
 
 
-def step(i, *, lost=0):
+def step(i, *, lost=0, agents=("curl",)):
     """The snapshot of ten seconds, number `i`."""
     wave = 1 + 0.5 * ((i * 7) % 11) / 11 + (0.8 if 60 <= i < 75 else 0)
     hosts, everything = [], []
@@ -99,7 +99,7 @@ def step(i, *, lost=0):
             {"name": "lo", "packets": n, "bytes": 300 * n, "http_bytes": 0},
         ],
         capture={"received": 10 * n, "kernel_dropped": lost, "protocols": {"http1": 30, "tls": 4}},
-        exchanges=list(exchanges(i)),
+        exchanges=list(exchanges(i, agents)),
         **total,
     )
 
@@ -153,12 +153,12 @@ def busy(steps=90, *, lost=0):
     return document(record([step(i, lost=lost if i == 40 else 0) for i in range(steps)], RULES))
 
 
-def hostile():
-    """The document of a run whose names attack the page."""
+def hostile_snapshot():
+    """A snapshot whose names attack the page."""
     row = counts([(9, {200: 8, 500: 1}, 0.01)])
     hosts = [{"name": text, "sections": [{"path": f"/{text}", **row}], **row} for text in HOSTILE]
     told = [exchange(0, text, text, 0.1 + number, agent=text) for number, text in enumerate(HOSTILE)]
-    first = snapshot(
+    return snapshot(
         NOON,
         hosts=hosts,
         interfaces=[{"name": text, "packets": 3, "bytes": 300} for text in HOSTILE if text],
@@ -166,8 +166,15 @@ def hostile():
         exchanges=told,
         **counts([(90, {200: 80, 500: 10}, 0.01)]),
     )
-    rules = [Rule(name=text or "empty", metric="requests", per="host", above=1, span=5.0) for text in HOSTILE]
-    return document(record([first], rules, where=f'host:"{HOSTILE[0]}"'))
+
+
+def hostile_rules():
+    return [Rule(name=text or "empty", metric="requests", per="host", above=1, span=5.0) for text in HOSTILE]
+
+
+def hostile():
+    """The document of a run whose names attack the page."""
+    return document(record([hostile_snapshot()], hostile_rules(), where=f'host:"{HOSTILE[0]}"'))
 
 
 def many(n=10_000):

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pexpect
 import pytest
-from netmon import cli, completion, list_interfaces
+from netmon import cli, commands, list_interfaces
 from netmon.alerts.written import KEYS
 from netmon.options import OPTIONS
 from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "scripts"))
-import generated  # noqa: E402  the script that writes what is committed
+import completion  # noqa: E402  scripts that write what is committed
+import generated  # noqa: E402  as above
 
 sys.path.pop()  # another script has the name of a folder beside this file
 
 FILES = generated.files()
 PAGE = generated.FOLDER / "man/man1/netmon.1"
+ZSH = generated.FOLDER / "zsh/site-functions"
 FLAGS = [flag for action in cli.parser()._actions for flag in action.option_strings]
 
 
@@ -49,7 +51,7 @@ def test_the_wheel_installs_what_is_generated():
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_the_command_prints_the_completion_of_each_shell(capsys, shell):
     assert cli.main(["--completion", shell]) == 0
-    assert capsys.readouterr().out == FILES[generated.FOLDER / generated.COMPLETIONS[shell]]
+    assert capsys.readouterr().out == FILES[generated.COMPLETIONS[shell]]
 
 
 def test_another_shell_is_refused_with_those_that_there_are(capsys):
@@ -62,9 +64,7 @@ def test_another_shell_is_refused_with_those_that_there_are(capsys):
 def test_a_shell_finds_no_fault_with_its_completion(shell):
     if shutil.which(shell) is None:
         pytest.skip(f"needs {shell}")
-    done = subprocess.run(
-        [shell, "-n", generated.FOLDER / generated.COMPLETIONS[shell]], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([shell, "-n", generated.COMPLETIONS[shell]], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -91,7 +91,7 @@ class Shell:
     """An interactive shell that has read its completion."""
 
     def __init__(self, place, shell):
-        path = generated.FOLDER / generated.COMPLETIONS[shell]
+        path = generated.COMPLETIONS[shell]
         environment = {
             "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(sys.path),
@@ -107,7 +107,7 @@ class Shell:
         self.child.delaybeforesend = None
         setting_up = {
             "bash": f"bind 'set bell-style none' 'set enable-bracketed-paste off'; source '{path}'",
-            "zsh": f"PS1='> '; unset zle_bracketed_paste; unsetopt auto_remove_slash; fpath=('{path.parent}' $fpath); "
+            "zsh": f"PS1='> '; unset zle_bracketed_paste; unsetopt auto_remove_slash; fpath=('{ZSH}' $fpath); "
             "autoload -U compinit; compinit -u -D",
         }
         self.run(setting_up[shell])
@@ -141,6 +141,9 @@ CASES = (
     ("netmon --profile la", ["--profile", "lab-2"]),
     ("netmon --config my\\ own.toml --profile o", ["--config", "my own.toml", "--profile", "other"]),
     ("netmon portr", ["portrange"]),
+    ("netmon mer", ["merge"]),
+    ("netmon merge --tot", ["merge", "--total"]),
+    ("netmon merge traf", ["merge", "traffic one.pcap"]),
     pytest.param("netmon -i l", ["-i", "lo"], marks=has_loopback),
 )
 
@@ -165,7 +168,7 @@ def candidates(place, line):
         "XDG_CONFIG_HOME": str(place),
         "HOME": str(place),
     }
-    path = generated.FOLDER / generated.COMPLETIONS["fish"]
+    path = generated.COMPLETIONS["fish"]
     done = subprocess.run(
         ["fish", "--no-config", "-c", f"source '{path}'; complete -C '{line}'"],
         capture_output=True, text=True, check=True, env=environment, cwd=place,
@@ -186,6 +189,9 @@ def candidates(place, line):
         ("netmon --config fol", ["folder/"]),
         ("netmon --profile ", ["edge", "lab-2"]),
         ("netmon portr", ["portrange"]),
+        ("netmon mer", ["merge"]),
+        ("netmon merge --tot", ["--total"]),
+        ("netmon merge traf", ["traffic\\ one.pcap"]),
         pytest.param("netmon -i l", ["lo"], marks=has_loopback),
     ],
 )
@@ -217,7 +223,20 @@ def test_man_shows_every_flag_with_what_it_does():
     shown = " ".join(done.stdout.split())
     assert [flag for flag in FLAGS if flag not in shown] == []
     assert [option.help for option in OPTIONS if option.help not in shown] == []
-    sections = ("NAME", "SYNOPSIS", "OPTIONS", "SETTINGS", "EVENTS", "SIGNALS", "ENVIRONMENT", "FILES", "EXIT STATUS")
+    options = [action for name in commands.COMMANDS for action in commands.module(name).parser()._actions]
+    assert [action.help for action in options if action.help not in shown] == []
+    sections = (
+        "NAME",
+        "SYNOPSIS",
+        "OPTIONS",
+        "COMMANDS",
+        "SETTINGS",
+        "EVENTS",
+        "SIGNALS",
+        "ENVIRONMENT",
+        "FILES",
+        "EXIT STATUS",
+    )
     assert [name for name in sections if f"\n{name}\n" not in done.stdout] == []
     assert "5 --fail-on-alert and an alert fired" in shown
 

@@ -287,10 +287,12 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         write_max_size=FileSize(1024),
         write_max_age=Duration(1),
         evidence="evidence",
+        otlp_interval=Duration(1),
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names
     spelt = {"format", "color", "theme", "client_from", "redact", "log_level", "log_format"}
+    spelt |= {"otlp_temporality", "otlp_histogram"}
     assert set(config.read_environment({f"NETMON_{name.upper()}": "1" for name in names - spelt})) == names - spelt
 
 
@@ -309,9 +311,9 @@ def test_monitor_takes_what_the_engine_takes_the_speed_of_a_file_and_a_policy():
     assert set(KEYWORDS) == OF_ENGINE | {"speed", "policy"}
 
 
-def test_every_keyword_of_monitor_except_exchanges_and_a_policy_is_a_setting():
+def test_every_keyword_of_monitor_is_a_setting_except_lists_of_exchanges_and_a_policy():
     """The command turns exchanges on for ``--requests`` and for its screen, and its policy is made of rules."""
-    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges", "policy"}
+    assert set(KEYWORDS) - set(Settings._fields) == {"exchanges", "slowest", "policy"}
 
 
 @pytest.mark.parametrize("name", sorted(CaptureSettings.__annotations__))

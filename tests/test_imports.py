@@ -13,7 +13,7 @@ NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuff
 ORDER = [
     {"_core", "missing"},
     {"measures", "address", "values"},
-    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras"},
+    {"pace", "given", "options", "safe_file", "format", "places", "hangup", "extras", "commands"},
     {"rotation"},
     {"outlet"},
     {"packet_files"},
@@ -26,7 +26,6 @@ ORDER = [
     {"log_handler"},
     {"log"},
     {"frames", "reading", "advice", "lookalikes"},
-    {"completion"},
     {"losses", "reload"},
     {"absence"},
     {"document"},
@@ -35,10 +34,11 @@ ORDER = [
     {"rulebook", "suggest"},
     {"alarms", "checks"},
     {"player"},
-    {"page", "page.*", "serving", "serving.*"},
+    {"page", "page.*", "serving", "serving.*", "otlp", "otlp.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
     {"arguments"},
+    {"merging", "compare", "compare.*"},
     {"cli"},
     {"keywords"},
     {"start"},
@@ -46,6 +46,18 @@ ORDER = [
 """Each level may import those above it, and its own package."""
 
 INSIDE = {
+    "compare": [
+        {"__init__", "chance", "course", "singles", "spread"},
+        {"bounds"},
+        {"measured"},
+        {"kinds"},
+        {"findings"},
+        {"conditions", "inputs", "words"},
+        {"result"},
+        {"text"},
+        {"document", "view"},
+        {"command"},
+    ],
     "alerts": [
         {"plain", "quantity", "scope", "watch"},
         {"rule"},
@@ -56,21 +68,26 @@ INSIDE = {
         {"__init__"},
     ],
     "sinks": [
-        {"__init__", "where", "thrift"},
+        {"__init__", "series", "where", "thrift"},
         {"document", "ndjson", "plain", "report", "requests", "row_groups", "summary", "tables"},
         {"parquet_file"},
         {"parquet_place"},
         {"parquet"},
-        {"outputs", "web", "packets", "evidence"},
+        {"evidence", "otlp", "outputs", "packets", "prometheus", "web"},
         {"viewers"},
         {"files"},
         {"services"},
     ],
     "serving": [
-        {"__init__", "messages", "trust"},
+        {"__init__", "messages", "negotiation", "trust"},
         {"feed"},
         {"server"},
         {"servers"},
+    ],
+    "otlp": [
+        {"__init__", "target"},
+        {"exports"},
+        {"exporter"},
     ],
     "page": [
         {"__init__", "axes", "clock", "escape", "latencies"},

@@ -26,7 +26,11 @@ BESIDE = {
 }
 """What else has to be set for a setting to make sense."""
 
-VALUES = {"output": ("a.json", "b.ndjson"), "profile": "edge"}
+VALUES = {
+    "output": ("a.json", "b.ndjson"),
+    "profile": "edge",
+    "otlp": "https://otlp.example/v1/metrics",
+}
 """Values of settings for which not every text will do."""
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "DEFAULT_SNAPLEN",
     "MAX_SUBSETS",
     "MAX_WORKERS",
+    "METRICS_SUBSET",
     "OTHER",
     "SORT_KEYS",
     "Capture",
@@ -40,6 +41,7 @@ __all__ = [
     "Interface",
     "InterfaceInfo",
     "Matching",
+    "Metrics",
     "PathRanking",
     "Point",
     "Recording",
@@ -81,6 +83,8 @@ BUFFER_BUDGET: int
 """Bytes of the kernel buffers of all interfaces together, shared by their traffic, if `buffer_size` is None."""
 MAX_SUBSETS: int
 MAX_WORKERS: int
+METRICS_SUBSET: tuple[str, str]
+"""The subset of all exchanges by method, status and host, from which `Metrics` has durations by method and status."""
 
 class CaptureError(OSError):
     """A running capture failed: an interface or a file could not be read any further."""
@@ -828,6 +832,10 @@ class Snapshot(_Counts):
         the slowest exchanges each have a share of the places, divided fairly among sections. The newest exchanges
         get the places that are left.
         """
+    def slowest_exchanges(self, most: int, above: float = 0.0) -> list[Exchange]:
+        """The exchanges with the greatest latency, at most `most`, all above `above` seconds; the slowest comes first,
+        and of equal ones the oldest.
+        """
     def without_exchanges(self) -> Snapshot:
         """The same snapshot without its `exchanges`."""
     @property
@@ -852,8 +860,8 @@ class Snapshot(_Counts):
         """
     def subset(self, where: str, per: str = "", amount: str = "requests") -> dict[str, int] | None:
         """The count named `amount` of each row of a subset: of the exchanges that the filter `where` admits, by name of
-        host, section (host and path), client or interface as `per` says, or with an empty name for all. None if the
-        exchanges of this snapshot were not counted for that subset.
+        host, section (host and path), client, interface or ``"outcome"`` (method, status or 0, host) as `per` says, or
+        with an empty name for all. None if the exchanges of this snapshot were not counted for that subset.
 
         `amount` is as in `Sliding.add_sum`. The row for the rest is not included. Raises ValueError for an unknown
         name.
@@ -1246,6 +1254,51 @@ class Point:
         """Bytes on the wire, on one interface, of connections that carry HTTP."""
 
 @final
+class Metrics:
+    """The sums of snapshots as series for monitoring systems, whose number has a bound. `docs/metrics.md` lists them.
+
+    The first `hosts` hosts, those with the most hits in the first snapshot before others, get series of their own and
+    keep them. Later ones count in `OTHER`. No counter ever decreases. Durations are told apart by method and status if
+    snapshots have the subset `METRICS_SUBSET`, see `Monitor.set_subsets`; else only by host.
+
+    Any thread may use it. All work is done with the interpreter released. Raises ValueError unless `hosts` is above 0.
+    """
+
+    def __new__(cls, hosts: int = 200) -> Metrics: ...
+    def add(self, snapshot: Snapshot) -> None:
+        """Adds what a snapshot counted."""
+    def set_rules(self, rules: Sequence[tuple[str, str, int, bool]]) -> None:
+        """Sets which alert rules there are: name, severity, the number of rows for which the rule fires, and whether
+        that is unknown. What was counted of other rules stays.
+        """
+    def count_alert(self, name: str, severity: str, *, fired: bool) -> None:
+        """Counts an alert of a rule that fired or, without `fired`, recovered."""
+    def text(self) -> bytes:
+        """All series in Prometheus' text format 0.0.4, with classic histograms."""
+    def openmetrics(self) -> bytes:
+        """All series as OpenMetrics 1.0, with classic histograms."""
+    def protobuf(self) -> bytes:
+        """All series as Prometheus' delimited protobuf, with native and classic histograms."""
+    def otlp(self, resource: Sequence[tuple[str, str]] = ..., *, explicit: bool = False, delta: bool = False) -> bytes:
+        """All series as an ``ExportMetricsServiceRequest`` of OpenTelemetry's protocol, with the attributes of its
+        `resource`.
+
+        With `explicit`, histograms have fixed bounds; without, they are exponential, as they were counted. With
+        `delta`, the sums are told to be those since the last `take`, and series in which nothing was counted are left
+        out.
+        """
+    def take(self) -> Metrics:
+        """Returns what was counted since the last call, and begins to count anew. Hosts keep their series."""
+    def absorb(self, before: Metrics) -> None:
+        """Adds what `before` has counted: a part that was taken and could not be exported."""
+    @property
+    def end(self) -> float:
+        """End of the newest snapshot in seconds since 1970; 0.0 before the first one."""
+    @property
+    def hosts(self) -> int:
+        """Number of hosts that have series of their own."""
+
+@final
 class InterfaceInfo:
     """An interface that can be captured from."""
 
@@ -1345,6 +1398,7 @@ class Engine:
         client_ipv6_prefix: int = ...,
         timeout: float | None = None,
         exchanges: bool = False,
+        slowest: int = 0,
         connections: bool = False,
         decode_tunnels: bool = False,
         count_copies: bool = False,
@@ -1366,11 +1420,12 @@ class Engine:
         `response_timeout` seconds. `workers` is the number of threads that share the connections, at most
         `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case:
         the client is the entry number `trusted_proxies` from the right or, if there is no entry, the address of the
-        connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `user_agents` asks for
-        `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path. `where` is a
-        filter as `Filter` describes them: only exchanges that match are counted and listed. With `write`, packets
-        are recorded to be written; with `evidence`, the latest `evidence_size` bytes of packets are kept for alerts,
-        without payload unless `evidence_payload` is true. See `recording`.
+        connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `exchanges` lists exchanges;
+        `slowest` lists that many of each interval, at most 10,000, those with the greatest latency. `user_agents`
+        asks for `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path.
+        `where` is a filter as `Filter` describes them: only exchanges that match are counted and listed. With
+        `write`, packets are recorded to be written; with `evidence`, the latest `evidence_size` bytes of packets are
+        kept for alerts, without payload unless `evidence_payload` is true. See `recording`.
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
@@ -1381,8 +1436,8 @@ class Engine:
         """
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
         """Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
-        of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
-        whole when it has ended. At most `MAX_SUBSETS` are counted.
+        of a filter and a kind of rows as `Sliding` names them, or ``"outcome"``. The exchanges that match are counted
+        apart, each as a whole when it has ended. At most `MAX_SUBSETS` are counted, and one more by outcome.
 
         Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
         """

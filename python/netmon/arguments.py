@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from netmon import config
+from netmon import commands, config
 from netmon._core import __version__
 from netmon.address import is_meant
 from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS, Option
@@ -14,25 +14,34 @@ from netmon.options import CONFIGURATION, DEFAULTS, OPTIONS, WAYS, Option
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netmon.options import Option
+
+USAGE = f"""netmon [OPTIONS] [BPF EXPRESSION...]
+       netmon {{{"|".join(commands.COMMANDS)}}} [OPTIONS] ..."""
+
 EXAMPLES = """\
 examples:
   sudo netmon                          watch every interface
   sudo netmon -i eth0 tcp port 8080    one interface, one port
   netmon -r capture.pcap --plain       read a file, print a report per window
+  sudo netmon --web                    also serve a page that shows what happens, live
   sudo netmon --once --json            the next 10 seconds as one JSON document
   sudo netmon --demo                   a demonstration: make traffic on loopback and watch it
 
 exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-            5 --fail-on-alert and an alert fired
+            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it
 """
 
+
+SHELLS = ("bash", "zsh", "fish")
+"""The shells that have a completion."""
 
 ALONE = {option.flags: option.alone for option in OPTIONS if option.alone}
 """The flags that may stand without a value, each with the value that they then have."""
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
     """Sanitizes the arguments that its messages repeat: a shell may put any file name in place of ``*``."""
 
     def error(self, message: str) -> NoReturn:
@@ -77,21 +86,26 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The parser, made from the table of options. A setting whose flag is not given is absent from the result."""
-    made = _Parser(
+    made = Parser(
         prog="netmon",
-        usage="netmon [OPTIONS] [BPF EXPRESSION...]",
+        usage=USAGE,
         description="Watches HTTP on the wire: hosts, sections, statuses, latencies, alerts.",
-        epilog=EXAMPLES,
+        epilog=f"{commands.listed()}\n{EXAMPLES}",
         formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(prog, max_help_position=32, width=100),
         allow_abbrev=False,
     )
     made.add_argument("expression", nargs="*", metavar="BPF", help="capture only packets that match, as in tcpdump")
     groups = {name: made.add_argument_group(name) for name in dict.fromkeys(option.group for option in OPTIONS)}
     for option in OPTIONS:
-        text = option.help + _default(option.name)
-        groups[option.group].add_argument(*option.flags.split(), **_how(option), help=text)
+        add(groups[option.group], option)
     _more(groups)
     return made
+
+
+def add(group: argparse._ActionsContainer, option: Option) -> None:
+    """Adds the flags of a setting to a parser or a group of it."""
+    text = option.help + _default(option.name)
+    group.add_argument(*option.flags.split(), **_how(option), help=text)
 
 
 def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
@@ -113,7 +127,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
     other.add_argument(
         "--completion",
-        choices=("bash", "zsh", "fish"),
+        choices=SHELLS,
         metavar="SHELL",
         help="print the completion of bash, zsh or fish",
     )

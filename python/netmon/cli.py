@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from netmon import config
+from netmon import commands, config
 from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
 from netmon.arguments import parser
 from netmon.document import Given
@@ -52,6 +52,8 @@ ERRORS = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0] in commands.COMMANDS:
+        return guarded(lambda: commands.run(arguments[0], arguments[1:]), [])
     return guarded(lambda: _run(arguments), arguments)
 
 
@@ -145,9 +147,9 @@ def _configured(flags: argparse.Namespace) -> config.Configured:
 def _list(flags: argparse.Namespace) -> int:
     """Prints what needs no settings: the completion of a shell, or the interfaces."""
     if flags.completion:
-        from netmon import completion  # noqa: PLC0415  few runs need it, so it is loaded only then
+        from importlib.resources import files  # noqa: PLC0415  few runs need it, so it is loaded only then
 
-        print(completion.script(parser(), flags.completion), end="")
+        print((files("netmon") / "completions" / f"netmon.{flags.completion}").read_text("utf-8"), end="")
         return OK
     from netmon import advice  # noqa: PLC0415  as above
 

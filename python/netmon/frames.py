@@ -24,7 +24,7 @@ from netmon.tail import Tail
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from netmon._core import Connection, Exchange
+    from netmon._core import Connection
 
 HISTORY = 60.0
 """Seconds of past intervals that a frame carries for sparklines."""
@@ -143,6 +143,8 @@ class Frame(NamedTuple):
     """All alerts of the interval, those of rules that flap included: what actions are for."""
     whole: Snapshot | None = None
     """The newest interval with its exchanges, if `snapshot` is without them because they are kept apart."""
+    original: Snapshot | None = None
+    """The newest interval with its subsets, if `snapshot` is without them."""
     serial: int = 0
     """The number of the frame. A later frame includes everything of an earlier one except its `alerts`."""
 
@@ -164,11 +166,6 @@ class Frame(NamedTuple):
     def connections(self) -> list[Connection]:
         """The connections of the window; empty unless the capture lists connections."""
         return (self.listed or self.window).connections
-
-    @property
-    def exchanges(self) -> Iterable[Exchange]:
-        """The exchanges of the newest interval; empty unless the capture lists exchanges."""
-        return (self.whole or self.snapshot).exchanges
 
     @property
     def seconds(self) -> float:
@@ -215,8 +212,9 @@ class Frames:
     def push(self, snapshot: Snapshot) -> Frame:
         with self._lock:
             alerts = list(self._policy.update(snapshot))
-            if snapshot.subsets:  # they are counted for the policy alone
-                snapshot = snapshot.without_subsets()
+            original = None
+            if snapshot.subsets:  # they are counted for the policy and for metrics
+                snapshot, original = snapshot.without_subsets(), snapshot
             self._tally = self._tally.plus(snapshot, alerts)
             self._shown = self._shown.plus(snapshot, alerts)
             _slide(self._history, snapshot.point(), HISTORY)
@@ -229,7 +227,7 @@ class Frames:
                 self._listed.push(snapshot.only_connections())
                 snapshot = snapshot.without_connections()
             self._window.push(snapshot)
-            return self._made(snapshot, self._flapping.update(alerts, snapshot.end), alerts, whole)
+            return self._made(snapshot, self._flapping.update(alerts, snapshot.end), alerts, whole, original)
 
     def resize(self, window: float) -> Frame | None:
         """Changes the length of the window. Returns the newest frame with it, made of the snapshots still kept.
@@ -263,6 +261,7 @@ class Frames:
         alerts: Sequence[Alert] = (),
         events: Sequence[Alert] = (),
         whole: Snapshot | None = None,
+        original: Snapshot | None = None,
     ) -> Frame:
         self._serial += 1
         self._newest = Frame(
@@ -282,6 +281,7 @@ class Frames:
             already=self._already,
             events=tuple(events),
             whole=whole,
+            original=original,
             serial=self._serial,
         )
         return self._newest

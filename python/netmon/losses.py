@@ -13,6 +13,7 @@ from netmon.measures import lost_ratio
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from netmon._core import Capture
     from netmon.frames import Tally
 
 KINDS = 3
@@ -73,6 +74,20 @@ def kinds(undecoded: Mapping[str, int], *, brief: bool = False) -> Iterator[str]
         yield f"{counted(sum(n for _, n in others[KINDS:]))} of {len(others) - KINDS} more kinds"
     if inside:
         yield f"{counted(sum(inside.values()))} in tunnels ({', '.join([*inside][:KINDS])}), {TUNNELS}"
+
+
+def streams(capture: Capture) -> str:
+    """``3 gaps in streams (12 kB), 1 request without a response``: what of the streams could not be followed; empty if
+    there is nothing to say.
+    """
+    figures = (
+        (capture.gaps, "gap", f"in streams ({fmt.scaled(capture.gap_bytes, 'B')})"),
+        (capture.orphan_responses, "response", "without a request"),
+        (capture.unanswered, "request", "without a response"),
+        (capture.parse_errors, "stream", "that could not be read any further"),
+        (capture.flows_evicted, "connection", "given up because the table was full"),
+    )
+    return ", ".join(f"{fmt.plural(n, noun)} {what}" for n, noun, what in figures if n)
 
 
 def is_bad(tally: Tally) -> bool:

@@ -77,9 +77,10 @@ class Monitor:
     Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by
     their traffic. `filter` is a BPF expression that replaces the default. `exchanges` asks for a row per exchange in
-    each snapshot, `connections` for a row per connection, 1,000 at most, see `Snapshot.connections`. `decode_tunnels`
-    decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine
-    rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
+    each snapshot; `slowest` is cheaper and asks for that many of each interval, those with the greatest latency.
+    `connections` asks for a row per connection, 1,000 at most, see `Snapshot.connections`. `decode_tunnels` decodes
+    GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine rewrote an
+    address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
     `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
     a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges that match are counted and
@@ -121,6 +122,7 @@ class Monitor:
         timeout: float | None = None,
         exclude_interfaces: Names = (),
         exchanges: bool = False,
+        slowest: int = 0,
         policy: Policy | None = None,
         write: str | os.PathLike[str] | bool | None = None,
         evidence: str | bool | None = None,
@@ -141,6 +143,7 @@ class Monitor:
             interval=interval,
             timeout=timeout,
             exchanges=exchanges,
+            slowest=slowest,
             write=bool(write),
             evidence=bool(evidence),
             evidence_size=evidence_size,
@@ -184,6 +187,8 @@ class Monitor:
         self._alerts: Sequence[Alert] = ()
         self._troubles: list[tuple[str, str]] = []
         self._subsets: Sequence[tuple[str, str]] = ()
+        self.always: Sequence[tuple[str, str]] = ()
+        """The subsets that `count_for` counts whatever the policy."""
 
     @property
     def alerts(self) -> Sequence[Alert]:
@@ -223,10 +228,12 @@ class Monitor:
                 self._deadline = self._clock() + self._timeout
 
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
-        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``, ``"client"``
-        or ``"interface"``. `Snapshot.subset` has the counts, from the first snapshot or, if it has started, the next.
+        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``,
+        ``"client"`` or ``"interface"``, or ``"outcome"`` for method, status and host. `Snapshot.subset` has the counts,
+        from the first snapshot or, if it has started, the next.
 
-        At most 64 are counted. Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
+        At most 64 are counted, and one more by outcome. Raises WhereError for a text that is no filter, ValueError for
+        an unknown kind of rows.
         """
         if subsets != self._subsets:
             self._engine.set_subsets(list(subsets))
@@ -234,7 +241,7 @@ class Monitor:
 
     def count_for(self, policy: Policy | None) -> None:
         """Counts the exchanges apart that a policy needs: those of its attribute `subsets`, if it has one."""
-        self.set_subsets(getattr(policy, "subsets", ()))
+        self.set_subsets((*self.always, *getattr(policy, "subsets", ())))
 
     @property
     def _is_over(self) -> bool:

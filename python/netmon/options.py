@@ -71,6 +71,10 @@ class Settings(NamedTuple):
     evidence_size: Size = Size(32 << 20)
     evidence_files: Annotated[int, Meta(ge=1, le=10_000)] = 100
     evidence_max_size: FileSize = FileSize(1 << 30)
+    otlp_interval: Duration | None = None
+    otlp_temporality: Literal["auto", "cumulative", "delta"] = "auto"
+    otlp_histogram: Literal["auto", "exponential", "explicit"] = "auto"
+    metrics_hosts: Annotated[int, Meta(ge=1, le=10_000)] = 200
     format: Literal["auto", "plain", "ndjson", "json", "csv"] = "auto"
     once: bool = False
     requests: bool = False
@@ -262,6 +266,16 @@ OPTIONS = (
         alone="true",
     ),
     Option("otlp", OUTPUT, "--otlp", "URL", "send metrics to an OpenTelemetry collector, over HTTP"),
+    Option("otlp_interval", OUTPUT, "--otlp-interval", "DURATION", "send them this often; default: 60s"),
+    Option(
+        "otlp_temporality",
+        OUTPUT,
+        "--otlp-temporality",
+        "NAME",
+        "auto, cumulative, or delta: sums since the last export",
+    ),
+    Option("otlp_histogram", OUTPUT, "--otlp-histogram", "NAME", "auto, exponential, or explicit: with fixed buckets"),
+    Option("metrics_hosts", OUTPUT, "--metrics-hosts", "N", "hosts with metrics of their own; later ones are ~other"),
     Option("format", OUTPUT, "--format", "NAME", "auto, plain, ndjson, json or csv on standard output"),
     Option("once", OUTPUT, "--once", "", "report one window, and exit"),
     Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead, also in CSV files"),

@@ -71,8 +71,8 @@ def run(
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
         on_screen = keys is not None
-        lists = services.lists_exchanges(settings)
-        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once, lists=lists)
+        lists = services.lists_slowest(settings)
+        monitor = monitor or _monitor(settings, filter, on_screen=on_screen, once=once, lists_slowest=lists)
         session = Session(settings, monitor, console, once=once, demo=demo, until_recovery=demo and not on_screen)
         session.reread = reread
         session.begin_alarms([usual(settings)] if rules is None else rules, policy)
@@ -139,8 +139,9 @@ class Session:
             self.reload = lambda configured: alarms.reload(self._frames, configured, self._monitor)
             self._alarms, policy = alarms, alarms.policy
         self._policy = policy
+        self._monitor.always = services.subsets(self._settings)
         self._monitor.count_for(policy)
-        apart = services.lists_exchanges(self._settings)
+        apart = services.lists_slowest(self._settings)
         self._frames = Frames(self._settings.window, policy=policy, already=self._already, exchanges_apart=apart)
 
     def push(self, snapshot: Snapshot) -> Frame:
@@ -316,6 +317,7 @@ class Session:
             controls=self._frames if player is None else None,
             player=player,
             terminal=terminal,
+            announced=[each.told for each in self._opened if each.told],
         )
 
     def _player(self) -> Player:

@@ -14,19 +14,23 @@ if TYPE_CHECKING:
     from netmon.options import Settings
 
 
+SLOWEST = 100
+"""Requests that a page shows at most: those with the greatest latency."""
+
+
 def monitor_of(
-    settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool, lists: bool = False
+    settings: Settings, default_filter: str | None, *, on_screen: bool, once: bool, lists_slowest: bool = False
 ) -> Monitor:
     """Makes the monitor. Only without a screen does it play a file at a speed; on a screen, `Player` does.
 
-    For a screen, snapshots list exchanges and connections; with `lists`, they list exchanges. With `once`, a live
-    capture has the window as its timeout, so it ends by the clock, in the middle of an interval; for a file the session
-    ends it by packet time.
+    For a screen, snapshots list exchanges and connections; with `lists_slowest`, they list the slowest exchanges. With
+    `once`, a live capture has the window as its timeout, so it ends by the clock, in the middle of an interval; for a
+    file the session ends it by packet time.
     """
     limits = (settings.timeout, settings.window if once and not settings.read else None)
     timeout = min((limit for limit in limits if limit is not None), default=None)
     try:
-        return _made(settings, default_filter, on_screen=on_screen, lists=lists, timeout=timeout)
+        return _made(settings, default_filter, on_screen=on_screen, lists_slowest=lists_slowest, timeout=timeout)
     except UnicodeEncodeError as error:
         raise ConfigError(f"{error.object}: is not valid UTF-8; only file names may have other bytes") from error
     except WhereError:
@@ -47,7 +51,7 @@ def beginning_of(settings: Settings) -> float | None:
 
 
 def _made(
-    settings: Settings, default_filter: str | None, *, on_screen: bool, lists: bool, timeout: float | None
+    settings: Settings, default_filter: str | None, *, on_screen: bool, lists_slowest: bool, timeout: float | None
 ) -> Monitor:
     given = capture_settings(settings)
     given["filter"] = settings.filter or default_filter
@@ -59,7 +63,8 @@ def _made(
         interval=settings.interval,
         timeout=timeout,
         exclude_interfaces=settings.exclude_interfaces,
-        exchanges=settings.requests or on_screen or lists,
+        exchanges=settings.requests or on_screen,
+        slowest=SLOWEST if lists_slowest else 0,
         write=settings.write is not None,
         evidence=settings.evidence,
         evidence_size=settings.evidence_size,

@@ -13,7 +13,7 @@ use _core::capture::file::CaptureFile;
 use _core::pipeline::Settings;
 use _core::pipeline::aggregate::{self, Aggregate, Tracked};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
-use _core::pipeline::exchange::{Finished, Method, NoFields, Note, Request, Response, Sides, Sink};
+use _core::pipeline::exchange::{Ending, Finished, Method, NoFields, Note, Request, Response, Sides, Sink};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::protocol::http1::{Event, Extent, Follows, Handler, Mark, Parser, RequestHead, ResponseHead};
@@ -187,8 +187,8 @@ impl Sink for Deaf {
         black_box(response);
     }
     fn bytes(&mut self, (): (), _: bool, _: u64) {}
-    fn exchange(&mut self, (): (), duration: Option<u64>, _: impl FnOnce() -> Finished) {
-        black_box(duration);
+    fn exchange(&mut self, (): (), ending: Ending, _: impl FnOnce() -> Finished) {
+        black_box(ending);
     }
     fn observe(&mut self, _: Option<()>, segment: &Observed, _: bool) {
         black_box(segment);

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use _core::capture::file::{CaptureFile, Given, InOrder, Reach};
 use _core::engine::record::{Limits, Recording};
+use _core::metrics::{Form, Otlp, Store, Temporality, Text, families};
 use _core::pipeline::Settings;
-use _core::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
+use _core::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use _core::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use _core::pipeline::defragment;
 use _core::pipeline::exchange::{ClientField, Fields};
@@ -41,7 +42,7 @@ fn tight() -> Settings {
     };
     Settings {
         aggregate: aggregate::Settings {
-            exchanges: true,
+            exchanges: Listing::All,
             user_agents: true,
             connections: true,
             client_from: ClientFrom::Proxy,
@@ -108,6 +109,28 @@ fn check(snapshot: &Snapshot) {
     let again = Snapshot::from_json(&json).expect("what was written can be read");
     assert_eq!(again.counts.requests, snapshot.counts.requests);
     check_subsets(snapshot);
+    check_metrics(snapshot);
+}
+
+/// Metrics are written whatever was counted, a line for each series, and each response counts for some host.
+fn check_metrics(snapshot: &Snapshot) {
+    let mut store = Store::new(1);
+    (0..2).for_each(|_| store.add(snapshot));
+    let text = Text::openmetrics(&store);
+    assert!(text.ends_with("# EOF\n"));
+    let mut responses = 0;
+    for line in text.lines().filter(|line| !line.starts_with("# ")) {
+        let (name, number) = line.rsplit_once(' ').expect("a name and a number");
+        let number: f64 = number.parse().expect("a number");
+        if name.starts_with("netmon_http_responses_total") {
+            responses += number as u64;
+        }
+    }
+    assert_eq!(responses, 2 * snapshot.counts.responses);
+    assert!(!families(&store).is_empty());
+    for form in [Form::Exponential, Form::Explicit] {
+        assert!(!Otlp::request(&store, &[], Temporality::Delta, form).is_empty());
+    }
 }
 
 fn finish(mut pipeline: Driver) {

@@ -22,6 +22,7 @@ mod interface;
 mod kept;
 mod legible;
 mod matching;
+mod metrics;
 mod path_ranking;
 mod pattern;
 mod point;
@@ -121,6 +122,8 @@ mod _core {
     #[pymodule_export]
     use super::interface::Interface;
     #[pymodule_export]
+    use super::metrics::Metrics;
+    #[pymodule_export]
     use super::path_ranking::PathRanking;
     #[pymodule_export]
     use super::pattern::Matching;
@@ -161,6 +164,7 @@ mod _core {
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;
         module.add("MAX_SUBSETS", crate::pipeline::aggregate::MAX_SUBSETS)?;
+        module.add("METRICS_SUBSET", ("", crate::pipeline::snapshot::Per::Outcome.name()))?;
         module.add("BUFFER_BUDGET", crate::capture::BUFFER_BUDGET)?;
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use source_tree::{Tree, circle, lines_of_code, root, sources};
 
 /// The layers of the crate, the lowest first.
-const LAYERS: [&str; 5] = ["pipeline", "arrow", "capture", "engine", "python"];
+const LAYERS: [&str; 6] = ["pipeline", "arrow", "metrics", "capture", "engine", "python"];
 
 /// The stages of the pipeline in the order of the flow. What several stages share comes first.
 const STAGES: [&str; 18] = [
@@ -36,11 +36,16 @@ const STAGES: [&str; 18] = [
 const WIRING: [&str; 2] = ["pipeline", "pipeline/ahead"];
 
 /// What knows less than its place in the order would allow, and all that it may know beside itself.
-const KNOWS: [(&str, &[&str]); 4] = [
+const KNOWS: [(&str, &[&str]); 5] = [
     // Capturing is all about packets. Names of interfaces are cut as those of hosts are.
     ("capture", &["pipeline/packet", "pipeline/name"]),
     // Rows go out as columns, whatever counted them.
     ("arrow", &["pipeline/snapshot"]),
+    // Sums are made of rows, whose keys and histograms are of these stages.
+    (
+        "metrics",
+        &["pipeline/snapshot", "pipeline/histogram", "pipeline/exchange", "pipeline/decode", "pipeline/packet"],
+    ),
     // Protocols and those who count share a vocabulary that depends on neither.
     ("pipeline/exchange", &["pipeline/packet", "pipeline/decode", "pipeline/flow"]),
     // A filter is evaluated on facts, wherever they come from.

@@ -45,12 +45,16 @@ def post(
     *,
     timeout: float,
     context: Callable[[], ssl.SSLContext] | None = None,
+    judge: Callable[[int, str, str, float, str], Outcome] = judged,
 ) -> Outcome:
-    """Posts `body` within `timeout` seconds. `context` makes the TLS settings; by default those of the system."""
+    """Posts `body` within `timeout` seconds. `context` makes the TLS settings; by default those of the system.
+
+    `judge` says what a response means, as `judged` does.
+    """
     limit = Limit(timeout)
     try:
         for _ in range(REDIRECTS + 1):
-            outcome, location = _exchange(to, body, fields, limit, context or _system)
+            outcome, location = _exchange(to, body, fields, limit, context=context or _system, judge=judge)
             if location is None:
                 return outcome
             try:
@@ -112,7 +116,13 @@ class _Reader(io.RawIOBase):
 
 
 def _exchange(
-    to: Address, body: bytes, fields: Mapping[str, str], limit: Limit, context: Callable[[], ssl.SSLContext]
+    to: Address,
+    body: bytes,
+    fields: Mapping[str, str],
+    limit: Limit,
+    *,
+    context: Callable[[], ssl.SSLContext],
+    judge: Callable[[int, str, str, float, str], Outcome],
 ) -> tuple[Outcome, str | None]:
     """One request and its response: what it means, and where a redirect leads that is followed."""
     with closing(_connected(to, limit)) as plain, closing(_secured(plain, to, limit, context)) as sock:
@@ -127,13 +137,15 @@ def _exchange(
         connection.endheaders(body)
         response = connection.getresponse()
         if response.status in KEPT_METHOD:
-            return _judge(response, to, ""), response.getheader("Location", "")
-        return _judge(response, to, "" if 200 <= response.status < 300 else _beginning(response, to)), None
+            return _judge(judge, response, to, ""), response.getheader("Location", "")
+        return _judge(judge, response, to, "" if 200 <= response.status < 300 else _beginning(response, to)), None
 
 
-def _judge(response: HTTPResponse, to: Address, output: str) -> Outcome:
+def _judge(
+    judge: Callable[[int, str, str, float, str], Outcome], response: HTTPResponse, to: Address, output: str
+) -> Outcome:
     phrase = fmt.sanitize(addresses.hidden(response.reason.strip(), to)[:80])
-    return judged(response.status, phrase, response.getheader("Retry-After", ""), time.time(), output)
+    return judge(response.status, phrase, response.getheader("Retry-After", ""), time.time(), output)
 
 
 def _beginning(response: HTTPResponse, to: Address) -> str:

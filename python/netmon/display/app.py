@@ -30,7 +30,7 @@ from netmon.display.view import View
 from netmon.frames import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
@@ -63,8 +63,9 @@ class Display:
 
     With `stays`, the screen stays after the end of the capture until a key quits it. Without `controls`, the keys that
     need them do nothing. `colors` is the number of bits of a colour, `capture_filter` the capture filter that the user
-    set, `where` the filter of the exchanges that are counted. `on_failure` is called with the error if drawing or a key
-    fails.
+    set, `where` the filter of the exchanges that are counted, `announced` what outputs tell at the start.
+
+    `on_failure` is called with the error if drawing or a key fails.
     """
 
     def __init__(
@@ -81,9 +82,10 @@ class Display:
         terminal: Terminal | None = None,
         capture_filter: str = "",
         where: str = "",
+        announced: Sequence[str] = (),
         on_failure: Callable[[Exception], None] = lambda _: None,
     ) -> None:
-        self.view = View(glyphs=glyphs, capture_filter=capture_filter, where=where)
+        self.view = View(glyphs=glyphs, capture_filter=capture_filter, where=where, announced=announced)
         self.commands: dict[Command, Callable[[], None]] = {
             "quit": self.stop,
             "suspend": self.suspend,
@@ -288,6 +290,8 @@ class Display:
             self._app.context.copy().run(run_in_terminal, stop)
 
     def _started(self) -> None:
+        if self.view.announced:
+            self._note(f"{self.view.announced[0]}  (? shows it again)")
         if self._is_stopped:
             self._leave()
 

@@ -93,7 +93,7 @@ def seen(view: View, drawn: View, size: tuple[int, int]) -> View:
     if not all(size) or drawn.place._replace(exchange=None, inner="") != view.place._replace(exchange=None, inner=""):
         return view
     if drawn.helps:
-        return view._replace(help_row=first_row(view.help_row, *size))
+        return view._replace(help_row=first_row(view, *size))
     there = [box for box in boxes(drawn, *size) if box.panel is not None]
     columns = {box.panel: tuple(tables.titles(drawn, box.panel, box.width)) for box in there if box.panel}
     last = last_of(drawn, view.focus) if view.focus else None

@@ -54,9 +54,9 @@ def help_page(view: View, width: int, height: int) -> list[Line]:
     """The keys, the filter syntax, and the meaning of the figures, scrolled to `view.help_row`. On a wide screen, the
     keys are listed in two columns.
     """
-    body, room = _body(width), _room(height)
+    body, room = _body(view, width), _room(height)
     title: Line = [("class:brand", " netmon"), ("class:dim", "  keys and words")]
-    first = first_row(view.help_row, width, height)
+    first = first_row(view, width, height)
     more = len(body) - first - room
     rest = f"  {fmt.plural(more, 'more line')}, {view.glyphs.arrows} to see them; " if more > 0 else "  "
     rest = rest if fmt.width(rest) + len("Esc goes back") <= width else f"  {more} more; " if more > 0 else ""
@@ -65,9 +65,9 @@ def help_page(view: View, width: int, height: int) -> list[Line]:
     return [title, *seen, *([[]] * (room - len(seen))), foot]
 
 
-def first_row(wanted: int, width: int, height: int) -> int:
-    """The line of the help that is drawn first when `wanted` was scrolled to: the last line stays at the bottom."""
-    return max(0, min(wanted, len(_body(width)) - _room(height)))
+def first_row(view: View, width: int, height: int) -> int:
+    """The line of the help that is drawn first: the last line stays at the bottom."""
+    return max(0, min(view.help_row, len(_body(view, width)) - _room(height)))
 
 
 def _room(height: int) -> int:
@@ -75,13 +75,15 @@ def _room(height: int) -> int:
     return max(height - 2, 0)
 
 
-def _body(width: int) -> list[Line]:
-    """All lines of the help, as wide as the screen."""
+def _body(view: View, width: int) -> list[Line]:
+    """All lines of the help, as wide as the screen; what outputs have told is at the top."""
     keys, words = _keys(), [*_words(FINDING), [], *_words(WORDS)]
     if width >= WIDE:
         half = -(-len(keys) // 2)
         keys = canvas.beside(keys[:half], keys[half:], width // 2)
-    return [part for line in [*keys, [], *words] for part in _wrapped(line, width)]
+    told = _words([(name, rest) for name, _, rest in (fmt.sanitize(each).partition(": ") for each in view.announced)])
+    lines = [*told, *([[]] if told else []), *keys, [], *words]
+    return [part for line in lines for part in _wrapped(line, width)]
 
 
 def _wrapped(line: Line, width: int) -> list[Line]:

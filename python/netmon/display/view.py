@@ -14,7 +14,7 @@ from netmon.display.themes import UNICODE, Glyphs
 from netmon.frames import LOGGED_ALERTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from netmon._core import Exchange, Standing
     from netmon.alerts import Alert
@@ -184,6 +184,8 @@ class View(NamedTuple):
     """The capture filter that the user set; empty if there is none."""
     where: str = ""
     """The filter of the exchanges that are counted; empty if there is none."""
+    announced: Sequence[str] = ()
+    """What outputs tell at the start, such as ``live page: http://...``; the help has it for as long as netmon runs."""
     progress: Progress | None = None
     """The position in the file that is played; None if no file is played."""
 

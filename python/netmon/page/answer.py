@@ -13,7 +13,7 @@ from netmon.measures import measure, ratio
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from netmon._core import Snapshot
+    from netmon._core import Capture, Snapshot
     from netmon.page.clock import Clock
     from netmon.page.record import Record
 
@@ -157,7 +157,7 @@ def _certain(record: Record, total: Snapshot, tally: Tally) -> Iterator[str]:
     if cut := losses.truncated(tally):
         yield f"Cut off: {cut}; {losses.MORE_BYTES}."
     yield from (f"Not decoded: {kind}." for kind in losses.kinds(tally.undecoded))
-    yield from _missing(capture)
+    yield from _unfollowed(capture)
     if hidden := {name: n for name, n in capture.protocols.items() if name != "http1"}:
         said = ", ".join(f"{name}: {fmt.count(n)}" for name, n in hidden.items())
         yield f"Connections whose requests are not counted: {said}."
@@ -175,15 +175,6 @@ def _certain(record: Record, total: Snapshot, tally: Tally) -> Iterator[str]:
         yield f"Counts are exact for what was seen; a percentile is off by {100 * error:.1f} % at most."
 
 
-def _missing(capture: Any) -> Iterator[str]:
-    """What of the streams could not be followed."""
-    figures = (
-        (capture.gaps, "gap", "in streams ({})".format(fmt.scaled(capture.gap_bytes, "B"))),
-        (capture.orphan_responses, "response", "without a request"),
-        (capture.unanswered, "request", "without a response"),
-        (capture.parse_errors, "stream", "that could not be read any further"),
-        (capture.flows_evicted, "connection", "given up because the table was full"),
-    )
-    said = [f"{fmt.plural(n, noun)} {what}" for n, noun, what in figures if n]
-    if said:
-        yield f"{', '.join(said)}."
+def _unfollowed(capture: Capture) -> Iterator[str]:
+    if said := losses.streams(capture):
+        yield f"{said}."

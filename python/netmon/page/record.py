@@ -6,19 +6,15 @@ from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.page.timeline import Timeline
+from netmon.source import SLOWEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from netmon._core import Exchange
+    from netmon._core import Exchange, Snapshot
     from netmon.alerts import Alert
     from netmon.frames import Frame
 
 ALERTS = 500
 """Alerts kept at most, the newest; more is a list that nobody reads."""
-
-SLOWEST = 100
-"""Requests kept at most: those with the greatest latency."""
 
 
 class Period(NamedTuple):
@@ -47,7 +43,7 @@ class Record:
         self.frame = frame
         self.timeline.push(frame.snapshot)
         self.unlisted += frame.snapshot.capture.exchanges_dropped
-        self._look_for_slow(frame.exchanges)
+        self._look_for_slow(frame.whole or frame.snapshot)
         for alert in frame.events:
             key = (alert.rule, alert.key, alert.since)
             self.periods[key] = Period(alert if alert.state == "fired" else self._fired(key, alert), _end(alert))
@@ -66,8 +62,8 @@ class Record:
         known = self.periods.get(key)
         return known.alert if known else alert
 
-    def _look_for_slow(self, exchanges: Iterable[Exchange]) -> None:
-        slow = [each for each in exchanges if (each.latency or 0.0) > self._floor]
+    def _look_for_slow(self, snapshot: Snapshot) -> None:
+        slow = snapshot.slowest_exchanges(SLOWEST, self._floor)
         if not slow:
             return
         kept = sorted([*self.slowest, *slow], key=lambda each: (-(each.latency or 0.0), each.ts))

@@ -87,6 +87,22 @@ def page(document: Document, *, live: Live | None = None) -> str:
     )
 
 
+def comparison(view: dict[str, Any]) -> str:
+    """The page of a comparison of two runs, which needs no script; `view` is made by `netmon.compare.view`."""
+    style, early = _own("page.css") + _own("diff.css"), _own("early.js")
+    return (
+        _environment()
+        .get_template("diff.html")
+        .render(
+            view=view,
+            version=__version__,
+            policy=policy([style], [early]),
+            style=Markup(style),  # noqa: S704  files of this package
+            early=Markup(early),  # noqa: S704  as above
+        )
+    )
+
+
 def parts(document: Document, *, is_live: bool = False) -> dict[str, str]:
     """The parts of a page that change with its document, as HTML by the name in ``data-part``. The script of a page
     replaces them when it is given a newer document, see `page.js`.
@@ -102,7 +118,7 @@ def live_policy() -> str:
 
 
 def _parts(environment: Environment, document: Document, *, is_live: bool = False) -> dict[str, Markup]:
-    macros: Any = environment.get_template("parts.html").module
+    macros: Any = environment.get_template("parts.html").make_module()
     clock = Clock(**document["clock"])
     axis = _axis(document, clock)
     return {
@@ -142,7 +158,9 @@ def _own(name: str) -> str:
     return (files("netmon.page") / "templates" / name).read_text("utf-8")
 
 
+@cache
 def _environment() -> Environment:
+    """The templates, compiled once: a page that is kept up to date is made once a second."""
     environment = Environment(
         loader=PackageLoader("netmon.page", "templates"),
         autoescape=True,
@@ -150,7 +168,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["shown_rows"] = FIRST_ROWS
+    environment.globals["shown_rows"] = lambda: FIRST_ROWS
     environment.filters |= {
         "count": fmt.count,
         "percent": fmt.percent,

@@ -35,7 +35,6 @@ SAFE: Sequence[tuple[str, str]] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Frame-Options", "DENY"),
     ("Server", "netmon"),
@@ -163,12 +162,12 @@ def _one_line(value: str) -> str:
     return re.sub(r"[\r\n\0]", " ", value)
 
 
-def whole(request: Request, response: Response, body: Body, *, closes: bool) -> tuple[bytes, bytes]:
-    """The head and the body of a response that is no stream; the body is empty where only the head was asked for."""
+def whole(request: Request, response: Response, body: Body, *, closes: bool) -> bytes:
+    """A response that is no stream: its head and, unless only that was asked for, its body."""
     packs = len(body.raw) >= LEAST_PACKED
     data = body.packed if packs and request.accepts_gzip else body.raw
     more = [("Content-Length", str(len(data)))]
     more += [("Vary", "Accept-Encoding")] if packs else []
     more += [("Content-Encoding", "gzip")] if data is not body.raw else []
     more += [("Connection", "close" if closes else "keep-alive")]
-    return head(response, more), b"" if request.method == "HEAD" else data
+    return head(response, more) + (b"" if request.method == "HEAD" else data)

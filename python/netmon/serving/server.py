@@ -80,12 +80,14 @@ class Server:
         """
         self._handlers = {**self._handlers, path: handler}
 
-    def close(self) -> None:
-        """Ends within 0.3 s: no new client, a moment for the last part of streams, then every connection is closed."""
-        if self._loop.is_closed():
-            return
-        with suppress(RuntimeError):  # the loop has ended by itself
+    def stop(self) -> None:
+        """Begins to end: no new client, a moment for the last part of streams, then every connection is closed."""
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(self._stop)
+
+    def close(self) -> None:
+        """Ends within 0.3 s."""
+        self.stop()
         self._thread.join(CLOSING + JOIN)
 
     def _run(self) -> None:
@@ -146,8 +148,7 @@ class Server:
             if isinstance(response.body, Reader):
                 await self._stream(reader, writer, asked, response, response.body)
                 return
-            for data in messages.whole(asked, response, response.body, closes=closes):
-                await _write(writer, data)
+            await _write(writer, messages.whole(asked, response, response.body, closes=closes))
             if closes:
                 await _hang_up(reader, writer)
                 return

@@ -14,6 +14,22 @@ TAKEN = (errno.EADDRINUSE, errno.EACCES)
 """The errors of a port that another process has, or that only root may have."""
 
 
+class Served:
+    """The outlet of what is served: its servers, which close with it."""
+
+    def __init__(self, servers: Servers) -> None:
+        self._servers = servers
+
+    def news(self) -> list[str]:
+        return []
+
+    def abandon(self) -> None:
+        """Nothing is held."""
+
+    def close(self) -> None:
+        self._servers.close()
+
+
 class Servers:
     def __init__(self) -> None:
         self._open: dict[Address, Server] = {}
@@ -31,7 +47,10 @@ class Servers:
         return self._open[address]
 
     def close(self) -> None:
-        """Closes all of them; at most 0.3 s each."""
-        while self._open:
-            _, server = self._open.popitem()
+        """Closes all of them within 0.3 s."""
+        servers = list(self._open.values())
+        self._open.clear()
+        for server in servers:
+            server.stop()
+        for server in servers:
             server.close()

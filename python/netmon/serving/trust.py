@@ -19,8 +19,13 @@ if TYPE_CHECKING:
 
 def named_host(value: str) -> str:
     """The host in the value of ``Host`` or in an authority: lower case, without its port; empty if it is no host."""
+    return host_of(f"//{value}") if not set(value) & set("/?#@\\ ") else ""
+
+
+def host_of(text: str) -> str:
+    """The host that a person means with a name, a name and a port, or a whole URL; empty if it is none."""
     try:
-        return (urlsplit(f"//{value}").hostname or "").rstrip(".") if not set(value) & set("/?#@\\ ") else ""
+        return (urlsplit(text if "//" in text else f"//{text}").hostname or "").rstrip(".")
     except ValueError:
         return ""
 
@@ -28,14 +33,15 @@ def named_host(value: str) -> str:
 def is_for_us(request: Request, bound: Address, names: Collection[str] = ()) -> bool:
     """Whether the host that a request names is one of this server, which is bound to `bound`.
 
-    That is the name that it is bound to, each of `names`, and ``localhost``. A number is one where it cannot mislead:
-    nobody can let a number point elsewhere. A server bound to loopback has only the numbers of loopback, others have
-    any, since they may be reached through a translated address. Without a host, no browser has sent the request.
+    That is the name that it is bound to, each of `names` as `host_of` gives them, and ``localhost``. A number is one
+    where it cannot mislead: nobody can let a number point elsewhere. A server bound to loopback has only the numbers of
+    loopback, others have any, since they may be reached through a translated address. Without a host, no browser has
+    sent the request.
     """
     if "host" not in request.headers:
         return True
     host = named_host(request.headers["host"])
-    if host in {bound.host, "localhost"} or host in {name.lower().rstrip(".") for name in names}:
+    if host in {bound.host, "localhost", *names}:
         return bool(host)
     number = _number(host)
     return number is not None and (number.is_loopback or not is_loopback(bound))
@@ -56,7 +62,7 @@ def is_from_us(request: Request, names: Collection[str] = ()) -> bool:
     try:
         parts = urlsplit(origin)
         own = {request.headers.get("host", "").lower()}
-        return parts.netloc.lower() in own or (parts.hostname or "") in {name.lower() for name in names}
+        return parts.netloc.lower() in own or parts.hostname in set(names)
     except ValueError:
         return False
 

@@ -32,8 +32,8 @@ class Output(NamedTuple):
     """The extra of the distribution that it needs."""
     appends: bool = True
     """Whether more can be added to a file that exists."""
-    shows_exchanges: bool = False
-    """Whether it shows single exchanges whatever ``--requests`` says, so that the capture has to list them."""
+    shows_slowest: bool = False
+    """Whether it shows the slowest exchanges, so that the capture has to list them."""
 
 
 class OwnOutput(NamedTuple):
@@ -43,7 +43,7 @@ class OwnOutput(NamedTuple):
     """Creates the outlet and the sink of a name."""
     extra: str = ""
     """As above."""
-    shows_exchanges: bool = False
+    shows_slowest: bool = False
     """As above."""
 
 
@@ -84,7 +84,7 @@ FILES: Mapping[str, Output | OwnOutput] = {
     ".json": Output(_document, rotates=False),
     ".csv": Output(_csv, _csv_head),
     ".parquet": OwnOutput(_parquet, extra="parquet"),
-    ".html": Output(_report, rotates=False, extra="html", appends=False, shows_exchanges=True),
+    ".html": Output(_report, rotates=False, extra="html", appends=False, shows_slowest=True),
 }
 """How a file is written, by its extension."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from netmon._core import METRICS_SUBSET
 from netmon.outlet import STEP
 from netmon.serving.servers import Servers
 from netmon.sinks import Opened, files, outputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from netmon._core import Recording
     from netmon.options import Settings
@@ -25,22 +26,46 @@ if TYPE_CHECKING:
 class Service(NamedTuple):
     """A row of the table."""
 
-    opened: Callable[[Settings, Servers], Opened]
+    opened: Callable[[Settings, Servers, Patience], Opened]
     """Opens it, with a server from those that all services share if it needs one. Raises OSError."""
     extra: str = ""
     """The extra of the distribution that it needs."""
-    shows_exchanges: bool = False
-    """Whether it shows single exchanges, so that the capture has to list them."""
+    shows_slowest: bool = False
+    """Whether it shows the slowest exchanges, so that the capture has to list them."""
+    subsets: Sequence[tuple[str, str]] = ()
+    """The subsets of exchanges that it needs counted: pairs of a filter and a kind of rows."""
+    wrong: Callable[[Settings], str] = lambda _: ""
+    """What is wrong with its settings; empty if nothing is."""
 
 
-def _web(settings: Settings, servers: Servers) -> Opened:
+def _web(settings: Settings, servers: Servers, _patience: Patience) -> Opened:
     from netmon.sinks.viewers import opened  # noqa: PLC0415  few runs serve a page
 
     return opened(settings, servers)
 
 
+def _prometheus(settings: Settings, servers: Servers, _patience: Patience) -> Opened:
+    from netmon.sinks.prometheus import opened  # noqa: PLC0415  few runs serve metrics
+
+    return opened(settings, servers)
+
+
+def _otlp(settings: Settings, _servers: Servers, patience: Patience) -> Opened:
+    from netmon.sinks.otlp import opened  # noqa: PLC0415  few runs send metrics
+
+    return opened(settings, patience)
+
+
+def _wrong_otlp(settings: Settings) -> str:
+    from netmon.sinks.otlp import wrong  # noqa: PLC0415  as above
+
+    return wrong(settings)
+
+
 SERVICES: Mapping[str, Service] = {
-    "web": Service(_web, extra="html", shows_exchanges=True),
+    "web": Service(_web, extra="html", shows_slowest=True),
+    "prometheus": Service(_prometheus, subsets=(METRICS_SUBSET,)),
+    "otlp": Service(_otlp, subsets=(METRICS_SUBSET,), wrong=_wrong_otlp),
 }
 """The services by the setting that asks for them."""
 
@@ -56,7 +81,7 @@ def opened(settings: Settings, patience: Patience, recording: Recording | None =
         yield Opened(path, *files.opened(settings, path, patience))
     servers = Servers()
     for _, service in asked(settings):
-        yield service.opened(settings, servers)
+        yield service.opened(settings, servers, patience)
     if recording is not None:
         yield from _recorded(settings, recording, patience)
 
@@ -87,7 +112,10 @@ def stay(opened: Iterable[Opened], sinks: list[Sink], patience: Patience, report
 
 
 def unavailable(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The settings whose service cannot be opened, each with what to install before. ConfigError for wrong ones."""
+    """The settings whose service cannot be opened, each with what is wrong or what to install before.
+
+    Raises ConfigError for settings about packets that do not go together.
+    """
     from netmon.extras import missing  # noqa: PLC0415  few services need an extra
 
     if settings.asks_for_packets:
@@ -95,13 +123,17 @@ def unavailable(settings: Settings) -> Iterator[tuple[str, str]]:
 
         packets.check(settings)
     for name, service in asked(settings):
-        if service.extra and (problem := missing(service.extra)):
+        if problem := (missing(service.extra) if service.extra else "") or service.wrong(settings):
             yield name, problem
 
 
-def lists_exchanges(settings: Settings) -> bool:
-    """Whether an output shows exchanges while standard output does not: then they are kept out of the others."""
+def subsets(settings: Settings) -> list[tuple[str, str]]:
+    """The subsets of exchanges that the services need, each once."""
+    return list(dict.fromkeys(subset for _, service in asked(settings) for subset in service.subsets))
+
+
+def lists_slowest(settings: Settings) -> bool:
+    """Whether an output shows the slowest exchanges and nothing else lists any: they are kept out of the others."""
     rows = [outputs.FILES[outputs.extension(path)] for path in settings.output]
-    return not settings.requests and any(
-        row.shows_exchanges for row in (*rows, *(service for _, service in asked(settings)))
-    )
+    shown = any(row.shows_slowest for row in (*rows, *(service for _, service in asked(settings))))
+    return shown and not settings.requests

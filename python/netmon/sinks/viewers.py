@@ -78,8 +78,9 @@ class Viewers:
 
     def __init__(self, web: Web, token: str, bound: Address, names: Sequence[str]) -> None:
         self._web, self._token, self._bound = web, token.encode(), bound
-        own = () if trust.is_loopback(bound) else (socket.gethostname().lower(),)
-        self._names = (*names, *own)
+        machine = socket.gethostname().lower()
+        own = () if trust.is_loopback(bound) else (machine, f"{machine}.local")
+        self._names = {*filter(None, map(trust.host_of, names)), *own}
 
     def page(self, request: Request) -> Response:
         refused = self._refused(request)

@@ -37,7 +37,7 @@ use hosts::HostTable;
 use interfaces::Interfaces;
 pub use noted::{Noted, Settled};
 use scratch::Scratch;
-pub use settings::{ClientFrom, Settings};
+pub use settings::{ClientFrom, Listing, Settings};
 use subsets::Subsets;
 pub use subsets::{MAX_SUBSETS, WantedSubset, WantedSubsets};
 use words::Hoard;
@@ -78,6 +78,8 @@ pub struct Aggregate {
     interfaces: Interfaces,
     capture: Capture,
     exchanges: Vec<snapshot::NamedExchange>,
+    /// An exchange that is not slower cannot be among the slowest ones of the open interval.
+    slow_enough: Option<u64>,
     connections: Vec<snapshot::Connection>,
     /// What was learnt about the current connection since it was last asked for, see `Sink::told`.
     told: Told,
@@ -106,6 +108,7 @@ impl Aggregate {
             interfaces: Interfaces::default(),
             capture: Capture::default(),
             exchanges: Vec::new(),
+            slow_enough: None,
             connections: Vec::new(),
             told: Told::default(),
             hoard: Hoard::default(),
@@ -165,7 +168,8 @@ impl Aggregate {
 
     /// Closes the interval `[start, end)` and returns everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: Tracked, losses: Losses) -> Snapshot {
-        self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, self.settings.limits.exchanges);
+        self.make_room_for_exchanges(1);
+        self.slow_enough = None;
         let mut capture = std::mem::take(&mut self.capture);
         self.buckets = 0;
         capture.gaps += losses.gaps;

@@ -108,6 +108,15 @@ pub struct Finished {
     pub exchange: Exchange,
     /// Interface on which its connection was first seen.
     pub interface: InterfaceId,
+}
+
+/// What is known at once of an exchange that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// The latency of [`Exchange`].
+    pub latency: Option<u64>,
+    /// The duration of [`Exchange`].
+    pub duration: Option<u64>,
     /// What the sink kept of the request.
     pub kept: Kept,
 }
@@ -173,9 +182,8 @@ pub trait Sink {
     fn response(&mut self, ticket: Self::Ticket, response: Response);
     /// `count` bytes of a message were sent behind its head.
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
-    /// An exchange has ended. `duration` is that of [`Exchange`]; `tell` builds the whole exchange, for a sink that needs
-    /// it.
-    fn exchange(&mut self, ticket: Self::Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished);
+    /// An exchange has ended. `tell` builds the whole exchange, for a sink that needs it.
+    fn exchange(&mut self, ticket: Self::Ticket, ending: Ending, tell: impl FnOnce() -> Finished);
     /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
     /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);

@@ -44,7 +44,7 @@ pub use connections::{Connection, sort_connections};
 pub use counts::{Counts, Tcp, Traffic};
 pub use csv::is_formula;
 pub use endpoints::{client_name, portless};
-pub use exchanges::NamedExchange;
+pub use exchanges::{NamedExchange, keep_slowest, slowest};
 pub use hosts::{Host, Section, ServerName};
 pub use interfaces::{Interface, InterfaceState};
 pub use limits::{Limits, MAX_ADDRESSES, MAX_KINDS, OTHER, UNKNOWN};

@@ -171,7 +171,7 @@ fn an_exchange_tells_where_its_time_went() {
     let again = Frame { ts: frames[7].ts + 500_000, ..frames[3].clone() };
     frames.insert(8, again);
     let mut settings = Settings::default();
-    settings.aggregate.exchanges = true;
+    settings.aggregate.exchanges = aggregate::Listing::All;
     let exchanges = count_with(&frames, settings).exchanges;
     let measured = exchanges.iter().map(|exchange| exchange.measured);
     let millis = |nanos: Option<u64>| nanos.map(|nanos| (nanos + 1000) / 1_000_000);
@@ -248,6 +248,36 @@ proptest! {
     }
 
     #[test]
+    fn the_slowest_of_an_interval_are_the_slowest_of_all_its_exchanges(
+        delays in prop::collection::vec(0i64..40, 1..120), most in 1usize..20,
+    ) {
+        let mut forge = Forge::new(Wire::default());
+        forge.handshake();
+        let mut late = 0;
+        for (number, delay) in delays.iter().enumerate() {
+            for (side, text, delay) in [(0, format!("GET /{number} HTTP/1.1\r\nHost: h\r\n\r\n"), 0), (1, TURNS[1].to_owned(), *delay)] {
+                let from = forge.frames.len();
+                forge.say(side, text.as_bytes());
+                late += delay * 1_000_000;
+                forge.frames[from..].iter_mut().for_each(|frame| frame.ts += late);
+            }
+        }
+        let listed = |listing| {
+            let aggregate = aggregate::Settings { exchanges: listing, ..Default::default() };
+            let snapshot = count_with(&forge.frames, Settings { aggregate, ..Settings::default() });
+            assert_eq!(snapshot.capture.exchanges_dropped, 0);
+            snapshot
+        };
+        let latencies = |snapshot: &Snapshot| -> Vec<_> {
+            snapshot::slowest(&snapshot.exchanges, most, 0).iter().map(|one| one.measured.latency).collect()
+        };
+        let (all, slowest) = (listed(aggregate::Listing::All), listed(aggregate::Listing::Slowest(most)));
+        prop_assert_eq!(slowest.exchanges.len(), most.min(delays.len()));
+        prop_assert!(slowest.exchanges.iter().all(|one| all.exchanges.contains(one)));
+        prop_assert_eq!(latencies(&slowest), latencies(&all));
+    }
+
+    #[test]
     fn sums_over_hosts_and_sections_are_the_totals_with_any_caps(
         hosts in prop::collection::vec((0u8..20, 0u8..6), 1..120), max_hosts in 1usize..8, per_host in 1usize..4, sections in 1usize..12,
     ) {
@@ -258,7 +288,7 @@ proptest! {
             forge.say(1, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
         }
         let limits = aggregate::Limits { hosts: max_hosts, sections_per_host: per_host, sections, exchanges: 1, ..aggregate::Limits::default() };
-        let settings = Settings { aggregate: aggregate::Settings { limits, exchanges: true, ..Default::default() }, ..Settings::default() };
+        let settings = Settings { aggregate: aggregate::Settings { limits, exchanges: aggregate::Listing::All, ..Default::default() }, ..Settings::default() };
         let snapshot = count_with(&forge.frames, settings);
         prop_assert_eq!(snapshot.counts.requests, hosts.len() as u64);
         prop_assert_eq!(snapshot.counts.responses, hosts.len() as u64);

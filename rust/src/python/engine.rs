@@ -18,7 +18,7 @@ use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
 use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source, record};
 use crate::pipeline;
-use crate::pipeline::aggregate::{self, ClientFrom, WantedSubset, WantedSubsets};
+use crate::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
 use crate::pipeline::filter::Filter;
 
@@ -113,7 +113,7 @@ impl Engine {
         *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
-        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, connections = false,
+        client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
         write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
@@ -136,6 +136,7 @@ impl Engine {
         client_ipv6_prefix: Whole,
         timeout: Option<f64>,
         exchanges: bool,
+        slowest: usize,
         connections: bool,
         decode_tunnels: bool,
         count_copies: bool,
@@ -178,7 +179,11 @@ impl Engine {
         let aggregate = aggregate::Settings {
             subsets: subsets.clone(),
             section_depth,
-            exchanges,
+            exchanges: match slowest {
+                _ if exchanges => Listing::All,
+                0 => Listing::Nothing,
+                most => Listing::Slowest(most.min(aggregate::Limits::default().exchanges)),
+            },
             connections,
             user_agents,
             redacts,
@@ -269,8 +274,8 @@ impl Engine {
     }
 
     /// Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
-    /// of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
-    /// whole when it has ended. At most `MAX_SUBSETS` are counted.
+    /// of a filter and a kind of rows as `Sliding` names them, or ``"outcome"``. The exchanges that match are counted
+    /// apart, each as a whole when it has ended. At most `MAX_SUBSETS` are counted, and one more by outcome.
     ///
     /// Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]

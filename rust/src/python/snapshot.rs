@@ -25,7 +25,7 @@ use super::standing::{Standing, Wanted};
 use super::tcp::Tcp;
 use super::value::{nanos, per_of, unix, utc};
 use super::{kept, records, shown};
-use crate::pipeline::packet::Timestamp;
+use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::snapshot::{self, Amount, Counts, Limits, Parts, Table};
 
 /// Everything counted in one interval, or in several merged intervals. ``Snapshot()`` is empty, the identity of
@@ -294,8 +294,8 @@ counted!(Snapshot {
         self.0.subsets.iter().map(|subset| (&*subset.text, subset.per.name())).collect()
     }
     /// The count named `amount` of each row of a subset: of the exchanges that the filter `where` admits, by name of
-    /// host, section (host and path), client or interface as `per` says, or with an empty name for all. None if the
-    /// exchanges of this snapshot were not counted for that subset.
+    /// host, section (host and path), client, interface or ``"outcome"`` (method, status or 0, host) as `per` says, or
+    /// with an empty name for all. None if the exchanges of this snapshot were not counted for that subset.
     ///
     /// `amount` is as in `Sliding.add_sum`. The row for the rest is not included. Raises ValueError for an unknown
     /// name.
@@ -349,6 +349,14 @@ counted!(Snapshot {
             None => Py::new(py, Exchange(all[at].clone())),
         };
         found.into_iter().map(one).collect()
+    }
+    /// The exchanges with the greatest latency, at most `most`, all above `above` seconds; the slowest comes first,
+    /// and of equal ones the oldest.
+    #[pyo3(signature = (most, above = 0.0))]
+    fn slowest_exchanges(&self, py: Python<'_>, most: usize, above: f64) -> Vec<Exchange> {
+        let above = (above * SECOND as f64).round() as u64;
+        let found = py.detach(|| snapshot::slowest(&self.0.exchanges, most, above));
+        found.into_iter().cloned().map(Exchange).collect()
     }
     /// The same snapshot without its `exchanges`.
     fn without_exchanges(&self, py: Python<'_>) -> Self {

@@ -8,8 +8,8 @@
   const SILENCE = 30_000; // milliseconds without a sign of life after which the stream is lost: three beats
   const WAITS = [1, 2, 5, 10, 15]; // seconds before each next try; the last one is repeated
   const REASONS = {
-    403: "the server refuses it",
-    404: "netmon was started anew, with another address for this page, which it prints when it starts",
+    403: "netmon was started anew, with another address for this page, which it prints when it starts",
+    404: "nothing is served here",
     503: "too many people are looking at this page",
   };
 
@@ -18,21 +18,22 @@
   let number = Number(box.dataset.number); // of the newest state that has come
   let newest = null; // the newest state, as long as it is not shown
   let stream = null, heard = Date.now(), lostAt = null, tries = 0, retry = 0;
-  let isPaused = false, isDragging = false, hasEnded = false;
+  let isOpen = false, isPaused = false, isDragging = false, hasEnded = false;
 
   /** A time as the page shows it: local to the machine that captures. */
   const time = (milliseconds) => new Date(milliseconds + 1000 * clock.offset).toISOString().slice(11, 19);
   const known = () => (clock.end ? `what was known at ${time(1000 * clock.end)}` : "nothing yet");
 
-  const isSelecting = () => getSelection().type === "Range";
+  const isSelecting = () => !getSelection().isCollapsed;
 
   const tell = () => {
     const at = clock.end ? ` ${time(1000 * clock.end)}` : "";
-    box.dataset.state = hasEnded ? "ended" : lostAt !== null ? "lost" : isPaused ? "paused" : "live";
+    box.dataset.state = hasEnded ? "ended" : lostAt !== null ? "lost" : isPaused ? "paused" : isOpen ? "live" : "opening";
     text.textContent = {
       ended: `Ended${at}`,
       lost: "Stream lost",
       paused: `Paused${at}`,
+      opening: "Connecting",
       live: newest ? `Waits while text is selected${at}` : `Live${at}`,
     }[box.dataset.state];
     pause.textContent = isPaused ? "Resume" : "Pause";
@@ -59,7 +60,8 @@
   const alive = () => {
     heard = Date.now();
     tries = 0;
-    if (lostAt === null) return;
+    if (isOpen && lostAt === null) return;
+    isOpen = true;
     lostAt = null;
     say("");
     tell();
@@ -79,7 +81,7 @@
     tries += 1;
     retry = setTimeout(again, 1000 * wait);
     tell();
-    say(`The stream is lost since ${time(lostAt)}${why ? `: ${why}` : ""}. This page shows ${known()}, and tries again.`);
+    say(`The stream has been lost since ${time(lostAt)}${why ? `: ${why}` : ""}. This page shows ${known()}, and tries again.`);
   };
 
   const end = () => {

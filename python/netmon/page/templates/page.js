@@ -139,9 +139,7 @@
       this.most = Math.max(this.most, this.atFirst);
       this.use(table);
       this.left.textContent = table.left ? `${count(table.left)} more ${table.noun}s with lower figures are not in this page.` : "";
-      const focused = [...this.body.rows].indexOf(document.activeElement);
       this.show();
-      this.focusRow(focused);
       return true;
     }
 
@@ -182,8 +180,9 @@
     }
 
     show() {
-      const rows = this.rows();
+      const rows = this.rows(), focused = [...this.body.rows].indexOf(document.activeElement);
       this.body.replaceChildren(...rows.slice(0, this.most).map((row) => this.row(row)));
+      this.focusRow(focused);
       this.tell(rows);
     }
 

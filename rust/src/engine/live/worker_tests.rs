@@ -46,7 +46,7 @@ impl Machine {
         }));
         let (queue, log, names) = (Queue::default(), Mutex::default(), Mutex::default());
         let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names });
-        let aggregate = aggregate::Settings { exchanges: true, ..Default::default() };
+        let aggregate = aggregate::Settings { exchanges: aggregate::Listing::All, ..Default::default() };
         let pipeline = crate::pipeline::Settings { aggregate, ..Default::default() };
         let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, timeout: None, began: OnceLock::new() });
         let collector = Arc::new(Collector::new(workers, Overflow::Merge));

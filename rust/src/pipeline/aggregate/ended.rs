@@ -25,7 +25,7 @@ impl Aggregate {
         if self.marks() {
             self.mark(ticket, &finished, words.as_ref());
         }
-        if self.settings.exchanges {
+        if self.lists(latency) {
             let words = words.map(|words| self.asked_for(words));
             self.list_exchange(ticket, finished, words);
         }

@@ -11,10 +11,10 @@ use std::net::Ipv6Addr;
 
 use super::ended::{Ended, facts_of_orphan};
 use super::scratch::Head;
-use super::settings::Settings;
+use super::settings::{Listing, Settings};
 use super::words::Words;
 use super::{Aggregate, Ticket, hosts};
-use crate::pipeline::exchange::{Exchange, Finished, Kept, NoFields, Request, Response, Sides};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, NoFields, Request, Response, Sides};
 use crate::pipeline::filter::{Decided, Needs};
 use crate::pipeline::name;
 
@@ -87,27 +87,21 @@ impl Aggregate {
     /// Keeps what filters will look at of a request, and what its exchange will list.
     pub(super) fn keep_words(&mut self, request: &Request<'_>, needs: Needs) -> Kept {
         let Settings { exchanges, user_agents, redacts, .. } = self.settings;
-        if exchanges && !redacts || needs.path || needs.user_agent {
+        if exchanges != Listing::Nothing && !redacts || needs.path || needs.user_agent {
             return self.hoard.keep(request, user_agents || needs.user_agent);
         }
         Kept::NOTHING
     }
 
     /// Counts and lists an exchange that is judged now that it has ended, if the filter admits it.
-    pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, finished: Finished) {
-        let words = self.hoard.take(finished.kept);
+    pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, ending: Ending, finished: Finished) {
+        let words = self.hoard.take(ending.kept);
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
         if self.admits_ended(ticket, &finished, words.as_ref()) {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, finished.exchange.duration);
             self.finish(ticket, finished, words);
         }
-    }
-
-    /// Lists an exchange that was counted as it came, and counts that it has no response.
-    pub(super) fn finish_exchange(&mut self, ticket: Ticket, finished: Finished) {
-        let words = self.hoard.take(finished.kept);
-        self.finish(ticket, finished, words);
     }
 
     fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {

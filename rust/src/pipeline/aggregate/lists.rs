@@ -1,6 +1,6 @@
 //! Lists single exchanges and connections, if the settings ask for them.
 
-use super::settings::ClientFrom;
+use super::settings::{ClientFrom, Listing};
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
@@ -15,12 +15,8 @@ const CONNECTIONS: usize = 4096;
 impl Aggregate {
     /// Lists an exchange with the words of its request, `None` if they are not known.
     pub(super) fn list_exchange(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
-        let Finished { exchange, interface, kept: _ } = finished;
-        let most = self.settings.limits.exchanges;
-        if self.exchanges.len() >= 2 * most {
-            // Only at twice the limit, since choosing looks at all of them.
-            self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
-        }
+        let Finished { exchange, interface } = finished;
+        self.make_room_for_exchanges(2);
         let (host, section) = self.hosts.names(ticket.row);
         let Words { path, user_agent } = self.listed_words(words, &section);
         self.exchanges.push(NamedExchange {
@@ -31,6 +27,32 @@ impl Aggregate {
             path,
             user_agent,
         });
+    }
+
+    /// Whether an exchange with this latency is to be listed.
+    #[inline]
+    pub(super) fn lists(&self, latency: Option<u64>) -> bool {
+        match self.settings.exchanges {
+            Listing::Nothing => false,
+            Listing::Slowest(_) => latency > self.slow_enough,
+            Listing::All => true,
+        }
+    }
+
+    /// Cuts the list of exchanges to its limit if it holds `times` as many. That is seldom, since choosing looks at all
+    /// of them.
+    pub(super) fn make_room_for_exchanges(&mut self, times: usize) {
+        match self.settings.exchanges {
+            Listing::Slowest(most) if self.exchanges.len() > times * most => {
+                snapshot::keep_slowest(&mut self.exchanges, most);
+                self.slow_enough = self.exchanges.iter().map(|one| one.measured.latency).min().unwrap_or(None);
+            }
+            Listing::All if self.exchanges.len() >= times * self.settings.limits.exchanges => {
+                let most = self.settings.limits.exchanges;
+                self.capture.exchanges_dropped += snapshot::keep(&mut self.exchanges, most);
+            }
+            _ => {}
+        }
     }
 
     /// Returns the client of an exchange as it is listed. A client named by a field or by a proxy has no port. If the

@@ -12,8 +12,8 @@ use crate::pipeline::snapshot::Limits;
 pub struct Settings {
     /// Path segments that make a section.
     pub section_depth: usize,
-    /// List exchanges.
-    pub exchanges: bool,
+    /// Which exchanges to list.
+    pub exchanges: Listing,
     /// List connections.
     pub connections: bool,
     /// List exchanges with the name of their user agent.
@@ -34,6 +34,17 @@ pub struct Settings {
     pub limits: Limits,
 }
 
+/// Which exchanges of an interval are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// None.
+    Nothing,
+    /// The given number of those with the greatest latency.
+    Slowest(usize),
+    /// All, as far as the limits allow.
+    All,
+}
+
 /// Source of the client's address. If the source has no address, the address of the connection is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientFrom {
@@ -49,7 +60,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             section_depth: 1,
-            exchanges: false,
+            exchanges: Listing::Nothing,
             connections: false,
             user_agents: false,
             redacts: false,

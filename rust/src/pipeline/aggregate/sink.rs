@@ -7,7 +7,7 @@ use super::settings::ClientFrom;
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
-    Fields, Finished, Kept, Listed, Method, NoFields, Note, Request, Response, Sides, Sink,
+    Ending, Fields, Finished, Kept, Listed, Method, NoFields, Note, Request, Response, Sides, Sink,
 };
 use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
@@ -207,16 +207,21 @@ impl Sink for Aggregate {
         }
     }
 
-    fn exchange(&mut self, ticket: Ticket, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
-        if ticket.row.counts() {
-            self.count_duration(ticket, duration);
-            // With a filter, an exchange without a response is counted here, see `note`.
-            let is_counted = self.settings.filter.is_some() && duration.is_none() || !self.subsets.is_empty();
-            if self.settings.exchanges || is_counted || self.marks() {
-                self.finish_exchange(ticket, tell());
+    fn exchange(&mut self, ticket: Ticket, ending: Ending, tell: impl FnOnce() -> Finished) {
+        if !ticket.row.counts() {
+            if ticket.row.is_somewhere() {
+                self.exchange_if_admitted(ticket, ending, tell());
             }
-        } else if ticket.row.is_somewhere() {
-            self.exchange_if_admitted(ticket, tell());
+            return;
+        }
+        self.count_duration(ticket, ending.duration);
+        // With a filter, an exchange without a response is counted here, see `note`.
+        let is_counted = self.settings.filter.is_some() && ending.duration.is_none() || !self.subsets.is_empty();
+        if is_counted || self.lists(ending.latency) || self.marks() {
+            let words = self.hoard.take(ending.kept);
+            self.finish(ticket, tell(), words);
+        } else {
+            self.hoard.free(ending.kept);
         }
     }
 

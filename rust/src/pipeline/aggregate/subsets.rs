@@ -5,6 +5,7 @@
 //! response without a request counts when its head is seen. Only exchanges that the aggregate counts are judged.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
@@ -14,7 +15,7 @@ use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{Counts, OTHER, Per, Subset, SubsetRow};
 
-/// Most subsets at a time, since each exchange is judged for each of them.
+/// Most subsets at a time, since each exchange is judged for each of them. One by outcome comes on top: rules have none.
 pub const MAX_SUBSETS: usize = 64;
 
 /// A filter and the kind of rows in which its exchanges are counted.
@@ -46,7 +47,8 @@ impl WantedSubsets {
     pub fn set(&self, mut wanted: Vec<WantedSubset>) {
         wanted.sort_by(|one, other| one.subset().order(&other.subset()));
         wanted.dedup_by(|one, other| one.subset().order(&other.subset()).is_eq());
-        wanted.truncate(MAX_SUBSETS);
+        let by_outcome = wanted.iter().any(|one| one.per == Per::Outcome);
+        wanted.truncate(MAX_SUBSETS + usize::from(by_outcome));
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = wanted.into();
     }
 
@@ -142,6 +144,27 @@ impl Subsets {
     }
 }
 
+/// Writes method, status and host.
+fn outcome(mut known: impl Known, name: &mut String) {
+    let status = known.outcome().and_then(|outcome| outcome.status).unwrap_or_default();
+    let mut push = |field, name: &mut String| {
+        known.text(field, |text| {
+            name.push_str(&name::as_text(text));
+            true
+        })
+    };
+    push(Field::Method, name);
+    name.push(' ');
+    if (100..1000).contains(&status) {
+        // The formatter of the standard library takes as long as all the rest.
+        name.extend([status / 100, status / 10 % 10, status % 10].map(|digit| char::from(b'0' + digit as u8)));
+    } else {
+        write!(name, "{status}").ok();
+    }
+    name.push(' ');
+    push(Field::Host, name);
+}
+
 /// Writes the name of the row of a kind in which an exchange counts.
 fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
     name.clear();
@@ -163,5 +186,6 @@ fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
         }
         Per::Client => name.push_str(client),
         Per::Interface => _ = push(Field::Interface),
+        Per::Outcome => outcome(known, name),
     }
 }

@@ -31,6 +31,7 @@ pub struct Hoard {
     kept: Vec<Words>,
     free: Vec<u32>,
     shared: HashTable<Arc<str>>,
+    empty: Arc<str>,
     // Strangers choose the paths, so the hash has a random seed.
     hasher: foldhash::fast::RandomState,
     /// The text being looked up. A field so that its memory is reused.
@@ -59,6 +60,13 @@ impl Hoard {
         Some(words)
     }
 
+    /// Frees the place of the words of a request that nobody wants. They are dropped when the place is used again.
+    pub fn free(&mut self, kept: Kept) {
+        if (kept.0 as usize) < self.kept.len() {
+            self.free.push(kept.0);
+        }
+    }
+
     /// Drops the words of all requests.
     pub fn clear(&mut self) {
         self.kept.clear();
@@ -76,10 +84,10 @@ impl Hoard {
     }
 
     fn user_agent(&mut self, request: &Request<'_>, is_wanted: bool) -> Arc<str> {
+        let value = if is_wanted { request.fields.first(b"user-agent") } else { None };
+        let Some(value) = value else { return self.empty.clone() };
         self.text.clear();
-        if is_wanted && let Some(value) = request.fields.first(b"user-agent") {
-            name::product_into(&mut self.text, value);
-        }
+        name::product_into(&mut self.text, value);
         self.share()
     }
 

@@ -15,6 +15,30 @@ pub const MAX_SHOWN: usize = 256;
 /// Written behind the known part of a path if the rest is not known.
 pub const CUT: &[u8] = b"..";
 
+/// The bytes of a path that is shown as it is: those that RFC 3986 §3.3 allows, without `;`, `%` and `@`, which need a
+/// closer look.
+const PLAIN: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let letter = byte as u8;
+        table[byte] = letter.is_ascii_alphanumeric()
+            || matches!(letter, b'/' | b'-' | b'.' | b'_' | b'~' | b'=' | b':')
+            || matches!(letter, b'!' | b'$' | b'&'..=b',');
+        byte += 1;
+    }
+    table
+};
+
+/// The path of a target that needs no closer look: it begins with one slash and all its bytes are plain. Nearly every
+/// target is like this.
+fn plain_path(target: &[u8]) -> Option<&[u8]> {
+    let end = target.iter().position(|&byte| !PLAIN[usize::from(byte)]).unwrap_or(target.len());
+    steps::add(end);
+    let is_path = target.starts_with(b"/") && !target.starts_with(b"//") && end <= MAX_SHOWN;
+    (is_path && matches!(target.get(end), None | Some(b'?' | b'#'))).then(|| &target[..end])
+}
+
 /// Writes the path of a request target. If the capture cut the target (`is_cut`), only its whole segments are written,
 /// and nothing if there are none.
 pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, is_cut: bool) {
@@ -25,6 +49,14 @@ pub fn path_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Opti
     if is_cut {
         return cut_path_into(out, target);
     }
+    match plain_path(target) {
+        Some(path) => out.extend_from_slice(path),
+        None => careful_path_into(out, target, field),
+    }
+}
+
+/// Writes the path of any request target.
+fn careful_path_into(out: &mut Vec<u8>, target: &[u8], field: Option<&[u8]>) {
     let path = match split_absolute(target) {
         Some((_, path)) => path,
         // The target is neither absolute nor a path. It may be an authority, or a faulty absolute target.
@@ -132,6 +164,8 @@ fn without_parameters(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::as_text;
     use super::*;
     use crate::pipeline::steps::tests::are_in_proportion;
@@ -173,6 +207,15 @@ mod tests {
         let mut out = Vec::new();
         path_into(&mut out, b"u:X@h:443", true, None, false);
         assert_eq!(out, b"*");
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_path_is_what_a_careful_look_gives(target in "/{0,2}[a:/.=*!,_~-]{0,260}[?#@;%& ]?[a/@;]{0,3}") {
+            let mut careful = Vec::new();
+            careful_path_into(&mut careful, target.as_bytes(), Some(b"h"));
+            prop_assert_eq!(path(&target, false), as_text(&careful));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{
-    Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
+    Ending, Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
 };
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
@@ -146,7 +146,7 @@ impl<K: Copy + PartialEq> Frames<K> {
         sink: &mut S,
     ) {
         let duration = answer.map(|(_, _, at)| at.since(asked.at));
-        sink.exchange(asked.ticket, duration, || Finished {
+        sink.exchange(asked.ticket, Ending { latency: duration, duration, kept: asked.kept }, || Finished {
             exchange: Exchange {
                 ts: asked.at,
                 client: flow.key.sender(self.client),
@@ -163,7 +163,6 @@ impl<K: Copy + PartialEq> Frames<K> {
                 retransmitted: 0,
             },
             interface: flow.interface,
-            kept: asked.kept,
         });
     }
 }

@@ -7,7 +7,7 @@ use super::http1::MAX_WAITING;
 use super::shared::MAX_SPARE;
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
-use crate::pipeline::exchange::{Exchange, Finished, Kept, Note, Request, Response, Sides};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, Note, Request, Response, Sides};
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
 
@@ -48,10 +48,11 @@ impl Sink for Script {
         self.lines.push(format!("{status} to {ticket} after {latency:?}"));
     }
     fn bytes(&mut self, _: usize, _: bool, _: u64) {}
-    fn exchange(&mut self, ticket: usize, duration: Option<u64>, tell: impl FnOnce() -> Finished) {
-        let Finished { exchange, kept, .. } = tell();
-        let Exchange { status, request_bytes, response_bytes, latency, duration: told, .. } = exchange;
-        assert_eq!((told, kept), (duration, Kept(ticket as u32)));
+    fn exchange(&mut self, ticket: usize, ending: Ending, tell: impl FnOnce() -> Finished) {
+        let Ending { latency, duration, kept } = ending;
+        let Exchange { status, request_bytes, response_bytes, latency: told_latency, duration: told, .. } =
+            tell().exchange;
+        assert_eq!((told_latency, told, kept), (latency, duration, Kept(ticket as u32)));
         let at = self.kept.iter().position(|&waiting| waiting == kept);
         self.kept.remove(at.expect("what is kept comes back once"));
         self.lines

@@ -51,7 +51,7 @@ impl Wanted<'_> {
         let host = mark.facts.host.unwrap_or_default();
         self.key == OTHER
             || match self.per {
-                Per::All => true,
+                Per::All | Per::Outcome => true,
                 Per::Host => host == key,
                 Per::Section => key.strip_prefix(host) == Some(mark.facts.section.unwrap_or_default()),
                 Per::Client => mark.row_of_client == self.key,

@@ -1,6 +1,6 @@
 //! Exchanges as a snapshot lists them: their measured fields, and the names of the rows in which they were counted.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,28 @@ impl Remarkable for NamedExchange {
     }
 }
 
+/// Returns the exchanges with the greatest latency, at most `most`, all above `above` nanoseconds. The slowest comes
+/// first, and of equal ones the oldest.
+pub fn slowest(exchanges: &[NamedExchange], most: usize, above: u64) -> Vec<&NamedExchange> {
+    let mut slow: Vec<_> = exchanges.iter().filter(|one| one.measured.latency > Some(above)).collect();
+    slow.sort_by_key(|one| slowness(one));
+    slow.truncate(most);
+    slow
+}
+
+/// Keeps the exchanges with the greatest latency, at most `most`, in any order.
+pub fn keep_slowest(exchanges: &mut Vec<NamedExchange>, most: usize) {
+    if exchanges.len() > most {
+        exchanges.select_nth_unstable_by_key(most, slowness);
+        exchanges.truncate(most);
+    }
+}
+
+/// Sorts the slowest first, and of equal ones the oldest.
+fn slowness(one: &NamedExchange) -> (Reverse<Option<u64>>, Timestamp) {
+    (Reverse(one.measured.latency), one.measured.ts)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +154,24 @@ mod tests {
     fn keys(json: &str) -> Vec<&str> {
         let members = json.trim_matches(['{', '}']).split(",\"");
         members.map(|member| member.trim_matches('"').split('"').next().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_slowest_exchanges_are_those_above_a_latency_the_oldest_of_equal_ones_first() {
+        let row = |(at, latency): (usize, Option<u64>)| {
+            let mut one = exchange("/s", b"GET");
+            one.measured = Exchange { ts: Timestamp(at as i64), latency, ..one.measured };
+            one
+        };
+        let exchanges: Vec<_> =
+            [Some(5), None, Some(9), Some(5), Some(1), Some(0)].into_iter().enumerate().map(row).collect();
+        let found = |most, above| -> Vec<i64> {
+            slowest(&exchanges, most, above).iter().map(|one| one.measured.ts.0).collect()
+        };
+        assert_eq!(found(10, 0), [2, 0, 3, 4]);
+        assert_eq!(found(2, 0), [2, 0]);
+        assert_eq!(found(10, 5), [2]);
+        assert!(found(0, 0).is_empty() && found(10, 9).is_empty());
     }
 
     #[test]

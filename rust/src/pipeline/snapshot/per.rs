@@ -16,16 +16,20 @@ pub enum Per {
     Client,
     /// A row per interface.
     Interface,
+    /// A row per method, status and host, for monitoring systems. Only a subset has such rows. The name of a row is
+    /// method, status and host with spaces between; a status that is not known is 0.
+    Outcome,
 }
 
 impl Per {
     /// The names of all tables.
-    pub const ALL: [(&str, Self); 5] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("", Self::All),
         ("host", Self::Host),
         ("section", Self::Section),
         ("client", Self::Client),
         ("interface", Self::Interface),
+        ("outcome", Self::Outcome),
     ];
 
     /// Returns the table with this name, `None` if there is none.

@@ -29,8 +29,13 @@ fn wanted(filters: &[&str]) -> WantedSubsets {
 fn settings(subsets: &WantedSubsets, filter: Option<&str>) -> Settings {
     let filter = filter.map(|text| std::sync::Arc::new(Filter::parse(text).unwrap()));
     let subsets = subsets.clone();
-    let aggregate =
-        aggregate::Settings { exchanges: true, user_agents: true, filter, subsets, ..aggregate::Settings::default() };
+    let aggregate = aggregate::Settings {
+        exchanges: aggregate::Listing::All,
+        user_agents: true,
+        filter,
+        subsets,
+        ..aggregate::Settings::default()
+    };
     Settings { aggregate, ..Settings::default() }
 }
 
@@ -46,6 +51,10 @@ fn listed(snapshot: &Snapshot, text: &str, per: Per) -> BTreeMap<String, (u64, u
                 Per::Section => format!("{}{}", exchange.host, exchange.section),
                 Per::Client => exchange.measured.client.address.to_canonical().to_string(),
                 Per::Interface => exchange.interface.to_string(),
+                Per::Outcome => {
+                    let (method, status) = (exchange.measured.method.name(), exchange.measured.status);
+                    format!("{method} {} {}", status.unwrap_or(0), exchange.host)
+                }
             };
             let row = rows.entry(name).or_default();
             row.0 += 1;

@@ -4,7 +4,7 @@ use super::*;
 
 fn exchanges(frames: &[Frame], user_agents: bool, redacts: bool) -> Vec<(String, String)> {
     let mut settings = Settings::default();
-    settings.aggregate.exchanges = true;
+    settings.aggregate.exchanges = aggregate::Listing::All;
     (settings.aggregate.user_agents, settings.aggregate.redacts) = (user_agents, redacts);
     let told = count_with(frames, settings);
     let json = String::from_utf8(told.to_json().unwrap()).unwrap();
@@ -76,7 +76,7 @@ fn a_head_that_the_snapshot_length_cut_shows_its_whole_path_segments() {
     let mut frames = asked("GET /a/b/cccccccccccccccccccc HTTP/1.1", "");
     let end = frames[3].bytes.iter().rposition(|&byte| byte == b'c').unwrap();
     let mut settings = Settings::default();
-    settings.aggregate.exchanges = true;
+    settings.aggregate.exchanges = aggregate::Listing::All;
     let mut pipeline = Driver::new(settings);
     for frame in &mut frames {
         let packet = frame.packet();
@@ -90,7 +90,7 @@ fn a_head_that_the_snapshot_length_cut_shows_its_whole_path_segments() {
 #[test]
 fn after_a_restart_nothing_of_waiting_requests_is_kept() {
     let mut settings = Settings::default();
-    settings.aggregate.exchanges = true;
+    settings.aggregate.exchanges = aggregate::Listing::All;
     let mut pipeline = Driver::new(settings);
     let frames = asked("GET /old HTTP/1.1", "");
     frames[..4].iter().for_each(|frame| pipeline.push(&frame.packet()));

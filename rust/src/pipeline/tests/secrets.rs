@@ -124,7 +124,7 @@ proptest! {
             frames.remove(lost.index(frames.len()));
         }
         let mut settings = Settings::default();
-        settings.aggregate.exchanges = true;
+        settings.aggregate.exchanges = aggregate::Listing::All;
         (settings.aggregate.user_agents, settings.aggregate.redacts) = (true, redacts);
         let mut pipeline = Driver::new(settings);
         for frame in &frames {

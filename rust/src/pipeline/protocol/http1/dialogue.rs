@@ -7,7 +7,7 @@ use super::head::{RequestHead, ResponseHead};
 use super::line::{Line, Verdict, Waiting};
 use super::message::{Event, Extent, Follows, Handler, Mark};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Exchange, Finished, Method, Note, Protocol, Request, Response, Sides, Sink};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, Method, Note, Protocol, Request, Response, Sides, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 
@@ -400,7 +400,8 @@ fn tell<S: Sink>(
     sink: &mut S,
 ) {
     let duration = ended.map(|ts| ts.since(asked.since));
-    sink.exchange(asked.ticket, duration, || Finished {
+    let latency = answer.and_then(|answer| answer.latency);
+    sink.exchange(asked.ticket, Ending { latency, duration, kept: asked.kept }, || Finished {
         exchange: Exchange {
             ts: asked.since,
             client: flow.key.sender(client),
@@ -409,7 +410,7 @@ fn tell<S: Sink>(
             status: answer.and_then(|answer| answer.status),
             request_bytes: asked.bytes,
             response_bytes: answer.map_or(0, |answer| answer.bytes),
-            latency: answer.and_then(|answer| answer.latency),
+            latency,
             duration,
             connect: flow.opening.handshake().filter(|_| asked.is_first),
             request_time: asked.ended.map(|ended| ended.since(asked.since)),
@@ -417,6 +418,5 @@ fn tell<S: Sink>(
             retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
         },
         interface: flow.interface,
-        kept: asked.kept,
     });
 }

@@ -1,22 +1,26 @@
 """Completion for shells: a parser and the table of settings in, a script for bash, zsh or fish out. Reads nothing.
 
-shtab writes the script. This module says what a flag takes: words of a table, files, interfaces or profiles.
+shtab writes the script. This module says what a flag takes: words of a table, files, interfaces or profiles. The
+package holds the scripts that it gives, see `generated.py`, so that netmon itself does not need shtab.
 """
 
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import shtab
+from netmon import commands
+from netmon.arguments import SHELLS
+from netmon.reading import KINDS
+from netmon.values import ClientFrom
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser
     from collections.abc import Mapping, Sequence
 
-Shell: TypeAlias = Literal["bash", "zsh", "fish"]
-SHELLS: Sequence[Shell] = get_args(Shell)
-
-FILES = frozenset({"read", "output", "filter_file", "log_file", "config"})
-"""Flags that take the path of a file."""
+FILES = frozenset({"read", "output", "filter_file", "log_file", "config", "files", "before", "after"})
+"""Arguments that take the path of a file."""
 
 INTERFACES = frozenset({"interfaces", "exclude_interfaces"})
 
@@ -24,7 +28,22 @@ PROFILES = frozenset({"profile"})
 
 WORDS = {
     "speed": ("1", "10", "0.5", "max"),
-    "expression": ("tcp", "port", "portrange", "host", "net", "src", "dst", "ip", "ip6", "vlan", "and", "or", "not"),
+    "expression": (
+        *commands.COMMANDS,
+        "tcp",
+        "port",
+        "portrange",
+        "host",
+        "net",
+        "src",
+        "dst",
+        "ip",
+        "ip6",
+        "vlan",
+        "and",
+        "or",
+        "not",
+    ),
     "completion": SHELLS,
 }
 """Words for what takes others as well; of a setting that takes certain words only, the table of settings has them."""
@@ -83,19 +102,41 @@ BASH_FILES = r"""_netmon_files() {
 """Completes paths in bash. The word is as it was typed, so a space in it has a backslash before it."""
 
 
-def script(parser: ArgumentParser, shell: Shell) -> str:
-    """The script that completes the arguments of `parser` in a shell."""
-    import shtab  # noqa: PLC0415  only ``--completion`` needs it
+OF_COMMAND = """  if (( CURRENT > 2 )) && [[ -v _shtab_netmon_${words[2]}_options ]]; then
+    local options=_shtab_netmon_${words[2]}_options
+    shift words
+    (( CURRENT -= 1 ))
+    _arguments -C -s ${(P)options}
+    return
+  fi
+"""
+"""Completes the arguments of a command in zsh. Otherwise they would be taken for words of a capture filter."""
 
+
+def script(parser: ArgumentParser, shell: str) -> str:
+    """The script that completes the arguments of `parser` in a shell."""
     files = shtab.FILE | {"bash": "_netmon_files", "preamble": {"bash": BASH_FILES}}
     kinds = ((FILES, files), (INTERFACES, _lines("interfaces", NAMES)), (PROFILES, _lines("profiles", TABLES, OF_LINE)))
-    for action in cast("list[Any]", parser._actions):
+    for action in [*parser._actions, *_add_commands(parser)]:
         how = next((how for names, how in kinds if action.dest in names), None)
         if how is not None and action.nargs != 0:
             action.complete = how
         elif words := _words(action):
             action.choices = words
-    return f"{shtab.complete(parser, shell).rstrip()}\n"
+    written = shtab.complete(parser, shell).rstrip()
+    if shell == "zsh":
+        written = written.replace("_shtab_netmon() {\n", f"_shtab_netmon() {{\n{OF_COMMAND}", 1)
+    return f"{written}\n"
+
+
+def _add_commands(parser: ArgumentParser) -> Sequence[Any]:
+    """Adds each command as a parser below `parser`, and returns the actions of all. Only a completion needs them so."""
+    below = parser.add_subparsers()
+    added: list[Any] = []
+    for name, command in commands.COMMANDS.items():
+        made = below.add_parser(name, parents=[commands.module(name).parser()], add_help=False, help=command.help)
+        added += made._actions
+    return added
 
 
 def _words(action: Action) -> Sequence[str]:
@@ -104,9 +145,6 @@ def _words(action: Action) -> Sequence[str]:
         return ()
     if action.dest in WORDS:
         return WORDS[action.dest]
-    from netmon.reading import KINDS  # noqa: PLC0415  as above
-    from netmon.values import ClientFrom  # noqa: PLC0415  as above
-
     kind = KINDS.get(action.dest)
     if get_origin(kind) is Literal:
         return get_args(kind)
