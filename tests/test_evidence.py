@@ -190,6 +190,23 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(capture, tmp_p
     assert "is no folder" in done.stderr
 
 
+def test_an_output_that_cannot_be_opened_ends_the_run_though_packets_are_written(capture, tmp_path):
+    (tmp_path / "file").touch()
+    command = [*NETMON, "-i", "lo", "-w", str(tmp_path / "all.pcapng"), "--evidence", str(tmp_path / "file")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode in {1, 3}
+    command = [*NETMON, "-r", str(capture), "-w", str(tmp_path / "no" / "all.pcapng")]
+    assert subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 1
+
+
+def test_rules_are_suggested_though_packets_are_asked_for(capture, tmp_path):
+    path = tmp_path / "all.pcapng"
+    command = [*NETMON, "-r", str(capture), "-w", str(path), "--suggest-alerts"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert not path.exists()
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_evidence_of_several_workers_is_the_same(capture, workers, tmp_path):
     monitor = Monitor(read=capture, evidence=True, workers=workers)

@@ -200,6 +200,7 @@ class Session:
 
     def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
         """Closes all outlets. Raises the error already on its way or else the first of an outlet; prints the others."""
+        self._monitor.close()  # what writes packets waits for the end of the capture
         for outlet in self._outlets:
             if isinstance(error, KeyboardInterrupt):
                 outlet.abandon()

@@ -89,10 +89,10 @@ def opened(settings: Settings, patience: Patience, recording: Recording | None =
 def _recorded(settings: Settings, recording: Recording, patience: Patience) -> Iterator[Opened]:
     from netmon.sinks import evidence, packets  # noqa: PLC0415  few runs record packets
 
-    if settings.write:
-        yield packets.opened(settings, recording, patience)
     if settings.evidence:
         yield evidence.opened(settings, recording, patience)
+    if settings.write:
+        yield packets.opened(settings, recording, patience)
 
 
 def stay(opened: Iterable[Opened], sinks: list[Sink], patience: Patience, report: Callable[[list[str]], None]) -> None:
