@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 import shtab
 from netmon import commands
 from netmon.arguments import SHELLS
-from netmon.options import ClientFrom
 from netmon.reading import KINDS
+from netmon.values import ClientFrom
 
 if TYPE_CHECKING:
     from argparse import Action, ArgumentParser

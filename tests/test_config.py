@@ -283,6 +283,10 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         web=WebAddress.parse("[::1]:80"),
         prometheus=PrometheusAddress.parse(9464),
         otlp="http://collector:4318",
+        write="web.pcapng",
+        write_max_size=FileSize(1024),
+        write_max_age=Duration(1),
+        evidence="evidence",
         otlp_interval=Duration(1),
     )
     keys = tomllib.loads(config.to_toml(given))

@@ -18,7 +18,12 @@ from netmon.address import PrometheusAddress, WebAddress
 from netmon.options import DEFAULTS, OPTIONS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
 from netmon.reading import KINDS
 
-BESIDE = {"speed": {"read": ("a.pcap",)}}
+BESIDE = {
+    "write_max_size": {"write": "web.pcapng"},
+    "write_max_age": {"write": "web.pcapng"},
+    "write_files": {"write": "web.pcapng", "write_max_size": FileSize(1 << 20)},
+    "speed": {"read": ("a.pcap",)},
+}
 """What else has to be set for a setting to make sense."""
 
 VALUES = {

@@ -45,6 +45,7 @@ __all__ = [
     "Metrics",
     "PathRanking",
     "Point",
+    "Recording",
     "Rows",
     "Section",
     "SectionRanking",
@@ -1356,6 +1357,47 @@ class Lines:
     def __next__(self) -> bytes: ...
 
 @final
+class Recording:
+    """The packets that a capture records: those to be written, as blocks of pcapng, and those kept for alerts."""
+
+    def take(
+        self, timeout: float, room: int, since: int | None, age: int | None, described: int, /
+    ) -> tuple[bytes, int, int | None, int, bool] | None:
+        """Takes packets to be written, in the order of time, and waits for them at most `timeout` seconds: their
+        blocks, their number, the time of the first in nanoseconds since 1970 or None, the number of interfaces that the
+        file then describes, and whether the next packet does not belong to the file. None at the end of the capture.
+
+        `since` is the time of the first packet of the file, None if it has none. The blocks have at most `room` bytes,
+        or one packet if it is the first, and no packet from `age` nanoseconds after `since` on. `described` is the
+        number of interfaces that the file describes already. Descriptions of new ones come first, beyond `room`.
+        """
+    def head(self, described: int, /) -> bytes:
+        """The header of a file that describes this many interfaces."""
+    def tail(self) -> bytes:
+        """The end of a file: what its interfaces have dropped, and how many packets it has."""
+    def set_stuck(self, is_stuck: bool, /) -> None:
+        """Says whether nothing can be written for now. Packets that have no room are then lost, also of a file."""
+    def lose(self, packets: int, /) -> None:
+        """Counts packets that were taken and could not be written."""
+    @property
+    def lost(self) -> tuple[int, int]:
+        """Packets that are missing from what was written: those that had no room or could not be written, and those
+        that came too long before their connection was known to be one that is written.
+        """
+    def give_up(self) -> None:
+        """Nothing is written any more; what waits is lost."""
+    def evidence(
+        self, where: str, per: str, key: str, since: int, until: int, most: int, /
+    ) -> tuple[bytes, int, int, int]:
+        """Selects from the packets kept for alerts those of the connections with an exchange that ended from `since` to
+        `until`, in nanoseconds since 1970, that `where` admits and that counts in the row `key` of the kind `per`: a
+        capture, the number of its packets, of its connections, and of connections that had no room in `most` bytes.
+        Connections whose exchange is the latest come first.
+
+        Raises WhereError and, for an unknown kind of row, ValueError.
+        """
+
+@final
 class Engine:
     """A capture. It does nothing until `start` opens its sources."""
 
@@ -1387,6 +1429,10 @@ class Engine:
         user_agents: bool = False,
         redact: Literal["none", "all"] = "none",
         where: str | None = None,
+        write: bool | None = None,
+        evidence: bool | None = None,
+        evidence_size: int = ...,
+        evidence_payload: bool = False,
     ) -> Engine:
         """Interfaces may be globs; without any, every interface that is up is captured from. With `read`, interfaces
         are ignored: it names files and pipes, which are merged by time. `names` has the names to show for some of
@@ -1401,7 +1447,9 @@ class Engine:
         `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each interval, at most
         10,000, those with the greatest latency. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"``,
         exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges
-        that match are counted and listed.
+        that match are counted and listed. With `write`, packets are recorded to be written; with `evidence`, the latest
+        `evidence_size` bytes of packets are kept for alerts, without payload unless `evidence_payload` is true. See
+        `recording`.
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
@@ -1427,6 +1475,9 @@ class Engine:
 
         What was counted until now can still be read with `next`.
         """
+    @property
+    def recording(self) -> Recording | None:
+        """The packets that the capture records; None unless `write` or `evidence` is true."""
     @property
     def interfaces(self) -> list[str]:
         """Names of the interfaces captured from at this moment; for files, their paths."""

@@ -297,7 +297,7 @@ def check(settings: Settings, given: Container[str]) -> None:
             raise config.ConfigError(f"-o {path}: {problem}")
         if os.path.isfile(path) and not (settings.append or settings.force):
             raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
-    if settings.web or settings.prometheus or settings.otlp:
+    if settings.web or settings.prometheus or settings.otlp or settings.asks_for_packets:
         from netmon.sinks import services  # noqa: PLC0415  few runs serve
 
         for name, problem in services.unavailable(settings):

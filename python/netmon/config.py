@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netmon import document
 from netmon.document import PROFILES, RULES, USE, Given, RawRule
-from netmon.options import DEFAULTS, DIGITS, OPTIONS, Duration, Settings, Share, Size, Speed
+from netmon.options import DEFAULTS, OPTIONS, Settings
+from netmon.values import DIGITS, Duration, Share, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Mapping

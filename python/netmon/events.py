@@ -40,6 +40,8 @@ EVENTS = {
     "action.done": "what a rule has to do was done",
     "action.retry": "a message was not delivered and is tried again; a warning for the first attempt",
     "action.failed": "what a rule has to do failed",
+    "evidence.saved": "the packets behind an alert were saved: rule, key, file, packets, connections, and left_out",
+    "evidence.missing": "no packets behind an alert were saved: rule, key, reason",
     "reload.done": "SIGHUP: the configuration was read again: message",
     "reload.failed": "SIGHUP: the configuration was not used, and the old one stays: error",
     "output.failed": "an output failed, and the rest goes on: output, error",

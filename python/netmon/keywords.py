@@ -9,7 +9,8 @@ from typing import Any
 from netmon import cli, config, rulebook
 from netmon.config import settings_of_run
 from netmon.document import PROFILES, Given
-from netmon.options import DEFAULTS, Size
+from netmon.options import DEFAULTS
+from netmon.values import Size
 
 
 def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int:

@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, 
 from math import inf
 from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, Unpack, get_type_hints
 
-from netmon._core import Engine, Snapshot
+from netmon._core import Engine, Recording, Snapshot
 from netmon.given import Files, Readable
 from netmon.options import DEFAULTS, CaptureSettings
 from netmon.pace import Schedule
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from inspect import Signature
 
     from netmon.alerts import Alert, Policy
+    from netmon.packet_writer import PacketWriter
 
 STEP = 0.1
 """Seconds of one wait for the engine: the longest delay of Ctrl-C or of a cancellation."""
@@ -40,6 +41,8 @@ class Source(Protocol):
     def interfaces(self) -> list[str]: ...
     def start(self) -> None: ...
     def next(self, timeout: float, /) -> Snapshot | None: ...
+    @property
+    def recording(self) -> Recording | None: ...
     def close(self) -> None: ...
     def log(self) -> list[tuple[str, str]]: ...
     def set_subsets(self, subsets: Sequence[tuple[str, str]], /) -> None: ...
@@ -93,6 +96,11 @@ class Monitor:
     `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned. If it has an attribute
     `subsets`, these are counted, see `set_subsets`.
 
+    `write` is the path of a pcapng file that gets the packets of all HTTP connections, or with `where` of those with an
+    exchange that matches; the file must not exist. `log` tells what could not be written. With ``True``, the packets
+    are only available from `recording`, for a writer of your own. If `evidence` is true, `evidence_size` bytes of the
+    latest packets are kept in memory for `Recording.evidence`, with payload only if `evidence_payload` is true.
+
     A client is the address at the client's end of a connection. Behind a proxy, `client_from` says where the proxy
     tells the address of its client: ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP``, or ``PROXY`` for the PROXY
     protocol. In a list, the entry number `trusted_proxies` from the right counts, or the first entry of a shorter list;
@@ -107,6 +115,9 @@ class Monitor:
 
     __signature__ = _SpelledSignature()
     _policy: Policy | None = None
+    _write: str | os.PathLike[str] | None = None
+    _writer: PacketWriter | None = None
+    _is_recorded = False
 
     def __init__(
         self,
@@ -120,6 +131,10 @@ class Monitor:
         exchanges: bool = False,
         slowest: int = 0,
         policy: Policy | None = None,
+        write: str | os.PathLike[str] | bool | None = None,
+        evidence: str | bool | None = None,
+        evidence_size: int = DEFAULTS["evidence_size"],
+        evidence_payload: bool = False,
         **settings: Unpack[CaptureSettings],
     ) -> None:
         if unknown := settings.keys() - CaptureSettings.__annotations__.keys():
@@ -137,10 +152,16 @@ class Monitor:
             timeout=timeout,
             exchanges=exchanges,
             slowest=slowest,
+            write=bool(write),
+            evidence=bool(evidence),
+            evidence_size=evidence_size,
+            evidence_payload=evidence_payload,
             **settings,
         )
         self._set_up(engine, files, Schedule(speed, interval), timeout=timeout, clock=time.monotonic, sleep=time.sleep)
         self._policy = policy
+        self._is_recorded = bool(write) or bool(evidence)
+        self._write = None if isinstance(write, bool) else write
         self.count_for(policy)
 
     @classmethod
@@ -172,6 +193,7 @@ class Monitor:
         self._engine, self._files, self._schedule, self._clock, self._sleep = engine, files, schedule, clock, sleep
         self._timeout, self._deadline = timeout, inf
         self._alerts: Sequence[Alert] = ()
+        self._troubles: list[tuple[str, str]] = []
         self._subsets: Sequence[tuple[str, str]] = ()
         self.always: Sequence[tuple[str, str]] = ()
         """The subsets that `count_for` counts whatever the policy."""
@@ -192,11 +214,23 @@ class Monitor:
         """The names of the interfaces captured from at this moment; for files, their paths."""
         return self._engine.interfaces
 
+    @property
+    def recording(self) -> Recording | None:
+        """The packets that are recorded; None without `write` and `evidence`."""
+        return self._engine.recording if self._is_recorded else None
+
     def open(self) -> None:
         """Starts the capture; does nothing if it has started."""
         if not self._opened:
+            if self._write is not None and self.recording is not None:
+                from netmon.outlet import Patience  # noqa: PLC0415  few monitors write packets
+                from netmon.packet_writer import writer_of  # noqa: PLC0415  as above
+
+                self._writer = writer_of(self.recording, self._write, Patience())
             with self._files.opening():
                 self._engine.start()
+            if self._writer is not None:
+                self._writer.start()
             self._opened = True
             if self._timeout is not None:
                 self._deadline = self._clock() + self._timeout
@@ -227,13 +261,25 @@ class Monitor:
         self._closed = True
         self._engine.close()
         self._files.close()
+        self._end_writing()
+
+    def _end_writing(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            try:
+                writer.close()
+            except OSError as error:
+                self._troubles.append(("error", f"{error.filename}: {error.strerror}"))
 
     def log(self) -> list[tuple[str, str]]:
         """Returns the messages of the capture since the last call, as (level, message), safe to show.
 
         Level ``"error"`` means that a compressed file was not read whole; the others are ``"warning"`` and ``"info"``.
         """
-        return self._engine.log()
+        troubles, self._troubles = self._troubles, []
+        if self._writer is not None:
+            troubles += [("error", news) for news in self._writer.news()]
+        return self._engine.log() + troubles
 
     def snapshots(self) -> Generator[Snapshot]:
         """One snapshot per interval until the end; the capture is closed when the iterator ends or is dropped."""

@@ -80,7 +80,7 @@ class Outlet:
     ) -> None:
         self.name = name
         self.dropped = 0
-        self._head, self._rotation = head, rotation
+        self.head, self._rotation = head, rotation
         self._is_new = True
         self._unrenewed: int | None = None
         self._fd, self._path, self._ours = fd, path, ours
@@ -112,6 +112,11 @@ class Outlet:
             self._size -= len(self._held.popleft())
             self.dropped += 1
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether a record is held that was not accepted."""
+        return bool(self._held)
+
     def news(self) -> list[str]:
         """Returns the new messages about this output for a person, and clears them."""
         news, self._news = self._news, []
@@ -119,7 +124,7 @@ class Outlet:
 
     def close(self) -> None:
         """Tries to write what is held while there is patience, then closes. Raises OSError if records are missing."""
-        if self._head and self._is_file and self._is_new and not self._held and not self._open:
+        if self.head and self._is_file and self._is_new and not self._held and not self._open:
             self._held.append(b"")  # the head is written with it
         self.flush()
         until = time.monotonic() + GRACE
@@ -171,7 +176,7 @@ class Outlet:
         try:
             while self._held and self._is_there():
                 self._renew(len(self._held[0]))
-                self._put(self._head + self._held[0] if self._is_new else self._held[0])
+                self._put(self.head + self._held[0] if self._is_new else self._held[0])
                 self._is_new = False
                 if self._rotation is not None:
                     self._rotation.wrote(time.time())

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin,
 import msgspec
 
 from netmon.address import Address
-from netmon.options import DEFAULTS, ClientFrom, Duration, FileSize, Settings, Share, Size, Speed
+from netmon.options import DEFAULTS, Settings
+from netmon.values import ClientFrom, Duration, FileSize, Share, Size, Speed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

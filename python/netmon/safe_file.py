@@ -53,6 +53,14 @@ def create(path: str, mode: Mode = "new") -> int:
         os.close(folder)
 
 
+def check_folder(path: str) -> None:
+    """Raises OSError if a file must not be created, or cannot be, in the folder of this path."""
+    folder = _folder(path)
+    os.close(folder)
+    if not os.access(os.path.dirname(path) or ".", os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
 def swap(path: str, content: bytes) -> None:
     """Replaces a file in one step: whoever reads it finds the old content or the new one, whatever happens."""
     beside = f"{path}.new"

@@ -66,7 +66,7 @@ def run(
     the one of the settings. `policy` decides on alerts in place of all rules.
     """
     console = console or Console.of_process()
-    wants_screen = settings.format == "auto" and not settings.requests and not once
+    wants_screen = settings.format == "auto" and not settings.requests and not once and settings.write != "-"
     with ExitStack() as closing:
         keyboard = console.keyboard(stdin_is_read="-" in settings.read) if wants_screen else nullcontext()
         keys = closing.enter_context(keyboard)
@@ -178,7 +178,7 @@ class Session:
 
     def open_outputs(self) -> None:
         """Opens the files of ``--output`` and the services, with a sink for each."""
-        for each in services.opened(self._settings, self._patience):
+        for each in services.opened(self._settings, self._patience, self._monitor.recording):
             self._opened.append(each)
             self._outlets.append(each.outlet)
             self.sinks.append(each.sink)
@@ -186,6 +186,8 @@ class Session:
 
     def open_stdout(self) -> None:
         """Adds the sink for standard output."""
+        if self._settings.write == "-":
+            return
         stdout = self._console.stdout
         color = self._console.wants_color(self._settings.color)
         outlet = self._console.stdout_outlet(self._patience)
@@ -198,6 +200,7 @@ class Session:
 
     def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
         """Closes all outlets. Raises the error already on its way or else the first of an outlet; prints the others."""
+        self._monitor.close()  # what writes packets waits for the end of the capture
         for outlet in self._outlets:
             if isinstance(error, KeyboardInterrupt):
                 outlet.abandon()

@@ -44,7 +44,9 @@ def beginning_of(settings: Settings) -> float | None:
 
     Reads no further than the first interval. Files that cannot be read have no beginning: opening them tells why.
     """
-    monitor = monitor_of(settings._replace(speed=None, timeout=None), None, on_screen=False, once=False)
+    monitor = monitor_of(
+        settings._replace(speed=None, timeout=None, write=None, evidence=None), None, on_screen=False, once=False
+    )
     with suppress(SourceError, CaptureError), monitor:
         return next((snapshot.start for snapshot in monitor.snapshots()), None)
     return None
@@ -65,5 +67,9 @@ def _made(
         exclude_interfaces=settings.exclude_interfaces,
         exchanges=settings.requests or on_screen,
         slowest=SLOWEST if lists_slowest else 0,
+        write=settings.write is not None,
+        evidence=settings.evidence,
+        evidence_size=settings.evidence_size,
+        evidence_payload=settings.evidence_payload,
         **given,
     )

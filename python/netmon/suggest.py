@@ -57,7 +57,9 @@ def of_capture(settings: Settings) -> Iterator[str]:
 
     if not settings.read:
         raise ConfigError("--suggest-alerts needs a capture file to learn from: add -r FILE")
-    with monitor_of(settings._replace(speed=None), None, on_screen=False, once=False) as monitor:
+    with monitor_of(
+        settings._replace(speed=None, write=None, evidence=None), None, on_screen=False, once=False
+    ) as monitor:
         yield from suggest(monitor.snapshots())
 
 

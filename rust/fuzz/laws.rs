@@ -6,8 +6,11 @@ mod driver;
 
 use std::io::Cursor;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use _core::capture::file::{CaptureFile, Given, InOrder, Reach};
+use _core::engine::record::{Limits, Recording};
 use _core::metrics::{Form, Otlp, Store, Temporality, Text, families};
 use _core::pipeline::Settings;
 use _core::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
@@ -22,6 +25,7 @@ use _core::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 use _core::pipeline::protocol::http1::FieldLines;
 use _core::pipeline::protocol::{Session, Sessions, Shared};
 use _core::pipeline::reassembly::{Budget, Chunk};
+use _core::pipeline::record::{self, Wanted};
 use _core::pipeline::snapshot::{Counts, Per, Snapshot, find_subset};
 use driver::Driver;
 
@@ -51,6 +55,7 @@ fn tight() -> Settings {
         defragment: defragment::Limits { datagrams: 2, bytes: 256, patience: SECOND },
         tunnels: true,
         nat: Some(Nat::default()),
+        record: None,
     }
 }
 
@@ -135,8 +140,9 @@ fn finish(mut pipeline: Driver) {
 
 /// Frames: link type, length, bytes; and so on.
 pub fn packets(mut data: &[u8]) {
-    let mut pipelines =
-        [tight(), Settings::default(), filtered("path:/a* or status:4xx"), filtered("method:GET")].map(Driver::new);
+    let mut settings = [tight(), Settings::default(), filtered("path:/a* or status:4xx"), filtered("method:GET")];
+    let recorded = [1, 2].map(|at| Recorded::with(&mut settings[at]));
+    let mut pipelines = settings.map(Driver::new);
     let mut ts = Timestamp(0);
     while let [number, length, interface, rest @ ..] = data {
         let (frame, next) = rest.split_at(rest.len().min(usize::from(*length) * 2));
@@ -152,6 +158,54 @@ pub fn packets(mut data: &[u8]) {
         pipelines.iter_mut().for_each(|pipeline| pipeline.push(&packet));
     }
     pipelines.into_iter().for_each(finish);
+    recorded.iter().for_each(Recorded::check);
+}
+
+/// Records into a little memory, and checks what was recorded in the end.
+struct Recorded(Arc<Recording>);
+
+impl Recorded {
+    /// Changes the settings so that packets are recorded.
+    fn with(settings: &mut Settings) -> Self {
+        let recording = Arc::new(Recording::new(false, 4096, 0));
+        let (carrier, held) = (recording.clone(), 2048);
+        settings.record = Some(record::Settings { carrier, writes: true, held, evidence: Some(false) });
+        Self(recording)
+    }
+
+    /// All blocks are whole, and so is the evidence, which has headers alone.
+    fn check(&self) {
+        /// Bytes of the longest headers in these tests, tunnels included.
+        const HEADERS: usize = 510;
+        self.0.end();
+        let limits = Limits { room: usize::MAX, since: None, age: None };
+        let mut described = 0;
+        while let Some(taken) = self.0.take(Duration::ZERO, limits, described) {
+            described = taken.described;
+            assert_eq!(blocks(&taken.blocks, usize::MAX), taken.packets);
+        }
+        let filter = Filter::parse("").expect("a filter");
+        let (since, until, most) = (Timestamp(i64::MIN), Timestamp(i64::MAX), usize::MAX);
+        let wanted = Wanted { filter: &filter, per: Per::All, key: "", since, until, most };
+        let selected = self.0.evidence(&wanted);
+        assert_eq!(blocks(&selected.capture, HEADERS), selected.packets);
+    }
+}
+
+/// Walks over blocks of pcapng, which must be whole. Returns the number of packets, each of at most `most` bytes.
+fn blocks(mut bytes: &[u8], most: usize) -> u64 {
+    let mut packets = 0;
+    while !bytes.is_empty() {
+        let word = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes")) as usize;
+        let (kind, length) = (word(0), word(4));
+        assert!(length.is_multiple_of(4) && word(length - 4) == length);
+        if kind == 6 {
+            assert!(word(20) <= most && word(20) <= word(24) && word(20) <= length - 32);
+            packets += 1;
+        }
+        bytes = &bytes[length..];
+    }
+    packets
 }
 
 /// A capture file.

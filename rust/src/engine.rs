@@ -13,6 +13,7 @@ mod job;
 mod live;
 mod lock;
 mod queue;
+pub mod record;
 mod sturdy;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,6 +31,7 @@ use job::{Job, Opened, Shared};
 use lock::lock;
 use queue::Queue;
 pub use queue::{Next, Overflow};
+use record::Recording;
 pub use sturdy::keep_panics_quiet;
 use sturdy::panic_words;
 
@@ -57,6 +59,8 @@ pub struct EngineSettings {
     pub workers: usize,
     /// Limits and options of the stages.
     pub pipeline: crate::pipeline::Settings,
+    /// Where recorded packets go, if any are.
+    pub recording: Option<Arc<Recording>>,
 }
 
 /// The largest number of workers. More would not pay: each has tables of its own, and one reader has to feed all of
@@ -69,6 +73,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     opened: Mutex<Receiver<Result<(), Error>>>,
+    recording: Option<Arc<Recording>>,
 }
 
 impl Engine {
@@ -81,7 +86,7 @@ impl Engine {
             log: Mutex::default(),
             names: Mutex::default(),
         });
-        let EngineSettings { source, capture, interval, timeout, workers, pipeline } = settings;
+        let EngineSettings { source, capture, interval, timeout, workers, pipeline, recording } = settings;
         let job = Job {
             shared: shared.clone(),
             pipeline,
@@ -96,15 +101,16 @@ impl Engine {
             Source::Live(selection) => live::run(job, selection, capture, &told),
             Source::Files(inputs) => files::run(job, inputs, capture.filter, capture.snaplen, &told),
         };
-        let queue = shared.clone();
+        let (queue, recorded) = (shared.clone(), recording.clone());
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(run));
+            recorded.iter().for_each(|recorded| recorded.end());
             queue.queue.end(match result {
                 Ok(result) => result.map_err(|error| error.to_string()),
                 Err(panic) => Err(format!("internal error: {}", panic_words(&*panic))),
             });
         })?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened) })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened), recording })
     }
 
     /// Waits at most `timeout` for the result of opening the source. `Some(Ok)` if the source is open, `Some(Err)` if
@@ -127,6 +133,7 @@ impl Engine {
     pub fn close(&self) {
         self.shared.bell.ring();
         self.shared.queue.stop_waiting();
+        self.recording.iter().for_each(|recording| recording.stop_waiting());
         if let Some(thread) = lock(&self.thread).take() {
             // An error is impossible here: the thread catches its own panics.
             let _ = thread.join();

@@ -17,22 +17,26 @@ pub mod filter;
 pub mod flow;
 pub mod histogram;
 pub mod intake;
+pub mod mark;
 pub mod name;
 pub mod nat;
 pub mod packet;
 pub mod protocol;
 pub mod reassembly;
+pub mod record;
 pub mod snapshot;
 mod steps;
 
 use aggregate::{Aggregate, Ticket, Tracked};
 use decode::{Segment, Undecoded};
-use flow::{Flows, Place};
+use exchange::Protocol;
+use flow::{FlowId, Flows, Place};
 use intake::{Arrival, Content, Intake};
 use nat::Nat;
 use packet::{InterfaceId, Packet, Timestamp};
 use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
+use record::{Fragments, Recorder};
 use snapshot::{InterfaceState, Snapshot};
 
 /// The limits and options of all stages.
@@ -51,6 +55,8 @@ pub struct Settings {
     /// Finds connections whose addresses this machine translates. If `None`, such a connection is counted on every
     /// interface.
     pub nat: Option<Nat>,
+    /// Which packets are recorded; `None` for none.
+    pub record: Option<record::Settings>,
 }
 
 impl Settings {
@@ -58,7 +64,7 @@ impl Settings {
     /// Limits on rows are not, since every worker may see every host.
     #[must_use]
     pub fn share(&self, count: usize) -> Self {
-        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat } = *self;
+        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat, ref record } = *self;
         let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));
         let held = reassembly.total_bytes.div_ceil(count);
         Self {
@@ -68,6 +74,7 @@ impl Settings {
             defragment,
             tunnels,
             nat: nat.clone(),
+            record: record.as_ref().map(|record| record.share(count)),
         }
     }
 }
@@ -76,6 +83,9 @@ impl Settings {
 #[derive(Debug)]
 pub struct Pipeline {
     intake: Intake,
+    /// Frames of fragments, kept if packets are recorded.
+    fragments: Fragments,
+    tunnels: bool,
     stages: Stages,
 }
 
@@ -85,6 +95,8 @@ struct Stages {
     flows: Flows<Session<Ticket>>,
     exchanges: Shared<Ticket>,
     aggregate: Aggregate,
+    /// Set if packets are recorded.
+    record: Option<Box<Recorder>>,
 }
 
 impl Pipeline {
@@ -94,13 +106,23 @@ impl Pipeline {
         if settings.aggregate.connections {
             flows.watch();
         }
-        let stages = Stages { flows, exchanges: Shared::default(), aggregate: Aggregate::new(settings.aggregate) };
-        Self { intake: Intake::new(settings.defragment, settings.tunnels, settings.nat), stages }
+        let record = settings.record.as_ref().map(|record| Box::new(Recorder::new(record)));
+        let mut aggregate = Aggregate::new(settings.aggregate);
+        if let Some(record) = &record {
+            aggregate.note(record.wants_marks());
+        }
+        let tunnels = settings.tunnels;
+        let stages = Stages { flows, exchanges: Shared::default(), aggregate, record };
+        let intake = Intake::new(settings.defragment, tunnels, settings.nat);
+        Self { intake, fragments: Fragments::default(), tunnels, stages }
     }
 
     /// Sets the name and the state of an interface.
     pub fn set_interface(&mut self, id: InterfaceId, name: &str, state: InterfaceState) {
         self.stages.aggregate.set_interface(id, name, state);
+        if let Some(record) = &self.stages.record {
+            record.name(id, name);
+        }
         self.intake.add_interface(id);
     }
 
@@ -113,22 +135,78 @@ impl Pipeline {
     /// [`Pipeline::tick`].
     #[inline]
     pub fn push_if(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>) -> bool) {
+        self.push_with(packet, |arrival, _| wanted(arrival));
+    }
+
+    /// As [`Self::push_if`]. If packets are recorded, `wanted` gets the frames that make up what was read as well, for
+    /// another pipeline that takes it: see [`Self::push_read`].
+    #[inline]
+    pub fn push_with(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>, &[Packet<'_>]) -> bool) {
+        if self.stages.record.is_some() {
+            return self.record(packet, wanted);
+        }
         let arrival = self.intake.read(packet);
-        if wanted(&arrival) {
+        if wanted(&arrival, &[]) {
             self.stages.take(&arrival);
+        }
+    }
+
+    #[inline(never)]
+    fn record(&mut self, packet: &Packet<'_>, wanted: impl FnOnce(&Arrival<'_>, &[Packet<'_>]) -> bool) {
+        let arrival = self.intake.read(packet);
+        let frames = self.fragments.gather(packet, &arrival, self.tunnels);
+        if wanted(&arrival, &frames) {
+            self.stages.take_with(&arrival, &frames);
         }
     }
 
     /// Lets time pass until `now`. Connections and holes that have waited for too long are given up.
     pub fn tick(&mut self, now: Timestamp) {
-        let Stages { flows, exchanges, aggregate } = &mut self.stages;
+        let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
+        if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
+            record.pass(now, noted);
+        }
     }
 
     /// Adds packets that the kernel and the interfaces have dropped.
     pub fn add_drops(&mut self, kernel: u64, interface: u64) {
         self.stages.aggregate.capture().kernel_dropped += kernel;
         self.stages.aggregate.capture().interface_dropped += interface;
+    }
+
+    /// Takes note at which interface dropped packets would have been captured, for the statistics in recorded files.
+    /// [`Self::add_drops`] counts them.
+    pub fn note_drops(&self, at: InterfaceId, kernel: u64, interface: u64) {
+        if let Some(record) = &self.stages.record {
+            record.drops(at, kernel, interface);
+        }
+    }
+
+    /// True if packets are recorded.
+    pub fn records(&self) -> bool {
+        self.stages.record.is_some()
+    }
+
+    /// Sets by how many nanoseconds the times of recorded packets are later than the packets have them.
+    pub fn shift_records(&mut self, nanos: i64) {
+        if let Some(record) = &mut self.stages.record {
+            record.shift(nanos);
+        }
+    }
+
+    /// Passes on the packets to be written that were recorded until now.
+    pub fn flush_packets(&mut self) {
+        if let Some(record) = &mut self.stages.record {
+            record.flush_packets();
+        }
+    }
+
+    /// Passes on everything that was recorded until now.
+    pub fn flush_records(&mut self) {
+        if let Some(record) = &mut self.stages.record {
+            record.flush();
+        }
     }
 
     /// Adds steps of the wall clock.
@@ -153,6 +231,7 @@ impl Pipeline {
         self.stages.flows.restart();
         self.stages.exchanges = Shared::default();
         self.stages.aggregate.forget_connections();
+        self.stages.record.iter_mut().for_each(|record| record.restart());
     }
 
     /// The number of packets counted in the open interval.
@@ -162,15 +241,19 @@ impl Pipeline {
 
     /// Ends all connections, at the end of the capture.
     pub fn finish(&mut self) {
-        let Stages { flows, exchanges, aggregate } = &mut self.stages;
+        let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
+        if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
+            record.finish(noted);
+        }
     }
 
     /// Closes the interval `[start, end)` and returns its snapshot.
     pub fn close(&mut self, start: Timestamp, end: Timestamp) -> Snapshot {
         let incomplete = self.intake.take_dropped();
         self.add_incomplete(incomplete);
-        let Stages { flows, exchanges, aggregate } = &mut self.stages;
+        self.flush_records();
+        let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.list(end, &mut Sessions { sink: aggregate, shared: exchanges });
         let losses = flows.take_losses();
         aggregate.close(start, end, Tracked { all: flows.len(), open: flows.take_open() }, losses)
@@ -178,8 +261,17 @@ impl Pipeline {
 }
 
 impl Stages {
-    /// Counts a packet, and passes its segment through the stages if it has one.
-    fn take(&mut self, arrival: &Arrival<'_>) {
+    /// As [`Self::take`], and records the frames that make up the arrival.
+    fn take_with(&mut self, arrival: &Arrival<'_>, frames: &[Packet<'_>]) {
+        let of = self.take(arrival);
+        if let (Some(record), Some(noted)) = (&mut self.record, self.aggregate.noted()) {
+            record.take(frames, of, noted);
+        }
+    }
+
+    /// Counts a packet, and passes its segment through the stages if it has one. Returns the connection of the segment,
+    /// and its protocol as far as it is known.
+    fn take(&mut self, arrival: &Arrival<'_>) -> Option<(FlowId, Option<Protocol>)> {
         let Arrival { interface, wire_len, is_truncated, .. } = *arrival;
         match &arrival.content {
             Content::Segment(segment) => {
@@ -190,15 +282,24 @@ impl Stages {
             Content::Fragment | Content::Foreign => {}
         }
         self.aggregate.packet(interface, wire_len, is_truncated, None);
+        None
     }
 
     /// Counts the packet of a segment, and passes the segment through the stages.
-    fn take_segment(&mut self, segment: &Segment<'_>, place: Place, wire_len: u32, is_truncated: bool) {
-        let Self { flows, exchanges, aggregate } = self;
+    fn take_segment(
+        &mut self,
+        segment: &Segment<'_>,
+        place: Place,
+        wire_len: u32,
+        is_truncated: bool,
+    ) -> Option<(FlowId, Option<Protocol>)> {
+        let Self { flows, exchanges, aggregate, .. } = self;
         #[cfg(test)]
         assert!(!segment.payload.starts_with(FAULT), "a fault injected by a test");
-        let protocol = flows.push(segment, place, &mut Sessions { sink: aggregate, shared: exchanges }).flatten();
+        let of = flows.push(segment, place, &mut Sessions { sink: aggregate, shared: exchanges });
+        let protocol = of.and_then(|(_, protocol)| protocol);
         aggregate.packet(segment.interface, wire_len, is_truncated, protocol);
+        of
     }
 }
 

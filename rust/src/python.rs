@@ -28,6 +28,7 @@ mod path_ranking;
 mod pattern;
 mod point;
 mod ranking;
+mod recording;
 mod records;
 mod restore;
 mod rows;
@@ -133,6 +134,8 @@ mod _core {
     use super::point::Point;
     #[pymodule_export]
     use super::ranking::{ClientRanking, HostRanking, SectionRanking};
+    #[pymodule_export]
+    use super::recording::Recording;
     #[pymodule_export]
     use super::restore::_restore;
     #[pymodule_export]

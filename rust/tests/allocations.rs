@@ -7,9 +7,12 @@ mod wire;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 
 use _core::pipeline::Settings;
+use _core::pipeline::filter::Filter;
 use _core::pipeline::packet::{InterfaceId, Packet, Timestamp};
+use _core::pipeline::record::{self, Carrier, Parcel};
 use _core::pipeline::snapshot::InterfaceState;
 use driver::Driver;
 use wire::{ACK, CLIENT, Connection, SERVER, Wire, client_hello};
@@ -94,7 +97,11 @@ impl Scene {
     }
 
     fn of(connections: u32) -> Self {
-        let mut pipeline = Driver::new(Settings::default());
+        Self::with(connections, Settings::default())
+    }
+
+    fn with(connections: u32, settings: Settings) -> Self {
+        let mut pipeline = Driver::new(settings);
         pipeline.set_interface(InterfaceId(0), "eth0", InterfaceState::Up);
         let connections = (0..connections).map(Connection::new).collect();
         let mut scene = Self { pipeline, wire: Wire::default(), connections, pushed: 0 };
@@ -160,6 +167,43 @@ fn the_allocator_counts() {
     let (count, place) = allocations(|| drop(std::hint::black_box(Box::new([7_u8; 100]))));
     assert_eq!(count, 1);
     assert!(place.contains("allocations.rs"), "{place}");
+}
+
+/// Takes recorded packets and forgets them.
+#[derive(Debug)]
+struct Nobody;
+
+impl Carrier for Nobody {
+    fn enroll(&self) -> u32 {
+        0
+    }
+
+    fn name(&self, _: InterfaceId, _: &str) {}
+
+    fn drops(&self, _: InterfaceId, _: u64, _: u64) {}
+
+    fn reach(&self, _: u32, _: Timestamp) {}
+
+    fn carry(&self, parcel: &mut Parcel) {
+        assert!(!parcel.packets.is_empty());
+        parcel.clear();
+    }
+
+    fn lose(&self, _: u64) {}
+
+    fn keep(&self, _: u32, _: &[u8]) {}
+}
+
+#[test]
+fn recorded_packets_allocate_nothing() {
+    let request = b"GET /a HTTP/1.1\r\nHost: a.example.test\r\n\r\n";
+    for filter in ["", "status:404"] {
+        let record = record::Settings { carrier: Arc::new(Nobody), writes: true, held: 1 << 20, evidence: Some(false) };
+        let mut settings = Settings { record: Some(record), ..Settings::default() };
+        settings.aggregate.filter = Some(Arc::new(Filter::parse(filter).unwrap())).filter(|_| !filter.is_empty());
+        let scene = Scene::with(CONNECTIONS, settings);
+        scene.runs_without_allocation(&[turn(request, with_body(&[b'x'; 2000]))]);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use source_tree::{Tree, circle, lines_of_code, root, sources};
 const LAYERS: [&str; 6] = ["pipeline", "arrow", "metrics", "capture", "engine", "python"];
 
 /// The stages of the pipeline in the order of the flow. What several stages share comes first.
-const STAGES: [&str; 16] = [
+const STAGES: [&str; 18] = [
     "steps",
     "packet",
     "clock",
@@ -26,8 +26,10 @@ const STAGES: [&str; 16] = [
     "histogram",
     "name",
     "filter",
+    "mark",
     "snapshot",
     "aggregate",
+    "record",
 ];
 
 /// The files of the pipeline that know all stages.

@@ -5,9 +5,13 @@ mod driver;
 mod siege;
 mod wire;
 
+use std::sync::Arc;
+
+use _core::engine::record::{Lost, Recording};
 use _core::pipeline::Settings;
 use _core::pipeline::aggregate::ClientFrom;
 use _core::pipeline::exchange::ClientField;
+use _core::pipeline::record;
 use _core::pipeline::snapshot::Snapshot;
 use driver::Driver;
 use siege::{MIB, Siege, is_inside, size};
@@ -166,6 +170,51 @@ fn segments_held_behind_holes_share_a_bounded_memory() {
     let snapshot = siege.close();
     assert_eq!(snapshot.capture.gaps, u64::from(n));
     assert_eq!(snapshot.capture.gap_bytes, u64::from(n) * 100);
+}
+
+/// Packets are recorded into the real rings, and nobody takes those to be written.
+#[test]
+fn packets_of_connections_that_nobody_decides_are_held_in_a_ring() {
+    if !is_inside("packets_of_connections_that_nobody_decides_are_held_in_a_ring", 500 * MIB) {
+        return;
+    }
+    let n = size(400_000, 4_000_000);
+    let mut siege = Siege::new(1_000);
+    let recording = Arc::new(Recording::new(false, 32 * MIB, 0));
+    let (carrier, held) = (recording.clone(), record::MAX_HELD);
+    let record = Some(record::Settings { carrier, writes: true, held, evidence: Some(true) });
+    siege.pipeline = Driver::new(Settings { record, ..Settings::default() });
+    siege.stays_flat(n, |siege, at| {
+        let mut connection = Connection::new(at % 100_000);
+        siege.push(|wire| wire.segment(&mut connection, CLIENT, SYN, b""));
+        siege.push(|wire| wire.segment(&mut connection, CLIENT, ACK, &[0x80; 300]));
+    });
+    siege.close();
+    assert_eq!(recording.lost(), Lost::default());
+}
+
+/// As above, with connections that are all written, while the disk takes nothing.
+#[test]
+fn packets_that_nobody_writes_are_dropped_and_counted() {
+    if !is_inside("packets_that_nobody_writes_are_dropped_and_counted", 300 * MIB) {
+        return;
+    }
+    let n = size(200_000, 2_000_000);
+    let mut siege = Siege::new(1_000);
+    let recording = Arc::new(Recording::new(false, MIB, 0));
+    let (carrier, held) = (recording.clone(), MIB);
+    let record = Some(record::Settings { carrier, writes: true, held, evidence: Some(false) });
+    siege.pipeline = Driver::new(Settings { record, ..Settings::default() });
+    let mut connection = Connection::new(1);
+    siege.handshake(&mut connection);
+    siege.stays_flat(n, |siege, at| {
+        let request = format!("GET /{} HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", at % 10, "x".repeat(400));
+        siege.say(&mut connection, CLIENT, request.as_bytes());
+        siege.say(&mut connection, SERVER, b"HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    siege.close();
+    let lost = recording.lost();
+    assert!(lost.not_held == 0 && lost.not_written >= u64::from(n), "{lost:?}");
 }
 
 const SERVER_ADDRESS: [u8; 4] = [192, 0, 2, 1];

@@ -6,7 +6,7 @@ import re
 from math import inf, nan
 from typing import TYPE_CHECKING, NamedTuple
 
-from netmon.options import Duration
+from netmon.values import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from netmon.alerts.quantity import number
 from netmon.alerts.rule import LONGEST_SPAN, MOST_REQUESTS, SHORTEST_SPAN, Kind, New, Rule, Severity, Window
 from netmon.alerts.scope import Per
 from netmon.measures import Unit, measure
-from netmon.options import Duration
+from netmon.values import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

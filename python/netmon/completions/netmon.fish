@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands merge diff
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers -B -F -f -i -o -r -s -t
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
 
 complete -c netmon -e
 complete -c netmon -f
@@ -130,6 +130,15 @@ complete -c netmon -n _shtab_netmon_using -l theme -xka "auto dark light palette
 complete -c netmon -n _shtab_netmon_using -l ascii -d 'draw without Unicode'
 complete -c netmon -n _shtab_netmon_using -s q -l quiet -d 'no summary at the end, no warnings'
 complete -c netmon -n _shtab_netmon_using -s v -l verbose -d 'print more messages on standard error; -vv prints all'
+complete -c netmon -n _shtab_netmon_using -s w -l write -x -d 'write the packets of HTTP connections, or those with --where; -'
+complete -c netmon -n _shtab_netmon_using -s C -l write-max-size -x -d 'begin a new file of -w before one is larger'
+complete -c netmon -n _shtab_netmon_using -s G -l write-max-age -x -d 'begin a new file of -w after this long'
+complete -c netmon -n _shtab_netmon_using -s W -l write-files -x -d 'files of -w to keep, the newest included; 0 for all [0]'
+complete -c netmon -n _shtab_netmon_using -l evidence -x -d 'save the packets behind each alert that fires, without payload'
+complete -c netmon -n _shtab_netmon_using -l evidence-payload -d 'save them with payload: it may have secrets'
+complete -c netmon -n _shtab_netmon_using -l evidence-size -x -d 'memory for the latest packets, in KiB or as 32MiB [32MiB]'
+complete -c netmon -n _shtab_netmon_using -l evidence-files -x -d 'files to keep in that folder; the oldest are removed [100]'
+complete -c netmon -n _shtab_netmon_using -l evidence-max-size -x -d 'bytes of all files in that folder [1GiB]'
 complete -c netmon -n _shtab_netmon_using -l log-file -xka "(__fish_complete_path (commandline -ct))" -d 'log events to a file, one line each; - for standard error'
 complete -c netmon -n _shtab_netmon_using -l log-level -xka "error warning info debug" -d 'least level of an event to log: error, warning, info or debug [info]'
 complete -c netmon -n _shtab_netmon_using -l log-format -xka "text json" -d 'text or json [text]'

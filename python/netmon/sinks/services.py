@@ -17,6 +17,7 @@ from netmon.sinks import Opened, files, outputs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from netmon._core import Recording
     from netmon.options import Settings
     from netmon.outlet import Patience
     from netmon.sinks import Sink
@@ -74,13 +75,24 @@ def asked(settings: Settings) -> Iterator[tuple[str, Service]]:
     return ((name, service) for name, service in SERVICES.items() if getattr(settings, name))
 
 
-def opened(settings: Settings, patience: Patience) -> Iterator[Opened]:
-    """Opens every file and every service, one after the other. Raises OSError."""
+def opened(settings: Settings, patience: Patience, recording: Recording | None = None) -> Iterator[Opened]:
+    """Opens every file and every service, one after the other. `recording` has recorded packets. Raises OSError."""
     for path in settings.output:
         yield Opened(path, *files.opened(settings, path, patience))
     servers = Servers()
     for _, service in asked(settings):
         yield service.opened(settings, servers, patience)
+    if recording is not None:
+        yield from _recorded(settings, recording, patience)
+
+
+def _recorded(settings: Settings, recording: Recording, patience: Patience) -> Iterator[Opened]:
+    from netmon.sinks import evidence, packets  # noqa: PLC0415  few runs record packets
+
+    if settings.evidence:
+        yield evidence.opened(settings, recording, patience)
+    if settings.write:
+        yield packets.opened(settings, recording, patience)
 
 
 def stay(opened: Iterable[Opened], sinks: list[Sink], patience: Patience, report: Callable[[list[str]], None]) -> None:
@@ -100,9 +112,16 @@ def stay(opened: Iterable[Opened], sinks: list[Sink], patience: Patience, report
 
 
 def unavailable(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The settings whose service cannot be opened, each with what is wrong or what to install before."""
+    """The settings whose service cannot be opened, each with what is wrong or what to install before.
+
+    Raises ConfigError for settings about packets that do not go together.
+    """
     from netmon.extras import missing  # noqa: PLC0415  few services need an extra
 
+    if settings.asks_for_packets:
+        from netmon.sinks import packets  # noqa: PLC0415  few runs write packets
+
+        packets.check(settings)
     for name, service in asked(settings):
         if problem := (missing(service.extra) if service.extra else "") or service.wrong(settings):
             yield name, problem

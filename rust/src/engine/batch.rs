@@ -8,6 +8,8 @@ use std::mem::discriminant;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::sturdy::Sturdy;
 use crate::capture::fanout;
 use crate::capture::file::{Lease, Missing};
@@ -15,6 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::decode::{Folded, Segment};
 use crate::pipeline::intake::{Arrival, Content};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
+use crate::pipeline::record::Frames;
 use crate::pipeline::snapshot::InterfaceState;
 
 /// Packets and events in a full batch: enough to make a hand-over cheap, few enough to stay in the processor's cache.
@@ -53,7 +56,9 @@ impl BatchEvent {
             Self::Incomplete(datagrams) => pipeline.add_incomplete(datagrams),
             Self::Missing(missing) => {
                 pipeline.add_unread(missing.unread);
-                pipeline.add_drops(missing.kernel_dropped, missing.interface_dropped);
+                let (kernel, interface) = (missing.kernel_dropped, missing.interface_dropped);
+                pipeline.add_drops(kernel, interface);
+                pipeline.note_drops(InterfaceId::default(), kernel, interface);
             }
             Self::Finish => pipeline.finish(),
             Self::Close(start, end) => close(pipeline, start, end),
@@ -106,9 +111,12 @@ pub struct Batch {
     entries: Vec<BatchEntry>,
     blocks: Vec<Arc<Lease>>,
     events: Vec<BatchEvent>,
-    /// Copied packets without their payload, each with the length that its payload has in `payloads`.
-    copied: Vec<(Arrival<'static>, usize)>,
+    /// Copied packets without their payload, each with the length that its payload has in `payloads`, and with how many
+    /// of `frames` make it up.
+    copied: Vec<(Arrival<'static>, usize, usize)>,
     payloads: Vec<u8>,
+    /// Frames of copied packets, if packets are recorded.
+    frames: Frames,
 }
 
 impl Batch {
@@ -119,7 +127,7 @@ impl Batch {
 
     /// True if the batch has enough to be handed over.
     pub fn is_full(&self) -> bool {
-        self.entries.len() >= MAX_EVENTS || self.payloads.len() >= MAX_BYTES
+        self.entries.len() >= MAX_EVENTS || self.payloads.len() + self.frames.len() >= MAX_BYTES
     }
 
     /// The number of packets in the batch.
@@ -139,11 +147,12 @@ impl Batch {
         self.entries.push(BatchEntry::There(PacketRef { ts, at, len, wire_len, interface, link_type }));
     }
 
-    /// Adds a copy of a packet that was read.
-    pub fn push(&mut self, arrival: &Arrival<'_>) {
+    /// Adds a copy of a packet that was read. `frames` make it up; there are none unless packets are recorded.
+    pub fn push(&mut self, arrival: &Arrival<'_>, frames: &[Packet<'_>]) {
         let (content, payload) = detach(&arrival.content);
         self.payloads.extend_from_slice(payload);
-        self.copied.push((Arrival { content, ..*arrival }, payload.len()));
+        frames.iter().for_each(|frame| self.frames.push(frame));
+        self.copied.push((Arrival { content, ..*arrival }, payload.len(), frames.len()));
         self.entries.push(BatchEntry::Copied);
     }
 
@@ -160,11 +169,12 @@ impl Batch {
         let mut blocks = self.blocks.iter();
         let mut block = &[][..];
         let mut payloads = &self.payloads[..];
-        let mut copied = self.copied.drain(..).map(|(arrival, len)| {
+        let mut copied = self.copied.drain(..).map(|(arrival, len, frames)| {
             let (payload, rest) = payloads.split_at(len);
             payloads = rest;
-            attach(arrival, payload)
+            (attach(arrival, payload), frames)
         });
+        let mut frames = self.frames.iter();
         let mut events = self.events.drain(..);
         for run in self.entries.chunk_by(|before, next| discriminant(before) == discriminant(next)) {
             match run[0] {
@@ -175,7 +185,16 @@ impl Batch {
                 }
                 BatchEntry::Copied => {
                     let mut copied = copied.by_ref().take(run.len());
-                    take(pipeline, run.len(), |pipeline| pipeline.push_read(copied.by_ref()));
+                    take(pipeline, run.len(), |pipeline| {
+                        if pipeline.records() {
+                            for (arrival, count) in copied.by_ref() {
+                                let whole: SmallVec<[_; 2]> = frames.by_ref().take(count).collect();
+                                pipeline.push_whole(&arrival, &whole);
+                            }
+                        } else {
+                            pipeline.push_read(copied.by_ref().map(|(arrival, _)| arrival));
+                        }
+                    });
                 }
                 BatchEntry::BatchEvent => {
                     let mut events = events.by_ref().take(run.len());
@@ -184,10 +203,11 @@ impl Batch {
                 }
             }
         }
-        drop((events, copied));
+        drop((events, copied, frames));
         self.entries.clear();
         self.blocks.clear();
         self.payloads.clear();
+        self.frames.clear();
         if let Some(panic) = pipeline.take_panic() {
             resume_unwind(panic);
         }

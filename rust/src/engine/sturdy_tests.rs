@@ -75,6 +75,7 @@ fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, 
         timeout: None,
         workers,
         pipeline: crate::pipeline::Settings { tunnels: true, ..Default::default() },
+        recording: None,
     })
     .unwrap();
     let (mut got, mut failure) = (Vec::new(), None);

@@ -12,6 +12,8 @@ mod hosts;
 mod interfaces;
 mod lightest;
 mod lists;
+mod marks;
+mod noted;
 mod outcomes;
 mod scratch;
 mod settings;
@@ -34,6 +36,7 @@ use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot
 use clients::{Clients, Group};
 use hosts::HostTable;
 use interfaces::Interfaces;
+pub use noted::{Noted, Settled};
 use scratch::Scratch;
 pub use settings::{ClientFrom, Listing, Settings};
 use subsets::Subsets;
@@ -84,6 +87,8 @@ pub struct Aggregate {
     hoard: Hoard,
     server_names: HashMap<String, u64>,
     subsets: Subsets,
+    /// Set if packets are recorded.
+    noted: Option<Box<Noted>>,
     /// The host name being looked up. A field so that its memory is reused.
     host: Vec<u8>,
     path: Vec<u8>,
@@ -110,6 +115,7 @@ impl Aggregate {
             hoard: Hoard::default(),
             server_names: HashMap::new(),
             subsets: Subsets::new(&settings.subsets),
+            noted: None,
             host: Vec::new(),
             path: Vec::new(),
             scratch: Scratch::default(),
@@ -248,5 +254,6 @@ impl Aggregate {
     pub fn forget_connections(&mut self) {
         self.proxied.clear();
         self.hoard.clear();
+        self.noted.iter_mut().for_each(|noted| noted.clear());
     }
 }

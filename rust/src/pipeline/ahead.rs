@@ -31,9 +31,9 @@ struct Ahead<'a> {
 type Aheads<'a> = SmallVec<[Ahead<'a>; AHEAD]>;
 
 impl Pipeline {
-    /// True if there are so many connections that looking ahead pays.
+    /// True if there are so many connections that looking ahead pays. Where packets are recorded, that costs more.
     pub fn has_many(&self) -> bool {
-        self.stages.flows.len() >= MANY
+        self.stages.flows.len() >= MANY && !self.records()
     }
 
     /// Reads packets and counts all of them, as [`Self::push_if`] does with one.
@@ -48,7 +48,7 @@ impl Pipeline {
     /// Counts packets that were already read by an [`Intake`].
     pub fn push_read<'a>(&mut self, arrivals: impl IntoIterator<Item = Arrival<'a>>) {
         if !self.has_many() {
-            return arrivals.into_iter().for_each(|arrival| self.stages.take(&arrival));
+            return arrivals.into_iter().for_each(|arrival| _ = self.stages.take(&arrival));
         }
         let mut ahead = Aheads::new();
         for arrival in arrivals {
@@ -60,6 +60,11 @@ impl Pipeline {
             }
         }
         self.catch_up(&mut ahead);
+    }
+
+    /// Counts what was already read by an [`Intake`], and records the frames that make it up.
+    pub fn push_whole(&mut self, arrival: &Arrival<'_>, frames: &[Packet<'_>]) {
+        self.stages.take_with(arrival, frames);
     }
 
     pub(super) fn look_ahead<'a>(&mut self, packets: impl IntoIterator<Item = Packet<'a>>) {

@@ -17,7 +17,7 @@ pub use protocol::Protocol;
 pub(crate) use table::exchange_fields;
 
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-use crate::pipeline::flow::{Observed, Opening, Told, Watched};
+use crate::pipeline::flow::{FlowId, Observed, Opening, Told, Watched};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
 /// A request, reported when its head was seen.
@@ -195,6 +195,9 @@ pub trait Sink {
     fn told(&mut self) -> Told {
         Told::default()
     }
+    /// What the sink took since the last call, outside of a segment of another connection, belongs to this connection.
+    /// `is_over` says that nothing follows.
+    fn settled(&mut self, _id: FlowId, _is_over: bool) {}
     /// A connection for the list of the interval.
     fn connection(&mut self, _listed: &Listed<'_, Self::Ticket>) {}
 }

@@ -162,15 +162,15 @@ impl<T: Default> Flows<T> {
         black_box(place.id.and_then(|id| self.table.get(id)).map(Flow::glance));
     }
 
-    /// Takes a segment. Its `place` may have been looked up some segments before. Returns `None` if the segment belongs
-    /// to no connection that is tracked.
+    /// Takes a segment. Its `place` may have been looked up some segments before. Returns the connection of the segment
+    /// and what the consumer reports about it, or `None` if the segment belongs to no connection that is tracked.
     #[inline]
     pub fn push<C: Consumer<State = T>>(
         &mut self,
         segment: &Segment<'_>,
         place: Place,
         consumer: &mut C,
-    ) -> Option<C::Verdict> {
+    ) -> Option<(FlowId, C::Verdict)> {
         let is_syn = segment.flags.has(Flags::SYN) && !segment.flags.has(Flags::RST);
         let Place { hash, id } = place;
         let mut found = id.filter(|&id| self.table.touch(id));
@@ -248,8 +248,9 @@ impl<T: Default> Flows<T> {
         }
         self.holes.clear();
         self.twins = 0;
-        for flow in self.table.take_all() {
+        for (id, flow) in self.table.take_all() {
             flow.end(&mut self.budget, consumer);
+            consumer.settled(id, true);
         }
         consumer.told();
     }
@@ -284,7 +285,7 @@ impl<T: Default> Flows<T> {
         mut opens: bool,
         segment: &Segment<'_>,
         consumer: &mut C,
-    ) -> Option<C::Verdict> {
+    ) -> Option<(FlowId, C::Verdict)> {
         if self.twins > 0 && self.is_confirmed(id, segment) {
             self.confirm(id, consumer);
             opens = true;
@@ -345,7 +346,7 @@ impl<T: Default> Flows<T> {
         if next != phase {
             self.table.enter(id, next);
         }
-        Some(verdict)
+        Some((id, verdict))
     }
 
     /// Gives up the holes of a connection whose time has come, and looks at the others again later.
@@ -368,6 +369,7 @@ impl<T: Default> Flows<T> {
         if let Some(watch) = &mut self.watch {
             watch.learn(id.slot(), consumer.told());
         }
+        consumer.settled(id, false);
         flow.is_watched = flow.has_hole();
         if flow.is_watched {
             self.holes.push_back((id, now.plus(ACKNOWLEDGED_PATIENCE)));
@@ -387,6 +389,7 @@ impl<T: Default> Flows<T> {
             consumer.listed(&flow.info, &flow.state, &watched);
         }
         let streams = flow.end(&mut self.budget, consumer);
+        consumer.settled(id, true);
         if self.watch.is_some() {
             // Drops what the consumer learnt while the connection ended, so that it is not taken for news of the next
             // one.

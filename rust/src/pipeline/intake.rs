@@ -157,6 +157,38 @@ impl Intake {
         decode::segment(&datagram, packet.ts, packet.interface).ok()
     }
 
+    /// Returns the fragment that a packet holds, in a tunnel if `tunnels` are looked into; `None` if it holds none.
+    #[cold]
+    pub fn fragment<'a>(packet: &Packet<'a>, tunnels: bool) -> Option<Datagram<'a>> {
+        let mut datagram = decode::datagram(packet).ok()?;
+        for _ in 0..decode::MAX_TUNNELS {
+            if datagram.fragment.is_some() {
+                return Some(datagram);
+            }
+            let Ok(Inner::Entered(within)) = inner(datagram, tunnels) else { return None };
+            datagram = within;
+        }
+        None
+    }
+
+    /// Returns how many bytes of a frame are headers: all up to the end of the TCP header, in a tunnel as well. Of a
+    /// fragment that is not the first, these are the headers up to IP. Of what cannot be decoded, nothing is.
+    pub fn headers(packet: &Packet<'_>) -> usize {
+        let Ok(mut datagram) = decode::datagram(packet) else { return 0 };
+        for _ in 0..=decode::MAX_TUNNELS {
+            let is_first = datagram.fragment.is_none_or(|part| part.offset == 0);
+            if datagram.protocol == decode::TCP && is_first {
+                let tcp = datagram.payload.get(12).map_or(0, |byte| usize::from(byte >> 4) * 4);
+                return place(packet, datagram.payload) + tcp.min(datagram.payload.len());
+            }
+            match inner(datagram, true) {
+                Ok(Inner::Entered(within)) if datagram.fragment.is_none() => datagram = within,
+                _ => break,
+            }
+        }
+        place(packet, datagram.payload)
+    }
+
     /// Drops the fragments that wait for others.
     pub fn restart(&mut self) {
         self.fragments.iter_mut().for_each(Defragmenter::restart);
@@ -166,6 +198,12 @@ impl Intake {
     pub fn take_dropped(&mut self) -> u64 {
         self.fragments.iter_mut().map(Defragmenter::take_dropped).sum()
     }
+}
+
+/// Returns where in a frame a part of it begins; 0 if it is no part of it.
+fn place(packet: &Packet<'_>, part: &[u8]) -> usize {
+    let at = part.as_ptr().addr().wrapping_sub(packet.data.as_ptr().addr());
+    if at <= packet.data.len() { at } else { 0 }
 }
 
 /// Returns what a fragment or a tunnel contains, and whether a fragmented datagram was involved.

@@ -88,6 +88,12 @@ impl LinkType {
         LINK_TYPES.iter().find(|(_, _, numbers)| numbers.contains(&number)).map(|&(link_type, ..)| link_type)
     }
 
+    /// Its `LINKTYPE_` number, the first of several.
+    pub fn number(self) -> u32 {
+        let numbers = LINK_TYPES.iter().find(|(link_type, ..)| *link_type == self).map(|(.., numbers)| *numbers);
+        numbers.and_then(|numbers| numbers.first().copied()).unwrap_or_default()
+    }
+
     /// The names of all link types, for messages.
     pub fn names() -> String {
         let mut names = LINK_TYPES.map(|(_, name, _)| name).to_vec();

@@ -20,7 +20,7 @@ pub use shared::{MAX_HELD, Shared};
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Listed, Protocol, Sink};
-use crate::pipeline::flow::{Consumer, FlowInfo, Observed, Told, Watched};
+use crate::pipeline::flow::{Consumer, FlowId, FlowInfo, Observed, Told, Watched};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use session::Known;
@@ -97,6 +97,10 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
 
     fn told(&mut self) -> Told {
         self.sink.told()
+    }
+
+    fn settled(&mut self, id: FlowId, is_over: bool) {
+        self.sink.settled(id, is_over);
     }
 
     fn listed(&mut self, flow: &FlowInfo, state: &Self::State, watched: &Watched<'_>) {

@@ -427,6 +427,7 @@ fn every_limit_at_one_still_counts_and_never_panics() {
         defragment: defragment::Limits { datagrams: 1, bytes: 1, patience: 1 },
         tunnels: true,
         nat: Some(nat::Nat::default()),
+        record: None,
     };
     let frames: Vec<Frame> = (1..50)
         .flat_map(|port| {

@@ -11,12 +11,13 @@ use pyo3::prelude::*;
 use super::CaptureError;
 use super::filter::where_error;
 use super::legible::legible;
+use super::recording::Recording;
 use super::snapshot::Snapshot;
 use super::value::{duplicate, per_of};
 use crate::capture::file::Lent;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
-use crate::engine::{self, EngineSettings, Inputs, Level, MAX_WORKERS, Next, Source};
+use crate::engine::{self, EngineSettings, Inputs, Level, MAX_WORKERS, Next, Source, record};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
@@ -100,6 +101,7 @@ impl InterfaceInfo {
 pub struct Engine {
     settings: Mutex<Option<EngineSettings>>,
     subsets: WantedSubsets,
+    recording: Option<Arc<record::Recording>>,
     running: OnceLock<engine::Engine>,
     /// The process that made the object. A forked child has none of its threads.
     pid: u32,
@@ -115,6 +117,7 @@ impl Engine {
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
+        write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
@@ -144,6 +147,10 @@ impl Engine {
         user_agents: bool,
         redact: &str,
         r#where: Option<&str>,
+        write: Option<bool>,
+        evidence: Option<bool>,
+        evidence_size: Whole,
+        evidence_payload: bool,
     ) -> PyResult<Self> {
         let filter_of_exchanges = r#where.map(Filter::parse).transpose();
         let filter_of_exchanges = filter_of_exchanges.map_err(|mistake| where_error(py, &mistake))?;
@@ -156,6 +163,15 @@ impl Engine {
         } else {
             Source::Files(Inputs { paths: read, names, lent: lent.map_or(Ok(HashMap::new()), borrowed)? })
         };
+        let (writes, keeps) = (write.unwrap_or(false), evidence.unwrap_or(false));
+        let kept = evidence_size.within("evidence_size", 1, MAX_BYTES)? as usize;
+        let is_live = matches!(source, Source::Live(_));
+        let cuts = is_live || snaplen < DEFAULT_SNAPLEN;
+        let recording = (writes || keeps).then(|| {
+            let recording =
+                record::Recording::new(!is_live, if keeps { kept } else { 0 }, if cuts { snaplen } else { 0 });
+            Arc::new(recording)
+        });
         let redacts = match redact {
             "none" => false,
             "all" => true,
@@ -199,11 +215,18 @@ impl Engine {
                 flows,
                 tunnels: decode_tunnels,
                 nat: (!count_copies).then(pipeline::nat::Nat::default),
+                record: recording.clone().map(|carrier| pipeline::record::Settings {
+                    carrier,
+                    writes,
+                    held: pipeline::record::MAX_HELD,
+                    evidence: keeps.then_some(evidence_payload),
+                }),
                 ..pipeline::Settings::default()
             },
+            recording: recording.clone(),
         };
         let settings = Mutex::new(Some(settings));
-        Ok(Self { settings, subsets, running: OnceLock::new(), pid: std::process::id() })
+        Ok(Self { settings, subsets, recording, running: OnceLock::new(), pid: std::process::id() })
     }
 
     /// Opens the sources and starts the capture threads.
@@ -261,6 +284,12 @@ impl Engine {
     fn set_subsets(&self, py: Python<'_>, subsets: Vec<(String, String)>) -> PyResult<()> {
         self.subsets.set(parse_subsets(py, &subsets)?);
         Ok(())
+    }
+
+    /// The packets that the capture records; None unless `write` or `evidence` is true.
+    #[getter]
+    fn recording(&self) -> Option<Recording> {
+        self.recording.clone().map(Recording)
     }
 
     /// Names of the interfaces captured from at this moment; for files, their paths.

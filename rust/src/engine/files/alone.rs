@@ -84,7 +84,7 @@ impl Workers for Alone<'_> {
         if self.ahead.is_empty() {
             self.pipeline.push_read([unknown]);
         } else {
-            self.ahead.push(&unknown);
+            self.ahead.push(&unknown, &[]);
         }
     }
 

@@ -21,6 +21,7 @@ use crate::pipeline::clock::Clock;
 use crate::pipeline::decode;
 use crate::pipeline::intake::{Arrival, Intake};
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
+use crate::pipeline::record::Fragments;
 use crate::pipeline::snapshot::{InterfaceState, Snapshot};
 use crate::pipeline::{Pipeline, Settings};
 
@@ -227,6 +228,9 @@ impl Drop for ExitGuard<'_, '_> {
 struct Distributor {
     clock: Clock,
     intake: Intake,
+    /// Set if packets are recorded.
+    fragments: Option<Fragments>,
+    tunnels: bool,
     /// The batch of each worker, being filled.
     batches: Vec<Batch>,
 }
@@ -235,7 +239,8 @@ impl Distributor {
     fn new(settings: &Settings, count: usize) -> Self {
         let intake = Intake::new(settings.defragment, settings.tunnels, settings.nat.clone());
         let batches = (0..count).map(|_| Batch::default()).collect();
-        Self { clock: Clock::default(), intake, batches }
+        let fragments = settings.record.as_ref().map(|_| Fragments::default());
+        Self { clock: Clock::default(), intake, fragments, tunnels: settings.tunnels, batches }
     }
 
     /// Distributes a packet whose connection its own headers do not tell: puts fragments together, enters tunnels and
@@ -245,7 +250,8 @@ impl Distributor {
         let arrival = self.intake.read(packet);
         let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.batches.len()));
         if arrival.is_assembled {
-            self.batches[worker].push(&arrival);
+            let frames = self.fragments.as_mut().map(|fragments| fragments.gather(packet, &arrival, self.tunnels));
+            self.batches[worker].push(&arrival, &frames.unwrap_or_default());
         } else {
             self.batches[worker].refer(packet, block, at);
         }
@@ -276,7 +282,7 @@ impl Workers for Distributor {
     }
 
     fn push_unknown(&mut self, interface: InterfaceId, wire_len: u32, link_type: u32) {
-        self.batches[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len, link_type));
+        self.batches[0].push(&Arrival::unknown(Timestamp::default(), interface, wire_len, link_type), &[]);
     }
 
     fn lose(&mut self, missing: Missing) {

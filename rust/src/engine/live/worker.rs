@@ -205,6 +205,7 @@ impl Worker {
             self.let_go();
         }
         self.catch_up();
+        self.pipeline.flush_packets();
         (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
         is_busy || is_parting_busy
     }
@@ -279,14 +280,14 @@ impl Worker {
             }
         }
         let mut full = None;
-        pipeline.push_if(packet, |arrival| {
+        pipeline.push_with(packet, |arrival, frames| {
             let count = outgoing.len();
             let to = arrival.key().filter(|_| count > 1).map_or(*number, |key| worker_of(key.folded(), count));
             if to != *number {
-                outgoing[to].push(arrival);
+                outgoing[to].push(arrival, frames);
                 full = outgoing[to].is_full().then_some(to);
             } else if looks_ahead {
-                ahead.push(arrival);
+                ahead.push(arrival, frames);
             }
             to == *number && !looks_ahead
         });
@@ -333,6 +334,9 @@ impl Worker {
             self.intervals.open_at(label);
         }
         let before = std::mem::replace(&mut self.time, time);
+        if time.lead != before.lead {
+            self.pipeline.shift_records(time.lead);
+        }
         if self.number == 0 {
             self.pipeline.add_clock_steps(time.steps - before.steps);
         }
@@ -373,7 +377,9 @@ impl Worker {
         let (kernel, device) = interface.take_drops();
         // Each handle counts its own drops in the kernel. Drops of the interface are in the counters of every handle,
         // so only the first worker adds them.
-        self.pipeline.add_drops(kernel, if self.number == 0 { device } else { 0 });
+        let device = if self.number == 0 { device } else { 0 };
+        self.pipeline.add_drops(kernel, device);
+        self.pipeline.note_drops(interface.id, kernel, device);
     }
 
     /// How long the worker may sleep if no packet comes.

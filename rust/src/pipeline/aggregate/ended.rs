@@ -22,6 +22,9 @@ impl Aggregate {
             self.capture.unanswered += u64::from(status.is_none() && latency.is_none());
         }
         self.count_in_subsets(ticket, &finished, words.as_ref());
+        if self.marks() {
+            self.mark(ticket, &finished, words.as_ref());
+        }
         if self.lists(latency) {
             let words = words.map(|words| self.asked_for(words));
             self.list_exchange(ticket, finished, words);

@@ -9,7 +9,7 @@ use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
     Ending, Fields, Finished, Kept, Listed, Method, NoFields, Note, Request, Response, Sides, Sink,
 };
-use crate::pipeline::flow::{Observation, Observed, Opening, Signs, Told};
+use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{self, Counts};
@@ -89,6 +89,7 @@ impl Aggregate {
         };
         count(self.hosts.hit(ticket.row));
         count(self.clients.counts(ticket.client));
+        self.select();
     }
 
     /// Counts a response in its rows.
@@ -187,6 +188,10 @@ impl Sink for Aggregate {
         self.hosts.add_address(row, sides.server().address);
         let ticket = Ticket { row, client: self.client(sides, &NoFields, None) };
         self.count_orphan_in_subsets(ticket, sides, response);
+        self.select();
+        if self.marks() {
+            self.mark_orphan(ticket, sides, response);
+        }
         ticket
     }
 
@@ -212,7 +217,7 @@ impl Sink for Aggregate {
         self.count_duration(ticket, ending.duration);
         // With a filter, an exchange without a response is counted here, see `note`.
         let is_counted = self.settings.filter.is_some() && ending.duration.is_none() || !self.subsets.is_empty();
-        if is_counted || self.lists(ending.latency) {
+        if is_counted || self.lists(ending.latency) || self.marks() {
             let words = self.hoard.take(ending.kept);
             self.finish(ticket, tell(), words);
         } else {
@@ -270,6 +275,10 @@ impl Sink for Aggregate {
 
     fn told(&mut self) -> Told {
         std::mem::take(&mut self.told)
+    }
+
+    fn settled(&mut self, id: FlowId, is_over: bool) {
+        self.settle(id, is_over);
     }
 
     fn connection(&mut self, listed: &Listed<'_, Ticket>) {

@@ -2,6 +2,7 @@
 
 use super::opening::Opening;
 use super::quality::Observation;
+use super::table::FlowId;
 use super::watch::{Told, Watched};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
@@ -30,6 +31,9 @@ pub trait Consumer {
     fn told(&mut self) -> Told {
         Told::default()
     }
+    /// What the consumer was told since the last call, outside of a segment of another connection, belongs to this
+    /// connection. `is_over` says that nothing follows.
+    fn settled(&mut self, _id: FlowId, _is_over: bool) {}
     /// Takes a connection for the list of an interval: when the interval closes, or when the connection leaves the
     /// table.
     fn listed(&mut self, _flow: &FlowInfo, _state: &Self::State, _watched: &Watched<'_>) {}

@@ -77,6 +77,11 @@ impl FlowId {
     pub fn slot(self) -> u32 {
         self.slot
     }
+
+    /// The id as a number, different for each connection of a table.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot)
+    }
 }
 
 const NONE: u32 = u32::MAX;
@@ -260,12 +265,13 @@ impl<F: Entry> Table<F> {
         self.join(id.slot);
     }
 
-    /// Takes all connections, in the order of their slots. All ids become stale.
-    pub fn take_all(&mut self) -> impl Iterator<Item = F> + use<F> {
+    /// Takes all connections with their ids, in the order of their slots. All ids become stale.
+    pub fn take_all(&mut self) -> impl Iterator<Item = (FlowId, F)> + use<F> {
         self.index.clear();
         self.free.clear();
         self.lines = [EMPTY; PHASES];
-        std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.value)
+        let slots = (0..).zip(std::mem::take(&mut self.slots));
+        slots.filter_map(|(slot, Slot { value, generation, .. })| Some((FlowId { slot, generation }, value?)))
     }
 
     /// Finds a connection that was silent for as long as its phase allows.
