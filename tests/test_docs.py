@@ -16,7 +16,18 @@ from netmon import Monitor, _core
 STUB = ast.parse((Path(netmon.__file__).parent / "_core.pyi").read_text())
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
-MADE = {"__new__", "__eq__", "__ne__", "__len__", "__add__", "__radd__", "__getitem__", "__iter__", "__contains__"}
+MADE = {
+    "__new__",
+    "__eq__",
+    "__ne__",
+    "__len__",
+    "__add__",
+    "__radd__",
+    "__getitem__",
+    "__iter__",
+    "__next__",
+    "__contains__",
+}
 """Methods that Python documents itself."""
 
 

@@ -4,6 +4,7 @@ import errno
 import gzip
 import math
 import os
+import random
 import re
 import ssl
 import subprocess
@@ -20,12 +21,17 @@ from netmon._core import METRICS_SUBSET, Metrics
 from netmon.actions.delivery import Outcome
 from netmon.frames import Frames
 from netmon.options import Duration, Settings
+from netmon.otlp.answer import judge, warning
 from netmon.otlp.exporter import Exporter
-from netmon.otlp.exports import Exports, judge
+from netmon.otlp.exports import Exports
 from netmon.otlp.target import target
 from netmon.outlet import Patience
 from netmon.sinks import otlp
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsPartialSuccess,
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     AGGREGATION_TEMPORALITY_CUMULATIVE,
     AGGREGATION_TEMPORALITY_DELTA,
@@ -262,6 +268,43 @@ def test_only_what_the_protocol_lets_a_client_repeat_is_repeated(status, verdict
     assert judge(status, "Reason", "", 0.0).verdict == verdict
 
 
+def partial(rejected, words):
+    success = ExportMetricsPartialSuccess(rejected_data_points=rejected, error_message=words)
+    return ExportMetricsServiceResponse(partial_success=success).SerializeToString()
+
+
+def test_what_a_collector_does_not_take_is_told_once():
+    table = [
+        (b"", ""),
+        (partial(0, ""), ""),
+        (partial(3, ""), "does not take 3 of the series"),
+        (partial(2**40, "too \x1b[31m many"), f"does not take {2**40} of the series: too [31m many"),
+        (partial(0, "use TLS"), "warns: use TLS"),
+        (b"OK", ""),
+        (b"{}", ""),
+        (b"\xff" * 40, ""),
+    ]
+    for body, words in table:
+        assert warning(body) == words, body
+    cut = [warning(partial(3, "words")[:length]) for length in range(len(partial(3, "words")))]
+    assert cut == [""] * len(cut), "what is cut says nothing"
+    made, _ = exports()
+    told = []
+    for words in ("", "does not take 3 of the series", "does not take 3 of the series", "", "warns: a"):
+        made.body(0.0)
+        told.append(made.ended(Outcome("done", output=words), 0.0, 0.0))
+    assert told == ["", "does not take 3 of the series", "", "", "warns: a"]
+
+
+def test_an_answer_of_any_bytes_does_no_harm():
+    dice = random.Random(1)
+    whole_ = partial(300, "words")
+    for _ in range(2000):
+        damaged = bytearray(whole_)
+        damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        assert isinstance(warning(bytes(damaged[: dice.randrange(len(damaged) + 1)])), str)
+
+
 def exports(*, is_delta=False, interval=60.0):
     made = metrics(whole(0))
     given = to(otlp_interval=Duration(interval), otlp_temporality="delta" if is_delta else "cumulative")
@@ -392,11 +435,19 @@ def test_headers_and_certificates_of_variables_are_used(tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     environment = {"OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificate), "OTEL_EXPORTER_OTLP_HEADERS": "api-key=secret"}
-    with receiving(context=context) as collector, sending(collector, environment=environment) as (sink, outlet):
+    replies = [answer(200, partial(3, ""))]
+    with (
+        receiving(*replies, context=context) as collector,
+        sending(collector, environment=environment) as (
+            sink,
+            outlet,
+        ),
+    ):
         sink.update(Frames(10.0).push(whole(0)))
         (request, *_) = collector.wait(1)
         sink.close()
         outlet.close()
+        assert outlet.news() == [f"{collector.url.removesuffix('/hook')}: does not take 3 of the series"]
     assert request.fields["api-key"] == "secret"
     assert "netmon.snapshots" in decoded(request.body)
 

@@ -130,6 +130,13 @@ def test_all_who_scrape_within_an_interval_get_the_same_bytes():
     assert made.body(TEXT) is not first
 
 
+def test_the_setting_bounds_the_hosts_that_have_metrics_of_their_own():
+    made = exporter(metrics_hosts=1)
+    made.update(frame(whole(hosts=("a.example", "b.example"))))
+    series = families(made.body(PROTOBUF).raw)["netmon_http_requests_total"].metric
+    assert [metric.label[1].value for metric in series] == ["~other", "a.example"]
+
+
 def test_health_tells_why_the_capture_does_not_work():
     now = [0.0]
     made = exporter(lambda: now[0], interval=1.0)

@@ -3,8 +3,8 @@
 The flow, one module per step. A module imports only modules of the steps before it:
 
     _core      capture, reassembly, HTTP and counting, in Rust: one immutable `Snapshot` per interval
-    given      what a monitor reads: paths, bytes, file objects
-    monitor    `Monitor`: an iterator, plain or async, over those snapshots
+    given      what a monitor reads: paths, URLs, bytes, file objects
+    monitor    `Monitor`: an iterator, plain or async, over those snapshots; in archive, `read` of what is kept
     alerts     `AlertPolicy`: snapshots in, alerts fired and recovered out; no clock of its own
     frames     what to show after each snapshot: the window, the totals, the alerts
     sinks, display    a frame becomes text, JSON or a screen
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         list_interfaces,
     )
     from netmon.alerts import Alert, AlertPolicy, Rule
+    from netmon.archive import Recording, read
     from netmon.keywords import run
     from netmon.monitor import Monitor
 
@@ -57,6 +58,7 @@ __all__ = [
     "Host",
     "Metrics",
     "Monitor",
+    "Recording",
     "Rule",
     "Section",
     "Snapshot",
@@ -66,6 +68,7 @@ __all__ = [
     "__version__",
     "arrow",
     "list_interfaces",
+    "read",
     "run",
 ]
 
@@ -90,6 +93,7 @@ _MODULES = {
         "list_interfaces",
     ),
     "alerts": ("Alert", "AlertPolicy", "Rule"),
+    "archive": ("Recording", "read"),
     "keywords": ("run",),
     "monitor": ("Monitor",),
 }

@@ -40,6 +40,7 @@ __all__ = [
     "HostRanking",
     "Interface",
     "InterfaceInfo",
+    "Lines",
     "Matching",
     "Metrics",
     "PathRanking",
@@ -874,7 +875,13 @@ class Snapshot(_Counts):
         """
     @staticmethod
     def merge(snapshots: Iterable[Snapshot]) -> Snapshot:
-        """The merge of all `snapshots`; their order and grouping do not matter. Runs with the interpreter released."""
+        """The merge of all `snapshots`. Runs with the interpreter released.
+
+        Merging is associative and commutative, and ``Snapshot()`` is its identity: counts, bytes and buckets of
+        histograms are added exactly, whatever the order and the grouping, and no row is dropped (`folded` drops rows).
+        Parts may come from other processes and machines: snapshots can be pickled, see also `from_json`. What is
+        rather than happens, such as the number of open connections, is that of the part that ends last.
+        """
     def folded(
         self, max_hosts: int | None = None, max_sections: int | None = None, max_clients: int | None = None
     ) -> Snapshot:
@@ -1336,6 +1343,19 @@ def libpcap_version() -> str:
     """The version string of libpcap."""
 
 @final
+class Lines:
+    """The lines of a file, as bytes without the line end; a file that begins like gzip or zstd is decompressed.
+
+    `descriptor` is open for reading; the object has a descriptor of its own for the same file. Reads with the
+    interpreter released. Raises OSError if the file cannot be read, or decompressed, any further, and ValueError for a
+    line of more than 512 MiB, which is passed over.
+    """
+
+    def __new__(cls, descriptor: int, /) -> Lines: ...
+    def __iter__(self) -> Lines: ...
+    def __next__(self) -> bytes: ...
+
+@final
 class Recording:
     """The packets that a capture records: those to be written, as blocks of pcapng, and those kept for alerts."""
 
@@ -1387,6 +1407,7 @@ class Engine:
         exclude_interfaces: Sequence[str] = ...,
         read: Sequence[str | PathLike[str]] = ...,
         names: Mapping[str, str] = ...,
+        lent: tuple[int, Sequence[str]] | None = None,
         filter: str | None = None,  # noqa: A002  the setting has this name everywhere
         snaplen: int = ...,
         buffer_size: int | None = None,
@@ -1414,18 +1435,20 @@ class Engine:
     ) -> Engine:
         """Interfaces may be globs; without any, every interface that is up is captured from. With `read`, interfaces
         are ignored: it names files and pipes, which are merged by time. `names` has the names to show for some of
-        these paths. `snaplen` also cuts packets of files, unless it has its default, the largest value.
-        `decode_tunnels` decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where
-        NAT on this machine rewrote an address. A silent connection whose request has no response yet is kept for
-        `response_timeout` seconds. `workers` is the number of threads that share the connections, at most
-        `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case:
-        the client is the entry number `trusted_proxies` from the right or, if there is no entry, the address of the
-        connection. IPv6 clients are counted by their first `client_ipv6_prefix` bits. `exchanges` lists exchanges;
-        `slowest` lists that many of each interval, at most 10,000, those with the greatest latency. `user_agents`
-        asks for `Exchange.user_agent`; with `redact` ``"all"``, exchanges have neither a user agent nor a path.
-        `where` is a filter as `Filter` describes them: only exchanges that match are counted and listed. With
-        `write`, packets are recorded to be written; with `evidence`, the latest `evidence_size` bytes of packets are
-        kept for alerts, without payload unless `evidence_payload` is true. See `recording`.
+        these paths. `lent` is the descriptor of a socket and paths that stand for sources of whoever holds its other
+        end, in the order of their numbers: asked for a source, it answers with the descriptor of a pipe. `snaplen` also
+        cuts packets of files, unless it has its default, the largest value. `decode_tunnels` decodes GRE, VXLAN, GTP-U
+        and other tunnels. `count_copies` counts a connection again where NAT on this machine rewrote an address. A
+        silent connection whose request has no response yet is kept for `response_timeout` seconds. `workers` is the
+        number of threads that share the connections, at most `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``,
+        ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case: the client is the entry number `trusted_proxies` from
+        the right or, if there is no entry, the address of the connection. IPv6 clients are counted by their first
+        `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each interval, at most
+        10,000, those with the greatest latency. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"``,
+        exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges
+        that match are counted and listed. With `write`, packets are recorded to be written; with `evidence`, the latest
+        `evidence_size` bytes of packets are kept for alerts, without payload unless `evidence_payload` is true. See
+        `recording`.
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """

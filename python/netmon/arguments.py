@@ -147,7 +147,7 @@ def _how(option: Option) -> dict[str, Any]:
     if isinstance(default, tuple):
         return how | {"action": "append", "metavar": metavar}
     how |= {"nargs": "?"} if option.alone else {}
-    return how | {"type": _reader(name), "metavar": metavar}
+    return how | {"type": reader(name), "metavar": metavar}
 
 
 def _default(name: str) -> str:
@@ -157,7 +157,7 @@ def _default(name: str) -> str:
     return f" [{config.to_text(value)}]" if shown else ""
 
 
-def _reader(name: str) -> Callable[[str], Any]:
+def reader(name: str) -> Callable[[str], Any]:
     def read(text: str) -> Any:
         try:
             return config.parse(name, text)

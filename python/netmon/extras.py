@@ -1,11 +1,11 @@
-"""Packages that only some outputs need: what to install if one is missing. A name in, a sentence out."""
+"""Packages that only some inputs and outputs need: what to install if one is missing. A name in, a sentence out."""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
-EXTRAS = {"parquet": "arro3.io", "html": "jinja2"}
+EXTRAS = {"parquet": "arro3.io", "html": "jinja2", "fsspec": "fsspec"}
 """Name of an extra of the distribution -> the module that it installs."""
 
 

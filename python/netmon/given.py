@@ -1,158 +1,178 @@
-"""What a monitor is given to read: paths, bytes of a capture, and file objects. All become paths, which the core opens.
+"""What a monitor is given to read: paths, URLs, bytes of a capture, and file objects. All become paths for the core.
 
-Bytes are put into an anonymous file in memory. A file object is read by its own thread, which copies it into a pipe: it
-may be any object that reads bytes, and it may never end. Nothing is read from it before the capture is opened.
+Bytes, a file object that can seek, and a file at a URL are lent to the core, which reads them as it reads files. Any
+other file object is read once, by its own thread, which copies it into a pipe: it may never end. Nothing is read before
+the capture is opened.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from contextlib import contextmanager
-from io import FileIO, TextIOBase
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeGuard, cast
+from contextlib import contextmanager, suppress
+from io import TextIOBase
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 from netmon._core import CaptureError
+from netmon.pumps import Lendable, Pump, Reader, pipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-CHUNK = 1 << 20
-"""Bytes at most per read from a file object."""
+    from netmon.lending import Lender, Seekable
 
+Readable: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | Reader | Lendable
 
-class Reader(Protocol):
-    """The one method that a file object must have."""
-
-    def read(self, size: int, /) -> bytes | None: ...
-
-
-Readable: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview | Reader
+LENT = "/dev/null/"
+"""The paths of lent sources begin with this, so that no file has such a path."""
 
 
 class Files:
-    """The sources as paths. `names` has the name to show for each source that has no path of its own."""
+    """The sources as paths. `names` has the name to show for each source that has no path of its own.
+
+    `lent` is for the core: the descriptor of a socket, and the paths that stand for the sources of its other end.
+    """
 
     def __init__(self, read: Readable | Sequence[Readable] | None) -> None:
         self.paths: list[str] = []
         self.names: dict[str, str] = {}
-        self._memory: list[int] = []
-        self._pumps: list[_Pump] = []
-        for one in _several(read):
+        self._pipes: list[_Pipe] = []
+        self._lent: dict[str, Lendable] = {}
+        self._lender: Lender | None = None
+        for one in several(read):
             self._add(one)
+        if self._lent:
+            from netmon.lending import Lender  # noqa: PLC0415  few runs read anything but paths
+
+            self._lender = Lender([*self._lent.values()])
+
+    @property
+    def lent(self) -> tuple[int, list[str]] | None:
+        return None if self._lender is None else (self._lender.descriptor, [*self._lent])
 
     def _add(self, one: Readable) -> None:
-        if isinstance(one, (str, os.PathLike)):
+        if isinstance(one, str) and "://" in one:
+            self._add_text(one)
+        elif isinstance(one, (str, os.PathLike)):
             self.paths.append(os.fsdecode(one))
         elif isinstance(one, (bytes, bytearray, memoryview)):
-            self._memory.append(_in_memory(one))
-            self._call(self._memory[-1], "<bytes>")
+            self._add_bytes(one)
         elif isinstance(one, TextIOBase):
-            raise TypeError(f"{_name(one)} is open in text mode: open it with mode 'rb'")
-        elif _can_read(one):
-            self._pumps.append(_Pump(one))
-            self._call(self._pumps[-1].source, _name(one))
+            raise TypeError(f"{name_of(one)} is open in text mode: open it with mode 'rb'")
+        elif isinstance(one, Lendable):
+            self._lend(one)
+        elif can_read(one):
+            self._add_object(one)
         else:
             raise TypeError(f"read takes paths, bytes and file objects, not {type(one).__name__}")
 
-    def _call(self, descriptor: int, name: str) -> None:
-        self.paths.append(f"/proc/self/fd/{descriptor}")
-        self.names[self.paths[-1]] = name
+    def _add_text(self, text: str) -> None:
+        """Adds a URL, or a path that only looks like one at second glance."""
+        from netmon import remote  # noqa: PLC0415  as above
+
+        if not remote.is_url(text):
+            self.paths.append(text)
+            return
+        for file in remote.files_of(text):
+            self._lend(file)
+
+    def _add_bytes(self, data: bytes | bytearray | memoryview) -> None:
+        from netmon.lending import InMemory  # noqa: PLC0415  as above
+
+        self._lend(InMemory(data))
+
+    def _add_object(self, one: Reader) -> None:
+        if can_seek(one):
+            from netmon.lending import Rewound  # noqa: PLC0415  as above
+
+            self._lend(Rewound(one, name_of(one)))
+        else:
+            self._pipes.append(_Pipe(one))
+            self._call(f"/proc/self/fd/{self._pipes[-1].source}", name_of(one))
+
+    def _lend(self, source: Lendable) -> None:
+        path = f"{LENT}{len(self._lent)}"
+        self._lent[path] = source
+        self._call(path, source.name)
+
+    def _call(self, path: str, name: str) -> None:
+        self.paths.append(path)
+        self.names[path] = name
 
     @contextmanager
     def opening(self) -> Iterator[None]:
         """Starts reading file objects. Closes our ends of the pipes at the end: the core has its own, or failed."""
-        for pump in self._pumps:
-            pump.start()
+        if self._lender is not None:
+            self._lender.start()
+        for one in self._pipes:
+            one.pump.start()
         try:
             yield
-        except CaptureError:
-            self.check()  # a failed file object says more than "not a capture"
+        except CaptureError as error:
+            self.check(type(error))  # a failed file object says more than "not a capture"
             raise
         finally:
-            for pump in self._pumps:
-                pump.release()
+            for one in self._pipes:
+                one.release()
 
-    def check(self) -> None:
-        """Raises CaptureError if reading a file object has failed. Called at the end of the capture."""
-        for pump in self._pumps:
-            if pump.error is not None:
-                raise CaptureError(f"{_name(pump.reader)}: {pump.error}") from pump.error
+    def check(self, kind: type[CaptureError] = CaptureError) -> None:
+        """Raises an error of this kind if reading a file object has failed. Called at the end of the capture."""
+        pumps = [one.pump for one in self._pipes if one.pump.error is not None]
+        failed = next(iter(pumps), None) or (self._lender and self._lender.failed())
+        if failed:
+            raise kind(f"{failed.name}: {failed.error}") from failed.error
 
     def close(self) -> None:
-        """Closes our ends of the pipes and the files in memory. What is read from a file object afterwards is lost."""
-        for pump in self._pumps:
-            pump.release()
-        while self._memory:
-            os.close(self._memory.pop())
+        """Closes our ends of the pipes. What is read from a file object afterwards is lost."""
+        for one in self._pipes:
+            one.release()
+        if self._lender is not None:
+            self._lender.close()
 
     def __del__(self) -> None:
         self.close()
 
 
-class _Pump:
-    """Copies a file object into a pipe, until its end or until the pipe has no reader."""
+class _Pipe:
+    """A file object that is read once, and our reading end of its pipe until the core has opened its own."""
 
     def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        self.error: Exception | None = None
-        self.source, self._sink = os.pipe()
+        self.source, self._sink = pipe()
+        self.pump = Pump(lambda: reader, self._sink, name=name_of(reader))
         self._is_held = True
-        self._thread = threading.Thread(target=self._run, name="netmon-read", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
 
     def release(self) -> None:
         """Closes our reading end of the pipe: the core has opened its own."""
         if self._is_held:
             self._is_held = False
             os.close(self.source)
-            if not self._thread.ident:
+            if not self.pump.has_started:
                 os.close(self._sink)
 
-    def _run(self) -> None:
-        read = getattr(self.reader, "read1", self.reader.read)  # `read1` does not wait for more than is there
-        with open(self._sink, "wb", buffering=0) as sink:
-            try:
-                while chunk := read(CHUNK):
-                    if not _write_all(sink, memoryview(chunk)):
-                        break
-            except Exception as error:  # any error of a foreign object; `check` raises it later
-                self.error = error
 
-
-def _write_all(sink: FileIO, rest: memoryview) -> bool:
-    """Writes everything. Returns False if the pipe has no reader any more."""
-    try:
-        while rest:
-            rest = rest[sink.write(rest) :]
-    except BrokenPipeError:
-        return False
-    return True
-
-
-def _several(read: Readable | Sequence[Readable] | None) -> Sequence[Readable]:
+def several(read: Readable | Sequence[Readable] | None) -> Sequence[Readable]:
     if read is None:
         return ()
-    if isinstance(read, (str, bytes, bytearray, memoryview, os.PathLike)) or _can_read(read):
+    if (
+        isinstance(read, (str, bytes, bytearray, memoryview, os.PathLike))
+        or can_read(read)
+        or isinstance(read, Lendable)
+    ):
         return (cast("Readable", read),)
     return cast("Sequence[Readable]", read)
 
 
-def _can_read(one: object) -> TypeGuard[Reader]:
+def can_read(one: object) -> TypeGuard[Reader]:
     return callable(getattr(one, "read", None))
 
 
-def _in_memory(capture: bytes | bytearray | memoryview) -> int:
-    """Writes the capture to a file in memory and returns its descriptor."""
-    descriptor = os.memfd_create("netmon-capture")
-    with open(descriptor, "wb", closefd=False) as file:
-        file.write(capture)
-    return descriptor
+def can_seek(one: object) -> TypeGuard[Seekable]:
+    """Whether a file object can be read again from its present position."""
+    with suppress(Exception):  # whatever a foreign object raises, it is read once
+        return bool(cast("Any", one).seekable()) and cast("Any", one).tell() >= 0
+    return False
 
 
-def _name(reader: object) -> str:
+def name_of(reader: object) -> str:
     """The name of a file object for messages: its `name`, which is mostly a path, or else its type."""
     name = getattr(reader, "name", None)
     called = os.fsdecode(name) if isinstance(name, (str, bytes)) else f"<{type(reader).__name__}>"

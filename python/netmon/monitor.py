@@ -52,18 +52,25 @@ class _SpelledSignature:
     """The signature of `Monitor` with every capture setting by name; otherwise ``help`` would show ``**settings``."""
 
     def __get__(self, _monitor: Monitor | None, kind: type[Monitor]) -> Signature:
-        from inspect import Parameter, signature  # noqa: PLC0415  only ``help`` needs it
+        signature = spelled(kind.__init__)
+        _self, *given = signature.parameters.values()
+        return signature.replace(parameters=given)
 
-        short = signature(kind.__init__)
-        _self, *given = short.parameters.values()
-        own = {each.name: each for each in given if each.kind is not Parameter.VAR_KEYWORD}
-        passed_on = get_type_hints(CaptureSettings) if len(own) < len(given) else {}
-        spelled = [
-            Parameter(name, Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=kind_of_value)
-            for name, kind_of_value in passed_on.items()
-            if name not in own
-        ]
-        return short.replace(parameters=[*own.values(), *spelled])
+
+def spelled(function: Callable[..., object]) -> Signature:
+    """The signature of a function that passes capture settings on, with each of them by name."""
+    from inspect import Parameter, signature  # noqa: PLC0415  only ``help`` needs it
+
+    short = signature(function)
+    given = short.parameters.values()
+    own = {each.name: each for each in given if each.kind is not Parameter.VAR_KEYWORD}
+    passed_on = get_type_hints(CaptureSettings) if len(own) < len(given) else {}
+    settings = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=kind_of_value)
+        for name, kind_of_value in passed_on.items()
+        if name not in own
+    ]
+    return short.replace(parameters=[*own.values(), *settings])
 
 
 class Monitor:
@@ -140,6 +147,7 @@ class Monitor:
             exclude_interfaces=_names(exclude_interfaces),
             read=files.paths,
             names=files.names,
+            lent=files.lent,
             interval=interval,
             timeout=timeout,
             exchanges=exchanges,

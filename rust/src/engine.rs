@@ -16,9 +16,7 @@ mod queue;
 pub mod record;
 mod sturdy;
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
@@ -27,6 +25,7 @@ use std::time::Duration;
 use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
 use crate::capture::{self, Error};
+pub use files::Inputs;
 pub use job::Level;
 use job::{Job, Opened, Shared};
 use lock::lock;
@@ -41,8 +40,8 @@ use sturdy::panic_words;
 pub enum Source {
     /// Interfaces.
     Live(Selection),
-    /// Capture files, merged by time; `-` is standard input. The map gives some paths another name to be shown.
-    Files(Vec<PathBuf>, HashMap<PathBuf, String>),
+    /// Capture files, merged by time.
+    Files(Inputs),
 }
 
 /// What to run.
@@ -100,7 +99,7 @@ impl Engine {
         let told = Opened(sender);
         let run = move || match source {
             Source::Live(selection) => live::run(job, selection, capture, &told),
-            Source::Files(paths, names) => files::run(job, paths, names, capture.filter, capture.snaplen, &told),
+            Source::Files(inputs) => files::run(job, inputs, capture.filter, capture.snaplen, &told),
         };
         let (queue, recorded) = (shared.clone(), recording.clone());
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {

@@ -21,6 +21,7 @@ mod host;
 mod interface;
 mod kept;
 mod legible;
+mod lines;
 mod matching;
 mod metrics;
 mod path_ranking;
@@ -121,6 +122,8 @@ mod _core {
     use super::host::Host;
     #[pymodule_export]
     use super::interface::Interface;
+    #[pymodule_export]
+    use super::lines::Lines;
     #[pymodule_export]
     use super::metrics::Metrics;
     #[pymodule_export]

@@ -46,15 +46,17 @@ def post(
     timeout: float,
     context: Callable[[], ssl.SSLContext] | None = None,
     judge: Callable[[int, str, str, float, str], Outcome] = judged,
+    said: Callable[[bytes], str] | None = None,
 ) -> Outcome:
     """Posts `body` within `timeout` seconds. `context` makes the TLS settings; by default those of the system.
 
-    `judge` says what a response means, as `judged` does.
+    `judge` says what a response means, as `judged` does; `said` reads the beginning of the body of a successful one,
+    which is not waited for without it.
     """
     limit = Limit(timeout)
     try:
         for _ in range(REDIRECTS + 1):
-            outcome, location = _exchange(to, body, fields, limit, context=context or _system, judge=judge)
+            outcome, location = _exchange(to, body, fields, limit, context=context or _system, judge=judge, said=said)
             if location is None:
                 return outcome
             try:
@@ -123,6 +125,7 @@ def _exchange(
     *,
     context: Callable[[], ssl.SSLContext],
     judge: Callable[[int, str, str, float, str], Outcome],
+    said: Callable[[bytes], str] | None,
 ) -> tuple[Outcome, str | None]:
     """One request and its response: what it means, and where a redirect leads that is followed."""
     with closing(_connected(to, limit)) as plain, closing(_secured(plain, to, limit, context)) as sock:
@@ -138,7 +141,9 @@ def _exchange(
         response = connection.getresponse()
         if response.status in KEPT_METHOD:
             return _judge(judge, response, to, ""), response.getheader("Location", "")
-        return _judge(judge, response, to, "" if 200 <= response.status < 300 else _beginning(response, to)), None
+        if 200 <= response.status < 300:
+            return _judge(judge, response, to, said(_body(response)) if said else ""), None
+        return _judge(judge, response, to, _beginning(response, to)), None
 
 
 def _judge(
@@ -149,13 +154,17 @@ def _judge(
 
 
 def _beginning(response: HTTPResponse, to: Address) -> str:
-    """The beginning of a body as one line; what of it came, if it does not come whole."""
-    try:
-        data = response.read(READ)
-    except (OSError, HTTPException, ValueError):
-        return ""
-    line = " ".join(data.decode("utf-8", "replace").split())
+    """The beginning of a body as one line."""
+    line = " ".join(_body(response).decode("utf-8", "replace").split())
     return fmt.sanitize(addresses.hidden(line, to))[:SHOWN]
+
+
+def _body(response: HTTPResponse) -> bytes:
+    """The beginning of a body; nothing if it does not come."""
+    try:
+        return response.read(READ)
+    except (OSError, HTTPException, ValueError):
+        return b""
 
 
 def _connected(to: Address, limit: Limit) -> socket.socket:

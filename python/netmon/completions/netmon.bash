@@ -7,11 +7,13 @@
 
 _shtab_netmon_subparsers=(merge diff)
 
-_shtab_netmon_merge_option_strings=(-h --help --total)
+_shtab_netmon_merge_option_strings=(-h --help --total --interval -o --output --append --force --format -q --quiet)
 _shtab_netmon_diff_option_strings=(-h --help --fail-if --strict --all --json -o --output --force --color -f --filter --where --section-depth --client-from --trusted-proxies --client-ipv6-prefix --interval -s --snaplen --decode-tunnels --count-copies --response-timeout --workers)
 _shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface -r --read --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --web --web-host --prometheus --otlp --otlp-interval --otlp-temporality --otlp-histogram --metrics-hosts --format --once --requests --connections --user-agents --redact --color --theme --ascii -q --quiet -v --verbose -w --write -C --write-max-size -G --write-max-age -W --write-files --evidence --evidence-payload --evidence-size --evidence-files --evidence-max-size --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --completion --demo -V --version)
 
 _shtab_netmon_merge_pos_0_COMPGEN=_netmon_files
+_shtab_netmon_merge__o_COMPGEN=_netmon_files
+_shtab_netmon_merge___output_COMPGEN=_netmon_files
 _shtab_netmon_diff_pos_0_COMPGEN=_netmon_files
 _shtab_netmon_diff_pos_1_COMPGEN=_netmon_files
 _shtab_netmon_diff__o_COMPGEN=_netmon_files
@@ -30,6 +32,7 @@ _shtab_netmon___filter_file_COMPGEN=_netmon_files
 _shtab_netmon___config_COMPGEN=_netmon_files
 
 _shtab_netmon_pos_0_choices=(merge diff tcp port portrange host net src dst ip ip6 vlan and or not)
+_shtab_netmon_merge___format_choices=(auto plain ndjson json csv)
 _shtab_netmon_diff___color_choices=(auto always never)
 _shtab_netmon_diff___client_from_choices=(X-Forwarded-For Forwarded X-Real-IP PROXY)
 _shtab_netmon_pos_1_choices=(merge diff)
@@ -50,6 +53,10 @@ _shtab_netmon_merge_pos_0_nargs=+
 _shtab_netmon_merge__h_nargs=0
 _shtab_netmon_merge___help_nargs=0
 _shtab_netmon_merge___total_nargs=0
+_shtab_netmon_merge___append_nargs=0
+_shtab_netmon_merge___force_nargs=0
+_shtab_netmon_merge__q_nargs=0
+_shtab_netmon_merge___quiet_nargs=0
 _shtab_netmon_diff__h_nargs=0
 _shtab_netmon_diff___help_nargs=0
 _shtab_netmon_diff___strict_nargs=0

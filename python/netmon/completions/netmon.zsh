@@ -137,7 +137,13 @@ _shtab_netmon_diff_defaults_added=0
 _shtab_netmon_merge_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--total[write one snapshot, the sum of all]"
-  "(*):NDJSON that netmon wrote, or - for standard input:_files"
+  "--interval[the length of the intervals that are written, by default that of the longest intervals read]:DURATION:"
+  "*"{-o,--output}"[write this file instead of standard output]:FILE:_files"
+  "--append[add to output files that exist]"
+  "--force[replace output files that exist]"
+  "--format[what to write to standard output \[ndjson\]]:format:(auto plain ndjson json csv)"
+  {-q,--quiet}"[do not tell of lines that are left out]"
+  "(*):NDJSON that netmon wrote, also .gz and .zst\; - is stdin:_files"
 )
 
 # guard to ensure default positional specs are added only once per session

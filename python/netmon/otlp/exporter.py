@@ -10,7 +10,8 @@ from threading import Condition, Thread
 from typing import TYPE_CHECKING
 
 from netmon.actions import webhook
-from netmon.otlp.exports import Exports, judge
+from netmon.otlp.answer import judge, warning
+from netmon.otlp.exports import Exports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +112,8 @@ class Exporter:
         target = self._target
         body = self._exports.body(self._clock())
         timeout = min(target.timeout, max(self._patience.left, STEP)) if is_last else target.timeout
-        outcome = self._post(target.address, body, target.fields, timeout=timeout, context=target.context, judge=judge)
+        ways = {"timeout": timeout, "context": target.context, "judge": judge, "said": warning}
+        outcome = self._post(target.address, body, target.fields, **ways)
         self._reason = outcome.reason
         if told := self._exports.ended(outcome, self._clock(), self._chance()):
             self._news.append(f"{target.shown}: {told}")

@@ -10,15 +10,14 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
-from netmon.actions.delivery import Outcome, judged, wait
+from netmon.actions.delivery import wait
 from netmon.actions.spec import Limits
+from netmon.otlp.answer import said
 
 if TYPE_CHECKING:
     from netmon._core import Metrics
+    from netmon.actions.delivery import Outcome
     from netmon.otlp.target import Target
-
-RETRIED = (429, 502, 503, 504)
-"""Statuses after which OTLP lets a client try again. Any other refuses the request for good."""
 
 LIMITS = Limits(first_wait=1.0, longest_wait=60.0, longest_asked=300.0)
 """How long to wait after a failure."""
@@ -31,12 +30,6 @@ LEVEL = 5
 """How hard to compress, as pages are."""
 
 
-def judge(status: int, phrase: str, retry_after: str, now: float, output: str = "") -> Outcome:
-    """What a response means, as OTLP says: few statuses may be tried again."""
-    outcome = judged(status, phrase, retry_after, now, output)
-    return outcome._replace(verdict="failed") if outcome.verdict == "retry" and status not in RETRIED else outcome
-
-
 class Exports:
     """The exports of one target. `due` is when the next one is to be sent."""
 
@@ -44,6 +37,7 @@ class Exports:
         self._target, self._metrics = target, metrics
         self._pending: Metrics | None = None
         self._failures = 0
+        self._warning = ""
         self._began = now
         self.due = now
         self.is_refused = False
@@ -65,8 +59,9 @@ class Exports:
         """What became of the export. Returns what to tell a person; each trouble is told once."""
         was_refused, regular = self.is_refused, max(now, self._began + self._target.interval)
         if outcome.verdict == "done":
+            news, self._warning = outcome.output not in ("", self._warning), outcome.output
             self._pending, self._failures, self.is_refused, self.due = None, 0, False, regular
-            return "takes metrics again" if was_refused else ""
+            return outcome.output if news else "takes metrics again" if was_refused else ""
         self.is_refused = True
         hint = GRPC_HINT if self._target.address.port == GRPC else ""
         if outcome.verdict == "retry":
@@ -75,10 +70,4 @@ class Exports:
             return "" if was_refused else f"{outcome.reason}, trying again{hint}"
         lost = "; what was counted since the last export is lost" if self._pending is not None else ""
         self._pending, self._failures, self.due = None, 0, regular
-        return f"{outcome.reason}{said(outcome)}{lost}{hint}" if not was_refused or lost else ""
-
-
-def said(outcome: Outcome) -> str:
-    """What the receiver says about a refusal, as far as it is text: ``: quota exceeded``."""
-    printable = "".join(char for char in outcome.output if char.isprintable() and char != "\ufffd").strip()
-    return f": {printable}" if printable else ""
+        return f"{outcome.reason}{said(outcome.output)}{lost}{hint}" if not was_refused or lost else ""

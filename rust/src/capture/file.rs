@@ -8,6 +8,8 @@ mod blocks;
 mod capture_file;
 mod described;
 mod input;
+mod lent;
+mod lines;
 mod order;
 mod pages;
 mod pcap;
@@ -15,8 +17,10 @@ mod pcapng;
 mod record;
 mod unpack;
 
-pub use blocks::{Lease, Pace};
+pub use blocks::{Lease, Pace, Patient};
 pub use capture_file::{CaptureFile, name_of};
+pub use lent::Lent;
+pub use lines::{Line, Lines};
 pub use order::{Given, InOrder};
 pub use record::{FileInterface, Missing, Problem, Reach, Record};
 

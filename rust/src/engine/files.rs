@@ -8,6 +8,7 @@
 mod alone;
 mod crew;
 mod filters;
+mod inputs;
 mod points;
 mod reading;
 mod rounds;
@@ -15,7 +16,7 @@ mod silence;
 mod stream;
 mod turns;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -33,8 +34,9 @@ use crate::pipeline::packet::Timestamp;
 use alone::Alone;
 use crew::Crew;
 use filters::Filters;
+pub use inputs::Inputs;
 use points::Points;
-use reading::{Reading, Unopened, called, open, pace};
+use reading::{Reading, Unopened, pace};
 use stream::{PATIENCE, PacketStream};
 
 /// Files to read.
@@ -47,20 +49,12 @@ pub struct Files {
     filters: Filters,
     snaplen: usize,
     news: Bell,
-    /// Names to show instead of some paths.
-    names: HashMap<PathBuf, String>,
+    inputs: Inputs,
 }
 
 /// Reads files until their end. `opened` is told the result when all files were looked at.
-pub fn run(
-    job: Job,
-    paths: Vec<PathBuf>,
-    names: HashMap<PathBuf, String>,
-    filter: Option<String>,
-    snaplen: u32,
-    opened: &Opened,
-) -> Result<(), Error> {
-    match Files::open(job, paths, names, filter, snaplen) {
+pub fn run(job: Job, inputs: Inputs, filter: Option<String>, snaplen: u32, opened: &Opened) -> Result<(), Error> {
+    match Files::open(job, inputs, filter, snaplen) {
         Ok(files) => {
             opened.tell(Ok(()));
             files.run()
@@ -74,13 +68,8 @@ pub fn run(
 
 impl Files {
     /// Looks at all files before any is read, so that an unreadable one is reported at once.
-    pub fn open(
-        job: Job,
-        paths: Vec<PathBuf>,
-        names: HashMap<PathBuf, String>,
-        filter: Option<String>,
-        snaplen: u32,
-    ) -> Result<Self, Error> {
+    pub fn open(job: Job, mut inputs: Inputs, filter: Option<String>, snaplen: u32) -> Result<Self, Error> {
+        let paths = std::mem::take(&mut inputs.paths);
         if paths.is_empty() {
             return Err(Error::NoInterface("no file to read".into()));
         }
@@ -92,23 +81,27 @@ impl Files {
             // The default snapshot length cuts nothing, not even packets that were captured with a larger one.
             snaplen: if snaplen < DEFAULT_SNAPLEN { snaplen as usize } else { usize::MAX },
             news: Bell::new()?,
-            names,
+            inputs,
             job,
         };
-        *lock(&files.job.shared.names) = paths.iter().map(|path| called(path, &files.names)).collect();
+        *lock(&files.job.shared.names) = paths.iter().map(|path| files.inputs.called(path)).collect();
         let is_only = paths.len() == 1;
         for path in paths {
             if files.job.is_ending() {
                 break;
             }
-            files.look_at(path, is_only)?;
+            match files.look_at(path, is_only) {
+                Err(_) if files.job.is_ending() => break,
+                looked => looked?,
+            }
         }
         files.unopened.make_contiguous().sort_by_key(|unopened| unopened.first);
         Ok(files)
     }
 
     fn look_at(&mut self, path: PathBuf, is_only: bool) -> Result<(), Error> {
-        let mut stream = open(&path, &self.names, pace(is_only, self.job.workers), &self.news)?;
+        let pace = pace(is_only, self.job.workers);
+        let mut stream = self.inputs.open(&path, pace, &self.news, &self.job, !is_only)?;
         if stream.pipe.is_some() {
             self.listen_to(&mut stream)?;
         } else {
@@ -156,7 +149,7 @@ impl Files {
     pub fn run(self) -> Result<(), Error> {
         let (count, shared) = (self.job.workers, self.job.shared.clone());
         let collector = Collector::new(count, Overflow::Wait);
-        let Self { job, unopened, open, filters, snaplen, news, names } = self;
+        let Self { job, unopened, open, filters, snaplen, news, inputs } = self;
         let settings = &job.pipeline;
         let intervals = Intervals::new(job.interval);
         let points = Points::default();
@@ -170,7 +163,7 @@ impl Files {
             filters,
             snaplen,
             news,
-            names,
+            inputs,
             missing,
             is_overdue: false,
             is_crowded: false,

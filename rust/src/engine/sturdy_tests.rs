@@ -1,11 +1,10 @@
 //! Captures with packets that make a stage panic. The first such packet is passed over, the second one ends the
 //! capture, and nothing that was counted is lost.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::super::{Engine, EngineSettings, Next, Source};
+use super::super::{Engine, EngineSettings, Inputs, Next, Source};
 use crate::capture::live;
 use crate::pipeline::FAULT;
 use crate::pipeline::packet::SECOND;
@@ -64,7 +63,7 @@ fn write(name: &str, frames: &[Frame]) -> PathBuf {
 fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, Option<String>) {
     let path = write(&format!("{name}-{workers}"), frames);
     let engine = Engine::start(EngineSettings {
-        source: Source::Files(vec![path.clone()], HashMap::new()),
+        source: Source::Files(Inputs { paths: vec![path.clone()], ..Inputs::default() }),
         capture: live::CaptureSettings {
             filter: None,
             tunnels: true,

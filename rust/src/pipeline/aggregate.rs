@@ -14,6 +14,7 @@ mod lightest;
 mod lists;
 mod marks;
 mod noted;
+mod outcomes;
 mod scratch;
 mod settings;
 mod sink;

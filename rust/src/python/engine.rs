@@ -13,10 +13,11 @@ use super::filter::where_error;
 use super::legible::legible;
 use super::recording::Recording;
 use super::snapshot::Snapshot;
-use super::value::per_of;
+use super::value::{duplicate, per_of};
+use crate::capture::file::Lent;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
-use crate::engine::{self, EngineSettings, Level, MAX_WORKERS, Next, Source, record};
+use crate::engine::{self, EngineSettings, Inputs, Level, MAX_WORKERS, Next, Source, record};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
@@ -110,7 +111,7 @@ pub struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (
-        *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), filter = None,
+        *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), lent = None, filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
@@ -125,6 +126,7 @@ impl Engine {
         exclude_interfaces: Vec<String>,
         read: Vec<PathBuf>,
         names: HashMap<PathBuf, String>,
+        lent: Option<Loans>,
         filter: Option<String>,
         snaplen: Whole,
         buffer_size: Option<Whole>,
@@ -159,7 +161,7 @@ impl Engine {
         let source = if read.is_empty() {
             Source::Live(Selection { wanted: interfaces, excluded: exclude_interfaces })
         } else {
-            Source::Files(read, names)
+            Source::Files(Inputs { paths: read, names, lent: lent.map_or(Ok(HashMap::new()), borrowed)? })
         };
         let (writes, keeps) = (write.unwrap_or(false), evidence.unwrap_or(false));
         let kept = evidence_size.within("evidence_size", 1, MAX_BYTES)? as usize;
@@ -311,6 +313,15 @@ impl Engine {
         }
         self.running.get().ok_or_else(|| PyRuntimeError::new_err("the capture has not been started"))
     }
+}
+
+/// The descriptor of a lender's socket, and the paths that stand for its sources, in the order of their numbers.
+type Loans = (i32, Vec<PathBuf>);
+
+/// Takes a socket of its own of the lender.
+fn borrowed((lender, paths): Loans) -> PyResult<HashMap<PathBuf, Lent>> {
+    let lender = Arc::new(duplicate(lender)?);
+    Ok(paths.into_iter().zip(0..).map(|(path, number)| (path, Lent::new(lender.clone(), number))).collect())
 }
 
 /// Reads subsets: pairs of a filter and the kind of rows.

@@ -382,7 +382,12 @@ counted!(Snapshot {
     fn only_connections(&self, py: Python<'_>) -> Self {
         py.detach(|| self.0.only_connections()).into()
     }
-    /// The merge of all `snapshots`; their order and grouping do not matter. Runs with the interpreter released.
+    /// The merge of all `snapshots`. Runs with the interpreter released.
+    ///
+    /// Merging is associative and commutative, and ``Snapshot()`` is its identity: counts, bytes and buckets of
+    /// histograms are added exactly, whatever the order and the grouping, and no row is dropped (`folded` drops rows).
+    /// Parts may come from other processes and machines: snapshots can be pickled, see also `from_json`. What is
+    /// rather than happens, such as the number of open connections, is that of the part that ends last.
     #[staticmethod]
     fn merge(py: Python<'_>, snapshots: &Bound<'_, PyAny>) -> PyResult<Self> {
         let mut parts = Vec::new();

@@ -1,5 +1,6 @@
 //! Converts single values of the core to Python and back. Durations are nanoseconds in the core and seconds in Python.
 
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use pyo3::exceptions::PyValueError;
@@ -11,6 +12,15 @@ use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::snapshot::{Per, client_name};
+
+/// Returns another descriptor of an open file. `OSError` if none is open with this number.
+pub fn duplicate(descriptor: i32) -> PyResult<OwnedFd> {
+    if descriptor < 0 {
+        return Err(PyValueError::new_err(format!("{descriptor} is no descriptor")));
+    }
+    // SAFETY: the descriptor is only duplicated, which fails if it is not open.
+    Ok(unsafe { BorrowedFd::borrow_raw(descriptor) }.try_clone_to_owned()?)
+}
 
 pub fn seconds(nanos: u64) -> f64 {
     nanos as f64 / SECOND as f64

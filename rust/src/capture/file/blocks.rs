@@ -274,10 +274,14 @@ pub struct PipeSource {
     pub stop: Bell,
 }
 
-/// A pipe. When the bell rings, a wait for its next bytes ends as at the end of the pipe.
+/// A pipe. When the bell rings, or at `until`, a wait for its next bytes ends as at the end of the pipe.
 pub struct Patient {
+    /// Its reading end.
     pub file: File,
+    /// Ends every wait.
     pub bell: Bell,
+    /// When every wait ends.
+    pub until: Option<Instant>,
 }
 
 impl Read for Patient {
@@ -285,8 +289,10 @@ impl Read for Patient {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         const LONG: Duration = Duration::from_secs(3600);
         loop {
-            match wait_for(self.file.as_fd(), &self.bell, LONG)? {
+            let left = self.until.map_or(LONG, |until| until.saturating_duration_since(Instant::now()));
+            match wait_for(self.file.as_fd(), &self.bell, left)? {
                 Woken::Rung => return Ok(0),
+                Woken::Nothing if left.is_zero() => return Ok(0),
                 Woken::Nothing => {}
                 Woken::Readable => match self.file.read(into) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -214,7 +214,7 @@ fn what_is_read_ahead_is_bounded_and_ends_with_the_file() {
 fn pipe() -> (InOrder, io::PipeWriter, Bell) {
     let (end, writer) = io::pipe().unwrap();
     let (stop, news) = (Bell::new().unwrap(), Bell::new().unwrap());
-    let patient = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: stop.clone() };
+    let patient = Patient { file: File::from(std::os::fd::OwnedFd::from(end)), bell: stop.clone(), until: None };
     let blocks = Blocks::of_pipe(PipeSource { source: Box::new(Unpacked::new(Box::new(patient))), stop }, news.clone());
     (InOrder::new(CaptureFile::of(blocks.unwrap(), Arc::default())), writer, news)
 }

@@ -61,7 +61,7 @@ impl CaptureFile {
             return Ok(file);
         }
         let stop = Bell::new()?;
-        let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone() }));
+        let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone(), until: None }));
         let is_packed = source.packedness();
         let blocks = Blocks::of_pipe(PipeSource { source: Box::new(source), stop }, news.clone())?;
         Ok(Self { is_pipe: true, ..Self::of(blocks, is_packed) })
@@ -70,6 +70,13 @@ impl CaptureFile {
     /// Reads a capture from anywhere.
     pub fn from_reader(reader: Box<dyn Read + Send>) -> Result<Self, Problem> {
         let mut file = Self::new(reader, Pace::AsItComes);
+        file.begin(false)?;
+        Ok(file)
+    }
+
+    /// Reads a capture that has an end from anywhere, such as a file that comes through a pipe.
+    pub fn whole(source: Box<dyn Read + Send>, pace: Pace) -> Result<Self, Problem> {
+        let mut file = Self::new(source, if pace == Pace::Sparing { pace } else { Pace::Ahead });
         file.begin(false)?;
         Ok(file)
     }

@@ -1,16 +1,16 @@
 //! Reads the inputs: each is opened when the merge comes to its first packet, refilled while it has more, and closed at
 //! its end.
 
-use std::collections::{HashMap, VecDeque};
-use std::path::{Path, PathBuf};
+use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::filters::{Filters, Sieve};
+use super::inputs::Inputs;
 use super::points::Points;
-use super::stream::{KnownInterface, Now, PacketStream, Pipe};
+use super::stream::{KnownInterface, Now, PacketStream};
 use crate::capture::Error;
-use crate::capture::file::{CaptureFile, FileInterface, InOrder, Lease, Missing, Pace, Problem, Reach, name_of};
+use crate::capture::file::{FileInterface, Lease, Missing, Pace, Problem, Reach};
 use crate::capture::wait::Bell;
 use crate::engine::intervals::Intervals;
 use crate::engine::job::{Job, Level};
@@ -59,8 +59,7 @@ pub struct Reading<'a> {
     pub snaplen: usize,
     /// Rung when a pipe has new bytes.
     pub news: Bell,
-    /// Names to show instead of some paths.
-    pub names: HashMap<PathBuf, String>,
+    pub inputs: Inputs,
     /// Lost packets that are not counted yet because no interval is open.
     pub missing: Missing,
     /// True if the next file should be opened, but too many files are open.
@@ -111,7 +110,7 @@ impl Reading<'_> {
         match problem {
             Some(Problem::Io(error)) => return Err(Error::Failed { name: path, reason: error.to_string() }),
             // The capture is being closed, so the pipe was cut off on purpose.
-            Some(_) if shared.bell.is_rung() => {}
+            Some(_) if self.job.is_ending() => {}
             Some(problem @ Problem::Packed(_)) => shared.log(Level::Error, format!("{path}: {problem}")),
             Some(problem) => shared.log(Level::Warning, format!("{path}: {problem}")),
             None => {}
@@ -142,7 +141,7 @@ impl Reading<'_> {
         // take them over.
         self.open.iter_mut().filter(|stream| stream.packets.is_ending()).for_each(|stream| stream.leave(points));
         let pace = pace(self.open.is_empty(), self.job.workers);
-        self.open.push(open(&path, &self.names, pace, &self.news)?);
+        self.open.push(self.inputs.open(&path, pace, &self.news, self.job, false)?);
         Ok(true)
     }
 
@@ -194,20 +193,4 @@ pub fn pace(is_only: bool, workers: usize) -> Pace {
         (true, _) => Pace::Eager,
         _ => Pace::Sparing,
     }
-}
-
-/// Opens a file or a pipe.
-pub fn open(path: &Path, names: &HashMap<PathBuf, String>, pace: Pace, news: &Bell) -> Result<PacketStream, Error> {
-    let name = called(path, names);
-    let file = CaptureFile::open(path, pace, news).map_err(|error| match error {
-        Error::File { reason, .. } => Error::File { path: name.clone(), reason },
-        other => other,
-    })?;
-    let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));
-    Ok(PacketStream::new(name, InOrder::new(file), pipe))
-}
-
-/// Returns the name of a file to show: its path, unless it was given another name.
-pub fn called(path: &Path, names: &HashMap<PathBuf, String>) -> String {
-    names.get(path).cloned().unwrap_or_else(|| name_of(path))
 }

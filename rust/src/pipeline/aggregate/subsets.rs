@@ -5,11 +5,11 @@
 //! response without a request counts when its head is seen. Only exchanges that the aggregate counts are judged.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use foldhash::fast::RandomState;
 
+use super::outcomes::Outcomes;
 use crate::pipeline::filter::{Field, Filter, Known, Needs};
 use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name;
@@ -57,12 +57,36 @@ impl WantedSubsets {
     }
 }
 
+/// The rows of a subset.
+#[derive(Debug)]
+enum Table {
+    // Strangers choose the names, so the hash has a random seed.
+    Named(HashMap<Arc<str>, Counts, RandomState>),
+    Outcomes(Outcomes),
+}
+
+impl Table {
+    fn of(per: Per) -> Self {
+        match per {
+            Per::Outcome => Self::Outcomes(Outcomes::default()),
+            _ => Self::Named(HashMap::default()),
+        }
+    }
+
+    fn take(&mut self) -> Vec<Arc<SubsetRow>> {
+        match self {
+            Self::Named(rows) => rows.drain().map(|(name, counts)| Arc::new(SubsetRow { name, counts })).collect(),
+            Self::Outcomes(rows) => rows.take(),
+        }
+    }
+}
+
 /// The subsets of the open interval.
 #[derive(Debug, Default)]
 pub struct Subsets {
     wanted: Arc<[WantedSubset]>,
-    /// For each one, its rows by name.
-    tables: Vec<HashMap<Arc<str>, Counts, RandomState>>,
+    /// For each one, its rows.
+    tables: Vec<Table>,
     needs: Needs,
     /// True if rows of a subset are clients.
     pub has_clients: bool,
@@ -78,8 +102,7 @@ impl Subsets {
         Self {
             needs: all.fold(Needs::default(), Needs::or),
             has_clients: wanted.iter().any(|one| one.per == Per::Client),
-            // Strangers choose the names, so the hash has a random seed.
-            tables: wanted.iter().map(|_| HashMap::default()).collect(),
+            tables: wanted.iter().map(|one| Table::of(one.per)).collect(),
             wanted,
             name: String::new(),
         }
@@ -98,15 +121,20 @@ impl Subsets {
 
     /// Calls `look` with every histogram of the interval.
     pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
-        let rows = self.tables.iter_mut().flat_map(HashMap::values_mut);
-        rows.flat_map(Counts::histograms_mut).for_each(look);
+        let mut look = |counts: &mut Counts| counts.histograms_mut().into_iter().for_each(&mut *look);
+        for table in &mut self.tables {
+            match table {
+                Table::Named(rows) => rows.values_mut().for_each(&mut look),
+                Table::Outcomes(rows) => rows.all().for_each(&mut look),
+            }
+        }
     }
 
     /// Takes the counts of all subsets, and begins to count those that are wished for now.
     pub fn take(&mut self, wanted: &WantedSubsets) -> Vec<Subset> {
         let tables = self.tables.iter_mut().zip(&*self.wanted);
         let taken = tables.map(|(table, one)| {
-            let mut rows: Vec<_> = table.drain().map(|(name, counts)| Arc::new(SubsetRow { name, counts })).collect();
+            let mut rows = table.take();
             rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
             Subset { rows, ..one.subset() }
         });
@@ -132,37 +160,23 @@ impl Subsets {
             if wanted.filter.admits(known) != Some(true) {
                 continue;
             }
+            let rows = match table {
+                Table::Named(rows) => rows,
+                Table::Outcomes(rows) => {
+                    grown += count(rows.counts(known, most));
+                    continue;
+                }
+            };
             name_row(known, client, wanted.per, &mut self.name);
-            let is_full = table.len() >= most && !table.contains_key(&*self.name);
+            let is_full = rows.len() >= most && !rows.contains_key(&*self.name);
             let name = if is_full { OTHER } else { &self.name };
-            grown += match table.get_mut(name) {
+            grown += match rows.get_mut(name) {
                 Some(counts) => count(counts),
-                None => count(table.entry(name.into()).or_default()),
+                None => count(rows.entry(name.into()).or_default()),
             };
         }
         grown
     }
-}
-
-/// Writes method, status and host.
-fn outcome(mut known: impl Known, name: &mut String) {
-    let status = known.outcome().and_then(|outcome| outcome.status).unwrap_or_default();
-    let mut push = |field, name: &mut String| {
-        known.text(field, |text| {
-            name.push_str(&name::as_text(text));
-            true
-        })
-    };
-    push(Field::Method, name);
-    name.push(' ');
-    if (100..1000).contains(&status) {
-        // The formatter of the standard library takes as long as all the rest.
-        name.extend([status / 100, status / 10 % 10, status % 10].map(|digit| char::from(b'0' + digit as u8)));
-    } else {
-        write!(name, "{status}").ok();
-    }
-    name.push(' ');
-    push(Field::Host, name);
 }
 
 /// Writes the name of the row of a kind in which an exchange counts.
@@ -175,7 +189,7 @@ fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
         })
     };
     match per {
-        Per::All => {}
+        Per::All | Per::Outcome => {}
         Per::Host => _ = push(Field::Host),
         Per::Section => {
             let parts = [push(Field::Host), push(Field::Section)];
@@ -186,6 +200,5 @@ fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
         }
         Per::Client => name.push_str(client),
         Per::Interface => _ = push(Field::Interface),
-        Per::Outcome => outcome(known, name),
     }
 }

@@ -110,8 +110,9 @@ impl Snapshot {
     /// Reads what [`Snapshot::to_json`] wrote. Fields whose keys are missing are zero or empty.
     pub fn from_json(bytes: &[u8]) -> Result<Self, serde_json::Error> {
         let read: Read = serde_json::from_slice(bytes)?;
-        if read.schema.is_some_and(|schema| schema != SCHEMA) {
-            return Err(serde_json::Error::custom(format!("schema is not {SCHEMA}")));
+        if let Some(schema) = read.schema.filter(|&schema| schema != SCHEMA) {
+            let message = format!("it has schema {schema}, and this version of netmon reads schema {SCHEMA}");
+            return Err(serde_json::Error::custom(message));
         }
         let mut snapshot = Self {
             span: (read.start != read.end).then_some((read.start, read.end)),
