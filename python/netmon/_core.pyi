@@ -1343,7 +1343,6 @@ def libpcap_version() -> str:
     """The version string of libpcap."""
 
 @final
-@final
 class Lines:
     """The lines of a file, as bytes without the line end; a file that begins like gzip or zstd is decompressed.
 
