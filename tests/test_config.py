@@ -299,8 +299,8 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
 KEYWORDS = {name: each.default for name, each in inspect.signature(Monitor).parameters.items()}
 """The parameters of `Monitor` as ``help`` and editors show them, with their defaults."""
 
-OF_ENGINE = {name for name in inspect.signature(Engine).parameters if name != "names"}
-"""The parameters of the engine but for `names`, which names sources that are not files."""
+OF_ENGINE = {name for name in inspect.signature(Engine).parameters if name not in ("names", "lent")}
+"""The parameters of the engine but for `names` and `lent`, which stand for sources that are not files."""
 
 
 def test_capture_settings_are_keywords_of_monitor():
