@@ -73,13 +73,17 @@ class PacketWriter:
         """Ends without writing what is left."""
         self._recording.give_up()
 
-    def close(self) -> None:
-        """Waits until everything is written, within patience. Raises OSError if packets are missing."""
+    def wait(self) -> None:
+        """Waits until everything is written, within patience; the capture has ended."""
         self._ending.set()
         while self._thread.is_alive():
             self._thread.join(STEP)
             if self._patience.is_ending and not self._patience.left:
                 self._recording.give_up()
+
+    def close(self) -> None:
+        """Waits until everything is written, within patience. Raises OSError if packets are missing."""
+        self.wait()
         missing = missing_words(*self._recording.lost)
         trouble, self._trouble = self._trouble, None
         if isinstance(trouble, BrokenPipeError):

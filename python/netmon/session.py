@@ -360,7 +360,7 @@ class Session:
         finally:
             self._monitor.close()
             with ExitStack() as closing:
-                closing.callback(self._write_summary, quiet)
+                closing.push(lambda _, error, __: self._write_summary(quiet or isinstance(error, BrokenPipeError)))
                 if self._alarms is not None:
                     closing.callback(self._alarms.close)
                 for sink in self.sinks:

@@ -31,7 +31,9 @@ class Packets:
         self._writer.check()
 
     def close(self) -> None:
-        """Does nothing: the outlet waits for the thread."""
+        """Waits for the thread, so that the summary comes after the packets, or not at all if nobody reads them."""
+        self._writer.wait()
+        self._writer.check()
 
 
 def opened(settings: Settings, recording: Recording, patience: Patience) -> Opened:
