@@ -1459,8 +1459,9 @@ class Engine:
         """
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
         """Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
-        of a filter and a kind of rows as `Sliding` names them, or ``"outcome"``. The exchanges that match are counted
-        apart, each as a whole when it has ended. At most `MAX_SUBSETS` are counted, and one more by outcome.
+        of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
+        whole when it has ended. At most `MAX_SUBSETS` are counted, and ``("", "outcome")``: the durations of all
+        exchanges by method, status and host.
 
         Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
         """

@@ -236,11 +236,10 @@ class Monitor:
                 self._deadline = self._clock() + self._timeout
 
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
-        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``,
-        ``"client"`` or ``"interface"``, or ``"outcome"`` for method, status and host. `Snapshot.subset` has the counts,
-        from the first snapshot or, if it has started, the next.
+        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``, ``"client"``
+        or ``"interface"``. `Snapshot.subset` has the counts, from the first snapshot or, if it has started, the next.
 
-        At most 64 are counted, and one more by outcome. Raises WhereError for a text that is no filter, ValueError for
+        At most 64 are counted, and ``("", "outcome")``: durations by method, status and host. Raises WhereError for a text that is no filter, ValueError for
         an unknown kind of rows.
         """
         if subsets != self._subsets:

@@ -75,10 +75,13 @@ fn filtered(filter: &str) -> Settings {
     settings
 }
 
+/// The kinds of rows that rules have.
+const RULES: [Per; 5] = [Per::All, Per::Host, Per::Section, Per::Client, Per::Interface];
+
 /// Rows of every kind have the same sum, which is no more than was counted.
 fn check_subsets(snapshot: &Snapshot) {
     for text in FILTERS {
-        let sums = Per::ALL.map(|(_, per)| {
+        let sums = RULES.map(|per| {
             let mut sum = Counts::default();
             let subset = find_subset(&snapshot.subsets, text, per)?;
             subset.rows.iter().for_each(|row| sum.merge(&row.counts));

@@ -138,6 +138,10 @@ impl Recording {
 }
 
 impl Carrier for Recording {
+    fn expect(&self, workers: usize) {
+        self.outbox.expect(workers);
+    }
+
     fn enroll(&self) -> u32 {
         let number = self.workers.fetch_add(1, Ordering::Relaxed);
         self.outbox.reach(number, Timestamp(i64::MIN));

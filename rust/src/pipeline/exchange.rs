@@ -113,6 +113,10 @@ pub struct Finished {
 /// What is known at once of an exchange that has ended.
 #[derive(Clone, Copy, Debug)]
 pub struct Ending {
+    /// The method of [`Exchange`].
+    pub method: Method,
+    /// The status of [`Exchange`].
+    pub status: Option<u16>,
     /// The latency of [`Exchange`].
     pub latency: Option<u64>,
     /// The duration of [`Exchange`].

@@ -46,6 +46,8 @@ const GREETING: u32 = 16;
 
 /// Takes what is recorded. Nothing that it does may wait for a disk while a capture is live.
 pub trait Carrier: Debug + Send + Sync {
+    /// So many workers are about to enroll.
+    fn expect(&self, _workers: usize) {}
     /// A number for one more worker, or for one that begins anew. Connections of different numbers are different.
     fn enroll(&self) -> u32;
     /// The name of an interface.

@@ -22,6 +22,7 @@ use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
 use crate::pipeline::filter::Filter;
+use crate::pipeline::snapshot::Per;
 
 /// The largest size that libpcap takes: its sizes are signed 32-bit integers.
 const MAX_BYTES: u32 = i32::MAX as u32;
@@ -276,8 +277,9 @@ impl Engine {
     }
 
     /// Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
-    /// of a filter and a kind of rows as `Sliding` names them, or ``"outcome"``. The exchanges that match are counted
-    /// apart, each as a whole when it has ended. At most `MAX_SUBSETS` are counted, and one more by outcome.
+    /// of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a
+    /// whole when it has ended. At most `MAX_SUBSETS` are counted, and ``("", "outcome")``: the durations of all
+    /// exchanges by method, status and host.
     ///
     /// Raises WhereError for a text that is no filter, ValueError for an unknown kind of rows.
     #[expect(clippy::needless_pass_by_value, reason = "PyO3 passes it by value")]
@@ -328,7 +330,11 @@ fn borrowed((lender, paths): Loans) -> PyResult<HashMap<PathBuf, Lent>> {
 fn parse_subsets(py: Python<'_>, subsets: &[(String, String)]) -> PyResult<Vec<WantedSubset>> {
     let parse = |(text, per): &(String, String)| {
         let filter = Filter::parse(text).map_err(|mistake| where_error(py, &mistake))?;
-        Ok(WantedSubset::new(text, filter, per_of(per)?))
+        let per = per_of(per)?;
+        if per == Per::Outcome && !filter.is_empty() {
+            return Err(PyValueError::new_err("only all exchanges are counted by outcome, so its filter is empty"));
+        }
+        Ok(WantedSubset::new(text, filter, per))
     };
     subsets.iter().map(parse).collect()
 }

@@ -107,6 +107,9 @@ pub struct Crew<'a> {
 impl<'a> Crew<'a> {
     /// Makes a crew of `count` workers.
     pub fn new(reading: Reading<'a>, settings: &'a Settings, count: usize, shared: &'a Arc<Shared>) -> Self {
+        if let Some(record) = &settings.record {
+            record.carrier.expect(count);
+        }
         let (distributor, patience) = (Distributor::new(settings, count), Patience::new(shared));
         let producer = Some(Box::new(Producer { reading, distributor, patience }));
         let queues = (0..count).map(|_| WorkQueue::default()).collect();

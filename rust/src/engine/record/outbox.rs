@@ -36,6 +36,8 @@ struct State {
     drops: Drops,
     /// The time that each worker has reached, by number, without those that have ended.
     reached: HashMap<u32, Timestamp>,
+    /// Workers that are about to come and have reached nothing yet.
+    expected: usize,
     waits: bool,
     is_stuck: bool,
     is_over: bool,
@@ -81,19 +83,28 @@ impl Outbox {
         self.news.notify_one();
     }
 
+    /// Waits for more workers before anything counts as reached by all.
+    pub fn expect(&self, workers: usize) {
+        lock(&self.state).expected += workers;
+    }
+
     /// Takes note of how far a worker has come. One that has come to the end of time has ended.
     pub fn reach(&self, number: u32, ts: Timestamp) {
         let mut state = lock(&self.state);
         if ts == Timestamp(i64::MAX) {
             state.reached.remove(&number);
-        } else {
-            state.reached.insert(number, ts);
+        } else if state.reached.insert(number, ts).is_none() {
+            state.expected = state.expected.saturating_sub(1);
         }
     }
 
     /// The time that all workers have reached.
     pub fn reached(&self) -> Timestamp {
-        lock(&self.state).reached.values().copied().min().unwrap_or(Timestamp(i64::MAX))
+        let state = lock(&self.state);
+        if state.expected > 0 {
+            return Timestamp(i64::MIN);
+        }
+        state.reached.values().copied().min().unwrap_or(Timestamp(i64::MAX))
     }
 
     /// Hands over all parcels that wait; if there is none, waits for one at most `timeout`. True if no more will come.

@@ -56,6 +56,20 @@ fn packets_of_several_workers_come_in_the_order_of_time_and_interfaces_are_descr
 }
 
 #[test]
+fn a_packet_waits_for_workers_that_have_not_begun() {
+    let recording = Recording::new(true, 0, 0);
+    recording.expect(2);
+    let first = recording.enroll();
+    carry(&recording, &[(WINDOW, 0)]);
+    recording.reach(first, Timestamp(i64::MAX));
+    assert_eq!(take(&recording, NO_LIMITS, 1).packets, 0);
+    let second = recording.enroll();
+    carry(&recording, &[(0, 0)]);
+    recording.reach(second, Timestamp(i64::MAX));
+    assert_eq!(take(&recording, NO_LIMITS, 1).packets, 2);
+}
+
+#[test]
 fn a_packet_waits_until_all_workers_are_a_moment_further() {
     let recording = Recording::new(true, 0, 0);
     let workers = [recording.enroll(), recording.enroll()];

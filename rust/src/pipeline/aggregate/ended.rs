@@ -4,11 +4,12 @@ use std::net::Ipv6Addr;
 
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
+use super::outcomes::Key;
 use super::scratch::party;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Exchange, Finished, NoFields, Response, Sides};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, NoFields, Response, Sides};
 use crate::pipeline::filter::{Facts, Field, Known, Outcome, Party};
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::snapshot::{self, Counts};
@@ -35,6 +36,16 @@ impl Aggregate {
     fn asked_for(&self, words: Words) -> Words {
         let is_asked_for = self.settings.user_agents || words.user_agent.is_empty();
         if is_asked_for { words } else { Words { user_agent: "".into(), ..words } }
+    }
+
+    /// Counts the duration of an exchange by method, status and host, if that is asked for.
+    #[inline]
+    pub(super) fn count_outcome(&mut self, ticket: Ticket, ending: &Ending) {
+        let Some((outcomes, duration)) = self.subsets.outcomes.as_mut().zip(ending.duration) else { return };
+        let host = self.hosts.host_slot(ticket.row);
+        let key = Key { host, method: ending.method, status: ending.status };
+        let grown = outcomes.count(key, duration, self.settings.limits.hosts, || self.hosts.name_of(host));
+        self.grew(grown);
     }
 
     /// Counts an exchange that has ended in the subsets to which it belongs.

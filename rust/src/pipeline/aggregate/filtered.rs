@@ -99,7 +99,8 @@ impl Aggregate {
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
         if self.admits_ended(ticket, &finished, words.as_ref()) {
             self.count_ended(ticket, &finished.exchange);
-            self.count_duration(ticket, finished.exchange.duration);
+            self.count_duration(ticket, ending.duration);
+            self.count_outcome(ticket, &ending);
             self.finish(ticket, finished, words);
         }
     }

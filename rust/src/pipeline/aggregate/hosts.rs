@@ -62,8 +62,8 @@ impl Ticket {
 }
 
 /// A slot and its generation, which changes when the slot is used for another row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Slot {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Slot {
     slot: u32,
     generation: u32,
 }
@@ -240,6 +240,17 @@ impl HostTable {
         let name = &self.hosts[host as usize].name;
         let facts = Facts { host: Some(name.as_bytes()), section: Some(path.as_bytes()), ..Facts::default() };
         self.filter.as_deref().map_or_else(Decided::default, |filter| filter.decided_by(&facts))
+    }
+
+    /// Returns the slot of the row's host, or of [`OTHER`] if the host was folded.
+    #[inline]
+    pub fn host_slot(&self, ticket: Ticket) -> Slot {
+        self.host_place(self.resolve_host(ticket))
+    }
+
+    /// Returns the name of the host that has a slot now.
+    pub fn name_of(&self, host: Slot) -> Arc<str> {
+        self.hosts[host.slot as usize].name.clone()
     }
 
     /// Returns the name of the row's host, `None` if the host was folded.

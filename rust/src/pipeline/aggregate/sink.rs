@@ -215,6 +215,7 @@ impl Sink for Aggregate {
             return;
         }
         self.count_duration(ticket, ending.duration);
+        self.count_outcome(ticket, &ending);
         // With a filter, an exchange without a response is counted here, see `note`.
         let is_counted = self.settings.filter.is_some() && ending.duration.is_none() || !self.subsets.is_empty();
         if is_counted || self.lists(ending.latency) || self.marks() {

@@ -15,7 +15,7 @@ use crate::pipeline::histogram::Histogram;
 use crate::pipeline::name;
 use crate::pipeline::snapshot::{Counts, OTHER, Per, Subset, SubsetRow};
 
-/// Most subsets at a time, since each exchange is judged for each of them. One by outcome comes on top: rules have none.
+/// Most subsets at a time, since each exchange is judged for each of them. Durations by outcome come on top.
 pub const MAX_SUBSETS: usize = 64;
 
 /// A filter and the kind of rows in which its exchanges are counted.
@@ -32,6 +32,11 @@ impl WantedSubset {
         Self { text: text.into(), filter, per }
     }
 
+    /// True if it has all exchanges by outcome.
+    fn is_by_outcome(&self) -> bool {
+        self.per == Per::Outcome && self.filter.is_empty()
+    }
+
     /// A subset without rows.
     fn subset(&self) -> Subset {
         Subset { text: self.text.clone(), per: self.per, rows: Vec::new() }
@@ -43,12 +48,15 @@ impl WantedSubset {
 pub struct WantedSubsets(Arc<RwLock<Arc<[WantedSubset]>>>);
 
 impl WantedSubsets {
-    /// Sets what is counted from the next interval on: the first [`MAX_SUBSETS`] different ones.
+    /// Sets what is counted from the next interval on: the first [`MAX_SUBSETS`] different ones, and all exchanges by
+    /// outcome.
     pub fn set(&self, mut wanted: Vec<WantedSubset>) {
         wanted.sort_by(|one, other| one.subset().order(&other.subset()));
         wanted.dedup_by(|one, other| one.subset().order(&other.subset()).is_eq());
-        let by_outcome = wanted.iter().any(|one| one.per == Per::Outcome);
-        wanted.truncate(MAX_SUBSETS + usize::from(by_outcome));
+        let by_outcome = wanted.iter().position(WantedSubset::is_by_outcome).map(|at| wanted.remove(at));
+        wanted.retain(|one| one.per != Per::Outcome);
+        wanted.truncate(MAX_SUBSETS);
+        wanted.extend(by_outcome);
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = wanted.into();
     }
 
@@ -57,36 +65,14 @@ impl WantedSubsets {
     }
 }
 
-/// The rows of a subset.
-#[derive(Debug)]
-enum Table {
-    // Strangers choose the names, so the hash has a random seed.
-    Named(HashMap<Arc<str>, Counts, RandomState>),
-    Outcomes(Box<Outcomes>),
-}
-
-impl Table {
-    fn of(per: Per) -> Self {
-        match per {
-            Per::Outcome => Self::Outcomes(Box::default()),
-            _ => Self::Named(HashMap::default()),
-        }
-    }
-
-    fn take(&mut self) -> Vec<Arc<SubsetRow>> {
-        match self {
-            Self::Named(rows) => rows.drain().map(|(name, counts)| Arc::new(SubsetRow { name, counts })).collect(),
-            Self::Outcomes(rows) => rows.take(),
-        }
-    }
-}
-
 /// The subsets of the open interval.
 #[derive(Debug, Default)]
 pub struct Subsets {
     wanted: Arc<[WantedSubset]>,
-    /// For each one, its rows.
-    tables: Vec<Table>,
+    /// For each one but that by outcome, which is the last, its rows by name.
+    tables: Vec<HashMap<Arc<str>, Counts, RandomState>>,
+    /// Durations by outcome, if they are wished for.
+    pub outcomes: Option<Box<Outcomes>>,
     needs: Needs,
     /// True if rows of a subset are clients.
     pub has_clients: bool,
@@ -102,13 +88,15 @@ impl Subsets {
         Self {
             needs: all.fold(Needs::default(), Needs::or),
             has_clients: wanted.iter().any(|one| one.per == Per::Client),
-            tables: wanted.iter().map(|one| Table::of(one.per)).collect(),
+            // Strangers choose the names, so the hash has a random seed.
+            tables: wanted.iter().filter(|one| one.per != Per::Outcome).map(|_| HashMap::default()).collect(),
+            outcomes: wanted.iter().any(|one| one.per == Per::Outcome).then(Box::default),
             wanted,
             name: String::new(),
         }
     }
 
-    /// True if nothing is counted.
+    /// True if no exchange is judged. Durations may still be counted by outcome.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.tables.is_empty()
@@ -121,24 +109,24 @@ impl Subsets {
 
     /// Calls `look` with every histogram of the interval.
     pub fn each_histogram(&mut self, look: &mut impl FnMut(&mut Histogram)) {
-        let mut look = |counts: &mut Counts| counts.histograms_mut().into_iter().for_each(&mut *look);
-        for table in &mut self.tables {
-            match table {
-                Table::Named(rows) => rows.values_mut().for_each(&mut look),
-                Table::Outcomes(rows) => rows.all().for_each(&mut look),
-            }
-        }
+        let rows = self.tables.iter_mut().flat_map(HashMap::values_mut);
+        rows.flat_map(Counts::histograms_mut).for_each(&mut *look);
+        self.outcomes.iter_mut().flat_map(|outcomes| outcomes.histograms()).for_each(look);
     }
 
     /// Takes the counts of all subsets, and begins to count those that are wished for now.
     pub fn take(&mut self, wanted: &WantedSubsets) -> Vec<Subset> {
         let tables = self.tables.iter_mut().zip(&*self.wanted);
         let taken = tables.map(|(table, one)| {
-            let mut rows = table.take();
+            let mut rows: Vec<_> = table.drain().map(|(name, counts)| Arc::new(SubsetRow { name, counts })).collect();
             rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
             Subset { rows, ..one.subset() }
         });
-        let taken = taken.collect();
+        let mut taken: Vec<_> = taken.collect();
+        if let Some((outcomes, one)) = self.outcomes.as_mut().zip(self.wanted.last()) {
+            taken.push(Subset { rows: outcomes.take(), ..one.subset() });
+            taken.sort_unstable_by(Subset::order);
+        }
         if !Arc::ptr_eq(&self.wanted, &wanted.get()) {
             *self = Self::new(wanted);
         }
@@ -160,19 +148,12 @@ impl Subsets {
             if wanted.filter.admits(known) != Some(true) {
                 continue;
             }
-            let rows = match table {
-                Table::Named(rows) => rows,
-                Table::Outcomes(rows) => {
-                    grown += count(rows.counts(known, most));
-                    continue;
-                }
-            };
             name_row(known, client, wanted.per, &mut self.name);
-            let is_full = rows.len() >= most && !rows.contains_key(&*self.name);
+            let is_full = table.len() >= most && !table.contains_key(&*self.name);
             let name = if is_full { OTHER } else { &self.name };
-            grown += match rows.get_mut(name) {
+            grown += match table.get_mut(name) {
                 Some(counts) => count(counts),
-                None => count(rows.entry(name.into()).or_default()),
+                None => count(table.entry(name.into()).or_default()),
             };
         }
         grown

@@ -146,13 +146,16 @@ impl<K: Copy + PartialEq> Frames<K> {
         sink: &mut S,
     ) {
         let duration = answer.map(|(_, _, at)| at.since(asked.at));
-        sink.exchange(asked.ticket, Ending { latency: duration, duration, kept: asked.kept }, || Finished {
+        let status = answer.map(|(status, ..)| status);
+        let method = Method::from_bytes(b"GET");
+        let ending = Ending { method, status, latency: duration, duration, kept: asked.kept };
+        sink.exchange(asked.ticket, ending, || Finished {
             exchange: Exchange {
                 ts: asked.at,
                 client: flow.key.sender(self.client),
                 server: flow.key.sender(self.client.reverse()),
-                method: Method::from_bytes(b"GET"),
-                status: answer.map(|(status, ..)| status),
+                method,
+                status,
                 request_bytes: asked.bytes,
                 response_bytes: answer.map_or(0, |(_, bytes, _)| bytes),
                 latency: duration,

@@ -49,10 +49,11 @@ impl Sink for Script {
     }
     fn bytes(&mut self, _: usize, _: bool, _: u64) {}
     fn exchange(&mut self, ticket: usize, ending: Ending, tell: impl FnOnce() -> Finished) {
-        let Ending { latency, duration, kept } = ending;
-        let Exchange { status, request_bytes, response_bytes, latency: told_latency, duration: told, .. } =
-            tell().exchange;
-        assert_eq!((told_latency, told, kept), (latency, duration, Kept(ticket as u32)));
+        let Ending { method, status, latency, duration, kept } = ending;
+        let exchange = tell().exchange;
+        let Exchange { request_bytes, response_bytes, .. } = exchange;
+        assert_eq!((exchange.method, exchange.status), (method, status));
+        assert_eq!((exchange.latency, exchange.duration, kept), (latency, duration, Kept(ticket as u32)));
         let at = self.kept.iter().position(|&waiting| waiting == kept);
         self.kept.remove(at.expect("what is kept comes back once"));
         self.lines

@@ -16,8 +16,9 @@ pub enum Per {
     Client,
     /// A row per interface.
     Interface,
-    /// A row per method, status and host, for monitoring systems. Only a subset has such rows. The name of a row is
-    /// method, status and host with spaces between; a status that is not known is 0.
+    /// A row per method, status and host, for monitoring systems. Only the subset of all exchanges has such rows, and
+    /// they have durations alone. The name of a row is method, status and host with spaces between; a status that is
+    /// not known is 0.
     Outcome,
 }
 

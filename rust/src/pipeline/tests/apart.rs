@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::pipeline::aggregate::{WantedSubset, WantedSubsets};
 use crate::pipeline::filter::Filter;
+use crate::pipeline::histogram::{Histogram, Sample};
 use crate::pipeline::snapshot::{OTHER, Per, facts_of, find_subset};
 
 const FILTERS: [&str; 9] = [
@@ -19,10 +20,16 @@ const FILTERS: [&str; 9] = [
     "client:10.0.0.0/8 method:!POST",
 ];
 
+/// The kinds of rows that rules have.
+const RULES: [(&str, Per); 5] = [Per::ALL[0], Per::ALL[1], Per::ALL[2], Per::ALL[3], Per::ALL[4]];
+
 fn wanted(filters: &[&str]) -> WantedSubsets {
     let wanted = WantedSubsets::default();
     let pairs = filters.iter().flat_map(|text| Per::ALL.map(|(_, per)| (text, per)));
-    wanted.set(pairs.map(|(text, per)| WantedSubset::new(text, Filter::parse(text).unwrap(), per)).collect());
+    let outcomes = [(&"", Per::Outcome)];
+    wanted.set(
+        pairs.chain(outcomes).map(|(text, per)| WantedSubset::new(text, Filter::parse(text).unwrap(), per)).collect(),
+    );
     wanted
 }
 
@@ -51,14 +58,24 @@ fn listed(snapshot: &Snapshot, text: &str, per: Per) -> BTreeMap<String, (u64, u
                 Per::Section => format!("{}{}", exchange.host, exchange.section),
                 Per::Client => exchange.measured.client.address.to_canonical().to_string(),
                 Per::Interface => exchange.interface.to_string(),
-                Per::Outcome => {
-                    let (method, status) = (exchange.measured.method.name(), exchange.measured.status);
-                    format!("{method} {} {}", status.unwrap_or(0), exchange.host)
-                }
+                Per::Outcome => unreachable!("no filter has rows by outcome"),
             };
             let row = rows.entry(name).or_default();
             row.0 += 1;
             row.1 += u64::from(exchange.measured.status.is_some_and(|status| status >= 500));
+        }
+    }
+    rows
+}
+
+/// Durations by method, status and host, as the list of exchanges has them.
+fn listed_durations(snapshot: &Snapshot) -> BTreeMap<String, Histogram> {
+    let mut rows: BTreeMap<String, Histogram> = BTreeMap::new();
+    for exchange in &snapshot.exchanges {
+        if let Some(duration) = exchange.measured.duration {
+            let (method, status) = (exchange.measured.method.name(), exchange.measured.status);
+            let name = format!("{method} {} {}", status.unwrap_or(0), exchange.host);
+            rows.entry(name).or_default().record(Sample::new(duration));
         }
     }
     rows
@@ -100,11 +117,14 @@ proptest! {
         }
         let snapshot = count_with(&talk(&turns), settings(&wanted(&FILTERS), filter));
         for text in FILTERS {
-            for (_, per) in Per::ALL {
+            for (_, per) in RULES {
                 prop_assert_eq!(counted(&snapshot, text, per), listed(&snapshot, text, per), "{} {:?}", text, per);
             }
         }
-        prop_assert_eq!(snapshot.subsets.len(), FILTERS.len() * Per::ALL.len());
+        prop_assert_eq!(snapshot.subsets.len(), FILTERS.len() * RULES.len() + 1);
+        let durations = find_subset(&snapshot.subsets, "", Per::Outcome).expect("all exchanges by outcome");
+        let durations = durations.rows.iter().map(|row| (row.name.to_string(), row.counts.duration.clone()));
+        prop_assert_eq!(durations.collect::<BTreeMap<_, _>>(), listed_durations(&snapshot));
     }
 }
 

@@ -400,14 +400,16 @@ fn tell<S: Sink>(
     sink: &mut S,
 ) {
     let duration = ended.map(|ts| ts.since(asked.since));
+    let (method, kept) = (asked.method, asked.kept);
+    let status = answer.and_then(|answer| answer.status);
     let latency = answer.and_then(|answer| answer.latency);
-    sink.exchange(asked.ticket, Ending { latency, duration, kept: asked.kept }, || Finished {
+    sink.exchange(asked.ticket, Ending { method, status, latency, duration, kept }, || Finished {
         exchange: Exchange {
             ts: asked.since,
             client: flow.key.sender(client),
             server: flow.key.sender(client.reverse()),
-            method: asked.method,
-            status: answer.and_then(|answer| answer.status),
+            method,
+            status,
             request_bytes: asked.bytes,
             response_bytes: answer.map_or(0, |answer| answer.bytes),
             latency,
