@@ -239,8 +239,8 @@ class Monitor:
         """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``, ``"client"``
         or ``"interface"``. `Snapshot.subset` has the counts, from the first snapshot or, if it has started, the next.
 
-        At most 64 are counted, and ``("", "outcome")``: durations by method, status and host. Raises WhereError for a text that is no filter, ValueError for
-        an unknown kind of rows.
+        At most 64 are counted, and ``("", "outcome")``: durations by method, status and host. Raises WhereError for a
+        text that is no filter, ValueError for an unknown kind of rows.
         """
         if subsets != self._subsets:
             self._engine.set_subsets(list(subsets))
