@@ -186,7 +186,7 @@ def _of_requests(path: str) -> Iterator[Snapshot]:
             yield from singles.of_exchanges(json.loads(line) for line in file if line.strip())
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise SourceError(f"{path}: has a line that is no exchange of netmon: {error!r}") from error
 
 
