@@ -21,6 +21,7 @@ from live import Live, served
 from netmon import cli, extras, session
 from netmon.address import WebAddress
 from netmon.options import Settings
+from netmon.outlet import Patience
 from netmon.page.data import document
 from netmon.serving import server
 from netmon.sinks import services, viewers, web
@@ -474,13 +475,23 @@ def test_the_token_is_in_no_log(capture, tmp_path):
     assert url.partition("token=")[2] not in log.read_text()
 
 
-def test_a_port_that_is_taken_ends_netmon_with_what_to_type(capture):
+def test_a_port_that_is_taken_ends_netmon_with_what_to_type(capture, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         words = [sys.executable, "-m", "netmon", "--no-config", "-r", capture, "--plain", "--web", address]
+        words += ["-o", tmp_path / "all.ndjson"]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     assert f"netmon: --web {address}: Address already in use; for any free port: --web 127.0.0.1:0" in done.stderr
+    assert not (tmp_path / "all.ndjson").exists(), "the next start would not replace it"
+
+
+def test_a_file_that_cannot_be_made_frees_the_port(tmp_path):
+    settings = Settings(read=("x",), web=WebAddress.parse("127.0.0.1:0"), output=(str(tmp_path / "no" / "all.ndjson"),))
+    before = set(threading.enumerate())
+    with pytest.raises(FileNotFoundError):
+        list(services.opened(settings, Patience()))
+    eventually(lambda: all("http" not in each.name for each in set(threading.enumerate()) - before))
 
 
 def test_without_its_package_the_command_to_install_it_is_told(monkeypatch, capsys):

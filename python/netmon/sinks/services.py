@@ -75,12 +75,23 @@ def asked(settings: Settings) -> Iterator[tuple[str, Service]]:
 
 
 def opened(settings: Settings, patience: Patience) -> Iterator[Opened]:
-    """Opens every file and every service, one after the other. Raises OSError."""
-    for path in settings.output:
-        yield Opened(path, *files.opened(settings, path, patience))
+    """Opens every service and every file, and returns the files first. Raises OSError.
+
+    Services are opened first: a port that is taken leaves no empty file behind, which the next start would not replace.
+    """
     servers = Servers()
-    for _, service in asked(settings):
-        yield service.opened(settings, servers, patience)
+    made: list[Opened] = []
+    try:
+        for _, service in asked(settings):
+            made.append(service.opened(settings, servers, patience))
+        for path in settings.output:
+            yield Opened(path, *files.opened(settings, path, patience))
+    except OSError:
+        for each in made:
+            each.outlet.abandon()
+        servers.close()
+        raise
+    yield from made
 
 
 def stay(opened: Iterable[Opened], sinks: list[Sink], patience: Patience, report: Callable[[list[str]], None]) -> None:
