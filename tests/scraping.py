@@ -31,10 +31,10 @@ DURATION = "http_server_request_duration_seconds"
 
 
 @contextmanager
-def served(**settings):
+def served(bound="127.0.0.1:0", **settings):
     """A server on a free port that has counted nothing yet."""
     servers = Servers()
-    address = PrometheusAddress("127.0.0.1:0")
+    address = PrometheusAddress(bound)
     with closing(servers):
         opened = prometheus.opened(Settings(prometheus=address, **settings), servers)
         yield opened, opened.told.removeprefix("metrics for Prometheus: ").removesuffix("/metrics")

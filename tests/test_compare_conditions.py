@@ -203,6 +203,16 @@ def test_a_side_without_responses_is_not_enough_to_say():
     assert (empty.verdict, said(empty)) == ("unsure", "not enough data to say: no traffic has such a figure")
 
 
+def test_an_amount_of_0_does_not_pass_where_a_side_has_no_value():
+    calm, failing = course(BASE), course({("a.example", "/"): Shape(50, errors=0.9)})
+    assert outcome(condition("errors > 0 worse"), Course.of([]), failing).verdict == "unsure"
+    added = course({**BASE, ("new.example", "/"): Shape(50, errors=0.9)})
+    found = outcome(condition("error_ratio > 0 worse per host"), calm, added)
+    assert (found.verdict, "new.example" in {each.place[0] for each in found.findings}) == ("unsure", True)
+    assert outcome(condition("requests > 0 less for host:new.example"), calm, added).verdict == "passed"
+    assert outcome(condition("requests > 0% less for host:new.example"), calm, added).verdict == "passed"
+
+
 def test_connections_are_judged_where_their_course_is_known():
     def of(seed, **health):
         parts = snapshots({("a.example", "/"): Shape(5)}, 60, seed=seed)

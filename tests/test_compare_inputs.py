@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import subprocess
 import sys
 
@@ -112,6 +113,7 @@ def test_a_glob_stands_for_its_files(folder, tmp_path):
     lines = (folder / "before.ndjson").read_bytes().splitlines(keepends=True)
     for name, part in (("all.ndjson", lines[20:]), ("all.1.ndjson", lines[10:20]), ("all.2.ndjson", lines[:10])):
         (tmp_path / name).write_bytes(b"".join(part))
+    (tmp_path / "all.3.ndjson").touch()  # as on a full disk
     whole = inputs.read(str(folder / "before.ndjson"), {}, 1.0).course
     parts = inputs.read(f"{tmp_path}/all*.ndjson", {}, 1.0).course
     assert parts.total == whole.total
@@ -210,6 +212,19 @@ def test_a_listed_latency_counts_in_the_bucket_of_the_core(seconds):
     if seconds:
         low, high = (2 ** ((found.offset + at) / 16) for at in (0, 1))
         assert int(low * 1e9) < round(seconds * 1e9) <= int(high * 1e9)
+
+
+ENDLESS = {"ts": "2026-11-26T12:00:00.0Z", "host": "a", "section": "/", "method": "GET", "status": 200}
+ENDLESS |= {"request_bytes": 1, "response_bytes": 1, "latency": math.inf, "duration": 0.1}
+LATE = ENDLESS | {"ts": "9999-12-31T23:59:59.0Z", "latency": 0.1}
+
+
+@pytest.mark.parametrize("line", [json.dumps(ENDLESS), json.dumps(LATE)])
+def test_an_exchange_with_a_number_beyond_all_bounds_is_told(tmp_path, line):
+    path = tmp_path / "requests.ndjson"
+    path.write_text(f"{line}\n")
+    with pytest.raises(SourceError, match="has a line that is no exchange of netmon: OverflowError"):
+        inputs.read(str(path), {}, 1.0)
 
 
 @pytest.mark.parametrize("line", ['{"ts":1}', '{"ts":"2026-11-26T12:00:00.000000Z"}', '{"ts":"x", ', '{"ts":null}'])

@@ -9,6 +9,7 @@ from importlib.resources import files
 import forge
 import pages
 import pytest
+from disks import small_disk
 from jsonschema import Draft202012Validator
 from netmon import _core, cli
 from netmon.compare import command
@@ -339,6 +340,13 @@ def test_all_lists_every_figure(folder):
 
 
 # Hostile names
+
+
+def test_no_part_of_an_output_is_left_on_a_full_disk(folder, tmp_path):
+    with small_disk(tmp_path / "disk", "8k") as disk:
+        code, _, said = run(folder, "before.pcap", "after.pcap", "--all", "-o", str(disk / "d.json"))
+        assert (code, said) == (1, f"netmon: {disk}/d.json: No space left on device\n")
+        assert list(disk.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

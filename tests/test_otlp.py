@@ -243,6 +243,7 @@ def test_variables_of_opentelemetry_count_where_no_setting_does():
         ),
         (URL, {"OTEL_EXPORTER_OTLP_CERTIFICATE": "/nowhere"}, "/nowhere cannot be read"),
         (URL, {"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/nowhere"}, "/nowhere cannot be used"),
+        (URL, {"OTEL_SERVICE_NAME": "a\udcff"}, "OTEL_SERVICE_NAME is not valid text"),
     ],
 )
 def test_what_is_wrong_is_told_at_the_start_without_a_secret(url, environment, message):
@@ -419,6 +420,17 @@ def test_the_end_waits_no_longer_than_the_patience_allows():
             outlet.close()
         assert time.monotonic() - begin < PATIENCE / 2
         assert caught.value.errno == errno.EIO
+
+
+def test_metrics_that_cannot_be_made_into_a_request_are_told_and_missed_at_the_end():
+    with receiving() as collector, sending(collector) as (sink, outlet):
+        outlet._post = None
+        sink.update(Frames(10.0).push(whole(0)))
+        eventually(lambda: outlet._is_over)
+        assert ["metrics cannot be sent: TypeError" in each for each in outlet.news()] == [True]
+        sink.close()
+        with pytest.raises(OSError, match=r"metrics cannot be sent: TypeError.*; the newest metrics are missing there"):
+            outlet.close()
 
 
 def test_an_end_without_an_interval_sends_nothing():

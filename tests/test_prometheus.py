@@ -176,6 +176,15 @@ def test_a_page_of_the_internet_cannot_read_metrics_from_loopback():
             assert answer(Request("GET", "/", headers={"host": host_})).status == status
 
 
+@pytest.mark.parametrize("bound", ["0x7f.1:0", "127.0.0.2:0", "[::1]:0"])
+def test_another_spelling_of_loopback_is_loopback(bound):
+    """A name of the machine is loopback as well where its list of hosts says so."""
+    with served(bound) as (_, url):
+        hosts = ("127.0.0.1", "localhost", bound.rpartition(":")[0], "evil.example", "192.0.2.1")
+        found = [get(f"{url}/metrics", Host=host_).status for host_ in hosts]
+        assert found == [200, 200, 200, 403, 403]
+
+
 def test_metrics_health_and_a_page_that_leads_to_them_are_served():
     with served() as (opened, url):
         assert opened.stays

@@ -204,6 +204,34 @@ def test_the_command_rotates_its_outputs_and_what_it_wrote_adds_up(capture, tmp_
     assert all(each.stat().st_size <= 8 << 10 for each in tmp_path.glob("a.*.*"))
 
 
+@pytest.mark.parametrize("flags", [[], ["--append"], ["--force"]])
+def test_a_file_where_older_ones_go_is_replaced_only_if_asked(capture, tmp_path, flags):
+    mine = tmp_path / "a.1.ndjson"
+    mine.write_text("mine")
+    limits = ["--output-max-size", "8KiB", "--output-files", "100", *flags]
+    done = write(capture, ["-o", tmp_path / "a.ndjson", *limits])
+    if flags:
+        assert done.returncode == 0
+    else:
+        message = "a.1.ndjson exists, where older files go; --append keeps it as one of them, --force replaces it\n"
+        assert (done.returncode, done.stderr.endswith(message), mine.read_text()) == (2, True, "mine"), done.stderr
+        assert not (tmp_path / "a.ndjson").exists()
+
+
+@pytest.mark.parametrize("names", [("a.ndjson", "a.1.ndjson"), ("a.1.ndjson", "a.ndjson"), ("a.csv", "./a.csv")])
+def test_no_output_writes_to_the_files_of_another(capture, tmp_path, names):
+    limits = ["--output-max-size", "8KiB", "--force"]
+    done = write(capture, [*(part for name in names for part in ("-o", f"{tmp_path}/{name}")), *limits])
+    message = "another output has the same file; give each a name of its own\n"
+    assert (done.returncode, done.stderr.endswith(message)) == (2, True), done.stderr
+    assert list(tmp_path.glob("a.*")) == []
+
+
+def write(capture, arguments):
+    command = [*NETMON, "-r", str(capture), "-q", "--plain", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
 def plain(value):
     """A number as a number, and nothing as empty text."""
     try:

@@ -18,12 +18,13 @@ import pages
 import pytest
 from fakes import console, monitor, snapshot
 from live import Live, served
-from netmon import cli, extras, session
+from netmon import Snapshot, cli, extras, session
 from netmon.address import WebAddress
 from netmon.options import Settings
+from netmon.outlet import Patience
 from netmon.page.data import document
 from netmon.serving import server
-from netmon.sinks import services, viewers, web
+from netmon.sinks import Opened, services, viewers, web
 from patience import PATIENCE, eventually
 from test_live import may_capture
 from test_terminal import ticking
@@ -462,6 +463,32 @@ def test_quiet_tells_the_address_all_the_same(capture):
         assert "20 requests" in fetched(url)
 
 
+def test_all_other_files_are_whole_while_a_page_of_a_file_is_served(capture, tmp_path):
+    parquet, lines = tmp_path / "all.parquet", tmp_path / "all.ndjson"
+    with command("-r", capture, "-q", "--plain", "--web", "0", "-o", parquet, "-o", lines) as (process, _url):
+        eventually(lambda: parquet.read_bytes()[-4:] == b"PAR1" or process.poll() is not None)
+        assert process.poll() is None
+        assert Snapshot.merge(map(Snapshot.from_json, lines.read_bytes().splitlines())).requests == 20
+
+
+def test_what_an_output_lacks_is_told_before_the_page_of_a_file_is_served_and_again_at_the_end(tmp_path):
+    class Broken:
+        def close(self):
+            raise OSError(28, "No space left on device", "all.ndjson")
+
+    class Idle:
+        def close(self):
+            patience.end()
+
+    patience, told, broken, page, lines = Patience(), [], Broken(), Idle(), Idle()
+    opened = [Opened("all.ndjson", broken, lines), Opened("the live page", Idle(), page, stays=True)]
+    sinks, outlets = [lines, page], [each.outlet for each in opened]
+    with pytest.raises(OSError, match="No space left"):
+        services.stay(opened, sinks, outlets, patience, told.extend)
+    assert (sinks, outlets) == ([page], [opened[1].outlet])
+    assert told[0] == "netmon: error: all.ndjson: No space left on device\n"
+
+
 def test_the_token_is_in_no_log(capture, tmp_path):
     log = tmp_path / "netmon.log"
     with command("-r", capture, "--plain", "--web", "0", "--log-file", log, "--log-level", "debug", "-t", "2") as (
@@ -474,13 +501,23 @@ def test_the_token_is_in_no_log(capture, tmp_path):
     assert url.partition("token=")[2] not in log.read_text()
 
 
-def test_a_port_that_is_taken_ends_netmon_with_what_to_type(capture):
+def test_a_port_that_is_taken_ends_netmon_with_what_to_type(capture, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         words = [sys.executable, "-m", "netmon", "--no-config", "-r", capture, "--plain", "--web", address]
+        words += ["-o", tmp_path / "all.ndjson"]
         done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 1
     assert f"netmon: --web {address}: Address already in use; for any free port: --web 127.0.0.1:0" in done.stderr
+    assert not (tmp_path / "all.ndjson").exists(), "the next start would not replace it"
+
+
+def test_a_file_that_cannot_be_made_frees_the_port(tmp_path):
+    settings = Settings(read=("x",), web=WebAddress.parse("127.0.0.1:0"), output=(str(tmp_path / "no" / "all.ndjson"),))
+    before = set(threading.enumerate())
+    with pytest.raises(FileNotFoundError):
+        list(services.opened(settings, Patience()))
+    eventually(lambda: all("http" not in each.name for each in set(threading.enumerate()) - before))
 
 
 def test_without_its_package_the_command_to_install_it_is_told(monkeypatch, capsys):

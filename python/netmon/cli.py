@@ -289,14 +289,14 @@ def check(settings: Settings, given: Container[str]) -> None:
     if "speed" in given and not settings.read:
         raise config.ConfigError("--speed needs a capture file to play: add -r FILE")
     for path in settings.output:
-        from netmon.sinks import outputs  # noqa: PLC0415  few write files
+        from netmon.sinks import files, outputs  # noqa: PLC0415  few write files
 
         if outputs.extension(path) not in outputs.FILES:
             raise config.ConfigError(f"-o {path}: the name must end in {outputs.endings()}")
         if problem := outputs.unavailable(path, append=settings.append):
             raise config.ConfigError(f"-o {path}: {problem}")
-        if os.path.isfile(path) and not (settings.append or settings.force):
-            raise config.ConfigError(f"-o {path}: the file exists; --append adds to it, --force replaces it")
+        if problem := files.refusal(settings, path):
+            raise config.ConfigError(f"-o {path}: {problem}")
     if settings.web or settings.prometheus or settings.otlp or settings.asks_for_packets:
         from netmon.sinks import services  # noqa: PLC0415  few runs serve
 

@@ -7,6 +7,7 @@ output and writes the summary last. Then errors of the capture are raised.
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from netmon import format as fmt
@@ -242,7 +243,8 @@ class Session:
                 if self._is_over(snapshot.end):
                     break
             if self._settings.read and self._length == float("inf"):
-                services.stay(self._opened, self.sinks, self._patience, lambda it: self._report(it, is_logged=False))
+                report = partial(self._report, is_logged=False)
+                services.stay(self._opened, self.sinks, self._outlets, self._patience, report)
 
     def run_screen(self, keys: TextIO) -> None:
         """The loop with a screen; keys are read from the terminal `keys`."""

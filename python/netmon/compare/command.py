@@ -190,6 +190,9 @@ def _extension(path: str) -> str:
 
 
 def _write(path: str, content: bytes, *, force: bool) -> None:
+    if not (force or os.path.lexists(path)):
+        safe_file.write_new(path, content)  # leaves no part of it behind
+        return
     try:
         descriptor = safe_file.create(path, "replace" if force else "new")
         with open(descriptor if descriptor >= 0 else path, "wb") as file:

@@ -171,6 +171,10 @@ def _filter(text: str, whole: str, at: int) -> Filter:
     return found
 
 
+UNKNOWN = -inf, inf
+"""A change of which nothing is known: what was measured, and the most that the data admit."""
+
+
 def outcome(condition: Condition, before: Course, after: Course) -> Outcome:
     """What comes of a condition for two sides that are closed."""
     judged = list(_findings(condition, (before, after)))
@@ -189,9 +193,9 @@ def outcome(condition: Condition, before: Course, after: Course) -> Outcome:
 
 def _is_unsure(amount: float, size: float, most: float) -> bool:
     """Whether a change beyond the amount is not excluded. That nothing at all has changed can never be shown, so with
-    an amount of 0 what was measured counts.
+    an amount of 0 what was measured counts; nothing counts as measured where a side has no value.
     """
-    return size > amount or (most > amount > 0)
+    return size > amount or (most > amount > 0) or (size, most) == UNKNOWN
 
 
 def _findings(condition: Condition, sides: tuple[Course, Course]) -> Iterator[Finding]:
@@ -216,11 +220,11 @@ def _is_meant(where: Filter | None, place: Place) -> bool:
 def _change(condition: Condition, finding: Finding) -> tuple[float, float]:
     """How much a measure changed in the direction of the condition, and the most that the data admit.
 
-    -inf if it is not known, and inf for the most.
+    `UNKNOWN` where a side has no value.
     """
     before, after = finding.measured.before.value, finding.measured.after.value
     if before is None or after is None:
-        return -inf, inf
+        return UNKNOWN
     if condition.is_relative:
         if not before and not after:
             return 0.0, 0.0  # nothing has no part that could be more

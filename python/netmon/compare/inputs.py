@@ -109,7 +109,12 @@ def _paths(given: str) -> Sequence[str]:
     found = sorted(path for path in glob.glob(given, recursive=True) if not os.path.isdir(path))
     if not found:
         raise SourceError(f"{given}: no file has such a name")
-    return found
+    return [path for path in found if not _is_blank(path)] or found
+
+
+def _is_blank(path: str) -> bool:
+    """Whether this is a file of NDJSON without a line, such as one that has just been begun or one on a full disk."""
+    return path.endswith(".ndjson") and os.path.isfile(path) and not os.path.getsize(path)
 
 
 def _format(path: str) -> Format:
@@ -186,7 +191,7 @@ def _of_requests(path: str) -> Iterator[Snapshot]:
             yield from singles.of_exchanges(json.loads(line) for line in file if line.strip())
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise SourceError(f"{path}: has a line that is no exchange of netmon: {error!r}") from error
 
 

@@ -93,7 +93,9 @@ class Exporter:
             if self._has_begun:
                 self._export(is_last=True)
         except Exception as error:  # nothing else would tell that metrics are not sent any more
-            self._news.append(f"{self._target.shown}: metrics cannot be sent: {error!r}")
+            self._reason = f"metrics cannot be sent: {error!r}"
+            self._exports.is_refused = True
+            self._news.append(f"{self._target.shown}: {self._reason}")
         with self._changed:
             self._is_over = True
             self._changed.notify_all()

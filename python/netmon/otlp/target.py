@@ -97,7 +97,10 @@ class _Variables:
         self._environment = environment
 
     def get(self, name: str) -> str:
-        return self._environment.get(name, "").strip()
+        text = self._environment.get(name, "").strip()
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise ValueError(f"{name} is not valid text")
+        return text
 
     def named(self, end: str) -> str:
         """The name of the variable that counts: the one for metrics if it is set, else the one for all signals."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from netmon.address import Address
 from netmon.serving import messages
 from netmon.serving.feed import GZIP, Packed, Reader
 from netmon.serving.messages import Refusal, Request, Response
@@ -22,7 +23,7 @@ from netmon.serving.messages import Refusal, Request, Response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from netmon.address import Address
+
 Handler: TypeAlias = "Callable[[Request], Response]"
 
 CONNECTIONS = 256
@@ -66,6 +67,8 @@ class Server:
         self._socket = _listening(address)
         self.address = address.at(self._socket.getsockname()[1])
         """The address with the port that was free, if port 0 was asked for."""
+        self.bound = _numeric(self._socket)
+        """The same as numbers: a name or an unusual spelling does not say whether it is loopback."""
         self._handlers: dict[str, Handler] = {}
         self._clients: set[asyncio.Task[None]] = set()
         self._streams: set[asyncio.Task[None]] = set()
@@ -214,6 +217,12 @@ class Server:
         finally:
             source.leave()
             gone.cancel()
+
+
+def _numeric(listening: socket.socket) -> Address:
+    """Where a socket listens."""
+    host, port = listening.getsockname()[:2]
+    return Address(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
 def _listening(address: Address) -> socket.socket:

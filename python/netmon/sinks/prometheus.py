@@ -18,7 +18,7 @@ from netmon.sinks import Opened
 from netmon.sinks.series import Series
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from netmon.address import Address
     from netmon.frames import Frame
@@ -60,7 +60,7 @@ def opened(settings: Settings, servers: Servers) -> Opened:
         raise ValueError("no address is given")
     server = servers.at(settings.prometheus, "--prometheus")
     exporter = Exporter(settings)
-    answers = Answers(exporter, server.address)
+    answers = Answers(exporter, server.bound, (trust.host_of(server.address),))
     server.handle("/metrics", answers.metrics)
     server.handle("/healthz", answers.health)
     if str(settings.web) != str(settings.prometheus):
@@ -116,10 +116,10 @@ class Exporter:
 
 
 class Answers:
-    """Answers requests. A server that is bound to loopback knows only the names of loopback, see `trust`."""
+    """Answers requests. One that is bound to loopback knows only the names of loopback, see `trust`, and `names`."""
 
-    def __init__(self, exporter: Exporter, bound: Address) -> None:
-        self._exporter, self._bound = exporter, bound
+    def __init__(self, exporter: Exporter, bound: Address, names: Collection[str] = ()) -> None:
+        self._exporter, self._bound, self._names = exporter, bound, names
 
     def metrics(self, request: Request) -> Response:
         if (refusal := self._refusal(request)) is not None:
@@ -141,5 +141,5 @@ class Answers:
         return Response(200, Body(PAGE.encode()), HTML)
 
     def _refusal(self, request: Request) -> Response | None:
-        is_known = not trust.is_loopback(self._bound) or trust.is_for_us(request, self._bound)
+        is_known = not trust.is_loopback(self._bound) or trust.is_for_us(request, self._bound, self._names)
         return None if is_known else Response.text(403, UNKNOWN_HOST)

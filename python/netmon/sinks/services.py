@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from netmon import format as fmt
 from netmon._core import METRICS_SUBSET
 from netmon.outlet import STEP
 from netmon.serving.servers import Servers
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from netmon._core import Recording
     from netmon.options import Settings
     from netmon.outlet import Patience
-    from netmon.sinks import Sink
+    from netmon.sinks import Out, Sink
 
 
 class Service(NamedTuple):
@@ -76,12 +77,24 @@ def asked(settings: Settings) -> Iterator[tuple[str, Service]]:
 
 
 def opened(settings: Settings, patience: Patience, recording: Recording | None = None) -> Iterator[Opened]:
-    """Opens every file and every service, one after the other. `recording` has recorded packets. Raises OSError."""
-    for path in settings.output:
-        yield Opened(path, *files.opened(settings, path, patience))
+    """Opens every service and every file, and returns the files first. `recording` has recorded packets.
+
+    Raises OSError. Services are opened first: a port that is taken leaves no empty file behind, which the next start
+    would not replace.
+    """
     servers = Servers()
-    for _, service in asked(settings):
-        yield service.opened(settings, servers, patience)
+    made: list[Opened] = []
+    try:
+        for _, service in asked(settings):
+            made.append(service.opened(settings, servers, patience))
+        for path in settings.output:
+            yield Opened(path, *files.opened(settings, path, patience))
+    except OSError:
+        for each in made:
+            each.outlet.abandon()
+        servers.close()
+        raise
+    yield from made
     if recording is not None:
         yield from _recorded(settings, recording, patience)
 
@@ -95,20 +108,40 @@ def _recorded(settings: Settings, recording: Recording, patience: Patience) -> I
         yield packets.opened(settings, recording, patience)
 
 
-def stay(opened: Iterable[Opened], sinks: list[Sink], patience: Patience, report: Callable[[list[str]], None]) -> None:
+def stay(
+    opened: Iterable[Opened],
+    sinks: list[Sink],
+    outlets: list[Out],
+    patience: Patience,
+    report: Callable[[list[str]], None],
+) -> None:
     """After the last packet of a file, serves on until netmon is told to end, if an output is of use for so long.
 
-    The other sinks are closed before, and so are no longer in `sinks`: nobody waits for what they write at the end.
+    All others are closed before, so that their files are whole, and are no longer in `sinks` and `outlets`: nobody
+    waits for them at the end. Raises the first OSError of one at the end.
     """
+    opened = list(opened)
     staying = {each.sink for each in opened if each.stays}
     if not staying or patience.is_ending:
         return
     for sink in [sink for sink in sinks if sink not in staying]:
         sinks.remove(sink)
         sink.close()
+    failure: OSError | None = None
+    for each in opened:
+        if each.stays or each.outlet not in outlets:
+            continue
+        try:
+            each.outlet.close()
+        except OSError as error:
+            failure = failure or error
+            report([f"netmon: error: {fmt.sanitize(each.name)}: {error.strerror}\n"])
+        outlets.remove(each.outlet)
     report(["netmon: the file is read; what it had is served until Ctrl+C\n"])
     while not patience.is_ending:
         time.sleep(STEP)
+    if failure is not None:
+        raise failure
 
 
 def unavailable(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -237,9 +237,10 @@ fn is(family: &Family, other: &Family) -> bool {
     std::ptr::eq(family, other)
 }
 
-/// Splits the port off the name of a host. A name without one has an empty port.
+/// Splits the port off the name of a host. A name without one has an empty port. What is no number as a machine writes
+/// it, such as `08080`, stays in the name: where ports are numbers, two hosts would have the same attributes.
 fn address_and_port(name: &str) -> (&str, &str) {
-    let is_port = |port: &str| !port.is_empty() && port.len() <= 5 && port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
     match name.rsplit_once(':') {
         // In an address of IPv6, a port stands behind brackets.
         Some((address, port)) if is_port(port) && (!address.contains(':') || address.ends_with(']')) => (address, port),
@@ -261,6 +262,12 @@ mod tests {
             ("2001:db8::1", ("2001:db8::1", "")),
             ("a:port", ("a:port", "")),
             ("a:", ("a:", "")),
+            ("a:0", ("a", "0")),
+            ("a:65535", ("a", "65535")),
+            ("a:65536", ("a:65536", "")),
+            ("a:08080", ("a:08080", "")),
+            ("a:00", ("a:00", "")),
+            ("a:+80", ("a:+80", "")),
             ("~other", ("~other", "")),
             ("", ("", "")),
         ];
