@@ -177,6 +177,21 @@ def test_a_line_that_is_no_snapshot_is_named_and_the_rest_goes_on(written, capfd
     assert "it has schema 7, and this version of netmon reads schema 1" in told
 
 
+@pytest.mark.parametrize("how", [[], ["--total"]])
+def test_the_lines_of_a_file_without_a_snapshot_are_told_too(written, capfdbinary, how):
+    good, bad = written(a=lines_of(machine(0, 1)), b=b"<html>\n" * 12)
+    code, out, told = merged(capfdbinary, *how, good, bad)
+    assert (code, total(out).requests) == (1, 2)
+    assert told.splitlines()[0].startswith(f"netmon: {bad}:1: not a snapshot")
+    assert told.splitlines()[-1] == f"netmon: {bad}: 2 more lines like these"
+
+
+def test_a_file_without_a_line_adds_nothing(written, capfdbinary):
+    good, empty = written(a=lines_of(machine(0, 1)), b=b"")
+    code, out, told = merged(capfdbinary, good, empty)
+    assert (code, total(out).requests, told) == (0, 2, "")
+
+
 def test_of_many_bad_lines_the_first_are_told_and_the_others_counted(written, capfdbinary):
     (path,) = written(a=b"{\n" * 1000 + lines_of(machine(0, 1)))
     code, out, told = merged(capfdbinary, path)
@@ -215,6 +230,8 @@ def test_lines_out_of_order_are_told_and_counted(written, capfdbinary):
         (["a.ndjson", "./a.ndjson"], 2, "is given twice"),
         (["none.ndjson"], 4, "none.ndjson: No such file"),
         (["."], 4, ".: is a directory"),
+        (["a.ndjson", str(CAPTURES / "shop.pcap")], 4, "shop.pcap: is a capture; this counts it: netmon -r"),
+        (["p.parquet"], 4, "p.parquet: is Parquet"),
         (["a.ndjson", "-o", "b.txt"], 2, "the name must end in"),
         (["a.ndjson", "-o", "a.ndjson"], 2, "the file exists"),
         (["a.ndjson", "--interval", "x"], 2, "--interval"),
@@ -223,6 +240,7 @@ def test_lines_out_of_order_are_told_and_counted(written, capfdbinary):
 )
 def test_wrong_usage_says_what_is_wrong(written, capfdbinary, monkeypatch, tmp_path, arguments, code, words):
     written(a=lines_of(machine(0, 1)))
+    (tmp_path / "p.parquet").write_bytes(b"PAR1")
     monkeypatch.chdir(tmp_path)
     found, out, told = merged(capfdbinary, *arguments)
     assert (found, out) == (code, b"")

@@ -34,8 +34,9 @@ BEFORE_NAMES = ("host", "src", "dst", "net", "gateway")
 """Words of a filter that are followed by a name; that name may look like the name of a file."""
 
 CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst")
-MAGIC = tuple(map(bytes.fromhex, ("d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a", "1f8b", "28b52ffd")))
-"""Extensions and first bytes of capture files: pcap in either byte order, pcapng, gzip, zstd."""
+PLAIN = tuple(map(bytes.fromhex, ("d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a")))
+MAGIC = (*PLAIN, b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+"""Extensions and first bytes of capture files: pcap in either byte order and pcapng, as they are or in gzip or zstd."""
 
 ERRORS = (
     (SourceError, NO_SOURCE, ""),

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 FORMATS = ("ndjson", "json", "csv")
 """What can be written to standard output; the first is the default."""
 
+PARQUET = b"PAR1"
+"""The first bytes of a Parquet file."""
+
 MOST_TOLD = 10
 """Lines of one file at most that are told one by one: more say nothing new."""
 
@@ -45,7 +48,7 @@ examples:
   netmon merge --total -o day.html day/*.ndjson.gz      one report of a day
   ssh web1 cat all.ndjson | netmon merge - here.ndjson  one file comes through a pipe
 
-exit codes: 0 everything was added up, 1 a line or the rest of a file was left out, 2 wrong usage, 4 no such file
+exit codes: 0 everything was added up, 1 a line or the rest of a file was left out, 2 wrong usage, 4 no file to read
 """
 
 
@@ -103,7 +106,7 @@ class Merge:
         """Files with a line of another filter."""
 
     def run(self) -> None:
-        heads = [(head, source) for source in self._sources if (head := source.head()) is not None]
+        heads = [(head, source) for source in self._sources if (head := self._head(source)) is not None]
         self._where = _filter_of([head for head, _ in heads], self._say)
         settings = Settings(
             output=tuple(self._flags.output),
@@ -119,6 +122,13 @@ class Merge:
         for path, number in self._told.items():
             if number > MOST_TOLD:
                 self._say(f"{path}: {number - MOST_TOLD} more lines like these")
+
+    @staticmethod
+    def _head(source: Source) -> Head | None:
+        """What the first lines of a file tell. The lines of a file without a snapshot are told."""
+        if (head := source.head()) is None:
+            source.next()
+        return head
 
     def _snapshots(self, heads: Sequence[tuple[Head, Source]]) -> Iterator[Snapshot]:
         if self._flags.total:
@@ -200,6 +210,21 @@ def _each_once(paths: Sequence[str]) -> None:
         if path in known.values() or (stat.S_ISREG(about.st_mode) and key in known):
             raise config.ConfigError(f"{path}: is given twice, and would be counted twice")
         known[key] = path
+        if stat.S_ISREG(about.st_mode):
+            _is_text(path)
+
+
+def _is_text(path: str) -> None:
+    """Raises SourceError for a file that another command reads."""
+    try:
+        with open(0 if path == STDIN else path, "rb", closefd=path != STDIN) as file:
+            head = os.pread(file.fileno(), 4, 0)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
+    if head.startswith(cli.PLAIN):
+        raise SourceError(f"{path}: is a capture; this counts it: netmon -r {path} -o FILE.ndjson")
+    if head == PARQUET:
+        raise SourceError(f"{path}: is Parquet, which lacks what a sum needs: merge the NDJSON or read the captures")
 
 
 def _filter_of(heads: Sequence[Head], say: Callable[[str], None]) -> str | None:
