@@ -265,7 +265,7 @@ def facts(*snapshots, rules=()):
 def test_the_answer_says_what_happened_when_to_whom_and_how_certain_in_this_order(busy):
     terms = [fact["term"] for fact in busy["answer"]["facts"]]
     assert terms == ["What happened", "When", "To whom", "How certain"]
-    assert busy["answer"]["headline"].startswith("2 alerts fired: checkout fails, slow; 0.3 % of all responses")
+    assert busy["answer"]["headline"].startswith("2 alerts fired: checkout fails · slow; 0.3 % of all responses")
 
 
 def test_losses_come_first_in_what_is_certain(busy):

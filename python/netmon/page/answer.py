@@ -71,9 +71,8 @@ def _headline(total: Snapshot, tally: Tally, alerts: Sequence[dict[str, Any]]) -
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     lasting = sum(alert["until"] is None for alert in alerts)
     still = f" ({fmt.count(lasting)} still firing)" if lasting else ""
-    return (
-        f"{fmt.plural(max(tally.fired, len(alerts)), 'alert')} fired{still}: {', '.join(names[:NAMED])}{more}; {errors}"
-    )
+    named = " · ".join(names[:NAMED])  # a name may have a comma, between its rule and its row
+    return f"{fmt.plural(max(tally.fired, len(alerts)), 'alert')} fired{still}: {named}{more}; {errors}"
 
 
 def _what(total: Snapshot, tally: Tally) -> Iterator[str]:
