@@ -13,8 +13,10 @@ from jsonschema import Draft202012Validator
 from netmon import Monitor, Snapshot
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.append(str(ROOT / "scripts"))
 import schemas  # noqa: E402  the script that writes what is committed
+
+sys.path.pop()  # another script has the name of a folder beside this file
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 NOON = 1_795_348_800.0
