@@ -7,6 +7,7 @@ well.
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon._core import METRICS_SUBSET
@@ -76,9 +77,22 @@ def asked(settings: Settings) -> Iterator[tuple[str, Service]]:
 
 
 def opened(settings: Settings, patience: Patience, recording: Recording | None = None) -> Iterator[Opened]:
-    """Opens every file and every service, one after the other. `recording` has recorded packets. Raises OSError."""
-    for path in settings.output:
-        yield Opened(path, *files.opened(settings, path, patience))
+    """Opens every file and every service, one after the other. `recording` has recorded packets. Raises OSError.
+
+    Services come after the files, but are opened before: if one fails, no file is made, and none replaced.
+    """
+    served: list[Opened] = []
+    with ExitStack() as undoing:
+        for each in _services(settings, patience, recording):
+            undoing.callback(each.outlet.close)
+            served.append(each)
+        for path in settings.output:
+            yield Opened(path, *files.opened(settings, path, patience))
+        undoing.pop_all()
+    yield from served
+
+
+def _services(settings: Settings, patience: Patience, recording: Recording | None) -> Iterator[Opened]:
     servers = Servers()
     for _, service in asked(settings):
         yield service.opened(settings, servers, patience)
