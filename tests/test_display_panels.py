@@ -412,6 +412,16 @@ def test_no_key_is_bound_twice():
         assert len(names) == len(set(names))
 
 
+def test_the_help_says_where_outputs_are_found_with_their_whole_names():
+    view = View(announced=("live page: http://127.0.0.1:8464/?token=t", "metrics for Prometheus: http://127.0.0.1:1/m"))
+    shown = text(help_page(view, 80, 24))
+    assert [line.split(maxsplit=3)[:3] for line in shown[1:3]] == [
+        ["live", "page", "http://127.0.0.1:8464/?token=t"],
+        ["metrics", "for", "Prometheus"],
+    ]
+    assert shown[1].index("http") == shown[2].index("http")
+
+
 def test_a_long_help_page_scrolls_to_its_end():
     view = view_of([QUIET], ["?", "end"])
     assert any("lost" in line for line in text(screen(view, 80, 24)))

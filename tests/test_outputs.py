@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -472,3 +473,20 @@ def test_a_link_given_as_output_is_named_before_anything_is_captured(capture, tm
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"netmon: {tmp_path}/all.json: is a symbolic link, which is not followed\n"
+
+
+def test_an_output_that_cannot_be_opened_leaves_the_files_of_others_as_they_are(tmp_path):
+    capture, old, new = (tmp_path / name for name in ("day.pcap", "old.json", "new.csv"))
+    capture.write_bytes(forge.pcap(forge.Conversation(1024, 1.0).ask(1.5, "GET", "a", "/", 200)))
+    old.write_text("what was written yesterday")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for failing, named in (
+            (["--prometheus", address], address),
+            (["-w", tmp_path / "none" / "w.pcapng"], "w.pcapng"),
+        ):
+            command = [*NETMON, "-r", capture, "-o", old, "-o", new, "--force", *failing]
+            done = subprocess.run(list(map(str, command)), capture_output=True, check=False, timeout=60)
+            assert done.returncode == 1
+            assert named in done.stderr.decode()
+            assert (old.read_text(), new.exists()) == ("what was written yesterday", False)

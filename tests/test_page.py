@@ -289,9 +289,9 @@ def test_a_run_without_http_says_what_was_seen_instead():
 
 def test_where_errors_are_is_told():
     told = facts(*(pages.step(i) for i in range(28, 34)))
-    assert "Most errors came from shop.example/checkout: 100 % of all." in told["To whom"]
-    assert "Most errors went to 10.0.0.7: 100 % of all." in told["To whom"]
-    assert any(said.startswith("Most errors at ") for said in told["When"])
+    assert "Most server errors came from shop.example/checkout: 100 % of all." in told["To whom"]
+    assert "Most server errors went to 10.0.0.7: 100 % of all." in told["To whom"]
+    assert any(said.startswith("Most server errors at ") for said in told["When"])
 
 
 def test_what_could_not_be_followed_is_told():

@@ -211,7 +211,7 @@ def test_the_figures_of_the_whole_time_are_those_of_the_answer(browser, url):
     page = browser.page(url("busy"))
     told = texts(page, "#range")[0]
     assert told == (
-        "12:00:00 to 12:15:00 (15 min): 49 195 requests, 54.7/s; 154 errors (0.3 %); "
+        "12:00:00 to 12:15:00 (15 min): 49 195 requests, 54.7/s; 154 server errors (0.3 %); "
         "p50 15 ms, p95 197 ms, p99 897 ms; 1 500 packets lost."
     )
     answer = " ".join(texts(page, ".facts dd")).replace("\N{NO-BREAK SPACE}", " ")

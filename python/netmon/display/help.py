@@ -81,7 +81,8 @@ def _body(view: View, width: int) -> list[Line]:
     if width >= WIDE:
         half = -(-len(keys) // 2)
         keys = canvas.beside(keys[:half], keys[half:], width // 2)
-    told = _words([(name, rest) for name, _, rest in (fmt.sanitize(each).partition(": ") for each in view.announced)])
+    news = [(name, rest) for name, _, rest in (fmt.sanitize(each).partition(": ") for each in view.announced)]
+    told = _words(news, max((fmt.width(name) + 3 for name, _ in news), default=COLUMN))
     lines = [*told, *([[]] if told else []), *keys, [], *words]
     return [part for line in lines for part in _wrapped(line, width)]
 
@@ -92,7 +93,7 @@ def _wrapped(line: Line, width: int) -> list[Line]:
         return [line]
     if len(line) != 2 or width < 2 * COLUMN:
         return canvas.wrapped(line, width)
-    first, *others = canvas.wrapped([("", " " * COLUMN), line[1]], width)
+    first, *others = canvas.wrapped([("", " " * canvas.width(line[:1])), line[1]], width)
     return [[line[0], *first[1:]], *others]
 
 
@@ -104,8 +105,8 @@ def _keys() -> list[Line]:
     return lines + [[("class:key", fmt.fit(f" {key.shown}", COLUMN)), ("", key.meaning)] for key in others]
 
 
-def _words(words: Sequence[tuple[str, str]]) -> list[Line]:
-    return [[("class:key", fmt.fit(f" {word}", COLUMN)), ("class:dim", meaning)] for word, meaning in words]
+def _words(words: Sequence[tuple[str, str]], column: int = COLUMN) -> list[Line]:
+    return [[("class:key", fmt.fit(f" {word}", column)), ("class:dim", meaning)] for word, meaning in words]
 
 
 def footer(view: View, width: int) -> Line:

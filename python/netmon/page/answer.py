@@ -62,9 +62,9 @@ def _headline(total: Snapshot, tally: Tally, alerts: Sequence[dict[str, Any]]) -
     if not total.responses:
         errors = "no response was seen"
     elif share:
-        errors = f"{fmt.percent(share)} of all responses were errors"
+        errors = f"{fmt.percent(share)} of all responses were server errors"
     else:
-        errors = "no response was an error"
+        errors = "no response was a server error"
     if not alerts:
         return f"No alert fired, and {errors}"
     names = list(dict.fromkeys(alert["name"] for alert in alerts))
@@ -117,7 +117,7 @@ def _when(clock: Clock, tally: Tally, points: dict[str, Any]) -> Iterator[str]:
         yield f"Busiest at {at}: {fmt.rate(requests / step)} requests/s."
     at, errors = greatest("errors")
     if errors:
-        yield f"Most errors at {at}: {fmt.count(errors)} in {fmt.duration(step)}."
+        yield f"Most server errors at {at}: {fmt.count(errors)} in {fmt.duration(step)}."
     at, slow = greatest("p95")
     if slow:
         yield f"Slowest at {at}: 95 % of the responses began within {fmt.latency(slow / 1e6)}."
@@ -135,11 +135,11 @@ def _whom(total: Snapshot) -> Iterator[str]:
     for section in total.top_sections(1, "errors"):
         if section.errors:
             share = fmt.percent(ratio(section.errors, total.errors) or 0)
-            yield f"Most errors came from {fmt.sanitize(section.host + section.path)}: {share} of all."
+            yield f"Most server errors came from {fmt.sanitize(section.host + section.path)}: {share} of all."
     for client in total.top_clients(1, "errors"):
         if client.errors:
             share = fmt.percent(ratio(client.errors, total.errors) or 0)
-            yield f"Most errors went to {fmt.sanitize(client.address)}: {share} of all."
+            yield f"Most server errors went to {fmt.sanitize(client.address)}: {share} of all."
 
 
 def _certain(record: Record, total: Snapshot, tally: Tally) -> Iterator[str]:

@@ -272,7 +272,7 @@
     const start = Math.max(timeOf(from), clock.start), end = Math.min(timeOf(to), clock.end); // the run may begin within a point
     const seconds = Math.max(end - start, 0) || points.step, responses = sum("responses"), errors = sum("errors"), lost = sum("lost");
     const parts = [`${moment(start)} to ${moment(end)} (${duration(seconds)}): ${count(sum("requests"))} requests, ${rate(sum("requests") / seconds)}/s`];
-    parts.push(`${count(errors)} errors (${percent(responses ? errors / responses : 0)})`);
+    parts.push(`${count(errors)} server errors (${percent(responses ? errors / responses : 0)})`);
     const [p50, p95, p99] = [0.5, 0.95, 0.99].map((q) => quantile(chosen, q));
     if (p50 !== null) parts.push(`p50 ${latency(p50)}, p95 ${latency(p95)}, p99 ${latency(p99)}`);
     if (lost) parts.push(`${count(lost)} packets lost`);
