@@ -48,6 +48,7 @@ BAD = [
     ("rtt > 1ms worse", 0, "rtt cannot be compared: write to_client or to_server"),
     ("absent > 1s more", 0, "absent cannot be compared"),
     ("error_ratio", 11, "> is expected after the measure"),
+    (f"requests > {'9' * 400}% less", 11, "the amount is too large"),
     ("error_ratio < 1% worse", 12, "> is expected after the measure"),
     ("error_ratio >= 1% worse", 12, "> is expected after the measure"),
     ("error_ratio > worse", 14, "an amount is expected, such as 1%, 50ms or 100"),

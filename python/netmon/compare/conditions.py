@@ -95,6 +95,8 @@ def condition(text: str) -> Condition:
     if unit in WORDS:
         unit, end = "", amount.end(1)
     number, is_relative, per_second = _amount(amount[1], unit, measured, text, amount.start(1))
+    if number == inf:
+        raise ConditionError("the amount is too large to be exceeded", text, amount.start(1))
     word = _matched(_WORD, text, end, f"one of {', '.join(WORDS)} is expected")
     if word[1] not in WORDS:
         raise ConditionError(f"{word[1]!r} is not one of {', '.join(WORDS)}", text, word.start(1))
