@@ -194,7 +194,7 @@ def test_different_filters_and_depths_are_told():
 def test_one_snapshot_has_no_course_and_that_is_told():
     single = Course.of([sum(snapshots(BASE, 60, seed=1))])
     made = result(side(single), side(course(BASE, seed=2)))
-    assert made.notes[0].startswith("Before there are too few intervals to tell how much traffic varies")
+    assert made.notes[0].startswith("BEFORE has too few intervals to tell how much traffic varies")
     segments = [each for each in result(side(single), side(single)).totals if each.kind.name == "retransmitted_ratio"]
     assert [each.measured.difference for each in segments] in ([], [(-float("inf"), float("inf"))])
 

@@ -166,6 +166,7 @@ def test_no_cut_and_no_flipped_byte_does_harm(form, write):
     ("make", "message"),
     [
         (lambda path: path.write_bytes(b"GET / HTTP/1.1\r\n\r\n" * 10), "is not a capture file"),
+        (lambda path: path.write_bytes(b'{"schema": 1}\n'), "netmon merge and netmon diff read what netmon wrote"),
         (lambda path: path.write_bytes(b"\x0a"), "is not a capture file"),
         (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.mkdir(), "is a directory"),
@@ -174,7 +175,17 @@ def test_no_cut_and_no_flipped_byte_does_harm(form, write):
         (lambda path: path.write_bytes(forge.pcapng_of([([], 147, {})])), "link type 147 is not supported"),
         (lambda path: path.write_bytes(forge.pcap()[:10]), "ends"),
     ],
-    ids=["garbage", "one byte", "empty", "directory", "missing", "link type", "link type, pcapng", "half a header"],
+    ids=[
+        "garbage",
+        "NDJSON",
+        "one byte",
+        "empty",
+        "directory",
+        "missing",
+        "link type",
+        "link type, pcapng",
+        "half a header",
+    ],
 )
 def test_what_is_no_capture_is_an_error_that_says_why(make, message, tmp_path):
     path = tmp_path / "capture.pcap"

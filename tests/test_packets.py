@@ -188,6 +188,7 @@ def test_a_capture_without_http_is_a_file_without_packets(tmp_path):
     ("flags", "told"),
     [
         (["-C", "1MiB"], b"needs -w FILE"),
+        (["--evidence-payload"], b"needs --evidence DIR"),
         (["-w", "a.pcapng", "-W", "3"], b"needs -C or -G"),
         (["-w", "a.pcapng", "--append"], b"--append cannot add"),
         (["-w", "-", "-C", "1MiB"], b"-C and -G need a file"),

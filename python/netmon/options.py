@@ -98,8 +98,8 @@ class Settings(NamedTuple):
 
     @property
     def asks_for_packets(self) -> bool:
-        """Whether a setting is about packets that are written."""
-        return any((self.write, self.write_max_size, self.write_max_age, self.write_files))
+        """Whether a setting is about packets that are written or saved."""
+        return any((self.write, self.write_max_size, self.write_max_age, self.write_files, self.evidence_payload))
 
 
 WAYS = {

@@ -99,7 +99,7 @@ def notes(before: Side, after: Side, compared: Comparison) -> Iterator[str]:
     for side, word in sides:
         if len(side.course.blocks) < FEWEST:
             yield (
-                f"{word.capitalize()} there are too few intervals to tell how much traffic varies; "
+                f"{word.upper()} has too few intervals to tell how much traffic varies; "
                 "requests are taken as independent of each other"
             )
         if steps := side.course.total.capture.clock_steps:

@@ -60,11 +60,14 @@ def opened(settings: Settings, recording: Recording, patience: Patience) -> Open
 
 def check(settings: Settings) -> None:
     """Raises ConfigError for settings about packets that do not go together."""
+    if settings.evidence_payload and not settings.evidence:
+        raise ConfigError("--evidence-payload: needs --evidence DIR")
     path = settings.write
     if path is None:
         flags = ("write_max_size", "write_max_age", "write_files")
-        given = next(flag for flag in flags if getattr(settings, flag))
-        raise ConfigError(f"--{given.replace('_', '-')}: needs -w FILE")
+        for given in filter(lambda flag: getattr(settings, flag), flags):
+            raise ConfigError(f"--{given.replace('_', '-')}: needs -w FILE")
+        return
     is_set = settings.write_max_size is not None or settings.write_max_age is not None
     if settings.write_files and not is_set:
         raise ConfigError("-W: how many files to keep needs -C or -G, which begin new ones")

@@ -253,7 +253,9 @@ impl Format {
             return Ok(Ok(Self::Pcapng(pcapng::Pcapng::default())));
         }
         if !pcap::Pcap::is_meant(magic) {
-            return Err(Problem::Malformed("is not a capture file".into()));
+            let is_json = magic.trim_ascii_start().starts_with(b"{");
+            let hint = if is_json { "; netmon merge and netmon diff read what netmon wrote" } else { "" };
+            return Err(Problem::Malformed(format!("is not a capture file{hint}")));
         }
         let Some(header) = bytes.first_chunk() else { return Ok(Err(pcap::HEADER)) };
         let format = pcap::Pcap::read(header, told);
