@@ -109,6 +109,19 @@ def test_each_kind_is_told_by_its_first_bytes(folder, tmp_path):
     assert inputs.format_of("-") == "capture"
 
 
+def test_lines_may_be_compressed(folder, tmp_path):
+    for name in ("before.ndjson", "before.json"):
+        packed = tmp_path / f"{name}.gz"
+        packed.write_bytes(gzip.compress((folder / name).read_bytes()))
+        assert inputs.format_of(str(packed)) == "json"
+        read = [inputs.read(str(path), {}, 1.0).course.total for path in (packed, folder / name)]
+        assert read[0] == read[1]
+    cut = tmp_path / "cut.ndjson.gz"
+    cut.write_bytes(gzip.compress((folder / "before.ndjson").read_bytes())[:-200])
+    with pytest.raises(SourceError, match=r"cut\.ndjson\.gz"):
+        inputs.read(str(cut), {}, 1.0)
+
+
 def test_a_glob_stands_for_its_files(folder, tmp_path):
     lines = (folder / "before.ndjson").read_bytes().splitlines(keepends=True)
     for name, part in (("all.ndjson", lines[20:]), ("all.1.ndjson", lines[10:20]), ("all.2.ndjson", lines[:10])):

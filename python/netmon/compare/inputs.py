@@ -11,9 +11,11 @@ import json
 import os
 import re
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from netmon._core import OTHER, CaptureError, Snapshot, SourceError
+from netmon import lines
+from netmon._core import OTHER, CaptureError, Lines, Snapshot, SourceError
 from netmon.compare import singles
 from netmon.compare.course import Course
 from netmon.config import ConfigError
@@ -37,6 +39,9 @@ HEAD = 512
 SECTION = ("start", "end", "path", "statuses", "latency_buckets")
 EXCHANGE = ("section", "method", "status", "latency", "duration", "request_bytes", "response_bytes")
 """Columns that tell whether netmon wrote a table."""
+
+PACKED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+"""What a file that is compressed with gzip or zstd begins with."""
 
 PARQUET = b"PAR1"
 """What a Parquet file begins and ends with."""
@@ -127,6 +132,9 @@ def _format(path: str) -> Format:
             head = file.read(HEAD)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
+    if head.startswith(PACKED):
+        with suppress(OSError, ValueError):  # of a damaged file, reading it tells more
+            head = next(_lines(path), b"")[:HEAD]
     if head.startswith(PARQUET):
         return "parquet"
     if head.lstrip().startswith(b"{"):
@@ -134,6 +142,15 @@ def _format(path: str) -> Format:
     if path.endswith(".csv"):
         raise SourceError(f"{path}: {CSV}")
     return "capture"
+
+
+def _lines(path: str) -> Iterator[bytes]:
+    """The lines of a file, which may be compressed. Raises SourceError."""
+    descriptor = lines.opened(path)
+    try:
+        return Lines(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _of_captures(paths: Sequence[str], settings: CaptureSettings, interval: float) -> Iterator[Snapshot]:
@@ -151,19 +168,23 @@ def _of_captures(paths: Sequence[str], settings: CaptureSettings, interval: floa
 
 def _of_ndjson(path: str) -> Iterator[tuple[Snapshot, str]]:
     """The snapshots of a file, each with its filter. A document may be spread over several lines."""
+    found = _lines(path)
     try:
-        with open(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                if number == 1 and line.strip() == b"{":
-                    yield _snapshot(path, number, json.dumps(_whole(path, line + file.read())).encode())
-                    return
-                yield _snapshot(path, number, line)
+        for number, line in enumerate(found, 1):
+            if not line.strip():
+                continue
+            if number == 1 and line.strip() == b"{":
+                yield _snapshot(path, number, json.dumps(_whole(path, b"\n".join((line, *found)))).encode())
+                return
+            yield _snapshot(path, number, line)
     except CaptureError:
         raise
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _whole(path: str, text: bytes) -> Any:
@@ -187,10 +208,9 @@ def _snapshot(path: str, number: int, line: bytes) -> tuple[Snapshot, str]:
 def _of_requests(path: str) -> Iterator[Snapshot]:
     """The exchanges of a file of ``--requests``."""
     try:
-        with open(path, "rb") as file:
-            yield from singles.of_exchanges(json.loads(line) for line in file if line.strip())
+        yield from singles.of_exchanges(json.loads(line) for line in _lines(path) if line.strip())
     except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from error
+        raise SourceError(f"{path}: {_reason(error)}") from error
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise SourceError(f"{path}: has a line that is no exchange of netmon: {error!r}") from error
 
