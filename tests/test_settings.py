@@ -22,6 +22,7 @@ BESIDE = {
     "write_max_size": {"write": "web.pcapng"},
     "write_max_age": {"write": "web.pcapng"},
     "write_files": {"write": "web.pcapng", "write_max_size": FileSize(1 << 20)},
+    "evidence_payload": {"evidence": "evidence"},
     "speed": {"read": ("a.pcap",)},
 }
 """What else has to be set for a setting to make sense."""

@@ -79,14 +79,15 @@ def asked(settings: Settings) -> Iterator[tuple[str, Service]]:
 def opened(settings: Settings, patience: Patience, recording: Recording | None = None) -> Iterator[Opened]:
     """Opens every service and every file, and returns the files first. `recording` has recorded packets.
 
-    Raises OSError. Services are opened first: a port that is taken leaves no empty file behind, which the next start
-    would not replace.
+    Raises OSError. Files are opened last: where a port is taken or a folder is missing, none is made or emptied.
     """
     servers = Servers()
     made: list[Opened] = []
     try:
         for _, service in asked(settings):
             made.append(service.opened(settings, servers, patience))
+        if recording is not None:
+            made.extend(_recorded(settings, recording, patience))
         for path in settings.output:
             yield Opened(path, *files.opened(settings, path, patience))
     except OSError:
@@ -95,8 +96,6 @@ def opened(settings: Settings, patience: Patience, recording: Recording | None =
         servers.close()
         raise
     yield from made
-    if recording is not None:
-        yield from _recorded(settings, recording, patience)
 
 
 def _recorded(settings: Settings, recording: Recording, patience: Patience) -> Iterator[Opened]:
