@@ -22,7 +22,7 @@ def language(text):
 
 def name_languages(app, doctree):
     for block in doctree.findall(nodes.literal_block):
-        if block.get("language", "default") in {"default", "text", "none"}:
+        if block.get("language", "default") in {"default", "none"}:
             block["language"] = language(block.rawsource)
 
 

@@ -4,6 +4,7 @@ The texts are those of the help, so no page can say anything else. Each directiv
 """
 
 import re
+import textwrap
 from typing import Annotated, Literal, get_args, get_origin
 
 from netmon import arguments, commands, config, reading
@@ -126,16 +127,22 @@ class Command(Made):
     def made(self, name):
         parser = commands.module(name).parser()
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
-        yield f"```text\n{usage}\n```"
-        yield sentence(parser.description.rstrip("."))
+        yield block(textwrap.fill(usage, 84, subsequent_indent="    ", break_on_hyphens=False))
+        yield from map(sentence, (part.rstrip(".") for part in (parser.description or "").split("\n\n")))
         yield f"```{{program}} netmon {name}\n```"
         for action in parser._actions:
             yield flag(action) if action.option_strings else f"`{action.metavar}`: {sentence(action.help)}"
-        yield f"```text\n{(parser.epilog or '').strip()}\n```"
+        for part in (parser.epilog or "").strip().split("\n\n"):
+            yield block(part) if "\n  " in part else sentence(part.rstrip("."))
+
+
+def block(text):
+    return f"```text\n{text}\n```"
 
 
 def flag(action):
-    takes = f" {action.metavar or action.dest.upper()}" if action.nargs != 0 else ""
+    value = action.metavar or "|".join(action.choices or [action.dest.upper()])
+    takes = f" {value}" if action.nargs != 0 else ""
     flags = ", ".join(f"{each}{takes}" for each in action.option_strings)
     return f"```{{option}} {flags}\n{sentence(action.help or '')}\n```"
 
