@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens generated test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
+.PHONY: help demo screens generated docs test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
   build-packages wheel-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
@@ -83,6 +83,9 @@ screens: $(VENV)/.tools $(VENV)/.netmon ## draw docs/screen.md and the picture i
 generated: $(VENV)/.netmon ## write the man page, the completions of shells and the schemas of JSON anew, after a change of settings or keys
 	$(BIN)/python scripts/generated.py
 	$(BIN)/python scripts/schemas.py
+
+docs: $(VENV)/.tools $(VENV)/.netmon ## build the site of the documentation in target/docs; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -d target/doctrees docs target/docs
 
 wheel: $(VENV)/.wheel ## build dist/netmon_http-*.whl, one wheel for every Python from 3.11, with a profile
 	@ls dist/*.whl

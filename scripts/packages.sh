@@ -36,6 +36,8 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need mandoc have mandoc
   need groff have groff # with preconv, which man calls
   need man-db have man
+  need systemd have systemd-analyze # the unit in contrib is verified, and the log is rotated
+  need logrotate have logrotate
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry
