@@ -1343,10 +1343,10 @@ def limit_allocator() -> bool:
 class Confinement:
     """What each thread is left with, once it is applied.
 
-    `reads`, `writes` and `devices` are the paths that Landlock leaves within reach: to read, to write and make files in,
-    and terminals and the like. A folder stands for all that is in it, and paths that do not exist are left out. Without
-    any path, files are not limited. `rights` are the capabilities to retain, as a number whose bits are those of
-    `linux/capability.h`; None leaves capabilities alone.
+    `reads`, `writes` and `devices` are the paths that Landlock leaves within reach: to read, to write and make files
+    in, and terminals and the like. A folder stands for all that is in it, and paths that do not exist are left out.
+    Without any path, files are not limited. `rights` are the capabilities to retain, as a number whose bits are those
+    of `linux/capability.h`; None leaves capabilities alone.
 
     Raises OSError if the system fails to make it.
     """
@@ -1354,9 +1354,9 @@ class Confinement:
     def __new__(
         cls,
         *,
-        reads: Sequence[str | os.PathLike[str]] = ...,
-        writes: Sequence[str | os.PathLike[str]] = ...,
-        devices: Sequence[str | os.PathLike[str]] = ...,
+        reads: Sequence[str | PathLike[str]] = ...,
+        writes: Sequence[str | PathLike[str]] = ...,
+        devices: Sequence[str | PathLike[str]] = ...,
         rights: int | None = None,
     ) -> Confinement: ...
     @property

@@ -16,12 +16,14 @@ from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereEr
 from netmon.arguments import parser
 from netmon.document import Given
 from netmon.options import DEFAULTS, Settings
+from netmon.privileges import PrivilegesError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from netmon.alerts import Rule
+    from netmon.guard import Guard
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 INTERRUPTED = 130
@@ -46,16 +48,17 @@ ERRORS = (
     (WhereError, USAGE, "where: "),
     (OverflowError, USAGE, "a number is too large: "),
     (config.ConfigError, USAGE, ""),
+    (PrivilegesError, NOT_PERMITTED, ""),
 )
 """Kind of error, exit code, and the words before the message; the first row that fits counts."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit code."""
+def main(argv: Sequence[str] | None = None, *, confines: bool = False) -> int:
+    """Runs the command and returns its exit code. With `confines`, the process gives up its rights for good."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in commands.COMMANDS:
         return guarded(lambda: commands.run(arguments[0], arguments[1:]), [])
-    return guarded(lambda: _run(arguments), arguments)
+    return guarded(lambda: _run(arguments, confines=confines), arguments)
 
 
 def guarded(run: Callable[[], int], arguments: list[str]) -> int:
@@ -84,7 +87,7 @@ def process() -> NoReturn:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that are not valid text are shown as well
-    code = main()
+    code = main(confines=True)
     try:
         sys.stdout.flush()
     except KeyboardInterrupt:  # printing a text, such as the help, waits for its reader
@@ -97,7 +100,7 @@ def process() -> NoReturn:
     os._exit(code)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, confines: bool) -> int:
     flags = parser().parse_intermixed_args(arguments)
     if flags.completion or flags.list_interfaces:
         return _list(flags)
@@ -123,7 +126,13 @@ def _run(arguments: list[str]) -> int:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
-    return watch(settings, demo=flags.demo, reread=reread, rules=rules)
+    guard = None
+    if confines:
+        from netmon.guard import Guard  # noqa: PLC0415  as above
+
+        guard = Guard(settings, rules, configured.path)
+        flags.config = configured.path if guard.plan.user else flags.config  # another user has other files
+    return watch(settings, demo=flags.demo, reread=reread, rules=rules, guard=guard)
 
 
 def _configured(flags: argparse.Namespace) -> config.Configured:
@@ -221,14 +230,14 @@ def watch(
     demo: bool = False,
     reread: Callable[[], config.Configured] | None = None,
     rules: Sequence[Rule] | None = None,
+    guard: Guard | None = None,
 ) -> int:
     """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
     from netmon import session  # noqa: PLC0415  as above
 
-    if settings.log_file not in {None, "-"}:
-        _try_log(settings.log_file or "")
     more: dict[str, Any] = {"reread": reread} if reread else {}
     more |= {"rules": rules} if rules and len(rules) > 1 else {}
+    more |= {"guard": guard} if guard else {}
     if demo:
         from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
 
@@ -240,13 +249,6 @@ def watch(
         except session.IncompleteError:  # the log said it
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
-
-
-def _try_log(path: str) -> None:
-    """Raises OSError if the log cannot be written at the start. Later trouble with it stops nothing."""
-    from netmon.log_file import LogFile  # noqa: PLC0415  few runs have a log
-
-    LogFile(path, max_size=1, max_age=None, files=1).try_open()
 
 
 def read_again(path: str, flags: argparse.Namespace) -> config.Configured:
