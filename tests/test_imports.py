@@ -16,7 +16,7 @@ ORDER = [
     {"pumps", "extras"},
     {"lending", "remote"},
     {"pace", "given", "options", "safe_file", "format", "places", "hangup", "commands"},
-    {"rotation", "modules", "reach"},
+    {"rotation", "modules", "reach", "captures"},
     {"outlet"},
     {"packet_files"},
     {"packet_writer"},

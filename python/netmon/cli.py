@@ -9,9 +9,9 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from netmon import commands, config
+from netmon import captures, commands, config
 from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
 from netmon.arguments import parser
 from netmon.document import Given
@@ -32,14 +32,6 @@ INTERRUPTED = 130
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
 """Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
 
-BEFORE_NAMES = ("host", "src", "dst", "net", "gateway")
-"""Words of a filter that are followed by a name; that name may look like the name of a file."""
-
-CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst")
-PLAIN = tuple(map(bytes.fromhex, ("d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a")))
-MAGIC = (*PLAIN, b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-"""Extensions and first bytes of capture files: pcap in either byte order and pcapng, as they are or in gzip or zstd."""
-
 ERRORS = (
     (SourceError, NO_SOURCE, ""),
     (CaptureError, FAILED, "the capture failed: "),
@@ -53,6 +45,13 @@ ERRORS = (
 """Kind of error, exit code, and the words before the message; the first row that fits counts."""
 
 
+class Started(NamedTuple):
+    """Who has started the process; by now it may be another user."""
+
+    user: int
+    by_sudo: bool
+
+
 def main(argv: Sequence[str] | None = None, *, confines: bool = False) -> int:
     """Runs the command and returns its exit code. With `confines`, the process gives up its rights for good."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -63,6 +62,7 @@ def main(argv: Sequence[str] | None = None, *, confines: bool = False) -> int:
 
 def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     """The exit code of `run`; an error becomes an exit code and a message on standard error."""
+    started = Started(os.geteuid(), by_sudo="SUDO_UID" in os.environ)
     try:
         return run()
     except SystemExit as stop:  # argparse: --help, --version, wrong usage
@@ -75,7 +75,7 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     except Exception as error:  # the last resort: one clear message, never a traceback
         from netmon.console import Console  # noqa: PLC0415  few runs need it, so it is loaded only then
 
-        code, message = _explain(error, arguments)
+        code, message = _explain(error, arguments, started)
         Console.of_process().say(message + "\n")
         return code
 
@@ -233,11 +233,12 @@ def watch(
     guard: Guard | None = None,
 ) -> int:
     """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
-    from netmon import session  # noqa: PLC0415  as above
+    from netmon import log, session  # noqa: PLC0415  as above
 
-    more: dict[str, Any] = {"reread": reread} if reread else {}
-    more |= {"rules": rules} if rules and len(rules) > 1 else {}
-    more |= {"guard": guard} if guard else {}
+    if guard is None:
+        log.check(settings)
+    given = {"reread": reread, "rules": rules if rules and len(rules) > 1 else None, "guard": guard}
+    more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if demo:
         from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
 
@@ -319,10 +320,10 @@ def _file(flags: argparse.Namespace, environment: Mapping[str, str], warn: Calla
 
 def _filters(flags: argparse.Namespace) -> str | None:
     """The capture filter, from ``-f``, ``-F`` or the end of the command; None if none is given."""
-    if captures := _captures(flags.expression):
+    if named := captures.named(flags.expression):
         from netmon import advice  # noqa: PLC0415  as above
 
-        raise config.ConfigError(advice.files_are_no_filter(captures))
+        raise config.ConfigError(advice.files_are_no_filter(named))
     ways = [vars(flags).get("filter"), " ".join(flags.expression) or None]
     if flags.filter_file is not None:
         try:
@@ -338,23 +339,7 @@ def _filters(flags: argparse.Namespace) -> str | None:
     return given[0] if given else None
 
 
-def _captures(words: Sequence[str]) -> list[str]:
-    """Words of a filter that name capture files, by their extension or by the first bytes of the file."""
-    named = [word for word, before in zip(words, ["", *words], strict=False) if before not in BEFORE_NAMES]
-    return [word for word in named if word.endswith(CAPTURES) or _is_capture(word)]
-
-
-def _is_capture(path: str) -> bool:
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(4).startswith(MAGIC)
-    except OSError:
-        return False
-
-
-def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
+def _explain(error: Exception, arguments: list[str], started: Started) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
     from netmon import format as fmt  # noqa: PLC0415  as above
 
@@ -362,9 +347,13 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     if isinstance(error, PermissionError) and error.filename is None:
         from netmon import advice  # noqa: PLC0415  as above
 
-        return NOT_PERMITTED, advice.not_permitted(text, arguments)
+        return NOT_PERMITTED, advice.not_permitted(text, arguments, is_root=started.user == 0)
     if isinstance(error, OSError) and error.filename:
         text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
+        if isinstance(error, PermissionError) and os.geteuid() != started.user:
+            from netmon import advice  # noqa: PLC0415  as above
+
+            return FAILED, advice.not_writable(text, arguments, by_sudo=started.by_sudo)
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         from netmon import advice  # noqa: PLC0415  as above
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from glob import glob
 from typing import TYPE_CHECKING, TypeVar
 
-from netmon import modules, outlet
+from netmon import log, modules, outlet
 from netmon._core import Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user
 from netmon.alarms import state_path
 from netmon.privileges import NET_RAW, PrivilegesError, environment_of, planned, remaining, unwanted
@@ -36,7 +36,7 @@ class Guard:
     """Made for one session, before it opens anything. `path` is that of the configuration file, if one was read."""
 
     def __init__(self, settings: Settings, rules: Sequence[Rule], path: str = "") -> None:
-        self._settings, self._rules, self._path = settings, rules, path
+        self.settings, self._rules, self._path = settings, rules, path
         self._effective = os.geteuid()
         is_live = not settings.read or "-" in settings.read
         acts = is_live and any(rule.exec or rule.webhook for rule in rules)
@@ -118,15 +118,15 @@ class Guard:
 
     def _confinement(self) -> Confinement:
         rights = self.plan.rights
-        if self._runs_commands or any(map(is_url, self._settings.read)):
+        if self._runs_commands or any(map(is_url, self.settings.read)):
             return Confinement(rights=rights)
         rules = [rule.ca_file for rule in self._rules if rule.ca_file]
         reads, writes, devices = reach(
-            self._settings,
+            self.settings,
             os.environ,
             more=filter(None, (self._path, *rules)),
-            state=state_path(self._settings, self._rules, os.environ),
-            exports=self._settings.format == "auto",
+            state=state_path(self.settings, self._rules, os.environ),
+            exports=self.settings.format == "auto",
         )
         try:
             return Confinement(reads=reads, writes=writes, devices=devices, rights=rights)
@@ -158,6 +158,7 @@ def confined(monitor: Monitor, guard: Guard | None) -> Exception | None:
         failure = error
     if guard is not None:
         guard.confine((lambda _: None) if failure else monitor.confine)
+        log.check(guard.settings)
     return failure
 
 

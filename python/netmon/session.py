@@ -84,7 +84,7 @@ def run(
         closing.push(session.tell)
         closing.callback(monitor.close)
         failure = confined(monitor, guard)
-        session.log = closing.enter_context(session.log_of(on_screen=on_screen, is_checked=failure is None))
+        session.log = closing.enter_context(session.log_of(on_screen=on_screen))
         closing.callback(monitor.close)
         if failure is not None:
             raise failure
@@ -186,12 +186,8 @@ class Session:
         self._take_log()
         return frame
 
-    def log_of(self, *, on_screen: bool, is_checked: bool) -> SessionLog:
-        """The log of the session. A file that cannot be written is told once, and again when the error changes; with
-        `is_checked`, it raises OSError at the start.
-        """
-        if is_checked:
-            log.check(self._settings)
+    def log_of(self, *, on_screen: bool) -> SessionLog:
+        """The log of the session. A file that cannot be written is told once, and again when the error changes."""
 
         def report(trouble: str) -> None:
             self._report([f"netmon: error: {fmt.sanitize(trouble)}; the rest goes on\n"], is_logged=False)

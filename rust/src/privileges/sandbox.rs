@@ -20,8 +20,8 @@ mod system {
     use std::io;
 
     use landlock::{
-        ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
-        RulesetStatus, make_bitflags, path_beneath_rules,
+        ABI, Access, AccessFs, BitFlags, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus,
+        make_bitflags, path_beneath_rules,
     };
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
 
@@ -42,17 +42,20 @@ mod system {
     impl Sandbox {
         /// Prepares a sandbox that leaves only these paths within reach. `None` if the kernel has no Landlock.
         pub fn new(paths: &Paths) -> io::Result<Option<Self>> {
-            let rules = || -> Result<RulesetCreated, RulesetError> {
-                Ruleset::default()
-                    .handle_access(AccessFs::from_all(VERSION))?
-                    .create()?
-                    .add_rules(path_beneath_rules(&paths.reads, READ))?
-                    .add_rules(path_beneath_rules(&paths.writes, WRITE))?
-                    .add_rules(path_beneath_rules(&paths.devices, CONTROL))
-            };
-            let made = rules().map_err(io::Error::other)?;
-            // The library makes rules that hold nobody where the kernel has no Landlock. Asking is an attempt.
-            Ok(is_supported().then_some(Self(made)))
+            // Without Landlock the library would make a sandbox that holds nobody.
+            if !is_supported() {
+                return Ok(None);
+            }
+            let ruleset = Ruleset::default().handle_access(AccessFs::from_all(VERSION)).and_then(Ruleset::create);
+            let mut ruleset = ruleset.map_err(io::Error::other)?;
+            let rules = path_beneath_rules(&paths.reads, READ)
+                .chain(path_beneath_rules(&paths.writes, WRITE))
+                .chain(path_beneath_rules(&paths.devices, CONTROL));
+            for rule in rules.flatten() {
+                // The kernel refuses rules for what is in no folder, such as a pipe. It needs none: it is open already.
+                let _ = (&mut ruleset).add_rule(rule);
+            }
+            Ok(Some(Self(ruleset)))
         }
 
         /// Puts the calling thread into the sandbox, and all threads and processes that it starts later.
