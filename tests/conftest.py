@@ -1,6 +1,7 @@
-"""Every test runs in UTC and without settings of the machine. `read` returns the counts of forged conversations.
+"""Every test runs in UTC, without settings of the machine, and as if nobody had called sudo.
 
-`read` counts small captures with one worker and with three, and checks that the snapshots are equal.
+`read` returns the counts of forged conversations. It counts small captures with one worker and with three, and checks
+that the snapshots are equal.
 """
 
 import os
@@ -16,7 +17,7 @@ pytest.register_assert_rewrite("watching")
 
 @pytest.fixture(autouse=True)
 def _neutral_machine(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith("NETMON_") or name == "NO_COLOR"]:
+    for name in [name for name in os.environ if name.startswith(("NETMON_", "SUDO_")) or name == "NO_COLOR"]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("TZ", "UTC")

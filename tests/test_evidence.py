@@ -192,7 +192,8 @@ def test_a_folder_that_cannot_be_written_is_an_error_at_the_start(capture, tmp_p
 
 def test_an_output_that_cannot_be_opened_ends_the_run_though_packets_are_written(capture, tmp_path):
     (tmp_path / "file").touch()
-    command = [*NETMON, "-i", "lo", "-w", str(tmp_path / "all.pcapng"), "--evidence", str(tmp_path / "file")]
+    outputs = ["-w", str(tmp_path / "all.pcapng"), "--evidence", str(tmp_path / "file")]
+    command = [*NETMON, "-i", "lo", "--user", "root", *outputs]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode in {1, 3}
     command = [*NETMON, "-r", str(capture), "-w", str(tmp_path / "no" / "all.pcapng")]

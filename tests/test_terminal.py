@@ -360,7 +360,8 @@ def memory(pid):
 def test_a_terminal_that_does_not_read_stops_neither_capture_nor_outputs(tmp_path):
     written = tmp_path / "all.ndjson"
     with server() as port:
-        terminal = Terminal("-i", "lo", "--interval", "0.1", "-o", written, "tcp", "port", port, width=200, height=60)
+        flags = ["-i", "lo", "--user", "root", "--interval", "0.1", "-o", written]
+        terminal = Terminal(*flags, "tcp", "port", port, width=200, height=60)
         terminal.shows("HOSTS")
         flood(terminal, 1.0)
         before = memory(terminal.child.pid)

@@ -586,7 +586,7 @@ def test_netmon_that_watches_its_own_page_tells_its_token_to_no_output(tmp_path)
     outputs = [part for path in files for part in ("-o", path)]
     with (
         (tmp_path / "stdout").open("w") as stdout,
-        command("-i", "lo", "--requests", *outputs, "--web", "0", stdout=stdout) as (process, url),
+        command("-i", "lo", "--user", "root", "--requests", *outputs, "--web", "0", stdout=stdout) as (process, url),
         subprocess.Popen(["curl", "-sN", url.replace("/?", "/events?")], stdout=subprocess.PIPE, text=True) as reader,
     ):
         token, host = url.partition("token=")[2], url.split("/")[2]

@@ -1339,6 +1339,60 @@ def limit_allocator() -> bool:
     does so. Returns False if the allocator does not have these settings.
     """
 
+@final
+class Confinement:
+    """What each thread is left with, once it is applied.
+
+    `reads`, `writes` and `devices` are the paths that Landlock leaves within reach: to read, to write and make files
+    in, and terminals and the like. A folder stands for all that is in it, and paths that do not exist are left out.
+    Without any path, files are not limited. `rights` are the capabilities to retain, as a number whose bits are those
+    of `linux/capability.h`; None leaves capabilities alone.
+
+    Raises OSError if the system fails to make it.
+    """
+
+    def __new__(
+        cls,
+        *,
+        reads: Sequence[str | PathLike[str]] = ...,
+        writes: Sequence[str | PathLike[str]] = ...,
+        devices: Sequence[str | PathLike[str]] = ...,
+        rights: int | None = None,
+    ) -> Confinement: ...
+    @property
+    def limits_files(self) -> bool:
+        """Whether access to files is limited. False where the kernel has no Landlock."""
+    def apply(self) -> None:
+        """Confines the calling thread, and the threads and processes that it starts later.
+
+        Raises OSError.
+        """
+
+def no_new_rights() -> None:
+    """Sets no_new_privs of the calling thread, and of those that it starts later.
+
+    Raises OSError.
+    """
+
+def limit_rights(rights: int) -> None:
+    """Removes all capabilities but `rights`, a number as in `Confinement`, from those that programs can ever gain which
+    this thread, or one that it starts later, runs.
+
+    Raises OSError.
+    """
+
+def switch_user(user: int, group: int) -> None:
+    """Switches all threads of the process to a user and a group, with no other group.
+
+    Raises OSError. Then groups may be given up already.
+    """
+
+def deny_system_calls() -> bool:
+    """Denies dangerous system calls to all threads: they fail with EPERM. Returns False where the system cannot do so.
+
+    Raises OSError.
+    """
+
 def libpcap_version() -> str:
     """The version string of libpcap."""
 
@@ -1452,11 +1506,21 @@ class Engine:
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
-    def start(self) -> None:
+    def start(self, *, held: bool = False) -> None:
         """Opens the sources and starts the capture threads.
+
+        With `held`, a live capture then waits for `confine` and `begin`, and until then looks at no packet.
 
         Raises PermissionError, SourceError or FilterError.
         """
+    def confine(self, confinement: Confinement) -> None:
+        """Confines each thread of a live capture that is held. The thread that opens later interfaces retains the right
+        to capture.
+
+        Raises OSError if a thread cannot be confined.
+        """
+    def begin(self) -> None:
+        """Lets a live capture that is held go on."""
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
         """Sets which subsets snapshots have, from the next interval on, or before `start` from the first one on: pairs
         of a filter and a kind of rows as `Sliding` names them. The exchanges that match are counted apart, each as a

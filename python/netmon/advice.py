@@ -54,6 +54,23 @@ def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None 
     return "\n".join((f"netmon: {cause}", *ways))
 
 
+def not_writable(cause: str, arguments: Sequence[str], *, by_sudo: bool) -> str:
+    """The cause, then what to do where netmon has become another user, who may not write a file."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a number without an account
+        user = str(os.geteuid())
+    sudo = "sudo " if by_sudo else ""
+    again = fmt.sanitize(shlex.join(arguments))
+    folder = f"{sudo}install -d -m 700 -o {fmt.sanitize(user)} /var/lib/netmon"
+    ways = (
+        f"  netmon has become the user {fmt.sanitize(user)}, who may not write there (see --user)",
+        f"  write elsewhere:   {folder}        (then name a file there)",
+        f"  or keep root:      {sudo}{fmt.sanitize(command())} --user root {again}".rstrip(),
+    )
+    return "\n".join((f"netmon: {cause}", *ways))
+
+
 def interfaces() -> Iterator[str]:
     """One line per interface: name, state, addresses, description."""
     for interface in list_interfaces():

@@ -66,22 +66,39 @@ def known_file(name: str) -> str:
 
 
 class Alarms:
-    """`report` shows a line to the user."""
+    """`report` shows a line to the user. Without `is_open`, no file is read before `open`."""
 
     def __init__(
-        self, settings: Settings, rules: Sequence[Rule], environment: Mapping[str, str], report: Callable[[str], None]
+        self,
+        settings: Settings,
+        rules: Sequence[Rule],
+        environment: Mapping[str, str],
+        report: Callable[[str], None],
+        *,
+        is_open: bool = True,
     ) -> None:
-        self._settings, self._report = settings, report
-        self._path = state_path(settings, rules, environment)
+        self._settings, self._rules, self._environment, self._report = settings, rules, environment, report
+        self._path: str | None = None
         self._saved: float | None = None  # the end of the snapshot after which the state was written
         self._trouble = ""
         self._is_full = False
         self._actions: Actions | None = None
         self._news = News()
+        self._refusal = ""
         self.policy = self._policy(rules)
+        if is_open:
+            self.open()
+
+    def open(self, refuses_commands: str = "") -> None:
+        """Reads what is remembered, and from then on carries out what rules ask for.
+
+        `refuses_commands` says why rules that are read later cannot run commands; it is empty if they can.
+        """
+        self._refusal = refuses_commands
+        self._path = state_path(self._settings, self._rules, self._environment)
         self._load()
         self._learn()
-        self._act(rules)
+        self._act(self._rules)
 
     def _policy(self, rules: Sequence[Rule]) -> AlertPolicy:
         settings = self._settings
@@ -126,6 +143,8 @@ class Alarms:
     def reload(self, frames: Frames, configured: Configured, monitor: Monitor | None = None) -> str:
         """Uses the rules of a configuration that was read again; the states of rules that stayed the same go on."""
         rules = rules_of(configured, lambda words: self._report(f"netmon: warning: {fmt.sanitize(words)}\n"))
+        if self._refusal and (command := next((rule.name for rule in rules if rule.exec), "")):
+            raise ValueError(f"the rule {command} has `exec`: {self._refusal}")
 
         def made(_old: Policy) -> AlertPolicy:
             policy = self._policy(rules)

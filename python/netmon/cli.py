@@ -9,19 +9,21 @@ from __future__ import annotations
 import io
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from netmon import commands, config
+from netmon import captures, commands, config
 from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
 from netmon.arguments import parser
 from netmon.document import Given
 from netmon.options import DEFAULTS, Settings
+from netmon.privileges import PrivilegesError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Container, Mapping, Sequence
 
     from netmon.alerts import Rule
+    from netmon.guard import Guard
 
 OK, FAILED, USAGE, NOT_PERMITTED, NO_SOURCE, ALERTED = range(6)
 INTERRUPTED = 130
@@ -29,14 +31,6 @@ INTERRUPTED = 130
 
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
 """Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
-
-BEFORE_NAMES = ("host", "src", "dst", "net", "gateway")
-"""Words of a filter that are followed by a name; that name may look like the name of a file."""
-
-CAPTURES = (".pcap", ".pcapng", ".cap", ".pcap.gz", ".pcapng.gz", ".pcap.zst", ".pcapng.zst")
-PLAIN = tuple(map(bytes.fromhex, ("d4c3b2a1", "a1b2c3d4", "4d3cb2a1", "a1b23c4d", "0a0d0d0a")))
-MAGIC = (*PLAIN, b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
-"""Extensions and first bytes of capture files: pcap in either byte order and pcapng, as they are or in gzip or zstd."""
 
 ERRORS = (
     (SourceError, NO_SOURCE, ""),
@@ -46,20 +40,29 @@ ERRORS = (
     (WhereError, USAGE, "where: "),
     (OverflowError, USAGE, "a number is too large: "),
     (config.ConfigError, USAGE, ""),
+    (PrivilegesError, NOT_PERMITTED, ""),
 )
 """Kind of error, exit code, and the words before the message; the first row that fits counts."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command and returns its exit code."""
+class Started(NamedTuple):
+    """Who has started the process; by now it may be another user."""
+
+    user: int
+    by_sudo: bool
+
+
+def main(argv: Sequence[str] | None = None, *, confines: bool = False) -> int:
+    """Runs the command and returns its exit code. With `confines`, the process gives up its rights for good."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in commands.COMMANDS:
         return guarded(lambda: commands.run(arguments[0], arguments[1:]), [])
-    return guarded(lambda: _run(arguments), arguments)
+    return guarded(lambda: _run(arguments, confines=confines), arguments)
 
 
 def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     """The exit code of `run`; an error becomes an exit code and a message on standard error."""
+    started = Started(os.geteuid(), by_sudo="SUDO_UID" in os.environ)
     try:
         return run()
     except SystemExit as stop:  # argparse: --help, --version, wrong usage
@@ -72,7 +75,7 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
     except Exception as error:  # the last resort: one clear message, never a traceback
         from netmon.console import Console  # noqa: PLC0415  few runs need it, so it is loaded only then
 
-        code, message = _explain(error, arguments)
+        code, message = _explain(error, arguments, started)
         Console.of_process().say(message + "\n")
         return code
 
@@ -84,7 +87,7 @@ def process() -> NoReturn:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that are not valid text are shown as well
-    code = main()
+    code = main(confines=True)
     try:
         sys.stdout.flush()
     except KeyboardInterrupt:  # printing a text, such as the help, waits for its reader
@@ -97,7 +100,7 @@ def process() -> NoReturn:
     os._exit(code)
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], *, confines: bool) -> int:
     flags = parser().parse_intermixed_args(arguments)
     if flags.completion or flags.list_interfaces:
         return _list(flags)
@@ -123,7 +126,13 @@ def _run(arguments: list[str]) -> int:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
-    return watch(settings, demo=flags.demo, reread=reread, rules=rules)
+    guard = None
+    if confines:
+        from netmon.guard import Guard  # noqa: PLC0415  as above
+
+        guard = Guard(settings, rules, configured.path)
+        flags.config = configured.path if guard.plan.user else flags.config  # another user has other files
+    return watch(settings, demo=flags.demo, reread=reread, rules=rules, guard=guard)
 
 
 def _configured(flags: argparse.Namespace) -> config.Configured:
@@ -221,14 +230,15 @@ def watch(
     demo: bool = False,
     reread: Callable[[], config.Configured] | None = None,
     rules: Sequence[Rule] | None = None,
+    guard: Guard | None = None,
 ) -> int:
     """Runs a session and returns the exit code. `reread` reads the configuration again, for SIGHUP."""
-    from netmon import session  # noqa: PLC0415  as above
+    from netmon import log, session  # noqa: PLC0415  as above
 
-    if settings.log_file not in {None, "-"}:
-        _try_log(settings.log_file or "")
-    more: dict[str, Any] = {"reread": reread} if reread else {}
-    more |= {"rules": rules} if rules and len(rules) > 1 else {}
+    if guard is None:
+        log.check(settings)
+    given = {"reread": reread, "rules": rules if rules and len(rules) > 1 else None, "guard": guard}
+    more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if demo:
         from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
 
@@ -240,13 +250,6 @@ def watch(
         except session.IncompleteError:  # the log said it
             return FAILED
     return ALERTED if fired and settings.fail_on_alert else OK
-
-
-def _try_log(path: str) -> None:
-    """Raises OSError if the log cannot be written at the start. Later trouble with it stops nothing."""
-    from netmon.log_file import LogFile  # noqa: PLC0415  few runs have a log
-
-    LogFile(path, max_size=1, max_age=None, files=1).try_open()
 
 
 def read_again(path: str, flags: argparse.Namespace) -> config.Configured:
@@ -317,10 +320,10 @@ def _file(flags: argparse.Namespace, environment: Mapping[str, str], warn: Calla
 
 def _filters(flags: argparse.Namespace) -> str | None:
     """The capture filter, from ``-f``, ``-F`` or the end of the command; None if none is given."""
-    if captures := _captures(flags.expression):
+    if named := captures.named(flags.expression):
         from netmon import advice  # noqa: PLC0415  as above
 
-        raise config.ConfigError(advice.files_are_no_filter(captures))
+        raise config.ConfigError(advice.files_are_no_filter(named))
     ways = [vars(flags).get("filter"), " ".join(flags.expression) or None]
     if flags.filter_file is not None:
         try:
@@ -336,23 +339,7 @@ def _filters(flags: argparse.Namespace) -> str | None:
     return given[0] if given else None
 
 
-def _captures(words: Sequence[str]) -> list[str]:
-    """Words of a filter that name capture files, by their extension or by the first bytes of the file."""
-    named = [word for word, before in zip(words, ["", *words], strict=False) if before not in BEFORE_NAMES]
-    return [word for word in named if word.endswith(CAPTURES) or _is_capture(word)]
-
-
-def _is_capture(path: str) -> bool:
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return file.read(4).startswith(MAGIC)
-    except OSError:
-        return False
-
-
-def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
+def _explain(error: Exception, arguments: list[str], started: Started) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
     from netmon import format as fmt  # noqa: PLC0415  as above
 
@@ -360,9 +347,13 @@ def _explain(error: Exception, arguments: list[str]) -> tuple[int, str]:
     if isinstance(error, PermissionError) and error.filename is None:
         from netmon import advice  # noqa: PLC0415  as above
 
-        return NOT_PERMITTED, advice.not_permitted(text, arguments)
+        return NOT_PERMITTED, advice.not_permitted(text, arguments, is_root=started.user == 0)
     if isinstance(error, OSError) and error.filename:
         text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
+        if isinstance(error, PermissionError) and os.geteuid() != started.user:
+            from netmon import advice  # noqa: PLC0415  as above
+
+            return FAILED, advice.not_writable(text, arguments, by_sudo=started.by_sudo)
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         from netmon import advice  # noqa: PLC0415  as above
 

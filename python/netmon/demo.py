@@ -12,7 +12,7 @@ import random
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def traffic() -> Iterator[int]:
                 raise OSError("the demo's server did not start")
             yield int(port)
         finally:
-            child.terminate()
+            with suppress(PermissionError):  # netmon may have become another user; the child ends with its input
+                child.terminate()
 
 
 def rate_at(seconds: float) -> float:

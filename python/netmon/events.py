@@ -23,7 +23,7 @@ CALM = 10.0
 """Seconds without anything lost after which drops have ended: the kernel is often late with its counters."""
 
 EVENTS = {
-    "started": "the capture has started: version, pid, interfaces or files, filter",
+    "started": "the capture has started: version, pid, interfaces or files, user, filter",
     "stopped": "the capture has ended: seconds, packets, lost, hits, alerts",
     "failed": "an error ended the capture: error",
     "interface.opened": "an interface is captured from: interface",

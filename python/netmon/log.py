@@ -53,6 +53,14 @@ def is_heard() -> bool:
     return any(not isinstance(one, logging.NullHandler) for one in (*logger.handlers, *logging.root.handlers))
 
 
+def check(settings: Settings) -> None:
+    """Raises OSError if the log cannot be written at the start. Later trouble with it stops nothing."""
+    if settings.log_file not in (None, STDERR):
+        from netmon.log_file import LogFile  # noqa: PLC0415  few runs have a log
+
+        LogFile(settings.log_file, max_size=1, max_age=None, files=1).try_open()
+
+
 def takes_stderr(settings: Settings, console: Console) -> bool:
     """Whether the log goes to standard error, so that the same messages are not printed there as well."""
     return settings.log_file == STDERR or (settings.log_file is None and console.has_journal)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
-from netmon import cli, config, joining
+from netmon import captures, cli, config, joining
 from netmon import format as fmt
 from netmon._core import SourceError
 from netmon.arguments import Parser, reader
@@ -221,7 +221,7 @@ def _is_text(path: str) -> None:
             head = os.pread(file.fileno(), 4, 0)
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}") from error
-    if head.startswith(cli.PLAIN):
+    if head.startswith(captures.PLAIN):
         raise SourceError(f"{path}: is a capture; this counts it: netmon -r {path} -o FILE.ndjson")
     if head == PARQUET:
         raise SourceError(f"{path}: is Parquet, which lacks what a sum needs: merge the NDJSON or read the captures")

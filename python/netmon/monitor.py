@@ -20,6 +20,7 @@ from netmon.pace import Schedule
 if TYPE_CHECKING:
     from inspect import Signature
 
+    from netmon._core import Confinement
     from netmon.alerts import Alert, Policy
     from netmon.packet_writer import PacketWriter
 
@@ -39,7 +40,9 @@ class Source(Protocol):
 
     @property
     def interfaces(self) -> list[str]: ...
-    def start(self) -> None: ...
+    def start(self, *, held: bool = ...) -> None: ...
+    def confine(self, confinement: Confinement, /) -> None: ...
+    def begin(self) -> None: ...
     def next(self, timeout: float, /) -> Snapshot | None: ...
     @property
     def recording(self) -> Recording | None: ...
@@ -221,6 +224,21 @@ class Monitor:
 
     def open(self) -> None:
         """Starts the capture; does nothing if it has started."""
+        self._open(self._engine.start)
+
+    def hold(self) -> None:
+        """Opens what is captured from, and looks at no packet of an interface before `begin`."""
+        self._open(lambda: self._engine.start(held=True))
+
+    def confine(self, confinement: Confinement) -> None:
+        """Confines the threads of a capture that is held. Raises OSError."""
+        self._engine.confine(confinement)
+
+    def begin(self) -> None:
+        """Lets a capture that is held go on."""
+        self._engine.begin()
+
+    def _open(self, start: Callable[[], None]) -> None:
         if not self._opened:
             if self._write is not None and self.recording is not None:
                 from netmon.outlet import Patience  # noqa: PLC0415  few monitors write packets
@@ -228,7 +246,7 @@ class Monitor:
 
                 self._writer = writer_of(self.recording, self._write, Patience())
             with self._files.opening():
-                self._engine.start()
+                start()
             if self._writer is not None:
                 self._writer.start()
             self._opened = True

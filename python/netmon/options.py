@@ -36,6 +36,7 @@ class Settings(NamedTuple):
     response_timeout: Duration = Duration(3600)
     workers: Annotated[int, Meta(ge=1, le=MAX_WORKERS)] = 1
     timeout: Duration | None = None
+    user: str | None = None
 
     interval: Duration = Duration(1)
     window: Duration = Duration(10)
@@ -202,6 +203,7 @@ OPTIONS = (
     ),
     Option("workers", CAPTURE, "--workers", "N", "number of threads; counts do not depend on it"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
+    Option("user", CAPTURE, "--user", "NAME", "who to be once devices are open; default: who called sudo, or nobody"),
     Option(
         "where", COUNTING, "--where", "EXPR", "count and show only exchanges that match, such as host:api.* status:5xx"
     ),

@@ -307,11 +307,29 @@ class TextOutlet:
         self._outlet.flush()
 
 
+_handed: dict[int, int] = {}
+"""Standard streams that `hand_over` has opened anew."""
+
+
+def hand_over(fd: int, user: int) -> None:
+    """Prepares a standard stream for the time when this process is another user, who may not open it anew."""
+    with suppress(OSError):
+        if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
+            os.fchown(fd, user, -1)  # a pipe between two processes; a named one stays whose it is
+        elif (anew := _anew(fd)) >= 0:
+            _handed[fd] = anew
+
+
 def of_stream(fd: int, name: str, patience: Patience, *, ours: bool = True) -> Outlet:
     """An outlet for a standard stream. Opens it anew where possible, so that O_NONBLOCK affects nobody else."""
+    mine = _anew(fd)
+    return Outlet(os.dup(_handed.get(fd, fd)) if mine < 0 else mine, name, patience, ours=ours)
+
+
+def _anew(fd: int) -> int:
+    """Opens a pipe or a terminal a second time; -1 if that fails, or if it is something else."""
     mode = os.fstat(fd).st_mode
-    mine = -1
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         with suppress(OSError):
-            mine = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    return Outlet(os.dup(fd) if mine < 0 else mine, name, patience, ours=ours)
+            return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    return -1

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from netmon._core import Snapshot
+    from netmon.frames import Frame, Frames
     from netmon.monitor import Monitor
+    from netmon.options import Settings
     from netmon.playback import Moment, Playback
 
 AHEAD = 10
@@ -109,3 +111,11 @@ class Player:
         if wait > 0 and not (self._playback.wants_more and not self._read.empty()):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._awake.wait(), None if wait == float("inf") else wait)
+
+
+def player_of(settings: Settings, frames: Frames, deliver: Callable[[Frame], object], monitor: Monitor) -> Player:
+    """Plays the files of a session; `deliver` gets each frame when it is first played."""
+    from netmon.playback import Playback  # noqa: PLC0415  tests of the player bring their own
+
+    speed = settings.speed or 1.0
+    return Player(Playback(frames, interval=settings.interval, speed=speed, on_new=deliver), monitor)

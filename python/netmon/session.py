@@ -16,8 +16,9 @@ from netmon.alarms import Alarms
 from netmon.alerts import AlertPolicy
 from netmon.console import Console, after, restoring, stopping
 from netmon.frames import Frame, Frames
+from netmon.guard import confined
 from netmon.notes import Notes
-from netmon.outlet import Patience, TextOutlet
+from netmon.outlet import Patience
 from netmon.pace import EXACT
 from netmon.reload import reloaded
 from netmon.rulebook import usual
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from netmon.config import Configured
     from netmon.display.app import Display
     from netmon.display.terminal import Terminal
+    from netmon.guard import Guard
     from netmon.monitor import Monitor
     from netmon.options import Settings
     from netmon.player import Player
@@ -57,6 +59,7 @@ def run(
     policy: Policy | None = None,
     monitor: Monitor | None = None,
     console: Console | None = None,
+    guard: Guard | None = None,
 ) -> bool:
     """Runs until the end and returns whether an alert fired.
 
@@ -64,7 +67,8 @@ def run(
     recovery. `monitor` and `console` replace a real capture and the streams of the process. An error that did not
     stop the rest is raised at the very end. With `must_be_whole`, input that could not be read raises IncompleteError.
     `reread` reads the configuration again, for SIGHUP; without it, SIGHUP ends the session. Without `rules`, there is
-    the one of the settings. `policy` decides on alerts in place of all rules.
+    the one of the settings. `policy` decides on alerts in place of all rules. `guard` gives up rights of the process
+    once the capture is open: before the first packet and before any output.
     """
     console = console or Console.of_process()
     wants_screen = settings.format == "auto" and not settings.requests and not once and settings.write != "-"
@@ -78,10 +82,14 @@ def run(
         session.reread = reread
         session.begin_alarms([usual(settings)] if rules is None else rules, policy)
         closing.push(session.tell)
+        closing.callback(monitor.close)
+        failure = confined(monitor, guard)
         session.log = closing.enter_context(session.log_of(on_screen=on_screen))
         closing.callback(monitor.close)
-        monitor.open()
-        session.log.started(monitor)
+        if failure is not None:
+            raise failure
+        session.log.started(monitor, guard.user if guard else None)
+        session.begin(guard)
         closing.push(session.close_outlets)
         session.open_outputs()
         if keys is not None:
@@ -136,7 +144,8 @@ class Session:
     def begin_alarms(self, rules: Sequence[Rule], policy: Policy | None) -> None:
         """Sets what decides on alerts: a policy of the caller's, or rules with what they do and remember."""
         if policy is None:
-            alarms = Alarms(self._settings, rules, self._console.environment, lambda line: self._report([line]))
+            environment, report = self._console.environment, lambda line: self._report([line])
+            alarms = Alarms(self._settings, rules, environment, report, is_open=False)
             self.reload = lambda configured: alarms.reload(self._frames, configured, self._monitor)
             self._alarms, policy = alarms, alarms.policy
         self._policy = policy
@@ -144,6 +153,14 @@ class Session:
         self._monitor.count_for(policy)
         apart = services.lists_slowest(self._settings)
         self._frames = Frames(self._settings.window, policy=policy, already=self._already, exchanges_apart=apart)
+
+    def begin(self, guard: Guard | None) -> None:
+        """Lets rules remember and act, and the capture look at packets."""
+        if self._alarms is not None:
+            self._alarms.open(guard.refuses_commands if guard is not None else "")
+        if guard is not None:
+            self._report([f"netmon: {line}\n" for line in guard.told(self._settings)], is_logged=False)
+            self._monitor.begin()
 
     def push(self, snapshot: Snapshot) -> Frame:
         """Makes a frame of one snapshot and hands it to all outputs."""
@@ -189,32 +206,16 @@ class Session:
         """Adds the sink for standard output."""
         if self._settings.write == "-":
             return
-        stdout = self._console.stdout
-        color = self._console.wants_color(self._settings.color)
-        outlet = self._console.stdout_outlet(self._patience)
-        if outlet is None:
-            self.sinks.append(outputs.of_stdout(self._settings, stdout, stdout.buffer, color=color))
-        else:
-            self._outlets.append(outlet)
-            text = TextOutlet(outlet, stdout.encoding or "utf-8")
-            self.sinks.append(outputs.of_stdout(self._settings, text, outlet, color=color))
+        outlet, sink = outputs.stdout(self._settings, self._console, self._patience)
+        self._outlets.extend(filter(None, [outlet]))
+        self.sinks.append(sink)
 
     def close_outlets(self, _kind: object, error: BaseException | None, _where: object) -> None:
         """Closes all outlets. Raises the error already on its way or else the first of an outlet; prints the others."""
         self._monitor.close()  # what writes packets waits for the end of the capture
-        for outlet in self._outlets:
-            if isinstance(error, KeyboardInterrupt):
-                outlet.abandon()
-            try:
-                outlet.close()
-            except OSError as problem:
-                if error is None:
-                    error = problem
-                elif not isinstance(problem, BrokenPipeError):
-                    self._say(f"netmon: {fmt.sanitize(str(problem.filename))}: {problem.strerror}\n")
-        self._outlets.clear()
-        if error is not None:
-            raise error
+        failure = services.close_all(self._outlets, error, self._say)
+        if failure is not None:
+            raise failure
 
     def _fail(self, error: Exception, what: str) -> None:
         """Reports an error that stops nothing else, and keeps the first one for `tell`."""
@@ -325,12 +326,9 @@ class Session:
 
     def _player(self) -> Player:
         """Plays the file on the screen; outputs get each frame when it is first played."""
-        from netmon.playback import Playback  # noqa: PLC0415  as above
-        from netmon.player import Player  # noqa: PLC0415
+        from netmon.player import player_of  # noqa: PLC0415  as above
 
-        settings = self._settings
-        playback = Playback(self._frames, interval=settings.interval, speed=settings.speed or 1.0, on_new=self.deliver)
-        return Player(playback, self._monitor)
+        return player_of(self._settings, self._frames, self.deliver, self._monitor)
 
     async def _frames_as_they_come(self) -> AsyncIterator[Frame]:
         import asyncio  # noqa: PLC0415  loads slowly, and only the screen needs it

@@ -48,7 +48,7 @@ class SessionLog:
             self._stopped()
         self._opened.__exit__(None, None, None)
 
-    def started(self, monitor: Monitor) -> None:
+    def started(self, monitor: Monitor, user: str | None = None) -> None:
         self._has_started = True
         if log.is_heard():
             names = monitor.interfaces
@@ -58,6 +58,7 @@ class SessionLog:
                 "pid": os.getpid(),
                 source: names[:NAMED],
                 "more": len(names[NAMED:]) or None,
+                "user": user,
             }
             log.event("started", **told, filter=self._settings.filter)
 

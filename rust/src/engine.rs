@@ -8,6 +8,7 @@
 mod batch;
 mod collector;
 mod files;
+mod gate;
 mod intervals;
 mod job;
 mod live;
@@ -25,7 +26,9 @@ use std::time::Duration;
 use crate::capture::interfaces::Selection;
 use crate::capture::wait::Bell;
 use crate::capture::{self, Error};
+use crate::privileges::Confinement;
 pub use files::Inputs;
+use gate::Gate;
 pub use job::Level;
 use job::{Job, Opened, Shared};
 use lock::lock;
@@ -78,13 +81,14 @@ pub struct Engine {
 
 impl Engine {
     /// Starts a thread that opens the source and then captures. [`Engine::wait_until_open`] tells when the source is
-    /// open.
-    pub fn start(settings: EngineSettings) -> Result<Self, Error> {
+    /// open. If it is `held`, a live capture then waits for [`Engine::confine`] and [`Engine::begin`].
+    pub fn start(settings: EngineSettings, held: bool) -> Result<Self, Error> {
         let shared = Arc::new(Shared {
             queue: Queue::default(),
             bell: Bell::new()?,
             log: Mutex::default(),
             names: Mutex::default(),
+            gate: if held { Gate::held() } else { Gate::default() },
         });
         let EngineSettings { source, capture, interval, timeout, workers, pipeline, recording } = settings;
         let job = Job {
@@ -104,6 +108,7 @@ impl Engine {
         let (queue, recorded) = (shared.clone(), recording.clone());
         let thread = std::thread::Builder::new().name("netmon-capture".into()).spawn(move || {
             let result = catch_unwind(AssertUnwindSafe(run));
+            queue.gate.end();
             recorded.iter().for_each(|recorded| recorded.end());
             queue.queue.end(match result {
                 Ok(result) => result.map_err(|error| error.to_string()),
@@ -124,6 +129,17 @@ impl Engine {
         }
     }
 
+    /// Confines the threads of a live capture that is held: each gives up its rights. The thread that opens later
+    /// interfaces retains the right to capture.
+    pub fn confine(&self, confinement: Arc<Confinement>) -> std::io::Result<()> {
+        self.shared.gate.confine(confinement)
+    }
+
+    /// Lets a live capture that is held go on.
+    pub fn begin(&self) {
+        self.shared.gate.begin();
+    }
+
     /// Returns the next snapshot, and waits for it at most `timeout`.
     pub fn next(&self, timeout: Duration) -> Next {
         self.shared.queue.pop(timeout)
@@ -132,6 +148,7 @@ impl Engine {
     /// Stops the capture and waits for its end. Safe to call twice, and while another thread waits in `next`.
     pub fn close(&self) {
         self.shared.bell.ring();
+        self.shared.gate.end();
         self.shared.queue.stop_waiting();
         self.recording.iter().for_each(|recording| recording.stop_waiting());
         if let Some(thread) = lock(&self.thread).take() {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`capture`] hands over packets, [`pipeline`] turns them into counts, [`engine`] closes intervals and queues their
-//! snapshots, [`arrow`] lays their rows out for data frames, [`metrics`] adds them up for monitoring systems, `python` shows them to Python. Each knows only what stands left of it.
+//! snapshots, [`privileges`] gives up rights, [`arrow`] lays their rows out for data frames, [`metrics`] adds them up for monitoring systems, `python` shows them to Python. Each knows only what stands left of it.
 //!
 //! The laws, each a property test beside the code it binds:
 //!
@@ -26,5 +26,6 @@ pub mod capture;
 pub mod engine;
 pub mod metrics;
 pub mod pipeline;
+pub mod privileges;
 #[cfg(feature = "python")]
 mod python;

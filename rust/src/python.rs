@@ -27,6 +27,7 @@ mod metrics;
 mod path_ranking;
 mod pattern;
 mod point;
+mod privileges;
 mod ranking;
 mod recording;
 mod records;
@@ -132,6 +133,8 @@ mod _core {
     use super::pattern::Matching;
     #[pymodule_export]
     use super::point::Point;
+    #[pymodule_export]
+    use super::privileges::{Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user};
     #[pymodule_export]
     use super::ranking::{ClientRanking, HostRanking, SectionRanking};
     #[pymodule_export]

@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands merge diff
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --user --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
 
 complete -c netmon -e
 complete -c netmon -f
@@ -91,6 +91,7 @@ complete -c netmon -n _shtab_netmon_using -l count-copies -d 'count a connection
 complete -c netmon -n _shtab_netmon_using -l response-timeout -x -d 'how long to keep a silent connection that waits for a response [3600]'
 complete -c netmon -n _shtab_netmon_using -l workers -x -d 'number of threads; counts do not depend on it [1]'
 complete -c netmon -n _shtab_netmon_using -s t -l timeout -x -d 'stop after this long: 200, 200s, 5m, 1h'
+complete -c netmon -n _shtab_netmon_using -l user -x -d 'who to be once devices are open; default: who called sudo, or nobody'
 complete -c netmon -n _shtab_netmon_using -l where -x -d 'count and show only exchanges that match, such as host:api.* status:5xx'
 complete -c netmon -n _shtab_netmon_using -l interval -x -d 'length of an interval; each gives one snapshot [1]'
 complete -c netmon -n _shtab_netmon_using -l window -x -d 'time that the screen and the report cover [10]'

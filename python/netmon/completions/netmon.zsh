@@ -31,6 +31,7 @@ _shtab_netmon_options=(
   "--response-timeout[how long to keep a silent connection that waits for a response \[3600\]]:DURATION:"
   "--workers[number of threads\; counts do not depend on it \[1\]]:N:"
   {-t,--timeout}"[stop after this long\: 200, 200s, 5m, 1h]:DURATION:"
+  "--user[who to be once devices are open\; default\: who called sudo, or nobody]:NAME:"
   "--where[count and show only exchanges that match, such as host\:api.\* status\:5xx]:EXPR:"
   "--interval[length of an interval\; each gives one snapshot \[1\]]:DURATION:"
   "--window[time that the screen and the report cover \[10\]]:DURATION:"

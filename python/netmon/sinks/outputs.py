@@ -9,6 +9,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from netmon.outlet import TextOutlet
 from netmon.sinks.document import Document
 from netmon.sinks.ndjson import Ndjson
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from netmon import safe_file
+    from netmon.console import Console
     from netmon.options import Settings
+    from netmon.outlet import Outlet, Patience
     from netmon.sinks import Out, Sink, Stream, Text
 
 
@@ -120,6 +123,16 @@ def unavailable(path: str, *, append: bool = False) -> str | None:
     from netmon.extras import missing  # noqa: PLC0415  few outputs need an extra
 
     return missing(output.extra)
+
+
+def stdout(settings: Settings, console: Console, patience: Patience) -> tuple[Outlet | None, Sink]:
+    """The sink for standard output, and its outlet if standard output has a descriptor."""
+    stream = console.stdout
+    color = console.wants_color(settings.color)
+    outlet = console.stdout_outlet(patience)
+    if outlet is None:
+        return None, of_stdout(settings, stream, stream.buffer, color=color)
+    return outlet, of_stdout(settings, TextOutlet(outlet, stream.encoding or "utf-8"), outlet, color=color)
 
 
 def of_stdout(settings: Settings, text: Text, stream: Stream, *, color: bool) -> Sink:

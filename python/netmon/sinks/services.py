@@ -107,6 +107,22 @@ def _recorded(settings: Settings, recording: Recording, patience: Patience) -> I
         yield packets.opened(settings, recording, patience)
 
 
+def close_all(outlets: list[Out], error: BaseException | None, say: Callable[[str], None]) -> BaseException | None:
+    """Closes all outlets. Returns `error`, or else the first error of an outlet; says what is wrong with others."""
+    for outlet in outlets:
+        if isinstance(error, KeyboardInterrupt):
+            outlet.abandon()
+        try:
+            outlet.close()
+        except OSError as problem:
+            if error is None:
+                error = problem
+            elif not isinstance(problem, BrokenPipeError):
+                say(f"netmon: {fmt.sanitize(str(problem.filename))}: {problem.strerror}\n")
+    outlets.clear()
+    return error
+
+
 def stay(
     opened: Iterable[Opened],
     sinks: list[Sink],

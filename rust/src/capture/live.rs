@@ -243,11 +243,11 @@ fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<
     })
 }
 
-/// True if the process has `CAP_NET_RAW`, or that cannot be told. libpcap does not say whether opening failed for lack
+/// True if this thread has `CAP_NET_RAW`, or that cannot be told. libpcap does not say whether opening failed for lack
 /// of it.
 fn may_capture() -> bool {
     const CAP_NET_RAW: u32 = 13;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
     effective
         .and_then(|hex| u64::from_str_radix(hex.trim(), 16).ok())

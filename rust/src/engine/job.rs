@@ -4,6 +4,7 @@ use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::gate::Gate;
 use super::lock::lock;
 use super::queue::Queue;
 use crate::capture::Error;
@@ -32,6 +33,8 @@ pub struct Shared {
     pub log: Mutex<Vec<(Level, String)>>,
     /// The names of the interfaces being captured from, or of the files.
     pub names: Mutex<Vec<String>>,
+    /// Where a live capture waits until rights are given up.
+    pub gate: Gate,
 }
 
 impl Shared {

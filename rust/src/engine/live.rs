@@ -21,6 +21,7 @@ use super::queue::Overflow;
 use crate::capture::interfaces::Selection;
 use crate::capture::live::CaptureSettings;
 use crate::capture::{Error, clocks as machine};
+use crate::privileges::Rights;
 use clocks::Clocks;
 use mailboxes::Mailboxes;
 use watcher::Watcher;
@@ -35,14 +36,12 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
     let worker = |number| Worker::new(number, &job, &collector, &mailboxes, &clocks);
     let mut workers: Vec<_> = (0..job.workers).map(worker).collect();
     let mut watcher = Watcher::new(job.clone(), mailboxes, selection, settings);
-    if !watcher.open(opened) {
+    let gate = &job.shared.gate;
+    // The thread of the watcher inherits the capabilities that this thread keeps.
+    if let Err(error) = watcher.open().and_then(|()| Ok(gate.keep_rights()?)) {
+        opened.tell(Err(error));
         return Ok(());
     }
-    // The time-out starts here, since opening the interfaces does not count.
-    job.begin();
-    let start = workers[0].now();
-    workers.iter_mut().for_each(|worker| worker.begin(start));
-    let first = workers.remove(0);
     std::thread::scope(|scope| {
         // If a thread cannot be started, the threads that were started are ended.
         let start = |name: String| std::thread::Builder::new().name(name);
@@ -50,7 +49,18 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
             job.shared.bell.ring();
             Error::from(error)
         };
-        let watching = start("netmon-watcher".into()).spawn_scoped(scope, move || watcher.run()).map_err(stop)?;
+        let watch = move || if gate.pass(Rights::NET_RAW) { watcher.run() } else { Ok(()) };
+        (0..2).for_each(|_| gate.expect());
+        let watching = start("netmon-watcher".into()).spawn_scoped(scope, watch).map_err(stop)?;
+        opened.tell(Ok(()));
+        if !gate.pass(Rights::NONE) {
+            return Ok(());
+        }
+        // The time-out starts here, since neither opening the interfaces nor giving up rights counts.
+        job.begin();
+        let begin = workers[0].now();
+        workers.iter_mut().for_each(|worker| worker.begin(begin));
+        let first = workers.remove(0);
         let mut threads = vec![watching];
         for (at, worker) in (1..).zip(workers) {
             let thread = start(format!("netmon-worker-{at}")).spawn_scoped(scope, move || worker.run());

@@ -62,7 +62,7 @@ fn write(name: &str, frames: &[Frame]) -> PathBuf {
 /// Captures the frames. Returns everything counted, the messages logged, and the reason if the capture failed.
 fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, Option<String>) {
     let path = write(&format!("{name}-{workers}"), frames);
-    let engine = Engine::start(EngineSettings {
+    let settings = EngineSettings {
         source: Source::Files(Inputs { paths: vec![path.clone()], ..Inputs::default() }),
         capture: live::CaptureSettings {
             filter: None,
@@ -76,8 +76,8 @@ fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, 
         workers,
         pipeline: crate::pipeline::Settings { tunnels: true, ..Default::default() },
         recording: None,
-    })
-    .unwrap();
+    };
+    let engine = Engine::start(settings, false).unwrap();
     let (mut got, mut failure) = (Vec::new(), None);
     loop {
         match engine.next(Duration::from_secs(60)) {

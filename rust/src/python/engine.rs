@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use super::CaptureError;
 use super::filter::where_error;
 use super::legible::legible;
+use super::privileges::Confinement;
 use super::recording::Recording;
 use super::snapshot::Snapshot;
 use super::value::{duplicate, per_of};
@@ -232,11 +233,14 @@ impl Engine {
 
     /// Opens the sources and starts the capture threads.
     ///
+    /// With `held`, a live capture then waits for `confine` and `begin`, and until then looks at no packet.
+    ///
     /// Raises PermissionError, SourceError or FilterError.
-    fn start(&self, py: Python<'_>) -> PyResult<()> {
+    #[pyo3(signature = (*, held = false))]
+    fn start(&self, py: Python<'_>, held: bool) -> PyResult<()> {
         let settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner).take();
         let settings = settings.ok_or_else(|| PyRuntimeError::new_err("the capture has already been started"))?;
-        let started = engine::Engine::start(settings)?;
+        let started = engine::Engine::start(settings, held)?;
         let running = self.running.get_or_init(|| started);
         loop {
             match py.detach(|| running.wait_until_open(STEP)) {
@@ -244,6 +248,21 @@ impl Engine {
                 None => py.check_signals().inspect_err(|_| py.detach(|| running.close()))?,
             }
         }
+    }
+
+    /// Confines each thread of a live capture that is held. The thread that opens later interfaces retains the right
+    /// to capture.
+    ///
+    /// Raises OSError if a thread cannot be confined.
+    fn confine(&self, py: Python<'_>, confinement: &Confinement) -> PyResult<()> {
+        let (running, confinement) = (self.running()?, confinement.0.clone());
+        Ok(py.detach(|| running.confine(confinement))?)
+    }
+
+    /// Lets a live capture that is held go on.
+    fn begin(&self) -> PyResult<()> {
+        self.running()?.begin();
+        Ok(())
     }
 
     /// The next snapshot; None if none came within `timeout` seconds. Waits with the interpreter released.

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::super::job::{Job, Level, Opened};
+use super::super::job::{Job, Level};
 use super::super::lock::lock;
 use super::mailboxes::{Mailboxes, Message};
 use super::numbers::Numbers;
@@ -91,15 +91,12 @@ impl Watcher {
         }
     }
 
-    /// Opens the selected interfaces. Sends the result to `opened`, and returns true if the capture can begin.
-    pub fn open(&mut self, opened: &Opened) -> bool {
+    /// Opens the selected interfaces.
+    pub fn open(&mut self) -> Result<(), Error> {
         // Listening begins before interfaces are listed, so that none is missed that comes up meanwhile. Without the
         // kernel's reports, only the regular looks find changes.
         self.links = Links::listen().ok();
-        let result = self.open_all();
-        let is_open = result.is_ok();
-        opened.tell(result);
-        is_open
+        self.open_all()
     }
 
     /// Keeps the open interfaces up to date until the end of the capture.

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use super::super::super::gate::Gate;
 use super::super::super::job::{Level, Shared};
 use super::super::super::lock::lock;
 use super::super::super::queue::{Next, Overflow, Queue};
@@ -45,7 +46,7 @@ impl Machine {
             ClockReading { steady: 77 * SECOND + steady, wall: Timestamp(is_set.load(Ordering::Relaxed) + steady) }
         }));
         let (queue, log, names) = (Queue::default(), Mutex::default(), Mutex::default());
-        let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names });
+        let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names, gate: Gate::default() });
         let aggregate = aggregate::Settings { exchanges: aggregate::Listing::All, ..Default::default() };
         let pipeline = crate::pipeline::Settings { aggregate, ..Default::default() };
         let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, timeout: None, began: OnceLock::new() });

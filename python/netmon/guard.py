@@ -1,0 +1,189 @@
+"""Gives up the rights of the process: becomes another user, limits files and system calls, and checks that it worked.
+
+The command does so, between opening its devices and looking at the first packet; a library leaves its process alone.
+Raises PrivilegesError, after which the process must end.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from glob import glob
+from typing import TYPE_CHECKING, TypeVar
+
+from netmon import log, modules, outlet
+from netmon._core import Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user
+from netmon.alarms import state_path
+from netmon.privileges import NET_RAW, PrivilegesError, environment_of, planned, remaining, unwanted
+from netmon.reach import reach
+from netmon.remote import is_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from netmon.alerts import Rule
+    from netmon.monitor import Monitor
+    from netmon.options import Settings
+
+T = TypeVar("T")
+
+STANDARD = (1, 2)
+"""The descriptors of standard output and standard error."""
+
+
+class Guard:
+    """Made for one session, before it opens anything. `path` is that of the configuration file, if one was read."""
+
+    def __init__(self, settings: Settings, rules: Sequence[Rule], path: str = "") -> None:
+        self.settings, self._rules, self._path = settings, rules, path
+        self._effective = os.geteuid()
+        is_live = not settings.read or "-" in settings.read
+        acts = is_live and any(rule.exec or rule.webhook for rule in rules)
+        self._runs_commands = is_live and any(rule.exec for rule in rules)
+        self.plan = planned(settings, os.environ, self._effective, acts=acts)
+        self.limits_files = self.limits_calls = False
+        self._folders: modules.Folders | None = None
+
+    @property
+    def keeps_root(self) -> bool:
+        """Whether the process goes on with all rights of root."""
+        return self._effective == 0 and self.plan.user is None and self.plan.rights is None
+
+    @property
+    def user(self) -> str:
+        """The name of the user that the process is, once it has given up its rights."""
+        if self.plan.user is not None:
+            return self.plan.user.name
+        import getpass  # noqa: PLC0415  only a message needs it
+
+        with suppress(KeyError, OSError, ImportError):
+            return getpass.getuser() if self._effective else "root"
+        return str(self._effective)
+
+    @property
+    def refuses_commands(self) -> str:
+        """Why rules that are read later cannot run commands; empty if they can."""
+        return "programs cannot be run since netmon has limited its files at the start; restart it" * self.limits_files
+
+    def told(self, settings: Settings) -> Iterator[str]:
+        """Yields what the user is told at the start, as the settings say."""
+        if self.keeps_root and not settings.quiet:
+            yield "warning: netmon keeps all rights of root, as --user root asks"
+        if settings.verbose:
+            files = "only files of this session can be reached" if self.limits_files else "files are not limited"
+            calls = "dangerous system calls are denied" if self.limits_calls else "system calls are not limited"
+            yield f"info: netmon runs as {self.user}; {files}; {calls}"
+
+    def prepare(self) -> None:
+        """To be called while there is one thread. Where no device is to be opened, gives up all rights."""
+        _done("no_new_privs cannot be set", no_new_rights)
+        if self.plan.user is not None:
+            with suppress(OSError):  # whoever lacks CAP_SETPCAP cannot limit programs, which gain nothing anyway
+                limit_rights(NET_RAW)
+            self._folders = modules.Folders()
+            for fd in STANDARD:
+                outlet.hand_over(fd, self.plan.user.uid)
+        if self.plan.reads_files:
+            self._give_up(lambda _: None)
+
+    def confine(self, confine_threads: Callable[[Confinement], None]) -> None:
+        """Gives up all rights that `prepare` has left. `confine_threads` confines the threads that have begun since."""
+        if not self.plan.reads_files:
+            self._give_up(confine_threads)
+
+    def _give_up(self, confine_threads: Callable[[Confinement], None]) -> None:
+        self._switch()
+        confinement = self._confinement()
+        _done("rights cannot be given up", confinement.apply)
+        _done("rights cannot be given up", lambda: confine_threads(confinement))
+        self.limits_files = confinement.limits_files
+        self.limits_calls = _done("system calls cannot be denied", deny_system_calls)
+        self._verify()
+
+    def _switch(self) -> None:
+        user = self.plan.user
+        if user is None:
+            return
+        try:
+            switch_user(user.uid, user.gid)
+        except OSError as error:
+            raise PrivilegesError(_cannot_become(user.name, error, self._effective)) from error
+        environment = environment_of(user, os.environ)
+        for name in set(os.environ) - set(environment):
+            del os.environ[name]
+        os.environ.update(environment)
+        if self._folders is not None:
+            self._folders.use()
+
+    def _confinement(self) -> Confinement:
+        rights = self.plan.rights
+        if self._runs_commands or any(map(is_url, self.settings.read)):
+            return Confinement(rights=rights)
+        rules = [rule.ca_file for rule in self._rules if rule.ca_file]
+        reads, writes, devices = reach(
+            self.settings,
+            os.environ,
+            more=filter(None, (self._path, *rules)),
+            state=state_path(self.settings, self._rules, os.environ),
+            exports=self.settings.format == "auto",
+        )
+        try:
+            return Confinement(reads=reads, writes=writes, devices=devices, rights=rights)
+        except OSError as error:
+            raise PrivilegesError(f"Landlock cannot be set up: {error.strerror or error}") from error
+
+    def _verify(self) -> None:
+        if wrong := remaining(self.plan, _statuses(), effective=self._effective):
+            raise PrivilegesError(f"rights were not given up: {wrong}")
+        user = self.plan.user
+        if user is None or user.uid == 0:
+            return
+        ways = (lambda: os.setuid(0), lambda: os.seteuid(0), lambda: os.setgid(0), lambda: os.setgroups([0]))
+        if unwanted(ways[:2] if user.gid == 0 else ways):
+            raise PrivilegesError("rights were not given up: this process can become root again")
+
+
+def confined(monitor: Monitor, guard: Guard | None) -> Exception | None:
+    """Opens a monitor, and lets `guard` give up rights, if there is one. Returns why it could not be opened.
+
+    Rights are given up even then, since a log will tell of it. Raises PrivilegesError if they cannot be given up.
+    """
+    failure: Exception | None = None
+    if guard is not None:
+        guard.prepare()
+    try:
+        (monitor.open if guard is None else monitor.hold)()
+    except (OSError, ValueError) as error:
+        failure = error
+    if guard is not None:
+        guard.confine((lambda _: None) if failure else monitor.confine)
+        log.check(guard.settings)
+    return failure
+
+
+def _statuses() -> list[str]:
+    """The status of each thread; of a thread that has just ended there is none."""
+    texts = []
+    for path in glob("/proc/self/task/*/status"):
+        with suppress(OSError), open(path) as file:
+            texts.append(file.read())
+    return texts
+
+
+def _done(words: str, step: Callable[[], T]) -> T:
+    try:
+        return step()
+    except OSError as error:
+        raise PrivilegesError(f"{words}: {error.strerror or error}") from error
+
+
+def _cannot_become(name: str, error: OSError, effective: int) -> str:
+    reason = f"cannot become the user {name}: {error.strerror or error}"
+    if effective:
+        return f"{reason}; leave out --user, or start netmon with sudo"
+    lacks = {
+        errno.EPERM: "root lacks CAP_SETUID or CAP_SETGID here",
+        errno.EINVAL: "this namespace does not have that user",
+    }.get(error.errno or 0)
+    return f"{reason}{f' ({lacks})' if lacks else ''}; --user NAME names another one, and --user root keeps root"

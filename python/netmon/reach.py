@@ -1,0 +1,117 @@
+"""Which files a session needs while it runs, so that Landlock can leave those within reach and no others.
+
+Settings, rules and paths go in; three lists of paths come out. Looks whether paths exist; opens and changes nothing. A
+setting that names a file has a place here: a file that is not listed cannot be reached.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from netmon.options import Settings
+
+SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/nix/store",
+    "/etc",
+    "/proc",
+    "/sys",
+    "/run/systemd/resolve",
+    "/run/NetworkManager",
+    "/run/resolvconf",
+    "/run/nscd",
+    "/run/netns",
+    "/var/lib/sss",
+    "/var/lib/ca-certificates",
+)
+"""What Python, the C library and libpcap read: libraries, the resolver, users, certificates, time zones, terminals."""
+
+DEVICES = ("/dev/tty", "/dev/pts", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+NAMED = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "TERMINFO",
+    "TERMINFO_DIRS",
+    "PYTHONTZPATH",
+    "LD_LIBRARY_PATH",
+    "OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY",
+    "OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_METRICS_CLIENT_CERTIFICATE",
+    "OTEL_EXPORTER_OTLP_METRICS_CLIENT_KEY",
+)
+"""Variables that name files, or folders with ``:`` between them."""
+
+
+class Reach(NamedTuple):
+    """Paths, for reading, for writing, and of devices."""
+
+    reads: list[str]
+    writes: list[str]
+    devices: list[str]
+
+
+def reach(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    more: Iterable[str] = (),
+    state: str | None = None,
+    exports: bool = False,
+) -> Reach:
+    """The files of a session. `more` are files to read: the configuration, and what rules name. `state` is where what
+    rules have learned is kept. With `exports`, files are made in the current folder as well.
+    """
+    captures = [path for path in settings.read if path != "-"]
+    configured = [folder_of(path) for path in (*more, *settings.alerts)]
+    reads = [*SYSTEM, *_of_python(), *_of_environment(environment), *captures, *configured]
+    writes = list(_written(settings, state))
+    if exports and (here := os.getcwd()) != os.sep:
+        writes.append(here)
+    return Reach(reads, writes, list(DEVICES))
+
+
+def _of_python() -> Iterator[str]:
+    """Yields the folders that modules are loaded from."""
+    yield from (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
+    yield from filter(None, sys.path)
+    yield os.path.dirname(os.path.abspath(__file__))
+
+
+def _of_environment(environment: Mapping[str, str]) -> Iterator[str]:
+    for name in NAMED:
+        yield from filter(os.path.isabs, environment.get(name, "").split(os.pathsep))
+    if home := environment.get("HOME"):
+        yield os.path.join(home, ".terminfo")
+
+
+def _written(settings: Settings, state: str | None) -> Iterator[str]:
+    """Yields the folders of all outputs: files are begun anew, renamed and removed there."""
+    files = [*settings.output, settings.write, settings.log_file, state]
+    for path in files:
+        if path is not None and path != "-":
+            yield existing(path if path.endswith(os.sep) else folder_of(path))
+    if settings.evidence is not None:
+        yield existing(settings.evidence)
+
+
+def folder_of(path: str) -> str:
+    return os.path.dirname(os.path.abspath(path))
+
+
+def existing(path: str) -> str:
+    """A folder, or the nearest one above it that exists: netmon makes the folders below it."""
+    path = os.path.abspath(path)
+    while not os.path.isdir(path) and (above := os.path.dirname(path)) != path:
+        path = above
+    return path
