@@ -40,6 +40,8 @@ ORDER = [
     {"page", "page.*", "serving", "serving.*", "otlp", "otlp.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
+    {"doctor", "doctor.*"},
+    {"inquiries"},
     {"arguments"},
     {"cli"},
     {"lines"},
@@ -100,6 +102,11 @@ INSIDE = {
         {"answer", "heat", "record"},
         {"charts", "data"},
         {"render"},
+    ],
+    "doctor": [
+        {"__init__", "facts"},
+        {"checks", "machine", "network", "page", "trial"},
+        {"command"},
     ],
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},
