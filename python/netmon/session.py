@@ -81,8 +81,9 @@ def run(
         session.log = closing.enter_context(session.log_of(on_screen=on_screen))
         closing.callback(monitor.close)
         monitor.open()
-        session.log.started(monitor)
         closing.push(session.close_outlets)
+        closing.enter_context(stopping(session.stop))  # until the loop handles signals
+        session.log.started(monitor)
         session.open_outputs()
         if keys is not None:
             session.run_screen(keys)
@@ -235,7 +236,7 @@ class Session:
 
     def run(self) -> None:
         self._report([f"netmon: {each.told}\n" for each in self._opened if each.told], is_logged=False)
-        with self._hangups(self._stop) as hangup, stopping(self._stop, hangup), self._ending():
+        with self._hangups(self.stop) as hangup, stopping(self.stop, hangup), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
                     break
@@ -258,7 +259,7 @@ class Session:
         self._frames = Frames(window, (), policy=self._policy, already=self._already, **keeps)
         self._notes = Notes()
         display: Display | None = None
-        is_stopped = False
+        is_stopped = self._patience.is_ending  # by a signal while the outputs were opened
 
         def stop() -> None:
             nonlocal is_stopped
@@ -300,7 +301,7 @@ class Session:
         if self.reread is not None and self.reload is not None:
             reloaded(self.reread, self.reload, self._report)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         self._patience.end()
         self._monitor.close()
 
