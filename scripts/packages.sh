@@ -36,6 +36,8 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need mandoc have mandoc
   need groff have groff # with preconv, which man calls
   need man-db have man
+  need strace have strace # makes system calls fail
+  need faketime have faketime
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry

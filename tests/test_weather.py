@@ -1,7 +1,7 @@
 """Every fault at every output: what one output suffers changes no other, and what it writes is whole.
 
-Faults and outputs are two tables; all pairs are run, several at a time. A reference run of each output, without a fault,
-says what would have been written.
+Faults and outputs are two tables; all pairs are run, several at a time. A run of each output without a fault says what
+would have been written.
 """
 
 import errno
@@ -109,7 +109,7 @@ SIGNALS = {
     "WINCH": (signal.SIGTERM,),
     "STOP": (signal.SIGCONT, signal.SIGTERM),
 }
-"""Signals that come while a record is written; after one that does not end netmon, those that go on with it and end it."""
+"""Signals that come while a record is written. After one that does not end netmon, others go on with it and end it."""
 
 
 @pytest.fixture(scope="module")

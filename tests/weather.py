@@ -1,7 +1,7 @@
 """Bad weather: the outputs that netmon writes, and the faults of an operating system that a test calls down on them.
 
-`strace` makes system calls fail, or sends a signal in their midst, as a full disk, a broken device or a person would. For
-each output there is a function that returns its records, and fails if a file holds a part of one.
+`strace` makes system calls fail, or sends a signal in their midst, as a full disk, a broken device or a person would.
+For each output there is a function that returns its records, and fails if a file holds a part of one.
 """
 
 import csv
