@@ -38,6 +38,8 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need man-db have man
   need systemd have systemd-analyze # the unit in contrib is verified, and the log is rotated
   need logrotate have logrotate
+  need strace have strace # makes system calls fail
+  need faketime have faketime
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry

@@ -44,8 +44,7 @@ def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None 
         )
     else:
         again = fmt.sanitize(shlex.join(arguments))
-        user, group = getpass.getuser(), grp.getgrgid(os.getgid()).gr_name
-        grant = f"setpriv --reuid={user} --regid={group} --init-groups --inh-caps=+net_raw --ambient-caps=+net_raw"
+        grant = f"setpriv {_as_now()} --inh-caps=+net_raw --ambient-caps=+net_raw"
         ways = (
             f"  run it once:        {f'sudo {this} {again}'.rstrip()}        (sudo does not keep your PATH)",
             read,
@@ -69,6 +68,23 @@ def not_writable(cause: str, arguments: Sequence[str], *, by_sudo: bool) -> str:
         f"  or keep root:      {sudo}{fmt.sanitize(command())} --user root {again}".rstrip(),
     )
     return "\n".join((f"netmon: {cause}", *ways))
+
+
+def _as_now() -> str:
+    """The options of setpriv for the user and the group of this process; by number where these have no names."""
+    try:
+        return f"--reuid={getpass.getuser()} --regid={grp.getgrgid(os.getgid()).gr_name} --init-groups"
+    except (KeyError, OSError):  # as in a container that is run as any user
+        return f"--reuid={os.getuid()} --regid={os.getgid()} --clear-groups"
+
+
+def unforeseen(error: Exception) -> str:
+    """What to say of an error that no part of netmon expects: the system lacks something, or netmon has a fault."""
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, RuntimeError) and "new thread" in str(error):
+        return "the system starts no more threads: see ulimit -u, and the limit of tasks of a service or a container"
+    return f"internal error, please report it: {fmt.sanitize(repr(error))}"
 
 
 def interfaces() -> Iterator[str]:

@@ -82,9 +82,9 @@ def guarded(run: Callable[[], int], arguments: list[str]) -> int:
 
 def process() -> NoReturn:
     """Runs the command and ends the process without freeing memory, which can take longer than everything else."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by the shell: >&-
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  as long as the process
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the shell: >&-; else the next file would get its number
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that are not valid text are shown as well
     code = main(confines=True)
@@ -328,28 +328,23 @@ def _filters(flags: argparse.Namespace) -> str | None:
 
 def _explain(error: Exception, arguments: list[str], started: Started) -> tuple[int, str]:
     """The exit code and the message for what went wrong."""
+    from netmon import advice  # noqa: PLC0415  as above
     from netmon import format as fmt  # noqa: PLC0415  as above
 
     text = fmt.sanitize((error.strerror if isinstance(error, OSError) else None) or str(error))
     if isinstance(error, PermissionError) and error.filename is None:
-        from netmon import advice  # noqa: PLC0415  as above
-
         return NOT_PERMITTED, advice.not_permitted(text, arguments, is_root=started.user == 0)
     if isinstance(error, OSError) and error.filename:
         text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
         if isinstance(error, PermissionError) and os.geteuid() != started.user:
-            from netmon import advice  # noqa: PLC0415  as above
-
             return FAILED, advice.not_writable(text, arguments, by_sudo=started.by_sudo)
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
-        from netmon import advice  # noqa: PLC0415  as above
-
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
             others = "".join(f"\nnetmon: {fmt.sanitize(other)}" for other in getattr(error, "others", ()))
             return code, f"netmon: {words}{text}{_pointed_at(error, arguments)}{others}"
-    return FAILED, f"netmon: internal error, please report it: {fmt.sanitize(repr(error))}"
+    return FAILED, f"netmon: {advice.unforeseen(error)}"
 
 
 def _pointed_at(error: Exception, arguments: list[str]) -> str:

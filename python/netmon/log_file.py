@@ -48,12 +48,16 @@ class LogFile:
     def try_open(self) -> None:
         """Opens the file, which creates it, and closes it; raises OSError if it cannot be written."""
         self._fd = self._rotation.open()
-        self.close()
+        try:
+            self.close()
+        except OSError as error:
+            error.filename = self.path
+            raise
 
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def _put(self, line: bytes) -> None:
         """Writes a line whole; takes a part back if the disk is full."""

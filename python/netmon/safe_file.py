@@ -121,13 +121,14 @@ def _open(path: str, name: str, folder: int, flags: int) -> int:
 def _folder(path: str) -> int:
     """Opens the folder of a file. Raises if it, or one above it, is writable by all and has no sticky bit."""
     where = os.path.dirname(path) or "."
-    _refuse_links(path, where)
     try:
+        _refuse_links(path, where)
         folder = os.open(where, FOLDER)
     except OSError as error:
         raise _named(error, path) from error
-    at = os.dup(folder)
+    at = -1
     try:
+        at = os.dup(folder)
         while True:
             here = os.fstat(at)
             if _is_open_to_all(here) and not here.st_mode & stat.S_ISVTX:
@@ -137,11 +138,12 @@ def _folder(path: str) -> int:
             at = above
             if os.path.samestat(here, os.fstat(at)):
                 return folder
-    except OSError:
+    except OSError as error:
         os.close(folder)
-        raise
+        raise _named(error, path) from error
     finally:
-        os.close(at)
+        if at >= 0:
+            os.close(at)
 
 
 def _refuse_links(path: str, where: str) -> None:

@@ -85,12 +85,13 @@ def run(
         closing.callback(monitor.close)
         failure = confined(monitor, guard)
         session.log = closing.enter_context(session.log_of(on_screen=on_screen))
-        closing.callback(monitor.close)
+        closing.callback(monitor.close)  # before the log
         if failure is not None:
             raise failure
         session.log.started(monitor, guard.user if guard else None)
         session.begin(guard)
         closing.push(session.close_outlets)
+        closing.enter_context(stopping(session.stop))  # until the loop handles signals
         session.open_outputs()
         if keys is not None:
             session.run_screen(keys)
@@ -236,7 +237,7 @@ class Session:
 
     def run(self) -> None:
         self._report([f"netmon: {each.told}\n" for each in self._opened if each.told], is_logged=False)
-        with self._hangups(self._stop) as hangup, stopping(self._stop, hangup), self._ending():
+        with self._hangups(self.stop) as hangup, stopping(self.stop, hangup), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):
                     break
@@ -259,7 +260,7 @@ class Session:
         self._frames = Frames(window, (), policy=self._policy, already=self._already, **keeps)
         self._notes = Notes()
         display: Display | None = None
-        is_stopped = False
+        is_stopped = self._patience.is_ending  # by a signal while the outputs were opened
 
         def stop() -> None:
             nonlocal is_stopped
@@ -301,7 +302,7 @@ class Session:
         if self.reread is not None and self.reload is not None:
             reloaded(self.reread, self.reload, self._report)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         self._patience.end()
         self._monitor.close()
 

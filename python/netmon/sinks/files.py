@@ -38,8 +38,12 @@ def refusal(settings: Settings, name: str) -> str:
             return "the file exists; --append adds to it, --force replaces it"
         if there := next(filter(os.path.lexists, _older(settings, name)), None):
             return f"{there} exists, where older files go; --append keeps it as one of them, --force replaces it"
-    ours = {os.path.realpath(each) for each in (name, *_older(settings, name))}
-    if sum(os.path.realpath(each) in ours for each in settings.output) > 1:
+    try:
+        ours = {os.path.realpath(each) for each in (name, *_older(settings, name))}
+        shared = sum(os.path.realpath(each) in ours for each in settings.output)
+    except OSError as error:  # the working folder is gone
+        return error.strerror or str(error)
+    if shared > 1:
         return "another output has the same file; give each a name of its own"
     return ""
 

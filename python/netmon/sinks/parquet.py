@@ -111,8 +111,10 @@ class ParquetOutlet:
             self.dropped += self._place.finish()
         except OSError as error:
             trouble = error
-        finally:
+        try:
             self._place.close()
+        except OSError as error:  # some file systems report a full disk only on close
+            trouble = trouble or error
         self.dropped += self._place.lost
         if trouble is not None or self.dropped:
             number = (trouble.errno if trouble is not None else None) or errno.ENOSPC

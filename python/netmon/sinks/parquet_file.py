@@ -20,6 +20,10 @@ MOST_GROUPS = 4096
 """Row groups of a file at most. The metadata of a row group has about 4 kB, which are kept until the end is written."""
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors that mean that fewer bytes may fit."""
+
+
 class ParquetFile:
     """Owns the descriptor `fd` of a new file; raises OSError if it is not empty. `metadata` describes the columns."""
 
@@ -62,7 +66,7 @@ class ParquetFile:
             try:
                 self._write(begin + footer(self._metadata, self._groups))
             except OSError as error:
-                if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._groups:
+                if error.errno not in NO_ROOM or not self._groups:
                     raise
                 self._groups.pop()
                 self._at = self._starts.pop()
@@ -71,10 +75,10 @@ class ParquetFile:
                 return given_up
 
     def close(self) -> None:
-        """Closes the descriptor."""
-        if self.fd >= 0:
-            os.close(self.fd)
-        self.fd = -1
+        """Closes the descriptor, also if that raises OSError."""
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
 
     def _write(self, data: bytes) -> None:
         """Writes behind the row groups, over an end that is there."""

@@ -95,7 +95,10 @@ impl Reading<'_> {
             match reached {
                 Ok(Reach::Here | Reach::Pending) => at += 1,
                 Ok(Reach::End) => self.close(at, None)?,
-                Err(problem) => self.close(at, Some(problem))?,
+                Err(problem) => {
+                    self.tell_missing(workers); // before an error of the system ends the reading
+                    self.close(at, Some(problem))?;
+                }
             }
         }
         Ok(())
