@@ -137,9 +137,9 @@ def _folder(path: str) -> int:
             at = above
             if os.path.samestat(here, os.fstat(at)):
                 return folder
-    except OSError:
+    except OSError as error:
         os.close(folder)
-        raise
+        raise _named(error, path) from error
     finally:
         os.close(at)
 
