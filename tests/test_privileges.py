@@ -310,7 +310,7 @@ def test_what_goes_wrong_is_told_before_anything_is_written(folder):
         assert done.returncode == code
         assert said in done.stderr
         assert "Traceback" not in done.stderr
-    assert "--user root -i lo -o /root/netmon-test.json" in done.stderr.splitlines()[-1]
+    assert done.stderr.endswith("--user root --no-config -i lo -o /root/netmon-test.json\n")
 
 
 SHOWN = """
@@ -502,7 +502,7 @@ def test_every_output_works_for_the_other_user(network, folder):
         "--state",
         folder / "state",
     ]
-    log = ["--log-file", folder / "log", "--log-max-size", "1"]
+    log = ["--log-file", folder / "log", "--output-max-size", "4"]
     with network[0].inside(), receiving() as collector:
         served = [
             "--web",
@@ -524,7 +524,7 @@ def test_every_output_works_for_the_other_user(network, folder):
             errors = ended(process)
     assert "netmon: error" not in errors
     made = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert {*files[:5], "log", "log.1", "state"} <= set(made)
+    assert {*files[:5], "log", "state", "a.1.ndjson"} <= set(made)
     assert {path.stat().st_uid for path in made.values()} == {NOBODY.uid}
     assert (folder / "new" / "evidence").is_dir()
 
@@ -574,8 +574,8 @@ def test_commands_of_alerts_run_as_the_user_and_without_rights(network, folder):
         "id -u; id -g; id -G; grep -E 'CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp:' /proc/self/status; echo $HOME $USER"
     )
     rules.write_text(RULE + f'exec = ["/bin/sh", "-c", "({script}) > {told}.new && mv {told}.new {told}"]\n')
-    with netmon("--alerts", rules, namespace=network[0], environment=sudo(NOBODY.uid)) as process:
-        process.stdout.readline()
+    flags = ["--alerts", rules, "--log-file", folder / "log"]
+    with netmon(*flags, namespace=network[0], environment=sudo(NOBODY.uid), stdout=subprocess.DEVNULL) as process:
         eventually(told.exists)
         assert_confined(process.pid, NOBODY.uid, NOBODY.gid)
         ended(process)
