@@ -16,8 +16,9 @@ from urllib.request import urlopen
 import forge
 import namespaces
 import pytest
-from netmon import Settings, advice
+from netmon import advice
 from netmon.config import ConfigError
+from netmon.options import Settings
 from netmon.privileges import (
     NET_RAW,
     READER,
@@ -309,7 +310,7 @@ def test_what_goes_wrong_is_told_before_anything_is_written(folder):
         assert done.returncode == code
         assert said in done.stderr
         assert "Traceback" not in done.stderr
-    assert "--user root -i lo -o /root/netmon-test.json" in done.stderr.splitlines()[-1]
+    assert done.stderr.endswith("--user root --no-config -i lo -o /root/netmon-test.json\n")
 
 
 SHOWN = """
@@ -401,9 +402,8 @@ def test_a_switch_that_did_not_happen_ends_netmon(folder):
 
 TRY = """
 import errno, os, sys, threading
-from netmon import Settings
 from netmon.guard import Guard
-from netmon._core import Filter
+from netmon.options import Settings
 capture, output, secret, other = sys.argv[1:]
 guard = Guard(Settings(read=(capture,), output=(output,)), ())
 guard.prepare()
@@ -422,8 +422,7 @@ def look(path, mode):
 def tell():
     print(look(capture, "rb"), look(output, "wb"), look(output + ".1", "xb"), attempt(os.rename, output, output + ".2"))
     print(look(secret, "rb"), look(other, "wb"), attempt(os.unlink, secret), attempt(os.rename, output + ".1", other))
-    print(attempt(os.execv, "/bin/true", ["true"]), attempt(os.chroot, "/"), attempt(os.setns, 0) if hasattr(os, "setns")
-          else "EPERM")
+    print(attempt(os.execv, "/bin/true", ["true"]), attempt(os.chroot, "/"))
 
 tell()
 thread = threading.Thread(target=lambda: print(look(secret, "rb")))
@@ -453,7 +452,7 @@ def test_a_session_reaches_its_own_files_and_no_others(tmp_path):
         pytest.skip("this kernel has no Landlock")
     assert may == "True True True None"
     assert set(may_not.split()) <= {"EACCES", "EXDEV"}
-    assert calls == "EACCES EPERM EPERM"
+    assert calls == "EACCES EPERM"
     assert thread == "EACCES"
     assert system == "True Europe/Paris"
 
@@ -480,7 +479,7 @@ def test_root_that_reads_a_file_as_another_user_may_not_read_its_own(tmp_path):
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
     done = subprocess.run([*command, "--user", "nobody"], capture_output=True, text=True, check=False)
     assert done.returncode == 4
-    assert "ermission denied" in done.stderr
+    assert "a.pcap: not permitted to read it" in done.stderr
 
 
 def fetched(url):
@@ -503,7 +502,7 @@ def test_every_output_works_for_the_other_user(network, folder):
         "--state",
         folder / "state",
     ]
-    log = ["--log-file", folder / "log", "--log-max-size", "1"]
+    log = ["--log-file", folder / "log", "--output-max-size", "4"]
     with network[0].inside(), receiving() as collector:
         served = [
             "--web",
@@ -523,9 +522,9 @@ def test_every_output_works_for_the_other_user(network, folder):
             collector.wait(1)
             assert_confined(process.pid, NOBODY.uid, NOBODY.gid)
             errors = ended(process)
-    assert "error" not in errors
+    assert "netmon: error" not in errors
     made = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    assert {*files[:5], "log", "log.1", "state"} <= set(made)
+    assert {*files[:5], "log", "state", "a.1.ndjson"} <= set(made)
     assert {path.stat().st_uid for path in made.values()} == {NOBODY.uid}
     assert (folder / "new" / "evidence").is_dir()
 
@@ -575,8 +574,8 @@ def test_commands_of_alerts_run_as_the_user_and_without_rights(network, folder):
         "id -u; id -g; id -G; grep -E 'CapPrm|CapEff|CapAmb|NoNewPrivs|Seccomp:' /proc/self/status; echo $HOME $USER"
     )
     rules.write_text(RULE + f'exec = ["/bin/sh", "-c", "({script}) > {told}.new && mv {told}.new {told}"]\n')
-    with netmon("--alerts", rules, namespace=network[0], environment=sudo(NOBODY.uid)) as process:
-        process.stdout.readline()
+    flags = ["--alerts", rules, "--log-file", folder / "log"]
+    with netmon(*flags, namespace=network[0], environment=sudo(NOBODY.uid), stdout=subprocess.DEVNULL) as process:
         eventually(told.exists)
         assert_confined(process.pid, NOBODY.uid, NOBODY.gid)
         ended(process)

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use super::CaptureError;
 use super::filter::where_error;
 use super::legible::legible;
-use super::privileges::Confinement;
+use super::privileges::{Confinement, os_error};
 use super::recording::Recording;
 use super::snapshot::Snapshot;
 use super::value::{duplicate, per_of};
@@ -256,7 +256,7 @@ impl Engine {
     /// Raises OSError if a thread cannot be confined.
     fn confine(&self, py: Python<'_>, confinement: &Confinement) -> PyResult<()> {
         let (running, confinement) = (self.running()?, confinement.0.clone());
-        Ok(py.detach(|| running.confine(confinement))?)
+        py.detach(|| running.confine(confinement)).map_err(os_error)
     }
 
     /// Lets a live capture that is held go on.

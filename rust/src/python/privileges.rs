@@ -1,8 +1,10 @@
 //! Giving up rights. The command decides in `privileges.py` what is given up, and in which order.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 use crate::privileges::{self, Paths, Rights, Sandbox};
@@ -25,7 +27,7 @@ impl Confinement {
     fn new(reads: Vec<PathBuf>, writes: Vec<PathBuf>, devices: Vec<PathBuf>, rights: Option<u64>) -> PyResult<Self> {
         let has_paths = ![&reads, &writes, &devices].into_iter().all(Vec::is_empty);
         let paths = Paths { reads, writes, devices };
-        let sandbox = if has_paths { Sandbox::new(&paths)? } else { None };
+        let sandbox = if has_paths { Sandbox::new(&paths).map_err(os_error)? } else { None };
         Ok(Self(Arc::new(privileges::Confinement { sandbox, rights: rights.map(Rights) })))
     }
 
@@ -39,7 +41,7 @@ impl Confinement {
     ///
     /// Raises OSError.
     fn apply(&self) -> PyResult<()> {
-        Ok(self.0.apply(Rights::NONE)?)
+        self.0.apply(Rights::NONE).map_err(os_error)
     }
 }
 
@@ -48,7 +50,7 @@ impl Confinement {
 /// Raises OSError.
 #[pyfunction]
 pub fn no_new_rights() -> PyResult<()> {
-    Ok(privileges::no_new_rights()?)
+    privileges::no_new_rights().map_err(os_error)
 }
 
 /// Removes all capabilities but `rights`, a number as in `Confinement`, from those that programs can ever gain which
@@ -57,7 +59,7 @@ pub fn no_new_rights() -> PyResult<()> {
 /// Raises OSError.
 #[pyfunction]
 pub fn limit_rights(rights: u64) -> PyResult<()> {
-    Ok(privileges::limit(Rights(rights))?)
+    privileges::limit(Rights(rights)).map_err(os_error)
 }
 
 /// Switches all threads of the process to a user and a group, with no other group.
@@ -65,7 +67,7 @@ pub fn limit_rights(rights: u64) -> PyResult<()> {
 /// Raises OSError. Then groups may be given up already.
 #[pyfunction]
 pub fn switch_user(user: u32, group: u32) -> PyResult<()> {
-    Ok(privileges::switch_user(user, group)?)
+    privileges::switch_user(user, group).map_err(os_error)
 }
 
 /// Denies dangerous system calls to all threads: they fail with EPERM. Returns False where the system cannot do so.
@@ -73,5 +75,18 @@ pub fn switch_user(user: u32, group: u32) -> PyResult<()> {
 /// Raises OSError.
 #[pyfunction]
 pub fn deny_system_calls(py: Python<'_>) -> PyResult<bool> {
-    Ok(py.detach(privileges::deny_system_calls)?)
+    py.detach(privileges::deny_system_calls).map_err(os_error)
+}
+
+/// Makes an `OSError` that has the number of the error, so that Python chooses the class and callers the words.
+#[expect(clippy::needless_pass_by_value, reason = "a function for `map_err`")]
+pub fn os_error(error: io::Error) -> PyErr {
+    let words = error.to_string();
+    match error.raw_os_error() {
+        Some(number) => {
+            let words = words.trim_end_matches(&format!(" (os error {number})")).to_owned();
+            PyOSError::new_err((number, words))
+        }
+        None => PyOSError::new_err(words),
+    }
 }
