@@ -7,11 +7,11 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
-PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data -type f)
+PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data licenses -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens generated docs test lint rust-test python-test bench bench-live soak soak-screen deny fuzz sanitize wheel dev clean \
-  build-packages wheel-packages test-packages bench-packages
+.PHONY: help demo screens generated docs test lint rust-test python-test bench bench-live soak soak-screen deny fuzz sanitize wheel wheel-test dev \
+  clean build-packages wheel-packages test-packages system-packages bench-packages
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -39,7 +39,7 @@ rust-test: | build-packages ## run the tests of the core, which need no Python
 # Tests wait for commands, time-outs and servers most of the time, so more run at once than there are cores.
 TEST_JOBS ?= 3
 
-python-test: $(VENV)/.tools $(VENV)/.netmon | test-packages ## run the tests of the application, TEST_JOBS at once; live tests are skipped unless run as root
+python-test: $(VENV)/.tools $(VENV)/.netmon $(VENV)/.portable | test-packages ## run the tests of the application, TEST_JOBS at once; live tests are skipped unless run as root
 	$(BIN)/pytest -n $(TEST_JOBS) --dist loadfile
 
 deny: ## check licences, sources, duplicates and advisories of crates; installs cargo-deny
@@ -83,15 +83,20 @@ screens: $(VENV)/.tools $(VENV)/.netmon ## draw docs/screen.md and the picture i
 	$(BIN)/python scripts/screens.py
 	$(BIN)/python scripts/picture.py
 
-generated: $(VENV)/.netmon ## write the man page, the completions of shells and the schemas of JSON anew, after a change of settings or keys
+generated: $(VENV)/.netmon ## write the man page, the completions of shells, the schemas of JSON and the licences of crates anew, after a change of settings, keys or crates
 	$(BIN)/python scripts/generated.py
+	$(BIN)/python scripts/licences.py
 	$(BIN)/python scripts/schemas.py
 
 docs: $(VENV)/.tools $(VENV)/.netmon ## build the site of the documentation in target/docs; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -d target/doctrees docs target/docs
 
-wheel: $(VENV)/.wheel ## build dist/netmon_http-*.whl, one wheel for every Python from 3.11, with a profile
+wheel: $(VENV)/.wheel ## build dist/netmon_http-*.whl with a profile: one wheel for every Linux with glibc 2.28 and every Python from 3.11
 	@ls dist/*.whl
+
+wheel-test: $(VENV)/.tools $(VENV)/.fast | system-packages ## check that wheel: its parts, and that it runs in Debian 12, 13 and unstable (asks for sudo; 15 minutes)
+	WHEELS=dist WHEEL_TEST=1 $(BIN)/pytest tests/test_wheel.py tests/test_sdist.py
+	$(SUDO) env WHEELS=dist WHEEL_TEST=1 "$(CURDIR)/$(BIN)/pytest" tests/test_wheel_systems.py
 
 dev: $(VENV)/.tools ## install netmon in .venv with its Python files used in place
 	rm -f $(VENV)/.netmon
@@ -110,6 +115,9 @@ wheel-packages:
 test-packages:
 	@scripts/packages.sh test
 
+system-packages:
+	@scripts/packages.sh system
+
 bench-packages:
 	@scripts/packages.sh bench
 
@@ -127,8 +135,22 @@ $(VENV)/.tools: pyproject.toml | $(BIN)/python
 	$(PIP) install --group tools
 	touch $@
 
-$(VENV)/.wheel: $(RUST) $(PACKAGE) scripts/wheel.sh scripts/training.py $(BIN)/maturin | wheel-packages
-	scripts/wheel.sh $(BIN)/python dist
+$(VENV)/.wheel-tools: pyproject.toml | $(BIN)/python
+	$(PIP) install --upgrade "pip>=25.1"
+	$(PIP) install --group wheel
+	touch $@
+
+LINKED := $(addprefix scripts/,wheel.sh libpcap.sh zig.sh bill.py licences.py)
+
+$(VENV)/.wheel: $(RUST) $(PACKAGE) $(LINKED) scripts/training.py $(BIN)/maturin $(VENV)/.wheel-tools | wheel-packages
+	scripts/wheel.sh $(BIN)/python dist portable
+	touch $@
+
+# Tests check a wheel that is linked like the one that is released, but compiled in a quarter of the time.
+QUICK := MATURIN_PGO=0 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+
+$(VENV)/.portable: $(RUST) $(PACKAGE) $(LINKED) $(BIN)/maturin $(VENV)/.wheel-tools | test-packages
+	$(QUICK) scripts/wheel.sh $(BIN)/python target/portable portable
 	touch $@
 
 # For a demo and for tests, a build without a profile is enough. It takes half the time and does not need llvm-profdata.

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: packages.sh build|wheel|test|bench
+# Installs the Debian packages that are missing: packages.sh build|wheel|test|system|bench
 # If all are installed, it prints nothing and needs neither network nor root.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -18,10 +18,15 @@ need gcc have cc
 need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
+if [ "$1" != build ]; then # the wheel contains a libpcap that is built from its source
+  need curl have curl
+  need xz-utils have xz
+  need flex have flex
+  need bison have bison
+fi
 if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for the live tests, in network namespaces
   need nginx-light have nginx # also a proxy before the live page
   need wrk have wrk
-  need curl have curl
   need tcpdump have tcpdump
   need iproute2 have ip
   need ethtool have ethtool
@@ -40,6 +45,9 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
   need logrotate have logrotate
   need strace have strace # makes system calls fail
   need faketime have faketime
+fi
+if [ "$1" = system ]; then # other releases of Debian, in folders of their own
+  need debootstrap have debootstrap
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry
