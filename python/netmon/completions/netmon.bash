@@ -9,7 +9,7 @@ _shtab_netmon_subparsers=(merge diff)
 
 _shtab_netmon_merge_option_strings=(-h --help --total --interval -o --output --append --force --format -q --quiet)
 _shtab_netmon_diff_option_strings=(-h --help --fail-if --strict --all --json -o --output --force --color -f --filter --where --section-depth --client-from --trusted-proxies --client-ipv6-prefix --interval -s --snaplen --decode-tunnels --count-copies --response-timeout --workers)
-_shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface -r --read --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --web --web-host --prometheus --otlp --otlp-interval --otlp-temporality --otlp-histogram --metrics-hosts --format --once --requests --connections --user-agents --redact --color --theme --ascii -q --quiet -v --verbose -w --write -C --write-max-size -G --write-max-age -W --write-files --evidence --evidence-payload --evidence-size --evidence-files --evidence-max-size --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --completion --demo -V --version)
+_shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface --exit-on-down -r --read --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --web --web-host --prometheus --otlp --otlp-interval --otlp-temporality --otlp-histogram --metrics-hosts --format --once --requests --connections --user-agents --redact --color --theme --ascii -q --quiet -v --verbose -w --write -C --write-max-size -G --write-max-age -W --write-files --evidence --evidence-payload --evidence-size --evidence-files --evidence-max-size --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --completion --demo -V --version)
 
 _shtab_netmon_merge_pos_0_COMPGEN=_netmon_files
 _shtab_netmon_merge__o_COMPGEN=_netmon_files
@@ -68,6 +68,7 @@ _shtab_netmon_diff___count_copies_nargs=0
 _shtab_netmon_pos_1_nargs=A...
 _shtab_netmon__h_nargs=0
 _shtab_netmon___help_nargs=0
+_shtab_netmon___exit_on_down_nargs=0
 _shtab_netmon__p_nargs=0
 _shtab_netmon___no_promiscuous_nargs=0
 _shtab_netmon___decode_tunnels_nargs=0

@@ -7,7 +7,9 @@
 mod clocks;
 mod mailboxes;
 mod numbers;
+mod places;
 mod rings;
+mod roster;
 mod timeline;
 mod watcher;
 mod worker;
@@ -35,7 +37,10 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
     let worker = |number| Worker::new(number, &job, &collector, &mailboxes, &clocks);
     let mut workers: Vec<_> = (0..job.workers).map(worker).collect();
     let mut watcher = Watcher::new(job.clone(), mailboxes, selection, settings);
-    if !watcher.open(opened) {
+    let result = watcher.open();
+    let is_open = result.is_ok();
+    opened.tell(result);
+    if !is_open {
         return Ok(());
     }
     // The time-out starts here, since opening the interfaces does not count.
