@@ -33,6 +33,7 @@ KINDS = {
     "map": ({"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}, "counts by name"),
     "buckets": ({"type": "array", "items": {"type": "integer", "minimum": 0}}, "list of counts"),
     "up": ({"enum": ["up", "new", "down"]}, "`up`, `new` or `down`"),
+    "true": ({"const": True}, "`true`"),
     "stage": ({"enum": ["opening", "open", "closed", "reset", "refused"]}, "a state"),
     "version": ({"const": VERSION}, f"{VERSION}"),
 }
@@ -49,7 +50,7 @@ OBJECTS = {
     "Section": f"path:text {COUNTS}",
     "Client": f"address:text {COUNTS}",
     "Interface": """name:text packets:n bytes:n http_packets:n http_bytes:n protocols:map tcp:Tcp state:up
-        since:time?""",
+        since:time? problem:text? removed:true?""",
     "Histogram": """count:n sum:s min:s? max:s? p50:s? p90:s? p95:s? p99:s? zero_count:n scale:int offset:int
         buckets:buckets""",
     "Tcp": """opened:n closed:n reset:n refused:n segments:n retransmitted:n duplicates:n out_of_order:n
@@ -71,7 +72,11 @@ OBJECTS = {
 }
 """Name of an object -> its keys in their order, each with its kind, or with the object that it is (`*`: a list)."""
 
-OPTIONAL = {("Snapshot", "subsets"), ("Snapshot", "where"), ("Interface", "since")}
+OPTIONAL = {
+    ("Snapshot", "subsets"),
+    ("Snapshot", "where"),
+    *(("Interface", key) for key in ("since", "problem", "removed")),
+}
 """Keys that an object may lack."""
 
 WORDS = {
@@ -84,6 +89,11 @@ WORDS = {
     ): "Counts of the exchanges that the filters of alert rules admit. Left out if there are none.",
     ("Snapshot", "where"): "The filter of what is counted (`--where`). Left out without a filter.",
     ("Interface", "since"): "When it came up, if that was after the start of the capture. Left out otherwise.",
+    (
+        "Interface",
+        "problem",
+    ): "Why nothing is captured from it, although something should be. Left out if there is no problem.",
+    ("Interface", "removed"): "It was removed, and nobody asked for it by name. Left out otherwise.",
     ("ServerName", "name"): "The name that TLS clients sent (SNI).",
     ("ServerName", "connections"): "Number of connections.",
     **{("Histogram", f"p{at}"): f"The value at quantile 0.{at}, null if there is no value." for at in (50, 90, 95, 99)},

@@ -339,6 +339,14 @@ class Interface:
         """When netmon began to watch it, if it came up after the start of the capture; else None. Packets before that
         time were not seen.
         """
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is captured from it, although something should be, such as ``"it is down"``; else None. It stays
+        until the problem is over.
+        """
+    @property
+    def removed(self) -> bool:
+        """Whether it was removed, and nobody asked for it by name. Interfaces of containers come and go."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -814,6 +822,9 @@ class Snapshot(_Counts):
     @property
     def late(self) -> list[tuple[str, float]]:
         """Name and `Interface.since` of each interface that came up after the start of the capture."""
+    @property
+    def problems(self) -> list[tuple[str, str]]:
+        """Name and `Interface.problem` of each interface that has one."""
     @property
     def tcp(self) -> Tcp:
         """Health of all connections."""
@@ -1459,6 +1470,7 @@ class Engine:
         *,
         interfaces: Sequence[str] = ...,
         exclude_interfaces: Sequence[str] = ...,
+        exit_on_down: bool = False,
         read: Sequence[str | PathLike[str]] = ...,
         names: Mapping[str, str] = ...,
         lent: tuple[int, Sequence[str]] | None = None,
@@ -1487,7 +1499,8 @@ class Engine:
         evidence_size: int = ...,
         evidence_payload: bool = False,
     ) -> Engine:
-        """Interfaces may be globs; without any, every interface that is up is captured from. With `read`, interfaces
+        """Interfaces may be globs; without any, every interface that is up is captured from. With `exit_on_down`, the
+        capture ends when an interface named without wildcards, or the last one, goes down. With `read`, interfaces
         are ignored: it names files and pipes, which are merged by time. `names` has the names to show for some of
         these paths. `lent` is the descriptor of a socket and paths that stand for sources of whoever holds its other
         end, in the order of their numbers: asked for a source, it answers with the descriptor of a pipe. `snaplen` also

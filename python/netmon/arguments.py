@@ -30,6 +30,7 @@ examples:
 
 exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
+             or --exit-on-down and an interface went down,
             5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it;
             of --doctor: 0 no problem, 1 a problem
 """

@@ -27,7 +27,7 @@ EVENTS = {
     "stopped": "the capture has ended: seconds, packets, lost, hits, alerts",
     "failed": "an error ended the capture: error",
     "interface.opened": "an interface is captured from: interface",
-    "interface.lost": "an interface went down or was removed: interface",
+    "interface.lost": "an interface went down, was removed or cannot be opened: interface, reason",
     "interface.regained": "an interface that was lost is captured from again: interface, seconds",
     "drops.begun": "packets are lost before netmon sees them: packets, and of these kernel, interface, unread",
     "drops.ended": f"no packet was lost for {CALM:g} s: packets, and seconds from the first to the last",
@@ -105,7 +105,9 @@ class Events:
             told = {"interface": name, "at": Time(snapshot.end)}
             if interface.state == "down":
                 if name not in self._lost:
-                    yield Event("interface.lost", "warning", told)
+                    reason = {"reason": interface.problem} if interface.problem else {}
+                    # On a machine with containers, interfaces come and go all the time.
+                    yield Event("interface.lost", "info" if interface.removed else "warning", told | reason)
                 self._up.discard(name)
                 self._remember(name, snapshot.end)
             elif name in self._lost:

@@ -60,6 +60,8 @@ class Tally(NamedTuple):
     """The number of packets of each kind that was not decoded, most frequent kind first."""
     late: Mapping[str, float] = MappingProxyType({})
     """Interfaces that came up after the capture began, with the time from which each is watched; `LATE` at most."""
+    problems: Mapping[str, str] = MappingProxyType({})
+    """Interfaces from which nothing is captured at the end, although something should be, with the reason."""
     hits: int = 0
     requests: int = 0
     responses: int = 0
@@ -81,6 +83,7 @@ class Tally(NamedTuple):
             truncated_heads=self.truncated_heads + capture.truncated_heads,
             undecoded=_sum(self.undecoded, capture.undecoded),
             late=_late(self.late, snapshot),
+            problems=MappingProxyType(dict(snapshot.problems)),
             hits=self.hits + snapshot.hits,
             requests=self.requests + snapshot.requests,
             responses=self.responses + snapshot.responses,

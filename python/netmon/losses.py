@@ -49,7 +49,8 @@ def text(tally: Tally, columns: int | None = None) -> str:
 
 def line(tally: Tally) -> str:
     """The capture line in figures alone, for outputs that explain the figures below it."""
-    return ", ".join((_packets(tally.packets), *(_figures(tally) or (_none_lost(tally),))))
+    counted = ", ".join((_packets(tally.packets), *(_figures(tally) or (_none_lost(tally),))))
+    return "; ".join((*_problems(tally), counted))
 
 
 def truncated(tally: Tally) -> str:
@@ -91,14 +92,14 @@ def streams(capture: Capture) -> str:
 
 
 def is_bad(tally: Tally) -> bool:
-    """Whether packets are truncated, or more than `RED_SHARE` of them are lost or not decoded."""
+    """Whether an interface is missing, packets are truncated, or more than `RED_SHARE` of them are lost or not decoded."""
     missed = tally.lost + sum(tally.undecoded.values())
-    return tally.truncated > 0 or missed > RED_SHARE * (tally.packets + tally.lost)
+    return bool(tally.problems) or tally.truncated > 0 or missed > RED_SHARE * (tally.packets + tally.lost)
 
 
 def is_whole(tally: Tally) -> bool:
-    """Whether nothing was missed, and no interface was found late."""
-    return not _figures(tally) and not tally.late
+    """Whether nothing was missed, and no interface is missing or was found late."""
+    return not (_figures(tally) or tally.late or tally.problems)
 
 
 def worst(tally: Tally) -> str:
@@ -107,6 +108,24 @@ def worst(tally: Tally) -> str:
 
 
 def _ways(tally: Tally) -> Iterator[str]:
+    ways = list(_counted(tally))
+    for problem in _problems(tally):
+        yield from (f"{problem}; {ways[0]}", f"{problem}; {ways[-1]}", problem)
+    if tally.problems:
+        ways = [f"{len(tally.problems)} not captured"]
+    yield from ways
+
+
+def _problems(tally: Tally) -> Iterator[str]:
+    """``nothing from eth1: it is down``; nothing if all interfaces are captured from."""
+    if not tally.problems:
+        return
+    name, reason = next(iter(tally.problems.items()))
+    others = f", and {len(tally.problems) - 1} more" if len(tally.problems) > 1 else ""
+    yield f"nothing from {fmt.source(name)}: {fmt.sanitize(reason)}{others}"
+
+
+def _counted(tally: Tally) -> Iterator[str]:
     figures, packets = _figures(tally), _packets(tally.packets)
     if not figures:
         yield f"{packets}, {_none_lost(tally)}"

@@ -80,9 +80,11 @@ class Monitor:
     """Watches interfaces, or reads capture files.
 
     `interfaces` and `read` take one value or several. Interfaces may be globs; none means every interface that is up.
-    With `read`, interfaces are ignored. `read` takes paths, the bytes of a capture, and file objects open for reading
-    bytes; a file object is read from its current position and not closed. Several files are merged by time, whatever
-    their order. A pipe is followed: if its packets are recent, the clock closes intervals while it is silent.
+    With `read`, interfaces are ignored. With `exit_on_down`, the iterator raises SourceError when an interface given by
+    its name, or the last one, goes down; otherwise netmon waits for it. `read` takes paths, the bytes of a capture, and
+    file objects open for reading bytes; a file object is read from its current position and not closed. Several files
+    are merged by time, whatever their order. A pipe is followed: if its packets are recent, the clock closes intervals
+    while it is silent.
     `speed` plays files at that many times real time, with the silence between packets; ``inf`` is as fast as possible.
     Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by

@@ -24,6 +24,7 @@ class Settings(NamedTuple):
 
     interfaces: tuple[str, ...] = ()
     exclude_interfaces: tuple[str, ...] = ()
+    exit_on_down: bool = False
     read: tuple[str, ...] = ()
     speed: Speed | None = None
     filter: str | None = None
@@ -117,6 +118,7 @@ DEFAULTS: dict[str, Any] = Settings()._asdict()
 class CaptureSettings(TypedDict, total=False):
     """The settings that `Monitor` takes as keywords and passes to the engine unchanged."""
 
+    exit_on_down: bool
     filter: str | None
     snaplen: int
     buffer_size: int | None
@@ -167,6 +169,7 @@ OPTIONS = (
         "interface to capture from, or a glob; repeatable; default: all",
     ),
     Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "interfaces not to capture from; repeatable"),
+    Option("exit_on_down", CAPTURE, "--exit-on-down", "", "end when an interface of -i, or the last one, goes down"),
     Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable, merged by time"),
     Option("speed", CAPTURE, "--speed", "X", "play the file at X times real time: 1, 10, 0.5 or max"),
     Option("filter", CAPTURE, "-f --filter", "BPF", "capture only packets that match, as in tcpdump"),

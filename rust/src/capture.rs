@@ -93,6 +93,9 @@ pub enum Error {
     /// There is no interface of that name, or none at all.
     #[error("{0}")]
     NoInterface(String),
+    /// An interface went down, and the capture is to end for that.
+    #[error("{0}")]
+    Gone(String),
     /// A file does not exist, cannot be read, or is not a capture.
     #[error("{path}: {reason}")]
     File {

@@ -33,7 +33,7 @@ pub use job::Level;
 use job::{Job, Opened, Shared};
 use lock::lock;
 use queue::Queue;
-pub use queue::{Next, Overflow};
+pub use queue::{Failure, Next, Overflow};
 use record::Recording;
 pub use sturdy::keep_panics_quiet;
 use sturdy::panic_words;
@@ -111,8 +111,9 @@ impl Engine {
             queue.gate.end();
             recorded.iter().for_each(|recorded| recorded.end());
             queue.queue.end(match result {
-                Ok(result) => result.map_err(|error| error.to_string()),
-                Err(panic) => Err(format!("internal error: {}", panic_words(&*panic))),
+                Ok(result) => result
+                    .map_err(|error| Failure { reason: error.to_string(), is_gone: matches!(error, Error::Gone(_)) }),
+                Err(panic) => Err(format!("internal error: {}", panic_words(&*panic)).as_str().into()),
             });
         })?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)), opened: Mutex::new(opened), recording })

@@ -126,6 +126,24 @@ impl Pipeline {
         self.intake.add_interface(id);
     }
 
+    /// Gives an interface another name. What was counted so far stays with the name before.
+    pub fn rename_interface(&mut self, id: InterfaceId, name: &str) {
+        self.stages.aggregate.rename_interface(id, name);
+        if let Some(record) = &self.stages.record {
+            record.name(id, name);
+        }
+    }
+
+    /// Tells that an interface was removed.
+    pub fn remove_interface(&mut self, id: InterfaceId, name: &str) {
+        self.stages.aggregate.remove_interface(id, name);
+    }
+
+    /// Tells why nothing is captured from an interface that is down, or with `None` that this is over.
+    pub fn set_problem(&mut self, id: InterfaceId, name: &str, problem: Option<&str>) {
+        self.stages.aggregate.set_problem(id, name, problem);
+    }
+
     /// Sets since when an interface is watched that came up after the start; `None` for one watched from the start.
     pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
         self.stages.aggregate.set_watched_since(id, since);

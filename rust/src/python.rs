@@ -82,7 +82,9 @@ impl From<Error> for PyErr {
         let words = legible::legible(&error.to_string());
         match error {
             Error::NotPermitted { .. } => PyPermissionError::new_err(words),
-            Error::NoInterface(_) | Error::File { .. } | Error::LinkType { .. } => SourceError::new_err(words),
+            Error::NoInterface(_) | Error::Gone(_) | Error::File { .. } | Error::LinkType { .. } => {
+                SourceError::new_err(words)
+            }
             Error::Filter { position, .. } => {
                 let error = FilterError::new_err(words);
                 match Python::attach(|py| error.value(py).setattr("position", position)) {

@@ -68,6 +68,7 @@ _shtab_netmon_diff___count_copies_nargs=0
 _shtab_netmon_pos_1_nargs=A...
 _shtab_netmon__h_nargs=0
 _shtab_netmon___help_nargs=0
+_shtab_netmon___exit_on_down_nargs=0
 _shtab_netmon__p_nargs=0
 _shtab_netmon___no_promiscuous_nargs=0
 _shtab_netmon___decode_tunnels_nargs=0

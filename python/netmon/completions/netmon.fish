@@ -80,6 +80,7 @@ complete -c netmon -f
 complete -c netmon -n _shtab_netmon_using -s h -l help -d 'show this help message and exit'
 complete -c netmon -n _shtab_netmon_using -s i -l interface -xka "(__netmon_interfaces)" -d 'interface to capture from, or a glob; repeatable; default: all'
 complete -c netmon -n _shtab_netmon_using -l exclude-interface -xka "(__netmon_interfaces)" -d 'interfaces not to capture from; repeatable'
+complete -c netmon -n _shtab_netmon_using -l exit-on-down -d 'end when an interface of -i, or the last one, goes down'
 complete -c netmon -n _shtab_netmon_using -s r -l read -xka "(__fish_complete_path (commandline -ct))" -d 'read packets from a file, - for stdin; repeatable, merged by time'
 complete -c netmon -n _shtab_netmon_using -l speed -xka "1 10 0.5 max" -d 'play the file at X times real time: 1, 10, 0.5 or max'
 complete -c netmon -n _shtab_netmon_using -s f -l filter -x -d 'capture only packets that match, as in tcpdump'

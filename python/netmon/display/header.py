@@ -95,7 +95,8 @@ def capture_filter(view: View, columns: int) -> Line:
 def interface_state(view: View, interface: Interface) -> Line:
     """The state of an interface, for example `up` or `down`; `off` if the user switched it off on the screen."""
     word = "off" if interface.name in view.off else interface.state
-    return [("class:ok" if word == "up" else "class:warn", f" {word}")]
+    style = "class:bad" if interface.problem else "class:ok" if word == "up" else "class:warn"
+    return [(style, f" {word}")]
 
 
 def badge(view: View) -> Line:
@@ -268,8 +269,9 @@ def _requests_of(name: str) -> Callable[[Point], float]:
 
 
 def busiest(frame: Frame) -> Sequence[Interface]:
+    """All interfaces, the busiest first; before them those from which nothing is captured, although it should be."""
     known = frame.window.interfaces or frame.snapshot.interfaces
-    return sorted(known, key=lambda interface: (-interface.bytes, interface.name))
+    return sorted(known, key=lambda interface: (interface.problem is None, -interface.bytes, interface.name))
 
 
 def tabs(view: View, width: int) -> Line:

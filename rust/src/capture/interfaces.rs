@@ -5,11 +5,19 @@ mod list;
 use wildmatch::WildMatch;
 
 use super::Error;
-pub use list::Info;
+use super::links::{Link, PSEUDO};
+pub use list::{Info, index};
 
 /// Returns every interface that can be captured from, in libpcap's order.
 pub fn list() -> Result<Vec<Info>, Error> {
     list::list().map_err(Error::NoInterface)
+}
+
+/// Returns the pseudo devices that libpcap can capture from, such as `any`. Their numbers are made up.
+pub fn pseudo() -> Result<Vec<Link>, Error> {
+    let infos = list()?.into_iter().filter(|info| is_pseudo(&info.name));
+    let link = |(info, index): (Info, u32)| Link::new(index, info.name, info.is_utf8, true, 0);
+    Ok(infos.zip(PSEUDO..).map(link).collect())
 }
 
 /// Which interfaces to capture from.
@@ -19,30 +27,58 @@ pub struct Selection {
     pub wanted: Vec<String>,
     /// Globs of interfaces that are left out, even if they are in `wanted`.
     pub excluded: Vec<String>,
+    /// True if the capture ends when an interface in `wanted` without wildcards, or the last interface, goes down.
+    pub exit_on_down: bool,
 }
 
+/// The pseudo device that has the packets of all interfaces.
+pub const ANY: &str = "any";
+
 /// Devices that libpcap lists although they are no network interfaces. They are captured from only if named.
-const PSEUDO: [&str; 6] = ["any", "nflog", "nfqueue", "dbus-*", "bluetooth*", "usbmon*"];
+const PSEUDO_DEVICES: [&str; 6] = [ANY, "nflog", "nfqueue", "dbus-*", "bluetooth*", "usbmon*"];
 
 impl Selection {
-    /// Returns the names of the selected interfaces among `there`.
-    pub fn select(&self, there: &[Info]) -> Vec<String> {
-        there.iter().filter(|info| self.means(info)).map(|info| info.name.clone()).collect()
+    /// True if a link that is up is selected.
+    pub fn means(&self, link: &Link) -> bool {
+        let is_like = |glob: &String| {
+            let glob = WildMatch::new(glob);
+            glob.matches(&link.device) || glob.matches(&link.name)
+        };
+        let matches = |patterns: &[String]| patterns.iter().any(is_like);
+        if matches(&self.excluded) {
+            return false;
+        }
+        self.names(link) || !is_pseudo(&link.device) && (self.wanted.is_empty() || matches(&self.wanted))
     }
 
-    /// Returns the names selected at the start, at least one. An error if a named interface is missing or down, or none
+    /// True if the link was asked for by its name, without wildcards.
+    pub fn names(&self, link: &Link) -> bool {
+        self.exact().any(|name| *name == link.device || *name == link.name)
+    }
+
+    /// True if interfaces are excluded whose packets come in by `any`.
+    pub fn excludes_from_any(&self, there: &[Link]) -> bool {
+        !self.excluded.is_empty() && there.iter().any(|link| link.device == ANY && self.means(link))
+    }
+
+    /// True if a pseudo device is asked for.
+    pub fn wants_pseudo(&self) -> bool {
+        self.exact().any(|name| is_pseudo(name))
+    }
+
+    /// Returns the links selected at the start, at least one. An error if a named interface is missing or down, or none
     /// is selected. Its text tells the user what to do.
-    pub fn find(&self, there: &[Info]) -> Result<Vec<String>, String> {
+    pub fn find<'a>(&self, there: &'a [Link]) -> Result<Vec<&'a Link>, String> {
         for name in self.exact() {
-            match there.iter().find(|info| info.name == *name) {
-                None => return Err(format!("no interface {name} ({})", listed(there))),
-                Some(info) if !info.up && !is_pseudo(info) => {
-                    return Err(format!("interface {name} is down: bring it up with 'ip link set {name} up'"));
-                }
-                Some(_) => {}
+            let mut found = there.iter().filter(|link| link.device == *name || link.name == *name).peekable();
+            if found.peek().is_none() {
+                return Err(format!("no interface {name} ({})", listed(there)));
+            }
+            if !found.any(|link| link.up) {
+                return Err(format!("interface {name} is down: bring it up with 'ip link set {name} up'"));
             }
         }
-        let meant = self.select(there);
+        let meant: Vec<_> = there.iter().filter(|link| link.up && self.means(link)).collect();
         if !meant.is_empty() {
             return Ok(meant);
         }
@@ -60,28 +96,17 @@ impl Selection {
     pub fn exact(&self) -> impl Iterator<Item = &String> {
         self.wanted.iter().filter(|name| !name.contains(['*', '?']))
     }
-
-    fn means(&self, info: &Info) -> bool {
-        let matches = |patterns: &[String]| patterns.iter().any(|glob| WildMatch::new(glob).matches(&info.name));
-        if matches(&self.excluded) {
-            return false;
-        }
-        if self.exact().any(|name| *name == info.name) {
-            return true;
-        }
-        info.up && !is_pseudo(info) && (self.wanted.is_empty() || matches(&self.wanted))
-    }
 }
 
-fn is_pseudo(info: &Info) -> bool {
-    PSEUDO.iter().any(|glob| WildMatch::new(glob).matches(&info.name))
+fn is_pseudo(name: &str) -> bool {
+    PSEUDO_DEVICES.iter().any(|glob| WildMatch::new(glob).matches(name))
 }
 
 /// Describes the existing network interfaces, as part of a sentence.
-fn listed(there: &[Info]) -> String {
-    let network = there.iter().filter(|info| !is_pseudo(info));
+fn listed(there: &[Link]) -> String {
+    let network = there.iter().filter(|link| !is_pseudo(&link.device));
     let names: Vec<_> =
-        network.map(|Info { name, up, .. }| format!("{name}{}", if *up { "" } else { " (down)" })).collect();
+        network.map(|Link { name, up, .. }| format!("{name}{}", if *up { "" } else { " (down)" })).collect();
     if names.is_empty() { "there is none".into() } else { format!("there are: {}", names.join(", ")) }
 }
 
@@ -89,17 +114,11 @@ fn listed(there: &[Info]) -> String {
 mod tests {
     use super::*;
 
-    fn there() -> Vec<Info> {
+    fn there() -> Vec<Link> {
         [("eth0", true), ("eth1", false), ("lo", true), ("any", true), ("dbus-system", true), ("docker0", true)]
             .into_iter()
-            .map(|(name, up)| Info {
-                name: name.into(),
-                is_utf8: true,
-                description: None,
-                addresses: vec![],
-                up,
-                loopback: name == "lo",
-            })
+            .zip(1..)
+            .map(|((name, up), index)| Link::new(index, name.into(), true, up, 0))
             .collect()
     }
 
@@ -116,8 +135,11 @@ mod tests {
         ];
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         for (wanted, excluded, want) in table {
-            let selection = Selection { wanted: owned(wanted), excluded: owned(excluded) };
-            assert_eq!(selection.select(&there()), owned(want), "{wanted:?} without {excluded:?}");
+            let selection = Selection { wanted: owned(wanted), excluded: owned(excluded), ..Selection::default() };
+            let there = there();
+            let meant = there.iter().filter(|link| selection.means(link) && (link.up || selection.names(link)));
+            let meant: Vec<_> = meant.map(|link| link.name.clone()).collect();
+            assert_eq!(meant, owned(want), "{wanted:?} without {excluded:?}");
         }
     }
 
@@ -133,10 +155,12 @@ mod tests {
         ];
         let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         for (wanted, excluded, want) in table {
-            let selection = Selection { wanted: owned(wanted), excluded: owned(excluded) };
+            let selection = Selection { wanted: owned(wanted), excluded: owned(excluded), ..Selection::default() };
             assert_eq!(selection.find(&there()).unwrap_err(), *want);
         }
-        let found = Selection { wanted: owned(&["any", "nosuch*"]), excluded: vec![] }.find(&there());
-        assert_eq!(found, Ok(vec!["any".to_owned()]));
+        let there = there();
+        let found = Selection { wanted: owned(&["any", "nosuch*"]), ..Selection::default() };
+        let found = found.find(&there).unwrap();
+        assert_eq!(found.iter().map(|link| link.name.as_str()).collect::<Vec<_>>(), ["any"]);
     }
 }

@@ -1,42 +1,120 @@
-//! Listens to the kernel's reports of interfaces that come up, go down or go away (rtnetlink(7)).
+//! The interfaces of a network namespace as they are now, and news when they change. Both come from the kernel over
+//! rtnetlink(7). Where there is none, interfaces are only looked at from time to time, with libpcap.
 
-use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+#[cfg(target_os = "linux")]
+mod netlink;
 
-use rustix::net::netlink::SocketAddrNetlink;
-use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
+use std::os::fd::BorrowedFd;
 
-/// `RTMGRP_LINK`.
-const LINK_GROUP: u32 = 1;
+use super::{Error, interfaces, traffic};
+#[cfg(target_os = "linux")]
+use netlink::Netlink;
 
-/// A socket that is readable if the kernel has reported a change since the last call of [`Links::hush`].
-#[derive(Debug)]
-pub struct Links(OwnedFd);
+/// Which interface it is. It stays the same when the interface is renamed, and another interface of the same name has
+/// another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Number of its network namespace in this capture.
+    pub place: usize,
+    /// The kernel's number of it in that namespace. Pseudo devices have made-up numbers from [`PSEUDO`] on.
+    pub index: u32,
+}
 
-impl Links {
-    /// Starts to listen, in the network namespace of this thread.
-    pub fn listen() -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
-        bind(&socket, &SocketAddrNetlink::new(0, LINK_GROUP))?;
-        Ok(Self(socket))
-    }
+/// The least made-up number. The kernel's numbers are signed.
+pub const PSEUDO: u32 = 1 << 31;
 
-    /// Reads and discards the reports. True if there were any, or if some were lost because there were too many.
-    pub fn hush(&self) -> bool {
-        let mut message = [0u8; 1 << 12];
-        let mut is_news = false;
-        loop {
-            match recv(&self.0, message.as_mut_slice(), RecvFlags::TRUNC) {
-                Ok(_) | Err(rustix::io::Errno::NOBUFS | rustix::io::Errno::INTR) => is_news = true,
-                Err(_) => return is_news,
-            }
-        }
+/// An interface as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Which interface it is.
+    pub key: Key,
+    /// Its name in its network namespace; bytes that are not UTF-8 are written like `\xff`.
+    pub device: String,
+    /// What people know it as: its name, behind that of its network namespace if it is another one than netmon's.
+    pub name: String,
+    /// True if the name is UTF-8.
+    pub is_utf8: bool,
+    /// True if it is up.
+    pub up: bool,
+    /// Bytes that it received and sent since it was created.
+    pub bytes: u64,
+}
+
+impl Link {
+    /// An interface in netmon's own network namespace.
+    pub fn new(index: u32, device: String, is_utf8: bool, up: bool, bytes: u64) -> Self {
+        Self { key: Key { place: 0, index }, name: device.clone(), device, is_utf8, up, bytes }
     }
 }
 
-impl AsFd for Links {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+/// Knows the interfaces of the network namespace of the thread that made it. Any thread may ask it.
+#[derive(Debug)]
+pub struct Links {
+    #[cfg(target_os = "linux")]
+    netlink: Option<Netlink>,
+}
+
+impl Links {
+    /// Starts to listen for news.
+    #[cfg(target_os = "linux")]
+    pub fn listen() -> Self {
+        Self { netlink: Netlink::open().ok() }
+    }
+
+    /// Without rtnetlink there are no news.
+    #[cfg(not(target_os = "linux"))]
+    pub fn listen() -> Self {
+        Self {}
+    }
+
+    /// A descriptor that is readable if interfaces have changed since the last call of [`Links::hush`]. `None` if
+    /// nobody tells.
+    pub fn news(&self) -> Option<BorrowedFd<'_>> {
+        #[cfg(target_os = "linux")]
+        return self.netlink.as_ref().map(Netlink::news);
+        #[cfg(not(target_os = "linux"))]
+        None
+    }
+
+    /// Discards the news. True if there were any.
+    pub fn hush(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return self.netlink.as_ref().is_some_and(Netlink::hush);
+        #[cfg(not(target_os = "linux"))]
+        false
+    }
+
+    /// Returns all network interfaces, but no pseudo devices such as `any`.
+    pub fn list(&self) -> Result<Vec<Link>, Error> {
+        #[cfg(target_os = "linux")]
+        if let Some(links) = self.netlink.as_ref().and_then(|netlink| netlink.list().ok()) {
+            return Ok(links);
+        }
+        polled()
+    }
+}
+
+/// Returns the interfaces of the network namespace of this thread that libpcap can capture from.
+fn polled() -> Result<Vec<Link>, Error> {
+    let traffic = traffic::read();
+    let link = |info: interfaces::Info| {
+        let bytes = traffic.get(&info.name).copied().unwrap_or_default();
+        Link::new(interfaces::index(&info.name), info.name, info.is_utf8, info.up, bytes)
+    };
+    Ok(interfaces::list()?.into_iter().map(link).filter(|link| link.key.index != 0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_and_libpcap_know_the_same_interfaces() {
+        let known = |links: Vec<Link>| {
+            let mut known: Vec<_> = links.into_iter().map(|link| (link.key, link.name, link.up)).collect();
+            known.sort();
+            known
+        };
+        assert_eq!(known(Links::listen().list().unwrap()), known(polled().unwrap()));
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use pcap::{Active, Capture, Linktype, Precision};
 
 use super::fanout::{FanoutGroup, shut};
+use super::interfaces::ANY;
+use super::links::PSEUDO;
 use super::{DEFAULT_FILTER, Error, TUNNELS_FILTER, UNTAGGED_FILTER, UNTAGGED_TUNNELS_FILTER, clocks, filter};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, SECOND, Timestamp};
 
@@ -56,6 +58,23 @@ impl Bounds {
     }
 }
 
+/// An interface to open, and how.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// What people know the interface as.
+    pub name: String,
+    /// Its name in its network namespace.
+    pub device: String,
+    /// The kernel's number of it.
+    pub index: u32,
+    /// Its number in the capture.
+    pub id: InterfaceId,
+    /// Number of the opening.
+    pub opening: u32,
+    /// Bytes of all its kernel buffers.
+    pub buffer: u64,
+}
+
 /// A handle on an interface being captured from.
 pub struct InterfaceHandle {
     /// Name of the interface.
@@ -74,21 +93,14 @@ pub struct InterfaceHandle {
 }
 
 impl InterfaceHandle {
-    /// Opens an interface `count` times, and divides `buffer_size` bytes among the handles. Each packet is handed over
-    /// by one handle: the one whose index [`share`](super::fanout::share) returns for the packet's connection.
-    pub fn open(
-        name: &str,
-        id: InterfaceId,
-        opening: u32,
-        count: usize,
-        buffer_size: u32,
-        settings: &CaptureSettings,
-    ) -> Result<Vec<Self>, Error> {
-        let handle = |_| Self::open_one(name, id, opening, buffer_size / count as u32, settings);
-        let mut handles: Vec<Self> = (0..count).map(handle).collect::<Result<_, _>>()?;
+    /// Opens an interface `count` times, and divides its buffer among the handles. Each packet is handed over by one
+    /// handle: the one whose index [`share`](super::fanout::share) returns for the packet's connection.
+    pub fn open(wanted: &Wanted, count: usize, settings: &CaptureSettings) -> Result<Vec<Self>, Error> {
+        let mut handles: Vec<Self> =
+            (0..count).map(|_| Self::open_one(wanted, count, settings)).collect::<Result<_, _>>()?;
         if count > 1 {
             let joined = join(&handles).map_err(|error| Error::Failed {
-                name: name.to_owned(),
+                name: wanted.name.clone(),
                 reason: format!("cannot be shared by {count} workers: {error}"),
             })?;
             handles.iter_mut().for_each(|handle| handle.begin_at(joined));
@@ -103,23 +115,23 @@ impl InterfaceHandle {
     }
 
     /// Opens a handle that has no filter yet.
-    fn open_one(
-        name: &str,
-        id: InterfaceId,
-        opening: u32,
-        buffer_size: u32,
-        settings: &CaptureSettings,
-    ) -> Result<Self, Error> {
-        let capture = activate(name, buffer_size, settings)?;
+    fn open_one(wanted: &Wanted, count: usize, settings: &CaptureSettings) -> Result<Self, Error> {
+        let Wanted { name, device, index, id, opening, buffer } = wanted;
+        let buffer_size = u32::try_from(*buffer).unwrap_or(u32::MAX) / count as u32;
+        let capture = activate(wanted, buffer_size, settings)?;
         let mut capture = capture.setnonblock().map_err(|error| failed(name, &error))?;
-        if name == "any" {
+        if *index < PSEUDO && bound_to(capture.as_fd()).is_some_and(|bound| bound != *index) {
+            let reason = "another interface has this name now".into();
+            return Err(Error::Failed { name: name.clone(), reason });
+        }
+        if device == ANY {
             // The newer cooked header names the interface. If libpcap has only the older one, that is used.
             let _ = capture.set_datalink(Linktype::LINUX_SLL2);
         }
         let number = capture.get_datalink().0 as u32;
         let link_type =
             LinkType::from_number(number).ok_or_else(|| Error::LinkType { name: name.to_owned(), number })?;
-        let name = name.to_owned();
+        let (name, id, opening) = (name.clone(), *id, *opening);
         Ok(Self { name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
     }
 
@@ -223,10 +235,11 @@ fn join(handles: &[InterfaceHandle]) -> std::io::Result<i64> {
 
 /// Opens a handle with time stamps in nanoseconds. If opening in promiscuous mode fails, it is tried without: the Rust
 /// binding turns libpcap's warnings into errors, and one of them says that the interface has no such mode.
-fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<Capture<Active>, Error> {
-    let promiscuous = settings.promiscuous && name != "any";
+fn activate(wanted: &Wanted, buffer_size: u32, settings: &CaptureSettings) -> Result<Capture<Active>, Error> {
+    let Wanted { name, device, .. } = wanted;
+    let promiscuous = settings.promiscuous && device != ANY;
     let attempt = |promiscuous: bool| {
-        Capture::from_device(name)?
+        Capture::from_device(device.as_str())?
             .snaplen(settings.snaplen as i32)
             .buffer_size(buffer_size as i32)
             .timeout(BLOCK_TIMEOUT_MS)
@@ -241,6 +254,26 @@ fn activate(name: &str, buffer_size: u32, settings: &CaptureSettings) -> Result<
     opened.map_err(|error| {
         if may_capture() { failed(name, &error) } else { Error::NotPermitted { interface: name.to_owned() } }
     })
+}
+
+/// Returns the kernel's number of the interface that a packet socket (packet(7)) is bound to. libpcap opens interfaces
+/// by name, and a name may have been given to another interface meanwhile. `None` if it cannot be told.
+#[cfg(target_os = "linux")]
+fn bound_to(socket: BorrowedFd<'_>) -> Option<u32> {
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: all its fields are integers, for which zero is a value.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    let mut size = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `size` bytes, the size of `address`.
+    let done = unsafe { libc::getsockname(socket.as_raw_fd(), (&raw mut address).cast(), &raw mut size) };
+    let is_packet_socket = done == 0 && i32::from(address.sll_family) == libc::AF_PACKET;
+    is_packet_socket.then(|| u32::try_from(address.sll_ifindex).unwrap_or_default())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bound_to(_: BorrowedFd<'_>) -> Option<u32> {
+    None
 }
 
 /// True if this thread has `CAP_NET_RAW`, or that cannot be told. libpcap does not say whether opening failed for lack

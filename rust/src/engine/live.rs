@@ -7,7 +7,9 @@
 mod clocks;
 mod mailboxes;
 mod numbers;
+mod places;
 mod rings;
+mod roster;
 mod timeline;
 mod watcher;
 mod worker;

@@ -34,7 +34,22 @@ pub enum Next {
     /// The capture has ended, and all snapshots were read.
     End,
     /// The capture has failed for this reason, and all snapshots were read. Returned once, then [`Next::End`].
-    Failed(String),
+    Failed(Failure),
+}
+
+/// Why a capture has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The reason, in words.
+    pub reason: String,
+    /// True if there is nothing to capture from any more.
+    pub is_gone: bool,
+}
+
+impl From<&str> for Failure {
+    fn from(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), is_gone: false }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +58,7 @@ struct QueueState {
     snapshots: VecDeque<(Snapshot, usize)>,
     /// The sum of the weights.
     rows: usize,
-    end: Option<Result<(), String>>,
+    end: Option<Result<(), Failure>>,
     /// True if writers no longer wait for readers.
     is_stopped: bool,
 }
@@ -98,7 +113,7 @@ impl Queue {
     }
 
     /// Tells readers that no more snapshots come, and with which result the capture ended.
-    pub fn end(&self, result: Result<(), String>) {
+    pub fn end(&self, result: Result<(), Failure>) {
         lock(&self.state).end = Some(result);
         self.came.notify_all();
     }

@@ -82,7 +82,7 @@ fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, 
     loop {
         match engine.next(Duration::from_secs(60)) {
             Next::Snapshot(snapshot) => got.push(*snapshot),
-            Next::Failed(reason) => failure = Some(reason),
+            Next::Failed(why) => failure = Some(why.reason),
             Next::End => break,
             Next::Nothing => panic!("nothing came"),
         }

@@ -129,6 +129,24 @@ impl Aggregate {
         self.interfaces.set(id, name, state);
     }
 
+    /// Gives an interface another name.
+    pub fn rename_interface(&mut self, id: InterfaceId, name: &str) {
+        self.interfaces.rename(id, name);
+    }
+
+    /// Tells that an interface was removed.
+    pub fn remove_interface(&mut self, id: InterfaceId, name: &str) {
+        self.interfaces.remove(id, name);
+    }
+
+    /// Tells why nothing is captured from an interface, or with `None` that this is over.
+    pub fn set_problem(&mut self, id: InterfaceId, name: &str, problem: Option<&str>) {
+        match problem {
+            Some(problem) => self.interfaces.set_problem(id, name, problem),
+            None => self.interfaces.forget_problem(id),
+        }
+    }
+
     /// Sets since when an interface is watched, for an interface that came up after the capture began.
     pub fn set_watched_since(&mut self, id: InterfaceId, since: Option<Timestamp>) {
         self.interfaces.set_watched_since(id, since);

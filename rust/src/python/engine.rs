@@ -8,17 +8,17 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyEOFError, PyOverflowError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::CaptureError;
 use super::filter::where_error;
 use super::legible::legible;
 use super::privileges::{Confinement, os_error};
 use super::recording::Recording;
 use super::snapshot::Snapshot;
 use super::value::{duplicate, per_of};
+use super::{CaptureError, SourceError};
 use crate::capture::file::Lent;
 use crate::capture::interfaces::{Info, Selection};
 use crate::capture::{self, DEFAULT_SNAPLEN};
-use crate::engine::{self, EngineSettings, Inputs, Level, MAX_WORKERS, Next, Source, record};
+use crate::engine::{self, EngineSettings, Failure, Inputs, Level, MAX_WORKERS, Next, Source, record};
 use crate::pipeline;
 use crate::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use crate::pipeline::exchange::ClientField;
@@ -113,7 +113,7 @@ pub struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (
-        *, interfaces = vec![], exclude_interfaces = vec![], read = vec![], names = HashMap::new(), lent = None, filter = None,
+        *, interfaces = vec![], exclude_interfaces = vec![], exit_on_down = false, read = vec![], names = HashMap::new(), lent = None, filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
@@ -126,6 +126,7 @@ impl Engine {
         py: Python<'_>,
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
+        exit_on_down: bool,
         read: Vec<PathBuf>,
         names: HashMap<PathBuf, String>,
         lent: Option<Loans>,
@@ -161,7 +162,7 @@ impl Engine {
         let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
         let section_depth = section_depth.within("section_depth", 1, u32::MAX)? as usize;
         let source = if read.is_empty() {
-            Source::Live(Selection { wanted: interfaces, excluded: exclude_interfaces })
+            Source::Live(Selection { wanted: interfaces, excluded: exclude_interfaces, exit_on_down })
         } else {
             Source::Files(Inputs { paths: read, names, lent: lent.map_or(Ok(HashMap::new()), borrowed)? })
         };
@@ -278,7 +279,8 @@ impl Engine {
                 Next::Nothing if left.is_zero() => return Ok(None),
                 Next::Nothing => py.check_signals()?,
                 Next::End => return Err(PyEOFError::new_err("the capture has ended")),
-                Next::Failed(reason) => return Err(CaptureError::new_err(legible(&reason))),
+                Next::Failed(Failure { reason, is_gone: true }) => return Err(SourceError::new_err(legible(&reason))),
+                Next::Failed(Failure { reason, .. }) => return Err(CaptureError::new_err(legible(&reason))),
             }
         }
     }

@@ -68,6 +68,17 @@ impl Interface {
     fn since(&self) -> Option<f64> {
         self.0.since.map(unix)
     }
+    /// Why nothing is captured from it, although something should be, such as ``"it is down"``; else None. It stays until
+    /// the problem is over.
+    #[getter]
+    fn problem(&self) -> Option<&str> {
+        self.0.problem.as_deref()
+    }
+    /// Whether it was removed, and nobody asked for it by name. Interfaces of containers come and go.
+    #[getter]
+    fn removed(&self) -> bool {
+        self.0.removed
+    }
     /// The same object: it never changes.
     fn __copy__(slf: Py<Self>) -> Py<Self> {
         slf

@@ -266,6 +266,11 @@ counted!(Snapshot {
         let since = |interface: &'_ snapshot::Interface| interface.since.map(unix);
         self.0.interfaces.iter().filter_map(|interface| Some((&*interface.name, since(interface)?))).collect()
     }
+    /// Name and `Interface.problem` of each interface that has one.
+    #[getter]
+    fn problems(&self) -> Vec<(&str, &str)> {
+        self.0.interfaces.iter().filter_map(|one| Some((&*one.name, one.problem.as_deref()?))).collect()
+    }
     /// Health of all connections.
     #[getter]
     fn tcp(&self) -> Tcp {

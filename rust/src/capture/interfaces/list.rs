@@ -1,7 +1,7 @@
 //! Lists the interfaces with libpcap's own functions. The list of the Rust binding fails as a whole if one name or
 //! description is not UTF-8, and whoever may create an interface can give it such a name.
 
-use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::ffi::{CStr, CString, c_char, c_int, c_uint};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr::{self, null_mut};
 
@@ -73,6 +73,12 @@ pub fn list() -> Result<Vec<Info>, String> {
     // SAFETY: it came from pcap_findalldevs and is freed once.
     unsafe { pcap_freealldevs(first) };
     Ok(infos)
+}
+
+/// Returns the number of an interface in the kernel, 0 if there is none of this name.
+pub fn index(name: &str) -> u32 {
+    // SAFETY: if_nametoindex(3) reads a string that ends with a zero.
+    CString::new(name).map_or(0, |name| unsafe { libc::if_nametoindex(name.as_ptr()) })
 }
 
 /// # Safety

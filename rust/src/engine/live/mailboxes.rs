@@ -27,10 +27,12 @@ pub enum Message {
     /// A new handle that replaces the handle of this opening, from this time of the steady clock on.
     Replace(u32, InterfaceHandle, i64),
     /// The interface of this number, opening and name is not captured from any more since this time of the steady
-    /// clock.
-    Lose(InterfaceId, u32, String, i64),
-    /// An interface is still down.
-    Down(InterfaceId, String),
+    /// clock. True if it was removed and nobody asked for it by name.
+    Lose(InterfaceId, u32, String, i64, bool),
+    /// The interface of this number and opening has another name now.
+    Rename(InterfaceId, u32, String),
+    /// Why nothing is captured from the interface of this number and name, or `None` if that is over.
+    Problem(InterfaceId, String, Option<String>),
     /// To the watcher: a handle of this opening failed, for this reason.
     Failed(u32, String),
     /// To the watcher: a handle to be closed.

@@ -42,6 +42,16 @@ impl Numbers {
         self.known.insert(name.to_owned(), id);
         id
     }
+
+    /// Gives the number of a name to another name. If that has a number already, the two change places.
+    pub fn rename(&mut self, before: &str, name: &str) {
+        let Some(id) = self.known.remove(before) else { return };
+        if let Some(other) = self.known.insert(name.to_owned(), id) {
+            self.known.insert(before.to_owned(), other);
+            before.clone_into(&mut self.names[usize::from(other.0)]);
+        }
+        name.clone_into(&mut self.names[usize::from(id.0)]);
+    }
 }
 
 #[cfg(test)]
@@ -59,5 +69,17 @@ mod tests {
         let but_one = open().filter(|id| id.0 != 7);
         assert_eq!(numbers.give("another", but_one), InterfaceId(7));
         assert_eq!((numbers.names.len(), numbers.known.len()), (InterfaceId::MOST, InterfaceId::MOST));
+    }
+
+    #[test]
+    fn a_new_name_takes_the_number_along() {
+        let mut numbers = Numbers::default();
+        let [eth0, wan0] = ["eth0", "wan0"].map(|name| numbers.give(name, std::iter::empty()));
+        numbers.rename("eth0", "lan0");
+        assert_eq!((numbers.find("lan0"), numbers.find("eth0")), (Some(eth0), None));
+        numbers.rename("lan0", "wan0");
+        assert_eq!((numbers.find("wan0"), numbers.find("lan0")), (Some(eth0), Some(wan0)));
+        numbers.rename("nosuch", "x");
+        assert_eq!(numbers.known.len(), 2);
     }
 }

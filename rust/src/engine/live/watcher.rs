@@ -1,8 +1,10 @@
 //! Looks for interfaces and opens them for all workers, in a thread of its own. The kernel takes long to open and to
 //! close handles, and no worker has to wait for it.
 
-use std::collections::HashMap;
-use std::os::fd::AsFd;
+mod buffers;
+mod problems;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,46 +12,44 @@ use super::super::job::{Job, Level};
 use super::super::lock::lock;
 use super::mailboxes::{Mailboxes, Message};
 use super::numbers::Numbers;
-use super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};
-use crate::capture::interfaces::{self, Info, Selection};
-use crate::capture::links::Links;
-use crate::capture::live::{self, CaptureSettings, InterfaceHandle};
+use super::places::Places;
+use super::roster::Roster;
+use crate::capture::interfaces::Selection;
+use crate::capture::links::{Key, Link};
+use crate::capture::live::{self, CaptureSettings, InterfaceHandle, Wanted};
 use crate::capture::wait::wait;
-use crate::capture::{BUFFER_BUDGET, Error, clocks, traffic};
+use crate::capture::{Error, clocks};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
 
 /// How often the watcher looks for interfaces that came up or went away, even if the kernel reports none.
 const RESCAN: Duration = Duration::from_secs(2);
-/// The shortest time between news from the kernel and a look, since interfaces may come and go by the thousand.
+/// The shortest time between news from the kernel and a look, since interfaces may come and go by the thousand. An
+/// interface that is being removed goes down first, and this is long enough for the rest.
 const LEAST_PAUSE: Duration = Duration::from_millis(100);
 /// Interfaces opened at the same time. Opening one takes 20 ms, most of which is waiting in the kernel, so several can
 /// be opened at once.
 const OPENERS: usize = 8;
-/// Names for which a failure to open is logged. Failures of further names are not.
-const MAX_REFUSED: usize = 1000;
-/// Buffers replaced at one look, at most.
-const MAX_TURNS: usize = 8;
 /// Time until the next look after buffers were replaced. The old buffers are closed by then.
 const TURN: Duration = Duration::from_millis(300);
+/// A handle that fails this soon after it was opened is not replaced at once.
+const SOON: Duration = Duration::from_secs(2);
 
 /// An interface being captured from.
 struct Watched {
+    key: Key,
     name: String,
+    /// Its name in its network namespace.
+    device: String,
     id: InterfaceId,
     opening: u32,
-    /// Bytes of all its handles.
+    opened: Instant,
+    /// Bytes of all its handles that are not closed yet.
     buffer: u64,
     /// Its traffic, by which the budget is divided.
     weight: u64,
-}
-
-/// An interface to open.
-struct Wanted {
-    name: String,
-    id: InterfaceId,
-    opening: u32,
-    buffer: u64,
+    /// Why a handle failed, if one has.
+    failed: Option<String>,
 }
 
 /// Keeps track of the interfaces, and opens and gives up handles on them.
@@ -58,19 +58,19 @@ pub struct Watcher {
     mailboxes: Arc<Mailboxes>,
     selection: Selection,
     settings: CaptureSettings,
+    places: Places,
     numbers: Numbers,
-    /// Names that could not be opened, each of which was logged once.
-    refused: Vec<String>,
+    roster: Roster,
     /// Interfaces opened so far.
     openings: u32,
     open: Vec<Watched>,
+    /// The problems that are shown, with the number of the interface's row.
+    problems: BTreeMap<String, (InterfaceId, String)>,
     /// Bytes of buffers whose handles are given up but not closed yet.
     spent: u64,
     /// Byte counter of each interface at the last look.
-    passed: HashMap<String, u64>,
+    passed: HashMap<Key, u64>,
     next_scan: Instant,
-    /// The kernel's reports of interfaces that come up and go down. `None` if they cannot be had.
-    links: Option<Links>,
 }
 
 impl Watcher {
@@ -80,88 +80,87 @@ impl Watcher {
             mailboxes,
             selection,
             settings,
+            places: Places::default(),
             numbers: Numbers::default(),
-            refused: Vec::new(),
+            roster: Roster::default(),
             openings: 0,
             open: Vec::new(),
+            problems: BTreeMap::new(),
             spent: 0,
-            passed: traffic::read(),
+            passed: HashMap::new(),
             next_scan: Instant::now() + RESCAN,
-            links: None,
         }
     }
 
     /// Opens the selected interfaces.
     pub fn open(&mut self) -> Result<(), Error> {
-        // Listening begins before interfaces are listed, so that none is missed that comes up meanwhile. Without the
-        // kernel's reports, only the regular looks find changes.
-        self.links = Links::listen().ok();
-        self.open_all()
+        self.places = Places::open(&self.selection)?;
+        let there = self.places.look()?;
+        let found: Vec<Link> = self.selection.find(&there).map_err(Error::NoInterface)?.into_iter().cloned().collect();
+        self.count_traffic(&there);
+        let meant = self.fit(found, Level::Warning);
+        let (wanted, crowded) = self.plan(meant);
+        let mut refusal = None;
+        for (seen, result) in self.add(wanted, InterfaceState::Up) {
+            let Err(error) = result else { continue };
+            // One of several interfaces may be unfit, and is only logged. An error is fatal for an interface that was
+            // asked for by name, and if it would happen to every interface.
+            if self.selection.names(&seen) || matches!(error, Error::NotPermitted { .. } | Error::Filter { .. }) {
+                return Err(error);
+            }
+            self.refuse(&seen, &error, Level::Warning);
+            refusal.get_or_insert_with(|| format!("{}: {error}", seen.name));
+        }
+        self.crowd_out(&crowded);
+        if self.open.is_empty() && !self.job.shared.bell.is_rung() {
+            let crowd = || crowded.first().map(|seen| format!("{}: {}", seen.name, problems::crowd()));
+            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no interface has a name in UTF-8".into());
+            return Err(Error::NoInterface(format!("no interface to capture from ({reason})")));
+        }
+        if self.selection.excludes_from_any(&there) {
+            let told = "any has the packets of all interfaces, so --exclude-interface leaves none of them out";
+            self.log(Level::Warning, told.into());
+        }
+        self.show_problems(&there);
+        self.publish_names();
+        Ok(())
     }
 
     /// Keeps the open interfaces up to date until the end of the capture.
     pub fn run(mut self) -> Result<(), Error> {
         loop {
             let pause = self.next_scan.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-            let news = self.links.iter().map(AsFd::as_fd);
-            let sources: Vec<_> = news.chain([self.mailboxes.news_of_watcher()]).collect();
+            let sources: Vec<_> = self.places.news().chain([self.mailboxes.news_of_watcher()]).collect();
             if wait(&sources, &self.job.shared.bell, pause)? {
                 return Ok(());
             }
-            if self.links.as_ref().is_some_and(Links::hush) {
+            if self.places.hush() | self.read_messages() {
                 self.next_scan = self.next_scan.min(Instant::now() + LEAST_PAUSE);
             }
-            self.read_messages();
             if Instant::now() >= self.next_scan {
-                let is_busy = self.rescan();
-                self.next_scan = Instant::now() + if is_busy { TURN } else { RESCAN };
+                // The workers end when the bell rings.
+                let is_busy = self.rescan().inspect_err(|_| self.job.shared.bell.ring())?;
+                let now = Instant::now();
+                let next = now + if is_busy { TURN } else { RESCAN };
+                self.next_scan = self.roster.next_try(now).map_or(next, |retry| next.min(retry));
             }
         }
     }
 
-    fn open_all(&mut self) -> Result<(), Error> {
-        let there = interfaces::list()?;
-        self.selection.find(&there).map_err(Error::NoInterface)?;
-        let names = self.meant(&there);
-        let (wanted, crowded) = self.plan(names);
-        let mut refusal = None;
-        for (name, result) in self.add(wanted, InterfaceState::Up) {
-            let Err(error) = result else { continue };
-            // One of several interfaces may be unfit, and is only logged. An error is fatal for an interface that was
-            // asked for by name, and if it would happen to every interface.
-            let is_named = self.selection.exact().any(|exact| *exact == name);
-            if is_named || matches!(error, Error::NotPermitted { .. } | Error::Filter { .. }) {
-                return Err(error);
-            }
-            self.refuse(&name, &error.to_string());
-            refusal.get_or_insert_with(|| format!("{name}: {error}"));
+    /// Leaves out interfaces whose names are not UTF-8. They are logged once.
+    fn fit(&mut self, meant: Vec<Link>, level: Level) -> Vec<Link> {
+        let (fit, odd): (Vec<_>, Vec<_>) = meant.into_iter().partition(|seen| seen.is_utf8);
+        for seen in odd {
+            let unfit = Error::Failed { name: seen.name.clone(), reason: "its name is not UTF-8".into() };
+            self.refuse_as(&seen, &unfit, level, true);
         }
-        crowded.iter().for_each(|name| self.refuse(name, &crowd()));
-        if self.open.is_empty() && !self.job.shared.bell.is_rung() {
-            let crowd = || crowded.first().map(|name| format!("{name}: {}", crowd()));
-            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no interface has a name in UTF-8".into());
-            return Err(Error::NoInterface(format!("no interface to capture from ({reason})")));
-        }
-        self.publish_names();
-        Ok(())
+        fit
     }
 
-    /// Returns the selected names. Names that are not UTF-8 are left out and logged once.
-    fn meant(&mut self, there: &[Info]) -> Vec<String> {
-        let mut names = self.selection.select(there);
-        for info in there.iter().filter(|info| !info.is_utf8) {
-            if names.contains(&info.name) {
-                names.retain(|name| *name != info.name);
-                self.refuse(&info.name, "its name is not UTF-8");
-            }
-        }
-        names
-    }
-
-    /// Opens interfaces and sends the handles to the workers. Returns the result for each name.
-    fn add(&mut self, wanted: Vec<Wanted>, state: InterfaceState) -> Vec<(String, Result<(), Error>)> {
+    /// Opens interfaces and sends the handles to the workers. Returns the result for each.
+    fn add(&mut self, wanted: Vec<(Link, Wanted)>, state: InterfaceState) -> Vec<(Link, Result<(), Error>)> {
         let mut told = Vec::with_capacity(wanted.len());
-        for (Wanted { name, id, opening, buffer }, result) in self.open_together(wanted) {
+        for (seen, Wanted { name, id, opening, buffer, .. }, result) in self.open_together(wanted) {
             let result = result.map(|handles| {
                 // `since` is set only for an interface that came up later: at the start nothing was missed.
                 let since = (state == InterfaceState::New).then(|| clocks::read().wall);
@@ -169,69 +168,31 @@ impl Watcher {
                     let state = if to == 0 { state } else { InterfaceState::Up };
                     self.mailboxes.send(to, Message::Add(handle, state, since));
                 }
-                let weight = self.passed.get(&name).copied().unwrap_or_default();
-                self.open.push(Watched { name: name.clone(), id, opening, buffer, weight });
+                self.roster.capture(&seen, self.selection.names(&seen));
+                let (key, device, weight) = (seen.key, seen.device.clone(), seen.bytes);
+                let opened = Instant::now();
+                self.open.push(Watched { key, name, device, id, opening, opened, buffer, weight, failed: None });
             });
-            told.push((name, result));
+            told.push((seen, result));
         }
         told
     }
 
-    /// Decides how large the buffer of each interface is to be. Also returns the names for which no buffer is left.
-    fn plan(&mut self, names: Vec<String>) -> (Vec<Wanted>, Vec<String>) {
-        let mut weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
-        weights.extend(names.iter().map(|name| self.passed.get(name).copied().unwrap_or_default()));
-        let shares = share_out(&weights, self.least());
-        let (mut wanted, mut crowded, mut used) = (Vec::new(), Vec::new(), self.used());
-        let is_first = self.open.is_empty();
-        for (name, share) in names.into_iter().zip(shares.into_iter().skip(self.open.len())) {
-            let free = BUFFER_BUDGET.saturating_sub(used);
-            let buffer = match self.settings.buffer_size {
-                Some(size) => u64::from(size),
-                None if is_first => share,
-                // At most half of what is left: more interfaces may come, and replacing a buffer by a smaller one needs
-                // room.
-                None => whole(share.min(free / 2), self.least()),
-            };
-            let has_room = self.settings.buffer_size.is_some() || buffer <= free;
-            if !has_room {
-                crowded.push(name);
-                continue;
-            }
-            let id = self.number(&name, &wanted);
-            used += buffer;
-            self.openings += 1;
-            wanted.push(Wanted { name, id, opening: self.openings, buffer });
-        }
-        (wanted, crowded)
-    }
-
-    /// Returns the number for a name. `taken` are interfaces that are about to be opened, whose numbers are in use too.
-    fn number(&mut self, name: &str, taken: &[Wanted]) -> InterfaceId {
+    /// Returns the number for a name. `taken` are numbers of interfaces that are about to be opened.
+    fn number(&mut self, name: &str, taken: impl Iterator<Item = InterfaceId>) -> InterfaceId {
         let open = self.open.iter().map(|open| open.id);
-        self.numbers.give(name, open.chain(taken.iter().map(|wanted| wanted.id)))
-    }
-
-    /// The fewest bytes that the handles of one interface need together.
-    fn least(&self) -> u64 {
-        LEAST_BUFFER * self.job.workers as u64
-    }
-
-    /// Bytes of all buffers that exist now.
-    fn used(&self) -> u64 {
-        self.spent + self.open.iter().map(|open| open.buffer).sum::<u64>()
+        let shown = self.problems.values().map(|(id, _)| *id);
+        self.numbers.give(name, open.chain(shown).chain(taken))
     }
 
     /// Opens interfaces, several at once. If the capture is closed meanwhile, the remaining ones are not opened.
-    fn open_together(&self, wanted: Vec<Wanted>) -> Vec<(Wanted, Result<Vec<InterfaceHandle>, Error>)> {
+    fn open_together(&self, wanted: Vec<(Link, Wanted)>) -> Vec<(Link, Wanted, Result<Vec<InterfaceHandle>, Error>)> {
         let count = wanted.len();
         let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
         let work = || {
-            while let Some(next) = { lock(&todo).next() }.filter(|_| !self.job.shared.bell.is_rung()) {
-                let Wanted { name, id, opening, buffer } = &next;
-                let size = u32::try_from(*buffer).unwrap_or(u32::MAX);
-                let result = InterfaceHandle::open(name, *id, *opening, self.job.workers, size, &self.settings);
-                lock(&done).push((next, result));
+            while let Some((seen, wanted)) = { lock(&todo).next() }.filter(|_| !self.job.shared.bell.is_rung()) {
+                let result = InterfaceHandle::open(&wanted, self.job.workers, &self.settings);
+                lock(&done).push((seen, wanted, result));
             }
         };
         std::thread::scope(|scope| {
@@ -242,125 +203,151 @@ impl Watcher {
             work();
         });
         let mut done = std::mem::take(&mut *lock(&done));
-        done.sort_by_key(|(wanted, _)| wanted.opening);
+        done.sort_by_key(|(_, wanted, _)| wanted.opening);
         done
     }
 
-    fn refuse(&mut self, name: &str, reason: &str) {
-        if self.refused.len() < MAX_REFUSED && !self.refused.iter().any(|refused| refused == name) {
-            self.refused.push(name.to_owned());
-            self.job.shared.log(Level::Warning, format!("not capturing on {}", named(name, reason)));
-        }
+    fn log(&self, level: Level, message: String) {
+        self.job.shared.log(level, message);
+    }
+
+    fn is_asked(&self, seen: &Link) -> bool {
+        self.selection.names(seen) || self.roster.is_asked(seen.key)
     }
 
     fn publish_names(&self) {
         *lock(&self.job.shared.names) = self.open.iter().map(|open| open.name.clone()).collect();
     }
 
-    fn read_messages(&mut self) {
-        let mut spent = Vec::new();
+    /// True if a handle has failed.
+    fn read_messages(&mut self) -> bool {
+        let (mut spent, mut has_failed) = (Vec::new(), false);
         for message in self.mailboxes.take_of_watcher() {
             match message {
                 Message::Failed(opening, reason) => {
-                    // Several workers may report the same failure. By then the opening may have been given up.
-                    if let Some(at) = self.open.iter().position(|open| open.opening == opening) {
-                        self.lose(at, &reason);
-                    }
+                    // Several workers may report the same failure. By then the opening may have been given up. Whether
+                    // the interface went down or was removed is known at the next look.
+                    let open = self.open.iter_mut().find(|open| open.opening == opening);
+                    open.into_iter().for_each(|open| open.failed = Some(reason.clone()));
+                    has_failed = true;
                 }
                 Message::Spent(handle) => spent.push(handle),
                 _ => {}
             }
         }
-        self.spent = spent.iter().fold(self.spent, |all, handle| all.saturating_sub(u64::from(handle.buffer_size)));
+        for handle in &spent {
+            let open = self.open.iter_mut().find(|open| open.opening == handle.opening);
+            let buffer = open.map_or(&mut self.spent, |open| &mut open.buffer);
+            *buffer = buffer.saturating_sub(u64::from(handle.buffer_size));
+        }
         live::close(spent);
+        has_failed
     }
 
-    /// Opens interfaces that came up, and gives up those that went down. True if the next look must come soon.
-    fn rescan(&mut self) -> bool {
-        let Ok(there) = interfaces::list() else { return false };
-        let is_up = |name: &str| there.iter().any(|info| info.name == name && info.up);
-        while let Some(at) = self.open.iter().position(|open| !is_up(&open.name)) {
-            self.lose(at, "went down");
-        }
-        self.count_traffic();
-        let mut names = self.meant(&there);
-        names.retain(|name| is_up(name) && !self.open.iter().any(|open| open.name == *name));
-        let (wanted, crowded) = self.plan(names);
-        for (name, result) in self.add(wanted, InterfaceState::New) {
+    /// Opens interfaces that came up, gives up those that went down, and follows those that were renamed. True if the
+    /// next look must come soon. An error if the capture is to end because an interface went down.
+    fn rescan(&mut self) -> Result<bool, Error> {
+        let Ok(there) = self.places.look() else { return Ok(false) };
+        let now = Instant::now();
+        self.follow(&there);
+        let mut is_early = self.give_up(&there, now);
+        // Opening others takes time. The reason is told in the interval in which an interface is lost.
+        self.show_problems(&there);
+        self.count_traffic(&there);
+        let is_open = |key: Key| self.open.iter().any(|open| open.key == key);
+        let is_meant = |seen: &&Link| self.selection.means(seen) || self.roster.has_captured(seen.key);
+        let news = there.iter().filter(|seen| seen.up && !is_open(seen.key));
+        let meant = news.filter(is_meant).filter(|seen| self.roster.may_try(seen.key, now)).cloned().collect();
+        let meant = self.fit(meant, Level::Info);
+        let (wanted, crowded) = self.plan(meant);
+        let mut failed = Vec::new();
+        for (seen, result) in self.add(wanted, InterfaceState::New) {
             match result {
-                Ok(()) => self.job.shared.log(Level::Info, format!("capturing on {name}")),
-                Err(error) => self.refuse(&name, &error.to_string()),
+                Ok(()) => self.log(Level::Info, format!("capturing on {}", seen.name)),
+                Err(error) => failed.push((seen, error)),
             }
         }
-        // An interface that was asked for by name is reported as down for as long as it is down.
-        for name in self.selection.exact().filter(|name| !self.open.iter().any(|open| open.name == **name)) {
-            if let Some(id) = self.numbers.find(name) {
-                self.mailboxes.send(0, Message::Down(id, name.clone()));
+        // An interface that was removed or renamed meanwhile is no problem.
+        let there = if failed.is_empty() { there } else { self.places.look().unwrap_or(there) };
+        for (seen, error) in failed {
+            let is_there = |one: &Link| one.key == seen.key && one.name == seen.name && one.up;
+            if there.iter().any(is_there) {
+                let level = if self.is_asked(&seen) || !matches!(error, Error::LinkType { .. }) {
+                    Level::Warning
+                } else {
+                    Level::Info
+                };
+                self.refuse(&seen, &error, level);
+            } else {
+                is_early = true;
             }
         }
         self.publish_names();
         let takes_turns = self.settings.buffer_size.is_none() && self.take_turns(!crowded.is_empty());
         if !takes_turns {
-            crowded.iter().for_each(|name| self.refuse(name, &crowd()));
+            self.crowd_out(&crowded);
         }
-        takes_turns
+        self.show_problems(&there);
+        self.check()?;
+        Ok(takes_turns || is_early)
     }
 
-    /// Updates the weights by the traffic since the last look.
-    fn count_traffic(&mut self) {
-        let now = traffic::read();
-        for open in &mut self.open {
-            let bytes = |counts: &HashMap<String, u64>| counts.get(&open.name).copied().unwrap_or_default();
-            open.weight = weigh(open.weight, bytes(&now).saturating_sub(bytes(&self.passed)));
+    /// Takes note of new names. Nothing else changes: a handle belongs to an interface, not to a name.
+    fn follow(&mut self, there: &[Link]) {
+        for (seen, before) in self.roster.look(there) {
+            let level = if self.roster.is_asked(seen.key) { Level::Warning } else { Level::Info };
+            self.job.shared.log(level, format!("{before} is called {} now, and is followed", seen.name));
+            if let Some(open) = self.open.iter_mut().find(|open| open.key == seen.key) {
+                (open.name, open.device) = (seen.name.clone(), seen.device.clone());
+                self.numbers.rename(&before, &open.name);
+                self.mailboxes.send_all(|| Message::Rename(open.id, open.opening, open.name.clone()));
+            }
         }
-        self.passed = now;
     }
 
-    /// Gives busy interfaces with small buffers larger ones. If there is no room for these, makes other buffers smaller
-    /// first. True if a buffer was replaced.
-    fn take_turns(&mut self, is_crowded: bool) -> bool {
-        let weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
-        let shares: Vec<_> = share_out(&weights, self.least()).into_iter().enumerate().collect();
-        let is_small = |&(at, share): &(usize, u64)| is_small(self.open[at].buffer, share, self.open[at].weight);
-        let mut turns: Vec<_> = shares.iter().copied().filter(is_small).collect();
-        let room = BUFFER_BUDGET.saturating_sub(self.used());
-        if is_crowded || turns.iter().any(|&(_, share)| share > room) {
-            turns = shares.into_iter().filter(|&(at, share)| share < self.open[at].buffer).collect();
-            turns.sort_by_key(|&(at, share)| (share, at));
+    /// Gives up interfaces that were removed or went down, or whose handles failed. True if the next look must come
+    /// soon.
+    fn give_up(&mut self, there: &[Link], now: Instant) -> bool {
+        let (mut at, mut is_early, had_some) = (0, false, !self.open.is_empty());
+        while let Some(open) = self.open.get(at) {
+            let seen = there.iter().find(|seen| seen.key == open.key);
+            let is_asked = self.roster.is_asked(open.key) || self.selection.exact().any(|name| *name == open.device);
+            let (name, failed) = (open.name.clone(), open.failed.clone());
+            match (seen, failed) {
+                (Some(seen), None) if seen.up => at += 1,
+                (Some(seen), Some(reason)) if seen.up => {
+                    let is_soon = now < open.opened + SOON;
+                    self.log(Level::Warning, named(&name, &reason));
+                    self.lose(at, false);
+                    if is_soon {
+                        self.roster.refuse(seen, &reason, false, now);
+                    }
+                    is_early = true;
+                }
+                (Some(_), _) => {
+                    self.log(Level::Warning, format!("{name}: went down"));
+                    self.lose(at, false);
+                }
+                (None, _) => {
+                    let level = if is_asked { Level::Warning } else { Level::Info };
+                    self.log(level, format!("{name}: was removed"));
+                    self.lose(at, !is_asked);
+                }
+            }
         }
-        turns.into_iter().take(MAX_TURNS).fold(false, |changed, (at, buffer)| self.take_turn(at, buffer) || changed)
+        if had_some && self.open.is_empty() {
+            self.log(Level::Warning, "no interface is left to capture from; waiting for one".into());
+        }
+        is_early
     }
 
-    /// Opens an interface again with a buffer of another size. From then on the new handles hand over its packets. True
-    /// if it was opened.
-    fn take_turn(&mut self, at: usize, buffer: u64) -> bool {
-        if self.used() + buffer > BUFFER_BUDGET {
-            return false;
-        }
-        self.openings += 1;
-        let Watched { name, id, .. } = &self.open[at];
-        let size = u32::try_from(buffer).unwrap_or(u32::MAX);
-        // If the interface went away meanwhile, its old handles report that.
-        let opened = InterfaceHandle::open(name, *id, self.openings, self.job.workers, size, &self.settings);
-        let Ok(handles) = opened else { return false };
-        let turn = clocks::read().steady;
-        let open = &mut self.open[at];
-        self.spent += open.buffer;
-        open.buffer = buffer;
-        let before = std::mem::replace(&mut open.opening, self.openings);
-        for (to, mut handle) in handles.into_iter().enumerate() {
-            handle.begin_at(turn);
-            self.mailboxes.send(to, Message::Replace(before, handle, turn));
-        }
-        true
-    }
-
-    fn lose(&mut self, at: usize, reason: &str) {
+    /// `is_removed` if it was removed and nobody asked for it by name.
+    fn lose(&mut self, at: usize, is_removed: bool) {
         let Watched { name, id, opening, buffer, .. } = self.open.remove(at);
         self.spent += buffer;
+        self.roster.lose(&name);
         let until = clocks::read().steady;
-        self.mailboxes.send_all(|| Message::Lose(id, opening, name.clone(), until));
-        self.job.shared.log(Level::Warning, named(&name, reason));
+        self.mailboxes.send_all(|| Message::Lose(id, opening, name.clone(), until, is_removed));
         self.publish_names();
     }
 }
@@ -369,12 +356,6 @@ impl Watcher {
 fn named(name: &str, reason: &str) -> String {
     let is_named = reason.strip_prefix(name).is_some_and(|rest| rest.starts_with(": "));
     if is_named { reason.to_owned() } else { format!("{name}: {reason}") }
-}
-
-/// The reason why there is no buffer left for another interface.
-fn crowd() -> String {
-    let budget = BUFFER_BUDGET >> 20;
-    format!("the capture buffers of the other interfaces use all {budget} MiB; -B sets the size of each buffer")
 }
 
 #[cfg(test)]

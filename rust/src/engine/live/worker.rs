@@ -174,13 +174,22 @@ impl Worker {
                     self.part(opening, turn);
                     self.open.push(interface);
                 }
-                Message::Lose(id, opening, name, until) => {
+                Message::Lose(id, opening, name, until, is_removed) => {
                     self.part(opening, until);
-                    if id != InterfaceId::OTHER {
+                    if is_removed && id != InterfaceId::OTHER {
+                        self.pipeline.remove_interface(id, &name);
+                    } else if id != InterfaceId::OTHER {
                         self.pipeline.set_interface(id, &name, InterfaceState::Down);
                     }
                 }
-                Message::Down(id, name) => self.pipeline.set_interface(id, &name, InterfaceState::Down),
+                Message::Rename(id, opening, name) => {
+                    self.pipeline.rename_interface(id, &name);
+                    self.open
+                        .iter_mut()
+                        .filter(|one| one.opening == opening)
+                        .for_each(|one| one.name.clone_from(&name));
+                }
+                Message::Problem(id, name, problem) => self.pipeline.set_problem(id, &name, problem.as_deref()),
                 // These messages are for the watcher only.
                 Message::Failed(..) | Message::Spent(_) => {}
             }

@@ -9,7 +9,7 @@ use crate::pipeline::name;
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::{Interface, InterfaceState, OTHER, Tcp, Traffic, sort_rows};
 
-/// With at most this many interfaces, each interval lists silent interfaces too. With more, they would cost too much.
+/// With at most this many interfaces up, each interval lists silent interfaces too. With more, they would cost too much.
 const ROLL_CALL: usize = 128;
 
 /// Packets and bytes of connections that speak one protocol.
@@ -25,6 +25,9 @@ pub struct InterfaceRow {
     name: Arc<str>,
     state: InterfaceState,
     since: Option<Timestamp>,
+    /// Why nothing is captured from it, although something should be.
+    problem: Option<Arc<str>>,
+    removed: bool,
     /// True if the name or the state was set in this interval.
     is_news: bool,
     packets: u64,
@@ -42,6 +45,8 @@ impl InterfaceRow {
             name: "".into(),
             state: InterfaceState::Up,
             since: None,
+            problem: None,
+            removed: false,
             is_news: false,
             packets: 0,
             bytes: 0,
@@ -111,15 +116,51 @@ impl Interfaces {
             if self.renamed.len() >= InterfaceId::MOST {
                 before.name = OTHER.into();
             }
-            self.rename(before);
+            self.rename_row(before);
         }
         let row = &mut self.rows[at];
         (row.name, row.state, row.is_news) = (name, state, true);
+        (row.problem, row.removed) = (None, false);
+    }
+
+    /// Gives an interface another name. What was counted under the name before is told once more, as that of an
+    /// interface that is down.
+    pub fn rename(&mut self, id: InterfaceId, name: &str) {
+        let row = self.at(id);
+        let since = row.since;
+        let before = std::mem::replace(row, InterfaceRow::new());
+        self.rename_row(InterfaceRow {
+            state: InterfaceState::Down,
+            removed: true,
+            is_news: true,
+            problem: None,
+            ..before
+        });
+        self.set(id, name, InterfaceState::Up);
+        self.at(id).since = since;
+    }
+
+    /// Tells why nothing is captured from an interface, which is down. Until the state is set again, each interval
+    /// lists it.
+    pub fn set_problem(&mut self, id: InterfaceId, label: &str, problem: &str) {
+        self.set(id, label, InterfaceState::Down);
+        self.at(id).problem = Some(name::clean(problem, name::MAX_PATH).into());
+    }
+
+    /// Tells that an interface was removed.
+    pub fn remove(&mut self, id: InterfaceId, name: &str) {
+        self.set(id, name, InterfaceState::Down);
+        self.at(id).removed = true;
+    }
+
+    /// Lists an interface no longer for its problem.
+    pub fn forget_problem(&mut self, id: InterfaceId) {
+        self.at(id).problem = None;
     }
 
     /// Keeps the counts of a name that an interface no longer has. Beyond [`InterfaceId::MOST`] names, all further
     /// counts go to one row, [`OTHER`].
-    fn rename(&mut self, before: InterfaceRow) {
+    fn rename_row(&mut self, before: InterfaceRow) {
         let is_full = self.renamed.len() > InterfaceId::MOST;
         match self.renamed.last_mut().filter(|_| is_full) {
             Some(other) => other.absorb(&before),
@@ -179,18 +220,24 @@ impl Interfaces {
     /// Takes all counts of the interval that ends at `end`. Names and states stay; [`InterfaceState::New`] becomes
     /// `Up`.
     pub fn take(&mut self, end: Timestamp) -> Vec<Interface> {
-        let is_listed = self.rows.len() <= ROLL_CALL;
+        // Rows of interfaces that are gone stay, so that their numbers can be given out again.
+        let is_listed = self.rows.iter().filter(|row| row.state != InterfaceState::Down).count() <= ROLL_CALL;
         let mut interfaces: Vec<Interface> = self
             .renamed
             .iter_mut()
             .chain(&mut self.rows)
-            .filter(|row| row.is_news || row.state != InterfaceState::Down && is_listed || row.has_counted())
+            .filter(|row| {
+                let is_up = row.state != InterfaceState::Down;
+                row.is_news || row.problem.is_some() || is_up && is_listed || row.has_counted()
+            })
             .map(|row| Interface {
                 name: row.name.clone(),
                 traffic: row.take_traffic(),
                 tcp: std::mem::take(&mut row.tcp),
                 state: row.state,
                 since: row.since,
+                problem: row.problem.clone(),
+                removed: row.removed,
                 at: end,
             })
             .collect();
@@ -210,6 +257,42 @@ impl Interfaces {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_problem_is_listed_until_it_is_over_and_a_removed_interface_once() {
+        let mut interfaces = Interfaces::default();
+        let mut told = |change: &dyn Fn(&mut Interfaces)| {
+            change(&mut interfaces);
+            let taken = interfaces.take(Timestamp(1));
+            taken.into_iter().map(|one| (one.state, one.problem.as_deref().map(str::to_owned))).collect::<Vec<_>>()
+        };
+        let id = InterfaceId(0);
+        assert_eq!(told(&|all| all.set(id, "eth0", InterfaceState::Up)), [(InterfaceState::Up, None)]);
+        let down = [(InterfaceState::Down, Some("it is down".to_owned()))];
+        assert_eq!(told(&|all| all.set_problem(id, "eth0", "it is down")), down);
+        assert_eq!(told(&|_| {}), down);
+        assert_eq!(told(&|all| all.set(id, "eth0", InterfaceState::New)), [(InterfaceState::New, None)]);
+        assert_eq!(told(&|all| all.set(id, "eth0", InterfaceState::Down)), [(InterfaceState::Down, None)]);
+        assert_eq!(told(&|_| {}), []);
+        assert_eq!(told(&|all| all.set_problem(id, "eth0", "it is down")), down);
+        assert_eq!(told(&|all| all.forget_problem(id)), []);
+    }
+
+    #[test]
+    fn a_renamed_interface_counts_on_under_its_new_name() {
+        let mut interfaces = Interfaces::default();
+        let id = InterfaceId(0);
+        interfaces.set(id, "eth0", InterfaceState::Up);
+        interfaces.set_watched_since(id, Some(Timestamp(5)));
+        interfaces.at(id).packet(100, None);
+        interfaces.rename(id, "wan0");
+        interfaces.at(id).packet(7, None);
+        let told = interfaces.take(Timestamp(9));
+        let told: Vec<_> = told.iter().map(|one| (&*one.name, one.state, one.traffic.bytes, one.since)).collect();
+        let since = Some(Timestamp(5));
+        assert_eq!(told, [("eth0", InterfaceState::Down, 100, since), ("wan0", InterfaceState::Up, 7, since)]);
+        assert_eq!(interfaces.take(Timestamp(10)).len(), 1);
+    }
 
     #[test]
     fn http_traffic_is_that_of_the_protocols_that_are_http_under_every_name_of_an_interface() {

@@ -24,7 +24,7 @@ pub use values::Field;
 /// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Version of the layout. Raised when the fields of a struct change.
-pub const VERSION: u8 = 3;
+pub const VERSION: u8 = 4;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -147,7 +147,7 @@ fields!(Traffic { packets, bytes, http_packets, http_bytes, protocols });
 fields!(Section { path, counts });
 fields!(Client { address, counts });
 fields!(Host { name, addresses, counts, sections, tcp } is_sound_host);
-fields!(Interface { name, traffic, tcp, state, at, since });
+fields!(Interface { name, traffic, tcp, state, at, since, problem, removed });
 fields!(ServerName { name, connections });
 fields!(SubsetRow { name, counts });
 fields!(Subset { text, per, rows } |subset: &Subset| is_table(&subset.rows));

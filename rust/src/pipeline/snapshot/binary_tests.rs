@@ -94,6 +94,7 @@ fn full() -> Snapshot {
             name: "lo".into(),
             state: InterfaceState::Down,
             since: Some(Timestamp(7)),
+            problem: Some("it is down".into()),
             ..Interface::default()
         }],
         tcp: Tcp { segments: 9, ..Tcp::default() },

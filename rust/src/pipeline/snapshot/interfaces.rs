@@ -39,6 +39,13 @@ pub struct Interface {
     /// Since when it is watched, if it came up after the capture began. Like the state, it is that of the instant `at`.
     #[serde(with = "values::maybe_time", skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// Why nothing is captured from it, although something should be. `None` if all is well, or if it was removed and
+    /// nobody asked for it by name. Like the state, it is that of the instant `at`.
+    #[serde(deserialize_with = "values::problem", skip_serializing_if = "Option::is_none")]
+    pub problem: Option<Arc<str>>,
+    /// True if it was removed and nobody asked for it by name. Like the state, it is that of the instant `at`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// When the state was determined. Merging keeps the later state.
     #[serde(skip)]
     pub at: Timestamp,
@@ -51,7 +58,10 @@ impl Row for Interface {
     fn absorb(&mut self, other: &Self) {
         self.traffic.merge(&other.traffic);
         self.tcp.merge(&other.tcp);
-        let latest = (self.at, self.state, self.since).max((other.at, other.state, other.since));
-        (self.at, self.state, self.since) = latest;
+        let theirs = (other.at, other.state, other.since, &other.problem, other.removed);
+        if (self.at, self.state, self.since, &self.problem, self.removed) < theirs {
+            self.problem.clone_from(&other.problem);
+            (self.at, self.state, self.since, self.removed) = (other.at, other.state, other.since, other.removed);
+        }
     }
 }

@@ -62,6 +62,8 @@ fn host() -> impl Strategy<Value = Arc<Host>> {
 fn interface() -> impl Strategy<Value = Interface> {
     ("[a-c]", 0u64..9, 0i64..5, 0usize..3).prop_map(|(name, packets, at, state)| Interface {
         since: (packets % 2 == 1).then(|| Timestamp::new(packets as i64, 0)),
+        removed: packets % 5 == 1,
+        problem: (packets % 3 == 2).then(|| format!("problem {packets}").into()),
         name: name.into(),
         traffic: Traffic { packets, ..Traffic::default() },
         tcp: Tcp { opened: packets, ..Tcp::default() },

@@ -26,6 +26,12 @@ pub fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<str>, D::E
     Ok(name::clean(&String::deserialize(deserializer)?, name::MAX_PATH).into())
 }
 
+/// Reads an optional text. Cleans it as [`name`] does.
+pub fn problem<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Arc<str>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.map(|text| name::clean(&text, name::MAX_PATH).into()))
+}
+
 /// An instant as RFC 3339 UTC, always with nine digits of a second.
 pub fn rfc3339(ts: Timestamp) -> impl Display {
     /// The last second of the year 9999, the last one that RFC 3339 can write.
