@@ -26,5 +26,6 @@ pub mod capture;
 pub mod engine;
 pub mod metrics;
 pub mod pipeline;
+pub mod processes;
 #[cfg(feature = "python")]
 mod python;

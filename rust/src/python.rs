@@ -27,6 +27,7 @@ mod metrics;
 mod path_ranking;
 mod pattern;
 mod point;
+mod process;
 mod ranking;
 mod recording;
 mod records;
@@ -132,6 +133,8 @@ mod _core {
     use super::pattern::Matching;
     #[pymodule_export]
     use super::point::Point;
+    #[pymodule_export]
+    use super::process::Process;
     #[pymodule_export]
     use super::ranking::{ClientRanking, HostRanking, SectionRanking};
     #[pymodule_export]

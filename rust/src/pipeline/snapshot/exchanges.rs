@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::processes::Process;
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
@@ -147,6 +148,8 @@ mod tests {
             section: section.into(),
             path: "/s/p".into(),
             user_agent: "curl".into(),
+            process: None,
+            client_process: None,
         }
     }
 
