@@ -157,7 +157,8 @@ mod _core {
     use super::window::Window;
     #[pymodule_export]
     use super::{
-        CaptureError, FilterError, SourceError, WhereError, libpcap_version, limit_allocator, list_interfaces,
+        CaptureError, FilterError, SourceError, WhereError, fork_process_helper, libpcap_version, limit_allocator,
+        list_interfaces,
     };
 
     #[pymodule_init]
@@ -184,6 +185,18 @@ mod _core {
 #[pyfunction]
 fn limit_allocator() -> bool {
     allocator::limit()
+}
+
+/// Starts a child process that looks for the processes at the ends of connections, for a process that is about to
+/// give up privileges. It keeps the rights to look at other users' processes and to read files of container runtimes,
+/// and nothing else; it sees no packet, and ends with this process.
+///
+/// To be called before threads start. Captures use the child from then on; without it, they look for processes with
+/// the rights of this process. False if it was not started: if there are other threads, on other systems than Linux,
+/// and if this process has none of these rights.
+#[pyfunction]
+fn fork_process_helper() -> bool {
+    crate::processes::fork_helper()
 }
 
 /// The version string of libpcap.

@@ -31,7 +31,7 @@ static IDLE: Mutex<Option<UnixStream>> = Mutex::new(None);
 /// Starts the child that looks for processes. To be called once, by a process that is about to give up privileges, before
 /// it starts a thread: a child of one thread of several must not allocate. Captures that start later use the child.
 ///
-/// True if it was started. Without it, captures look for processes with the rights that they have.
+/// True if it was started. It is not if this process has none of the rights that it would keep. Without it, captures look for processes with the rights that they have.
 pub fn fork() -> bool {
     let Ok((ours, theirs)) = UnixStream::pair() else { return false };
     if !imp::is_alone() || ours.set_read_timeout(Some(PATIENCE)).is_err() {
@@ -91,7 +91,7 @@ impl Drop for Finder {
 
 fn ask(child: &mut UnixStream, inodes: &[u32], kind: Kind) -> io::Result<Vec<Option<Holder>>> {
     let mut question = [0; QUESTION];
-    question[0] = u8::from(kind == Kind::Listening);
+    question[0] = kind as u8;
     question[2..4].copy_from_slice(&(inodes.len() as u16).to_ne_bytes());
     for (place, inode) in question[4..].chunks_exact_mut(4).zip(inodes) {
         place.copy_from_slice(&inode.to_ne_bytes());
@@ -110,7 +110,11 @@ fn serve(mut socket: UnixStream) {
     let mut holders = Holders::new(Proc::new("/proc"), Runtime::new("/"));
     let mut question = [0; QUESTION];
     while socket.read_exact(&mut question).is_ok() {
-        let kind = if question[0] == 1 { Kind::Listening } else { Kind::Connected };
+        let kind = match question[0] {
+            0 => Kind::Listening,
+            1 => Kind::Connected,
+            _ => Kind::Process,
+        };
         let count = usize::from(u16::from_ne_bytes([question[2], question[3]]));
         let inodes = question[4..].chunks_exact(4).take(count);
         let inodes: Vec<u32> =
@@ -188,6 +192,9 @@ mod imp {
 
     /// Starts the child, which answers on `socket`.
     pub fn fork(socket: UnixStream) -> bool {
+        if !may_see_more() {
+            return false;
+        }
         // SAFETY: this process has one thread, so the child may do whatever the parent may. It never returns.
         match unsafe { libc::fork() } {
             0 => {
@@ -199,6 +206,15 @@ mod imp {
             }
             pid => pid > 0,
         }
+    }
+
+    /// True if this process has a capability that the child would keep.
+    fn may_see_more() -> bool {
+        let mut header = Header { version: VERSION, pid: 0 };
+        let mut data = [Data { effective: 0, permitted: 0, inheritable: 0 }; 2];
+        // SAFETY: the arguments point to structs of the layout that capget(2) describes.
+        let is_told = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) == 0 };
+        is_told && data[0].permitted & KEPT != 0
     }
 
     /// Gives up all but two capabilities, the user, the group, and all files but the socket. True if all of it worked.
@@ -216,6 +232,7 @@ mod imp {
             libc::signal(libc::SIGTERM, libc::SIG_DFL);
             libc::signal(libc::SIGPIPE, libc::SIG_IGN);
             libc::setsid();
+            libc::prctl(libc::PR_SET_NAME, c"netmon-lookup".as_ptr());
             let closes =
                 (file == 0 || libc::close_range(0, file - 1, 0) == 0) && libc::close_range(file + 1, u32::MAX, 0) == 0;
             if libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) != 0 {

@@ -25,6 +25,14 @@ pub struct Holder {
     pub start: u64,
 }
 
+impl Holder {
+    /// A process of which the container is not looked for.
+    fn of(process: Process) -> Self {
+        let Process { pid, start, name } = process;
+        Self { owner: Arc::new(Owner { name, pid, ..Owner::default() }), start }
+    }
+}
+
 /// Which sockets are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -32,6 +40,8 @@ pub enum Kind {
     Listening,
     /// Those of connections. A process that has one open is enough.
     Connected,
+    /// None: the numbers are ids of processes that are looked at again. Only their names and start times are told.
+    Process,
 }
 
 /// Looks for processes with the rights of this process.
@@ -53,6 +63,9 @@ impl Holders {
     /// Returns the holder of each socket, `None` if there is none, or none that may be looked into, or several of
     /// different names. Of several with one name it is the oldest: the one that started the others.
     pub fn resolve(&mut self, inodes: &[u32], kind: Kind) -> Vec<Option<Holder>> {
+        if kind == Kind::Process {
+            return inodes.iter().map(|&pid| self.proc.look(pid).map(Holder::of)).collect();
+        }
         let mut left: HashSet<u32> = inodes.iter().copied().filter(|inode| *inode != 0).collect();
         let mut found: HashMap<u32, Vec<Process>> = HashMap::new();
         if kind == Kind::Connected {
@@ -149,6 +162,9 @@ mod tests {
             assert_eq!((none, nobody), (None, None));
         }
         assert_eq!(holders.recent, [std::process::id()]);
+        let me = std::process::id();
+        let [alive, gone] = holders.resolve(&[me, u32::MAX], Kind::Process).try_into().unwrap();
+        assert_eq!((alive.unwrap().owner.pid, gone), (me, None));
         drop(listener);
         assert_eq!(holders.resolve(&[inode], Kind::Connected), [None]);
     }

@@ -11,7 +11,6 @@ use hashbrown::{HashMap, HashSet};
 use super::diag::{CONNECTED, LISTENING, Socket};
 use super::helper::Finder;
 use super::holders::{Holder, Kind};
-use super::proc::Proc;
 use super::socket::Diag;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::owners::{ANY_V4, Answer, Ask, Machine, Owner};
@@ -35,7 +34,6 @@ struct Kept {
 pub struct Lookup {
     diag: Diag,
     finder: Finder,
-    proc: Proc,
     listeners: HashMap<u32, Kept>,
     has_views: bool,
 }
@@ -44,18 +42,20 @@ impl Lookup {
     /// Looks at the sockets of this thread's network namespace. With `has_views`, machines come with the kernel's views
     /// of connections. An error if the kernel does not tell of sockets.
     pub fn new(has_views: bool) -> io::Result<Self> {
-        let (diag, finder, proc) = (Diag::open()?, Finder::new(), Proc::new("/proc"));
-        Ok(Self { diag, finder, proc, listeners: HashMap::new(), has_views })
+        Ok(Self { diag: Diag::open()?, finder: Finder::new(), listeners: HashMap::new(), has_views })
     }
 
     /// Returns what is known of this machine now.
     pub fn machine(&mut self, now: Instant) -> io::Result<Machine> {
         let listening = self.diag.dump(LISTENING, false)?;
         let inodes: HashSet<u32> = listening.iter().map(|socket| socket.inode).collect();
-        let Self { proc, listeners, .. } = self;
-        listeners.retain(|inode, kept| {
+        let pids: Vec<u32> = self.listeners.values().filter_map(|kept| Some(kept.holder.as_ref()?.owner.pid)).collect();
+        let alive: HashMap<u32, Holder> =
+            self.finder.resolve(&pids, Kind::Process).into_iter().flatten().map(|one| (one.owner.pid, one)).collect();
+        self.listeners.retain(|inode, kept| {
             let lives = |holder: &Holder| {
-                proc.look(holder.owner.pid).is_some_and(|it| it.start == holder.start && it.name == holder.owner.name)
+                let now = alive.get(&holder.owner.pid);
+                now.is_some_and(|it| it.start == holder.start && it.owner.name == holder.owner.name)
             };
             let is_fresh = now.saturating_duration_since(kept.since) < BELIEVED;
             inodes.contains(inode) && is_fresh && kept.holder.as_ref().is_none_or(lives)

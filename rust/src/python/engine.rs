@@ -118,7 +118,7 @@ impl Engine {
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
-        processes = false, write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
+        processes = true, write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(

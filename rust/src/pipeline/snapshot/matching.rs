@@ -167,7 +167,8 @@ fn is_in_section(term: &Term, host: &Host, section: &Section, is_within: bool) -
 }
 
 fn is_in_field(term: &Term, name: &str, text: &str) -> bool {
-    let is_meant = term.field().is_none_or(|field| field.name() == name);
+    let is_meant =
+        term.field().is_none_or(|field| field.name() == name || field == Field::Process && name == "client_process");
     let is_address = matches!(term.field(), Some(Field::Client | Field::Server));
     is_meant && if is_address { term.is_party(Party::Named(text)) } else { term.is_text(text.as_bytes()) }
 }
