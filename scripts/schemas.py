@@ -64,9 +64,11 @@ OBJECTS = {
     "ServerName": "name:text connections:n",
     "Exchange": """ts:time client:text server:text interface:text host:text section:text path:text method:text
         status:status? request_bytes:n response_bytes:n latency:s? duration:s? connect:s? request_time:s? transfer:s?
-        retransmitted:n user_agent:text""",
+        retransmitted:n user_agent:text process:Process? client_process:Process?""",
     "Connection": """first_seen:time client:text server:text interface:text last_seen:time segments:n age:s opened:time?
-        state:stage protocol:text host:text bytes_to_server:n bytes_to_client:n retransmitted:n requests:n rtt:s?""",
+        state:stage protocol:text host:text bytes_to_server:n bytes_to_client:n retransmitted:n requests:n rtt:s?
+        local:text process:Process? client_process:Process? kernel_rtt:s? kernel_cwnd:n kernel_retransmits:n""",
+    "Process": "name:text pid:n side:text container:text pod:text namespace:text",
     "Subset": "where:text per:text rows:SubsetRow*",
     "SubsetRow": f"name:text {COUNTS}",
 }
@@ -76,6 +78,9 @@ OPTIONAL = {
     ("Snapshot", "subsets"),
     ("Snapshot", "where"),
     *(("Interface", key) for key in ("since", "problem", "removed")),
+    *((name, key) for name in ("Exchange", "Connection") for key in ("process", "client_process")),
+    *(("Connection", key) for key in ("local", "kernel_rtt", "kernel_cwnd", "kernel_retransmits")),
+    *(("Process", key) for key in ("container", "pod", "namespace")),
 }
 """Keys that an object may lack."""
 
@@ -98,7 +103,7 @@ WORDS = {
     ("ServerName", "connections"): "Number of connections.",
     **{("Histogram", f"p{at}"): f"The value at quantile 0.{at}, null if there is no value." for at in (50, 90, 95, 99)},
     ("Subset", "where"): "The filter.",
-    ("Subset", "per"): "What a row stands for: empty for all, host, section, client or interface.",
+    ("Subset", "per"): "What a row stands for: empty for all, host, section, client, interface or process.",
     ("Subset", "rows"): "The rows, sorted by name.",
     ("SubsetRow", "name"): "The name of the row; empty for all exchanges.",
 }

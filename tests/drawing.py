@@ -63,6 +63,8 @@ class Exchange:
     duration: float | None = 0.432
     retransmitted: int = 3
     user_agent: str = "Firefox"
+    process: object = None
+    client_process: object = None
 
 
 def with_exchange(view):

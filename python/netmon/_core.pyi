@@ -128,7 +128,7 @@ class Filter:
     @property
     def needs_response(self) -> bool:
         """Whether a term is about something that is known only when the response has ended: status, latency, duration
-        or bytes, or a text that may be a status.
+        or bytes, a text that may be a status, or processes, which may be found late.
         """
     @property
     def fields(self) -> tuple[str, ...]:
@@ -153,6 +153,10 @@ class Filter:
         server: str | None = None,
         interface: str | None = None,
         user_agent: str | None = None,
+        process: str | None = None,
+        container: str | None = None,
+        pod: str | None = None,
+        namespace: str | None = None,
     ) -> bool | None:
         """Whether something with these fields matches; None if that depends on a field that is not given.
 
@@ -631,6 +635,16 @@ class Exchange:
 
         Empty if the request does not name one, without `user_agents`, and with ``redact="all"``.
         """
+    @property
+    def process(self) -> Process | None:
+        """The process of this machine that the connection belongs to: that of the server if the server is on
+        this machine, else that of the client.
+
+        None if it is not known, without `processes`, and for files.
+        """
+    @property
+    def client_process(self) -> Process | None:
+        """The process of the client, if both ends are on this machine and it is known."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -700,6 +714,57 @@ class Connection:
         or for a delayed acknowledgement. If only one side was measured, the time from the capture point to that
         side; None if neither was.
         """
+    @property
+    def local(self) -> str:
+        """Which of its ends are on the machine that captured: ``"client"``, ``"server"``, ``"both"``, or ``""`` if
+        none is, without `processes`, and for files.
+        """
+    @property
+    def process(self) -> Process | None:
+        """As `Exchange.process`."""
+    @property
+    def client_process(self) -> Process | None:
+        """As `Exchange.client_process`."""
+    @property
+    def kernel_rtt(self) -> float | None:
+        """The smoothed round-trip time that the kernel of this machine measures for the connection, at the server's
+        end if that is on this machine, else at the client's; None if it is not known.
+
+        It is at most some seconds old. It includes delayed acknowledgements; `rtt` does not.
+        """
+    @property
+    def kernel_cwnd(self) -> int | None:
+        """The congestion window of the same end in segments."""
+    @property
+    def kernel_retransmits(self) -> int | None:
+        """The segments that the same end has retransmitted since the connection began."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
+
+@final
+class Process:
+    """A process of the machine that captured, at one end of a connection."""
+
+    @property
+    def name(self) -> str:
+        """Its name as the kernel knows it, at most 15 characters."""
+    @property
+    def pid(self) -> int:
+        """Its process id. Of several processes that share a listening socket, that of the oldest."""
+    @property
+    def side(self) -> str:
+        """The end of the connection that it holds: ``"server"`` or ``"client"``."""
+    @property
+    def container(self) -> str:
+        """The id of its container; empty if it is in none, or that is not known."""
+    @property
+    def pod(self) -> str:
+        """The name of its Kubernetes pod; empty if it is in none, or that is not known."""
+    @property
+    def namespace(self) -> str:
+        """The Kubernetes namespace of its pod; empty if that is not known."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -1121,7 +1186,8 @@ class Sliding:
     """Sums over the last seconds for each row of a table: what alert rules compare with their thresholds.
 
     `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
-    whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `filter`, only
+    whole snapshot, whose key is the empty string. With `subset` it may be ``"process"``. The key of a section is its
+    host and its path. With `filter`, only
     the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `subset`, the text of
     any filter, the rows are those of that subset, if snapshots have it (`Snapshot.subsets`). With `keeps`, a row stays
     known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls. At most
@@ -1342,6 +1408,16 @@ def list_interfaces() -> list[InterfaceInfo]:
 def _restore(class_: str, data: bytes | bytearray, /) -> Any:
     """Called by unpickling: makes an object of this class from the bytes that pickling stored."""
 
+def fork_process_helper() -> bool:
+    """Starts a child process that looks for the processes at the ends of connections, for a process that is about to
+    give up privileges. It keeps the rights to look at other users' processes and to read files of container runtimes,
+    and nothing else; it sees no packet, and ends with this process.
+
+    To be called before threads start. Captures use the child from then on; without it, they look for processes with
+    the rights of this process. False if it was not started: if there are other threads, on other systems than Linux,
+    and if this process has none of these rights.
+    """
+
 def limit_allocator() -> bool:
     """Keeps the memory of a process that runs for days from growing by fragmentation.
 
@@ -1494,6 +1570,7 @@ class Engine:
         user_agents: bool = False,
         redact: Literal["none", "all"] = "none",
         where: str | None = None,
+        processes: bool = True,
         write: bool | None = None,
         evidence: bool | None = None,
         evidence_size: int = ...,
@@ -1513,9 +1590,10 @@ class Engine:
         `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each interval, at most
         10,000, those with the greatest latency. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"``,
         exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges
-        that match are counted and listed. With `write`, packets are recorded to be written; with `evidence`, the latest
-        `evidence_size` bytes of packets are kept for alerts, without payload unless `evidence_payload` is true. See
-        `recording`.
+        that match are counted and listed. With `processes`, a live capture on Linux looks for the processes of this
+        machine at the ends of connections. With `write`, packets are recorded to be written; with `evidence`, the
+        latest `evidence_size` bytes of packets are kept for alerts, without payload unless `evidence_payload` is true.
+        See `recording`.
 
         Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """

@@ -120,10 +120,12 @@ def _run(arguments: list[str], *, confines: bool) -> int:
 
         print("\n".join(suggest.of_capture(settings)))
         return OK
-    from netmon._core import limit_allocator  # noqa: PLC0415  --version, --help and --print-config do not need it
+    from netmon._core import fork_process_helper, limit_allocator  # noqa: PLC0415  --version and --help do not need it
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
+    if settings.processes and not settings.read:
+        fork_process_helper()  # before privileges are given up
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     guard = None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
-    from netmon._core import Exchange, Snapshot
+    from netmon._core import Connection, Exchange, Process, Snapshot
 
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
@@ -144,6 +144,18 @@ def source(name: str) -> str:
 def target(exchange: Exchange) -> str:
     """The host and the path of a request, or the section if the path is not known. Not sanitized."""
     return exchange.host + (exchange.path or exchange.section)
+
+
+def processes(row: Exchange | Connection) -> list[str]:
+    """The processes of this machine at the ends of a connection: ``server nginx[812] in shop/cart-1``."""
+    found = [process for process in (row.process, row.client_process) if process is not None]
+    return [f"{process.side} {sanitize(process.name)}[{process.pid}]{_container(process)}" for process in found]
+
+
+def _container(process: Process) -> str:
+    """Where a process runs: in a pod, or in a container, of whose id the first twelve characters are shown."""
+    where = f"{process.namespace}/{process.pod}" if process.pod else process.container[:12]
+    return f" in {sanitize(where)}" if where else ""
 
 
 def width(text: str) -> int:

@@ -95,11 +95,12 @@ class Monitor:
     address. A silent connection whose request has no response yet is kept for `response_timeout` seconds.
     `workers` is the number of threads that share the connections, 1 to 64; the counts do not depend on it.
     `user_agents` asks for the name of the user agent of each exchange; with `redact` ``"all"``, exchanges have neither
-    a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges that match are counted and
-    listed. If it needs the response, an exchange is counted when it has ended. Packets, interfaces and connections are
-    counted whole. `policy` is any object whose method `update` takes a snapshot and returns alerts, such as an
-    `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has what it returned. If it has an attribute
-    `subsets`, these are counted, see `set_subsets`.
+    a user agent nor a path. Unless `processes` is false, a live capture on Linux looks for the processes of this
+    machine at the ends of connections, with the rights that this process has. `where` is a filter as `Filter` describes
+    them: only exchanges that match are counted and listed. If it needs the response, an exchange is counted when it has
+    ended. Packets, interfaces and connections are counted whole. `policy` is any object whose method `update` takes a
+    snapshot and returns alerts, such as an `AlertPolicy`; it sees each snapshot before it is yielded, and `alerts` has
+    what it returned. If it has an attribute `subsets`, these are counted, see `set_subsets`.
 
     `write` is the path of a pcapng file that gets the packets of all HTTP connections, or with `where` of those with an
     exchange that matches; the file must not exist. `log` tells what could not be written. With ``True``, the packets
@@ -256,8 +257,9 @@ class Monitor:
                 self._deadline = self._clock() + self._timeout
 
     def set_subsets(self, subsets: Sequence[tuple[str, str]]) -> None:
-        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``, ``"client"``
-        or ``"interface"``. `Snapshot.subset` has the counts, from the first snapshot or, if it has started, the next.
+        """Sets which exchanges are counted apart: pairs of a filter and ``""``, ``"host"``, ``"section"``,
+        ``"client"``, ``"interface"`` or ``"process"``. `Snapshot.subset` has the counts, from the first snapshot or, if
+        it has started, the next. An exchange whose process is not known is in no row by process.
 
         At most 64 are counted, and ``("", "outcome")``: durations by method, status and host. Raises WhereError for a
         text that is no filter, ValueError for an unknown kind of rows.

@@ -82,6 +82,7 @@ class Settings(NamedTuple):
     requests: bool = False
     connections: bool = False
     user_agents: bool = False
+    processes: bool = True
     redact: Literal["none", "all"] = "none"
     color: Literal["auto", "always", "never"] = "auto"
     theme: Literal["auto", "dark", "light", "palette", "none"] = "auto"
@@ -133,6 +134,7 @@ class CaptureSettings(TypedDict, total=False):
     client_ipv6_prefix: int
     connections: bool
     user_agents: bool
+    processes: bool
     redact: Literal["none", "all"]
     where: str | None
 
@@ -286,6 +288,14 @@ OPTIONS = (
     Option("requests", OUTPUT, "--requests", "", "print one line per exchange instead, also in CSV files"),
     Option("connections", OUTPUT, "--connections", "", "list connections in JSON, at most 1,000 per interval"),
     Option("user_agents", OUTPUT, "--user-agents", "", "name the program that sent each request"),
+    Option(
+        "processes",
+        OUTPUT,
+        "--no-processes",
+        "",
+        "do not look for the processes at the ends of connections",
+        "look for the processes of this machine at the ends of connections",
+    ),
     Option("redact", OUTPUT, "--redact", "WHAT", "none, or all: leave out paths and user agents"),
     Option("color", OUTPUT, "--color", "WHEN", "auto, always or never"),
     Option(

@@ -27,5 +27,6 @@ pub mod engine;
 pub mod metrics;
 pub mod pipeline;
 pub mod privileges;
+pub mod processes;
 #[cfg(feature = "python")]
 mod python;

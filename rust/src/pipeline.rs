@@ -20,6 +20,7 @@ pub mod intake;
 pub mod mark;
 pub mod name;
 pub mod nat;
+pub mod owners;
 pub mod packet;
 pub mod protocol;
 pub mod reassembly;
@@ -33,6 +34,7 @@ use exchange::Protocol;
 use flow::{FlowId, Flows, Place};
 use intake::{Arrival, Content, Intake};
 use nat::Nat;
+use owners::{Answer, Ask, Machine};
 use packet::{InterfaceId, Packet, Timestamp};
 use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
@@ -184,6 +186,24 @@ impl Pipeline {
         flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
         if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
             record.pass(now, noted);
+        }
+    }
+
+    /// Sets what is known of this machine from now on, for the processes at the ends of connections.
+    pub fn set_machine(&mut self, machine: std::sync::Arc<Machine>) {
+        self.stages.aggregate.owners().into_iter().for_each(|owners| owners.set_machine(machine.clone()));
+    }
+
+    /// Takes the connections whose processes are to be looked for, and the number of those of which there were too many.
+    pub fn take_asks(&mut self) -> (Vec<Ask>, u64) {
+        let owners = self.stages.aggregate.owners();
+        owners.map(|owners| (owners.take_asks(), owners.take_dropped())).unwrap_or_default()
+    }
+
+    /// Takes the processes of a connection.
+    pub fn answer(&mut self, answer: Answer) {
+        if let Some(owners) = self.stages.aggregate.owners() {
+            owners.answer(answer);
         }
     }
 

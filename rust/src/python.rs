@@ -28,6 +28,7 @@ mod path_ranking;
 mod pattern;
 mod point;
 mod privileges;
+mod process;
 mod ranking;
 mod recording;
 mod records;
@@ -138,6 +139,8 @@ mod _core {
     #[pymodule_export]
     use super::privileges::{Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user};
     #[pymodule_export]
+    use super::process::Process;
+    #[pymodule_export]
     use super::ranking::{ClientRanking, HostRanking, SectionRanking};
     #[pymodule_export]
     use super::recording::Recording;
@@ -159,7 +162,8 @@ mod _core {
     use super::window::Window;
     #[pymodule_export]
     use super::{
-        CaptureError, FilterError, SourceError, WhereError, libpcap_version, limit_allocator, list_interfaces,
+        CaptureError, FilterError, SourceError, WhereError, fork_process_helper, libpcap_version, limit_allocator,
+        list_interfaces,
     };
 
     #[pymodule_init]
@@ -186,6 +190,18 @@ mod _core {
 #[pyfunction]
 fn limit_allocator() -> bool {
     allocator::limit()
+}
+
+/// Starts a child process that looks for the processes at the ends of connections, for a process that is about to
+/// give up privileges. It keeps the rights to look at other users' processes and to read files of container runtimes,
+/// and nothing else; it sees no packet, and ends with this process.
+///
+/// To be called before threads start. Captures use the child from then on; without it, they look for processes with
+/// the rights of this process. False if it was not started: if there are other threads, on other systems than Linux,
+/// and if this process has none of these rights.
+#[pyfunction]
+fn fork_process_helper() -> bool {
+    crate::processes::fork_helper()
 }
 
 /// The version string of libpcap.

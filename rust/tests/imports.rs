@@ -8,10 +8,10 @@ use std::path::Path;
 use source_tree::{Tree, circle, lines_of_code, root, sources};
 
 /// The layers of the crate, the lowest first.
-const LAYERS: [&str; 7] = ["privileges", "pipeline", "arrow", "metrics", "capture", "engine", "python"];
+const LAYERS: [&str; 8] = ["privileges", "pipeline", "arrow", "metrics", "capture", "processes", "engine", "python"];
 
 /// The stages of the pipeline in the order of the flow. What several stages share comes first.
-const STAGES: [&str; 18] = [
+const STAGES: [&str; 19] = [
     "steps",
     "packet",
     "clock",
@@ -27,6 +27,7 @@ const STAGES: [&str; 18] = [
     "name",
     "filter",
     "mark",
+    "owners",
     "snapshot",
     "aggregate",
     "record",
@@ -36,9 +37,12 @@ const STAGES: [&str; 18] = [
 const WIRING: [&str; 2] = ["pipeline", "pipeline/ahead"];
 
 /// What knows less than its place in the order would allow, and all that it may know beside itself.
-const KNOWS: [(&str, &[&str]); 5] = [
+const KNOWS: [(&str, &[&str]); 7] = [
     // Capturing is all about packets. Names of interfaces are cut as those of hosts are.
     ("capture", &["pipeline/packet", "pipeline/name"]),
+    // Processes are named for ends of connections. Their names are made safe as those of hosts are.
+    ("processes", &["pipeline/owners", "pipeline/decode", "pipeline/name"]),
+    ("pipeline/owners", &["pipeline/decode"]),
     // Rows go out as columns, whatever counted them.
     ("arrow", &["pipeline/snapshot"]),
     // Sums are made of rows, whose keys and histograms are of these stages.

@@ -96,11 +96,11 @@ class Rule(_Rule):
     The alert recovers when the value is back at `recover`, by default the bound itself. Bounds are numbers in the unit
     of the measure, or texts: ``"500ms"``, ``"5%"``, ``"10Mbit/s"``; a rate is compared with the mean over the span.
 
-    `per` keeps one state for each ``"host"``, ``"section"``, ``"interface"`` or ``"client"``; without it, the rule is
-    about all traffic. The value must stay beyond the bound for `for_` seconds before the rule fires, and back for
-    `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not fire. `exec`,
-    `webhook`, `format`, `secret`, `timeout`, `secret_file` and `ca_file` are about its actions. ValueError says what is
-    wrong with a rule.
+    `per` keeps one state for each ``"host"``, ``"section"``, ``"interface"``, ``"client"`` or ``"process"``; without
+    it, the rule is about all traffic. The value must stay beyond the bound for `for_` seconds before the rule fires,
+    and back for `keep_firing_for` seconds before it recovers. Below `min_requests` requests in the span it does not
+    fire. `exec`, `webhook`, `format`, `secret`, `timeout`, `secret_file` and `ca_file` are about its actions.
+    ValueError says what is wrong with a rule.
     """
 
     __slots__ = ()

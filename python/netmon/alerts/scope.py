@@ -1,9 +1,10 @@
 """What a rule counts: rows of the tables of a snapshot, or the exchanges of a subset.
 
-The tables have a row for each host, section, client and interface. A filter that is about these alone is decided by
-rows, and costs nothing. Any other filter is evaluated by the core for each exchange, in a subset of its own, which also
-counts what a table does not: durations of clients, messages of interfaces. A row of clients has an address without a
-port, and with ``client_ipv6_prefix`` a part of it: a filter that asks for more is not decided by rows. Pure.
+The tables have a row for each host, section, client and interface; rows by process are of subsets alone. A filter that
+is about the former alone is decided by rows, and costs nothing. Any other filter is evaluated by the core for each
+exchange, in a subset of its own, which also counts what a table does not: durations of clients, messages of interfaces.
+A row of clients has an address without a port, and with ``client_ipv6_prefix`` a part of it: a filter that asks for
+more is not decided by rows. Pure.
 """
 
 from __future__ import annotations
@@ -19,10 +20,17 @@ if TYPE_CHECKING:
 
     from netmon.measures import Measure
 
-Per = Literal["", "host", "section", "interface", "client"]
+Per = Literal["", "host", "section", "interface", "client", "process"]
 
-ROWS: Mapping[str, type] = {"": Snapshot, "host": Host, "section": Section, "interface": Interface, "client": Client}
-"""The type of row that a rule is about, by the value of `per`."""
+ROWS: Mapping[str, type] = {
+    "": Snapshot,
+    "host": Host,
+    "section": Section,
+    "interface": Interface,
+    "client": Client,
+    "process": Section,
+}
+"""The type of row that a rule is about, by the value of `per`. Rows by process have the measures of a section."""
 
 FIELDS: Mapping[str, frozenset[str]] = {
     "host": frozenset({"host"}),
@@ -49,6 +57,8 @@ def reads_exchanges(where: str, per: str, metric: str) -> bool:
 
 def _row(where: str, per: str) -> str | None:
     """The kind of row of the table that has what the filter is about; None if no table has."""
+    if per == "process":
+        return None
     if not where:
         return per
     wanted = Filter(where)

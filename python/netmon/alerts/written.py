@@ -236,7 +236,13 @@ def sentence(rule: Rule) -> str:
     return words + (f" for {fmt.duration(rule.keep_firing_for)}" if rule.keep_firing_for else "")
 
 
-_ONE: Mapping[Per, str] = {"host": "a host", "section": "a section", "interface": "an interface", "client": "a client"}
+_ONE: Mapping[Per, str] = {
+    "host": "a host",
+    "section": "a section",
+    "interface": "an interface",
+    "client": "a client",
+    "process": "a process",
+}
 
 
 def _back(rule: Rule) -> str:

@@ -82,6 +82,7 @@ _shtab_netmon___once_nargs=0
 _shtab_netmon___requests_nargs=0
 _shtab_netmon___connections_nargs=0
 _shtab_netmon___user_agents_nargs=0
+_shtab_netmon___no_processes_nargs=0
 _shtab_netmon___ascii_nargs=0
 _shtab_netmon__q_nargs=0
 _shtab_netmon___quiet_nargs=0

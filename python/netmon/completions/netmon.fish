@@ -126,6 +126,7 @@ complete -c netmon -n _shtab_netmon_using -l once -d 'report one window, and exi
 complete -c netmon -n _shtab_netmon_using -l requests -d 'print one line per exchange instead, also in CSV files'
 complete -c netmon -n _shtab_netmon_using -l connections -d 'list connections in JSON, at most 1,000 per interval'
 complete -c netmon -n _shtab_netmon_using -l user-agents -d 'name the program that sent each request'
+complete -c netmon -n _shtab_netmon_using -l no-processes -d 'do not look for the processes at the ends of connections'
 complete -c netmon -n _shtab_netmon_using -l redact -xka "none all" -d 'none, or all: leave out paths and user agents [none]'
 complete -c netmon -n _shtab_netmon_using -l color -xka "auto always never" -d 'auto, always or never [auto]'
 complete -c netmon -n _shtab_netmon_using -l theme -xka "auto dark light palette none" -d 'colours of the screen: auto, dark, light, none, or palette, the terminal'"'"'s own [auto]'

@@ -66,6 +66,7 @@ _shtab_netmon_options=(
   "--requests[print one line per exchange instead, also in CSV files]"
   "--connections[list connections in JSON, at most 1,000 per interval]"
   "--user-agents[name the program that sent each request]"
+  "--no-processes[do not look for the processes at the ends of connections]"
   "--redact[none, or all\: leave out paths and user agents \[none\]]:WHAT:(none all)"
   "--color[auto, always or never \[auto\]]:WHEN:(auto always never)"
   "--theme[colours of the screen\: auto, dark, light, none, or palette, the terminal\'s own \[auto\]]:NAME:(auto dark light palette none)"

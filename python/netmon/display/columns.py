@@ -77,6 +77,8 @@ class Column(NamedTuple):
     is_hidden: bool = False
     """True if the column is never shown, and only used for sorting and export."""
     key: str = ""
+    text_of: Callable[[Any], str] | None = None
+    """Returns the text of a row, for a column that has no figures. `measure` only orders the rows."""
     exported_as: tuple[Measure, ...] | None = None
     """The measures to export in place of `measure`, if its value is computed from other JSON fields."""
 
@@ -108,6 +110,18 @@ def _field(name: str, unit: Unit = "count") -> Measure:
     """
     return Measure(name, unit, attrgetter(name))
 
+
+def _process(row: Any) -> str:
+    """The process of an exchange or a connection, and whether it is that of the client."""
+    return f"{'' if row.process.side == 'server' else 'from '}{fmt.sanitize(row.process.name)}"
+
+
+PROCESS = Column(
+    *("process", 16, 5, Measure("process", "count", lambda row: row.process.pid if row.process else None)),
+    text_of=_process,
+    exported_as=(),
+)
+"""The process of this machine. The column is shown if processes are known, which they are not in files."""
 
 _SIZES = (measure("request_bytes"), measure("response_bytes"))
 _SENT_AGAIN = (measure("segments"), measure("retransmitted"))
@@ -187,6 +201,7 @@ EXCHANGE = (
     Column("request", 7, 6, _field("request_time", "s"), is_hidden=True),
     Column("transfer", 8, 6, _field("transfer", "s"), is_hidden=True),
     Column("again", 5, 6, _field("retransmitted"), is_hidden=True),
+    PROCESS,
 )
 
 
@@ -226,6 +241,7 @@ CONNECTION = (
     Column("to client", 9, 6, _field("bytes_to_client", "B"), "class:dim"),
     Column("requests", 8, 5, _field("requests")),
     Column("segments", 8, 8, _field("segments"), "class:dim", is_hidden=True),
+    PROCESS,
 )
 
 
@@ -286,7 +302,7 @@ def cells(
         if value is None:
             style, text = column.unknown
         elif value or column.shows_zero:
-            text = column.show(value, column.width)
+            text = column.text_of(row) if column.text_of else column.show(value, column.width)
             style = column.style_of(value) if column.style_of else column.style
         else:
             text, style = glyphs.none, "class:dim"

@@ -44,7 +44,7 @@ def _attributes(*names: str) -> tuple[Field, ...]:
 _HOST = _attributes("name")
 _PATH = (Field("host", attrgetter("host")), Field("section", attrgetter("path")))
 _INTERFACE = (Field("name", lambda row: fmt.source(row.name)),)
-_EXCHANGE = _attributes("method", "host", "section", "path", "client", "server", "interface", "user_agent")
+_EXCHANGE = _attributes("method", "host", "section", "path", "client", "server", "interface", "user_agent", "process")
 
 NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.HOSTS: _HOST,
@@ -58,7 +58,7 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.REQUESTS: _EXCHANGE,
     Panel.SLOWEST: _EXCHANGE,
     Panel.OF_CLIENT: _EXCHANGE,
-    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened"),
+    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened", "process"),
     Panel.ALERTS: (
         *_attributes("state"),
         Field("at", lambda alert: facts.iso(alert.at)),

@@ -28,7 +28,7 @@ FINDING = (
     ("/latency>200ms", "exchanges so slow; also duration bytes status, < <= = >="),
     ("/host:api.*", "a whole field, with * and ?; host=name is the whole name"),
     ("/client:10.0.0.0/8", "addresses in a network; also server:"),
-    ("  other fields", "section: path: method: interface: user_agent:"),
+    ("  other fields", "section: path: method: interface: user_agent: process:"),
     ("/!text", "rows without it; /!static method:post needs both"),
     ("  and or not ( )", "combine terms; blanks mean and; quotes hold a text together"),
     ("  of a host", "also its sections, methods and statuses"),

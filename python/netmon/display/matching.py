@@ -55,7 +55,11 @@ def connections(pattern: str, rows: Iterable[Connection]) -> list[Connection]:
 
 def _connection(row: Connection) -> dict[str, str]:
     words = f"{row.server} {row.protocol} {row.state}"
-    return {"client": row.client, "host": row.host, "interface": row.interface, "": words}
+    owner, other = row.process, row.client_process
+    fields = {"client": row.client, "host": row.host, "interface": row.interface, "": words}
+    if owner is not None:
+        fields |= {"process": owner.name, "container": owner.container, "pod": owner.pod, "namespace": owner.namespace}
+    return fields | ({"client_process": other.name} if other is not None else {})
 
 
 def _interface(row: Interface) -> dict[str, str]:

@@ -5,6 +5,7 @@ Pure. It computes widths and draws nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.display import columns
@@ -14,8 +15,10 @@ from netmon.display.view import PANELS, Panel, View
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from netmon._core import Connection, Exchange
     from netmon.display.columns import Column
     from netmon.display.spec import Behind, Spec, Steps
+    from netmon.frames import Frame
 
 BEHIND = 20
 """The columns of `spec.Behind` are shown if more than this many columns remain to the right of figures and trends."""
@@ -44,6 +47,10 @@ OF_SHARED_NAME: Steps = ((50, 26), (30, 12), (1, 10))
 """Columns that a name keeps in a table that is narrow because it depends on another table of its page."""
 
 
+LOOKED_AT = 50
+"""Rows of each list that are looked at for processes."""
+
+
 class Plan(NamedTuple):
     """The widths in a table. From left to right: mark and name, figures, trends, columns of `spec.Behind`."""
 
@@ -67,7 +74,10 @@ def plan_of(view: View, panel: Panel, width: int) -> Plan:
     room = min(width - 1, spec.narrow) if is_narrow else width - 1
     least = _at_width(OF_SHARED_NAME if is_narrow else spec.least, width) + STAMP * is_stamped
     sort = view.sort_of(panel).title
-    figures, name = columns.choose(spec.columns, room - (trend + 1 if trend else 0), least, sort)
+    known = spec.columns
+    if columns.PROCESS in known and (view.frame is None or not _has_processes(view.frame)):
+        known = tuple(column for column in known if column is not columns.PROCESS)
+    figures, name = columns.choose(known, room - (trend + 1 if trend else 0), least, sort)
     taken = sum(column.width + 1 for column in figures)
     if spec.has_long_names:
         name = max(name, min(width - 1 - taken - BESIDE_LONG, LONG))
@@ -76,6 +86,13 @@ def plan_of(view: View, panel: Panel, width: int) -> Plan:
         name = min(name, SHORT)
         trends, trend = _wide_trends(width - 1 - name - taken)
     return Plan(view, panel, spec, width, is_stamped, figures, name, trends, trend)
+
+
+@lru_cache(maxsize=2)
+def _has_processes(frame: Frame) -> bool:
+    """True if the process of a recent exchange or of a connection is known."""
+    rows: tuple[Exchange | Connection, ...] = (*frame.tail.exchanges[:LOOKED_AT], *frame.connections[:LOOKED_AT])
+    return any(row.process is not None for row in rows)
 
 
 def _at_width(steps: Steps, width: int) -> int:

@@ -44,8 +44,13 @@ def protocols(interface: Interface) -> list[Line]:
 
 
 def client(exchange: Exchange) -> list[Line]:
-    """The client of an exchange, its user agent if known, and the interface."""
-    words = [exchange.client, fmt.sanitize(exchange.user_agent), f"on {fmt.source(exchange.interface)}"]
+    """The client of an exchange, its user agent and the processes if known, and the interface."""
+    words = [
+        exchange.client,
+        fmt.sanitize(exchange.user_agent),
+        *fmt.processes(exchange),
+        f"on {fmt.source(exchange.interface)}",
+    ]
     return [[("class:dim", word)] for word in words if word]
 
 
@@ -55,8 +60,11 @@ def _between(connection: Connection) -> str:
 
 
 def spoken(connection: Connection) -> list[Line]:
-    """The protocol of a connection, the address of the server if the name shows the host, and the interface."""
+    """The processes of a connection if known, its protocol, the address of the server if the name shows the host, and
+    the interface.
+    """
     words = [
+        *fmt.processes(connection),
         connection.protocol,
         connection.server if connection.host else "",
         f"on {fmt.source(connection.interface)}",

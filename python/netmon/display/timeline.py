@@ -15,7 +15,7 @@ from netmon.display.columns import status_style
 from netmon.measures import measure
 
 if TYPE_CHECKING:
-    from netmon._core import Exchange
+    from netmon._core import Connection, Exchange
     from netmon.display.canvas import Line
     from netmon.display.themes import Glyphs
     from netmon.display.view import View
@@ -65,7 +65,7 @@ def timeline(view: View, width: int, height: int) -> list[Line]:
         return []
     marks = view.glyphs
     asked, drawn = _question(exchange, width, marks.dots), bars(exchange, width, marks)
-    where = [_where(exchange, width, marks), _sizes(exchange)]
+    where = [_where(exchange, width, marks), _sizes(exchange, width), *_round_trips(view, exchange, width)]
     remarks = [part for line in _remarks(view, exchange, width) for part in canvas.wrapped(line, width)]
     lines: list[Line] = [asked, *where, [], *drawn, [], *remarks]
     if len(lines) > height:
@@ -106,9 +106,34 @@ def _where(exchange: Exchange, width: int, marks: Glyphs) -> Line:
     return canvas.whole(items, width)
 
 
-def _sizes(exchange: Exchange) -> Line:
+def _sizes(exchange: Exchange, width: int) -> Line:
+    """The bytes of both messages, and the processes of this machine that sent them."""
     sent, answered = fmt.scaled(exchange.request_bytes, "B"), fmt.scaled(exchange.response_bytes, "B")
-    return [("class:dim", f"  {sent} sent, {answered} answered")]
+    words = (f"{sent} sent, {answered} answered", *fmt.processes(exchange))
+    return canvas.whole([[("class:dim", f"  {word}")] for word in words], width)
+
+
+def connection_of(view: View, exchange: Exchange) -> Connection | None:
+    """The connection of an exchange, if it is listed."""
+    ends = (exchange.client, exchange.server)
+    listed = view.frame.connections if view.frame else ()
+    return next((one for one in listed if (one.client, one.server) == ends and one.first_seen <= exchange.ts), None)
+
+
+def _round_trips(view: View, exchange: Exchange, width: int) -> list[Line]:
+    """The round trip of the connection as its packets show it, and beside it what the kernel of this machine knows."""
+    one = connection_of(view, exchange)
+    if one is None or one.kernel_rtt is None:
+        return []
+    end = "client" if one.local == "client" else "server"
+    words = [
+        f"round trip: {fmt.latency(one.rtt)} on the wire",
+        f"{fmt.latency(one.kernel_rtt)} in the kernel of the {end}",
+        f"its window {fmt.plural(one.kernel_cwnd or 0, 'segment')}",
+        f"{fmt.count(one.kernel_retransmits or 0)} retransmitted",
+    ]
+    items = [[("class:dim", f"  {words[0]}")], *([("class:dim", f", {word}")] for word in words[1:])]
+    return [canvas.whole(items, width)]
 
 
 def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:

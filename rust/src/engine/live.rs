@@ -7,6 +7,7 @@
 mod clocks;
 mod mailboxes;
 mod numbers;
+mod owners;
 mod places;
 mod rings;
 mod roster;
@@ -26,6 +27,7 @@ use crate::capture::{Error, clocks as machine};
 use crate::privileges::Rights;
 use clocks::Clocks;
 use mailboxes::Mailboxes;
+use owners::Finding;
 use watcher::Watcher;
 use worker::Worker;
 
@@ -37,7 +39,13 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
     let clocks = Arc::new(Clocks::new(machine::read));
     let worker = |number| Worker::new(number, &job, &collector, &mailboxes, &clocks);
     let mut workers: Vec<_> = (0..job.workers).map(worker).collect();
-    let mut watcher = Watcher::new(job.clone(), mailboxes, selection, settings);
+    let finding = Finding::begin(&job).map(|(finding, asker)| {
+        for (number, worker) in workers.iter_mut().enumerate() {
+            worker.find_processes(asker.of(number), finding.machine());
+        }
+        finding
+    });
+    let mut watcher = Watcher::new(job.clone(), mailboxes.clone(), selection, settings);
     let gate = &job.shared.gate;
     // The thread of the watcher inherits the capabilities that this thread keeps.
     if let Err(error) = watcher.open().and_then(|()| Ok(gate.keep_rights()?)) {
@@ -64,6 +72,14 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
         workers.iter_mut().for_each(|worker| worker.begin(begin));
         let first = workers.remove(0);
         let mut threads = vec![watching];
+        if let Some(finding) = finding {
+            let (job, mailboxes) = (job.clone(), mailboxes.clone());
+            let run = move || {
+                finding.run(&job, &mailboxes);
+                Ok(())
+            };
+            threads.push(start("netmon-processes".into()).spawn_scoped(scope, run).map_err(stop)?);
+        }
         for (at, worker) in (1..).zip(workers) {
             let thread = start(format!("netmon-worker-{at}")).spawn_scoped(scope, move || worker.run());
             threads.push(thread.map_err(stop)?);

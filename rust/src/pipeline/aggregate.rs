@@ -15,6 +15,7 @@ mod lists;
 mod marks;
 mod noted;
 mod outcomes;
+mod processes;
 mod scratch;
 mod settings;
 mod sink;
@@ -30,6 +31,7 @@ use super::decode::{FlowKey, Undecoded};
 use super::exchange::Protocol;
 use super::flow::{Losses, Told};
 use super::histogram::{Histogram, Sizes};
+use super::owners::Owners;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot};
@@ -87,6 +89,10 @@ pub struct Aggregate {
     hoard: Hoard,
     server_names: HashMap<String, u64>,
     subsets: Subsets,
+    /// Set if processes are looked for.
+    owners: Option<Box<Owners>>,
+    /// Exchanges that are judged when their interval is closed, since their processes were not known when they ended.
+    awaiting: Vec<processes::Awaiting>,
     /// Set if packets are recorded.
     noted: Option<Box<Noted>>,
     /// The host name being looked up. A field so that its memory is reused.
@@ -115,6 +121,8 @@ impl Aggregate {
             hoard: Hoard::default(),
             server_names: HashMap::new(),
             subsets: Subsets::new(&settings.subsets),
+            owners: settings.processes.then(Box::default),
+            awaiting: Vec::new(),
             noted: None,
             host: Vec::new(),
             path: Vec::new(),
@@ -187,8 +195,10 @@ impl Aggregate {
 
     /// Closes the interval `[start, end)` and returns everything counted since the last call.
     pub fn close(&mut self, start: Timestamp, end: Timestamp, flows: Tracked, losses: Losses) -> Snapshot {
+        self.judge_awaiting();
         self.make_room_for_exchanges(1);
         self.slow_enough = None;
+        self.name_processes();
         let mut capture = std::mem::take(&mut self.capture);
         self.buckets = 0;
         capture.gaps += losses.gaps;
@@ -273,5 +283,7 @@ impl Aggregate {
         self.proxied.clear();
         self.hoard.clear();
         self.noted.iter_mut().for_each(|noted| noted.clear());
+        self.awaiting.clear();
+        self.owners.iter_mut().for_each(|owners| owners.clear());
     }
 }

@@ -169,6 +169,8 @@ pub trait Sink {
     /// A PROXY header named the client of the connection, or none. Only the first header on a connection comes from the
     /// load balancer; a later one may come from the client.
     fn proxied(&mut self, connection: &FlowKey, client: Option<Ipv6Addr>);
+    /// A connection has begun.
+    fn began(&mut self, _connection: &FlowKey) {}
     /// The connection has ended.
     fn ended(&mut self, connection: &FlowKey);
     /// The head of a request was seen. Returns its ticket; `before` is the ticket of the previous request on the same

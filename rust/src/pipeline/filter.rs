@@ -52,6 +52,8 @@ pub struct Needs {
     pub user_agent: bool,
     /// Something that is not known before the response has ended.
     pub response: bool,
+    /// The processes at the ends of the connection.
+    pub process: bool,
 }
 
 impl Needs {
@@ -62,6 +64,7 @@ impl Needs {
             path: self.path || other.path,
             user_agent: self.user_agent || other.user_agent,
             response: self.response || other.response,
+            process: self.process || other.process,
         }
     }
 
@@ -70,6 +73,7 @@ impl Needs {
             path: terms.iter().any(|term| matches!(term.field(), None | Some(Field::Path))),
             user_agent: terms.iter().any(|term| term.field() == Some(Field::UserAgent)),
             response: terms.iter().any(Term::needs_response),
+            process: terms.iter().any(|term| term.field().is_some_and(Field::is_of_process)),
         }
     }
 }

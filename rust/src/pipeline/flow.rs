@@ -270,6 +270,9 @@ impl<T: Default> Flows<T> {
         }
         let (hash, key) = self.free_lane(hash, &segment.key, phase == Phase::Candidate, consumer);
         let info = FlowInfo::new(key, segment.interface, opener(segment));
+        if phase != Phase::Candidate {
+            consumer.began(&info);
+        }
         let flow = Flow::new(info, segment, segment.ts.max(self.now));
         let id = self.table.insert(hash, phase, flow);
         if let Some(watch) = &mut self.watch {

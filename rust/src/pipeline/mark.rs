@@ -27,7 +27,10 @@ impl<'a> Mark<'a> {
         let begin = to.len();
         to.extend([0; 4]);
         let Facts { host, section, path, method, interface, user_agent, client, server, outcome, .. } = self.facts;
-        for text in [host, section, path, method, interface, user_agent, Some(self.row_of_client.as_bytes())] {
+        let Facts { process, client_process, container, pod, namespace, .. } = self.facts;
+        let names = [host, section, path, method, interface, user_agent];
+        let processes = [process, client_process, container, pod, namespace];
+        for text in names.into_iter().chain(processes).chain([Some(self.row_of_client.as_bytes())]) {
             let text = text.map(|text| &text[..text.len().min(usize::from(NO_TEXT) - 1)]);
             to.extend(text.map_or(NO_TEXT, |text| text.len() as u16).to_le_bytes());
             to.extend(text.unwrap_or_default());
@@ -53,7 +56,7 @@ impl<'a> Mark<'a> {
     pub fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let length = u32::from_le_bytes(*bytes.split_first_chunk()?.0) as usize;
         let (mut rest, behind) = bytes.get(4..)?.split_at_checked(length)?;
-        let mut texts = [None; 7];
+        let mut texts = [None; 12];
         for text in &mut texts {
             let length = u16::from_le_bytes(take(&mut rest)?);
             if length != NO_TEXT {
@@ -61,7 +64,20 @@ impl<'a> Mark<'a> {
                 (*text, rest) = (Some(read), behind);
             }
         }
-        let [host, section, path, method, interface, user_agent, row] = texts;
+        let [
+            host,
+            section,
+            path,
+            method,
+            interface,
+            user_agent,
+            process,
+            client_process,
+            container,
+            pod,
+            namespace,
+            row,
+        ] = texts;
         let mut end = || {
             let address = Ipv6Addr::from(take::<16>(&mut rest)?);
             Some(Endpoint { address, port: u16::from_le_bytes(take(&mut rest)?) })
@@ -80,6 +96,11 @@ impl<'a> Mark<'a> {
             method,
             interface,
             user_agent,
+            process,
+            client_process,
+            container,
+            pod,
+            namespace,
             client: Some(Party::End(client)),
             server: Some(Party::End(server)),
             outcome: Some(Outcome { status, latency, duration, request_bytes, response_bytes }),

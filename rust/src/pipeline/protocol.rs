@@ -39,6 +39,10 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
     /// The protocol of the connection, once that is known.
     type Verdict = Option<Protocol>;
 
+    fn began(&mut self, flow: &FlowInfo) {
+        self.sink.began(&flow.key);
+    }
+
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64 {
         if state.is_at_rest() {
             *state = Session::Http1(self.shared.open(std::mem::take(state)));

@@ -8,6 +8,7 @@ mod copies;
 mod driver;
 pub mod forge;
 mod listed;
+mod owned;
 mod said;
 mod secrets;
 

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 use super::class::attributes;
+use super::process::Process as ProcessView;
 use super::shown;
 use crate::pipeline::snapshot::{self, connection_fields};
 

@@ -119,7 +119,7 @@ impl Engine {
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
         decode_tunnels = false, count_copies = false, response_timeout = 3600.0, workers = Whole(1),
         user_agents = false, redact = "none", r#where = None,
-        write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
+        processes = true, write = None, evidence = None, evidence_size = Whole(32 << 20), evidence_payload = false,
     ))]
     #[expect(clippy::too_many_arguments, clippy::fn_params_excessive_bools, reason = "they are keywords in Python")]
     fn new(
@@ -150,6 +150,7 @@ impl Engine {
         user_agents: bool,
         redact: &str,
         r#where: Option<&str>,
+        processes: bool,
         write: Option<bool>,
         evidence: Option<bool>,
         evidence_size: Whole,
@@ -190,6 +191,7 @@ impl Engine {
                 most => Listing::Slowest(most.min(aggregate::Limits::default().exchanges)),
             },
             connections,
+            processes: processes && is_live,
             user_agents,
             redacts,
             filter: filter_of_exchanges.filter(|filter| !filter.is_empty()).map(Arc::new),

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDateTime;
 
 use super::class::attributes;
+use super::process::Process as ProcessView;
 use super::shown;
 use super::value::{ClientName, utc};
 use crate::pipeline::exchange::exchange_fields;

@@ -54,7 +54,7 @@ impl Filter {
     }
 
     /// Whether a term is about something that is known only when the response has ended: status, latency, duration
-    /// or bytes, or a text that may be a status.
+    /// or bytes, a text that may be a status, or processes, which may be found late.
     #[getter]
     fn needs_response(&self) -> bool {
         self.filter.needs().response
@@ -92,7 +92,7 @@ impl Filter {
     /// So ``admits(host=section.host, section=section.path)`` evaluates the filter for a row.
     #[pyo3(signature = (
         *, host = None, section = None, path = None, method = None, client = None, server = None, interface = None,
-        user_agent = None,
+        user_agent = None, process = None, container = None, pod = None, namespace = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn admits(
@@ -105,6 +105,10 @@ impl Filter {
         server: Option<&str>,
         interface: Option<&str>,
         user_agent: Option<&str>,
+        process: Option<&str>,
+        container: Option<&str>,
+        pod: Option<&str>,
+        namespace: Option<&str>,
     ) -> Option<bool> {
         self.filter.admits(&Facts {
             host: host.map(str::as_bytes),
@@ -113,6 +117,10 @@ impl Filter {
             method: method.map(str::as_bytes),
             interface: interface.map(str::as_bytes),
             user_agent: user_agent.map(str::as_bytes),
+            process: process.map(str::as_bytes),
+            container: container.map(str::as_bytes),
+            pod: pod.map(str::as_bytes),
+            namespace: namespace.map(str::as_bytes),
             client: client.map(Party::Named),
             server: server.map(Party::Named),
             ..Facts::default()

@@ -12,6 +12,7 @@ use super::histogram::Histogram;
 use super::host::Host;
 use super::interface::Interface;
 use super::kept::unpack;
+use super::process::Process;
 use super::section::Section;
 use super::snapshot::Snapshot;
 use super::tcp::Tcp;
@@ -33,6 +34,7 @@ pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<P
         "Tcp" => Py::new(py, Tcp(unpack(py, data)?))?.into_any(),
         "Capture" => Py::new(py, Capture(unpack(py, data)?))?.into_any(),
         "Connection" => Py::new(py, Connection(unpack(py, data)?))?.into_any(),
+        "Process" => Py::new(py, Process(unpack(py, data)?))?.into_any(),
         "Exchange" => Py::new(py, Exchange(unpack(py, data)?))?.into_any(),
         _ => return Err(PyValueError::new_err(format!("netmon has no class {class_:?}"))),
     })

@@ -18,7 +18,8 @@ const MICRO: i64 = 1_000;
 /// Sums over the last seconds for each row of a table: what alert rules compare with their thresholds.
 ///
 /// `per` is ``"host"``, ``"section"``, ``"client"`` or ``"interface"``; the empty string is a table of one row, the
-/// whole snapshot, whose key is the empty string. The key of a section is its host and its path. With `filter`, only
+/// whole snapshot, whose key is the empty string. With `subset` it may be ``"process"``. The key of a section is its
+/// host and its path. With `filter`, only
 /// the rows that it admits count: it is about hosts and sections, or clients, or interfaces. With `subset`, the text of
 /// any filter, the rows are those of that subset, if snapshots have it (`Snapshot.subsets`). With `keeps`, a row stays
 /// known when nothing of it is left in any span. Times are whole microseconds, given in the order of the calls. At most

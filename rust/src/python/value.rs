@@ -7,11 +7,13 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDateTime, PyTzInfo};
 
+use super::process::Process as ProcessView;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
+use crate::pipeline::owners::Local;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{Per, client_name};
+use crate::pipeline::snapshot::{Per, Process, client_name};
 
 /// Returns another descriptor of an open file. `OSError` if none is open with this number.
 pub fn duplicate(descriptor: i32) -> PyResult<OwnedFd> {
@@ -70,8 +72,10 @@ macro_rules! conversions {
 
 conversions! {
     u16 => u16: |number| *number;
+    u32 => u32: |number| *number;
     u64 => u64: |number| *number;
     Option<u16> => Option<u16>: |number| *number;
+    Option<u64> => Option<u64>: |number| *number;
     u64 => f64: |nanos| seconds(*nanos);
     Option<u64> => Option<f64>: |nanos| nanos.map(seconds);
     Timestamp => f64: |ts| unix(*ts);
@@ -80,6 +84,8 @@ conversions! {
     Method => &'a str: |method| method.name();
     Option<Protocol> => &'a str: |protocol| protocol.map_or("", Protocol::name);
     Stage => &'a str: |stage| stage.name();
+    Local => &'a str: |local| local.name();
+    Option<Process> => Option<ProcessView>: |process| process.clone().map(ProcessView);
     Endpoint => String: |endpoint| endpoint.to_string();
     Endpoint => ClientName: |endpoint| ClientName(client_name(*endpoint));
 }

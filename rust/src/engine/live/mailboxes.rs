@@ -2,8 +2,8 @@
 //! only those that the kernel gave to the wrong worker.
 
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::super::batch::Batch;
@@ -11,6 +11,7 @@ use super::super::lock::lock;
 use crate::capture::Error;
 use crate::capture::live::InterfaceHandle;
 use crate::capture::wait::Bell;
+use crate::pipeline::owners::{Answer, Machine};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 use crate::pipeline::snapshot::InterfaceState;
 
@@ -33,6 +34,10 @@ pub enum Message {
     Rename(InterfaceId, u32, String),
     /// Why nothing is captured from the interface of this number and name, or `None` if that is over.
     Problem(InterfaceId, String, Option<String>),
+    /// The processes at the ends of connections of this worker.
+    Owners(Vec<Answer>),
+    /// What is known of this machine from now on.
+    Machine(Arc<Machine>),
     /// To the watcher: a handle of this opening failed, for this reason.
     Failed(u32, String),
     /// To the watcher: a handle to be closed.

@@ -8,16 +8,18 @@ use std::time::{Duration, Instant};
 use super::super::batch::{Batch, BatchEvent, worker_of};
 use super::super::collector::Collector;
 use super::super::intervals::Intervals;
-use super::super::job::Job;
+use super::super::job::{Job, Level};
 use super::super::sturdy::Sturdy;
 use super::clocks::Clocks;
 use super::mailboxes::{Mailboxes, Message};
+use super::owners::Asker;
 use super::timeline::Timeline;
 use crate::capture::Error;
 use crate::capture::live::{self, BLOCK_TIMEOUT_MS, InterfaceHandle};
 use crate::capture::wait::wait;
 use crate::pipeline::Pipeline;
 use crate::pipeline::clock::Clock;
+use crate::pipeline::owners::Machine;
 use crate::pipeline::packet::{InterfaceId, Packet, Timestamp};
 use crate::pipeline::snapshot::{Connection, InterfaceState};
 
@@ -67,6 +69,10 @@ pub struct Worker {
     failed: Vec<(u32, String)>,
     /// End of the interval in which drops were read last.
     drops_read: Option<Timestamp>,
+    /// Set if processes are looked for.
+    asker: Option<Asker>,
+    /// True once some processes were not looked for.
+    was_hasty: bool,
 }
 
 impl Worker {
@@ -93,6 +99,8 @@ impl Worker {
             ahead: Batch::default(),
             failed: Vec::new(),
             drops_read: None,
+            asker: None,
+            was_hasty: false,
         }
     }
 
@@ -100,6 +108,12 @@ impl Worker {
     pub fn now(&mut self) -> Timestamp {
         self.look();
         self.time.label(self.time.now)
+    }
+
+    /// Looks for the processes at the ends of connections, by asking there. `machine` is what is known already.
+    pub fn find_processes(&mut self, asker: Asker, machine: Arc<Machine>) {
+        self.pipeline.set_machine(machine);
+        self.asker = Some(asker);
     }
 
     /// Opens the first interval. All workers are given the same `start`.
@@ -190,6 +204,8 @@ impl Worker {
                         .for_each(|one| one.name.clone_from(&name));
                 }
                 Message::Problem(id, name, problem) => self.pipeline.set_problem(id, &name, problem.as_deref()),
+                Message::Owners(answers) => answers.into_iter().for_each(|answer| self.pipeline.answer(answer)),
+                Message::Machine(machine) => self.pipeline.set_machine(machine),
                 // These messages are for the watcher only.
                 Message::Failed(..) | Message::Spent(_) => {}
             }
@@ -215,6 +231,7 @@ impl Worker {
         }
         self.catch_up();
         self.pipeline.flush_packets();
+        self.ask();
         (0..self.outgoing.len()).for_each(|to| self.hand_over(to));
         is_busy || is_parting_busy
     }
@@ -311,6 +328,16 @@ impl Worker {
     /// Counts the packets that were put off.
     fn catch_up(&mut self) {
         self.ahead.play(&mut self.pipeline, |_, _, _| {});
+    }
+
+    /// Asks for the processes of connections that have begun.
+    fn ask(&mut self) {
+        let Some(asker) = &self.asker else { return };
+        let (asks, dropped) = self.pipeline.take_asks();
+        if (!asker.ask(asks) || dropped > 0) && !std::mem::replace(&mut self.was_hasty, true) {
+            let words = "more connections begin than processes can be looked for; those of some are not shown";
+            self.job.shared.log(Level::Info, words.to_owned());
+        }
     }
 
     fn hand_over(&mut self, to: usize) {

@@ -5,13 +5,16 @@ use std::net::Ipv6Addr;
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
 use super::outcomes::Key;
+use super::processes::{Awaiting, of_processes};
 use super::scratch::party;
+use super::subsets::Rows;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Ending, Exchange, Finished, NoFields, Response, Sides};
 use crate::pipeline::filter::{Facts, Field, Known, Outcome, Party};
 use crate::pipeline::histogram::Sample;
+use crate::pipeline::owners::Parties;
 use crate::pipeline::snapshot::{self, Counts};
 
 impl Aggregate {
@@ -22,7 +25,12 @@ impl Aggregate {
             // A response of HTTP/0.9 has no status.
             self.capture.unanswered += u64::from(status.is_none() && latency.is_none());
         }
-        self.count_in_subsets(ticket, &finished, words.as_ref());
+        let parties = self.subsets.needs().process.then(|| self.parties_of(&finished)).flatten();
+        if self.has_to_wait(parties.as_ref()) {
+            self.awaiting.push(Awaiting { ticket, ending: None, finished, words: words.clone() });
+        } else {
+            self.count_in_subsets(ticket, &finished, words.as_ref(), parties.as_ref());
+        }
         if self.marks() {
             self.mark(ticket, &finished, words.as_ref());
         }
@@ -49,16 +57,24 @@ impl Aggregate {
     }
 
     /// Counts an exchange that has ended in the subsets to which it belongs.
-    fn count_in_subsets(&mut self, ticket: Ticket, finished: &Finished, words: Option<&Words>) {
+    pub(super) fn count_in_subsets(
+        &mut self,
+        ticket: Ticket,
+        finished: &Finished,
+        words: Option<&Words>,
+        parties: Option<&Parties>,
+    ) {
         if self.subsets.is_empty() {
             return;
         }
         let name = self.subsets.has_clients.then(|| self.clients.name(ticket.client));
         let client = self.listed_client(ticket, finished.exchange.client);
-        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words };
+        let ended =
+            Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words, parties };
         let Exchange { method, status, request_bytes, response_bytes, latency, duration, .. } = finished.exchange;
         let most = self.settings.limits.hosts;
-        let grown = self.subsets.count(ended, name.as_deref().unwrap_or_default(), most, |counts| {
+        let rows = Rows { client: name.as_deref().unwrap_or_default(), process: parties.map_or("", Parties::name) };
+        let grown = self.subsets.count(ended, rows, most, |counts| {
             counts.requests += 1;
             counts.request_bytes += request_bytes;
             counts.methods.add(method, 1);
@@ -79,10 +95,12 @@ impl Aggregate {
         }
         let name = self.subsets.has_clients.then(|| self.clients.name(ticket.client));
         let address = self.client_address(sides, &NoFields);
-        let facts = facts_of_orphan(&self.host, &self.interfaces, sides, address, response);
+        let parties = self.parties(sides.client(), sides.server()).unwrap_or_default();
+        let facts = facts_of_orphan(&self.host, &self.interfaces, sides, address, response, &parties);
         let &Response { status, bytes, .. } = response;
         let most = self.settings.limits.hosts;
-        self.subsets.count(&facts, name.as_deref().unwrap_or_default(), most, |counts| {
+        let rows = Rows { client: name.as_deref().unwrap_or_default(), process: parties.name() };
+        self.subsets.count(&facts, rows, most, |counts| {
             counts.response_bytes += bytes;
             count_status(counts, status);
             0
@@ -106,11 +124,13 @@ pub struct Ended<'a> {
     pub ticket: Ticket,
     pub finished: &'a Finished,
     pub words: Option<&'a Words>,
+    /// The processes at the ends of its connection, if they were looked for.
+    pub parties: Option<&'a Parties>,
 }
 
 impl Known for Ended<'_> {
     #[inline]
-    fn text(&mut self, field: Field, look: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+    fn text(&mut self, field: Field, mut look: impl FnMut(&[u8]) -> bool) -> Option<bool> {
         let text = match field {
             Field::Host => self.hosts.texts(self.ticket.row).0,
             Field::Section => self.hosts.texts(self.ticket.row).1,
@@ -118,6 +138,10 @@ impl Known for Ended<'_> {
             Field::Interface => self.interfaces.text(self.finished.interface),
             Field::Path => self.words?.path.as_bytes(),
             Field::UserAgent => self.words?.user_agent.as_bytes(),
+            field if field.is_of_process() => match self.parties {
+                Some(parties) => return (&of_processes(parties)).text(field, look),
+                None => b"",
+            },
             _ => return None,
         };
         Some(look(text))
@@ -147,6 +171,7 @@ pub(super) fn facts_of_orphan<'a>(
     sides: &Sides<'_>,
     client: Ipv6Addr,
     response: &Response,
+    parties: &'a Parties,
 ) -> Facts<'a> {
     let &Response { status, latency, bytes } = response;
     Facts {
@@ -165,6 +190,6 @@ pub(super) fn facts_of_orphan<'a>(
             request_bytes: 0,
             response_bytes: bytes,
         }),
-        is_within: false,
+        ..of_processes(parties)
     }
 }

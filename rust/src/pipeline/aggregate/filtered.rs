@@ -10,6 +10,7 @@
 use std::net::Ipv6Addr;
 
 use super::ended::{Ended, facts_of_orphan};
+use super::processes::Awaiting;
 use super::scratch::Head;
 use super::settings::{Listing, Settings};
 use super::words::Words;
@@ -17,6 +18,7 @@ use super::{Aggregate, Ticket, hosts};
 use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, NoFields, Request, Response, Sides};
 use crate::pipeline::filter::{Decided, Needs};
 use crate::pipeline::name;
+use crate::pipeline::owners::Parties;
 
 impl Aggregate {
     /// Counts a request if the filter admits it. Returns its ticket: [`Ticket::NOWHERE`] if it is not admitted, one for
@@ -72,7 +74,9 @@ impl Aggregate {
     pub(super) fn admits_orphan(&self, sides: &Sides<'_>, response: &Response) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
         let address = self.client_address(sides, &NoFields);
-        filter.admits(&facts_of_orphan(&self.host, &self.interfaces, sides, address, response)) == Some(true)
+        let parties = self.parties(sides.client(), sides.server()).unwrap_or_default();
+        let facts = facts_of_orphan(&self.host, &self.interfaces, sides, address, response, &parties);
+        filter.admits(&facts) == Some(true)
     }
 
     /// Keeps what the filter will look at of a request that is judged later, and what its exchange will list.
@@ -97,7 +101,25 @@ impl Aggregate {
     pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, ending: Ending, finished: Finished) {
         let words = self.hoard.take(ending.kept);
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
-        if self.admits_ended(ticket, &finished, words.as_ref()) {
+        let needs = self.settings.filter.as_ref().map(|filter| filter.needs()).unwrap_or_default();
+        let parties = needs.process.then(|| self.parties_of(&finished)).flatten();
+        if self.has_to_wait(parties.as_ref()) {
+            self.awaiting.push(Awaiting { ticket, ending: Some(ending), finished, words });
+        } else {
+            self.admit(ticket, ending, finished, words, parties.as_ref());
+        }
+    }
+
+    /// Counts and lists an exchange that has ended, if the filter admits it.
+    pub(super) fn admit(
+        &mut self,
+        ticket: Ticket,
+        ending: Ending,
+        finished: Finished,
+        words: Option<Words>,
+        parties: Option<&Parties>,
+    ) {
+        if self.admits_ended(ticket, &finished, words.as_ref(), parties) {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, ending.duration);
             self.count_outcome(ticket, &ending);
@@ -105,10 +127,17 @@ impl Aggregate {
         }
     }
 
-    fn admits_ended(&self, ticket: Ticket, finished: &Finished, words: Option<&Words>) -> bool {
+    fn admits_ended(
+        &self,
+        ticket: Ticket,
+        finished: &Finished,
+        words: Option<&Words>,
+        parties: Option<&Parties>,
+    ) -> bool {
         let Some(filter) = self.settings.filter.as_deref() else { return true };
         let client = self.listed_client(ticket, finished.exchange.client);
-        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words };
+        let ended =
+            Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words, parties };
         filter.admits_rest(self.hosts.decided(ticket.row), ended) == Some(true)
     }
 

@@ -19,6 +19,8 @@ impl Aggregate {
         self.make_room_for_exchanges(2);
         let (host, section) = self.hosts.names(ticket.row);
         let Words { path, user_agent } = self.listed_words(words, &section);
+        let parties = self.parties(exchange.client, exchange.server);
+        let (process, client_process) = parties.as_ref().map(snapshot::processes).unwrap_or_default();
         self.exchanges.push(NamedExchange {
             measured: Exchange { client: self.listed_client(ticket, exchange.client), ..exchange },
             interface: self.interfaces.name(interface),
@@ -26,6 +28,8 @@ impl Aggregate {
             section,
             path,
             user_agent,
+            process,
+            client_process,
         });
     }
 
@@ -88,6 +92,8 @@ impl Aggregate {
         let &Listed { interface, ends: [client, server], client: side, protocol, ticket, watched } = listed;
         let record = watched.record;
         let host = ticket.and_then(|ticket| self.hosts.host_name(ticket.row));
+        let parties = self.parties(client, server).unwrap_or_default();
+        let (process, client_process) = snapshot::processes(&parties);
         self.connections.push(snapshot::Connection {
             first_seen: record.first_seen,
             client,
@@ -105,6 +111,12 @@ impl Aggregate {
             retransmitted: record.retransmitted.into(),
             requests: record.requests.into(),
             rtt: record.rtt(),
+            local: parties.local,
+            process,
+            client_process,
+            kernel_rtt: parties.view.map(|view| view.rtt),
+            kernel_cwnd: parties.view.map(|view| view.cwnd.into()),
+            kernel_retransmits: parties.view.map(|view| view.retransmits.into()),
         });
     }
 }

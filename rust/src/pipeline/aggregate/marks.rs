@@ -2,6 +2,7 @@
 
 use super::ended::{Ended, facts_of_orphan};
 use super::noted::Noted;
+use super::processes::of_processes;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::exchange::{Finished, NoFields, Response, Sides};
@@ -43,8 +44,17 @@ impl Aggregate {
     pub(super) fn mark(&mut self, ticket: Ticket, finished: &Finished, words: Option<&Words>) {
         let row = self.clients.name(ticket.client);
         let client = self.listed_client(ticket, finished.exchange.client);
+        let parties = self.parties_of(finished).unwrap_or_default();
         let Some(noted) = &mut self.noted else { return };
-        let ended = Ended { hosts: &self.hosts, interfaces: &self.interfaces, client, ticket, finished, words };
+        let ended = Ended {
+            hosts: &self.hosts,
+            interfaces: &self.interfaces,
+            client,
+            ticket,
+            finished,
+            words,
+            parties: Some(&parties),
+        };
         let (host, section) = self.hosts.texts(ticket.row);
         let facts = Facts {
             host: Some(host),
@@ -56,7 +66,7 @@ impl Aggregate {
             client: Some(Party::End(client)),
             server: Some(Party::End(finished.exchange.server)),
             outcome: ended.outcome(),
-            is_within: false,
+            ..of_processes(&parties)
         };
         noted.add(&facts, &row);
     }
@@ -65,7 +75,8 @@ impl Aggregate {
     pub(super) fn mark_orphan(&mut self, ticket: Ticket, sides: &Sides<'_>, response: &Response) {
         let row = self.clients.name(ticket.client);
         let address = self.client_address(sides, &NoFields);
+        let parties = self.parties(sides.client(), sides.server()).unwrap_or_default();
         let Some(noted) = &mut self.noted else { return };
-        noted.add(&facts_of_orphan(&self.host, &self.interfaces, sides, address, response), &row);
+        noted.add(&facts_of_orphan(&self.host, &self.interfaces, sides, address, response, &parties), &row);
     }
 }

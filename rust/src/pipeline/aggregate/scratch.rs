@@ -64,7 +64,7 @@ impl<'a> Head<'a> {
 
 impl Known for Head<'_> {
     #[inline]
-    fn text(&mut self, field: Field, look: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+    fn text(&mut self, field: Field, mut look: impl FnMut(&[u8]) -> bool) -> Option<bool> {
         let text = match field {
             Field::Host => self.names.0,
             Field::Section => self.names.1,

@@ -16,6 +16,8 @@ pub struct Settings {
     pub exchanges: Listing,
     /// List connections.
     pub connections: bool,
+    /// Look for the processes of this machine at the ends of connections.
+    pub processes: bool,
     /// List exchanges with the name of their user agent.
     pub user_agents: bool,
     /// List exchanges without path and user agent.
@@ -62,6 +64,7 @@ impl Default for Settings {
             section_depth: 1,
             exchanges: Listing::Nothing,
             connections: false,
+            processes: false,
             user_agents: false,
             redacts: false,
             client_from: ClientFrom::Connection,

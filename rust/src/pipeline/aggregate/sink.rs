@@ -135,7 +135,17 @@ impl Sink for Aggregate {
         }
     }
 
+    #[inline]
+    fn began(&mut self, connection: &FlowKey) {
+        if let Some(owners) = &mut self.owners {
+            owners.begin(connection);
+        }
+    }
+
     fn ended(&mut self, connection: &FlowKey) {
+        if let Some(owners) = &mut self.owners {
+            owners.end(connection);
+        }
         if !self.proxied.is_empty() {
             self.proxied.remove(connection);
         }

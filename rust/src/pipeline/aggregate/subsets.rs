@@ -65,6 +65,15 @@ impl WantedSubsets {
     }
 }
 
+/// The names of rows in which an exchange counts, if it counts in rows of that kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Rows<'a> {
+    /// That of its client; empty unless there are rows by client.
+    pub client: &'a str,
+    /// That of its process; empty if it is not known.
+    pub process: &'a str,
+}
+
 /// The subsets of the open interval.
 #[derive(Debug, Default)]
 pub struct Subsets {
@@ -84,9 +93,12 @@ impl Subsets {
     /// The subsets that are wished for now.
     pub fn new(wanted: &WantedSubsets) -> Self {
         let wanted = wanted.get();
-        let all = wanted.iter().map(|one| one.filter.needs());
+        let needs = |one: &WantedSubset| {
+            let needs = one.filter.needs();
+            Needs { process: needs.process || one.per == Per::Process, ..needs }
+        };
         Self {
-            needs: all.fold(Needs::default(), Needs::or),
+            needs: wanted.iter().map(needs).fold(Needs::default(), Needs::or),
             has_clients: wanted.iter().any(|one| one.per == Per::Client),
             // Strangers choose the names, so the hash has a random seed.
             tables: wanted.iter().filter(|one| one.per != Per::Outcome).map(|_| HashMap::default()).collect(),
@@ -134,12 +146,11 @@ impl Subsets {
     }
 
     /// Counts an exchange of which `known` is known in the subsets whose filter admits it: in at most `most` rows of each,
-    /// and in that for the rest. `client` is the name of its client's row, empty unless there are rows by client. Returns
-    /// how many buckets the histograms have gained.
+    /// and in that for the rest. Returns how many buckets the histograms have gained.
     pub fn count<K: Known + Copy>(
         &mut self,
         known: K,
-        client: &str,
+        rows: Rows<'_>,
         most: usize,
         count: impl Fn(&mut Counts) -> usize,
     ) -> usize {
@@ -148,7 +159,11 @@ impl Subsets {
             if wanted.filter.admits(known) != Some(true) {
                 continue;
             }
-            name_row(known, client, wanted.per, &mut self.name);
+            if wanted.per == Per::Process && rows.process.is_empty() {
+                // An exchange whose process is not known is in no row.
+                continue;
+            }
+            name_row(known, rows, wanted.per, &mut self.name);
             let is_full = table.len() >= most && !table.contains_key(&*self.name);
             let name = if is_full { OTHER } else { &self.name };
             grown += match table.get_mut(name) {
@@ -161,7 +176,7 @@ impl Subsets {
 }
 
 /// Writes the name of the row of a kind in which an exchange counts.
-fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
+fn name_row(mut known: impl Known, rows: Rows<'_>, per: Per, name: &mut String) {
     name.clear();
     let mut push = |field| {
         known.text(field, |text| {
@@ -179,7 +194,8 @@ fn name_row(mut known: impl Known, client: &str, per: Per, name: &mut String) {
                 name.push_str(OTHER);
             }
         }
-        Per::Client => name.push_str(client),
+        Per::Client => name.push_str(rows.client),
+        Per::Process => name.push_str(rows.process),
         Per::Interface => _ = push(Field::Interface),
     }
 }

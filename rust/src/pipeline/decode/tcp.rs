@@ -10,7 +10,7 @@ use super::undecoded::{Cipher, Undecoded, is_ordinary_ip_protocol};
 use crate::pipeline::packet::{InterfaceId, Timestamp};
 
 /// One side of a connection. IPv4 addresses are mapped into IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     /// Address.
     pub address: Ipv6Addr,

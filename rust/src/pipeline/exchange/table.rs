@@ -84,6 +84,15 @@ macro_rules! exchange_fields {
                 /// Empty if the request does not name one, without `user_agents`, and with ``redact="all"``.
                 #[serde(default, deserialize_with = "values::name")]
                 user_agent: Arc<str> as &str,
+                /// The process of this machine that the connection belongs to: that of the server if the server is on
+                /// this machine, else that of the client.
+                ///
+                /// None if it is not known, without `processes`, and for files.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                process: Option<Process> as Option<ProcessView>,
+                /// The process of the client, if both ends are on this machine and it is known.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                client_process: Option<Process> as Option<ProcessView>,
             }
         }
     };

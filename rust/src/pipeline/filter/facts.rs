@@ -10,8 +10,9 @@ use crate::pipeline::decode::Endpoint;
 /// Tells what is known, field by field, when a term asks for it. So a field that costs something to read is read only
 /// if the filter depends on it.
 pub trait Known {
-    /// Calls `look` with the text of a field. `None` if the text is not known, or if the field is no text.
-    fn text(&mut self, field: Field, look: impl FnOnce(&[u8]) -> bool) -> Option<bool>;
+    /// Calls `look` with the text of a field; with a second text if the field has one and the first is not what is looked
+    /// for. `None` if the text is not known, or if the field is no text.
+    fn text(&mut self, field: Field, look: impl FnMut(&[u8]) -> bool) -> Option<bool>;
 
     /// The client, if known.
     fn client(&mut self) -> Option<Party<'_>>;
@@ -43,6 +44,16 @@ pub struct Facts<'a> {
     pub interface: Option<&'a [u8]>,
     /// Name of the user agent.
     pub user_agent: Option<&'a [u8]>,
+    /// Name of the process that the connection belongs to.
+    pub process: Option<&'a [u8]>,
+    /// Name of the process of the client, if that is another one.
+    pub client_process: Option<&'a [u8]>,
+    /// Id of the container of the process.
+    pub container: Option<&'a [u8]>,
+    /// Name of its pod.
+    pub pod: Option<&'a [u8]>,
+    /// Namespace of its pod.
+    pub namespace: Option<&'a [u8]>,
     /// The client.
     pub client: Option<Party<'a>>,
     /// The server.
@@ -55,7 +66,7 @@ pub struct Facts<'a> {
 
 impl Known for &Facts<'_> {
     #[inline]
-    fn text(&mut self, field: Field, look: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+    fn text(&mut self, field: Field, look: impl FnMut(&[u8]) -> bool) -> Option<bool> {
         let text = match field {
             Field::Host => self.host,
             Field::Section => self.section,
@@ -63,6 +74,10 @@ impl Known for &Facts<'_> {
             Field::Method => self.method,
             Field::Interface => self.interface,
             Field::UserAgent => self.user_agent,
+            Field::Process => return has_process(self.process, self.client_process, look),
+            Field::Container => self.container,
+            Field::Pod => self.pod,
+            Field::Namespace => self.namespace,
             _ => None,
         };
         text.map(look)
@@ -82,6 +97,21 @@ impl Known for &Facts<'_> {
 
     fn is_within(&self) -> bool {
         self.is_within
+    }
+}
+
+/// Looks at the names of both processes of a connection. The name of a process that is not known is not looked at, unless
+/// neither is known.
+fn has_process(
+    process: Option<&[u8]>,
+    client_process: Option<&[u8]>,
+    mut look: impl FnMut(&[u8]) -> bool,
+) -> Option<bool> {
+    let client = client_process.filter(|name| !name.is_empty());
+    let first = process.filter(|name| !name.is_empty() || client.is_none());
+    match (first, client) {
+        (None, None) => None,
+        (first, second) => Some(first.is_some_and(&mut look) || second.is_some_and(look)),
     }
 }
 

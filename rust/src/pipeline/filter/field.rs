@@ -21,6 +21,14 @@ pub enum Field {
     Interface,
     /// Name of the user agent.
     UserAgent,
+    /// Name of the process at an end of the connection.
+    Process,
+    /// Id of its container.
+    Container,
+    /// Name of its pod.
+    Pod,
+    /// Kubernetes namespace of its pod.
+    Namespace,
     /// Time from the request's last byte to the response's first.
     Latency,
     /// Time from the request's first byte to the response's last.
@@ -54,8 +62,13 @@ impl Kind {
 }
 
 impl Field {
+    /// True if the field is about processes, which are found only while a capture runs.
+    pub fn is_of_process(self) -> bool {
+        matches!(self, Self::Process | Self::Container | Self::Pod | Self::Namespace)
+    }
+
     /// All fields with their names and the kind of their values.
-    pub const ALL: [(&str, Self, Kind); 14] = [
+    pub const ALL: [(&str, Self, Kind); 18] = [
         ("host", Self::Host, Kind::Text),
         ("section", Self::Section, Kind::Text),
         ("path", Self::Path, Kind::Text),
@@ -65,6 +78,10 @@ impl Field {
         ("server", Self::Server, Kind::Address),
         ("interface", Self::Interface, Kind::Text),
         ("user_agent", Self::UserAgent, Kind::Text),
+        ("process", Self::Process, Kind::Text),
+        ("container", Self::Container, Kind::Text),
+        ("pod", Self::Pod, Kind::Text),
+        ("namespace", Self::Namespace, Kind::Text),
         ("latency", Self::Latency, Kind::Time),
         ("duration", Self::Duration, Kind::Time),
         ("bytes", Self::Bytes, Kind::Size),

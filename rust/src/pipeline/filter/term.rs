@@ -150,10 +150,13 @@ impl Term {
         }
     }
 
-    /// True if the term can never be decided before the response has ended.
+    /// True if the term is never decided before the response has ended: it is about what became of the request, or about
+    /// processes, which may be found late.
     pub fn is_of_response(&self) -> bool {
         use Field::{Bytes, Duration, Latency, RequestBytes, ResponseBytes, Status};
-        matches!(self.field, Some(Status | Latency | Duration | Bytes | RequestBytes | ResponseBytes))
+        let is_measured =
+            matches!(self.field, Some(Status | Latency | Duration | Bytes | RequestBytes | ResponseBytes));
+        is_measured || self.field.is_some_and(Field::is_of_process)
     }
 
     /// Evaluates the term; `None` if that depends on what is not known.
@@ -185,6 +188,9 @@ impl Term {
         match field {
             Field::Host if self.field.is_none() && known.is_within() => Some(false),
             Field::Host | Field::Section | Field::Path | Field::Method | Field::Interface | Field::UserAgent => {
+                known.text(field, |text| self.is_text(text))
+            }
+            Field::Process | Field::Container | Field::Pod | Field::Namespace => {
                 known.text(field, |text| self.is_text(text))
             }
             Field::Client => known.client().map(|party| self.is_party(party)),

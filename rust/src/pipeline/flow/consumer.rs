@@ -15,6 +15,8 @@ pub trait Consumer {
     /// What the consumer reports about a connection after each of its segments.
     type Verdict;
 
+    /// A connection has begun: its first segment was seen.
+    fn began(&mut self, _flow: &FlowInfo) {}
     /// Takes bytes of a stream, in order. Returns how many of the following bytes need not be seen.
     fn chunk(&mut self, flow: &FlowInfo, state: &mut Self::State, direction: Direction, chunk: Chunk<'_>) -> u64;
     /// Nothing more comes in `direction`, and all its bytes were handed over: after a FIN, a reset, or the end of the

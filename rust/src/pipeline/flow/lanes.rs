@@ -159,5 +159,8 @@ impl<T: Default> Flows<T> {
                 self.end(other, consumer);
             }
         }
+        if let Some(flow) = self.table.get(id) {
+            consumer.began(&flow.info);
+        }
     }
 }

@@ -56,6 +56,7 @@ impl Wanted<'_> {
                 Per::Section => key.strip_prefix(host) == Some(mark.facts.section.unwrap_or_default()),
                 Per::Client => mark.row_of_client == self.key,
                 Per::Interface => mark.facts.interface == Some(key),
+                Per::Process => mark.facts.process == Some(key),
             }
     }
 }

@@ -15,10 +15,12 @@ use super::hosts::{Host, Section, ServerName};
 use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
+use super::processes::Process;
 use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Exchange, exchange_fields};
+use crate::pipeline::owners::Owner;
 pub use values::Field;
 
 /// The first bytes of everything that is written.
@@ -95,6 +97,8 @@ fn is_sound(snapshot: &Snapshot) -> bool {
 
 fields!(Gauge { at, value });
 fields!(Endpoint { address, port });
+fields!(Owner { name, pid, container, pod, namespace });
+fields!(Process { owner, is_server });
 fields!(Counts { requests, responses, errors, request_bytes, response_bytes, methods, statuses, latency, duration });
 fields!(Tcp {
     opened,

@@ -5,6 +5,7 @@ use super::*;
 use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, SCALE};
+use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{InterfaceState, Per};
 use proptest::prelude::*;
@@ -35,7 +36,15 @@ fn exchange(second: i64) -> NamedExchange {
         section: "/x".into(),
         path: "/x/y".into(),
         user_agent: "curl".into(),
+        process: Some(process("nginx", true)),
+        client_process: Some(process("curl", false)),
     }
+}
+
+fn process(name: &str, is_server: bool) -> Process {
+    let owner =
+        Owner { name: name.into(), pid: 42, container: "c0".into(), pod: "cart".into(), namespace: "shop".into() };
+    Process { owner: Arc::new(owner), is_server }
 }
 
 fn connection(second: i64) -> Connection {
@@ -58,6 +67,12 @@ fn connection(second: i64) -> Connection {
         retransmitted: 2,
         requests: 3,
         rtt: Some(12_000_000),
+        local: Local::Both,
+        process: Some(process("nginx", true)),
+        client_process: Some(process("curl", false)),
+        kernel_rtt: Some(13_000_000),
+        kernel_cwnd: Some(10),
+        kernel_retransmits: Some(1),
     }
 }
 

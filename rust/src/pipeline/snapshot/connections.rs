@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::processes::Process;
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::Protocol;
 use crate::pipeline::flow::Stage;
+use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
 
 /// Passes the fields of a connection to a macro, like [`exchange_fields`](crate::pipeline::exchange::exchange_fields)
@@ -68,6 +70,28 @@ macro_rules! connection_fields {
             /// side; None if neither was.
             #[serde(with = "values::seconds")]
             rtt: Option<u64> as Option<f64>,
+            /// Which of its ends are on the machine that captured: ``"client"``, ``"server"``, ``"both"``, or ``""`` if
+            /// none is, without `processes`, and for files.
+            #[serde(default, skip_serializing_if = "Local::is_neither", with = "values::local")]
+            local: Local as &str,
+            /// As `Exchange.process`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            process: Option<Process> as Option<ProcessView>,
+            /// As `Exchange.client_process`.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            client_process: Option<Process> as Option<ProcessView>,
+            /// The smoothed round-trip time that the kernel of this machine measures for the connection, at the server's
+            /// end if that is on this machine, else at the client's; None if it is not known.
+            ///
+            /// It is at most some seconds old. It includes delayed acknowledgements; `rtt` does not.
+            #[serde(default, skip_serializing_if = "Option::is_none", with = "values::seconds")]
+            kernel_rtt: Option<u64> as Option<f64>,
+            /// The congestion window of the same end in segments.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            kernel_cwnd: Option<u64> as Option<u64>,
+            /// The segments that the same end has retransmitted since the connection began.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            kernel_retransmits: Option<u64> as Option<u64>,
         }
     };
 }

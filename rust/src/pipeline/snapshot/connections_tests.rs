@@ -23,6 +23,12 @@ fn opened(second: i64) -> Connection {
         retransmitted: 0,
         requests: 1,
         rtt: Some(1_000_000),
+        local: Local::Neither,
+        process: None,
+        client_process: None,
+        kernel_rtt: None,
+        kernel_cwnd: None,
+        kernel_retransmits: None,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::processes::Process;
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
@@ -147,6 +148,8 @@ mod tests {
             section: section.into(),
             path: "/s/p".into(),
             user_agent: "curl".into(),
+            process: None,
+            client_process: None,
         }
     }
 
@@ -192,7 +195,7 @@ mod tests {
 
     #[test]
     fn bytes_have_the_fields_of_both_structs_in_the_order_of_the_table() {
-        let mut want = b"netmon\x03\x02".to_vec();
+        let mut want = b"netmon\x04\x02".to_vec();
         for port in [7, 8] {
             want.extend(Ipv6Addr::LOCALHOST.octets());
             want.push(port);
@@ -203,6 +206,7 @@ mod tests {
         }
         want.extend([1, 0xc8, 1, 5, 6, 1, 10, 0, 0, 1, 9, 0, 4, 4]);
         want.extend(b"curl");
+        want.extend([0, 0]);
         let bytes = pack(&exchange("/s", b"GET"));
         assert_eq!(bytes, want);
         assert_eq!(unpack(&bytes), Ok(exchange("/s", b"GET")));

@@ -114,6 +114,7 @@ impl Seen {
 /// What an exchange of a snapshot tells.
 pub fn facts_of(exchange: &NamedExchange) -> Facts<'_> {
     let measured = &exchange.measured;
+    let owner = exchange.process.as_ref().map(|process| &process.owner);
     Facts {
         host: Some(exchange.host.as_bytes()),
         section: Some(exchange.section.as_bytes()),
@@ -121,6 +122,11 @@ pub fn facts_of(exchange: &NamedExchange) -> Facts<'_> {
         method: Some(measured.method.name().as_bytes()),
         interface: Some(exchange.interface.as_bytes()),
         user_agent: Some(exchange.user_agent.as_bytes()),
+        process: Some(owner.map_or("", |owner| &owner.name).as_bytes()),
+        client_process: exchange.client_process.as_ref().map(|process| process.owner.name.as_bytes()),
+        container: Some(owner.map_or("", |owner| &owner.container).as_bytes()),
+        pod: Some(owner.map_or("", |owner| &owner.pod).as_bytes()),
+        namespace: Some(owner.map_or("", |owner| &owner.namespace).as_bytes()),
         client: Some(Party::End(measured.client)),
         server: Some(Party::End(measured.server)),
         outcome: Some(Outcome {
@@ -161,7 +167,8 @@ fn is_in_section(term: &Term, host: &Host, section: &Section, is_within: bool) -
 }
 
 fn is_in_field(term: &Term, name: &str, text: &str) -> bool {
-    let is_meant = term.field().is_none_or(|field| field.name() == name);
+    let is_meant =
+        term.field().is_none_or(|field| field.name() == name || field == Field::Process && name == "client_process");
     let is_address = matches!(term.field(), Some(Field::Client | Field::Server));
     is_meant && if is_address { term.is_party(Party::Named(text)) } else { term.is_text(text.as_bytes()) }
 }

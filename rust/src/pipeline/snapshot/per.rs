@@ -16,6 +16,8 @@ pub enum Per {
     Client,
     /// A row per interface.
     Interface,
+    /// A row per process, by name. Only subsets have such rows.
+    Process,
     /// A row per method, status and host, for monitoring systems. Only the subset of all exchanges has such rows, and
     /// they have durations alone. The name of a row is method, status and host with spaces between; a status that is
     /// not known is 0.
@@ -24,12 +26,13 @@ pub enum Per {
 
 impl Per {
     /// The names of all tables.
-    pub const ALL: [(&str, Self); 6] = [
+    pub const ALL: [(&str, Self); 7] = [
         ("", Self::All),
         ("host", Self::Host),
         ("section", Self::Section),
         ("client", Self::Client),
         ("interface", Self::Interface),
+        ("process", Self::Process),
         ("outcome", Self::Outcome),
     ];
 

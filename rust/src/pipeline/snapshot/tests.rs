@@ -6,6 +6,7 @@ use crate::pipeline::exchange::Exchange;
 use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
+use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::tally::TallyKey as _;
 use proptest::prelude::*;
@@ -94,6 +95,12 @@ fn connection() -> impl Strategy<Value = Connection> {
             retransmitted: segments / 3,
             requests: segments / 2,
             rtt: (segments > 1).then_some(segments * 1_000_001),
+            local: Local::ALL[stage % 4],
+            process: None,
+            client_process: None,
+            kernel_rtt: (segments > 2).then_some(segments),
+            kernel_cwnd: None,
+            kernel_retransmits: None,
         }
     })
 }
@@ -271,6 +278,8 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             section: "/".into(),
             path: "/".into(),
             user_agent: "".into(),
+            process: None,
+            client_process: None,
         };
         let mut hosts = vec![Arc::new(host)];
         sort_rows(&mut Arc::make_mut(&mut hosts[0]).sections);

@@ -218,3 +218,21 @@ pub mod stage {
         found.ok_or_else(|| D::Error::custom(format!("unknown state {name:?}")))
     }
 }
+
+/// Ends of connections on this machine, by name.
+pub mod local {
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::pipeline::owners::Local;
+    use serde::de::Error as _;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(local: &Local, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(local.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Local, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = Local::ALL.into_iter().find(|local| local.name() == name);
+        found.ok_or_else(|| D::Error::custom(format!("unknown ends {name:?}")))
+    }
+}

@@ -7,6 +7,7 @@ use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
 use crate::pipeline::name;
+use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::capture::Halvings;
 use crate::pipeline::snapshot::interfaces::InterfaceState;
@@ -58,6 +59,33 @@ impl Field for u16 {
     }
     fn get(from: &mut &[u8]) -> Option<Self> {
         u64::get(from)?.try_into().ok()
+    }
+}
+
+impl Field for u32 {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(*self).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        u64::get(from)?.try_into().ok()
+    }
+}
+
+impl Field for bool {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(*self).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        [false, true].get(usize::try_from(u64::get(from)?).ok()?).copied()
+    }
+}
+
+impl Field for Local {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
     }
 }
 

@@ -114,4 +114,12 @@ fn exchanges(batch: &mut Batch, snapshot: &Snapshot, places: &[Place]) {
     batch.seconds("transfer", each().map(|row| row.transfer));
     batch.number("retransmitted", each().map(|row| row.retransmitted.into()));
     batch.text("user_agent", rows.iter().map(|row| &row.user_agent));
+    let owners: Vec<_> = rows.iter().map(|row| row.process.as_ref().map(|process| &*process.owner)).collect();
+    batch.text("process", owners.iter().map(|owner| owner.map_or("", |owner| &owner.name)));
+    batch.number("pid", owners.iter().map(|owner| owner.map_or(0, |owner| owner.pid.into())));
+    batch.text("container", owners.iter().map(|owner| owner.map_or("", |owner| &owner.container)));
+    batch.text("pod", owners.iter().map(|owner| owner.map_or("", |owner| &owner.pod)));
+    batch.text("namespace", owners.iter().map(|owner| owner.map_or("", |owner| &owner.namespace)));
+    let clients = rows.iter().map(|row| row.client_process.as_ref());
+    batch.text("client_process", clients.map(|process| process.map_or("", |process| &process.owner.name)));
 }

@@ -59,7 +59,7 @@ impl Per {
         let admits = |facts: &Facts<'_>| filter.is_none_or(|filter| filter.admits(facts) == Some(true));
         let is_named = |name: &Arc<str>| &**name != OTHER;
         match self {
-            Self::All | Self::Outcome => {}
+            Self::All | Self::Outcome | Self::Process => {}
             Self::Host => {
                 for host in snapshot.hosts.iter().filter(|host| is_named(&host.name)) {
                     if admits(&Facts { host: Some(host.name.as_bytes()), ..Facts::default() }) {
