@@ -185,15 +185,6 @@ impl<T: Field> Field for Vec<T> {
     }
 }
 
-impl Field for bool {
-    fn put(&self, out: &mut Vec<u8>) {
-        u64::from(*self).put(out);
-    }
-    fn get(from: &mut &[u8]) -> Option<Self> {
-        u64::get(from).filter(|number| *number < 2).map(|number| number == 1)
-    }
-}
-
 /// A name. Reading cleans it like a name from the wire, since anybody may have written the bytes.
 impl Field for Arc<str> {
     fn put(&self, out: &mut Vec<u8>) {
