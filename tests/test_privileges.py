@@ -153,7 +153,7 @@ def test_outputs_are_reached_by_their_folder_or_the_nearest_that_exists(tmp_path
     )
     (tmp_path / "evidence").mkdir()
     found = reach(settings, {}, more=[f"{tmp_path}/config/a.toml"], state=f"{tmp_path}/state/s.json")
-    assert found.writes == [str(tmp_path), str(tmp_path), str(tmp_path), str(tmp_path / "evidence")]
+    assert found.writes == [*([str(tmp_path)] * 3), str(tmp_path / "evidence")]
     assert {f"{tmp_path}/a.pcap", f"{tmp_path}/config"} <= set(found.reads)
     assert "-" not in found.reads
     assert existing("/no/such/folder") == "/"
@@ -165,6 +165,17 @@ def test_the_current_folder_is_written_only_where_a_screen_can_export_tables(tmp
     assert reach(Settings(), {}, exports=True).writes == [str(tmp_path)]
     monkeypatch.chdir("/")
     assert reach(Settings(), {}, exports=True).writes == []
+
+
+def test_a_folder_that_cannot_be_written_is_not_reached_and_neither_is_root_above_a_home_that_is_missing(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, _mode: path != "/")
+    assert reach(Settings(), {}, state="/nonexistent/.local/state/netmon/state.json").writes == []
+
+
+def test_what_stands_in_the_current_folder_is_not_read_because_python_was_started_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert str(tmp_path) not in reach(Settings(), {}).reads
 
 
 def test_the_advice_for_an_output_names_the_user_and_a_command_with_the_arguments(monkeypatch):

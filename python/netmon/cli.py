@@ -244,7 +244,12 @@ def watch(
 def read_again(path: str, flags: argparse.Namespace) -> config.Configured:
     """What all sources give now. `path` is the file that was read at the start; without it, raises ConfigError."""
     if path and not os.path.isfile(path):
-        raise config.ConfigError(f"{path}: " + ("is not a file" if os.path.exists(path) else "is gone"))
+        try:
+            os.stat(path)
+        except OSError as error:
+            why = "is gone" if isinstance(error, FileNotFoundError) else error.strerror
+            raise config.ConfigError(f"{path}: {why}") from error
+        raise config.ConfigError(f"{path}: is not a file")
     troubles: list[str] = []
     configured = configured_by(flags, os.environ, troubles.append)
     if configured.path != path:

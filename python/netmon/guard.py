@@ -9,24 +9,25 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from glob import glob
 from typing import TYPE_CHECKING, TypeVar
 
-from netmon import log, modules, outlet
+from netmon import log, outlet
 from netmon._core import Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user
 from netmon.alarms import state_path
-from netmon.privileges import NET_RAW, PrivilegesError, environment_of, planned, remaining, unwanted
+from netmon.privileges import NET_RAW, PrivilegesError, environment_of, numbered, planned, remaining, unwanted
 from netmon.reach import reach
-from netmon.remote import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from netmon.alerts import Rule
+    from netmon.modules import Folders
     from netmon.monitor import Monitor
     from netmon.options import Settings
 
 T = TypeVar("T")
+
+TASKS = "/proc/self/task"
 
 STANDARD = (1, 2)
 """The descriptors of standard output and standard error."""
@@ -43,7 +44,7 @@ class Guard:
         self._runs_commands = is_live and any(rule.exec for rule in rules)
         self.plan = planned(settings, os.environ, self._effective, acts=acts)
         self.limits_files = self.limits_calls = False
-        self._folders: modules.Folders | None = None
+        self._folders: Folders | None = None
 
     @property
     def keeps_root(self) -> bool:
@@ -53,13 +54,7 @@ class Guard:
     @property
     def user(self) -> str:
         """The name of the user that the process is, once it has given up its rights."""
-        if self.plan.user is not None:
-            return self.plan.user.name
-        import getpass  # noqa: PLC0415  only a message needs it
-
-        with suppress(KeyError, OSError, ImportError):
-            return getpass.getuser() if self._effective else "root"
-        return str(self._effective)
+        return (self.plan.user or numbered(self._effective)).name
 
     @property
     def refuses_commands(self) -> str:
@@ -81,9 +76,11 @@ class Guard:
         if self.plan.user is not None:
             with suppress(OSError):  # whoever lacks CAP_SETPCAP cannot limit programs, which gain nothing anyway
                 limit_rights(NET_RAW)
-            self._folders = modules.Folders()
-            for fd in STANDARD:
-                outlet.hand_over(fd, self.plan.user.uid)
+            from netmon.modules import Folders  # noqa: PLC0415  only another user needs it
+
+            self._folders = Folders()
+        for fd in STANDARD:
+            outlet.hand_over(fd, self.plan.user.uid if self.plan.user is not None else None)
         if self.plan.reads_files:
             self._give_up(lambda _: None)
 
@@ -118,7 +115,7 @@ class Guard:
 
     def _confinement(self) -> Confinement:
         rights = self.plan.rights
-        if self._runs_commands or any(map(is_url, self.settings.read)):
+        if self._runs_commands or any("://" in path for path in self.settings.read):  # URLs need files of fsspec
             return Confinement(rights=rights)
         rules = [rule.ca_file for rule in self._rules if rule.ca_file]
         reads, writes, devices = reach(
@@ -165,9 +162,10 @@ def confined(monitor: Monitor, guard: Guard | None) -> Exception | None:
 def _statuses() -> list[str]:
     """The status of each thread; of a thread that has just ended there is none."""
     texts = []
-    for path in glob("/proc/self/task/*/status"):
-        with suppress(OSError), open(path) as file:
-            texts.append(file.read())
+    with suppress(FileNotFoundError):  # there is no such folder on other systems than Linux
+        for thread in os.listdir(TASKS):
+            with suppress(FileNotFoundError, ProcessLookupError), open(f"{TASKS}/{thread}/status") as file:
+                texts.append(file.read())
     return texts
 
 

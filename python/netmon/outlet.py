@@ -311,13 +311,14 @@ _handed: dict[int, int] = {}
 """Standard streams that `hand_over` has opened anew."""
 
 
-def hand_over(fd: int, user: int) -> None:
-    """Prepares a standard stream for the time when this process is another user, who may not open it anew."""
+def hand_over(fd: int, user: int | None) -> None:
+    """Prepares a standard stream for the time when this process may not open it anew, as it is another `user`."""
     with suppress(OSError):
-        if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
-            os.fchown(fd, user, -1)  # a pipe between two processes; a named one stays whose it is
-        elif (anew := _anew(fd)) >= 0:
-            _handed[fd] = anew
+        if not os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:"):
+            if (anew := _anew(fd)) >= 0:
+                _handed[fd] = anew
+        elif user is not None:
+            os.fchown(fd, user, -1)  # a pipe without a name is of no use to whoever made it
 
 
 def of_stream(fd: int, name: str, patience: Patience, *, ours: bool = True) -> Outlet:

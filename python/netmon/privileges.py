@@ -85,7 +85,7 @@ def account(name: str) -> User:
     except KeyError:
         if not (name.isascii() and name.isdigit() and int(name) < NOBODY_NUMBER << 15):
             raise ConfigError(f"--user {name}: this machine has no such user") from None
-        return _numbered(int(name))
+        return numbered(int(name))
     return User(entry.pw_uid, entry.pw_gid, entry.pw_name, entry.pw_dir)
 
 
@@ -100,10 +100,10 @@ def nobody() -> User:
 def _behind_sudo(environment: Mapping[str, str]) -> User | None:
     """The one who called sudo, unless that is root."""
     number = invoking_user(environment, ROOT)
-    return _numbered(number) if number else None
+    return numbered(number) if number else None
 
 
-def _numbered(number: int) -> User:
+def numbered(number: int) -> User:
     """The account of a number; one without an entry has no group of its own and no home."""
     import pwd  # noqa: PLC0415  as above
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -24,15 +25,15 @@ SYSTEM = (
     "/etc",
     "/proc",
     "/sys",
-    "/run/systemd/resolve",
-    "/run/NetworkManager",
-    "/run/resolvconf",
     "/run/nscd",
     "/run/netns",
     "/var/lib/sss",
     "/var/lib/ca-certificates",
 )
 """What Python, the C library and libpcap read: libraries, the resolver, users, certificates, time zones, terminals."""
+
+LINKS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/localtime", "/etc/ssl/certs")
+"""Files that are often links to elsewhere, and are replaced there."""
 
 DEVICES = ("/dev/tty", "/dev/pts", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -74,18 +75,26 @@ def reach(
     """
     captures = [path for path in settings.read if path != "-"]
     configured = [folder_of(path) for path in (*more, *settings.alerts)]
-    reads = [*SYSTEM, *_of_python(), *_of_environment(environment), *captures, *configured]
-    writes = list(_written(settings, state))
-    if exports and (here := os.getcwd()) != os.sep:
-        writes.append(here)
-    return Reach(reads, writes, list(DEVICES))
+    linked = [folder_of(os.path.realpath(link)) for link in LINKS]
+    reads = [*SYSTEM, *linked, *_of_python(), *_of_environment(environment), *captures, *configured]
+    here = [os.getcwd()] if exports and os.getcwd() != os.sep else []
+    # Where this user may not write, a rule is of no use, and it may reach far: to all of `/` if a home does not exist.
+    writes = [path for path in (*_written(settings, state), *here) if os.access(path, os.W_OK)]
+    return Reach(reads, writes, [*DEVICES, *_terminals()])
 
 
 def _of_python() -> Iterator[str]:
     """Yields the folders that modules are loaded from."""
-    yield from (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
-    yield from filter(None, sys.path)
-    yield os.path.dirname(os.path.abspath(__file__))
+    own = os.path.dirname(os.path.abspath(__file__))
+    yield from (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix, own)
+    here = os.getcwd()  # `python -m netmon` puts it first, and it may hold anything
+    yield from (path for path in sys.path if path and (path != here or own.startswith(path)))
+
+
+def _terminals() -> Iterator[str]:
+    for fd in range(3):
+        with suppress(OSError):
+            yield os.ttyname(fd)
 
 
 def _of_environment(environment: Mapping[str, str]) -> Iterator[str]:
