@@ -1,5 +1,7 @@
 """Files that run netmon: the unit of systemd, the container, the DaemonSet and logrotate's, each with the real tool."""
 
+import getpass
+import grp
 import json
 import os
 import re
@@ -177,7 +179,8 @@ def test_the_command_runs_with_the_rights_of_the_unit_alone():
 @pytest.mark.skipif(shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin") is None, reason="needs logrotate")
 def test_no_line_is_lost_when_logrotate_moves_the_log(tmp_path):
     path = tmp_path / "netmon.log"
-    text = (CONTRIB / "logrotate" / "netmon").read_text().replace("/var/log/netmon.log", str(path))
+    text = (CONTRIB / "logrotate" / "netmon").read_text().replace("/var/log/netmon/netmon.log", str(path))
+    text = text.replace("su netmon netmon", f"su {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name}")
     rules = tmp_path / "rules"
     rules.write_text(text)
     rules.chmod(0o644)
