@@ -1,5 +1,7 @@
 """Files that run netmon: the unit of systemd, the container, the DaemonSet and logrotate's, each with the real tool."""
 
+import getpass
+import grp
 import json
 import os
 import re
@@ -118,22 +120,41 @@ def as_nobody(*rights):
 
 
 @contextmanager
-def namespace():
-    made = Namespace(f"netmon{os.getpid()}unit")
+def capturing(*command):
+    """Runs netmon with these words before it in a namespace, and yields the process once its capture works."""
+    there = Namespace(f"netmon{os.getpid()}contrib")
+    run = there.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
-        yield made
+        assert "metrics for Prometheus" in run.stderr.readline()
+        healthy = ["ip", "netns", "exec", there.name, "curl", "-sf", "http://127.0.0.1:9464/healthz"]
+        eventually(lambda: subprocess.run(healthy, capture_output=True, check=False).stdout.strip() == b"ok")
+        yield run
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(PATIENCE) == 0
     finally:
-        made.delete()
+        run.kill()
+        run.wait()
+        run.stderr.close()
+        there.delete()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or bool(why_not("setpriv")), reason="needs root and namespaces")
+live = pytest.mark.skipif(os.geteuid() != 0 or bool(why_not("setpriv")), reason="needs root and namespaces")
+
+
+def rights_of(process):
+    """The users and the capabilities in force of the main thread of a process."""
+    status = dict(re.findall(r"^(\w+):\t(.*)$", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE))
+    return {*map(int, status["Uid"].split())}, int(status["CapEff"], 16)
+
+
+@live
 def test_the_command_runs_with_the_rights_of_the_unit_alone():
     """As systemd starts it: a user of its own with CAP_NET_RAW. It captures, reloads its rules, and ends on SIGTERM."""
     found = interpreter()
     if found is None:
         pytest.skip("no user but root can run this Python")
     path, where = found
-    with tempfile.TemporaryDirectory() as folder, namespace() as there:
+    with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "etc"
         configuration.mkdir()
         for name in ("config.toml", "rules.toml"):
@@ -143,32 +164,15 @@ def test_the_command_runs_with_the_rights_of_the_unit_alone():
             (Path(folder) / name).mkdir()
             os.chown(Path(folder) / name, NOBODY, NOBODY)
         Path(folder).chmod(0o755)
-        given = ("-m", "netmon", "--config", configuration / "config.toml", "--quiet")
+        given = (path, "-m", "netmon", "--config", configuration / "config.toml", "--quiet")
         variables = ("env", f"PYTHONPATH={where}", f"XDG_STATE_HOME={folder}/lib")
-        run = there.start(
-            *variables,
-            *as_nobody("net_raw"),
-            path,
-            *given,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert "metrics for Prometheus" in run.stderr.readline()
-            healthy = ["ip", "netns", "exec", there.name, "curl", "-sf", "http://127.0.0.1:9464/healthz"]
-            eventually(lambda: subprocess.run(healthy, capture_output=True, check=False).stdout.strip() == b"ok")
+        with capturing(*variables, *as_nobody("net_raw"), *given) as run:
+            assert rights_of(run)[0] == {NOBODY}
             run.send_signal(signal.SIGHUP)
             assert "reloaded: 3 rules" in run.stderr.readline()
-            (written,) = (Path(folder) / "log").iterdir()
-            run.send_signal(signal.SIGTERM)
-            assert run.wait(PATIENCE) == 0
-            assert json.loads(written.read_bytes().splitlines()[0])["interfaces"][0]["name"] == "lo"
-            assert written.stat().st_uid == NOBODY
-        finally:
-            run.kill()
-            run.wait()
-            run.stderr.close()
+        (written,) = (Path(folder) / "log").iterdir()
+        assert json.loads(written.read_bytes().splitlines()[0])["interfaces"][0]["name"] == "lo"
+        assert written.stat().st_uid == NOBODY
 
 
 # logrotate
@@ -177,7 +181,8 @@ def test_the_command_runs_with_the_rights_of_the_unit_alone():
 @pytest.mark.skipif(shutil.which("logrotate", path="/usr/sbin:/usr/bin:/sbin") is None, reason="needs logrotate")
 def test_no_line_is_lost_when_logrotate_moves_the_log(tmp_path):
     path = tmp_path / "netmon.log"
-    text = (CONTRIB / "logrotate" / "netmon").read_text().replace("/var/log/netmon.log", str(path))
+    text = (CONTRIB / "logrotate" / "netmon").read_text().replace("/var/log/netmon/netmon.log", str(path))
+    text = text.replace("su netmon netmon", f"su {getpass.getuser()} {grp.getgrgid(os.getegid()).gr_name}")
     rules = tmp_path / "rules"
     rules.write_text(text)
     rules.chmod(0o644)
@@ -233,6 +238,18 @@ def test_the_pod_has_the_rights_that_it_needs_and_netmon_takes_its_command(tmp_p
     for name, text in configuration["data"].items():
         (tmp_path / name).write_text(text.replace("/etc/netmon", str(tmp_path)))
     checked(tmp_path / "config.toml", capsys)
+
+
+@live
+def test_the_rights_of_the_pod_suffice_to_capture_and_to_become_nobody():
+    *_, daemon = manifests()
+    (container,) = daemon["spec"]["template"]["spec"]["containers"]
+    only = ",".join(("-all", *(f"+{right.lower()}" for right in container["securityContext"]["capabilities"]["add"])))
+    pod = ("setpriv", "--no-new-privs", f"--bounding-set={only}", "--inh-caps=-all")
+    variables = ("env", "-u", "SUDO_UID", f"PYTHONPATH={os.pathsep.join(filter(None, sys.path))}")
+    given = (sys.executable, "-m", "netmon", "--no-config", "--prometheus", "127.0.0.1:9464", "--quiet")
+    with capturing(*variables, *pod, *given) as run:
+        assert rights_of(run) == ({NOBODY}, 0)
 
 
 # The container

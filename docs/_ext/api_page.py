@@ -34,7 +34,9 @@ CAPTURE_SETTINGS = "**settings: Unpack[CaptureSettings]"
 
 
 class Api(SphinxDirective):
-    """The names of a module, one on each line of the content."""
+    """The names of a module, one on each line of the content; ``...`` stands for those of the stub that no directive
+    above has named.
+    """
 
     required_arguments = 1
     has_content = True
@@ -42,9 +44,21 @@ class Api(SphinxDirective):
     def run(self):
         (module,) = self.arguments
         made = [f"```{{py:currentmodule}} {module}\n```"]
-        for name in self.content:
-            made += described(module, name)
+        told = self.env.temp_data.setdefault("api", {"__version__"})
+        for line in self.content:
+            names = [name for name in public() if name not in told] if line == "..." else [line]
+            told.update(names)
+            for name in names:
+                made += described(module, name)
         return self.parse_text_to_nodes("\n\n".join(made))
+
+
+def public():
+    """The public names of the stub, in its order."""
+    for node in parsed(STUB):
+        name = node.target.id if isinstance(node, ast.AnnAssign) else getattr(node, "name", "_")
+        if not name.startswith("_"):
+            yield name
 
 
 def described(module, name):

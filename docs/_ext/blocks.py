@@ -10,7 +10,7 @@ LANGUAGES = {
     "python": re.compile(r"(import|from|with|def) "),
     "yaml": re.compile(r"(- )?\w+:( |\n)"),
     "sql": re.compile(r"select "),
-    "sh": re.compile(r"(sudo |\w+=\S+ )*(netmon|make|ssh|python|scripts/\S+|duckdb) "),
+    "sh": re.compile(r"(sudo |\w+=\S+ )*(netmon(?! \d)|make|ssh|python|scripts/\S+|duckdb) "),
 }
 """Language -> how a block in it begins."""
 
