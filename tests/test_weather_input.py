@@ -59,7 +59,8 @@ BROKEN = {
     "a text": (b"#!/bin/sh\necho pwned\n" * 10, 4, None, "is not a capture file"),
     "several link types": (
         section() + interface() + interface(link=147) + interface(link=4242)
-        + b"".join(enhanced(0, *frame) for frame in FRAMES) + b"".join(enhanced(at, NOON, b"x" * 60) for at in (1, 2, 9)),
+        + b"".join(enhanced(0, *frame) for frame in FRAMES)
+        + b"".join(enhanced(at, NOON, b"x" * 60) for at in (1, 2, 9)),
         0, None, "could not be read|link type",
     ),
     "a block of no length": (
