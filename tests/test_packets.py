@@ -324,6 +324,23 @@ def test_a_full_disk_is_told_and_tried_again_and_no_block_is_torn(tmp_path):
         assert writer.written + recording.losses == 40
 
 
+def test_an_error_that_nobody_expects_ends_the_writing_and_is_told_with_what_is_missing(tmp_path):
+    class Broken(Recording):
+        def take(self, *arguments):
+            if self.left == 3:
+                raise OverflowError("can't convert negative int")
+            return super().take(*arguments)
+
+    recording, path, patience = Broken(5, 100), str(tmp_path / "all.pcapng"), Patience()
+    writer = PacketWriter(recording, path, patience, files=PacketFiles(path, patience))
+    writer.start()
+    writer.wait()
+    assert writer.news() == [f'{path}: OverflowError("can\'t convert negative int"); no more packets are written']
+    with pytest.raises(OSError, match=r"OverflowError.*3 packets not written"):
+        writer.close()
+    assert (writer.written, recording.losses) == (2, 3)
+
+
 def test_a_full_disk_stops_neither_the_capture_nor_the_report(tmp_path):
     large = tmp_path / "large.pcap"
     large.write_bytes(forge.pcap(*(talk(4000 + n, n, body=b"x" * 1400) for n in range(400))))

@@ -38,3 +38,14 @@ def test_every_row_of_the_table_has_tests_that_exist():
     assert {row: sorted(tests - known) for row, tests in table.items() if tests - known} == {}
     assert {row: sorted(set(tests) - table[row]) for row, tests in ROWS.items() if set(tests) - table[row]} == {}
     assert all(table.values())
+
+
+def test_every_promise_about_bad_weather_and_hostile_bytes_has_tests_that_exist():
+    text = (ROOT / "docs" / "accuracy.md").read_text()
+    table = {
+        int(row): set(re.findall(r"`(\w+)`", tests))
+        for row, tests in re.findall(r"^\| P(\d+) \|.*\| (.*) \|$", text, re.M)
+    }
+    assert set(table) >= {*range(42, 55), *range(60, 69)}
+    known = there()
+    assert {row: sorted(tests - known) for row, tests in table.items() if tests - known or not tests} == {}

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import stat
 import subprocess
 import sys
 from contextlib import suppress
@@ -11,9 +12,13 @@ import forge
 import netmon.outlet
 import pytest
 from disks import small_disk
+from fakes import snapshot
 from netmon import Snapshot, safe_file
+from netmon.frames import Frames
+from netmon.options import Settings
 from netmon.outlet import Outlet, Patience
 from netmon.rotation import RETRY, Rotation, before_extension
+from netmon.sinks import files
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 NOON = 1_795_348_800.0
@@ -274,3 +279,17 @@ def test_no_cell_of_csv_is_a_formula(tmp_path):
         assert len(rows) > 4
         assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
         assert any(cell == "'+1" for row in rows for cell in row)
+
+
+def test_an_output_whose_file_is_moved_away_is_begun_anew_with_its_head(tmp_path):
+    path, patience = tmp_path / "all.csv", Patience()
+    outlet, sink = files.opened(Settings(), str(path), patience)
+    sink.update(Frames(10.0).push(snapshot(100, hits=1, hosts=[{"name": "a", "sections": [{"path": "/", "hits": 1}]}])))
+    path.rename(tmp_path / "old.csv")
+    sink.update(Frames(10.0).push(snapshot(101, hits=1, hosts=[{"name": "b", "sections": [{"path": "/", "hits": 1}]}])))
+    sink.close()
+    outlet.close()
+    old, new = (list(csv.reader((tmp_path / name).open(newline=""))) for name in ("old.csv", "all.csv"))
+    assert old[0] == new[0]
+    assert [row[2] for row in (old[1], new[1])] == ["a", "b"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600

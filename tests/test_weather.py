@@ -106,6 +106,7 @@ SIGNALS = {
     "INT": (),
     "HUP": (signal.SIGTERM,),
     "PIPE": (signal.SIGTERM,),
+    "USR1": (signal.SIGTERM,),
     "WINCH": (signal.SIGTERM,),
     "STOP": (signal.SIGCONT, signal.SIGTERM),
 }

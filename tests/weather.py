@@ -143,7 +143,7 @@ class Ended(NamedTuple):
 
 
 def command(folder, output, *inject):
-    """The command with one output, to be run in `folder`. Each of `inject` is what follows ``-e inject=`` of strace, about its file."""
+    """The command with one output, to be run in `folder`. Each of `inject` goes behind ``-e inject=`` of strace."""
     (folder / "rules.toml").write_text(RULES)
     of = OUTPUTS[output]
     words = [*NETMON, "--alerts", "rules.toml", "--ndjson", *of.flags.split()]

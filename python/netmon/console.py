@@ -160,17 +160,18 @@ def fileno(stream: TextIO) -> int | None:
 def stopping(stop: Callable[[], None], hangup: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP call `stop`; after that, a SIGINT raises KeyboardInterrupt, which ends at once.
 
-    SIGHUP does so only if `hangup` returns True. It stays ignored if it was, as under ``nohup``. Outside of the main
-    thread, which alone may handle signals, nothing changes.
+    SIGHUP does so only if `hangup` returns True. It stays ignored if it was, as under ``nohup``. SIGUSR1, which is sent by
+    what rotates files, does nothing: before each record, an output looks whether its file was moved away. Outside of the
+    main thread, which alone may handle signals, nothing changes.
     """
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
-        if number != signal.SIGHUP or hangup():
+        if number != signal.SIGUSR1 and (number != signal.SIGHUP or hangup()):
             signal.signal(signal.SIGINT, signal.default_int_handler)
             stop()
 
     ignored = {number for number in (signal.SIGHUP,) if signal.getsignal(number) is signal.SIG_IGN}
-    with _handling({signal.SIGINT, signal.SIGTERM, signal.SIGHUP} - ignored, on_signal):
+    with _handling({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1} - ignored, on_signal):
         yield
 
 

@@ -98,10 +98,10 @@ class PacketWriter:
             while self._step():
                 pass
             self._end_file()
-        except OSError as error:
-            self._trouble = error
+        except Exception as error:  # whatever it is, nobody else would tell that the packets are missing
+            self._trouble = error if isinstance(error, OSError) else OSError(errno.EIO, repr(error))
             if not isinstance(error, BrokenPipeError):
-                self._news.append(f"{self.name}: {error.strerror or error}; no more packets are written")
+                self._news.append(f"{self.name}: {self._trouble.strerror or error}; no more packets are written")
             self._recording.lose(self._pending)
             self._recording.give_up()
 
@@ -110,7 +110,7 @@ class PacketWriter:
         if self._outlet is not None and self._outlet.is_behind:
             return self._retry(self._outlet)
         age = None if self._files is None else self._files.age
-        taken = self._recording.take(STEP, self._room - self._size, self._since, age, self._described)
+        taken = self._recording.take(STEP, max(0, self._room - self._size), self._since, age, self._described)
         if taken is None:
             return False
         blocks, packets, first, described, is_full = taken

@@ -99,8 +99,9 @@ class Evidence:
                 alert = self._waiting.popleft()
             try:
                 self._save(alert)
-            except OSError as error:
-                if (trouble := error.strerror or str(error)) != self._trouble:
+            except Exception as error:  # an alert that cannot be saved keeps no later one from being saved
+                trouble = (error.strerror if isinstance(error, OSError) else None) or repr(error)
+                if trouble != self._trouble:
                     self._trouble = trouble
                     self._news.append(f"{self._folder}: {trouble}; evidence of alerts is not saved")
             else:

@@ -58,11 +58,9 @@ def _older(settings: Settings, name: str) -> Sequence[str]:
     return [before_extension(name, number) for number in range(1, settings.output_files)]
 
 
-def _rotation(settings: Settings, name: str) -> Rotation | None:
-    """When the file is begun anew; None without a limit."""
-    if settings.output_max_size is None and settings.output_max_age is None:
-        return None
-    from netmon.rotation import Rotation, before_extension  # noqa: PLC0415  few outputs have a limit
+def _rotation(settings: Settings, name: str) -> Rotation:
+    """When the file is begun anew: at a limit, or when somebody has moved it away."""
+    from netmon.rotation import Rotation, before_extension  # noqa: PLC0415  few runs write files
 
     return Rotation(
         name,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netmon import format as fmt
 from netmon._core import Metrics
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ class Series:
         self.metrics.add(frame.original or frame.whole or frame.snapshot)
         self.metrics.set_rules([_state(gauge) for gauge in frame.gauges])
         for alert in frame.events:
-            self.metrics.count_alert(alert.rule.title, alert.rule.severity, fired=alert.state == "fired")
+            self.metrics.count_alert(fmt.sanitize(alert.rule.title), alert.rule.severity, fired=alert.state == "fired")
 
 
 def _state(gauge: Gauge) -> tuple[str, str, int, bool]:
     """Name and severity of a rule, the number of rows for which it fires, and whether that is unknown."""
     firing = gauge.firing if gauge.rule.per else int(gauge.alert is not None)
-    return gauge.rule.title, gauge.rule.severity, firing, gauge.state == "unknown"
+    return fmt.sanitize(gauge.rule.title), gauge.rule.severity, firing, gauge.state == "unknown"

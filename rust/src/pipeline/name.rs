@@ -10,8 +10,6 @@ mod path;
 pub use agent::product_into;
 pub use path::{CUT, MAX_SHOWN, path_into};
 
-use smallvec::SmallVec;
-
 use super::decode::Endpoint;
 use super::steps;
 
@@ -111,13 +109,21 @@ const ENDS_HOST: &[u8] = b";&=,\0";
 fn host_of(authority: &[u8]) -> Option<&[u8]> {
     let is_plain = authority.iter().all(|&byte| PLAIN[usize::from(byte)] != 0);
     let authority = if is_plain { authority } else { without_userinfo(authority)? };
-    let mut colons = memchr::memchr_iter(b':', authority);
-    // A port that is not a number is the rest of a userinfo. An IPv6 address has more than one colon.
-    let host = match (colons.next(), colons.next()) {
-        (Some(at), None) if !authority[at + 1..].iter().all(u8::is_ascii_digit) => &authority[..at],
-        _ => authority,
-    };
+    let host = without_odd_port(authority)?;
     (!host.is_empty()).then_some(host)
+}
+
+/// A host, with its port if that is a number; another port is the rest of a userinfo. `None` if a bracket is not closed.
+fn without_odd_port(authority: &[u8]) -> Option<&[u8]> {
+    let Some(colon) = memchr::memchr(b':', authority) else { return Some(authority) };
+    let end = if authority.starts_with(b"[") { memchr::memchr(b']', authority)? + 1 } else { colon };
+    let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    Some(match authority[end..].split_first() {
+        Some((b':', port)) if port.iter().all(u8::is_ascii_digit) => authority,
+        // An IPv6 address that lacks its brackets.
+        Some((b':', rest)) if rest.contains(&b':') && authority.iter().all(is_address) => authority,
+        _ => &authority[..end],
+    })
 }
 
 /// The host and port in an authority with unusual bytes. `None` if an `@` follows the authority: a userinfo with a
@@ -183,18 +189,25 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
         return;
     }
     let path = path.strip_prefix(b"/").unwrap_or(path);
-    let path = &path[..segments(path, depth)];
-    let kept: &[u8] = if first_secret(path).is_none() { path } else { &without_secrets(path) };
+    let section = &path[..segments(path, depth)];
+    if memchr::memchr3(b';', b'%', b'@', section).is_none() && memchr::memchr(b':', section).is_none() {
+        return clean_into(out, section, MAX_PATH);
+    }
+    // A userinfo may end in a later segment.
+    let path = path::without_secrets(path);
+    let section = &path[..segments(&path, depth)];
     // Without its parameters the target may turn out not to be a path.
-    if !(kept.starts_with(b"/") && has_at(kept)) {
-        clean_into(out, kept, MAX_PATH);
+    if !(section.starts_with(b"/") && has_at(section)) {
+        clean_into(out, section, MAX_PATH);
     }
 }
 
-/// True if the section of a target is complete, even if more of the target follows.
+/// True if the section of a target is known, even if more of the target follows. With a colon, it may be the beginning
+/// of a userinfo.
 pub fn has_whole_section(target: &[u8], depth: usize) -> bool {
     let path = split_absolute(target).map_or(target, |(_, path)| path);
-    path.strip_prefix(b"/").is_some_and(|path| end_of_segments(path, depth).is_some())
+    let Some(path) = path.strip_prefix(b"/") else { return false };
+    end_of_segments(path, depth).is_some_and(|end| path.get(end) != Some(&b'/') || !path::has_colon(&path[..end]))
 }
 
 /// Length of the first `depth` segments of a path without its leading slash. Slashes at their end do not count.
@@ -214,37 +227,6 @@ fn end_of_segments(path: &[u8], depth: usize) -> Option<usize> {
         matches!(byte, b'?' | b'#') || is_space(byte) || left == 0
     };
     if depth == 0 { Some(0) } else { path.iter().copied().position(is_end) }
-}
-
-/// Bytes that end the name of a segment.
-const ENDS_NAME: &[u8] = b";?#";
-
-/// Position in a path of the first byte that begins or ends something other than a name: parameters of a segment (RFC
-/// 3986 §3.3), an encoded query or fragment, a userinfo.
-fn first_secret(path: &[u8]) -> Option<usize> {
-    memchr::memchr3_iter(b';', b'%', b'@', path).find(|&at| match path[at] {
-        b'@' => path[..at].contains(&b':'),
-        _ => ENDS_NAME.contains(&decoded(path, at)),
-    })
-}
-
-/// The path without what [`first_secret`] looks for.
-fn without_secrets(path: &[u8]) -> SmallVec<[u8; 128]> {
-    let mut kept = SmallVec::new();
-    for (number, segment) in path.split(|&byte| byte == b'/').enumerate() {
-        if number > 0 {
-            kept.push(b'/');
-        }
-        let (name, rest) = before(segment, ENDS_NAME);
-        let userinfo = memchr::memrchr(b'@', name).filter(|&at| name[..at].contains(&b':'));
-        kept.extend_from_slice(&name[userinfo.map_or(0, |at| at + 1)..]);
-        // What follows an encoded query or fragment is a part of it.
-        if !rest.is_empty() && decoded(rest, 0) != b';' {
-            break;
-        }
-    }
-    kept.truncate(kept.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1));
-    kept
 }
 
 /// Host and section of an ordinary request, as they are written in it; `None` if they need a closer look. Cleaning a
@@ -269,7 +251,7 @@ pub fn are_plain(host: &[u8], section: &[u8]) -> bool {
 /// Bytes that end a segment, or that need a closer look.
 const MARKS: [bool; 256] = {
     let mut table = [false; 256];
-    let marks = b"/?#;%@ \t\n\x0b\x0c\r";
+    let marks = b"/?#;%@: \t\n\x0b\x0c\r";
     let mut at = 0;
     while at < marks.len() {
         table[marks[at] as usize] = true;

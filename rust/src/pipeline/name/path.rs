@@ -69,7 +69,7 @@ fn careful_path_into(out: &mut Vec<u8>, target: &[u8], field: Option<&[u8]>) {
     if memchr::memchr3(b';', b'%', b'@', path).is_none() {
         return clean_into(out, path, MAX_SHOWN - 1);
     }
-    let path = without_parameters(&without_userinfo(path));
+    let path = without_secrets(path);
     // Without its parameters the target may turn out not to be a path.
     if !(path.starts_with(b"/") && has_at(&path)) {
         clean_into(out, &path, MAX_SHOWN - 1);
@@ -90,6 +90,17 @@ fn cut_path_into(out: &mut Vec<u8>, target: &[u8]) {
         clean_into(out, &without_parameters(&path[..known]), MAX_SHOWN - 1 - CUT.len());
         out.extend_from_slice(CUT);
     }
+}
+
+/// The path, up to its end, without what may be a secret: a userinfo, parameters of segments, an encoded query or
+/// fragment.
+pub(super) fn without_secrets(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
+    without_parameters(&without_userinfo(&path[..end_of_path(path)]))
+}
+
+/// True if a path has a colon, encoded or not.
+pub(super) fn has_colon(path: &[u8]) -> bool {
+    find(path, b":").is_some()
 }
 
 /// Position where the query or the fragment begins, or white space that ends the target.

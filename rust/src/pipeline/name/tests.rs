@@ -57,6 +57,13 @@ fn a_host_has_no_userinfo_path_or_parameters() {
         ("/", Some("u:X@"), "192.0.2.1:8080"),
         ("/", Some("[2001:db8::1]:8080"), "[2001:db8::1]:8080"),
         ("/", Some("2001:db8::f"), "2001:db8::f"),
+        ("/", Some("[::1]:X"), "[::1]"),
+        ("/", Some("[::1]X:1"), "[::1]"),
+        ("/", Some("[::1"), "192.0.2.1:8080"),
+        ("/", Some("u:X:Y"), "u"),
+        ("/", Some("u:X:443"), "u"),
+        ("/", Some("a:b:z"), "a"),
+        ("/", Some("h:"), "h:"),
         ("http://u:X/X@h/", Some("h"), "h"),
         ("http://u:X?X@h/", None, "192.0.2.1:8080"),
         ("http://u:1/X@h/", Some("h"), "h"),
@@ -98,6 +105,13 @@ fn parameters_are_no_part_of_a_section() {
         ("//u:X@h/p", 2, "/"),
         ("http://u:X/X@h/p", 1, "/"),
         ("http://u:1/X@h/p", 1, "/"),
+        ("/a%253fX", 1, "/a"),
+        ("/a%25253BX/b", 2, "/a/b"),
+        ("/u:X/X@h/p", 1, "/h"),
+        ("/u%3aX/X%40h/p", 2, "/h/p"),
+        ("/r/u%3aX%2540h", 2, "/r/h"),
+        ("/u:X?@", 1, "/u:X"),
+        ("/a:b/c", 1, "/a:b"),
     ];
     for (target, depth, want) in table {
         let mut section = Vec::new();
@@ -145,10 +159,10 @@ proptest! {
         shape in prop::sample::select(vec![
             "/a?{}", "/?{}", "/a/b?x={}", "/a#{}", "/a;{}", "/a;j={}/b", "/a%3b{}", "/a%3F{}", "/;{}", "/a;x/b;{}/c;{}",
             "http://h/a?{}", "http://h/a;{}", "http://h#{}", "http://h?{}", "HTTP://u:{}@h/a", "http://{}@h/a",
-            "//h/a?{}", "a?{}", "?{}", ";{}", "u:{}@h/a", "{}@h/a", "//u:{}@h/a", "ftp+ssl-x:u:{}@h",
+            "/u:{}/x@h", "/a/u:{}/{}@h/x", "/u%3a{}%2540h", "/a%253f{}", "//h/a?{}", "a?{}", "?{}", ";{}", "u:{}@h/a", "{}@h/a", "//u:{}@h/a", "ftp+ssl-x:u:{}@h",
         ]),
         around in ("[a-z0-9@:%._~!$&'()*+,;=-]{0,3}", "[a-z0-9@:%._~!$&'()*+,;=-]{0,3}"),
-        host in prop::sample::select(vec![None, Some("h"), Some("h:8080"), Some("other.example"), Some("u")]),
+        host in prop::sample::select(vec![None, Some("h"), Some("h:8080"), Some("other.example"), Some("u"), Some("[::1]:s3cr3t"), Some("u:s3cr3t:80")]),
         depth in 1usize..4,
     ) {
         let target = shape.replace("{}", &format!("{}{SECRET}{}", around.0, around.1));
@@ -175,6 +189,24 @@ proptest! {
         let first = names(&target, Some(&host), depth);
         let again = names(&first[1], Some(&first[0]), depth);
         prop_assert_eq!(first, again);
+    }
+}
+
+#[test]
+fn a_section_of_a_target_that_was_cut_is_known_if_it_has_no_userinfo() {
+    let table = [
+        ("/a", 1, false),
+        ("/a/", 1, true),
+        ("/a?X", 1, true),
+        ("/a/b", 2, false),
+        ("/u:X/X", 1, false),
+        ("/u%3AX/X", 1, false),
+        ("/u:X?X", 1, true),
+        ("/a/u:X/X", 1, true),
+        ("/a/u:X/X", 2, false),
+    ];
+    for (target, depth, want) in table {
+        assert_eq!(has_whole_section(target.as_bytes(), depth), want, "{target} at {depth}");
     }
 }
 
