@@ -23,7 +23,7 @@ IS_ROOT = sys.platform == "linux" and os.geteuid() == 0
 pytestmark = pytest.mark.skipif(not IS_ROOT, reason="needs root on Linux")
 
 SERVER = r"""
-import os, socket, sys
+import contextlib, socket, sys
 name, port, inherited = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 open("/proc/self/comm", "w").write(name)
 if inherited >= 0:
@@ -33,7 +33,7 @@ else:
 print(listener.getsockname()[1], flush=True)
 while True:
     connection, _ = listener.accept()
-    with connection:
+    with contextlib.suppress(ConnectionError), connection:
         while connection.recv(65536):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 """
@@ -255,8 +255,10 @@ def test_a_rule_per_process_fires_for_the_process_that_is_busy():
 
 
 def test_rows_by_process_are_those_of_the_list():
-    with server("teapot") as (_, port), watching(port) as monitor:
+    with server("teapot") as (_, port):
+        monitor = watching(port)
         monitor.set_subsets([("", "process")])
+        monitor.open()
         found, total = 0, Snapshot()
         for number in range(8):
             ask(port, f"/{number}")
@@ -265,6 +267,7 @@ def test_rows_by_process_are_those_of_the_list():
             found += len(snapshot.exchanges)
             if found >= 8:
                 break
+        monitor.close()
         [subset] = [one for one in json.loads(total.to_json())["subsets"] if one["per"] == "process"]
         assert [(row["name"], row["requests"]) for row in subset["rows"]] == [("teapot", 8)]
 

@@ -147,6 +147,7 @@ SLOWEST = Table(
         Column("server", "Server", "text", lambda row: fmt.sanitize(row.server)),
         Column("response_bytes", "Bytes", "size", lambda row: row.response_bytes, "bytes of the response"),
         Column("user_agent", "User agent", "text", lambda row: fmt.sanitize(row.user_agent), is_optional=True),
+        Column("process", "Process", "text", lambda row: ", ".join(fmt.processes(row)), is_optional=True),
     ),
     "latency",
     80_000,
