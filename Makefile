@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data licenses -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens generated docs test lint rust-test python-test bench bench-live soak soak-screen deny fuzz sanitize wheel wheel-test dev \
+.PHONY: help demo screens generated docs test lint rust-test python-test bench bench-live churn soak soak-screen deny fuzz sanitize wheel wheel-test dev \
   clean build-packages wheel-packages test-packages system-packages bench-packages
 .DELETE_ON_ERROR:
 
@@ -54,6 +54,9 @@ FUZZ_JOBS ?= 1
 
 fuzz: | build-packages ## run each fuzzer for FUZZ_SECONDS, one hour by default (needs a nightly compiler)
 	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_JOBS)
+
+churn: $(VENV)/.tools $(VENV)/.netmon ## add and delete 1000 interfaces while netmon captures, and check that nothing is left of them (needs root)
+	NETMON_CHURN=1000 $(BIN)/pytest tests/test_live_changes.py -k leak
 
 SOAK_MINUTES ?= 60
 

@@ -33,6 +33,17 @@ def test_an_interface_is_opened_lost_and_regained_once_each():
     ) == ["interface.opened eth0", "interface.opened eth1", "interface.lost eth1", "interface.regained eth1"]
 
 
+def test_a_removed_interface_is_no_warning_and_a_problem_tells_its_reason():
+    gone = [
+        {"name": "veth1", "state": "down", "removed": True},
+        {"name": "eth1", "state": "down", "problem": "it is down"},
+    ]
+    made = {event.fields["interface"]: event for event in Events().update(snapshot(0, interfaces=gone))}
+    assert {name: event.level for name, event in made.items()} == {"veth1": "info", "eth1": "warning"}
+    assert made["eth1"].fields["reason"] == "it is down"
+    assert "reason" not in made["veth1"].fields
+
+
 def test_a_regained_interface_tells_how_long_it_was_lost():
     events = Events()
     list(events.update(snapshot(0, interfaces=interfaces(eth0="up"))))

@@ -31,6 +31,31 @@ def test_the_capture_line_says_all_where_there_is_room(tally, text):
 @pytest.mark.parametrize(
     ("columns", "text"),
     [
+        (None, "nothing from eth1: it is down, and 1 more; 9 packets, 3 lost (25 %)"),
+        (60, "nothing from eth1: it is down, and 1 more; 3 lost (25 %)"),
+        (50, "nothing from eth1: it is down, and 1 more"),
+        (20, "2 not captured"),
+    ],
+)
+def test_a_problem_comes_first_in_the_capture_line_and_is_bad(columns, text):
+    tally = Tally(packets=9, lost=3, problems={"eth1": "it is down", "eth2": "it was removed"})
+    assert losses.text(tally, columns) == text
+    assert losses.line(tally) == "nothing from eth1: it is down, and 1 more; 9 packets, 3 lost (25 %)"
+    assert losses.is_bad(Tally(problems={"eth1": "it is down"}))
+    assert not losses.is_whole(Tally(problems={"eth1": "it is down"}))
+
+
+def test_a_problem_is_that_of_the_newest_interval():
+    frames = Frames()
+    down = [{"name": "eth1", "state": "down", "problem": "it is down\x1b"}]
+    frame = frames.push(snapshot(0, interfaces=down))
+    assert "nothing from eth1: it is down\\x1b" in losses.text(frame.tally)
+    assert not frames.push(snapshot(1, interfaces=[{"name": "eth1", "state": "new"}])).tally.problems
+
+
+@pytest.mark.parametrize(
+    ("columns", "text"),
+    [
         (200, f"1 204 packets, 5 lost (0.4 %), 96 packets and 12 heads truncated: {ADVICE}, 10 packets {NAMED}"),
         (130, f"5 lost (0.4 %), 96 packets and 12 heads truncated: {ADVICE}, 10 packets {NAMED}"),
         (110, f"1 204 packets, 5 lost (0.4 %), 96 truncated (12 heads): raise -s, 10 {NAMED}"),

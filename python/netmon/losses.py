@@ -92,7 +92,7 @@ def streams(capture: Capture) -> str:
 
 
 def is_bad(tally: Tally) -> bool:
-    """Whether an interface is missing, packets are truncated, or more than `RED_SHARE` of them are lost or not decoded."""
+    """Whether an interface is missing, packets are truncated, or over `RED_SHARE` of them are lost or not decoded."""
     missed = tally.lost + sum(tally.undecoded.values())
     return bool(tally.problems) or tally.truncated > 0 or missed > RED_SHARE * (tally.packets + tally.lost)
 

@@ -68,8 +68,8 @@ impl Interface {
     fn since(&self) -> Option<f64> {
         self.0.since.map(unix)
     }
-    /// Why nothing is captured from it, although something should be, such as ``"it is down"``; else None. It stays until
-    /// the problem is over.
+    /// Why nothing is captured from it, although something should be, such as ``"it is down"``; else None. It stays
+    /// until the problem is over.
     #[getter]
     fn problem(&self) -> Option<&str> {
         self.0.problem.as_deref()
