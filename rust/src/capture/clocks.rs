@@ -43,8 +43,14 @@ fn read_once() -> (i64, ClockReading) {
     (apart, ClockReading { steady: before.saturating_add(apart / 2), wall })
 }
 
+/// The clock that goes on while the machine sleeps.
+#[cfg(target_os = "linux")]
+const STEADY: ClockId = ClockId::Boottime;
+#[cfg(not(target_os = "linux"))]
+const STEADY: ClockId = ClockId::Monotonic;
+
 fn steady() -> i64 {
-    let time = clock_gettime(ClockId::Boottime);
+    let time = clock_gettime(STEADY);
     Timestamp::new(time.tv_sec, time.tv_nsec).0
 }
 

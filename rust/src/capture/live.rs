@@ -176,7 +176,8 @@ impl InterfaceHandle {
         let handler = |packet: pcap::Packet<'_>| {
             let header = packet.header;
             // Opened with nanosecond precision, where the field called tv_usec holds nanoseconds.
-            let ts = Timestamp::new(header.ts.tv_sec, header.ts.tv_usec);
+            #[allow(clippy::useless_conversion)] // the field has 32 bits on macOS
+            let ts = Timestamp::new(header.ts.tv_sec, header.ts.tv_usec.into());
             if let Some(limits) = *bounds {
                 let is_before = |steady| is_before(ts, steady);
                 if !limits.has(is_before) {

@@ -5,28 +5,48 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// A bell that ends a sleep. Once rung it stays rung until it is hushed. The bell that ends a capture is never hushed.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<OwnedFd>);
+pub struct Bell {
+    /// Readable while the bell is rung.
+    heard: Arc<OwnedFd>,
+    rung: Arc<OwnedFd>,
+}
 
 impl Bell {
     /// Makes a bell that is not rung.
+    #[cfg(target_os = "linux")]
     pub fn new() -> io::Result<Self> {
-        Ok(Self(Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?)))
+        use rustix::event::{EventfdFlags, eventfd};
+        let both = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        Ok(Self { heard: both.clone(), rung: both })
+    }
+
+    /// Makes a bell that is not rung.
+    #[cfg(not(target_os = "linux"))]
+    pub fn new() -> io::Result<Self> {
+        let (heard, rung) = rustix::pipe::pipe()?;
+        for end in [&heard, &rung] {
+            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)?;
+            rustix::io::ioctl_fionbio(end, true)?;
+        }
+        Ok(Self { heard: Arc::new(heard), rung: Arc::new(rung) })
     }
 
     /// Rings the bell: ends every sleep that listens to it, now and until it is hushed.
     pub fn ring(&self) {
-        // The counter cannot overflow by adding ones, and nothing can be done about any other failure.
-        let _ = rustix::io::write(&*self.0, &1u64.to_ne_bytes());
+        // Adding ones overflows no counter. A pipe that is full is rung. Nothing can be done about any other failure.
+        let _ = rustix::io::write(&*self.rung, &1u64.to_ne_bytes());
     }
 
     /// Silences the bell, so that it can be rung again.
     pub fn hush(&self) {
-        // Reading fails if the bell is not rung, which is no error.
-        let _ = rustix::io::read(&*self.0, &mut [0u8; 8]);
+        // Reading fails if the bell is not rung, which is no error. A counter is read at once, a pipe ring by ring.
+        while rustix::io::read(&*self.heard, &mut [0u8; 8])
+            .is_ok_and(|count| count > 0 && cfg!(not(target_os = "linux")))
+        {}
     }
 
     /// True if the bell is rung.
@@ -37,14 +57,14 @@ impl Bell {
 
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.heard.as_fd()
     }
 }
 
 /// Sleeps until one of `sources` is readable, `timeout` has passed, or the bell is rung. True if the bell is rung.
 pub fn wait(sources: &[BorrowedFd<'_>], bell: &Bell, timeout: Duration) -> io::Result<bool> {
     let mut polled = Vec::with_capacity(sources.len() + 1);
-    let bell_fd = bell.0.as_fd();
+    let bell_fd = bell.heard.as_fd();
     polled.push(PollFd::from_borrowed_fd(bell_fd, PollFlags::IN));
     polled.extend(sources.iter().map(|&source| PollFd::from_borrowed_fd(source, PollFlags::IN)));
     let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
@@ -70,7 +90,7 @@ pub enum Woken {
 /// readable, the result is [`Woken::Rung`].
 pub fn wait_for(source: BorrowedFd<'_>, bell: &Bell, timeout: Duration) -> io::Result<Woken> {
     let timeout = Timespec::try_from(timeout).map_err(io::Error::other)?;
-    let mut polled = [bell.0.as_fd(), source].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
+    let mut polled = [bell.heard.as_fd(), source].map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN));
     match poll(&mut polled, Some(&timeout)) {
         Ok(_) if !polled[0].revents().is_empty() => Ok(Woken::Rung),
         Ok(_) if !polled[1].revents().is_empty() => Ok(Woken::Readable),

@@ -16,6 +16,13 @@ use crate::capture::wait::{Bell, Woken, wait_for};
 /// How long to sleep if the lender does not answer and the bell is not rung.
 const LONG: Duration = Duration::from_secs(3600);
 
+/// A lender that is gone is an error and no signal, and what it gives is closed in programs that netmon starts. Other
+/// systems than Linux lack these flags: Python ignores the signal there, and [`Lent::open`] sets the other one.
+#[cfg(target_os = "linux")]
+const FLAGS: (SendFlags, RecvFlags) = (SendFlags::NOSIGNAL, RecvFlags::CMSG_CLOEXEC);
+#[cfg(not(target_os = "linux"))]
+const FLAGS: (SendFlags, RecvFlags) = (SendFlags::empty(), RecvFlags::empty());
+
 /// One source of a lender.
 #[derive(Clone, Debug)]
 pub struct Lent {
@@ -33,7 +40,7 @@ impl Lent {
     /// Asks for the source, from its beginning. With `is_look`, little of it will be read. Fails when the bell rings.
     pub fn open(&self, bell: &Bell, is_look: bool) -> io::Result<File> {
         let [a, b, c, d] = self.number.to_le_bytes();
-        send(&self.lender, &[a, b, c, d, u8::from(is_look)], SendFlags::NOSIGNAL)?;
+        send(&self.lender, &[a, b, c, d, u8::from(is_look)], FLAGS.0)?;
         while match wait_for(self.lender.as_fd(), bell, LONG)? {
             Woken::Rung => return Err(io::ErrorKind::Interrupted.into()),
             woken => woken == Woken::Nothing,
@@ -45,12 +52,15 @@ impl Lent {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut came = RecvAncillaryBuffer::new(&mut space);
         let mut byte = [0];
-        recvmsg(&self.lender, &mut [IoSliceMut::new(&mut byte)], &mut came, RecvFlags::CMSG_CLOEXEC)?;
+        recvmsg(&self.lender, &mut [IoSliceMut::new(&mut byte)], &mut came, FLAGS.1)?;
         let found = came.drain().find_map(|message| match message {
             RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
             _ => None,
         });
-        found.map(File::from).ok_or_else(|| io::Error::other("is closed"))
+        let found = found.ok_or_else(|| io::Error::other("is closed"))?;
+        #[cfg(not(target_os = "linux"))]
+        rustix::io::fcntl_setfd(&found, rustix::io::FdFlags::CLOEXEC)?;
+        Ok(File::from(found))
     }
 }
 
