@@ -408,6 +408,68 @@ def test_a_switch_that_did_not_happen_ends_netmon(folder):
     assert not (folder / "a.json").exists()
 
 
+LOAD = """
+import os, sys
+from importlib.resources import files
+from netmon.modules import Folders
+sys.path.insert(0, sys.argv[1])
+import hidden
+folders = Folders()
+os.setresuid(65534, 65534, 65534)
+try:
+    import hidden.late
+except ImportError:
+    folders.use()
+    import hidden.late, lonely
+    print(hidden.late.NAME, lonely.NAME, (files("hidden") / "data").read_text())
+"""
+"""Loads modules as nobody from a folder that only root can reach."""
+
+
+@live
+def test_modules_and_data_in_a_folder_that_the_user_cannot_reach_are_loaded_all_the_same(tmp_path):
+    package = tmp_path / "site" / "hidden"
+    package.mkdir(parents=True)
+    for path, text in (
+        ("__init__.py", ""),
+        ("late.py", "NAME = 'late'"),
+        ("data", "data"),
+        ("../lonely.py", "NAME = 1"),
+    ):
+        (package / path).write_text(text)
+    tmp_path.chmod(0o700)
+    command = [sys.executable, "-c", LOAD, str(tmp_path / "site")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("late 1 data\n", "")
+
+
+STREAM = """
+import fcntl, os, sys
+from netmon import outlet
+outlet.hand_over(1, 65534)
+os.setresuid(65534, 65534, 65534)
+stream = outlet.of_stream(1, "standard output", outlet.Patience())
+print(os.get_blocking(1), os.get_blocking(stream._fd), file=sys.stderr)
+stream.write(b"written")
+stream.close()
+"""
+"""Writes as nobody to a standard output that root has opened."""
+
+
+@live
+def test_a_pipe_of_root_is_written_to_without_blocking_and_without_a_change_for_others(tmp_path):
+    command = [sys.executable, "-c", STREAM]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("written", "True False\n")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    with open(tmp_path / "pipe", "wb") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE, text=True, check=False)
+    assert (os.read(reader, 100), done.stderr) == (b"written", "True False\n")
+    assert (tmp_path / "pipe").stat().st_uid == 0, "a named pipe stays whose it is"
+    os.close(reader)
+
+
 # The sandbox
 
 

@@ -152,6 +152,7 @@ def test_a_keyword_that_is_no_setting_is_refused_with_the_nearest_name():
         ({"interfaces": 3}, "interfaces: 3 is not a list of strings"),
         ({"log_max_size": "1TiB"}, "log_max_size: '1TiB' is not a size such as 4096 (KiB) or 16MiB"),
         ({"profile": "edge"}, "profile: no configuration file was read, so there is no profile 'edge'"),
+        ({"user": "nobody"}, "user: only the command netmon becomes another user; a program decides that for itself"),
         ({"output": "a.txt"}, "-o a.txt: the name must end in .ndjson, .json, .csv, .parquet or .html"),
     ],
 )

@@ -7,7 +7,7 @@ from inspect import Parameter, Signature, signature
 from typing import Any
 
 from netmon import cli, config, rulebook
-from netmon.config import settings_of_run
+from netmon.config import ConfigError, settings_of_run
 from netmon.document import PROFILES, Given
 from netmon.options import DEFAULTS
 from netmon.values import Size
@@ -26,6 +26,8 @@ def run(*, config: str | os.PathLike[str] | None = None, **settings: Any) -> int
     configuration file.
     """
     configured = configured_of(settings, config)
+    if settings.get("user") is not None:
+        raise ConfigError("user: only the command netmon becomes another user; a program decides that for itself")
     rules = rulebook.rules_of(configured)
     given = [name for name, value in settings.items() if value is not None]
     return cli.guarded(lambda: cli.watch(settings_of_run(configured.settings, given), rules=rules), [])
@@ -70,7 +72,7 @@ def _value(name: str, value: Any) -> Any:
     try:
         return reading.from_document({name: value})[name]
     except reading.SettingError as error:
-        raise config.ConfigError(f"{name}: {error}") from error
+        raise ConfigError(f"{name}: {error}") from error
 
 
 def _plain(value: Any) -> Any:

@@ -118,9 +118,8 @@ def environment_of(user: User, environment: Mapping[str, str]) -> dict[str, str]
     """The environment of the process as that user: what names the user before, or belongs to it, is replaced."""
     gone = {"SUDO_USER", "SUDO_UID", "SUDO_GID", "SUDO_COMMAND", "MAIL"}
     kept = {name: value for name, value in environment.items() if name not in gone}
-    if kept.get("XDG_RUNTIME_DIR"):
-        kept["XDG_RUNTIME_DIR"] = f"/run/user/{user.uid}"
-    return {**kept, "HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+    own = {"HOME": user.home, "USER": user.name, "LOGNAME": user.name, "XDG_RUNTIME_DIR": f"/run/user/{user.uid}"}
+    return kept | own
 
 
 def remaining(plan: Plan, statuses: Iterable[str], *, effective: int) -> str:
