@@ -1546,6 +1546,7 @@ class Engine:
         *,
         interfaces: Sequence[str] = ...,
         exclude_interfaces: Sequence[str] = ...,
+        netns: Sequence[str] = ...,
         exit_on_down: bool = False,
         read: Sequence[str | PathLike[str]] = ...,
         names: Mapping[str, str] = ...,
@@ -1576,26 +1577,27 @@ class Engine:
         evidence_size: int = ...,
         evidence_payload: bool = False,
     ) -> Engine:
-        """Interfaces may be globs; without any, every interface that is up is captured from. With `exit_on_down`, the
-        capture ends when an interface named without wildcards, or the last one, goes down. With `read`, interfaces
-        are ignored: it names files and pipes, which are merged by time. `names` has the names to show for some of
-        these paths. `lent` is the descriptor of a socket and paths that stand for sources of whoever holds its other
-        end, in the order of their numbers: asked for a source, it answers with the descriptor of a pipe. `snaplen` also
-        cuts packets of files, unless it has its default, the largest value. `decode_tunnels` decodes GRE, VXLAN, GTP-U
-        and other tunnels. `count_copies` counts a connection again where NAT on this machine rewrote an address. A
-        silent connection whose request has no response yet is kept for `response_timeout` seconds. `workers` is the
-        number of threads that share the connections, at most `MAX_WORKERS`. `client_from` is ``X-Forwarded-For``,
-        ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case: the client is the entry number `trusted_proxies` from
-        the right or, if there is no entry, the address of the connection. IPv6 clients are counted by their first
-        `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each interval, at most
-        10,000, those with the greatest latency. `user_agents` asks for `Exchange.user_agent`; with `redact` ``"all"``,
-        exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes them: only exchanges
-        that match are counted and listed. With `processes`, a live capture on Linux looks for the processes of this
-        machine at the ends of connections. With `write`, packets are recorded to be written; with `evidence`, the
-        latest `evidence_size` bytes of packets are kept for alerts, without payload unless `evidence_payload` is true.
-        See `recording`.
+        """Interfaces may be globs; without any, every interface that is up is captured from. `netns` names the network
+        namespaces that they are in, by name, number of a process or path; without any, it is netmon's own. With
+        `exit_on_down`, the capture ends when an interface named without wildcards, or the last one, goes down. With
+        `read`, interfaces are ignored: it names files and pipes, which are merged by time. `names` has the names to
+        show for some of these paths. `lent` is the descriptor of a socket and paths that stand for sources of whoever
+        holds its other end, in the order of their numbers: asked for a source, it answers with the descriptor of a
+        pipe. `snaplen` also cuts packets of files, unless it has its default, the largest value. `decode_tunnels`
+        decodes GRE, VXLAN, GTP-U and other tunnels. `count_copies` counts a connection again where NAT on this machine
+        rewrote an address. A silent connection whose request has no response yet is kept for `response_timeout`
+        seconds. `workers` is the number of threads that share the connections, at most `MAX_WORKERS`. `client_from` is
+        ``X-Forwarded-For``, ``Forwarded``, ``X-Real-IP`` or ``PROXY``, in any case: the client is the entry number
+        `trusted_proxies` from the right or, if there is no entry, the address of the connection. IPv6 clients are
+        counted by their first `client_ipv6_prefix` bits. `exchanges` lists exchanges; `slowest` lists that many of each
+        interval, at most 10,000, those with the greatest latency. `user_agents` asks for `Exchange.user_agent`; with
+        `redact` ``"all"``, exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes
+        them: only exchanges that match are counted and listed. With `processes`, a live capture on Linux looks for the
+        processes of this machine at the ends of connections. With `write`, packets are recorded to be written; with
+        `evidence`, the latest `evidence_size` bytes of packets are kept for alerts, without payload unless
+        `evidence_payload` is true. See `recording`.
 
-        Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
+        Raises ValueErrorfor a setting outside its range, and WhereError for a `where` that is no filter.
         """
     def start(self, *, held: bool = False) -> None:
         """Opens the sources and starts the capture threads.

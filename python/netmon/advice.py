@@ -36,15 +36,18 @@ def command() -> str:
 def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None = None) -> str:
     """The cause, then what to do. For root without the right, as in containers, that is not `sudo`."""
     this = fmt.sanitize(command())
+    enters = "CAP_SYS_ADMIN" in cause
     read = f"  or read a file:     {this} -r capture.pcap"
+    given = "--cap-add=NET_RAW --cap-add=SYS_ADMIN" if enters else "--cap-add=NET_RAW"
     if os.geteuid() == 0 if is_root is None else is_root:
         ways: tuple[str, ...] = (
-            "  root lacks this right here; to give it to a container: docker run --cap-add=NET_RAW ...",
+            f"  root lacks this right here; to give it to a container: docker run {given} ...",
             read,
         )
     else:
         again = fmt.sanitize(shlex.join(arguments))
-        grant = f"setpriv {_as_now()} --inh-caps=+net_raw --ambient-caps=+net_raw"
+        rights = "+net_raw,+sys_admin" if enters else "+net_raw"
+        grant = f"setpriv {_as_now()} --inh-caps={rights} --ambient-caps={rights}"
         ways = (
             f"  run it once:        {f'sudo {this} {again}'.rstrip()}        (sudo does not keep your PATH)",
             read,

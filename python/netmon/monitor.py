@@ -79,12 +79,13 @@ def spelled(function: Callable[..., object]) -> Signature:
 class Monitor:
     """Watches interfaces, or reads capture files.
 
-    `interfaces` and `read` take one value or several. Interfaces may be globs; none means every interface that is up.
-    With `read`, interfaces are ignored. With `exit_on_down`, the iterator raises SourceError when an interface given by
-    its name, or the last one, goes down; otherwise netmon waits for it. `read` takes paths, the bytes of a capture, and
-    file objects open for reading bytes; a file object is read from its current position and not closed. Several files
-    are merged by time, whatever their order. A pipe is followed: if its packets are recent, the clock closes intervals
-    while it is silent.
+    `interfaces`, `netns` and `read` take one value or several. `netns` is a network namespace to capture in, by its
+    name, the number of a process or a path, or ``"self"``; its interfaces have names such as ``web:eth0``. Interfaces
+    may be globs; none means every interface that is up. With `read`, interfaces are ignored. With `exit_on_down`, the
+    iterator raises SourceError when an interface given by its name, or the last one, goes down; otherwise netmon waits
+    for it. `read` takes paths, the bytes of a capture, and file objects open for reading bytes; a file object is read
+    from its current position and not closed. Several files are merged by time, whatever their order. A pipe is
+    followed: if its packets are recent, the clock closes intervals while it is silent.
     `speed` plays files at that many times real time, with the silence between packets; ``inf`` is as fast as possible.
     Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by
@@ -134,6 +135,7 @@ class Monitor:
         interval: float = 1.0,
         timeout: float | None = None,
         exclude_interfaces: Names = (),
+        netns: Names = (),
         exchanges: bool = False,
         slowest: int = 0,
         policy: Policy | None = None,
@@ -151,6 +153,7 @@ class Monitor:
         engine = Engine(
             interfaces=_names(interfaces),
             exclude_interfaces=_names(exclude_interfaces),
+            netns=_names(netns),
             read=files.paths,
             names=files.names,
             lent=files.lent,

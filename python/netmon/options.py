@@ -24,6 +24,7 @@ class Settings(NamedTuple):
 
     interfaces: tuple[str, ...] = ()
     exclude_interfaces: tuple[str, ...] = ()
+    netns: tuple[str, ...] = ()
     exit_on_down: bool = False
     read: tuple[str, ...] = ()
     speed: Speed | None = None
@@ -171,6 +172,7 @@ OPTIONS = (
         "interface to capture from, or a glob; repeatable; default: all",
     ),
     Option("exclude_interfaces", CAPTURE, "--exclude-interface", "GLOB", "interfaces not to capture from; repeatable"),
+    Option("netns", CAPTURE, "--netns", "NAME|PID", "capture in this network namespace; self for netmon's; repeatable"),
     Option("exit_on_down", CAPTURE, "--exit-on-down", "", "end when an interface of -i, or the last one, goes down"),
     Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable, merged by time"),
     Option("speed", CAPTURE, "--speed", "X", "play the file at X times real time: 1, 10, 0.5 or max"),

@@ -29,7 +29,7 @@ DAC_OVERRIDE, FOWNER, NET_BIND_SERVICE, NET_RAW = 1 << 1, 1 << 3, 1 << 10, 1 << 
 READER = DAC_OVERRIDE | FOWNER | NET_BIND_SERVICE
 """What root retains that reads files: its outputs may be in folders of users, as those of `sudo netmon -r` are."""
 
-OPENERS = ("netmon-watcher",)
+OPENERS = ("netmon-watcher", "netmon-in-")
 """How the names of threads begin that open later interfaces, and so retain CAP_NET_RAW."""
 
 

@@ -65,6 +65,7 @@ def _made(
         interval=settings.interval,
         timeout=timeout,
         exclude_interfaces=settings.exclude_interfaces,
+        netns=settings.netns,
         exchanges=settings.requests or on_screen,
         slowest=SLOWEST if lists_slowest else 0,
         write=settings.write is not None,

@@ -3,7 +3,8 @@
 //! [`live`] captures from interfaces, [`file`] reads capture files. Both hand over
 //! [`Packet`](crate::pipeline::packet::Packet)s and do not look into them. [`fanout`] divides the packets of an
 //! interface among workers, and [`filter`] selects packets of files. [`interfaces`] lists the interfaces, [`links`]
-//! tells when they change, and [`traffic`] how busy they are. [`clocks`] reads the clocks, and [`wait`] sleeps until
+//! tells which there are and when they change, [`traffic`] how busy they are without rtnetlink, and [`namespace`] enters
+//! network namespaces. [`clocks`] reads the clocks, and [`wait`] sleeps until
 //! something happens.
 
 pub mod clocks;
@@ -13,6 +14,7 @@ pub mod filter;
 pub mod interfaces;
 pub mod links;
 pub mod live;
+pub mod namespace;
 pub mod traffic;
 pub mod wait;
 
@@ -89,6 +91,12 @@ pub enum Error {
     NotPermitted {
         /// Which interface.
         interface: String,
+    },
+    /// The process may not enter a network namespace.
+    #[error("not permitted to enter the network namespace {namespace} (needs CAP_SYS_ADMIN)")]
+    Closed {
+        /// Which one.
+        namespace: String,
     },
     /// There is no interface of that name, or none at all.
     #[error("{0}")]

@@ -82,7 +82,7 @@ impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         let words = legible::legible(&error.to_string());
         match error {
-            Error::NotPermitted { .. } => PyPermissionError::new_err(words),
+            Error::NotPermitted { .. } | Error::Closed { .. } => PyPermissionError::new_err(words),
             Error::NoInterface(_) | Error::Gone(_) | Error::File { .. } | Error::LinkType { .. } => {
                 SourceError::new_err(words)
             }

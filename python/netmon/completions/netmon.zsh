@@ -20,6 +20,7 @@ _shtab_netmon_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "*"{-i,--interface}"[interface to capture from, or a glob\; repeatable\; default\: all]:NAME:_netmon_interfaces"
   "*--exclude-interface[interfaces not to capture from\; repeatable]:GLOB:_netmon_interfaces"
+  "*--netns[capture in this network namespace\; self for netmon\'s\; repeatable]:NAME|PID:"
   "--exit-on-down[end when an interface of -i, or the last one, goes down]"
   "*"{-r,--read}"[read packets from a file, - for stdin\; repeatable, merged by time]:FILE:_files"
   "--speed[play the file at X times real time\: 1, 10, 0.5 or max]:X:(1 10 0.5 max)"

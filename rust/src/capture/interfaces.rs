@@ -27,6 +27,8 @@ pub struct Selection {
     pub wanted: Vec<String>,
     /// Globs of interfaces that are left out, even if they are in `wanted`.
     pub excluded: Vec<String>,
+    /// Names, process numbers or paths of network namespaces; empty for netmon's own.
+    pub namespaces: Vec<String>,
     /// True if the capture ends when an interface in `wanted` without wildcards, or the last interface, goes down.
     pub exit_on_down: bool,
 }
@@ -53,7 +55,7 @@ impl Selection {
 
     /// True if the link was asked for by its name, without wildcards.
     pub fn names(&self, link: &Link) -> bool {
-        self.exact().any(|name| *name == link.device || *name == link.name)
+        self.exact().any(|name| is_called(link, name))
     }
 
     /// True if interfaces are excluded whose packets come in by `any`.
@@ -70,12 +72,12 @@ impl Selection {
     /// is selected. Its text tells the user what to do.
     pub fn find<'a>(&self, there: &'a [Link]) -> Result<Vec<&'a Link>, String> {
         for name in self.exact() {
-            let mut found = there.iter().filter(|link| link.device == *name || link.name == *name).peekable();
+            let mut found = there.iter().filter(|link| is_called(link, name)).peekable();
             if found.peek().is_none() {
                 return Err(format!("no interface {name} ({})", listed(there)));
             }
-            if !found.any(|link| link.up) {
-                return Err(format!("interface {name} is down: bring it up with 'ip link set {name} up'"));
+            if let Some(first) = found.peek().filter(|_| !there.iter().any(|link| link.up && is_called(link, name))) {
+                return Err(format!("interface {} is down: bring it up with '{}'", first.name, bring_up(first)));
             }
         }
         let meant: Vec<_> = there.iter().filter(|link| link.up && self.means(link)).collect();
@@ -95,6 +97,24 @@ impl Selection {
     /// The names that were given without wildcards. These interfaces must exist.
     pub fn exact(&self) -> impl Iterator<Item = &String> {
         self.wanted.iter().filter(|name| !name.contains(['*', '?']))
+    }
+}
+
+/// True if this is the link's name, or its name in its network namespace.
+fn is_called(link: &Link, name: &str) -> bool {
+    link.device == name || link.name == name
+}
+
+/// The command that brings a link up.
+fn bring_up(link: &Link) -> String {
+    let Link { name, device, .. } = link;
+    let set = format!("link set {device} up");
+    match name.strip_suffix(device.as_str()).and_then(|label| label.strip_suffix(':')) {
+        None => format!("ip {set}"),
+        Some(process) if process.bytes().all(|byte| byte.is_ascii_digit()) => {
+            format!("nsenter -t {process} -n ip {set}")
+        }
+        Some(namespace) => format!("ip -n {namespace} {set}"),
     }
 }
 

@@ -48,7 +48,7 @@ impl Link {
 }
 
 /// Knows the interfaces of the network namespace of the thread that made it. Any thread may ask it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Links {
     #[cfg(target_os = "linux")]
     netlink: Option<Netlink>,

@@ -88,6 +88,8 @@ pub struct InterfaceHandle {
     bounds: Option<Bounds>,
     capture: Capture<Active>,
     link_type: LinkType,
+    /// True if the interface is in another network namespace than netmon.
+    is_foreign: bool,
     /// Counters of drops in the kernel and in the interface, as last read. They wrap around.
     dropped: (u32, u32),
 }
@@ -131,8 +133,8 @@ impl InterfaceHandle {
         let number = capture.get_datalink().0 as u32;
         let link_type =
             LinkType::from_number(number).ok_or_else(|| Error::LinkType { name: name.to_owned(), number })?;
-        let (name, id, opening) = (name.clone(), *id, *opening);
-        Ok(Self { name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
+        let (name, id, opening, is_foreign) = (name.clone(), *id, *opening, name != device);
+        Ok(Self { is_foreign, name, id, opening, buffer_size, bounds: None, capture, link_type, dropped: (0, 0) })
     }
 
     /// Hands over only packets that come at or after `since`, a time of the steady clock. Earlier ones are handed over
@@ -197,7 +199,8 @@ impl InterfaceHandle {
         let before = std::mem::replace(&mut self.dropped, (stat.dropped, stat.if_dropped));
         let kernel = stat.dropped.wrapping_sub(before.0);
         let interface = stat.if_dropped.wrapping_sub(before.1);
-        (u64::from(kernel), u64::from(interface))
+        // libpcap reads drops of the device below /sys, by its name. What is there is about netmon's own namespace.
+        (u64::from(kernel), if self.is_foreign { 0 } else { u64::from(interface) })
     }
 }
 

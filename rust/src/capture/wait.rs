@@ -75,6 +75,12 @@ pub fn wait(sources: &[BorrowedFd<'_>], bell: &Bell, timeout: Duration) -> io::R
     }
 }
 
+/// True if `source` is readable at this moment.
+pub fn is_readable(source: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::from_borrowed_fd(source, PollFlags::IN)];
+    poll(&mut polled, Some(&Timespec::default())).is_ok_and(|count| count > 0)
+}
+
 /// The reason why a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Woken {

@@ -25,8 +25,8 @@ struct State {
 /// Whoever starts a thread before the gate calls [`Gate::expect`] first, so that no thread is forgotten. A thread that
 /// looks at packets then calls [`Gate::pass`] with no rights, before it does anything else. A thread that opens
 /// interfaces opens those there are, calls [`Gate::keep_rights`], and tells that they are open; then it passes with
-/// [`Rights::NET_RAW`]. Its name begins with `netmon-watcher`: by that, `privileges.py` knows which threads may have
-/// the right left.
+/// [`Rights::NET_RAW`]. Its name begins with `netmon-watcher` or `netmon-in-`: by that, `privileges.py` knows which
+/// threads may have the right left.
 #[derive(Debug, Default)]
 pub struct Gate {
     state: Mutex<State>,

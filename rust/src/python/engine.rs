@@ -113,7 +113,7 @@ pub struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (
-        *, interfaces = vec![], exclude_interfaces = vec![], exit_on_down = false, read = vec![], names = HashMap::new(), lent = None, filter = None,
+        *, interfaces = vec![], exclude_interfaces = vec![], netns = vec![], exit_on_down = false, read = vec![], names = HashMap::new(), lent = None, filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
@@ -126,6 +126,7 @@ impl Engine {
         py: Python<'_>,
         interfaces: Vec<String>,
         exclude_interfaces: Vec<String>,
+        netns: Vec<String>,
         exit_on_down: bool,
         read: Vec<PathBuf>,
         names: HashMap<PathBuf, String>,
@@ -163,7 +164,12 @@ impl Engine {
         let buffer_size = buffer_size.map(|size| size.within("buffer_size", 1, MAX_BYTES)).transpose()?;
         let section_depth = section_depth.within("section_depth", 1, u32::MAX)? as usize;
         let source = if read.is_empty() {
-            Source::Live(Selection { wanted: interfaces, excluded: exclude_interfaces, exit_on_down })
+            Source::Live(Selection {
+                wanted: interfaces,
+                excluded: exclude_interfaces,
+                namespaces: netns,
+                exit_on_down,
+            })
         } else {
             Source::Files(Inputs { paths: read, names, lent: lent.map_or(Ok(HashMap::new()), borrowed)? })
         };

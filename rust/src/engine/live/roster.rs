@@ -235,7 +235,9 @@ mod tests {
         }
         assert!(roster.captured.len() == 1 && roster.refused.len() == 1);
         let many: Vec<_> = (1..3000).map(|index| seen(index, &format!("veth{index}"), true)).collect();
-        many.iter().for_each(|one| drop(roster.refuse(one, "no buffer", false, now)));
+        for one in &many {
+            roster.refuse(one, "no buffer", false, now);
+        }
         assert_eq!(roster.refused.len(), MAX_REFUSED);
         assert_eq!(problems(&roster, &many, &[], &[]).len(), MAX_PROBLEMS);
     }

@@ -123,7 +123,7 @@ impl Watcher {
         }
         self.show_problems(&there);
         self.publish_names();
-        Ok(())
+        Ok(self.places.hold_at(&self.job.shared)?)
     }
 
     /// Keeps the open interfaces up to date until the end of the capture.
@@ -141,7 +141,7 @@ impl Watcher {
                 // The workers end when the bell rings.
                 let is_busy = self.rescan().inspect_err(|_| self.job.shared.bell.ring())?;
                 let now = Instant::now();
-                let next = now + if is_busy { TURN } else { RESCAN };
+                let next = now + if is_busy { TURN } else { self.places.pause().unwrap_or(RESCAN) };
                 self.next_scan = self.roster.next_try(now).map_or(next, |retry| next.min(retry));
             }
         }
@@ -185,24 +185,17 @@ impl Watcher {
         self.numbers.give(name, open.chain(shown).chain(taken))
     }
 
-    /// Opens interfaces, several at once. If the capture is closed meanwhile, the remaining ones are not opened.
-    fn open_together(&self, wanted: Vec<(Link, Wanted)>) -> Vec<(Link, Wanted, Result<Vec<InterfaceHandle>, Error>)> {
-        let count = wanted.len();
-        let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
-        let work = || {
-            while let Some((seen, wanted)) = { lock(&todo).next() }.filter(|_| !self.job.shared.bell.is_rung()) {
-                let result = InterfaceHandle::open(&wanted, self.job.workers, &self.settings);
-                lock(&done).push((seen, wanted, result));
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 1..count.min(OPENERS) {
-                // If no thread can be started, the threads that exist do the work.
-                let _ = std::thread::Builder::new().spawn_scoped(scope, work);
-            }
-            work();
-        });
-        let mut done = std::mem::take(&mut *lock(&done));
+    /// Opens interfaces, those of each network namespace on a thread that is in it.
+    fn open_together(&self, wanted: Vec<(Link, Wanted)>) -> Vec<Outcome> {
+        let mut by_place: BTreeMap<usize, Vec<(Link, Wanted)>> = BTreeMap::new();
+        for (link, wanted) in wanted {
+            by_place.entry(link.key.place).or_default().push((link, wanted));
+        }
+        let mut done = Vec::new();
+        for (place, wanted) in by_place {
+            let (job, settings) = (self.job.clone(), self.settings.clone());
+            done.extend(self.places.run(place, move || open_several(wanted, &job, &settings)).unwrap_or_default());
+        }
         done.sort_by_key(|(_, wanted, _)| wanted.opening);
         done
     }
@@ -247,6 +240,9 @@ impl Watcher {
     /// Opens interfaces that came up, gives up those that went down, and follows those that were renamed. True if the
     /// next look must come soon. An error if the capture is to end because an interface went down.
     fn rescan(&mut self) -> Result<bool, Error> {
+        for (level, message) in self.places.follow(&self.selection) {
+            self.log(level, message);
+        }
         let Ok(there) = self.places.look() else { return Ok(false) };
         let now = Instant::now();
         self.follow(&there);
@@ -350,6 +346,30 @@ impl Watcher {
         self.mailboxes.send_all(|| Message::Lose(id, opening, name.clone(), until, is_removed));
         self.publish_names();
     }
+}
+
+/// An interface that was to be opened, and the result.
+type Outcome = (Link, Wanted, Result<Vec<InterfaceHandle>, Error>);
+
+/// Opens interfaces of the network namespace of this thread, several at once. If the capture is closed meanwhile, the
+/// remaining ones are not opened.
+fn open_several(wanted: Vec<(Link, Wanted)>, job: &Job, settings: &CaptureSettings) -> Vec<Outcome> {
+    let count = wanted.len();
+    let (todo, done) = (Mutex::new(wanted.into_iter()), Mutex::new(Vec::with_capacity(count)));
+    let work = || {
+        while let Some((link, wanted)) = { lock(&todo).next() }.filter(|_| !job.shared.bell.is_rung()) {
+            let result = InterfaceHandle::open(&wanted, job.workers, settings);
+            lock(&done).push((link, wanted, result));
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..count.min(OPENERS) {
+            // If no thread can be started, the threads that exist do the work.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    std::mem::take(&mut *lock(&done))
 }
 
 /// The name of an interface and a reason, which may begin with the name already.

@@ -86,11 +86,13 @@ impl Watcher {
             return false;
         }
         self.openings += 1;
-        let Watched { key, name, device, id, .. } = &self.open[at];
+        let &Watched { key, ref name, ref device, id, .. } = &self.open[at];
         let (name, device, index) = (name.clone(), device.clone(), key.index);
-        let wanted = Wanted { name, device, index, id: *id, opening: self.openings, buffer };
+        let wanted = Wanted { name, device, index, id, opening: self.openings, buffer };
         // If the interface went away meanwhile, its old handles report that.
-        let Ok(handles) = InterfaceHandle::open(&wanted, self.job.workers, &self.settings) else { return false };
+        let (workers, settings) = (self.job.workers, self.settings.clone());
+        let opened = self.places.run(key.place, move || InterfaceHandle::open(&wanted, workers, &settings));
+        let Some(Ok(handles)) = opened else { return false };
         let turn = clocks::read().steady;
         let open = &mut self.open[at];
         self.spent += open.buffer;

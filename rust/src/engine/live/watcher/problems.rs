@@ -37,6 +37,7 @@ impl Watcher {
     pub(super) fn show_problems(&mut self, there: &[Link]) {
         let is_open = |key: Key| self.open.iter().any(|open| open.key == key);
         let mut now = self.roster.problems(there, is_open, self.selection.exact());
+        now.extend(self.places.problems());
         now.retain(|name, _| !self.open.iter().any(|open| open.name == *name));
         let mut before = std::mem::take(&mut self.problems);
         for (name, reason) in now {
