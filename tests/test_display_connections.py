@@ -152,7 +152,7 @@ def test_the_list_is_exported_with_its_words_and_figures():
     view = at("4")()
     told = list(csv.DictReader(io.StringIO(document(view, LIST))))
     assert list(told[0]) == [
-        *("client", "server", "host", "protocol", "interface", "state", "opened"),
+        *("client", "server", "host", "protocol", "interface", "state", "opened", "process"),
         *("age", "rtt", "retransmitted", "bytes_to_server", "bytes_to_client", "requests", "segments"),
     ]
     assert len(told) == len(rows(view))

@@ -28,6 +28,8 @@ pub mod record;
 pub mod snapshot;
 mod steps;
 
+use std::sync::Arc;
+
 use aggregate::{Aggregate, Ticket, Tracked};
 use decode::{Segment, Undecoded};
 use exchange::Protocol;
@@ -190,8 +192,10 @@ impl Pipeline {
     }
 
     /// Sets what is known of this machine from now on, for the processes at the ends of connections.
-    pub fn set_machine(&mut self, machine: std::sync::Arc<Machine>) {
-        self.stages.aggregate.owners().into_iter().for_each(|owners| owners.set_machine(machine.clone()));
+    pub fn set_machine(&mut self, machine: Arc<Machine>) {
+        if let Some(owners) = self.stages.aggregate.owners() {
+            owners.set_machine(machine);
+        }
     }
 
     /// Takes the connections whose processes are to be looked for, and the number of those of which there were too many.

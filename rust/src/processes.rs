@@ -1,5 +1,5 @@
 //! Finds the processes of this machine that hold the ends of connections. An edge: it asks the kernel for sockets
-//! (sock_diag(7)) and reads `/proc` and files of container runtimes (proc(5), cgroups(7)).
+//! (`sock_diag(7)`) and reads `/proc` and files of container runtimes (proc(5), cgroups(7)).
 //!
 //! ```text
 //! connection -> diag: socket, by addresses and ports -> inode -> holders: which processes have it open -> Owner

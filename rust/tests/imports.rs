@@ -138,11 +138,12 @@ fn no_import_is_part_of_a_circle() {
 
 #[test]
 fn each_edge_is_known_in_one_place() {
-    // Packets come in by system calls of one edge, and rights are given up by those of the other one.
+    // Packets come in by system calls of one edge, rights are given up by those of another, and processes are found by
+    // those of a third.
     let edges: [(&str, &[&str]); 6] = [
         ("pcap::", &["capture"]),
-        ("rustix::", &["capture", "privileges"]),
-        ("libc::", &["capture", "privileges"]),
+        ("rustix::", &["capture", "privileges", "processes"]),
+        ("libc::", &["capture", "privileges", "processes"]),
         ("landlock::", &["privileges"]),
         ("seccompiler::", &["privileges"]),
         ("pyo3::", &["python"]),

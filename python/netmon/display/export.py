@@ -44,7 +44,9 @@ def _attributes(*names: str) -> tuple[Field, ...]:
 _HOST = _attributes("name")
 _PATH = (Field("host", attrgetter("host")), Field("section", attrgetter("path")))
 _INTERFACE = (Field("name", lambda row: fmt.source(row.name)),)
-_EXCHANGE = _attributes("method", "host", "section", "path", "client", "server", "interface", "user_agent", "process")
+_EXCHANGE = _attributes("method", "host", "section", "path", "client", "server", "interface", "user_agent")
+
+_PROCESS = (Field("process", lambda row: str(row.process or "")),)
 
 NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.HOSTS: _HOST,
@@ -55,10 +57,10 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.INTERFACES: _INTERFACE,
     Panel.INTERFACE_QUALITY: _INTERFACE,
     Panel.CLIENTS: _attributes("address"),
-    Panel.REQUESTS: _EXCHANGE,
-    Panel.SLOWEST: _EXCHANGE,
-    Panel.OF_CLIENT: _EXCHANGE,
-    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened", "process"),
+    Panel.REQUESTS: _EXCHANGE + _PROCESS,
+    Panel.SLOWEST: _EXCHANGE + _PROCESS,
+    Panel.OF_CLIENT: _EXCHANGE + _PROCESS,
+    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened") + _PROCESS,
     Panel.ALERTS: (
         *_attributes("state"),
         Field("at", lambda alert: facts.iso(alert.at)),

@@ -4,6 +4,7 @@
 //! the interval is closed, so they always equal the sum of their rows. A request costs one hash of its host and one of
 //! its section. The client of a connection is looked up once.
 
+mod awaiting;
 mod clients;
 mod ended;
 mod filtered;
@@ -35,6 +36,7 @@ use super::owners::Owners;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
 use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot};
+use awaiting::Awaiting;
 use clients::{Clients, Group};
 use hosts::HostTable;
 use interfaces::Interfaces;
@@ -92,7 +94,7 @@ pub struct Aggregate {
     /// Set if processes are looked for.
     owners: Option<Box<Owners>>,
     /// Exchanges that are judged when their interval is closed, since their processes were not known when they ended.
-    awaiting: Vec<processes::Awaiting>,
+    awaiting: Vec<Awaiting<Ticket>>,
     /// Set if packets are recorded.
     noted: Option<Box<Noted>>,
     /// The host name being looked up. A field so that its memory is reused.

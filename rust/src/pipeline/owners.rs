@@ -122,7 +122,6 @@ impl Local {
     pub const ALL: [Self; 4] = [Self::Neither, Self::Client, Self::Server, Self::Both];
 
     /// True if no end is on this machine.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
     pub fn is_neither(&self) -> bool {
         *self == Self::Neither
     }

@@ -1,4 +1,4 @@
-//! Messages of the kernel's socket diagnosis (sock_diag(7), `linux/inet_diag.h`): requests as bytes, and sockets from
+//! Messages of the kernel's socket diagnosis (`sock_diag(7)`, `linux/inet_diag.h`): requests as bytes, and sockets from
 //! the bytes of answers. Pure. Numbers are in the byte order of the machine, ports in that of the network.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -15,10 +15,9 @@ const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
 /// `IPPROTO_TCP`.
 const TCP: u8 = 6;
-/// `INET_DIAG_INFO`, `INET_DIAG_SKV6ONLY` and `INET_DIAG_CGROUP_ID`.
+/// `INET_DIAG_INFO` and `INET_DIAG_SKV6ONLY`.
 const INFO: u16 = 2;
 const V6ONLY: u16 = 11;
-const CGROUP_ID: u16 = 21;
 /// Length of `struct nlmsghdr`, of `struct inet_diag_req_v2` and of `struct inet_diag_msg`.
 const HEADER: usize = 16;
 const REQUEST_BODY: usize = 56;
@@ -51,8 +50,6 @@ pub struct Socket {
     pub is_v6_only: bool,
     /// The inode by which processes have it open; 0 if none has.
     pub inode: u32,
-    /// The id of its cgroup, if the kernel tells it.
-    pub cgroup: Option<u64>,
     pub view: Option<KernelView>,
 }
 
@@ -141,7 +138,6 @@ fn socket(body: &[u8]) -> Option<Socket> {
         remote: end(6, 24),
         is_v6_only: false,
         inode: u32_at(message, 68)?,
-        cgroup: None,
         view: None,
     };
     while let Some((header, _)) = attributes.split_first_chunk::<4>() {
@@ -149,7 +145,6 @@ fn socket(body: &[u8]) -> Option<Socket> {
         let value = attributes.get(4..length).unwrap_or_default();
         match u16::from_ne_bytes([header[2], header[3]]) {
             V6ONLY => socket.is_v6_only = value.first().is_some_and(|only| *only != 0),
-            CGROUP_ID => socket.cgroup = value.first_chunk().map(|id| u64::from_ne_bytes(*id)),
             INFO => socket.view = view(value),
             _ => {}
         }
@@ -235,7 +230,7 @@ mod tests {
                 1,
                 [("10.0.0.1", 5000), ("10.0.0.2", 80)],
                 77,
-                &[(INFO, &info), (CGROUP_ID, &9u64.to_ne_bytes())],
+                &[(INFO, &info), (21, &9u64.to_ne_bytes())],
             ),
             message(Family::V6, 10, [("::", 443), ("::", 0)], 78, &[(8, &[0]), (V6ONLY, &[1])]),
             message(Family::V6, 1, [("::ffff:10.0.0.1", 1), ("::1", 2)], 0, &[]),
@@ -245,7 +240,7 @@ mod tests {
         assert_eq!(then, Then::End);
         let [one, two, three] = found.try_into().unwrap();
         assert_eq!((one.local, one.remote, one.inode), (end("10.0.0.1:5000"), end("10.0.0.2:80"), 77));
-        assert_eq!((one.is_listening, one.cgroup), (false, Some(9)));
+        assert!(!one.is_listening);
         assert_eq!(one.view, Some(KernelView { rtt: 12_000_000, cwnd: 10, retransmits: 3 }));
         assert_eq!((two.is_listening, two.local, two.is_v6_only, two.view), (true, end("[::]:443"), true, None));
         assert_eq!((three.local, three.inode), (end("10.0.0.1:1"), 0));

@@ -149,8 +149,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn sockets_of_this_process_are_its_own_and_others_are_nobodys() {
-        use super::super::diag::LISTENING;
-        use super::super::socket::Diag;
+        use crate::processes::diag::LISTENING;
+        use crate::processes::socket::Diag;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let sockets = Diag::open().unwrap().dump(LISTENING, false).unwrap();

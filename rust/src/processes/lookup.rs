@@ -180,7 +180,7 @@ mod tests {
     fn socket(address: &str, port: u16, inode: u32, is_v6_only: bool) -> Socket {
         let address: Ipv6Addr = address.parse().unwrap();
         let end = |port| Endpoint { address, port };
-        Socket { is_listening: true, local: end(port), remote: end(0), is_v6_only, inode, cgroup: None, view: None }
+        Socket { is_listening: true, local: end(port), remote: end(0), is_v6_only, inode, view: None }
     }
 
     fn holder(name: &str, pid: u32) -> Holder {
@@ -236,7 +236,7 @@ mod tests {
         let mut lookup = Lookup::new(true).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = listener.local_addr().unwrap();
-        let streams: Vec<_> = (0..FEW + 1).map(|_| TcpStream::connect(server).unwrap()).collect();
+        let streams: Vec<_> = (0..=FEW).map(|_| TcpStream::connect(server).unwrap()).collect();
         let now = Instant::now();
         let machine = lookup.machine(now).unwrap();
         let me = std::process::id();

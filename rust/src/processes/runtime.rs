@@ -120,8 +120,8 @@ mod tests {
         }
     }
 
-    fn names(name: &str, namespace: &str) -> Option<(String, String)> {
-        Some((name.into(), namespace.into()))
+    fn names(name: &str, namespace: &str) -> (String, String) {
+        (name.into(), namespace.into())
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(root.pod(Some(UID)), None);
         root.write(&format!("var/log/pods/shop_cart-7d4_{UID}/cart/0.log"), "");
         root.write("var/log/pods/kube-system_dns_00000000-1b2a-4c3d-9e8f-7a6b5c4d3e2f/dns/0.log", "");
-        assert_eq!(root.pod(Some(UID)), names("cart-7d4", "shop"));
+        assert_eq!(root.pod(Some(UID)), Some(names("cart-7d4", "shop")));
         assert_eq!(root.pod(None), None);
         root.write(&format!("var/log/pods/other_cart_{UID}/cart/0.log"), "");
         assert_eq!(root.pod(Some(UID)), None, "two pods have the same uid");
@@ -143,8 +143,8 @@ mod tests {
             let labels = serde_json::json!({name: "cart-7d4", namespace: "shop"});
             let config = place.iter().rev().fold(labels, |value, key| serde_json::json!({*key: value}));
             root.write(&path.replace("ID", ID), &config.to_string());
-            assert_eq!(root.pod(None), names("cart-7d4", "shop"), "{path}");
-            assert_eq!(root.pod(Some(UID)), names("cart-7d4", "shop"), "{path}");
+            assert_eq!(root.pod(None), Some(names("cart-7d4", "shop")), "{path}");
+            assert_eq!(root.pod(Some(UID)), Some(names("cart-7d4", "shop")), "{path}");
         }
     }
 

@@ -79,8 +79,8 @@ impl Diag {
 mod tests {
     use std::net::{SocketAddr, TcpListener, TcpStream};
 
-    use super::super::diag::{CONNECTED, LISTENING};
     use super::*;
+    use crate::processes::diag::{CONNECTED, LISTENING};
 
     fn end(address: SocketAddr) -> Endpoint {
         let ip = match address.ip() {

@@ -3,11 +3,18 @@
 use pyo3::prelude::*;
 
 use super::class::attributes;
+use super::value::IntoPython;
 use crate::pipeline::snapshot;
 
 /// A process of the machine that captured, at one end of a connection.
 #[pyclass(frozen, module = "netmon._core")]
 pub struct Process(pub snapshot::Process);
+
+impl IntoPython<Option<Process>> for &Option<snapshot::Process> {
+    fn into_python(self) -> Option<Process> {
+        self.clone().map(Process)
+    }
+}
 
 attributes!(Process {
     /// Its name as the kernel knows it, at most 15 characters.

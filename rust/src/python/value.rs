@@ -7,13 +7,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDateTime, PyTzInfo};
 
-use super::process::Process as ProcessView;
 use crate::pipeline::decode::Endpoint;
 use crate::pipeline::exchange::{Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::owners::Local;
 use crate::pipeline::packet::{SECOND, Timestamp};
-use crate::pipeline::snapshot::{Per, Process, client_name};
+use crate::pipeline::snapshot::{Per, client_name};
 
 /// Returns another descriptor of an open file. `OSError` if none is open with this number.
 pub fn duplicate(descriptor: i32) -> PyResult<OwnedFd> {
@@ -85,7 +84,6 @@ conversions! {
     Option<Protocol> => &'a str: |protocol| protocol.map_or("", Protocol::name);
     Stage => &'a str: |stage| stage.name();
     Local => &'a str: |local| local.name();
-    Option<Process> => Option<ProcessView>: |process| process.clone().map(ProcessView);
     Endpoint => String: |endpoint| endpoint.to_string();
     Endpoint => ClientName: |endpoint| ClientName(client_name(*endpoint));
 }

@@ -2,10 +2,11 @@
 
 use std::net::Ipv6Addr;
 
+use super::awaiting::Awaiting;
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
 use super::outcomes::Key;
-use super::processes::{Awaiting, of_processes};
+use super::processes::of_processes;
 use super::scratch::party;
 use super::subsets::Rows;
 use super::words::Words;

@@ -9,8 +9,8 @@
 
 use std::net::Ipv6Addr;
 
+use super::awaiting::Awaiting;
 use super::ended::{Ended, facts_of_orphan};
-use super::processes::Awaiting;
 use super::scratch::Head;
 use super::settings::{Listing, Settings};
 use super::words::Words;

@@ -2,27 +2,17 @@
 //! process of a client is asked for when its connection begins, and the answer takes some milliseconds. So what is
 //! listed gets the names when the interval is closed, and what is judged by processes waits until then.
 
+use super::Aggregate;
+use super::awaiting::Awaiting;
 use super::settings::ClientFrom;
-use super::words::Words;
-use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Ending, Finished};
+use crate::pipeline::exchange::Finished;
 use crate::pipeline::filter::Facts;
 use crate::pipeline::owners::{Owners, Parties};
 use crate::pipeline::snapshot;
 
 /// Exchanges that may wait for the names of their processes. Further ones are judged without.
 const MAX_AWAITING: usize = 16_384;
-
-/// An exchange that has ended and waits for the names of its processes.
-#[derive(Debug)]
-pub struct Awaiting {
-    pub ticket: Ticket,
-    /// Set if the exchange is not counted yet, because the filter waits for the names.
-    pub ending: Option<Ending>,
-    pub finished: Finished,
-    pub words: Option<Words>,
-}
 
 /// What a filter knows of the processes at the ends of a connection.
 pub fn of_processes(parties: &Parties) -> Facts<'_> {
