@@ -160,8 +160,8 @@ def fileno(stream: TextIO) -> int | None:
 def stopping(stop: Callable[[], None], hangup: Callable[[], bool] = lambda: True) -> Iterator[None]:
     """SIGINT, SIGTERM and SIGHUP call `stop`; after that, a SIGINT raises KeyboardInterrupt, which ends at once.
 
-    SIGHUP does so only if `hangup` returns True. It stays ignored if it was, as under ``nohup``. SIGUSR1, which is sent by
-    what rotates files, does nothing: before each record, an output looks whether its file was moved away. Outside of the
+    SIGHUP does so only if `hangup` returns True. It stays ignored if it was, as under ``nohup``. SIGUSR1, sent by what
+    rotates files, does nothing: before each record, an output looks whether its file was moved away. Outside of the
     main thread, which alone may handle signals, nothing changes.
     """
 
