@@ -8,7 +8,7 @@ LANGUAGES = {
     "toml": re.compile(r"\[\[?[\w.]+\]\]?\n"),
     "json": re.compile(r"\{\"(?!.*\.\.\.)", re.DOTALL),  # no document that is cut short
     "python": re.compile(r"(import|from|with|def) "),
-    "yaml": re.compile(r"(- )?\w+:( |\n)"),
+    "yaml": re.compile(r"\w+:\n"),
     "sql": re.compile(r"select "),
     "sh": re.compile(r"(sudo |\w+=\S+ )*(netmon(?! \d)|make|ssh|python|scripts/\S+|duckdb) "),
 }
