@@ -10,7 +10,7 @@ RUST := Cargo.toml Cargo.lock rust/build.rs $(shell find rust/src -name '*.rs')
 PACKAGE := $(wildcard pyproject.toml README.md LICENSE) $(shell find python -name '*.py' -o -name '*.pyi' -o -name '*.json' -o -name py.typed -o -path '*/templates/*' -o -path '*/completions/*') $(shell find netmon.data -type f)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo screens generated test lint rust-test python-test bench bench-live soak deny fuzz sanitize wheel dev clean \
+.PHONY: help demo screens generated test lint rust-test python-test bench bench-live soak soak-screen deny fuzz sanitize wheel dev clean \
   build-packages wheel-packages test-packages bench-packages
 .DELETE_ON_ERROR:
 
@@ -55,10 +55,13 @@ FUZZ_JOBS ?= 1
 fuzz: | build-packages ## run each fuzzer for FUZZ_SECONDS, one hour by default (needs a nightly compiler)
 	scripts/fuzz.sh $(FUZZ_SECONDS) $(FUZZ_JOBS)
 
-SOAK_MINUTES ?= 70
+SOAK_MINUTES ?= 60
 
-soak: $(VENV)/.netmon ## check that memory stays constant with the screen open: 70 minutes of traffic in about ten
-	$(BIN)/python scripts/soak.py --minutes $(SOAK_MINUTES)
+soak: $(VENV)/.netmon | test-packages ## check memory, descriptors and counts over SOAK_MINUTES of mixed live traffic, an hour by default (asks for sudo)
+	$(SUDO) "$(CURDIR)/$(BIN)/python" scripts/soak.py --minutes $(SOAK_MINUTES)
+
+soak-screen: $(VENV)/.netmon ## check that memory stays constant with the screen open: 70 minutes of traffic in about ten
+	$(BIN)/python scripts/soak_screen.py
 
 # Captures are made once, by real servers and clients; remove the folder to make new ones.
 CAPTURES := target/captures

@@ -1,0 +1,83 @@
+"""Compares what was found with what must be (pure): a table of checks, and whether all of them hold."""
+
+from typing import NamedTuple
+
+
+class Check(NamedTuple):
+    """`found` and `wanted` are texts for the table."""
+
+    what: str
+    found: str
+    wanted: str
+    holds: bool
+
+
+def equal(what, found, wanted):
+    return Check(what, str(found), str(wanted), found == wanted)
+
+
+def at_most(what, found, bound, unit=""):
+    return Check(
+        what, f"{found:,.2f}{unit}" if isinstance(found, float) else f"{found:,}", f"<= {bound:,}{unit}", found <= bound
+    )
+
+
+def at_least(what, found, bound):
+    return Check(what, f"{found:,}", f">= {bound:,}", found >= bound)
+
+
+def same_counts(what, found, wanted):
+    """Two tables of counts: how many of their rows differ, with the first of these."""
+    differ = sorted(key for key in found.keys() | wanted.keys() if found.get(key, 0) != wanted.get(key, 0))
+    total, rows = sum(wanted.values()), len(wanted)
+    if not differ:
+        return Check(what, f"{total:,} in {rows:,} rows", "the same", bool(wanted))
+    first = differ[0]
+    text = f"{len(differ)} rows differ: {first} {found.get(first, 0)}, not {wanted.get(first, 0)}"
+    return Check(what, text, f"{total:,} in {rows:,} rows", False)
+
+
+def slope(points):
+    """Per hour, the slope of the line that fits points (seconds, value) best; 0 for fewer than two points."""
+    if len(points) < 2:
+        return 0.0
+    x, y = (sum(values) / len(points) for values in zip(*points, strict=True))
+    above = sum((at - x) * (value - y) for at, value in points)
+    return 3600 * above / (sum((at - x) ** 2 for at, _ in points) or 1)
+
+
+def lowest(samples, field):
+    """The lowest value of the first and of the last third of samples.
+
+    What is open for a moment, such as a connection of a scraper, is not open in all of them; what leaks is.
+    """
+    third = max(1, len(samples) // 3)
+    values = [getattr(sample, field) for sample in samples]
+    return min(values[:third]), min(values[-third:])
+
+
+def not_grown(what, samples, field):
+    first, last = lowest(samples, field)
+    return Check(what, f"{first} to {last}", "no more than before", last <= first)
+
+
+def growth(samples, most):
+    """Memory over the samples after the warm-up: `most` MiB per hour. Without a bound the figures are only shown."""
+    for field, what in (("private", "anonymous memory"), ("resident", "resident memory")):
+        values = [getattr(sample, field) for sample in samples]
+        per_hour = slope([(sample.at, getattr(sample, field)) for sample in samples])
+        found = f"{values[0]:.1f} to {values[-1]:.1f} MiB, {per_hour:+.2f} MiB/h"
+        yield Check(what, found, "-" if most is None else f"< {most:g} MiB/h", most is None or per_hour < most)
+
+
+def table(checks):
+    """The checks as lines of text."""
+    widths = [max(len(check[column]) for check in checks) for column in range(3)]
+    return [
+        f"{'ok  ' if check.holds else 'FAIL'}  {check.what:{widths[0]}}  {check.found:{widths[1]}}  {check.wanted}"
+        for check in checks
+    ]
+
+
+def holds(checks):
+    return all(check.holds for check in checks)
