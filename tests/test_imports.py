@@ -42,6 +42,8 @@ ORDER = [
     {"page", "page.*", "serving", "serving.*", "otlp", "otlp.*"},
     {"sinks", "sinks.*", "display", "display.*"},
     {"session"},
+    {"doctor", "doctor.*"},
+    {"inquiries"},
     {"arguments"},
     {"cli"},
     {"lines"},
@@ -102,6 +104,11 @@ INSIDE = {
         {"answer", "heat", "record"},
         {"charts", "data"},
         {"render"},
+    ],
+    "doctor": [
+        {"__init__", "facts"},
+        {"checks", "machine", "network", "page", "trial"},
+        {"command"},
     ],
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},

@@ -30,7 +30,8 @@ examples:
 
 exit codes: 0 ended, 1 failed while running, or a compressed file was not read completely,
             2 wrong usage or configuration, 3 not permitted to capture, 4 no usable interface or file,
-            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it
+            5 --fail-on-alert and an alert fired, 6 netmon diff --fail-if and a change fails it;
+            of --doctor: 0 no problem, 1 a problem
 """
 
 
@@ -125,6 +126,7 @@ def _more(groups: dict[str, argparse._ArgumentGroup]) -> None:
         "--suggest-alerts", action="store_true", help="print rules that the capture of -r suggests, as TOML, and exit"
     )
     other.add_argument("-D", "--list-interfaces", action="store_true", help="list the interfaces, and exit")
+    other.add_argument("--doctor", action="store_true", help="check this machine, say what to do about it, and exit")
     other.add_argument(
         "--completion",
         choices=SHELLS,

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from netmon import captures, commands, config
+from netmon import captures, commands, config, inquiries
 from netmon._core import CaptureError, Filter, FilterError, SourceError, WhereError
 from netmon.arguments import parser
 from netmon.document import Given
@@ -102,8 +102,8 @@ def process() -> NoReturn:
 
 def _run(arguments: list[str], *, confines: bool) -> int:
     flags = parser().parse_intermixed_args(arguments)
-    if flags.completion or flags.list_interfaces:
-        return _list(flags)
+    if inquiries.is_one(flags):
+        return inquiries.answer(flags, lambda: configured_by(flags, os.environ, lambda _: None))
     configured = _configured(flags)
     settings = configured.settings
     if flags.print_config:
@@ -152,19 +152,6 @@ def _configured(flags: argparse.Namespace) -> config.Configured:
         if warning not in mistakes:
             _warn(warning, configured.settings)
     return configured
-
-
-def _list(flags: argparse.Namespace) -> int:
-    """Prints what needs no settings: the completion of a shell, or the interfaces."""
-    if flags.completion:
-        from importlib.resources import files  # noqa: PLC0415  few runs need it, so it is loaded only then
-
-        print((files("netmon") / "completions" / f"netmon.{flags.completion}").read_text("utf-8"), end="")
-        return OK
-    from netmon import advice  # noqa: PLC0415  as above
-
-    print("\n".join(advice.interfaces()))
-    return OK
 
 
 def _print(configured: config.Configured) -> int:

@@ -97,6 +97,7 @@ _shtab_netmon___check_config_nargs=0
 _shtab_netmon___suggest_alerts_nargs=0
 _shtab_netmon__D_nargs=0
 _shtab_netmon___list_interfaces_nargs=0
+_shtab_netmon___doctor_nargs=0
 _shtab_netmon___demo_nargs=0
 _shtab_netmon__V_nargs=0
 _shtab_netmon___version_nargs=0

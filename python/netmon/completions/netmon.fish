@@ -158,6 +158,7 @@ complete -c netmon -n _shtab_netmon_using -l print-config -d 'print settings and
 complete -c netmon -n _shtab_netmon_using -l check-config -d 'check the configuration, explain rules, and exit'
 complete -c netmon -n _shtab_netmon_using -l suggest-alerts -d 'print rules that the capture of -r suggests, as TOML, and exit'
 complete -c netmon -n _shtab_netmon_using -s D -l list-interfaces -d 'list the interfaces, and exit'
+complete -c netmon -n _shtab_netmon_using -l doctor -d 'check this machine, say what to do about it, and exit'
 complete -c netmon -n _shtab_netmon_using -l completion -xka "bash zsh fish" -d 'print the completion of bash, zsh or fish'
 complete -c netmon -n _shtab_netmon_using -l demo -d 'make traffic on loopback and watch it'
 complete -c netmon -n _shtab_netmon_using -s V -l version -d 'show program'"'"'s version number and exit'

@@ -98,6 +98,7 @@ _shtab_netmon_options=(
   "--check-config[check the configuration, explain rules, and exit]"
   "--suggest-alerts[print rules that the capture of -r suggests, as TOML, and exit]"
   {-D,--list-interfaces}"[list the interfaces, and exit]"
+  "--doctor[check this machine, say what to do about it, and exit]"
   "--completion[print the completion of bash, zsh or fish]:SHELL:(bash zsh fish)"
   "--demo[make traffic on loopback and watch it]"
   "(- : *)"{-V,--version}"[show program\'s version number and exit]"

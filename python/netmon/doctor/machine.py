@@ -1,0 +1,162 @@
+"""Looks at this process and its machine. Each function reads one record of `facts`, or raises what went wrong."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import pwd
+import re
+import resource
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from netmon import advice, extras
+from netmon._core import BUFFER_BUDGET, __version__, libpcap_version, list_interfaces
+from netmon.console import Console, can_draw
+from netmon.display.themes import depth
+from netmon.doctor.facts import Clock, Extra, Library, Memory, Process, Sandbox, Terminal, Versions
+
+CAPABILITIES = {6: "CAP_SETGID", 7: "CAP_SETUID", 12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW", 21: "CAP_SYS_ADMIN"}
+"""Bit -> name of the capabilities that matter to a capture (capabilities(7))."""
+
+GIVES = {"html": "--web and -o FILE.html", "parquet": "-o FILE.parquet", "fsspec": "captures at URLs"}
+"""What each extra is for."""
+
+LANDLOCK_CREATE_RULESET, LANDLOCK_VERSION = 444, 1
+"""The number of the system call, the same on every processor, and the flag with which it tells its version."""
+
+STA_UNSYNC, TIME_ERROR = 0x40, 5
+"""From adjtimex(2): the status and the result of a clock that nobody keeps."""
+
+LIBRARY = re.compile(r"/\S*libpcap\S*")
+
+
+def versions() -> Versions:
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return Versions(__version__, f"{platform.python_implementation()} {platform.python_version()}", system)
+
+
+def library() -> Library:
+    version = libpcap_version()
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        return Library(version, None if sys.platform == "linux" else "")
+    found = LIBRARY.search(maps.read_text(errors="replace"))
+    return Library(version, found[0] if found else None)
+
+
+def process() -> Process:
+    uid = os.geteuid()
+    held = int(_status().get("CapEff", "0"), 16)
+    names = frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1)
+    return Process(_name(uid), uid == 0, os.environ.get("SUDO_USER"), names, advice.command())
+
+
+def sandbox() -> Sandbox:
+    libc = ctypes.CDLL(None, use_errno=True)
+    landlock = libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION) if sys.platform == "linux" else 0
+    return Sandbox(max(0, landlock), "Seccomp" in _status())
+
+
+def memory() -> Memory:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return Memory(BUFFER_BUDGET, _available(), _group_limit(), soft, len(list_interfaces()))
+
+
+def terminal() -> Terminal:
+    console = Console.of_process()
+    term = console.environment.get("TERM", "")
+    columns, rows = shutil.get_terminal_size((0, 0))
+    drawn = bool(term) and can_draw(term)
+    bits = depth(console.environment)
+    encoding = console.stdout.encoding or ""
+    return Terminal(console.stdout.isatty(), columns, rows, term, drawn, bits, encoding, _has_alternate(term))
+
+
+def clock() -> Clock:
+    before = time.time() - time.monotonic()
+    source = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+    name = source.read_text().strip() if source.exists() else ""
+    synchronised, error = _kept()
+    return Clock(name, synchronised, error, time.time() - time.monotonic() - before)
+
+
+def optional() -> tuple[Extra, ...]:
+    return tuple(
+        Extra(name, GIVES.get(name, name), (extras.missing(name) or "").rpartition("): ")[2]) for name in extras.EXTRAS
+    )
+
+
+def _status() -> dict[str, str]:
+    """The fields of /proc/self/status; empty where there is none."""
+    path = Path("/proc/self/status")
+    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _available() -> int | None:
+    path = Path("/proc/meminfo")
+    found = re.search(r"MemAvailable:\s+(\d+) kB", path.read_text()) if path.exists() else None
+    return int(found[1]) * 1024 if found else None
+
+
+def _group_limit() -> int | None:
+    """The bytes that the control group of this process may have; None without a limit."""
+    groups = Path("/proc/self/cgroup")
+    for line in groups.read_text().splitlines() if groups.exists() else ():
+        _, controllers, group = line.split(":", 2)
+        names = {"": ("", "memory.max"), "memory": ("memory", "memory.limit_in_bytes")}
+        for controller in names.keys() & set(controllers.split(",")):
+            top, file = names[controller]
+            path = Path("/sys/fs/cgroup", top, group.lstrip("/"), file)
+            text = path.read_text().strip() if path.exists() else "max"
+            if text.isdecimal() and int(text) < 1 << 60:  # version 1 writes a huge number for no limit
+                return int(text)
+    return None
+
+
+def _has_alternate(term: str) -> bool | None:
+    """Whether the terminfo database says that the terminal has a second screen; None if it does not know it."""
+    import curses  # noqa: PLC0415  needed here alone
+
+    try:
+        curses.setupterm(term or "unknown", fd=1)
+    except curses.error:
+        return None
+    return bool(curses.tigetstr("smcup"))
+
+
+class _Timex(ctypes.Structure):
+    """The beginning of `struct timex`, with room for the rest of it."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_byte * 256),
+    )
+
+
+def _kept() -> tuple[bool | None, float]:
+    """Whether a time service keeps the clock, and by how many seconds it may be wrong; None where that is not told."""
+    adjtimex = getattr(ctypes.CDLL(None, use_errno=True), "adjtimex", None)
+    if adjtimex is None:
+        return None, 0.0
+    told = _Timex()
+    result = adjtimex(ctypes.byref(told))
+    if result < 0:
+        return None, 0.0
+    return not (result == TIME_ERROR or told.status & STA_UNSYNC), told.maxerror / 1e6
