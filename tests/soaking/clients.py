@@ -3,9 +3,10 @@
 import http.client
 import os
 import re
+import subprocess
 import threading
 from collections import Counter
-from contextlib import closing, suppress
+from contextlib import closing
 
 from namespaces import SERVER
 
@@ -40,19 +41,10 @@ class Wrk:
     def __init__(self, namespace, folder, address, prefix, *, rate, connections, seconds):
         script = folder / "wrk.lua"
         script.write_text(WRK)
-        load = [
-            "-t1",
-            f"-c{connections}",
-            f"-d{seconds + TAIL}s",
-            "--timeout",
-            "30s",
-            "-s",
-            script,
-            f"http://{address}/",
-        ]
-        self._process = namespace.start(
-            "wrk", *load, "--", prefix, rate / connections, seconds, stdout=-1, stderr=-2, text=True
-        )
+        load = ["-t1", f"-c{connections}", f"-d{seconds + TAIL}s", "--timeout", "30s", "-s", script]
+        asked = [f"http://{address}/", "--", prefix, rate / connections, seconds]
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        self._process = namespace.start("wrk", *load, *asked, **how)
 
     def finish(self):
         """Waits for the end. Returns the number of responses, and how many of them were neither 2xx nor 3xx."""
@@ -155,10 +147,3 @@ class Pulses(Periodic):
             for _ in range(BURST):
                 line.request("GET", "/api/pulse", headers={"Host": PULSE})
                 assert line.getresponse().read()
-
-
-def ended(*each):
-    """Stops what still runs, when a soak is left by an error."""
-    for one in each:
-        with suppress(Exception):
-            one.stop()

@@ -76,8 +76,9 @@ def _broken(number, chance):
 
 KINDS = (_invented, _invented, _flood, _garbage, _mutated, _broken)
 DIFFERENT = 8000 * len(KINDS)
-"""Attacks before the first one comes again. They name more hosts than netmon keeps in its totals, so tables overflow.
-The full rate reaches that within seven minutes, after which memory may not grow."""
+"""Attacks before the first one comes again. They name more hosts than netmon keeps in its totals."""
+OPENING, FASTER = 2 * DIFFERENT, 3
+"""So many attacks come at so many times the rate, to fill tables and buffers soon. After that memory may not grow."""
 
 
 def frames():
@@ -87,16 +88,17 @@ def frames():
 
 
 class Forger(Periodic):
-    """Sends about `rate` forged frames per second. `sent` counts them."""
+    """Sends about `rate` forged frames per second, more at first. `sent` counts them."""
 
     def __init__(self, site, rate):
         super().__init__(TURN)
-        self.sent, self._site, self._each, self._frames = 0, site, rate * TURN, frames()
+        self.sent, self._attacks, self._site, self._each, self._frames = 0, 0, site, rate * TURN, frames()
 
     def turn(self):
-        batch = []
-        while len(batch) < self._each:
+        batch, wanted = [], self._each * (FASTER if self._attacks < OPENING else 1)
+        while len(batch) < wanted:
             batch += next(self._frames)
+            self._attacks += 1
         self._site.enemy.play("h0", batch)
         self.sent += len(batch)
 

@@ -218,8 +218,9 @@ def watched(watchers, receiver):
 
 
 def outputs(subject, code, here):
-    yield verdict.equal("exit code", code, 0)
-    yield verdict.equal("tracebacks", subject.said().count("Traceback"), 0)
+    said = subject.said()
+    yield verdict.Check("exit code", f"{code}" if code == 0 else f"{code}: {said.splitlines()[-3:]}", "0", code == 0)
+    yield verdict.equal("tracebacks", said.count("Traceback"), 0)
     newest = json.loads((here / "all.ndjson").read_text().splitlines()[-1])
     yield verdict.equal("last line of the file", newest["end"], subject.sums.latest)
     for pattern, most in (("all*.ndjson", FILES), ("packets*", FILES), ("log*", FILES), ("evidence/*", EVIDENCE_FILES)):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -106,7 +107,7 @@ class Subject:
         for option, name in files.items():
             command += [option, str(folder / name)]
         self._errors = (folder / "stderr").open("wb")
-        self.process = site.server.start(*command, stdout=-1, stderr=self._errors)
+        self.process = site.server.start(*command, stdout=subprocess.PIPE, stderr=self._errors)
         self.began = time.monotonic()
         self._news, self._quiet, self._captured = threading.Condition(), 0, set()
         self._reader = threading.Thread(target=self._read, daemon=True)
