@@ -21,8 +21,9 @@ import namespaces
 from soaking import verdict
 from soaking.run import Limits, soak
 
-WARM_UP = 10 * 60
-"""Seconds until tables, windows and buffers are full; of a run shorter than 30 minutes, the first third."""
+WARM_UP = 12 * 60
+"""Seconds until tables, windows and buffers are full; of a run shorter than 24 minutes, the first half. The packets that
+`-w` holds back take the longest: 64 MiB of what the enemy sends."""
 PRIVATE = 400.0
 """MiB of anonymous memory at the most."""
 
@@ -34,7 +35,7 @@ def main():
     given = arguments.parse_args()
     if os.geteuid() or (missing := namespaces.why_not()):
         sys.exit(f"soak: {'needs root' if os.geteuid() else missing}")
-    limits = Limits(min(WARM_UP, 20 * given.minutes), given.growth, PRIVATE)
+    limits = Limits(min(WARM_UP, 30 * given.minutes), given.growth, PRIVATE)
     checks = soak(given.minutes, limits, tell=partial(print, flush=True))
     print(*verdict.table(checks), sep="\n")
     sys.exit(not verdict.holds(checks))

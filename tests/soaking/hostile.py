@@ -77,7 +77,7 @@ def _broken(number, chance):
 KINDS = (_invented, _invented, _flood, _garbage, _mutated, _broken)
 DIFFERENT = 8000 * len(KINDS)
 """Attacks before the first one comes again. They name more hosts than netmon keeps in its totals."""
-OPENING, FASTER = 2 * DIFFERENT, 3
+OPENING, FASTER = 3 * DIFFERENT, 3
 """So many attacks come at so many times the rate, to fill tables and buffers soon. After that memory may not grow."""
 
 

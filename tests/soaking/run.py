@@ -35,7 +35,7 @@ class Load(NamedTuple):
     """Seconds between two rounds of curl."""
     pulses: float = 30.0
     """Seconds between two bursts. A rule that fires more often is told once a minute."""
-    sample: float = 5.0
+    sample: float = 2.0
     """Seconds between two samples of memory."""
 
 
@@ -44,7 +44,7 @@ class Limits(NamedTuple):
 
     warm_up: float
     growth: float | None
-    """MiB per hour after the warm-up, as the slope of the line that fits best; None in a short run."""
+    """MiB per hour after the warm-up: the slope of the least of each minute; None in a short run."""
     private: float
     """MiB of anonymous memory at the most."""
 

@@ -61,12 +61,21 @@ def not_grown(what, samples, field):
     return Check(what, f"{first} to {last}", "no more than before", last <= first)
 
 
+def least(samples, field, span=60):
+    """(seconds, value) of the lowest sample of each minute: what is freed again within a minute is no growth."""
+    minutes = {}
+    for sample in samples:
+        point = (sample.at, getattr(sample, field))
+        minutes[sample.at // span] = min(minutes.get(sample.at // span, point), point, key=lambda each: each[1])
+    return list(minutes.values())
+
+
 def growth(samples, most):
     """Memory over the samples after the warm-up: `most` MiB per hour. Without a bound the figures are only shown."""
     for field, what in (("private", "anonymous memory"), ("resident", "resident memory")):
-        values = [getattr(sample, field) for sample in samples]
-        per_hour = slope([(sample.at, getattr(sample, field)) for sample in samples])
-        found = f"{values[0]:.1f} to {values[-1]:.1f} MiB, {per_hour:+.2f} MiB/h"
+        points = least(samples, field)
+        per_hour = slope(points)
+        found = f"{points[0][1]:.1f} to {points[-1][1]:.1f} MiB, {per_hour:+.2f} MiB/h"
         yield Check(what, found, "-" if most is None else f"< {most:g} MiB/h", most is None or per_hour < most)
 
 
