@@ -22,8 +22,8 @@ from soaking import verdict
 from soaking.run import Limits, soak
 
 WARM_UP = 12 * 60
-"""Seconds until tables, windows and buffers are full; of a run shorter than 24 minutes, the first half. The packets that
-`-w` holds back take the longest: 64 MiB of what the enemy sends."""
+"""Seconds until tables, windows and buffers are full; of a run shorter than 24 minutes, the first half.
+The packets that `-w` holds back take the longest: 64 MiB of what the enemy sends."""
 PRIVATE = 400.0
 """MiB of anonymous memory at the most."""
 

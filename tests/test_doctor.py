@@ -9,9 +9,10 @@ import sys
 import namespaces
 import pytest
 from netmon import cli
-from netmon.config import ConfigError
-from netmon.doctor import checks, command, facts, machine, network, page, trial
+from netmon.config import ConfigError, Configured
+from netmon.doctor import checks, command, facts, machine, network, page, rights, trial
 from netmon.doctor.facts import ADVICE, OK, PROBLEM, UNKNOWN, Finding
+from netmon.options import Settings
 from test_live import may_capture
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
@@ -232,6 +233,34 @@ def test_interfaces_are_told_with_state_link_and_offloads_and_without_addresses(
     assert re.search(r"t0: down, IP \(tun\), no address", lines)
     assert not re.search(r"10\.77\.|fd77", said), "a page to paste has no addresses"
     assert os.uname().nodename not in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize(
+    ("settings", "sudo", "seen"),
+    [
+        (Settings(), None, facts.Dropped("nobody")),
+        (Settings(user="root"), None, facts.Dropped("root")),
+        (Settings(user="daemon"), None, facts.Dropped("daemon")),
+        (Settings(read=("x",)), None, facts.Dropped("nobody")),
+        (Settings(user="no-such"), None, facts.Dropped(None, "--user no-such: this machine has no such user")),
+        (Settings(), "1", facts.Dropped("daemon")),
+    ],
+)
+def test_the_user_is_the_one_that_a_live_capture_becomes(monkeypatch, settings, sudo, seen):
+    monkeypatch.delenv("SUDO_UID", raising=False)
+    if sudo:
+        monkeypatch.setenv("SUDO_UID", sudo)
+    assert rights.dropped(lambda: Configured(settings)) == seen
+    assert os.geteuid() == 0, "this process stays who it is"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_root_that_may_not_become_another_user_is_told():
+    lame = ["setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-setuid,-setgid"]
+    done = subprocess.run([*lame, *NETMON, "--doctor"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "PROBLEM  user        netmon cannot become nobody: Operation not permitted" in done.stdout
 
 
 def test_more_interfaces_than_are_looked_at_are_counted(monkeypatch):

@@ -107,7 +107,7 @@ INSIDE = {
     ],
     "doctor": [
         {"__init__", "facts"},
-        {"checks", "machine", "network", "page", "trial"},
+        {"checks", "machine", "network", "page", "rights", "trial"},
         {"command"},
     ],
     "display": [

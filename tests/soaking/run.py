@@ -219,7 +219,10 @@ def watched(watchers, receiver):
 
 def outputs(subject, code, here):
     said = subject.said()
-    yield verdict.Check("exit code", f"{code}" if code == 0 else f"{code}: {said.splitlines()[-3:]}", "0", code == 0)
+    # The enemy fills the memory of packets that wait for their connection to be known, and netmon says so.
+    wanted = 1 if "packets.pcapng: was not written whole" in said else 0
+    why = "" if code == wanted else f" {said.splitlines()[-1:]}"
+    yield verdict.Check("exit code", f"{code}{why}", str(wanted), code == wanted)
     yield verdict.equal("tracebacks", said.count("Traceback"), 0)
     newest = json.loads((here / "all.ndjson").read_text().splitlines()[-1])
     yield verdict.equal("last line of the file", newest["end"], subject.sums.latest)

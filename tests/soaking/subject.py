@@ -18,6 +18,8 @@ OURS = ".example.test"
 """The end of the name of each host of the ordinary clients."""
 FILES, EVIDENCE_FILES = 3, 20
 """Files kept of each output that rotates, and of the evidence."""
+ROOM = 1 << 20
+"""Bytes of the pipe that netmon writes to: one interval, so that the last one is not cut when the machine is busy."""
 PATIENCE = 60
 """Seconds that anything may take that must come."""
 RULE = "pulse"
@@ -107,7 +109,7 @@ class Subject:
         for option, name in files.items():
             command += [option, str(folder / name)]
         self._errors = (folder / "stderr").open("wb")
-        self.process = site.server.start(*command, stdout=subprocess.PIPE, stderr=self._errors)
+        self.process = site.server.start(*command, stdout=subprocess.PIPE, stderr=self._errors, pipesize=ROOM)
         self.began = time.monotonic()
         self._news, self._quiet, self._captured = threading.Condition(), 0, set()
         self._reader = threading.Thread(target=self._read, daemon=True)

@@ -61,11 +61,11 @@ def process(seen: facts.Process) -> Iterator[Finding]:
 
 def dropped(seen: facts.Dropped) -> Iterator[Finding]:
     if seen.why_not:
-        yield Finding("user", PROBLEM, seen.why_not, ("sudo netmon --user NAME",))
+        yield Finding("user", PROBLEM, seen.why_not, ("sudo netmon --user NAME", "sudo netmon --user root"))
     elif seen.user is None:
         yield Finding("user", OK, "a live capture goes on as the user who started it")
     elif seen.user == "root":
-        text = "a live capture goes on as root: give it a user without rights"
+        text = "a live capture goes on as root, with all its rights"
         yield Finding("user", ADVICE, text, ("sudo netmon --user nobody",))
     else:
         yield Finding("user", OK, f"once its devices are open, a live capture goes on as {seen.user}")

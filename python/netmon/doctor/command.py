@@ -12,7 +12,7 @@ from netmon import rulebook
 from netmon._core import __version__
 from netmon.config import ConfigError
 from netmon.console import Console
-from netmon.doctor import checks, machine, network, page, trial
+from netmon.doctor import checks, machine, network, page, rights, trial
 from netmon.doctor.facts import PROBLEM, UNKNOWN, Configuration, Finding
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def table(reads: Reads) -> tuple[Check, ...]:
         Check("self-test", trial.trial, partial(checks.trial, expected=trial.EXPECTED)),
         Check("settings", partial(configuration, reads), checks.configuration),
         Check("rights", machine.process, checks.process),
+        Check("user", partial(rights.dropped, reads), checks.dropped),
         Check("sandbox", machine.sandbox, checks.sandbox),
         Check("interface", network.links, checks.links),
         Check("namespaces", network.namespaces, checks.namespaces),
