@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands merge diff
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --netns --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --netns --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --user --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
 
 complete -c netmon -e
 complete -c netmon -f
