@@ -30,6 +30,7 @@ __all__ = [
     "Client",
     "ClientRanking",
     "Columns",
+    "Confinement",
     "Connection",
     "Engine",
     "Exchange",
@@ -45,6 +46,7 @@ __all__ = [
     "Metrics",
     "PathRanking",
     "Point",
+    "Process",
     "Recording",
     "Rows",
     "Section",
@@ -60,10 +62,15 @@ __all__ = [
     "_restore",
     "arrow",
     "csv_head",
+    "deny_system_calls",
+    "fork_process_helper",
     "is_formula",
     "libpcap_version",
     "limit_allocator",
+    "limit_rights",
     "list_interfaces",
+    "no_new_rights",
+    "switch_user",
 ]
 
 __version__: str

@@ -19,7 +19,7 @@ mod switch;
 
 use std::io;
 
-pub use rights::{Rights, keep, limit, no_new_rights, retain};
+pub use rights::{Rights, held, keep, limit, no_new_rights, retain};
 pub use sandbox::{Paths, Sandbox, deny_system_calls};
 pub use switch::switch_user;
 

@@ -53,6 +53,10 @@ mod system {
         Ok(())
     }
 
+    pub fn held() -> io::Result<Rights> {
+        Ok(Rights(thread::capabilities(None)?.permitted.bits()))
+    }
+
     pub fn keep() -> io::Result<()> {
         Ok(thread::set_keep_capabilities(true)?)
     }
@@ -87,6 +91,10 @@ mod system {
         Ok(())
     }
 
+    pub fn held() -> io::Result<Rights> {
+        Ok(Rights::NONE)
+    }
+
     pub fn keep() -> io::Result<()> {
         Ok(())
     }
@@ -106,6 +114,11 @@ pub fn no_new_rights() -> io::Result<()> {
 /// starts later, runs. An error without `CAP_SETPCAP`.
 pub fn limit(rights: Rights) -> io::Result<()> {
     system::limit(rights)
+}
+
+/// The capabilities of the calling thread.
+pub fn held() -> io::Result<Rights> {
+    system::held()
 }
 
 /// Lets the calling thread, and threads that it starts later, keep their capabilities when the process switches from

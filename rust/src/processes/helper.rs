@@ -31,7 +31,8 @@ static IDLE: Mutex<Option<UnixStream>> = Mutex::new(None);
 /// Starts the child that looks for processes. To be called once, by a process that is about to give up privileges, before
 /// it starts a thread: a child of one thread of several must not allocate. Captures that start later use the child.
 ///
-/// True if it was started. It is not if this process has none of the rights that it would keep. Without it, captures look for processes with the rights that they have.
+/// True if it was started. It is not if this process has none of the rights that it would keep. Without it, captures
+/// look for processes with the rights that they have.
 pub fn fork() -> bool {
     let Ok((ours, theirs)) = UnixStream::pair() else { return false };
     if !imp::is_alone() || ours.set_read_timeout(Some(PATIENCE)).is_err() {
@@ -159,46 +160,31 @@ fn unpack(bytes: &[u8; ANSWER]) -> Option<Holder> {
 
 #[cfg(target_os = "linux")]
 mod imp {
+    use std::io;
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    use libc::{c_int, c_ulong};
+    use crate::privileges::{Rights, deny_system_calls, held, keep, no_new_rights, retain, switch_user};
 
-    /// `CAP_DAC_READ_SEARCH` and `CAP_SYS_PTRACE`.
-    const KEPT: u32 = 1 << 2 | 1 << 19;
-    /// `_LINUX_CAPABILITY_VERSION_3`.
-    const VERSION: u32 = 0x2008_0522;
+    /// What the child keeps: to see the files of others' processes, and to read files of container runtimes.
+    const KEPT: Rights = Rights::DAC_READ_SEARCH.and(Rights::SYS_PTRACE);
     /// The user and group `nobody`, by number: the child reads no database.
     const NOBODY: u32 = 65_534;
-
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: c_int,
-    }
-
-    #[repr(C)]
-    #[derive(Clone, Copy)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
 
     /// True if this process has one thread.
     pub fn is_alone() -> bool {
         std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
     }
 
-    /// Starts the child, which answers on `socket`.
+    /// Starts the child, which answers on `socket`. False if this process has no right that the child would keep.
     pub fn fork(socket: UnixStream) -> bool {
-        if !may_see_more() {
+        if !held().is_ok_and(|held| held.0 & KEPT.0 != 0) {
             return false;
         }
         // SAFETY: this process has one thread, so the child may do whatever the parent may. It never returns.
         match unsafe { libc::fork() } {
             0 => {
-                if confine(&socket) {
+                if detach(&socket).and_then(|()| confine()).is_ok() {
                     super::serve(socket);
                 }
                 // SAFETY: it ends the process without running anything of the parent's.
@@ -208,51 +194,40 @@ mod imp {
         }
     }
 
-    /// True if this process has a capability that the child would keep.
-    fn may_see_more() -> bool {
-        let mut header = Header { version: VERSION, pid: 0 };
-        let mut data = [Data { effective: 0, permitted: 0, inheritable: 0 }; 2];
-        // SAFETY: the arguments point to structs of the layout that capget(2) describes.
-        let is_told = unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) == 0 };
-        is_told && data[0].permitted & KEPT != 0
-    }
-
-    /// Gives up all but two capabilities, the user, the group, and all files but the socket. True if all of it worked.
-    fn confine(socket: &UnixStream) -> bool {
-        let mut header = Header { version: VERSION, pid: 0 };
-        let mut data = [Data { effective: 0, permitted: 0, inheritable: 0 }; 2];
+    /// Leaves the terminal and all files of the parent but the socket. The child ends with its socket, so that Ctrl+C
+    /// does not end it before the capture.
+    fn detach(socket: &UnixStream) -> io::Result<()> {
         let file = socket.as_raw_fd().cast_unsigned();
-        let prctl = |what: c_int, value: c_ulong| {
-            // SAFETY: these calls take numbers.
-            unsafe { libc::prctl(what, value, 0 as c_ulong, 0 as c_ulong, 0 as c_ulong) == 0 }
+        let close = |first: u32, last: u32| {
+            // SAFETY: the call takes numbers (close_range(2)). The C library of 2018 has no function for it. No file is
+            // used again but the socket.
+            if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } == 0 {
+                return Ok(());
+            }
+            Err(io::Error::last_os_error())
         };
-        // SAFETY: the calls take numbers, or point to structs of the layout that capget(2) describes.
+        // SAFETY: the calls take numbers and a text that ends with a zero.
         unsafe {
             libc::signal(libc::SIGINT, libc::SIG_IGN);
             libc::signal(libc::SIGTERM, libc::SIG_DFL);
             libc::signal(libc::SIGPIPE, libc::SIG_IGN);
             libc::setsid();
             libc::prctl(libc::PR_SET_NAME, c"netmon-lookup".as_ptr());
-            let closes =
-                (file == 0 || libc::close_range(0, file - 1, 0) == 0) && libc::close_range(file + 1, u32::MAX, 0) == 0;
-            if libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) != 0 {
-                return false;
-            }
-            let kept = data[0].permitted & KEPT;
-            let switches = data[0].permitted & (1 << 6 | 1 << 7) == 1 << 6 | 1 << 7;
-            let is_switched = !switches
-                || (prctl(libc::PR_SET_KEEPCAPS, 1)
-                    && libc::setgroups(0, std::ptr::null()) == 0
-                    && libc::setresgid(NOBODY, NOBODY, NOBODY) == 0
-                    && libc::setresuid(NOBODY, NOBODY, NOBODY) == 0);
-            data = [Data { effective: 0, permitted: 0, inheritable: 0 }; 2];
-            (data[0].effective, data[0].permitted) = (kept, kept);
-            header = Header { version: VERSION, pid: 0 };
-            closes
-                && is_switched
-                && prctl(libc::PR_SET_NO_NEW_PRIVS, 1)
-                && libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) == 0
         }
+        if file > 0 {
+            close(0, file - 1)?;
+        }
+        close(file + 1, u32::MAX)
+    }
+
+    /// Gives up the user, all capabilities but two, and dangerous system calls.
+    fn confine() -> io::Result<()> {
+        no_new_rights()?;
+        keep()?;
+        // Whoever may not switch has a user without rights already.
+        let _ = switch_user(NOBODY, NOBODY);
+        retain(KEPT)?;
+        deny_system_calls().map(|_| ())
     }
 }
 
