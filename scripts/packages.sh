@@ -24,7 +24,7 @@ if [ "$1" != build ]; then # the wheel contains a libpcap that is built from its
   need flex have flex
   need bison have bison
 fi
-if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for the live tests, in network namespaces
+if [ "$1" = test ] || [ "$1" = bench ]; then # real servers and clients for the live tests, in network namespaces
   need nginx-light have nginx # also a proxy before the live page
   need wrk have wrk
   need tcpdump have tcpdump
@@ -48,6 +48,7 @@ if [ "$1" != build ] && [ "$1" != wheel ]; then # real servers and clients for t
 fi
 if [ "$1" = system ]; then # other releases of Debian, in folders of their own
   need debootstrap have debootstrap
+  need iproute2 have ip
 fi
 if [ "$1" = bench ]; then # the tools that netmon is compared with, and tcpreplay, which replays captures
   need httpry have httpry
