@@ -30,6 +30,7 @@ __all__ = [
     "Client",
     "ClientRanking",
     "Columns",
+    "Confinement",
     "Connection",
     "Engine",
     "Exchange",
@@ -60,10 +61,14 @@ __all__ = [
     "_restore",
     "arrow",
     "csv_head",
+    "deny_system_calls",
     "is_formula",
     "libpcap_version",
     "limit_allocator",
+    "limit_rights",
     "list_interfaces",
+    "no_new_rights",
+    "switch_user",
 ]
 
 __version__: str
