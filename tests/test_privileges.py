@@ -190,6 +190,17 @@ def test_the_advice_for_an_output_names_the_user_and_a_command_with_the_argument
 # Processes
 
 
+@live
+def test_a_mistake_in_the_filter_is_pointed_at_though_the_configuration_is_out_of_reach_by_then(tmp_path):
+    (tmp_path / "netmon.toml").write_text('filter = "tcp prot 80"\n')
+    command = [*NETMON[:-1], "--config", tmp_path / "netmon.toml", "-i", "lo"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "the filter does not compile" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[1] == "  tcp prot 80"
+
+
 @pytest.fixture
 def folder():
     """A folder of nobody's that everybody may enter; the folders of pytest are those of the user who runs it."""

@@ -427,6 +427,9 @@ def command(*arguments, **how):
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **{"stdout": subprocess.DEVNULL} | how) as process:
         try:
             line = process.stderr.readline()
+            if "--user" in words:
+                assert line.startswith("netmon: warning: netmon keeps all rights of root"), line
+                line = process.stderr.readline()
             assert line.startswith("netmon: live page: http://127.0.0.1:"), line
             yield process, line.split()[-1]
         finally:

@@ -361,8 +361,10 @@ def _pointed_at(error: Exception, arguments: list[str]) -> str:
         return ""
     from netmon import format as fmt  # noqa: PLC0415  as above
 
-    settings = settings_from(parser().parse_intermixed_args(arguments), os.environ)
-    text = (settings.filter if isinstance(error, FilterError) else settings.where) or ""
+    text = getattr(error, "filter", None)
+    if text is None:
+        settings = settings_from(parser().parse_intermixed_args(arguments), os.environ)
+        text = (settings.filter if isinstance(error, FilterError) else settings.where) or ""
     before = fmt.sanitize(text[:position])
     return f"\n  {before}{fmt.sanitize(text[position:])}\n  {' ' * fmt.width(before)}^" if text else ""
 

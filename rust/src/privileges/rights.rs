@@ -137,7 +137,8 @@ pub fn retain(rights: Rights) -> io::Result<()> {
     system::retain(rights)
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(target_os = "linux")]
+#[cfg(test)]
 mod tests {
     use super::*;
 
