@@ -1463,8 +1463,9 @@ class Engine:
         `redact` ``"all"``, exchanges have neither a user agent nor a path. `where` is a filter as `Filter` describes
         them: only exchanges that match are counted and listed. With `write`, packets are recorded to be written; with
         `evidence`, the latest `evidence_size` bytes of packets are kept for alerts, without payload unless
-        `evidence_payload` is true. See `recording`. Raises ValueError for a setting outside its range, and WhereError
-        for a `where` that is no filter.
+        `evidence_payload` is true. See `recording`.
+
+        Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
     def start(self) -> None:
         """Opens the sources and starts the capture threads.
