@@ -1604,7 +1604,7 @@ class Engine:
         `evidence`, the latest `evidence_size` bytes of packets are kept for alerts, without payload unless
         `evidence_payload` is true. See `recording`.
 
-        Raises ValueErrorfor a setting outside its range, and WhereError for a `where` that is no filter.
+        Raises ValueError for a setting outside its range, and WhereError for a `where` that is no filter.
         """
     def start(self, *, held: bool = False) -> None:
         """Opens the sources and starts the capture threads.
