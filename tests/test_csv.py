@@ -35,8 +35,8 @@ VIEWS = {
 COUNTED = {"status_2xx", "status_3xx", "status_4xx", "status_5xx", "latency_p50", "latency_p95", "latency_p99"}
 """Headings of figures that are nested in JSON: the names that `Snapshot.rows` has for them."""
 
-DERIVED = {"rtt", "to_client", "to_server"}
-"""Attributes of `Tcp` that follow from several JSON fields."""
+DERIVED = {"rtt", "to_client", "to_server", "process"}
+"""Attributes of `Tcp` that follow from several JSON fields, and the name of a process, which JSON has in an object."""
 
 TIMES = {"opened", "ts"}
 """Headings of times, which are text in JSON."""

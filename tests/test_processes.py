@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import re
 import select
 import signal
@@ -103,6 +104,20 @@ def test_a_client_whose_connection_lasts_is_named_beside_the_server():
         assert 0 < found.kernel_rtt < 60
         assert found.kernel_cwnd >= 1
         assert found.kernel_retransmits == 0
+
+
+def test_columns_of_exchanges_have_the_parts_of_their_process():
+    polars = pytest.importorskip("polars")
+    with server("teapot") as (process, port):
+        monitor = watching(port)
+        monitor.open()
+        ask(port)
+        found = next(snapshot for snapshot in monitor.snapshots() if snapshot.exchanges)
+        monitor.close()
+    [row] = polars.DataFrame(found.exchanges).to_dicts()
+    assert (row["process"], row["pid"], row["container"], row["pod"]) == ("teapot", process.pid, "", "")
+    [restored] = pickle.loads(pickle.dumps(found)).exchanges
+    assert (restored.process.name, restored.process.pid, restored.process.side) == ("teapot", process.pid, "server")
 
 
 def test_without_processes_nothing_is_named():
