@@ -121,10 +121,12 @@ pub fn keep_panics_quiet() {
     }));
 }
 
-/// The message of a panic, and the place in the source where it happened.
+/// The message of a panic, and the place in the source where it happened. A message about a text ends before the text,
+/// which may come from the wire.
 pub fn panic_words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+    let text = text.split(" of `").next().unwrap_or(text);
     PLACE.with(|place| format!("{text}{}", place.borrow()))
 }
 

@@ -124,3 +124,14 @@ fn a_second_panic_ends_the_capture_with_all_that_was_counted_and_the_reason() {
         }
     }
 }
+
+#[test]
+fn the_words_of_a_panic_have_no_text_that_it_is_about() {
+    let text = String::from("\u{e9} s3cr3t");
+    for at in [1, 100] {
+        let panic = std::panic::catch_unwind(|| text[at..].len()).unwrap_err();
+        let words = super::panic_words(&*panic);
+        assert!(words.starts_with("start byte index ") || words.starts_with("byte index "), "{words}");
+        assert!(!words.contains("s3cr3t"), "{words}");
+    }
+}

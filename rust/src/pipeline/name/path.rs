@@ -69,7 +69,7 @@ fn careful_path_into(out: &mut Vec<u8>, target: &[u8], field: Option<&[u8]>) {
     if memchr::memchr3(b';', b'%', b'@', path).is_none() {
         return clean_into(out, path, MAX_SHOWN - 1);
     }
-    let path = without_secrets(path);
+    let path = without_parameters(&without_userinfo(path));
     // Without its parameters the target may turn out not to be a path.
     if !(path.starts_with(b"/") && has_at(&path)) {
         clean_into(out, &path, MAX_SHOWN - 1);
@@ -92,10 +92,18 @@ fn cut_path_into(out: &mut Vec<u8>, target: &[u8]) {
     }
 }
 
-/// The path, up to its end, without what may be a secret: a userinfo, parameters of segments, an encoded query or
-/// fragment.
+/// The segments of a path, up to its end, that have no secret whichever way it is read: with parameters, an encoded query
+/// or fragment, or a userinfo. If it has signs of a userinfo and of one of the others, the segments before both are kept.
 pub(super) fn without_secrets(path: &[u8]) -> SmallVec<[u8; MAX_SHOWN]> {
-    without_parameters(&without_userinfo(&path[..end_of_path(path)]))
+    let path = &path[..end_of_path(path)];
+    let Some((colon, behind)) = find(path, b":") else { return without_parameters(path) };
+    if find(&path[behind..], b"@").is_none() {
+        without_parameters(path)
+    } else if find(path, b";?#").is_none() {
+        without_userinfo(path)
+    } else {
+        without_parameters(&path[..segment_at(path, colon)])
+    }
 }
 
 /// True if a path has a colon, encoded or not.

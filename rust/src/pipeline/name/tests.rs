@@ -112,6 +112,9 @@ fn parameters_are_no_part_of_a_section() {
         ("/r/u%3aX%2540h", 2, "/r/h"),
         ("/u:X?@", 1, "/u:X"),
         ("/a:b/c", 1, "/a:b"),
+        ("/a;:@X", 1, "/"),
+        ("/a;X/b/u:X;X@h", 3, "/a/b"),
+        ("/a%3fX/u:X@h", 2, "/a"),
     ];
     for (target, depth, want) in table {
         let mut section = Vec::new();
