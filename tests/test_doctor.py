@@ -60,6 +60,7 @@ JUDGED = [
     (checks.terminal, TERMINAL._replace(bits=4), [OK, OK, OK], "16, from the terminal's palette"),
     (checks.terminal, TERMINAL._replace(bits=1), [OK, OK, OK], "none"),
     (checks.terminal, TERMINAL._replace(columns=79), [ADVICE, OK, OK], "79x40"),
+    (checks.terminal, TERMINAL._replace(columns=0, rows=0), [OK, OK, OK], "of unknown size"),
     (checks.terminal, TERMINAL._replace(encoding="ascii"), [OK, OK, ADVICE], "ascii: the screen and reports use ASCII"),
     (checks.terminal, TERMINAL._replace(encoding=""), [OK, OK, ADVICE], "unknown"),
     (checks.terminal, TERMINAL._replace(can_draw=False, term=""), [PROBLEM, OK], "TERM is not set"),
@@ -233,6 +234,30 @@ def test_interfaces_are_told_with_state_link_and_offloads_and_without_addresses(
     assert re.search(r"t0: down, IP \(tun\), no address", lines)
     assert not re.search(r"10\.77\.|fd77", said), "a page to paste has no addresses"
     assert os.uname().nodename not in said
+
+
+AS_NOBODY = """
+import os, sys
+from netmon.config import Configured
+from netmon.doctor import command
+from netmon.options import Settings
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(command.run({"format": "json"}, lambda: Configured(Settings())))
+"""
+"""As nobody who cannot reach further modules: Python may be in the home of root."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_user_without_rights_gets_a_whole_page_and_the_command_to_type():
+    done = subprocess.run([sys.executable, "-c", AS_NOBODY], capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)["findings"]
+    assert done.returncode == 1
+    (rights,) = (each for each in found if each["check"] == "rights")
+    assert (rights["state"], rights["commands"][0][:5]) == (PROBLEM, "sudo ")
+    assert [each["text"] for each in found if "could not be looked at" in each["text"]] == []
+    assert {"versions", "self-test", "user", "clock", "encoding"} <= {each["check"] for each in found}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")

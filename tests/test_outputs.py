@@ -15,6 +15,7 @@ import pytest
 from disks import small_disk
 from netmon import Snapshot, outlet, safe_file
 from netmon.outlet import Outlet, Patience
+from patience import PATIENCE
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -110,6 +111,27 @@ def test_a_pipe_that_is_read_slowly_gets_everything_in_order(pipe):
     out.close()
     thread.join()
     assert b"".join(read) == b"".join(records)
+
+
+def test_a_record_that_is_being_read_is_finished_after_patience_is_over(pipe, monkeypatch):
+    """A busy machine may use up the patience before the last record is begun, and no pipe takes a large one at once."""
+    monkeypatch.setattr(outlet, "LAST", PATIENCE)
+    reader, writer = pipe
+    out = Outlet(writer, "standard output", ENDED)
+    read = []
+
+    def read_slowly():
+        while part := os.read(reader, 1 << 16):
+            read.append(part)
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=read_slowly)
+    thread.start()
+    record = b"z" * 399_999 + b"\n"
+    out.write(record)
+    out.close()
+    thread.join()
+    assert b"".join(read) == record
 
 
 def test_a_pipe_without_a_reader_breaks(pipe):

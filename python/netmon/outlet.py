@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GRACE = 1.0
 """Seconds that netmon waits for all outputs together once it has to end."""
 
+LAST = 0.3
+"""Seconds more, once for each output, to finish a record that its reader has begun to read."""
+
 STEP = 0.1
 """Seconds of one wait. It is short because a signal may be handled by a thread other than the waiting one."""
 
@@ -89,6 +92,7 @@ class Outlet:
         self._held: deque[bytes] = deque()
         self._size = 0
         self._done = 0
+        self._last: float | None = None
         self._trouble: OSError | None = None
         self._news: list[str] = []
         self._send: Callable[[int, memoryview | bytes], int] = os.write
@@ -226,10 +230,19 @@ class Outlet:
         """Waits until the descriptor is writable. Out of patience, drops a partial record and raises TimeoutError."""
         ready = select.poll()
         ready.register(self._fd, select.POLLOUT)
-        while not ready.poll(min(self._patience.left, STEP) * 1000):
-            if not self._patience.left:
+        while not ready.poll(min(self._left, STEP) * 1000):
+            if not self._left:
                 self._take_back()
                 raise TimeoutError(errno.ETIMEDOUT, "is not being read")
+
+    @property
+    def _left(self) -> float:
+        """Seconds that may still be waited for room. On a busy machine, patience is over before a record is begun."""
+        if self._patience.left or not self._done:
+            return self._patience.left
+        if self._last is None:
+            self._last = time.monotonic() + LAST
+        return max(0.0, self._last - time.monotonic())
 
     def _is_there(self) -> bool:
         """True if the descriptor is open. Opens a named pipe, waiting for its first reader but for no later one."""

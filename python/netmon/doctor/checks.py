@@ -139,8 +139,9 @@ def terminal(seen: facts.Terminal) -> Iterator[Finding]:
         text = f"TERM is {seen.term or 'not set'}, so no screen is drawn"
         yield Finding("terminal", PROBLEM, text, ("TERM=xterm-256color netmon",))
     else:
-        few = seen.columns < SMALLEST[0] or seen.rows < SMALLEST[1]
-        text = f"{seen.term}, {seen.columns}x{seen.rows}"
+        is_known = seen.columns > 0 and seen.rows > 0
+        few = is_known and (seen.columns < SMALLEST[0] or seen.rows < SMALLEST[1])
+        text = f"{seen.term}, {f'{seen.columns}x{seen.rows}' if is_known else 'of unknown size'}"
         text += {True: ", alternate screen", False: ", no alternate screen", None: ""}[seen.alternate]
         text += f": parts of the screen are left out below {SMALLEST[0]}x{SMALLEST[1]}" if few else ""
         yield Finding("terminal", ADVICE if few else OK, text)

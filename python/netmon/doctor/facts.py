@@ -98,7 +98,9 @@ class Memory(NamedTuple):
 
 
 class Terminal(NamedTuple):
-    """Standard output. `bits` are those of a colour; `alternate` is None where the terminal is not described."""
+    """Standard output; its size is 0 if it is unknown. `bits` are those of a colour. `alternate` says whether it has a
+    second screen, None where the terminal is not described.
+    """
 
     is_terminal: bool
     columns: int

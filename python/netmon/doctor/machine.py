@@ -127,8 +127,10 @@ def _group_limit() -> int | None:
 
 def _has_alternate(term: str) -> bool | None:
     """Whether the terminfo database says that the terminal has a second screen; None if it does not know it."""
-    import curses  # noqa: PLC0415  needed here alone
-
+    try:
+        import curses  # noqa: PLC0415  needed here alone, and some builds of Python lack it
+    except ImportError:
+        return None
     try:
         curses.setupterm(term or "unknown", fd=1)
     except curses.error:
