@@ -65,7 +65,7 @@ def sudo(uid):
         ({"read": ("a.pcap",)}, {}, 0, False, None, READER),
         ({"read": ("a.pcap",)}, {}, 1000, False, None, 0),
         ({"read": ("a.pcap",), "user": "daemon"}, {}, 0, False, DAEMON.pw_uid, 0),
-        ({"read": ("-",)}, sudo(DAEMON.pw_uid), 0, True, DAEMON.pw_uid, 0),
+        ({"read": ("-",)}, sudo(DAEMON.pw_uid), 0, True, None, None),
         ({"read": ("-",), "user": "root"}, {}, 0, True, None, None),
     ],
 )

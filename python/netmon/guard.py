@@ -63,7 +63,7 @@ class Guard:
 
     def told(self, settings: Settings) -> Iterator[str]:
         """Yields what the user is told at the start, as the settings say."""
-        if self.keeps_root and not settings.quiet:
+        if self.keeps_root and settings.user is not None and not settings.quiet:
             yield "warning: netmon keeps all rights of root, as --user root asks"
         if settings.verbose:
             files = "only files of this session can be reached" if self.limits_files else "files are not limited"

@@ -61,13 +61,14 @@ def planned(settings: Settings, environment: Mapping[str, str], effective: int, 
     """What netmon becomes, started as the user `effective`. Raises ConfigError for an unknown user.
 
     Root becomes the user of `settings`, else the one who called sudo, else nobody. Root that reads files stays root
-    unless a user is named, or unless it `acts`: carries out what alerts ask for.
+    unless a user is named. If it `acts`, which means that it carries out what alerts ask for, it keeps all its rights:
+    commands run as the user who called sudo.
     """
     reads_files = bool(settings.read)
     user = None
     if settings.user is not None:
         user = account(settings.user)
-    elif effective == ROOT and (not reads_files or acts):
+    elif effective == ROOT and not reads_files:
         user = _behind_sudo(environment) or nobody()
     if user is not None and user.uid != effective:
         return Plan(user, 0, reads_files)
