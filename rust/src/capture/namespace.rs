@@ -1,4 +1,4 @@
-//! Network namespaces other than netmon's own (network_namespaces(7)): which there are, whether one has ended, and a
+//! Network namespaces other than netmon's own (`network_namespaces(7)`): which there are, whether one has ended, and a
 //! thread that works in one. Sockets belong to the namespace of the thread that makes them, whoever uses them.
 
 use std::fs::File;

@@ -7,7 +7,7 @@ pub const LEAST_BUFFER: u64 = 512 << 10;
 
 /// A part of the budget that is kept free for replacing buffers: the old and the new buffer of an interface exist at
 /// the same time.
-const SPARE: u64 = LARGEST_BUFFER;
+pub const SPARE: u64 = LARGEST_BUFFER;
 
 /// How much of the weight from the last look remains at the next one, in eighths. So an interface that was busy keeps
 /// its buffer for a while.

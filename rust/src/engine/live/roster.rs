@@ -217,7 +217,7 @@ mod tests {
             now = next;
         }
         assert_eq!(pauses, [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 32_000]);
-        assert_eq!(problems(&roster, &[eth0.clone()], &[], &[]), [told("eth0", "no buffer")]);
+        assert_eq!(problems(&roster, std::slice::from_ref(&eth0), &[], &[]), [told("eth0", "no buffer")]);
         assert!(roster.refuse(&eth0, "not permitted", false, now), "another reason is told");
         roster.capture(&eth0, false);
         assert_eq!(problems(&roster, &[eth0], &[2], &[]), []);

@@ -279,7 +279,7 @@ impl Watcher {
             }
         }
         self.publish_names();
-        let takes_turns = self.settings.buffer_size.is_none() && self.take_turns(!crowded.is_empty());
+        let takes_turns = self.settings.buffer_size.is_none() && self.take_turns(crowded.len());
         if !takes_turns {
             self.crowd_out(&crowded);
         }

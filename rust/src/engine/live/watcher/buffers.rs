@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::mailboxes::Message;
-use super::super::rings::{LEAST_BUFFER, is_small, share_out, weigh, whole};
+use super::super::rings::{LEAST_BUFFER, SPARE, is_small, share_out, weigh, whole};
 use super::{Watched, Watcher};
 use crate::capture::links::{Key, Link};
 use crate::capture::live::{InterfaceHandle, Wanted};
@@ -21,7 +21,8 @@ impl Watcher {
         let (mut wanted, mut crowded, mut used) = (Vec::new(), Vec::new(), self.used());
         let is_first = self.open.is_empty();
         for (seen, share) in meant.into_iter().zip(shares.into_iter().skip(self.open.len())) {
-            let free = BUFFER_BUDGET.saturating_sub(used);
+            // What is spare lets buffers be replaced by smaller ones when there is no room for another interface.
+            let free = (BUFFER_BUDGET - SPARE).saturating_sub(used);
             let buffer = match self.settings.buffer_size {
                 Some(size) => u64::from(size),
                 None if is_first => share,
@@ -64,15 +65,16 @@ impl Watcher {
         self.passed = now;
     }
 
-    /// Gives busy interfaces with small buffers larger ones. If there is no room for these, makes other buffers smaller
-    /// first. True if a buffer was replaced.
-    pub(super) fn take_turns(&mut self, is_crowded: bool) -> bool {
-        let weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
-        let shares: Vec<_> = share_out(&weights, self.least()).into_iter().enumerate().collect();
+    /// Gives busy interfaces with small buffers larger ones. If there is no room for these, or for interfaces that have
+    /// none and are `crowded` out, makes other buffers smaller first. True if a buffer was replaced.
+    pub(super) fn take_turns(&mut self, crowded: usize) -> bool {
+        let mut weights: Vec<u64> = self.open.iter().map(|open| open.weight).collect();
+        weights.resize(self.open.len() + crowded, 0);
+        let shares: Vec<_> = share_out(&weights, self.least()).into_iter().take(self.open.len()).enumerate().collect();
         let is_small = |&(at, share): &(usize, u64)| is_small(self.open[at].buffer, share, self.open[at].weight);
         let mut turns: Vec<_> = shares.iter().copied().filter(is_small).collect();
         let room = BUFFER_BUDGET.saturating_sub(self.used());
-        if is_crowded || turns.iter().any(|&(_, share)| share > room) {
+        if crowded > 0 || turns.iter().any(|&(_, share)| share > room) {
             turns = shares.into_iter().filter(|&(at, share)| share < self.open[at].buffer).collect();
             turns.sort_by_key(|&(at, share)| (share, at));
         }

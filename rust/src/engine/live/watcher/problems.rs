@@ -43,10 +43,12 @@ impl Watcher {
         for (name, reason) in now {
             let known = before.remove(&name);
             let is_told = known.as_ref().is_some_and(|(_, told)| *told == reason);
-            let id = known.map(|(id, _)| id).unwrap_or_else(|| {
-                let shown = before.values().map(|(id, _)| *id).collect::<Vec<_>>();
+            let id = if let Some((id, _)) = known {
+                id
+            } else {
+                let shown: Vec<_> = before.values().map(|(id, _)| *id).collect();
                 self.number(&name, shown.into_iter())
-            });
+            };
             if id == InterfaceId::OTHER {
                 continue;
             }
