@@ -23,6 +23,8 @@ from test_promises_hostile import OBEYED
 pytest.importorskip("jinja2", reason="needs the extra [html]")
 read_parquet = pytest.importorskip("arro3.io", reason="needs the extra [parquet]").read_parquet
 
+pytestmark = pytest.mark.timeout(300)  # for the run that all tests share, on a busy machine
+
 RULE = "e\x1b]0;pwn\x07\u202e</script>=1+1\u2028"
 """The name of an alert rule, which a configuration file may have."""
 

@@ -19,6 +19,8 @@ from test_promises_ip import fragmented
 pytest.importorskip("jinja2", reason="needs the extra [html]")
 pytest.importorskip("arro3.io", reason="needs the extra [parquet]")
 
+pytestmark = pytest.mark.timeout(300)  # all outputs take a while on a busy machine
+
 NOON = 1_795_348_800.0
 SECRET = "s3cr3tpassw0rd"
 BASIC = base64.b64encode(f"{SECRET}:{SECRET}".encode()).decode()

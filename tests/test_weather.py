@@ -15,7 +15,7 @@ import pytest
 import weather
 from weather import OUTPUTS, needs_strace
 
-pytestmark = needs_strace
+pytestmark = [needs_strace, pytest.mark.timeout(300)]  # runs wait for one another on a busy machine
 
 AT_ONCE = 4
 """Runs at a time: most of a run is waiting for a disk that stays full."""

@@ -16,6 +16,8 @@ from patience import PATIENCE
 from test_promises_files import NOON, enhanced, interface, section
 from test_promises_hostile import OBEYED
 
+pytestmark = pytest.mark.timeout(300)  # for many runs on a busy machine
+
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 FRAMES = [
     (NOON + at, frame) for at, frame in forge.frames(forge.Conversation(4000, 0).ask(0.1, "GET", "a.example", "/", 200))
