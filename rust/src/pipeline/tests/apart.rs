@@ -25,7 +25,7 @@ const RULES: [(&str, Per); 5] = [Per::ALL[0], Per::ALL[1], Per::ALL[2], Per::ALL
 
 fn wanted(filters: &[&str]) -> WantedSubsets {
     let wanted = WantedSubsets::default();
-    let pairs = filters.iter().flat_map(|text| Per::ALL.map(|(_, per)| (text, per)));
+    let pairs = filters.iter().flat_map(|text| RULES.map(|(_, per)| (text, per)));
     let outcomes = [(&"", Per::Outcome)];
     wanted.set(
         pairs.chain(outcomes).map(|(text, per)| WantedSubset::new(text, Filter::parse(text).unwrap(), per)).collect(),

@@ -130,7 +130,6 @@ fn a_filter_counts_what_either_process_of_a_connection_takes_part_in() {
         ("process:ssh", 0),
         ("!process:curl", 0),
         ("process:!ssh", 3),
-        ("process=\"\"", 0),
         ("container:c0", 3),
         ("pod:cart", 3),
         ("namespace=shop", 3),
@@ -149,7 +148,7 @@ fn a_filter_counts_what_either_process_of_a_connection_takes_part_in() {
 #[test]
 fn in_a_file_no_process_is_known() {
     let frames = Forge::connection(Wire::default(), &TURNS);
-    for (filter, count) in [("process:nginx", 0), ("!process:nginx", 3), ("process=\"\"", 3)] {
+    for (filter, count) in [("process:nginx", 0), ("!process:nginx", 3)] {
         let mut settings = Settings::default();
         settings.aggregate.filter = Some(Arc::new(Filter::parse(filter).unwrap()));
         assert_eq!(count_with(&frames, settings).counts.requests, count, "{filter}");
