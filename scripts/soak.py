@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Soaks netmon: an hour of mixed live traffic in private network namespaces. Needs root, nginx, wrk and curl.
 
-    soak.py [--minutes 60] [--growth 1.0]
+    soak.py [--minutes 60] [--warm-up 20] [--growth 1.0] [--samples FILE]
 
 Ordinary traffic, the same over a link that loses packets, forged frames and broken connections, interfaces that come
 and go, alerts that run commands and post messages, viewers of the page and a scraper, all at the same time. A line each
@@ -20,10 +20,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # the networks of 
 import namespaces
 from soaking import verdict
 from soaking.run import Limits, soak
+from soaking.subject import Sample
 
-WARM_UP = 12 * 60
-"""Seconds until tables, windows and buffers are full; of a run shorter than 24 minutes, the first half.
-The packets that `-w` holds back take the longest: 64 MiB of what the enemy sends."""
+WARM_UP = 20.0
+"""Minutes until tables, windows and buffers are full; of a run shorter than 40 minutes, the first half.
+The packets that `-w` holds back take ten minutes to fill their 64 MiB."""
 PRIVATE = 400.0
 """MiB of anonymous memory at the most."""
 
@@ -31,12 +32,17 @@ PRIVATE = 400.0
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     arguments.add_argument("--minutes", type=float, default=60)
-    arguments.add_argument("--growth", type=float, default=1.0)
+    arguments.add_argument("--warm-up", type=float, default=WARM_UP, metavar="MINUTES")
+    arguments.add_argument("--growth", type=float, default=1.0, metavar="MIB_PER_HOUR")
+    arguments.add_argument("--samples", type=Path, metavar="FILE", help="write what was measured as CSV")
     given = arguments.parse_args()
     if os.geteuid() or (missing := namespaces.why_not()):
         sys.exit(f"soak: {'needs root' if os.geteuid() else missing}")
-    limits = Limits(min(WARM_UP, 30 * given.minutes), given.growth, PRIVATE)
-    checks = soak(given.minutes, limits, tell=partial(print, flush=True))
+    limits = Limits(60 * min(given.warm_up, given.minutes / 2), given.growth, PRIVATE)
+    checks, samples = soak(given.minutes, limits, tell=partial(print, flush=True))
+    if given.samples:
+        rows = (",".join(map(str, row)) for row in (Sample._fields, *samples))
+        given.samples.write_text("\n".join(rows) + "\n")
     print(*verdict.table(checks), sep="\n")
     sys.exit(not verdict.holds(checks))
 

@@ -20,9 +20,10 @@ SHORT = Limits(warm_up=10, growth=None, private=250.0)
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
 def test_in_half_a_minute_of_mixed_traffic_counts_are_those_of_the_generators_and_nothing_leaks():
-    checks = soak(0.4, SHORT, Load(near=80, far=20, forged=200, pulses=60, sample=1))
+    checks, taken = soak(0.4, SHORT, Load(near=80, far=20, forged=200, pulses=60, sample=1))
     wrong = [check for check in checks if not check.holds]
     assert not wrong, "\n".join(verdict.table(checks))
+    assert taken[-1].at > SHORT.warm_up, "something was judged"
     assert len({check.what for check in checks}) == len(checks)
 
 

@@ -104,7 +104,7 @@ class Access:
 
 
 def soak(minutes, limits, load=None, *, tell=print):
-    """Runs a soak. Returns its checks; `tell` gets a line each minute."""
+    """Runs a soak. Returns its checks and the samples of what netmon took; `tell` gets a line each minute."""
     load = load or Load()
     with ExitStack() as closing:
         site, here = closing.enter_context(built()), closing.enter_context(folder())
@@ -134,7 +134,7 @@ def soak(minutes, limits, load=None, *, tell=print):
         access = Access(www / "access.log", traffic.churn.sent)
         warm = [sample for sample in samples if sample.at >= limits.warm_up] or samples[-1:]
         tell(f"processor: {cpu / (60 * minutes):.0%} of one; link: {dict(site.weather.counts)}")
-        return [
+        checks = [
             *counts(subject, access, traffic, metrics),
             *alerts(traffic, receiver, scraper),
             *watched(watchers, receiver),
@@ -144,6 +144,7 @@ def soak(minutes, limits, load=None, *, tell=print):
             verdict.not_grown("descriptors", warm, "descriptors"),
             verdict.not_grown("threads", warm, "threads"),
         ]
+    return checks, samples
 
 
 def observe(subject, seconds, every, tell):
