@@ -23,6 +23,7 @@ use super::job::{Job, Opened};
 use super::queue::Overflow;
 use crate::capture::interfaces::Selection;
 use crate::capture::live::CaptureSettings;
+use crate::capture::namespace::OWN;
 use crate::capture::{Error, clocks as machine};
 use crate::privileges::Rights;
 use clocks::Clocks;
@@ -39,7 +40,9 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
     let clocks = Arc::new(Clocks::new(machine::read));
     let worker = |number| Worker::new(number, &job, &collector, &mailboxes, &clocks);
     let mut workers: Vec<_> = (0..job.workers).map(worker).collect();
-    let finding = Finding::begin(&job).map(|(finding, asker)| {
+    // Sockets of other network namespaces are not looked at, and those of this one have nothing to do with their packets.
+    let is_here = selection.namespaces.iter().all(|name| name == OWN);
+    let finding = is_here.then(|| Finding::begin(&job)).flatten().map(|(finding, asker)| {
         for (number, worker) in workers.iter_mut().enumerate() {
             worker.find_processes(asker.of(number), finding.machine());
         }
