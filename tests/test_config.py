@@ -288,6 +288,7 @@ def test_every_setting_is_a_flag_a_key_and_a_variable():
         write_max_age=Duration(1),
         evidence="evidence",
         otlp_interval=Duration(1),
+        user="daemon",
     )
     keys = tomllib.loads(config.to_toml(given))
     assert set(keys) == names

@@ -122,7 +122,7 @@ ADDED_UP = [
     (name, per)
     for name in VALUES
     for per, kind in ROWS.items()
-    if kind in measure(name).rows and measure(name).made_of and name != "absent"
+    if kind in measure(name).rows and measure(name).made_of and name != "absent" and per != "process"  # has a subset
 ]
 
 

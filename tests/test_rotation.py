@@ -19,6 +19,7 @@ from netmon.options import Settings
 from netmon.outlet import Outlet, Patience
 from netmon.rotation import RETRY, Rotation, before_extension
 from netmon.sinks import files
+from test_arrow import OF_PROCESS
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
 NOON = 1_795_348_800.0
@@ -252,7 +253,7 @@ def test_csv_of_requests_has_a_row_for_each_exchange(capture, tmp_path):
     rows = list(csv.DictReader(text.splitlines()))
     asked = [json.loads(line) for line in run("-r", capture, "-q", "--requests", "--ndjson").splitlines()]
     assert len(rows) == len(asked) == 60
-    assert list(rows[0]) == list(asked[0])
+    assert list(rows[0]) == [*asked[0], *OF_PROCESS]
     for row, want in zip(rows, asked, strict=True):
         assert row.pop("ts").startswith(want.pop("ts").rstrip("Z"))
         assert {name: plain(value) for name, value in row.items()} == {

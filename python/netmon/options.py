@@ -160,7 +160,15 @@ class Option(NamedTuple):
     """The value that the flag stands for without one; empty if it needs a value."""
 
 
-CAPTURE, COUNTING, ALERTS, OUTPUT, PACKETS, LOG = "capture", "counting", "alerts", "output", "packets", "log"
+CAPTURE, RIGHTS, COUNTING, ALERTS, OUTPUT, PACKETS, LOG = (
+    "capture",
+    "rights",
+    "counting",
+    "alerts",
+    "output",
+    "packets",
+    "log",
+)
 CONFIGURATION = "configuration and more"
 
 OPTIONS = (
@@ -210,7 +218,7 @@ OPTIONS = (
     ),
     Option("workers", CAPTURE, "--workers", "N", "number of threads; counts do not depend on it"),
     Option("timeout", CAPTURE, "-t --timeout", "DURATION", "stop after this long: 200, 200s, 5m, 1h"),
-    Option("user", CAPTURE, "--user", "NAME", "who to be once devices are open; default: who called sudo, or nobody"),
+    Option("user", RIGHTS, "--user", "NAME", "who to be once devices are open; default: who called sudo, or nobody"),
     Option(
         "where", COUNTING, "--where", "EXPR", "count and show only exchanges that match, such as host:api.* status:5xx"
     ),

@@ -41,7 +41,7 @@ const KNOWS: [(&str, &[&str]); 7] = [
     // Capturing is all about packets. Names of interfaces are cut as those of hosts are.
     ("capture", &["pipeline/packet", "pipeline/name"]),
     // Processes are named for ends of connections. Their names are made safe as those of hosts are.
-    ("processes", &["pipeline/owners", "pipeline/decode", "pipeline/name"]),
+    ("processes", &["pipeline/owners", "pipeline/decode", "pipeline/name", "privileges"]),
     ("pipeline/owners", &["pipeline/decode"]),
     // Rows go out as columns, whatever counted them.
     ("arrow", &["pipeline/snapshot"]),

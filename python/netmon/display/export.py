@@ -46,8 +46,6 @@ _PATH = (Field("host", attrgetter("host")), Field("section", attrgetter("path"))
 _INTERFACE = (Field("name", lambda row: fmt.source(row.name)),)
 _EXCHANGE = _attributes("method", "host", "section", "path", "client", "server", "interface", "user_agent")
 
-_PROCESS = (Field("process", lambda row: str(row.process or "")),)
-
 NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.HOSTS: _HOST,
     Panel.INTERFACE_HOSTS: _HOST,
@@ -57,10 +55,10 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
     Panel.INTERFACES: _INTERFACE,
     Panel.INTERFACE_QUALITY: _INTERFACE,
     Panel.CLIENTS: _attributes("address"),
-    Panel.REQUESTS: _EXCHANGE + _PROCESS,
-    Panel.SLOWEST: _EXCHANGE + _PROCESS,
-    Panel.OF_CLIENT: _EXCHANGE + _PROCESS,
-    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened") + _PROCESS,
+    Panel.REQUESTS: _EXCHANGE,
+    Panel.SLOWEST: _EXCHANGE,
+    Panel.OF_CLIENT: _EXCHANGE,
+    Panel.CONNECTIONS: _attributes("client", "server", "host", "protocol", "interface", "state", "opened"),
     Panel.ALERTS: (
         *_attributes("state"),
         Field("at", lambda alert: facts.iso(alert.at)),
@@ -76,11 +74,16 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
 }
 """The fields that identify a row in each table, named as in JSON. The figures of the columns follow in the file."""
 
+PROCESS = Field("process", lambda row: str(row.process or ""))
+"""The last column, where rows have a process."""
+
 
 def fields(panel: Panel) -> list[Field]:
     """The columns of the file. A heading is the name of the JSON field, for nested ones as in `Snapshot.rows`."""
-    figures = [measure for column in SPECS[panel].columns for measure in column.exports]
-    return [*NAMES[panel], *(Field(measure.field, measure.value) for measure in figures)]
+    exports = [measure for column in SPECS[panel].columns for measure in column.exports]
+    figures = [Field(each.field, each.value) for each in exports if each.field != PROCESS.name]
+    has_process = panel in {Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT, Panel.CONNECTIONS}
+    return [*NAMES[panel], *figures, *[PROCESS] * has_process]
 
 
 def document(view: View, panel: Panel) -> str:

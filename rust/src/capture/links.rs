@@ -1,51 +1,16 @@
 //! The interfaces of a network namespace as they are now, and news when they change. Both come from the kernel over
 //! rtnetlink(7). Where there is none, interfaces are only looked at from time to time, with libpcap.
 
+mod link;
 #[cfg(target_os = "linux")]
 mod netlink;
 
 use std::os::fd::BorrowedFd;
 
 use super::{Error, interfaces, traffic};
+pub use link::{Key, Link, PSEUDO};
 #[cfg(target_os = "linux")]
 use netlink::Netlink;
-
-/// Which interface it is. It stays the same when the interface is renamed, and another interface of the same name has
-/// another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Key {
-    /// Number of its network namespace in this capture.
-    pub place: usize,
-    /// The kernel's number of it in that namespace. Pseudo devices have made-up numbers from [`PSEUDO`] on.
-    pub index: u32,
-}
-
-/// The least made-up number. The kernel's numbers are signed.
-pub const PSEUDO: u32 = 1 << 31;
-
-/// An interface as it is now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// Which interface it is.
-    pub key: Key,
-    /// Its name in its network namespace; bytes that are not UTF-8 are written like `\xff`.
-    pub device: String,
-    /// What people know it as: its name, behind that of its network namespace if it is another one than netmon's.
-    pub name: String,
-    /// True if the name is UTF-8.
-    pub is_utf8: bool,
-    /// True if it is up.
-    pub up: bool,
-    /// Bytes that it received and sent since it was created.
-    pub bytes: u64,
-}
-
-impl Link {
-    /// An interface in netmon's own network namespace.
-    pub fn new(index: u32, device: String, is_utf8: bool, up: bool, bytes: u64) -> Self {
-        Self { key: Key { place: 0, index }, name: device.clone(), device, is_utf8, up, bytes }
-    }
-}
 
 /// Knows the interfaces of the network namespace of the thread that made it. Any thread may ask it.
 #[derive(Debug, Default)]

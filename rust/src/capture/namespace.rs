@@ -73,7 +73,7 @@ impl Namespace {
 
     fn of_process(pid: i32) -> Result<Self, Error> {
         let missing = || Error::NoInterface(format!("no process {pid}, and no network namespace of that name"));
-        let process = Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(missing)?;
+        let process = (pid > 0).then(|| Pid::from_raw(pid)).flatten().ok_or_else(missing)?;
         let process = pidfd_open(process, PidfdFlags::empty()).map_err(|_| missing())?;
         Ok(Self { label: pid.to_string(), path: format!("/proc/{pid}/ns/net").into(), process: Some(process) })
     }

@@ -6,12 +6,14 @@
 
 mod agent;
 mod path;
+mod secrets;
 
 pub use agent::product_into;
 pub use path::{CUT, MAX_SHOWN, path_into};
 
 use super::decode::Endpoint;
 use super::steps;
+use secrets::is_space;
 
 /// Maximum length of a host name, as in DNS.
 pub const MAX_HOST: usize = 255;
@@ -167,11 +169,6 @@ fn has_at(bytes: &[u8]) -> bool {
     (0..bytes.len()).any(|at| decoded(bytes, at) == b'@')
 }
 
-/// True for white space at which some recipients divide a request line (RFC 9112 §3), so that a target ends there.
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b'\t'..=b'\r' | b' ')
-}
-
 /// Writes the section of a request target: its first `depth` path segments, without their parameters, query and fragment.
 pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: Option<&[u8]>, depth: usize) {
     if is_connect || target == b"*" {
@@ -194,7 +191,7 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
         return clean_into(out, section, MAX_PATH);
     }
     // A userinfo may end in a later segment.
-    let path = path::without_secrets(path);
+    let path = secrets::without_secrets(path);
     let section = &path[..segments(&path, depth)];
     // Without its parameters the target may turn out not to be a path.
     if !(section.starts_with(b"/") && has_at(section)) {
@@ -207,7 +204,7 @@ pub fn section_into(out: &mut Vec<u8>, target: &[u8], is_connect: bool, field: O
 pub fn has_whole_section(target: &[u8], depth: usize) -> bool {
     let path = split_absolute(target).map_or(target, |(_, path)| path);
     let Some(path) = path.strip_prefix(b"/") else { return false };
-    end_of_segments(path, depth).is_some_and(|end| path.get(end) != Some(&b'/') || !path::has_colon(&path[..end]))
+    end_of_segments(path, depth).is_some_and(|end| path.get(end) != Some(&b'/') || !secrets::has_colon(&path[..end]))
 }
 
 /// Length of the first `depth` segments of a path without its leading slash. Slashes at their end do not count.

@@ -33,7 +33,7 @@ mod system {
     use rustix::io::Errno;
     use rustix::thread::{self, CapabilitySet, CapabilitySets};
 
-    use super::Rights;
+    use crate::privileges::rights::Rights;
 
     pub fn no_new_rights() -> io::Result<()> {
         Ok(thread::set_no_new_privs(true)?)
@@ -81,7 +81,7 @@ mod system {
 mod system {
     use std::io;
 
-    use super::Rights;
+    use crate::privileges::rights::Rights;
 
     pub fn no_new_rights() -> io::Result<()> {
         Ok(())

@@ -18,7 +18,7 @@ use crate::capture::interfaces::Selection;
 use crate::capture::links::{Key, Link};
 use crate::capture::live::{self, CaptureSettings, InterfaceHandle, Wanted};
 use crate::capture::wait::wait;
-use crate::capture::{Error, clocks};
+use crate::capture::{BUFFER_BUDGET, Error, clocks};
 use crate::pipeline::packet::InterfaceId;
 use crate::pipeline::snapshot::InterfaceState;
 
@@ -113,8 +113,8 @@ impl Watcher {
         }
         self.crowd_out(&crowded);
         if self.open.is_empty() && !self.job.shared.bell.is_rung() {
-            let crowd = || crowded.first().map(|seen| format!("{}: {}", seen.name, problems::crowd()));
-            let reason = refusal.or_else(crowd).unwrap_or_else(|| "no interface has a name in UTF-8".into());
+            let no_room = || crowded.first().map(|seen| format!("{}: {}", seen.name, crowd()));
+            let reason = refusal.or_else(no_room).unwrap_or_else(|| "no interface has a name in UTF-8".into());
             return Err(Error::NoInterface(format!("no interface to capture from ({reason})")));
         }
         if self.selection.excludes_from_any(&there) {
@@ -370,6 +370,12 @@ fn open_several(wanted: Vec<(Link, Wanted)>, job: &Job, settings: &CaptureSettin
         work();
     });
     std::mem::take(&mut *lock(&done))
+}
+
+/// The reason why there is no buffer left for another interface.
+fn crowd() -> String {
+    let budget = BUFFER_BUDGET >> 20;
+    format!("the capture buffers of the other interfaces use all {budget} MiB; -B sets the size of each buffer")
 }
 
 /// The name of an interface and a reason, which may begin with the name already.

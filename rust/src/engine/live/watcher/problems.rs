@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::super::super::job::Level;
 use super::super::mailboxes::Message;
-use super::{Watcher, named};
+use super::{Watcher, crowd, named};
+use crate::capture::Error;
 use crate::capture::links::{Key, Link};
-use crate::capture::{BUFFER_BUDGET, Error};
 use crate::pipeline::packet::InterfaceId;
 
 impl Watcher {
@@ -77,10 +77,4 @@ impl Watcher {
             _ => Ok(()),
         }
     }
-}
-
-/// The reason why there is no buffer left for another interface.
-pub(super) fn crowd() -> String {
-    let budget = BUFFER_BUDGET >> 20;
-    format!("the capture buffers of the other interfaces use all {budget} MiB; -B sets the size of each buffer")
 }
