@@ -28,7 +28,7 @@ ORDER = [
     {"log_lines"},
     {"log_handler"},
     {"log"},
-    {"frames", "reading", "advice", "lookalikes"},
+    {"frames", "reading", "advice", "lookalikes", "strangers"},
     {"losses", "reload"},
     {"absence"},
     {"document"},

@@ -255,6 +255,7 @@ def test_csv_of_requests_has_a_row_for_each_exchange(capture, tmp_path):
     assert len(rows) == len(asked) == 60
     assert list(rows[0]) == [*asked[0], *OF_PROCESS]
     for row, want in zip(rows, asked, strict=True):
+        assert not any(row.pop(name) not in ("", "0") for name in OF_PROCESS), "a file has no processes"
         assert row.pop("ts").startswith(want.pop("ts").rstrip("Z"))
         assert {name: plain(value) for name, value in row.items()} == {
             name: plain(value) for name, value in want.items()

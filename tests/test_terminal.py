@@ -719,6 +719,7 @@ def test_an_unknown_terminal_gets_the_plain_report(term):
     terminal = ticking("--window", "0.5s", environment={"TERM": term})
     terminal.shows("Top host:")
     assert b"\x1b" not in terminal.seen
+    assert b"try TERM=xterm-256color" in terminal.seen
     terminal.child.kill(signal.SIGINT)
     assert terminal.end()[1] == 0
 

@@ -124,8 +124,13 @@ def _run(arguments: list[str], *, confines: bool) -> int:
 
     if not settings.read or settings.speed or "-" in settings.read:
         limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
-    if settings.processes and not settings.read:
-        fork_process_helper()  # before privileges are given up
+    # The child that looks for processes begins before privileges are given up.
+    sees_all = settings.processes and not settings.read and fork_process_helper()
+    if settings.where or len(rules) > 1:
+        from netmon import strangers  # noqa: PLC0415  as above
+
+        if warning := strangers.warning(settings, rules, sees_all=sees_all):
+            _warn(warning, settings)
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     guard = None
@@ -343,7 +348,8 @@ def _explain(error: Exception, arguments: list[str], started: Started) -> tuple[
         return NOT_PERMITTED, advice.not_permitted(text, arguments, is_root=started.user == 0)
     if isinstance(error, OSError) and error.filename:
         text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
-        if isinstance(error, PermissionError) and os.geteuid() != started.user:
+        is_file = not os.fsdecode(error.filename).startswith("--")  # else a server, whose message says what to type
+        if isinstance(error, PermissionError) and is_file and os.geteuid() != started.user:
             return FAILED, advice.not_writable(text, arguments, by_sudo=started.by_sudo)
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"

@@ -123,6 +123,15 @@ class Console(NamedTuple):
         return None if fd is None else outlet.of_stream(fd, "standard output", patience)
 
     @property
+    def undrawable(self) -> str:
+        """Why a terminal shows no screen, and what to try; empty if it can show it, or if there is none."""
+        if self._can_draw or not (self.stdout.isatty() and self.stdin.isatty()):
+            return ""
+        term = self.environment.get("TERM")
+        what = f"a terminal called {term} cannot show the screen" if term else "TERM is not set, so there is no screen"
+        return f"{what}; try TERM=xterm-256color"
+
+    @property
     def _can_draw(self) -> bool:
         return can_draw(self.environment.get("TERM", ""))
 

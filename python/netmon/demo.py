@@ -120,8 +120,8 @@ async def serve(reader: StreamReader, writer: StreamWriter) -> None:
             await asyncio.sleep(page.delay * random.uniform(0.6, 1.8) / 1000)  # noqa: S311
             writer.write(_response(page))
             await writer.drain()
-    except (asyncio.IncompleteReadError, ConnectionError):
-        pass
+    except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+        pass  # the end of a connection, or of the demo: Python 3.11 prints a traceback for a task that was cancelled
     finally:
         writer.close()
 

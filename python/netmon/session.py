@@ -97,7 +97,7 @@ def run(
             session.run_screen(keys)
         else:
             session.open_stdout()
-            session.run()
+            session.run(console.undrawable if wants_screen else "")
     if must_be_whole and session.is_incomplete:
         raise IncompleteError
     return session.frame is not None and session.frame.tally.fired > 0
@@ -235,8 +235,9 @@ class Session:
         if self.failure is not None and (error is None or type(error) is type(self.failure)):
             raise self.failure
 
-    def run(self) -> None:
-        self._report([f"netmon: {each.told}\n" for each in self._opened if each.told], is_logged=False)
+    def run(self, news: str = "") -> None:
+        told = filter(None, (news, *(each.told for each in self._opened)))
+        self._report([f"netmon: {fmt.sanitize(line)}\n" for line in told], is_logged=False)
         with self._hangups(self.stop) as hangup, stopping(self.stop, hangup), self._ending():
             for snapshot in self._monitor.snapshots():
                 if self._is_over(snapshot.start):

@@ -74,16 +74,23 @@ NAMES: Mapping[Panel, tuple[Field, ...]] = {
 }
 """The fields that identify a row in each table, named as in JSON. The figures of the columns follow in the file."""
 
-PROCESS = Field("process", lambda row: str(row.process or ""))
-"""The last column, where rows have a process."""
+_PROCESS = (Field("process", lambda row: str(row.process or "")),)
+
+LAST: Mapping[Panel, tuple[Field, ...]] = {
+    Panel.REQUESTS: _PROCESS,
+    Panel.SLOWEST: _PROCESS,
+    Panel.OF_CLIENT: _PROCESS,
+    Panel.CONNECTIONS: _PROCESS,
+}
+"""The fields behind the figures, for which a column of the table has another value than the file."""
 
 
 def fields(panel: Panel) -> list[Field]:
     """The columns of the file. A heading is the name of the JSON field, for nested ones as in `Snapshot.rows`."""
-    exports = [measure for column in SPECS[panel].columns for measure in column.exports]
-    figures = [Field(each.field, each.value) for each in exports if each.field != PROCESS.name]
-    has_process = panel in {Panel.REQUESTS, Panel.SLOWEST, Panel.OF_CLIENT, Panel.CONNECTIONS}
-    return [*NAMES[panel], *figures, *[PROCESS] * has_process]
+    last = LAST.get(panel, ())
+    apart = {field.name for field in last}
+    exports = [measure for column in SPECS[panel].columns for measure in column.exports if measure.field not in apart]
+    return [*NAMES[panel], *(Field(each.field, each.value) for each in exports), *last]
 
 
 def document(view: View, panel: Panel) -> str:
