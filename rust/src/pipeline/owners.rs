@@ -187,24 +187,30 @@ impl Owners {
         self.machine = machine;
     }
 
-    /// A connection has begun. Asks about its ends on this machine, unless they are those of a known listener.
+    /// A connection has begun. Remembers the listeners at its ends, since others may listen there later, and asks about
+    /// the other ends on this machine.
     pub fn begin(&mut self, key: &FlowKey) {
         let ends = [key.low, key.high];
-        let wanted = ends.map(|end| self.machine.has(end.address) && self.machine.listener(end).is_none());
         if !self.entries.is_empty() {
             self.entries.remove(&(key.low, key.high));
         }
-        if wanted == [false; 2] {
+        let is_here = ends.map(|end| self.machine.has(end.address));
+        if is_here == [false; 2] {
             return;
         }
+        let owners = [0, 1].map(|at| self.machine.listener(ends[at]).filter(|_| is_here[at]).cloned());
+        let wanted = [0, 1].map(|at| is_here[at] && owners[at].is_none());
+        let is_asked = wanted != [false; 2];
         if self.entries.len() >= MAX_REMEMBERED || self.asks.len() >= MAX_ASKED {
-            self.dropped += 1;
+            self.dropped += u64::from(is_asked);
             return;
         }
         self.asked += 1;
         let number = self.asked;
-        self.asks.push(Ask { number, ends, wanted });
-        self.entries.insert((key.low, key.high), Entry { number, is_answered: false, owners: [None, None] });
+        if is_asked {
+            self.asks.push(Ask { number, ends, wanted });
+        }
+        self.entries.insert((key.low, key.high), Entry { number, is_answered: !is_asked, owners });
     }
 
     /// A connection has ended. What is known of it stays until [`Self::turn`].
@@ -249,7 +255,10 @@ impl Owners {
         let Answer { ask, owners } = answer;
         let ends: Socket = ask.ends.into();
         if let Some(entry) = self.entries.get_mut(&ends).filter(|entry| entry.number == ask.number) {
-            (entry.is_answered, entry.owners) = (true, owners);
+            entry.is_answered = true;
+            for (known, found) in entry.owners.iter_mut().zip(owners) {
+                *known = known.take().or(found);
+            }
         }
     }
 
@@ -263,14 +272,17 @@ impl Owners {
         };
         let is_ordered = client <= server;
         let entry = self.entries.get(&if is_ordered { (client, server) } else { (server, client) });
-        let asked = |at: usize| entry.and_then(|entry| entry.owners[at].clone());
+        let known = |at: usize| entry.and_then(|entry| entry.owners[at].clone());
+        // Who listens now may have begun after the connection, so that is a guess until the answer is there.
+        let is_sure = entry.is_some_and(|entry| entry.is_answered);
+        let listener = || self.machine.listener(server).filter(|_| !is_sure).cloned();
         let [at_client, at_server] = if is_ordered { [0, 1] } else { [1, 0] };
         let is_local = local != Local::Client;
         let view = if is_local { (server, client) } else { (client, server) };
         Parties {
             local,
-            server: is_local.then(|| self.machine.listener(server).cloned().or_else(|| asked(at_server))).flatten(),
-            client: asked(at_client),
+            server: is_local.then(|| known(at_server).or_else(listener)).flatten(),
+            client: known(at_client),
             view: self.machine.views.get(&view).copied(),
             is_awaited: entry.is_some_and(|entry| !entry.is_answered),
         }
@@ -324,6 +336,36 @@ mod tests {
         let parties = owners.of(end("192.0.2.1:5000"), end("10.0.0.2:80"));
         assert_eq!(names(&parties), (Local::Server, "", "nginx"));
         assert!(!parties.is_awaited);
+    }
+
+    #[test]
+    fn a_connection_keeps_the_server_that_listened_when_it_began() {
+        let mut owners = owners();
+        let (client, server) = ("192.0.2.1:5000", "10.0.0.2:80");
+        owners.begin(&key(client, server));
+        let machine = |name| Machine {
+            addresses: [end("10.0.0.2:0").address].into(),
+            listeners: [(end("0.0.0.0:80"), Some(owner(name, 8)))].into(),
+            views: HashMap::new(),
+        };
+        owners.set_machine(Arc::new(machine("another")));
+        assert_eq!(names(&owners.of(end(client), end(server))).2, "nginx");
+        owners.end(&key(client, server));
+        owners.begin(&key(client, server));
+        assert_eq!(names(&owners.of(end(client), end(server))).2, "another");
+    }
+
+    #[test]
+    fn who_listens_later_does_not_have_the_connections_of_a_server_that_was_not_found() {
+        let mut owners = owners();
+        let (client, server) = ("192.0.2.1:5000", "10.0.0.2:82");
+        owners.begin(&key(client, server));
+        let [ask] = owners.take_asks().try_into().unwrap();
+        owners.answer(Answer { ask, owners: [None, None] });
+        let mut machine = (*owners.machine).clone();
+        machine.listeners.insert(end("0.0.0.0:82"), Some(owner("late", 9)));
+        owners.set_machine(Arc::new(machine));
+        assert_eq!(names(&owners.of(end(client), end(server))).2, "");
     }
 
     #[test]

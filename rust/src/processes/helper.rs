@@ -164,7 +164,7 @@ mod imp {
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
-    use crate::privileges::{Rights, deny_system_calls, held, keep, no_new_rights, retain, switch_user};
+    use crate::privileges::{Rights, deny_system_calls, held, keep, limit, no_new_rights, retain, switch_user};
 
     /// What the child keeps: to see the files of others' processes, and to read files of container runtimes.
     const KEPT: Rights = Rights::DAC_READ_SEARCH.and(Rights::SYS_PTRACE);
@@ -223,6 +223,8 @@ mod imp {
     /// Gives up the user, all capabilities but two, and dangerous system calls.
     fn confine() -> io::Result<()> {
         no_new_rights()?;
+        // Without CAP_SETPCAP the bounds stay, which no_new_privs makes harmless.
+        let _ = limit(KEPT);
         keep()?;
         // Whoever may not switch has a user without rights already.
         let _ = switch_user(NOBODY, NOBODY);
