@@ -27,6 +27,9 @@ KINDS = {
 
 FLAG = re.compile(r"(?<![\w-])(--?[a-zA-Z][\w-]*)")
 
+TELLS_DEFAULT = "default: "
+"""In the help of a setting that says itself what holds without it."""
+
 EXPLAINED = {**KINDS, FileSize: None}
 
 
@@ -58,12 +61,12 @@ def described(option):
     flags = ", ".join(f"{flag}{f'[={option.metavar}]' if option.alone else takes}" for flag in option.flags.split())
     lines = [f"```{{option}} {flags}", sentence(option.help)]
     if option.about:
-        lines += ["", f"The key means: {escaped(option.about)}."]
+        lines += ["", f"The key means: {escaped(option.about)}. The flag is the same as `{name} = false`."]
     ways = [
         f"key `{name}`",
         f"variable `NETMON_{name.upper()}`",
         f"value: {value_of(reading.KINDS[name])}",
-        f"default: {default_of(name)}",
+        *[f"default: {'off' if option.alone else default_of(name)}"] * (TELLS_DEFAULT not in option.help),
     ]
     return "\n".join([*lines, "", " · ".join(ways), "```"])
 
@@ -89,7 +92,7 @@ def value_of(kind):
     for known, word in KINDS.items():
         if issubclass(kind if isinstance(kind, type) else tuple, known):
             return f"[{word}](#{word.split()[0]})"
-    return {bool: "`true` or `false`", str: "text"}.get(kind, "a list of texts")
+    return {bool: "`true` or `false`", str: "text"}.get(kind, "a list of strings")
 
 
 def default_of(name):
