@@ -31,7 +31,6 @@ INTERRUPTED = 130
 
 DEMO = {"interfaces": ("lo",), "alert_threshold": 1000, "alert_span": 10.0}
 """Defaults of the demo: its storm passes 1000 hits in 10 s, its calm stays far below."""
-
 ERRORS = (
     (SourceError, NO_SOURCE, ""),
     (CaptureError, FAILED, "the capture failed: "),
@@ -56,8 +55,16 @@ def main(argv: Sequence[str] | None = None, *, confines: bool = False) -> int:
     """Runs the command and returns its exit code. With `confines`, the process gives up its rights for good."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments and arguments[0] in commands.COMMANDS:
-        return guarded(lambda: commands.run(arguments[0], arguments[1:]), [])
+        return guarded(lambda: _command(arguments, confines=confines), [])
     return guarded(lambda: _run(arguments, confines=confines), arguments)
+
+
+def _command(arguments: list[str], *, confines: bool) -> int:
+    if confines:
+        from netmon.guard import keep_reading  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+        keep_reading()
+    return commands.run(arguments[0], arguments[1:])
 
 
 def guarded(run: Callable[[], int], arguments: list[str]) -> int:
@@ -116,21 +123,14 @@ def _run(arguments: list[str], *, confines: bool) -> int:
     if settings.where:
         _look_at(configured)
     if flags.suggest_alerts:
-        from netmon import suggest  # noqa: PLC0415  as above
-
-        print("\n".join(suggest.of_capture(settings)))
-        return OK
-    from netmon._core import fork_process_helper, limit_allocator  # noqa: PLC0415  --version and --help do not need it
+        return _suggest(settings, rules, configured.path, confines=confines)
+    from netmon import strangers  # noqa: PLC0415  --version and --help do not need it
+    from netmon._core import limit_allocator  # noqa: PLC0415  as above
 
     if not settings.read or settings.speed or "-" in settings.read:
-        limit_allocator()  # for a process that may run for days; files are read faster with an arena per thread
-    # The child that looks for processes begins before privileges are given up.
-    sees_all = settings.processes and not settings.read and fork_process_helper()
-    if settings.where or len(rules) > 1:
-        from netmon import strangers  # noqa: PLC0415  as above
-
-        if warning := strangers.warning(settings, rules, sees_all=sees_all):
-            _warn(warning, settings)
+        limit_allocator()  # files are read faster with an arena per thread
+    for warning in strangers.begin(settings, rules):  # before privileges are given up
+        _warn(warning, settings)
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
     guard = None
@@ -140,6 +140,17 @@ def _run(arguments: list[str], *, confines: bool) -> int:
         guard = Guard(settings, rules, configured.path)
         flags.config = configured.path if guard.plan.user else flags.config  # another user has other files
     return watch(settings, demo=flags.demo, reread=reread, rules=rules, guard=guard)
+
+
+def _suggest(settings: Settings, rules: Sequence[Rule], path: str, *, confines: bool) -> int:
+    from netmon import suggest  # noqa: PLC0415  few runs need it, so it is loaded only then
+
+    if confines:
+        from netmon.guard import Guard  # noqa: PLC0415  as above
+
+        Guard(settings, rules, path).prepare()
+    print("\n".join(suggest.of_capture(settings)))
+    return OK
 
 
 def _configured(flags: argparse.Namespace) -> config.Configured:
@@ -369,7 +380,10 @@ def _pointed_at(error: Exception, arguments: list[str]) -> str:
 
     text = getattr(error, "filter", None)
     if text is None:
-        settings = settings_from(parser().parse_intermixed_args(arguments), os.environ)
+        flags = parser().parse_intermixed_args(arguments)
+        if flags.filter_file is not None:  # it was read with rights that whoever reads the message may not have
+            return ""
+        settings = settings_from(flags, os.environ)
         text = (settings.filter if isinstance(error, FilterError) else settings.where) or ""
     before = fmt.sanitize(text[:position])
     return f"\n  {before}{fmt.sanitize(text[position:])}\n  {' ' * fmt.width(before)}^" if text else ""

@@ -1,13 +1,15 @@
 """Traffic for a demonstration: a small HTTP server and its clients on loopback, with calm and storm in turn.
 
-``traffic()`` runs them in a child process (``python -m netmon.demo``), so that making requests does not slow down
-the capture, and yields the port of the server. The child ends when its standard input is closed, so it never outlives
-its parent. It listens on 127.0.0.1 only; nothing leaves the machine.
+``traffic()`` runs them in a child process (``python -P -m netmon.demo``), so that making requests does not slow down
+the capture, and yields the port of the server. Started by root, the child becomes the user that netmon becomes. It
+ends when its standard input is closed, so it never outlives its parent. It listens on 127.0.0.1 only; nothing leaves
+the machine.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import signal
 import subprocess
@@ -85,7 +87,10 @@ def filter_for(port: int) -> str:
 def traffic() -> Iterator[int]:
     """Makes traffic while the context lasts; yields the port of the server."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "netmon.demo"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-P", "-m", "netmon.demo"],  # -P: nothing is loaded from the current folder
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with child:
         try:
@@ -186,6 +191,23 @@ async def _until_parent_ends() -> None:
     await reader.read()
 
 
+def _give_up_root() -> None:
+    """Lets this process become the user that netmon itself becomes. It can still load its modules."""
+    from netmon._core import no_new_rights, switch_user  # noqa: PLC0415  only root needs them
+    from netmon.modules import Folders  # noqa: PLC0415  as above
+    from netmon.options import Settings  # noqa: PLC0415  as above
+    from netmon.privileges import planned  # noqa: PLC0415  as above
+
+    no_new_rights()
+    user = planned(Settings(), os.environ, os.geteuid(), acts=False).user
+    if user is not None:
+        folders = Folders()
+        switch_user(user.uid, user.gid)
+        folders.use()
+
+
 if __name__ == "__main__":
+    with suppress(OSError):  # root that may not switch shows its demo all the same
+        _give_up_root()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C signals the whole process group; the parent ends this process
     asyncio.run(_main())

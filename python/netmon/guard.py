@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from netmon import log, outlet
 from netmon._core import Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user
 from netmon.alarms import state_path
-from netmon.privileges import NET_RAW, PrivilegesError, environment_of, numbered, planned, remaining, unwanted
+from netmon.privileges import NET_RAW, READER, PrivilegesError, environment_of, numbered, planned, remaining, unwanted
 from netmon.reach import reach
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 TASKS = "/proc/self/task"
+
+ENDING = 0.5
+"""Seconds in which a thread that is just ending goes away. The C library does not switch its user any more."""
 
 STANDARD = (1, 2)
 """The descriptors of standard output and standard error."""
@@ -131,14 +136,30 @@ class Guard:
             raise PrivilegesError(f"Landlock cannot be set up: {error.strerror or error}") from error
 
     def _verify(self) -> None:
-        if wrong := remaining(self.plan, _statuses(), effective=self._effective):
-            raise PrivilegesError(f"rights were not given up: {wrong}")
+        until = time.monotonic() + ENDING
+        while wrong := self._remaining():
+            if time.monotonic() > until:
+                raise PrivilegesError(f"rights were not given up: {wrong}")
+            time.sleep(ENDING / 20)
         user = self.plan.user
         if user is None or user.uid == 0:
             return
         ways = (lambda: os.setuid(0), lambda: os.seteuid(0), lambda: os.setgid(0), lambda: os.setgroups([0]))
         if unwanted(ways[:2] if user.gid == 0 else ways):
             raise PrivilegesError("rights were not given up: this process can become root again")
+
+    def _remaining(self) -> str:
+        statuses = _statuses()
+        if not statuses and sys.platform == "linux":
+            return "the kernel tells of no thread; is /proc mounted?"
+        return remaining(self.plan, statuses, effective=self._effective)
+
+
+def keep_reading() -> None:
+    """Gives up all rights of a process that only reads and writes files, but for those that reach files."""
+    _done("no_new_privs cannot be set", no_new_rights)
+    _done("rights cannot be given up", Confinement(rights=READER).apply)
+    _done("system calls cannot be denied", deny_system_calls)
 
 
 def confined(monitor: Monitor, guard: Guard | None) -> Exception | None:

@@ -99,7 +99,9 @@ def _terminals() -> Iterator[str]:
 
 def _of_environment(environment: Mapping[str, str]) -> Iterator[str]:
     for name in NAMED:
-        yield from filter(os.path.isabs, environment.get(name, "").split(os.pathsep))
+        paths = environment.get(name, "").split(os.pathsep)
+        may_be_relative = name.startswith("OTEL_")
+        yield from (os.path.abspath(path) for path in paths if os.path.isabs(path) or (path and may_be_relative))
     if home := environment.get("HOME"):
         yield os.path.join(home, ".terminfo")
 

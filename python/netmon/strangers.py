@@ -1,13 +1,13 @@
-"""Why processes stay unknown in a run whose filter or rules ask for them. Settings in, a sentence out; pure."""
+"""The processes of others: starts who looks for them, and says why they stay unknown where a filter or a rule asks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netmon._core import Filter
+from netmon._core import Filter, fork_process_helper
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from netmon.alerts import Rule
     from netmon.options import Settings
@@ -17,6 +17,16 @@ FIELDS = {"process", "container", "pod", "namespace"}
 
 OWN = "self"
 """The network namespace of netmon itself, as ``--netns`` calls it."""
+
+
+def begin(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
+    """Starts the child that looks for processes, if one is of use, and yields what to warn of.
+
+    To be called while this process has one thread, and before it gives up its rights.
+    """
+    sees_all = settings.processes and not settings.read and fork_process_helper()
+    if told := warning(settings, rules, sees_all=sees_all):
+        yield told
 
 
 def warning(settings: Settings, rules: Iterable[Rule], *, sees_all: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from netmon.config import ConfigError
 from netmon.otlp.exporter import Exporter, hostname
 from netmon.otlp.target import target
 from netmon.sinks import Opened
@@ -27,7 +28,10 @@ def wrong(settings: Settings) -> str:
 
 def opened(settings: Settings, patience: Patience) -> Opened:
     """Begins to send with the first frame."""
-    series, to = Series(settings), target(settings, os.environ, hostname())
+    try:
+        series, to = Series(settings), target(settings, os.environ, hostname())
+    except ValueError as error:  # such as a certificate that the user that netmon has become may not read
+        raise ConfigError(f"--otlp: {error}") from error
     exporter = Exporter(to, series.metrics, patience)
     return Opened(to.shown, exporter, Otlp(series, exporter))
 

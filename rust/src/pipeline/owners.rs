@@ -178,13 +178,28 @@ pub struct Owners {
     /// Connections that have ended since the last call of [`Self::turn`].
     over: Vec<(Socket, u64)>,
     asked: u64,
+    /// What `asked` was at the last two calls of [`Self::turn`].
+    turns: [u64; 2],
     dropped: u64,
 }
 
 impl Owners {
-    /// Sets what is known of this machine from now on.
+    /// Sets what is known of this machine from now on. Who listens may have changed some time ago: connections that began
+    /// since the interval before this one belong to either, so nobody is named for them.
     pub fn set_machine(&mut self, machine: Arc<Machine>) {
-        self.machine = machine;
+        let before = std::mem::replace(&mut self.machine, machine);
+        if before.listeners == self.machine.listeners {
+            return;
+        }
+        let [since, _] = self.turns;
+        for (ends, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.number > since) {
+            for (end, owner) in [ends.0, ends.1].into_iter().zip(&mut entry.owners) {
+                let listener = before.listener(end);
+                if listener.is_some() && *owner == listener.cloned() && self.machine.listener(end) != listener {
+                    *owner = None;
+                }
+            }
+        }
     }
 
     /// A connection has begun. Remembers the listeners at its ends, since others may listen there later, and asks about
@@ -226,6 +241,7 @@ impl Owners {
 
     /// Begins the next interval: forgets the connections that have ended.
     pub fn turn(&mut self) {
+        self.turns = [self.turns[1], self.asked];
         for (ends, number) in self.over.drain(..) {
             if self.entries.get(&ends).is_some_and(|entry| entry.number == number) {
                 self.entries.remove(&ends);
@@ -341,8 +357,11 @@ mod tests {
     #[test]
     fn a_connection_keeps_the_server_that_listened_when_it_began() {
         let mut owners = owners();
-        let (client, server) = ("192.0.2.1:5000", "10.0.0.2:80");
+        let (client, late, server) = ("192.0.2.1:5000", "192.0.2.1:5001", "10.0.0.2:80");
         owners.begin(&key(client, server));
+        owners.turn();
+        owners.turn();
+        owners.begin(&key(late, server));
         let machine = |name| Machine {
             addresses: [end("10.0.0.2:0").address].into(),
             listeners: [(end("0.0.0.0:80"), Some(owner(name, 8)))].into(),
@@ -350,6 +369,7 @@ mod tests {
         };
         owners.set_machine(Arc::new(machine("another")));
         assert_eq!(names(&owners.of(end(client), end(server))).2, "nginx");
+        assert_eq!(names(&owners.of(end(late), end(server))).2, "", "it may belong to either");
         owners.end(&key(client, server));
         owners.begin(&key(client, server));
         assert_eq!(names(&owners.of(end(client), end(server))).2, "another");
