@@ -128,7 +128,7 @@ def _run(arguments: list[str], *, confines: bool) -> int:
     from netmon._core import limit_allocator  # noqa: PLC0415  as above
 
     if not settings.read or settings.speed or "-" in settings.read:
-        limit_allocator()  # files are read faster with an arena per thread
+        limit_allocator()  # a run of days needs memory without holes; files need speed
     for warning in strangers.begin(settings, rules):  # before privileges are given up
         _warn(warning, settings)
     settings = config.settings_of_run(settings, vars(flags))
