@@ -546,7 +546,7 @@ class Capture:
         """
     @property
     def protocols(self) -> dict[str, int]:
-        """Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
+        """Connections recognised, by protocol: ``http1 http2 grpc websocket tls quic tunnel ssh other``.
 
         A connection that is upgraded counts for both protocols.
         """

@@ -13,7 +13,7 @@ use _core::capture::file::CaptureFile;
 use _core::pipeline::Settings;
 use _core::pipeline::aggregate::{self, Aggregate, Tracked};
 use _core::pipeline::decode::{self, Direction, Endpoint, FlowKey, Segment, SeqNumber};
-use _core::pipeline::exchange::{Ending, Finished, Method, NoFields, Note, Request, Response, Sides, Sink};
+use _core::pipeline::exchange::{Ending, Finished, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink};
 use _core::pipeline::flow::{self, Consumer, FlowInfo, Flows, Losses, Observed, Opening};
 use _core::pipeline::packet::{InterfaceId, Packet, SECOND, Timestamp};
 use _core::pipeline::protocol::http1::{Event, Extent, Follows, Handler, Mark, Parser, RequestHead, ResponseHead};
@@ -236,6 +236,7 @@ fn aggregation(criterion: &mut Criterion) {
             let target: &[u8] = [&b"/api/users/7?q=1"[..], b"/old/x", b"/nope", b"/", b"/fail/y"][n % 5];
             let host = Some(hosts[n % 200].as_bytes());
             let request = Request {
+                protocol: Protocol::Http1,
                 method: Method::from_bytes(b"GET"),
                 target,
                 is_cut: false,
@@ -258,7 +259,8 @@ fn aggregation(criterion: &mut Criterion) {
                 for n in 0..1000 {
                     let (host, target) = (Some(hosts[n % 200].as_bytes()), format!("/s{}", n / 200));
                     let (method, target) = (Method::from_bytes(b"GET"), target.as_bytes());
-                    let request = Request { method, target, is_cut: false, host, fields: &NoFields, sides, bytes: 200 };
+                    let (protocol, fields, bytes) = (Protocol::Http1, &NoFields, 200);
+                    let request = Request { protocol, method, target, is_cut: false, host, fields, sides, bytes };
                     aggregate.request(&request, None);
                 }
                 aggregate

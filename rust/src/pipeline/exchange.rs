@@ -3,6 +3,7 @@
 //! This module has types only. `protocol` parses bytes into them, and `aggregate` counts them.
 
 mod ambiguity;
+mod codes;
 mod fields;
 mod method;
 mod protocol;
@@ -11,6 +12,7 @@ mod table;
 use std::net::Ipv6Addr;
 
 pub use ambiguity::Ambiguity;
+pub use codes::{Closed, ErrorCode, GrpcStatus};
 pub use fields::{ClientField, Fields, NoFields};
 pub use method::Method;
 pub use protocol::Protocol;
@@ -23,6 +25,8 @@ use crate::pipeline::packet::{InterfaceId, Timestamp};
 /// A request, reported when its head was seen.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
+    /// [`Protocol::Http1`], [`Protocol::Http2`], [`Protocol::Grpc`] or [`Protocol::WebSocket`].
+    pub protocol: Protocol,
     /// Request method.
     pub method: Method,
     /// Request target as on the wire.
@@ -159,6 +163,10 @@ pub enum Note {
     TruncatedHead,
     /// A message whose framing two readers could understand differently.
     Ambiguous(Ambiguity),
+    /// One side of a connection will take no new streams (GOAWAY of HTTP/2).
+    GoAway(ErrorCode),
+    /// A connection that stays encrypted, and why. Reported once for each connection.
+    Closed(Closed),
 }
 
 /// Takes what the protocols report, and counts it.
@@ -190,6 +198,15 @@ pub trait Sink {
     fn bytes(&mut self, ticket: Self::Ticket, of_request: bool, count: u64);
     /// An exchange has ended. `tell` builds the whole exchange, for a sink that needs it.
     fn exchange(&mut self, ticket: Self::Ticket, ending: Ending, tell: impl FnOnce() -> Finished);
+    /// `count` messages of the exchange of `ticket` were seen: messages of gRPC or WebSocket, or events of server-sent
+    /// events.
+    fn messages(&mut self, _ticket: Self::Ticket, _of_request: bool, _count: u64) {}
+    /// A gRPC call has ended with this status. `status` is that of the response, if it was seen.
+    fn grpc_status(&mut self, _ticket: Self::Ticket, _grpc: GrpcStatus, _status: Option<u16>) {}
+    /// One side has closed a WebSocket with this code; 1005 if it gave none (RFC 6455 §7.4.1).
+    fn websocket_closed(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: u16) {}
+    /// One side has reset the stream of `ticket`.
+    fn stream_reset(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: ErrorCode) {}
     /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
     /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);

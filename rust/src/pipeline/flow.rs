@@ -15,7 +15,7 @@ mod quality;
 mod table;
 mod watch;
 
-pub use consumer::{Consumer, FlowInfo, Observed};
+pub use consumer::{Consumer, Cover, FlowInfo, Observed};
 pub use opening::Opening;
 pub use quality::{Observation, Signs};
 pub use table::{FlowId, Limits};

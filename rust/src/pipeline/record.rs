@@ -116,12 +116,15 @@ impl Flow {
     fn learn(&mut self, protocol: Option<Protocol>) {
         let is_foreign = match protocol {
             // There may be HTTP in a tunnel.
-            None | Some(Protocol::Http1 | Protocol::Tunnel) => false,
+            None
+            | Some(Protocol::Http1 | Protocol::Http2 | Protocol::Grpc | Protocol::WebSocket | Protocol::Tunnel) => {
+                false
+            }
             Some(Protocol::Other) => {
                 self.unknown += 1;
                 self.unknown > GREETING
             }
-            Some(Protocol::Tls | Protocol::H2c | Protocol::WebSocket | Protocol::Ssh) => true,
+            Some(Protocol::Tls | Protocol::Quic | Protocol::Ssh) => true,
         };
         if is_foreign && self.fate == Fate::Open {
             (self.fate, self.last) = (Fate::Refused, NOWHERE);

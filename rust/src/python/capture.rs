@@ -82,7 +82,7 @@ counters!(
     fn open_connections(&self) -> u64 {
         self.0.open_connections.value
     }
-    /// Connections recognised, by protocol: ``http1 tls h2c websocket tunnel ssh other``.
+    /// Connections recognised, by protocol: ``http1 http2 grpc websocket tls quic tunnel ssh other``.
     ///
     /// A connection that is upgraded counts for both protocols.
     #[getter]

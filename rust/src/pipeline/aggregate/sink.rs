@@ -281,6 +281,7 @@ impl Sink for Aggregate {
             Note::Resync => capture.resyncs += 1,
             Note::TruncatedHead => capture.truncated_heads += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
+            Note::GoAway(_) | Note::Closed(_) => {}
         }
     }
 

@@ -111,7 +111,7 @@ impl Hoard {
 mod tests {
     use super::*;
     use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-    use crate::pipeline::exchange::Sides;
+    use crate::pipeline::exchange::{Protocol, Sides};
     use crate::pipeline::packet::InterfaceId;
     use crate::pipeline::protocol::http1::FieldLines;
 
@@ -123,7 +123,16 @@ mod tests {
     fn request(target: &str) -> Request<'_> {
         let method = Method::from_bytes(b"GET");
         let sides = Sides { connection: KEY, asks: Direction::Up, interface: InterfaceId(0) };
-        Request { method, target: target.as_bytes(), is_cut: false, host: Some(b"h"), fields: FIELDS, sides, bytes: 0 }
+        Request {
+            protocol: Protocol::Http1,
+            method,
+            target: target.as_bytes(),
+            is_cut: false,
+            host: Some(b"h"),
+            fields: FIELDS,
+            sides,
+            bytes: 0,
+        }
     }
 
     #[test]

@@ -76,6 +76,32 @@ macro_rules! exchange_fields {
                 /// Segments of the connection that were sent again while the exchange lasted.
                 #[serde(default)]
                 retransmitted: u16 as u16,
+                /// ``"http1"``, ``"http2"``, ``"grpc"`` (gRPC-Web too) or ``"websocket"``.
+                #[serde(default, with = "values::spoken")]
+                protocol: Protocol as &str,
+                /// True if it was inside TLS, and decrypted.
+                #[serde(default)]
+                tls: bool as bool,
+                /// Number of its stream in HTTP/2; None in HTTP/1.
+                #[serde(default)]
+                stream: Option<u32> as Option<u32>,
+                /// Duration of the TLS handshake of the connection, from the ClientHello to the client's Finished. Only
+                /// the first exchange on a connection has it; None for the others.
+                #[serde(default, with = "values::seconds")]
+                tls_handshake: Option<u64> as Option<f64>,
+                /// The part of `latency` in which the server sent other streams of the same connection; None in HTTP/1.
+                #[serde(default, with = "values::seconds")]
+                queued: Option<u64> as Option<f64>,
+                /// Name of the status of a gRPC call, such as ``"UNAVAILABLE"``; None if it is no gRPC call, or if its
+                /// status was not seen.
+                #[serde(default, with = "values::grpc")]
+                grpc_status: Option<GrpcStatus> as Option<&str>,
+                /// Messages of the client: of gRPC or WebSocket.
+                #[serde(default)]
+                request_messages: u64 as u64,
+                /// Messages of the server: of gRPC or WebSocket, or events of server-sent events.
+                #[serde(default)]
+                response_messages: u64 as u64,
             }
             named {
                 /// Name of the user agent, such as ``curl`` or ``Firefox``: at most 64 printable characters, without a

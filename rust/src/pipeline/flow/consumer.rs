@@ -54,12 +54,23 @@ pub struct FlowInfo {
     pub retransmitted: u16,
     /// What was observed before this segment.
     pub opening: Opening,
+    /// What encloses the stream.
+    pub cover: Cover,
+}
+
+/// What encloses a stream that a reader of protocols takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cover {
+    /// True if the bytes were inside TLS, and are decrypted.
+    pub is_tls: bool,
+    /// Duration of the TLS handshake in nanoseconds, if all of it was seen.
+    pub handshake: Option<u64>,
 }
 
 impl FlowInfo {
     /// Describes a connection of which nothing was observed yet.
     pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
-        Self { key, interface, opener, retransmitted: 0, opening: Opening::default() }
+        Self { key, interface, opener, retransmitted: 0, opening: Opening::default(), cover: Cover::default() }
     }
 }
 

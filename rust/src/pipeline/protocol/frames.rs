@@ -97,6 +97,7 @@ impl<K: Copy + PartialEq> Frames<K> {
         let bytes = (HEADER + payload.len()) as u64;
         let sides = Sides { connection: &flow.key, asks: self.client, interface: flow.interface };
         let request = Request {
+            protocol: Protocol::Http2,
             method: Method::from_bytes(b"GET"),
             target,
             is_cut: false,
@@ -107,7 +108,7 @@ impl<K: Copy + PartialEq> Frames<K> {
         };
         let ticket = sink.request(&request, self.ticket);
         if self.ticket.replace(ticket).is_none() {
-            sink.note(Note::Protocol(Protocol::H2c));
+            sink.note(Note::Protocol(Protocol::Http2));
             sink.opening(ticket, &flow.opening, self.client);
         }
         self.streams.insert(stream, Asked { ticket, at, bytes, kept: sink.keep(ticket, &request) });
@@ -164,6 +165,14 @@ impl<K: Copy + PartialEq> Frames<K> {
                 request_time: None,
                 transfer: None,
                 retransmitted: 0,
+                protocol: Protocol::Http2,
+                tls: flow.cover.is_tls,
+                stream: None,
+                tls_handshake: None,
+                queued: None,
+                grpc_status: None,
+                request_messages: 0,
+                response_messages: 0,
             },
             interface: flow.interface,
         });

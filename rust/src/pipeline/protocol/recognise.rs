@@ -8,7 +8,7 @@ pub fn sure_sign(bytes: &[u8]) -> Option<Protocol> {
     match bytes {
         // RFC 8446 §5.1: content type, version 3.x, a length of at most 2^14 + 2048.
         [0x14..=0x17, 0x03, 0x00..=0x04, length, ..] if *length <= 0x48 => Some(Protocol::Tls),
-        _ if is_h2_preface(bytes) => Some(Protocol::H2c),
+        _ if is_h2_preface(bytes) => Some(Protocol::Http2),
         // RFC 4253 §4.2.
         _ if bytes.starts_with(b"SSH-2.0-") || bytes.starts_with(b"SSH-1.") => Some(Protocol::Ssh),
         _ => None,
@@ -33,7 +33,7 @@ mod tests {
             (b"\x16\x03\x01\x49", None),
             (b"\x16\x03\x05\x00", None),
             (b"\x16\x03\x01", None),
-            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Some(Protocol::H2c)),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Some(Protocol::Http2)),
             (b"PRI * HTTP/1.1\r\n", None),
             (b"SSH-2.0-OpenSSH_9.2\r\n", Some(Protocol::Ssh)),
             (b"SSH-3.0", None),

@@ -291,7 +291,7 @@ fn a_client_of_another_protocol_may_be_answered_in_http() {
     for (hello, protocol) in [
         ("\u{16}\u{3}\u{1}\u{0}\u{5}hello", "Tls"),
         ("SSH-2.0-x\r\n", "Ssh"),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "H2c"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Http2"),
     ] {
         let lines = converse(&[&format!(">{hello}"), "<HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"]);
         let wanted =
@@ -320,7 +320,7 @@ fn a_second_protocol_is_read_by_the_same_session() {
     let told = [
         "Protocol(Other)",
         "GET /1 at 80",
-        "Protocol(H2c)",
+        "Protocol(Http2)",
         "GET /3 at 80",
         "404 to 2 after Some(1)",
         "exchange 2: Some(404) 15+6 Some(1)/Some(1)",
@@ -331,7 +331,7 @@ fn a_second_protocol_is_read_by_the_same_session() {
     let (first, second) = one.split_at(5);
     let cut = [preface, first, second].map(|part| format!(">{part}"));
     let cut = [&*cut[0], &*cut[1], &*cut[2]];
-    let told = ["Protocol(Other)", "GET /1 at 80", "Protocol(H2c)", "Unanswered", "exchange 1: None 15+0 None/None"];
+    let told = ["Protocol(Other)", "GET /1 at 80", "Protocol(Http2)", "Unanswered", "exchange 1: None 15+0 None/None"];
     assert_eq!(converse(&cut), told, "a frame in several chunks, and no response");
 }
 

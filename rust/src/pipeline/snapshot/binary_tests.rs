@@ -28,6 +28,14 @@ fn exchange(second: i64) -> NamedExchange {
         request_time: Some(0),
         transfer: Some(1_000_000),
         retransmitted: 1,
+        protocol: Protocol::Http1,
+        tls: false,
+        stream: None,
+        tls_handshake: None,
+        queued: None,
+        grpc_status: None,
+        request_messages: 0,
+        response_messages: 0,
     };
     NamedExchange {
         measured,

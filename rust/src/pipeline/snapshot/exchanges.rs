@@ -9,8 +9,7 @@ use super::processes::Process;
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::Method;
-use crate::pipeline::exchange::{Exchange, exchange_fields};
+use crate::pipeline::exchange::{Exchange, GrpcStatus, Method, Protocol, exchange_fields};
 use crate::pipeline::packet::Timestamp;
 
 /// Makes the struct, its order and its JSON from the table of fields.
@@ -140,6 +139,14 @@ mod tests {
             request_time: Some(9),
             transfer: None,
             retransmitted: 4,
+            protocol: Protocol::Http1,
+            tls: false,
+            stream: None,
+            tls_handshake: None,
+            queued: None,
+            grpc_status: None,
+            request_messages: 0,
+            response_messages: 0,
         };
         NamedExchange {
             measured,

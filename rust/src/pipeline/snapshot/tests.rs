@@ -2,8 +2,7 @@
 
 use super::tables::Row;
 use super::*;
-use crate::pipeline::exchange::Exchange;
-use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Exchange, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::owners::Local;
@@ -270,6 +269,14 @@ fn what_is_kept_stays_within_every_limit_however_much_is_merged() {
             request_time: None,
             transfer: None,
             retransmitted: 0,
+            protocol: Protocol::Http1,
+            tls: false,
+            stream: None,
+            tls_handshake: None,
+            queued: None,
+            grpc_status: None,
+            request_messages: 0,
+            response_messages: 0,
         };
         let exchange = NamedExchange {
             measured,

@@ -201,6 +201,43 @@ pub mod protocol {
     }
 }
 
+/// Protocols of exchanges, by name.
+pub mod spoken {
+    use super::{Deserialize, Deserializer, Serializer, TallyKey};
+    use crate::pipeline::exchange::Protocol;
+    use serde::de::Error as _;
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(protocol: &Protocol, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(protocol.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Protocol, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        Protocol::from_label(&name).ok_or_else(|| D::Error::custom(format!("unknown protocol {name:?}")))
+    }
+}
+
+/// Statuses of gRPC, by name.
+pub mod grpc {
+    use super::{Deserialize, Deserializer, Serialize, Serializer};
+    use crate::pipeline::exchange::GrpcStatus;
+    use serde::de::Error as _;
+
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(status: &Option<GrpcStatus>, serializer: S) -> Result<S::Ok, S::Error> {
+        status.map(GrpcStatus::name).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<GrpcStatus>, D::Error> {
+        let name = Option::<String>::deserialize(deserializer)?;
+        let status = |name: String| {
+            GrpcStatus::from_name(&name).ok_or_else(|| D::Error::custom(format!("unknown status {name:?}")))
+        };
+        name.map(status).transpose()
+    }
+}
+
 /// States of connections, by name.
 pub mod stage {
     use super::{Deserialize, Deserializer, Serializer};

@@ -141,7 +141,16 @@ impl<S: Sink> Handler for Turn<'_, S> {
         }
         let RequestHead { method, target, is_cut, host, is_simple, expects_continue, fields, .. } = *head;
         let fields = FieldLines(fields);
-        let request = Request { method, target, is_cut, host, fields: &fields, sides: self.sides(), bytes };
+        let request = Request {
+            protocol: Protocol::Http1,
+            method,
+            target,
+            is_cut,
+            host,
+            fields: &fields,
+            sides: self.sides(),
+            bytes,
+        };
         let ticket = self.sink.request(&request, self.dialogue.ticket);
         self.give_up_waiting(MAX_WAITING - 1);
         let is_first = self.dialogue.ticket.replace(ticket).is_none();
@@ -318,7 +327,7 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn enter_tunnel(&mut self, head: &ResponseHead<'_>) {
         let protocol = match head.upgrade {
             Some(name) if name.eq_ignore_ascii_case(b"websocket") => Protocol::WebSocket,
-            Some(name) if name.eq_ignore_ascii_case(b"h2c") => Protocol::H2c,
+            Some(name) if name.eq_ignore_ascii_case(b"h2c") => Protocol::Http2,
             _ => Protocol::Tunnel,
         };
         self.sink.note(Note::Protocol(protocol));
@@ -418,6 +427,14 @@ fn tell<S: Sink>(
             request_time: asked.ended.map(|ended| ended.since(asked.since)),
             transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
             retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
+            protocol: Protocol::Http1,
+            tls: flow.cover.is_tls,
+            stream: None,
+            tls_handshake: flow.cover.handshake.filter(|_| asked.is_first),
+            queued: None,
+            grpc_status: None,
+            request_messages: 0,
+            response_messages: 0,
         },
         interface: flow.interface,
     });

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use crate::pipeline::exchange::{Method, Protocol};
+use crate::pipeline::exchange::{GrpcStatus, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
 use crate::pipeline::name;
@@ -108,6 +108,15 @@ impl Field for u128 {
     fn get(from: &mut &[u8]) -> Option<Self> {
         let low = u64::get(from)?;
         Some(u128::from(low) | u128::from(u64::get(from)?) << 64)
+    }
+}
+
+impl Field for GrpcStatus {
+    fn put(&self, out: &mut Vec<u8>) {
+        u64::from(self.number()).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::from_number(u64::get(from)?.try_into().ok()?)
     }
 }
 

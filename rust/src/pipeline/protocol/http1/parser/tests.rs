@@ -121,7 +121,7 @@ fn requests_are_read_the_same_in_any_pieces() {
         ("POST / HTTP/1.1\r\nContent-Length: 1\r\n 2\r\n\r\nx", "POST / -, length, fold, end 42"),
         ("EHLO mail.example\r\n", "foreign other"),
         ("\u{16}\u{3}\u{1}\u{0}\u{5}hello", "foreign tls"),
-        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign h2c"),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign http2"),
         ("SSH-2.0-x\r\n", "foreign ssh"),
         ("GET no-version\n", "foreign other"),
         ("GET /no-version\nHost: a\n\n", "foreign other"),
@@ -262,7 +262,7 @@ fn a_proxy_header_is_passed_over_in_any_pieces_and_what_follows_is_recognised() 
         (&b"GET / HTTP/1.1\r\n\r\n"[..], "GET / -, end 18"),
         (b"GET /old\r\n", "GET /old -, end 10"),
         (b"\x16\x03\x01\x00\x05hello", "foreign tls"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign h2c"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "foreign http2"),
     ] {
         for stream in [[&line[..], behind].concat(), proxied(0, behind), proxied(12, behind), proxied(65_535, behind)] {
             for size in [1, 7, 1448, usize::MAX] {
