@@ -261,7 +261,7 @@ fn work_is_in_proportion_to_the_bytes() {
         ("indexed", b"\x82", 1),
     ];
     for (what, piece, each) in table {
-        are_in_proportion(what, 20_000, each, |size| {
+        are_in_proportion(what, 200_000, each, |size| {
             let mut decoder = Decoder::new();
             decoder.block(&first, &mut |_| {}).unwrap();
             let _ = decoder.block(&piece.repeat(size / piece.len()), &mut |_| {});
