@@ -258,7 +258,7 @@ fn work_is_in_proportion_to_the_bytes() {
         ("names", b"\x7e\x00", 140),
         ("long codes", &long, 2),
         ("literals", b"\x44\x83abc", 6),
-        ("indexed", b"\x82", 1),
+        ("indexed", b"\x82", 2),
     ];
     for (what, piece, each) in table {
         are_in_proportion(what, 200_000, each, |size| {
