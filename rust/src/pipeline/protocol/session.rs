@@ -109,9 +109,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Idle { client, ticket } => (Some(Protocol::Http1), Some(*client), Some(*ticket)),
             Self::Asked(asked) => (Some(Protocol::Http1), Some(asked.client), Some(asked.ticket())),
             Self::Tls(secured) => of(&secured.plain),
-            Self::Http2(streamed) => {
-                (Some(Protocol::Http2), Some(streamed.http2.client()), streamed.http2.ticket())
-            }
+            Self::Http2(streamed) => (Some(Protocol::Http2), Some(streamed.http2.client()), streamed.http2.ticket()),
             Self::Midway(undecided) => of(&undecided.plain),
             #[cfg(test)]
             Self::Frames(frames) => (Some(Protocol::Other), Some(frames.client()), frames.ticket()),
@@ -126,9 +124,7 @@ impl<K: Copy + PartialEq> Session<K> {
         match self {
             Self::Http1(http1) => http1.held(),
             Self::Tls(secured) => secured.tls.held() + secured.plain.held(),
-            Self::Http2(streamed) => {
-                streamed.http2.held() + streamed.plain.as_ref().map_or(0, |plain| plain.held())
-            }
+            Self::Http2(streamed) => streamed.http2.held() + streamed.plain.as_ref().map_or(0, |plain| plain.held()),
             Self::Midway(undecided) => undecided.midway.held() + undecided.plain.held(),
             #[cfg(test)]
             Self::Frames(frames) => frames.held(),

@@ -17,8 +17,8 @@ use super::message::{Block, Control, Data, Event, Handler};
 use super::streams::{Answer, MAX_STREAMS, Stream, Streams};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{
-    Ending, ErrorCode, Exchange, Fields, Finished, GrpcStatus, Kept, NoFields, Note, Protocol, Request, Response, Sides,
-    Sink,
+    Ending, ErrorCode, Exchange, Fields, Finished, GrpcStatus, Kept, NoFields, Note, Protocol, Request, Response,
+    Sides, Sink,
 };
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
@@ -386,7 +386,8 @@ impl<'a, S: Sink> Turn<'a, S> {
         if is_first {
             self.sink.opening(ticket, &self.flow.opening, self.dialogue.client);
         }
-        let content = || if head.grpc == Some(Coding::Binary) { Content::Grpc(Messages::default()) } else { Content::Opaque };
+        let content =
+            || if head.grpc == Some(Coding::Binary) { Content::Grpc(Messages::default()) } else { Content::Opaque };
         self.dialogue.streams.insert(Stream {
             id,
             ticket,
@@ -403,7 +404,8 @@ impl<'a, S: Sink> Turn<'a, S> {
             bytes: [block.size, 0],
             messages: [0; 2],
             contents: [content(), content()],
-            holes: [self.dialogue.client, self.dialogue.client.reverse()].map(|side| self.dialogue.holes[side as usize]),
+            holes: [self.dialogue.client, self.dialogue.client.reverse()]
+                .map(|side| self.dialogue.holes[side as usize]),
             answer: None,
             grpc_status: None,
         });
@@ -457,9 +459,8 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn orphan(&mut self, block: &Block<'_>, head: &Head) {
         let Dialogue { newest, first, promised, reset, holes, client, .. } = &*self.dialogue;
         let id = block.stream;
-        let is_late = id % 2 == 1
-            && (*first..=*newest).contains(&id)
-            && (holes[*client as usize] == 0 || reset.contains(&id));
+        let is_late =
+            id % 2 == 1 && (*first..=*newest).contains(&id) && (holes[*client as usize] == 0 || reset.contains(&id));
         let is_late = is_late || id.is_multiple_of(2) && id <= *promised;
         let Some(status) = head.status.filter(|&status| status >= 200 && !is_late) else { return };
         let response = Response { status, latency: None, bytes: block.size };

@@ -98,9 +98,7 @@ impl Frame {
             Kind::PushPromise => of_stream && self.length >= 4,
             Kind::Priority => of_stream && self.length == 5,
             Kind::Reset => of_stream && self.length == 4,
-            Kind::Settings => {
-                !of_stream && self.length.is_multiple_of(6) && (self.length == 0 || !self.has(ACK))
-            }
+            Kind::Settings => !of_stream && self.length.is_multiple_of(6) && (self.length == 0 || !self.has(ACK)),
             Kind::Ping => !of_stream && self.length == 8,
             Kind::GoAway => !of_stream && self.length >= 8,
             Kind::WindowUpdate => self.length == 4,

@@ -120,7 +120,9 @@ impl Head {
 
     /// True if the block is that of a request for sure: it has a method, and the rest may be there.
     pub fn is_whole_request(&self) -> bool {
-        self.has_method && self.status.is_none() && (self.path != Part::Missing || self.is_connect() || self.has_unknown)
+        self.has_method
+            && self.status.is_none()
+            && (self.path != Part::Missing || self.is_connect() || self.has_unknown)
     }
 
     /// Request method; a method that is not known is none of the list.

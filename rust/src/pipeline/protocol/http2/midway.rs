@@ -132,9 +132,8 @@ fn begins(flow: &FlowInfo, direction: Direction, chunk: &Chunk<'_>) -> bool {
         }
         None => {
             let settings = [0, 0, 0, Kind::Settings as u8, 0, 0, 0, 0, 0];
-            let is_settings = chunk.bytes.iter().zip(settings).enumerate().all(|(at, (&byte, wanted))| {
-                byte == wanted || at == 2
-            });
+            let is_settings =
+                chunk.bytes.iter().zip(settings).enumerate().all(|(at, (&byte, wanted))| byte == wanted || at == 2);
             chunk.start && !is_client && is_settings
         }
     }
@@ -150,7 +149,8 @@ impl Side {
                 return false;
             }
             let Some(payload) = self.bytes[self.next + HEADER..].get(..frame.length as usize) else { break };
-            let is_request = frame.kind == Kind::Headers && frame.has(frame::END_HEADERS) && is_request(&frame, payload);
+            let is_request =
+                frame.kind == Kind::Headers && frame.has(frame::END_HEADERS) && is_request(&frame, payload);
             if is_request {
                 self.sign = Sign::Request;
             } else if self.sign == Sign::Nothing {

@@ -528,13 +528,7 @@ impl Reader {
     }
 
     /// Checks whether another frame begins where the one that was found ends.
-    fn probe<'a>(
-        &mut self,
-        left: u32,
-        bytes: &'a [u8],
-        ts: Timestamp,
-        handler: &mut impl Handler,
-    ) -> &'a [u8] {
+    fn probe<'a>(&mut self, left: u32, bytes: &'a [u8], ts: Timestamp, handler: &mut impl Handler) -> &'a [u8] {
         let taken = bytes.len().min(left as usize);
         self.searched = self.searched.saturating_add(taken as u32);
         self.state = State::Probe { left: left - taken as u32 };

@@ -38,7 +38,8 @@ impl Sink for Script {
         let Request { protocol, method, target, host, is_cut, bytes, .. } = *request;
         let host = host.map_or("-".into(), |host| host.escape_ascii().to_string());
         let target = if is_cut { "?".into() } else { target.escape_ascii().to_string() };
-        let agent = request.fields.first(b"user-agent").map_or(String::new(), |agent| format!(" by {}", agent.escape_ascii()));
+        let agent =
+            request.fields.first(b"user-agent").map_or(String::new(), |agent| format!(" by {}", agent.escape_ascii()));
         self.lines.push(format!("{} {} {host} {target} {bytes}{agent}", protocol.name(), method.name()));
         self.requests.push([method.name().into(), host, target]);
         self.requests.len()
@@ -332,7 +333,8 @@ fn a_grpc_call_tells_its_messages_and_its_status() {
         "NO_ERROR of 2 by client",
     ];
     assert_eq!(told, want);
-    let ended: Vec<_> = script.exchanges.iter().map(|(_, e)| (e.protocol.name(), e.request_messages, e.response_messages)).collect();
+    let ended: Vec<_> =
+        script.exchanges.iter().map(|(_, e)| (e.protocol.name(), e.request_messages, e.response_messages)).collect();
     assert_eq!(ended, [("grpc", 2, 1), ("grpc", 0, 0)]);
 }
 
@@ -349,7 +351,10 @@ fn a_response_is_queued_while_the_server_sends_other_streams() {
     talk.down(peer::frame(6, 0, 0, &[0; 8]));
     talk.answer(3, "200", b"small");
     let lines = converse(&talk);
-    assert!(lines.iter().any(|line| line.starts_with("exchange 2: 200") && line.ends_with("Some(4)/Some(4) queued 2")), "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("exchange 2: 200") && line.ends_with("Some(4)/Some(4) queued 2")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -435,8 +440,15 @@ fn an_idle_connection_takes_at_most_a_kibibyte_beside_its_tables() {
     (0..50).for_each(|at| talk.get(2 * at + 1, "/"));
     (0..50).for_each(|at| talk.answer(2 * at + 1, "204", b""));
     for Part { direction, bytes, ts, .. } in parts(&talk.said) {
-        let chunk =
-            Chunk { skipped: 0, cut: false, bytes: &bytes, seq: SeqNumber(0), ack: None, start: ts < 2, ts: Timestamp(ts) };
+        let chunk = Chunk {
+            skipped: 0,
+            cut: false,
+            bytes: &bytes,
+            seq: SeqNumber(0),
+            ack: None,
+            start: ts < 2,
+            ts: Timestamp(ts),
+        };
         stage.chunk(&flow, &mut connection, direction, chunk);
     }
     let Session::Http2(streamed) = &connection else { panic!("{connection:?}") };

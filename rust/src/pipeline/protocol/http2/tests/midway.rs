@@ -74,7 +74,9 @@ fn a_server_may_speak_first() {
     for size in [1, 4, 9, 1000] {
         let pieces: Vec<Part> = parts(&talk.said)
             .iter()
-            .flat_map(|part| part.bytes.chunks(size).map(|bytes| Part { bytes: bytes.to_vec(), ..part.clone() }).collect::<Vec<_>>())
+            .flat_map(|part| {
+                part.bytes.chunks(size).map(|bytes| Part { bytes: bytes.to_vec(), ..part.clone() }).collect::<Vec<_>>()
+            })
             .collect();
         let script = run(&pieces, true);
         assert_eq!(script.lines[..2], ["Protocol(Http2)", "http2 GET a.example /a 26"], "pieces of {size}");
@@ -101,5 +103,9 @@ fn a_server_may_answer_a_preface_in_http_1() {
     talk.get(1, "/a");
     talk.down(b"HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n".to_vec());
     let script = run(&parts(&talk.said), true);
-    assert!(script.lines.contains(&"Orphan".to_owned()) && script.exchanges[0].1.status.is_none(), "{:?}", script.lines);
+    assert!(
+        script.lines.contains(&"Orphan".to_owned()) && script.exchanges[0].1.status.is_none(),
+        "{:?}",
+        script.lines
+    );
 }
