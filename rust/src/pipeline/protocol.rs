@@ -10,6 +10,7 @@ mod forwarded;
 #[cfg(test)]
 mod frames;
 pub mod http1;
+pub mod http2;
 mod recognise;
 pub mod session;
 mod shared;
