@@ -4,14 +4,15 @@
 //! [`Packet`](crate::pipeline::packet::Packet)s and do not look into them. [`fanout`] divides the packets of an
 //! interface among workers, and [`filter`] selects packets of files. [`interfaces`] lists the interfaces, [`links`]
 //! tells which there are and when they change, [`traffic`] how busy they are without rtnetlink, and [`namespace`] enters
-//! network namespaces. [`clocks`] reads the clocks, and [`wait`] sleeps until
-//! something happens.
+//! network namespaces. [`keylog`] reads the secrets of TLS connections. [`clocks`] reads the clocks, and [`wait`]
+//! sleeps until something happens.
 
 pub mod clocks;
 pub mod fanout;
 pub mod file;
 pub mod filter;
 pub mod interfaces;
+pub mod keylog;
 pub mod links;
 pub mod live;
 pub mod namespace;

@@ -1,6 +1,7 @@
 //! TLS: reads the `ClientHello` at the start of one direction. The records that follow it are not decrypted.
 
 pub mod hello;
+pub mod keys;
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::Sink;
