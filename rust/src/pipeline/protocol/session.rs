@@ -8,7 +8,7 @@
 use super::http1::{Asked, Found, Http1};
 use super::tls::Tls;
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Protocol, Sink};
+use crate::pipeline::exchange::{Inside, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -92,6 +92,11 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Opaque(protocol) => (Some(*protocol), None, None),
         };
         Known { protocol, client, ticket }
+    }
+
+    /// What a list shows beside what is [`Self::known`].
+    pub fn inside(&self) -> Inside {
+        Inside::default()
     }
 
     /// Bytes of buffers that the connection keeps outside its own struct.
