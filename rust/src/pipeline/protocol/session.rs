@@ -9,7 +9,7 @@ use super::http1::{Asked, Found, Http1};
 use super::http2::{Http2, Midway, Step};
 use super::tls::Tls;
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Note, Protocol, Sink};
+use crate::pipeline::exchange::{Inside, Note, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -116,6 +116,11 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Opaque(protocol) => (Some(*protocol), None, None),
         };
         Known { protocol, client, ticket }
+    }
+
+    /// What a list shows beside what is [`Self::known`].
+    pub fn inside(&self) -> Inside {
+        Inside::default()
     }
 
     /// Bytes of buffers that the connection keeps outside its own struct.

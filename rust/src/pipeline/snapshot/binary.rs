@@ -16,6 +16,7 @@ use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
 use super::processes::Process;
+use super::streams::Streams;
 use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
 use crate::pipeline::decode::Endpoint;
@@ -26,7 +27,7 @@ pub use values::Field;
 /// The first bytes of everything that is written.
 const MAGIC: &[u8; 6] = b"netmon";
 /// Version of the layout. Raised when the fields of a struct change.
-pub const VERSION: u8 = 4;
+pub const VERSION: u8 = 5;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +100,28 @@ fields!(Gauge { at, value });
 fields!(Endpoint { address, port });
 fields!(Owner { name, pid, container, pod, namespace });
 fields!(Process { owner, is_server });
-fields!(Counts { requests, responses, errors, request_bytes, response_bytes, methods, statuses, latency, duration });
+fields!(Counts {
+    requests,
+    responses,
+    errors,
+    request_bytes,
+    response_bytes,
+    methods,
+    statuses,
+    latency,
+    duration,
+    streams,
+});
+fields!(Streams {
+    request_messages,
+    response_messages,
+    protocols,
+    grpc_statuses,
+    client_close_codes,
+    server_close_codes,
+    client_resets,
+    server_resets,
+});
 fields!(Tcp {
     opened,
     closed,
@@ -146,6 +168,8 @@ fields!(Capture {
     undecoded,
     protocols,
     ambiguous_framing,
+    goaways,
+    undecrypted,
 });
 fields!(Traffic { packets, bytes, http_packets, http_bytes, protocols });
 fields!(Section { path, counts });
