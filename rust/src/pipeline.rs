@@ -38,6 +38,7 @@ use intake::{Arrival, Content, Intake};
 use nat::Nat;
 use owners::{Answer, Ask, Machine};
 use packet::{InterfaceId, Packet, Timestamp};
+use protocol::tls::keys::Keys;
 use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
 use record::{Fragments, Recorder};
@@ -61,6 +62,8 @@ pub struct Settings {
     pub nat: Option<Nat>,
     /// Which packets are recorded; `None` for none.
     pub record: Option<record::Settings>,
+    /// Secrets of TLS connections. All workers share them, and more may come while they run.
+    pub keys: Arc<Keys>,
 }
 
 impl Settings {
@@ -68,7 +71,7 @@ impl Settings {
     /// Limits on rows are not, since every worker may see every host.
     #[must_use]
     pub fn share(&self, count: usize) -> Self {
-        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat, ref record } = *self;
+        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat, ref record, ref keys } = *self;
         let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));
         let held = reassembly.total_bytes.div_ceil(count);
         Self {
@@ -79,6 +82,7 @@ impl Settings {
             tunnels,
             nat: nat.clone(),
             record: record.as_ref().map(|record| record.share(count)),
+            keys: keys.clone(),
         }
     }
 }
@@ -116,7 +120,7 @@ impl Pipeline {
             aggregate.note(record.wants_marks());
         }
         let tunnels = settings.tunnels;
-        let stages = Stages { flows, exchanges: Shared::default(), aggregate, record };
+        let stages = Stages { flows, exchanges: Shared::with_keys(settings.keys), aggregate, record };
         let intake = Intake::new(settings.defragment, tunnels, settings.nat);
         Self { intake, fragments: Fragments::default(), tunnels, stages }
     }
@@ -271,7 +275,7 @@ impl Pipeline {
     pub fn restart(&mut self) {
         self.intake.restart();
         self.stages.flows.restart();
-        self.stages.exchanges = Shared::default();
+        self.stages.exchanges = Shared::with_keys(self.stages.exchanges.keys.clone());
         self.stages.aggregate.forget_connections();
         self.stages.record.iter_mut().for_each(|record| record.restart());
     }

@@ -6,9 +6,9 @@
 //! returns the bytes read so far, and [`Session::turn_into`] chooses the reader that continues.
 
 use super::http1::{Asked, Found, Http1};
-use super::tls::Tls;
+use super::tls::{Decryption, Tls};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Note, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -36,6 +36,9 @@ pub enum Session<K> {
     Asked(Box<Asked<K>>),
     /// The connection speaks TLS, and its `ClientHello` is being read.
     Tls(Box<Secured<K>>),
+    /// The connection speaks TLS, and its secrets are known or may come. `Sessions` reads it, because decryption needs
+    /// what the connections of a worker share.
+    Secure(Box<Secure<K>>),
     /// The connection speaks the protocol of the tests, which has frames and streams.
     #[cfg(test)]
     Frames(Box<Frames<K>>),
@@ -48,6 +51,62 @@ pub enum Session<K> {
 pub struct Secured<K> {
     tls: Tls,
     plain: Box<Http1<K>>,
+}
+
+/// A connection that speaks TLS and is decrypted, with the session of its plaintext.
+#[derive(Debug)]
+pub struct Secure<K> {
+    /// Decrypts the connection.
+    pub tls: Decryption,
+    /// The first bytes of the connection, until `Sessions` reads them.
+    pub first: Option<Box<[u8]>>,
+    /// Reads the `ClientHello`, until it has ended.
+    pub hello: Option<Box<Tls>>,
+    /// Reads the answer of a server that does not speak TLS, until the server has spoken. Stays if TLS began inside of an
+    /// HTTP/1 connection.
+    pub plain: Option<Box<Http1<K>>>,
+    /// The session of the plaintext.
+    pub inner: Session<K>,
+    /// True if the connection waits for secrets, and the table of connections knows it.
+    pub is_listed: bool,
+}
+
+impl<K: Copy + PartialEq> Secure<K> {
+    fn new(client: Direction, first: &[u8], plain: Box<Http1<K>>) -> Self {
+        Self {
+            tls: Decryption::new(client),
+            first: Some(first.into()),
+            hello: Some(Box::new(Tls::new(client))),
+            plain: Some(plain),
+            inner: Session::Silent,
+            is_listed: false,
+        }
+    }
+
+    /// True if these are the first bytes of a server that does not speak TLS.
+    pub fn is_refused(&self, direction: Direction, bytes: &[u8]) -> bool {
+        let is_record = bytes.first().is_none_or(|kind| (20..=23).contains(kind));
+        direction != self.tls.client() && !is_record && self.plain.is_some() && self.tls.is_unanswered()
+    }
+
+    /// Bytes of buffers beside those of the inner session.
+    pub fn held(&self) -> usize {
+        self.tls.held()
+            + self.first.as_ref().map_or(0, |first| first.len())
+            + self.hello.as_ref().map_or(0, |hello| hello.held())
+            + self.plain.as_ref().map_or(0, |plain| plain.held())
+    }
+
+    /// What is known: of the plaintext or, before there is any, of what encloses it.
+    fn known(&self) -> Known<K> {
+        let inner = self.inner.known();
+        let plain = self.plain.as_ref();
+        Known {
+            protocol: inner.protocol.or(plain.and_then(|plain| plain.protocol())).or(Some(Protocol::Tls)),
+            client: inner.client.or(plain.and_then(|plain| plain.client())).or(Some(self.tls.client())),
+            ticket: inner.ticket.or(plain.and_then(|plain| plain.ticket())),
+        }
+    }
 }
 
 /// What is known about a connection; each field is `None` until it is known.
@@ -72,6 +131,9 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Http1(http1) => http1.is_waiting(),
             Self::Asked(_) => true,
             Self::Tls(secured) => secured.plain.is_waiting(),
+            Self::Secure(secure) => {
+                secure.inner.is_waiting() || secure.plain.as_ref().is_some_and(|plain| plain.is_waiting())
+            }
             #[cfg(test)]
             Self::Frames(frames) => frames.is_waiting(),
             Self::Silent | Self::Idle { .. } | Self::Opaque(_) => false,
@@ -87,6 +149,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Idle { client, ticket } => (Some(Protocol::Http1), Some(*client), Some(*ticket)),
             Self::Asked(asked) => (Some(Protocol::Http1), Some(asked.client), Some(asked.ticket())),
             Self::Tls(secured) => of(&secured.plain),
+            Self::Secure(secure) => return secure.known(),
             #[cfg(test)]
             Self::Frames(frames) => (Some(Protocol::Other), Some(frames.client()), frames.ticket()),
             Self::Opaque(protocol) => (Some(*protocol), None, None),
@@ -100,27 +163,33 @@ impl<K: Copy + PartialEq> Session<K> {
         match self {
             Self::Http1(http1) => http1.held(),
             Self::Tls(secured) => secured.tls.held() + secured.plain.held(),
+            Self::Secure(secure) => secure.held() + secure.inner.held(),
             #[cfg(test)]
             Self::Frames(frames) => frames.held(),
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => 0,
         }
     }
 
-    /// Takes a chunk of a connection that is not at rest. Returns how many of the following bytes it has no need to
-    /// see.
+    /// Takes a chunk of a connection that is not at rest. `decrypts` is true if the secrets of TLS connections are known
+    /// or may come. Returns how many of the following bytes it has no need to see.
     #[inline]
     pub fn chunk<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
         direction: Direction,
         chunk: Chunk<'_>,
+        decrypts: bool,
         sink: &mut S,
     ) -> u64 {
         let unwanted = self.read(flow, direction, chunk, sink);
         if let Self::Http1(http1) = self
             && let Some(found) = http1.take_found()
-            && self.turn_into(&found, direction)
+            && self.turn_into(&found, direction, decrypts)
         {
+            if let Self::Tls(_) = self {
+                let is_hello = found.bytes.first() == Some(&22) && found.bytes.get(5).is_none_or(|&kind| kind == 1);
+                sink.note(Note::Closed(if is_hello { Closed::NoKey } else { Closed::JoinedMidway }));
+            }
             let so_far = Chunk { skipped: 0, cut: false, bytes: &found.bytes, ..chunk };
             return self.read(flow, direction, so_far, sink);
         }
@@ -152,6 +221,7 @@ impl<K: Copy + PartialEq> Session<K> {
             }
             #[cfg(test)]
             Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
+            Self::Secure(_) => 0,
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
         }
     }
@@ -159,8 +229,11 @@ impl<K: Copy + PartialEq> Session<K> {
     /// Switches to the protocol that the first bytes show. Returns whether there is a reader for that protocol; if not,
     /// the session stays as it is.
     #[cold]
-    fn turn_into(&mut self, found: &Found, direction: Direction) -> bool {
+    fn turn_into(&mut self, found: &Found, direction: Direction, decrypts: bool) -> bool {
         match (found.protocol, std::mem::take(self)) {
+            (Protocol::Tls, Self::Http1(plain)) if decrypts => {
+                *self = Self::Secure(Box::new(Secure::new(direction, &found.bytes, plain)));
+            }
             (Protocol::Tls, Self::Http1(plain)) => {
                 *self = Self::Tls(Box::new(Secured { tls: Tls::new(direction), plain }));
             }
@@ -183,6 +256,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => secured.plain.finish(flow, direction, ts, sink),
             #[cfg(test)]
             Self::Frames(_) => {}
+            Self::Secure(_) => {}
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => {}
         }
     }
@@ -194,6 +268,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => secured.plain.give_up(flow, sink),
             #[cfg(test)]
             Self::Frames(frames) => frames.give_up(flow, sink),
+            Self::Secure(_) => {}
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => {}
         }
     }
