@@ -120,8 +120,7 @@ impl Pipeline {
             aggregate.note(record.wants_marks());
         }
         let tunnels = settings.tunnels;
-        let stages =
-            Stages { flows, exchanges: Shared::with_keys(settings.keys), aggregate, record };
+        let stages = Stages { flows, exchanges: Shared::with_keys(settings.keys), aggregate, record };
         let intake = Intake::new(settings.defragment, tunnels, settings.nat);
         Self { intake, fragments: Fragments::default(), tunnels, stages }
     }

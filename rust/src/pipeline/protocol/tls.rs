@@ -1,7 +1,21 @@
 //! TLS: reads the `ClientHello` at the start of one direction. The records that follow it are not decrypted.
 
+mod cipher;
+mod decryption;
+mod follow;
+mod handshake;
 pub mod hello;
 pub mod keys;
+mod record;
+mod schedule;
+mod search;
+mod side;
+mod suite;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+pub use decryption::{Crypt, Decryption, Outlet};
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::Sink;
