@@ -10,6 +10,7 @@ mod forwarded;
 #[cfg(test)]
 mod frames;
 pub mod http1;
+pub mod quic;
 mod recognise;
 pub mod session;
 mod shared;
@@ -83,6 +84,9 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         let Known { protocol, client, ticket } = state.known();
         let from_client = is_client(flow, client, segment.direction);
         self.sink.observe(ticket, segment, from_client);
+        if protocol == Some(Protocol::Tls) && segment.bytes > 0 {
+            self.sink.secured_bytes(&flow.key, from_client, segment.bytes.into());
+        }
         protocol
     }
 

@@ -34,7 +34,7 @@ pub enum Session<K> {
     /// As [`Session::Idle`], with one request that waits for its response. While few connections are open, such a
     /// connection stays [`Session::Http1`] instead.
     Asked(Box<Asked<K>>),
-    /// The connection speaks TLS, and its `ClientHello` is being read.
+    /// The connection speaks TLS, and its handshake is being read.
     Tls(Box<Secured<K>>),
     /// The connection speaks the protocol of the tests, which has frames and streams.
     #[cfg(test)]
@@ -139,7 +139,7 @@ impl<K: Copy + PartialEq> Session<K> {
         match self {
             Self::Http1(http1) => http1.chunk(flow, direction, chunk, sink),
             Self::Tls(secured) if secured.tls.is_spoken(direction) => {
-                if !secured.tls.push(Some(chunk.bytes).filter(|_| chunk.skipped == 0), sink) {
+                if !secured.tls.push(flow, &chunk, sink) {
                     self.leave_tls();
                 }
                 0
@@ -219,7 +219,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// Goes back to HTTP/1 when the `ClientHello` has ended. HTTP/1 does not read the direction that speaks TLS.
+    /// Goes back to HTTP/1 when the handshake has ended. HTTP/1 does not read the direction that speaks TLS.
     fn leave_tls(&mut self) {
         *self = match std::mem::take(self) {
             Self::Tls(secured) => Self::Http1(secured.plain),
