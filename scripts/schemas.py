@@ -23,7 +23,10 @@ VERSION = 1
 KINDS = {
     "n": ({"type": "integer", "minimum": 0}, "count"),
     "int": ({"type": "integer"}, "integer"),
+    "n?": ({"type": ["integer", "null"], "minimum": 0}, "count or null"),
     "text": ({"type": "string"}, "text"),
+    "text?": ({"type": ["string", "null"]}, "text or null"),
+    "flag": ({"type": "boolean"}, "`true` or `false`"),
     "texts": ({"type": "array", "items": {"type": "string"}}, "list of texts"),
     "time": ({"type": "string", "format": "date-time"}, "time"),
     "time?": ({"type": ["string", "null"], "format": "date-time"}, "time or null"),
@@ -40,7 +43,10 @@ KINDS = {
 """Kind of a value -> its schema, and what it is in words."""
 
 COUNTS = """hits:n requests:n responses:n errors:n methods:map statuses:map request_bytes:n response_bytes:n
-    latency:Histogram duration:Histogram"""
+    latency:Histogram duration:Histogram protocols:map grpc_statuses:map request_messages:n response_messages:n
+    client_close_codes:map server_close_codes:map client_resets:map server_resets:map"""
+RARE = COUNTS.split("protocols:map ")[1]
+"""Keys that only rows of other protocols than HTTP/1 have."""
 
 OBJECTS = {
     "Snapshot": f"""schema:version start:time end:time {COUNTS} hosts:Host* clients:Client* interfaces:Interface*
@@ -60,16 +66,18 @@ OBJECTS = {
         encapsulated:n copies:n gaps:n gap_bytes:n orphan_responses:n unanswered:n parse_errors:n resyncs:n
         flows_evicted:n hosts_folded:n sections_folded:n hits_error:n clients_folded:n client_hits_error:n
         exchanges_dropped:n clock_steps:n flows:n open_connections:n histogram_halvings:n undecoded:map protocols:map
-        ambiguous_framing:map""",
+        ambiguous_framing:map goaways:map undecrypted:map""",
     "ServerName": "name:text connections:n",
     "Server": """name:text connections:n named:n quic:n ech:n decrypted:n bytes_to_server:n bytes_to_client:n
         round_trip:Histogram handshake:Histogram""",
     "Exchange": """ts:time client:text server:text interface:text host:text section:text path:text method:text
         status:status? request_bytes:n response_bytes:n latency:s? duration:s? connect:s? request_time:s? transfer:s?
-        retransmitted:n user_agent:text process:Process? client_process:Process?""",
+        retransmitted:n protocol:text tls:flag stream:n? tls_handshake:s? queued:s? grpc_status:text?
+        request_messages:n response_messages:n user_agent:text process:Process? client_process:Process?""",
     "Connection": """first_seen:time client:text server:text interface:text last_seen:time segments:n age:s opened:time?
         state:stage protocol:text host:text bytes_to_server:n bytes_to_client:n retransmitted:n requests:n rtt:s?
-        local:text process:Process? client_process:Process? kernel_rtt:s? kernel_cwnd:n kernel_retransmits:n""",
+        local:text process:Process? client_process:Process? kernel_rtt:s? kernel_cwnd:n kernel_retransmits:n
+        tls:flag streams:n open_streams:n undecrypted:text""",
     "Process": "name:text pid:n side:text container:text pod:text namespace:text",
     "Subset": "where:text per:text rows:SubsetRow*",
     "SubsetRow": f"name:text {COUNTS}",
@@ -77,6 +85,11 @@ OBJECTS = {
 """Name of an object -> its keys in their order, each with its kind, or with the object that it is (`*`: a list)."""
 
 OPTIONAL = {
+    *(
+        (name, key.split(":")[0])
+        for name in ("Snapshot", "Host", "Section", "Client", "SubsetRow")
+        for key in RARE.split()
+    ),
     ("Snapshot", "subsets"),
     ("Snapshot", "where"),
     *(("Interface", key) for key in ("since", "problem", "removed")),

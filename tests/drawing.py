@@ -65,6 +65,14 @@ class Exchange:
     user_agent: str = "Firefox"
     process: object = None
     client_process: object = None
+    protocol: str = "http1"
+    tls: bool = False
+    stream: int | None = None
+    tls_handshake: float | None = None
+    queued: float | None = None
+    grpc_status: str | None = None
+    request_messages: int = 0
+    response_messages: int = 0
 
 
 def with_exchange(view):

@@ -20,6 +20,7 @@ __all__ = [
     "BUFFER_BUDGET",
     "DEFAULT_FILTER",
     "DEFAULT_SNAPLEN",
+    "GRPC_STATUSES",
     "MAX_SUBSETS",
     "MAX_WORKERS",
     "METRICS_SUBSET",
@@ -76,6 +77,8 @@ __all__ = [
 __version__: str
 OTHER: str
 """``"~other"``: the name of the row to which rows beyond the limits on hosts, sections and clients are added."""
+GRPC_STATUSES: tuple[str, ...]
+"""The names of the statuses of gRPC calls, by number: ``OK`` is the first."""
 SORT_KEYS: tuple[str, ...]
 """The keys by which rows can be ranked, the greatest value first: ``hits requests responses errors 1xx 2xx 3xx 4xx 5xx
 p50 p95 p99 bytes rtt retransmitted``, and ``name``, from A to Z.
@@ -164,6 +167,7 @@ class Filter:
         container: str | None = None,
         pod: str | None = None,
         namespace: str | None = None,
+        protocol: str | None = None,
     ) -> bool | None:
         """Whether something with these fields matches; None if that depends on a field that is not given.
 
@@ -225,7 +229,7 @@ class _Counts:
         """Response heads, interim (1xx) ones included."""
     @property
     def errors(self) -> int:
-        """Responses with a status of 500 or above."""
+        """Responses with a status of 500 or above, and gRPC calls that failed; one that is both counts once."""
     @property
     def methods(self) -> dict[str, int]:
         """Requests by method, most frequent first; a method outside the IANA registry counts as ``OTHER``."""
@@ -244,6 +248,30 @@ class _Counts:
     @property
     def duration(self) -> Histogram:
         """Times from a request's first byte to its response's last byte."""
+    @property
+    def protocols(self) -> dict[str, int]:
+        """Requests by protocol, most frequent first: ``http1 http2 grpc websocket``."""
+    @property
+    def grpc_statuses(self) -> dict[str, int]:
+        """Calls of gRPC that have ended, by the name of their status, most frequent first, such as ``UNAVAILABLE``."""
+    @property
+    def request_messages(self) -> int:
+        """Messages of clients: of gRPC and WebSocket."""
+    @property
+    def response_messages(self) -> int:
+        """Messages of servers: of gRPC and WebSocket, and events of server-sent events."""
+    @property
+    def client_close_codes(self) -> dict[int, int]:
+        """WebSockets closed by the client, by code; 1005 if it gave none, 0 beyond 32 codes."""
+    @property
+    def server_close_codes(self) -> dict[int, int]:
+        """WebSockets closed by the server, by code; 1005 if it gave none, 0 beyond 32 codes."""
+    @property
+    def client_resets(self) -> dict[str, int]:
+        """HTTP/2 streams that the client has reset, by the name of the code, such as ``CANCEL``."""
+    @property
+    def server_resets(self) -> dict[str, int]:
+        """HTTP/2 streams that the server has reset, by the name of the code, such as ``REFUSED_STREAM``."""
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -595,6 +623,21 @@ class Capture:
     @property
     def ambiguous_framing(self) -> dict[str, int]:
         """Messages that two readers could frame differently, by kind (see `docs/accuracy.md`)."""
+    @property
+    def goaways(self) -> dict[str, int]:
+        """Times that one side of an HTTP/2 connection would take no new streams, by the name of the code that it gave.
+
+        ``NO_ERROR`` is that of a graceful end.
+        """
+    @property
+    def undecrypted(self) -> dict[str, int]:
+        """Connections that stay encrypted, by reason, most frequent first.
+
+        ``no_key``: no key log has secrets of the connection. ``late_key``: they came after its records had been given
+        up. ``joined_midway``: its beginning was not seen. ``unknown_cipher_suite``: its cipher suite or its version is
+        not known. ``lost``: a hole in a stream was too large to find the next record behind it. ``damaged``: its
+        records do not fit the secrets.
+        """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:
@@ -677,6 +720,34 @@ class Exchange:
     @property
     def retransmitted(self) -> int:
         """Segments of the connection that were sent again while the exchange lasted."""
+    @property
+    def protocol(self) -> str:
+        """``"http1"``, ``"http2"``, ``"grpc"`` (gRPC-Web too) or ``"websocket"``."""
+    @property
+    def tls(self) -> bool:
+        """True if it was inside TLS, and decrypted."""
+    @property
+    def stream(self) -> int | None:
+        """Number of its stream in HTTP/2; None in HTTP/1."""
+    @property
+    def tls_handshake(self) -> float | None:
+        """Duration of the TLS handshake of the connection, from the ClientHello to the client's Finished. Only
+        the first exchange on a connection has it; None for the others.
+        """
+    @property
+    def queued(self) -> float | None:
+        """The part of `latency` in which the server sent other streams of the same connection; None in HTTP/1."""
+    @property
+    def grpc_status(self) -> str | None:
+        """Name of the status of a gRPC call, such as ``"UNAVAILABLE"``; None if it is no gRPC call, or if its
+        status was not seen.
+        """
+    @property
+    def request_messages(self) -> int:
+        """Messages of the client: of gRPC or WebSocket."""
+    @property
+    def response_messages(self) -> int:
+        """Messages of the server: of gRPC or WebSocket, or events of server-sent events."""
     @property
     def user_agent(self) -> str:
         """Name of the user agent, such as ``curl`` or ``Firefox``: at most 64 printable characters, without a
@@ -787,6 +858,20 @@ class Connection:
     @property
     def kernel_retransmits(self) -> int | None:
         """The segments that the same end has retransmitted since the connection began."""
+    @property
+    def tls(self) -> bool:
+        """True if it speaks TLS and was decrypted; `protocol` is that of what is inside."""
+    @property
+    def streams(self) -> int:
+        """Number of streams of HTTP/2 that have begun on it."""
+    @property
+    def open_streams(self) -> int:
+        """Of these, the streams that have not ended."""
+    @property
+    def undecrypted(self) -> str:
+        """Why it stays encrypted, as in `Capture.undecrypted`; empty if it is not encrypted, was decrypted, or was
+        not judged yet.
+        """
     def __copy__(self) -> Self:
         """The same object: it never changes."""
     def __deepcopy__(self, memo: object, /) -> Self:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import tzinfo
 
-    from netmon._core import Connection, Exchange, Process, Snapshot
+    from netmon._core import Client, Connection, Exchange, Host, Process, Section, Snapshot
 
 HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text, or have no known shape: shown as escapes."""
@@ -144,6 +144,31 @@ def source(name: str) -> str:
 def target(exchange: Exchange) -> str:
     """The host and the path of a request, or the section if the path is not known. Not sanitized."""
     return exchange.host + (exchange.path or exchange.section)
+
+
+def protocols(row: Host | Section | Client | Snapshot) -> str:
+    """The protocols of the requests of a row, most frequent first; empty if all are HTTP/1: ``grpc 90 %, http2``."""
+    found = row.protocols
+    if not found or list(found) == ["http1"]:
+        return ""
+    (first, n), *rest = found.items()
+    return ", ".join((f"{first} {percent(n / sum(found.values()))}" if rest else first, *(name for name, _ in rest)))
+
+
+def spoken(exchange: Exchange) -> str:
+    """The protocol of an exchange if it is not plain HTTP/1, its stream, the status of a gRPC call, and its messages:
+    ``grpc over TLS #5 UNAVAILABLE, messages 1 + 3``.
+    """
+    protocol = exchange.protocol if exchange.protocol != "http1" or exchange.tls else ""
+    words = [
+        f"{protocol} over TLS" if exchange.tls else protocol,
+        f"#{exchange.stream}" if exchange.stream is not None else "",
+        exchange.grpc_status or "",
+    ]
+    text = " ".join(filter(None, words))
+    if exchange.request_messages or exchange.response_messages:
+        text += f", messages {count(exchange.request_messages)} + {count(exchange.response_messages)}"
+    return text.removeprefix(", ")
 
 
 def processes(row: Exchange | Connection) -> list[str]:

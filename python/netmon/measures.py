@@ -2,14 +2,14 @@
 
 A measure takes a merged snapshot, or one of its rows, and returns a number in its unit; None if nothing was measured.
 Names and headings of exports are those of the JSON fields. Some names have a parameter: ``status.503``,
-``status.5xx``, ``latency.p95``. Pure: no clock, no output, and no text for people.
+``status.5xx``, ``grpc_status.UNAVAILABLE``, ``latency.p95``. Pure: no clock, no output, and no text for people.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-from netmon._core import Client, Host, Interface, Section, Snapshot
+from netmon._core import GRPC_STATUSES, Client, Host, Interface, Section, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -104,6 +104,16 @@ def _tcp(attribute: str) -> Callable[[Any], float | None]:
     return lambda row: getattr(row.tcp, attribute)
 
 
+def _grpc_calls(row: Any) -> int:
+    """Calls of gRPC that have ended."""
+    return sum(row.grpc_statuses.values())
+
+
+def _grpc_errors(row: Any) -> int:
+    """Calls of gRPC that failed."""
+    return _grpc_calls(row) - int(row.grpc_statuses.get("OK", 0))
+
+
 def _lost(row: Snapshot) -> int:
     """Packets dropped by the kernel and by interfaces, and those of a file that could not be read."""
     return row.capture.kernel_dropped + row.capture.interface_dropped + row.capture.unread
@@ -142,6 +152,31 @@ MEASURES: Mapping[str, Measure] = {
             lambda row: row.request_bytes + row.response_bytes,
             COUNTED,
             made_of=Sum(("request_bytes", "response_bytes")),
+        ),
+        Measure("grpc_calls", "count", _grpc_calls, COUNTED, made_of=Sum(("grpc_calls",))),
+        Measure("grpc_errors", "count", _grpc_errors, COUNTED, made_of=Sum(("grpc_errors",))),
+        Measure(
+            "grpc_error_ratio",
+            "ratio",
+            lambda row: ratio(_grpc_errors(row), _grpc_calls(row)),
+            COUNTED,
+            made_of=Ratio(("grpc_errors",), ("grpc_calls",)),
+        ),
+        Measure("request_messages", "count", _of("request_messages"), COUNTED, made_of=Sum(("request_messages",))),
+        Measure("response_messages", "count", _of("response_messages"), COUNTED, made_of=Sum(("response_messages",))),
+        Measure(
+            "messages",
+            "count",
+            lambda row: row.request_messages + row.response_messages,
+            COUNTED,
+            made_of=Sum(("request_messages", "response_messages")),
+        ),
+        Measure(
+            "resets",
+            "count",
+            lambda row: sum(row.client_resets.values()) + sum(row.server_resets.values()),
+            COUNTED,
+            made_of=Sum(("client_resets", "server_resets")),
         ),
         Measure("packets", "count", _carried("packets"), CARRIED, made_of=Sum(("packets",))),
         Measure("bytes", "B", _bytes, CARRIED, made_of=Sum(("bytes",))),
@@ -183,6 +218,14 @@ MEASURES: Mapping[str, Measure] = {
             made_of=Ratio(_LOST, ("received", *_LOST)),
         ),
         Measure("unanswered", "count", lambda row: row.capture.unanswered, CAPTURED, made_of=Sum(("unanswered",))),
+        Measure(
+            "undecrypted",
+            "count",
+            lambda row: sum(row.capture.undecrypted.values()),
+            CAPTURED,
+            made_of=Sum(("undecrypted",)),
+        ),
+        Measure("goaways", "count", lambda row: sum(row.capture.goaways.values()), CAPTURED, made_of=Sum(("goaways",))),
         Measure("absent", "s", lambda _row: None, SEEN, made_of=Absence()),
     )
 }
@@ -211,6 +254,13 @@ def _status(name: str, parameter: str) -> Measure | None:
             made_of=Sum((name,)),
         )
     return Measure(name, "count", lambda row: row.statuses.get(int(parameter), 0), COUNTED, made_of=Sum((name,)))
+
+
+def _grpc_status(name: str, parameter: str) -> Measure | None:
+    """Calls of gRPC with a status, by its name: ``UNAVAILABLE``."""
+    if parameter not in GRPC_STATUSES:
+        return None
+    return Measure(name, "count", lambda row: row.grpc_statuses.get(parameter, 0), COUNTED, made_of=Sum((name,)))
 
 
 def _latency(name: str, parameter: str) -> Measure | None:
@@ -244,6 +294,7 @@ def _percentile(parameter: str) -> float | None:
 
 _FAMILIES: Mapping[str, Callable[[str, str], Measure | None]] = {
     "status": _status,
+    "grpc_status": _grpc_status,
     "latency": _latency,
     "duration": _duration,
 }

@@ -175,6 +175,7 @@ mod _core {
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
         module.add("OTHER", crate::pipeline::snapshot::OTHER)?;
         module.add("SORT_KEYS", PyTuple::new(module.py(), SortKey::ALL.map(|(name, _)| name))?)?;
+        module.add("GRPC_STATUSES", PyTuple::new(module.py(), crate::pipeline::exchange::GrpcStatus::names())?)?;
         module.add("DEFAULT_FILTER", crate::capture::DEFAULT_FILTER)?;
         module.add("DEFAULT_SNAPLEN", crate::capture::DEFAULT_SNAPLEN)?;
         module.add("MAX_WORKERS", crate::engine::MAX_WORKERS)?;

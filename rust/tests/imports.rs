@@ -53,7 +53,7 @@ const KNOWS: [(&str, &[&str]); 7] = [
     // Protocols and those who count share a vocabulary that depends on neither.
     ("pipeline/exchange", &["pipeline/packet", "pipeline/decode", "pipeline/flow"]),
     // A filter is evaluated on facts, wherever they come from.
-    ("pipeline/filter", &["pipeline/name", "pipeline/decode"]),
+    ("pipeline/filter", &["pipeline/name", "pipeline/decode", "pipeline/exchange"]),
 ];
 
 /// What counts requests and responses does not know how they were parsed.

@@ -28,7 +28,7 @@ FEW = 6
 MOST_HOSTS, MOST_SECTIONS = 5_000, 10_000
 """Rows of each side that are compared, those with the most hits."""
 
-_COUNTED = (kind("requests"), kind("error_ratio"), status_share("status.4xx"))
+_COUNTED = (kind("requests"), kind("error_ratio"), status_share("status.4xx"), kind("grpc_error_ratio"))
 _TIMED = tuple(kind(f"latency.{name}") for name in ("p50", "p95", "p99"))
 _CONNECTED = tuple(map(kind, ("retransmitted_ratio", "reset", "refused", "to_client", "to_server")))
 

@@ -38,7 +38,8 @@ bytes are such measures too.
 """
 
 WORSE_UP = frozenset({"errors", "error_ratio", "reset", "refused", "retransmitted", "retransmitted_ratio"}) | {
-    *("out_of_order", "duplicate_acks", "zero_window", "to_client", "to_server", "lost", "lost_ratio", "unanswered")
+    *("out_of_order", "duplicate_acks", "zero_window", "to_client", "to_server", "lost", "lost_ratio", "unanswered"),
+    *("grpc_errors", "grpc_error_ratio", "resets", "undecrypted"),
 }
 """Measures that are worse when they are higher. Percentiles of times and statuses from 400 on are too; all others are
 neither better nor worse.

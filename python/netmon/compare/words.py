@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 NAMES = {
     "error_ratio": "error ratio",
+    "grpc_error_ratio": "failed gRPC calls",
     "retransmitted_ratio": "resent segments",
     "reset": "resets",
+    "resets": "reset streams",
     "refused": "refusals",
     "to_client": "RTT to clients",
     "to_server": "RTT to servers",

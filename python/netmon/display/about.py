@@ -13,7 +13,7 @@ from netmon.display import canvas, matching
 from netmon.display.header import interface_state
 from netmon.display.rows import client_of, host_of
 from netmon.display.severities import LOOKS, rank
-from netmon.display.specs import methods, protocols, statuses
+from netmon.display.specs import calls, methods, protocols, statuses
 from netmon.measures import measure
 from netmon.tail import MEMORY, NEWEST
 
@@ -84,6 +84,10 @@ def _times(view: View, row: Client | Host | Section, width: int) -> Line:
     figures += [(fmt.latency(measure(f"latency.{word}").value(row)), word) for word in ("p50", "p95", "p99")]
     figures.append((fmt.latency(row.latency.max), "slowest"))
     figures.append((fmt.scaled(measure("message_bytes").value(row) or 0, "B"), "in all"))
+    if messages := measure("messages").value(row):
+        figures.append((fmt.short(messages), "messages"))
+    if spoken := fmt.protocols(row):
+        figures.append((spoken, ""))
     items: list[Line] = [[("class:strong", f"  {figure}"), ("class:dim", f" {word} ")] for figure, word in figures]
     return canvas.whole(items, width)
 
@@ -103,11 +107,14 @@ def _figure(n: int, word: str, style: str = "") -> Line:
 
 
 def _answers(view: View, row: Any, width: int) -> Line:
-    """Methods and statuses with their counts. In a wide terminal, statuses always begin at the same column."""
+    """Methods and statuses with their counts, those of gRPC calls first. In a wide terminal, statuses always begin at
+    the same column.
+    """
     label, between = [("class:dim", "  methods ")], view.glyphs.between
     asked: Line = [*label, *canvas.joined(methods(row), METHODS, between)]
     line = canvas.fit(asked, max(canvas.width(asked), canvas.width(label) + METHODS)) if width >= WIDE else asked
-    given = canvas.joined(statuses(row), width - canvas.width(line) - len("   statuses "), between)
+    answers = [*calls(row), *statuses(row)] if row.grpc_statuses else statuses(row)
+    given = canvas.joined(answers, width - canvas.width(line) - len("   statuses "), between)
     return [*line, ("class:dim", "   statuses "), *given] if given else line
 
 

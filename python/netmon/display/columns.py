@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netmon import format as fmt
+from netmon._core import GRPC_STATUSES, Client, Host, Section
 from netmon.measures import Measure, measure
 
 if TYPE_CHECKING:
@@ -123,6 +124,57 @@ PROCESS = Column(
 )
 """The process of this machine. The column is shown if processes are known, which they are not in files."""
 
+_SHORT = {"websocket": "ws", "": "?"}
+"""Shorter names of protocols, for a narrow column."""
+
+
+def _spoken(row: Any) -> str:
+    """The main protocol of a row, with a plus sign if there are others; of an exchange or a connection, also whether
+    it is inside TLS.
+    """
+    if isinstance(row, (Host, Section, Client)):
+        names = list(row.protocols)
+        return f"{_SHORT.get(names[0], names[0])}{'+' if len(names) > 1 else ''}" if names else ""
+    return f"{_SHORT.get(row.protocol, row.protocol)}{'/tls' if row.tls else ''}"
+
+
+PROTOCOL = Column(
+    *("proto", 6, 4, Measure("protocol", "count", lambda row: row.requests)),
+    key="requests",
+    text_of=_spoken,
+    exported_as=(),
+)
+"""The protocol of rows. It is shown if there is another one than HTTP/1."""
+
+SPOKEN = PROTOCOL._replace(
+    width=8, rank=4, key="", measure=Measure("protocol", "count", lambda row: 1 + sum(map(ord, row.protocol)))
+)
+"""The protocol of an exchange or of a connection. The value groups rows of the same protocol."""
+
+GRPC = Column(
+    *("gRPC", 11, 2, Measure("grpc_status", "count", lambda row: _grpc_rank(row.grpc_status))),
+    text_of=lambda row: row.grpc_status or "",
+    style_of=lambda n: "class:bad" if n > 1 else "class:ok",
+    exported_as=(),
+)
+"""The status of a gRPC call; a status other than OK is an error. It is shown if there are other protocols."""
+
+
+def _grpc_rank(status: str | None) -> float | None:
+    """1 for success and more for what failed, so that these come first; None without a status."""
+    return None if status is None else 1 + GRPC_STATUSES.index(status)
+
+
+STREAMS = Column(
+    *("streams", 9, 5, Measure("streams", "count", attrgetter("streams"))),
+    text_of=lambda row: f"{row.open_streams} of {counted(row.streams, 4)}",
+    exported_as=(),
+)
+"""The open streams of a connection, and all that have begun."""
+
+OF_OTHERS = (PROTOCOL, SPOKEN, GRPC, STREAMS)
+"""The columns that are shown only if there are other protocols than HTTP/1."""
+
 _SIZES = (measure("request_bytes"), measure("response_bytes"))
 _SENT_AGAIN = (measure("segments"), measure("retransmitted"))
 _REQUESTS, _RETRANSMITTED = measure("requests"), measure("retransmitted_ratio")
@@ -137,6 +189,7 @@ SECTION = (
     Column("p95", 7, 2, measure("latency.p95")),
     Column("p99", 7, 10, measure("latency.p99")),
     Column("bytes", 8, 6, measure("message_bytes"), "class:dim", exported_as=_SIZES),
+    PROTOCOL,
     Column("hits", 7, 12, measure("hits"), is_hidden=True),
 )
 
@@ -201,6 +254,8 @@ EXCHANGE = (
     Column("request", 7, 6, _field("request_time", "s"), is_hidden=True),
     Column("transfer", 8, 6, _field("transfer", "s"), is_hidden=True),
     Column("again", 5, 6, _field("retransmitted"), is_hidden=True),
+    GRPC,
+    SPOKEN,
     PROCESS,
 )
 
@@ -241,6 +296,8 @@ CONNECTION = (
     Column("to client", 9, 6, _field("bytes_to_client", "B"), "class:dim"),
     Column("requests", 8, 5, _field("requests")),
     Column("segments", 8, 8, _field("segments"), "class:dim", is_hidden=True),
+    SPOKEN,
+    STREAMS,
     PROCESS,
 )
 

@@ -29,6 +29,7 @@ FINDING = (
     ("/host:api.*", "a whole field, with * and ?; host=name is the whole name"),
     ("/client:10.0.0.0/8", "addresses in a network; also server:"),
     ("  other fields", "section: path: method: interface: user_agent: process:"),
+    ("  protocols", "protocol:grpc grpc:UNAVAILABLE grpc:failed tls:yes"),
     ("/!text", "rows without it; /!static method:post needs both"),
     ("  and or not ( )", "combine terms; blanks mean and; quotes hold a text together"),
     ("  of a host", "also its sections, methods and statuses"),

@@ -77,6 +77,8 @@ def plan_of(view: View, panel: Panel, width: int) -> Plan:
     known = spec.columns
     if columns.PROCESS in known and (view.frame is None or not _has_processes(view.frame)):
         known = tuple(column for column in known if column is not columns.PROCESS)
+    if view.frame is None or not _has_others(view.frame):
+        known = tuple(column for column in known if column not in columns.OF_OTHERS)
     figures, name = columns.choose(known, room - (trend + 1 if trend else 0), least, sort)
     taken = sum(column.width + 1 for column in figures)
     if spec.has_long_names:
@@ -93,6 +95,15 @@ def _has_processes(frame: Frame) -> bool:
     """True if the process of a recent exchange or of a connection is known."""
     rows: tuple[Exchange | Connection, ...] = (*frame.tail.exchanges[:LOOKED_AT], *frame.connections[:LOOKED_AT])
     return any(row.process is not None for row in rows)
+
+
+@lru_cache(maxsize=2)
+def _has_others(frame: Frame) -> bool:
+    """True if there are requests of another protocol than HTTP/1, or connections with streams or decrypted ones."""
+    known = frame.window.protocols
+    return any(name != "http1" for name in known) or any(
+        row.streams or row.tls or row.undecrypted for row in frame.connections[:LOOKED_AT]
+    )
 
 
 def _at_width(steps: Steps, width: int) -> int:

@@ -33,6 +33,17 @@ def statuses(row: Any) -> list[Line]:
     return [_item(status_style(status), str(status), n) for status, n in found]
 
 
+def calls(row: Any) -> list[Line]:
+    """Statuses of gRPC calls with their counts, those of calls that failed before OK."""
+    found = sorted(row.grpc_statuses.items(), key=lambda item: item[0] == "OK")
+    return [_item("class:ok" if name == "OK" else "class:bad", name, n) for name, n in found]
+
+
+def _answers(row: Any) -> list[Line]:
+    """Statuses with their counts; of gRPC calls that failed, theirs come first."""
+    return [*(line for line in calls(row) if line[0][1] != "OK"), *statuses(row)]
+
+
 def _item(style: str, what: str, n: int) -> Line:
     """A method or status with its count. The colon separates the count from a status, which is also a number."""
     return [(style, what), ("class:dim", f": {fmt.count(n)}")]
@@ -44,9 +55,12 @@ def protocols(interface: Interface) -> list[Line]:
 
 
 def client(exchange: Exchange) -> list[Line]:
-    """The client of an exchange, its user agent and the processes if known, and the interface."""
+    """The client of an exchange, its protocol if it is not plain HTTP/1, its user agent and the processes if known, and
+    the interface.
+    """
     words = [
         exchange.client,
+        fmt.spoken(exchange),
         fmt.sanitize(exchange.user_agent),
         *fmt.processes(exchange),
         f"on {fmt.source(exchange.interface)}",
@@ -65,7 +79,9 @@ def spoken(connection: Connection) -> list[Line]:
     """
     words = [
         *fmt.processes(connection),
-        connection.protocol,
+        f"{connection.protocol} over TLS" if connection.tls else connection.protocol,
+        f"{connection.open_streams} of {fmt.plural(connection.streams, 'stream')} open" if connection.streams else "",
+        f"not decrypted: {connection.undecrypted.replace('_', ' ')}" if connection.undecrypted else "",
         connection.server if connection.host else "",
         f"on {fmt.source(connection.interface)}",
     ]
@@ -143,7 +159,7 @@ def _hosts_of(window: Snapshot) -> int:
 
 
 _NAME, _PATH, _ADDRESS, _INTERFACE = map(attrgetter, ("name", "path", "address", "interface"))
-_ANSWERS = (Behind("methods", methods), Behind("statuses", statuses))
+_ANSWERS = (Behind("methods", methods), Behind("statuses", _answers))
 _NO_HTTP = Absence(explains=True)
 _NONE_KEPT = "No exchange listed: none was answered recently"
 

@@ -1,4 +1,4 @@
-"""The timeline of one exchange. Its stages are connect, request, server and transfer, each drawn as a bar.
+"""The timeline of one exchange. Its stages are connect, TLS, request, queued, server and transfer, each drawn as a bar.
 
 Pure. A stage that was not seen is left out, and the others keep their order. So if the beginning of the connection was
 not seen, the timeline begins with the request.
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 STAGES = (
     ("connect", "connect", "class:spark.second", "the handshake, with the first request", "connecting"),
+    ("TLS", "tls_handshake", "class:spark.second", "ClientHello to the client's Finished", "in the TLS handshake"),
     ("request", "request_time", "class:ok", "request's first byte to its last", "sending the request"),
+    ("queued", "queued", "class:dim", "other streams were sent before", "behind other streams"),
     ("server", "latency", "class:warn", "request's last byte to response's first", "waiting for the server"),
     ("transfer", "transfer", "class:spark", "response's first byte to its last", "transferring the response"),
 )
@@ -48,10 +50,17 @@ class Stage(NamedTuple):
 
 
 def stages(exchange: Exchange) -> list[Stage]:
-    """The stages of an exchange that were seen, in order. Each begins where the one before ends."""
+    """The stages of an exchange that were seen, in order. Each begins where the one before ends.
+
+    The time that an exchange was queued is a part of its latency. It is drawn first, since the order is not known.
+    """
     found, at = [], 0.0
     for name, attribute, style, meaning, words in STAGES:
         seconds: float | None = getattr(exchange, attribute)
+        if name == "queued" and not seconds:
+            continue
+        if name == "server" and seconds is not None:
+            seconds = max(0.0, seconds - (exchange.queued or 0.0))
         if seconds is not None:
             found.append(Stage(name, at, seconds, style, meaning, words))
             at += seconds
@@ -109,7 +118,7 @@ def _where(exchange: Exchange, width: int, marks: Glyphs) -> Line:
 def _sizes(exchange: Exchange, width: int) -> Line:
     """The bytes of both messages, and the processes of this machine that sent them."""
     sent, answered = fmt.scaled(exchange.request_bytes, "B"), fmt.scaled(exchange.response_bytes, "B")
-    words = (f"{sent} sent, {answered} answered", *fmt.processes(exchange))
+    words = (f"{sent} sent, {answered} answered", *filter(None, [fmt.spoken(exchange)]), *fmt.processes(exchange))
     return canvas.whole([[("class:dim", f"  {word}")] for word in words], width)
 
 
@@ -139,7 +148,7 @@ def _round_trips(view: View, exchange: Exchange, width: int) -> list[Line]:
 def bars(exchange: Exchange, width: int, marks: Glyphs) -> list[Line]:
     """One line for each known stage, and one for the whole exchange."""
     known = stages(exchange)
-    connect = exchange.connect or 0.0
+    connect = (exchange.connect or 0.0) + (exchange.tls_handshake or 0.0)
     end = known[-1].begin + known[-1].seconds if known else 0.0
     span = max(end, connect + (exchange.duration or 0.0))
     room = max(0, min(width - LEFT - 2, 100))  # in a very narrow terminal, only the figures are shown

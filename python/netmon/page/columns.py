@@ -81,9 +81,9 @@ def _of(name: str, label: str, title: str = "", *, has_bar: bool = False) -> Col
 _COUNTED = (
     _of("requests", "Requests", has_bar=True),
     _of("responses", "Responses"),
-    _of("errors", "5xx", "responses with a status of 500 or above"),
+    _of("errors", "Errors", "responses with a status of 500 or above, and gRPC calls that failed"),
     _of("status.4xx", "4xx", "responses with a status of 400 to 499"),
-    _of("error_ratio", "Error share", "5xx divided by responses"),
+    _of("error_ratio", "Error share", "errors divided by responses"),
 )
 _TIMED = (
     _of("latency.p50", "p50", "half of all responses began within this time"),
@@ -141,6 +141,14 @@ SLOWEST = Table(
         Column("target", "Request", "text", lambda row: fmt.sanitize(fmt.target(row))),
         Column("method", "Method", "text", lambda row: fmt.sanitize(row.method)),
         Column("status", "Status", "status", lambda row: row.status),
+        Column(
+            "protocol",
+            "Protocol",
+            "text",
+            lambda row: "" if row.protocol == "http1" else row.protocol,
+            is_optional=True,
+        ),
+        Column("grpc_status", "gRPC", "text", lambda row: row.grpc_status or "", is_optional=True),
         Column("ts", "Time", "time", lambda row: row.ts),
         Column("duration", "Total", "latency", lambda row: micros(row.duration), "from first byte to last"),
         Column("client", "Client", "text", lambda row: fmt.sanitize(row.client)),

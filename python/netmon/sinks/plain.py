@@ -105,6 +105,8 @@ def report(frame: Frame, window: Snapshot, length: float, top: int, where: str |
         yield f"Truncated:       {cut}; {losses.MORE_BYTES}"
     if missed := "; ".join(losses.kinds(frame.tally.undecoded)):
         yield f"Not decoded:     {missed}"
+    if closed := window.capture.undecrypted:
+        yield f"Not decrypted:   {fmt.plural(sum(closed.values()), 'connection')} ({fmt.tops(closed)})"
     hosts = window.top(top)
     for rank, host in enumerate(hosts, 1):
         label = "Top host:" if rank == 1 else f"Host {rank}:"
@@ -164,6 +166,10 @@ def host_text(host: Host) -> str:
     parts = [fmt.sanitize(host.name), f" {fmt.plural(host.hits, 'hit')}"]
     if host.statuses:
         parts.append(f" statuses {fmt.tops(host.statuses)}")
+    if host.grpc_statuses:
+        parts.append(f" gRPC {fmt.tops(host.grpc_statuses)}")
+    if others := fmt.protocols(host):
+        parts.append(f" {others}")
     if host.latency.count:
         p50, p95 = (fmt.latency(quantile.value(host)) for quantile in (_P50, _P95))
         parts.append(f" p50 {p50}  p95 {p95}")

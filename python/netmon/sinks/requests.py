@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 FIELDS = (
     *("client", "server", "interface", "host", "section", "path", "method", "status"),
     *("request_bytes", "response_bytes", "latency", "duration"),
-    *("connect", "request_time", "transfer", "retransmitted", "user_agent"),
+    *("connect", "request_time", "transfer", "retransmitted"),
+    *("protocol", "tls", "stream", "tls_handshake", "queued", "grpc_status"),
+    *("request_messages", "response_messages", "user_agent"),
 )
 """The keys of a line of JSON after ``ts``."""
 
@@ -50,7 +52,10 @@ class Requests:
 
 
 def as_text(exchange: Exchange) -> str:
-    """``2026-11-22 12:00:00.250 +00:00  10.0.0.1:5000  GET  shop.example/cart/7  200  12 ms  4.2 kB  curl``."""
+    """``2026-11-22 12:00:00.250 +00:00  10.0.0.1:5000  GET  shop.example/cart/7  200  12 ms  4.2 kB  curl``.
+
+    Before the user agent stands what is special about its protocol, see `fmt.spoken`.
+    """
     where = fmt.sanitize(fmt.target(exchange))
     columns = (
         fmt.time(exchange.ts, digits=3),
@@ -61,4 +66,4 @@ def as_text(exchange: Exchange) -> str:
         f"{fmt.latency(exchange.latency):>8}",
         f"{fmt.scaled(exchange.response_bytes, 'B'):>9}",
     )
-    return "  ".join((*columns, *filter(None, [fmt.sanitize(exchange.user_agent)])))
+    return "  ".join((*columns, *filter(None, [fmt.spoken(exchange), fmt.sanitize(exchange.user_agent)])))

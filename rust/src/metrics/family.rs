@@ -66,6 +66,7 @@ const ADDRESS: &str = "server.address";
 const PORT: &str = "server.port";
 const SCHEME: &str = "url.scheme";
 const ERROR: &str = "error.type";
+const RPC_STATUS: &str = "rpc.response.status_code";
 const SIDE: &str = "side";
 const INTERFACE: &str = "interface";
 const ALERT: [&str; 2] = ["alert", "severity"];
@@ -104,6 +105,14 @@ families! {
     REQUEST_BYTES: Counter, "netmon.http.request.size", "By", HOST;
     /// HTTP bytes of responses, heads included.
     RESPONSE_BYTES: Counter, "netmon.http.response.size", "By", HOST;
+    /// Calls of gRPC that have ended, by the name of their status.
+    GRPC_CALLS: Counter, "netmon.grpc.calls", "{call}", &[RPC_STATUS, ADDRESS, PORT];
+    /// Messages of clients: of gRPC and WebSocket.
+    REQUEST_MESSAGES: Counter, "netmon.stream.request_messages", "{message}", HOST;
+    /// Messages of servers: of gRPC and WebSocket, and events of server-sent events.
+    RESPONSE_MESSAGES: Counter, "netmon.stream.response_messages", "{message}", HOST;
+    /// Streams of HTTP/2 that the client or the server has reset.
+    RESET_STREAMS: Counter, "netmon.stream.resets", "{stream}", HOST;
     /// Segments of the connections of a host.
     HOST_SEGMENTS: Counter, "netmon.host.segments", "{segment}", HOST;
     /// Segments of the connections of a host with data that was sent before.
@@ -160,6 +169,10 @@ families! {
     PROTOCOLS: Counter, "netmon.capture.recognised_connections", "{connection}", &["protocol"];
     /// Messages that two readers could frame differently, by kind.
     AMBIGUOUS: Counter, "netmon.capture.ambiguous_messages", "{message}", &["kind"];
+    /// Connections that stay encrypted, by reason.
+    UNDECRYPTED: Counter, "netmon.capture.undecrypted_connections", "{connection}", &["reason"];
+    /// Times that one side of an HTTP/2 connection would take no new streams, by the name of the code that it gave.
+    GOAWAYS: Counter, "netmon.capture.goaways", "{frame}", &["code"];
     /// What a full table gave up: connections dropped, rows folded into ~other, exchanges not listed.
     OVERFLOWED: Counter, "netmon.capture.overflowed", "{row}", &["table"];
     /// Connections that are tracked.

@@ -9,7 +9,7 @@ use super::family::{self as of, Family};
 use super::fold;
 use super::store::{HostSeries, Store};
 use crate::pipeline::decode::Undecoded;
-use crate::pipeline::exchange::{Ambiguity, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, GrpcStatus, Protocol};
 use crate::pipeline::packet::Timestamp;
 
 /// One series of a family.
@@ -147,6 +147,16 @@ impl Store {
                 add(smallvec![protocol.name().into()], Value::Count(self.capture.protocols.get(protocol)));
             }
         }
+        if is(family, &of::UNDECRYPTED) {
+            for reason in Closed::ALL {
+                add(smallvec![reason.name().into()], Value::Count(self.capture.undecrypted.get(reason)));
+            }
+        }
+        if is(family, &of::GOAWAYS) {
+            for (code, count) in self.capture.goaways.iter() {
+                add(smallvec![ErrorCode::name(code)], Value::Count(count));
+            }
+        }
         if is(family, &of::AMBIGUOUS) {
             for kind in Ambiguity::ALL {
                 add(smallvec![kind.name().into()], Value::Count(self.capture.ambiguous_framing.get(kind)));
@@ -205,6 +215,19 @@ impl HostSeries {
             for &(status, count) in &self.statuses {
                 let status = fold::status_text(status).into();
                 add(smallvec![status, address.clone(), port.clone()], Value::Count(count));
+            }
+        }
+        if is(family, &of::GRPC_CALLS) {
+            for &(status, count) in &self.grpc {
+                add(smallvec![GrpcStatus::name(status).into(), address.clone(), port.clone()], Value::Count(count));
+            }
+        }
+        // Hosts that speak HTTP/1 alone have no series of streams.
+        if let Some([messages, answers, resets]) = self.streams {
+            let table =
+                [(&of::REQUEST_MESSAGES, messages), (&of::RESPONSE_MESSAGES, answers), (&of::RESET_STREAMS, resets)];
+            for (_, count) in table.into_iter().filter(|(known, _)| is(family, known)) {
+                add(ends.iter().cloned().collect(), Value::Count(count));
             }
         }
         let table = [

@@ -9,6 +9,7 @@ use super::durations::Durations;
 use super::family::{DURATIONS, ROUND_TRIPS};
 use super::fold;
 use crate::pipeline::decode::Undecoded;
+use crate::pipeline::exchange::GrpcStatus;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::{
     Capture, Host, Interface, InterfaceState, MAX_KINDS, OTHER, Per, Snapshot, Tally, Tcp, Traffic, find_subset,
@@ -53,6 +54,9 @@ pub struct HostSeries {
     pub(super) methods: Vec<(&'static str, u64)>,
     pub(super) statuses: Vec<(u16, u64)>,
     pub(super) outcomes: Vec<((&'static str, u16), Durations)>,
+    pub(super) grpc: Vec<(GrpcStatus, u64)>,
+    /// Messages of clients, messages of servers, and resets; `None` until there was another protocol than HTTP/1.
+    pub(super) streams: Option<[u64; 3]>,
     pub(super) bytes: [u64; 2],
     pub(super) latency: Durations,
     pub(super) segments: [u64; 3],
@@ -307,6 +311,12 @@ impl HostSeries {
         for (status, count) in counts.statuses.iter() {
             add_to(&mut self.statuses, fold::status(status), count);
         }
+        if !counts.streams.is_empty() {
+            let streams = counts.streams.get();
+            streams.grpc_statuses.iter().for_each(|(status, count)| add_to(&mut self.grpc, status, count));
+            let sums = [streams.request_messages, streams.response_messages, streams.resets()];
+            add_each(self.streams.get_or_insert_default(), sums);
+        }
         add_each(&mut self.bytes, [counts.request_bytes, counts.response_bytes]);
         self.latency.add(&counts.latency, &DURATIONS);
         add_each(&mut self.segments, [host.tcp.segments, host.tcp.retransmitted, host.tcp.reset]);
@@ -339,6 +349,8 @@ impl HostSeries {
             methods: self.methods.iter().map(|&(method, _)| (method, 0)).collect(),
             statuses: self.statuses.iter().map(|&(status, _)| (status, 0)).collect(),
             outcomes: self.outcomes.iter().map(|(key, _)| (*key, Durations::default())).collect(),
+            grpc: self.grpc.iter().map(|&(status, _)| (status, 0)).collect(),
+            streams: self.streams.map(|_| [0; 3]),
             ..Self::default()
         }
     }
@@ -348,6 +360,10 @@ impl HostSeries {
         before.statuses.iter().for_each(|&(status, count)| add_to(&mut self.statuses, status, count));
         for ((method, status), durations) in &before.outcomes {
             self.outcome(method, *status).absorb(durations);
+        }
+        before.grpc.iter().for_each(|&(status, count)| add_to(&mut self.grpc, status, count));
+        if let Some(streams) = before.streams {
+            add_each(self.streams.get_or_insert_default(), streams);
         }
         add_each(&mut self.bytes, before.bytes);
         self.latency.absorb(&before.latency);

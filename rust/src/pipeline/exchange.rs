@@ -105,6 +105,14 @@ macro_rules! exchange {
 
 exchange_fields!(exchange);
 
+impl Exchange {
+    /// True if its status is 500 or above, or if it is a gRPC call that failed.
+    pub fn is_error(&self) -> bool {
+        self.status.is_some_and(|status| status >= 500)
+            || self.grpc_status.is_some_and(|status| status != GrpcStatus::OK)
+    }
+}
+
 /// An exchange that has ended, for a sink that lists exchanges.
 #[derive(Clone, Copy, Debug)]
 pub struct Finished {
@@ -142,6 +150,8 @@ pub struct Listed<'a, K> {
     pub protocol: Option<Protocol>,
     /// Ticket of the newest request, if there was one.
     pub ticket: Option<K>,
+    /// What encloses the protocol, and what it consists of.
+    pub inside: Inside,
     /// What the segments of the connection have shown.
     pub watched: &'a Watched<'a>,
 }
@@ -157,6 +167,19 @@ pub struct Secured<'a> {
     pub name: Option<&'a [u8]>,
     /// True if the client sends an encrypted hello too (ECH), or pretends to: the name may stand for several servers.
     pub has_ech: bool,
+}
+
+/// What a list shows of a connection whose protocol is enclosed, or has streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inside {
+    /// True if it speaks TLS and is decrypted.
+    pub is_tls: bool,
+    /// Why it stays encrypted.
+    pub closed: Option<Closed>,
+    /// Number of streams that have begun.
+    pub streams: u64,
+    /// Of these, those that have not ended.
+    pub open_streams: u64,
 }
 
 /// Something to count that belongs to no request.
@@ -216,9 +239,9 @@ pub trait Sink {
     fn messages(&mut self, _ticket: Self::Ticket, _of_request: bool, _count: u64) {}
     /// A gRPC call has ended with this status. `status` is that of the response, if it was seen.
     fn grpc_status(&mut self, _ticket: Self::Ticket, _grpc: GrpcStatus, _status: Option<u16>) {}
-    /// One side has closed a WebSocket with this code; 1005 if it gave none (RFC 6455 §7.4.1).
+    /// One side has closed a WebSocket with this code, before its exchange ends; 1005 if it gave none (RFC 6455 §7.4.1).
     fn websocket_closed(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: u16) {}
-    /// One side has reset the stream of `ticket`.
+    /// One side has reset the stream of `ticket`, before its exchange ends.
     fn stream_reset(&mut self, _ticket: Self::Ticket, _by_client: bool, _code: ErrorCode) {}
     /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
     /// there was one.

@@ -7,6 +7,8 @@
 //!   glob that the whole field must match. Case does not matter. `field:!text` negates.
 //! - `field=text`, `field!=text`: the whole field is the text.
 //! - `status:5xx`: the status begins so; `x` is any digit. `status:none` is a request without a response.
+//! - `grpc:UNAVAILABLE`, `grpc:14`: the status of a gRPC call. `grpc:failed` is any but OK, `grpc:none` is none.
+//! - `tls:yes`, `tls:no`: whether the exchange was inside TLS.
 //! - `client:10.0.0.0/8`, `server:2001:db8::/32`: the address is in the network.
 //! - `latency>200ms`, `bytes>=1MiB`, `status<500`: a number. A comparison with a number that is not known is false.
 //! - `text`: any shown field contains the text: host, section, path, method, status, client or interface.
@@ -16,6 +18,7 @@
 //! This module knows neither requests nor rows. Who evaluates a filter says what is known, as [`Facts`]; the answer is
 //! `None` if it depends on what is not known.
 
+mod calls;
 mod decided;
 mod facts;
 mod field;

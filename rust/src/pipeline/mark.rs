@@ -4,6 +4,7 @@
 use std::net::Ipv6Addr;
 
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::GrpcStatus;
 use crate::pipeline::filter::{Facts, Outcome, Party};
 
 /// Stands for a number that is not known.
@@ -27,9 +28,9 @@ impl<'a> Mark<'a> {
         let begin = to.len();
         to.extend([0; 4]);
         let Facts { host, section, path, method, interface, user_agent, client, server, outcome, .. } = self.facts;
-        let Facts { process, client_process, container, pod, namespace, .. } = self.facts;
+        let Facts { process, client_process, container, pod, namespace, protocol, .. } = self.facts;
         let names = [host, section, path, method, interface, user_agent];
-        let processes = [process, client_process, container, pod, namespace];
+        let processes = [process, client_process, container, pod, namespace, protocol];
         for text in names.into_iter().chain(processes).chain([Some(self.row_of_client.as_bytes())]) {
             let text = text.map(|text| &text[..text.len().min(usize::from(NO_TEXT) - 1)]);
             to.extend(text.map_or(NO_TEXT, |text| text.len() as u16).to_le_bytes());
@@ -43,9 +44,11 @@ impl<'a> Mark<'a> {
             to.extend(end.address.octets());
             to.extend(end.port.to_le_bytes());
         }
-        let Outcome { status, latency, duration, request_bytes, response_bytes } = outcome.unwrap_or_default();
-        let status = status.map(u64::from);
-        for number in [status, latency, duration, Some(request_bytes), Some(response_bytes)] {
+        let Outcome { status, latency, duration, request_bytes, response_bytes, grpc, is_tls } =
+            outcome.unwrap_or_default();
+        let (status, grpc) = (status.map(u64::from), grpc.map(|status| status.number().into()));
+        for number in [status, latency, duration, Some(request_bytes), Some(response_bytes), grpc, Some(is_tls.into())]
+        {
             to.extend(number.unwrap_or(UNKNOWN).to_le_bytes());
         }
         let length = (to.len() - begin - 4) as u32;
@@ -56,7 +59,7 @@ impl<'a> Mark<'a> {
     pub fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let length = u32::from_le_bytes(*bytes.split_first_chunk()?.0) as usize;
         let (mut rest, behind) = bytes.get(4..)?.split_at_checked(length)?;
-        let mut texts = [None; 12];
+        let mut texts = [None; 13];
         for text in &mut texts {
             let length = u16::from_le_bytes(take(&mut rest)?);
             if length != NO_TEXT {
@@ -76,6 +79,7 @@ impl<'a> Mark<'a> {
             container,
             pod,
             namespace,
+            protocol,
             row,
         ] = texts;
         let mut end = || {
@@ -87,6 +91,8 @@ impl<'a> Mark<'a> {
             || Some(u64::from_le_bytes(take(&mut rest)?)).map(|number| Some(number).filter(|&n| n != UNKNOWN));
         let (status, latency, duration) = (number()?, number()?, number()?);
         let (request_bytes, response_bytes) = (number()?.unwrap_or(0), number()?.unwrap_or(0));
+        let (grpc, is_tls) = (number()?, number()? == Some(1));
+        let grpc = grpc.and_then(|number| GrpcStatus::from_number(number.try_into().ok()?));
         let status = status.map(|status| status as u16);
         *bytes = behind;
         let facts = Facts {
@@ -101,9 +107,10 @@ impl<'a> Mark<'a> {
             container,
             pod,
             namespace,
+            protocol,
             client: Some(Party::End(client)),
             server: Some(Party::End(server)),
-            outcome: Some(Outcome { status, latency, duration, request_bytes, response_bytes }),
+            outcome: Some(Outcome { status, latency, duration, request_bytes, response_bytes, grpc, is_tls }),
             is_within: false,
         };
         Some(Self { facts, row_of_client: str::from_utf8(row.unwrap_or_default()).unwrap_or_default() })
@@ -132,7 +139,8 @@ mod tests {
             row: String,
         ) {
             let end = Endpoint { address: Ipv6Addr::LOCALHOST, port: 80 };
-            let outcome = Outcome { status, latency, duration: None, request_bytes: 7, response_bytes: 9 };
+            let grpc = status.and_then(|number| GrpcStatus::from_number((number % 20) as u8));
+            let outcome = Outcome { status, latency, request_bytes: 7, response_bytes: 9, grpc, is_tls: true, ..Outcome::default() };
             let facts = Facts {
                 host: Some(&host),
                 path: path.as_deref(),
@@ -152,6 +160,7 @@ mod tests {
             prop_assert_eq!(read.facts.server.unwrap().address(), Some("::ffff:192.0.2.1".parse().unwrap()));
             let told = read.facts.outcome.unwrap();
             prop_assert_eq!((told.status, told.latency, told.duration, told.request_bytes), (status, latency, None, 7));
+            prop_assert_eq!((told.grpc, told.is_tls), (grpc, true));
             prop_assert!(Mark::read(&mut rest).is_some() && rest.is_empty() && Mark::read(&mut rest).is_none());
         }
 

@@ -10,6 +10,7 @@ mod forwarded;
 #[cfg(test)]
 mod frames;
 pub mod http1;
+pub mod http2;
 pub mod quic;
 mod recognise;
 pub mod session;
@@ -115,7 +116,8 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         let Known { protocol, client, ticket } = state.known();
         let client = if is_client(flow, client, Direction::Up) { Direction::Up } else { Direction::Down };
         let ends = [client, client.reverse()].map(|side| flow.key.sender(side));
-        self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, watched });
+        let inside = state.inside();
+        self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, inside, watched });
     }
 }
 

@@ -29,6 +29,7 @@ mod scale;
 mod servers;
 mod sliding;
 mod standing;
+mod streams;
 mod subsets;
 mod sum;
 mod tables;
@@ -60,10 +61,11 @@ pub use remarkable::{keep, remarkable};
 pub use servers::{Server, ServerName};
 pub use sliding::{Amount, Parts, Reading, Rows, Sliding};
 pub use standing::{Kind, Standing, Weighing};
+pub use streams::{MAX_CLOSE_CODES, OTHER_CLOSE_CODES, Rare, Streams};
 pub use subsets::{Subset, SubsetRow, find as find_subset};
 pub use sum::Sum;
 pub use tables::{RowName, sort_rows};
-pub use tally::Tally;
+pub use tally::{Tally, TallyKey};
 pub use window::{Window, settled};
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::class::counters;
+use super::class::{by_name, counters};
 use crate::pipeline::snapshot;
 
 counters!(
@@ -87,11 +87,7 @@ counters!(
     /// A connection that is upgraded counts for both protocols.
     #[getter]
     fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (protocol, count) in self.0.protocols.by_count() {
-            dict.set_item(protocol.name(), count)?;
-        }
-        Ok(dict)
+        by_name(py, &self.0.protocols)
     }
     /// Packets that were not decoded, by kind, most frequent first: those in `undecodable` and `encapsulated`, and
     /// encrypted packets. Packets that are known to carry no HTTP, such as ARP and UDP, are not included.
@@ -102,19 +98,28 @@ counters!(
     /// ``contradictory headers``, and `OTHER` beyond 32 kinds in an interval.
     #[getter]
     fn undecoded<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (kind, count) in self.0.undecoded.by_count() {
-            dict.set_item(kind.label(), count)?;
-        }
-        Ok(dict)
+        by_name(py, &self.0.undecoded)
     }
     /// Messages that two readers could frame differently, by kind (see `docs/accuracy.md`).
     #[getter]
     fn ambiguous_framing<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let dict = PyDict::new(py);
-        for (ambiguity, count) in self.0.ambiguous_framing.by_count() {
-            dict.set_item(ambiguity.name(), count)?;
-        }
-        Ok(dict)
+        by_name(py, &self.0.ambiguous_framing)
+    }
+    /// Times that one side of an HTTP/2 connection would take no new streams, by the name of the code that it gave.
+    ///
+    /// ``NO_ERROR`` is that of a graceful end.
+    #[getter]
+    fn goaways<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        by_name(py, &self.0.goaways)
+    }
+    /// Connections that stay encrypted, by reason, most frequent first.
+    ///
+    /// ``no_key``: no key log has secrets of the connection. ``late_key``: they came after its records had been given
+    /// up. ``joined_midway``: its beginning was not seen. ``unknown_cipher_suite``: its cipher suite or its version is
+    /// not known. ``lost``: a hole in a stream was too large to find the next record behind it. ``damaged``: its
+    /// records do not fit the secrets.
+    #[getter]
+    fn undecrypted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        by_name(py, &self.0.undecrypted)
     }
 });

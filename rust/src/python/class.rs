@@ -2,6 +2,29 @@
 //! valid when the snapshot is freed. Common methods are macros, since PyO3 wants all methods of a class in one `impl`
 //! block.
 
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::pipeline::snapshot::{Tally, TallyKey};
+
+/// Counts by the names of their keys, most frequent first.
+pub fn by_name<'py, K: TallyKey>(py: Python<'py>, tally: &Tally<K>) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (key, count) in tally.by_count() {
+        dict.set_item(key.label(), count)?;
+    }
+    Ok(dict)
+}
+
+/// Counts by numbers, most frequent first.
+pub fn by_number<'py>(py: Python<'py>, tally: &Tally<u16>) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (key, count) in tally.by_count() {
+        dict.set_item(key, count)?;
+    }
+    Ok(dict)
+}
+
 /// Defines a class of plain counters over a value of the core: `Class(field, ...) of Type { more methods }`.
 macro_rules! counters {
     ($(#[$meta:meta])* $name:ident($($(#[$field_meta:meta])* $field:ident),+ $(,)?) of $inner:ty { $($more:tt)* }) => {
@@ -56,7 +79,7 @@ macro_rules! counted {
             fn responses(&self) -> u64 {
                 self.counts().responses
             }
-            /// Responses with a status of 500 or above.
+            /// Responses with a status of 500 or above, and gRPC calls that failed; one that is both counts once.
             #[getter]
             fn errors(&self) -> u64 {
                 self.counts().errors
@@ -64,20 +87,12 @@ macro_rules! counted {
             /// Requests by method, most frequent first; a method outside the IANA registry counts as ``OTHER``.
             #[getter]
             fn methods<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
-                let dict = pyo3::types::PyDict::new(py);
-                for (method, count) in self.counts().methods.by_count() {
-                    dict.set_item(method.name(), count)?;
-                }
-                Ok(dict)
+                $crate::python::class::by_name(py, &self.counts().methods)
             }
             /// Response heads by status code, most frequent first.
             #[getter]
             fn statuses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
-                let dict = pyo3::types::PyDict::new(py);
-                for (status, count) in self.counts().statuses.by_count() {
-                    dict.set_item(status, count)?;
-                }
-                Ok(dict)
+                $crate::python::class::by_number(py, &self.counts().statuses)
             }
             /// HTTP bytes of requests, heads and bodies, each counted in the interval in which it passed.
             #[getter]
@@ -98,6 +113,46 @@ macro_rules! counted {
             #[getter]
             fn duration(&self) -> $crate::python::histogram::Histogram {
                 $crate::python::histogram::Histogram(self.counts().duration.clone())
+            }
+            /// Requests by protocol, most frequent first: ``http1 http2 grpc websocket``.
+            #[getter]
+            fn protocols<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+                $crate::python::class::by_name(py, &self.counts().protocols())
+            }
+            /// Calls of gRPC that have ended, by the name of their status, most frequent first, such as ``UNAVAILABLE``.
+            #[getter]
+            fn grpc_statuses<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+                $crate::python::class::by_name(py, &self.counts().streams.get().grpc_statuses)
+            }
+            /// Messages of clients: of gRPC and WebSocket.
+            #[getter]
+            fn request_messages(&self) -> u64 {
+                self.counts().streams.get().request_messages
+            }
+            /// Messages of servers: of gRPC and WebSocket, and events of server-sent events.
+            #[getter]
+            fn response_messages(&self) -> u64 {
+                self.counts().streams.get().response_messages
+            }
+            /// WebSockets closed by the client, by code; 1005 if it gave none, 0 beyond 32 codes.
+            #[getter]
+            fn client_close_codes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+                $crate::python::class::by_number(py, &self.counts().streams.get().client_close_codes)
+            }
+            /// WebSockets closed by the server, by code; 1005 if it gave none, 0 beyond 32 codes.
+            #[getter]
+            fn server_close_codes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+                $crate::python::class::by_number(py, &self.counts().streams.get().server_close_codes)
+            }
+            /// HTTP/2 streams that the client has reset, by the name of the code, such as ``CANCEL``.
+            #[getter]
+            fn client_resets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+                $crate::python::class::by_name(py, &self.counts().streams.get().client_resets)
+            }
+            /// HTTP/2 streams that the server has reset, by the name of the code, such as ``REFUSED_STREAM``.
+            #[getter]
+            fn server_resets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+                $crate::python::class::by_name(py, &self.counts().streams.get().server_resets)
             }
             /// The same object: it never changes.
             fn __copy__(slf: Py<Self>) -> Py<Self> {

@@ -92,7 +92,7 @@ impl Filter {
     /// So ``admits(host=section.host, section=section.path)`` evaluates the filter for a row.
     #[pyo3(signature = (
         *, host = None, section = None, path = None, method = None, client = None, server = None, interface = None,
-        user_agent = None, process = None, container = None, pod = None, namespace = None,
+        user_agent = None, process = None, container = None, pod = None, namespace = None, protocol = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn admits(
@@ -109,6 +109,7 @@ impl Filter {
         container: Option<&str>,
         pod: Option<&str>,
         namespace: Option<&str>,
+        protocol: Option<&str>,
     ) -> Option<bool> {
         self.filter.admits(&Facts {
             host: host.map(str::as_bytes),
@@ -121,6 +122,7 @@ impl Filter {
             container: container.map(str::as_bytes),
             pod: pod.map(str::as_bytes),
             namespace: namespace.map(str::as_bytes),
+            protocol: protocol.map(str::as_bytes),
             client: client.map(Party::Named),
             server: server.map(Party::Named),
             ..Facts::default()

@@ -3,6 +3,7 @@
 use std::net::Ipv6Addr;
 
 use super::awaiting::Awaiting;
+use super::codes::{Codes, count_codes, count_grpc};
 use super::hosts::HostTable;
 use super::interfaces::Interfaces;
 use super::outcomes::Key;
@@ -12,7 +13,7 @@ use super::subsets::Rows;
 use super::words::Words;
 use super::{Aggregate, Ticket};
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Ending, Exchange, Finished, NoFields, Response, Sides};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, NoFields, Protocol, Response, Sides};
 use crate::pipeline::filter::{Facts, Field, Known, Outcome, Party};
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::owners::Parties;
@@ -20,7 +21,7 @@ use crate::pipeline::snapshot::{self, Counts};
 
 impl Aggregate {
     /// Lists an exchange that was counted, counts it in subsets, and with a filter counts that it has no response.
-    pub(super) fn finish(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>) {
+    pub(super) fn finish(&mut self, ticket: Ticket, finished: Finished, words: Option<Words>, codes: Codes) {
         let Exchange { status, latency, .. } = finished.exchange;
         if self.settings.filter.is_some() {
             // A response of HTTP/0.9 has no status.
@@ -28,9 +29,9 @@ impl Aggregate {
         }
         let parties = self.subsets.needs().process.then(|| self.parties_of(&finished)).flatten();
         if self.has_to_wait(parties.as_ref()) {
-            self.awaiting.push(Awaiting { ticket, ending: None, finished, words: words.clone() });
+            self.awaiting.push(Awaiting { ticket, ending: None, finished, words: words.clone(), codes });
         } else {
-            self.count_in_subsets(ticket, &finished, words.as_ref(), parties.as_ref());
+            self.count_in_subsets(ticket, &finished, words.as_ref(), &codes, parties.as_ref());
         }
         if self.marks() {
             self.mark(ticket, &finished, words.as_ref());
@@ -63,6 +64,7 @@ impl Aggregate {
         ticket: Ticket,
         finished: &Finished,
         words: Option<&Words>,
+        codes: &Codes,
         parties: Option<&Parties>,
     ) {
         if self.subsets.is_empty() {
@@ -83,6 +85,7 @@ impl Aggregate {
             if let Some(status) = status {
                 count_status(counts, status);
             }
+            count_rare(counts, &finished.exchange, codes);
             let grown = latency.map_or(0, |nanos| counts.latency.record(Sample::new(nanos)));
             grown + duration.map_or(0, |nanos| counts.duration.record(Sample::new(nanos)))
         });
@@ -106,6 +109,24 @@ impl Aggregate {
             count_status(counts, status);
             0
         });
+    }
+}
+
+/// Counts of an exchange what HTTP/1 does not have.
+fn count_rare(counts: &mut Counts, exchange: &Exchange, codes: &Codes) {
+    if *codes != Codes::default() {
+        count_codes(counts.streams.add(), codes);
+    }
+    if exchange.protocol != Protocol::Http1 {
+        counts.streams.add().protocols.add(exchange.protocol, 1);
+    }
+    if let Some(grpc) = exchange.grpc_status {
+        count_grpc(counts, grpc, exchange.status);
+    }
+    if exchange.request_messages > 0 || exchange.response_messages > 0 {
+        let streams = counts.streams.add();
+        streams.request_messages = streams.request_messages.saturating_add(exchange.request_messages);
+        streams.response_messages = streams.response_messages.saturating_add(exchange.response_messages);
     }
 }
 
@@ -136,6 +157,7 @@ impl Known for Ended<'_> {
             Field::Host => self.hosts.texts(self.ticket.row).0,
             Field::Section => self.hosts.texts(self.ticket.row).1,
             Field::Method => self.finished.exchange.method.name().as_bytes(),
+            Field::Protocol => self.finished.exchange.protocol.name().as_bytes(),
             Field::Interface => self.interfaces.text(self.finished.interface),
             Field::Path => self.words?.path.as_bytes(),
             Field::UserAgent => self.words?.user_agent.as_bytes(),
@@ -160,8 +182,7 @@ impl Known for Ended<'_> {
 
     #[inline]
     fn outcome(&self) -> Option<Outcome> {
-        let Exchange { status, latency, duration, request_bytes, response_bytes, .. } = self.finished.exchange;
-        Some(Outcome { status, latency, duration, request_bytes, response_bytes })
+        Some(self.finished.exchange.outcome())
     }
 }
 
@@ -180,17 +201,12 @@ pub(super) fn facts_of_orphan<'a>(
         section: Some(snapshot::OTHER.as_bytes()),
         path: Some(b""),
         method: Some(b""),
+        protocol: Some(b""),
         interface: Some(interfaces.text(sides.interface)),
         user_agent: Some(b""),
         client: Some(party(sides, client)),
         server: Some(Party::End(sides.server())),
-        outcome: Some(Outcome {
-            status: Some(status),
-            latency,
-            duration: None,
-            request_bytes: 0,
-            response_bytes: bytes,
-        }),
+        outcome: Some(Outcome { status: Some(status), latency, response_bytes: bytes, ..Outcome::default() }),
         ..of_processes(parties)
     }
 }

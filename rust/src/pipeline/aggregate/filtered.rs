@@ -3,13 +3,15 @@
 //! A request is judged when its head is seen, if that is enough; then it is counted, or not, as without a filter. If the
 //! filter needs the response, the request gets a row but is not counted yet. Its exchange is judged and counted as a
 //! whole when it has ended: with its final response, or as one without a response when it is given up. Interim responses
-//! of such an exchange are not counted. A response without a request is judged by its head.
+//! of such an exchange are not counted. A response without a request is judged by its head. So a streaming call under
+//! such a filter is not seen while it runs: its bytes and messages are counted when it ends.
 //!
 //! Packets, interfaces, connections and their health are counted whole; health counts for hosts that have rows.
 
 use std::net::Ipv6Addr;
 
 use super::awaiting::Awaiting;
+use super::codes::Codes;
 use super::ended::{Ended, facts_of_orphan};
 use super::scratch::Head;
 use super::settings::{Listing, Settings};
@@ -47,7 +49,7 @@ impl Aggregate {
         }
         let ticket = Ticket { row, client };
         self.hosts.add_address(row, request.sides.server().address);
-        self.count_request(ticket, request.method, request.bytes);
+        self.count_request(ticket, request.protocol, request.method, request.bytes);
         ticket
     }
 
@@ -100,13 +102,14 @@ impl Aggregate {
     /// Counts and lists an exchange that is judged now that it has ended, if the filter admits it.
     pub(super) fn exchange_if_admitted(&mut self, ticket: Ticket, ending: Ending, finished: Finished) {
         let words = self.hoard.take(ending.kept);
+        let codes = self.take_codes(ticket);
         let ticket = Ticket { row: ticket.row.now(), ..ticket };
         let needs = self.settings.filter.as_ref().map(|filter| filter.needs()).unwrap_or_default();
         let parties = needs.process.then(|| self.parties_of(&finished)).flatten();
         if self.has_to_wait(parties.as_ref()) {
-            self.awaiting.push(Awaiting { ticket, ending: Some(ending), finished, words });
+            self.awaiting.push(Awaiting { ticket, ending: Some(ending), finished, words, codes });
         } else {
-            self.admit(ticket, ending, finished, words, parties.as_ref());
+            self.admit(ticket, ending, finished, words, codes, parties.as_ref());
         }
     }
 
@@ -117,13 +120,15 @@ impl Aggregate {
         ending: Ending,
         finished: Finished,
         words: Option<Words>,
+        codes: Codes,
         parties: Option<&Parties>,
     ) {
         if self.admits_ended(ticket, &finished, words.as_ref(), parties) {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, ending.duration);
             self.count_outcome(ticket, &ending);
-            self.finish(ticket, finished, words);
+            self.count_codes(ticket, &codes);
+            self.finish(ticket, finished, words, codes);
         }
     }
 
@@ -143,12 +148,17 @@ impl Aggregate {
 
     /// Counts a whole exchange.
     fn count_ended(&mut self, ticket: Ticket, exchange: &Exchange) {
-        let &Exchange { server, method, status, request_bytes, response_bytes, latency, .. } = exchange;
+        let &Exchange { server, protocol, method, status, request_bytes, response_bytes, latency, .. } = exchange;
         self.hosts.add_address(ticket.row, server.address);
-        self.count_request(ticket, method, request_bytes);
+        self.count_request(ticket, protocol, method, request_bytes);
         match status {
             Some(status) => self.count_response(ticket, Response { status, latency, bytes: response_bytes }),
             None => self.count_bytes(ticket, false, response_bytes),
+        }
+        self.count_messages(ticket, true, exchange.request_messages);
+        self.count_messages(ticket, false, exchange.response_messages);
+        if let Some(grpc) = exchange.grpc_status {
+            self.count_grpc(ticket, grpc, status);
         }
     }
 }

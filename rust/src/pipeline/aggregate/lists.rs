@@ -89,7 +89,7 @@ impl Aggregate {
             // Seldom, since choosing looks at all of them.
             snapshot::keep(&mut self.connections, most);
         }
-        let &Listed { interface, ends: [client, server], client: side, protocol, ticket, watched } = listed;
+        let &Listed { interface, ends: [client, server], client: side, protocol, ticket, inside, watched } = listed;
         let record = watched.record;
         let host = ticket.and_then(|ticket| self.hosts.host_name(ticket.row));
         let parties = self.parties(client, server).unwrap_or_default();
@@ -117,6 +117,10 @@ impl Aggregate {
             kernel_rtt: parties.view.map(|view| view.rtt),
             kernel_cwnd: parties.view.map(|view| view.cwnd.into()),
             kernel_retransmits: parties.view.map(|view| view.retransmits.into()),
+            tls: inside.is_tls,
+            streams: inside.streams,
+            open_streams: inside.open_streams,
+            undecrypted: inside.closed,
         });
     }
 }

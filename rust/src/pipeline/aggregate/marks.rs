@@ -61,6 +61,7 @@ impl Aggregate {
             section: Some(section),
             path: words.map(|words| words.path.as_bytes()),
             method: Some(finished.exchange.method.name().as_bytes()),
+            protocol: Some(finished.exchange.protocol.name().as_bytes()),
             interface: Some(self.interfaces.text(finished.interface)),
             user_agent: words.map(|words| words.user_agent.as_bytes()),
             client: Some(Party::End(client)),

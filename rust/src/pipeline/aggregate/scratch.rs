@@ -69,6 +69,7 @@ impl Known for Head<'_> {
             Field::Host => self.names.0,
             Field::Section => self.names.1,
             Field::Method => self.request.method.name().as_bytes(),
+            Field::Protocol => self.request.protocol.name().as_bytes(),
             Field::Interface => self.interface,
             Field::Path => self.scratch.path(self.request),
             Field::UserAgent => self.scratch.user_agent(self.request),

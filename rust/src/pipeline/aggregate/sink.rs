@@ -2,12 +2,14 @@
 
 use std::net::Ipv6Addr;
 
+use super::codes::Code;
 use super::health::count;
 use super::settings::ClientFrom;
 use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
-    Ending, Fields, Finished, Kept, Listed, Method, NoFields, Note, Request, Response, Secured, Sides, Sink,
+    Ending, ErrorCode, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request, Response,
+    Secured, Sides, Sink,
 };
 use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
@@ -81,7 +83,7 @@ impl Aggregate {
 
     /// Counts a request in its rows.
     #[inline]
-    pub(super) fn count_request(&mut self, ticket: Ticket, method: Method, bytes: u64) {
+    pub(super) fn count_request(&mut self, ticket: Ticket, protocol: Protocol, method: Method, bytes: u64) {
         let count = |counts: &mut Counts| {
             counts.requests += 1;
             counts.request_bytes += bytes;
@@ -89,6 +91,10 @@ impl Aggregate {
         };
         count(self.hosts.hit(ticket.row));
         count(self.clients.counts(ticket.client));
+        // The requests of HTTP/1 are those that no other protocol has.
+        if protocol != Protocol::Http1 {
+            self.count_streams(ticket, |streams| streams.protocols.add(protocol, 1));
+        }
         self.select();
     }
 
@@ -160,7 +166,7 @@ impl Sink for Aggregate {
         let row = self.known(request).unwrap_or_else(|| self.named(request));
         self.hosts.add_address(row, request.sides.server().address);
         let ticket = Ticket { row, client: self.client(&request.sides, request.fields, before) };
-        self.count_request(ticket, request.method, request.bytes);
+        self.count_request(ticket, request.protocol, request.method, request.bytes);
         ticket
     }
 
@@ -231,10 +237,31 @@ impl Sink for Aggregate {
         let is_counted = self.settings.filter.is_some() && ending.duration.is_none() || !self.subsets.is_empty();
         if is_counted || self.lists(ending.latency) || self.marks() {
             let words = self.hoard.take(ending.kept);
-            self.finish(ticket, tell(), words);
+            let codes = self.take_codes(ticket);
+            self.finish(ticket, tell(), words, codes);
         } else {
             self.hoard.free(ending.kept);
         }
+    }
+
+    fn messages(&mut self, ticket: Ticket, of_request: bool, count: u64) {
+        if ticket.row.counts() {
+            self.count_messages(ticket, of_request, count);
+        }
+    }
+
+    fn grpc_status(&mut self, ticket: Ticket, grpc: GrpcStatus, status: Option<u16>) {
+        if ticket.row.counts() {
+            self.count_grpc(ticket, grpc, status);
+        }
+    }
+
+    fn websocket_closed(&mut self, ticket: Ticket, by_client: bool, code: u16) {
+        self.code(ticket, by_client, Code::Close(code));
+    }
+
+    fn stream_reset(&mut self, ticket: Ticket, by_client: bool, code: ErrorCode) {
+        self.code(ticket, by_client, Code::Reset(code));
     }
 
     fn observe(&mut self, ticket: Option<Ticket>, segment: &Observed, from_client: bool) {
@@ -290,7 +317,8 @@ impl Sink for Aggregate {
             Note::Resync => capture.resyncs += 1,
             Note::TruncatedHead => capture.truncated_heads += 1,
             Note::Ambiguous(ambiguity) => capture.ambiguous_framing.add(ambiguity, 1),
-            Note::GoAway(_) | Note::Closed(_) => {}
+            Note::GoAway(code) => capture.goaways.add(code, 1),
+            Note::Closed(why) => capture.undecrypted.add(why, 1),
         }
     }
 

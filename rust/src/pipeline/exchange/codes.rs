@@ -47,6 +47,11 @@ impl GrpcStatus {
         (usize::from(number) < STATUSES.len()).then_some(Self(number))
     }
 
+    /// The names of all of them, by number.
+    pub fn names() -> [&'static str; Self::COUNT] {
+        STATUSES
+    }
+
     /// Returns the status with this name, `None` if there is none.
     pub fn from_name(name: &str) -> Option<Self> {
         STATUSES.iter().position(|known| *known == name).map(|at| Self(at as u8))

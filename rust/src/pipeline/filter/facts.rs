@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use super::field::Field;
 use super::network::address_in;
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::{Exchange, GrpcStatus};
 
 /// Tells what is known, field by field, when a term asks for it. So a field that costs something to read is read only
 /// if the filter depends on it.
@@ -40,6 +41,8 @@ pub struct Facts<'a> {
     pub path: Option<&'a [u8]>,
     /// Request method.
     pub method: Option<&'a [u8]>,
+    /// Protocol of the exchange.
+    pub protocol: Option<&'a [u8]>,
     /// Name of the interface.
     pub interface: Option<&'a [u8]>,
     /// Name of the user agent.
@@ -72,6 +75,7 @@ impl Known for &Facts<'_> {
             Field::Section => self.section,
             Field::Path => self.path,
             Field::Method => self.method,
+            Field::Protocol => self.protocol,
             Field::Interface => self.interface,
             Field::UserAgent => self.user_agent,
             Field::Process => return has_process(self.process, self.client_process, look),
@@ -128,6 +132,18 @@ pub struct Outcome {
     pub request_bytes: u64,
     /// Bytes of the response.
     pub response_bytes: u64,
+    /// Status of a gRPC call, if it has one.
+    pub grpc: Option<GrpcStatus>,
+    /// True if it was inside TLS.
+    pub is_tls: bool,
+}
+
+impl Exchange {
+    /// The end of the exchange, as filters look at it.
+    pub fn outcome(&self) -> Outcome {
+        let &Self { status, latency, duration, request_bytes, response_bytes, .. } = self;
+        Outcome { status, latency, duration, request_bytes, response_bytes, grpc: self.grpc_status, is_tls: self.tls }
+    }
 }
 
 /// A client or a server.

@@ -39,6 +39,12 @@ pub enum Field {
     RequestBytes,
     /// Bytes of the response.
     ResponseBytes,
+    /// Protocol of the exchange or the connection.
+    Protocol,
+    /// Status of a gRPC call.
+    Grpc,
+    /// Whether the exchange was inside TLS.
+    Tls,
 }
 
 /// What the values of a field are.
@@ -46,6 +52,10 @@ pub enum Field {
 pub enum Kind {
     Text,
     Status,
+    /// A status of gRPC.
+    Grpc,
+    /// Yes or no.
+    Flag,
     /// An address, with or without a port.
     Address,
     /// A duration.
@@ -68,7 +78,7 @@ impl Field {
     }
 
     /// All fields with their names and the kind of their values.
-    pub const ALL: [(&str, Self, Kind); 18] = [
+    pub const ALL: [(&str, Self, Kind); 21] = [
         ("host", Self::Host, Kind::Text),
         ("section", Self::Section, Kind::Text),
         ("path", Self::Path, Kind::Text),
@@ -87,6 +97,9 @@ impl Field {
         ("bytes", Self::Bytes, Kind::Size),
         ("request_bytes", Self::RequestBytes, Kind::Size),
         ("response_bytes", Self::ResponseBytes, Kind::Size),
+        ("protocol", Self::Protocol, Kind::Text),
+        ("grpc", Self::Grpc, Kind::Grpc),
+        ("tls", Self::Tls, Kind::Flag),
     ];
 
     /// Returns the field with this name in any case, `None` if there is none.

@@ -1,11 +1,13 @@
 //! A term: one condition on one field, or a text in any shown field.
 
+use super::calls::Calls;
 use super::facts::{Known, Outcome, Party};
 use super::field::{Field, Kind};
 use super::network::Network;
 use super::quantity;
 use super::statuses::{self, Statuses, UNANSWERED};
 use super::text::Text;
+use crate::pipeline::exchange::GrpcStatus;
 
 /// The fields in which a term without a field looks for its text. Those that cost most to read come last.
 const SHOWN: [Field; 7] =
@@ -55,6 +57,8 @@ impl Relation {
 enum Test {
     Text(Text),
     Status(Statuses),
+    Grpc(Calls),
+    Flag(bool),
     Network(Network),
     Number(Relation, u64),
 }
@@ -89,6 +93,17 @@ impl Term {
     pub fn about(field: Field, kind: Kind, relation: Relation, value: Value<'_>) -> Result<Self, String> {
         let test = match (kind, relation) {
             (Kind::Status, Relation::Has | Relation::Is) => Self::status(value.text)?,
+            (Kind::Grpc, Relation::Has | Relation::Is) => {
+                let calls = Calls::meant(value.text, relation == Relation::Is || value.is_quoted);
+                let is_none =
+                    || format!("{} is not a status of gRPC such as UNAVAILABLE, 14, failed or none", value.text);
+                Test::Grpc(calls.ok_or_else(is_none)?)
+            }
+            (Kind::Flag, Relation::Has | Relation::Is) => Test::Flag(yes_or_no(field, value.text)?),
+            (Kind::Grpc | Kind::Flag, _) => {
+                let name = field.name();
+                return Err(format!("{name} is no number: write {name}:{}", value.text));
+            }
             (Kind::Time | Kind::Size, Relation::Has) => {
                 let name = field.name();
                 return Err(format!("{name} is a number: compare it, as in {name}>{}", value.text));
@@ -153,9 +168,9 @@ impl Term {
     /// True if the term is never decided before the response has ended: it is about what became of the request, or about
     /// processes, which may be found late.
     pub fn is_of_response(&self) -> bool {
-        use Field::{Bytes, Duration, Latency, RequestBytes, ResponseBytes, Status};
+        use Field::{Bytes, Duration, Grpc, Latency, RequestBytes, ResponseBytes, Status, Tls};
         let is_measured =
-            matches!(self.field, Some(Status | Latency | Duration | Bytes | RequestBytes | ResponseBytes));
+            matches!(self.field, Some(Status | Latency | Duration | Bytes | RequestBytes | ResponseBytes | Grpc | Tls));
         is_measured || self.field.is_some_and(Field::is_of_process)
     }
 
@@ -190,7 +205,7 @@ impl Term {
             Field::Host | Field::Section | Field::Path | Field::Method | Field::Interface | Field::UserAgent => {
                 known.text(field, |text| self.is_text(text))
             }
-            Field::Process | Field::Container | Field::Pod | Field::Namespace => {
+            Field::Process | Field::Container | Field::Pod | Field::Namespace | Field::Protocol => {
                 known.text(field, |text| self.is_text(text))
             }
             Field::Client => known.client().map(|party| self.is_party(party)),
@@ -199,6 +214,8 @@ impl Term {
                 Some(outcome) => Some(self.is_status(outcome.status)),
                 None => (!self.needs_response()).then_some(false),
             },
+            Field::Grpc => known.outcome().map(|outcome| self.is_grpc(outcome.grpc)),
+            Field::Tls => known.outcome().map(|outcome| self.test == Test::Flag(outcome.is_tls)),
             measured => known.outcome().map(|outcome| self.is_number(measured, outcome)),
         }
     }
@@ -226,8 +243,14 @@ impl Term {
             Test::Status(wanted) => wanted.has(status),
             Test::Number(relation, wanted) => status.is_some_and(|status| relation.holds(status.into(), *wanted)),
             Test::Text(wanted) => statuses::is_text(wanted, status),
-            Test::Network(_) => false,
+            Test::Network(_) | Test::Grpc(_) | Test::Flag(_) => false,
         }
+    }
+
+    /// True if the status of a gRPC call is what the term wants.
+    #[inline]
+    pub fn is_grpc(&self, status: Option<GrpcStatus>) -> bool {
+        matches!(self.test, Test::Grpc(wanted) if wanted.has(status))
     }
 
     fn is_number(&self, field: Field, outcome: Outcome) -> bool {
@@ -240,6 +263,18 @@ impl Term {
             _ => Some(outcome.request_bytes.saturating_add(outcome.response_bytes)),
         };
         value.is_some_and(|value| relation.holds(value, wanted))
+    }
+}
+
+/// Reads what a field that is yes or no is to be.
+fn yes_or_no(field: Field, text: &str) -> Result<bool, String> {
+    let is = |words: [&str; 2]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is(["yes", "true"]) {
+        Ok(true)
+    } else if is(["no", "false"]) {
+        Ok(false)
+    } else {
+        Err(format!("{} is yes or no, not {text}", field.name()))
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::pipeline::decode::Endpoint;
+use crate::pipeline::exchange::GrpcStatus;
 use proptest::prelude::*;
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,6 +20,7 @@ fn head() -> Facts<'static> {
         section: Some(b"/cart"),
         path: Some(b"/cart/items/7"),
         method: Some(b"POST"),
+        protocol: Some(b"grpc"),
         interface: Some(b"eth0"),
         user_agent: Some(b"Samsung Internet"),
         client: Some(Party::End(end("10.0.0.7:50025"))),
@@ -35,6 +37,8 @@ fn answered() -> Facts<'static> {
         duration: Some(1_000_000_000),
         request_bytes: 300,
         response_bytes: 2_000_000,
+        grpc: GrpcStatus::from_name("UNAVAILABLE"),
+        is_tls: true,
     };
     Facts { outcome: Some(outcome), ..head() }
 }
@@ -48,6 +52,23 @@ fn a_filter_holds_for_the_exchanges_that_it_describes() {
     let table = [
         ("", true),
         ("  ", true),
+        ("protocol:grpc", true),
+        ("protocol:http2", false),
+        ("protocol:!http1", true),
+        ("protocol=GRPC", true),
+        ("grpc:unavailable", true),
+        ("grpc:UN*", true),
+        ("grpc:un", true),
+        ("grpc=UN", false),
+        ("grpc:14", true),
+        ("grpc:4", false),
+        ("grpc:failed", true),
+        ("grpc:ok", false),
+        ("grpc:!OK", true),
+        ("grpc:none", false),
+        ("tls:yes", true),
+        ("tls:no", false),
+        ("tls:!no", true),
         ("host:api.*", true),
         ("host:api", true),
         ("host:API", true),
@@ -167,6 +188,11 @@ fn not_binds_before_and_and_and_before_or() {
 fn a_filter_is_decided_at_the_head_if_the_head_is_enough() {
     let table = [
         ("host:api client:10.0.0.0/8 method:POST user_agent:samsung path:7", false, Some(true)),
+        ("protocol:grpc", false, Some(true)),
+        ("protocol:http1 or host:zebra", false, Some(false)),
+        ("grpc:failed", true, None),
+        ("tls:yes", true, None),
+        ("protocol:http1 grpc:failed", true, Some(false)),
         ("status:5xx", true, None),
         ("host:zebra status:5xx", true, Some(false)),
         ("host:api status:5xx", true, None),
@@ -221,6 +247,11 @@ fn a_mistake_says_what_is_wrong_and_where() {
         ("status:5xxx", 7, "5xxx is not a status"),
         ("status>5xx", 7, "5xx is not a status"),
         ("host>3", 5, "host is a text"),
+        ("grpc:TEAPOT", 5, "TEAPOT is not a status of gRPC"),
+        ("grpc:17", 5, "17 is not a status of gRPC"),
+        ("grpc>3", 5, "grpc is no number: write grpc:3"),
+        ("tls:maybe", 4, "tls is yes or no, not maybe"),
+        ("protocl:grpc", 0, "did you mean protocol?"),
         ("client:10.0.0.0/33", 7, "0 to 32 bits"),
         ("client:2001:db8::/129", 7, "0 to 128 bits"),
         ("(host:a", 0, "not closed"),

@@ -17,6 +17,7 @@ use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
 use super::processes::Process;
 use super::servers::Server;
+use super::streams::Streams;
 use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
 use crate::pipeline::decode::Endpoint;
@@ -100,7 +101,28 @@ fields!(Gauge { at, value });
 fields!(Endpoint { address, port });
 fields!(Owner { name, pid, container, pod, namespace });
 fields!(Process { owner, is_server });
-fields!(Counts { requests, responses, errors, request_bytes, response_bytes, methods, statuses, latency, duration });
+fields!(Counts {
+    requests,
+    responses,
+    errors,
+    request_bytes,
+    response_bytes,
+    methods,
+    statuses,
+    latency,
+    duration,
+    streams,
+});
+fields!(Streams {
+    request_messages,
+    response_messages,
+    protocols,
+    grpc_statuses,
+    client_close_codes,
+    server_close_codes,
+    client_resets,
+    server_resets,
+});
 fields!(Tcp {
     opened,
     closed,
@@ -147,6 +169,8 @@ fields!(Capture {
     undecoded,
     protocols,
     ambiguous_framing,
+    goaways,
+    undecrypted,
 });
 fields!(Traffic { packets, bytes, http_packets, http_bytes, protocols });
 fields!(Section { path, counts });

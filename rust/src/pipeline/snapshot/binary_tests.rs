@@ -2,7 +2,7 @@
 
 use super::super::tests::snapshot;
 use super::*;
-use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, GrpcStatus, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, SCALE};
 use crate::pipeline::owners::Local;
@@ -28,14 +28,14 @@ fn exchange(second: i64) -> NamedExchange {
         request_time: Some(0),
         transfer: Some(1_000_000),
         retransmitted: 1,
-        protocol: Protocol::Http1,
-        tls: false,
-        stream: None,
-        tls_handshake: None,
-        queued: None,
-        grpc_status: None,
-        request_messages: 0,
-        response_messages: 0,
+        protocol: Protocol::Grpc,
+        tls: true,
+        stream: Some(3),
+        tls_handshake: Some(4_000_000),
+        queued: Some(5),
+        grpc_status: GrpcStatus::from_name("ABORTED"),
+        request_messages: 6,
+        response_messages: 7,
     };
     NamedExchange {
         measured,
@@ -81,6 +81,10 @@ fn connection(second: i64) -> Connection {
         kernel_rtt: Some(13_000_000),
         kernel_cwnd: Some(10),
         kernel_retransmits: Some(1),
+        tls: true,
+        streams: 9,
+        open_streams: 2,
+        undecrypted: Some(Closed::Lost),
     }
 }
 
@@ -94,6 +98,8 @@ fn full() -> Snapshot {
     let mut counts = Counts { requests: 3, responses: 300, ..Counts::default() };
     counts.methods.add(Method::from_bytes(b"GET"), 3);
     counts.statuses.add(200, 300);
+    counts.streams.add().protocols.add(Protocol::Grpc, 2);
+    counts.streams.add().close(true, 1001);
     counts.latency.record(crate::pipeline::histogram::Sample::new(12_000_000));
     let histogram = counts.latency.clone();
     let section = Section { path: "/x".into(), counts: counts.clone() };
@@ -108,6 +114,8 @@ fn full() -> Snapshot {
     capture.flows = Gauge { at: Timestamp(5), value: 6 };
     capture.protocols.add(Protocol::Tls, 1);
     capture.ambiguous_framing.add(Ambiguity::Fold, 2);
+    capture.goaways.add(ErrorCode::NO_ERROR, 1);
+    capture.undecrypted.add(Closed::NoKey, 4);
     let client = Client { address: "192.0.2.1".into(), counts: counts.clone() };
     Snapshot {
         clients: vec![Arc::new(client)],

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::counts::counters;
 use super::tally::Tally;
 use crate::pipeline::decode::Undecoded;
-use crate::pipeline::exchange::{Ambiguity, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, Protocol};
 use crate::pipeline::packet::Timestamp;
 
 counters! {
@@ -72,6 +72,10 @@ counters! {
         protocols: Tally<Protocol>,
         /// Messages that two readers could frame differently, by kind.
         ambiguous_framing: Tally<Ambiguity>,
+        /// Times that one side of a connection would take no new streams, by the code that it gave.
+        goaways: Tally<ErrorCode>,
+        /// Connections that stay encrypted, by reason.
+        undecrypted: Tally<Closed>,
     }
 }
 

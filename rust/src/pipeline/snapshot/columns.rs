@@ -121,10 +121,7 @@ impl Batch {
         self.number("requests", each().map(|row| row.requests));
         self.number("responses", each().map(|row| row.responses));
         self.number("errors", each().map(|row| row.errors));
-        let (ends, keys, counts) = entries(each().map(|row| &row.methods));
-        let mut texts = Texts::default();
-        keys.into_iter().for_each(|method| texts.push(method.name()));
-        self.add("methods", Values::ByText(ends, texts, counts));
+        self.tally("methods", each().map(|row| &row.methods));
         let (ends, keys, counts) = entries(each().map(|row| &row.statuses));
         self.add("statuses", Values::ByStatus(ends, keys, counts));
         for class in 1..=5 {
@@ -135,6 +132,29 @@ impl Batch {
         self.number("response_bytes", each().map(|row| row.response_bytes));
         self.histogram("latency", &each().map(|row| &row.latency));
         self.histogram("duration", &each().map(|row| &row.duration));
+    }
+
+    /// The columns that came later stand behind all others.
+    fn streams(&mut self, rows: &[&Counts]) {
+        let each = || rows.iter().map(|row| row.streams.get());
+        let protocols: Vec<_> = rows.iter().map(|row| row.protocols()).collect();
+        self.tally("protocols", protocols.iter());
+        self.tally("grpc_statuses", each().map(|row| &row.grpc_statuses));
+        self.number("request_messages", each().map(|row| row.request_messages));
+        self.number("response_messages", each().map(|row| row.response_messages));
+        let (ends, keys, counts) = entries(each().map(|row| &row.client_close_codes));
+        self.add("client_close_codes", Values::ByStatus(ends, keys, counts));
+        let (ends, keys, counts) = entries(each().map(|row| &row.server_close_codes));
+        self.add("server_close_codes", Values::ByStatus(ends, keys, counts));
+        self.tally("client_resets", each().map(|row| &row.client_resets));
+        self.tally("server_resets", each().map(|row| &row.server_resets));
+    }
+
+    fn tally<'a, K: TallyKey + 'a>(&mut self, name: &str, rows: impl Iterator<Item = &'a Tally<K>>) {
+        let (ends, keys, counts) = entries(rows);
+        let mut texts = Texts::default();
+        keys.into_iter().for_each(|key| texts.push(&key.label()));
+        self.add(name, Values::ByText(ends, texts, counts));
     }
 
     fn histogram<'a>(&mut self, name: &str, rows: &(impl Iterator<Item = &'a Histogram> + Clone)) {

@@ -9,7 +9,7 @@ use super::processes::Process;
 use super::remarkable::{Class, Remarkable};
 use super::values;
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::Protocol;
+use crate::pipeline::exchange::{Closed, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
@@ -92,6 +92,19 @@ macro_rules! connection_fields {
             /// The segments that the same end has retransmitted since the connection began.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             kernel_retransmits: Option<u64> as Option<u64>,
+            /// True if it speaks TLS and was decrypted; `protocol` is that of what is inside.
+            #[serde(default)]
+            tls: bool as bool,
+            /// Number of streams of HTTP/2 that have begun on it.
+            #[serde(default)]
+            streams: u64 as u64,
+            /// Of these, the streams that have not ended.
+            #[serde(default)]
+            open_streams: u64 as u64,
+            /// Why it stays encrypted, as in `Capture.undecrypted`; empty if it is not encrypted, was decrypted, or was
+            /// not judged yet.
+            #[serde(default, with = "values::undecrypted")]
+            undecrypted: Option<Closed> as &str,
         }
     };
 }

@@ -29,6 +29,10 @@ fn opened(second: i64) -> Connection {
         kernel_rtt: None,
         kernel_cwnd: None,
         kernel_retransmits: None,
+        tls: false,
+        streams: 0,
+        open_streams: 0,
+        undecrypted: None,
     }
 }
 

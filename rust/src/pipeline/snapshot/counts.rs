@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::streams::{Rare, Streams};
 use super::tally::Tally;
-use crate::pipeline::exchange::{Method, Protocol};
+use crate::pipeline::exchange::{ErrorCode, GrpcStatus, Method, Protocol};
 use crate::pipeline::histogram::Histogram;
 
 /// Makes a struct of counters with a `merge` that adds field by field.
 macro_rules! counters {
     ($(#[$meta:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident),+ $(,)? } $(and { $($(#[$more_meta:meta])* $more:ident: $kind:ty),+ $(,)? })?) => {
-        $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
         #[serde(default)]
+        $(#[$meta])*
         pub struct $name {
             $($(#[$field_meta])* pub $field: u64,)+
             $($($(#[$more_meta])* pub $more: $kind,)+)?
@@ -31,12 +32,13 @@ pub(super) use counters;
 
 counters! {
     /// Counts of requests and responses: of a section, a host, a client or a whole snapshot.
+    #[serde(from = "Flat")]
     Counts {
         /// Request heads.
         requests,
         /// Response heads, interim ones included.
         responses,
-        /// Responses with a status of 500 and above.
+        /// Responses with a status of 500 and above, and gRPC calls that failed. One that is both counts once.
         errors,
         /// HTTP bytes of requests.
         request_bytes,
@@ -51,6 +53,60 @@ counters! {
         latency: Histogram,
         /// Time from the first byte of the request to the last byte of the response.
         duration: Histogram,
+        /// What HTTP/1 does not have.
+        streams: Rare,
+    }
+}
+
+/// The fields of [`Counts`] side by side, as they are in JSON.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Flat {
+    requests: u64,
+    responses: u64,
+    errors: u64,
+    request_bytes: u64,
+    response_bytes: u64,
+    methods: Tally<Method>,
+    statuses: Tally<u16>,
+    latency: Histogram,
+    duration: Histogram,
+    protocols: Tally<Protocol>,
+    grpc_statuses: Tally<GrpcStatus>,
+    request_messages: u64,
+    response_messages: u64,
+    client_close_codes: Tally<u16>,
+    server_close_codes: Tally<u16>,
+    client_resets: Tally<ErrorCode>,
+    server_resets: Tally<ErrorCode>,
+}
+
+impl From<Flat> for Counts {
+    fn from(flat: Flat) -> Self {
+        let mut protocols = flat.protocols;
+        protocols.remove(Protocol::Http1);
+        let streams = Streams {
+            request_messages: flat.request_messages,
+            response_messages: flat.response_messages,
+            protocols,
+            grpc_statuses: flat.grpc_statuses,
+            client_close_codes: flat.client_close_codes,
+            server_close_codes: flat.server_close_codes,
+            client_resets: flat.client_resets,
+            server_resets: flat.server_resets,
+        };
+        Self {
+            requests: flat.requests,
+            responses: flat.responses,
+            errors: flat.errors,
+            request_bytes: flat.request_bytes,
+            response_bytes: flat.response_bytes,
+            methods: flat.methods,
+            statuses: flat.statuses,
+            latency: flat.latency,
+            duration: flat.duration,
+            streams: streams.into(),
+        }
     }
 }
 
@@ -58,6 +114,16 @@ impl Counts {
     /// Returns the number of message heads: requests and responses.
     pub fn hits(&self) -> u64 {
         self.requests.saturating_add(self.responses)
+    }
+
+    /// Returns the requests by protocol. Those of HTTP/1 are the ones that no other protocol has.
+    pub fn protocols(&self) -> Tally<Protocol> {
+        let mut protocols = self.streams.get().protocols.clone();
+        let http1 = self.requests.saturating_sub(protocols.total());
+        if http1 > 0 {
+            protocols.add(Protocol::Http1, http1);
+        }
+        protocols
     }
 }
 

@@ -69,12 +69,9 @@ impl PartialOrd for NamedExchange {
 }
 
 impl Remarkable for NamedExchange {
-    /// Statuses from 500, statuses from 400 to 499, requests without a response, and the slowest.
+    /// Statuses from 500 and failed calls of gRPC, statuses from 400 to 499, requests without a response, and the slowest.
     const CLASSES: &'static [Class<Self>] = &[
-        Class {
-            weight: |exchange| exchange.measured.status.filter(|status| *status >= 500).map(|_| exchange.measured.ts.0),
-            share: 4,
-        },
+        Class { weight: |exchange| exchange.measured.is_error().then_some(exchange.measured.ts.0), share: 4 },
         Class {
             weight: |exchange| {
                 exchange.measured.status.filter(|status| matches!(status, 400..=499)).map(|_| exchange.measured.ts.0)

@@ -39,9 +39,26 @@ impl Snapshot {
             fold_rows(&mut subset.rows, limits.hosts, Arc::<SubsetRow>::absorb);
         }
         self.capture.undecoded.fold(MAX_KINDS, Undecoded::Other);
+        self.fold_codes();
         self.capture.exchanges_dropped += remarkable::keep(&mut self.exchanges, limits.exchanges);
         remarkable::keep(&mut self.connections, limits.connections);
         self.coarsen(limits.buckets);
+    }
+
+    /// Counts codes of strangers together where a row has many.
+    fn fold_codes(&mut self) {
+        let is_wide = |host: &Host| {
+            host.counts.streams.is_wide() || host.sections.iter().any(|section| section.counts.streams.is_wide())
+        };
+        for host in self.hosts.iter_mut().filter(|host| is_wide(host)) {
+            let host = Arc::make_mut(host);
+            host.counts.streams.fold();
+            host.sections.iter_mut().for_each(|section| Arc::make_mut(section).counts.streams.fold());
+        }
+        for client in self.clients.iter_mut().filter(|client| client.counts.streams.is_wide()) {
+            Arc::make_mut(client).counts.streams.fold();
+        }
+        self.counts.streams.fold();
     }
 
     /// Returns how many sections each host may keep. The number is halved until the sections of all hosts are within

@@ -165,6 +165,17 @@ impl Serialize for Counts {
         map.serialize_entry("response_bytes", &self.response_bytes)?;
         map.serialize_entry("latency", &self.latency)?;
         map.serialize_entry("duration", &self.duration)?;
+        map.serialize_entry("protocols", &self.protocols())?;
+        if !self.streams.is_empty() {
+            let streams = self.streams.get();
+            map.serialize_entry("grpc_statuses", &streams.grpc_statuses)?;
+            map.serialize_entry("request_messages", &streams.request_messages)?;
+            map.serialize_entry("response_messages", &streams.response_messages)?;
+            map.serialize_entry("client_close_codes", &streams.client_close_codes)?;
+            map.serialize_entry("server_close_codes", &streams.server_close_codes)?;
+            map.serialize_entry("client_resets", &streams.client_resets)?;
+            map.serialize_entry("server_resets", &streams.server_resets)?;
+        }
         map.end()
     }
 }

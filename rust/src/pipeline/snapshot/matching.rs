@@ -1,6 +1,6 @@
 //! Selects rows by a filter that a user types (see [`crate::pipeline::filter`]), as much of it as is understood.
 //!
-//! A host has many sections, methods and statuses: one that matches is enough for a term. The rows of hosts and sections
+//! A host has many sections, methods, statuses and protocols: one that matches is enough for a term. The rows of hosts and sections
 //! have neither clients nor interfaces nor times of single exchanges. For terms about these, exchanges are searched once,
 //! when the filter is parsed.
 
@@ -12,7 +12,7 @@ use super::counts::Counts;
 use super::exchanges::NamedExchange;
 use super::hosts::{Host, Section};
 use super::tables::RowName;
-use crate::pipeline::filter::{Facts, Field, Filter, Mistake, Outcome, Party, Term, Text};
+use crate::pipeline::filter::{Facts, Field, Filter, Mistake, Party, Term, Text};
 
 /// A parsed filter, ready to be compared with rows.
 #[derive(Clone, Debug, Default)]
@@ -35,7 +35,8 @@ struct Seen {
 
 /// True if a row of a host or section has the field, so that no exchange must be searched for it.
 fn is_of_rows(term: &Term) -> bool {
-    matches!(term.field(), None | Some(Field::Host | Field::Section | Field::Method | Field::Status))
+    use Field::{Grpc, Host, Method, Protocol, Section, Status};
+    matches!(term.field(), None | Some(Host | Section | Method | Status | Protocol | Grpc))
 }
 
 impl Matching {
@@ -120,6 +121,7 @@ pub fn facts_of(exchange: &NamedExchange) -> Facts<'_> {
         section: Some(exchange.section.as_bytes()),
         path: Some(exchange.path.as_bytes()),
         method: Some(measured.method.name().as_bytes()),
+        protocol: Some(measured.protocol.name().as_bytes()),
         interface: Some(exchange.interface.as_bytes()),
         user_agent: Some(exchange.user_agent.as_bytes()),
         process: Some(owner.map_or("", |owner| &owner.name).as_bytes()),
@@ -129,13 +131,7 @@ pub fn facts_of(exchange: &NamedExchange) -> Facts<'_> {
         namespace: Some(owner.map_or("", |owner| &owner.namespace).as_bytes()),
         client: Some(Party::End(measured.client)),
         server: Some(Party::End(measured.server)),
-        outcome: Some(Outcome {
-            status: measured.status,
-            latency: measured.latency,
-            duration: measured.duration,
-            request_bytes: measured.request_bytes,
-            response_bytes: measured.response_bytes,
-        }),
+        outcome: Some(measured.outcome()),
         is_within: false,
     }
 }
@@ -145,6 +141,16 @@ fn is_about(term: &Term, field: Field) -> bool {
 }
 
 fn is_in_counts(term: &Term, counts: &Counts) -> bool {
+    match term.field() {
+        Some(Field::Protocol) => {
+            return counts.protocols().iter().any(|(protocol, _)| term.is_text(protocol.name().as_bytes()));
+        }
+        Some(Field::Grpc) => {
+            let streams = counts.streams.get();
+            return streams.grpc_statuses.iter().any(|(status, _)| term.is_grpc(Some(status)));
+        }
+        _ => {}
+    }
     is_about(term, Field::Method) && counts.methods.iter().any(|(method, _)| term.is_text(method.name().as_bytes()))
         || is_about(term, Field::Status) && counts.statuses.iter().any(|(status, _)| term.is_status(Some(status)))
 }
@@ -176,7 +182,27 @@ fn is_in_field(term: &Term, name: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::exchange::Method;
+    use crate::pipeline::exchange::{GrpcStatus, Method, Protocol};
+
+    #[test]
+    fn a_row_matches_by_its_protocols_and_statuses_of_grpc() {
+        let mut counts = Counts { requests: 3, ..Counts::default() };
+        counts.streams.add().protocols.add(Protocol::Grpc, 2);
+        counts.streams.add().grpc_statuses.add(GrpcStatus::from_name("ABORTED").unwrap(), 1);
+        let host = Host { name: "a".into(), counts, ..Host::default() };
+        for (text, admitted) in [
+            ("protocol:grpc", true),
+            ("protocol:http1", true),
+            ("protocol:http2", false),
+            ("grpc:failed", true),
+            ("grpc:aborted", true),
+            ("grpc:ok", false),
+            ("grpc", false),
+        ] {
+            assert_eq!(Matching::new(text, &[]).admits_host(&host), admitted, "{text}");
+        }
+        assert!(Matching::new("protocol:tls", &[]).admits_fields(&[("protocol", "tls")]));
+    }
 
     fn section(path: &str, method: &str, status: u16) -> Arc<Section> {
         let mut counts = Counts::default();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use crate::pipeline::decode::Undecoded;
-use crate::pipeline::exchange::{Ambiguity, Method, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, GrpcStatus, Method, Protocol};
 
 /// A key of a [`Tally`].
 pub trait TallyKey: Copy + Ord {
@@ -34,6 +34,35 @@ impl TallyKey for u16 {
 }
 
 impl TallyKey for Protocol {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        // Earlier versions counted HTTP/2 in clear text under another name.
+        let label = if label == "h2c" { Self::Http2.name() } else { label };
+        Self::ALL.into_iter().find(|known| known.name() == label)
+    }
+}
+
+impl TallyKey for GrpcStatus {
+    fn label(self) -> Cow<'static, str> {
+        self.name().into()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Self::from_name(label)
+    }
+}
+
+impl TallyKey for ErrorCode {
+    fn label(self) -> Cow<'static, str> {
+        self.name()
+    }
+    fn from_label(label: &str) -> Option<Self> {
+        Self::from_name(label)
+    }
+}
+
+impl TallyKey for Closed {
     fn label(self) -> Cow<'static, str> {
         self.name().into()
     }
@@ -113,6 +142,21 @@ impl<K: TallyKey> Tally<K> {
         for &(key, count) in &other.0 {
             self.add(key, count);
         }
+    }
+
+    /// Removes a key with its count.
+    pub fn remove(&mut self, key: K) {
+        self.0.retain(|(known, _)| *known != key);
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True if nothing was counted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Returns the count of `key`, 0 if there is none.

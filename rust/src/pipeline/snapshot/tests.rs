@@ -2,7 +2,7 @@
 
 use super::tables::Row;
 use super::*;
-use crate::pipeline::exchange::{Ambiguity, Exchange, Method, Protocol};
+use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, Exchange, GrpcStatus, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::owners::Local;
@@ -18,8 +18,9 @@ fn counts() -> impl Strategy<Value = Counts> {
         prop::collection::vec(0u8..5, 0..4),
         prop::collection::vec(200u16..204, 0..4),
         prop::collection::vec(0u64..1 << 40, 0..4),
+        streams(),
     )
-        .prop_map(|(requests, bytes, methods, statuses, times)| {
+        .prop_map(|(requests, bytes, methods, statuses, times, streams)| {
             let mut counts = Counts { requests, request_bytes: bytes, ..Counts::default() };
             methods.iter().for_each(|&at| {
                 counts.methods.add(Method::from_bytes([b"GET", b"PUT", b"FOO", b"ACL", b"get"][usize::from(at)]), 1);
@@ -28,8 +29,31 @@ fn counts() -> impl Strategy<Value = Counts> {
             for time in times {
                 counts.latency.record(Sample::new(time));
             }
+            // A request of another protocol than HTTP/1 is a request.
+            counts.requests += streams.get().protocols.total();
+            counts.streams = streams;
             counts
         })
+}
+
+/// Counts of nothing, half of the time.
+fn streams() -> impl Strategy<Value = Rare> {
+    let events = prop::collection::vec((0u8..6, any::<bool>(), 0u8..4), 0..6);
+    prop::option::of(events).prop_map(|events| {
+        let mut rare = Rare::default();
+        for (what, by_client, n) in events.into_iter().flatten() {
+            let streams = rare.add();
+            match what {
+                0 => streams.protocols.add(Protocol::ALL[usize::from(n) + 1], 1),
+                1 => streams.grpc_statuses.add(GrpcStatus::from_number(n).unwrap(), 1),
+                2 => streams.close(by_client, 1000 + u16::from(n)),
+                3 => streams.reset(by_client, ErrorCode::from_number(n.into())),
+                4 => streams.request_messages += u64::from(n),
+                _ => streams.response_messages += u64::from(n),
+            }
+        }
+        rare
+    })
 }
 
 fn section() -> impl Strategy<Value = Arc<Section>> {
@@ -100,6 +124,10 @@ fn connection() -> impl Strategy<Value = Connection> {
             kernel_rtt: (segments > 2).then_some(segments),
             kernel_cwnd: None,
             kernel_retransmits: None,
+            tls: false,
+            streams: 0,
+            open_streams: 0,
+            undecrypted: None,
         }
     })
 }
@@ -137,6 +165,8 @@ pub fn snapshot() -> impl Strategy<Value = Snapshot> {
             capture.flows = Gauge { at: end, value: flows };
             capture.protocols.add(Protocol::Tls, 1);
             capture.ambiguous_framing.add(Ambiguity::Fold, 2);
+            capture.goaways.add(ErrorCode::from_number(flows as u32), 1);
+            capture.undecrypted.add(Closed::ALL[flows as usize % 6], 2);
             let span = Some((Timestamp::new(start, 0), end));
             capture.open_connections = Gauge { at: end, value: flows / 2 };
             let interfaces = sorted(&interfaces);
@@ -224,6 +254,45 @@ fn every_label_names_its_key() {
     for ambiguity in Ambiguity::ALL {
         assert_eq!(Ambiguity::from_label(&ambiguity.label()), Some(ambiguity));
     }
+    for closed in Closed::ALL {
+        assert_eq!((Closed::from_label(&closed.label()), Closed::ALL[closed as usize]), (Some(closed), closed));
+    }
+    for number in 0..17 {
+        let (status, code) = (GrpcStatus::from_number(number).unwrap(), ErrorCode::from_number(number.into()));
+        assert_eq!(
+            (GrpcStatus::from_label(&status.label()), ErrorCode::from_label(&code.label())),
+            (Some(status), Some(code))
+        );
+    }
+}
+
+#[test]
+fn requests_that_no_other_protocol_has_are_those_of_http1() {
+    let json = |protocols: &str| {
+        let text =
+            format!(r#"{{"start":"2026-01-01T00:00:00Z","end":"2026-01-01T00:00:01Z","requests":5{protocols}}}"#);
+        Snapshot::from_json(text.as_bytes()).unwrap().counts
+    };
+    let (http1, http2) = (Protocol::Http1, Protocol::Http2);
+    for (keys, want) in [
+        ("", vec![(http1, 5)]),
+        (r#","protocols":{"http1":5}"#, vec![(http1, 5)]),
+        (r#","protocols":{"http2":2,"http1":3}"#, vec![(http1, 3), (http2, 2)]),
+        (r#","protocols":{"h2c":2}"#, vec![(http1, 3), (http2, 2)]),
+        (r#","protocols":{"http2":9}"#, vec![(http2, 9)]),
+    ] {
+        assert_eq!(json(keys).protocols().by_count(), want, "{keys}");
+    }
+    assert!(json("").streams == Rare::default() && json(r#","grpc_statuses":{}"#).streams == Rare::default());
+}
+
+#[test]
+fn a_row_of_http1_takes_no_more_room_than_a_pointer_for_other_protocols() {
+    assert_eq!(size_of::<Rare>(), size_of::<usize>());
+    let json = |json: &str| Snapshot::from_json(json.as_bytes()).unwrap().to_json().unwrap();
+    let keys = |json: &[u8]| String::from_utf8_lossy(json).contains("grpc_statuses");
+    assert!(!keys(&json(r#"{"requests":5}"#)), "and its JSON has no keys of them");
+    assert!(keys(&json(r#"{"requests":5,"request_messages":1}"#)));
 }
 
 #[test]

@@ -238,6 +238,26 @@ pub mod grpc {
     }
 }
 
+/// Reasons why connections stay encrypted, by name. No reason is the empty string.
+pub mod undecrypted {
+    use super::{Deserialize, Deserializer, Serializer, TallyKey};
+    use crate::pipeline::exchange::Closed;
+    use serde::de::Error as _;
+
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
+    pub fn serialize<S: Serializer>(closed: &Option<Closed>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(closed.map_or("", Closed::name))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Closed>, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        match (Closed::from_label(&name), name.is_empty()) {
+            (None, false) => Err(D::Error::custom(format!("unknown reason {name:?}"))),
+            (closed, _) => Ok(closed),
+        }
+    }
+}
+
 /// States of connections, by name.
 pub mod stage {
     use super::{Deserialize, Deserializer, Serializer};

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use crate::pipeline::exchange::{GrpcStatus, Method, Protocol};
+use crate::pipeline::exchange::{Closed, GrpcStatus, Method, Protocol};
 use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::{Histogram, MAX_HALVINGS};
 use crate::pipeline::name;
@@ -12,6 +12,7 @@ use crate::pipeline::packet::Timestamp;
 use crate::pipeline::snapshot::capture::Halvings;
 use crate::pipeline::snapshot::interfaces::InterfaceState;
 use crate::pipeline::snapshot::per::Per;
+use crate::pipeline::snapshot::streams::{Rare, Streams};
 use crate::pipeline::snapshot::tally::{Tally, TallyKey};
 
 /// Most buckets of a histogram that is read. No histogram of 64-bit nanoseconds has as many.
@@ -117,6 +118,28 @@ impl Field for GrpcStatus {
     }
     fn get(from: &mut &[u8]) -> Option<Self> {
         Self::from_number(u64::get(from)?.try_into().ok()?)
+    }
+}
+
+impl Field for Closed {
+    fn put(&self, out: &mut Vec<u8>) {
+        (*self as u64).put(out);
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Self::ALL.get(usize::try_from(u64::get(from)?).ok()?).copied()
+    }
+}
+
+/// Whether anything was counted, then what was.
+impl Field for Rare {
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(!self.is_empty()));
+        if !self.is_empty() {
+            self.get().put(out);
+        }
+    }
+    fn get(from: &mut &[u8]) -> Option<Self> {
+        Some(Option::<Streams>::get(from)?.map_or_else(Self::default, Self::from))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The tables of a snapshot that have columns: which rows they have, in which order, and which columns.
 
 use super::{Batch, Texts, Values};
+use crate::pipeline::exchange::GrpcStatus;
 use crate::pipeline::snapshot::endpoints::client_name;
 use crate::pipeline::snapshot::{Counts, Snapshot};
 
@@ -76,21 +77,27 @@ fn hosts(batch: &mut Batch, snapshot: &Snapshot, places: &[Place]) {
         ends.push(addresses.ends.len() as i32);
     }
     batch.add("addresses", Values::Lists(ends, addresses));
-    batch.counts(&rows.iter().map(|row| &row.counts).collect::<Vec<&Counts>>());
+    let counts: Vec<&Counts> = rows.iter().map(|row| &row.counts).collect();
+    batch.counts(&counts);
     batch.tcp(&rows.iter().map(|row| &row.tcp).collect::<Vec<_>>());
+    batch.streams(&counts);
 }
 
 fn sections(batch: &mut Batch, snapshot: &Snapshot, places: &[Place]) {
     batch.text("host", places.iter().map(|&(host, _)| &snapshot.hosts[host].name));
     let rows: Vec<_> = places.iter().map(|&(host, at)| &*snapshot.hosts[host].sections[at]).collect();
     batch.text("path", rows.iter().map(|row| &row.path));
-    batch.counts(&rows.iter().map(|row| &row.counts).collect::<Vec<&Counts>>());
+    let counts: Vec<&Counts> = rows.iter().map(|row| &row.counts).collect();
+    batch.counts(&counts);
+    batch.streams(&counts);
 }
 
 fn clients(batch: &mut Batch, snapshot: &Snapshot, places: &[Place]) {
     let rows: Vec<_> = places.iter().map(|&(at, _)| &*snapshot.clients[at]).collect();
     batch.text("address", rows.iter().map(|row| &row.address));
-    batch.counts(&rows.iter().map(|row| &row.counts).collect::<Vec<&Counts>>());
+    let counts: Vec<&Counts> = rows.iter().map(|row| &row.counts).collect();
+    batch.counts(&counts);
+    batch.streams(&counts);
 }
 
 fn exchanges(batch: &mut Batch, snapshot: &Snapshot, places: &[Place]) {
@@ -122,4 +129,12 @@ fn exchanges(batch: &mut Batch, snapshot: &Snapshot, places: &[Place]) {
     batch.text("namespace", owners.iter().map(|owner| owner.map_or("", |owner| &owner.namespace)));
     let clients = rows.iter().map(|row| row.client_process.as_ref());
     batch.text("client_process", clients.map(|process| process.map_or("", |process| &process.owner.name)));
+    batch.text("protocol", each().map(|row| row.protocol.name()));
+    batch.number("tls", each().map(|row| row.tls.into()));
+    batch.number("stream", each().map(|row| row.stream.unwrap_or_default().into()));
+    batch.seconds("tls_handshake", each().map(|row| row.tls_handshake));
+    batch.seconds("queued", each().map(|row| row.queued));
+    batch.text("grpc_status", each().map(|row| row.grpc_status.map_or("", GrpcStatus::name)));
+    batch.number("request_messages", each().map(|row| row.request_messages));
+    batch.number("response_messages", each().map(|row| row.response_messages));
 }

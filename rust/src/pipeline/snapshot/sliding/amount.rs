@@ -5,6 +5,8 @@ use std::fmt;
 
 use super::super::capture::Capture;
 use super::super::counts::{Counts, Tcp, Traffic};
+use super::super::streams::Streams;
+use crate::pipeline::exchange::GrpcStatus;
 use crate::pipeline::histogram::Histogram;
 
 /// The parts of a row. A row has the parts that its table counts.
@@ -31,6 +33,8 @@ pub enum Amount {
     Status(u16),
     /// Responses whose status begins with this digit.
     Class(u16),
+    /// Calls of gRPC with this status.
+    Grpc(GrpcStatus),
     /// Durations, and their name.
     Times(&'static str, fn(&Counts) -> &Histogram),
 }
@@ -50,8 +54,34 @@ counted! {
     capture: received kernel_dropped interface_dropped unread unanswered;
 }
 
+/// Makes a function of a row from one of its counts.
+macro_rules! streams {
+    ($($name:ident => $count:expr;)+) => {
+        /// Amounts of what HTTP/1 does not have, and of the capture, by name.
+        const STREAMS: &[(&str, fn(&Parts<'_>) -> Option<u64>)] = &[$((stringify!($name), |parts| {
+            let count: fn(&Streams) -> u64 = $count;
+            parts.counts.map(|counts| count(counts.streams.get()))
+        }),)+];
+    };
+}
+
+streams! {
+    grpc_calls => |streams| streams.grpc_statuses.total();
+    grpc_errors => Streams::grpc_errors;
+    request_messages => |streams| streams.request_messages;
+    response_messages => |streams| streams.response_messages;
+    client_resets => |streams| streams.client_resets.total();
+    server_resets => |streams| streams.server_resets.total();
+}
+
+/// Amounts of the capture that are sums.
+const CAPTURED: &[(&str, fn(&Parts<'_>) -> Option<u64>)] = &[
+    ("undecrypted", |parts| parts.capture.map(|capture| capture.undecrypted.total())),
+    ("goaways", |parts| parts.capture.map(|capture| capture.goaways.total())),
+];
+
 impl Amount {
-    /// Returns the amount with this name: `hits`, `latency`, `duration`, `status.503`, `status.5xx`, or a field that a
+    /// Returns the amount with this name: `hits`, `latency`, `duration`, `status.503`, `status.5xx`, `grpc_status.ABORTED`, or a field that a
     /// snapshot counts.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
@@ -67,7 +97,11 @@ impl Amount {
                 None => status.parse().ok().map(Self::Status),
             };
         }
-        FIELDS.iter().find(|(known, _)| *known == name).map(|&(name, count)| Self::Count(name, count))
+        if let Some(status) = name.strip_prefix("grpc_status.") {
+            return GrpcStatus::from_name(status).map(Self::Grpc);
+        }
+        let mut all = FIELDS.iter().chain(STREAMS).chain(CAPTURED);
+        all.find(|(known, _)| *known == name).map(|&(name, count)| Self::Count(name, count))
     }
 
     /// Returns the count of a row; `None` if the row has no such count or this is no count.
@@ -76,6 +110,7 @@ impl Amount {
             Self::Count(_, count) => count(parts),
             Self::Status(status) => parts.counts.map(|counts| counts.statuses.get(status)),
             Self::Class(first) => parts.counts.map(|counts| counts.statuses.sum(|status| status / 100 == first)),
+            Self::Grpc(status) => parts.counts.map(|counts| counts.streams.get().grpc_statuses.get(status)),
             Self::Times(..) => None,
         }
     }
@@ -93,6 +128,7 @@ impl fmt::Display for Amount {
             Self::Count(name, _) | Self::Times(name, _) => out.write_str(name),
             Self::Status(status) => write!(out, "status.{status}"),
             Self::Class(first) => write!(out, "status.{first}xx"),
+            Self::Grpc(status) => write!(out, "grpc_status.{}", status.name()),
         }
     }
 }
@@ -107,6 +143,11 @@ mod tests {
         counts.statuses.add(503, 1);
         counts.statuses.add(504, 1);
         counts.statuses.add(200, 5);
+        let streams = counts.streams.add();
+        (streams.request_messages, streams.response_messages) = (3, 4);
+        streams.grpc_statuses.add(GrpcStatus::from_name("ABORTED").unwrap(), 2);
+        streams.grpc_statuses.add(GrpcStatus::OK, 6);
+        streams.reset(false, crate::pipeline::exchange::ErrorCode::NO_ERROR);
         let (tcp, capture) = (Tcp { reset: 7, ..Tcp::default() }, Capture { unread: 9, ..Capture::default() });
         let parts = Parts { counts: Some(&counts), tcp: Some(&tcp), capture: Some(&capture), ..Parts::default() };
         let table = [
@@ -116,6 +157,14 @@ mod tests {
             ("status.5xx", Some(2)),
             ("reset", Some(7)),
             ("unread", Some(9)),
+            ("grpc_status.ABORTED", Some(2)),
+            ("grpc_status.DATA_LOSS", Some(0)),
+            ("grpc_calls", Some(8)),
+            ("grpc_errors", Some(2)),
+            ("response_messages", Some(4)),
+            ("client_resets", Some(0)),
+            ("server_resets", Some(1)),
+            ("undecrypted", Some(0)),
             ("packets", None),
             ("latency", None),
         ];
@@ -123,7 +172,9 @@ mod tests {
             let amount = Amount::from_name(name).unwrap();
             assert_eq!((amount.count(&parts), amount.to_string()), (count, name.to_owned()));
         }
-        for unknown in ["", "hit", "status.", "status.x", "status.55xx", "latency.p95"] {
+        for unknown in
+            ["", "hit", "status.", "status.x", "status.55xx", "latency.p95", "grpc_status.", "grpc_status.14"]
+        {
             assert!(Amount::from_name(unknown).is_none(), "{unknown}");
         }
     }
