@@ -125,8 +125,7 @@ def test_no_http_says_what_was_seen_instead():
     said = play(silent)
     assert (
         "none, no HTTP in 1 204 packets (52 kB of tls, encrypted to a.example, b.example, c.example and 1 more, "
-        "the keys are unknown; "
-        in said
+        "the keys are unknown; " in said
     )
     assert "new connections: 30 tls, 8 other; 7 packets in tunnels, see --decode-tunnels)" in said
     assert "none, no packet seen" in play(snapshot(NOON))

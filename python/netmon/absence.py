@@ -54,7 +54,8 @@ def _speech(protocol: str, bytes_: int, window: Snapshot) -> str:
         return protocol
     total = sum(interface.bytes for interface in window.interfaces)
     share = f" ({fmt.percent(min(bytes_ / total, 1))} of the bytes)" if total else ""
-    names = [fmt.sanitize(server.name) for server in window.servers if (server.quic if protocol == "quic" else server.tls)]
+    speaking = (server for server in window.servers if getattr(server, protocol))
+    names = [fmt.sanitize(server.name) for server in speaking]
     to = f" to {', '.join(names[:NAMES])}" if names else ""
     more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
     return f"{protocol}{share}, encrypted{to}{more}, the keys are unknown"
