@@ -87,8 +87,8 @@ class Monitor:
     from its current position and not closed. Several files are merged by time, whatever their order. A pipe is
     followed: if its packets are recent, the clock closes intervals while it is silent.
     `keylog` takes the paths of key logs, as SSLKEYLOGFILE makes them: TLS connections whose secrets are in one are
-    decrypted. A live capture follows them as they grow and waits for those that do not exist yet; before files are read,
-    they are read whole. A named pipe may be one. The variable SSLKEYLOGFILE itself is not looked at.
+    decrypted. A live capture follows them as they grow, and waits for those that do not exist yet; before files are
+    read, they are read whole. A named pipe may be one. The variable SSLKEYLOGFILE itself is not looked at.
     `speed` plays files at that many times real time, with the silence between packets; ``inf`` is as fast as possible.
     Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by

@@ -23,11 +23,11 @@ use std::io;
 
 use crate::pipeline::packet::LinkType;
 
-/// TCP over IPv4 and IPv6, and packets whose extension headers may hide TCP. libpcap's `tcp` also matches later
-/// fragments.
+/// TCP over IPv4 and IPv6, QUIC on its usual port, and packets whose extension headers may hide TCP. libpcap's `tcp`
+/// also matches later fragments.
 macro_rules! plain {
     () => {
-        "tcp or ah or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
+        "tcp or udp port 443 or ah or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
     };
 }
 /// Ethernet types of headers that may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag,

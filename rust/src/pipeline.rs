@@ -38,6 +38,7 @@ use intake::{Arrival, Content, Intake};
 use nat::Nat;
 use owners::{Answer, Ask, Machine};
 use packet::{InterfaceId, Packet, Timestamp};
+use protocol::quic::Quic;
 use protocol::tls::keys::Keys;
 use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
@@ -102,6 +103,7 @@ pub struct Pipeline {
 struct Stages {
     flows: Flows<Session<Ticket>>,
     exchanges: Shared<Ticket>,
+    quic: Quic,
     aggregate: Aggregate,
     /// Set if packets are recorded.
     record: Option<Box<Recorder>>,
@@ -120,7 +122,8 @@ impl Pipeline {
             aggregate.note(record.wants_marks());
         }
         let tunnels = settings.tunnels;
-        let stages = Stages { flows, exchanges: Shared::with_keys(settings.keys), aggregate, record };
+        let stages =
+            Stages { flows, exchanges: Shared::with_keys(settings.keys), quic: Quic::default(), aggregate, record };
         let intake = Intake::new(settings.defragment, tunnels, settings.nat);
         Self { intake, fragments: Fragments::default(), tunnels, stages }
     }
@@ -190,6 +193,7 @@ impl Pipeline {
     pub fn tick(&mut self, now: Timestamp) {
         let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
+        self.stages.quic.tick(now, &mut self.stages.aggregate);
         if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
             record.pass(now, noted);
         }
@@ -276,6 +280,7 @@ impl Pipeline {
         self.intake.restart();
         self.stages.flows.restart();
         self.stages.exchanges = Shared::with_keys(self.stages.exchanges.keys.clone());
+        self.stages.quic = Quic::default();
         self.stages.aggregate.forget_connections();
         self.stages.record.iter_mut().for_each(|record| record.restart());
     }
@@ -289,6 +294,7 @@ impl Pipeline {
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
+        self.stages.quic.finish(&mut self.stages.aggregate);
         if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
             record.finish(noted);
         }
@@ -323,6 +329,11 @@ impl Stages {
             Content::Segment(segment) => {
                 let place = self.flows.find(&segment.key);
                 return self.take_segment(segment, place, wire_len, is_truncated);
+            }
+            Content::Udp(udp) => {
+                let protocol = self.quic.push(udp, &mut self.aggregate).then_some(Protocol::Quic);
+                self.aggregate.packet(interface, wire_len, is_truncated, protocol);
+                return None;
             }
             Content::Undecoded(kind) => self.aggregate.undecoded(*kind, 1),
             Content::Fragment | Content::Foreign => {}

@@ -358,7 +358,10 @@ impl<T: Default> Flows<T> {
         let may_change = phase != Phase::Open || flags.has(Flags::RST) || flow.is_finished();
         let next = if may_change { flow.next_phase(phase, segment, &mut observation.signs) } else { phase };
         let interface = if observation.signs.has(Signs::COUNTED) { segment.interface } else { flow.info.interface };
-        let verdict = consumer.observed(&flow.info, &flow.state, &Observed { direction, interface, observation });
+        let is_new = observation.signs.has(Signs::COUNTED) && !is_again && !observation.signs.has(Signs::COPY);
+        let bytes = if is_new { segment.payload_wire_len } else { 0 };
+        let observed = Observed { direction, interface, observation, bytes };
+        let verdict = consumer.observed(&flow.info, &flow.state, &observed);
         flow.info.opening.note(direction, observation);
         if let Some(watch) = &mut self.watch {
             watch.see(id.slot(), segment, observation, consumer.told());

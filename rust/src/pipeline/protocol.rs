@@ -11,6 +11,7 @@ mod forwarded;
 mod frames;
 pub mod http1;
 pub mod http2;
+pub mod quic;
 mod recognise;
 pub mod session;
 mod shared;
@@ -105,6 +106,9 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
         let Known { protocol, client, ticket } = state.known();
         let from_client = is_client(flow, client, segment.direction);
         self.sink.observe(ticket, segment, from_client);
+        if protocol == Some(Protocol::Tls) && segment.bytes > 0 {
+            self.sink.secured_bytes(&flow.key, from_client, segment.bytes.into());
+        }
         protocol
     }
 
@@ -164,7 +168,7 @@ impl<S: Sink> Sessions<'_, S> {
         }
         if let Some(hello) = secure.hello.as_mut().filter(|hello| hello.is_spoken(direction)) {
             let before = hello.held();
-            let is_unfinished = hello.push(Some(chunk.bytes).filter(|_| chunk.skipped == 0), self.sink);
+            let is_unfinished = hello.push(flow, &chunk, self.sink);
             let after = if is_unfinished { hello.held() } else { 0 };
             self.shared.account(before, after);
             if !is_unfinished {
@@ -239,6 +243,9 @@ struct Inside<'i, 'a, S: Sink> {
 
 impl<S: Sink> Outlet for Inside<'_, '_, S> {
     fn plaintext(&mut self, direction: Direction, chunk: Chunk<'_>, cover: Cover) {
+        if let Session::Silent = self.inner {
+            self.stage.sink.unsecured(&self.flow.key);
+        }
         self.stage.chunk(&FlowInfo { cover, ..*self.flow }, self.inner, direction, chunk);
     }
 

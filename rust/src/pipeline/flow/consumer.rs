@@ -92,4 +92,6 @@ pub struct Observed {
     pub interface: InterfaceId,
     /// What it tells.
     pub observation: Observation,
+    /// Bytes of its payload that were not sent before.
+    pub bytes: u32,
 }

@@ -35,7 +35,7 @@ pub enum Session<K> {
     /// As [`Session::Idle`], with one request that waits for its response. While few connections are open, such a
     /// connection stays [`Session::Http1`] instead.
     Asked(Box<Asked<K>>),
-    /// The connection speaks TLS, and its `ClientHello` is being read.
+    /// The connection speaks TLS, and its handshake is being read.
     Tls(Box<Secured<K>>),
     /// The connection speaks HTTP/2.
     Http2(Box<Streamed<K>>),
@@ -359,7 +359,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Http2(_) => self.read_http2(flow, direction, chunk, sink),
             Self::Midway(_) => self.read_midway(flow, direction, chunk, sink),
             Self::Tls(secured) if secured.tls.is_spoken(direction) => {
-                if !secured.tls.push(Some(chunk.bytes).filter(|_| chunk.skipped == 0), sink) {
+                if !secured.tls.push(flow, &chunk, sink) {
                     self.leave_tls();
                 }
                 0
@@ -461,7 +461,7 @@ impl<K: Copy + PartialEq> Session<K> {
         }
     }
 
-    /// Goes back to HTTP/1 when the `ClientHello` has ended. HTTP/1 does not read the direction that speaks TLS.
+    /// Goes back to HTTP/1 when the handshake has ended. HTTP/1 does not read the direction that speaks TLS.
     fn leave_tls(&mut self) {
         *self = match std::mem::take(self) {
             Self::Tls(secured) => Self::Http1(secured.plain),

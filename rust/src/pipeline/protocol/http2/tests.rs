@@ -81,7 +81,6 @@ impl Sink for Script {
         self.lines.push(format!("{} of {ticket} {}", code.name(), if by_client { "by client" } else { "by server" }));
     }
     fn observe(&mut self, _: Option<usize>, _: &Observed, _: bool) {}
-    fn server_name(&mut self, _: &[u8]) {}
     fn note(&mut self, note: Note) {
         self.lines.push(format!("{note:?}"));
     }
