@@ -6,15 +6,18 @@
 //! unanswered. The [`Sink`] returns a ticket for each request and gets it back with everything that belongs to that
 //! request.
 
+mod events;
 mod forwarded;
 #[cfg(test)]
 mod frames;
+mod grpc_web;
 pub mod http1;
 pub mod http2;
 mod recognise;
 pub mod session;
 mod shared;
 pub mod tls;
+mod websocket;
 
 pub use session::Session;
 pub use shared::{MAX_HELD, Shared};
