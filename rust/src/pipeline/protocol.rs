@@ -17,7 +17,7 @@ mod recognise;
 pub mod session;
 mod shared;
 pub mod tls;
-mod websocket;
+pub mod websocket;
 
 pub use session::Session;
 pub use shared::{MAX_HELD, Shared};
