@@ -236,8 +236,8 @@ impl<S: Sink> Handler for Turn<'_, S> {
             return Follows::Body;
         }
         let status = head.status;
-        // RFC 9110 §15.2: a final response follows an interim one. No other response follows 101.
-        let is_final = status >= 200 || status == 101;
+        // RFC 9110 §15.2: a final response follows an interim one. No other response follows 101, but in HTTP/2.
+        let is_final = status >= 200 || status == 101 && !is_h2c(head);
         let Verdict { unanswered, answers } = self.dialogue.line.judge(since, is_final);
         if unanswered > 0 {
             self.give_up(unanswered);
@@ -307,7 +307,6 @@ impl<S: Sink> Handler for Turn<'_, S> {
     #[cold]
     fn content_lost(&mut self, count: u64) {
         if let Some(watched) = self.dialogue.answer.as_mut().and_then(|answer| answer.watched.as_mut()) {
-            // With chunked coding, the position behind the hole is known, but not how much of it was content.
             watched.reader().skip(Some(count));
         }
     }
@@ -419,7 +418,7 @@ impl<'a, S: Sink> Turn<'a, S> {
     fn enter_tunnel(&mut self, head: &ResponseHead<'_>, ticket: S::Ticket, first: Option<SeqNumber>) {
         let protocol = match head.upgrade {
             Some(name) if name.eq_ignore_ascii_case(b"websocket") => Protocol::WebSocket,
-            Some(name) if name.eq_ignore_ascii_case(b"h2c") => Protocol::Http2,
+            Some(_) if is_h2c(head) => Protocol::Http2,
             _ => Protocol::Tunnel,
         };
         self.sink.note(Note::Protocol(protocol));
@@ -432,7 +431,6 @@ impl<'a, S: Sink> Turn<'a, S> {
             asked = self.dialogue.line.first().copied().filter(|asked| asked.ended.is_some());
             if asked.is_some() {
                 self.dialogue.line.remove(0);
-                self.dialogue.answer = None;
             }
         }
         if protocol == Protocol::WebSocket || asked.is_some() {
@@ -533,6 +531,11 @@ impl<'a, S: Sink> Turn<'a, S> {
             tell(self.flow, client, &asked, None, None, false, self.sink);
         }
     }
+}
+
+/// Returns whether a response 101 changes the connection to HTTP/2 (RFC 7540 §3.2).
+fn is_h2c(head: &ResponseHead<'_>) -> bool {
+    head.upgrade.is_some_and(|name| name.eq_ignore_ascii_case(b"h2c"))
 }
 
 /// Reports that an exchange has ended.

@@ -79,7 +79,7 @@ pub trait Handler {
     fn content(&mut self, bytes: &[u8]) {
         let _ = bytes;
     }
-    /// The next `count` bytes of the content, or of its framing, cannot be seen.
+    /// The next `count` bytes of the content cannot be seen.
     fn content_lost(&mut self, count: u64) {
         let _ = count;
     }
