@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/laws.rs"]
 mod laws;
+#[path = "../fuzz/readers.rs"]
+mod readers;
 
 use std::path::Path;
 
@@ -117,6 +119,28 @@ fn damaged_filters_break_no_law() {
         "status>=400 duration<=1.5s request_bytes!=7kB status:none or 5xx 10.0.0.7:80",
     ];
     replay(&seeds.map(|seed| seed.as_bytes().to_vec()), 5000, laws::filter);
+}
+
+#[test]
+fn damaged_header_blocks_give_no_wrong_field() {
+    // Blocks behind their lengths: two of RFC 7541 appendix C.4, and one that inserts a name of the table twice.
+    let coded = b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff".as_slice();
+    let second = b"\x82\x86\x84\xbe\x58\x86\xa8\xeb\x10\x64\x9c\xbf".as_slice();
+    let third = b"\x20\x3f\xe1\x1f\x40\x03abc\x01d\x7e\x02ef\xbe\xbf\x10\x01a\x01b".as_slice();
+    let joined = |missed: u8| {
+        let blocks = [coded, second, second, third, third, second].map(|block| [&[block.len() as u8], block].concat());
+        [&[missed][..], &blocks.concat()].concat()
+    };
+    replay(&[0, 1, 2, 4, 0b10_0101].map(joined), 3000, readers::hpack);
+}
+
+#[test]
+fn damaged_frames_of_a_websocket_count_the_same_in_any_pieces() {
+    let frames =
+        b"\x81\x02hi\x01\x01a\x89\x00\x80\x7e\x00\x03abc\x82\x7f\0\0\0\0\0\0\0\x01a\x88\x02\x03\xe8".as_slice();
+    let masked = b"\x81\x82abcdhi\x01\x80abcd\x80\xfe\x00\x02abcdhi\x88\x82abcd\x62\x8a".as_slice();
+    let seeds = [(0, 1, frames), (0, 3, frames), (1, 2, masked), (1, 5, masked)];
+    replay(&seeds.map(|(side, size, bytes)| [&[side, size], bytes].concat()), 3000, readers::websocket);
 }
 
 #[test]

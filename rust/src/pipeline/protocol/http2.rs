@@ -1,6 +1,6 @@
 //! HTTP/2 on a connection: a reader for each direction, and a dialogue that pairs responses with requests.
 
-mod content;
+pub mod content;
 mod dialogue;
 mod frame;
 mod grpc;

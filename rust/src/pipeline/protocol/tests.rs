@@ -2,12 +2,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+mod upgrades;
+
 use super::frames;
 use super::http1::MAX_WAITING;
 use super::shared::MAX_SPARE;
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
-use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, Note, Request, Response, Secured, Sides};
+use crate::pipeline::exchange::{
+    Ending, Exchange, Finished, GrpcStatus, Kept, Note, Request, Response, Secured, Sides,
+};
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
 
@@ -18,6 +22,8 @@ struct Script {
     requests: usize,
     /// Requests that wait for their exchange.
     kept: Vec<Kept>,
+    /// Bytes behind heads: of responses, and of requests.
+    sent: [u64; 2],
 }
 
 impl Sink for Script {
@@ -47,7 +53,18 @@ impl Sink for Script {
     fn response(&mut self, ticket: usize, Response { status, latency, .. }: Response) {
         self.lines.push(format!("{status} to {ticket} after {latency:?}"));
     }
-    fn bytes(&mut self, _: usize, _: bool, _: u64) {}
+    fn bytes(&mut self, _: usize, of_request: bool, count: u64) {
+        self.sent[usize::from(of_request)] += count;
+    }
+    fn messages(&mut self, ticket: usize, of_request: bool, count: u64) {
+        self.lines.push(format!("{count} messages {} {ticket}", if of_request { "of" } else { "to" }));
+    }
+    fn grpc_status(&mut self, ticket: usize, grpc: GrpcStatus, status: Option<u16>) {
+        self.lines.push(format!("{} to {ticket} with {status:?}", grpc.name()));
+    }
+    fn websocket_closed(&mut self, ticket: usize, by_client: bool, code: u16) {
+        self.lines.push(format!("{ticket} closed by {} with {code}", if by_client { "client" } else { "server" }));
+    }
     fn exchange(&mut self, ticket: usize, ending: Ending, tell: impl FnOnce() -> Finished) {
         let Ending { method, status, latency, duration, kept } = ending;
         let exchange = tell().exchange;
@@ -90,6 +107,11 @@ fn converse(lines: &[&str]) -> Vec<String> {
 }
 
 fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
+    let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+    converse_bytes(others, &lines).lines
+}
+
+fn converse_bytes(others: usize, lines: &[&[u8]]) -> Script {
     let flow = flow();
     let mut script = Script::default();
     let mut shared = Shared::default();
@@ -100,10 +122,10 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     let mut reached = [SeqNumber(u32::MAX - 50), SeqNumber(7)];
     for (at, line) in lines.iter().enumerate() {
         let (side, text) = line.split_at(1);
-        let direction = if side == ">" { Direction::Up } else { Direction::Down };
-        let lost = text.starts_with('_');
+        let direction = if side == b">" { Direction::Up } else { Direction::Down };
+        let lost = text.starts_with(b"_");
         let start = !std::mem::replace(&mut started[direction as usize], true) && !lost;
-        let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
+        let bytes = text.strip_prefix(b"_").unwrap_or(text);
         let skipped = if lost { 10 } else { 0 };
         let seq = reached[direction as usize].plus(skipped as u32);
         reached[direction as usize] = seq.plus(bytes.len() as u32);
@@ -116,7 +138,7 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     }
     stage.ended(&flow, connection);
     assert_eq!(script.kept, [], "what is kept comes back");
-    script.lines
+    script
 }
 
 const OK: &str = "<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -176,13 +198,13 @@ fn interim_responses_answer_nothing_and_are_counted() {
 #[test]
 fn a_tunnel_is_not_read_any_further() {
     let lines = converse(&[
-        ">GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
-        "<HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n",
+        ">GET /chat HTTP/1.1\r\nUpgrade: other\r\n\r\n",
+        "<HTTP/1.1 101 Switching\r\nUpgrade: other\r\n\r\n",
         ">GET /no HTTP/1.1\r\n\r\n",
         OK,
     ]);
     assert_eq!(lines.len(), 5, "{lines:?}");
-    assert_eq!(lines[3], "Protocol(WebSocket)");
+    assert_eq!(lines[3], "Protocol(Tunnel)");
 }
 
 #[test]
