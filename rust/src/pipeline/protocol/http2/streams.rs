@@ -43,7 +43,7 @@ pub struct Stream<K> {
     pub since: Timestamp,
     /// When the newest byte of the request was seen, up to the beginning of the response.
     pub asked: Timestamp,
-    /// How long the server had sent content at that time, see [`super::dialogue`].
+    /// How long the server had sent content at that time, see `dialogue`.
     pub busy: u64,
     /// Bytes of the request and of the response.
     pub bytes: [u64; 2],
