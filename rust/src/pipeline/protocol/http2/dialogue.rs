@@ -52,19 +52,16 @@ const RESPONSE: usize = 1;
 impl<S: Sink> Handler for Turn<'_, S> {
     fn block(&mut self, block: &Block<'_>) {
         let decoder = &mut self.dialogue.decoders[self.direction as usize];
-        let mut is_broken = false;
-        let head = match block.bytes {
-            Some(bytes) => {
-                let mut head = Head::default();
-                is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err();
-                if is_broken { Head::lost() } else { head }
-            }
+        let (mut head, mut is_broken) = (Head::default(), false);
+        match block.bytes {
+            Some(bytes) => is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err(),
             None => {
                 decoder.lost();
-                Head::lost()
+                head.has_unknown = true;
             }
-        };
+        }
         if is_broken {
+            head = Head::lost();
             self.sink.note(Note::ParseError);
         }
         if block.is_promise {

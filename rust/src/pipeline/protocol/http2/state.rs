@@ -71,14 +71,21 @@ impl<K> Dialogue<K> {
 /// A request that was counted before its connection changed to HTTP/2 (RFC 7540 §3.2): its response comes on stream 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Upgraded<K> {
+    /// Its ticket.
     pub ticket: K,
+    /// Request method.
     pub method: Method,
+    /// What the sink kept of it.
     pub kept: Kept,
+    /// True if it was the first one on its connection.
     pub is_first: bool,
+    /// Retransmitted segments of the connection before it.
     pub retransmitted: u16,
+    /// When its first byte was seen.
     pub since: Timestamp,
     /// When its last byte was seen.
     pub ended: Timestamp,
+    /// Bytes of head and body.
     pub bytes: u64,
 }
 
