@@ -85,7 +85,7 @@ macro_rules! exchange_fields {
                 /// Number of its stream in HTTP/2; None in HTTP/1.
                 #[serde(default)]
                 stream: Option<u32> as Option<u32>,
-                /// Duration of the TLS handshake of the connection, from the ClientHello to the client's Finished. Only
+                /// Duration of the TLS handshake of the connection, from the hello of the client to the client's Finished. Only
                 /// the first exchange on a connection has it; None for the others.
                 #[serde(default, with = "values::seconds")]
                 tls_handshake: Option<u64> as Option<f64>,

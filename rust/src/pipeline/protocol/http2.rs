@@ -5,7 +5,7 @@ mod dialogue;
 mod frame;
 mod grpc;
 mod head;
-mod hpack;
+pub mod hpack;
 mod message;
 mod midway;
 mod reader;

@@ -53,12 +53,11 @@ impl<S: Sink> Handler for Turn<'_, S> {
     fn block(&mut self, block: &Block<'_>) {
         let decoder = &mut self.dialogue.decoders[self.direction as usize];
         let (mut head, mut is_broken) = (Head::default(), false);
-        match block.bytes {
-            Some(bytes) => is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err(),
-            None => {
-                decoder.lost();
-                head.has_unknown = true;
-            }
+        if let Some(bytes) = block.bytes {
+            is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err();
+        } else {
+            decoder.lost();
+            head.has_unknown = true;
         }
         if is_broken {
             head = Head::lost();

@@ -96,7 +96,8 @@ impl<K> Streams<K> {
         }
         let (lanes, rest) = self.ids.as_chunks::<LANES>();
         steps::add(lanes.len() + 1);
-        let has = |lane: &[u32; LANES]| lane.iter().fold(false, |found, &one| found | (one == id));
+        // All lanes are compared at once, without a branch.
+        let has = |lane: &[u32; LANES]| lane.iter().fold(0, |found, &one| found | u8::from(one == id)) != 0;
         match lanes.iter().position(has) {
             Some(lane) => {
                 let at = lanes[lane].iter().position(|&one| one == id)?;
