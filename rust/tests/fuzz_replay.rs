@@ -87,6 +87,27 @@ fn conversations() -> Vec<Vec<u8>> {
     pairs.map(|(a, b)| [turn(0, a), turn(1, b), turn(0, b), turn(11, a)].concat()).collect()
 }
 
+/// Frames of HTTP/2 in both directions: requests, responses, and everything else that there is.
+fn streams() -> Vec<Vec<u8>> {
+    const REQUEST: &[u8] = b"\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a\x44\x02/a\x5f\x80";
+    const RESPONSE: &[u8] = b"\0\0\x01\x01\x04\0\0\0\x01\x88\0\0\x02\0\x01\0\0\0\x01hi";
+    const SAID: [&[u8]; 8] = [
+        REQUEST,
+        b"\0\0\x19\x01\x04\0\0\0\x03\x83\x86\x84\x5f\x10application/grpc\x41\x02hi\0\0\x06\0\x01\0\0\0\x03\0\0\0\0\x01x",
+        b"\0\0\x04\x01\0\0\0\0\x05\x82\x86\x84\xbe\0\0\0\x09\x04\0\0\0\x05",
+        b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08\0\0\x04\x08\0\0\0\0\0\0\0\0\x10",
+        b"\0\0\x06\x04\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x04\x01\0\0\0\0",
+        b"\0\0\x07\x05\x04\0\0\0\x01\0\0\0\x02\x82\x86\x84\0\0\x01\x01\x05\0\0\0\x02\x88",
+        b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping",
+        b"\0\0\x09\x01\x2d\0\0\0\x07\x02\0\0\0\0\x10\x82..\0\0\x05\0\x09\0\0\0\x07\x02hi..",
+    ];
+    let turn = |how: u8, said: &[u8]| [&[how, said.len() as u8], said].concat();
+    let pairs = SAID.iter().flat_map(|a| SAID.iter().map(move |b| (*a, *b)));
+    pairs
+        .map(|(a, b)| [turn(0x10, REQUEST), turn(0x10, a), turn(0x11, RESPONSE), turn(0x11, b), turn(0x0a, a)].concat())
+        .collect()
+}
+
 fn replay(seeds: &[Vec<u8>], mutations: usize, run: fn(&[u8])) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for seed in seeds {
@@ -109,6 +130,11 @@ fn damaged_frames_break_no_law() {
 #[test]
 fn damaged_conversations_break_no_law() {
     replay(&conversations(), 200, laws::stream);
+}
+
+#[test]
+fn damaged_streams_break_no_law() {
+    replay(&streams(), 300, laws::http2);
 }
 
 #[test]

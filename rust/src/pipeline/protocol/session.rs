@@ -65,8 +65,8 @@ pub struct Secured<K> {
 /// for example with an error.
 #[derive(Debug)]
 pub struct Streamed<K> {
-    pub http2: Http2<K>,
-    pub plain: Option<Box<Http1<K>>>,
+    pub(super) http2: Http2<K>,
+    plain: Option<Box<Http1<K>>>,
 }
 
 /// A connection that has shown what may be frames of HTTP/2. They are kept for the moment; HTTP/1 reads the rest.
