@@ -23,7 +23,7 @@ MAPS = (
     *("methods", "statuses", "protocols"),
     *("grpc_statuses", "client_close_codes", "server_close_codes", "client_resets", "server_resets"),
 )
-RARE = dict.fromkeys(MAPS[3:], {}) | {"request_messages": 0, "response_messages": 0}
+RARE: dict[str, object] = {name: {} for name in MAPS[3:]} | {"request_messages": 0, "response_messages": 0}
 """What rows of HTTP/1 do not have in JSON, and what stands in its place in tables."""
 
 ABSENT = {"stream": 0, "grpc_status": ""}
