@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from argparse import Action, ArgumentParser
     from collections.abc import Mapping, Sequence
 
-FILES = frozenset({"read", "output", "filter_file", "log_file", "config", "files", "before", "after"})
+FILES = frozenset({"read", "keylog", "output", "filter_file", "log_file", "config", "files", "before", "after"})
 """Arguments that take the path of a file."""
 
 INTERFACES = frozenset({"interfaces", "exclude_interfaces"})

@@ -50,7 +50,7 @@ RARE = COUNTS.split("protocols:map ")[1]
 
 OBJECTS = {
     "Snapshot": f"""schema:version start:time end:time {COUNTS} hosts:Host* clients:Client* interfaces:Interface*
-        tcp:Tcp capture:Capture server_names:ServerName* exchanges:Exchange* connections:Connection* subsets:Subset*?
+        tcp:Tcp capture:Capture server_names:ServerName* servers:Server* exchanges:Exchange* connections:Connection* subsets:Subset*?
         where:text?""",
     "Host": f"name:text addresses:texts {COUNTS} sections:Section* tcp:Tcp",
     "Section": f"path:text {COUNTS}",
@@ -68,6 +68,8 @@ OBJECTS = {
         exchanges_dropped:n clock_steps:n flows:n open_connections:n histogram_halvings:n undecoded:map protocols:map
         ambiguous_framing:map goaways:map undecrypted:map""",
     "ServerName": "name:text connections:n",
+    "Server": """name:text connections:n named:n quic:n ech:n decrypted:n bytes_to_server:n bytes_to_client:n
+        round_trip:Histogram handshake:Histogram""",
     "Exchange": """ts:time client:text server:text interface:text host:text section:text path:text method:text
         status:status? request_bytes:n response_bytes:n latency:s? duration:s? connect:s? request_time:s? transfer:s?
         retransmitted:n protocol:text tls:flag stream:n? tls_handshake:s? queued:s? grpc_status:text?

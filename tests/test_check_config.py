@@ -83,6 +83,8 @@ def test_an_unknown_variable_is_a_mistake(tmp_path, capsys, monkeypatch):
     ("toml", "words"),
     [
         (RULE + 'exec = ["no-such-program"]\n', "warning: alert r: exec: no program no-such-program is found"),
+        ('keylog = ["/no/such/keys"]\n', "FILE:1: keylog: there is no file /no/such/keys yet"),
+        ('keylog = ["/etc/passwd"]\n', "FILE:1: keylog: others can open /etc/passwd; type: chmod 600 /etc/passwd"),
         ('log_file = "/no/such/folder/netmon.log"\n', "FILE:1: log_file: there is no folder /no/such/folder"),
         ('[[alert]]\nname = "r"\nslo = "99%"\ngood = "status<500"\n', "min_requests = 100 would wait for more"),
         ('where = "status:6xx"\n', "FILE:1: where: status:6xx finds nothing: statuses are from 100 to 599"),

@@ -68,6 +68,7 @@ def test_help_shows_every_group_and_examples(capsys):
         ("-i eth0 --interface wl*", {"interfaces": ("eth0", "wl*")}),
         ("--exclude-interface docker*", {"exclude_interfaces": ("docker*",)}),
         ("-r a.pcap -r -", {"read": ("a.pcap", "-")}),
+        ("--keylog a --keylog b", {"keylog": ("a", "b")}),
         ("tcp port 80", {"filter": "tcp port 80"}),
         ("-i lo tcp port 80 -q or port 81", {"interfaces": ("lo",), "filter": "tcp port 80 or port 81", "quiet": True}),
         ("-f tcp", {"filter": "tcp"}),

@@ -34,7 +34,7 @@ ORDER = [
     {"document"},
     {"config"},
     {"privileges"},
-    {"demo"},
+    {"demo", "demo.*"},
     {"playback", "source", "session_log", "actions", "actions.*"},
     {"rulebook", "suggest"},
     {"alarms", "checks"},
@@ -110,6 +110,11 @@ INSIDE = {
         {"__init__", "facts"},
         {"checks", "machine", "network", "page", "rights", "trial"},
         {"command"},
+    ],
+    "demo": [
+        {"__init__", "pages"},
+        {"http1", "http2"},
+        {"__main__"},
     ],
     "display": [
         {"__init__", "severities", "spec", "themes", "typed"},

@@ -124,11 +124,26 @@ def test_no_http_says_what_was_seen_instead():
     )
     said = play(silent)
     assert (
-        "none, no HTTP in 1 204 packets (52 kB of tls, encrypted to a.example, b.example, c.example and 1 more; "
-        in said
+        "none, no HTTP in 1 204 packets (52 kB of tls, encrypted to a.example, b.example, c.example and 1 more, "
+        "the keys are unknown; " in said
     )
     assert "new connections: 30 tls, 8 other; 7 packets in tunnels, see --decode-tunnels)" in said
     assert "none, no packet seen" in play(snapshot(NOON))
+
+
+def test_the_share_of_what_is_encrypted_is_told_with_its_servers():
+    closed = snapshot(
+        NOON,
+        interfaces=[{"name": "eth0", "bytes": 100_000, "protocols": {"quic": 62_000}}],
+        servers=[
+            {"name": "b.example", "connections": 1, "quic": 1, "bytes_to_client": 50_000},
+            {"name": "a.example", "connections": 1, "quic": 1, "bytes_to_client": 9_000},
+            {"name": "c.example", "connections": 1},
+        ],
+        capture={"received": 833},
+    )
+    told = "62 kB of quic (62 % of the bytes), encrypted to b.example, a.example, the keys are unknown"
+    assert told in no_http(closed)
 
 
 def test_a_filter_that_admits_no_exchange_is_the_reason_for_an_empty_report():

@@ -392,6 +392,48 @@ class Interface:
         """The same object: it never changes."""
 
 @final
+class Server:
+    """A server that clients reach through TLS or QUIC."""
+
+    @property
+    def name(self) -> str:
+        """The name that clients gave (SNI), in lower case; ``address:port`` if they gave none, or `OTHER`."""
+    @property
+    def connections(self) -> int:
+        """Connections that began, of TLS over TCP and of QUIC."""
+    @property
+    def named(self) -> int:
+        """Of these, connections whose client has named the server."""
+    @property
+    def tls(self) -> int:
+        """Of the connections, those of TLS over TCP."""
+    @property
+    def quic(self) -> int:
+        """Of these, connections over QUIC."""
+    @property
+    def ech(self) -> int:
+        """Of these, connections whose client has sent an encrypted hello (ECH), or pretended to: then the name may be
+        one that several servers share.
+        """
+    @property
+    def decrypted(self) -> int:
+        """Connections that were decrypted."""
+    @property
+    def bytes_to_server(self) -> int:
+        """Bytes to the server in TCP or UDP that stayed encrypted."""
+    @property
+    def bytes_to_client(self) -> int:
+        """Bytes from the server that stayed encrypted."""
+    @property
+    def round_trip(self) -> Histogram:
+        """Times from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its
+        answer.
+        """
+    @property
+    def handshake(self) -> Histogram:
+        """Times from the client's hello to its Finished."""
+
+@final
 class Tcp:
     """Health of connections. A connection counts once, even if it crosses several interfaces."""
 
@@ -990,7 +1032,12 @@ class Snapshot(_Counts):
         """What the capture delivered, and what the capture or the decoding lost."""
     @property
     def server_names(self) -> dict[str, int]:
-        """TLS connections by the server name that the client sent (SNI), most frequent first."""
+        """Connections of TLS and QUIC by the server name that the client sent (SNI), most frequent first."""
+    @property
+    def servers(self) -> list[Server]:
+        """The servers that clients reach through TLS or QUIC, the most encrypted bytes first, then the most
+        connections, ties by name.
+        """
     @property
     def exchanges(self) -> Rows[Exchange]:
         """Exchanges, sorted by time. Empty unless the setting `exchanges` asks for them."""
@@ -1641,6 +1688,7 @@ class Engine:
         netns: Sequence[str] = ...,
         exit_on_down: bool = False,
         read: Sequence[str | PathLike[str]] = ...,
+        keylog: Sequence[str | PathLike[str]] = ...,
         names: Mapping[str, str] = ...,
         lent: tuple[int, Sequence[str]] | None = None,
         filter: str | None = None,  # noqa: A002  the setting has this name everywhere
@@ -1672,7 +1720,8 @@ class Engine:
         """Interfaces may be globs; without any, every interface that is up is captured from. `netns` names the network
         namespaces that they are in, by name, number of a process or path; without any, it is netmon's own. With
         `exit_on_down`, the capture ends when an interface named without wildcards, or the last one, goes down. With
-        `read`, interfaces are ignored: it names files and pipes, which are merged by time. `names` has the names to
+        `read`, interfaces are ignored: it names files and pipes, which are merged by time. `keylog` names files and
+        named pipes with secrets of TLS connections. `names` has the names to
         show for some of these paths. `lent` is the descriptor of a socket and paths that stand for sources of whoever
         holds its other end, in the order of their numbers: asked for a source, it answers with the descriptor of a
         pipe. `snaplen` also cuts packets of files, unless it has its default, the largest value. `decode_tunnels`

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 NAMES = 3
 """Servers named at most; more would hide the rest of the line."""
 
+CLOSED = ("tls", "quic")
+"""The protocols that hide what is said."""
+
 
 def reasons(window: Snapshot) -> Iterator[str]:
     """Yields one phrase for each thing that was seen instead of HTTP, the most telling first."""
@@ -28,7 +31,7 @@ def reasons(window: Snapshot) -> Iterator[str]:
     for interface in window.interfaces:
         spoken.update(interface.protocols)
     for protocol, bytes_ in spoken.most_common():
-        yield f"{fmt.scaled(bytes_, 'B')} of {_speech(protocol, window)}"
+        yield f"{fmt.scaled(bytes_, 'B')} of {_speech(protocol, bytes_, window)}"
     if capture.protocols:
         yield "new connections: " + ", ".join(f"{n} {name}" for name, n in capture.protocols.items())
     yield from losses.kinds(capture.undecoded)
@@ -45,10 +48,14 @@ def unmatched(window: Snapshot, where: str | None) -> str:
     return f"no exchange matches {fmt.sanitize(' '.join(where.split()))}" if where and has_http else ""
 
 
-def _speech(protocol: str, window: Snapshot) -> str:
-    if protocol != "tls":
+def _speech(protocol: str, bytes_: int, window: Snapshot) -> str:
+    """What a protocol is, and for one that is encrypted its share of the link and its servers."""
+    if protocol not in CLOSED:
         return protocol
-    names = [fmt.sanitize(name) for name in window.server_names]
+    total = sum(interface.bytes for interface in window.interfaces)
+    share = f" ({fmt.percent(min(bytes_ / total, 1))} of the bytes)" if total else ""
+    speaking = (server for server in window.servers if getattr(server, protocol))
+    names = [fmt.sanitize(server.name) for server in speaking]
     to = f" to {', '.join(names[:NAMES])}" if names else ""
     more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
-    return f"tls, encrypted{to}{more}"
+    return f"{protocol}{share}, encrypted{to}{more}, the keys are unknown"

@@ -6,6 +6,7 @@ That is filters that do not compile, what is unwise, and what was read. Settings
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
 from netmon import lookalikes
@@ -48,6 +49,11 @@ def unwise(configured: Configured, rules: Sequence[Rule]) -> Iterator[str]:
         yield f"{configured.place('where')}: {note}"
     if settings.log_file not in {None, STDERR} and not os.path.isdir(os.path.dirname(settings.log_file or "") or "."):
         yield f"{configured.place('log_file')}: there is no folder {os.path.dirname(settings.log_file or '')}"
+    for path in settings.keylog:
+        if (mode := _mode(path)) is None:
+            yield f"{configured.place('keylog')}: there is no file {path} yet"
+        elif mode & 0o077:
+            yield f"{configured.place('keylog')}: others can open {path}; type: chmod 600 {shlex.quote(path)}"
     for rule in rules:
         if rule.exec and which(rule.exec[0]) is None:
             yield f"alert {rule.name}: exec: no program {rule.exec[0]} is found"
@@ -56,6 +62,14 @@ def unwise(configured: Configured, rules: Sequence[Rule]) -> Iterator[str]:
                 f"alert {rule.name}: while there is little traffic, a single bad response may fire it;"
                 " min_requests = 100 would wait for more"
             )
+
+
+def _mode(path: str) -> int | None:
+    """The permissions of a file; None if there is none."""
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return None
 
 
 def summary(configured: Configured, rules: Sequence[Rule]) -> str:

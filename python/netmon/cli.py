@@ -245,10 +245,11 @@ def watch(
     given = {"reread": reread, "rules": rules if rules and len(rules) > 1 else None, "guard": guard}
     more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if demo:
-        from netmon import demo as traffic  # noqa: PLC0415  heavy, and seldom asked for
+        from netmon.demo import traffic  # noqa: PLC0415  heavy, and seldom asked for
 
-        with traffic.traffic() as port:
-            fired = session.run(settings, filter=traffic.filter_for(port), demo=True, **more)
+        with traffic() as made:
+            keyed = settings._replace(keylog=(*settings.keylog, made.keys))
+            fired = session.run(keyed, filter=made.filter, demo=True, **more)
     else:
         try:
             fired = session.run(settings, once=settings.once, must_be_whole=True, **more)

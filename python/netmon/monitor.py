@@ -86,6 +86,9 @@ class Monitor:
     for it. `read` takes paths, the bytes of a capture, and file objects open for reading bytes; a file object is read
     from its current position and not closed. Several files are merged by time, whatever their order. A pipe is
     followed: if its packets are recent, the clock closes intervals while it is silent.
+    `keylog` takes the paths of key logs, as SSLKEYLOGFILE makes them: TLS connections whose secrets are in one are
+    decrypted. A live capture follows them as they grow, and waits for those that do not exist yet; before files are
+    read, they are read whole. A named pipe may be one. The variable SSLKEYLOGFILE itself is not looked at.
     `speed` plays files at that many times real time, with the silence between packets; ``inf`` is as fast as possible.
     Without `speed`, files are read at once and empty intervals are skipped. `interval` and `timeout` are seconds.
     `buffer_size` is the size of each interface's buffer in bytes; without it, all interfaces share `BUFFER_BUDGET` by
@@ -131,6 +134,7 @@ class Monitor:
         interfaces: Names = None,
         *,
         read: Read = None,
+        keylog: Names = (),
         speed: float | None = None,
         interval: float = 1.0,
         timeout: float | None = None,
@@ -155,6 +159,7 @@ class Monitor:
             exclude_interfaces=_names(exclude_interfaces),
             netns=_names(netns),
             read=files.paths,
+            keylog=_names(keylog),
             names=files.names,
             lent=files.lent,
             interval=interval,

@@ -27,6 +27,7 @@ class Settings(NamedTuple):
     netns: tuple[str, ...] = ()
     exit_on_down: bool = False
     read: tuple[str, ...] = ()
+    keylog: tuple[str, ...] = ()
     speed: Speed | None = None
     filter: str | None = None
     where: str | None = None
@@ -183,6 +184,7 @@ OPTIONS = (
     Option("netns", CAPTURE, "--netns", "NAME|PID", "capture in this network namespace; self for netmon's; repeatable"),
     Option("exit_on_down", CAPTURE, "--exit-on-down", "", "end when an interface of -i, or the last one, goes down"),
     Option("read", CAPTURE, "-r --read", "FILE", "read packets from a file, - for stdin; repeatable, merged by time"),
+    Option("keylog", CAPTURE, "--keylog", "FILE", "decrypt TLS with the secrets in this file, as it grows; repeatable"),
     Option("speed", CAPTURE, "--speed", "X", "play the file at X times real time: 1, 10, 0.5 or max"),
     Option("filter", CAPTURE, "-f --filter", "BPF", "capture only packets that match, as in tcpdump"),
     Option("snaplen", CAPTURE, "-s --snaplen", "BYTES", "bytes of each packet to look at"),

@@ -74,7 +74,7 @@ def reach(
     rules have learned is kept. With `exports`, files are made in the current folder as well.
     """
     captures = [path for path in settings.read if path != "-"]
-    configured = [folder_of(path) for path in (*more, *settings.alerts)]
+    configured = [folder_of(path) for path in (*more, *settings.alerts, *settings.keylog)]
     linked = [folder_of(os.path.realpath(link)) for link in LINKS]
     reads = [*SYSTEM, *linked, *_of_python(), *_of_environment(environment), *captures, *configured]
     here = [os.getcwd()] if exports and os.getcwd() != os.sep else []

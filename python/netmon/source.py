@@ -61,6 +61,7 @@ def _made(
     return Monitor(
         settings.interfaces,
         read=settings.read,
+        keylog=settings.keylog,
         speed=settings.speed if settings.read and not on_screen else None,
         interval=settings.interval,
         timeout=timeout,

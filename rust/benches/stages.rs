@@ -193,7 +193,6 @@ impl Sink for Deaf {
     fn observe(&mut self, _: Option<()>, segment: &Observed, _: bool) {
         black_box(segment);
     }
-    fn server_name(&mut self, _: &[u8]) {}
     fn note(&mut self, _: Note) {}
 }
 

@@ -4,14 +4,15 @@
 //! [`Packet`](crate::pipeline::packet::Packet)s and do not look into them. [`fanout`] divides the packets of an
 //! interface among workers, and [`filter`] selects packets of files. [`interfaces`] lists the interfaces, [`links`]
 //! tells which there are and when they change, [`traffic`] how busy they are without rtnetlink, and [`namespace`] enters
-//! network namespaces. [`clocks`] reads the clocks, and [`wait`] sleeps until
-//! something happens.
+//! network namespaces. [`keylog`] reads the secrets of TLS connections. [`clocks`] reads the clocks, and [`wait`]
+//! sleeps until something happens.
 
 pub mod clocks;
 pub mod fanout;
 pub mod file;
 pub mod filter;
 pub mod interfaces;
+pub mod keylog;
 pub mod links;
 pub mod live;
 pub mod namespace;
@@ -22,11 +23,11 @@ use std::io;
 
 use crate::pipeline::packet::LinkType;
 
-/// TCP over IPv4 and IPv6, and packets whose extension headers may hide TCP. libpcap's `tcp` also matches later
-/// fragments.
+/// TCP over IPv4 and IPv6, QUIC on its usual port, and packets whose extension headers may hide TCP. libpcap's `tcp`
+/// also matches later fragments.
 macro_rules! plain {
     () => {
-        "tcp or ah or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
+        "tcp or udp port 443 or ah or ip6 proto 0 or ip6 proto 43 or ip6 proto 44 or ip6 proto 60"
     };
 }
 /// Ethernet types of headers that may be between Ethernet and IP, other than the VLAN tags that libpcap knows: VN-Tag,

@@ -11,6 +11,7 @@ mod files;
 mod gate;
 mod intervals;
 mod job;
+mod keylogs;
 mod live;
 mod lock;
 mod queue;
@@ -18,6 +19,7 @@ pub mod record;
 mod sturdy;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
@@ -60,6 +62,8 @@ pub struct EngineSettings {
     pub timeout: Option<Duration>,
     /// Threads among which connections are divided, from 1 to [`MAX_WORKERS`].
     pub workers: usize,
+    /// Key logs: files and named pipes that secrets of TLS connections are read from, and followed.
+    pub keylogs: Vec<PathBuf>,
     /// Limits and options of the stages.
     pub pipeline: crate::pipeline::Settings,
     /// Where recorded packets go, if any are.
@@ -90,12 +94,13 @@ impl Engine {
             names: Mutex::default(),
             gate: if held { Gate::held() } else { Gate::default() },
         });
-        let EngineSettings { source, capture, interval, timeout, workers, pipeline, recording } = settings;
+        let EngineSettings { source, capture, interval, timeout, workers, keylogs, pipeline, recording } = settings;
         let job = Job {
             shared: shared.clone(),
             pipeline,
             interval: interval.as_nanos().try_into().unwrap_or(i64::MAX),
             workers: workers.clamp(1, MAX_WORKERS),
+            keylogs: keylogs::distinct(keylogs),
             timeout,
             began: OnceLock::new(),
         };

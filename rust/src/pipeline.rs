@@ -38,6 +38,8 @@ use intake::{Arrival, Content, Intake};
 use nat::Nat;
 use owners::{Answer, Ask, Machine};
 use packet::{InterfaceId, Packet, Timestamp};
+use protocol::quic::Quic;
+use protocol::tls::keys::Keys;
 use protocol::{Session, Sessions, Shared};
 use reassembly::Budget;
 use record::{Fragments, Recorder};
@@ -61,6 +63,8 @@ pub struct Settings {
     pub nat: Option<Nat>,
     /// Which packets are recorded; `None` for none.
     pub record: Option<record::Settings>,
+    /// Secrets of TLS connections. All workers share them, and more may come while they run.
+    pub keys: Arc<Keys>,
 }
 
 impl Settings {
@@ -68,7 +72,7 @@ impl Settings {
     /// Limits on rows are not, since every worker may see every host.
     #[must_use]
     pub fn share(&self, count: usize) -> Self {
-        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat, ref record } = *self;
+        let Self { ref aggregate, flows, ref reassembly, defragment, tunnels, ref nat, ref record, ref keys } = *self;
         let (most, half_open) = (flows.flows.div_ceil(count), flows.half_open.div_ceil(count));
         let held = reassembly.total_bytes.div_ceil(count);
         Self {
@@ -79,6 +83,7 @@ impl Settings {
             tunnels,
             nat: nat.clone(),
             record: record.as_ref().map(|record| record.share(count)),
+            keys: keys.clone(),
         }
     }
 }
@@ -98,6 +103,7 @@ pub struct Pipeline {
 struct Stages {
     flows: Flows<Session<Ticket>>,
     exchanges: Shared<Ticket>,
+    quic: Quic,
     aggregate: Aggregate,
     /// Set if packets are recorded.
     record: Option<Box<Recorder>>,
@@ -116,7 +122,8 @@ impl Pipeline {
             aggregate.note(record.wants_marks());
         }
         let tunnels = settings.tunnels;
-        let stages = Stages { flows, exchanges: Shared::default(), aggregate, record };
+        let stages =
+            Stages { flows, exchanges: Shared::with_keys(settings.keys), quic: Quic::default(), aggregate, record };
         let intake = Intake::new(settings.defragment, tunnels, settings.nat);
         Self { intake, fragments: Fragments::default(), tunnels, stages }
     }
@@ -186,6 +193,7 @@ impl Pipeline {
     pub fn tick(&mut self, now: Timestamp) {
         let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.tick(now, &mut Sessions { sink: aggregate, shared: exchanges });
+        self.stages.quic.tick(now, &mut self.stages.aggregate);
         if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
             record.pass(now, noted);
         }
@@ -271,7 +279,8 @@ impl Pipeline {
     pub fn restart(&mut self) {
         self.intake.restart();
         self.stages.flows.restart();
-        self.stages.exchanges = Shared::default();
+        self.stages.exchanges = Shared::with_keys(self.stages.exchanges.keys.clone());
+        self.stages.quic = Quic::default();
         self.stages.aggregate.forget_connections();
         self.stages.record.iter_mut().for_each(|record| record.restart());
     }
@@ -285,6 +294,7 @@ impl Pipeline {
     pub fn finish(&mut self) {
         let Stages { flows, exchanges, aggregate, .. } = &mut self.stages;
         flows.finish(&mut Sessions { sink: aggregate, shared: exchanges });
+        self.stages.quic.finish(&mut self.stages.aggregate);
         if let (Some(record), Some(noted)) = (&mut self.stages.record, self.stages.aggregate.noted()) {
             record.finish(noted);
         }
@@ -319,6 +329,11 @@ impl Stages {
             Content::Segment(segment) => {
                 let place = self.flows.find(&segment.key);
                 return self.take_segment(segment, place, wire_len, is_truncated);
+            }
+            Content::Udp(udp) => {
+                let protocol = self.quic.push(udp, &mut self.aggregate).then_some(Protocol::Quic);
+                self.aggregate.packet(interface, wire_len, is_truncated, protocol);
+                return None;
             }
             Content::Undecoded(kind) => self.aggregate.undecoded(*kind, 1),
             Content::Fragment | Content::Foreign => {}

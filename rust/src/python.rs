@@ -35,6 +35,7 @@ mod records;
 mod restore;
 mod rows;
 mod section;
+mod server;
 mod shown;
 mod sliding;
 mod snapshot;
@@ -150,6 +151,8 @@ mod _core {
     use super::rows::{Rows, csv_head, is_formula};
     #[pymodule_export]
     use super::section::Section;
+    #[pymodule_export]
+    use super::server::Server;
     #[pymodule_export]
     use super::sliding::Sliding;
     #[pymodule_export]

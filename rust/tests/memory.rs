@@ -147,7 +147,7 @@ fn invented_server_names_are_folded() {
         siege.push(|wire| wire.segment(&mut connection, CLIENT, SYN, b""));
         siege.say(&mut connection, CLIENT, &client_hello(&format!("{at:08x}.example.test")));
     });
-    let names = siege.close().server_names;
+    let names = siege.close().servers;
     assert!(names.len() <= 10_001);
     assert_eq!(names.iter().map(|name| name.connections).sum::<u64>(), u64::from(n));
 }

@@ -89,6 +89,8 @@ mod tests {
             assert!(default.matches(&frame(tag)), "{tag}");
             assert!(default.matches(&frame(&format!("8100 0001 {tag}"))), "{tag} below a VLAN tag");
         }
+        let quic = format!("{} c000 01bb 0040 0000", ipv4(17));
+        assert!(default.matches(&frame(&quic)) && default.matches(&frame(&format!("8100 0001 {quic}"))));
         for other in ["0806 0001", &ipv4(17), "8100 0001 0806 0001", &format!("8100 0001 {}", ipv4(17))] {
             assert!(!default.matches(&frame(other)), "{other}");
         }

@@ -14,7 +14,7 @@ use super::sturdy::Sturdy;
 use crate::capture::fanout;
 use crate::capture::file::{Lease, Missing};
 use crate::pipeline::Pipeline;
-use crate::pipeline::decode::{Folded, Segment};
+use crate::pipeline::decode::{Folded, Segment, Udp};
 use crate::pipeline::intake::{Arrival, Content};
 use crate::pipeline::packet::{InterfaceId, LinkType, Packet, Timestamp};
 use crate::pipeline::record::Frames;
@@ -226,6 +226,7 @@ fn take(pipeline: &mut Sturdy, packets: usize, work: impl FnMut(&mut Pipeline)) 
 fn detach<'a>(content: &Content<'a>) -> (Content<'static>, &'a [u8]) {
     let segment = match *content {
         Content::Segment(segment) => segment,
+        Content::Udp(udp) => return (Content::Udp(Udp { payload: &[], ..udp }), udp.payload),
         Content::Fragment => return (Content::Fragment, &[]),
         Content::Foreign => return (Content::Foreign, &[]),
         Content::Undecoded(kind) => return (Content::Undecoded(kind), &[]),
@@ -238,8 +239,10 @@ fn detach<'a>(content: &Content<'a>) -> (Content<'static>, &'a [u8]) {
 }
 
 fn attach<'a>(mut arrival: Arrival<'a>, payload: &'a [u8]) -> Arrival<'a> {
-    if let Content::Segment(segment) = &mut arrival.content {
-        segment.payload = payload;
+    match &mut arrival.content {
+        Content::Segment(segment) => segment.payload = payload,
+        Content::Udp(udp) => udp.payload = payload,
+        _ => {}
     }
     arrival
 }

@@ -24,6 +24,7 @@ use std::time::Instant;
 use super::collector::Collector;
 use super::intervals::Intervals;
 use super::job::{Job, Opened};
+use super::keylogs::{KeyLogs, Keying};
 use super::lock::lock;
 use super::queue::Overflow;
 use crate::capture::file::{Missing, Problem, Reach};
@@ -54,10 +55,10 @@ pub struct Files {
 
 /// Reads files until their end. `opened` is told the result when all files were looked at.
 pub fn run(job: Job, inputs: Inputs, filter: Option<String>, snaplen: u32, opened: &Opened) -> Result<(), Error> {
-    match Files::open(job, inputs, filter, snaplen) {
-        Ok(files) => {
+    match Files::open(job, inputs, filter, snaplen).and_then(|files| Ok((files.keylogs()?, files))) {
+        Ok((keylogs, files)) => {
             opened.tell(Ok(()));
-            files.run()
+            files.run(keylogs)
         }
         Err(error) => {
             opened.tell(Err(error));
@@ -97,6 +98,12 @@ impl Files {
         }
         files.unopened.make_contiguous().sort_by_key(|unopened| unopened.first);
         Ok(files)
+    }
+
+    /// Opens the key logs. Keys can come later only if packets can.
+    pub fn keylogs(&self) -> Result<KeyLogs, Error> {
+        let is_live = self.open.iter().any(|stream| stream.pipe.is_some());
+        KeyLogs::open(&self.job, if is_live { Keying::Live } else { Keying::Before })
     }
 
     fn look_at(&mut self, path: PathBuf, is_only: bool) -> Result<(), Error> {
@@ -146,7 +153,8 @@ impl Files {
         Ok(())
     }
 
-    pub fn run(self) -> Result<(), Error> {
+    pub fn run(self, keylogs: KeyLogs) -> Result<(), Error> {
+        let _following = keylogs.follow(&self.job.shared)?;
         let (count, shared) = (self.job.workers, self.job.shared.clone());
         let collector = Collector::new(count, Overflow::Wait);
         let Self { job, unopened, open, filters, snaplen, news, inputs } = self;

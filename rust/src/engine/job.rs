@@ -1,5 +1,6 @@
 //! What the threads of a capture share: the settings, and where snapshots and messages go.
 
+use std::path::PathBuf;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
@@ -57,6 +58,8 @@ pub struct Job {
     /// Length of an interval in nanoseconds.
     pub interval: i64,
     pub workers: usize,
+    /// Files that secrets of TLS connections are read from.
+    pub keylogs: Vec<PathBuf>,
     pub timeout: Option<Duration>,
     /// When the time-out began to run.
     pub began: OnceLock<Instant>,

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use super::collector::Collector;
 use super::job::{Job, Opened};
+use super::keylogs::{KeyLogs, Keying};
 use super::queue::Overflow;
 use crate::capture::interfaces::Selection;
 use crate::capture::live::CaptureSettings;
@@ -34,6 +35,14 @@ use worker::Worker;
 
 /// Captures from interfaces until the end. `opened` is told when the interfaces that are up at the start are open.
 pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &Opened) -> Result<(), Error> {
+    // Key logs are opened with all rights, as interfaces are.
+    let keylogs = match KeyLogs::open(&job, Keying::Gated) {
+        Ok(keylogs) => keylogs,
+        Err(error) => {
+            opened.tell(Err(error));
+            return Ok(());
+        }
+    };
     let job = Arc::new(job);
     let mailboxes = Arc::new(Mailboxes::new(job.workers)?);
     let collector = Arc::new(Collector::new(job.workers, Overflow::Merge));
@@ -65,6 +74,7 @@ pub fn run(job: Job, selection: Selection, settings: CaptureSettings, opened: &O
         let watch = move || if gate.pass(Rights::NET_RAW) { watcher.run() } else { Ok(()) };
         (0..2).for_each(|_| gate.expect());
         let watching = start("netmon-watcher".into()).spawn_scoped(scope, watch).map_err(stop)?;
+        let _following = keylogs.follow(&job.shared).map_err(stop)?;
         opened.tell(Ok(()));
         if !gate.pass(Rights::NONE) {
             return Ok(());

@@ -74,6 +74,7 @@ fn run(name: &str, frames: &[Frame], workers: usize) -> (Snapshot, Vec<String>, 
         interval: Duration::from_secs(1),
         timeout: None,
         workers,
+        keylogs: Vec::new(),
         pipeline: crate::pipeline::Settings { tunnels: true, ..Default::default() },
         recording: None,
     };

@@ -19,6 +19,7 @@ mod noted;
 mod outcomes;
 mod processes;
 mod scratch;
+mod servers;
 mod settings;
 mod sink;
 mod subsets;
@@ -37,13 +38,14 @@ use super::histogram::{Histogram, Sizes};
 use super::owners::Owners;
 use super::packet::{InterfaceId, Timestamp};
 pub use super::snapshot::Limits;
-use super::snapshot::{self, Capture, Gauge, InterfaceState, ServerName, Snapshot};
+use super::snapshot::{self, Capture, Gauge, InterfaceState, Snapshot};
 use awaiting::Awaiting;
 use clients::{Clients, Group};
 use hosts::HostTable;
 use interfaces::Interfaces;
 pub use noted::{Noted, Settled};
 use scratch::Scratch;
+use servers::Servers;
 pub use settings::{ClientFrom, Listing, Settings};
 use subsets::Subsets;
 pub use subsets::{MAX_SUBSETS, WantedSubset, WantedSubsets};
@@ -91,7 +93,7 @@ pub struct Aggregate {
     /// What was learnt about the current connection since it was last asked for, see `Sink::told`.
     told: Told,
     hoard: Hoard,
-    server_names: HashMap<String, u64>,
+    servers: Servers,
     subsets: Subsets,
     /// Set if processes are looked for.
     owners: Option<Box<Owners>>,
@@ -125,7 +127,7 @@ impl Aggregate {
             connections: Vec::new(),
             told: Told::default(),
             hoard: Hoard::default(),
-            server_names: HashMap::new(),
+            servers: Servers::default(),
             subsets: Subsets::new(&settings.subsets),
             owners: settings.processes.then(Box::default),
             awaiting: Vec::new(),
@@ -221,7 +223,7 @@ impl Aggregate {
             clients: clients.into_iter().map(Arc::new).collect(),
             interfaces: self.interfaces.take(end),
             capture,
-            server_names: self.take_server_names(),
+            servers: self.servers.take(),
             exchanges: std::mem::take(&mut self.exchanges),
             connections: self.take_connections(),
             subsets: self.subsets.take(&self.settings.subsets),
@@ -264,6 +266,7 @@ impl Aggregate {
         self.clients.each_histogram(&mut look);
         self.interfaces.each_histogram(&mut look);
         self.subsets.each_histogram(&mut look);
+        self.servers.each_histogram(&mut look);
     }
 
     fn take_connections(&mut self) -> Vec<snapshot::Connection> {
@@ -273,21 +276,10 @@ impl Aggregate {
         connections
     }
 
-    fn take_server_names(&mut self) -> Vec<ServerName> {
-        if self.server_names.is_empty() {
-            // Draining clears the whole table, which keeps the largest size that it ever had.
-            return Vec::new();
-        }
-        let names = self.server_names.drain();
-        let mut names: Vec<_> =
-            names.map(|(name, connections)| ServerName { name: name.into(), connections }).collect();
-        names.sort_by(|a, b| a.name.cmp(&b.name));
-        names
-    }
-
     /// Drops what is kept for tracked connections: clients named by a proxy, and the words of waiting requests.
     pub fn forget_connections(&mut self) {
         self.proxied.clear();
+        self.servers.forget();
         self.hoard.clear();
         self.noted.iter_mut().for_each(|noted| noted.clear());
         self.awaiting.clear();

@@ -11,6 +11,7 @@ mod link;
 mod tags;
 mod tcp;
 mod tunnel;
+mod udp;
 mod undecoded;
 mod wifi;
 
@@ -19,6 +20,7 @@ pub use ip::{AUTHENTICATION, Datagram, FragmentPart, MAX_OFFLOADED, TCP, extensi
 pub use tags::MAX_TAGS;
 pub use tcp::{Direction, Endpoint, Flags, FlowKey, Folded, Segment, SeqNumber, segment};
 pub use tunnel::{Outer, outer};
+pub use udp::{UDP, Udp, udp};
 pub use undecoded::{Cipher, Tunnel, Undecoded};
 
 use crate::pipeline::packet::{LinkType, Packet};

@@ -156,6 +156,19 @@ pub struct Listed<'a, K> {
     pub watched: &'a Watched<'a>,
 }
 
+/// A connection that speaks TLS or QUIC.
+#[derive(Clone, Copy, Debug)]
+pub struct Secured<'a> {
+    /// [`Protocol::Tls`] or [`Protocol::Quic`].
+    pub protocol: Protocol,
+    /// The client and the server.
+    pub sides: Sides<'a>,
+    /// The name of the server as on the wire; `None` if the client gives none, or it was not seen.
+    pub name: Option<&'a [u8]>,
+    /// True if the client sends an encrypted hello too (ECH), or pretends to: the name may stand for several servers.
+    pub has_ech: bool,
+}
+
 /// What a list shows of a connection whose protocol is enclosed, or has streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Inside {
@@ -233,8 +246,16 @@ pub trait Sink {
     /// A segment was observed. It counts for the host of `ticket`, that of the newest request on its connection, if
     /// there was one.
     fn observe(&mut self, ticket: Option<Self::Ticket>, segment: &Observed, from_client: bool);
-    /// A TLS client named the server that it wants to reach.
-    fn server_name(&mut self, name: &[u8]);
+    /// A connection that speaks TLS or QUIC told which server the client wants to reach, or will not tell it. Reported
+    /// once for each direction of a connection at most; only the first report counts.
+    fn secured(&mut self, _secured: &Secured<'_>) {}
+    /// Bytes of a connection that was reported with [`Sink::secured`], as long as they stay encrypted.
+    fn secured_bytes(&mut self, _connection: &FlowKey, _to_server: bool, _bytes: u64) {}
+    /// Durations of such a connection in nanoseconds, as they become known: the first round trip to the server, and the
+    /// handshake, from the client's hello to its Finished.
+    fn secured_times(&mut self, _connection: &FlowKey, _round_trip: Option<u64>, _handshake: Option<u64>) {}
+    /// A connection that was reported with [`Sink::secured`] is decrypted from now on.
+    fn unsecured(&mut self, _connection: &FlowKey) {}
     /// Something else to count.
     fn note(&mut self, note: Note);
     /// Returns what the sink has learnt about the current connection since the last call, for the list of connections.

@@ -4,7 +4,7 @@
 //! This half of the pipeline keeps no state of connections. One intake can read all packets of a source and tell the
 //! connection of each, and another thread can go on from there.
 
-use super::decode::{self, Datagram, FlowKey, FragmentPart, NotTcp, Segment, Undecoded};
+use super::decode::{self, Datagram, FlowKey, Folded, FragmentPart, NotTcp, Segment, Udp, Undecoded};
 use super::defragment::{self, Defragmenter};
 use super::nat::Nat;
 use super::packet::{InterfaceId, Packet, Timestamp};
@@ -15,9 +15,11 @@ use super::steps;
 pub enum Content<'a> {
     /// A segment, of this packet or of the datagram that this packet completed.
     Segment(Segment<'a>),
+    /// A datagram of UDP that is no tunnel, of this packet or put together.
+    Udp(Udp<'a>),
     /// A fragment of a datagram that is not complete yet.
     Fragment,
-    /// A protocol other than TCP.
+    /// A protocol other than TCP and UDP.
     Foreign,
     /// A packet that may contain a segment, but cannot be decoded.
     Undecoded(Undecoded),
@@ -57,6 +59,16 @@ impl Arrival<'_> {
     pub fn key(&self) -> Option<&FlowKey> {
         match &self.content {
             Content::Segment(segment) => Some(&segment.key),
+            _ => None,
+        }
+    }
+
+    /// What decides which worker takes the packet; `None` if any may. Of UDP, only the addresses count, since the kernel
+    /// divides such packets by these.
+    pub fn folded(&self) -> Option<Folded> {
+        match &self.content {
+            Content::Segment(segment) => Some(segment.key.folded()),
+            Content::Udp(udp) => Some(Folded { ports: 0, ..udp.key.folded() }),
             _ => None,
         }
     }
@@ -236,6 +248,9 @@ fn unwrap<'a>(
         match inner(datagram, tunnels) {
             Ok(Inner::Entered(inner)) => datagram = inner,
             Ok(Inner::Last(last)) => {
+                if let Some(udp) = decode::udp(&last, packet.ts, packet.interface) {
+                    return (Ok(Content::Udp(udp)), is_assembled);
+                }
                 let segment = decode::segment(&last, packet.ts, packet.interface);
                 return (segment.map(Content::Segment), is_assembled);
             }

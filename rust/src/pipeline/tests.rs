@@ -429,6 +429,7 @@ fn every_limit_at_one_still_counts_and_never_panics() {
         tunnels: true,
         nat: Some(nat::Nat::default()),
         record: None,
+        keys: Arc::default(),
     };
     let frames: Vec<Frame> = (1..50)
         .flat_map(|port| {

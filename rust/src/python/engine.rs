@@ -113,7 +113,7 @@ pub struct Engine {
 impl Engine {
     #[new]
     #[pyo3(signature = (
-        *, interfaces = vec![], exclude_interfaces = vec![], netns = vec![], exit_on_down = false, read = vec![], names = HashMap::new(), lent = None, filter = None,
+        *, interfaces = vec![], exclude_interfaces = vec![], netns = vec![], exit_on_down = false, read = vec![], keylog = vec![], names = HashMap::new(), lent = None, filter = None,
         snaplen = Whole(DEFAULT_SNAPLEN.into()), buffer_size = None, promiscuous = true,
         interval = 1.0, section_depth = Whole(1), client_from = None, trusted_proxies = Whole(1),
         client_ipv6_prefix = Whole(128), timeout = None, exchanges = false, slowest = 0, connections = false,
@@ -129,6 +129,7 @@ impl Engine {
         netns: Vec<String>,
         exit_on_down: bool,
         read: Vec<PathBuf>,
+        keylog: Vec<PathBuf>,
         names: HashMap<PathBuf, String>,
         lent: Option<Loans>,
         filter: Option<String>,
@@ -221,6 +222,7 @@ impl Engine {
             interval: duration("interval", interval, 0.01)?,
             timeout: timeout.map(|timeout| duration("timeout", timeout, 0.0)).transpose()?,
             workers,
+            keylogs: keylog,
             pipeline: pipeline::Settings {
                 aggregate,
                 flows,

@@ -14,6 +14,7 @@ use super::interface::Interface;
 use super::kept::unpack;
 use super::process::Process;
 use super::section::Section;
+use super::server::Server;
 use super::snapshot::Snapshot;
 use super::tcp::Tcp;
 use crate::pipeline::snapshot;
@@ -31,6 +32,7 @@ pub fn _restore(py: Python<'_>, class_: &str, data: PyBackedBytes) -> PyResult<P
         "Client" => Py::new(py, Client(unpack(py, data)?))?.into_any(),
         "Histogram" => Py::new(py, Histogram(unpack(py, data)?))?.into_any(),
         "Interface" => Py::new(py, Interface(unpack(py, data)?))?.into_any(),
+        "Server" => Py::new(py, Server(unpack(py, data)?))?.into_any(),
         "Tcp" => Py::new(py, Tcp(unpack(py, data)?))?.into_any(),
         "Capture" => Py::new(py, Capture(unpack(py, data)?))?.into_any(),
         "Connection" => Py::new(py, Connection(unpack(py, data)?))?.into_any(),

@@ -21,6 +21,7 @@ use super::point::Point;
 use super::ranking::{ClientRanking, HostRanking, SectionRanking};
 use super::rows::{Rows, table_of};
 use super::section::Section;
+use super::server::Server;
 use super::standing::{Standing, Wanted};
 use super::tcp::Tcp;
 use super::value::{nanos, per_of, unix, utc};
@@ -281,16 +282,24 @@ counted!(Snapshot {
     fn capture(&self) -> Capture {
         Capture(self.0.capture.clone())
     }
-    /// TLS connections by the server name that the client sent (SNI), most frequent first.
+    /// Connections of TLS and QUIC by the server name that the client sent (SNI), most frequent first.
     #[getter]
     fn server_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let mut names: Vec<_> = self.0.server_names.iter().collect();
-        names.sort_by_key(|row| std::cmp::Reverse(row.connections));
+        let mut names: Vec<_> = self.0.servers.iter().filter(|row| row.named > 0).collect();
+        names.sort_by_key(|row| std::cmp::Reverse(row.named));
         let dict = PyDict::new(py);
         for row in names {
-            dict.set_item(&*row.name, row.connections)?;
+            dict.set_item(&*row.name, row.named)?;
         }
         Ok(dict)
+    }
+    /// The servers that clients reach through TLS or QUIC, the most encrypted bytes first, then the most
+    /// connections, ties by name.
+    #[getter]
+    fn servers(&self) -> Vec<Server> {
+        let mut rows: Vec<_> = self.0.servers.iter().collect();
+        rows.sort_by_key(|row| std::cmp::Reverse((row.bytes(), row.connections)));
+        rows.into_iter().cloned().map(Server).collect()
     }
     /// The subsets in which the exchanges of this snapshot were counted, see `Engine.set_subsets`: pairs of a filter
     /// and a kind of rows. A merge has those that all of its parts have.

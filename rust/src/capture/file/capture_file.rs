@@ -19,6 +19,7 @@ use super::record::{FileInterface, Location, Missing, Problem, Reach, Record, St
 use super::unpack::{self, Unpacked};
 use super::{pcap, pcapng};
 use crate::capture::Error;
+use crate::capture::keylog::LineSink;
 use crate::capture::wait::Bell;
 
 /// Number of bytes that tell the format.
@@ -45,7 +46,8 @@ pub struct CaptureFile {
 impl CaptureFile {
     /// Opens a file; `-` is standard input. A pipe, or any other source that is no regular file, is read by a thread of
     /// its own, which rings `news` when it has read something. It still has to be begun, see [`CaptureFile::begin`].
-    pub fn open(path: &Path, pace: Pace, news: &Bell) -> Result<Self, Error> {
+    /// `secrets` takes the lines of key logs in the file.
+    pub fn open(path: &Path, pace: Pace, news: &Bell, secrets: &LineSink) -> Result<Self, Error> {
         let failed = |reason: String| Error::File { path: name_of(path), reason };
         let file = open(path).map_err(|error| failed(words(&error)))?;
         let metadata = file.metadata().map_err(|error| failed(words(&error)))?;
@@ -57,6 +59,7 @@ impl CaptureFile {
             // Decompression is worth a thread, but not one for each of many files.
             let is_packed = pace != Pace::Sparing && file.read_at(&mut start, 0).is_ok() && unpack::is_packed(&start);
             let mut file = Self::new(Box::new(file), if is_packed { Pace::Ahead } else { pace });
+            file.told.secrets = Some(secrets.clone());
             file.begin(false).map_err(|problem| failed(problem.to_string()))?;
             return Ok(file);
         }
@@ -64,7 +67,8 @@ impl CaptureFile {
         let source = Unpacked::new(Box::new(Patient { file, bell: stop.clone(), until: None }));
         let is_packed = source.packedness();
         let blocks = Blocks::of_pipe(PipeSource { source: Box::new(source), stop }, news.clone())?;
-        Ok(Self { is_pipe: true, ..Self::of(blocks, is_packed) })
+        let told = Told { secrets: Some(secrets.clone()), ..Told::default() };
+        Ok(Self { is_pipe: true, told, ..Self::of(blocks, is_packed) })
     }
 
     /// Reads a capture from anywhere.
@@ -75,8 +79,9 @@ impl CaptureFile {
     }
 
     /// Reads a capture that has an end from anywhere, such as a file that comes through a pipe.
-    pub fn whole(source: Box<dyn Read + Send>, pace: Pace) -> Result<Self, Problem> {
+    pub fn whole(source: Box<dyn Read + Send>, pace: Pace, secrets: &LineSink) -> Result<Self, Problem> {
         let mut file = Self::new(source, if pace == Pace::Sparing { pace } else { Pace::Ahead });
+        file.told.secrets = Some(secrets.clone());
         file.begin(false)?;
         Ok(file)
     }

@@ -7,6 +7,7 @@
 use super::described::{Described, InterfaceClock, Interfaces};
 use super::input::Input;
 use super::record::{Location, Order, Problem, Step, Told};
+use crate::capture::keylog::Lines;
 use crate::pipeline::packet::Timestamp;
 
 /// Type of a section header block, the same in both byte orders.
@@ -18,6 +19,10 @@ const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const INTERFACE_STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
+const DECRYPTION_SECRETS: u32 = 10;
+
+/// Secrets in the format of key logs of TLS, among those in decryption secrets blocks.
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 const OPTION_NAME: u16 = 2;
 const OPTION_RESOLUTION: u16 = 9;
@@ -85,6 +90,20 @@ impl Pcapng {
             self.interface(body, told);
         } else if kind == INTERFACE_STATISTICS {
             self.statistics(body, told);
+        } else if kind == DECRYPTION_SECRETS {
+            self.secrets(body, told);
+        }
+    }
+
+    /// Hands over the lines of a key log: the type of the secrets, their length, the text.
+    fn secrets(&self, body: &[u8], told: &Told) {
+        const TEXT: usize = 8;
+        let (kind, length) = (self.order.u32(body, 0), self.order.u32(body, 4) as usize);
+        let text = body.get(TEXT..).unwrap_or_default();
+        if let Some(sink) = told.secrets.as_ref().filter(|_| kind == TLS_KEY_LOG) {
+            let mut lines = Lines::default();
+            lines.push(&text[..length.min(text.len())], sink);
+            lines.show(sink);
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::unpack::Fault;
+use crate::capture::keylog::LineSink;
 use crate::pipeline::packet::{LinkType, Timestamp};
 
 /// Maximum length of a record: libpcap's largest snapshot length for any link, with room for options.
@@ -72,6 +73,8 @@ pub struct Told {
     pub missing: Missing,
     /// Time of a packet of which only the beginning was read.
     pub cut: Timestamp,
+    /// Takes the lines of the key logs in the file, before any packet behind them is handed over.
+    pub secrets: Option<LineSink>,
 }
 
 impl Told {

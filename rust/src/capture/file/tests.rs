@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::*;
+use crate::capture::keylog::LineSink;
 use crate::pipeline::packet::LinkType;
 use proptest::prelude::*;
 
@@ -195,5 +196,35 @@ proptest! {
         file[at..at + 4].copy_from_slice(&with.to_le_bytes());
         let (packets, _) = read(file, usize::MAX);
         prop_assert!(packets.len() <= 3);
+    }
+}
+
+#[test]
+fn key_logs_in_a_file_are_handed_over_before_the_packets_behind_them() {
+    const TLS: u32 = 0x544c_534b;
+    const SSH: u32 = 0x5353_484b;
+    for swapped in [false, true] {
+        let whole = pcapng(swapped, 9);
+        // The secrets come behind the section header, before the interface is described.
+        let (section, rest) = whole.split_at(28);
+        let mut file = section.to_vec();
+        for (kind, text, length) in [(SSH, "no\n", 3), (TLS, "one\ntwo", 7), (TLS, "three\n", u32::MAX), (TLS, "", 0)] {
+            let mut body = Vec::new();
+            put(&mut body, swapped, kind);
+            put(&mut body, swapped, length);
+            body.extend(text.as_bytes());
+            block(&mut file, swapped, 10, &body);
+        }
+        file.extend(rest);
+        let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let taken = heard.clone();
+        let sink = LineSink::new(move |line| taken.lock().unwrap().push(String::from_utf8_lossy(line).into_owned()));
+        let mut file = CaptureFile::whole(Box::new(io::Cursor::new(file)), Pace::AsItComes, &sink).unwrap();
+        assert!(file.next_record().unwrap().is_some());
+        let mut heard = heard.lock().unwrap();
+        // Padding to four bytes belongs to the text if its length is damaged.
+        heard.iter_mut().for_each(|line| line.retain(|c| c != '\0'));
+        heard.retain(|line| !line.is_empty());
+        assert_eq!(*heard, ["one", "two", "three"]);
     }
 }

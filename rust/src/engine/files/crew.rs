@@ -251,7 +251,7 @@ impl Distributor {
     #[cold]
     fn push_other(&mut self, packet: &Packet<'_>, block: &Arc<Lease>, at: usize) {
         let arrival = self.intake.read(packet);
-        let worker = arrival.key().map_or(0, |key| worker_of(key.folded(), self.batches.len()));
+        let worker = arrival.folded().map_or(0, |folded| worker_of(folded, self.batches.len()));
         if arrival.is_assembled {
             let frames = self.fragments.as_mut().map(|fragments| fragments.gather(packet, &arrival, self.tunnels));
             self.batches[worker].push(&arrival, &frames.unwrap_or_default());

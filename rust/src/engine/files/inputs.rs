@@ -9,6 +9,7 @@ use crate::capture::Error;
 use crate::capture::file::{CaptureFile, InOrder, Lent, Pace, Patient, name_of};
 use crate::capture::wait::Bell;
 use crate::engine::job::Job;
+use crate::engine::keylogs::sink_of;
 
 /// The inputs of a capture.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,9 @@ impl Inputs {
     pub fn open(&self, path: &Path, pace: Pace, news: &Bell, job: &Job, is_look: bool) -> Result<PacketStream, Error> {
         let name = self.called(path);
         let failed = |reason: String| Error::File { path: name.clone(), reason };
+        let secrets = sink_of(&job.pipeline.keys);
         let file = match self.lent.get(path) {
-            None => CaptureFile::open(path, pace, news).map_err(|error| match error {
+            None => CaptureFile::open(path, pace, news, &secrets).map_err(|error| match error {
                 Error::File { reason, .. } => failed(reason),
                 other => other,
             })?,
@@ -35,7 +37,7 @@ impl Inputs {
                 let bell = job.shared.bell.clone();
                 let file = lent.open(&bell, is_look).map_err(|error| failed(error.to_string()))?;
                 let source = Patient { file, bell, until: job.deadline() };
-                CaptureFile::whole(Box::new(source), pace).map_err(|problem| failed(problem.to_string()))?
+                CaptureFile::whole(Box::new(source), pace, &secrets).map_err(|problem| failed(problem.to_string()))?
             }
         };
         let pipe = file.is_pipe().then(|| Pipe::new(Instant::now()));

@@ -183,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::capture::file::{CaptureFile, Pace};
+    use crate::capture::keylog::LineSink;
     use crate::capture::wait::{Bell, wait};
 
     const NOON: i64 = 1_795_348_800;
@@ -198,8 +199,13 @@ mod tests {
     fn say(bytes: &[u8]) -> (PacketStream, PipeWriter, Instant) {
         let (end, mut writer) = pipe().unwrap();
         let news = Bell::new().unwrap();
-        let file =
-            CaptureFile::open(Path::new(&format!("/proc/self/fd/{}", end.as_raw_fd())), Pace::Eager, &news).unwrap();
+        let file = CaptureFile::open(
+            Path::new(&format!("/proc/self/fd/{}", end.as_raw_fd())),
+            Pace::Eager,
+            &news,
+            &LineSink::new(|_| {}),
+        )
+        .unwrap();
         // The reader passes on the first bytes by themselves, since they tell how the file is compressed.
         for part in [&bytes[..4], &bytes[4..]] {
             writer.write_all(part).unwrap();

@@ -308,7 +308,7 @@ impl Worker {
         let mut full = None;
         pipeline.push_with(packet, |arrival, frames| {
             let count = outgoing.len();
-            let to = arrival.key().filter(|_| count > 1).map_or(*number, |key| worker_of(key.folded(), count));
+            let to = arrival.folded().filter(|_| count > 1).map_or(*number, |folded| worker_of(folded, count));
             if to != *number {
                 outgoing[to].push(arrival, frames);
                 full = outgoing[to].is_full().then_some(to);

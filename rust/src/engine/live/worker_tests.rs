@@ -49,7 +49,15 @@ impl Machine {
         let shared = Arc::new(Shared { queue, bell: Bell::new().unwrap(), log, names, gate: Gate::default() });
         let aggregate = aggregate::Settings { exchanges: aggregate::Listing::All, ..Default::default() };
         let pipeline = crate::pipeline::Settings { aggregate, ..Default::default() };
-        let job = Arc::new(Job { shared, pipeline, interval: SECOND, workers, timeout: None, began: OnceLock::new() });
+        let job = Arc::new(Job {
+            shared,
+            pipeline,
+            interval: SECOND,
+            workers,
+            keylogs: Vec::new(),
+            timeout: None,
+            began: OnceLock::new(),
+        });
         let collector = Arc::new(Collector::new(workers, Overflow::Merge));
         let mailboxes = Arc::new(Mailboxes::new(workers).unwrap());
         let mut workers: Vec<_> =

@@ -9,7 +9,7 @@ use super::{Aggregate, Ticket, clients, hosts};
 use crate::pipeline::decode::{Direction, FlowKey};
 use crate::pipeline::exchange::{
     Ending, ErrorCode, Fields, Finished, GrpcStatus, Kept, Listed, Method, NoFields, Note, Protocol, Request, Response,
-    Sides, Sink,
+    Secured, Sides, Sink,
 };
 use crate::pipeline::flow::{FlowId, Observation, Observed, Opening, Signs, Told};
 use crate::pipeline::histogram::Sample;
@@ -155,6 +155,7 @@ impl Sink for Aggregate {
         if !self.proxied.is_empty() {
             self.proxied.remove(connection);
         }
+        self.servers.end(connection);
     }
 
     fn request(&mut self, request: &Request<'_>, before: Option<Ticket>) -> Ticket {
@@ -284,17 +285,25 @@ impl Sink for Aggregate {
         }
     }
 
-    fn server_name(&mut self, name: &[u8]) {
-        self.host.clear();
-        name::clean_into(&mut self.host, name, name::MAX_HOST);
-        self.host.make_ascii_lowercase();
-        let name = name::as_text(&self.host);
-        let is_full = self.server_names.len() >= self.settings.limits.hosts;
-        let key = if is_full && !self.server_names.contains_key(&*name) { snapshot::OTHER } else { &name };
-        *self.server_names.entry_ref(key).or_default() += 1;
-        if self.settings.connections {
-            self.told.server_name = Some((&*name).into());
+    fn secured(&mut self, secured: &Secured<'_>) {
+        let name = self.servers.begin(secured, self.settings.limits.hosts);
+        if self.settings.connections && name.is_some() {
+            self.told.server_name = name;
         }
+    }
+
+    #[inline]
+    fn secured_bytes(&mut self, connection: &FlowKey, to_server: bool, bytes: u64) {
+        self.servers.bytes(connection, to_server, bytes);
+    }
+
+    fn secured_times(&mut self, connection: &FlowKey, round_trip: Option<u64>, handshake: Option<u64>) {
+        let grown = self.servers.times(connection, round_trip, handshake);
+        self.grew(grown);
+    }
+
+    fn unsecured(&mut self, connection: &FlowKey) {
+        self.servers.decrypt(connection);
     }
 
     fn note(&mut self, note: Note) {

@@ -199,6 +199,17 @@ fn other(protocol: u8) -> NotTcp {
     }
 }
 
+/// Returns the connection between two ends, and the direction from `source` to `destination` within it.
+#[inline]
+pub fn ends(source: Endpoint, destination: Endpoint) -> (FlowKey, Direction) {
+    let number = |endpoint: Endpoint| (bits(endpoint.address), endpoint.port);
+    if number(source) <= number(destination) {
+        (FlowKey { low: source, high: destination, lane: 0 }, Direction::Up)
+    } else {
+        (FlowKey { low: destination, high: source, lane: 0 }, Direction::Down)
+    }
+}
+
 /// Reads the TCP header of a whole datagram.
 #[inline]
 pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceId) -> Result<Segment<'a>, NotTcp> {
@@ -212,12 +223,7 @@ pub fn segment<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceI
     }
     let source = Endpoint { address: datagram.source, port: u16::from_be_bytes([header[0], header[1]]) };
     let destination = Endpoint { address: datagram.destination, port: u16::from_be_bytes([header[2], header[3]]) };
-    let number = |endpoint: Endpoint| (bits(endpoint.address), endpoint.port);
-    let (key, direction) = if number(source) <= number(destination) {
-        (FlowKey { low: source, high: destination, lane: 0 }, Direction::Up)
-    } else {
-        (FlowKey { low: destination, high: source, lane: 0 }, Direction::Down)
-    };
+    let (key, direction) = ends(source, destination);
     let (mut payload_wire_len, flags) = (datagram.wire_len - header_len, Flags(header[13]));
     // If the snapshot length cuts the options, the payload is empty, but its length on the wire is known.
     let mut payload = after(datagram.payload, header_len).unwrap_or_default();

@@ -1,8 +1,12 @@
 //! What the connections of a worker share: the readers of open connections, which are used again, and a limit on the
 //! bytes that all of them keep.
 
+use std::sync::Arc;
+
 use super::http1::{Asked, Http1};
 use super::session::Session;
+use super::tls::Crypt;
+use super::tls::keys::Keys;
 
 /// Limit on the bytes that all connections of a worker together keep for unfinished heads, TLS hellos and pipelined
 /// requests. Above the limit, the connection of each new chunk frees its own buffers.
@@ -26,6 +30,12 @@ pub struct Shared<K> {
     pub(super) opened: usize,
     held: usize,
     max_held: usize,
+    /// Secrets of TLS connections.
+    pub keys: Arc<Keys>,
+    /// What TLS connections are decrypted with; `None` while one is decrypted.
+    pub(super) crypt: Option<Box<Crypt>>,
+    /// True if the current connection has begun to wait for its secrets.
+    pub(super) has_stalled: bool,
 }
 
 impl<K: Copy + PartialEq> Default for Shared<K> {
@@ -37,7 +47,19 @@ impl<K: Copy + PartialEq> Default for Shared<K> {
 impl<K: Copy + PartialEq> Shared<K> {
     /// Keeps nothing yet; `max_held` limits the bytes that connections may keep.
     pub fn new(max_held: usize) -> Self {
-        Self { spare: Vec::new(), places: Vec::new(), opened: 0, held: 0, max_held }
+        let (spare, places, keys, crypt) = Default::default();
+        Self { spare, places, opened: 0, held: 0, max_held, keys, crypt, has_stalled: false }.decrypting()
+    }
+
+    /// Decrypts with the current key store.
+    fn decrypting(mut self) -> Self {
+        self.crypt = Some(Box::new(Crypt::new(self.keys.clone())));
+        self
+    }
+
+    /// As by default, with the secrets of TLS connections.
+    pub fn with_keys(keys: Arc<Keys>) -> Self {
+        Self { keys, ..Self::default() }.decrypting()
     }
 
     /// Opens a connection at rest: returns a reader in the state that `session` describes.

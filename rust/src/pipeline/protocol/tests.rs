@@ -7,7 +7,7 @@ use super::http1::MAX_WAITING;
 use super::shared::MAX_SPARE;
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
-use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, Note, Request, Response, Sides};
+use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, Note, Request, Response, Secured, Sides};
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
 
@@ -60,8 +60,14 @@ impl Sink for Script {
             .push(format!("exchange {ticket}: {status:?} {request_bytes}+{response_bytes} {latency:?}/{duration:?}"));
     }
     fn observe(&mut self, _: Option<usize>, _: &Observed, _: bool) {}
-    fn server_name(&mut self, name: &[u8]) {
-        self.lines.push(format!("server name {}", name.escape_ascii()));
+    fn secured(&mut self, secured: &Secured<'_>) {
+        if let Some(name) = secured.name {
+            let ech = if secured.has_ech { " with ECH" } else { "" };
+            self.lines.push(format!("server name {}{ech}", name.escape_ascii()));
+        }
+    }
+    fn secured_times(&mut self, _: &FlowKey, _: Option<u64>, handshake: Option<u64>) {
+        self.lines.extend(handshake.map(|nanos| format!("handshake of {nanos}")));
     }
     fn note(&mut self, note: Note) {
         self.lines.push(format!("{note:?}"));

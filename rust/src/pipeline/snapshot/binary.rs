@@ -11,11 +11,12 @@ use super::clients::Client;
 use super::connections::{Connection, connection_fields};
 use super::counts::{Counts, Tcp, Traffic};
 use super::exchanges::NamedExchange;
-use super::hosts::{Host, Section, ServerName};
+use super::hosts::{Host, Section};
 use super::interfaces::Interface;
 use super::limits::MAX_ADDRESSES;
 use super::merge::Snapshot;
 use super::processes::Process;
+use super::servers::Server;
 use super::streams::Streams;
 use super::subsets::{Subset, SubsetRow};
 use super::tables::Row;
@@ -88,12 +89,12 @@ fn is_sound_host(host: &Host) -> bool {
 }
 
 fn is_sound(snapshot: &Snapshot) -> bool {
-    let Snapshot { hosts, clients, interfaces, server_names, exchanges, connections, subsets, .. } = snapshot;
+    let Snapshot { hosts, clients, interfaces, servers, exchanges, connections, subsets, .. } = snapshot;
     let is_list = connections.is_sorted_by(|one, next| one < next && !one.is_same(next));
     let are_lists = exchanges.is_sorted() && is_list;
     let are_subsets =
         subsets.is_sorted_by(|one, next| one.order(next).is_lt()) && (subsets.is_empty() || snapshot.span.is_some());
-    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(server_names) && are_lists && are_subsets
+    is_table(hosts) && is_table(clients) && is_table(interfaces) && is_table(servers) && are_lists && are_subsets
 }
 
 fields!(Gauge { at, value });
@@ -176,7 +177,18 @@ fields!(Section { path, counts });
 fields!(Client { address, counts });
 fields!(Host { name, addresses, counts, sections, tcp } is_sound_host);
 fields!(Interface { name, traffic, tcp, state, at, since, problem, removed });
-fields!(ServerName { name, connections });
+fields!(Server {
+    name,
+    connections,
+    named,
+    quic,
+    ech,
+    decrypted,
+    bytes_to_server,
+    bytes_to_client,
+    round_trip,
+    handshake,
+});
 fields!(SubsetRow { name, counts });
 fields!(Subset { text, per, rows } |subset: &Subset| is_table(&subset.rows));
 fields!(Snapshot {
@@ -187,7 +199,7 @@ fields!(Snapshot {
     interfaces,
     tcp,
     capture,
-    server_names,
+    servers,
     exchanges,
     connections,
     subsets,

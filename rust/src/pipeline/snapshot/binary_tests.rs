@@ -101,6 +101,7 @@ fn full() -> Snapshot {
     counts.streams.add().protocols.add(Protocol::Grpc, 2);
     counts.streams.add().close(true, 1001);
     counts.latency.record(crate::pipeline::histogram::Sample::new(12_000_000));
+    let histogram = counts.latency.clone();
     let section = Section { path: "/x".into(), counts: counts.clone() };
     let host = Host {
         name: "a".into(),
@@ -130,7 +131,18 @@ fn full() -> Snapshot {
         }],
         tcp: Tcp { segments: 9, ..Tcp::default() },
         capture,
-        server_names: vec![ServerName { name: "b".into(), connections: 2 }],
+        servers: vec![Server {
+            name: "b".into(),
+            connections: 2,
+            named: 1,
+            quic: 1,
+            ech: 1,
+            decrypted: 1,
+            bytes_to_server: 3,
+            bytes_to_client: 4,
+            round_trip: histogram.clone(),
+            handshake: histogram.clone(),
+        }],
         exchanges: vec![exchange(1), exchange(2)],
         connections: vec![connection(1), connection(2)],
         subsets: vec![subset("method:POST"), subset("status:5xx")],
@@ -211,7 +223,7 @@ fn tables_out_of_order_are_refused() {
     {
         assert_eq!(unpack::<Snapshot>(&pack(&Snapshot { connections, ..full() })), Err(Unreadable::Damaged));
     }
-    let twice = Snapshot { server_names: [full().server_names, full().server_names].concat(), ..full() };
+    let twice = Snapshot { servers: [full().servers, full().servers].concat(), ..full() };
     assert_eq!(unpack::<Snapshot>(&pack(&twice)), Err(Unreadable::Damaged));
 }
 

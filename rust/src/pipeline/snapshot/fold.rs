@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::clients::Client;
-use super::hosts::{Host, Section, ServerName};
+use super::hosts::{Host, Section};
 use super::interfaces::Interface;
 use super::limits::{Limits, MAX_KINDS, OTHER};
 use super::merge::{Snapshot, top};
 use super::remarkable;
+use super::servers::Server;
 use super::subsets::SubsetRow;
 use super::tables::Row;
 use crate::pipeline::decode::Undecoded;
@@ -32,7 +33,7 @@ impl Snapshot {
         let lost = fold_rows(&mut self.clients, limits.clients, Arc::<Client>::absorb);
         self.capture.clients_folded += lost.rows;
         self.capture.client_hits_error += lost.heaviest;
-        fold_rows(&mut self.server_names, limits.hosts, ServerName::absorb);
+        fold_rows(&mut self.servers, limits.hosts, Server::absorb);
         fold_rows(&mut self.interfaces, InterfaceId::MOST, Interface::absorb);
         for subset in &mut self.subsets {
             fold_rows(&mut subset.rows, limits.hosts, Arc::<SubsetRow>::absorb);
@@ -156,9 +157,9 @@ impl Weighed for Interface {
     }
 }
 
-impl Weighed for ServerName {
+impl Weighed for Server {
     fn hits(&self) -> u64 {
-        self.connections
+        self.weight()
     }
     fn named(name: &str) -> Self {
         Self { name: name.into(), ..Self::default() }

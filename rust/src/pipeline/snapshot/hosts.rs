@@ -1,4 +1,4 @@
-//! The tables of hosts with their sections, and of the servers that TLS clients named.
+//! The table of hosts with their sections.
 
 use std::net::Ipv6Addr;
 use std::sync::Arc;
@@ -41,17 +41,6 @@ pub struct Host {
     pub tcp: Tcp,
 }
 
-/// A server name that TLS clients sent, and the number of connections with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ServerName {
-    /// The name in the Server Name Indication (SNI), cleaned and in lower case.
-    #[serde(deserialize_with = "values::name")]
-    pub name: Arc<str>,
-    /// Number of connections.
-    pub connections: u64,
-}
-
 impl Row for Section {
     fn key(&self) -> &Arc<str> {
         &self.path
@@ -75,14 +64,5 @@ impl Row for Host {
             self.addresses.dedup();
             self.addresses.truncate(MAX_ADDRESSES);
         }
-    }
-}
-
-impl Row for ServerName {
-    fn key(&self) -> &Arc<str> {
-        &self.name
-    }
-    fn absorb(&mut self, other: &Self) {
-        self.connections = self.connections.saturating_add(other.connections);
     }
 }

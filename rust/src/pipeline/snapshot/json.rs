@@ -13,9 +13,10 @@ use super::clients::Client;
 use super::connections::{Connection, sort_connections};
 use super::counts::{Counts, Tcp};
 use super::exchanges::NamedExchange;
-use super::hosts::{Host, ServerName};
+use super::hosts::Host;
 use super::interfaces::Interface;
 use super::merge::Snapshot;
+use super::servers::{Server, ServerName, names_of, servers_of};
 use super::subsets::{Subset, sort_subsets};
 use super::tables::sort_rows;
 use super::tally::{Tally, TallyKey};
@@ -43,7 +44,8 @@ struct Written<'a> {
     interfaces: &'a [Interface],
     tcp: &'a Tcp,
     capture: &'a Capture,
-    server_names: &'a [ServerName],
+    server_names: Vec<ServerName>,
+    servers: &'a [Server],
     exchanges: &'a [NamedExchange],
     connections: &'a [Connection],
     #[serde(skip_serializing_if = "<[Subset]>::is_empty")]
@@ -66,6 +68,7 @@ struct Read {
     tcp: Tcp,
     capture: Capture,
     server_names: Vec<ServerName>,
+    servers: Vec<Server>,
     exchanges: Vec<NamedExchange>,
     connections: Vec<Connection>,
     subsets: Vec<Subset>,
@@ -85,7 +88,8 @@ impl Snapshot {
             interfaces: &self.interfaces,
             tcp: &self.tcp,
             capture: &self.capture,
-            server_names: &self.server_names,
+            server_names: names_of(&self.servers),
+            servers: &self.servers,
             exchanges: &self.exchanges,
             connections: &self.connections,
             subsets: &self.subsets,
@@ -122,7 +126,7 @@ impl Snapshot {
             interfaces: read.interfaces,
             tcp: read.tcp,
             capture: read.capture,
-            server_names: read.server_names,
+            servers: if read.servers.is_empty() { servers_of(read.server_names) } else { read.servers },
             exchanges: read.exchanges,
             connections: read.connections,
             subsets: if read.start == read.end { Vec::new() } else { read.subsets },
@@ -141,7 +145,7 @@ impl Snapshot {
         sort_rows(&mut self.hosts);
         sort_rows(&mut self.clients);
         sort_rows(&mut self.interfaces);
-        sort_rows(&mut self.server_names);
+        sort_rows(&mut self.servers);
         self.exchanges.sort();
         sort_connections(&mut self.connections);
         sort_subsets(&mut self.subsets);

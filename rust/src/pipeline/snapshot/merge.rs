@@ -7,8 +7,9 @@ use super::clients::Client;
 use super::connections::{Connection, merge_connections};
 use super::counts::{Counts, Tcp};
 use super::exchanges::NamedExchange;
-use super::hosts::{Host, ServerName};
+use super::hosts::Host;
 use super::interfaces::{Interface, InterfaceState};
+use super::servers::Server;
 use super::subsets::{Subset, merge_subsets};
 use super::tables::merge_rows;
 use crate::pipeline::packet::Timestamp;
@@ -32,7 +33,7 @@ pub struct Snapshot {
     /// What the capture delivered, and what was lost.
     pub capture: Capture,
     /// Sorted by name.
-    pub server_names: Vec<ServerName>,
+    pub servers: Vec<Server>,
     /// Sorted by their fields, the time first.
     pub exchanges: Vec<NamedExchange>,
     /// Sorted by the time of their first segment, each connection once.
@@ -57,7 +58,7 @@ impl Snapshot {
         merge_rows(&mut self.hosts, &other.hosts);
         merge_rows(&mut self.clients, &other.clients);
         merge_rows(&mut self.interfaces, &other.interfaces);
-        merge_rows(&mut self.server_names, &other.server_names);
+        merge_rows(&mut self.servers, &other.servers);
         self.tcp.merge(&other.tcp);
         self.capture.merge(&other.capture);
         if !other.exchanges.is_empty() {
@@ -100,7 +101,7 @@ impl Snapshot {
         let sections: usize = self.hosts.iter().map(|host| host.sections.len()).sum();
         let tables = self.hosts.len() + sections + self.clients.len() + self.interfaces.len();
         let subsets: usize = self.subsets.iter().map(|subset| subset.rows.len()).sum();
-        tables + subsets + self.server_names.len() + self.exchanges.len() + self.connections.len()
+        tables + subsets + self.servers.len() + self.exchanges.len() + self.connections.len()
     }
 
     /// Returns the position of the host with this name, `None` if there is none.
@@ -164,7 +165,7 @@ impl Snapshot {
             interfaces: self.interfaces.clone(),
             tcp: self.tcp.clone(),
             capture: self.capture.clone(),
-            server_names: self.server_names.clone(),
+            servers: self.servers.clone(),
             exchanges: Vec::new(),
             connections: Vec::new(),
             subsets: self.subsets.clone(),

@@ -7,6 +7,7 @@ use super::clients::Client;
 use super::counts::{Counts, Tcp};
 use super::hosts::{Host, Section};
 use super::merge::Snapshot;
+use super::servers::Server;
 use super::subsets::SubsetRow;
 use crate::pipeline::histogram::{Histogram, Sizes};
 
@@ -94,7 +95,8 @@ impl Snapshot {
         let clients = self.clients.iter().flat_map(|client| client.counts.histograms());
         let subsets = self.subsets.iter().flat_map(|subset| &subset.rows).flat_map(|row| row.counts.histograms());
         let totals = self.counts.histograms().into_iter().chain(self.tcp.histograms());
-        totals.chain(hosts).chain(clients).chain(interfaces).chain(subsets)
+        let servers = self.servers.iter().flat_map(Server::histograms);
+        totals.chain(hosts).chain(clients).chain(interfaces).chain(subsets).chain(servers)
     }
 
     /// Returns the number of buckets of all histograms.
@@ -119,7 +121,8 @@ impl Snapshot {
         let halvings = sizes.halvings_within(most);
         let mine = self.counts.histograms_mut().into_iter().chain(self.tcp.histograms_mut());
         let interfaces = self.interfaces.iter_mut().flat_map(|interface| interface.tcp.histograms_mut());
-        mine.chain(interfaces).for_each(|each| each.coarsen(halvings));
+        let servers = self.servers.iter_mut().flat_map(Server::histograms_mut);
+        mine.chain(interfaces).chain(servers).for_each(|each| each.coarsen(halvings));
         self.hosts.iter_mut().for_each(|host| host.coarsen(halvings));
         self.clients.iter_mut().for_each(|client| client.coarsen(halvings));
         let subsets = self.subsets.iter_mut().flat_map(|subset| &mut subset.rows);

@@ -280,7 +280,7 @@ fn is_large(sum: &Snapshot, most: &Limits) -> bool {
     sum.hosts.len() > 2 * most.hosts
         || sections > 2 * most.sections
         || sum.clients.len() > 2 * most.clients
-        || sum.server_names.len() > 2 * most.hosts
+        || sum.servers.len() > 2 * most.hosts
         || sum.interfaces.len() > 2 * InterfaceId::MOST
         || sum.exchanges.len() > 2 * most.exchanges
         || sum.connections.len() > 2 * most.connections

@@ -1,25 +1,51 @@
-//! Reads the name of the server from a TLS `ClientHello` (RFC 8446 §4.1.2, RFC 6066 §3). Bytes come in, a name goes
-//! out. The hello may arrive in any pieces and be split over any number of records. Each byte is looked at once, and
-//! only the bytes of the hello are kept.
+//! Reads the hellos of TLS: which server the client wants to reach (RFC 8446 §4.1.2, RFC 6066 §3), whether it encrypts
+//! that (RFC 9849), and what the server has chosen (RFC 8446 §4.1.3). A hello may arrive in any pieces and be split over
+//! any number of records. Each byte is looked at once, and only the bytes of the hello are kept.
 
 use crate::pipeline::steps;
 
-/// The longest hello that is read. Post-quantum key shares make a hello 2 KiB long, and a record holds 16 KiB.
-const MAX_HELLO: usize = 16 * 1024;
+/// The longest hello that is read. Post-quantum key shares make a hello 2 KiB long; with several of them, and tickets,
+/// it can be longer than a record.
+pub const MAX_HELLO: usize = 64 * 1024;
+
+/// What a `ClientHello` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hello {
+    /// The name of the server, if the client gives one.
+    pub name: Option<Vec<u8>>,
+    /// True if the client sends an encrypted hello as well, or pretends to. Then the name may be one that several
+    /// servers share.
+    pub has_ech: bool,
+    /// True if the client sends early data, so that encrypted records come before the end of the handshake.
+    pub has_early_data: bool,
+}
+
+/// What a `ServerHello` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The version: 0x0304 is TLS 1.3, 0x0303 is TLS 1.2.
+    pub version: u16,
+    /// The cipher suite.
+    pub suite: u16,
+    /// True if the server asks for another `ClientHello` (RFC 8446 §4.1.4).
+    pub is_retry: bool,
+}
 
 /// The result of reading some bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// The hello is not complete yet.
     More,
-    /// Nothing more is read. Holds the name of the server, or `None` if the hello names none or the bytes are no hello.
-    Done(Option<Vec<u8>>),
+    /// Nothing more is read. Holds what the hello says, or `None` if the bytes are no hello.
+    Done(Option<Hello>),
 }
 
 /// Length of a record header: type, version and length.
 const RECORD_HEADER: usize = 5;
 /// Length of a handshake header: type and length.
 const MESSAGE_HEADER: usize = 4;
+/// Type of a `ClientHello` among handshake messages.
+const CLIENT_HELLO: u8 = 1;
 
 /// A `ClientHello` while it is read.
 #[derive(Debug, Default)]
@@ -39,8 +65,18 @@ impl ClientHello {
         self.message.capacity()
     }
 
+    /// Bytes of the current record that are still to come.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
     /// Takes the next bytes of the stream.
-    pub fn push(&mut self, mut bytes: &[u8]) -> Progress {
+    pub fn push(&mut self, bytes: &[u8]) -> Progress {
+        self.read(bytes).0
+    }
+
+    /// Takes the next bytes of the stream. Returns those behind the hello as well.
+    pub fn read<'a>(&mut self, mut bytes: &'a [u8]) -> (Progress, &'a [u8]) {
         while !bytes.is_empty() {
             steps::add(1);
             if self.left > 0 {
@@ -55,18 +91,18 @@ impl ClientHello {
                 self.header_seen += taken.len();
                 bytes = rest;
                 if !self.begin_record() {
-                    return Progress::Done(None);
+                    return (Progress::Done(None), bytes);
                 }
             }
             match self.length() {
                 Some(Ok(length)) if self.message.len() >= length => {
-                    return Progress::Done(name_in(&self.message[MESSAGE_HEADER..length]));
+                    return (Progress::Done(of_client(&self.message[MESSAGE_HEADER..length])), bytes);
                 }
-                Some(Err(NotHello)) => return Progress::Done(None),
+                Some(Err(NotHello)) => return (Progress::Done(None), bytes),
                 Some(Ok(_)) | None => {}
             }
         }
-        Progress::More
+        (Progress::More, bytes)
     }
 
     /// Reads the header of a record, once it is complete. Returns false if it cannot be a record of a hello. RFC 8446
@@ -84,11 +120,7 @@ impl ClientHello {
 
     /// Length of the message including its header; `None` until the header is complete.
     fn length(&self) -> Option<Result<usize, NotHello>> {
-        const CLIENT_HELLO: u8 = 1;
-        let [kind, a, b, c] = *self.message.first_chunk()?;
-        let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
-        let is_hello = kind == CLIENT_HELLO && length <= MAX_HELLO;
-        Some(if is_hello { Ok(MESSAGE_HEADER + length) } else { Err(NotHello) })
+        message_length(&self.message, CLIENT_HELLO)
     }
 
     /// Bytes to keep next: those missing from the message, or from its header while its length is unknown. Bytes behind
@@ -102,26 +134,87 @@ impl ClientHello {
 /// The message is not a `ClientHello`, or is longer than [`MAX_HELLO`].
 struct NotHello;
 
-/// Returns the server name in the body of a hello; `None` if there is none, or if the lengths contradict each other.
-fn name_in(hello: &[u8]) -> Option<Vec<u8>> {
+/// Reads a `ClientHello` with its header from the beginning of a stream of handshake messages. `None` if it is not
+/// complete yet; `Some(None)` if it is none, or is longer than [`MAX_HELLO`].
+#[expect(clippy::option_option, reason = "not yet, none, and a hello")]
+pub fn of_message(stream: &[u8]) -> Option<Option<Hello>> {
+    match message_length(stream, CLIENT_HELLO)? {
+        Ok(length) => stream.get(MESSAGE_HEADER..length).map(of_client),
+        Err(NotHello) => Some(None),
+    }
+}
+
+/// Length of a message including its header; `None` until the header is complete.
+fn message_length(stream: &[u8], wanted: u8) -> Option<Result<usize, NotHello>> {
+    let [kind, a, b, c] = *stream.first_chunk()?;
+    let length = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
+    let is_hello = kind == wanted && length <= MAX_HELLO;
+    Some(if is_hello { Ok(MESSAGE_HEADER + length) } else { Err(NotHello) })
+}
+
+/// Reads the body of a `ClientHello`. What follows the first extension whose lengths contradict each other is not read;
+/// `None` if the fixed part is not that of a hello.
+pub fn of_client(body: &[u8]) -> Option<Hello> {
     const SERVER_NAME: [u8; 2] = [0, 0];
-    const HOST_NAME: u8 = 0;
+    const EARLY_DATA: [u8; 2] = [0, 42];
+    const ENCRYPTED_CLIENT_HELLO: [u8; 2] = [0xfe, 0x0d];
     // The version and the random value come first.
-    let rest = hello.get(34..)?;
+    let rest = body.get(34..)?;
     let (_session, rest) = vector(rest, 1)?;
     let (_ciphers, rest) = vector(rest, 2)?;
     let (_compressions, rest) = vector(rest, 1)?;
-    let (mut extensions, _) = vector(rest, 2)?;
-    while let Some((kind, rest)) = extensions.split_at_checked(2) {
-        let (body, next) = vector(rest, 2)?;
-        if kind == SERVER_NAME {
-            let (names, _) = vector(body, 2)?;
-            let (&kind, name) = names.split_first()?;
-            return (kind == HOST_NAME).then(|| vector(name, 2).map(|(name, _)| name.to_vec())).flatten();
+    let mut hello = Hello::default();
+    each_extension(rest, |kind, extension| match kind {
+        SERVER_NAME if hello.name.is_none() => hello.name = host_name(extension),
+        EARLY_DATA => hello.has_early_data = true,
+        ENCRYPTED_CLIENT_HELLO => hello.has_ech = true,
+        _ => {}
+    });
+    Some(hello)
+}
+
+/// Reads the body of a `ServerHello`; `None` if it is none.
+pub fn of_server(body: &[u8]) -> Option<Choice> {
+    const SUPPORTED_VERSIONS: [u8; 2] = [0, 43];
+    /// RFC 8446 §4.1.3: the random value that makes a `ServerHello` a `HelloRetryRequest`.
+    const RETRY: [u8; 32] = [
+        0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2, 0xa2,
+        0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+    ];
+    let (fixed, rest) = body.split_at_checked(34)?;
+    let (_session, rest) = vector(rest, 1)?;
+    let (&[high, low, _compression], rest) = rest.split_first_chunk()?;
+    let mut choice = Choice {
+        version: u16::from_be_bytes([fixed[0], fixed[1]]),
+        suite: u16::from_be_bytes([high, low]),
+        is_retry: fixed[2..] == RETRY,
+    };
+    each_extension(rest, |kind, extension| {
+        if let (SUPPORTED_VERSIONS, &[high, low]) = (kind, extension) {
+            choice.version = u16::from_be_bytes([high, low]);
         }
+    });
+    Some(choice)
+}
+
+/// Calls `take` with the type and the body of each extension.
+fn each_extension<'a>(extensions: &'a [u8], mut take: impl FnMut([u8; 2], &'a [u8])) {
+    let Some((mut extensions, _)) = vector(extensions, 2) else { return };
+    while let Some((&kind, rest)) = extensions.split_first_chunk() {
+        steps::add(1);
+        let Some((body, next)) = vector(rest, 2) else { return };
+        take(kind, body);
         extensions = next;
     }
-    None
+}
+
+/// The name in a server name extension.
+fn host_name(extension: &[u8]) -> Option<Vec<u8>> {
+    const HOST_NAME: u8 = 0;
+    let (names, _) = vector(extension, 2)?;
+    let (&kind, name) = names.split_first()?;
+    let (name, _) = vector(name, 2).filter(|_| kind == HOST_NAME)?;
+    Some(name.to_vec())
 }
 
 /// Reads a vector whose length is in the first `width` bytes. Returns the vector and the bytes behind it.
@@ -173,17 +266,19 @@ pub mod tests {
             for size in [1, 3, 100, 1460, usize::MAX] {
                 let mut reading = ClientHello::default();
                 let found = stream.chunks(size).map(|piece| reading.push(piece)).find(|told| *told != Progress::More);
-                assert_eq!(found, Some(Progress::Done(Some(b"example.org".to_vec()))), "{record} by {size}");
+                let name = Some(b"example.org".to_vec());
+                let want = Hello { name, ..Hello::default() };
+                assert_eq!(found, Some(Progress::Done(Some(want))), "{record} by {size}");
             }
         }
     }
 
     #[test]
     fn no_name_is_found_in_a_hello_without_one_or_in_other_bytes() {
-        assert_eq!(ClientHello::default().push(&hello(None, 16_000)), Progress::Done(None));
+        assert_eq!(ClientHello::default().push(&hello(None, 16_000)), Progress::Done(Some(Hello::default())));
         assert_eq!(ClientHello::default().push(b"\x17\x03\x03\x00\x05hello"), Progress::Done(None));
         let mut endless = ClientHello::default();
-        let record = [&[22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff][..], &[0; 0x3ffc]].concat();
+        let record = [&[22, 3, 1, 0x40, 0, 1, 1, 0, 1][..], &[0; 0x3ffc]].concat();
         assert_eq!(endless.push(&record), Progress::Done(None), "it is longer than any hello");
     }
 
@@ -199,7 +294,7 @@ pub mod tests {
     fn each_byte_is_visited_a_constant_number_of_times() {
         for (record, piece) in [(1, 1), (1, 6), (1, usize::MAX), (2, 7), (5000, 1)] {
             are_in_proportion(&format!("records of {record} in pieces of {piece}"), 4000, 8, |size| {
-                let message = [&[1, 0, 0x3f, 0xff][..], &vec![0; size]].concat();
+                let message = [&[1, 0, 0xff, 0xff][..], &vec![0; size]].concat();
                 let of = |part: &[u8]| [&[22, 3, 1][..], &(part.len() as u16).to_be_bytes(), part].concat();
                 let stream: Vec<u8> = message.chunks(record).flat_map(of).collect();
                 let mut reading = ClientHello::default();

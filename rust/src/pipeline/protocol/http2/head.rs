@@ -1,0 +1,174 @@
+//! The fields of a header block that are read: pseudo-header fields (RFC 9113 §8.3), and the few that name the host, the
+//! content and the client.
+//!
+//! A field that the decoder cannot resolve is unknown, and never has the value of another one.
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::grpc::{self, Coding};
+use super::hpack::Field;
+use crate::pipeline::exchange::{GrpcStatus, Method};
+
+/// Limit on the bytes of a block that are kept while it is read. As the limit on a head of HTTP/1.
+const MAX_KEPT: usize = 64 * 1024;
+/// Bytes that are kept on the stack: more than nearly all blocks need.
+const FEW: usize = 512;
+
+/// A field that may be missing, or unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Part {
+    #[default]
+    Missing,
+    Unknown,
+    Known(Range<usize>),
+}
+
+/// What a block says.
+#[derive(Debug, Default)]
+pub struct Head {
+    text: SmallVec<[u8; FEW]>,
+    /// Lines of the fields that name the client or its program.
+    lines: SmallVec<[u8; FEW]>,
+    method: Option<Method>,
+    has_method: bool,
+    has_scheme: bool,
+    authority: Part,
+    host: Part,
+    path: Part,
+    /// Status code of a response; `None` if it is missing or unknown.
+    pub status: Option<u16>,
+    /// True for the extended CONNECT of WebSocket (RFC 8441).
+    pub is_websocket: bool,
+    /// True for any extended CONNECT.
+    is_extended: bool,
+    /// How the content carries messages of gRPC, if it does.
+    pub grpc: Option<Coding>,
+    /// True if the content is server-sent events.
+    pub is_events: bool,
+    /// The status of a gRPC call.
+    pub grpc_status: Option<GrpcStatus>,
+    /// True if there is a field whose name is not known.
+    pub has_unknown: bool,
+}
+
+impl Head {
+    /// What is known of a block that was not seen.
+    pub fn lost() -> Self {
+        Self { has_unknown: true, ..Self::default() }
+    }
+
+    /// Takes a field.
+    #[inline]
+    pub fn take(&mut self, Field { name, value }: &Field<'_>) {
+        let Some(name) = *name else {
+            self.has_unknown = true;
+            return;
+        };
+        let value = *value;
+        match name {
+            b":method" => {
+                self.has_method = true;
+                self.method = self.method.or(value.map(Method::from_bytes));
+            }
+            b":scheme" => self.has_scheme = true,
+            b":path" if self.path == Part::Missing => self.path = self.keep(value),
+            b":authority" if self.authority == Part::Missing => self.authority = self.keep(value),
+            b":status" => self.status = self.status.or(value.and_then(status)),
+            b":protocol" => {
+                self.is_extended = true;
+                self.is_websocket = value == Some(b"websocket");
+            }
+            b"host" if self.host == Part::Missing => self.host = self.keep(value),
+            b"content-type" => {
+                self.grpc = value.and_then(grpc::coding);
+                self.is_events = value.is_some_and(|value| value.starts_with(b"text/event-stream"));
+            }
+            b"grpc-status" => self.grpc_status = value.and_then(GrpcStatus::from_bytes),
+            b"user-agent" | b"x-forwarded-for" | b"forwarded" | b"x-real-ip" => self.line(name, value),
+            _ => {}
+        }
+    }
+
+    fn keep(&mut self, value: Option<&[u8]>) -> Part {
+        let Some(value) = value.filter(|value| self.text.len() + value.len() <= MAX_KEPT) else {
+            return Part::Unknown;
+        };
+        let start = self.text.len();
+        self.text.extend_from_slice(value);
+        Part::Known(start..self.text.len())
+    }
+
+    fn line(&mut self, name: &[u8], value: Option<&[u8]>) {
+        let is_line = |value: &&[u8]| memchr::memchr2(b'\n', b'\r', value).is_none();
+        let fits = |value: &&[u8]| self.lines.len() + name.len() + value.len() + 2 <= MAX_KEPT;
+        let Some(value) = value.filter(is_line).filter(fits) else {
+            self.has_unknown = true;
+            return;
+        };
+        self.lines.extend_from_slice(name);
+        self.lines.push(b':');
+        self.lines.extend_from_slice(value);
+        self.lines.push(b'\n');
+    }
+
+    /// True if the block is that of a request, rather than trailers.
+    pub fn is_request(&self) -> bool {
+        self.has_method || self.has_scheme || self.path != Part::Missing || self.authority != Part::Missing
+    }
+
+    /// True if the block is that of a request for sure: it has a method, and the rest may be there.
+    pub fn is_whole_request(&self) -> bool {
+        self.has_method
+            && self.status.is_none()
+            && (self.path != Part::Missing || self.is_connect() || self.has_unknown)
+    }
+
+    /// Request method; a method that is not known is none of the list.
+    pub fn method(&self) -> Method {
+        self.method.unwrap_or(Method::OTHER)
+    }
+
+    /// True for a request that opens a tunnel to an authority (RFC 9113 §8.5).
+    fn is_connect(&self) -> bool {
+        self.method == Some(Method::CONNECT) && !self.is_extended
+    }
+
+    /// Returns the request target, and whether it is not known.
+    pub fn target(&self) -> (&[u8], bool) {
+        let part = if self.is_connect() { &self.authority } else { &self.path };
+        match part {
+            Part::Known(range) => (&self.text[range.clone()], false),
+            Part::Unknown | Part::Missing => (b"", true),
+        }
+    }
+
+    /// Returns the host, `unknown` if it is not known, and `None` if the request has none. RFC 9113 §8.3.1: `host` tells
+    /// it where `:authority` does not.
+    pub fn host<'a>(&'a self, unknown: &'a [u8]) -> Option<&'a [u8]> {
+        match (&self.authority, &self.host) {
+            (Part::Known(range), _) => (!self.is_connect()).then_some(&self.text[range.clone()]),
+            (Part::Unknown, _) => Some(unknown),
+            (Part::Missing, _) if self.has_unknown => Some(unknown),
+            (Part::Missing, Part::Known(range)) => Some(&self.text[range.clone()]),
+            (Part::Missing, Part::Unknown) => Some(unknown),
+            (Part::Missing, Part::Missing) => None,
+        }
+    }
+
+    /// Lines of the fields that name the client or its program; empty if some may be missing.
+    pub fn lines(&self) -> &[u8] {
+        if self.has_unknown { b"" } else { &self.lines }
+    }
+}
+
+/// RFC 9110 §15: a status code has three digits.
+fn status(value: &[u8]) -> Option<u16> {
+    match value {
+        [a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9'] => {
+            Some([a, b, c].iter().fold(0, |status, &&digit| status * 10 + u16::from(digit - b'0')))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,50 @@
+//! Servers behind TLS and QUIC as Python sees them.
+
+use pyo3::prelude::*;
+
+use super::class::counters;
+use super::histogram::Histogram;
+use crate::pipeline::snapshot;
+
+counters!(
+    /// A server that clients reach through TLS or QUIC.
+    Server(
+        /// Connections that began, of TLS over TCP and of QUIC.
+        connections,
+        /// Of these, connections whose client has named the server.
+        named,
+        /// Of these, connections over QUIC.
+        quic,
+        /// Of these, connections whose client has sent an encrypted hello (ECH), or pretended to: then the name may be
+        /// one that several servers share.
+        ech,
+        /// Connections that were decrypted.
+        decrypted,
+        /// Bytes to the server in TCP or UDP that stayed encrypted.
+        bytes_to_server,
+        /// Bytes from the server that stayed encrypted.
+        bytes_to_client,
+    ) of snapshot::Server {
+        /// The name that clients gave (SNI), in lower case; ``address:port`` if they gave none, or `OTHER`.
+        #[getter]
+        fn name(&self) -> &str {
+            &self.0.name
+        }
+        /// Of the connections, those of TLS over TCP.
+        #[getter]
+        fn tls(&self) -> u64 {
+            self.0.connections.saturating_sub(self.0.quic)
+        }
+        /// Times from here to the server and back: from SYN to SYN with ACK, or from the first packet of QUIC to its
+        /// answer.
+        #[getter]
+        fn round_trip(&self) -> Histogram {
+            Histogram(self.0.round_trip.clone())
+        }
+        /// Times from the client's hello to its Finished.
+        #[getter]
+        fn handshake(&self) -> Histogram {
+            Histogram(self.0.handshake.clone())
+        }
+    }
+);

@@ -1,0 +1,53 @@
+"""Key logs as a library and the command take them. What is in them is tested in the core."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from netmon import Monitor, SourceError
+from netmon.checks import NO_PACKETS
+from netmon.options import Settings
+from netmon.reach import reach
+
+
+def opened(**settings):
+    """The messages of a capture without packets."""
+    with Monitor(read=NO_PACKETS, **settings) as monitor:
+        list(monitor)
+        return monitor.log()
+
+
+@pytest.fixture
+def keys(tmp_path):
+    path = tmp_path / "keys.log"
+    path.write_text("# no secret\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_key_log_is_a_path_or_several(keys):
+    for keylog in (keys, str(keys), [keys, str(keys)], (), None):
+        assert opened(keylog=keylog) == []
+
+
+def test_a_key_log_that_is_missing_or_none_is_an_error_before_files_are_read(keys):
+    for path, reason in ((keys.with_name("none"), "there is no such key log"), (keys.parent, "is a folder")):
+        with pytest.raises(SourceError, match=reason):
+            opened(keylog=path)
+
+
+def test_a_key_log_that_others_may_open_is_warned_of_with_what_to_type(keys):
+    keys.chmod(0o640)
+    [(level, message)] = opened(keylog=keys)
+    assert (level, message.endswith(f"type: chmod 600 {keys}")) == ("warning", True), message
+
+
+def test_a_named_pipe_without_a_writer_delays_nothing(keys):
+    pipe = keys.with_name("pipe")
+    os.mkfifo(pipe, 0o600)
+    assert opened(keylog=pipe) == []
+
+
+def test_the_folder_of_a_key_log_can_be_reached_so_that_a_new_one_is_found(keys):
+    assert str(keys.parent) in reach(Settings(keylog=(str(keys),)), {}).reads
