@@ -1,4 +1,4 @@
-//! TLS: reads the `ClientHello` at the start of one direction. The records that follow it are not decrypted.
+//! TLS: reads the `ClientHello` at the start of one direction, and decrypts the records if their secrets are known.
 
 mod cipher;
 mod decryption;
@@ -12,7 +12,7 @@ mod search;
 mod side;
 mod suite;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod waiting;
 
 pub use decryption::{Crypt, Decryption, Outlet};
