@@ -1,12 +1,15 @@
 //! Conversations: each test sends bytes in both directions, in order, and compares what the sink is told.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 mod upgrades;
 
 use super::frames;
 use super::http1::MAX_WAITING;
 use super::shared::MAX_SPARE;
+use super::tls::keys::Keys;
+use super::tls::tests::{Heard, fetch};
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
 use crate::pipeline::exchange::{
@@ -236,7 +239,10 @@ fn requests_that_are_never_answered_are_bounded() {
 
 #[test]
 fn what_is_not_http_is_named_once() {
-    assert_eq!(converse(&[">\u{16}\u{3}\u{1}\u{0}\u{5}hello", "<\u{16}\u{3}\u{3}\u{0}\u{5}hello"]), ["Protocol(Tls)"]);
+    assert_eq!(
+        converse(&[">\u{16}\u{3}\u{1}\u{0}\u{5}hello", "<\u{16}\u{3}\u{3}\u{0}\u{5}hello"]),
+        ["Protocol(Tls)", "Closed(JoinedMidway)"]
+    );
     assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
 }
 
@@ -322,9 +328,10 @@ fn a_client_of_another_protocol_may_be_answered_in_http() {
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Http2"),
     ] {
         let lines = converse(&[&format!(">{hello}"), "<HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"]);
-        let wanted =
-            [&format!("Protocol({protocol})"), "Protocol(Http1)", "unasked 80", "Orphan", "400 to 0 after None"];
-        assert_eq!(lines, wanted);
+        let closed = (protocol == "Tls").then_some("Closed(JoinedMidway)");
+        let answered = ["Protocol(Http1)", "unasked 80", "Orphan", "400 to 0 after None"];
+        let wanted = [&*format!("Protocol({protocol})")].into_iter().chain(closed).chain(answered);
+        assert_eq!(lines, wanted.collect::<Vec<_>>());
     }
 }
 
@@ -396,5 +403,41 @@ fn a_session_above_the_memory_limit_frees_its_buffers() {
         let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: true, ts: Timestamp(0) };
         stage.chunk(&flow, &mut connection, Direction::Up, chunk);
         assert_eq!((connection.held(), shared.held()), (0, 0), "{said:?}");
+    }
+}
+
+/// Reads a connection of OpenSSL's client and server with the key log of the client, or without.
+fn overhear(heard: &Heard, has_keys: bool) -> Vec<String> {
+    let keys = Arc::new(Keys::default());
+    keys.expect();
+    heard.keylog.iter().filter(|_| has_keys).for_each(|line| drop(keys.add_line(line.as_bytes())));
+    let (flow, mut script, mut shared) = (flow(), Script::default(), Shared::with_keys(keys));
+    let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+    let mut connection = Session::default();
+    for (at, (direction, bytes)) in heard.pieces.iter().enumerate() {
+        let (seq, ts) = (SeqNumber(0), Timestamp(at as i64));
+        let chunk = Chunk { skipped: 0, cut: false, bytes, seq, ack: None, start: at < 2, ts };
+        stage.chunk(&flow, &mut connection, *direction, chunk);
+    }
+    for direction in [Direction::Up, Direction::Down] {
+        stage.finished(&flow, &mut connection, direction, Timestamp(1000));
+    }
+    stage.ended(&flow, connection);
+    assert_eq!(script.kept, [], "what is kept comes back");
+    assert_eq!((shared.held(), shared.opened), (0, 0), "all memory is given back");
+    script.lines
+}
+
+#[test]
+fn http_inside_tls_is_read_as_in_clear_text_if_its_keys_are_known() {
+    for version in ["-tls1_3", "-tls1_2"] {
+        let heard = fetch(&format!("session {version}"), 5000, &[version], &[version, "-servername", "a.example"]);
+        let lines = overhear(&heard, true);
+        let told = ["Protocol(Tls)", "server name a.example", "Protocol(Http1)", "GET /file at 80"];
+        assert_eq!(lines[..4], told, "{version}: {lines:?}");
+        assert!(lines[4].starts_with("200 to 1 after Some("), "{version}: {lines:?}");
+        assert!(lines[5].starts_with("exchange 1: Some(200) 22+"), "{version}: {lines:?}");
+        let closed = overhear(&heard, false);
+        assert_eq!(closed, ["Protocol(Tls)", "server name a.example", "Closed(NoKey)"], "{version}");
     }
 }

@@ -1,4 +1,4 @@
-//! TLS: reads the hello of the client, and the end of its handshake. The records that follow are not decrypted.
+//! TLS: reads the hello of the client and the end of its handshake, and decrypts the records if their secrets are known.
 
 mod cipher;
 mod decryption;
@@ -13,7 +13,7 @@ mod search;
 mod side;
 mod suite;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod waiting;
 
 pub use decryption::{Crypt, Decryption, Outlet};
