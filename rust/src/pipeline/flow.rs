@@ -40,6 +40,9 @@ const ACKNOWLEDGED_PATIENCE: i64 = SECOND / 5;
 /// captures of one side only.
 const SILENT_PATIENCE: i64 = 30 * SECOND;
 
+/// Nanoseconds after which a connection that waits for its consumer is tried again.
+const RETRY: i64 = SECOND;
+
 /// Where in the table a connection is, or would be.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
@@ -54,6 +57,8 @@ pub struct Flows<T> {
     budget: Budget,
     /// Connections with a hole, and when to look at each again.
     holes: VecDeque<(FlowId, Timestamp)>,
+    /// Connections that wait for their consumer, each once, and when to try them again.
+    stalled: VecDeque<(FlowId, Timestamp)>,
     evicted: u64,
     ended: Ended,
     /// Number of connections in other lanes than the first, see `lanes`.
@@ -83,6 +88,7 @@ impl<T: Default> Flows<T> {
             table: Table::new(limits),
             budget,
             holes: VecDeque::new(),
+            stalled: VecDeque::new(),
             evicted: 0,
             ended: Ended::default(),
             twins: 0,
@@ -216,6 +222,13 @@ impl<T: Default> Flows<T> {
             self.holes.pop_front();
             self.look_at_holes(id, now, consumer);
         }
+        while let Some(&(id, due)) = self.stalled.front() {
+            if due > now {
+                break;
+            }
+            self.stalled.pop_front();
+            self.retry(id, now, consumer);
+        }
     }
 
     /// Lists the connections that had segments in this interval, and of the silent ones those that were active last.
@@ -247,6 +260,7 @@ impl<T: Default> Flows<T> {
             watch.clear();
         }
         self.holes.clear();
+        self.stalled.clear();
         self.twins = 0;
         for (id, flow) in self.table.take_all() {
             flow.end(&mut self.budget, consumer);
@@ -335,6 +349,9 @@ impl<T: Default> Flows<T> {
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, segment.ts, consumer);
         }
+        if consumer.take_stalled() {
+            self.stalled.push_back((id, segment.ts.plus(RETRY)));
+        }
         if flow.has_hole() && !std::mem::replace(&mut flow.is_watched, true) {
             self.holes.push_back((id, segment.ts.plus(ACKNOWLEDGED_PATIENCE)));
         }
@@ -355,6 +372,19 @@ impl<T: Default> Flows<T> {
         Some((id, verdict))
     }
 
+    /// Lets the consumer try again what it waits for.
+    fn retry<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
+        steps::add(1);
+        let Some(flow) = self.table.get_mut(id) else { return };
+        if consumer.retry(&flow.info, &mut flow.state, now) {
+            self.stalled.push_back((id, now.plus(RETRY)));
+        }
+        if let Some(watch) = &mut self.watch {
+            watch.learn(id.slot(), consumer.told());
+        }
+        consumer.settled(id, false);
+    }
+
     /// Gives up the holes of a connection whose time has come, and looks at the others again later.
     fn look_at_holes<C: Consumer<State = T>>(&mut self, id: FlowId, now: Timestamp, consumer: &mut C) {
         steps::add(1);
@@ -371,6 +401,9 @@ impl<T: Default> Flows<T> {
         }
         for direction in [Direction::Up, Direction::Down] {
             flow.tell_finished(direction, now, consumer);
+        }
+        if consumer.take_stalled() {
+            self.stalled.push_back((id, now.plus(RETRY)));
         }
         if let Some(watch) = &mut self.watch {
             watch.learn(id.slot(), consumer.told());

@@ -14,10 +14,14 @@ use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::steps;
 
+/// A value of [`Chunk::skipped`]: it is not known how many bytes cannot be seen.
+pub const UNKNOWN_LENGTH: u64 = u64::MAX;
+
 /// A piece of the stream, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Chunk<'a> {
-    /// Number of bytes before `bytes` that cannot be seen: lost, cut off by the snapshot length, or not wanted.
+    /// Number of bytes before `bytes` that cannot be seen: lost, cut off by the snapshot length, or not wanted. May be
+    /// [`UNKNOWN_LENGTH`] in the plaintext of TLS.
     pub skipped: u64,
     /// True if the skipped bytes are the end of the segment that was delivered last: cut off by the snapshot length, or
     /// not kept because nobody wanted them.

@@ -28,6 +28,15 @@ pub trait Consumer {
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Self::Verdict;
     /// The connection is over: closed, reset, idle or evicted. Both directions have finished; nothing follows.
     fn ended(&mut self, flow: &FlowInfo, state: Self::State);
+    /// Returns whether the current connection has begun to wait for something that is on no connection. It is then tried
+    /// again until [`Self::retry`] returns false.
+    fn take_stalled(&mut self) -> bool {
+        false
+    }
+    /// Tries again what waits. Returns whether it still waits.
+    fn retry(&mut self, _flow: &FlowInfo, _state: &mut Self::State, _now: Timestamp) -> bool {
+        false
+    }
     /// Takes what the consumer learnt of the current connection since the last call. Used where connections are
     /// watched.
     fn told(&mut self) -> Told {

@@ -7,9 +7,9 @@
 
 use super::http1::{Asked, Found, Http1};
 use super::http2::{Http2, Midway, Step};
-use super::tls::Tls;
+use super::tls::{Decryption, Tls};
 use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Inside, Note, Protocol, Sink};
+use crate::pipeline::exchange::{Closed, Inside, Note, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
@@ -41,6 +41,9 @@ pub enum Session<K> {
     Http2(Box<Streamed<K>>),
     /// The connection may speak HTTP/2, whose beginning was not seen.
     Midway(Box<Undecided<K>>),
+    /// The connection speaks TLS, and its secrets are known or may come. `Sessions` reads it, because decryption needs
+    /// what the connections of a worker share.
+    Secure(Box<Secure<K>>),
     /// The connection speaks the protocol of the tests, which has frames and streams.
     #[cfg(test)]
     Frames(Box<Frames<K>>),
@@ -70,6 +73,62 @@ pub struct Undecided<K> {
     plain: Box<Http1<K>>,
 }
 
+/// A connection that speaks TLS and is decrypted, with the session of its plaintext.
+#[derive(Debug)]
+pub struct Secure<K> {
+    /// Decrypts the connection.
+    pub tls: Decryption,
+    /// The first bytes of the connection, until `Sessions` reads them.
+    pub first: Option<Box<[u8]>>,
+    /// Reads the `ClientHello`, until it has ended.
+    pub hello: Option<Box<Tls>>,
+    /// Reads the answer of a server that does not speak TLS, until the server has spoken. Stays if TLS began inside of an
+    /// HTTP/1 connection.
+    pub plain: Option<Box<Http1<K>>>,
+    /// The session of the plaintext.
+    pub inner: Session<K>,
+    /// True if the connection waits for secrets, and the table of connections knows it.
+    pub is_listed: bool,
+}
+
+impl<K: Copy + PartialEq> Secure<K> {
+    fn new(client: Direction, first: &[u8], plain: Box<Http1<K>>) -> Self {
+        Self {
+            tls: Decryption::new(client),
+            first: Some(first.into()),
+            hello: Some(Box::new(Tls::new(client))),
+            plain: Some(plain),
+            inner: Session::Silent,
+            is_listed: false,
+        }
+    }
+
+    /// True if these are the first bytes of a server that does not speak TLS.
+    pub fn is_refused(&self, direction: Direction, bytes: &[u8]) -> bool {
+        let is_record = bytes.first().is_none_or(|kind| (20..=23).contains(kind));
+        direction != self.tls.client() && !is_record && self.plain.is_some() && self.tls.is_unanswered()
+    }
+
+    /// Bytes of buffers beside those of the inner session.
+    pub fn held(&self) -> usize {
+        self.tls.held()
+            + self.first.as_ref().map_or(0, |first| first.len())
+            + self.hello.as_ref().map_or(0, |hello| hello.held())
+            + self.plain.as_ref().map_or(0, |plain| plain.held())
+    }
+
+    /// What is known: of the plaintext or, before there is any, of what encloses it.
+    fn known(&self) -> Known<K> {
+        let inner = self.inner.known();
+        let plain = self.plain.as_ref();
+        Known {
+            protocol: inner.protocol.or(plain.and_then(|plain| plain.protocol())).or(Some(Protocol::Tls)),
+            client: inner.client.or(plain.and_then(|plain| plain.client())).or(Some(self.tls.client())),
+            ticket: inner.ticket.or(plain.and_then(|plain| plain.ticket())),
+        }
+    }
+}
+
 /// What is known about a connection; each field is `None` until it is known.
 pub struct Known<K> {
     /// The protocol that the connection speaks.
@@ -94,6 +153,9 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => secured.plain.is_waiting(),
             Self::Http2(streamed) => streamed.http2.is_waiting(),
             Self::Midway(undecided) => undecided.plain.is_waiting(),
+            Self::Secure(secure) => {
+                secure.inner.is_waiting() || secure.plain.as_ref().is_some_and(|plain| plain.is_waiting())
+            }
             #[cfg(test)]
             Self::Frames(frames) => frames.is_waiting(),
             Self::Silent | Self::Idle { .. } | Self::Opaque(_) => false,
@@ -111,6 +173,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => of(&secured.plain),
             Self::Http2(streamed) => (Some(Protocol::Http2), Some(streamed.http2.client()), streamed.http2.ticket()),
             Self::Midway(undecided) => of(&undecided.plain),
+            Self::Secure(secure) => return secure.known(),
             #[cfg(test)]
             Self::Frames(frames) => (Some(Protocol::Other), Some(frames.client()), frames.ticket()),
             Self::Opaque(protocol) => (Some(*protocol), None, None),
@@ -131,20 +194,22 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => secured.tls.held() + secured.plain.held(),
             Self::Http2(streamed) => streamed.http2.held() + streamed.plain.as_ref().map_or(0, |plain| plain.held()),
             Self::Midway(undecided) => undecided.midway.held() + undecided.plain.held(),
+            Self::Secure(secure) => secure.held() + secure.inner.held(),
             #[cfg(test)]
             Self::Frames(frames) => frames.held(),
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => 0,
         }
     }
 
-    /// Takes a chunk of a connection that is not at rest. Returns how many of the following bytes it has no need to
-    /// see.
+    /// Takes a chunk of a connection that is not at rest. `decrypts` is true if the secrets of TLS connections are known
+    /// or may come. Returns how many of the following bytes it has no need to see.
     #[inline]
     pub fn chunk<S: Sink<Ticket = K>>(
         &mut self,
         flow: &FlowInfo,
         direction: Direction,
         chunk: Chunk<'_>,
+        decrypts: bool,
         sink: &mut S,
     ) -> u64 {
         if let Self::Http1(http1) = self
@@ -156,7 +221,11 @@ impl<K: Copy + PartialEq> Session<K> {
         let unwanted = self.read(flow, direction, chunk, sink);
         if let Some(found) = self.take_found() {
             let kept = self.decide(flow, sink, found.protocol == Protocol::Http2);
-            if self.turn_into(&found, direction) {
+            if self.turn_into(&found, direction, decrypts) {
+                if let Self::Tls(_) = self {
+                    let is_hello = found.bytes.first() == Some(&22) && found.bytes.get(5).is_none_or(|&kind| kind == 1);
+                    sink.note(Note::Closed(if is_hello { Closed::NoKey } else { Closed::JoinedMidway }));
+                }
                 if let Some(midway) = kept {
                     midway.replay(|direction, chunk| {
                         self.read(flow, direction, chunk, sink);
@@ -303,6 +372,7 @@ impl<K: Copy + PartialEq> Session<K> {
             }
             #[cfg(test)]
             Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
+            Self::Secure(_) => 0,
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
         }
     }
@@ -310,8 +380,11 @@ impl<K: Copy + PartialEq> Session<K> {
     /// Switches to the protocol that the first bytes show. Returns whether there is a reader for that protocol; if not,
     /// the session stays as it is.
     #[cold]
-    fn turn_into(&mut self, found: &Found, direction: Direction) -> bool {
+    fn turn_into(&mut self, found: &Found, direction: Direction, decrypts: bool) -> bool {
         match (found.protocol, std::mem::take(self)) {
+            (Protocol::Tls, Self::Http1(plain)) if decrypts => {
+                *self = Self::Secure(Box::new(Secure::new(direction, &found.bytes, plain)));
+            }
             (Protocol::Tls, Self::Http1(plain)) => {
                 *self = Self::Tls(Box::new(Secured { tls: Tls::new(direction), plain }));
             }
@@ -339,6 +412,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => secured.plain.finish(flow, direction, ts, sink),
             #[cfg(test)]
             Self::Frames(_) => {}
+            Self::Secure(_) => {}
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Midway(_) | Self::Opaque(_) => {}
         }
     }
@@ -357,6 +431,7 @@ impl<K: Copy + PartialEq> Session<K> {
             }
             #[cfg(test)]
             Self::Frames(frames) => frames.give_up(flow, sink),
+            Self::Secure(_) => {}
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Midway(_) | Self::Opaque(_) => {}
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::http1::{Asked, Http1};
 use super::session::Session;
+use super::tls::Crypt;
 use super::tls::keys::Keys;
 
 /// Limit on the bytes that all connections of a worker together keep for unfinished heads, TLS hellos and pipelined
@@ -31,6 +32,10 @@ pub struct Shared<K> {
     max_held: usize,
     /// Secrets of TLS connections.
     pub keys: Arc<Keys>,
+    /// What TLS connections are decrypted with; `None` while one is decrypted.
+    pub(super) crypt: Option<Box<Crypt>>,
+    /// True if the current connection has begun to wait for its secrets.
+    pub(super) has_stalled: bool,
 }
 
 impl<K: Copy + PartialEq> Default for Shared<K> {
@@ -42,12 +47,19 @@ impl<K: Copy + PartialEq> Default for Shared<K> {
 impl<K: Copy + PartialEq> Shared<K> {
     /// Keeps nothing yet; `max_held` limits the bytes that connections may keep.
     pub fn new(max_held: usize) -> Self {
-        Self { spare: Vec::new(), places: Vec::new(), opened: 0, held: 0, max_held, keys: Arc::default() }
+        let (spare, places, keys, crypt) = Default::default();
+        Self { spare, places, opened: 0, held: 0, max_held, keys, crypt, has_stalled: false }.decrypting()
+    }
+
+    /// Decrypts with the current key store.
+    fn decrypting(mut self) -> Self {
+        self.crypt = Some(Box::new(Crypt::new(self.keys.clone())));
+        self
     }
 
     /// As by default, with the secrets of TLS connections.
     pub fn with_keys(keys: Arc<Keys>) -> Self {
-        Self { keys, ..Self::default() }
+        Self { keys, ..Self::default() }.decrypting()
     }
 
     /// Opens a connection at rest: returns a reader in the state that `session` describes.

@@ -1,7 +1,21 @@
-//! TLS: reads the hello of the client, and the end of its handshake. The records that follow are not decrypted.
+//! TLS: reads from outside which server the client wants and how long the handshake takes, and decrypts what follows if
+//! the secrets are known.
 
+mod cipher;
+mod decryption;
+mod follow;
+mod handshake;
 pub mod hello;
 pub mod keys;
-pub mod outside;
+mod outside;
+mod record;
+mod schedule;
+mod search;
+mod side;
+mod suite;
+#[cfg(test)]
+mod tests;
+mod waiting;
 
+pub use decryption::{Crypt, Decryption, Outlet};
 pub use outside::Tls;

@@ -20,7 +20,7 @@ use crate::pipeline::decode::SeqNumber;
 use crate::pipeline::exchange::{Ambiguity, Protocol};
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::protocol::recognise;
-use crate::pipeline::reassembly::Chunk;
+use crate::pipeline::reassembly::{Chunk, UNKNOWN_LENGTH};
 use crate::pipeline::steps;
 
 /// Limit on the bytes of a head that are kept until its end is seen. Servers accept heads of 8 to 64 KiB.
@@ -318,7 +318,7 @@ impl Parser {
         };
         let (unwanted, before) = (body.unwanted(), self.seq.plus((count as u32).wrapping_neg()));
         if body.skip(count) {
-            handler.bytes(count);
+            handler.bytes(if count == UNKNOWN_LENGTH { 0 } else { count });
             if body.is_done() {
                 self.end(ts, handler);
             }

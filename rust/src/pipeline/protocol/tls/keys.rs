@@ -160,6 +160,18 @@ impl Keys {
         added
     }
 
+    /// Tells that there is a key log, even if it is empty so far: TLS records are kept for a while, because their secrets
+    /// may come.
+    pub fn expect(&self) {
+        self.generation.fetch_add(1, Ordering::Release);
+    }
+
+    /// True if secrets are known, or may come.
+    #[inline]
+    pub fn is_expected(&self) -> bool {
+        self.generation() > 0
+    }
+
     /// A number that changes whenever a secret is added.
     #[inline]
     pub fn generation(&self) -> u64 {
@@ -318,6 +330,14 @@ mod tests {
         }
         let known = [1, 2, 3, 4].map(|number| keys.find(&[number; 32]).is_some());
         assert_eq!((known, keys.len(), keys.counts().dropped), ([false, true, true, true], 3, 1));
+    }
+
+    #[test]
+    fn secrets_are_expected_once_there_is_a_key_log() {
+        let keys = Keys::default();
+        assert!(!keys.is_expected());
+        keys.expect();
+        assert!(keys.is_expected() && keys.is_empty());
     }
 
     #[test]

@@ -1,0 +1,520 @@
+//! A connection that is decrypted: chunks of ciphertext come in, chunks of plaintext go out.
+//!
+//! Follows the handshake far enough to know which keys protect which record (RFC 8446 §2, RFC 5246 §7.3). Where a secret
+//! is missing, both directions wait, so that nothing is lost or reordered if it comes in time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::cipher::{Ciphers, Protection, Randoms};
+use super::handshake::{self, Alpn, ClientHello, EncryptedExtensions, Message, ServerHello};
+use super::keys::{ClientRandom, Keys};
+use super::record::{Buffers, Next};
+use super::side::{Side, Stage};
+use super::suite::{self, Suite};
+use super::waiting::{Kept, MAX_WAITING, MAX_WAITING_TOTAL, Piece, Waiting};
+use crate::pipeline::decode::Direction;
+use crate::pipeline::exchange::Closed;
+use crate::pipeline::flow::Cover;
+use crate::pipeline::packet::Timestamp;
+use crate::pipeline::reassembly::Chunk;
+
+/// Limit on the bytes that a connection opens by trial behind holes, beyond what its records pay for.
+pub(super) const CREDIT: u32 = 8 << 20;
+
+/// What the connections of a worker decrypt with.
+#[derive(Debug, Default)]
+pub struct Crypt {
+    /// Secrets of connections.
+    pub keys: Arc<Keys>,
+    pub(super) ciphers: Ciphers,
+    pub(super) buffers: Buffers,
+    /// Memory of everything that waits.
+    waiting: usize,
+}
+
+impl Crypt {
+    /// Decrypts with the secrets of a store.
+    pub fn new(keys: Arc<Keys>) -> Self {
+        Self { keys, ..Self::default() }
+    }
+}
+
+/// Takes what a connection says.
+pub trait Outlet {
+    /// Takes the next plaintext of a direction.
+    fn plaintext(&mut self, direction: Direction, chunk: Chunk<'_>, cover: Cover);
+    /// No more plaintext comes in a direction.
+    fn finished(&mut self, direction: Direction, ts: Timestamp, cover: Cover);
+    /// The connection, or the rest of it, stays encrypted.
+    fn closed(&mut self, reason: Closed);
+}
+
+/// Why a record is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Its secret is missing.
+    Key,
+    /// The server has to say first whether it takes early data.
+    Server,
+    /// It is the turn of the client, whose early data has waited.
+    Client,
+    /// It never will be.
+    Closed(Closed),
+}
+
+/// Whether data comes before the handshake has ended (RFC 8446 §4.2.10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Early {
+    /// The client sends none.
+    Absent,
+    /// The server has not answered yet.
+    Offered,
+    /// The server takes it.
+    Accepted,
+    /// The server does not read it; the client sends it again later.
+    Rejected,
+}
+
+/// The state of a connection.
+#[derive(Debug)]
+pub struct Decryption {
+    client: Direction,
+    is_closed: bool,
+    pub(super) early: Early,
+    /// True if client data waited when the server decided about it.
+    is_turn_of_client: bool,
+    alpn: Option<Alpn>,
+    pub(super) suite: Option<&'static Suite>,
+    /// Random values of client and server, and the encrypt-then-MAC extension of TLS 1.2.
+    hellos: Box<Hellos>,
+    pub(super) sides: [Side; 2],
+    waiting: Option<Box<Waiting>>,
+    /// Bytes of records that may be opened by trial; see `search`.
+    pub(super) credit: u32,
+    started: Option<Timestamp>,
+    handshake: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Hellos {
+    client: ClientRandom,
+    server: [u8; 32],
+    encrypts_first: bool,
+}
+
+impl Decryption {
+    /// A connection whose client sends in the direction `client`.
+    pub fn new(client: Direction) -> Self {
+        Self {
+            client,
+            is_closed: false,
+            early: Early::Absent,
+            is_turn_of_client: false,
+            alpn: None,
+            suite: None,
+            hellos: Box::default(),
+            sides: Default::default(),
+            waiting: None,
+            credit: CREDIT,
+            started: None,
+            handshake: None,
+        }
+    }
+
+    /// The direction of the client.
+    pub fn client(&self) -> Direction {
+        self.client
+    }
+
+    /// The protocol that was negotiated for the plaintext.
+    pub fn alpn(&self) -> Option<Alpn> {
+        self.alpn
+    }
+
+    /// True if the server has not sent any record.
+    pub fn is_unanswered(&self) -> bool {
+        self.side(self.client.reverse()).is_new() && !self.is_closed
+    }
+
+    /// True if nothing is read any more.
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// True if records wait for secrets.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Bytes of buffers that the connection keeps outside its own struct.
+    pub fn held(&self) -> usize {
+        self.sides.iter().map(Side::held).sum::<usize>() + self.waiting.as_ref().map_or(0, |waiting| waiting.cost)
+    }
+
+    fn side(&self, direction: Direction) -> &Side {
+        &self.sides[direction as usize]
+    }
+
+    /// What encloses the plaintext.
+    pub fn cover(&self) -> Cover {
+        Cover { is_tls: true, handshake: self.handshake }
+    }
+
+    /// Takes a chunk. Returns how many of the following bytes need not be seen.
+    pub fn chunk(&mut self, direction: Direction, chunk: Chunk<'_>, crypt: &mut Crypt, out: &mut impl Outlet) -> u64 {
+        let Chunk { skipped, bytes, ts, .. } = chunk;
+        self.take(&Piece { direction, skipped, bytes, ts, is_end: false }, crypt, out);
+        let is_unwanted = self.is_closed || self.waiting.as_ref().is_some_and(|waiting| waiting.is_full);
+        if is_unwanted { u64::MAX } else { 0 }
+    }
+
+    /// Ends one direction.
+    pub fn finish(&mut self, direction: Direction, ts: Timestamp, crypt: &mut Crypt, out: &mut impl Outlet) {
+        self.take(&Piece { direction, skipped: 0, bytes: b"", ts, is_end: true }, crypt, out);
+    }
+
+    /// Reads what waits if its secrets have come, and gives up what has waited for too long.
+    pub fn retry(&mut self, now: Timestamp, crypt: &mut Crypt, out: &mut impl Outlet) {
+        let Some(waiting) = &self.waiting else { return };
+        let is_over = waiting.is_over(now);
+        if waiting.generation != crypt.keys.generation() && !waiting.is_full {
+            self.resume(crypt, out);
+        }
+        if is_over && self.waiting.is_some() {
+            self.give_up_waiting(crypt, out);
+        }
+    }
+
+    /// Ends the connection. What waits is read if its secrets are there now.
+    pub fn end(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
+        self.retry(Timestamp(i64::MAX), crypt, out);
+        self.drop_waiting(crypt);
+        for side in &mut self.sides {
+            side.clear(&mut crypt.ciphers, &mut crypt.buffers);
+        }
+    }
+
+    /// Drops all buffers, to save memory.
+    pub fn shed(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
+        if self.held() > 0 {
+            self.close(if self.waiting.is_some() { self.missing(crypt) } else { Closed::Lost }, crypt, out);
+        }
+    }
+
+    /// Reads a piece, or lets it wait.
+    fn take(&mut self, piece: &Piece<'_>, crypt: &mut Crypt, out: &mut impl Outlet) {
+        self.retry(piece.ts, crypt, out);
+        if self.must_wait(piece.direction) {
+            return self.keep(Kept::new(piece, piece.bytes), crypt);
+        }
+        if let Err((stop, rest)) = self.read(piece, crypt, out) {
+            let rest = Kept::new(&Piece { skipped: 0, ..*piece }, rest);
+            self.stop(stop, piece.direction, rest, crypt, out);
+        }
+    }
+
+    /// True if a direction waits.
+    fn must_wait(&self, direction: Direction) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| {
+            waiting.for_key.is_some() || waiting.is_full || waiting.for_server && direction == self.client
+        })
+    }
+
+    /// Takes note that a direction cannot go on, and lets the rest of its piece wait.
+    fn stop(&mut self, stop: Stop, direction: Direction, rest: Kept, crypt: &mut Crypt, out: &mut impl Outlet) {
+        if let Stop::Closed(reason) = stop {
+            return self.close(reason, crypt, out);
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Box::new(Waiting::new(rest.ts)));
+        waiting.generation = crypt.keys.generation();
+        match stop {
+            Stop::Key => waiting.for_key = Some(direction),
+            Stop::Server => waiting.for_server = true,
+            Stop::Client | Stop::Closed(_) => {}
+        }
+        self.keep(rest, crypt);
+        if stop == Stop::Client {
+            self.resume(crypt, out);
+        }
+    }
+
+    /// Lets a piece wait, behind all others.
+    fn keep(&mut self, kept: Kept, crypt: &mut Crypt) {
+        let Some(waiting) = &mut self.waiting else { return };
+        if waiting.is_full {
+            return;
+        }
+        waiting.cost += kept.cost();
+        crypt.waiting += kept.cost();
+        waiting.queue.push_back(kept);
+        if waiting.cost > MAX_WAITING || crypt.waiting > MAX_WAITING_TOTAL {
+            crypt.waiting -= waiting.cost;
+            (waiting.cost, waiting.queue) = (0, VecDeque::new());
+            waiting.is_full = true;
+        }
+    }
+
+    /// Reads what waits, until something has to wait on.
+    fn resume(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
+        let Some(mut before) = self.waiting.take() else { return };
+        crypt.waiting -= before.cost;
+        let mut queue = std::mem::take(&mut before.queue);
+        while let Some(mut kept) = queue.pop_front() {
+            if self.is_closed {
+                return;
+            }
+            if self.must_wait(kept.direction) {
+                self.keep(kept, crypt);
+                continue;
+            }
+            let Err((stop, rest)) = self.read(&kept.piece(), crypt, out) else { continue };
+            let rest = rest.len();
+            kept.shorten(rest);
+            let direction = kept.direction;
+            match stop {
+                Stop::Closed(reason) => self.close(reason, crypt, out),
+                Stop::Client => {
+                    // What the client has sent earlier comes first.
+                    queue.push_front(kept);
+                    if let Some(mut waiting) = self.waiting.take() {
+                        crypt.waiting -= waiting.cost;
+                        while let Some(earlier) = waiting.queue.pop_back() {
+                            queue.push_front(earlier);
+                        }
+                    }
+                }
+                Stop::Key | Stop::Server => {
+                    self.stop(stop, direction, kept, crypt, out);
+                    if let Some(waiting) = &mut self.waiting {
+                        waiting.since = before.since;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Gives up what has waited for too long.
+    fn give_up_waiting(&mut self, crypt: &mut Crypt, out: &mut impl Outlet) {
+        let is_early = self.side(self.client).stage == Stage::Early;
+        let waiting = self.waiting.as_ref();
+        let can_go_on = waiting.is_some_and(|waiting| {
+            !waiting.is_full && (waiting.for_server || waiting.for_key == Some(self.client)) && is_early
+        });
+        if can_go_on {
+            // The rest of the connection can be read without its early data.
+            self.skip_early(crypt);
+            self.resume(crypt, out);
+        }
+        if self.waiting.is_some() {
+            self.close(self.missing(crypt), crypt, out);
+        }
+    }
+
+    /// Goes on without the early data of the client.
+    pub(super) fn skip_early(&mut self, crypt: &mut Crypt) {
+        let was_taken = self.early == Early::Accepted;
+        self.early = Early::Rejected;
+        let side = &mut self.sides[self.client as usize];
+        if side.stage == Stage::Early {
+            side.enter(Stage::Handshake, None, &mut crypt.ciphers);
+            side.may_not_open = true;
+            if was_taken {
+                side.lose_unknown();
+            }
+        }
+    }
+
+    /// Why the secrets of the connection are missing.
+    fn missing(&self, crypt: &Crypt) -> Closed {
+        if crypt.keys.find(&self.hellos.client).is_some() { Closed::LateKey } else { Closed::NoKey }
+    }
+
+    /// Stops reading, and frees all buffers.
+    fn close(&mut self, reason: Closed, crypt: &mut Crypt, out: &mut impl Outlet) {
+        self.drop_waiting(crypt);
+        for side in &mut self.sides {
+            side.clear(&mut crypt.ciphers, &mut crypt.buffers);
+        }
+        if !std::mem::replace(&mut self.is_closed, true) {
+            out.closed(reason);
+        }
+    }
+
+    fn drop_waiting(&mut self, crypt: &mut Crypt) {
+        if let Some(waiting) = self.waiting.take() {
+            crypt.waiting -= waiting.cost;
+        }
+    }
+
+    /// Reads a piece. If a record cannot be read yet, returns why, and the bytes behind that record.
+    fn read<'p>(
+        &mut self,
+        piece: &Piece<'p>,
+        crypt: &mut Crypt,
+        out: &mut impl Outlet,
+    ) -> Result<(), (Stop, &'p [u8])> {
+        let Piece { direction, skipped, bytes: mut rest, ts, is_end } = *piece;
+        if self.is_closed {
+            return Ok(());
+        }
+        if skipped > 0 {
+            self.hole(direction, skipped, crypt).map_err(|stop| (stop, rest))?;
+        }
+        loop {
+            if self.side(direction).lost.is_some() {
+                match self.search(direction, &mut rest, crypt) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(stop) => return Err((stop, rest)),
+                }
+            }
+            match self.sides[direction as usize].records.next(&mut rest, &mut crypt.buffers) {
+                Next::More => break,
+                Next::Broken => return Err((Stop::Closed(self.broken()), rest)),
+                Next::Record(mut record) => match self.record(direction, &mut record, ts, crypt, out) {
+                    Ok(()) => crypt.buffers.put(record),
+                    Err(stop) => {
+                        self.sides[direction as usize].records.put_back(record);
+                        return Err((stop, rest));
+                    }
+                },
+            }
+            if std::mem::take(&mut self.is_turn_of_client) {
+                return Err((Stop::Client, rest));
+            }
+        }
+        if is_end {
+            let side = &mut self.sides[direction as usize];
+            if side.lost.is_some() {
+                side.lose_unknown();
+            }
+            self.emit(direction, b"", ts, out);
+            out.finished(direction, ts, self.cover());
+        }
+        Ok(())
+    }
+
+    /// Why bytes that are no record end the connection.
+    fn broken(&self) -> Closed {
+        if self.suite.is_some() { Closed::Damaged } else { Closed::JoinedMidway }
+    }
+
+    /// Hands plaintext on.
+    pub(super) fn emit(&mut self, direction: Direction, bytes: &[u8], ts: Timestamp, out: &mut impl Outlet) {
+        let cover = self.cover();
+        if let Some(chunk) = self.sides[direction as usize].chunk(bytes, ts) {
+            out.plaintext(direction, chunk, cover);
+        }
+    }
+
+    /// Makes the keys of a direction in a stage. `None` if its secret is not known.
+    pub(super) fn derive(&self, direction: Direction, stage: Stage, crypt: &mut Crypt) -> Option<Protection> {
+        let suite = self.suite?;
+        let is_client = direction == self.client;
+        let secrets = crypt.keys.find(&self.hellos.client)?;
+        let secret = secrets.get(stage.label(suite, is_client)?)?;
+        if suite.is_tls13 {
+            return Some(Protection::tls13(suite, secret, &mut crypt.ciphers));
+        }
+        let randoms = Randoms { client: &self.hellos.client, server: &self.hellos.server };
+        Some(Protection::tls12(suite, secret, &randoms, is_client, self.hellos.encrypts_first, &mut crypt.ciphers))
+    }
+
+    /// Makes sure that the keys of the current stage are there.
+    pub(super) fn ensure(&mut self, direction: Direction, crypt: &mut Crypt) -> Result<(), Stop> {
+        if self.side(direction).protection.is_none() {
+            let found = self.derive(direction, self.side(direction).stage, crypt);
+            self.sides[direction as usize].protection = Some(found.ok_or(Stop::Key)?);
+        }
+        Ok(())
+    }
+
+    /// Takes note of a handshake message.
+    pub(super) fn message(
+        &mut self,
+        direction: Direction,
+        message: &Message,
+        ts: Timestamp,
+        crypt: &mut Crypt,
+    ) -> Result<(), Stop> {
+        let is_client = direction == self.client;
+        let stage = self.side(direction).stage;
+        match message.kind {
+            handshake::CLIENT_HELLO if is_client => {
+                let hello = ClientHello::read(&message.body).ok_or(Stop::Closed(Closed::Damaged))?;
+                self.hellos.client = hello.random;
+                if self.early == Early::Absent && hello.offers_early {
+                    self.early = Early::Offered;
+                }
+                self.started.get_or_insert(ts);
+            }
+            handshake::CLIENT_HELLO => return Err(Stop::Closed(Closed::JoinedMidway)),
+            handshake::SERVER_HELLO if is_client => return Err(Stop::Closed(Closed::JoinedMidway)),
+            handshake::SERVER_HELLO => return self.server_hello(&message.body, crypt),
+            handshake::ENCRYPTED_EXTENSIONS if !is_client && stage == Stage::Handshake => {
+                let told = EncryptedExtensions::read(&message.body);
+                self.alpn = told.alpn;
+                if self.early == Early::Offered {
+                    if told.accepts_early {
+                        self.early = Early::Accepted;
+                    } else {
+                        self.skip_early(crypt);
+                    }
+                    if let Some(waiting) = &mut self.waiting {
+                        self.is_turn_of_client = std::mem::take(&mut waiting.for_server);
+                    }
+                }
+            }
+            handshake::END_OF_EARLY_DATA if is_client && stage == Stage::Early => {
+                self.sides[direction as usize].enter(Stage::Handshake, None, &mut crypt.ciphers);
+            }
+            handshake::FINISHED => self.finished(direction, ts, crypt),
+            handshake::KEY_UPDATE if self.suite.is_some_and(|suite| suite.is_tls13) && stage == Stage::Application => {
+                let side = &mut self.sides[direction as usize];
+                let next = side.protection.as_ref().map(|protection| protection.next(&mut crypt.ciphers));
+                side.protect(next, &mut crypt.ciphers);
+            }
+            // Tickets, certificates and all others change no key.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn server_hello(&mut self, body: &[u8], crypt: &mut Crypt) -> Result<(), Stop> {
+        let hello = ServerHello::read(body).ok_or(Stop::Closed(Closed::Damaged))?;
+        if self.started.is_none() {
+            return Err(Stop::Closed(Closed::JoinedMidway));
+        }
+        if hello.is_retry() {
+            if self.early == Early::Offered {
+                self.early = Early::Rejected;
+            }
+            return Ok(());
+        }
+        let found =
+            suite::find(hello.suite).filter(|suite| hello.version == if suite.is_tls13 { 0x304 } else { 0x303 });
+        let suite = found.ok_or(Stop::Closed(Closed::UnknownSuite))?;
+        (self.suite, self.hellos.server, self.hellos.encrypts_first) =
+            (Some(suite), hello.random, hello.encrypts_first);
+        self.alpn = self.alpn.or(hello.alpn);
+        if suite.is_tls13 {
+            let of_client = if self.early == Early::Offered { Stage::Early } else { Stage::Handshake };
+            self.sides[self.client.reverse() as usize].enter(Stage::Handshake, None, &mut crypt.ciphers);
+            self.sides[self.client as usize].enter(of_client, None, &mut crypt.ciphers);
+        } else {
+            self.early = Early::Absent;
+        }
+        Ok(())
+    }
+
+    fn finished(&mut self, direction: Direction, ts: Timestamp, crypt: &mut Crypt) {
+        let is_tls13 = self.suite.is_some_and(|suite| suite.is_tls13);
+        if is_tls13 && self.side(direction).stage == Stage::Handshake {
+            self.sides[direction as usize].enter(Stage::Application, None, &mut crypt.ciphers);
+        }
+        if self.handshake.is_none() && self.sides.iter().all(|side| side.stage == Stage::Application) {
+            self.handshake = self.started.map(|started| ts.since(started));
+        }
+    }
+}
