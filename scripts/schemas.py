@@ -114,7 +114,7 @@ WORDS = {
         "problem",
     ): "Why nothing is captured from it, although something should be. Left out if there is no problem.",
     ("Interface", "removed"): "It was removed, and nobody asked for it by name. Left out otherwise.",
-    ("ServerName", "name"): "The name that TLS clients sent (SNI).",
+    ("ServerName", "name"): "The name that clients sent (SNI).",
     ("ServerName", "connections"): "Number of connections.",
     **{("Histogram", f"p{at}"): f"The value at quantile 0.{at}, null if there is no value." for at in (50, 90, 95, 99)},
     ("Subset", "where"): "The filter.",
@@ -125,7 +125,7 @@ WORDS = {
 """What keys mean that are no attribute of the Python object, or another kind of value there."""
 
 ABOUT = {
-    "ServerName": "TLS connections to one server.",
+    "ServerName": "Connections of TLS and QUIC to one server.",
     "Subset": "The exchanges that a filter admits.",
     "SubsetRow": "The counts of one row of a subset.",
 }

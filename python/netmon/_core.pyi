@@ -432,6 +432,10 @@ class Server:
     @property
     def handshake(self) -> Histogram:
         """Times from the client's hello to its Finished."""
+    def __copy__(self) -> Self:
+        """The same object: it never changes."""
+    def __deepcopy__(self, memo: object, /) -> Self:
+        """The same object: it never changes."""
 
 @final
 class Tcp:

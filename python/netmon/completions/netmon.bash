@@ -9,7 +9,7 @@ _shtab_netmon_subparsers=(merge diff)
 
 _shtab_netmon_merge_option_strings=(-h --help --total --interval -o --output --append --force --format -q --quiet)
 _shtab_netmon_diff_option_strings=(-h --help --fail-if --strict --all --json -o --output --force --color -f --filter --where --section-depth --client-from --trusted-proxies --client-ipv6-prefix --interval -s --snaplen --decode-tunnels --count-copies --response-timeout --workers)
-_shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface --netns --exit-on-down -r --read --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --user --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --web --web-host --prometheus --otlp --otlp-interval --otlp-temporality --otlp-histogram --metrics-hosts --format --once --requests --connections --user-agents --no-processes --redact --color --theme --ascii -q --quiet -v --verbose -w --write -C --write-max-size -G --write-max-age -W --write-files --evidence --evidence-payload --evidence-size --evidence-files --evidence-max-size --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --doctor --completion --demo -V --version)
+_shtab_netmon_option_strings=(-h --help -i --interface --exclude-interface --netns --exit-on-down -r --read --keylog --speed -f --filter -s --snaplen -B --buffer-size -p --no-promiscuous --decode-tunnels --count-copies --response-timeout --workers -t --timeout --user --where --interval --window --section-depth --client-from --trusted-proxies --client-ipv6-prefix --top --alert-threshold --alert-span --alert-max-loss --alerts --state --fail-on-alert -o --output --append --force --output-max-size --output-max-age --output-files --web --web-host --prometheus --otlp --otlp-interval --otlp-temporality --otlp-histogram --metrics-hosts --format --once --requests --connections --user-agents --no-processes --redact --color --theme --ascii -q --quiet -v --verbose -w --write -C --write-max-size -G --write-max-age -W --write-files --evidence --evidence-payload --evidence-size --evidence-files --evidence-max-size --log-file --log-level --log-format --log-max-size --log-max-age --log-files --profile -F --filter-file --plain --ndjson --json --csv --config --no-config --print-config --check-config --suggest-alerts -D --list-interfaces --doctor --completion --demo -V --version)
 
 _shtab_netmon_merge_pos_0_COMPGEN=_netmon_files
 _shtab_netmon_merge__o_COMPGEN=_netmon_files
@@ -23,6 +23,7 @@ _shtab_netmon___interface_COMPGEN=_netmon_interfaces
 _shtab_netmon___exclude_interface_COMPGEN=_netmon_interfaces
 _shtab_netmon__r_COMPGEN=_netmon_files
 _shtab_netmon___read_COMPGEN=_netmon_files
+_shtab_netmon___keylog_COMPGEN=_netmon_files
 _shtab_netmon__o_COMPGEN=_netmon_files
 _shtab_netmon___output_COMPGEN=_netmon_files
 _shtab_netmon___log_file_COMPGEN=_netmon_files

@@ -72,7 +72,7 @@ function _shtab_netmon_using
 end
 
 set -g _shtab_netmon_commands merge diff
-set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --netns --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --user --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
+set -g _shtab_netmon_opts_with_value --alert-max-loss --alert-span --alert-threshold --alerts --buffer-size --client-from --client-ipv6-prefix --color --completion --config --evidence --evidence-files --evidence-max-size --evidence-size --exclude-interface --fail-if --filter --filter-file --format --interface --interval --keylog --log-file --log-files --log-format --log-level --log-max-age --log-max-size --metrics-hosts --netns --otlp --otlp-histogram --otlp-interval --otlp-temporality --output --output-files --output-max-age --output-max-size --profile --prometheus --read --redact --response-timeout --section-depth --snaplen --speed --state --theme --timeout --top --trusted-proxies --user --web --web-host --where --window --workers --write --write-files --write-max-age --write-max-size -B -C -F -G -W -f -i -o -r -s -t -w
 
 complete -c netmon -e
 complete -c netmon -f
@@ -83,6 +83,7 @@ complete -c netmon -n _shtab_netmon_using -l exclude-interface -xka "(__netmon_i
 complete -c netmon -n _shtab_netmon_using -l netns -x -d 'capture in this network namespace; self for netmon'"'"'s; repeatable'
 complete -c netmon -n _shtab_netmon_using -l exit-on-down -d 'end when an interface of -i, or the last one, goes down'
 complete -c netmon -n _shtab_netmon_using -s r -l read -xka "(__fish_complete_path (commandline -ct))" -d 'read packets from a file, - for stdin; repeatable, merged by time'
+complete -c netmon -n _shtab_netmon_using -l keylog -xka "(__fish_complete_path (commandline -ct))" -d 'decrypt TLS with the secrets in this file, as it grows; repeatable'
 complete -c netmon -n _shtab_netmon_using -l speed -xka "1 10 0.5 max" -d 'play the file at X times real time: 1, 10, 0.5 or max'
 complete -c netmon -n _shtab_netmon_using -s f -l filter -x -d 'capture only packets that match, as in tcpdump'
 complete -c netmon -n _shtab_netmon_using -s s -l snaplen -x -d 'bytes of each packet to look at [262144]'

@@ -23,6 +23,7 @@ _shtab_netmon_options=(
   "*--netns[capture in this network namespace\; self for netmon\'s\; repeatable]:NAME|PID:"
   "--exit-on-down[end when an interface of -i, or the last one, goes down]"
   "*"{-r,--read}"[read packets from a file, - for stdin\; repeatable, merged by time]:FILE:_files"
+  "*--keylog[decrypt TLS with the secrets in this file, as it grows\; repeatable]:FILE:_files"
   "--speed[play the file at X times real time\: 1, 10, 0.5 or max]:X:(1 10 0.5 max)"
   {-f,--filter}"[capture only packets that match, as in tcpdump]:BPF:"
   {-s,--snaplen}"[bytes of each packet to look at \[262144\]]:BYTES:"

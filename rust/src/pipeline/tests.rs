@@ -3,6 +3,7 @@
 
 mod apart;
 mod blind;
+mod closed;
 mod copies;
 #[path = "../../tests/driver.rs"]
 mod driver;

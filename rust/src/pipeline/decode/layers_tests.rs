@@ -81,7 +81,7 @@ fn content(frame: &[u8], link_type: LinkType, tunnels: bool) -> Result<(String, 
     match Intake::new(Limits::default(), tunnels, None).read(&packet(link_type, frame)).content {
         Content::Segment(segment) => Ok((String::from_utf8_lossy(segment.payload).into_owned(), segment.tag)),
         Content::Undecoded(kind) => Err(Some(kind)),
-        Content::Foreign | Content::Fragment => Err(None),
+        Content::Udp(_) | Content::Foreign | Content::Fragment => Err(None),
     }
 }
 

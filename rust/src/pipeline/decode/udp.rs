@@ -7,6 +7,9 @@ use crate::pipeline::packet::{InterfaceId, Timestamp};
 /// Protocol number of UDP.
 pub const UDP: u8 = 17;
 
+/// The lane of all keys of UDP, so that none is that of a TCP connection between the same ends. TCP uses the lowest lanes.
+const LANE: u8 = u8::MAX;
+
 /// Length of the header.
 const HEADER: usize = 8;
 
@@ -38,6 +41,7 @@ pub fn udp<'a>(datagram: &Datagram<'a>, ts: Timestamp, interface: InterfaceId) -
     let length = usize::from(port(4)).checked_sub(HEADER).unwrap_or(datagram.wire_len.saturating_sub(HEADER));
     let from = Endpoint { address: datagram.source, port: port(0) };
     let (key, direction) = ends(from, Endpoint { address: datagram.destination, port: port(2) });
+    let key = FlowKey { lane: LANE, ..key };
     let payload = &rest[..rest.len().min(length)];
     Some(Udp { key, direction, payload, wire_len: length as u32, ts, interface })
 }

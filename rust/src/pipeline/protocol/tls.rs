@@ -1,4 +1,5 @@
-//! TLS: reads the hello of the client and the end of its handshake, and decrypts the records if their secrets are known.
+//! TLS: reads from outside which server the client wants and how long the handshake takes, and decrypts what follows if
+//! the secrets are known.
 
 mod cipher;
 mod decryption;
@@ -6,16 +7,15 @@ mod follow;
 mod handshake;
 pub mod hello;
 pub mod keys;
-pub mod outside;
+mod outside;
 mod record;
 mod schedule;
 mod search;
 mod side;
 mod suite;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 mod waiting;
 
 pub use decryption::{Crypt, Decryption, Outlet};
-
 pub use outside::Tls;

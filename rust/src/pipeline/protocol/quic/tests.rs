@@ -17,7 +17,7 @@ use crate::pipeline::protocol::tls::hello::tests::hello as records;
 use crate::pipeline::steps::tests::are_in_proportion;
 
 /// The connection id of the examples.
-const ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
+pub const ID: [u8; 8] = [0x83, 0x94, 0xc8, 0xf0, 0x3e, 0x51, 0x57, 0x08];
 const MILLI: i64 = 1_000_000;
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -146,13 +146,13 @@ fn udp(client: u16, server: u16, from_client: bool, milli: i64, payload: &[u8]) 
 }
 
 /// A CRYPTO frame.
-fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
+pub fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
     let number = |number: usize| (0x8000_0000 | number as u32).to_be_bytes();
     [&[6][..], &number(offset), &number(data.len()), data].concat()
 }
 
 /// The `Initial` packet of a client. `length` is that of the whole packet.
-fn initial(version: u32, id: &[u8], number: u32, frames: &[u8], length: usize) -> Vec<u8> {
+pub fn initial(version: u32, id: &[u8], number: u32, frames: &[u8], length: usize) -> Vec<u8> {
     let first = if version == V2 { 0xd3 } else { 0xc3 };
     let head = [&[first][..], &version.to_be_bytes(), &[id.len() as u8], id, &[0, 0]].concat();
     let rest = (length - head.len() - 2) as u16;
@@ -163,15 +163,15 @@ fn initial(version: u32, id: &[u8], number: u32, frames: &[u8], length: usize) -
 }
 
 /// A packet of a server with a long header of this kind, which is not opened.
-fn long(kind: u8) -> Vec<u8> {
+pub fn long(kind: u8) -> Vec<u8> {
     [&[0xc0 | kind << 4, 0, 0, 0, 1, 0, 2, 9, 9][..], if kind == 0 { &[0] } else { &[] }, &[0x40, 30], &[5; 30]]
         .concat()
 }
 
-const SHORT: [u8; 40] = [0x45; 40];
+pub const SHORT: [u8; 40] = [0x45; 40];
 
 /// The handshake message of a hello, as the stream of CRYPTO frames carries it.
-fn message(name: Option<&str>) -> Vec<u8> {
+pub fn message(name: Option<&str>) -> Vec<u8> {
     records(name, 16_000)[5..].to_vec()
 }
 
