@@ -27,6 +27,8 @@ fi
 if [ "$1" = test ] || [ "$1" = bench ]; then # real servers and clients for the live tests, in network namespaces
   need nginx-light have nginx # also a proxy before the live page
   need wrk have wrk
+  need nghttp2-server have nghttpd # HTTP/2
+  need nghttp2-client have h2load
   need tcpdump have tcpdump
   need iproute2 have ip
   need ethtool have ethtool

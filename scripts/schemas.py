@@ -50,8 +50,8 @@ RARE = COUNTS.split("protocols:map ")[1]
 
 OBJECTS = {
     "Snapshot": f"""schema:version start:time end:time {COUNTS} hosts:Host* clients:Client* interfaces:Interface*
-        tcp:Tcp capture:Capture server_names:ServerName* servers:Server* exchanges:Exchange* connections:Connection* subsets:Subset*?
-        where:text?""",
+        tcp:Tcp capture:Capture server_names:ServerName* servers:Server* exchanges:Exchange* connections:Connection*
+        subsets:Subset*? where:text?""",
     "Host": f"name:text addresses:texts {COUNTS} sections:Section* tcp:Tcp",
     "Section": f"path:text {COUNTS}",
     "Client": f"address:text {COUNTS}",

@@ -37,6 +37,10 @@ def host(name, *, status=200, count=4, at=0.02):
         "responses": count,
         "methods": {"GET": count},
         "statuses": {str(status): count},
+        "grpc_statuses": {"OK": count, "UNAVAILABLE": 1},
+        "request_messages": 2 * count,
+        "response_messages": 3 * count,
+        "client_resets": {"CANCEL": 1},
         "request_bytes": 100 * count,
         "response_bytes": 1000 * count,
         "latency": times,
@@ -64,7 +68,7 @@ def whole(start=0.0, hosts=(HOSTILE, "b.example:8080")):
         | dict.fromkeys(("client_handshake_rtt", "server_handshake_rtt", "client_rtt", "server_rtt"), rtt),
         capture={name: at for at, name in enumerate(CAPTURE.split(), 1)}
         | {"undecoded": {"tunnel vxlan": 5, "ethertype 0x8926": 2}, "protocols": {"http1": 3}}
-        | {"ambiguous_framing": {"length": 1}},
+        | {"ambiguous_framing": {"length": 1}, "goaways": {"NO_ERROR": 3}, "undecrypted": {"no_key": 6}},
         subsets=[outcomes({f"GET 200 {HOSTILE}": (0.02, 4), "POST 503 b.example:8080": (0.3, 4)})],
     )
 

@@ -121,6 +121,14 @@ def test_numbers_are_those_of_the_snapshots():
     assert value(found, "netmon_http_response_size_bytes_total", server_address="b.example", server_port="8080") == 8000
     assert value(found, "netmon_host_rtt_seconds_count", side="server", **named) == 6
     assert value(found, "netmon_host_reset_connections_total", **named) == 4
+    assert value(found, "netmon_grpc_calls_total", rpc_response_status_code="UNAVAILABLE", **named) == 2
+    assert value(found, "netmon_grpc_calls_total", rpc_response_status_code="OK", **named) == 8
+    assert value(found, "netmon_stream_request_messages_total", **named) == 16
+    assert value(found, "netmon_stream_response_messages_total", **named) == 24
+    assert value(found, "netmon_stream_resets_total", **named) == 2
+    assert value(found, "netmon_capture_goaways_total", code="NO_ERROR") == 6
+    assert value(found, "netmon_capture_undecrypted_connections_total", reason="no_key") == 12
+    assert value(found, "netmon_capture_undecrypted_connections_total", reason="lost") == 0
     assert value(found, "netmon_capture_packets_total") == 2
     assert value(found, "netmon_capture_lost_packets_total") == 2 * (2 + 3 + 4)
     assert value(found, "netmon_capture_undecoded_packets_total", kind="tunnel vxlan") == 10

@@ -24,7 +24,9 @@ fn pipeline() -> Driver {
 
 /// From an empty pipeline to a snapshot.
 fn captures(criterion: &mut Criterion) {
-    let captures = [("api", traffic::api(50_000)), ("bulk", traffic::bulk(16)), ("churn", traffic::churn(10_000))];
+    let api = [("api", traffic::api(50_000)), ("streams", traffic::streams(50_000))];
+    let captures = [("bulk", traffic::bulk(16)), ("churn", traffic::churn(10_000))];
+    let captures = api.into_iter().chain(captures);
     let mut group = criterion.benchmark_group("pipeline");
     group.sample_size(20);
     for (name, capture) in captures {

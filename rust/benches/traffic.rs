@@ -110,3 +110,80 @@ pub fn churn(connections: u32) -> Capture {
     }
     capture
 }
+
+/// A header block: fields as indices and literals, each with the length of its text before it.
+#[derive(Default)]
+struct Block(Vec<u8>);
+
+impl Block {
+    /// A field of a table.
+    fn index(mut self, at: u8) -> Self {
+        self.0.push(0x80 | at);
+        self
+    }
+
+    /// A field whose name is in the static table. It is added to the dynamic table, or not.
+    fn literal(mut self, kind: u8, at: u8, value: &str) -> Self {
+        match kind {
+            0x40 => self.0.push(0x40 | at),
+            _ if at < 15 => self.0.push(at),
+            _ => self.0.extend([15, at - 15]),
+        }
+        self.0.push(value.len() as u8);
+        self.0.extend_from_slice(value.as_bytes());
+        self
+    }
+
+    fn frame(&self, kind: u8, flags: u8, stream: u32) -> Vec<u8> {
+        [&(self.0.len() as u32).to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes(), &self.0].concat()
+    }
+}
+
+/// The exchanges of [`api`] in HTTP/2: what is the same in each of them is sent once on each connection.
+pub fn streams(exchanges: usize) -> Capture {
+    const HUNDREDS: [(u8, &str); 5] = [(8, ""), (8, ""), (0, "301"), (13, ""), (14, "")];
+    let (mut wire, mut capture) = (Wire::default(), Capture::default());
+    let mut connections: Vec<_> = (0..64).map(Connection::new).collect();
+    connections.iter_mut().for_each(|connection| {
+        wire.handshake(connection, |packet| capture.record(packet));
+        let settings = Block::default().frame(4, 0, 0);
+        let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &settings].concat();
+        capture.record(&wire.segment(connection, CLIENT, ACK, &preface));
+        capture.record(&wire.segment(connection, SERVER, ACK, &settings));
+    });
+    let mut opened = [0_u32; 64];
+    for n in 0..exchanges {
+        let at = n * 13 % 64;
+        let (stream, is_first) = (2 * opened[at] + 1, opened[at] == 0);
+        opened[at] += 1;
+        let is_post = n % 5 == 3;
+        let (host, path) = (n * 7 % 200, ["api/users", "api/orders", "old/page", "nope/x", "fail/y"][n % 7 % 5]);
+        let head = Block::default().index(if is_post { 3 } else { 2 }).index(6);
+        let head =
+            head.literal(0, 1, &format!("host{host:03}.example.test")).literal(0, 4, &format!("/{path}/{n}?q={n}"));
+        let head = if is_first {
+            head.literal(0x40, 58, "bench/1.0 (X11; Linux)").literal(0x40, 19, "application/json, text/plain, */*")
+        } else {
+            head.index(63).index(62)
+        };
+        let body = Block(b"{\"name\":\"bench\"}".to_vec());
+        let mut bytes = head.index(16).frame(1, if is_post { 4 } else { 5 }, stream);
+        if is_post {
+            bytes.extend(body.frame(0, 1, stream));
+        }
+        capture.record(&wire.segment(&mut connections[at], CLIENT, ACK, &bytes));
+        let head = match HUNDREDS[n % 7 % 5] {
+            (0, status) => Block::default().literal(0, 8, status),
+            (at, _) => Block::default().index(at),
+        };
+        let head = if is_first {
+            let head = head.literal(0x40, 54, "nginx/1.22.1").literal(0x40, 33, "Sun, 22 Nov 2026 12:00:00 GMT");
+            head.literal(0x40, 31, "text/plain").literal(0x40, 28, "120")
+        } else {
+            head.index(65).index(64).index(63).index(62)
+        };
+        let bytes = [head.frame(1, 4, stream), Block(vec![b'x'; 120]).frame(0, 1, stream)].concat();
+        capture.record(&wire.segment(&mut connections[at], SERVER, ACK, &bytes));
+    }
+    capture
+}

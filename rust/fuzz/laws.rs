@@ -278,6 +278,15 @@ pub fn stream(data: &[u8]) {
     });
 }
 
+/// Pieces of both directions as in [`stream`], behind the preface of HTTP/2 and the first frames.
+pub fn http2(data: &[u8]) {
+    const UP: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    const DOWN: &[u8] = b"\0\0\x06\x04\0\0\0\0\0\0\x03\0\0\0\x80";
+    let begun = [&[0x10, UP.len() as u8], UP, &[0x11, DOWN.len() as u8], DOWN, data].concat();
+    converse(&begun, tight().aggregate);
+    converse(data, filtered("status:5xx or path:/a*").aggregate);
+}
+
 fn converse(mut data: &[u8], settings: aggregate::Settings) {
     let end = |last, port| Endpoint { address: Ipv4Addr::new(192, 0, 2, last).to_ipv6_mapped(), port };
     let key = FlowKey { low: end(1, 1), high: end(2, 80), lane: 0 };

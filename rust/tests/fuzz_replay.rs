@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/laws.rs"]
 mod laws;
+#[path = "../fuzz/readers.rs"]
+mod readers;
 
 use std::path::Path;
 
@@ -85,6 +87,27 @@ fn conversations() -> Vec<Vec<u8>> {
     pairs.map(|(a, b)| [turn(0, a), turn(1, b), turn(0, b), turn(11, a)].concat()).collect()
 }
 
+/// Frames of HTTP/2 in both directions: requests, responses, and everything else that there is.
+fn streams() -> Vec<Vec<u8>> {
+    const REQUEST: &[u8] = b"\0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x84\x41\x01a\x44\x02/a\x5f\x80";
+    const RESPONSE: &[u8] = b"\0\0\x01\x01\x04\0\0\0\x01\x88\0\0\x02\0\x01\0\0\0\x01hi";
+    const SAID: [&[u8]; 8] = [
+        REQUEST,
+        b"\0\0\x19\x01\x04\0\0\0\x03\x83\x86\x84\x5f\x10application/grpc\x41\x02hi\0\0\x06\0\x01\0\0\0\x03\0\0\0\0\x01x",
+        b"\0\0\x04\x01\0\0\0\0\x05\x82\x86\x84\xbe\0\0\0\x09\x04\0\0\0\x05",
+        b"\0\0\x04\x03\0\0\0\0\x01\0\0\0\x08\0\0\x04\x08\0\0\0\0\0\0\0\0\x10",
+        b"\0\0\x06\x04\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x04\x01\0\0\0\0",
+        b"\0\0\x07\x05\x04\0\0\0\x01\0\0\0\x02\x82\x86\x84\0\0\x01\x01\x05\0\0\0\x02\x88",
+        b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\x08\x06\0\0\0\0\0pingping",
+        b"\0\0\x09\x01\x2d\0\0\0\x07\x02\0\0\0\0\x10\x82..\0\0\x05\0\x09\0\0\0\x07\x02hi..",
+    ];
+    let turn = |how: u8, said: &[u8]| [&[how, said.len() as u8], said].concat();
+    let pairs = SAID.iter().flat_map(|a| SAID.iter().map(move |b| (*a, *b)));
+    pairs
+        .map(|(a, b)| [turn(0x10, REQUEST), turn(0x10, a), turn(0x11, RESPONSE), turn(0x11, b), turn(0x0a, a)].concat())
+        .collect()
+}
+
 fn replay(seeds: &[Vec<u8>], mutations: usize, run: fn(&[u8])) {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     for seed in seeds {
@@ -110,6 +133,11 @@ fn damaged_conversations_break_no_law() {
 }
 
 #[test]
+fn damaged_streams_break_no_law() {
+    replay(&streams(), 300, laws::http2);
+}
+
+#[test]
 fn damaged_filters_break_no_law() {
     let seeds = [
         "host:api.* section:/cart method:!GET status:5xx latency>200ms bytes>1MiB interface:eth0 client:10.0.0.0/8",
@@ -117,6 +145,28 @@ fn damaged_filters_break_no_law() {
         "status>=400 duration<=1.5s request_bytes!=7kB status:none or 5xx 10.0.0.7:80",
     ];
     replay(&seeds.map(|seed| seed.as_bytes().to_vec()), 5000, laws::filter);
+}
+
+#[test]
+fn damaged_header_blocks_give_no_wrong_field() {
+    // Blocks behind their lengths: two of RFC 7541 appendix C.4, and one that inserts a name of the table twice.
+    let coded = b"\x82\x86\x84\x41\x8c\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff".as_slice();
+    let second = b"\x82\x86\x84\xbe\x58\x86\xa8\xeb\x10\x64\x9c\xbf".as_slice();
+    let third = b"\x20\x3f\xe1\x1f\x40\x03abc\x01d\x7e\x02ef\xbe\xbf\x10\x01a\x01b".as_slice();
+    let joined = |missed: u8| {
+        let blocks = [coded, second, second, third, third, second].map(|block| [&[block.len() as u8], block].concat());
+        [&[missed][..], &blocks.concat()].concat()
+    };
+    replay(&[0, 1, 2, 4, 0b10_0101].map(joined), 3000, readers::hpack);
+}
+
+#[test]
+fn damaged_frames_of_a_websocket_count_the_same_in_any_pieces() {
+    let frames =
+        b"\x81\x02hi\x01\x01a\x89\x00\x80\x7e\x00\x03abc\x82\x7f\0\0\0\0\0\0\0\x01a\x88\x02\x03\xe8".as_slice();
+    let masked = b"\x81\x82abcdhi\x01\x80abcd\x80\xfe\x00\x02abcdhi\x88\x82abcd\x62\x8a".as_slice();
+    let seeds = [(0, 1, frames), (0, 3, frames), (1, 2, masked), (1, 5, masked)];
+    replay(&seeds.map(|(side, size, bytes)| [&[side, size], bytes].concat()), 3000, readers::websocket);
 }
 
 #[test]

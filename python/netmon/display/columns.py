@@ -147,7 +147,7 @@ PROTOCOL = Column(
 """The protocol of rows. It is shown if there is another one than HTTP/1."""
 
 SPOKEN = PROTOCOL._replace(
-    width=8, rank=4, key="", measure=Measure("protocol", "count", lambda row: 1 + sum(map(ord, row.protocol)))
+    width=9, rank=4, key="", measure=Measure("protocol", "count", lambda row: 1 + sum(map(ord, row.protocol)))
 )
 """The protocol of an exchange or of a connection. The value groups rows of the same protocol."""
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::{Form, Otlp, Store, Temporality, Text, families};
+use crate::pipeline::exchange::{ErrorCode, GrpcStatus};
 use crate::pipeline::histogram::{Histogram, Sample};
 use crate::pipeline::packet::{SECOND, Timestamp};
 use crate::pipeline::snapshot::{
@@ -338,6 +339,29 @@ fn what_was_taken_and_not_exported_is_counted_in_the_next_part() {
     let nothing = Otlp::request(&store, &[], Temporality::Delta, Form::Explicit);
     assert_eq!(points(&nothing, "netmon.http.response.latency", 9), Vec::<Vec<u8>>::new());
     assert_eq!(points(&nothing, "netmon.capture.tracked_connections", 5).len(), 1, "a level is always told");
+}
+
+#[test]
+fn a_host_has_series_of_streams_once_it_spoke_another_protocol_than_http1() {
+    let status = |name| GrpcStatus::from_name(name).unwrap();
+    let call = |name: &str, failed: u64| {
+        let mut host = host(name, 200, &[5]);
+        let streams = host.counts.streams.add();
+        streams.grpc_statuses.add(status("ABORTED"), failed);
+        streams.request_messages += 3;
+        streams.reset(true, ErrorCode::NO_ERROR);
+        host
+    };
+    let mut store = Store::new(5);
+    store.add(&interval(0, vec![call("a", 2), host("b", 200, &[5])]));
+    let mut first = store.take();
+    assert_eq!(by_host(&first, "netmon_grpc_calls_total"), counts(&[("a", 2)]), "b speaks HTTP/1");
+    assert_eq!(by_host(&first, "netmon_stream_request_messages_total"), counts(&[("a", 3)]));
+    assert_eq!(by_host(&store, "netmon_grpc_calls_total"), counts(&[("a", 0)]), "a series stays");
+    store.add(&interval(1, vec![call("a", 1), call("b", 4)]));
+    first.absorb(&store);
+    assert_eq!(by_host(&first, "netmon_grpc_calls_total"), counts(&[("a", 3), ("b", 4)]));
+    assert_eq!(by_host(&first, "netmon_stream_resets_total"), counts(&[("a", 2), ("b", 1)]));
 }
 
 /// Durations of any length, and some that are often met.

@@ -43,6 +43,19 @@ pub struct Request<'a> {
     pub bytes: u64,
 }
 
+impl Request<'_> {
+    /// True if the target is the authority that a tunnel leads to. Extended CONNECT has a path (RFC 8441 §4).
+    #[inline]
+    pub fn opens_tunnel(&self) -> bool {
+        let is_extended = || match self.protocol {
+            Protocol::Http1 => false,
+            Protocol::WebSocket => true,
+            _ => self.target.starts_with(b"/"),
+        };
+        self.method == Method::CONNECT && !is_extended()
+    }
+}
+
 /// The two sides of a connection: client and server.
 #[derive(Clone, Copy, Debug)]
 pub struct Sides<'a> {

@@ -6,9 +6,11 @@
 //! unanswered. The [`Sink`] returns a ticket for each request and gets it back with everything that belongs to that
 //! request.
 
+mod events;
 mod forwarded;
 #[cfg(test)]
 mod frames;
+mod grpc_web;
 pub mod http1;
 pub mod http2;
 pub mod quic;
@@ -16,6 +18,7 @@ mod recognise;
 pub mod session;
 mod shared;
 pub mod tls;
+pub mod websocket;
 
 pub use session::Session;
 pub use shared::{MAX_HELD, Shared};

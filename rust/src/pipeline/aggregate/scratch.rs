@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 
 use crate::pipeline::decode::Endpoint;
-use crate::pipeline::exchange::{Method, Request, Sides};
+use crate::pipeline::exchange::{Request, Sides};
 use crate::pipeline::filter::{Field, Known, Outcome, Party};
 use crate::pipeline::name;
 
@@ -21,8 +21,8 @@ impl Scratch {
     fn path(&mut self, request: &Request<'_>) -> &[u8] {
         if !std::mem::replace(&mut self.has_path, true) {
             self.path.clear();
-            let &Request { method, target, is_cut, host, .. } = request;
-            name::path_into(&mut self.path, target, method == Method::CONNECT, host, is_cut);
+            let &Request { target, is_cut, host, .. } = request;
+            name::path_into(&mut self.path, target, request.opens_tunnel(), host, is_cut);
         }
         &self.path
     }

@@ -19,7 +19,7 @@ use crate::pipeline::snapshot::{self, Counts};
 impl Aggregate {
     /// Host and section of a request as they are on the wire. `None` if they must be normalised first.
     pub(super) fn written<'a>(&self, request: &Request<'a>) -> Option<(&'a [u8], &'a [u8])> {
-        let is_connect = request.method == Method::CONNECT;
+        let is_connect = request.opens_tunnel();
         name::as_written(request.target, request.host, self.settings.section_depth).filter(|_| !is_connect)
     }
 
@@ -37,7 +37,7 @@ impl Aggregate {
 
     /// Writes the normalised names of a request to `self.host` and `self.path`.
     pub(super) fn write_names(&mut self, request: &Request<'_>) {
-        let is_connect = request.method == Method::CONNECT;
+        let is_connect = request.opens_tunnel();
         let depth = self.settings.section_depth;
         // In an absolute target that was cut, what looks like the authority may be the beginning of userinfo.
         let has_path = request.target.starts_with(b"/") || request.host.is_some() || !request.is_cut;

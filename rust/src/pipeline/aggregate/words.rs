@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::HashTable;
 
-use crate::pipeline::exchange::{Kept, Method, Request};
+use crate::pipeline::exchange::{Kept, Request};
 use crate::pipeline::name;
 use crate::pipeline::snapshot::UNKNOWN;
 
@@ -74,9 +74,9 @@ impl Hoard {
     }
 
     fn path(&mut self, request: &Request<'_>) -> Arc<str> {
-        let &Request { method, target, is_cut, host, .. } = request;
+        let &Request { target, is_cut, host, .. } = request;
         self.text.clear();
-        name::path_into(&mut self.text, target, method == Method::CONNECT, host, is_cut);
+        name::path_into(&mut self.text, target, request.opens_tunnel(), host, is_cut);
         if self.text.is_empty() {
             self.text.extend_from_slice(UNKNOWN.as_bytes());
         }

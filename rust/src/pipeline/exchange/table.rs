@@ -85,11 +85,12 @@ macro_rules! exchange_fields {
                 /// Number of its stream in HTTP/2; None in HTTP/1.
                 #[serde(default)]
                 stream: Option<u32> as Option<u32>,
-                /// Duration of the TLS handshake of the connection, from the ClientHello to the client's Finished. Only
+                /// Duration of the TLS handshake of the connection, from the hello of the client to the client's Finished. Only
                 /// the first exchange on a connection has it; None for the others.
                 #[serde(default, with = "values::seconds")]
                 tls_handshake: Option<u64> as Option<f64>,
-                /// The part of `latency` in which the server sent other streams of the same connection; None in HTTP/1.
+                /// The part of `latency` in which the server sent other streams of the same connection: from the first to the
+                /// last byte of each frame of their content. None in HTTP/1.
                 #[serde(default, with = "values::seconds")]
                 queued: Option<u64> as Option<f64>,
                 /// Name of the status of a gRPC call, such as ``"UNAVAILABLE"``; None if it is no gRPC call, or if its

@@ -13,7 +13,7 @@ mod parser;
 mod proxy;
 mod start_line;
 
-pub use dialogue::{Found, MAX_WAITING};
+pub use dialogue::{Found, MAX_WAITING, Switched};
 pub use fields::FieldLines;
 pub use head::{Ambiguities, Framing, RequestHead, ResponseHead};
 pub use message::{Event, Extent, Follows, Handler, Mark};
@@ -25,7 +25,7 @@ use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
 use crate::pipeline::reassembly::Chunk;
 use dialogue::{Dialogue, Then, Turn};
-use line::Waiting;
+pub use line::Waiting;
 
 /// A connection that speaks HTTP/1, or may still do so.
 #[derive(Debug)]
@@ -141,7 +141,7 @@ impl<K: Copy + PartialEq> Http1<K> {
 
     /// Takes the other protocol that was recognised since the last call, if any.
     #[inline]
-    pub fn take_found(&mut self) -> Option<Box<Found>> {
+    pub fn take_found(&mut self) -> Option<Box<Found<K>>> {
         self.dialogue.found.take()
     }
 
@@ -208,7 +208,13 @@ impl<K: Copy + PartialEq> Http1<K> {
         action(&mut self.parsers[direction as usize], &mut turn);
         match self.dialogue.then.take() {
             None => {}
-            Some(Then::Stop) => self.parsers.iter_mut().for_each(Parser::stop),
+            Some(Then::Stop) => {
+                if let Some(switched) = self.dialogue.found.as_mut().and_then(|found| found.switched.as_mut()) {
+                    let client = &self.parsers[switched.client as usize];
+                    switched.is_client_known = client.is_at_rest() || client.is_new();
+                }
+                self.parsers.iter_mut().for_each(Parser::stop);
+            }
             Some(Then::HearOther) => {
                 self.parsers[direction as usize].stop();
                 self.parsers[direction.reverse() as usize].hear_once();

@@ -1,29 +1,31 @@
 //! HTTP/2 on a connection: a reader for each direction, and a dialogue that pairs responses with requests.
 
-mod content;
+pub mod content;
 mod dialogue;
 mod frame;
 mod grpc;
 mod head;
-mod hpack;
+pub mod hpack;
 mod message;
 mod midway;
 mod reader;
 mod search;
+mod state;
 mod streams;
 
 pub use content::{Content, Seen, Watch};
-pub use dialogue::Upgraded;
 pub use midway::{Midway, Step};
 pub use reader::MAX_BLOCK;
+pub use state::Upgraded;
 pub use streams::MAX_STREAMS;
 
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::Sink;
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::reassembly::Chunk;
-use dialogue::{Dialogue, Turn};
+use dialogue::Turn;
 use reader::Reader;
+use state::Dialogue;
 
 /// A connection that speaks HTTP/2.
 #[derive(Debug)]

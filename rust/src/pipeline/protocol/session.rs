@@ -5,9 +5,10 @@
 //! Every connection begins as one that may speak HTTP/1. When `http1` finds another protocol (see `recognise`), it
 //! returns the bytes read so far, and [`Session::turn_into`] chooses the reader that continues.
 
-use super::http1::{Asked, Found, Http1};
-use super::http2::{Http2, Midway, Step};
+use super::http1::{Asked, Found, Http1, Switched, Waiting};
+use super::http2::{Http2, Midway, Step, Upgraded};
 use super::tls::{Decryption, Tls};
+use super::websocket::WebSocket;
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Closed, Inside, Note, Protocol, Sink};
 use crate::pipeline::flow::FlowInfo;
@@ -47,6 +48,8 @@ pub enum Session<K> {
     /// The connection speaks the protocol of the tests, which has frames and streams.
     #[cfg(test)]
     Frames(Box<Frames<K>>),
+    /// The connection has changed from HTTP/1 to WebSocket.
+    WebSocket(Box<WebSocket<K>>),
     /// The connection speaks another protocol and is not read any more.
     Opaque(Protocol),
 }
@@ -62,8 +65,8 @@ pub struct Secured<K> {
 /// for example with an error.
 #[derive(Debug)]
 pub struct Streamed<K> {
-    pub http2: Http2<K>,
-    pub plain: Option<Box<Http1<K>>>,
+    pub(super) http2: Http2<K>,
+    plain: Option<Box<Http1<K>>>,
 }
 
 /// A connection that has shown what may be frames of HTTP/2. They are kept for the moment; HTTP/1 reads the rest.
@@ -158,6 +161,7 @@ impl<K: Copy + PartialEq> Session<K> {
             }
             #[cfg(test)]
             Self::Frames(frames) => frames.is_waiting(),
+            Self::WebSocket(websocket) => !websocket.is_over(),
             Self::Silent | Self::Idle { .. } | Self::Opaque(_) => false,
         }
     }
@@ -174,6 +178,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Http2(streamed) => (Some(Protocol::Http2), Some(streamed.http2.client()), streamed.http2.ticket()),
             Self::Midway(undecided) => of(&undecided.plain),
             Self::Secure(secure) => return secure.known(),
+            Self::WebSocket(websocket) => (Some(Protocol::WebSocket), Some(websocket.client), Some(websocket.ticket)),
             #[cfg(test)]
             Self::Frames(frames) => (Some(Protocol::Other), Some(frames.client()), frames.ticket()),
             Self::Opaque(protocol) => (Some(*protocol), None, None),
@@ -197,7 +202,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Secure(secure) => secure.held() + secure.inner.held(),
             #[cfg(test)]
             Self::Frames(frames) => frames.held(),
-            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => 0,
+            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::WebSocket(_) | Self::Opaque(_) => 0,
         }
     }
 
@@ -240,7 +245,7 @@ impl<K: Copy + PartialEq> Session<K> {
 
     /// Takes the other protocol that HTTP/1 has recognised since the last call, if any.
     #[inline]
-    fn take_found(&mut self) -> Option<Box<Found>> {
+    fn take_found(&mut self) -> Option<Box<Found<K>>> {
         match self {
             Self::Http1(http1) => http1.take_found(),
             Self::Midway(undecided) => undecided.plain.take_found(),
@@ -373,6 +378,7 @@ impl<K: Copy + PartialEq> Session<K> {
             #[cfg(test)]
             Self::Frames(frames) => frames.chunk(flow, direction, chunk, sink),
             Self::Secure(_) => 0,
+            Self::WebSocket(websocket) => websocket.chunk(direction, &chunk, sink),
             Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Opaque(_) => u64::MAX,
         }
     }
@@ -380,7 +386,11 @@ impl<K: Copy + PartialEq> Session<K> {
     /// Switches to the protocol that the first bytes show. Returns whether there is a reader for that protocol; if not,
     /// the session stays as it is.
     #[cold]
-    fn turn_into(&mut self, found: &Found, direction: Direction, decrypts: bool) -> bool {
+    fn turn_into(&mut self, found: &Found<K>, direction: Direction, decrypts: bool) -> bool {
+        if let Some(switched) = &found.switched {
+            *self = Self::switched(switched);
+            return true;
+        }
         match (found.protocol, std::mem::take(self)) {
             (Protocol::Tls, Self::Http1(plain)) if decrypts => {
                 *self = Self::Secure(Box::new(Secure::new(direction, &found.bytes, plain)));
@@ -403,6 +413,18 @@ impl<K: Copy + PartialEq> Session<K> {
         true
     }
 
+    /// A connection behind the response 101, which changed its protocol.
+    fn switched(switched: &Switched<K>) -> Self {
+        let &Switched { ticket, client, first, is_client_known, asked } = switched;
+        let Some(asked) = asked else {
+            return Self::WebSocket(Box::new(WebSocket::new(client, ticket, first, is_client_known)));
+        };
+        let Waiting { method, kept, is_first, retransmitted, since, ended, bytes, .. } = asked;
+        let ended = ended.unwrap_or(since);
+        let asked = Upgraded { ticket, method, kept, is_first, retransmitted, since, ended, bytes };
+        Self::Http2(Box::new(Streamed { http2: Http2::upgraded(client, asked), plain: None }))
+    }
+
     /// Ends one direction: no more bytes follow in it.
     pub fn finish<S: Sink<Ticket = K>>(&mut self, flow: &FlowInfo, direction: Direction, ts: Timestamp, sink: &mut S) {
         self.decide(flow, sink, false);
@@ -412,8 +434,13 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Tls(secured) => secured.plain.finish(flow, direction, ts, sink),
             #[cfg(test)]
             Self::Frames(_) => {}
-            Self::Secure(_) => {}
-            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Midway(_) | Self::Opaque(_) => {}
+            Self::Secure(_)
+            | Self::WebSocket(_)
+            | Self::Silent
+            | Self::Idle { .. }
+            | Self::Asked(_)
+            | Self::Midway(_)
+            | Self::Opaque(_) => {}
         }
     }
 
@@ -431,8 +458,13 @@ impl<K: Copy + PartialEq> Session<K> {
             }
             #[cfg(test)]
             Self::Frames(frames) => frames.give_up(flow, sink),
-            Self::Secure(_) => {}
-            Self::Silent | Self::Idle { .. } | Self::Asked(_) | Self::Midway(_) | Self::Opaque(_) => {}
+            Self::Secure(_)
+            | Self::WebSocket(_)
+            | Self::Silent
+            | Self::Idle { .. }
+            | Self::Asked(_)
+            | Self::Midway(_)
+            | Self::Opaque(_) => {}
         }
     }
 

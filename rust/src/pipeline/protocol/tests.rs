@@ -1,13 +1,20 @@
 //! Conversations: each test sends bytes in both directions, in order, and compares what the sink is told.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+mod upgrades;
 
 use super::frames;
 use super::http1::MAX_WAITING;
 use super::shared::MAX_SPARE;
+use super::tls::keys::Keys;
+use super::tls::tests::{Heard, fetch};
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
-use crate::pipeline::exchange::{Ending, Exchange, Finished, Kept, Note, Request, Response, Secured, Sides};
+use crate::pipeline::exchange::{
+    Ending, Exchange, Finished, GrpcStatus, Kept, Note, Request, Response, Secured, Sides,
+};
 use crate::pipeline::flow::Opening;
 use crate::pipeline::packet::InterfaceId;
 
@@ -18,6 +25,8 @@ struct Script {
     requests: usize,
     /// Requests that wait for their exchange.
     kept: Vec<Kept>,
+    /// Bytes behind heads: of responses, and of requests.
+    sent: [u64; 2],
 }
 
 impl Sink for Script {
@@ -47,7 +56,18 @@ impl Sink for Script {
     fn response(&mut self, ticket: usize, Response { status, latency, .. }: Response) {
         self.lines.push(format!("{status} to {ticket} after {latency:?}"));
     }
-    fn bytes(&mut self, _: usize, _: bool, _: u64) {}
+    fn bytes(&mut self, _: usize, of_request: bool, count: u64) {
+        self.sent[usize::from(of_request)] += count;
+    }
+    fn messages(&mut self, ticket: usize, of_request: bool, count: u64) {
+        self.lines.push(format!("{count} messages {} {ticket}", if of_request { "of" } else { "to" }));
+    }
+    fn grpc_status(&mut self, ticket: usize, grpc: GrpcStatus, status: Option<u16>) {
+        self.lines.push(format!("{} to {ticket} with {status:?}", grpc.name()));
+    }
+    fn websocket_closed(&mut self, ticket: usize, by_client: bool, code: u16) {
+        self.lines.push(format!("{ticket} closed by {} with {code}", if by_client { "client" } else { "server" }));
+    }
     fn exchange(&mut self, ticket: usize, ending: Ending, tell: impl FnOnce() -> Finished) {
         let Ending { method, status, latency, duration, kept } = ending;
         let exchange = tell().exchange;
@@ -90,6 +110,11 @@ fn converse(lines: &[&str]) -> Vec<String> {
 }
 
 fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
+    let lines: Vec<_> = lines.iter().map(|line| line.as_bytes()).collect();
+    converse_bytes(others, &lines).lines
+}
+
+fn converse_bytes(others: usize, lines: &[&[u8]]) -> Script {
     let flow = flow();
     let mut script = Script::default();
     let mut shared = Shared::default();
@@ -100,10 +125,10 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     let mut reached = [SeqNumber(u32::MAX - 50), SeqNumber(7)];
     for (at, line) in lines.iter().enumerate() {
         let (side, text) = line.split_at(1);
-        let direction = if side == ">" { Direction::Up } else { Direction::Down };
-        let lost = text.starts_with('_');
+        let direction = if side == b">" { Direction::Up } else { Direction::Down };
+        let lost = text.starts_with(b"_");
         let start = !std::mem::replace(&mut started[direction as usize], true) && !lost;
-        let bytes = text.strip_prefix('_').unwrap_or(text).as_bytes();
+        let bytes = text.strip_prefix(b"_").unwrap_or(text);
         let skipped = if lost { 10 } else { 0 };
         let seq = reached[direction as usize].plus(skipped as u32);
         reached[direction as usize] = seq.plus(bytes.len() as u32);
@@ -116,7 +141,7 @@ fn converse_among(others: usize, lines: &[&str]) -> Vec<String> {
     }
     stage.ended(&flow, connection);
     assert_eq!(script.kept, [], "what is kept comes back");
-    script.lines
+    script
 }
 
 const OK: &str = "<HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
@@ -176,13 +201,13 @@ fn interim_responses_answer_nothing_and_are_counted() {
 #[test]
 fn a_tunnel_is_not_read_any_further() {
     let lines = converse(&[
-        ">GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n",
-        "<HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n",
+        ">GET /chat HTTP/1.1\r\nUpgrade: other\r\n\r\n",
+        "<HTTP/1.1 101 Switching\r\nUpgrade: other\r\n\r\n",
         ">GET /no HTTP/1.1\r\n\r\n",
         OK,
     ]);
     assert_eq!(lines.len(), 5, "{lines:?}");
-    assert_eq!(lines[3], "Protocol(WebSocket)");
+    assert_eq!(lines[3], "Protocol(Tunnel)");
 }
 
 #[test]
@@ -214,7 +239,10 @@ fn requests_that_are_never_answered_are_bounded() {
 
 #[test]
 fn what_is_not_http_is_named_once() {
-    assert_eq!(converse(&[">\u{16}\u{3}\u{1}\u{0}\u{5}hello", "<\u{16}\u{3}\u{3}\u{0}\u{5}hello"]), ["Protocol(Tls)"]);
+    assert_eq!(
+        converse(&[">\u{16}\u{3}\u{1}\u{0}\u{5}hello", "<\u{16}\u{3}\u{3}\u{0}\u{5}hello"]),
+        ["Protocol(Tls)", "Closed(JoinedMidway)"]
+    );
     assert_eq!(converse(&["<220 mail.example ESMTP\r\n", ">EHLO x\r\n"]), ["Protocol(Other)"]);
 }
 
@@ -300,9 +328,10 @@ fn a_client_of_another_protocol_may_be_answered_in_http() {
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "Http2"),
     ] {
         let lines = converse(&[&format!(">{hello}"), "<HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"]);
-        let wanted =
-            [&format!("Protocol({protocol})"), "Protocol(Http1)", "unasked 80", "Orphan", "400 to 0 after None"];
-        assert_eq!(lines, wanted);
+        let closed = (protocol == "Tls").then_some("Closed(JoinedMidway)");
+        let answered = ["Protocol(Http1)", "unasked 80", "Orphan", "400 to 0 after None"];
+        let wanted = [&*format!("Protocol({protocol})")].into_iter().chain(closed).chain(answered);
+        assert_eq!(lines, wanted.collect::<Vec<_>>());
     }
 }
 
@@ -374,5 +403,41 @@ fn a_session_above_the_memory_limit_frees_its_buffers() {
         let chunk = Chunk { skipped, cut: false, bytes, seq, ack: None, start: true, ts: Timestamp(0) };
         stage.chunk(&flow, &mut connection, Direction::Up, chunk);
         assert_eq!((connection.held(), shared.held()), (0, 0), "{said:?}");
+    }
+}
+
+/// Reads a connection of OpenSSL's client and server with the key log of the client, or without.
+fn overhear(heard: &Heard, has_keys: bool) -> Vec<String> {
+    let keys = Arc::new(Keys::default());
+    keys.expect();
+    heard.keylog.iter().filter(|_| has_keys).for_each(|line| drop(keys.add_line(line.as_bytes())));
+    let (flow, mut script, mut shared) = (flow(), Script::default(), Shared::with_keys(keys));
+    let mut stage = Sessions { sink: &mut script, shared: &mut shared };
+    let mut connection = Session::default();
+    for (at, (direction, bytes)) in heard.pieces.iter().enumerate() {
+        let (seq, ts) = (SeqNumber(0), Timestamp(at as i64));
+        let chunk = Chunk { skipped: 0, cut: false, bytes, seq, ack: None, start: at < 2, ts };
+        stage.chunk(&flow, &mut connection, *direction, chunk);
+    }
+    for direction in [Direction::Up, Direction::Down] {
+        stage.finished(&flow, &mut connection, direction, Timestamp(1000));
+    }
+    stage.ended(&flow, connection);
+    assert_eq!(script.kept, [], "what is kept comes back");
+    assert_eq!((shared.held(), shared.opened), (0, 0), "all memory is given back");
+    script.lines
+}
+
+#[test]
+fn http_inside_tls_is_read_as_in_clear_text_if_its_keys_are_known() {
+    for version in ["-tls1_3", "-tls1_2"] {
+        let heard = fetch(&format!("session {version}"), 5000, &[version], &[version, "-servername", "a.example"]);
+        let lines = overhear(&heard, true);
+        let told = ["Protocol(Tls)", "server name a.example", "Protocol(Http1)", "GET /file at 80"];
+        assert_eq!(lines[..4], told, "{version}: {lines:?}");
+        assert!(lines[4].starts_with("200 to 1 after Some("), "{version}: {lines:?}");
+        assert!(lines[5].starts_with("exchange 1: Some(200) 22+"), "{version}: {lines:?}");
+        let closed = overhear(&heard, false);
+        assert_eq!(closed, ["Protocol(Tls)", "server name a.example", "Closed(NoKey)"], "{version}");
     }
 }

@@ -99,21 +99,32 @@ impl Body {
     }
 
     /// Reads bytes.
+    #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Progress {
+        self.push_with(bytes, |_| {})
+    }
+
+    /// Reads bytes, and hands the content over without its framing.
+    #[inline]
+    pub fn push_with(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Progress {
         match self {
-            Self::UntilClose => Progress::More,
+            Self::UntilClose => {
+                content(bytes);
+                Progress::More
+            }
             Self::Length(left) => {
                 let taken = (*left).min(bytes.len() as u64);
+                content(&bytes[..taken as usize]);
                 *left -= taken;
                 if *left == 0 { Progress::Done(taken as usize) } else { Progress::More }
             }
-            Self::Chunked(state) => state.push(bytes),
+            Self::Chunked(state) => state.push(bytes, content),
         }
     }
 }
 
 impl Chunked {
-    fn push(&mut self, bytes: &[u8]) -> Progress {
+    fn push(&mut self, bytes: &[u8], mut content: impl FnMut(&[u8])) -> Progress {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
@@ -121,6 +132,7 @@ impl Chunked {
             let step = match *self {
                 Self::Data(left) => {
                     let taken = left.min(rest.len() as u64);
+                    content(&rest[..taken as usize]);
                     *self = if taken == left { Self::DataEnd } else { Self::Data(left - taken) };
                     taken as usize
                 }

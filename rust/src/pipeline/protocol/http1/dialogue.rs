@@ -3,13 +3,18 @@
 use std::net::Ipv6Addr;
 
 use super::fields::FieldLines;
-use super::head::{RequestHead, ResponseHead};
+use super::head::{Framing, RequestHead, ResponseHead};
 use super::line::{Line, Verdict, Waiting};
 use super::message::{Event, Extent, Follows, Handler, Mark};
-use crate::pipeline::decode::Direction;
-use crate::pipeline::exchange::{Ending, Exchange, Finished, Method, Note, Protocol, Request, Response, Sides, Sink};
+use crate::pipeline::decode::{Direction, SeqNumber};
+use crate::pipeline::exchange::{
+    Ending, Exchange, Finished, GrpcStatus, Method, Note, Protocol, Request, Response, Sides, Sink,
+};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
+use crate::pipeline::protocol::events::Events;
+use crate::pipeline::protocol::grpc_web::GrpcWeb;
+use crate::pipeline::protocol::http2::content::Watch;
 
 /// Limit on the requests of a connection that wait for their responses. A client that pipelines sends a handful.
 pub const MAX_WAITING: usize = 100;
@@ -25,6 +30,8 @@ struct Answer<K> {
     bytes: u64,
     /// True if its end is the end of the exchange that waits first in the line.
     is_final: bool,
+    /// What its content shows, if that is read.
+    watched: Option<Box<Watched>>,
 }
 
 /// The state that both directions of a connection share.
@@ -41,7 +48,7 @@ pub struct Dialogue<K> {
     /// What the owner shall do with the parsers after the current call.
     pub then: Option<Then>,
     /// Another protocol that was recognised on the connection.
-    pub found: Option<Box<Found>>,
+    pub found: Option<Box<Found<K>>>,
 }
 
 impl<K> Default for Dialogue<K> {
@@ -103,13 +110,58 @@ impl<K> Dialogue<K> {
     }
 }
 
+/// The content of a response that is a stream, as far as it was read.
+#[derive(Debug)]
+struct Watched {
+    reader: Reader,
+    messages: u64,
+    grpc: Option<GrpcStatus>,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Events(Events),
+    GrpcWeb(GrpcWeb),
+}
+
+impl Watched {
+    fn reader(&mut self) -> &mut dyn Watch {
+        match &mut self.reader {
+            Reader::Events(events) => events,
+            Reader::GrpcWeb(frames) => frames,
+        }
+    }
+
+    /// The protocol of the exchange.
+    fn protocol(&self) -> Protocol {
+        if matches!(self.reader, Reader::GrpcWeb(_)) { Protocol::Grpc } else { Protocol::Http1 }
+    }
+}
+
 /// Another protocol that was recognised, with its first bytes.
 #[derive(Debug)]
-pub struct Found {
+pub struct Found<K> {
     /// The protocol.
     pub protocol: Protocol,
     /// All bytes of its direction so far.
     pub bytes: Box<[u8]>,
+    /// How the connection has changed to it, if it spoke HTTP/1 before.
+    pub switched: Option<Switched<K>>,
+}
+
+/// A change of the protocol by a response 101 (RFC 9110 §7.8).
+#[derive(Debug)]
+pub struct Switched<K> {
+    /// Ticket of the request that asked for it, or of the response if the request was not seen.
+    pub ticket: K,
+    /// The direction of the client.
+    pub client: Direction,
+    /// True if the client has ended its requests, so that the new protocol begins with its next byte.
+    pub is_client_known: bool,
+    /// Where the client goes on: how much of it the server had received.
+    pub first: Option<SeqNumber>,
+    /// The request that waits for its response in HTTP/2 (RFC 7540 §3.2); `None` for other protocols.
+    pub asked: Option<Waiting<K>>,
 }
 
 /// What to do with the parsers when a connection changes its protocol.
@@ -184,23 +236,24 @@ impl<S: Sink> Handler for Turn<'_, S> {
             return Follows::Body;
         }
         let status = head.status;
-        // RFC 9110 §15.2: a final response follows an interim one. No other response follows 101.
-        let is_final = status >= 200 || status == 101;
+        // RFC 9110 §15.2: a final response follows an interim one. No other response follows 101, but in HTTP/2.
+        let is_final = status >= 200 || status == 101 && !is_h2c(head);
         let Verdict { unanswered, answers } = self.dialogue.line.judge(since, is_final);
         if unanswered > 0 {
             self.give_up(unanswered);
         }
         let Some(&Waiting { ticket, method, ended, .. }) = self.dialogue.line.first().filter(|_| answers) else {
-            return self.orphan(head, bytes, since.ts);
+            return self.orphan(head, bytes, since.ts, since.ack);
         };
         let is_refused = self.dialogue.line.is_refused_by(status);
         self.dialogue.is_refused |= is_refused.is_some();
         let latency = is_final.then(|| since.ts.since(ended.or(is_refused).unwrap_or(since.ts)));
         self.sink.response(ticket, Response { status, latency, bytes });
         let status = Some(status);
-        self.dialogue.answer = Some(Answer { ticket, status, latency, since: since.ts, bytes, is_final });
+        self.dialogue.answer =
+            Some(Answer { ticket, status, latency, since: since.ts, bytes, is_final, watched: None });
         if head.status == 101 {
-            self.enter_tunnel(head);
+            self.enter_tunnel(head, ticket, since.ack);
             return Follows::Tunnel;
         }
         if method == Method::CONNECT && (200..300).contains(&head.status) {
@@ -210,7 +263,14 @@ impl<S: Sink> Handler for Turn<'_, S> {
             return Follows::Connection;
         }
         // RFC 9110 §9.3.2: the response to HEAD has a head only.
-        if method == Method::HEAD { Follows::Nothing } else { Follows::Body }
+        if method == Method::HEAD {
+            return Follows::Nothing;
+        }
+        // Only such content may be a stream. Events and messages in a body of known length are not counted.
+        if status == Some(200) && head.framing != Framing::Unknown && !matches!(head.framing, Framing::Length(1..)) {
+            return self.watch(head);
+        }
+        Follows::Body
     }
 
     fn was_refused(&self) -> bool {
@@ -228,6 +288,34 @@ impl<S: Sink> Handler for Turn<'_, S> {
         } else if let Some(answer) = &mut self.dialogue.answer {
             answer.bytes += count;
             self.sink.bytes(answer.ticket, false, count);
+        }
+    }
+
+    fn content(&mut self, bytes: &[u8]) {
+        if let Some(answer) = &mut self.dialogue.answer
+            && let Some(watched) = &mut answer.watched
+        {
+            let seen = watched.reader().take(bytes);
+            watched.grpc = watched.grpc.or(seen.grpc);
+            if seen.messages > 0 {
+                watched.messages += seen.messages;
+                self.sink.messages(answer.ticket, false, seen.messages);
+            }
+        }
+    }
+
+    #[cold]
+    fn content_lost(&mut self, count: u64) {
+        if let Some(watched) = self.dialogue.answer.as_mut().and_then(|answer| answer.watched.as_mut()) {
+            watched.reader().skip(Some(count));
+        }
+    }
+
+    fn beyond(&mut self, bytes: &[u8]) {
+        if self.dialogue.then == Some(Then::Stop)
+            && let Some(found) = &mut self.dialogue.found
+        {
+            found.bytes = bytes.into();
         }
     }
 
@@ -265,7 +353,8 @@ impl<S: Sink> Handler for Turn<'_, S> {
         };
         let latency = Some(mark.ts.since(asked.ended.unwrap_or(mark.ts)));
         let (ticket, since) = (asked.ticket, mark.ts);
-        self.dialogue.answer = Some(Answer { ticket, status: None, latency, since, bytes: 0, is_final: true });
+        self.dialogue.answer =
+            Some(Answer { ticket, status: None, latency, since, bytes: 0, is_final: true, watched: None });
         true
     }
 }
@@ -310,29 +399,70 @@ impl<'a, S: Sink> Turn<'a, S> {
         }
     }
 
-    fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64, since: Timestamp) -> Follows {
+    fn orphan(&mut self, head: &ResponseHead<'_>, bytes: u64, since: Timestamp, first: Option<SeqNumber>) -> Follows {
         let (status, latency) = (head.status, None);
         let response = Response { status, latency, bytes };
         let ticket = self.sink.unasked(&self.sides(), &response);
         self.sink.note(Note::Orphan);
         self.sink.response(ticket, response);
-        self.dialogue.answer = Some(Answer { ticket, status: Some(status), latency, since, bytes, is_final: false });
+        self.dialogue.answer =
+            Some(Answer { ticket, status: Some(status), latency, since, bytes, is_final: false, watched: None });
         if status == 101 {
-            self.enter_tunnel(head);
+            self.enter_tunnel(head, ticket, first);
             return Follows::Tunnel;
         }
         Follows::Doubt
     }
 
-    fn enter_tunnel(&mut self, head: &ResponseHead<'_>) {
+    /// The response 101 with `ticket` changes the protocol. The server had received what its client sent before `first`.
+    fn enter_tunnel(&mut self, head: &ResponseHead<'_>, ticket: S::Ticket, first: Option<SeqNumber>) {
         let protocol = match head.upgrade {
             Some(name) if name.eq_ignore_ascii_case(b"websocket") => Protocol::WebSocket,
-            Some(name) if name.eq_ignore_ascii_case(b"h2c") => Protocol::Http2,
+            Some(_) if is_h2c(head) => Protocol::Http2,
             _ => Protocol::Tunnel,
         };
         self.sink.note(Note::Protocol(protocol));
         self.dialogue.protocol = Some(protocol);
         self.dialogue.then = Some(Then::Stop);
+        let client = self.direction.reverse();
+        let mut asked = None;
+        if protocol == Protocol::Http2 {
+            // The response comes on stream 1, so the exchange goes on there.
+            asked = self.dialogue.line.first().copied().filter(|asked| asked.ended.is_some());
+            if asked.is_some() {
+                self.dialogue.line.remove(0);
+            }
+        }
+        if protocol == Protocol::WebSocket || asked.is_some() {
+            let switched = Some(Switched { ticket, client, is_client_known: false, first, asked });
+            self.dialogue.found = Some(Box::new(Found { protocol, bytes: Box::default(), switched }));
+        }
+    }
+
+    /// Decides by the type of its content whether a response is a stream whose parts are counted.
+    fn watch(&mut self, head: &ResponseHead<'_>) -> Follows {
+        let fields = FieldLines(head.fields);
+        let Some(content_type) = fields.find(b"content-type") else { return Follows::Body };
+        let is = |name: &[u8]| {
+            content_type.split_at_checked(name.len()).is_some_and(|(start, rest)| {
+                start.eq_ignore_ascii_case(name) && !matches!(rest.first(), Some(b'a'..=b'z' | b'A'..=b'Z' | b'-'))
+            })
+        };
+        let reader = if is(b"text/event-stream") && fields.find(b"content-encoding").is_none() {
+            Reader::Events(Events::default())
+        } else if is(b"application/grpc-web") {
+            Reader::GrpcWeb(GrpcWeb::default())
+        } else {
+            return Follows::Body;
+        };
+        let Some(answer) = &mut self.dialogue.answer else { return Follows::Body };
+        // A call that fails at once has its status in the head.
+        let grpc = match reader {
+            Reader::GrpcWeb(_) => fields.find(b"grpc-status").and_then(GrpcStatus::from_bytes),
+            Reader::Events(_) => None,
+        };
+        answer.watched = Some(Box::new(Watched { reader, messages: 0, grpc }));
+        Follows::Content
     }
 
     /// Ends the newest request before `mark`.
@@ -348,7 +478,11 @@ impl<'a, S: Sink> Turn<'a, S> {
             && let Some(asked) = self.dialogue.line.first()
         {
             let client = self.dialogue.client.unwrap_or(self.direction);
-            tell(self.flow, client, asked, Some(answer), ended, self.sink);
+            if let Some(grpc) = answer.watched.as_ref().and_then(|watched| watched.grpc) {
+                self.sink.grpc_status(answer.ticket, grpc, answer.status);
+            }
+            let is_upgraded = self.dialogue.protocol == Some(Protocol::WebSocket);
+            tell(self.flow, client, asked, Some(answer), ended, is_upgraded, self.sink);
             self.dialogue.line.remove(0);
         }
         self.dialogue.answer = None;
@@ -374,7 +508,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         } else if matches!(self.dialogue.protocol, None | Some(Protocol::Tunnel)) {
             self.dialogue.protocol = Some(protocol);
             self.sink.note(Note::Protocol(protocol));
-            self.dialogue.found = Some(Box::new(Found { protocol, bytes: bytes.into() }));
+            self.dialogue.found = Some(Box::new(Found { protocol, bytes: bytes.into(), switched: None }));
             // Unknown bytes may be a greeting before HTTP, or an answer to garbage, so both parsers go on.
             if protocol != Protocol::Other {
                 self.dialogue.then = Some(Then::HearOther);
@@ -394,9 +528,14 @@ impl<'a, S: Sink> Turn<'a, S> {
             let Some(asked) = self.dialogue.line.remove(at) else { return };
             self.sink.note(Note::Unanswered);
             let client = self.dialogue.client.unwrap_or(self.direction);
-            tell(self.flow, client, &asked, None, None, self.sink);
+            tell(self.flow, client, &asked, None, None, false, self.sink);
         }
     }
+}
+
+/// Returns whether a response 101 changes the connection to HTTP/2 (RFC 7540 §3.2).
+fn is_h2c(head: &ResponseHead<'_>) -> bool {
+    head.upgrade.is_some_and(|name| name.eq_ignore_ascii_case(b"h2c"))
 }
 
 /// Reports that an exchange has ended.
@@ -406,6 +545,7 @@ fn tell<S: Sink>(
     asked: &Waiting<S::Ticket>,
     answer: Option<&Answer<S::Ticket>>,
     ended: Option<Timestamp>,
+    is_upgraded: bool,
     sink: &mut S,
 ) {
     let duration = ended.map(|ts| ts.since(asked.since));
@@ -427,14 +567,17 @@ fn tell<S: Sink>(
             request_time: asked.ended.map(|ended| ended.since(asked.since)),
             transfer: answer.zip(ended).map(|(answer, ended)| ended.since(answer.since)),
             retransmitted: flow.retransmitted.wrapping_sub(asked.retransmitted),
-            protocol: Protocol::Http1,
+            protocol: match (answer.and_then(|answer| answer.watched.as_ref()), is_upgraded) {
+                (_, true) => Protocol::WebSocket,
+                (watched, false) => watched.map_or(Protocol::Http1, |watched| watched.protocol()),
+            },
             tls: flow.cover.is_tls,
             stream: None,
             tls_handshake: flow.cover.handshake.filter(|_| asked.is_first),
             queued: None,
-            grpc_status: None,
+            grpc_status: answer.and_then(|answer| answer.watched.as_ref()?.grpc),
             request_messages: 0,
-            response_messages: 0,
+            response_messages: answer.and_then(|answer| Some(answer.watched.as_ref()?.messages)).unwrap_or(0),
         },
         interface: flow.interface,
     });

@@ -21,6 +21,23 @@ impl Fields for FieldLines<'_> {
     }
 }
 
+impl<'a> FieldLines<'a> {
+    /// Returns the first field with this name. Looks only at the place behind the name in each line, so it is fast.
+    pub fn find(&self, name: &[u8]) -> Option<&'a [u8]> {
+        let mut rest = self.0;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, behind) = rest.split_at(end + 1);
+            if line.get(name.len()).is_some_and(|byte| matches!(byte, b':' | b' ' | b'\t'))
+                && let Some(value) = value(line, name)
+            {
+                return Some(value.trim_ascii());
+            }
+            rest = behind;
+        }
+        None
+    }
+}
+
 /// Returns the value of the field in this line if the field has this name.
 fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let (found, rest) = line.split_at_checked(name.len())?;

@@ -99,6 +99,8 @@ pub struct ResponseHead<'a> {
     pub upgrade: Option<&'a [u8]>,
     /// What two readers could understand differently in the head.
     pub ambiguities: Ambiguities,
+    /// All lines behind the first one, for [`super::FieldLines`]; empty if some may be missing.
+    pub fields: &'a [u8],
 }
 
 /// The head of a message.
@@ -154,6 +156,7 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
         fields = fields.unfolded(&bytes[first.len() + 1..lines.position()]);
     }
     let length = is_whole.then(|| lines.position());
+    let all = length.map_or(&b""[..], |length| &bytes[first.len() + 1..length]);
     if lines.may_have_nul() && bytes[..lines.position()].contains(&0) {
         fields.ambiguities.add(Ambiguity::Field);
     }
@@ -166,7 +169,7 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             // last coding is not chunked.
             let framing = fields.framing(is_1_0, Framing::UntilClose, Framing::UntilClose);
             let Fields { upgrade, ambiguities, .. } = fields;
-            Head::Response(ResponseHead { status, framing, upgrade, ambiguities })
+            Head::Response(ResponseHead { status, framing, upgrade, ambiguities, fields: all })
         }
         StartLine::Request { method, target, is_1_0, .. } => {
             // RFC 9112 §6.3: a request with neither field has no body. If the last coding is not chunked, the end of
@@ -174,8 +177,7 @@ pub fn read(bytes: &[u8]) -> Option<(Head<'_>, Option<usize>)> {
             let framing = fields.framing(is_1_0, Framing::Length(0), Framing::Unknown);
             let Fields { host, expects_continue, ambiguities, .. } = fields;
             let bare = RequestHead::bare(method, target);
-            let fields = length.map_or(&b""[..], |length| &bytes[first.len() + 1..length]);
-            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, fields, ..bare })
+            Head::Request(RequestHead { host, framing, expects_continue, ambiguities, fields: all, ..bare })
         }
         StartLine::Simple { .. } => return None,
     };
@@ -190,7 +192,7 @@ pub fn read_cut(line: &[u8]) -> Option<Head<'_>> {
             Some(Head::Request(RequestHead { framing, is_cut, ..RequestHead::bare(method, target) }))
         }
         (StartLine::Response { status, .. }, _) => {
-            Some(Head::Response(ResponseHead { status, framing, upgrade: None, ambiguities }))
+            Some(Head::Response(ResponseHead { status, framing, upgrade: None, ambiguities, fields: b"" }))
         }
         (StartLine::Simple { .. }, _) => None,
     }

@@ -15,11 +15,15 @@ use crate::pipeline::packet::Timestamp;
 /// A request that waits for its response.
 #[derive(Clone, Copy, Debug)]
 pub struct Waiting<K> {
+    /// Its ticket.
     pub ticket: K,
+    /// Its method.
     pub method: Method,
+    /// When its first byte was seen.
     pub since: Timestamp,
     /// When its last byte was seen.
     pub ended: Option<Timestamp>,
+    /// Its length in bytes so far.
     pub bytes: u64,
     /// Sequence number of its first byte.
     pub start: SeqNumber,

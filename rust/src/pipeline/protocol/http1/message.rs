@@ -52,11 +52,13 @@ pub struct Extent {
 pub enum Follows {
     /// A body, if the head announces one.
     Body,
+    /// The same, and the handler takes its content.
+    Content,
     /// The next message.
     Nothing,
     /// A body as the head says, or the next message: the request, which decides, is not known.
     Doubt,
-    /// Another protocol, which is not read.
+    /// Another protocol.
     Tunnel,
     /// A new connection inside this one, of any protocol including HTTP.
     Connection,
@@ -73,6 +75,18 @@ pub trait Handler {
     fn was_refused(&self) -> bool;
     /// `count` bytes of the current message were read behind its head: body and framing.
     fn bytes(&mut self, count: u64);
+    /// Takes content of the current message, if [`Self::response`] has asked for it.
+    fn content(&mut self, bytes: &[u8]) {
+        let _ = bytes;
+    }
+    /// The next `count` bytes of the content cannot be seen.
+    fn content_lost(&mut self, count: u64) {
+        let _ = count;
+    }
+    /// Bytes that follow the last message, and are not read any more.
+    fn beyond(&mut self, bytes: &[u8]) {
+        let _ = bytes;
+    }
     /// The current message ended before `mark`.
     fn end(&mut self, mark: Mark);
     /// An event happened before `mark`.

@@ -94,6 +94,8 @@ pub struct Parser {
     is_found: bool,
     /// True if a search has found the message that begins next; becomes `is_found` with its head.
     will_be_found: bool,
+    /// True if the handler takes the content of the newest message.
+    is_watched: bool,
     /// Number of chunks in which a message is still looked for; `None` if there is no limit.
     tries: Option<u8>,
     /// Sequence number of the next byte to read. `ack` is the acknowledgement number of the current segment.
@@ -120,6 +122,7 @@ impl Parser {
             was_lost: false,
             is_found: false,
             will_be_found: false,
+            is_watched: false,
             tries: None,
             seq: SeqNumber(0),
             ack: None,
@@ -198,7 +201,7 @@ impl Parser {
     pub fn unwanted(&self) -> u64 {
         match &self.state {
             State::Deaf => u64::MAX,
-            State::Body { body, doubt: false, expects: false } => body.unwanted(),
+            State::Body { body, doubt: false, expects: false } if !self.is_watched => body.unwanted(),
             State::Proxy { header, .. } => u64::from(header.unwanted()),
             _ => 0,
         }
@@ -250,7 +253,7 @@ impl Parser {
                 State::HeadTail { .. } => self.head_tail(rest, ts, handler),
                 State::Body { .. } => self.body(rest, ts, handler),
                 State::Lost { .. } => self.search(rest, ts, handler),
-                State::Deaf => return,
+                State::Deaf => return handler.beyond(rest),
             };
         }
     }
@@ -318,6 +321,9 @@ impl Parser {
         };
         let (unwanted, before) = (body.unwanted(), self.seq.plus((count as u32).wrapping_neg()));
         if body.skip(count) {
+            if self.is_watched {
+                handler.content_lost(count);
+            }
             handler.bytes(if count == UNKNOWN_LENGTH { 0 } else { count });
             if body.is_done() {
                 self.end(ts, handler);
@@ -479,7 +485,7 @@ impl Parser {
 
     /// Reports a head, and returns what follows it.
     fn announce(&mut self, head: &Head<'_>, extent: Extent, ts: Timestamp, handler: &mut impl Handler) -> Next {
-        (self.first, self.in_sync, self.tries) = (false, true, None);
+        (self.first, self.in_sync, self.is_watched, self.tries) = (false, true, false, None);
         self.is_found = std::mem::take(&mut self.will_be_found);
         if std::mem::take(&mut self.was_lost) {
             handler.event(Event::Resync, self.mark(ts));
@@ -491,6 +497,7 @@ impl Parser {
             }
             Head::Response(ref response) => {
                 let follows = handler.response(response, extent);
+                self.is_watched = follows == Follows::Content;
                 after_response(response, follows)
             }
         };
@@ -533,7 +540,9 @@ impl Parser {
             self.end(ts, handler);
             return bytes;
         }
-        let (taken, progress) = match body.push(bytes) {
+        let progress =
+            if self.is_watched { body.push_with(bytes, |content| handler.content(content)) } else { body.push(bytes) };
+        let (taken, progress) = match progress {
             Progress::More => (bytes.len(), Progress::More),
             progress @ (Progress::Done(taken) | Progress::Broken(taken)) => (taken, progress),
         };
@@ -563,7 +572,7 @@ fn after_response(response: &ResponseHead<'_>, follows: Follows) -> Next {
         (Follows::Connection, _) => Next::Connection,
         (Follows::Nothing, _) | (_, 100..=199 | 204 | 304) => Next::Message,
         (Follows::Doubt, _) => Next::Body { framing, doubt: true, expects: false },
-        (Follows::Body, _) => Next::Body { framing, doubt: false, expects: false },
+        (Follows::Body | Follows::Content, _) => Next::Body { framing, doubt: false, expects: false },
     }
 }
 

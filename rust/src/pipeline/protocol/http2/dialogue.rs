@@ -12,13 +12,13 @@ use super::content::{Content, Seen};
 use super::frame::{Frame, Kind};
 use super::grpc::{Coding, Messages};
 use super::head::Head;
-use super::hpack::Decoder;
 use super::message::{Block, Control, Data, Event, Handler};
-use super::streams::{Answer, MAX_STREAMS, Stream, Streams};
+use super::state::Dialogue;
+use super::streams::{Answer, MAX_STREAMS, Stream};
 use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{
-    Ending, ErrorCode, Exchange, Fields, Finished, GrpcStatus, Kept, NoFields, Note, Protocol, Request, Response,
-    Sides, Sink,
+    Ending, ErrorCode, Exchange, Fields, Finished, GrpcStatus, Kept, Method, NoFields, Note, Protocol, Request,
+    Response, Sides, Sink,
 };
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
@@ -37,111 +37,6 @@ const MAX_GOAWAYS: u8 = 8;
 /// How far behind a hole the number of a stream may be ahead of the newest one.
 const MAX_AHEAD: u32 = 4 * MAX_STREAMS as u32;
 
-/// The state that both directions of a connection share.
-#[derive(Debug)]
-pub struct Dialogue<K> {
-    pub client: Direction,
-    pub decoders: [Decoder; 2],
-    pub streams: Streams<K>,
-    /// Ticket of the newest request.
-    pub ticket: Option<K>,
-    /// The first stream that the client could have opened before anyone's eyes, and the newest that it has opened.
-    first: u32,
-    newest: u32,
-    /// The newest stream that the server has promised.
-    promised: u32,
-    /// For how long the server has sent content, without the current frame.
-    busy: u64,
-    /// When the current frame of content of the server began.
-    sending: Option<Timestamp>,
-    /// The number of holes in each direction.
-    holes: [u16; 2],
-    /// Streams that were reset last, whose responses may be on their way.
-    reset: [u32; 4],
-    goaways: [u8; 2],
-}
-
-impl<K> Dialogue<K> {
-    /// A connection that is seen from its beginning.
-    pub fn new(client: Direction) -> Self {
-        Self {
-            client,
-            decoders: [Decoder::new(), Decoder::new()],
-            streams: Streams::default(),
-            ticket: None,
-            first: 1,
-            newest: 0,
-            promised: 0,
-            busy: 0,
-            sending: None,
-            holes: [0; 2],
-            reset: [0; 4],
-            goaways: [0; 2],
-        }
-    }
-
-    /// A connection that was joined midway.
-    pub fn joined(client: Direction) -> Self {
-        let decoders = [Decoder::joined(), Decoder::joined()];
-        Self { decoders, first: u32::MAX, ..Self::new(client) }
-    }
-
-    /// For how long the server has sent content until `ts`.
-    fn busy_until(&self, ts: Timestamp) -> u64 {
-        self.busy.saturating_add(self.sending.map_or(0, |since| ts.since(since)))
-    }
-
-    /// Notes that the client has opened a stream.
-    fn open(&mut self, id: u32) {
-        self.newest = self.newest.max(id);
-        self.first = self.first.min(id);
-    }
-}
-
-/// A request that was counted before its connection changed to HTTP/2 (RFC 7540 §3.2): its response comes on stream 1.
-#[derive(Clone, Copy, Debug)]
-pub struct Upgraded<K> {
-    pub ticket: K,
-    pub method: crate::pipeline::exchange::Method,
-    pub kept: Kept,
-    pub is_first: bool,
-    pub retransmitted: u16,
-    pub since: Timestamp,
-    /// When its last byte was seen.
-    pub ended: Timestamp,
-    pub bytes: u64,
-}
-
-impl<K: Copy> Dialogue<K> {
-    /// A connection that has changed from HTTP/1 to HTTP/2.
-    pub fn upgraded(client: Direction, asked: Upgraded<K>) -> Self {
-        let Upgraded { ticket, method, kept, is_first, retransmitted, since, ended, bytes } = asked;
-        let mut dialogue = Self { ticket: Some(ticket), ..Self::new(client) };
-        dialogue.open(1);
-        dialogue.streams.insert(Stream {
-            id: 1,
-            ticket,
-            method,
-            protocol: Protocol::Http2,
-            has_request: true,
-            is_first,
-            is_asked: true,
-            retransmitted,
-            kept,
-            since,
-            asked: ended,
-            busy: 0,
-            bytes: [bytes, 0],
-            messages: [0; 2],
-            contents: [Content::Opaque, Content::Opaque],
-            holes: [0; 2],
-            answer: None,
-            grpc_status: None,
-        });
-        dialogue
-    }
-}
-
 /// The [`Handler`] of one call: frames of `direction` come in, and the dialogue and the sink learn of them.
 pub struct Turn<'a, S: Sink> {
     pub flow: &'a FlowInfo,
@@ -157,19 +52,15 @@ const RESPONSE: usize = 1;
 impl<S: Sink> Handler for Turn<'_, S> {
     fn block(&mut self, block: &Block<'_>) {
         let decoder = &mut self.dialogue.decoders[self.direction as usize];
-        let mut is_broken = false;
-        let head = match block.bytes {
-            Some(bytes) => {
-                let mut head = Head::default();
-                is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err();
-                if is_broken { Head::lost() } else { head }
-            }
-            None => {
-                decoder.lost();
-                Head::lost()
-            }
-        };
+        let (mut head, mut is_broken) = (Head::default(), false);
+        if let Some(bytes) = block.bytes {
+            is_broken = decoder.block(bytes, &mut |field| head.take(&field)).is_err();
+        } else {
+            decoder.lost();
+            head.has_unknown = true;
+        }
         if is_broken {
+            head = Head::lost();
             self.sink.note(Note::ParseError);
         }
         if block.is_promise {
@@ -481,7 +372,7 @@ impl<'a, S: Sink> Turn<'a, S> {
         self.dialogue.streams.insert(Stream {
             id,
             ticket,
-            method: crate::pipeline::exchange::Method::OTHER,
+            method: Method::OTHER,
             protocol: if head.grpc.is_some() { Protocol::Grpc } else { Protocol::Http2 },
             has_request: false,
             is_first: false,

@@ -10,9 +10,9 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub const END_STREAM: u8 = 0x1;
 /// Flag of SETTINGS and PING: an acknowledgement.
 pub const ACK: u8 = 0x1;
-/// Flag of HEADERS, PUSH_PROMISE and CONTINUATION: the header block ends here.
+/// Flag of HEADERS, `PUSH_PROMISE` and CONTINUATION: the header block ends here.
 pub const END_HEADERS: u8 = 0x4;
-/// Flag of DATA, HEADERS and PUSH_PROMISE: the payload begins with the length of its padding.
+/// Flag of DATA, HEADERS and `PUSH_PROMISE`: the payload begins with the length of its padding.
 pub const PADDED: u8 = 0x8;
 /// Flag of HEADERS: a priority comes before the header block.
 pub const PRIORITY: u8 = 0x20;
@@ -68,13 +68,13 @@ impl Frame {
     /// Reads a header.
     #[inline]
     pub fn read(header: &[u8; HEADER]) -> Self {
-        let [a, b, c, kind, flags, d, e, f, g] = *header;
-        let stream = u32::from_be_bytes([d, e, f, g]);
+        let [high, middle, low, kind, flags, stream @ ..] = *header;
+        let stream = u32::from_be_bytes(stream);
         Self {
             kind: KINDS.get(usize::from(kind)).copied().unwrap_or(Kind::Unknown),
             flags,
             stream: stream & (u32::MAX >> 1),
-            length: u32::from_be_bytes([0, a, b, c]),
+            length: u32::from_be_bytes([0, high, middle, low]),
             is_reserved: stream >> 31 != 0,
         }
     }

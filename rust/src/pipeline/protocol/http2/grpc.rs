@@ -86,7 +86,7 @@ impl Messages {
 
     /// Returns how many of the following bytes need not be seen.
     #[inline]
-    pub fn unwanted(&self) -> u64 {
+    pub fn unwanted(self) -> u64 {
         match self.prefix {
             _ if self.is_lost => u64::MAX,
             PREFIX => u64::from(self.left),

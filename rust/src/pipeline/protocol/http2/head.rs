@@ -149,11 +149,9 @@ impl Head {
     pub fn host<'a>(&'a self, unknown: &'a [u8]) -> Option<&'a [u8]> {
         match (&self.authority, &self.host) {
             (Part::Known(range), _) => (!self.is_connect()).then_some(&self.text[range.clone()]),
-            (Part::Unknown, _) => Some(unknown),
-            (Part::Missing, _) if self.has_unknown => Some(unknown),
-            (Part::Missing, Part::Known(range)) => Some(&self.text[range.clone()]),
-            (Part::Missing, Part::Unknown) => Some(unknown),
-            (Part::Missing, Part::Missing) => None,
+            (Part::Missing, Part::Known(range)) if !self.has_unknown => Some(&self.text[range.clone()]),
+            (Part::Missing, Part::Missing) if !self.has_unknown => None,
+            _ => Some(unknown),
         }
     }
 

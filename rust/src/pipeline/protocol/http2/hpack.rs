@@ -12,7 +12,9 @@ mod integer;
 mod static_table;
 mod table;
 
-pub use table::{Broken, Field, MAX_KEPT};
+#[cfg(test)]
+use table::MAX_KEPT;
+pub use table::{Broken, Field};
 
 use std::ops::Range;
 

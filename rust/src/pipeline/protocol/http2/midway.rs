@@ -124,19 +124,14 @@ impl Midway {
 #[cold]
 fn begins(flow: &FlowInfo, direction: Direction, chunk: &Chunk<'_>) -> bool {
     let is_client = flow.opener == Some(direction);
-    match chunk.bytes.first_chunk() {
-        Some(header) => {
-            let frame = Frame::read(header);
-            let is_first = frame.kind == Kind::Settings && !frame.has(frame::ACK) && !is_client;
-            search::fits(&frame) && (is_first || !chunk.start)
-        }
-        None => {
-            let settings = [0, 0, 0, Kind::Settings as u8, 0, 0, 0, 0, 0];
-            let is_settings =
-                chunk.bytes.iter().zip(settings).enumerate().all(|(at, (&byte, wanted))| byte == wanted || at == 2);
-            chunk.start && !is_client && is_settings
-        }
+    if let Some(header) = chunk.bytes.first_chunk() {
+        let frame = Frame::read(header);
+        let is_first = frame.kind == Kind::Settings && !frame.has(frame::ACK) && !is_client;
+        return search::fits(&frame) && (is_first || !chunk.start);
     }
+    let settings = [0, 0, 0, Kind::Settings as u8, 0, 0, 0, 0, 0];
+    let fits = |(at, (&byte, wanted)): (usize, (&u8, u8))| byte == wanted || at == 2;
+    chunk.start && !is_client && chunk.bytes.iter().zip(settings).enumerate().all(fits)
 }
 
 impl Side {

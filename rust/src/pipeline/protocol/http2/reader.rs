@@ -105,11 +105,6 @@ impl Reader {
         Self::new(State::Header)
     }
 
-    /// A direction in the middle of something.
-    pub fn joined() -> Self {
-        Self::new(State::Search)
-    }
-
     /// Bytes of buffers.
     #[inline]
     pub fn held(&self) -> usize {

@@ -43,7 +43,7 @@ pub struct Stream<K> {
     pub since: Timestamp,
     /// When the newest byte of the request was seen, up to the beginning of the response.
     pub asked: Timestamp,
-    /// How long the server had sent content at that time, see [`super::dialogue`].
+    /// How long the server had sent content at that time, see `dialogue`.
     pub busy: u64,
     /// Bytes of the request and of the response.
     pub bytes: [u64; 2],
@@ -96,7 +96,8 @@ impl<K> Streams<K> {
         }
         let (lanes, rest) = self.ids.as_chunks::<LANES>();
         steps::add(lanes.len() + 1);
-        let has = |lane: &[u32; LANES]| lane.iter().fold(false, |found, &one| found | (one == id));
+        // All lanes are compared at once, without a branch.
+        let has = |lane: &[u32; LANES]| lane.iter().fold(0, |found, &one| found | u8::from(one == id)) != 0;
         match lanes.iter().position(has) {
             Some(lane) => {
                 let at = lanes[lane].iter().position(|&one| one == id)?;

@@ -22,6 +22,7 @@ use std::sync::Arc;
 /// What was heard between a client and a server.
 #[derive(Clone)]
 pub struct Heard {
+    /// Pieces of both directions, in the order in which they came.
     pub pieces: Vec<(Direction, Vec<u8>)>,
     pub keylog: Vec<String>,
     pub body: Vec<u8>,

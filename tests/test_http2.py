@@ -1,0 +1,124 @@
+"""HTTP/2 of real peers on loopback: counts equal the server's log and tshark's, live and from the file.
+
+nghttpd serves, h2load and curl ask. Where the right to capture or a program is missing, the tests are skipped and say
+what is missing.
+"""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+from netmon import Monitor, Snapshot
+from patience import PATIENCE
+
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+PROGRAMS = {name: shutil.which(name, path=PATH) for name in ("nghttpd", "h2load", "curl", "tcpdump", "tshark")}
+
+
+def why_not():
+    if missing := [name for name, path in PROGRAMS.items() if path is None]:
+        return f"needs {' '.join(missing)}"
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW).close()
+    except PermissionError:
+        return "needs CAP_NET_RAW"
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "available")
+
+
+@contextmanager
+def running(name, *arguments, **how):
+    process = subprocess.Popen([PROGRAMS[name], *arguments], **how)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        return there.getsockname()[1]
+
+
+def until(what):
+    deadline = time.monotonic() + PATIENCE
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def answers(port):
+    with socket.socket() as there:
+        return there.connect_ex(("127.0.0.1", port)) == 0
+
+
+def asked(port):
+    """Asks for pages that are there and for pages that are not, on one stream at a time and on many."""
+    url = f"http://127.0.0.1:{port}"
+    one = [PROGRAMS["curl"], "-sS", "-o", "/dev/null", "--http2-prior-knowledge"]
+    subprocess.run([*one, f"{url}/index.html", f"{url}/missing"], check=True, timeout=PATIENCE)
+    subprocess.run([*one, "-d", "x" * 50_000, f"{url}/index.html"], check=True, timeout=PATIENCE)
+    many = [PROGRAMS["h2load"], "-n", "600", "-c", "4", "-m", "10"]
+    pages = [f"{url}/{page}" for page in ("index.html", "large", "none")]
+    subprocess.run([*many, *pages], check=True, timeout=PATIENCE, stdout=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory):
+    """(what was counted live, the capture, what the server's log counts)"""
+    folder = tmp_path_factory.mktemp("http2")
+    (folder / "index.html").write_text("hello\n")
+    (folder / "large").write_text("x" * 40_000)
+    port, capture, log = free_port(), folder / "talk.pcap", folder / "log"
+    into = ("-i", "lo", "-s", "0", "-B", "32768", "-U", "-w", str(capture), f"tcp port {port}")
+    with log.open("w") as out, running("nghttpd", "--no-tls", "-v", "-d", str(folder), str(port), stdout=out):
+        until(lambda: answers(port))
+        with running("tcpdump", *into, stderr=subprocess.DEVNULL):
+            until(capture.exists)
+            with Monitor("lo", filter=f"tcp port {port}", interval=0.2) as monitor:
+                asked(port)
+                live = Snapshot()
+                for snapshot in monitor.snapshots():
+                    live = Snapshot.merge([live, snapshot])
+                    if live.responses >= 603 and not snapshot.hits:
+                        break
+    text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
+    statuses = Counter(int(status) for status in re.findall(r":status: (\d+)", text))
+    return live, capture, (Counter(re.findall(r":method: (\w+)", text)), statuses)
+
+
+def counted(snapshot):
+    return snapshot.methods, snapshot.statuses
+
+
+def test_counts_equal_the_log_of_the_server_live_and_from_the_file(talk):
+    live, capture, log = talk
+    assert counted(Snapshot.merge(Monitor(read=capture).snapshots())) == log
+    if live.capture.kernel_dropped == 0:
+        assert counted(live) == log
+
+
+def test_tshark_counts_the_same(talk):
+    _, capture, log = talk
+    for field, of_netmon in zip(("method", "status"), log, strict=True):
+        command = [PROGRAMS["tshark"], "-r", capture, "-T", "fields", "-e", f"http2.headers.{field}"]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+        assert Counter(re.findall(r"\w+", told)) == {str(key): count for key, count in of_netmon.items()}
+
+
+def test_every_stream_has_its_host_and_nothing_is_lost(talk):
+    _, capture, _ = talk
+    total = Snapshot.merge(Monitor(read=capture).snapshots())
+    assert total.capture.protocols == {"http2": 6}
+    assert (total.capture.unanswered, total.capture.orphan_responses, total.capture.parse_errors) == (0, 0, 0)
+    sections = {section.path: section.requests for host in total.hosts for section in host.sections}
+    assert sections == {"/index.html": 202, "/large": 200, "/none": 200, "/missing": 1}
