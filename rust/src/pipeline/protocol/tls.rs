@@ -1,5 +1,4 @@
-//! TLS: reads from outside which server the client wants and how long the handshake takes, and decrypts what follows if
-//! the secrets are known.
+//! TLS: reads the hello of the client and the end of its handshake, and decrypts the records if their secrets are known.
 
 mod cipher;
 mod decryption;
@@ -7,15 +6,16 @@ mod follow;
 mod handshake;
 pub mod hello;
 pub mod keys;
-mod outside;
+pub mod outside;
 mod record;
 mod schedule;
 mod search;
 mod side;
 mod suite;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod waiting;
 
 pub use decryption::{Crypt, Decryption, Outlet};
+
 pub use outside::Tls;
