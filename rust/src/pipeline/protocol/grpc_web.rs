@@ -135,7 +135,7 @@ mod tests {
         let table: [(&[u8], u64, Option<&str>); 8] = [
             (b"", 0, None),
             (b"\0\0\0\0\x03abc\x80\0\0\0\x0fgrpc-status: 0\n", 1, Some("OK")),
-            (b"\0\0\0\0\0\x01\0\0\0\x01a\x80\0\0\0\x21grpc-message:no\r\nGRPC-STATUS:14\r\n", 2, None),
+            (b"\0\0\0\0\0\x01\0\0\0\x01a\x80\0\0\0\x21grpc-message:no\r\nGRPC-STATUS:14\r\n", 2, Some("UNAVAILABLE")),
             (b"\x80\0\0\0\x1fgrpc-message:no\r\nGRPC-STATUS:14", 0, Some("UNAVAILABLE")),
             (b"\x81\0\0\0\x0fgrpc-status: 0\n", 0, None),
             (b"\0\0\0\0\x03abc", 1, None),

@@ -181,9 +181,8 @@ impl Watch for Frames {
         self.state = match (self.state, count) {
             (State::Payload(left), Some(count)) if count < left => State::Payload(left - count),
             (State::Payload(left), Some(count)) if count == left => START,
-            (State::Closed, _) => State::Closed,
             // What was lost of a close frame was its code, and nothing follows it.
-            (State::Close { .. }, _) => State::Closed,
+            (State::Closed | State::Close { .. }, _) => State::Closed,
             _ => State::Lost,
         };
     }
