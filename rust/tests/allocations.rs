@@ -223,6 +223,42 @@ fn keep_alive_exchanges_allocate_nothing() {
 }
 
 #[test]
+fn streams_allocate_nothing() {
+    let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+        [&(payload.len() as u32).to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+    };
+    let mut scene = Scene::new();
+    let connections = scene.connections.len();
+    for at in 0..connections {
+        let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(4, 0, 0, &[])].concat();
+        scene.say(at, CLIENT, &preface);
+        scene.say(at, SERVER, &frame(4, 0, 0, &[]));
+    }
+    let turns: Vec<_> = (0..1000_u32)
+        .map(|at| {
+            let ask = |stream| frame(1, 5, stream, b"\x82\x86\x41\x09a.example\x44\x02/a\x40\x05x-seq\x0512345");
+            let answer = |stream| {
+                let head = frame(1, 4, stream, b"\x88\x5c\x0242\x40\x04x-is\x05whole");
+                [head, frame(0, 1, stream, b"body")].concat()
+            };
+            let (one, other) = (4 * at + 1, 4 * at + 3);
+            ([ask(one), ask(other)].concat(), [answer(other), answer(one)].concat())
+        })
+        .collect();
+    let next = Cell::new(0);
+    let lap = |scene: &mut Scene| {
+        let (request, response) = &turns[next.replace(next.get() + 1)];
+        for at in 0..connections {
+            scene.say(at, CLIENT, request);
+            scene.say(at, SERVER, response);
+        }
+    };
+    // Until the tables of both directions are full.
+    (0..100).for_each(|_| lap(&mut scene));
+    scene.laps_without_allocation(lap);
+}
+
+#[test]
 fn many_connections_that_wait_at_once_allocate_nothing() {
     Scene::of(5000).laps_without_allocation(|scene| {
         (0..5000).for_each(|each| scene.say(each, CLIENT, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"));
