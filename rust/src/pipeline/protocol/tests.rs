@@ -8,7 +8,7 @@ mod upgrades;
 use super::frames;
 use super::http1::MAX_WAITING;
 use super::shared::MAX_SPARE;
-use super::tls::keys::Keys;
+use super::tls::keys::{Added, Keys};
 use super::tls::tests::{Heard, fetch};
 use super::*;
 use crate::pipeline::decode::{Endpoint, FlowKey, SeqNumber};
@@ -330,7 +330,8 @@ fn a_client_of_another_protocol_may_be_answered_in_http() {
         let lines = converse(&[&format!(">{hello}"), "<HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n"]);
         let closed = (protocol == "Tls").then_some("Closed(JoinedMidway)");
         let answered = ["Protocol(Http1)", "unasked 80", "Orphan", "400 to 0 after None"];
-        let wanted = [&*format!("Protocol({protocol})")].into_iter().chain(closed).chain(answered);
+        let named = format!("Protocol({protocol})");
+        let wanted = [&*named].into_iter().chain(closed).chain(answered);
         assert_eq!(lines, wanted.collect::<Vec<_>>());
     }
 }
@@ -410,7 +411,11 @@ fn a_session_above_the_memory_limit_frees_its_buffers() {
 fn overhear(heard: &Heard, has_keys: bool) -> Vec<String> {
     let keys = Arc::new(Keys::default());
     keys.expect();
-    heard.keylog.iter().filter(|_| has_keys).for_each(|line| drop(keys.add_line(line.as_bytes())));
+    heard
+        .keylog
+        .iter()
+        .filter(|_| has_keys)
+        .for_each(|line| assert_ne!(keys.add_line(line.as_bytes()), Added::Malformed));
     let (flow, mut script, mut shared) = (flow(), Script::default(), Shared::with_keys(keys));
     let mut stage = Sessions { sink: &mut script, shared: &mut shared };
     let mut connection = Session::default();

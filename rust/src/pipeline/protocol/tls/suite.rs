@@ -38,7 +38,7 @@ pub enum Bulk {
     Aes128Gcm,
     /// The same with a key of 256 bits.
     Aes256Gcm,
-    /// ChaCha20 with Poly1305.
+    /// `ChaCha20` with Poly1305.
     ChaCha20,
     /// AES in CBC mode with a key of 128 bits.
     Aes128Cbc(Mac),
