@@ -56,6 +56,8 @@ def test_a_short_run_judges_no_slope():
         ((20, 24, 21, 22, 23, 24), False),
         ((24, 23, 22, 21, 20, 24), True),
         ((20,), True),
+        ((*[21] * 15, 20, *[21] * 30), True),
+        ((*[21] * 15, 20, *[22] * 30), False),
     ],
 )
 def test_what_is_open_for_a_moment_is_no_leak_and_what_is_always_open_is(open_files, holds):
