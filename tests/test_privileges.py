@@ -25,6 +25,7 @@ from netmon.privileges import (
     Plan,
     User,
     account,
+    STANDARD_PATH,
     environment_of,
     nobody,
     planned,
@@ -88,9 +89,10 @@ def test_an_unknown_user_is_wrong_usage_and_a_number_needs_no_account():
 
 def test_the_environment_is_that_of_the_user_and_tells_no_more_of_sudo():
     before = {**sudo(1), "HOME": "/root", "USER": "root", "TERM": "xterm", "XDG_RUNTIME_DIR": "/run/user/0"}
+    before["PATH"] = "/root/bin:/usr/bin"
     after = environment_of(User(7, 7, "me", "/home/me"), before)
     home = {"HOME": "/home/me", "USER": "me", "LOGNAME": "me"}
-    assert after == {"TERM": "xterm", "XDG_RUNTIME_DIR": "/run/user/7", **home}
+    assert after == {"TERM": "xterm", "XDG_RUNTIME_DIR": "/run/user/7", "PATH": STANDARD_PATH, **home}
 
 
 GONE = """Name:\tpython
