@@ -13,6 +13,7 @@ from alarms import HOSTILE, Events, fired, recovered, rule
 from netmon.actions import command
 from netmon.actions.runner import Actions
 from netmon.actions.spec import Limits
+from netmon.privileges import STANDARD_PATH
 from patience import PATIENCE, eventually
 
 PLAIN = {"PATH": "/usr/bin:/bin"}

@@ -22,10 +22,10 @@ from netmon.options import Settings
 from netmon.privileges import (
     NET_RAW,
     READER,
+    STANDARD_PATH,
     Plan,
     User,
     account,
-    STANDARD_PATH,
     environment_of,
     nobody,
     planned,
