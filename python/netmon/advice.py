@@ -58,19 +58,43 @@ def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None 
 
 def not_writable(cause: str, arguments: Sequence[str], *, by_sudo: bool) -> str:
     """The cause, then what to do where netmon has become another user, who may not write a file."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a number without an account
-        user = str(os.geteuid())
+    user = _user()
     sudo = "sudo " if by_sudo else ""
     again = fmt.sanitize(shlex.join(arguments))
-    folder = f"{sudo}install -d -m 700 -o {fmt.sanitize(user)} /var/lib/netmon"
+    folder = f"{sudo}install -d -m 700 -o {user} /var/lib/netmon"
     ways = (
-        f"  netmon has become the user {fmt.sanitize(user)}, who may not write there (see --user)",
+        f"  netmon has become the user {user}, who may not write there (see --user)",
         f"  write elsewhere:   {folder}        (then name a file there)",
         f"  or keep root:      {sudo}{fmt.sanitize(command())} --user root {again}".rstrip(),
     )
     return "\n".join((f"netmon: {cause}", *ways))
+
+
+def unreadable(path: str) -> str:
+    """Why a file that was read at the start cannot be read again; empty if it can.
+
+    By now netmon may be another user, and so may be without the right to enter a folder.
+    """
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return "is gone"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        if not os.path.isfile(path):
+            return "is not a file"
+        if os.access(path, os.R_OK):
+            return ""
+        reason = "Permission denied"
+    return f"{reason} for the user {_user()}, who netmon is now: restart netmon, or let that user read it"
+
+
+def _user() -> str:
+    try:
+        return fmt.sanitize(getpass.getuser())
+    except (KeyError, OSError):  # a number without an account
+        return str(os.geteuid())
 
 
 def _as_now() -> str:
