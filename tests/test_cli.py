@@ -219,6 +219,24 @@ def test_listing_interfaces_needs_no_rights(capsys):
     assert any(line.startswith("lo ") and "loopback" in line for line in capsys.readouterr().out.splitlines())
 
 
+def test_the_columns_of_listed_interfaces_are_as_wide_as_names_need_and_other_devices_are_left_out(capsys, monkeypatch):
+    class One:
+        addresses, up, loopback, description = ("192.0.2.1",), True, False, ""
+
+        def __init__(self, name):
+            self.name = name
+
+    there = [One("lo"), One("br-0123456789ab-long"), One("x" * 40), One("nflog"), One("dbus-system")]
+    monkeypatch.setattr(advice, "list_interfaces", lambda: there)
+    assert cli.main(["-D"]) == 0
+    first, second, third, last = capsys.readouterr().out.splitlines()
+    assert first.index("up") == second.index("up") == 34
+    assert third.startswith("x" * 40 + "  up")
+    assert last == "(-v lists nflog, dbus-system too, which carry no HTTP)"
+    assert cli.main(["-D", "-v"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(there)
+
+
 def test_the_settings_are_printed_with_their_sources_applied(capsys, monkeypatch):
     monkeypatch.setenv("NETMON_WINDOW", "1m")
     assert cli.main(["--print-config", "--top", "3"]) == 0

@@ -20,6 +20,12 @@ from netmon._core import list_interfaces
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+WIDEST = 32
+"""Columns at most for the names of interfaces. A longer name moves only its own line."""
+
+NO_NETWORK = ("nflog", "nfqueue", "dbus-", "bluetooth", "usbmon")
+"""Beginnings of the names of devices that libpcap lists although they are no network interfaces."""
+
 FILES = 3
 """Files named in an error at most; a shell may have expanded ``*`` to hundreds."""
 
@@ -114,13 +120,22 @@ def unforeseen(error: Exception) -> str:
     return f"internal error, please report it: {fmt.sanitize(repr(error))}"
 
 
-def interfaces() -> Iterator[str]:
-    """One line per interface: name, state, addresses, description."""
-    for interface in list_interfaces():
-        words = ("up" if interface.up else "down", "loopback" if interface.loopback else "")
-        about = "  ".join(filter(None, (" ".join(interface.addresses), interface.description)))
-        name = fmt.sanitize(interface.name)
-        yield f"{name:<16} {' '.join(filter(None, words)):<14} {fmt.sanitize(about)}".rstrip()
+def interfaces(*, every: bool = True) -> Iterator[str]:
+    """One line per interface: name, state, addresses, description.
+
+    Unless `every` one is wanted, a last line names the devices that carry no HTTP.
+    """
+    there = list_interfaces()
+    left_out = [] if every else [one for one in there if one.name.startswith(NO_NETWORK)]
+    shown = [(fmt.sanitize(one.name), one) for one in there if one not in left_out]
+    column = min(WIDEST, max((fmt.width(name) for name, _ in shown), default=0))
+    for name, one in shown:
+        words = ("up" if one.up else "down", "loopback" if one.loopback else "")
+        about = "  ".join(filter(None, (" ".join(one.addresses), one.description)))
+        padding = " " * max(0, column - fmt.width(name))
+        yield f"{name}{padding}  {' '.join(filter(None, words)):<11}  {fmt.sanitize(about)}".rstrip()
+    if left_out:
+        yield f"(-v lists {', '.join(fmt.sanitize(one.name) for one in left_out)} too, which carry no HTTP)"
 
 
 def files_are_no_filter(files: Sequence[str]) -> str:
