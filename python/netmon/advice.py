@@ -76,6 +76,15 @@ def not_writable(cause: str, arguments: Sequence[str], *, by_sudo: bool) -> str:
     return "\n".join((f"netmon: {cause}", *ways))
 
 
+def meant_by(word: str) -> str:
+    """What to type where a single word behind the command is no filter, because something else was meant."""
+    named = fmt.sanitize(word)
+    is_one = any(one.name == word for one in list_interfaces())
+    if is_one:
+        return f"; to capture on the interface {named}, give -i {named}"
+    return f"; {named} is no command, file or interface either (see netmon -h)" if word.isalnum() else ""
+
+
 def unreadable(path: str) -> str:
     """Why a file that was read at the start cannot be read again; empty if it can.
 
