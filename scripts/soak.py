@@ -24,7 +24,8 @@ from soaking.subject import Sample
 
 WARM_UP = 20.0
 """Minutes until tables, windows and buffers are full; of a run shorter than 40 minutes, the first half.
-The packets that `-w` holds back take ten minutes to fill their 64 MiB."""
+The packets that `-w` holds back take ten minutes to fill their 64 MiB. The totals of the run have all their rows after
+three rounds of the enemy's attacks, which take seven minutes; see `hostile.ANSWERED` for histograms."""
 PRIVATE = 400.0
 """MiB of anonymous memory at the most."""
 

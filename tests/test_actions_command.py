@@ -13,6 +13,7 @@ from alarms import HOSTILE, Events, fired, recovered, rule
 from netmon.actions import command
 from netmon.actions.runner import Actions
 from netmon.actions.spec import Limits
+from netmon.privileges import STANDARD_PATH
 from patience import PATIENCE, eventually
 
 PLAIN = {"PATH": "/usr/bin:/bin"}
@@ -259,8 +260,8 @@ def test_commands_get_few_variables_and_a_path_without_relative_folders():
     }
     kept = {"HOME": "/home/me", "LC_ALL": "C", "DISPLAY": ":0"}
     assert command.surroundings(given, 1000, None) == {**kept, "PATH": "/opt/x:/usr/bin"}
-    assert command.surroundings(given, 0, None) == {**kept, "PATH": command.STANDARD_PATH}
-    assert command.surroundings({"PATH": "."}, 1000, None) == {"PATH": command.STANDARD_PATH}
+    assert command.surroundings(given, 0, None) == {**kept, "PATH": STANDARD_PATH}
+    assert command.surroundings({"PATH": "."}, 1000, None) == {"PATH": STANDARD_PATH}
 
 
 def test_under_sudo_commands_belong_to_the_user_who_called_it():
@@ -268,7 +269,7 @@ def test_under_sudo_commands_belong_to_the_user_who_called_it():
     who = command.identity({"SUDO_UID": str(nobody.pw_uid)}, 0)
     assert (who.uid, who.gid, who.name) == (nobody.pw_uid, nobody.pw_gid, "nobody")
     own = command.surroundings({"HOME": "/root", "USER": "root"}, 0, who)
-    assert (own["HOME"], own["USER"], own["PATH"]) == (nobody.pw_dir, "nobody", command.STANDARD_PATH)
+    assert (own["HOME"], own["USER"], own["PATH"]) == (nobody.pw_dir, "nobody", STANDARD_PATH)
     assert command.identity({"SUDO_UID": "0"}, 0) is None
     assert command.identity({}, 0) is None
     assert command.identity({"SUDO_UID": "1000"}, 1000) is None, "netmon has not the right to change the user"

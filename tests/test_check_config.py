@@ -22,12 +22,12 @@ def test_a_configuration_without_a_mistake_says_what_was_read(tmp_path, capsys):
     own.write_text(RULE.replace('"r"', '"s"'))
     code, out, err = check(tmp_path, capsys, f"top = 3\n{RULE}", "--alerts", str(own))
     assert (code, len(out.splitlines())) == (0, 3)
-    assert err == f"netmon: no mistake in FILE, {own} (2 rules)\n"
+    assert err == f"netmon: no error in FILE, {own} (2 rules)\n"
 
 
 def test_without_a_file_it_is_said_that_none_was_read(capsys):
     assert cli.main(["--no-config", "--check-config"]) == 0
-    assert "no mistake in flags and variables; no configuration file was read (0 rules)" in capsys.readouterr().err
+    assert "no error in flags and variables; no configuration file was read (0 rules)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_an_unknown_variable_is_a_mistake(tmp_path, capsys, monkeypatch):
 )
 def test_what_is_unwise_is_a_warning(tmp_path, capsys, toml, words):
     code, _, err = check(tmp_path, capsys, toml)
-    assert (code, words in err, "no mistake in FILE" in err) == (0, True, True), err
+    assert (code, words in err, "no error in FILE" in err) == (0, True, True), err
 
 
 @pytest.mark.parametrize(

@@ -220,6 +220,44 @@ def test_listing_interfaces_needs_no_rights(capsys):
     assert any(line.startswith("lo ") and "loopback" in line for line in capsys.readouterr().out.splitlines())
 
 
+def test_the_columns_of_listed_interfaces_are_as_wide_as_names_need_and_other_devices_are_left_out(capsys, monkeypatch):
+    class One:
+        addresses, up, loopback, description = ("192.0.2.1",), True, False, ""
+
+        def __init__(self, name):
+            self.name = name
+
+    there = [One("lo"), One("br-0123456789ab-long"), One("x" * 40), One("nflog"), One("dbus-system")]
+    monkeypatch.setattr(advice, "list_interfaces", lambda: there)
+    assert cli.main(["-D"]) == 0
+    first, second, third, last = capsys.readouterr().out.splitlines()
+    assert first.index("up") == second.index("up") == 34
+    assert third.startswith("x" * 40 + "  up")
+    assert last == "(-v lists nflog, dbus-system too, which carry no HTTP)"
+    assert cli.main(["-D", "-v"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(there)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("lo", "; to capture on the interface lo, give -i lo\n"),
+        ("foo", "; foo is no command, file or interface either (see netmon -h)\n"),
+        ("tcp[", None),
+    ],
+)
+def test_a_single_word_that_is_no_filter_is_told_with_what_else_it_may_be(capsys, monkeypatch, word, told):
+    def refuse(*_, **__):
+        error = FilterError("syntax error")
+        error.position, error.filter = 0, word
+        raise error
+
+    monkeypatch.setattr("netmon.session.run", refuse)
+    assert cli.main(["--no-config", word]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"netmon: the filter does not compile: syntax error{told or chr(10)}")
+
+
 def test_the_settings_are_printed_with_their_sources_applied(capsys, monkeypatch):
     monkeypatch.setenv("NETMON_WINDOW", "1m")
     assert cli.main(["--print-config", "--top", "3"]) == 0

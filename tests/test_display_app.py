@@ -2,6 +2,8 @@
 
 import asyncio
 import csv
+import os
+import pwd
 from contextlib import contextmanager
 from typing import get_args
 
@@ -210,7 +212,9 @@ def test_a_file_that_cannot_be_written_is_said(monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("netmon.display.export.write", refuse)
-    assert pressed("e").notice == "export failed: Permission denied"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    told = f"export failed: {os.getcwd()}: Permission denied for the user {user}; start netmon in a folder of {user}, "
+    assert pressed("e").notice == f"{told}or see --user"
 
 
 # The mouse

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import namespaces
 import pytest
@@ -34,6 +35,7 @@ JUDGED = [
     (checks.library, facts.Library("another", ""), [OK], "another (shared)"),
     (checks.process, PROCESS, [PROBLEM], "ann may not capture live (no capability)"),
     (checks.process, PROCESS._replace(capabilities=frozenset({"CAP_NET_RAW"})), [OK], "ann may capture: CAP_NET_RAW"),
+    (checks.process, PROCESS._replace(capabilities=None), [UNKNOWN], "does not tell whether this user may capture"),
     (checks.process, PROCESS._replace(user="root", is_root=True), [PROBLEM], "container or service lacks CAP_NET_RAW"),
     (checks.dropped, facts.Dropped(None), [OK], "as the user who started it"),
     (checks.dropped, facts.Dropped("nobody"), [OK], "goes on as nobody"),
@@ -183,6 +185,15 @@ def test_the_home_of_the_user_is_not_named_where_a_shell_knows_it(text, shown):
 )
 def test_each_look_at_this_machine_gives_plain_values(look):
     assert isinstance(look(), tuple)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="capabilities are those of Linux")
+def test_rights_are_read_without_proc_and_are_those_that_proc_tells(monkeypatch):
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    with monkeypatch.context() as without:
+        without.setattr(Path, "exists", lambda _: False)
+        assert machine.effective() == int(status["CapEff"], 16)
+        assert machine.sandbox().seccomp == ("Seccomp" in status)
 
 
 @pytest.mark.parametrize("settings", [{}, {"TERM": ""}, {"TERM": "dumb"}, {"TERM": "no-such", "LANG": "C"}])

@@ -223,6 +223,10 @@ def test_the_command_reads_again_the_file_that_it_read_at_the_start(tmp_path, mo
     path.write_text("[[alert\n")
     with pytest.raises(ConfigError, match=r"config\.toml:1: "):
         given["reread"]()
+    with monkeypatch.context() as another:  # as after netmon has become a user who may not read the file
+        another.setattr("os.access", lambda *_: False)
+        with pytest.raises(ConfigError, match=r"config\.toml: Permission denied for the user \w+, who netmon is now: "):
+            given["reread"]()
     path.unlink()
     with pytest.raises(ConfigError, match=r"config\.toml: is gone$"):
         given["reread"]()

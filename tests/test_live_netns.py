@@ -139,7 +139,16 @@ def test_a_process_that_ends_takes_its_namespace_along(network, sleeper):
         sleeper.kill()
         watch.until(is_down(f"{sleeper.pid}:s0"))
         assert all(one.removed for one in watch.snapshots[-1].interfaces if one.name == f"{sleeper.pid}:s0")
+        watch.until(lambda snapshots: dict(snapshots[-1].problems) == {f"{sleeper.pid}:*": "the process has ended"})
+        assert [words for words in warnings(watch) if words.startswith(f"the process {sleeper.pid} has ended: ")]
     assert "s0" in server.run("ip", "-brief", "link")
+
+
+def test_a_capture_ends_with_the_last_process_that_names_its_namespaces(network, sleeper):
+    with Monitor(netns=[str(sleeper.pid)], interval=0.2) as monitor:
+        sleeper.kill()
+        with pytest.raises(SourceError, match="each process that --netns names has ended"):
+            list(monitor.snapshots())
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from netmon.options import Settings
 from netmon.privileges import (
     NET_RAW,
     READER,
+    STANDARD_PATH,
     Plan,
     User,
     account,
@@ -88,9 +89,10 @@ def test_an_unknown_user_is_wrong_usage_and_a_number_needs_no_account():
 
 def test_the_environment_is_that_of_the_user_and_tells_no_more_of_sudo():
     before = {**sudo(1), "HOME": "/root", "USER": "root", "TERM": "xterm", "XDG_RUNTIME_DIR": "/run/user/0"}
+    before["PATH"] = "/root/bin:/usr/bin"
     after = environment_of(User(7, 7, "me", "/home/me"), before)
     home = {"HOME": "/home/me", "USER": "me", "LOGNAME": "me"}
-    assert after == {"TERM": "xterm", "XDG_RUNTIME_DIR": "/run/user/7", **home}
+    assert after == {"TERM": "xterm", "XDG_RUNTIME_DIR": "/run/user/7", "PATH": STANDARD_PATH, **home}
 
 
 GONE = """Name:\tpython

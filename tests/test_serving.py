@@ -596,3 +596,15 @@ def test_a_page_is_opened_by_a_person_and_never_embedded(site, mode, dest, is_op
 
 def test_a_program_without_fields_of_a_browser_may_open_a_page():
     assert trust.is_opened(asked(host="a"))
+
+
+def test_a_port_that_only_root_may_have_is_told_with_one_that_anybody_may(monkeypatch):
+    def refuse(_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("netmon.serving.server.Server", refuse)
+    with pytest.raises(PermissionError) as told:
+        Servers().at(Address.parse("127.0.0.1:80"), "--web")
+    assert "ports below 1024 are for root, whose rights netmon gives up: --web 127.0.0.1:8080, or" in str(told.value)
+    with pytest.raises(PermissionError, match=r"for any free port: --web 127\.0\.0\.1:0"):
+        Servers().at(Address.parse("127.0.0.1:8000"), "--web")

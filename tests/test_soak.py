@@ -3,10 +3,12 @@
 The soak needs the right to make network namespaces (root), and real servers and clients.
 """
 
+import re
+
 import namespaces
 import pytest
 from soaking import verdict
-from soaking.hostile import frames
+from soaking.hostile import ANSWERED, KINDS, frames
 from soaking.lossy import LATE, Weather
 from soaking.run import Limits, Load, soak
 from soaking.subject import OURS, Sample
@@ -56,6 +58,8 @@ def test_a_short_run_judges_no_slope():
         ((20, 24, 21, 22, 23, 24), False),
         ((24, 23, 22, 21, 20, 24), True),
         ((20,), True),
+        ((*[21] * 15, 20, *[21] * 30), True),
+        ((*[21] * 15, 20, *[22] * 30), False),
     ],
 )
 def test_what_is_open_for_a_moment_is_no_leak_and_what_is_always_open_is(open_files, holds):
@@ -96,6 +100,16 @@ def test_no_forged_frame_names_an_ordinary_host_and_all_fit_a_link():
         for frame in next(made):
             assert OURS.encode() not in frame
             assert 14 <= len(frame) <= 1514
+
+
+def test_many_hosts_are_invented_and_few_of_them_answer_so_that_histograms_are_soon_full():
+    made, asked, answers = frames(), set(), set()
+    for _ in range(len(KINDS) * 4 * ANSWERED):
+        for frame in next(made):
+            asked.update(re.findall(rb"Host: (h[0-9a-f]+\.invalid)", frame))
+            answers.update(frame[30:34] for _ in re.finditer(rb"^HTTP/1.1 404 X", frame[54:]))
+    assert len(asked) > 2 * 4 * ANSWERED - 10, "two of the kinds name a host of their own each time"
+    assert len(answers) <= 2 * ANSWERED, "clients that get an answer"
 
 
 def test_samples_of_metrics_are_read_with_and_without_labels():

@@ -106,10 +106,11 @@ class SourceError(CaptureError):
 class FilterError(ValueError):
     """The BPF expression does not compile; the message is libpcap's.
 
-    `position` is the number of characters before the mistake; None if that is not known.
+    `position` is the number of characters before the mistake; None if that is not known. `filter` is the expression.
     """
 
     position: int | None
+    filter: str
 
 class WhereError(ValueError):
     """A text is no filter as `Filter` describes them.

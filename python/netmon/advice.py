@@ -20,6 +20,12 @@ from netmon._core import list_interfaces
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+WIDEST = 32
+"""Columns at most for the names of interfaces. A longer name moves only its own line."""
+
+NO_NETWORK = ("nflog", "nfqueue", "dbus-", "bluetooth", "usbmon")
+"""Beginnings of the names of devices that libpcap lists although they are no network interfaces."""
+
 FILES = 3
 """Files named in an error at most; a shell may have expanded ``*`` to hundreds."""
 
@@ -58,19 +64,52 @@ def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None 
 
 def not_writable(cause: str, arguments: Sequence[str], *, by_sudo: bool) -> str:
     """The cause, then what to do where netmon has become another user, who may not write a file."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a number without an account
-        user = str(os.geteuid())
+    user = _user()
     sudo = "sudo " if by_sudo else ""
     again = fmt.sanitize(shlex.join(arguments))
-    folder = f"{sudo}install -d -m 700 -o {fmt.sanitize(user)} /var/lib/netmon"
+    folder = f"{sudo}install -d -m 700 -o {user} /var/lib/netmon"
     ways = (
-        f"  netmon has become the user {fmt.sanitize(user)}, who may not write there (see --user)",
+        f"  netmon has become the user {user}, who may not write there (see --user)",
         f"  write elsewhere:   {folder}        (then name a file there)",
         f"  or keep root:      {sudo}{fmt.sanitize(command())} --user root {again}".rstrip(),
     )
     return "\n".join((f"netmon: {cause}", *ways))
+
+
+def meant_by(word: str) -> str:
+    """What to type where a single word behind the command is no filter, because something else was meant."""
+    named = fmt.sanitize(word)
+    is_one = any(one.name == word for one in list_interfaces())
+    if is_one:
+        return f"; to capture on the interface {named}, give -i {named}"
+    return f"; {named} is no command, file or interface either (see netmon -h)" if word.isalnum() else ""
+
+
+def unreadable(path: str) -> str:
+    """Why a file that was read at the start cannot be read again; empty if it can.
+
+    By now netmon may be another user, and so may be without the right to enter a folder.
+    """
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return "is gone"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        if not os.path.isfile(path):
+            return "is not a file"
+        if os.access(path, os.R_OK):
+            return ""
+        reason = "Permission denied"
+    return f"{reason} for the user {_user()}, who netmon is now: restart netmon, or let that user read it"
+
+
+def _user() -> str:
+    try:
+        return fmt.sanitize(getpass.getuser())
+    except (KeyError, OSError):  # a number without an account
+        return str(os.geteuid())
 
 
 def _as_now() -> str:
@@ -90,13 +129,22 @@ def unforeseen(error: Exception) -> str:
     return f"internal error, please report it: {fmt.sanitize(repr(error))}"
 
 
-def interfaces() -> Iterator[str]:
-    """One line per interface: name, state, addresses, description."""
-    for interface in list_interfaces():
-        words = ("up" if interface.up else "down", "loopback" if interface.loopback else "")
-        about = "  ".join(filter(None, (" ".join(interface.addresses), interface.description)))
-        name = fmt.sanitize(interface.name)
-        yield f"{name:<16} {' '.join(filter(None, words)):<14} {fmt.sanitize(about)}".rstrip()
+def interfaces(*, every: bool = True) -> Iterator[str]:
+    """One line per interface: name, state, addresses, description.
+
+    Unless `every` one is wanted, a last line names the devices that carry no HTTP.
+    """
+    there = list_interfaces()
+    left_out = [] if every else [one for one in there if one.name.startswith(NO_NETWORK)]
+    shown = [(fmt.sanitize(one.name), one) for one in there if one not in left_out]
+    column = min(WIDEST, max((fmt.width(name) for name, _ in shown), default=0))
+    for name, one in shown:
+        words = ("up" if one.up else "down", "loopback" if one.loopback else "")
+        about = "  ".join(filter(None, (" ".join(one.addresses), one.description)))
+        padding = " " * max(0, column - fmt.width(name))
+        yield f"{name}{padding}  {' '.join(filter(None, words)):<11}  {fmt.sanitize(about)}".rstrip()
+    if left_out:
+        yield f"(-v lists {', '.join(fmt.sanitize(one.name) for one in left_out)} too, which carry no HTTP)"
 
 
 def files_are_no_filter(files: Sequence[str]) -> str:

@@ -73,8 +73,8 @@ def _mode(path: str) -> int | None:
 
 
 def summary(configured: Configured, rules: Sequence[Rule]) -> str:
-    """What was read, where nothing is wrong."""
+    """What was read, where nothing is wrong. Of what is unwise there may be warnings."""
     read = [path for path in (configured.path, *configured.settings.alerts) if path]
     number = len([rule for rule in rules if rule.name])
     where = ", ".join(read) or "flags and variables; no configuration file was read"
-    return f"no mistake in {where} ({number} rule{'' if number == 1 else 's'})"
+    return f"no error in {where} ({number} rule{'' if number == 1 else 's'})"

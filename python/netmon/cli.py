@@ -133,12 +133,9 @@ def _run(arguments: list[str], *, confines: bool) -> int:
         _warn(warning, settings)
     settings = config.settings_of_run(settings, vars(flags))
     reread = (lambda: read_again(configured.path, flags)) if configured.rules or settings.alerts else None
-    guard = None
-    if confines:
-        from netmon.guard import Guard  # noqa: PLC0415  as above
-
-        guard = Guard(settings, rules, configured.path)
-        flags.config = configured.path if guard.plan.user else flags.config  # another user has other files
+    guard = _guard(settings, rules, configured.path) if confines else None
+    if guard is not None and guard.plan.user:
+        flags.config = configured.path  # another user has other files
     return watch(settings, demo=flags.demo, reread=reread, rules=rules, guard=guard)
 
 
@@ -146,11 +143,16 @@ def _suggest(settings: Settings, rules: Sequence[Rule], path: str, *, confines: 
     from netmon import suggest  # noqa: PLC0415  few runs need it, so it is loaded only then
 
     if confines:
-        from netmon.guard import Guard  # noqa: PLC0415  as above
-
-        Guard(settings, rules, path).prepare()
+        _guard(settings, rules, path).prepare()
     print("\n".join(suggest.of_capture(settings)))
     return OK
+
+
+def _guard(settings: Settings, rules: Sequence[Rule], path: str) -> Guard:
+    """What gives up the rights of this process."""
+    from netmon.guard import Guard  # noqa: PLC0415  as above
+
+    return Guard(settings, rules, path)
 
 
 def _configured(flags: argparse.Namespace) -> config.Configured:
@@ -260,13 +262,10 @@ def watch(
 
 def read_again(path: str, flags: argparse.Namespace) -> config.Configured:
     """What all sources give now. `path` is the file that was read at the start; without it, raises ConfigError."""
-    if path and not os.path.isfile(path):
-        try:
-            os.stat(path)
-        except OSError as error:
-            why = "is gone" if isinstance(error, FileNotFoundError) else error.strerror
-            raise config.ConfigError(f"{path}: {why}") from error
-        raise config.ConfigError(f"{path}: is not a file")
+    from netmon import advice  # noqa: PLC0415  as above
+
+    if path and (why := advice.unreadable(path)):
+        raise config.ConfigError(f"{path}: {why}")
     troubles: list[str] = []
     configured = configured_by(flags, os.environ, troubles.append)
     if configured.path != path:
@@ -365,6 +364,8 @@ def _explain(error: Exception, arguments: list[str], started: Started) -> tuple[
             return FAILED, advice.not_writable(text, arguments, by_sudo=started.by_sudo)
     if isinstance(error, FilterError) and (files := _files_taken_for_filter(arguments)):
         return USAGE, f"netmon: {advice.files_are_no_filter(files)}"
+    if isinstance(error, FilterError) and len(given := parser().parse_intermixed_args(arguments).expression) == 1:
+        text += advice.meant_by(given[0])
     for kind, code, words in ERRORS:
         if isinstance(error, kind):
             others = "".join(f"\nnetmon: {fmt.sanitize(other)}" for other in getattr(error, "others", ()))
@@ -379,13 +380,10 @@ def _pointed_at(error: Exception, arguments: list[str]) -> str:
         return ""
     from netmon import format as fmt  # noqa: PLC0415  as above
 
-    text = getattr(error, "filter", None)
-    if text is None:
-        flags = parser().parse_intermixed_args(arguments)
-        if flags.filter_file is not None:  # it was read with rights that whoever reads the message may not have
-            return ""
-        settings = settings_from(flags, os.environ)
-        text = (settings.filter if isinstance(error, FilterError) else settings.where) or ""
+    if isinstance(error, FilterError):
+        text = error.filter
+    else:
+        text = settings_from(parser().parse_intermixed_args(arguments), os.environ).where or ""
     before = fmt.sanitize(text[:position])
     return f"\n  {before}{fmt.sanitize(text[position:])}\n  {' ' * fmt.width(before)}^" if text else ""
 

@@ -174,8 +174,6 @@ def confined(monitor: Monitor, guard: Guard | None) -> Exception | None:
         (monitor.open if guard is None else monitor.hold)()
     except (OSError, ValueError) as error:
         failure = error
-        if guard is not None:  # whoever tells of the error may no longer be able to read the configuration
-            error.__dict__["filter"] = guard.settings.filter
     if guard is not None:
         guard.confine((lambda _: None) if failure else monitor.confine)
         log.check(guard.settings)

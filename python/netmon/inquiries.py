@@ -29,5 +29,5 @@ def answer(flags: argparse.Namespace, reads: Callable[[], Configured]) -> int:
         return command.run(vars(flags), reads)
     from netmon import advice  # noqa: PLC0415  as above
 
-    print("\n".join(advice.interfaces()))
+    print("\n".join(advice.interfaces(every=bool(vars(flags).get("verbose")))))
     return 0

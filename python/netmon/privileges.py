@@ -29,6 +29,9 @@ DAC_OVERRIDE, FOWNER, NET_BIND_SERVICE, NET_RAW = 1 << 1, 1 << 3, 1 << 10, 1 << 
 READER = DAC_OVERRIDE | FOWNER | NET_BIND_SERVICE
 """What root retains that reads files: its outputs may be in folders of users, as those of `sudo netmon -r` are."""
 
+STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for on behalf of root: the PATH of root may have folders where others can write."""
+
 OPENERS = ("netmon-watcher", "netmon-in-")
 """How the names of threads begin that open later interfaces, and so retain CAP_NET_RAW."""
 
@@ -116,11 +119,14 @@ def numbered(number: int) -> User:
 
 
 def environment_of(user: User, environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the process as that user: what names the user before, or belongs to it, is replaced."""
+    """The environment of the process as that user: what names the user before, or belongs to it, is replaced.
+
+    That includes PATH: root's own may name folders that the user cannot read, or that are not meant for it.
+    """
     gone = {"SUDO_USER", "SUDO_UID", "SUDO_GID", "SUDO_COMMAND", "MAIL"}
     kept = {name: value for name, value in environment.items() if name not in gone}
     own = {"HOME": user.home, "USER": user.name, "LOGNAME": user.name, "XDG_RUNTIME_DIR": f"/run/user/{user.uid}"}
-    return kept | own
+    return kept | own | {"PATH": STANDARD_PATH}
 
 
 def remaining(plan: Plan, statuses: Iterable[str], *, effective: int) -> str:

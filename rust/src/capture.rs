@@ -124,6 +124,8 @@ pub enum Error {
     /// The BPF expression does not compile.
     #[error("{reason}")]
     Filter {
+        /// The expression.
+        expression: String,
         /// libpcap's words.
         reason: String,
         /// Number of characters before the mistake, if that is known.

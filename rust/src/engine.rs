@@ -168,9 +168,9 @@ impl Engine {
         lock(&self.shared.names).clone()
     }
 
-    /// Returns the messages logged since the last call.
+    /// Returns the messages logged since the last call, and how many were too many.
     pub fn take_log(&self) -> Vec<(Level, String)> {
-        std::mem::take(&mut *lock(&self.shared.log))
+        lock(&self.shared.log).take()
     }
 }
 

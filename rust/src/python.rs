@@ -68,7 +68,7 @@ create_exception!(
     PyValueError,
     "The BPF expression does not compile; the message is libpcap's.
 
-`position` is the number of characters before the mistake; None if that is not known."
+`position` is the number of characters before the mistake; None if that is not known. `filter` is the expression."
 );
 create_exception!(
     netmon,
@@ -87,9 +87,13 @@ impl From<Error> for PyErr {
             Error::NoInterface(_) | Error::Gone(_) | Error::File { .. } | Error::LinkType { .. } => {
                 SourceError::new_err(words)
             }
-            Error::Filter { position, .. } => {
+            Error::Filter { position, expression, .. } => {
                 let error = FilterError::new_err(words);
-                match Python::attach(|py| error.value(py).setattr("position", position)) {
+                let set = |py: Python<'_>| {
+                    error.value(py).setattr("position", position)?;
+                    error.value(py).setattr("filter", &expression)
+                };
+                match Python::attach(set) {
                     Ok(()) => error,
                     Err(other) => other,
                 }

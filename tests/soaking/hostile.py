@@ -30,10 +30,23 @@ def _segment(number, flags, payload=b"", seq=1):
     return forge.MAC + b"\x08\x00" + forge.ip(_address(number), VICTIM, tcp)
 
 
+ANSWERED = 500
+"""Invented hosts that answer. Each answer has a latency of its own, and the histograms of a host gain buckets for hours
+while new latencies come, up to the 4 million of all. So few hosts have latencies: their histograms are soon full.
+"""
+
+
 def _invented(number, _chance):
-    """A conversation with a host that nobody else names."""
-    talk = forge.Conversation(1024 + number % 60_000, 0, server=VICTIM, client=_address(number))
-    talk.ask(0, "GET", f"h{number:x}.invalid", f"/{number:x}/x", 404).close(0)
+    """A request to a host that nobody else names. It is not answered, and its connection begins in the middle."""
+    head = f"GET /{number:x}/x HTTP/1.1\r\nHost: h{number:x}.invalid\r\n\r\n".encode()
+    return [_segment(number, forge.ACK, head)]
+
+
+def _answered(number, _chance):
+    """A whole conversation with one of few invented hosts."""
+    host, client = number % ANSWERED, _address(number % ANSWERED)
+    talk = forge.Conversation(1024 + number % 60_000, 0, server=VICTIM, client=client)
+    talk.ask(0, "GET", f"a{host:x}.invalid", f"/{host:x}/x", 404).close(0)
     return [frame for _, frame in forge.frames(talk)]
 
 
@@ -47,7 +60,7 @@ def _garbage(number, chance):
 
 def _mutated(number, chance):
     """A conversation with some bytes changed, from the header of the link on."""
-    frames = [bytearray(frame) for frame in _invented(number, chance)]
+    frames = [bytearray(frame) for frame in _answered(number, chance)]
     for frame in frames:
         for _ in range(3):
             frame[chance.randrange(12, len(frame))] = chance.randrange(256)
@@ -74,7 +87,7 @@ def _broken(number, chance):
     ]
 
 
-KINDS = (_invented, _invented, _flood, _garbage, _mutated, _broken)
+KINDS = (_invented, _invented, _answered, _flood, _garbage, _mutated, _broken)
 DIFFERENT = 8000 * len(KINDS)
 """Attacks before the first one comes again. They name more hosts than netmon keeps in its totals."""
 OPENING, FASTER = 3 * DIFFERENT, 3

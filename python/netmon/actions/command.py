@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from netmon import format as fmt
 from netmon.actions.delivery import Outcome
 from netmon.config import invoking_user
+from netmon.privileges import STANDARD_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,9 +37,6 @@ KEPT = 2048
 
 SHOWN = 200
 """Characters of the last line that a message shows."""
-
-STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where programs are looked for when netmon runs as root, or has no PATH."""
 
 KEPT_VARIABLES = ("HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR")
 SESSION_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "XAUTHORITY", "DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR")

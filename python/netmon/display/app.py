@@ -244,7 +244,7 @@ class Display:
         try:
             name = await asyncio.to_thread(export.write, view, view.focus)
         except OSError as error:
-            self._note(f"export failed: {error.strerror}")
+            self._note(export.failed(error))
         else:
             self._note(f"written: {name}")
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
@@ -19,6 +20,7 @@ from netmon.actions import facts
 from netmon.display.rows import present
 from netmon.display.specs import SPECS
 from netmon.display.view import Panel, View
+from netmon.privileges import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -119,6 +121,17 @@ def write(view: View, panel: Panel) -> str:
             continue
         return path.name
     raise FileExistsError(17, "999 files with this name exist already", stem)
+
+
+def failed(error: OSError) -> str:
+    """Says where no file could be written, as which user, and what to do. The folder may be gone."""
+    try:
+        folder = os.getcwd()
+    except OSError:
+        folder = "the current folder"
+    user = fmt.sanitize(numbered(os.geteuid()).name)
+    what = f"export failed: {fmt.sanitize(folder)}: {error.strerror} for the user {user}"
+    return f"{what}; start netmon in a folder of {user}, or see --user"
 
 
 def _every(view: View, panel: Panel) -> Iterator[Any]:

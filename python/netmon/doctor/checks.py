@@ -48,6 +48,10 @@ def library(seen: facts.Library) -> Iterator[Finding]:
 
 def process(seen: facts.Process) -> Iterator[Finding]:
     behind = f", called by {seen.sudo_user} with sudo" if seen.sudo_user else ""
+    if seen.capabilities is None:
+        text = f"{seen.user}{behind}: the system does not tell whether this user may capture"
+        yield Finding("rights", UNKNOWN, text)
+        return
     held = ", ".join(sorted(seen.capabilities)) or "no capability"
     if "CAP_NET_RAW" in seen.capabilities:
         yield Finding("rights", OK, f"{seen.user}{behind} may capture: {held}")

@@ -32,12 +32,15 @@ class Library(NamedTuple):
 
 
 class Process(NamedTuple):
-    """Who runs netmon, and what that user may do. `command` starts this program from any folder."""
+    """Who runs netmon, and what that user may do. `command` starts this program from any folder.
+
+    `capabilities` is None where the system does not tell.
+    """
 
     user: str
     is_root: bool
     sudo_user: str | None
-    capabilities: frozenset[str]
+    capabilities: frozenset[str] | None
     command: str
 
 

@@ -28,6 +28,11 @@ GIVES = {"html": "--web and -o FILE.html", "parquet": "-o FILE.parquet", "fsspec
 LANDLOCK_CREATE_RULESET, LANDLOCK_VERSION = 444, 1
 """The number of the system call, the same on every processor, and the flag with which it tells its version."""
 
+CAPABILITY_VERSION = 0x20080522
+"""The version of the structures of capget(2), with two words of bits for each set."""
+
+PR_GET_SECCOMP = 21
+
 STA_UNSYNC, TIME_ERROR = 0x40, 5
 """From adjtimex(2): the status and the result of a clock that nobody keeps."""
 
@@ -50,15 +55,17 @@ def library() -> Library:
 
 def process() -> Process:
     uid = os.geteuid()
-    held = int(_status().get("CapEff", "0"), 16)
-    names = frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1)
+    held = effective()
+    names = None if held is None else frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1)
     return Process(_name(uid), uid == 0, os.environ.get("SUDO_USER"), names, advice.command())
 
 
 def sandbox() -> Sandbox:
     libc = ctypes.CDLL(None, use_errno=True)
     landlock = libc.syscall(LANDLOCK_CREATE_RULESET, None, 0, LANDLOCK_VERSION) if sys.platform == "linux" else 0
-    return Sandbox(max(0, landlock), "Seccomp" in _status())
+    # prctl(2): the call is an error where the kernel has no seccomp.
+    seccomp = sys.platform == "linux" and libc.prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0
+    return Sandbox(max(0, landlock), seccomp)
 
 
 def memory() -> Memory:
@@ -90,11 +97,14 @@ def optional() -> tuple[Extra, ...]:
     )
 
 
-def _status() -> dict[str, str]:
-    """The fields of /proc/self/status; empty where there is none."""
-    path = Path("/proc/self/status")
-    lines = path.read_text(errors="replace").splitlines() if path.exists() else []
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+def effective() -> int | None:
+    """The capabilities of this thread that count, as bits; None where the system does not tell. Needs no /proc."""
+    capget = getattr(ctypes.CDLL(None, use_errno=True), "capget", None)
+    header, sets = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION, 0), (ctypes.c_uint32 * 6)()
+    if capget is None or capget(header, sets) != 0:
+        return None
+    low, high = sets[0], sets[3]
+    return low | high << 32
 
 
 def _name(uid: int) -> str:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from netmon._core import CaptureError, list_interfaces
+from netmon.advice import NO_NETWORK
 from netmon.doctor.facts import Link, Links, Namespaces
 from netmon.monitor import Monitor
 from netmon.options import DEFAULTS
@@ -25,12 +26,9 @@ SIOCGIFHWADDR, SIOCETHTOOL = 0x8927, 0x8946
 OFFLOADS = {"TSO": (0x1E, 1), "GSO": (0x23, 1), "GRO": (0x2B, 1), "LRO": (0x25, 1 << 15)}
 """What a network card or the kernel does for packets: the command of ethtool that reads it, and its bit."""
 
-PSEUDO = ("any", "nflog", "nfqueue", "dbus-", "bluetooth", "usbmon")
-"""Beginnings of the names of devices that libpcap lists although they are no network interfaces."""
-
 
 def links() -> Links:
-    there = [each for each in list_interfaces() if not each.name.startswith(PSEUDO)]
+    there = [each for each in list_interfaces() if not each.name.startswith(("any", *NO_NETWORK))]
     found: list[Link] = []
     forbidden = False
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 TAKEN = (errno.EADDRINUSE, errno.EACCES)
 """The errors of a port that another process has, or that only root may have."""
 
+RESERVED, INSTEAD = 1024, 8000
+"""Ports below the first are for root, whose rights netmon has given up by then; the second is added to such a port."""
+
 
 class Served:
     """The outlet of what is served: its servers, which close with it."""
@@ -42,7 +45,7 @@ class Servers:
             try:
                 self._open[address] = Server(address)
             except OSError as error:
-                hint = f"; for any free port: {flag} {address.at(0)}" if error.errno in TAKEN else ""
+                hint = _hint(error, address, flag)
                 raise OSError(error.errno, f"{error.strerror or error}{hint}", f"{flag} {address}") from error
         return self._open[address]
 
@@ -54,3 +57,11 @@ class Servers:
             server.stop()
         for server in servers:
             server.close()
+
+
+def _hint(error: OSError, address: Address, flag: str) -> str:
+    """What to type where a port cannot be had."""
+    if error.errno == errno.EACCES and 0 < address.port < RESERVED:
+        other = f"{flag} {address.at(address.port + INSTEAD)}"
+        return f"; ports below {RESERVED} are for root, whose rights netmon gives up: {other}, or --user root"
+    return f"; for any free port: {flag} {address.at(0)}" if error.errno in TAKEN else ""

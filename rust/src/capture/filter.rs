@@ -36,7 +36,7 @@ pub fn failure(expression: &str, link_type: u32, error: &pcap::Error) -> Error {
     let reason = words(error);
     let complain = |part: &str| compile(part, link_type).err().map(|error| words(&error));
     let position = mistake::position(expression, &reason, complain);
-    Error::Filter { reason, position }
+    Error::Filter { expression: expression.to_owned(), reason, position }
 }
 
 #[cfg(test)]
@@ -136,7 +136,9 @@ mod tests {
         ];
         for (expression, wanted) in table {
             match Filter::compile(expression, 1).err() {
-                Some(Error::Filter { position, reason }) => assert_eq!(position, wanted, "{expression}: {reason}"),
+                Some(Error::Filter { position, reason, expression: of }) => {
+                    assert_eq!((position, &*of), (wanted, expression), "{reason}");
+                }
                 other => panic!("{expression}: {other:?}"),
             }
         }

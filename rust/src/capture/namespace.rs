@@ -92,6 +92,11 @@ impl Namespace {
         identity(&self.path)
     }
 
+    /// Where it is found.
+    pub fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
     /// A descriptor that is readable once the process of the namespace has ended. `None` for a namespace with a name,
     /// which may come again.
     pub fn process(&self) -> Option<BorrowedFd<'_>> {

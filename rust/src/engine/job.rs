@@ -22,8 +22,46 @@ pub enum Level {
     Warning,
 }
 
-/// Messages kept until they are read. Further ones are likely to repeat these and are dropped.
+/// Messages kept until they are read. Further ones are likely to repeat these. They are dropped and counted.
 const MAX_LOG: usize = 100;
+
+/// Messages that were not read yet.
+#[derive(Debug, Default)]
+pub struct Messages {
+    kept: Vec<(Level, String)>,
+    dropped: u64,
+}
+
+impl Messages {
+    fn add(&mut self, level: Level, message: String) {
+        // Errors have room of their own, so that warnings cannot crowd them out.
+        let room = if level == Level::Error { 2 * MAX_LOG } else { MAX_LOG };
+        if self.kept.len() < room {
+            self.kept.push((level, message));
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// The messages, which stay.
+    #[cfg(test)]
+    pub fn kept(&self) -> &[(Level, String)] {
+        &self.kept
+    }
+
+    /// Takes all messages. The last one says how many were dropped, if any were.
+    pub fn take(&mut self) -> Vec<(Level, String)> {
+        let Self { mut kept, dropped } = std::mem::take(self);
+        if dropped > 0 {
+            let message = match dropped {
+                1 => "1 more message was dropped, because too many came at once".to_owned(),
+                _ => format!("{dropped} more messages were dropped, because too many came at once"),
+            };
+            kept.push((Level::Warning, message));
+        }
+        kept
+    }
+}
 
 /// What the capture shares with its [`Engine`](super::Engine).
 #[derive(Debug)]
@@ -31,7 +69,7 @@ pub struct Shared {
     pub queue: Queue,
     /// Rung when the capture is to end.
     pub bell: Bell,
-    pub log: Mutex<Vec<(Level, String)>>,
+    pub log: Mutex<Messages>,
     /// The names of the interfaces being captured from, or of the files.
     pub names: Mutex<Vec<String>>,
     /// Where a live capture waits until rights are given up.
@@ -40,13 +78,7 @@ pub struct Shared {
 
 impl Shared {
     pub fn log(&self, level: Level, message: String) {
-        let mut log = lock(&self.log);
-        if log.len() < MAX_LOG {
-            log.push((level, message));
-        } else if level == Level::Error && log.len() < 2 * MAX_LOG {
-            // Errors have room of their own, so that warnings cannot crowd them out.
-            log.push((level, message));
-        }
+        lock(&self.log).add(level, message);
     }
 }
 
@@ -99,5 +131,36 @@ impl Opened {
     pub fn tell(&self, result: Result<(), Error>) {
         // Sending fails if nobody waits for the result any more, which is no error.
         let _ = self.0.try_send(result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_beyond_the_limit_are_counted_and_errors_have_room_of_their_own() {
+        let mut messages = Messages::default();
+        let add = |messages: &mut Messages, level, count: usize| {
+            (0..count).for_each(|at| messages.add(level, at.to_string()));
+        };
+        for (warnings, errors, kept, told) in [
+            (MAX_LOG, 0, MAX_LOG, None),
+            (MAX_LOG + 1, 0, MAX_LOG, Some("1 more message was dropped, because too many came at once")),
+            (MAX_LOG + 5, MAX_LOG, 2 * MAX_LOG, Some("5 more messages were dropped, because too many came at once")),
+            (
+                MAX_LOG + 5,
+                MAX_LOG + 2,
+                2 * MAX_LOG,
+                Some("7 more messages were dropped, because too many came at once"),
+            ),
+        ] {
+            add(&mut messages, Level::Warning, warnings);
+            add(&mut messages, Level::Error, errors);
+            let mut got = messages.take();
+            let last = (got.len() > kept).then(|| got.pop().unwrap());
+            assert_eq!((got.len(), last.as_ref().map(|(_, message)| &**message)), (kept, told));
+            assert!(messages.take().is_empty(), "each is told once");
+        }
     }
 }

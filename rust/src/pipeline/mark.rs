@@ -59,29 +59,28 @@ impl<'a> Mark<'a> {
     pub fn read(bytes: &mut &'a [u8]) -> Option<Self> {
         let length = u32::from_le_bytes(*bytes.split_first_chunk()?.0) as usize;
         let (mut rest, behind) = bytes.get(4..)?.split_at_checked(length)?;
-        let mut texts = [None; 13];
-        for text in &mut texts {
+        let (mut facts, mut row) = (Facts::default(), None);
+        for text in [
+            &mut facts.host,
+            &mut facts.section,
+            &mut facts.path,
+            &mut facts.method,
+            &mut facts.interface,
+            &mut facts.user_agent,
+            &mut facts.process,
+            &mut facts.client_process,
+            &mut facts.container,
+            &mut facts.pod,
+            &mut facts.namespace,
+            &mut facts.protocol,
+            &mut row,
+        ] {
             let length = u16::from_le_bytes(take(&mut rest)?);
             if length != NO_TEXT {
                 let (read, behind) = rest.split_at_checked(usize::from(length))?;
                 (*text, rest) = (Some(read), behind);
             }
         }
-        let [
-            host,
-            section,
-            path,
-            method,
-            interface,
-            user_agent,
-            process,
-            client_process,
-            container,
-            pod,
-            namespace,
-            protocol,
-            row,
-        ] = texts;
         let mut end = || {
             let address = Ipv6Addr::from(take::<16>(&mut rest)?);
             Some(Endpoint { address, port: u16::from_le_bytes(take(&mut rest)?) })
@@ -95,24 +94,8 @@ impl<'a> Mark<'a> {
         let grpc = grpc.and_then(|number| GrpcStatus::from_number(number.try_into().ok()?));
         let status = status.map(|status| status as u16);
         *bytes = behind;
-        let facts = Facts {
-            host,
-            section,
-            path,
-            method,
-            interface,
-            user_agent,
-            process,
-            client_process,
-            container,
-            pod,
-            namespace,
-            protocol,
-            client: Some(Party::End(client)),
-            server: Some(Party::End(server)),
-            outcome: Some(Outcome { status, latency, duration, request_bytes, response_bytes, grpc, is_tls }),
-            is_within: false,
-        };
+        (facts.client, facts.server) = (Some(Party::End(client)), Some(Party::End(server)));
+        facts.outcome = Some(Outcome { status, latency, duration, request_bytes, response_bytes, grpc, is_tls });
         Some(Self { facts, row_of_client: str::from_utf8(row.unwrap_or_default()).unwrap_or_default() })
     }
 }

@@ -2,12 +2,13 @@
 //! its privileges, and keeps two capabilities: to look at the open files of other users' processes, and to read files of
 //! container runtimes. It never sees a byte off the wire: it reads inodes of sockets, and answers with names.
 //!
-//! Messages have a fixed size. The child ends when its socket does.
+//! Messages have a fixed size. The child ends when its socket does. Whoever waits for an answer can stop waiting at any
+//! time; then the child is given up, since a later answer would be taken for another one.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::holders::{Holder, Holders, Kind};
 use super::proc::Proc;
@@ -24,9 +25,40 @@ const ANSWER: usize = 512;
 const TEXTS: [usize; 4] = [64, 64, 253, 63];
 /// How long an answer may take. A walk of all processes takes a second on a machine with many.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often whoever waits for an answer looks whether it is to stop waiting.
+const TICK: Duration = Duration::from_millis(100);
 
-/// The socket of a child that no capture uses at the moment.
-static IDLE: Mutex<Option<UnixStream>> = Mutex::new(None);
+/// The child that no capture uses at the moment.
+static IDLE: Mutex<Option<Child>> = Mutex::new(None);
+
+/// A child that was started.
+#[derive(Debug)]
+pub struct Child {
+    socket: UnixStream,
+    /// The number of its process. `None` in tests, where it is a thread.
+    pid: Option<i32>,
+}
+
+impl Child {
+    /// Fills `answer`. An error if the child is gone, if it takes too long, or once `is_over` says so.
+    fn read(&mut self, answer: &mut [u8], is_over: &dyn Fn() -> bool) -> io::Result<()> {
+        let (began, mut filled) = (Instant::now(), 0);
+        while filled < answer.len() {
+            match self.socket.read(&mut answer[filled..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if is_over() || began.elapsed() >= PATIENCE {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
 
 /// Starts the child that looks for processes. To be called once, by a process that is about to give up privileges, before
 /// it starts a thread: a child of one thread of several must not allocate. Captures that start later use the child.
@@ -35,72 +67,103 @@ static IDLE: Mutex<Option<UnixStream>> = Mutex::new(None);
 /// look for processes with the rights that they have.
 pub fn fork() -> bool {
     let Ok((ours, theirs)) = UnixStream::pair() else { return false };
-    if !imp::is_alone() || ours.set_read_timeout(Some(PATIENCE)).is_err() {
+    if !imp::is_alone() || prepare(&ours).is_err() {
         return false;
     }
-    let is_started = imp::fork(theirs);
-    if is_started {
-        *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(ours);
+    let pid = imp::fork(theirs);
+    if pid.is_some() {
+        *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Child { socket: ours, pid });
     }
-    is_started
+    pid.is_some()
 }
 
-/// Who looks for processes.
+/// Bounds how long a call may wait. A question fits into the buffer of the socket unless the child hangs.
+fn prepare(socket: &UnixStream) -> io::Result<()> {
+    socket.set_read_timeout(Some(TICK))?;
+    socket.set_write_timeout(Some(TICK))
+}
+
+/// Looks for processes.
 #[derive(Debug)]
-pub enum Finder {
+pub struct Finder {
+    by: By,
+    trouble: Option<String>,
+}
+
+#[derive(Debug)]
+enum By {
     /// This thread, with its rights.
     Here(Holders),
     /// The child.
-    Child(UnixStream),
+    Child(Child),
 }
 
 impl Finder {
-    /// The child if there is one and nobody uses it, else this thread.
+    /// Uses the child if there is one and nobody else uses it, else this thread.
     pub fn new() -> Self {
         let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).take();
-        idle.map_or_else(Self::here, Self::Child)
+        Self { by: idle.map_or_else(here, By::Child), trouble: None }
     }
 
-    fn here() -> Self {
-        Self::Here(Holders::new(Proc::new("/proc"), Runtime::new("/")))
-    }
-
-    /// As [`Holders::resolve`]. If the child is gone, this thread takes over.
-    pub fn resolve(&mut self, inodes: &[u32], kind: Kind) -> Vec<Option<Holder>> {
-        if let Self::Child(child) = self {
-            match inodes.chunks(MAX_INODES).map(|part| ask(child, part, kind)).collect::<io::Result<Vec<_>>>() {
+    /// As [`Holders::resolve`]. If the child is gone, this thread takes over. Once `is_over` is true, the child is not
+    /// waited for: then nothing is found.
+    pub fn resolve(&mut self, inodes: &[u32], kind: Kind, is_over: &dyn Fn() -> bool) -> Vec<Option<Holder>> {
+        if let By::Child(child) = &mut self.by {
+            let answers = inodes.chunks(MAX_INODES).map(|part| ask(child, part, kind, is_over));
+            match answers.collect::<io::Result<Vec<_>>>() {
                 Ok(parts) => return parts.concat(),
-                Err(_) => *self = Self::here(),
+                Err(error) => self.take_over(&error, is_over()),
             }
         }
-        match self {
-            Self::Here(holders) => holders.resolve(inodes, kind),
-            Self::Child(_) => vec![None; inodes.len()],
+        match &mut self.by {
+            By::Here(holders) if !is_over() => holders.resolve(inodes, kind),
+            _ => vec![None; inodes.len()],
         }
     }
+
+    /// Gives up the child. That it failed is told, unless nobody waits for it any more.
+    fn take_over(&mut self, error: &io::Error, is_over: bool) {
+        let By::Child(child) = std::mem::replace(&mut self.by, here()) else { return };
+        let reason = if error.kind() == io::ErrorKind::TimedOut { "does not answer" } else { "has ended" };
+        if let Some(pid) = child.pid {
+            imp::end(pid);
+        }
+        self.trouble = (!is_over).then(|| {
+            format!("the child process that looks for processes {reason}; processes of other users may stay unknown")
+        });
+    }
+
+    /// What went wrong since the last call, if anything did.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.trouble.take()
+    }
+}
+
+fn here() -> By {
+    By::Here(Holders::new(Proc::new("/proc"), Runtime::new("/")))
 }
 
 impl Drop for Finder {
     fn drop(&mut self) {
-        if let Self::Child(child) = self
-            && let Ok(child) = child.try_clone()
+        if let By::Child(child) = &self.by
+            && let Ok(socket) = child.socket.try_clone()
         {
-            *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(child);
+            *IDLE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Child { socket, pid: child.pid });
         }
     }
 }
 
-fn ask(child: &mut UnixStream, inodes: &[u32], kind: Kind) -> io::Result<Vec<Option<Holder>>> {
+fn ask(child: &mut Child, inodes: &[u32], kind: Kind, is_over: &dyn Fn() -> bool) -> io::Result<Vec<Option<Holder>>> {
     let mut question = [0; QUESTION];
     question[0] = kind as u8;
     question[2..4].copy_from_slice(&(inodes.len() as u16).to_ne_bytes());
     for (place, inode) in question[4..].chunks_exact_mut(4).zip(inodes) {
         place.copy_from_slice(&inode.to_ne_bytes());
     }
-    child.write_all(&question)?;
+    child.socket.write_all(&question)?;
     let mut answer = [0; ANSWER];
     let mut read = |_: &u32| {
-        child.read_exact(&mut answer)?;
+        child.read(&mut answer, is_over)?;
         Ok(unpack(&answer))
     };
     inodes.iter().map(&mut read).collect()
@@ -176,10 +239,11 @@ mod imp {
         std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
     }
 
-    /// Starts the child, which answers on `socket`. False if this process has no right that the child would keep.
-    pub fn fork(socket: UnixStream) -> bool {
+    /// Starts the child, which answers on `socket`, and returns the number of its process. `None` if this process has
+    /// no right that the child would keep.
+    pub fn fork(socket: UnixStream) -> Option<i32> {
         if !held().is_ok_and(|held| held.0 & KEPT.0 != 0) {
-            return false;
+            return None;
         }
         // SAFETY: this process has one thread, so the child may do whatever the parent may. It never returns.
         match unsafe { libc::fork() } {
@@ -190,7 +254,17 @@ mod imp {
                 // SAFETY: it ends the process without running anything of the parent's.
                 unsafe { libc::_exit(0) }
             }
-            pid => pid > 0,
+            pid => (pid > 0).then_some(pid),
+        }
+    }
+
+    /// Ends a child that hangs, and reaps it if it has ended. Whoever may not end it leaves that to the socket: the
+    /// child ends once it wants to read from it.
+    pub fn end(pid: i32) {
+        // SAFETY: the calls take numbers and no pointer. The number is that of a child that was not reaped yet.
+        unsafe {
+            libc::kill(pid, libc::SIGKILL);
+            libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG);
         }
     }
 
@@ -241,9 +315,11 @@ mod imp {
         false
     }
 
-    pub fn fork(_socket: UnixStream) -> bool {
-        false
+    pub fn fork(_socket: UnixStream) -> Option<i32> {
+        None
     }
+
+    pub fn end(_pid: i32) {}
 }
 
 #[cfg(test)]
@@ -271,19 +347,40 @@ mod tests {
         let link = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&listener));
         let link = std::fs::read_link(link).unwrap();
         let inode: u32 = link.to_str().unwrap().trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap();
-        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut finder, theirs) = finder_of_a_child();
         let server = std::thread::spawn(|| serve(theirs));
-        let mut finder = Finder::Child(ours);
         let mut inodes = vec![u32::MAX; 300];
         inodes[299] = inode;
-        let found = finder.resolve(&inodes, Kind::Listening);
+        let found = finder.resolve(&inodes, Kind::Listening, &|| false);
         assert_eq!(found.len(), 300);
         assert_eq!(found[299].as_ref().unwrap().owner.pid, std::process::id());
         assert!(found[..299].iter().all(Option::is_none));
-        let Finder::Child(ours) = &finder else { panic!("the child is used") };
-        ours.shutdown(std::net::Shutdown::Both).unwrap();
+        let By::Child(child) = &finder.by else { panic!("the child is used") };
+        child.socket.shutdown(std::net::Shutdown::Both).unwrap();
         server.join().unwrap();
-        assert_eq!(finder.resolve(&[inode], Kind::Listening).len(), 1);
-        assert!(matches!(finder, Finder::Here(_)), "this thread takes over");
+        assert_eq!(finder.take_trouble(), None);
+        assert_eq!(finder.resolve(&[inode], Kind::Listening, &|| false).len(), 1);
+        assert!(matches!(finder.by, By::Here(_)), "this thread takes over");
+        assert!(finder.take_trouble().unwrap().contains("has ended"));
+        assert_eq!(finder.take_trouble(), None, "it is told once");
+    }
+
+    fn finder_of_a_child() -> (Finder, UnixStream) {
+        let (socket, theirs) = UnixStream::pair().unwrap();
+        prepare(&socket).unwrap();
+        (Finder { by: By::Child(Child { socket, pid: None }), trouble: None }, theirs)
+    }
+
+    #[test]
+    fn a_child_that_does_not_answer_is_given_up_as_soon_as_the_capture_ends() {
+        let (mut finder, mut silent) = finder_of_a_child();
+        silent.write_all(&[1; ANSWER / 2]).unwrap(); // half an answer, and then nothing
+        let began = Instant::now();
+        let looks = std::cell::Cell::new(0);
+        let is_over = || looks.replace(looks.get() + 1) > 0;
+        assert_eq!(finder.resolve(&[1, 2], Kind::Connected, &is_over), [None, None]);
+        assert!(looks.get() > 1 && began.elapsed() < PATIENCE / 4);
+        assert!(matches!(finder.by, By::Here(_)), "what it might still say would be taken for another answer");
+        assert_eq!(finder.take_trouble(), None, "nobody waits for it any more");
     }
 }

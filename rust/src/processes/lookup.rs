@@ -45,13 +45,13 @@ impl Lookup {
         Ok(Self { diag: Diag::open()?, finder: Finder::new(), listeners: HashMap::new(), has_views })
     }
 
-    /// Returns what is known of this machine now.
-    pub fn machine(&mut self, now: Instant) -> io::Result<Machine> {
+    /// Returns what is known of this machine now. Once `is_over` is true, nobody is waited for.
+    pub fn machine(&mut self, now: Instant, is_over: &dyn Fn() -> bool) -> io::Result<Machine> {
         let listening = self.diag.dump(LISTENING, false)?;
         let inodes: HashSet<u32> = listening.iter().map(|socket| socket.inode).collect();
         let pids: Vec<u32> = self.listeners.values().filter_map(|kept| Some(kept.holder.as_ref()?.owner.pid)).collect();
-        let alive: HashMap<u32, Holder> =
-            self.finder.resolve(&pids, Kind::Process).into_iter().flatten().map(|one| (one.owner.pid, one)).collect();
+        let alive = self.finder.resolve(&pids, Kind::Process, is_over).into_iter().flatten();
+        let alive: HashMap<u32, Holder> = alive.map(|one| (one.owner.pid, one)).collect();
         self.listeners.retain(|inode, kept| {
             let lives = |holder: &Holder| {
                 let now = alive.get(&holder.owner.pid);
@@ -62,7 +62,7 @@ impl Lookup {
         });
         let unknown: Vec<u32> = inodes.into_iter().filter(|inode| !self.listeners.contains_key(inode)).collect();
         if !unknown.is_empty() {
-            let holders = self.finder.resolve(&unknown, Kind::Listening);
+            let holders = self.finder.resolve(&unknown, Kind::Listening, is_over);
             let kept = holders.into_iter().map(|holder| Kept { holder, since: now });
             self.listeners.extend(unknown.into_iter().zip(kept));
         }
@@ -74,13 +74,18 @@ impl Lookup {
         })
     }
 
-    /// Answers questions: who holds these ends now?
-    pub fn answer(&mut self, asks: &[Ask]) -> Vec<Answer> {
+    /// What went wrong since the last call, if anything did.
+    pub fn take_trouble(&mut self) -> Option<String> {
+        self.finder.take_trouble()
+    }
+
+    /// Answers questions: who holds these ends now? Once `is_over` is true, nobody is waited for.
+    pub fn answer(&mut self, asks: &[Ask], is_over: &dyn Fn() -> bool) -> Vec<Answer> {
         let wanted: HashSet<_> = asks.iter().flat_map(sockets).map(|(_, ends)| ends).collect();
         let inodes = self.inodes(&wanted);
         let sockets_of: Vec<u32> = inodes.values().copied().collect();
         let holders =
-            if sockets_of.is_empty() { Vec::new() } else { self.finder.resolve(&sockets_of, Kind::Connected) };
+            if sockets_of.is_empty() { Vec::new() } else { self.finder.resolve(&sockets_of, Kind::Connected, is_over) };
         let found: HashMap<u32, Arc<Owner>> =
             sockets_of.iter().zip(holders).filter_map(|(inode, holder)| Some((*inode, holder?.owner))).collect();
         let one = |ask: &Ask| {
@@ -238,7 +243,7 @@ mod tests {
         let server = listener.local_addr().unwrap();
         let streams: Vec<_> = (0..=FEW).map(|_| TcpStream::connect(server).unwrap()).collect();
         let now = Instant::now();
-        let machine = lookup.machine(now).unwrap();
+        let machine = lookup.machine(now, &|| false).unwrap();
         let me = std::process::id();
         assert_eq!(machine.listener(end(server)).unwrap().pid, me);
         assert!(machine.views.len() >= streams.len());
@@ -248,7 +253,7 @@ mod tests {
         };
         let asks: Vec<_> = streams.iter().map(ask).collect();
         for count in [1, asks.len()] {
-            for answer in lookup.answer(&asks[..count]) {
+            for answer in lookup.answer(&asks[..count], &|| false) {
                 let client = answer.ask.ends[0] != end(server);
                 // Nobody has accepted the connection, so nobody holds the server's end.
                 let owner = answer.owners[usize::from(!client)].as_ref();
@@ -256,9 +261,9 @@ mod tests {
             }
         }
         drop(streams);
-        assert_eq!(lookup.answer(&asks[..1])[0].owners, [None, None]);
+        assert_eq!(lookup.answer(&asks[..1], &|| false)[0].owners, [None, None]);
         drop(listener);
-        let machine = lookup.machine(now).unwrap();
+        let machine = lookup.machine(now, &|| false).unwrap();
         assert!(machine.listener(end(server)).is_none());
     }
 

@@ -65,7 +65,7 @@ impl Finding {
         }
         let refreshed = Instant::now();
         let begun = Lookup::new(job.pipeline.aggregate.connections).and_then(|mut lookup| {
-            let machine = lookup.machine(refreshed)?;
+            let machine = lookup.machine(refreshed, &|| job.shared.bell.is_rung())?;
             Ok((lookup, Arc::new(machine)))
         });
         match begun {
@@ -94,10 +94,13 @@ impl Finding {
         {
             let began = Instant::now();
             if !asked.is_empty() {
-                self.answer(&asked, mailboxes);
+                self.answer(&asked, job, mailboxes);
             }
             if began.saturating_duration_since(self.refreshed) >= REFRESH {
-                self.refresh(began, mailboxes);
+                self.refresh(began, job, mailboxes);
+            }
+            if let Some(trouble) = self.lookup.take_trouble() {
+                job.shared.log(Level::Warning, trouble);
             }
             rest = LEAST_REST.max(began.elapsed() * REST);
         }
@@ -121,18 +124,18 @@ impl Finding {
         Some(asked)
     }
 
-    fn answer(&mut self, asked: &[Questions], mailboxes: &Mailboxes) {
+    fn answer(&mut self, asked: &[Questions], job: &Job, mailboxes: &Mailboxes) {
         let all: Vec<Ask> = asked.iter().flat_map(|(_, asks)| asks).copied().collect();
-        let mut answers = self.lookup.answer(&all).into_iter();
+        let mut answers = self.lookup.answer(&all, &|| job.shared.bell.is_rung()).into_iter();
         for (worker, asks) in asked {
             mailboxes.send(*worker, Message::Owners(answers.by_ref().take(asks.len()).collect()));
         }
     }
 
     /// Looks at this machine again, and tells the workers if something has changed. What cannot be looked at stays.
-    fn refresh(&mut self, now: Instant, mailboxes: &Mailboxes) {
+    fn refresh(&mut self, now: Instant, job: &Job, mailboxes: &Mailboxes) {
         self.refreshed = now;
-        if let Ok(machine) = self.lookup.machine(now)
+        if let Ok(machine) = self.lookup.machine(now, &|| job.shared.bell.is_rung())
             && machine != *self.machine
         {
             self.machine = Arc::new(machine);

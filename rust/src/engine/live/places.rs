@@ -30,6 +30,8 @@ struct Place {
     is_over: bool,
     /// Why it could not be entered again.
     refused: Option<String>,
+    /// True if it was told that netmon may not look whether the namespace is still there.
+    is_hidden: bool,
 }
 
 #[derive(Debug)]
@@ -54,7 +56,8 @@ impl Places {
         let mut places: Vec<Place> = Vec::new();
         for name in asked {
             let identity = Identity::own();
-            let mut place = Place { namespace: None, identity, inside: None, is_over: false, refused: None };
+            let mut place =
+                Place { namespace: None, identity, inside: None, is_over: false, refused: None, is_hidden: false };
             if name != OWN {
                 let namespace = Namespace::find(name)?;
                 place.identity = namespace.identity().unwrap_or_default();
@@ -72,6 +75,11 @@ impl Places {
             places.push(place);
         }
         Ok(Self(places))
+    }
+
+    /// True if each namespace was asked for by the number of a process that has ended, so that nothing can come any more.
+    pub fn are_over(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|place| place.is_over)
     }
 
     /// How long the interfaces need no look if there are no news; `None` if for any time.
@@ -123,7 +131,8 @@ impl Places {
     /// Names of the namespaces in which nothing can be captured, and why.
     pub fn problems(&self) -> impl Iterator<Item = (String, String)> {
         self.0.iter().filter(|place| place.inside.is_none()).map(|place| {
-            let reason = place.refused.as_deref().unwrap_or("the network namespace has ended");
+            let ended = if place.is_over { "the process has ended" } else { "the network namespace has ended" };
+            let reason = place.refused.as_deref().unwrap_or(ended);
             (format!("{}:*", place.label().unwrap_or(OWN)), reason.to_owned())
         })
     }
@@ -160,14 +169,31 @@ impl Place {
     fn follow(&mut self, selection: &Selection) -> Option<(Level, String)> {
         let namespace = self.namespace.as_ref()?;
         let label = &namespace.label;
-        // After netmon has given up rights, it may not be told which namespace there is. Then it is the same as before.
-        let now = if self.is_over { None } else { namespace.identity().unwrap_or(self.identity) };
+        let now = match namespace.identity() {
+            _ if self.is_over => None,
+            Ok(now) => now,
+            // After netmon has given up rights, it may not be told which namespace there is. Then it is the same as before.
+            Err(_) if self.is_hidden => self.identity,
+            Err(error) => {
+                self.is_hidden = true;
+                let path = namespace.path();
+                let told = format!(
+                    "the network namespace {label}: its end will not be seen, for {path} cannot be looked at now: {error}"
+                );
+                return Some((Level::Warning, told));
+            }
+        };
         if self.inside.is_some() {
             if now == self.identity && now.is_some() {
                 return None;
             }
             self.inside = None;
-            return Some((Level::Info, format!("the network namespace {label} has ended")));
+            return Some(if self.is_over {
+                let told = "nothing is captured in its network namespace any more, even if that is still there";
+                (Level::Warning, format!("the process {label} has ended: {told}"))
+            } else {
+                (Level::Info, format!("the network namespace {label} has ended"))
+            });
         }
         if now.is_none() || now == self.identity && self.refused.is_some() {
             return None;

@@ -285,6 +285,9 @@ impl Watcher {
         }
         self.show_problems(&there);
         self.check()?;
+        if self.places.are_over() {
+            return Err(Error::Gone("each process that --netns names has ended".into()));
+        }
         Ok(takes_turns || is_early)
     }
 

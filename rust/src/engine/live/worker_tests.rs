@@ -139,7 +139,8 @@ impl Machine {
     }
 
     fn log(&self) -> Vec<String> {
-        lock(&self.job.shared.log).iter().map(|(level, text)| format!("{level:?} {text}")).collect()
+        let kept = lock(&self.job.shared.log).kept().to_vec();
+        kept.into_iter().map(|(level, text)| format!("{level:?} {text}")).collect()
     }
 }
 
