@@ -37,6 +37,7 @@ impl KeyLogs {
     pub fn open(job: &Job, keying: Keying) -> Result<Self, Error> {
         let mut logs = Self { logs: Vec::new(), sink: sink_of(&job.pipeline.keys), is_gated: keying == Keying::Gated };
         for path in &job.keylogs {
+            job.pipeline.keys.expect();
             let mut log = KeyLog::open(path, keying != Keying::Before)?;
             log.read_all(&logs.sink, keying == Keying::Before, &job.shared.bell)?;
             tell(&mut log, &job.shared);

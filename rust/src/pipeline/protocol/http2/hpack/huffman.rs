@@ -2,7 +2,7 @@
 //!
 //! The code is canonical: the codes of each length are consecutive numbers, in the order of their symbols, and follow
 //! those of the next shorter length. So the lengths alone, which are typed here, determine all codes. The tables made of
-//! them take 2 KB: one gives the symbols with codes of up to eight bits, nearly all that URLs and dates are made of; the
+//! them take 1 KB: one gives the symbols with codes of up to eight bits, nearly all that URLs and dates are made of; the
 //! other finds a longer code by its length.
 
 use super::table::Broken;
