@@ -19,7 +19,7 @@ CONF = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log; user root;
 events {{ worker_connections 4096; }}
 http {{
-  log_format netmon '$host $request_method $request_uri $status '
+  log_format netmon '$http_host $request_method $request_uri $status '
     '$ssl_protocol $ssl_cipher $ssl_session_reused $server_protocol';
   access_log {folder}/access.log netmon;
   client_max_body_size 100m; client_body_temp_path {folder}/body; default_type text/plain; keepalive_requests 100000;

@@ -111,7 +111,7 @@ impl Hoard {
 mod tests {
     use super::*;
     use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
-    use crate::pipeline::exchange::{Protocol, Sides};
+    use crate::pipeline::exchange::{Method, Protocol, Sides};
     use crate::pipeline::packet::InterfaceId;
     use crate::pipeline::protocol::http1::FieldLines;
 

@@ -7,7 +7,6 @@ use crate::pipeline::flow::Stage;
 use crate::pipeline::histogram::Sample;
 use crate::pipeline::owners::Local;
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::snapshot::tally::TallyKey as _;
 use proptest::prelude::*;
 use std::sync::Arc;
 
