@@ -16,7 +16,7 @@ use _core::pipeline::Settings;
 use _core::pipeline::aggregate::{self, ClientFrom, Listing, WantedSubset, WantedSubsets};
 use _core::pipeline::decode::{Direction, Endpoint, FlowKey, SeqNumber};
 use _core::pipeline::defragment;
-use _core::pipeline::exchange::{ClientField, Fields};
+use _core::pipeline::exchange::{ClientField, Fields, GrpcStatus};
 use _core::pipeline::filter::{Facts, Filter, MAX_TERMS, Outcome, Party};
 use _core::pipeline::flow::{self, Consumer, FlowInfo};
 use _core::pipeline::histogram::Histogram;
@@ -56,6 +56,7 @@ fn tight() -> Settings {
         tunnels: true,
         nat: Some(Nat::default()),
         record: None,
+        keys: Arc::default(),
     }
 }
 
@@ -258,6 +259,8 @@ pub fn filter(data: &[u8]) {
         duration: Some(number >> 20),
         request_bytes: number >> 50,
         response_bytes: number >> 40,
+        grpc: GrpcStatus::from_number((number % 20) as u8),
+        is_tls: number % 2 == 1,
     };
     let at_head = filter.admits(&head);
     assert!(at_head.is_some() || filter.needs().response, "{text}");
