@@ -15,6 +15,7 @@ pub mod interfaces;
 pub mod keylog;
 pub mod links;
 pub mod live;
+mod named;
 pub mod namespace;
 pub mod traffic;
 pub mod wait;

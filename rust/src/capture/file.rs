@@ -17,8 +17,9 @@ mod pcapng;
 mod record;
 mod unpack;
 
+pub use super::named::name_of;
 pub use blocks::{Lease, Pace, Patient};
-pub use capture_file::{CaptureFile, name_of};
+pub use capture_file::CaptureFile;
 pub use lent::Lent;
 pub use lines::{Line, Lines};
 pub use order::{Given, InOrder};

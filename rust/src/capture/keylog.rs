@@ -23,11 +23,11 @@ use zeroize::Zeroizing;
 pub use lines::Lines;
 
 use super::Error;
-use super::file::name_of;
+use super::named::name_of;
 use super::wait::{Bell, Woken, wait_for};
 
 /// How often a key log is looked at. Keys that come this much later than the packets are still in time.
-pub const POLL: Duration = Duration::from_millis(50);
+pub const POLL: Duration = Duration::from_millis(10);
 
 /// Limit on the bytes of a file that are read at the start: more than the key store has room for. Of a larger file only
 /// the end is read, which has the newest keys.
@@ -42,9 +42,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A last line without an end is handed over once it has not grown for this long.
 const UNFINISHED: Duration = Duration::from_secs(1);
 
+/// A function that takes a line.
+type TakeLine = dyn Fn(&[u8]) + Send + Sync;
+
 /// Takes the lines of key logs.
 #[derive(Clone)]
-pub struct LineSink(Arc<dyn Fn(&[u8]) + Send + Sync>);
+pub struct LineSink(Arc<TakeLine>);
 
 impl LineSink {
     /// Calls `take` with each line.

@@ -62,7 +62,7 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
             return self.secure_chunk(flow, state, direction, chunk);
         }
         let before = state.held();
-        let decrypts = self.shared.keys.is_expected() && !flow.cover.is_tls;
+        let decrypts = self.shared.keys.is_expected() && !flow.cover.is_tls();
         let unwanted = state.chunk(flow, direction, chunk, decrypts, self.sink);
         self.shared.account(before, state.held());
         if let Session::Secure(secure) = state
@@ -76,6 +76,11 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
             let before = state.held();
             state.shed(flow, chunk.ts, self.sink);
             self.shared.account(before, state.held());
+        }
+        if let Session::Tls(secured) = state
+            && let Some(plain) = secured.plain.take_if(|plain| plain.stopped().is_some())
+        {
+            self.shared.put_back(plain);
         }
         if let Session::Http1(http1) = state
             && let Some(rest) = self.shared.rest(http1)
@@ -220,6 +225,7 @@ impl<S: Sink> Sessions<'_, S> {
         let mut state = match state {
             Session::Silent | Session::Idle { .. } | Session::Opaque(_) => return,
             Session::Asked(_) => Session::Http1(self.shared.open(state)),
+            Session::Tls(secured) if secured.plain.is_none() => return self.shared.account(secured.held(), 0),
             Session::Secure(mut secure) => {
                 self.with_crypt(flow, &mut secure, |tls, crypt, out| tls.end(crypt, out));
                 let cover = secure.tls.cover();

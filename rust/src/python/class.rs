@@ -134,12 +134,12 @@ macro_rules! counted {
             fn response_messages(&self) -> u64 {
                 self.counts().streams.get().response_messages
             }
-            /// WebSockets closed by the client, by code; 1005 if it gave none, 0 beyond 32 codes.
+            /// WebSocket connections closed by the client, by code; 1005 if it gave none, 0 beyond 32 codes.
             #[getter]
             fn client_close_codes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
                 $crate::python::class::by_number(py, &self.counts().streams.get().client_close_codes)
             }
-            /// WebSockets closed by the server, by code; 1005 if it gave none, 0 beyond 32 codes.
+            /// WebSocket connections closed by the server, by code; 1005 if it gave none, 0 beyond 32 codes.
             #[getter]
             fn server_close_codes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
                 $crate::python::class::by_number(py, &self.counts().streams.get().server_close_codes)

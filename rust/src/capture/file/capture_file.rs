@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use super::unpack::{self, Unpacked};
 use super::{pcap, pcapng};
 use crate::capture::Error;
 use crate::capture::keylog::LineSink;
+use crate::capture::named::name_of;
 use crate::capture::wait::Bell;
 
 /// Number of bytes that tell the format.
@@ -267,16 +267,6 @@ impl Format {
         input.skip(pcap::HEADER);
         Ok(Ok(Self::Pcap(format)))
     }
-}
-
-/// A path as text. A byte that belongs to no character is written as `\xff`.
-pub fn name_of(path: &Path) -> String {
-    let mut name = String::new();
-    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
-        name.push_str(chunk.valid());
-        name.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")));
-    }
-    name
 }
 
 /// Opens a path for reading. A named pipe is opened without waiting for its writer.

@@ -1,4 +1,4 @@
-//! Counts how streams go on and end: messages, statuses of gRPC, resets, and codes of WebSockets.
+//! Counts how streams go on and end: messages, statuses of gRPC, resets, and codes of WebSocket.
 //!
 //! An exchange that a filter has not decided yet is counted as a whole when it has ended, and so is every exchange in
 //! subsets. Its messages and its status of gRPC come with it. Codes do not, so they wait here.
@@ -7,7 +7,7 @@ use super::{Aggregate, Ticket};
 use crate::pipeline::exchange::{ErrorCode, GrpcStatus};
 use crate::pipeline::snapshot::{Counts, Streams};
 
-/// Most codes that wait. A stream ends right after its reset, so these are nearly all of WebSockets of which one side
+/// Most codes that wait. A stream ends right after its reset, so these are nearly all of WebSocket connections of which one side
 /// has closed and the other has not. Beyond this number, the oldest is not counted.
 const MAX_WAITING: usize = 1024;
 
@@ -60,7 +60,7 @@ impl Aggregate {
             return;
         }
         if ticket.row.counts() {
-            self.count_codes(ticket, &of_one(by_client, code));
+            self.count_codes(ticket, of_one(by_client, code));
             if self.subsets.is_empty() {
                 return;
             }
@@ -73,8 +73,8 @@ impl Aggregate {
     }
 
     /// Counts codes in the rows of their exchange.
-    pub(super) fn count_codes(&mut self, ticket: Ticket, codes: &Codes) {
-        if *codes != Codes::default() {
+    pub(super) fn count_codes(&mut self, ticket: Ticket, codes: Codes) {
+        if codes != Codes::default() {
             self.count_streams(ticket, |streams| count_codes(streams, codes));
         }
     }
@@ -106,9 +106,9 @@ fn of_one(by_client: bool, code: Code) -> Codes {
 }
 
 /// Counts codes with which a stream was ended.
-pub fn count_codes(streams: &mut Streams, codes: &Codes) {
+pub fn count_codes(streams: &mut Streams, codes: Codes) {
     for (by_client, code) in [false, true].into_iter().zip(codes) {
-        match *code {
+        match code {
             Some(Code::Reset(code)) => streams.reset(by_client, code),
             Some(Code::Close(code)) => streams.close(by_client, code),
             None => {}

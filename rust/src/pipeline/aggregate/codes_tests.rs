@@ -251,7 +251,7 @@ fn subsets_count_what_streams_report() {
     let counts = &rows[1].counts;
     assert_eq!((&*rows[1].name, counts.errors, counts.streams.get().grpc_errors()), ("h/g", 2, 2));
     assert_eq!((counts.streams.get().messages(), counts.protocols().get(Protocol::Grpc)), (12, 2));
-    assert_eq!(counts.streams, snapshot.hosts[0].sections[1].counts.streams, "codes of WebSockets too");
+    assert_eq!(counts.streams, snapshot.hosts[0].sections[1].counts.streams, "codes of WebSocket too");
     assert!(sink.waiting_codes.is_empty());
     assert_eq!(rows[0].counts.streams, crate::pipeline::snapshot::Rare::default());
 }

@@ -31,7 +31,7 @@ impl Aggregate {
         if self.has_to_wait(parties.as_ref()) {
             self.awaiting.push(Awaiting { ticket, ending: None, finished, words: words.clone(), codes });
         } else {
-            self.count_in_subsets(ticket, &finished, words.as_ref(), &codes, parties.as_ref());
+            self.count_in_subsets(ticket, &finished, words.as_ref(), codes, parties.as_ref());
         }
         if self.marks() {
             self.mark(ticket, &finished, words.as_ref());
@@ -64,7 +64,7 @@ impl Aggregate {
         ticket: Ticket,
         finished: &Finished,
         words: Option<&Words>,
-        codes: &Codes,
+        codes: Codes,
         parties: Option<&Parties>,
     ) {
         if self.subsets.is_empty() {
@@ -113,8 +113,8 @@ impl Aggregate {
 }
 
 /// Counts of an exchange what HTTP/1 does not have.
-fn count_rare(counts: &mut Counts, exchange: &Exchange, codes: &Codes) {
-    if *codes != Codes::default() {
+fn count_rare(counts: &mut Counts, exchange: &Exchange, codes: Codes) {
+    if codes != Codes::default() {
         count_codes(counts.streams.add(), codes);
     }
     if exchange.protocol != Protocol::Http1 {

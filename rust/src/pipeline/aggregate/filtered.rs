@@ -127,7 +127,7 @@ impl Aggregate {
             self.count_ended(ticket, &finished.exchange);
             self.count_duration(ticket, ending.duration);
             self.count_outcome(ticket, &ending);
-            self.count_codes(ticket, &codes);
+            self.count_codes(ticket, codes);
             self.finish(ticket, finished, words, codes);
         }
     }

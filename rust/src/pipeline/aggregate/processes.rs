@@ -55,7 +55,7 @@ impl Aggregate {
             let parties = self.parties_of(&finished);
             match ending {
                 Some(ending) => self.admit(ticket, ending, finished, words, codes, parties.as_ref()),
-                None => self.count_in_subsets(ticket, &finished, words.as_ref(), &codes, parties.as_ref()),
+                None => self.count_in_subsets(ticket, &finished, words.as_ref(), codes, parties.as_ref()),
             }
         }
     }

@@ -132,15 +132,12 @@ impl Servers {
         }
         let row = ServerRow { server: Server::of_name(name), users: 0 };
         let key = row.server.name.clone();
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.rows[at as usize] = row;
-                at
-            }
-            None => {
-                self.rows.push(row);
-                self.rows.len() as u32 - 1
-            }
+        let at = if let Some(at) = self.free.pop() {
+            self.rows[at as usize] = row;
+            at
+        } else {
+            self.rows.push(row);
+            self.rows.len() as u32 - 1
         };
         self.by_name.insert(key, at);
         at

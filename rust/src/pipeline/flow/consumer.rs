@@ -67,13 +67,37 @@ pub struct FlowInfo {
     pub cover: Cover,
 }
 
-/// What encloses a stream that a reader of protocols takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cover {
-    /// True if the bytes were inside TLS, and are decrypted.
-    pub is_tls: bool,
+/// What encloses a stream that a reader of protocols takes. Each tracked connection has one, so it is a single number: the
+/// duration of the handshake in nanoseconds, [`Self::CLEAR`], or [`Self::UNTIMED`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cover(u64);
+
+impl Cover {
+    /// Nothing encloses it.
+    const CLEAR: u64 = u64::MAX;
+    /// TLS, of whose handshake a part was not seen.
+    const UNTIMED: u64 = u64::MAX - 1;
+
+    /// The bytes were inside TLS, and are decrypted. `handshake` is the duration in nanoseconds, if all of it was seen.
+    pub fn tls(handshake: Option<u64>) -> Self {
+        Self(handshake.unwrap_or(Self::UNTIMED).min(Self::UNTIMED))
+    }
+
+    /// True if the bytes were inside TLS.
+    pub fn is_tls(self) -> bool {
+        self.0 != Self::CLEAR
+    }
+
     /// Duration of the TLS handshake in nanoseconds, if all of it was seen.
-    pub handshake: Option<u64>,
+    pub fn handshake(self) -> Option<u64> {
+        (self.0 < Self::UNTIMED).then_some(self.0)
+    }
+}
+
+impl Default for Cover {
+    fn default() -> Self {
+        Self(Self::CLEAR)
+    }
 }
 
 impl FlowInfo {

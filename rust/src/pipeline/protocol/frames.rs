@@ -166,7 +166,7 @@ impl<K: Copy + PartialEq> Frames<K> {
                 transfer: None,
                 retransmitted: 0,
                 protocol: Protocol::Http2,
-                tls: flow.cover.is_tls,
+                tls: flow.cover.is_tls(),
                 stream: None,
                 tls_handshake: None,
                 queued: None,

@@ -58,7 +58,15 @@ pub enum Session<K> {
 #[derive(Debug)]
 pub struct Secured<K> {
     tls: Tls,
-    plain: Box<Http1<K>>,
+    /// Reads what the other side sends, until that is TLS as well.
+    pub plain: Option<Box<Http1<K>>>,
+}
+
+impl<K: Copy + PartialEq> Secured<K> {
+    /// Bytes of buffers that the connection keeps outside its own struct.
+    pub fn held(&self) -> usize {
+        self.tls.held() + self.plain.as_ref().map_or(0, |plain| plain.held())
+    }
 }
 
 /// A connection whose client speaks HTTP/2. Until the server has shown that it does so as well, it may answer in HTTP/1,
@@ -153,7 +161,7 @@ impl<K: Copy + PartialEq> Session<K> {
         match self {
             Self::Http1(http1) => http1.is_waiting(),
             Self::Asked(_) => true,
-            Self::Tls(secured) => secured.plain.is_waiting(),
+            Self::Tls(secured) => secured.plain.as_ref().is_some_and(|plain| plain.is_waiting()),
             Self::Http2(streamed) => streamed.http2.is_waiting(),
             Self::Midway(undecided) => undecided.plain.is_waiting(),
             Self::Secure(secure) => {
@@ -174,7 +182,7 @@ impl<K: Copy + PartialEq> Session<K> {
             Self::Http1(http1) => of(http1),
             Self::Idle { client, ticket } => (Some(Protocol::Http1), Some(*client), Some(*ticket)),
             Self::Asked(asked) => (Some(Protocol::Http1), Some(asked.client), Some(asked.ticket())),
-            Self::Tls(secured) => of(&secured.plain),
+            Self::Tls(secured) => secured.plain.as_ref().map_or((Some(Protocol::Tls), None, None), |plain| of(plain)),
             Self::Http2(streamed) => (Some(Protocol::Http2), Some(streamed.http2.client()), streamed.http2.ticket()),
             Self::Midway(undecided) => of(&undecided.plain),
             Self::Secure(secure) => return secure.known(),
@@ -196,7 +204,7 @@ impl<K: Copy + PartialEq> Session<K> {
     pub fn held(&self) -> usize {
         match self {
             Self::Http1(http1) => http1.held(),
-            Self::Tls(secured) => secured.tls.held() + secured.plain.held(),
+            Self::Tls(secured) => secured.held(),
             Self::Http2(streamed) => streamed.http2.held() + streamed.plain.as_ref().map_or(0, |plain| plain.held()),
             Self::Midway(undecided) => undecided.midway.held() + undecided.plain.held(),
             Self::Secure(secure) => secure.held() + secure.inner.held(),
@@ -370,9 +378,10 @@ impl<K: Copy + PartialEq> Session<K> {
                 0
             }
             Self::Tls(secured) => {
-                let unwanted = secured.plain.chunk(flow, direction, chunk, sink);
+                let Some(plain) = &mut secured.plain else { return u64::MAX };
+                let unwanted = plain.chunk(flow, direction, chunk, sink);
                 // A third protocol on the same connection has no reader; its first bytes are not kept.
-                secured.plain.take_found();
+                plain.take_found();
                 unwanted
             }
             #[cfg(test)]
@@ -396,7 +405,7 @@ impl<K: Copy + PartialEq> Session<K> {
                 *self = Self::Secure(Box::new(Secure::new(direction, &found.bytes, plain)));
             }
             (Protocol::Tls, Self::Http1(plain)) => {
-                *self = Self::Tls(Box::new(Secured { tls: Tls::new(direction), plain }));
+                *self = Self::Tls(Box::new(Secured { tls: Tls::new(direction), plain: Some(plain) }));
             }
             (Protocol::Http2, Self::Http1(plain)) => {
                 *self = Self::Http2(Box::new(Streamed { http2: Http2::new(direction), plain: Some(plain) }));
@@ -431,7 +440,7 @@ impl<K: Copy + PartialEq> Session<K> {
         match self {
             Self::Http1(http1) => http1.finish(flow, direction, ts, sink),
             Self::Http2(streamed) => streamed.http2.finish(direction),
-            Self::Tls(secured) => secured.plain.finish(flow, direction, ts, sink),
+            Self::Tls(secured) => secured.plain.iter_mut().for_each(|plain| plain.finish(flow, direction, ts, sink)),
             #[cfg(test)]
             Self::Frames(_) => {}
             Self::Secure(_)
@@ -449,7 +458,7 @@ impl<K: Copy + PartialEq> Session<K> {
         self.decide(flow, sink, false);
         match self {
             Self::Http1(http1) => http1.give_up(flow, sink),
-            Self::Tls(secured) => secured.plain.give_up(flow, sink),
+            Self::Tls(secured) => secured.plain.iter_mut().for_each(|plain| plain.give_up(flow, sink)),
             Self::Http2(streamed) => {
                 streamed.http2.give_up(flow, sink);
                 if let Some(plain) = &mut streamed.plain {
@@ -486,7 +495,7 @@ impl<K: Copy + PartialEq> Session<K> {
     pub fn into_http1(self) -> Option<Box<Http1<K>>> {
         match self {
             Self::Http1(http1) => Some(http1),
-            Self::Tls(secured) => Some(secured.plain),
+            Self::Tls(secured) => secured.plain,
             Self::Http2(streamed) => streamed.plain,
             Self::Midway(undecided) => Some(undecided.plain),
             _ => None,
@@ -496,7 +505,7 @@ impl<K: Copy + PartialEq> Session<K> {
     /// Goes back to HTTP/1 when the handshake has ended. HTTP/1 does not read the direction that speaks TLS.
     fn leave_tls(&mut self) {
         *self = match std::mem::take(self) {
-            Self::Tls(secured) => Self::Http1(secured.plain),
+            Self::Tls(secured) => secured.plain.map_or(Self::Opaque(Protocol::Tls), Self::Http1),
             other => other,
         };
     }

@@ -1,5 +1,5 @@
 //! What only some protocols have to count: streams that are reset, messages, statuses of gRPC, and codes with which
-//! WebSockets are closed. Rows of HTTP/1 have none of it, so it is kept apart.
+//! WebSocket connections are closed. Rows of HTTP/1 have none of it, so it is kept apart.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use super::counts::counters;
 use super::tally::Tally;
 use crate::pipeline::exchange::{ErrorCode, GrpcStatus, Protocol};
 
-/// Most codes with which WebSockets are closed that a row counts one by one. Applications define codes of their own,
+/// Most codes with which WebSocket connections are closed that a row counts one by one. Applications define codes of their own,
 /// and few define more.
 pub const MAX_CLOSE_CODES: usize = 32;
 /// Stands for all other codes. No WebSocket can be closed with it.
@@ -27,9 +27,9 @@ counters! {
         protocols: Tally<Protocol>,
         /// gRPC calls that have ended, by status.
         grpc_statuses: Tally<GrpcStatus>,
-        /// WebSockets closed by the client, by code.
+        /// WebSocket connections closed by the client, by code.
         client_close_codes: Tally<u16>,
-        /// WebSockets closed by the server, by code.
+        /// WebSocket connections closed by the server, by code.
         server_close_codes: Tally<u16>,
         /// Streams reset by the client, by code.
         client_resets: Tally<ErrorCode>,
@@ -68,7 +68,7 @@ impl Rare {
         }
     }
 
-    /// Counts the least frequent codes of WebSockets beyond [`MAX_CLOSE_CODES`] as one.
+    /// Counts the least frequent codes of WebSocket beyond [`MAX_CLOSE_CODES`] as one.
     pub fn fold(&mut self) {
         if let Some(streams) = &mut self.0 {
             streams.client_close_codes.fold(MAX_CLOSE_CODES, OTHER_CLOSE_CODES);
@@ -76,7 +76,7 @@ impl Rare {
         }
     }
 
-    /// True if there are more codes of WebSockets than [`Self::fold`] leaves.
+    /// True if there are more codes of WebSocket than [`Self::fold`] leaves.
     pub fn is_wide(&self) -> bool {
         let tallies = |streams: &Streams| [streams.client_close_codes.len(), streams.server_close_codes.len()];
         self.0.as_deref().is_some_and(|streams| tallies(streams).iter().any(|len| *len > MAX_CLOSE_CODES + 1))

@@ -408,7 +408,8 @@ fn streams_beyond_the_limit_end_and_are_told() {
 
 #[test]
 fn floods_take_steps_in_proportion_to_their_length() {
-    let floods: [(&str, &dyn Fn(&mut Talk, u32)); 7] = [
+    type Flood<'a> = (&'a str, &'a dyn Fn(&mut Talk, u32));
+    let floods: [Flood<'_>; 7] = [
         ("streams", &|talk, at| talk.get(2 * at + 1, "/")),
         ("rapid reset", &|talk, at| {
             talk.get(2 * at + 1, "/");

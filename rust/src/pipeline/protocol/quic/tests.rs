@@ -152,6 +152,7 @@ pub fn crypto(offset: usize, data: &[u8]) -> Vec<u8> {
 }
 
 /// The `Initial` packet of a client. `length` is that of the whole packet.
+#[expect(clippy::missing_panics_doc, reason = "a test")]
 pub fn initial(version: u32, id: &[u8], number: u32, frames: &[u8], length: usize) -> Vec<u8> {
     let first = if version == V2 { 0xd3 } else { 0xc3 };
     let head = [&[first][..], &version.to_be_bytes(), &[id.len() as u8], id, &[0, 0]].concat();

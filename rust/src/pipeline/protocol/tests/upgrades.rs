@@ -33,8 +33,9 @@ fn an_upgrade_ends_its_exchange_and_is_told_once() {
 
 #[test]
 fn messages_count_for_the_request_of_the_upgrade() {
+    type Row<'a> = (&'a str, &'a [&'a [u8]], &'a [&'a str], [u64; 2]);
     let together = [SWITCH, b"\x81\x02hi\x82\x00"].concat();
-    let table: [(&str, &[&[u8]], &[&str], [u64; 2]); 8] = [
+    let table: [Row<'_>; 8] = [
         (
             "both sides",
             &[ASK, SWITCH, HELLO, b"<\x81\x02hi", BYE, b"<\x88\x02\x03\xe8"],

@@ -158,7 +158,7 @@ impl Decryption {
 
     /// What encloses the plaintext.
     pub fn cover(&self) -> Cover {
-        Cover { is_tls: true, handshake: self.handshake }
+        Cover::tls(self.handshake)
     }
 
     /// Takes a chunk. Returns how many of the following bytes need not be seen.

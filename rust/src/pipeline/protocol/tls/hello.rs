@@ -136,7 +136,6 @@ struct NotHello;
 
 /// Reads a `ClientHello` with its header from the beginning of a stream of handshake messages. `None` if it is not
 /// complete yet; `Some(None)` if it is none, or is longer than [`MAX_HELLO`].
-#[expect(clippy::option_option, reason = "not yet, none, and a hello")]
 pub fn of_message(stream: &[u8]) -> Option<Option<Hello>> {
     match message_length(stream, CLIENT_HELLO)? {
         Ok(length) => stream.get(MESSAGE_HEADER..length).map(of_client),

@@ -3,7 +3,7 @@
 //!
 //! The handshake is over with the first record of the client that is encrypted, which holds its Finished or, in TLS 1.3
 //! with a certificate of the client, comes just before it. Such a record is one of application data, or in TLS 1.2 the
-//! one behind the client's ChangeCipherSpec. Only the client's direction is read.
+//! one behind the client's `ChangeCipherSpec`. Only the client's direction is read.
 
 use super::hello::{ClientHello, Progress};
 use crate::pipeline::decode::Direction;
@@ -88,7 +88,7 @@ impl Tls {
             match handshake.push(bytes).filter(|_| is_whole) {
                 Some(false) => return true,
                 Some(true) => {
-                    sink.secured_times(&flow.key, None, chunk.ts.0.checked_sub(began.0).map(|nanos| nanos as u64))
+                    sink.secured_times(&flow.key, None, chunk.ts.0.checked_sub(began.0).map(|nanos| nanos as u64));
                 }
                 None => {}
             }
@@ -115,7 +115,7 @@ impl Handshake {
         const CHANGE_CIPHER_SPEC: u8 = 20;
         const HANDSHAKE: u8 = 22;
         const APPLICATION_DATA: u8 = 23;
-        /// A Finished with its protection is shorter; a second `ClientHello`, behind a ChangeCipherSpec, is longer.
+        /// A Finished with its protection is shorter; a second `ClientHello`, behind a `ChangeCipherSpec`, is longer.
         const MAX_FINISHED: usize = 128;
         while !bytes.is_empty() {
             steps::add(1);
@@ -186,10 +186,11 @@ mod tests {
 
     #[test]
     fn the_handshake_ends_with_the_first_encrypted_record_of_the_client() {
+        type Row<'a> = (&'a str, &'a [&'a [u8]], &'a [&'a str]);
         let hello = hello(Some("a.example"), 16_000);
         let (change, again) = (record(20, 1), record(22, 600));
         let (finished, data, alert) = (record(22, 40), record(23, 53), record(21, 2));
-        let table: [(&str, &[&[u8]], &[&str]); 8] = [
+        let table: [Row<'_>; 8] = [
             ("TLS 1.3", &[&hello, &change, &data], &["handshake 20"]),
             ("TLS 1.3 without ChangeCipherSpec", &[&hello, &data], &["handshake 10"]),
             ("TLS 1.3 with a second hello", &[&hello, &change, &again, &data], &["handshake 30"]),

@@ -172,8 +172,8 @@ impl Outlet for Said {
                 plain.extend((1..chunk.skipped).map(|_| None));
             }
         }
-        assert!(cover.is_tls);
-        self.handshake |= cover.handshake.is_some();
+        assert!(cover.is_tls());
+        self.handshake |= cover.handshake().is_some();
         plain.extend(chunk.bytes.iter().map(|&byte| Some(byte)));
         if !self.order.ends_with(&format!("{direction:?} ")) {
             write!(self.order, "{direction:?} ").unwrap();

@@ -6,7 +6,7 @@ use crate::pipeline::decode::Direction;
 use crate::pipeline::packet::{SECOND, Timestamp};
 
 /// Limit on the bytes that wait on one connection: a large response.
-pub const MAX_WAITING: usize = 512 * 1024;
+pub const MAX_WAITING: usize = 4 * 1024 * 1024;
 /// Limit on the bytes that wait on all connections of a worker.
 pub const MAX_WAITING_TOTAL: usize = 32 * 1024 * 1024;
 /// Nanoseconds for which secrets are waited for. Programs write them before their first record, and key logs are read

@@ -220,9 +220,10 @@ mod tests {
     /// The examples of RFC 6455 §5.7, and what else there is.
     #[test]
     fn messages_are_counted_in_any_pieces() {
+        type Row<'a> = (&'a str, bool, &'a [u8], (u64, Option<u16>));
         let long = [&b"\x82\x7e\x01\x00"[..], &[0x88; 256]].concat();
         let longer = [&b"\x82\x7f\0\0\0\0\0\x01\0\0"[..], &vec![0x81; 65_536]].concat();
-        let table: [(&str, bool, &[u8], (u64, Option<u16>)); 12] = [
+        let table: [Row<'_>; 12] = [
             ("nothing", false, b"", (0, None)),
             ("a text", false, b"\x81\x05Hello", (1, None)),
             ("a masked text", true, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58", (1, None)),

@@ -74,8 +74,11 @@ streams! {
     server_resets => |streams| streams.server_resets.total();
 }
 
+/// Reads an amount of the capture.
+type Captured = fn(&Parts<'_>) -> Option<u64>;
+
 /// Amounts of the capture that are sums.
-const CAPTURED: &[(&str, fn(&Parts<'_>) -> Option<u64>)] = &[
+const CAPTURED: &[(&str, Captured)] = &[
     ("undecrypted", |parts| parts.capture.map(|capture| capture.undecrypted.total())),
     ("goaways", |parts| parts.capture.map(|capture| capture.goaways.total())),
 ];

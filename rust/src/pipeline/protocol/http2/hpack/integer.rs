@@ -48,7 +48,8 @@ mod tests {
 
     #[test]
     fn integers_are_read_as_appendix_c_1_writes_them() {
-        let table: [(&[u8], u32, Option<(u32, usize)>); 9] = [
+        type Row<'a> = (&'a [u8], u32, Option<(u32, usize)>);
+        let table: [Row<'_>; 9] = [
             (b"\x0a", 5, Some((10, 0))),
             (b"\x1f\x9a\x0a", 5, Some((1337, 0))),
             (b"\x2a", 8, Some((42, 0))),

@@ -295,7 +295,7 @@ fn decode_parts(blocks: &[Vec<writer::Step>], joined: usize, lost: u64, knows_al
         if at < joined {
             continue;
         }
-        if lost >> (at % 62) & 7 == 0 {
+        if (lost >> (at % 62)).trailing_zeros() >= 3 {
             decoder.lost();
             since = 0;
             continue;
