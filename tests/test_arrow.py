@@ -109,6 +109,17 @@ def test_sections_are_those_of_each_host_in_turn():
 # Arrow
 
 
+OF_STREAMS = (
+    "protocol",
+    "tls",
+    "stream",
+    "tls_handshake",
+    "queued",
+    "grpc_status",
+    "request_messages",
+    "response_messages",
+)
+"""Columns of exchanges that came later than others, so they are behind them."""
 OF_PROCESS = ("process", "pid", "container", "pod", "namespace", "client_process")
 """Columns of exchanges that JSON has only where the process is known, in an object of its own."""
 

@@ -223,7 +223,7 @@ def test_sorting_goes_through_all_columns_and_back():
         seen.append(title)
         view = pressed(view, "s")
     assert seen[:2] == ["req/s", "2xx"]
-    assert len(seen) == 12
+    assert len(seen) == 13
     assert pressed(view, "S").sort_of(Panel.HOSTS).title == seen[-1]
 
 

@@ -65,7 +65,8 @@ def asked(port):
     """Asks for pages that are there and for pages that are not, on one stream at a time and on many."""
     url = f"http://127.0.0.1:{port}"
     one = [PROGRAMS["curl"], "-sS", "-o", "/dev/null", "--http2-prior-knowledge"]
-    subprocess.run([*one, f"{url}/index.html", f"{url}/missing"], check=True, timeout=PATIENCE)
+    for page in "index.html", "missing":
+        subprocess.run([*one, f"{url}/{page}"], check=True, timeout=PATIENCE)
     subprocess.run([*one, "-d", "x" * 50_000, f"{url}/index.html"], check=True, timeout=PATIENCE)
     many = [PROGRAMS["h2load"], "-n", "600", "-c", "4", "-m", "10"]
     pages = [f"{url}/{page}" for page in ("index.html", "large", "none")]
@@ -74,7 +75,7 @@ def asked(port):
 
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory):
-    """(what was counted live, the capture, what the server's log counts)"""
+    """(what was counted live, the capture, what the server's log counts, the port of the server)"""
     folder = tmp_path_factory.mktemp("http2")
     (folder / "index.html").write_text("hello\n")
     (folder / "large").write_text("x" * 40_000)
@@ -91,9 +92,10 @@ def talk(tmp_path_factory):
                     live = Snapshot.merge([live, snapshot])
                     if live.responses >= 603 and not snapshot.hits:
                         break
+            until(lambda: Snapshot.merge(Monitor(read=capture).snapshots()).responses >= 603)
     text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text())
     statuses = Counter(int(status) for status in re.findall(r":status: (\d+)", text))
-    return live, capture, (Counter(re.findall(r":method: (\w+)", text)), statuses)
+    return live, capture, (Counter(re.findall(r":method: (\w+)", text)), statuses), port
 
 
 def counted(snapshot):
@@ -101,24 +103,25 @@ def counted(snapshot):
 
 
 def test_counts_equal_the_log_of_the_server_live_and_from_the_file(talk):
-    live, capture, log = talk
+    live, capture, log, _ = talk
     assert counted(Snapshot.merge(Monitor(read=capture).snapshots())) == log
     if live.capture.kernel_dropped == 0:
         assert counted(live) == log
 
 
 def test_tshark_counts_the_same(talk):
-    _, capture, log = talk
+    _, capture, log, port = talk
     for field, of_netmon in zip(("method", "status"), log, strict=True):
-        command = [PROGRAMS["tshark"], "-r", capture, "-T", "fields", "-e", f"http2.headers.{field}"]
+        command = [PROGRAMS["tshark"], "-r", capture, "-d", f"tcp.port=={port},http2", "-T", "fields"]
+        command += ["-e", f"http2.headers.{field}"]
         told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
         assert Counter(re.findall(r"\w+", told)) == {str(key): count for key, count in of_netmon.items()}
 
 
 def test_every_stream_has_its_host_and_nothing_is_lost(talk):
-    _, capture, _ = talk
+    _, capture, _, _ = talk
     total = Snapshot.merge(Monitor(read=capture).snapshots())
-    assert total.capture.protocols == {"http2": 6}
+    assert total.capture.protocols == {"http2": 7}
     assert (total.capture.unanswered, total.capture.orphan_responses, total.capture.parse_errors) == (0, 0, 0)
     sections = {section.path: section.requests for host in total.hosts for section in host.sections}
     assert sections == {"/index.html": 202, "/large": 200, "/none": 200, "/missing": 1}

@@ -220,4 +220,4 @@ def test_of_a_capture_with_holes_nothing_is_invented(network, site, port, tmp_pa
                         found[name, section.path, status] += count
         assert not found - truth, (seed, chosen)
         assert total.requests <= sum(truth.values())
-        assert total.capture.gaps > 0
+        assert total.capture.gaps > 0 or total.requests == sum(truth.values())

@@ -245,6 +245,14 @@ EXCHANGE = {
     "request_time": 0.001,
     "transfer": 0.0067,
     "retransmitted": 2,
+    "protocol": "http1",
+    "tls": False,
+    "stream": None,
+    "tls_handshake": None,
+    "queued": None,
+    "grpc_status": None,
+    "request_messages": 0,
+    "response_messages": 0,
     "user_agent": "curl",
 }
 

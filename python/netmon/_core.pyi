@@ -736,12 +736,14 @@ class Exchange:
         """Number of its stream in HTTP/2; None in HTTP/1."""
     @property
     def tls_handshake(self) -> float | None:
-        """Duration of the TLS handshake of the connection, from the ClientHello to the client's Finished. Only
+        """Duration of the TLS handshake of the connection, from the hello of the client to the client's Finished. Only
         the first exchange on a connection has it; None for the others.
         """
     @property
     def queued(self) -> float | None:
-        """The part of `latency` in which the server sent other streams of the same connection; None in HTTP/1."""
+        """The part of `latency` in which the server sent other streams of the same connection: from the first to the
+        last byte of each frame of their content. None in HTTP/1.
+        """
     @property
     def grpc_status(self) -> str | None:
         """Name of the status of a gRPC call, such as ``"UNAVAILABLE"``; None if it is no gRPC call, or if its

@@ -29,6 +29,9 @@ LONGEST_LEARNING = 3650 * 86400.0
 MOST_REQUESTS = 2**53
 """The largest `min_requests`: beyond, a float does not tell two numbers apart."""
 
+SOME = 12
+"""Measures that a message names of those that a rule may count."""
+
 NAME_LENGTH = 200
 """Maximum number of characters of a rule's name."""
 
@@ -262,7 +265,8 @@ def _measure(metric: str, per: str, where: str) -> Measure:
         if near := next(iter(get_close_matches(metric, names, n=1)), ""):
             others = f"{near} and {len(names) - 1} others"
             raise ValueError(f"a rule counts one of {others}, not {metric!r}: did you mean {near}?")
-        raise ValueError(f"a rule counts one of {', '.join(names)}, not {metric!r}")
+        some = f"{', '.join(names[:SOME])} and {len(names) - SOME} others"
+        raise ValueError(f"a rule counts one of {some}, not {metric!r}")
     if per not in ROWS:
         raise ValueError(f"a rule is per {', '.join(name for name in ROWS if name)}, not {per!r}")
     reads_exchanges(where, per, metric)

@@ -5,22 +5,23 @@
 //! for its writer, and stays open when the writer closes it. Nothing is kept of a line that was handed over.
 
 mod lines;
+mod sink;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 pub use lines::Lines;
+
+pub use sink::LineSink;
 
 use super::Error;
 use super::named::name_of;
@@ -41,31 +42,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A last line without an end is handed over once it has not grown for this long.
 const UNFINISHED: Duration = Duration::from_secs(1);
-
-/// A function that takes a line.
-type TakeLine = dyn Fn(&[u8]) + Send + Sync;
-
-/// Takes the lines of key logs.
-#[derive(Clone)]
-pub struct LineSink(Arc<TakeLine>);
-
-impl LineSink {
-    /// Calls `take` with each line.
-    pub fn new(take: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(take))
-    }
-
-    /// Hands over a line.
-    pub fn take(&self, line: &[u8]) {
-        (self.0)(line);
-    }
-}
-
-impl fmt::Debug for LineSink {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LineSink")
-    }
-}
 
 /// Something that the user is told about a key log. No text has anything of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,6 +22,7 @@ mod scratch;
 mod servers;
 mod settings;
 mod sink;
+mod streams;
 mod subsets;
 mod words;
 
@@ -100,7 +101,7 @@ pub struct Aggregate {
     /// Exchanges that are judged when their interval is closed, since their processes were not known when they ended.
     awaiting: Vec<Awaiting<Ticket>>,
     /// Codes of exchanges that have not ended, the oldest first, as far as something is counted at the end.
-    waiting_codes: VecDeque<codes::Waiting>,
+    waiting_codes: VecDeque<codes::Waiting<Ticket>>,
     /// Set if packets are recorded.
     noted: Option<Box<Noted>>,
     /// The host name being looked up. A field so that its memory is reused.

@@ -112,7 +112,7 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
 
     fn observed(&mut self, flow: &FlowInfo, state: &Self::State, segment: &Observed) -> Option<Protocol> {
         let Known { protocol, client, ticket } = state.known();
-        let from_client = is_client(flow, client, segment.direction);
+        let from_client = flow.is_client(client, segment.direction);
         self.sink.observe(ticket, segment, from_client);
         if protocol == Some(Protocol::Tls) && segment.bytes > 0 {
             self.sink.secured_bytes(&flow.key, from_client, segment.bytes.into());
@@ -147,7 +147,7 @@ impl<S: Sink> Consumer for Sessions<'_, S> {
 
     fn listed(&mut self, flow: &FlowInfo, state: &Self::State, watched: &Watched<'_>) {
         let Known { protocol, client, ticket } = state.known();
-        let client = if is_client(flow, client, Direction::Up) { Direction::Up } else { Direction::Down };
+        let client = if flow.is_client(client, Direction::Up) { Direction::Up } else { Direction::Down };
         let ends = [client, client.reverse()].map(|side| flow.key.sender(side));
         let inside = state.inside();
         self.sink.connection(&Listed { interface: flow.interface, ends, client, protocol, ticket, inside, watched });
@@ -264,17 +264,6 @@ impl<S: Sink> Outlet for Inside<'_, '_, S> {
 
     fn closed(&mut self, reason: Closed) {
         self.stage.sink.note(Note::Closed(reason));
-    }
-}
-
-/// Returns whether the client sends in `direction`. `client` is the direction of the requests, if that is known; else
-/// the direction of the SYN decides, and without a SYN the port numbers.
-#[inline]
-fn is_client(flow: &FlowInfo, client: Option<Direction>, direction: Direction) -> bool {
-    match client.or(flow.opener) {
-        Some(client) => direction == client,
-        // The capture joined the connection midway. The server usually has the lower port.
-        None => flow.key.sender(direction).port > flow.key.sender(direction.reverse()).port,
     }
 }
 

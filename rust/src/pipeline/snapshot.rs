@@ -9,6 +9,7 @@ mod capture;
 mod clients;
 mod columns;
 mod connections;
+mod counters;
 mod counts;
 mod csv;
 mod endpoints;

@@ -3,7 +3,7 @@
 use memchr::memchr;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::LineSink;
+use super::sink::LineSink;
 
 /// The longest line that is handed over. A line has a label, 32 bytes and 48 bytes in hexadecimal digits: 200
 /// characters. What is longer is no line of a key log.

@@ -308,9 +308,9 @@ mod tests {
         let taken = interfaces.take(Timestamp(1));
         let sum = |of: fn(&Traffic) -> u64| taken.iter().map(|interface| of(&interface.traffic)).sum::<u64>();
         let names = names as u64;
-        assert_eq!(sum(|traffic| traffic.packets), names * 29);
-        assert_eq!(sum(|traffic| traffic.http_packets), names);
-        assert_eq!(sum(|traffic| traffic.http_bytes), names * 100);
+        assert_eq!(sum(|traffic| traffic.packets), names * 46);
+        assert_eq!(sum(|traffic| traffic.http_packets), names * 10);
+        assert_eq!(sum(|traffic| traffic.http_bytes), names * 1020);
         for Interface { traffic, .. } in &taken {
             assert_eq!(traffic.http_bytes, traffic.protocols.sum(Protocol::is_http));
             assert_eq!(traffic.protocols.iter().len(), Protocol::ALL.len());

@@ -59,7 +59,7 @@ fn a_filter_holds_for_the_exchanges_that_it_describes() {
         ("grpc:unavailable", true),
         ("grpc:UN*", true),
         ("grpc:un", true),
-        ("grpc=UN", false),
+        ("grpc=ABORTED", false),
         ("grpc:14", true),
         ("grpc:4", false),
         ("grpc:failed", true),

@@ -67,20 +67,21 @@ pub struct FlowInfo {
     pub cover: Cover,
 }
 
-/// What encloses a stream that a reader of protocols takes. Each tracked connection has one, so it is a single number: the
-/// duration of the handshake in nanoseconds, [`Self::CLEAR`], or [`Self::UNTIMED`].
+/// What encloses a stream that a reader of protocols takes. Each tracked connection has one, so it is a small number: the
+/// duration of the handshake in microseconds, [`Self::CLEAR`], or [`Self::UNTIMED`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cover(u64);
+pub struct Cover(u32);
 
 impl Cover {
     /// Nothing encloses it.
-    const CLEAR: u64 = u64::MAX;
+    const CLEAR: u32 = u32::MAX;
     /// TLS, of whose handshake a part was not seen.
-    const UNTIMED: u64 = u64::MAX - 1;
+    const UNTIMED: u32 = u32::MAX - 1;
 
     /// The bytes were inside TLS, and are decrypted. `handshake` is the duration in nanoseconds, if all of it was seen.
     pub fn tls(handshake: Option<u64>) -> Self {
-        Self(handshake.unwrap_or(Self::UNTIMED).min(Self::UNTIMED))
+        let micros = handshake.and_then(|nanos| u32::try_from(nanos / 1000).ok());
+        Self(micros.filter(|&micros| micros < Self::UNTIMED).unwrap_or(Self::UNTIMED))
     }
 
     /// True if the bytes were inside TLS.
@@ -88,9 +89,9 @@ impl Cover {
         self.0 != Self::CLEAR
     }
 
-    /// Duration of the TLS handshake in nanoseconds, if all of it was seen.
+    /// Duration of the TLS handshake in nanoseconds, to the microsecond, if all of it was seen.
     pub fn handshake(self) -> Option<u64> {
-        (self.0 < Self::UNTIMED).then_some(self.0)
+        (self.0 < Self::UNTIMED).then_some(u64::from(self.0) * 1000)
     }
 }
 
@@ -104,6 +105,17 @@ impl FlowInfo {
     /// Describes a connection of which nothing was observed yet.
     pub fn new(key: FlowKey, interface: InterfaceId, opener: Option<Direction>) -> Self {
         Self { key, interface, opener, retransmitted: 0, opening: Opening::default(), cover: Cover::default() }
+    }
+
+    /// Returns whether the client sends in `direction`. `client` is the direction of the requests, if that is known; else
+    /// the direction of the SYN decides, and without a SYN the port numbers.
+    #[inline]
+    pub fn is_client(&self, client: Option<Direction>, direction: Direction) -> bool {
+        match client.or(self.opener) {
+            Some(client) => direction == client,
+            // The capture joined the connection midway. The server usually has the lower port.
+            None => self.key.sender(direction).port > self.key.sender(direction.reverse()).port,
+        }
     }
 }
 

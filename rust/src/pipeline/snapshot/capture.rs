@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::counts::counters;
+use super::counters::counters;
 use super::tally::Tally;
 use crate::pipeline::decode::Undecoded;
 use crate::pipeline::exchange::{Ambiguity, Closed, ErrorCode, Protocol};

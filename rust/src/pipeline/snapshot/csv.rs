@@ -157,7 +157,7 @@ mod tests {
         assert!(head.starts_with("start,end,host,path,hits,requests,responses,errors,methods,statuses,status_1xx,"));
         assert!(!head.contains("buckets"));
         let want = "2026-01-01T00:00:00.000000000Z,2026-01-01T00:00:01.000000000Z,'=a,/x,2,2,0,0,\"{\"\"GET\"\":2}\",\
-                    \"{\"\"200\"\":1,\"\"404\"\":1}\",0,1,0,1,0,0,0,0,0,,,,,,,0,0,,,,,,\n";
+                    \"{\"\"200\"\":1,\"\"404\"\":1}\",0,1,0,1,0,0,0,0,0,,,,,,,0,0,,,,,,,\"{\"\"http1\"\":2}\",,0,0,,,,\n";
         assert_eq!(lines, want);
         let cells = lines.matches(',').count() - "{\"\"200\"\":1,".matches(',').count();
         assert_eq!(cells, head.matches(',').count());

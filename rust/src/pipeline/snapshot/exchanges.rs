@@ -185,7 +185,8 @@ mod tests {
     fn json_has_the_fields_of_both_structs_side_by_side_in_the_order_of_the_table() {
         let json = serde_json::to_string(&exchange("/s", b"GET")).unwrap();
         let want = "ts client server interface host section path method status request_bytes response_bytes latency \
-                    duration connect request_time transfer retransmitted user_agent";
+                    duration connect request_time transfer retransmitted protocol tls stream tls_handshake queued \
+                    grpc_status request_messages response_messages user_agent";
         assert_eq!(keys(&json).join(" "), want);
         assert_eq!(serde_json::from_str::<NamedExchange>(&json).unwrap(), exchange("/s", b"GET"));
         let first = r#"{"first_seen":"2026-01-01T00:00:00Z","client":"10.0.0.1:9","server":"10.0.0.2:80","interface":"lo",
@@ -199,7 +200,7 @@ mod tests {
 
     #[test]
     fn bytes_have_the_fields_of_both_structs_in_the_order_of_the_table() {
-        let mut want = b"netmon\x04\x02".to_vec();
+        let mut want = b"netmon\x05\x02".to_vec();
         for port in [7, 8] {
             want.extend(Ipv6Addr::LOCALHOST.octets());
             want.push(port);
@@ -208,7 +209,10 @@ mod tests {
             want.push(text.len() as u8);
             want.extend(text.bytes());
         }
-        want.extend([1, 0xc8, 1, 5, 6, 1, 10, 0, 0, 1, 9, 0, 4, 4]);
+        want.extend([1, 0xc8, 1, 5, 6, 1, 10, 0, 0, 1, 9, 0, 4, 5]);
+        want.extend(b"http1");
+        want.extend([0; 7]);
+        want.push(4);
         want.extend(b"curl");
         want.extend([0, 0]);
         let bytes = pack(&exchange("/s", b"GET"));

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use super::counts::counters;
+use super::counters::counters;
 use super::tally::Tally;
 use crate::pipeline::exchange::{ErrorCode, GrpcStatus, Protocol};
 

@@ -10,7 +10,6 @@ use crate::pipeline::decode::Direction;
 use crate::pipeline::exchange::{Protocol, Secured, Sides, Sink};
 use crate::pipeline::flow::FlowInfo;
 use crate::pipeline::packet::Timestamp;
-use crate::pipeline::protocol::is_client;
 use crate::pipeline::reassembly::Chunk;
 use crate::pipeline::steps;
 
@@ -64,7 +63,7 @@ impl Tls {
                 return true;
             };
             bytes = rest;
-            let asks = if found.is_some() || is_client(flow, None, self.speaker) {
+            let asks = if found.is_some() || flow.is_client(None, self.speaker) {
                 self.speaker
             } else {
                 self.speaker.reverse()

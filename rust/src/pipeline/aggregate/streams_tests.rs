@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::pipeline::aggregate::{Settings, Tracked, WantedSubset, WantedSubsets};
 use crate::pipeline::decode::{Direction, Endpoint, FlowKey};
+use crate::pipeline::exchange::ErrorCode;
 use crate::pipeline::exchange::{
     Closed, Ending, Exchange, Finished, Kept, Method, NoFields, Note, Protocol, Request, Response, Sides, Sink,
 };
