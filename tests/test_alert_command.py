@@ -245,11 +245,12 @@ ALONE = """
 ip link set lo up
 tcpdump -i lo -w "$1" -U -n tcp 2>/dev/null &
 until test -s "$1"; do sleep 0.1; done
+while sleep 0.2; do cat /tmp/netmon-demo-*/tls.keys > "$1.keys" 2>/dev/null; done &
 "$2" -m netmon --no-config --demo --plain
-kill $!
+kill $(jobs -p)
 wait
 """
-"""Runs the demonstration in a network of its own, and writes its packets to a file."""
+"""Runs the demonstration in a network of its own, and writes its packets and its keys to files."""
 
 
 @pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT or "available")
@@ -257,7 +258,18 @@ def test_a_back_test_of_the_demonstration_equals_the_live_run(tmp_path):
     path = tmp_path / "demo.pcap"
     command = ["unshare", "--net", "bash", "-c", ALONE, "bash", str(path), sys.executable]
     live = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=ENVIRONMENT)
-    back = run("-r", path, "--alert-threshold", DEMO["alert_threshold"], "--alert-span", DEMO["alert_span"], "--plain")
+    keys = path.with_name("demo.pcap.keys")
+    back = run(
+        "-r",
+        path,
+        "--keylog",
+        keys,
+        "--alert-threshold",
+        DEMO["alert_threshold"],
+        "--alert-span",
+        DEMO["alert_span"],
+        "--plain",
+    )
     assert [line.split()[0] for line in alerts(live.stdout)] == ["ALERT", "RECOVERED"]
     assert alerts(back.stdout) == alerts(live.stdout)
 

@@ -30,6 +30,8 @@ const MAX_LOG: usize = 100;
 pub struct Messages {
     kept: Vec<(Level, String)>,
     dropped: u64,
+    /// True if some of those dropped were more than information.
+    has_dropped_warnings: bool,
 }
 
 impl Messages {
@@ -40,6 +42,7 @@ impl Messages {
             self.kept.push((level, message));
         } else {
             self.dropped = self.dropped.saturating_add(1);
+            self.has_dropped_warnings |= level != Level::Info;
         }
     }
 
@@ -51,13 +54,13 @@ impl Messages {
 
     /// Takes all messages. The last one says how many were dropped, if any were.
     pub fn take(&mut self) -> Vec<(Level, String)> {
-        let Self { mut kept, dropped } = std::mem::take(self);
+        let Self { mut kept, dropped, has_dropped_warnings } = std::mem::take(self);
         if dropped > 0 {
             let message = match dropped {
                 1 => "1 more message was dropped, because too many came at once".to_owned(),
                 _ => format!("{dropped} more messages were dropped, because too many came at once"),
             };
-            kept.push((Level::Warning, message));
+            kept.push((if has_dropped_warnings { Level::Warning } else { Level::Info }, message));
         }
         kept
     }
@@ -162,5 +165,7 @@ mod tests {
             assert_eq!((got.len(), last.as_ref().map(|(_, message)| &**message)), (kept, told));
             assert!(messages.take().is_empty(), "each is told once");
         }
+        (0..=MAX_LOG).for_each(|at| messages.add(Level::Info, at.to_string()));
+        assert_eq!(messages.take().pop().map(|(level, _)| level), Some(Level::Info), "nothing is wrong");
     }
 }
