@@ -281,7 +281,7 @@ class Tcpdump:
 
     def __init__(self, namespace, interface, path):
         self._path = path
-        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-w", path, "tcp"]
+        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-U", "-w", path, "tcp"]
         self._process = namespace.start(*command, stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:
             if "listening on" in line:

@@ -2,12 +2,14 @@
 
 import random
 import subprocess
+import time
 from collections import Counter
 
 import namespaces
 import pytest
 import secure
 from netmon import Monitor, Snapshot
+from patience import PATIENCE
 from secure import curl
 from soaking import lossy
 from watching import Watch, compare, requests
@@ -58,6 +60,14 @@ def suite_options(version, suite):
     return ("--tls-max", "1.2", "--ciphers", f"{suite}:@SECLEVEL=0")
 
 
+def until(holds):
+    """Waits for packets that tcpdump has not written yet."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def of_file(path, **settings):
     return Snapshot.merge(list(Monitor(read=path, **settings).snapshots()))
 
@@ -71,6 +81,7 @@ def recorded(network, path, site, ask, **settings):
         watch.until(lambda snapshots: Snapshot.merge(snapshots).responses >= len(site.lines()) > 0)
         watch.until_quiet()
         total = watch.total()
+    until(lambda: of_file(path, keylog=site.keys).responses >= total.responses)
     tcpdump.stop(b"")
     return total
 

@@ -263,10 +263,10 @@ class _Counts:
         """Messages of servers: of gRPC and WebSocket, and events of server-sent events."""
     @property
     def client_close_codes(self) -> dict[int, int]:
-        """WebSockets closed by the client, by code; 1005 if it gave none, 0 beyond 32 codes."""
+        """WebSocket connections closed by the client, by code; 1005 if it gave none, 0 beyond 32 codes."""
     @property
     def server_close_codes(self) -> dict[int, int]:
-        """WebSockets closed by the server, by code; 1005 if it gave none, 0 beyond 32 codes."""
+        """WebSocket connections closed by the server, by code; 1005 if it gave none, 0 beyond 32 codes."""
     @property
     def client_resets(self) -> dict[str, int]:
         """HTTP/2 streams that the client has reset, by the name of the code, such as ``CANCEL``."""

@@ -14,7 +14,7 @@ fn idle_connections() -> u32 {
 }
 
 /// Bytes per connection that the documentation of the limit on connections promises.
-const BYTES_PER_CONNECTION: usize = 300;
+const BYTES_PER_CONNECTION: usize = 310;
 
 /// Bytes more that a TLS connection may take until its handshake is over.
 const BYTES_OF_TLS: usize = 300;

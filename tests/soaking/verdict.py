@@ -63,13 +63,17 @@ def not_grown(what, samples, field):
     return Check(what, f"{first} to {last}", "no more than before", last <= first)
 
 
-def least(samples, field, span=60):
-    """(seconds, value) of the lowest sample of each minute: what is freed again within a minute is no growth."""
-    minutes = {}
+ROUND = 420
+"""Seconds after which the enemy's attacks come again. What is freed again within a round is no growth."""
+
+
+def least(samples, field, span=ROUND):
+    """(seconds, value) of the lowest sample of each round."""
+    rounds = {}
     for sample in samples:
         point = (sample.at, getattr(sample, field))
-        minutes[sample.at // span] = min(minutes.get(sample.at // span, point), point, key=lambda each: each[1])
-    return list(minutes.values())
+        rounds[sample.at // span] = min(rounds.get(sample.at // span, point), point, key=lambda each: each[1])
+    return list(rounds.values())
 
 
 def growth(samples, most):

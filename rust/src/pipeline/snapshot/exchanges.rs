@@ -194,7 +194,7 @@ mod tests {
             "host":"","bytes_to_server":0,"bytes_to_client":0,"retransmitted":0,"requests":0,"rtt":null}"#;
         let connection: Connection = serde_json::from_str(first).unwrap();
         let want = "first_seen client server interface last_seen segments age opened state protocol host bytes_to_server \
-                    bytes_to_client retransmitted requests rtt";
+                    bytes_to_client retransmitted requests rtt tls streams open_streams undecrypted";
         assert_eq!(keys(&serde_json::to_string(&connection).unwrap()).join(" "), want);
     }
 

@@ -403,7 +403,10 @@ impl Decryption {
     /// Hands plaintext on.
     pub(super) fn emit(&mut self, direction: Direction, bytes: &[u8], ts: Timestamp, out: &mut impl Outlet) {
         let cover = self.cover();
-        if let Some(chunk) = self.sides[direction as usize].chunk(bytes, ts) {
+        // What the sender had received cannot be further on. An answer comes after what it answers, so this is enough to
+        // tell which request a response behind a hole belongs to.
+        let ack = self.sides[direction.reverse() as usize].position();
+        if let Some(chunk) = self.sides[direction as usize].chunk(bytes, ack, ts) {
             out.plaintext(direction, chunk, cover);
         }
     }

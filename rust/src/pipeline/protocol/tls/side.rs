@@ -110,8 +110,13 @@ impl Side {
         self.hole = UNKNOWN_LENGTH;
     }
 
-    /// Makes the next chunk of plaintext.
-    pub fn chunk<'a>(&mut self, bytes: &'a [u8], ts: Timestamp) -> Option<Chunk<'a>> {
+    /// Sequence number of the next byte of plaintext.
+    pub fn position(&self) -> SeqNumber {
+        self.position
+    }
+
+    /// Makes the next chunk of plaintext. `ack` is how far the other direction has come.
+    pub fn chunk<'a>(&mut self, bytes: &'a [u8], ack: SeqNumber, ts: Timestamp) -> Option<Chunk<'a>> {
         let skipped = std::mem::take(&mut self.hole);
         if bytes.is_empty() && skipped == 0 {
             return None;
@@ -119,7 +124,7 @@ impl Side {
         let start = !std::mem::replace(&mut self.has_begun, true) && skipped == 0;
         let seq = self.position.plus(skipped as u32);
         self.position = seq.plus(bytes.len() as u32);
-        Some(Chunk { skipped, cut: false, bytes, seq, ack: None, start, ts })
+        Some(Chunk { skipped, cut: false, bytes, seq, ack: Some(ack), start, ts })
     }
 
     /// Drops keys and buffers.

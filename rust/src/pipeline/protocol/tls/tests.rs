@@ -363,7 +363,7 @@ fn keys_that_come_late_lose_nothing() {
 
 #[test]
 fn without_keys_the_connection_is_closed_once() {
-    let heard = fetch("none", 900_000, KINDS[0].1, KINDS[0].1);
+    let heard = fetch("none", 6_000_000, KINDS[0].1, KINDS[0].1);
     let none = Heard { keylog: Vec::new(), ..heard.clone() };
     assert_eq!(Reading { size: 1460, ..whole(&none) }.said().closed, [Closed::NoKey]);
     let late = Reading { size: 1460, keys_after: Some(usize::MAX), ..whole(&heard) };
