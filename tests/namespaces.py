@@ -281,19 +281,23 @@ class Tcpdump:
 
     def __init__(self, namespace, interface, path):
         self._path = path
-        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-U", "-w", path, "tcp"]
+        command = ["tcpdump", "-Z", "root", "-n", "-i", interface, "-s", "0", "-B", "131072", "-w", path, "tcp"]
         self._process = namespace.start(*command, stderr=subprocess.PIPE, text=True)
         for line in self._process.stderr:
             if "listening on" in line:
                 break
+
+    def flush(self):
+        """Lets tcpdump write what it has recorded, and gives it the time for that."""
+        self._process.send_signal(signal.SIGUSR2)
+        time.sleep(0.05)
 
     def stop(self, last):
         """Ends tcpdump once the bytes `last` are recorded. Returns how many packets the kernel dropped."""
         until = time.monotonic() + 10
         while last not in self._path.read_bytes()[-100_000:]:
             assert time.monotonic() < until, f"tcpdump does not record {last}"
-            self._process.send_signal(signal.SIGUSR2)  # flush
-            time.sleep(0.05)
+            self.flush()
         self._process.send_signal(signal.SIGINT)
         _, said = self._process.communicate(timeout=10)
         return int(next(line for line in said.splitlines() if "dropped by kernel" in line).split()[0])

@@ -78,7 +78,7 @@ class Site(namespaces.Daemon):
             os.environ.update(before)
 
     def lines(self):
-        """The access log as lists of words: host, method, target, status, TLS, suite, resumed or not, version of HTTP."""
+        """The access log as lists of words: host, method, target, status, TLS, suite, resumed or not, HTTP version."""
         return [line.split() for line in (self._folder / "access.log").read_text().splitlines()]
 
     def requests(self):

@@ -60,12 +60,13 @@ def suite_options(version, suite):
     return ("--tls-max", "1.2", "--ciphers", f"{suite}:@SECLEVEL=0")
 
 
-def until(holds):
-    """Waits for packets that tcpdump has not written yet."""
+def until_written(tcpdump, holds):
+    """Waits until what tcpdump has written is enough."""
     deadline = time.monotonic() + PATIENCE
+    tcpdump.flush()
     while not holds():
         assert time.monotonic() < deadline
-        time.sleep(0.1)
+        tcpdump.flush()
 
 
 def of_file(path, **settings):
@@ -81,7 +82,7 @@ def recorded(network, path, site, ask, **settings):
         watch.until(lambda snapshots: Snapshot.merge(snapshots).responses >= len(site.lines()) > 0)
         watch.until_quiet()
         total = watch.total()
-    until(lambda: of_file(path, keylog=site.keys).responses >= total.responses)
+    until_written(tcpdump, lambda: of_file(path, keylog=site.keys).responses >= total.responses)
     tcpdump.stop(b"")
     return total
 
