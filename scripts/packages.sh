@@ -18,6 +18,7 @@ need gcc have cc
 need libc6-dev test -e /usr/include/stdlib.h
 need pkg-config have pkg-config
 need libpcap-dev has_pcap
+need openssl have openssl # the other end of TLS in tests
 if [ "$1" != build ]; then # the wheel contains a libpcap that is built from its source
   need curl have curl
   need xz-utils have xz
