@@ -52,6 +52,7 @@ __all__ = [
     "Rows",
     "Section",
     "SectionRanking",
+    "Server",
     "Sliding",
     "Snapshot",
     "SourceError",
