@@ -245,7 +245,7 @@ ALONE = """
 ip link set lo up
 tcpdump -i lo -w "$1" -U -n tcp 2>/dev/null &
 until test -s "$1"; do sleep 0.1; done
-while sleep 0.2; do cat /tmp/netmon-demo-*/tls.keys > "$1.keys" 2>/dev/null; done &
+while sleep 0.2; do cat /tmp/netmon-demo-*/tls.keys > "$1.new" 2>/dev/null && mv "$1.new" "$1.keys"; done &
 "$2" -m netmon --no-config --demo --plain
 kill $(jobs -p)
 wait
