@@ -202,6 +202,11 @@ impl<K: Copy + PartialEq> Session<K> {
     /// Bytes of buffers that the connection keeps outside its own struct.
     #[inline]
     pub fn held(&self) -> usize {
+        if let Self::Http1(http1) = self { http1.held() } else { self.held_beyond_http1() }
+    }
+
+    #[inline(never)]
+    fn held_beyond_http1(&self) -> usize {
         match self {
             Self::Http1(http1) => http1.held(),
             Self::Tls(secured) => secured.held(),
