@@ -22,12 +22,24 @@ EXACT = ("confirmed", "corrected", "modes_agree")
 """Prefixes of the `confidence` of rows with exact counts. All other rows have a range."""
 
 SURICATA = "OISF+suricata-verify/tests"
+OF_HTTP1 = "the expected counts are those of HTTP/1, and the file has HTTP/2"
 KNOWN_DIFFERENCES = {
     f"{SURICATA}/http-connect/http-connect-fragmented/input.pcap": "the answer inside the tunnel is on the wire too",
     f"{SURICATA}/http-connect/http-connect-simple/input.pcap": "the answer inside the tunnel is on the wire too",
     f"{SURICATA}/tcp-rst-unacked-stream-07-http/input.pcap": "a request line counts though the head ends behind a gap",
     f"{SURICATA}/tcp-urgp-01-oob/tcp-urgent1.pcap": "urgent bytes are read inline",
     f"{SURICATA}/tcp-urgp-04-2byte-XY/tcp-urgent-2byte-XY.pcap": "urgent bytes are read inline",
+    f"{SURICATA}/http2-authority-mismatch/authority_and_host_2.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-bugfixes/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-compression-bug/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-continuation/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-deflate-case/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-deflate/http2_deflate.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-errorcode/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-keywords/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-long-frame/input.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-range/http2-range.pcap": OF_HTTP1,
+    f"{SURICATA}/http2-userinfo-authority/http2_userinfo_in_authority_1.pcap": OF_HTTP1,
 }
 
 

@@ -48,9 +48,13 @@ impl KeyLogs {
 
     /// Starts a thread for each key log, which follows it. In a capture from interfaces it waits at the gate before.
     pub fn follow(self, shared: &Arc<Shared>) -> io::Result<Following> {
-        let mut following = Following { bell: Bell::new()?, threads: Vec::new() };
+        let mut following = Following::default();
+        if self.logs.is_empty() {
+            return Ok(following);
+        }
+        let bell = following.bell.insert(Bell::new()?).clone();
         for mut log in self.logs {
-            let (sink, shared, bell) = (self.sink.clone(), shared.clone(), following.bell.clone());
+            let (sink, shared, bell) = (self.sink.clone(), shared.clone(), bell.clone());
             let is_gated = self.is_gated;
             if is_gated {
                 shared.gate.expect();
@@ -71,14 +75,16 @@ impl KeyLogs {
 }
 
 /// Threads that follow key logs, until this is dropped.
+#[derive(Default)]
 pub struct Following {
-    bell: Bell,
+    /// Set if there are threads.
+    bell: Option<Bell>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.bell.ring();
+        self.bell.iter().for_each(Bell::ring);
         for thread in self.threads.drain(..) {
             // A thread that panicked follows nothing any more, and has nothing to give back.
             let _ = thread.join();
