@@ -114,7 +114,10 @@ def test_many_streams_at_once_are_those_of_the_access_log(network, site, port, t
     assert total.protocols == {"http2": total.requests}
     assert {exchange.protocol for exchange in total.exchanges} == {"http2"}
     assert {exchange.tls for exchange in total.exchanges} == {port != "clear"}
-    again = of_file(tmp_path / "h2.pcap", keylog=site.keys)
+    again = of_file(tmp_path / "h2.pcap", keylog=site.keys, connections=True)
+    assert {connection.tls for connection in again.connections} == {port != "clear"}
+    assert sum(connection.streams for connection in again.connections) == again.requests
+    assert {connection.open_streams for connection in again.connections} == {0}
     assert (again.requests, again.statuses, again.latency.count) == (
         total.requests,
         total.statuses,

@@ -62,6 +62,14 @@ impl<K: Copy + PartialEq> Http2<K> {
         self.dialogue.ticket
     }
 
+    /// Number of streams that have begun, as far as their numbers tell, and of those that have not ended.
+    pub fn streams(&self) -> (u64, u64) {
+        let Dialogue { first, newest, streams, .. } = &self.dialogue;
+        let begun = newest.checked_sub(*first).map_or(0, |after| u64::from(after) / 2 + 1);
+        let open = streams.len() as u64;
+        (begun.max(open), open)
+    }
+
     /// True if a stream is open.
     pub fn is_waiting(&self) -> bool {
         !self.dialogue.streams.is_empty()

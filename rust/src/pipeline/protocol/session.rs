@@ -196,7 +196,14 @@ impl<K: Copy + PartialEq> Session<K> {
 
     /// What a list shows beside what is [`Self::known`].
     pub fn inside(&self) -> Inside {
-        Inside::default()
+        match self {
+            Self::Http2(streamed) => {
+                let (streams, open_streams) = streamed.http2.streams();
+                Inside { streams, open_streams, ..Inside::default() }
+            }
+            Self::Secure(secure) => Inside { is_tls: secure.inner.known().protocol.is_some(), ..secure.inner.inside() },
+            _ => Inside::default(),
+        }
     }
 
     /// Bytes of buffers that the connection keeps outside its own struct.

@@ -452,6 +452,7 @@ fn an_idle_connection_takes_at_most_a_kibibyte_beside_its_tables() {
         stage.chunk(&flow, &mut connection, direction, chunk);
     }
     let Session::Http2(streamed) = &connection else { panic!("{connection:?}") };
+    assert_eq!(streamed.http2.streams(), (50, 0));
     let tables: usize = streamed.http2.dialogue.decoders.iter().map(super::hpack::Decoder::held).sum();
     let taken = size_of_val(&**streamed) + connection.held() - tables;
     assert!(taken <= 1024, "{taken} bytes beside {tables} of tables");
