@@ -77,6 +77,9 @@ UPLOADS = (
     ("txt.example.test", "/txt/none", "--http1.0"),
 )
 """(host, path, options of curl): what wrk does not send."""
+HOSTS = {f"{prefix}{number:02}.example.test" for prefix in ("host", "lossy") for number in range(20)}
+HOSTS |= {PULSE, *(host for host, *_ in UPLOADS)}
+"""Every host that is asked."""
 
 
 class Periodic:

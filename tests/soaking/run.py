@@ -68,10 +68,15 @@ class Traffic:
         self.curl, self.pulses = clients.Curl(site, folder, load.curl), clients.Pulses(site, load.pulses)
         self.forger, self.misbehaving = hostile.Forger(site, load.forged), hostile.Misbehaving(site)
         self.churn = Churn(site, subject)
-        self._threads = [self.curl, self.pulses, self.forger, self.misbehaving, self.churn]
+        self._threads = [self.curl, self.pulses, self.churn, self.forger, self.misbehaving]
         for each in (*self.wrks, *self._threads):
             closing.callback(each.stop)
-        for each in self._threads:
+        *ordinary, forger, misbehaving = self._threads
+        for each in ordinary:
+            each.start()
+        # Metrics have series for the first hosts that come. The enemy invents more than there are.
+        subject.until(lambda: clients.HOSTS | {CHURN} <= {host for host, _ in subject.sums.requests})
+        for each in (forger, misbehaving):
             each.start()
 
     def finish(self):
