@@ -44,7 +44,7 @@ class Limits(NamedTuple):
 
     warm_up: float
     growth: float | None
-    """MiB per hour after the warm-up: the slope of the least of each minute; None in a short run."""
+    """MiB per hour after the warm-up, as `verdict.growth` finds them; None in a short run."""
     private: float
     """MiB of anonymous memory at the most."""
 

@@ -37,13 +37,10 @@ def same_counts(what, found, wanted):
     return Check(what, text, f"{total:,} in {rows:,} rows", False)
 
 
-def slope(points):
-    """Per hour, the slope of the line that fits points (seconds, value) best; 0 for fewer than two points."""
-    if len(points) < 2:
-        return 0.0
-    x, y = (sum(values) / len(points) for values in zip(*points, strict=True))
-    above = sum((at - x) * (value - y) for at, value in points)
-    return 3600 * above / (sum((at - x) ** 2 for at, _ in points) or 1)
+def thirds(samples):
+    """The first and the last third of samples."""
+    third = max(1, len(samples) // 3)
+    return samples[:third], samples[-third:]
 
 
 def usual(samples, field):
@@ -53,9 +50,8 @@ def usual(samples, field):
     And what is closed for a moment, such as a stream that a viewer opens anew, is not closed in a tenth of them: the
     lowest value of all would take such a moment in the first third for a leak.
     """
-    third = max(1, len(samples) // 3)
-    values = [getattr(sample, field) for sample in samples]
-    return tuple(sorted(part)[len(part) // 10] for part in (values[:third], values[-third:]))
+    parts = ([getattr(sample, field) for sample in part] for part in thirds(samples))
+    return tuple(sorted(values)[len(values) // 10] for values in parts)
 
 
 def not_grown(what, samples, field):
@@ -63,25 +59,17 @@ def not_grown(what, samples, field):
     return Check(what, f"{first} to {last}", "no more than before", last <= first)
 
 
-ROUND = 420
-"""Seconds after which the enemy's attacks come again. What is freed again within a round is no growth."""
-
-
-def least(samples, field, span=ROUND):
-    """(seconds, value) of the lowest sample of each round."""
-    rounds = {}
-    for sample in samples:
-        point = (sample.at, getattr(sample, field))
-        rounds[sample.at // span] = min(rounds.get(sample.at // span, point), point, key=lambda each: each[1])
-    return list(rounds.values())
-
-
 def growth(samples, most):
-    """Memory over the samples after the warm-up: `most` MiB per hour. Without a bound the figures are only shown."""
+    """Memory over the samples after the warm-up: `most` MiB per hour. Without a bound the figures are only shown.
+
+    What grows is the floor: the lowest sample of the last third is above that of the first. Memory that is taken and
+    given back some time later, as an allocator does with what is free between other things, is above the floor.
+    """
     for field, what in (("private", "anonymous memory"), ("resident", "resident memory")):
-        points = least(samples, field)
-        per_hour = slope(points)
-        found = f"{points[0][1]:.1f} to {points[-1][1]:.1f} MiB, {per_hour:+.2f} MiB/h"
+        first, last = (min(part, key=lambda sample: getattr(sample, field)) for part in thirds(samples))
+        low, high = getattr(first, field), getattr(last, field)
+        per_hour = 3600 * (high - low) / (last.at - first.at or 1)
+        found = f"{low:.1f} to {high:.1f} MiB, {per_hour:+.2f} MiB/h"
         yield Check(what, found, "-" if most is None else f"< {most:g} MiB/h", most is None or per_hour < most)
 
 
