@@ -35,6 +35,12 @@ JUDGED = [
     (checks.library, facts.Library("another", ""), [OK], "another (shared)"),
     (checks.process, PROCESS, [PROBLEM], "ann may not capture live (no capability)"),
     (checks.process, PROCESS._replace(capabilities=frozenset({"CAP_NET_RAW"})), [OK], "ann may capture: CAP_NET_RAW"),
+    (
+        checks.process,
+        PROCESS._replace(user="root", is_root=True, capabilities=frozenset({"CAP_NET_RAW"}), in_namespace=True),
+        [ADVICE],
+        "root of a user namespace may capture from networks that were made in it",
+    ),
     (checks.process, PROCESS._replace(capabilities=None), [UNKNOWN], "does not tell whether this user may capture"),
     (checks.process, PROCESS._replace(user="root", is_root=True), [PROBLEM], "container or service lacks CAP_NET_RAW"),
     (checks.dropped, facts.Dropped(None), [OK], "as the user who started it"),

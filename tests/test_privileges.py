@@ -4,6 +4,7 @@ import json
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -38,6 +39,7 @@ from receiver import receiving
 from test_live import may_capture
 
 NETMON = [sys.executable, "-m", "netmon", "--no-config"]
+THIS = f"{shlex.quote(sys.executable)} -m netmon"
 DAEMON = pwd.getpwnam("daemon")
 NOBODY = nobody()
 
@@ -379,16 +381,17 @@ def test_a_user_who_may_not_become_another_is_told_so(reachable):
     command = [*reachable, *AMBIENT, *NETMON, "-i", "lo", "--user", "nobody"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 3
-    assert done.stderr == (
-        "netmon: cannot become the user nobody: Operation not permitted; leave out --user, or start netmon with sudo\n"
-    )
+    cause, stay, gain = done.stderr.splitlines()
+    assert cause == "netmon: cannot become the user nobody: Operation not permitted"
+    assert stay == f"  stay who you are:   {THIS} --no-config -i lo"
+    assert gain == f"  or have the right:  sudo {THIS} --user NAME --no-config -i lo"
 
 
 @live
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
-        (["unshare", "--user", "--map-root-user", "--net"], "Operation not permitted"),
+        (["unshare", "--user", "--map-root-user", "--net"], "this user namespace lets nobody switch"),
         (["setpriv", "--bounding-set=-setuid,-setgid"], "root lacks CAP_SETUID or CAP_SETGID here"),
     ],
 )
@@ -398,8 +401,29 @@ def test_root_that_cannot_become_another_user_ends_and_writes_nothing(where, rea
     assert done.returncode == 3
     assert done.stderr.startswith("netmon: cannot become the user nobody: ")
     assert reason in done.stderr
-    assert "--user root keeps root" in done.stderr
+    assert f"{THIS} --user root --no-config -i any -o" in done.stderr
     assert list(folder.iterdir()) == []
+
+
+@live
+@pytest.mark.parametrize("more", [[], ["--user", "root"]])
+def test_in_a_user_namespace_that_has_the_network_of_the_machine_the_right_to_capture_is_what_it_lacks(more):
+    """The right to capture comes first, for without it another user helps nobody."""
+    command = ["unshare", "--user", "--map-root-user", *NETMON, "-i", "lo", *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 3
+    cause, why, outside, _read = done.stderr.splitlines()
+    assert cause.endswith(("Operation not permitted", "CAP_NET_RAW may be required"))
+    assert "user namespace" in why
+    assert outside == " ".join(["  run it outside:     sudo netmon --no-config -i lo", *more])
+
+
+@live
+def test_what_keeps_root_in_a_user_namespace_works_there():
+    inside = f"ip link set lo up; {THIS} --user root --no-config -i lo -t 0.2 --plain"
+    command = ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", inside]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (done.returncode, "keeps all rights of root" in done.stderr) == (0, True)
 
 
 SHIM = "int setgroups() { return 0; } int setresgid() { return 0; } int setresuid() { return 0; }"

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netmon import format as fmt
-from netmon._core import list_interfaces
+from netmon._core import CaptureError, SourceError, list_interfaces
+from netmon.privileges import SwitchError, in_user_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,12 @@ WIDEST = 32
 
 NO_NETWORK = ("nflog", "nfqueue", "dbus-", "bluetooth", "usbmon")
 """Beginnings of the names of devices that libpcap lists although they are no network interfaces."""
+
+OUTSIDE = "sudo netmon"
+"""How netmon is started outside of a user namespace, where it may be installed elsewhere."""
+
+REFUSED = ("Operation not permitted", "CAP_NET_RAW")
+"""What libpcap says, by its version, where the kernel lets nobody capture."""
 
 FILES = 3
 """Files named in an error at most; a shell may have expanded ``*`` to hundreds."""
@@ -39,19 +46,38 @@ def command() -> str:
     return shlex.quote(str(Path(found or started).absolute()))
 
 
-def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None = None) -> str:
-    """The cause, then what to do. For root without the right, as in containers, that is not `sudo`."""
+def of_rights(error: Exception, cause: str, arguments: Sequence[str], *, is_root: bool) -> str:
+    """What to say of an error whose reason is a right that this process lacks; empty for other errors."""
+    if isinstance(error, SwitchError):
+        return not_switched(cause, arguments, is_root=is_root, in_namespace=in_user_namespace())
+    if isinstance(error, PermissionError) and error.filename is None:
+        return not_permitted(cause, arguments, is_root=is_root, in_namespace=in_user_namespace())
+    is_refused = isinstance(error, (CaptureError, SourceError)) and any(words in cause for words in REFUSED)
+    return not_permitted(cause, arguments, in_namespace=True) if is_refused and in_user_namespace() else ""
+
+
+def not_permitted(
+    cause: str, arguments: Sequence[str], *, is_root: bool | None = None, in_namespace: bool = False
+) -> str:
+    """The cause, then what to do. For root without the right, as in containers, that is not `sudo`.
+
+    Root of a user namespace has rights only over networks that were made in it, whatever capabilities it has.
+    """
     this = fmt.sanitize(command())
+    again = fmt.sanitize(shlex.join(arguments))
     enters = "CAP_SYS_ADMIN" in cause
     read = f"  or read a file:     {this} -r capture.pcap"
     given = "--cap-add=NET_RAW --cap-add=SYS_ADMIN" if enters else "--cap-add=NET_RAW"
-    if os.geteuid() == 0 if is_root is None else is_root:
-        ways: tuple[str, ...] = (
-            f"  root lacks this right here; to give it to a container: docker run {given} ...",
+    ways: tuple[str, ...]
+    if in_namespace:
+        ways = (
+            "  this is a user namespace, whose root may capture only from networks that were made in it",
+            f"  run it outside:     {f'{OUTSIDE} {again}'.rstrip()}",
             read,
         )
+    elif os.geteuid() == 0 if is_root is None else is_root:
+        ways = (f"  root lacks this right here; to give it to a container: docker run {given} ...", read)
     else:
-        again = fmt.sanitize(shlex.join(arguments))
         rights = "+net_raw,+sys_admin" if enters else "+net_raw"
         grant = f"setpriv {_as_now()} --inh-caps={rights} --ambient-caps={rights}"
         ways = (
@@ -62,18 +88,48 @@ def not_permitted(cause: str, arguments: Sequence[str], *, is_root: bool | None 
     return "\n".join((f"netmon: {cause}", *ways))
 
 
+def not_switched(cause: str, arguments: Sequence[str], *, is_root: bool, in_namespace: bool) -> str:
+    """The cause, then what to do where netmon cannot become another user."""
+    again = _again(arguments)
+    if not is_root:
+        ways = (
+            f"  stay who you are:   {command()}{again}",
+            f"  or have the right:  sudo {command()} --user NAME{again}",
+        )
+    elif in_namespace:
+        ways = (
+            f"  keep this root:     {command()} --user root{again}",
+            f"  or run it outside:  {OUTSIDE}{again}",
+        )
+    else:
+        ways = (
+            f"  keep root:          {command()} --user root{again}",
+            "  or give the right to a container: docker run --cap-add=SETUID --cap-add=SETGID --cap-add=NET_RAW ...",
+        )
+    return "\n".join((f"netmon: {cause}", *map(fmt.sanitize, ways)))
+
+
 def not_writable(cause: str, arguments: Sequence[str], *, by_sudo: bool) -> str:
     """The cause, then what to do where netmon has become another user, who may not write a file."""
     user = _user()
     sudo = "sudo " if by_sudo else ""
-    again = fmt.sanitize(shlex.join(arguments))
     folder = f"{sudo}install -d -m 700 -o {user} /var/lib/netmon"
     ways = (
         f"  netmon has become the user {user}, who may not write there (see --user)",
         f"  write elsewhere:   {folder}        (then name a file there)",
-        f"  or keep root:      {sudo}{fmt.sanitize(command())} --user root {again}".rstrip(),
+        f"  or keep root:      {sudo}{fmt.sanitize(f'{command()} --user root{_again(arguments)}')}",
     )
     return "\n".join((f"netmon: {cause}", *ways))
+
+
+def _again(arguments: Sequence[str]) -> str:
+    """The arguments behind a command, without the user that they name."""
+    words = [*arguments]
+    while "--user" in words:
+        at = words.index("--user")
+        del words[at : at + 2]
+    kept = [word for word in words if not word.startswith("--user=")]
+    return f" {shlex.join(kept)}" if kept else ""
 
 
 def meant_by(word: str) -> str:

@@ -355,8 +355,8 @@ def _explain(error: Exception, arguments: list[str], started: Started) -> tuple[
     from netmon import format as fmt  # noqa: PLC0415  as above
 
     text = fmt.sanitize((error.strerror if isinstance(error, OSError) else None) or str(error))
-    if isinstance(error, PermissionError) and error.filename is None:
-        return NOT_PERMITTED, advice.not_permitted(text, arguments, is_root=started.user == 0)
+    if said := advice.of_rights(error, text, arguments, is_root=started.user == 0):
+        return NOT_PERMITTED, said
     if isinstance(error, OSError) and error.filename:
         text = f"{fmt.sanitize(os.fsdecode(error.filename))}: {text}"
         is_file = not os.fsdecode(error.filename).startswith("--")  # else a server, whose message says what to type

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, TypeVar
 from netmon import log, outlet
 from netmon._core import Confinement, deny_system_calls, limit_rights, no_new_rights, switch_user
 from netmon.alarms import state_path
-from netmon.privileges import NET_RAW, READER, PrivilegesError, environment_of, numbered, planned, remaining, unwanted
+from netmon.privileges import (
+    NET_RAW,
+    READER,
+    PrivilegesError,
+    SwitchError,
+    environment_of,
+    in_user_namespace,
+    numbered,
+    planned,
+    remaining,
+    unwanted,
+)
 from netmon.reach import reach
 
 if TYPE_CHECKING:
@@ -110,7 +121,7 @@ class Guard:
         try:
             switch_user(user.uid, user.gid)
         except OSError as error:
-            raise PrivilegesError(_cannot_become(user.name, error, self._effective)) from error
+            raise SwitchError(_cannot_become(user.name, error, self._effective)) from error
         environment = environment_of(user, os.environ)
         for name in set(os.environ) - set(environment):
             del os.environ[name]
@@ -175,7 +186,10 @@ def confined(monitor: Monitor, guard: Guard | None) -> Exception | None:
     except (OSError, ValueError) as error:
         failure = error
     if guard is not None:
-        guard.confine((lambda _: None) if failure else monitor.confine)
+        try:
+            guard.confine((lambda _: None) if failure else monitor.confine)
+        except SwitchError as error:
+            raise failure or error from error  # whoever lacks both rights needs the first one first
         log.check(guard.settings)
     return failure
 
@@ -198,11 +212,15 @@ def _done(words: str, step: Callable[[], T]) -> T:
 
 
 def _cannot_become(name: str, error: OSError, effective: int) -> str:
+    """The reason alone: what to type next is up to the command."""
     reason = f"cannot become the user {name}: {error.strerror or error}"
     if effective:
-        return f"{reason}; leave out --user, or start netmon with sudo"
-    lacks = {
-        errno.EPERM: "root lacks CAP_SETUID or CAP_SETGID here",
-        errno.EINVAL: "this namespace does not have that user",
+        return reason
+    is_limited = in_user_namespace()
+    why = {
+        errno.EPERM: "this user namespace lets nobody switch"
+        if is_limited
+        else "root lacks CAP_SETUID or CAP_SETGID here",
+        errno.EINVAL: "this user namespace does not have that user",
     }.get(error.errno or 0)
-    return f"{reason}{f' ({lacks})' if lacks else ''}; --user NAME names another one, and --user root keeps root"
+    return f"{reason} ({why})" if why else reason

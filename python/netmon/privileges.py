@@ -6,6 +6,7 @@ Settings, the environment and the status of threads as the kernel tells it go in
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from netmon.config import ConfigError, invoking_user
@@ -38,6 +39,10 @@ OPENERS = ("netmon-watcher", "netmon-in-")
 
 class PrivilegesError(Exception):
     """Rights cannot be given up, or are not gone. Nothing was written, and netmon must end."""
+
+
+class SwitchError(PrivilegesError):
+    """The process cannot become another user."""
 
 
 class User(NamedTuple):
@@ -116,6 +121,18 @@ def numbered(number: int) -> User:
     except KeyError:
         return User(number, NOBODY_NUMBER, str(number), "/")
     return User(number, entry.pw_gid, entry.pw_name, entry.pw_dir)
+
+
+UID_MAP = "/proc/self/uid_map"
+EVERY_USER = ["0", "0", "4294967295"]
+"""What that file holds outside of user namespaces: all users, under their own numbers."""
+
+
+def in_user_namespace() -> bool:
+    """Whether this process is in a user namespace, as of `unshare -r`, where even root may not do much."""
+    with suppress(OSError), open(UID_MAP) as file:  # there is no such file on other systems than Linux
+        return file.read().split() != EVERY_USER
+    return False
 
 
 def environment_of(user: User, environment: Mapping[str, str]) -> dict[str, str]:

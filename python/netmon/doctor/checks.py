@@ -53,7 +53,10 @@ def process(seen: facts.Process) -> Iterator[Finding]:
         yield Finding("rights", UNKNOWN, text)
         return
     held = ", ".join(sorted(seen.capabilities)) or "no capability"
-    if "CAP_NET_RAW" in seen.capabilities:
+    if seen.in_namespace and "CAP_NET_RAW" in seen.capabilities:
+        text = f"{seen.user} of a user namespace may capture from networks that were made in it, and from no other"
+        yield Finding("rights", ADVICE, text, ("sudo netmon",))
+    elif "CAP_NET_RAW" in seen.capabilities:
         yield Finding("rights", OK, f"{seen.user}{behind} may capture: {held}")
     elif seen.is_root:
         text = f"{seen.user} may not capture, for this container or service lacks CAP_NET_RAW"
@@ -65,7 +68,8 @@ def process(seen: facts.Process) -> Iterator[Finding]:
 
 def dropped(seen: facts.Dropped) -> Iterator[Finding]:
     if seen.why_not:
-        yield Finding("user", PROBLEM, seen.why_not, ("sudo netmon --user NAME", "sudo netmon --user root"))
+        ways = ("netmon --user root",) if seen.in_namespace else ("sudo netmon --user NAME", "sudo netmon --user root")
+        yield Finding("user", PROBLEM, seen.why_not, ways)
     elif seen.user is None:
         yield Finding("user", OK, "a live capture goes on as the user who started it")
     elif seen.user == "root":

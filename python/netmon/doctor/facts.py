@@ -34,7 +34,7 @@ class Library(NamedTuple):
 class Process(NamedTuple):
     """Who runs netmon, and what that user may do. `command` starts this program from any folder.
 
-    `capabilities` is None where the system does not tell.
+    `capabilities` is None where the system does not tell. In a user namespace they hold for what was made there.
     """
 
     user: str
@@ -42,6 +42,7 @@ class Process(NamedTuple):
     sudo_user: str | None
     capabilities: frozenset[str] | None
     command: str
+    in_namespace: bool = False
 
 
 class Dropped(NamedTuple):
@@ -49,6 +50,7 @@ class Dropped(NamedTuple):
 
     user: str | None
     why_not: str = ""
+    in_namespace: bool = False
 
 
 class Sandbox(NamedTuple):

@@ -18,6 +18,7 @@ from netmon._core import BUFFER_BUDGET, __version__, libpcap_version, list_inter
 from netmon.console import Console, can_draw
 from netmon.display.themes import depth
 from netmon.doctor.facts import Clock, Extra, Library, Memory, Process, Sandbox, Terminal, Versions
+from netmon.privileges import in_user_namespace
 
 CAPABILITIES = {6: "CAP_SETGID", 7: "CAP_SETUID", 12: "CAP_NET_ADMIN", 13: "CAP_NET_RAW", 21: "CAP_SYS_ADMIN"}
 """Bit -> name of the capabilities that matter to a capture (capabilities(7))."""
@@ -57,7 +58,7 @@ def process() -> Process:
     uid = os.geteuid()
     held = effective()
     names = None if held is None else frozenset(name for bit, name in CAPABILITIES.items() if held >> bit & 1)
-    return Process(_name(uid), uid == 0, os.environ.get("SUDO_USER"), names, advice.command())
+    return Process(_name(uid), uid == 0, os.environ.get("SUDO_USER"), names, advice.command(), in_user_namespace())
 
 
 def sandbox() -> Sandbox:

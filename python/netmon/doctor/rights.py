@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netmon._core import switch_user
 from netmon.config import ConfigError
 from netmon.doctor.facts import Dropped
-from netmon.privileges import planned
+from netmon.privileges import in_user_namespace, planned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,9 @@ def dropped(reads: Callable[[], Configured]) -> Dropped:
     if user is None:
         return Dropped(None if effective else "root")
     failed = attempt(user)
-    return Dropped(user.name, f"netmon cannot become {user.name}: {os.strerror(failed)}" if failed else "")
+    if not failed:
+        return Dropped(user.name)
+    return Dropped(user.name, f"netmon cannot become {user.name}: {os.strerror(failed)}", in_user_namespace())
 
 
 def attempt(user: User) -> int:
